@@ -1,0 +1,52 @@
+PYTHON ?= python3
+OUT ?= demo-output
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install lint test bench
+
+help: ## list the targets
+	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.installed ## the whole path on the sample data, into demo-output
+	@$(BIN)/lakebt demo --out $(OUT)
+
+install: $(VENV)/.installed-dev ## set up the development environment and the git hooks
+	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/pre-commit install; fi
+
+lint: $(VENV)/.installed-dev ## everything that needs no data: format, rules, types, layers, spelling
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+
+# Parallel by two: each worker pays several seconds to import the reference engine.
+test: lint ## lint, the surface other programs use, and every test
+	@if [ -d ../shared/contract ]; then \
+	  set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract; fi
+	$(PYTEST) --numprocesses 2
+
+bench: $(VENV)/.installed-dev ## what the README claims, measured side by side
+	$(PYTEST) benchmarks --benchmark-only --benchmark-autosave
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "lakebt needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	    "Name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing lakebt and what it needs into $(VENV): one to three minutes, once.'
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing lakebt and its development tools into $(VENV): one to four minutes, once.'
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed $@

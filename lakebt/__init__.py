@@ -1,0 +1,83 @@
+"""Backtest index-rebalancing events on what was known at the time.
+
+The story, in the order the data travels:
+
+1. `lakebt.sources` gives frames; `lakebt.lake` publishes them under write-once releases
+   and reads them back through a `View` that cannot return what was not yet known.
+2. `lakebt.events` turns index changes into orders, each decided before its deadline.
+3. `lakebt.backtest` turns orders into positions, costs and returns.
+4. `lakebt.analysis` turns returns into a Sharpe ratio with its standard error.
+5. `lakebt.report` shows them.
+
+`lakebt.study` composes all of it for index events, `lakebt.strategy` for anybody's
+strategy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lakebt.backtest.costs import CostModel
+    from lakebt.errors import LakebtError, LookAheadError
+    from lakebt.facts import IndexChange, Side
+    from lakebt.lake.diff import Diff
+    from lakebt.lake.lake import Lake
+    from lakebt.lake.view import View
+    from lakebt.result import Result
+    from lakebt.run import Run
+    from lakebt.strategy import Backtest
+    from lakebt.study import Study
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backtest",
+    "CostModel",
+    "Diff",
+    "IndexChange",
+    "Lake",
+    "LakebtError",
+    "LookAheadError",
+    "Result",
+    "Run",
+    "Side",
+    "Study",
+    "View",
+]
+
+_HOMES = {
+    "Backtest": "lakebt.strategy",
+    "CostModel": "lakebt.backtest.costs",
+    "Diff": "lakebt.lake.diff",
+    "IndexChange": "lakebt.facts",
+    "Lake": "lakebt.lake.lake",
+    "LakebtError": "lakebt.errors",
+    "LookAheadError": "lakebt.errors",
+    "Result": "lakebt.result",
+    "Run": "lakebt.run",
+    "Side": "lakebt.facts",
+    "Study": "lakebt.study",
+    "View": "lakebt.lake.view",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: help pages need none of them.
+
+    Raises
+    ------
+    AttributeError
+        If `name` is not public.
+    """
+    if name not in _HOMES:
+        msg = f"module 'lakebt' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,182 @@
+"""Every error lakebt raises on purpose.
+
+Catch `LakebtError` to catch them all. A bad argument is a `ValueError` too. Each leaf
+carries its facts as attributes and says in its message what, where, and what to do
+next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+
+class LakebtError(Exception):
+    """Base of every error raised by lakebt."""
+
+
+class InvalidArgumentError(LakebtError, ValueError):
+    """An argument has a value that cannot be used. The message names it and a cure."""
+
+
+class InvalidDataError(LakebtError, ValueError):
+    """Data handed over for publication breaks a rule of its table.
+
+    Attributes
+    ----------
+    table
+        Where it was to go.
+    problem
+        What is wrong, with the first offending value and its row.
+    """
+
+    def __init__(self, table: str, problem: str) -> None:
+        super().__init__(table, problem)  # all of them: errors must pickle
+        self.table, self.problem = table, problem
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.problem} Nothing was published."
+
+
+class UnknownNameError(LakebtError, ValueError):
+    """A table, release, index, fund, symbol or column that is not there.
+
+    Attributes
+    ----------
+    kind, name
+        What was looked for.
+    known
+        What is there.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        super().__init__(kind, name, known)
+        self.kind, self.name, self.known = kind, name, known
+
+    def __str__(self) -> str:
+        plain = {name.casefold(): name for name in self.known}
+        close = difflib.get_close_matches(self.name.casefold(), plain, n=1)
+        hint = f" Did you mean {plain[close[0]]!r}?" if close else ""
+        shown = ", ".join(self.known[:12]) or "none"
+        more = f" and {len(self.known) - 12} more" if len(self.known) > 12 else ""
+        return f"unknown {self.kind} {self.name!r}.{hint} Known: {shown}{more}."
+
+
+class LookAheadError(LakebtError):
+    """An order needs a fact that was not yet known when it had to be sent.
+
+    Attributes
+    ----------
+    fact
+        The fact, in words.
+    known_at
+        The UTC instant from which it could be known; None if it never was.
+    needed_by
+        The UTC instant before which the order had to be sent; None if no order could
+        be dated without the fact.
+    """
+
+    def __init__(
+        self, fact: str, known_at: dt.datetime | None, needed_by: dt.datetime | None
+    ) -> None:
+        super().__init__(fact, known_at, needed_by)
+        self.fact, self.known_at, self.needed_by = fact, known_at, needed_by
+
+    def __str__(self) -> str:
+        known = (
+            "never known"
+            if self.known_at is None
+            else f"known at {_utc(self.known_at)}"
+        )
+        needed = (
+            "" if self.needed_by is None else f", needed before {_utc(self.needed_by)}"
+        )
+        return (
+            f"{self.fact}: {known}{needed}. Enter later, use a fact that was public by "
+            f'then, or pass on_look_ahead="mask" to leave the cell empty.'
+        )
+
+
+class UntradeableError(LakebtError):
+    """Every cell of a study is untradeable, so there is nothing to show."""
+
+
+class LakeError(LakebtError):
+    """The lake itself cannot be used: missing, unreadable, not writable or corrupt."""
+
+
+class ReleaseExistsError(LakebtError):
+    """A release is write-once, and this name already holds other content."""
+
+    def __init__(self, name: str, held: str, why: str) -> None:
+        super().__init__(name, held, why)
+        self.name, self.held, self.why = name, held, why
+
+    def __str__(self) -> str:
+        return (
+            f"release {self.held!r} already exists, and {self.name!r} {self.why}. "
+            f"A release is write-once: publish under a new name."
+        )
+
+
+class BrokenReleaseError(LakebtError):
+    """A release is not what the ledger says: its tag was moved or its data is gone."""
+
+    def __init__(self, release: str, table: str, problem: str) -> None:
+        super().__init__(release, table, problem)
+        self.release, self.table, self.problem = release, table, problem
+
+    def __str__(self) -> str:
+        return (
+            f"release {self.release!r} cannot be trusted: table {self.table}: "
+            f"{self.problem}. Read another release, or restore the table from a backup."
+        )
+
+
+class ForeignCommitError(LakebtError):
+    """Somebody else wrote to a table of the lake."""
+
+    def __init__(self, table: str, expected: int | None, found: int | None) -> None:
+        super().__init__(table, expected, found)
+        self.table, self.expected, self.found = table, expected, found
+
+    def __str__(self) -> str:
+        return (
+            f"table {self.table} was written by something other than lakebt: its head "
+            f"is {_snapshot(self.found)}, the ledger says {_snapshot(self.expected)}. "
+            f"Roll the table back to what the ledger says and publish again."
+        )
+
+
+class ConflictError(LakebtError):
+    """Another publisher kept winning. Nothing was published; trying again is safe."""
+
+
+class NothingKnownError(LakebtError, ValueError):
+    """Nothing in the lake was known yet at the instant asked for."""
+
+    def __init__(self, as_of: dt.datetime, earliest: dt.datetime | None) -> None:
+        super().__init__(as_of, earliest)
+        self.as_of, self.earliest = as_of, earliest
+
+    def __str__(self) -> str:
+        nothing = f"nothing in the lake was known at {self.as_of.isoformat()}"
+        if self.earliest is None:
+            return f"{nothing}: the lake is empty. Publish a release first."
+        return (
+            f"{nothing}: the earliest known_at is {self.earliest.isoformat()}. "
+            f"Ask for a later instant."
+        )
+
+
+def _utc(instant: dt.datetime) -> str:
+    return f"{instant.replace(tzinfo=None).isoformat(sep=' ')} UTC"
+
+
+def _snapshot(number: int | None) -> str:
+    return "no snapshot" if number is None else f"snapshot {number}"

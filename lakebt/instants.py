@@ -1,0 +1,177 @@
+"""Instants are UTC and aware; dates are calendar days in New York.
+
+A date without a time is not an instant: a fact published "on 2 September" is known only
+from the end of that day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+from lakebt.errors import InvalidArgumentError
+
+NEW_YORK = ZoneInfo("America/New_York")
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+TICK = dt.timedelta(microseconds=1)
+"""The resolution of every instant in the lake."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+# The whole years that nanoseconds since 1970 can count, in which frames may hold them.
+_YEARS = range(1678, 2262)
+
+
+def system_clock() -> dt.datetime:
+    """Return the present instant. The only reading of the wall clock in lakebt.
+
+    It is the default of the ``clock`` argument of `lakebt.Lake.open`, where it guards
+    against cutoffs in the future and stamps commits. No computation uses it.
+    """
+    return dt.datetime.now(dt.UTC)  # noqa: TID251 - the one place, passed in elsewhere
+
+
+def parse_instant(value: object, *, what: str) -> dt.datetime:
+    """Return `value` as an aware UTC instant.
+
+    Parameters
+    ----------
+    value
+        An aware ``datetime`` or ``Timestamp``, or an ISO 8601 string with a zone.
+    what
+        Its name, for the error.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `value` is not an instant, has no zone, or lies centuries away.
+
+    Examples
+    --------
+    >>> parse_instant("2022-11-28T15:50:55-05:00", what="as_of").isoformat()
+    '2022-11-28T20:50:55+00:00'
+    """
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            msg = (
+                f"{what} {value!r} is not an instant: write it as ISO 8601 with a "
+                f"zone, 2022-11-28T20:50:55Z"
+            )
+            raise InvalidArgumentError(msg) from None
+    if not isinstance(value, dt.datetime) or _is_nat(value):
+        msg = f"{what} {value!r} is not an instant: pass an aware datetime or ISO 8601"
+        raise InvalidArgumentError(msg)
+    if value.tzinfo is None:
+        msg = (
+            f"{what} {value.isoformat(sep=' ')} has no time zone: write it with one, "
+            f"{value.isoformat()}Z if it is UTC"
+        )
+        raise InvalidArgumentError(msg)
+    if value.year not in _YEARS:
+        msg = f"{what} {value.isoformat()} is outside the years 1678 to 2261"
+        raise InvalidArgumentError(msg)
+    utc = value.astimezone(dt.UTC)
+    return dt.datetime(  # a Timestamp is a datetime; keep the plain one
+        *(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second),
+        utc.microsecond,
+        tzinfo=dt.UTC,
+    )
+
+
+def parse_date(value: object, *, what: str) -> dt.date:
+    """Return `value` as a calendar date.
+
+    Parameters
+    ----------
+    value
+        A ``date``, a ``datetime`` at midnight without a zone, or ``"2022-09-19"``.
+    what
+        Its name, for the error.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `value` is not a date.
+    """
+    if isinstance(value, dt.datetime):
+        if _is_bare(value):
+            return dt.date(value.year, value.month, value.day)
+    elif isinstance(value, dt.date):
+        return value
+    elif isinstance(value, str) and _DATE.match(value):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+    msg = f"{what} {value!r} is not a date: write it as 2022-09-19"
+    raise InvalidArgumentError(msg)
+
+
+def _is_nat(value: dt.datetime) -> bool:
+    """Tell whether `value` is pandas' NaT: a datetime that does not equal itself."""
+    return value != value  # noqa: PLR0124 - that is the test
+
+
+def _is_bare(value: object) -> bool:
+    """Tell whether `value` is a date without a time of day."""
+    if isinstance(value, dt.datetime):
+        is_midnight = not _is_nat(value) and value.time() == dt.time()
+        return is_midnight and value.tzinfo is None
+    if isinstance(value, str):
+        return _DATE.match(value) is not None
+    return isinstance(value, dt.date)
+
+
+def end_of_day(day: dt.date) -> dt.datetime:
+    """Return the last microsecond of `day` in New York, as UTC.
+
+    Examples
+    --------
+    >>> end_of_day(dt.date(2022, 9, 2)).isoformat()
+    '2022-09-03T03:59:59.999999+00:00'
+    """
+    last = dt.datetime.combine(day, dt.time.max, tzinfo=NEW_YORK)
+    return last.astimezone(dt.UTC)
+
+
+def parse_published(value: object, *, what: str) -> dt.datetime:
+    """Return when something was published: an instant, or the end of a bare date's day.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `value` is neither an instant nor a date.
+
+    Examples
+    --------
+    >>> parse_published("2022-09-02", what="announced").isoformat()
+    '2022-09-03T03:59:59.999999+00:00'
+    >>> parse_published("2022-09-02T21:15:00Z", what="announced").isoformat()
+    '2022-09-02T21:15:00+00:00'
+    """
+    if not _is_bare(value):
+        return parse_instant(value, what=what)
+    day = parse_date(value, what=what)
+    if day.year not in _YEARS:
+        msg = f"{what} {day} is outside the years 1678 to 2261"
+        raise InvalidArgumentError(msg)
+    return end_of_day(day)
+
+
+def new_york_day(instant: dt.datetime) -> dt.date:
+    """Return the calendar day of `instant` in New York."""
+    return instant.astimezone(NEW_YORK).date()
+
+
+def in_new_york(instant: dt.datetime) -> str:
+    """Return `instant` as people at the exchange say it.
+
+    Examples
+    --------
+    >>> in_new_york(dt.datetime(2022, 11, 28, 20, 50, 55, tzinfo=dt.UTC))
+    '2022-11-28 15:50:55 New York'
+    """
+    local = instant.astimezone(NEW_YORK).replace(tzinfo=None, microsecond=0)
+    return f"{local.isoformat(sep=' ')} New York"

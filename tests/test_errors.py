@@ -1,0 +1,126 @@
+"""Every error has one base, says what to do, and survives a process pool."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakebt import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KNOWN = dt.datetime(2022, 11, 28, 20, 50, 55, tzinfo=dt.UTC)
+NEEDED = dt.datetime(2022, 10, 3, 13, 20, tzinfo=dt.UTC)
+
+EXAMPLES: dict[errors.LakebtError, str] = {
+    errors.InvalidArgumentError("gross -1.0 must be positive"): (
+        "gross -1.0 must be positive"
+    ),
+    errors.InvalidDataError("prices", "close is -3.5 in row 7 (PENN, 2022-09-06)."): (
+        "prices: close is -3.5 in row 7 (PENN, 2022-09-06). Nothing was published."
+    ),
+    errors.UnknownNameError("index", "SP50O", ["NDX", "SP500"]): (
+        "unknown index 'SP50O'. Did you mean 'SP500'? Known: NDX, SP500."
+    ),
+    errors.LookAheadError("removal of PENN from SP500", KNOWN, NEEDED): (
+        "removal of PENN from SP500: known at 2022-11-28 20:50:55 UTC, needed before "
+        "2022-10-03 13:20:00 UTC. Enter later, use a fact that was public by then, or "
+        'pass on_look_ahead="mask" to leave the cell empty.'
+    ),
+    errors.UntradeableError("no event can be traded"): "no event can be traded",
+    errors.LakeError("no lake at ./lake"): "no lake at ./lake",
+    errors.ReleaseExistsError("q1_2022", "Q1_2022", "differs in case only"): (
+        "release 'Q1_2022' already exists, and 'q1_2022' differs in case only. "
+        "A release is write-once: publish under a new name."
+    ),
+    errors.BrokenReleaseError("Q1_2022", "prices", "its tag names snapshot 5, not 4"): (
+        "release 'Q1_2022' cannot be trusted: table prices: its tag names snapshot 5, "
+        "not 4. Read another release, or restore the table from a backup."
+    ),
+    errors.ForeignCommitError("prices", None, 7): (
+        "table prices was written by something other than lakebt: its head is snapshot "
+        "7, the ledger says no snapshot. Roll the table back to what the ledger says "
+        "and publish again."
+    ),
+    errors.ConflictError("another publisher committed first, 8 times"): (
+        "another publisher committed first, 8 times"
+    ),
+    errors.NothingKnownError(NEEDED, KNOWN): (
+        "nothing in the lake was known at 2022-10-03T13:20:00+00:00: the earliest "
+        "known_at is 2022-11-28T20:50:55+00:00. Ask for a later instant."
+    ),
+}
+
+
+def leaves(kind: type[errors.LakebtError]) -> Iterator[type[errors.LakebtError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from leaves(below)
+
+
+def test_every_error_of_the_module_has_an_example() -> None:
+    defined = {kind for kind in leaves(errors.LakebtError) if kind.__module__}
+    here = {kind for kind in defined if kind.__module__ == errors.__name__}
+
+    assert here - {errors.LakebtError} == {type(error) for error in EXAMPLES}
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_message_says_what_where_and_what_next(error: errors.LakebtError) -> None:
+    assert str(error) == EXAMPLES[error]
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_error_survives_a_process_pool(error: errors.LakebtError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        errors.InvalidArgumentError,
+        errors.InvalidDataError,
+        errors.NothingKnownError,
+        errors.UnknownNameError,
+    ],
+)
+def test_bad_argument_is_a_value_error_too(kind: type[errors.LakebtError]) -> None:
+    assert issubclass(kind, ValueError)
+
+
+def test_unknown_name_is_matched_whatever_its_case() -> None:
+    error = errors.UnknownNameError("symbol", "penn", ["PVH", "PENN"])
+
+    assert "Did you mean 'PENN'?" in str(error)
+
+
+def test_unknown_name_with_nothing_like_it_gives_no_hint() -> None:
+    assert str(errors.UnknownNameError("fund", "IVV", [])) == (
+        "unknown fund 'IVV'. Known: none."
+    )
+
+
+def test_unknown_name_shows_twelve_of_many() -> None:
+    error = errors.UnknownNameError("symbol", "?", [f"S{i:02}" for i in range(15)])
+
+    assert str(error).endswith("S10, S11 and 3 more.")
+
+
+def test_fact_that_was_never_known_says_so() -> None:
+    error = errors.LookAheadError("effective date of PENN", None, None)
+
+    assert str(error).startswith("effective date of PENN: never known. Enter later")
+
+
+def test_empty_lake_asks_for_a_release() -> None:
+    assert str(errors.NothingKnownError(KNOWN, None)).endswith(
+        "the lake is empty. Publish a release first."
+    )

@@ -1,0 +1,213 @@
+"""The repository keeps its own rules: what is tracked, pinned, cheap and short."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)\Z")
+
+# Assembled, so that this file does not contain what it forbids.
+FORBIDDEN = {
+    "a path of one machine": r"(?:^|[^\w.:/-])/(?:tmp|work|farm|root|home)/",
+    "a package index of one machine": r"-(?:extra-)?index-url|--find[-]links",
+    "work left for later": r"\b(?:TO[D]O|FIX[M]E|XX[X])\b",
+    "a merge that went wrong": r"^(?:<{7}|>{7}) ",
+}
+
+
+def tracked() -> list[Path]:
+    """Every file that a commit of the folder as it is would hold."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there is nothing tracked to look at")
+    listed = subprocess.run(
+        [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; nothing if it is not text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins() -> list[str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "constraints.txt",
+        "docs/how-it-works.md",
+        "lakebt/py.typed",
+    ],
+)
+def test_what_people_look_for_is_there(name: str) -> None:
+    assert (ROOT / name).is_file()
+
+
+def test_readme_is_at_most_120_lines() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_licence_is_apache_and_whole() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_changelog_says_what_is_not_yet_released() -> None:
+    assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_decisions_are_numbered_and_have_a_status() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+
+    for number, page in enumerate(pages, start=1):
+        assert page.name.startswith(f"{number:04}-")
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {number}. ")
+        for part in ("Status: ", "## Context", "## Decision", "## Consequences"):
+            assert part in text, f"{page.name} has no {part!r}"
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_nothing_tracked_holds(what: str) -> None:
+    pattern = re.compile(FORBIDDEN[what], re.MULTILINE)
+
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group().strip()}"
+        for path in tracked()
+        for match in pattern.finditer(text_of(path))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("a path of one machine", "see {}tmp/lake".format("/")),
+        ("a package index of one machine", "pip install -{}index-url x".format("-")),
+        ("work left for later", "# TO{}: later".format("DO")),
+        ("a merge that went wrong", "{} ours".format("<" * 7)),
+    ],
+)
+def test_what_is_forbidden_would_be_found(what: str, text: str) -> None:
+    assert re.search(FORBIDDEN[what], text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.org/work/1", "a/tmp/b", "/usr/bin/env", "tmp_path / 'x'"]
+)
+def test_harmless_paths_are_not_found(text: str) -> None:
+    assert not re.search(FORBIDDEN["a path of one machine"], text)
+
+
+def test_nothing_tracked_is_large() -> None:
+    large = {
+        str(path.relative_to(ROOT)): path.stat().st_size
+        for path in tracked()
+        if path.stat().st_size > 1_048_576
+    }
+
+    assert large == {}
+
+
+def test_modules_are_short_enough_to_have_one_reason_to_change() -> None:
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / "lakebt").rglob("*.py")
+    }
+
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
+def test_every_constraint_is_one_exact_version() -> None:
+    assert [line for line in pins() if not PIN.match(line)] == []
+    assert len({normalised(line.split("==")[0]) for line in pins()}) == len(pins())
+
+
+def test_everything_we_depend_on_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = project["project"]
+    pinned = {normalised(line.split("==")[0]) for line in pins()}
+
+    needed = {
+        normalised(re.split(r"[\[<>=~!; ]", requirement)[0])
+        for requirement in (
+            *project["dependencies"],
+            *project["optional-dependencies"]["dev"],
+        )
+    }
+
+    assert needed <= pinned, f"not in constraints.txt: {sorted(needed - pinned)}"
+
+
+def imported_by(*command: str) -> set[str]:
+    """The top-level packages that a Python process imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)
+    return {name.split(".")[0] for name in names}
+
+
+HEAVY = {"exchange_calendars", "plotly", "pyiceberg", "sqlalchemy", "vectorbt"}
+
+
+def test_import_of_lakebt_is_cheap() -> None:
+    assert imported_by("-c", "import lakebt") & HEAVY == set()
+
+
+def test_public_names_do_not_load_the_reference_engine() -> None:
+    code = "import lakebt; [getattr(lakebt, name) for name in lakebt.__all__]"
+
+    assert "vectorbt" not in imported_by("-c", code)
+
+
+def test_help_is_answered_without_the_heavy_imports() -> None:
+    loaded = imported_by("-m", "lakebt", "--help")
+
+    assert "lakebt" in loaded
+    assert loaded & (HEAVY | {"pandas", "pyarrow"}) == set()
+
+
+def test_every_public_name_exists_and_there_are_few() -> None:
+    import lakebt  # noqa: PLC0415 - the import is what is tested
+
+    assert len(lakebt.__all__) <= 15
+    assert [name for name in lakebt.__all__ if not hasattr(lakebt, name)] == []

@@ -1,0 +1,201 @@
+"""Sessions against dates typed by hand, each with its reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakebt.errors import InvalidArgumentError
+from lakebt.sessions import Sessions
+
+NYSE = Sessions.of()
+FRIDAY = dt.date(2022, 9, 2)  # before Labor Day
+
+CLOSED = {
+    "2001-09-11": "attacks on New York",
+    "2001-09-14": "the exchange reopened on Monday the 17th",
+    "2004-06-11": "mourning for President Reagan",
+    "2007-01-02": "mourning for President Ford",
+    "2012-10-29": "hurricane Sandy",
+    "2012-10-30": "hurricane Sandy, second day",
+    "2018-12-05": "mourning for President G. H. W. Bush",
+    "2021-04-02": "Good Friday",
+    "2021-12-24": "Christmas on a Saturday, observed on Friday",
+    "2022-01-17": "Martin Luther King, Jr. Day",
+    "2022-02-21": "Washington's Birthday",
+    "2022-04-15": "Good Friday",
+    "2022-05-30": "Memorial Day",
+    "2022-06-20": "Juneteenth on a Sunday, the first one observed",
+    "2022-07-04": "Independence Day",
+    "2022-09-03": "Saturday",
+    "2022-09-04": "Sunday",
+    "2022-09-05": "Labor Day",
+    "2022-11-24": "Thanksgiving",
+    "2022-12-26": "Christmas on a Sunday, observed on Monday",
+    "2023-01-02": "New Year on a Sunday, observed on Monday",
+    "2025-01-09": "mourning for President Carter",
+}
+OPEN = {
+    "2001-09-10": "the Monday before the attacks",
+    "2001-09-17": "the Monday after the attacks",
+    "2021-06-18": "Juneteenth was not yet a holiday of the exchange",
+    "2021-12-31": "New Year on a Saturday is not observed on Friday",
+    "2022-10-10": "Columbus Day: banks close, the exchange does not",
+    "2022-11-11": "Veterans Day: banks close, the exchange does not",
+    "2022-11-25": "the day after Thanksgiving, a short one",
+}
+# Opens and closes as UTC, from clocks in New York: 09:30 and 16:00 unless said.
+HOURS = {
+    "2022-03-11": ("14:30", "21:00", "the Friday before the clocks go forward"),
+    "2022-03-14": ("13:30", "20:00", "the Monday after"),
+    "2022-11-04": ("13:30", "20:00", "the Friday before the clocks go back"),
+    "2022-11-07": ("14:30", "21:00", "the Monday after"),
+    "2019-07-03": ("13:30", "17:00", "13:00 before Independence Day"),
+    "2020-12-24": ("14:30", "18:00", "13:00 on Christmas Eve"),
+    "2022-11-25": ("14:30", "18:00", "13:00 after Thanksgiving"),
+    "2022-09-02": ("13:30", "20:00", "an ordinary day of summer"),
+    "2022-11-28": ("14:30", "21:00", "an ordinary day of winter"),
+}
+# As the exchange counted them.
+SESSIONS_IN_YEAR = {2001: 248, 2012: 250, 2019: 252, 2020: 253, 2021: 252, 2022: 251}
+
+
+def day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def dates(*texts: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    return np.array(texts, dtype="datetime64[D]")
+
+
+@pytest.mark.parametrize("text", CLOSED)
+def test_exchange_was_closed(text: str) -> None:
+    assert NYSE.number(day(text)) is None, CLOSED[text]
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_exchange_was_open(text: str) -> None:
+    number = NYSE.number(day(text))
+
+    assert number is not None, OPEN[text]
+    assert NYSE.date(number) == day(text)
+
+
+@pytest.mark.parametrize("text", HOURS)
+def test_opens_and_closes_follow_the_clock_of_new_york(text: str) -> None:
+    opens, closes, why = HOURS[text]
+    number = NYSE.on_or_after(day(text))
+
+    found = [NYSE.instant(number, at).strftime("%F %H:%M") for at in ("open", "close")]
+
+    assert found == [f"{text} {opens}", f"{text} {closes}"], why
+
+
+@pytest.mark.parametrize("year", SESSIONS_IN_YEAR)
+def test_year_has_as_many_sessions_as_the_exchange_held(year: int) -> None:
+    first = NYSE.on_or_after(dt.date(year, 1, 1))
+    last = NYSE.on_or_before(dt.date(year, 12, 31))
+
+    assert last - first + 1 == SESSIONS_IN_YEAR[year]
+
+
+def test_session_after_the_friday_before_labor_day_is_tuesday() -> None:
+    friday = NYSE.on_or_before(FRIDAY)
+
+    assert NYSE.date(friday + 1) == day("2022-09-06")
+
+
+@pytest.mark.parametrize("text", ["2022-09-02", "2022-09-03", "2022-09-05"])
+def test_long_weekend_belongs_to_the_friday_before_it(text: str) -> None:
+    assert NYSE.date(NYSE.on_or_before(day(text))) == FRIDAY
+
+
+@pytest.mark.parametrize("text", ["2022-09-03", "2022-09-05", "2022-09-06"])
+def test_first_session_on_or_after_a_long_weekend_is_tuesday(text: str) -> None:
+    assert NYSE.date(NYSE.on_or_after(day(text))) == day("2022-09-06")
+
+
+@given(st.dates(dt.date(1980, 1, 2), dt.date(2049, 12, 31)))
+def test_no_session_lies_between_before_and_after(today: dt.date) -> None:
+    before, after = NYSE.on_or_before(today), NYSE.on_or_after(today)
+
+    assert NYSE.date(before) <= today <= NYSE.date(after)
+    assert after - before == (0 if NYSE.number(today) is not None else 1)
+    assert NYSE.numbers(dates(today.isoformat()))[0] == (
+        before if after == before else -1
+    )
+
+
+@given(st.integers(0, len(NYSE) - 1))
+def test_session_opens_before_it_closes_on_a_weekday_of_new_york(number: int) -> None:
+    opens, closes = NYSE.instant(number, "open"), NYSE.instant(number, "close")
+
+    assert opens < closes
+    assert opens.date() == closes.date() == NYSE.date(number)
+    assert NYSE.date(number).weekday() < 5
+
+
+def test_numbers_of_many_days_at_once() -> None:
+    friday = NYSE.on_or_before(FRIDAY)
+
+    numbers = NYSE.numbers(dates("2022-09-02", "2022-09-05", "2022-09-06"))
+
+    assert numbers.tolist() == [friday, -1, friday + 1]
+
+
+def test_days_outside_the_calendar_have_no_number() -> None:
+    assert NYSE.numbers(dates("1970-01-02", "2051-01-03")).tolist() == [-1, -1]
+    assert NYSE.numbers(dates()).tolist() == []
+
+
+@pytest.mark.parametrize("text", ["1979-12-31", "1980-01-01", "2050-01-03"])
+def test_date_outside_the_calendar_is_refused(text: str) -> None:
+    message = f"{text} is outside the calendar of XNYS, .* 1980-01-02 to 2049-12-31"
+
+    for find in (NYSE.on_or_before, NYSE.on_or_after, NYSE.number):
+        with pytest.raises(InvalidArgumentError, match=message):
+            find(day(text))
+
+
+@pytest.mark.parametrize("number", [-1, len(NYSE)])
+def test_offset_that_leaves_the_calendar_does_not_wrap(number: int) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"no session number {number}: the"):
+        NYSE.date(number)
+    with pytest.raises(InvalidArgumentError, match=f"no session number {number}: the"):
+        NYSE.instant(number, "open")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "message"),
+    [
+        ("NOWHERE", "unknown exchange 'NOWHERE': pass a code such as XNYS"),
+        ("XSHG", "exchange 'XSHG' has no calendar from 1980-01-01 to 2049-12-31"),
+    ],
+)
+def test_exchange_without_a_calendar_is_refused(exchange: str, message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        Sessions.of(exchange)
+
+
+def test_another_exchange_has_its_own_holidays() -> None:
+    london = Sessions.of("XLON")
+
+    assert london.number(day("2022-09-05")) is not None, "no Labor Day in London"
+    assert london.number(day("2022-09-19")) is None, "funeral of Queen Elizabeth"
+
+
+def test_calendar_is_made_once_and_travels_as_a_name() -> None:
+    assert Sessions.of("XNYS") is NYSE
+    assert pickle.loads(pickle.dumps(NYSE)) is NYSE  # noqa: S301 - our own bytes
+    assert repr(NYSE) == "Sessions('XNYS')"
+
+
+def test_what_is_shared_cannot_be_written() -> None:
+    for shared in (NYSE.days, NYSE.instants("open"), NYSE.instants("close")):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = shared[1]
