@@ -1,0 +1,12 @@
+"""Where data comes from: each module gives frames ready for `lakebt.Lake.publish`.
+
+- `lakebt.sources.files` reads CSV and Parquet, with a mapping of columns.
+- `lakebt.sources.rebalances` and `lakebt.sources.prices` convert tables of two common
+  layouts; `lakebt.sources.nport` reads SEC N-PORT documents.
+- `lakebt.sources.formats` knows them all by name, for the command line.
+- `lakebt.sources.sample` is the article's published facts, shipped with the package.
+- `lakebt.sources.simulated` is a market with a planted effect, made from a seed.
+
+A source never writes, never judges whether a fact is plausible (the lake audits), and
+never drops a row without counting it: see `lakebt.sources.converted.Converted`.
+"""

@@ -1,0 +1,67 @@
+"""What a source hands over: rows to publish, and a count of what it did not keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Converted:
+    """Rows for one table of the lake.
+
+    Attributes
+    ----------
+    table
+        The table they are for.
+    frame
+        The rows, in lakebt's columns. Not validated: the lake does that.
+    n_read
+        How many rows, or holdings, the source held.
+    dropped
+        What was not kept: a count by reason, in words. A reason says what it counts,
+        because one row of a source may be two rows of the lake.
+    left_out
+        Columns of the source that have no place in the table.
+    """
+
+    table: str
+    frame: pd.DataFrame
+    n_read: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """How many rows there are to publish."""
+        return len(self.frame)
+
+    def summary(self) -> str:
+        """Return one line: kept, dropped with the reasons, and columns left out.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Converted(
+        ...     table="index_changes",
+        ...     frame=pd.DataFrame({"symbol": ["PENN", "INVH"]}),
+        ...     n_read=3,
+        ...     dropped={"rows without an announcement date": 2},
+        ...     left_out=("note",),
+        ... ).summary()
+        'index_changes: 2 rows from 3 read; dropped: 2 rows without an announcement date; columns left out: note'
+        """  # noqa: E501 - one line is the point
+        parts = [f"{self.table}: {self.kept:,} rows from {self.n_read:,} read"]
+        reasons = [f"{count:,} {why}" for why, count in self.dropped.items() if count]
+        if reasons:
+            parts.append(f"dropped: {', '.join(reasons)}")
+        if self.left_out:
+            shown = ", ".join(self.left_out[:5])
+            more = f" and {len(self.left_out) - 5} more" if self.left_out[5:] else ""
+            parts.append(f"columns left out: {shown}{more}")
+        return "; ".join(parts)

@@ -1,0 +1,145 @@
+"""The layouts of files, by name: what ``lakebt publish --format`` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.sources import nport, prices, rebalances
+from lakebt.sources.files import read_file
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import os
+    from collections.abc import Callable, Collection, Mapping
+
+    import pandas as pd
+
+    from lakebt.sources.converted import Converted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One layout of files.
+
+    Attributes
+    ----------
+    name
+        What it is called on the command line.
+    table
+        The only table it can fill; None if any.
+    about
+        One line for the help page.
+    convert
+        What turns the file's rows into the lake's; None if they are that already, or
+        are not rows.
+    """
+
+    name: str
+    table: str | None
+    about: str
+    convert: Callable[[pd.DataFrame], Converted] | None = None
+
+
+FORMATS: Mapping[str, Format] = {
+    found.name: found
+    for found in (
+        Format(
+            name="ours", table=None, about="the lake's own columns (.csv, .parquet)"
+        ),
+        Format(
+            name="rebalances",
+            table=rebalances.TABLE,
+            about="a row per added and removed pair (.csv, .parquet)",
+            convert=rebalances.convert_rebalances,
+        ),
+        Format(
+            name="prices",
+            table=prices.TABLE,
+            about="a row per day and symbol, with its basis (.csv, .parquet)",
+            convert=prices.convert_prices,
+        ),
+        Format(
+            name="nport",
+            table=nport.TABLE,
+            about="an SEC N-PORT primary document (.xml); needs its acceptance time",
+        ),
+    )
+}
+
+
+def read_source(
+    path: str | os.PathLike[str],
+    *,
+    table: str,
+    file_format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    constants: Mapping[str, str | float] | None = None,
+    leave_out: Collection[str] = (),
+    known_at: str | dt.datetime | None = None,
+    fund: str | None = None,
+    index: str | None = None,
+    symbols: Mapping[str, str] | None = None,
+) -> Converted:
+    """Read a file of any known layout as rows for one table.
+
+    Parameters
+    ----------
+    path
+        The file.
+    table
+        The table its rows are for.
+    file_format
+        One of `FORMATS`; by default ``nport`` for a ``.xml`` and ``ours`` for anything
+        else.
+    columns, constants, leave_out
+        Of tabular files, applied before the conversion: see
+        `lakebt.sources.files.read_file`.
+    known_at, fund, index, symbols
+        Of N-PORT documents: see `lakebt.sources.nport.read_nport`.
+
+    Returns
+    -------
+    Converted
+        The rows, and what was dropped and left out.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such format.
+    InvalidArgumentError
+        If the format is not for the table, or an argument is not for the format.
+    """
+    name = file_format or ("nport" if Path(path).suffix.lower() == ".xml" else "ours")
+    if name not in FORMATS:
+        kind = "format"
+        raise UnknownNameError(kind, name, FORMATS)
+    chosen = FORMATS[name]
+    if chosen.table not in {None, table}:
+        msg = f"format {name!r} fills table {chosen.table!r}, not {table!r}"
+        raise InvalidArgumentError(msg)
+    tabular = {"columns": columns, "constants": constants, "leave_out": leave_out}
+    report = {"known_at": known_at, "fund": fund, "index": index, "symbols": symbols}
+    for option, value in (tabular if name == "nport" else report).items():
+        if value:
+            msg = f"{option}={value!r} means nothing for format {name!r}: leave it away"
+            raise InvalidArgumentError(msg)
+    if name == "nport":
+        if known_at is None:
+            msg = (
+                f"{Path(path).name}: pass known_at, the acceptance time of the filing: "
+                f"an N-PORT document does not say when it became public"
+            )
+            raise InvalidArgumentError(msg)
+        return nport.read_nport(
+            path, known_at=known_at, fund=fund, index=index, symbols=symbols
+        )
+    found = read_file(
+        path, table=table, columns=columns, constants=constants, leave_out=leave_out
+    )
+    if chosen.convert is None:
+        return found
+    converted = chosen.convert(found.frame)
+    return replace(converted, left_out=found.left_out + converted.left_out)

@@ -1,0 +1,173 @@
+"""Convert a table of index rebalances: one row per added and removed pair.
+
+The layout is that of most public lists of index changes:
+
+=========================  =====  ====================================================
+column                     needed what it holds
+=========================  =====  ====================================================
+``index_name``             yes    as in `INDEX_NAMES`, else it is kept as written
+``announcement_date``      yes    the day of the release in New York; empty if unknown
+``effective_date``         yes    the first session with the new membership
+``added``, ``removed``     yes    tickers of the day; either may be empty
+``added_px``,              no     keys of the two in a table of prices; empty where it
+``removed_px``                    has no usable bars
+``reason_class``           no     as in `CAUSES_BY_NAME`
+``announcement_quality``   no     exact, derived, news or none
+``announcement_source``    no     where the announcement date is from
+=========================  =====  ====================================================
+
+**Which symbol.** That of the prices where one is given, else the ticker of the day.
+Tickers are used again by other companies, so a ticker of the day that is also the price
+key of another row would join prices that have nothing to do with the change: Dell left
+an index in 2013, and the DELL of 2024 is another listing. Such a symbol gets the month
+of its change, ``DELL-201310``, and joins nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt.errors import InvalidDataError
+from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
+from lakebt.sources.converted import Converted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE = "index_changes"
+
+INDEX_NAMES: Mapping[str, str] = {"S&P 500": "SP500", "Nasdaq-100": "NDX100"}
+"""The lake's name of an index, by the table's."""
+
+CAUSES_BY_NAME: Mapping[str, str] = {
+    **{cause: cause for cause in CAUSES},
+    "merger_acquisition": "merger",
+    "spinoff": "spin_off",
+}
+"""The lake's word for a cause, by the table's."""
+
+QUALITIES_BY_NAME: Mapping[str, str] = {name: name for name in ANNOUNCED_QUALITIES}
+
+REQUIRED = ("index_name", "announcement_date", "effective_date", "added", "removed")
+OPTIONAL = (
+    *("added_px", "removed_px"),
+    *("reason_class", "announcement_quality", "announcement_source"),
+)
+
+NO_DATE = "rows without an announcement date, so that no known_at can be derived"
+NO_QUALITY = "rows whose announcement date is of quality none"
+NO_LEG = "rows with nothing added and nothing removed"
+TWICE = "legs told by an earlier row already"
+
+
+def convert_rebalances(
+    frame: pd.DataFrame, *, index_names: Mapping[str, str] = INDEX_NAMES
+) -> Converted:
+    """Return the rows of ``index_changes`` told by a table of rebalances.
+
+    Parameters
+    ----------
+    frame
+        As described above. Dates may be dates or text. Other columns are left out, and
+        listed.
+    index_names
+        The lake's name of an index, by the table's.
+
+    Returns
+    -------
+    Converted
+        Up to two rows per row: its addition, then its deletion. `known_at` is not
+        given: the lake derives it, as the end of the announcement's day in New York.
+
+    Raises
+    ------
+    InvalidDataError
+        If a column is missing, or a cause or quality is not among those known.
+    """
+    if missing := [name for name in REQUIRED if name not in frame.columns]:
+        problem = (
+            f"a table of rebalances needs column {missing[0]!r}; there are "
+            f"{', '.join(map(repr, frame.columns))}. Rename the one that is meant."
+        )
+        raise InvalidDataError(TABLE, problem)
+    text = pd.DataFrame(
+        {
+            name: _text(frame[name]) if name in frame.columns else ""
+            for name in (*REQUIRED, *OPTIONAL)
+        },
+        index=frame.index,
+    )
+    price_keys = {*text["added_px"], *text["removed_px"]} - {""}
+    dropped = dict.fromkeys((NO_DATE, NO_QUALITY, NO_LEG, TWICE), 0)
+    legs: dict[tuple[str | None, ...], None] = {}  # a dict, as a set that keeps order
+    for number, row in enumerate(text.to_dict("records")):
+        quality = row["announcement_quality"]
+        if not row["announcement_date"]:
+            dropped[NO_DATE] += 1
+            continue
+        if quality == "none":
+            dropped[NO_QUALITY] += 1
+            continue
+        common = (
+            row["announcement_date"],
+            row["effective_date"] or None,
+            _word(row["reason_class"], CAUSES_BY_NAME, "reason_class", number),
+            _word(quality, QUALITIES_BY_NAME, "announcement_quality", number),
+            row["announcement_source"] or None,
+        )
+        index = index_names.get(row["index_name"], row["index_name"])
+        found = False
+        for name, side in (("added", Side.ADDITION), ("removed", Side.DELETION)):
+            symbol = _symbol(
+                row[name], row[f"{name}_px"], row["effective_date"], price_keys
+            )
+            if symbol:
+                found = True
+                leg = (index, symbol, side.value, *common)
+                dropped[TWICE] += leg in legs
+                legs[leg] = None
+        dropped[NO_LEG] += not found
+    names = ("index", "symbol", "side", "announced", "effective")
+    return Converted(
+        table=TABLE,
+        frame=pd.DataFrame(
+            list(legs),
+            columns=[*names, "cause", "announced_quality", "source"],
+            dtype=object,
+        ),
+        n_read=len(frame),
+        dropped={why: count for why, count in dropped.items() if count},
+        left_out=tuple(name for name in frame.columns if name not in text.columns),
+    )
+
+
+def _symbol(ticker: str, price_key: str, effective: str, price_keys: set[str]) -> str:
+    """Return what a leg is called, so that it joins its own prices or none."""
+    if price_key or ticker not in price_keys:
+        return price_key or ticker
+    return f"{ticker}-{effective[:7].replace('-', '')}"
+
+
+def _word(value: str, words: Mapping[str, str], column: str, row: int) -> str | None:
+    """Return the lake's word for `value`, None for an empty cell.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none.
+    """
+    if not value:
+        return None
+    if value not in words:
+        problem = f"row {row}: {column} {value!r} is none of {', '.join(words)}."
+        raise InvalidDataError(TABLE, problem)
+    return words[value]
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Return dates as ISO text, nulls as empty text, and text without its margins."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        values = values.dt.strftime("%Y-%m-%d")
+    return values.astype(object).where(values.notna(), "").astype(str).str.strip()
