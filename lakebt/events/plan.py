@@ -1,0 +1,149 @@
+"""What the guard hands to the backtest: cells, planned or empty with their reason."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lakebt.instants import new_york_day
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lakebt.events.fills import Fill
+    from lakebt.facts import IndexChange
+    from lakebt.sessions import Sessions
+
+
+class Reason(enum.StrEnum):
+    """Why a cell is empty, in the order in which the first one is told."""
+
+    NO_ANCHOR = "no_anchor"
+    NO_SESSION = "no_session"
+    LOOK_AHEAD = "look_ahead"
+    EXIT_BEFORE_ENTRY = "exit_before_entry"
+    NO_PRICE = "no_price"
+    ONE_SIDED = "one_sided"
+    RUINED = "ruined"
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a fact was not yet known; the others could not be filled."""
+        return self in {Reason.NO_ANCHOR, Reason.LOOK_AHEAD}
+
+    @property
+    def rank(self) -> int:
+        """Return the place in the order of telling."""
+        return list(Reason).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """Why one cell of one event is empty.
+
+    Attributes
+    ----------
+    reason
+    fact
+        What was missing, in words.
+    known_at, needed_by
+        UTC; None where time has nothing to do with it.
+    """
+
+    reason: Reason
+    fact: str
+    known_at: dt.datetime | None = None
+    needed_by: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """All changes of one index with the same announcement and effective session.
+
+    Attributes
+    ----------
+    event_id
+        ``INDEX:announced:effective``, dates in New York; ``-`` where there is none.
+    index
+    date
+        The day the event is counted under: of the announcement, else the effective
+        date, else the day it was known.
+    """
+
+    event_id: str
+    index: str
+    date: dt.date
+
+    @classmethod
+    def of(cls, change: IndexChange, sessions: Sessions) -> Event:
+        """Return the event that `change` belongs to."""
+        announced = change.announced and new_york_day(change.announced)
+        effective = change.effective and sessions.date(
+            sessions.on_or_after(change.effective)
+        )
+        if announced is None and effective is None:
+            known = change.known_at.isoformat(timespec="seconds")
+            event_id = f"{change.index}:known:{known.removesuffix('+00:00')}Z"
+        else:
+            event_id = f"{change.index}:{announced or '-'}:{effective or '-'}"
+        date = announced or effective or new_york_day(change.known_at)
+        return cls(event_id=event_id, index=change.index, date=date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLeg:
+    """One leg of a cell: the change as known at the entry, and where it leaves.
+
+    Attributes
+    ----------
+    change
+        The vintage the entry was decided on.
+    exit
+        Decided on the vintage in force at its own deadline.
+    exit_known_at
+        When the fact the exit was decided on was known, UTC.
+    """
+
+    change: IndexChange
+    exit: Fill
+    exit_known_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One event under one entry and one exit rule.
+
+    Attributes
+    ----------
+    event
+    entry, exit
+        The rules as written.
+    fill
+        Of the entry; None where the cell is empty for want of one.
+    legs
+        Empty where the cell is.
+    empty
+        None where the cell can be tried.
+    late
+        Whether a fact that was not yet known was used (``on_look_ahead="allow"``).
+    """
+
+    event: Event
+    entry: str
+    exit: str
+    fill: Fill | None
+    legs: tuple[PlannedLeg, ...] = ()
+    empty: Empty | None = None
+    late: bool = False
+
+
+def describe(change: IndexChange) -> str:
+    """Return the change in words, for errors and tables."""
+    if change.announced is not None:
+        source = f"announced {new_york_day(change.announced)}"
+    elif change.effective is not None:
+        source = f"effective {change.effective}"
+    else:
+        source = "shown by holdings"
+    return f"{change.side} {change.symbol} ({change.index}), {source}"

@@ -1,0 +1,207 @@
+"""Entry and exit rules: parsed once, and printed back as they were written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.sessions import At
+
+
+class Anchor(enum.StrEnum):
+    """The date of a change that a rule counts its sessions from."""
+
+    AD = "AD"
+    ED = "ED"
+    MD = "MD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorRule:
+    """So many sessions after (or before) an anchor: ``AD+1@open``, ``ED-1@close``."""
+
+    text: str
+    anchor: Anchor
+    offset: int
+    at: At
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateRule:
+    """The session on a calendar date: ``2022-10-03@open``."""
+
+    text: str
+    date: dt.date
+    at: At
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsLater:
+    """So many sessions after the entry's: ``+1``, and ``+0`` for the same one."""
+
+    text: str
+    sessions: int
+    at: At
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeeksLater:
+    """So many calendar weeks after the entry's date: ``1w``."""
+
+    text: str
+    weeks: int
+    at: At
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Entry: TypeAlias = AnchorRule | DateRule
+Exit: TypeAlias = AnchorRule | DateRule | SessionsLater | WeeksLater
+
+_RULE = re.compile(
+    r"""(?: (?P<anchor>AD|ED|MD) (?P<offset>[+-]\d{1,4})?
+          | (?P<date>\d{4}-\d{2}-\d{2})
+          | \+ (?P<sessions>\d{1,4})
+          | (?P<weeks>\d{1,3}) w
+        ) (?: @ (?P<at>open|close) )? \Z""",
+    re.VERBOSE,
+)
+_ENTRY_HELP = (
+    "write an anchor or a date, and when: AD+1@open, ED-1@close, 2022-10-03@open"
+)
+_EXIT_HELP = (
+    "write +1 (sessions after the entry), 2w (weeks), an anchor such as ED@close, or a "
+    "date such as 2022-10-03@open"
+)
+
+
+def parse_entry(text: str) -> Entry:
+    """Return the entry rule that `text` says.
+
+    Parameters
+    ----------
+    text
+        ``anchor ± sessions @ open or close``, or a date: ``AD+1@open``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not parse, or does not say whether at the open or at the close.
+
+    Examples
+    --------
+    >>> print(parse_entry("ED-1@close"))
+    ED-1@close
+    """
+    match = _RULE.match(str(text))
+    if match is None or match["sessions"] or match["weeks"]:
+        msg = f"entry {text!r} is not a rule: {_ENTRY_HELP}"
+        raise InvalidArgumentError(msg)
+    if match["at"] is None:
+        msg = f"entry {text!r} does not say when: write {text}@open or {text}@close"
+        raise InvalidArgumentError(msg)
+    return cast("Entry", _build(text, match))
+
+
+def parse_exit(text: str) -> Exit:
+    """Return the exit rule that `text` says; at the close unless ``@open`` is written.
+
+    Parameters
+    ----------
+    text
+        As an entry, or counted from it: ``+1`` the close of the next session, ``+0`` of
+        the same one, ``1w`` of the first session on or after a calendar week.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not parse.
+
+    Examples
+    --------
+    >>> parse_exit("2w").at
+    'close'
+    """
+    match = _RULE.match(str(text))
+    if match is None or (match["weeks"] and int(match["weeks"]) == 0):
+        msg = f"exit {text!r} is not a rule: {_EXIT_HELP}"
+        raise InvalidArgumentError(msg)
+    return _build(text, match)
+
+
+def _build(text: str, match: re.Match[str]) -> Exit:
+    at = cast("At", match["at"] or "close")
+    if match["anchor"]:
+        return AnchorRule(
+            text=text,
+            anchor=Anchor(match["anchor"]),
+            offset=int(match["offset"] or 0),
+            at=at,
+        )
+    if match["sessions"]:
+        return SessionsLater(text=text, sessions=int(match["sessions"]), at=at)
+    if match["weeks"]:
+        return WeeksLater(text=text, weeks=int(match["weeks"]), at=at)
+    try:
+        date = dt.date.fromisoformat(match["date"])
+    except ValueError:
+        msg = f"rule {text!r}: {match['date']} is not a date"
+        raise InvalidArgumentError(msg) from None
+    return DateRule(text=text, date=date, at=at)
+
+
+def parse_entries(texts: Sequence[str]) -> tuple[Entry, ...]:
+    """Return the entry rules of a grid.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none, one is written twice, or one does not parse.
+    """
+    return tuple(parse_entry(text) for text in _distinct(texts, "entries"))
+
+
+def parse_exits(texts: Sequence[str]) -> tuple[Exit, ...]:
+    """Return the exit rules of a grid.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none, one is written twice, or one does not parse.
+    """
+    return tuple(parse_exit(text) for text in _distinct(texts, "exits"))
+
+
+def _distinct(texts: Sequence[str], what: str) -> tuple[str, ...]:
+    if isinstance(texts, str):
+        msg = (
+            f"{what} must be a list of rules, was the text {texts!r}: write [{texts!r}]"
+        )
+        raise InvalidArgumentError(msg)
+    rules = tuple(texts)
+    if not rules:
+        msg = f"{what} is empty: give at least one rule"
+        raise InvalidArgumentError(msg)
+    for number, rule in enumerate(rules):
+        if rule in rules[:number]:
+            msg = f"{what}: {rule!r} is given twice"
+            raise InvalidArgumentError(msg)
+    return rules
