@@ -1,0 +1,288 @@
+"""The path of an event: average cumulative return over the market, in event time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.history import PriceHistory
+
+LegSide: TypeAlias = Literal["addition", "deletion"]
+
+OVERNIGHT = 2.0
+"""Width of the stretch from the announcement's close to the next open, in sessions.
+
+Wider than the half session it lasts, so that it can be seen and labelled.
+"""
+
+_BPS = 1e4
+_Z95 = 1.96
+_COLUMNS = ["x", "label", "side", "mean_bps", "low_bps", "high_bps", "n"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathLeg:
+    """One change, placed on the calendar.
+
+    Attributes
+    ----------
+    event_id, symbol, side
+        What moved, and in which event.
+    announced, effective
+        Numbers of the sessions AD and ED.
+    recorded
+        Number of the session MD; None if no report has shown the change.
+    date
+        Day of the announcement: the cluster of the standard error.
+    """
+
+    event_id: str
+    symbol: str
+    side: LegSide
+    announced: int
+    effective: int
+    date: dt.date
+    recorded: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """The points of event time, and where each lies on the chart."""
+
+    before: int
+    after: int
+    median: int
+
+    @property
+    def between(self) -> int:
+        """How many closes are shown from AD+1 to ED-1."""
+        return max(self.median - 1, 0)
+
+    @property
+    def effective_x(self) -> float:
+        return OVERNIGHT + self.median
+
+    def x(self) -> FloatVector:
+        return np.concatenate(
+            [
+                np.arange(-self.before, 1.0),
+                [OVERNIGHT],
+                OVERNIGHT + np.arange(1.0, self.between + 1),
+                self.effective_x + np.arange(self.after + 1.0),
+            ]
+        )
+
+    def labels(self, *, exact: bool) -> list[str]:
+        """Name each point; "~" marks those that not every leg has on that session."""
+        inner = [f"{'' if exact else '~'}AD+{k}" for k in range(1, self.between + 1)]
+        if inner:
+            inner[0] = "AD+1"
+        if len(inner) > 1:
+            inner[-1] = "ED-1"
+        return [
+            *(f"AD-{k}" for k in range(self.before, 0, -1)),
+            "AD",
+            "AD+1 open",
+            *inner,
+            "ED",
+            *(f"ED+{k}" for k in range(1, self.after + 1)),
+        ]
+
+    def rows(self, leg: PathLeg) -> IntVector:
+        """Return where each point of `leg` lies in its prices, -1 if nowhere.
+
+        The prices start at session AD - `before` and hold the open and the close of
+        each session in turn.
+        """
+        lead = leg.effective - leg.announced
+        if lead > 1 and self.between:
+            inner = np.rint(np.linspace(1, lead - 1, self.between))
+        else:
+            inner = np.full(self.between, np.nan)
+        later = np.arange(lead, lead + self.after + 1)
+        closes = np.concatenate([inner, later]) + self.before
+        return np.concatenate(
+            [
+                2 * np.arange(self.before + 1) + 1,
+                [2 * (self.before + 1)],
+                np.where(np.isnan(closes), -1, 2 * np.nan_to_num(closes) + 1),
+            ]
+        ).astype(np.int64)
+
+    def place(self, leg: PathLeg) -> float:
+        """Return where MD of `leg` lies on the axis; NaN if it has none."""
+        if leg.recorded is None:
+            return float("nan")
+        since, lead = leg.recorded - leg.announced, leg.effective - leg.announced
+        if since <= 0:
+            return float(since)
+        if since >= lead:
+            return self.effective_x + since - lead
+        return OVERNIGHT + since * self.median / lead
+
+
+def event_path(
+    legs: Sequence[PathLeg],
+    history: PriceHistory,
+    *,
+    market: str | None,
+    before: int = 10,
+    after: int = 20,
+) -> pd.DataFrame:
+    r"""Average cumulative return over the market by side, in event time.
+
+    With :math:`P` a leg's price and :math:`M` the market's, the path at a point
+    :math:`t` is the mean over legs of
+
+    .. math:: \frac{P_t}{P_{AD}} - \frac{M_t}{M_{AD}}
+
+    where AD is the close of the announcement's session, so that it is zero there.
+    Closes are counted from AD up to AD, and from ED on; the open of AD+1 is a point of
+    its own, because what happened before it no order could catch. Legs differ in how
+    many sessions lie between AD and ED: the closes from AD+1 to ED-1 are shown as many
+    as the median leg has (the lower median), and each leg gives the close nearest to
+    that share of its own way.
+
+    Parameters
+    ----------
+    legs
+        One per change. The order does not matter.
+    history
+        Prices of the legs' symbols and of `market`. A price is used as it stands now:
+        this is a description of what happened, not a decision.
+    market
+        The symbol whose return is taken off; None takes nothing off.
+    before, after
+        Sessions shown before AD and after ED.
+
+    Returns
+    -------
+    DataFrame
+        A row per point and side that has legs, in the order of time: `x` (position on
+        the axis, in sessions, 0 at AD; the night after AD is `OVERNIGHT` wide), `label`
+        ("AD-10", "AD", "AD+1 open", "~AD+4", "ED-1", "ED+20"; "~" where legs of
+        different length were laid over one another), `side`, `mean_bps`, `low_bps` and
+        `high_bps` (mean -+ 1.96 standard errors), all in basis points of the price at
+        the close of AD, and `n` (legs).
+
+        If any leg has an MD, a last row with label "MD", side "all" and no mean says
+        where MD lies for the median leg and how many legs have one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `before` or `after` is negative.
+
+    Notes
+    -----
+    NaN rule: a leg without a price of its own or of the market at a point is left out
+    there, and `n` says so; one without a close on AD is left out everywhere.
+
+    The standard error allows for legs announced on the same day, which move together:
+    clusters are the days of announcement [1]_,
+
+    .. math:: \frac{1}{n} \sqrt{\frac{G}{G-1} \sum_{g=1}^G
+       \Big(\sum_{i \in g} (r_i - \bar r)\Big)^2}
+
+    With fewer than two days it is NaN.
+
+    References
+    ----------
+    .. [1] A. C. Cameron and D. L. Miller (2015). "A practitioner's guide to
+       cluster-robust inference". Journal of Human Resources 50(2), 317-372.
+    """
+    for name, sessions in (("before", before), ("after", after)):
+        if sessions < 0:
+            msg = f"{name} must not be negative, was {sessions}"
+            raise InvalidArgumentError(msg)
+    if not legs:
+        return pd.DataFrame(columns=_COLUMNS)
+
+    leads = np.array([leg.effective - leg.announced for leg in legs])
+    median = int(np.percentile(leads, 50, method="lower"))
+    axis = _Axis(before=before, after=after, median=max(median, 1))
+    returns = _returns(legs, history, axis=axis, market=market)
+    days = np.unique([leg.date.toordinal() for leg in legs], return_inverse=True)[1]
+    exact = bool((leads == leads[0]).all())
+    frames = []
+    for side in ("addition", "deletion"):
+        chosen = np.array([leg.side == side for leg in legs])
+        if not chosen.any():
+            continue
+        mean, error, n = _clustered(returns[chosen], days[chosen])
+        frames.append(
+            pd.DataFrame(
+                {
+                    "x": axis.x(),
+                    "label": axis.labels(exact=exact),
+                    "side": side,
+                    "mean_bps": _BPS * mean,
+                    "low_bps": _BPS * (mean - _Z95 * error),
+                    "high_bps": _BPS * (mean + _Z95 * error),
+                    "n": n,
+                }
+            )
+        )
+    path = pd.concat(frames).sort_values(["x", "side"], kind="stable")
+    places = np.array([axis.place(leg) for leg in legs])
+    if (known := ~np.isnan(places)).any():
+        nan = float("nan")
+        row = [np.median(places[known]), "MD", "all", nan, nan, nan, known.sum()]
+        path = pd.concat([path, pd.DataFrame([row], columns=_COLUMNS)])
+    return path.reset_index(drop=True)
+
+
+def _returns(
+    legs: Sequence[PathLeg], history: PriceHistory, *, axis: _Axis, market: str | None
+) -> FloatPanel:
+    """Return each leg's cumulative return over the market, points across."""
+    first = min(leg.announced for leg in legs) - axis.before
+    last = max(max(leg.announced + 1, leg.effective) for leg in legs) + axis.after
+    index = np.ones(2 * (last - first + 1))
+    if market is not None:
+        index = history.window([market], first, last)[:, 0]
+
+    points = len(axis.x())
+    returns = np.full((len(legs), points), np.nan)
+    base = 2 * axis.before + 1
+    for row, leg in enumerate(legs):
+        start = leg.announced - axis.before
+        end = max(leg.announced + 1, leg.effective) + axis.after
+        own = history.window([leg.symbol], start, end)[:, 0]
+        over = index[2 * (start - first) :][: len(own)]
+        rows = axis.rows(leg)
+        excess = own / own[base] - over / over[base]
+        returns[row] = np.where(rows >= 0, excess[rows], np.nan)
+    return returns
+
+
+def _clustered(
+    values: FloatPanel, clusters: npt.NDArray[np.intp]
+) -> tuple[FloatVector, FloatVector, IntVector]:
+    """Return mean, cluster-robust standard error and count of each column."""
+    present = ~np.isnan(values)
+    n = present.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(present, values, 0.0).sum(axis=0) / n
+        off = np.where(present, values - mean, 0.0)
+        groups = clusters.max() + 1
+        sums = np.zeros((groups, values.shape[1]))
+        np.add.at(sums, clusters, off)
+        counts = np.zeros((groups, values.shape[1]))
+        np.add.at(counts, clusters, present)
+        g = (counts > 0).sum(axis=0).astype(float)
+        small = np.where(g > 1, g / (g - 1), np.nan)
+        error = np.sqrt(small * (sums**2).sum(axis=0)) / n
+    return mean, error, n

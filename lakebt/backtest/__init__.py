@@ -1,0 +1,1 @@
+"""What it earned: target weights, positions, costs, gross returns, net returns."""

@@ -1,0 +1,182 @@
+"""From a planned cell to a trade: sizes, fills, and what could not be filled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from lakebt.backtest.weights import is_hedged, leg_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lakebt.backtest.weights import Sizing
+    from lakebt.facts import Side
+
+Missing: TypeAlias = Literal["exclude", "drop_leg", "raise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegQuote:
+    """One leg of a cell with the prices it would trade at.
+
+    Attributes
+    ----------
+    symbol, side
+    exit_row
+        Half session it leaves in.
+    sizing_price
+        The last close known before the entry's deadline; NaN if there was none.
+    entry_price, exit_price
+        NaN where there is no bar.
+    """
+
+    symbol: str
+    side: Side
+    exit_row: int
+    sizing_price: float
+    entry_price: float
+    exit_price: float
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether both fills have a price."""
+        return math.isfinite(self.entry_price) and math.isfinite(self.exit_price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """So many shares of one symbol, bought or sold at the entry and given back later.
+
+    Attributes
+    ----------
+    symbol
+    side
+        Of the leg; None for the hedge.
+    weight
+        Signed, as a fraction of capital, at the sizing price.
+    size
+        Signed number of shares.
+    entry_price, exit_price
+    exit_row
+        Half session of the exit.
+    """
+
+    symbol: str
+    side: Side | None
+    weight: float
+    size: float
+    entry_price: float
+    exit_price: float
+    exit_row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One event under one entry and one exit, ready for an engine.
+
+    Attributes
+    ----------
+    entry_row
+        Half session of the entry: ``2 * session``, plus 1 for the close.
+    positions
+        At least one.
+    """
+
+    entry_row: int
+    positions: tuple[Position, ...]
+
+    @property
+    def exit_row(self) -> int:
+        """Half session in which the last position leaves."""
+        return max(position.exit_row for position in self.positions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfilled:
+    """Why a cell cannot be traded.
+
+    Attributes
+    ----------
+    reason
+        "no_price" or "one_sided".
+    fact
+        In words.
+    """
+
+    reason: Literal["no_price", "one_sided"]
+    fact: str
+
+
+def build_trade(
+    legs: Sequence[LegQuote],
+    *,
+    entry_row: int,
+    hedge: Mapping[int, LegQuote],
+    sizing: Sizing,
+    missing: Missing,
+) -> Trade | Unfilled:
+    """Size the legs of a cell, or say why it cannot be traded.
+
+    Parameters
+    ----------
+    legs
+        Those known at the entry, of the sides the study trades.
+    entry_row
+        Half session of the entry.
+    hedge
+        The hedge's quote for each row in which a leg leaves; empty without a hedge.
+    sizing
+        The study's.
+    missing
+        What to do about a leg without prices. "raise" is treated as "exclude" here; the
+        caller stops on the result.
+
+    Returns
+    -------
+    Trade or Unfilled
+        Sizes are weight times capital over the sizing price; over the entry price where
+        there is no sizing price.
+    """
+    priced = [leg for leg in legs if leg.is_priced]
+    without = [leg.symbol for leg in legs if not leg.is_priced]
+    if without and (missing != "drop_leg" or not priced):
+        return Unfilled(reason="no_price", fact=f"no price of {', '.join(without)}")
+    sides = [leg.side for leg in priced]
+    weights = leg_weights(sides, sizing)
+    if weights is None:
+        empty = "deletion" if sides[0] == "addition" else "addition"
+        return Unfilled(reason="one_sided", fact=f"no {empty} to trade against")
+    positions = [
+        _position(leg, leg.side, weight, sizing.capital_usd)
+        for leg, weight in zip(priced, weights, strict=True)
+    ]
+    if is_hedged(sides, sizing):
+        by_row: dict[int, float] = {}
+        for position in positions:
+            row = position.exit_row
+            by_row[row] = by_row.get(row, 0.0) - position.weight
+        for row, weight in by_row.items():
+            quote = hedge[row]
+            if not quote.is_priced:
+                return Unfilled(reason="no_price", fact=f"no price of {quote.symbol}")
+            positions.append(_position(quote, None, weight, sizing.capital_usd))
+    return Trade(entry_row=entry_row, positions=tuple(positions))
+
+
+def _position(
+    quote: LegQuote, side: Side | None, weight: float, capital_usd: float
+) -> Position:
+    price = quote.sizing_price
+    if not math.isfinite(price):
+        price = quote.entry_price
+    return Position(
+        symbol=quote.symbol,
+        side=side,
+        weight=weight,
+        size=weight * capital_usd / price,
+        entry_price=quote.entry_price,
+        exit_price=quote.exit_price,
+        exit_row=quote.exit_row,
+    )
