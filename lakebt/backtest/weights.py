@@ -54,6 +54,19 @@ class Sizing:
         return replace(self, hedge=symbol)
 
 
+def check_positive(name: str, value: float) -> None:
+    """Refuse what is not a finite number above zero.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the name and the value.
+    """
+    if isinstance(value, bool) or not (math.isfinite(value) and value > 0.0):
+        msg = f"{name} must be a finite number > 0, was {value!r}"
+        raise InvalidArgumentError(msg)
+
+
 def check_gross(gross: float, max_gross: float) -> None:
     """Refuse a gross exposure that is not positive or above the limit.
 
@@ -62,10 +75,8 @@ def check_gross(gross: float, max_gross: float) -> None:
     InvalidArgumentError
         With both values.
     """
-    for name, value in (("gross", gross), ("max_gross", max_gross)):
-        if not (math.isfinite(value) and value > 0.0):
-            msg = f"{name} must be a finite number > 0, was {value!r}"
-            raise InvalidArgumentError(msg)
+    check_positive("gross", gross)
+    check_positive("max_gross", max_gross)
     if gross > max_gross:
         msg = (
             f"gross {gross:g} is above max_gross {max_gross:g}: lower gross, or raise "

@@ -1,0 +1,310 @@
+"""What a result rests on, put into words and into the contents of its report."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt import __version__
+from lakebt.analysis.path import PathLeg, event_path
+from lakebt.analysis.sharpe import calendar_returns
+from lakebt.backtest.trades import Trade, build_trade
+from lakebt.desk import Desk
+from lakebt.events.fills import anchor_session
+from lakebt.events.plan import Event, Reason
+from lakebt.events.rules import Anchor
+from lakebt.report.contents import StudyContents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakebt.lake.view import View
+    from lakebt.result import CellResult, Result
+    from lakebt.study import Study
+
+_COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
+
+MARKET = "SPY"
+"""What the path of an event is measured against when the study has no hedge."""
+
+_WORDS = {
+    Reason.NO_ANCHOR: "without the date a rule counts from",
+    Reason.NO_SESSION: "on a day without a session",
+    Reason.LOOK_AHEAD: "looking ahead",
+    Reason.EXIT_BEFORE_ENTRY: "leaving before entering",
+    Reason.NO_PRICE: "without prices",
+    Reason.ONE_SIDED: "one-sided",
+    Reason.RUINED: "ruined",
+}
+
+
+def left_out(result: Result) -> str:
+    """Return in one line how many events run, why the others do not, and the cure.
+
+    An event runs if any of its cells does; else it is counted under the reason that
+    came last in the order of telling, the one that stood between it and a trade.
+    """
+    by_event: dict[str, list[CellResult]] = {}
+    for cell in result.cells:
+        by_event.setdefault(cell.cell.event.event_id, []).append(cell)
+    running = 0
+    why: Counter[Reason] = Counter()
+    rescued = 0
+    for cells in by_event.values():
+        if any(cell.outcome is not None for cell in cells):
+            running += 1
+            continue
+        reason = max(
+            (cell.empty.reason for cell in cells if cell.empty is not None),
+            key=lambda reason: reason.rank,
+        )
+        why[reason] += 1
+        if reason is Reason.ONE_SIDED and _would_run(cells, result):
+            rescued += 1
+    noun = "event runs" if running == 1 else "events run"
+    parts = [f"{running} of {len(by_event)} {noun}"]
+    if why:
+        parts.append(
+            ", ".join(
+                f"{number} {_WORDS[reason]}" for reason, number in why.most_common()
+            )
+        )
+    if rescued:
+        parts.append(f'`hedge="{MARKET}"` would run {running + rescued}')
+    return "; ".join(parts)
+
+
+def _would_run(cells: list[CellResult], result: Result) -> bool:
+    """Whether a one-sided event would trade if it were hedged with the market."""
+    if MARKET not in result.history:
+        return False
+    sizing = result.study.sizing.hedged_with(MARKET)
+    one_sided = [
+        cell
+        for cell in cells
+        if cell.empty is not None and cell.empty.reason is Reason.ONE_SIDED
+    ]
+    desk = Desk.of([cell.cell for cell in one_sided], result.history, sizing)
+    if desk is None:
+        return False
+    for cell in one_sided:
+        legs, hedge = desk.quotes(cell.cell)
+        trade = build_trade(
+            legs,
+            entry_row=desk.entry(cell.cell).row,
+            hedge=hedge,
+            sizing=sizing,
+            missing=result.study.missing,
+        )
+        if isinstance(trade, Trade):
+            return True
+    return False
+
+
+def market_of(result: Result) -> str | None:
+    """Return the symbol that paths are measured against; None if none has prices."""
+    symbol = result.study.sizing.hedge or MARKET
+    return symbol if symbol in result.history else None
+
+
+def paths(result: Result) -> pd.DataFrame:
+    """Return the average path of the study's changes; see `event_path`."""
+    sessions = result.study.clock.sessions
+    legs = []
+    for change in result.study.newest():
+        announced = anchor_session(Anchor.AD, change, sessions)
+        effective = anchor_session(Anchor.ED, change, sessions)
+        if (
+            announced is None
+            or effective is None
+            or change.symbol not in result.history
+        ):
+            continue
+        event = Event.of(change, sessions)
+        legs.append(
+            PathLeg(
+                event_id=event.event_id,
+                symbol=change.symbol,
+                side=change.side.value,
+                announced=announced,
+                effective=effective,
+                recorded=anchor_session(Anchor.MD, change, sessions),
+                date=event.date,
+            )
+        )
+    return event_path(legs, result.history, market=market_of(result))
+
+
+def banners(result: Result) -> tuple[str, ...]:
+    """Return what must be read before the numbers; empty when nothing must."""
+    told = view_banners(result.study.view)
+    if not result.is_point_in_time:
+        late = sum(cell.cell.late for cell in result.cells if cell.outcome is not None)
+        told.insert(
+            0,
+            f"Not point in time: {late:,} of {len(result.cells):,} cells used a fact "
+            f"that was not yet known when the order had to be sent. Nobody could "
+            f"earn this.",
+        )
+    if result.study.supplied:
+        told.append("Facts supplied by the caller, not read from the lake.")
+    return tuple(told)
+
+
+def view_banners(view: View) -> list[str]:
+    """Return what must be said of a view."""
+    if not view.past_cutoff:
+        return []
+    told = (
+        f"As of {view.instant.isoformat()}, past the release's cutoff "
+        f"{view.cutoff.isoformat()}: facts known since are not in it."
+    )
+    return [told]
+
+
+def study_contents(result: Result) -> StudyContents:
+    """Return what the report of a result shows."""
+    study = result.study
+    dates = [cell.cell.event.date for cell in result.cells]
+    return StudyContents(
+        index=study.index or "changes supplied by the caller",
+        entries=result.entries,
+        exits=result.exits,
+        table=result.table(),
+        refused=result.refused(),
+        best=result.best,
+        equity=_equity(result),
+        path=paths(result),
+        market=market_of(result),
+        left_out=result.summary(),
+        first=min(dates, default=None),
+        last=max(dates, default=None),
+        n_events=len({cell.cell.event.event_id for cell in result.cells}),
+        aggregate=str(study.aggregate),
+        definition=result.definition,
+        banners=banners(result),
+        is_point_in_time=result.is_point_in_time,
+        provenance=provenance(result),
+        command=command(study, engine=result.engine),
+    )
+
+
+def _equity(result: Result) -> pd.Series:
+    """Return the equity of the best cell as a person would hold it, from 1."""
+    best = result.best
+    if best is None:
+        return pd.Series(dtype="float64")
+    events = result.event_returns(*best)
+    first, returns = calendar_returns(events)
+    days = result.study.clock.sessions.days[first - 1 : first + len(returns)]
+    equity = pd.Series(returns).add(1.0).cumprod().to_list()
+    return pd.Series(
+        [1.0, *equity], index=pd.DatetimeIndex(days, name="session"), name="equity"
+    )
+
+
+def provenance(result: Result) -> dict[str, str]:
+    """Return release, rules, costs and versions, in the order shown."""
+    study = result.study
+    return {
+        **view_provenance(study.view),
+        "index": study.index or "changes supplied by the caller",
+        "entries": ", ".join(result.entries),
+        "exits": ", ".join(result.exits),
+        "where": ", ".join(f"{k}={v}" for k, v in study.where.items()) or "everything",
+        "side": str(study.sizing.side),
+        "hedge": study.sizing.hedge or "none",
+        "gross": f"{study.sizing.gross:g} of {study.sizing.capital_usd:,.0f} USD",
+        "missing": study.missing,
+        "costs": str(study.costs),
+        "look-ahead": f"{study.on_look_ahead}, lead {study.clock.min_lead}",
+        "sharpe": result.definition,
+        "engine": f"{result.engine} {version(result.engine)}",
+        **versions(),
+    }
+
+
+def view_provenance(view: View) -> dict[str, str]:
+    """Return what a view read, in words."""
+    facts = view.provenance()
+    return {
+        "release": view.release,
+        "as of": view.instant.isoformat(),
+        "cutoff": view.cutoff.isoformat(),
+        "snapshots": ", ".join(
+            f"{table} {snapshot}"
+            for table, snapshot in facts["snapshots"].items()
+            if snapshot is not None
+        ),
+        "price basis": ", ".join(facts["basis"]) or "no prices",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed a result."""
+    others = ", ".join(f"{name} {version(name)}" for name in _COMPUTED_BY)
+    return {"versions": f"lakebt {__version__}, {others}"}
+
+
+def shell(words: Mapping[str, str | list[str] | None], *, start: list[str]) -> str:
+    """Return a command line; options without a value are left out.
+
+    Examples
+    --------
+    >>> shell({"--release": "R1", "--hedge": None}, start=["lakebt", "study"])
+    'lakebt study --release R1'
+    """
+    line = list(start)
+    for option, value in words.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                line += [option, one]
+    return shlex.join(line)
+
+
+def command(study: Study, *, engine: str) -> str:
+    """Return the command that gives the same result; a sentence where there is none."""
+    if study.supplied:
+        return "none: the facts were supplied by the caller"
+    defaults: dict[str, tuple[object, object]] = {
+        "--side": (study.sizing.side, "both"),
+        "--hedge": (study.sizing.hedge, None),
+        "--gross": (study.sizing.gross, 1.0),
+        "--max-gross": (study.max_gross, 2.0),
+        "--capital-usd": (study.sizing.capital_usd, 100_000.0),
+        "--missing": (study.missing, "exclude"),
+        "--aggregate": (study.aggregate, "pooled"),
+        "--commission-bps": (study.costs.commission_bps, 0.0),
+        "--half-spread-bps": (study.costs.half_spread_bps, 0.0),
+        "--borrow-bps-per-year": (study.costs.borrow_bps_per_year, 0.0),
+        "--on-look-ahead": (study.on_look_ahead, "mask"),
+        "--min-lead": (f"{study.clock.min_lead.total_seconds() / 60:g}min", "10min"),
+        "--engine": (engine, "vectorbt"),
+    }
+    where = [
+        f"{column}={value}"
+        for column, values in study.where.items()
+        for value in (values if isinstance(values, list | tuple) else [values])
+    ]
+    return shell(
+        {
+            "--release": study.view.release,
+            "--as-of": study.view.instant.isoformat()
+            if study.view.instant != study.view.cutoff
+            else None,
+            "--index": study.index,
+            "--entries": ",".join(map(str, study.entries)),
+            "--exits": ",".join(map(str, study.exits)),
+            "--where": where,
+            **{
+                option: str(value)
+                for option, (value, default) in defaults.items()
+                if value != default
+            },
+        },
+        start=["lakebt", "study"],
+    )

@@ -1,0 +1,228 @@
+"""The tables of a result: one row per event, leg, order or refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lakebt.backtest.costs import BPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lakebt.backtest.trades import Trade
+    from lakebt.events.fills import Clock
+    from lakebt.result import CellResult, Result
+
+
+def session_dates(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
+    """Return the day of each half session."""
+    numbers = np.asarray(rows, dtype=np.int64) // 2
+    return pd.DatetimeIndex(clock.sessions.days[numbers]).as_unit("us")
+
+
+def at_names(rows: Sequence[int]) -> list[str]:
+    """Return "open" or "close" for each half session."""
+    return ["close" if row % 2 else "open" for row in rows]
+
+
+def deadlines(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
+    """Return the UTC instant before which each half session's orders had to be sent."""
+    array = np.asarray(rows, dtype=np.int64)
+    fills = np.where(
+        array % 2 == 1,
+        clock.sessions.instants("close")[array // 2],
+        clock.sessions.instants("open")[array // 2],
+    )
+    index = pd.DatetimeIndex(fills.astype("datetime64[us]"), tz="UTC")
+    return index - pd.Timedelta(clock.min_lead)
+
+
+def events(result: Result) -> pd.DataFrame:
+    """Return a row per traded event, entry and exit.
+
+    Returns
+    -------
+    DataFrame
+        ``gross_return`` and ``net_return`` over the whole trade as fractions of
+        capital, what each cost in USD, the number of legs and their causes.
+    """
+    rows = [
+        {
+            "event_id": done.cell.event.event_id,
+            "entry": done.cell.entry,
+            "exit": done.cell.exit,
+            "date": pd.Timestamp(done.cell.event.date),
+            "entry_session": done.trade.entry_row,
+            "exit_session": done.trade.exit_row,
+            "n_legs": sum(p.side is not None for p in done.trade.positions),
+            "causes": ", ".join(
+                sorted({leg.change.cause for leg in done.cell.legs if leg.change.cause})
+            ),
+            "gross_return": done.outcome.gross_return,
+            "net_return": done.outcome.net_return,
+            "commission_usd": done.outcome.commission_usd,
+            "spread_usd": done.outcome.spread_usd,
+            "borrow_usd": done.outcome.borrow_usd,
+        }
+        for done in result.cells
+        if done.trade is not None and done.outcome is not None
+    ]
+    columns = (
+        *("event_id", "entry", "exit", "date", "entry_session", "exit_session"),
+        *("n_legs", "causes", "gross_return", "net_return"),
+        *("commission_usd", "spread_usd", "borrow_usd"),
+    )
+    return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
+
+
+def legs(result: Result) -> pd.DataFrame:
+    """Return a row per leg known at the entry, for each entry and exit.
+
+    Returns
+    -------
+    DataFrame
+        ``price_return`` is exit over entry price less 1, whatever the side;
+        ``hedge_return`` the hedge's over the same fills, whether or not it was traded;
+        ``weight`` is signed. All NaN where the leg was not traded.
+    """
+    columns = (
+        *("event_id", "entry", "exit", "symbol", "side"),
+        *("entry_session", "exit_session", "entry_price", "exit_price"),
+        *("price_return", "hedge_return", "weight", "cause"),
+    )
+    rows = [row for done in result.cells for row in _legs(done)]
+    return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
+
+
+def _legs(done: CellResult) -> Iterator[dict[str, object]]:
+    cell = done.cell
+    if cell.fill is None:
+        return
+    weights = _weights(done.trade)
+    nan = float("nan")
+    for leg, quote in zip(cell.legs, done.quotes, strict=True):
+        weight = weights.get((quote.symbol, str(quote.side)))
+        hedge = done.hedge.get(quote.exit_row)
+        row = {
+            "event_id": cell.event.event_id,
+            "entry": cell.entry,
+            "exit": cell.exit,
+            "symbol": quote.symbol,
+            "side": str(quote.side),
+            "entry_session": cell.fill.row,
+            "exit_session": leg.exit.row,
+            "cause": leg.change.cause,
+        }
+        if weight is not None:
+            row |= {
+                "entry_price": quote.entry_price,
+                "exit_price": quote.exit_price,
+                "price_return": quote.exit_price / quote.entry_price - 1.0,
+                "hedge_return": hedge.exit_price / hedge.entry_price - 1.0
+                if hedge is not None
+                else nan,
+                "weight": weight,
+            }
+        yield row
+
+
+def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
+    """Return the weight of each traded leg, by symbol and side."""
+    if trade is None:
+        return {}
+    return {
+        (position.symbol, str(position.side)): position.weight
+        for position in trade.positions
+        if position.side is not None
+    }
+
+
+def orders(result: Result) -> pd.DataFrame:
+    """Return a row per fill, in the order of the cells and, within one, of time.
+
+    Returns
+    -------
+    DataFrame
+        ``side`` is buy or sell, ``size`` a positive number of shares, ``weight`` the
+        signed target weight that the order moves towards, ``deadline`` the UTC instant
+        before which it had to be sent.
+    """
+    costs, clock = result.study.costs, result.study.clock
+    rows = []
+    for done in result.cells:
+        if done.trade is None:
+            continue
+        fills = [
+            fill
+            for p in done.trade.positions
+            for fill in (
+                (done.trade.entry_row, p.symbol, p.size, p.entry_price, p.weight),
+                (p.exit_row, p.symbol, -p.size, p.exit_price, 0.0),
+            )
+        ]
+        for row, symbol, size, price, weight in sorted(fills, key=lambda f: f[:2]):
+            rows.append(
+                {
+                    "event_id": done.cell.event.event_id,
+                    "entry": done.cell.entry,
+                    "exit": done.cell.exit,
+                    "session": row,
+                    "symbol": symbol,
+                    "side": "buy" if size > 0 else "sell",
+                    "size": abs(size),
+                    "price": price,
+                    "commission_usd": abs(size) * price * costs.commission_bps * BPS,
+                    "spread_usd": abs(size) * price * costs.half_spread_bps * BPS,
+                    "weight": weight,
+                }
+            )
+    columns = (
+        *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
+        *("commission_usd", "spread_usd", "weight"),
+    )
+    frame = pd.DataFrame(rows, columns=list(columns))
+    halves = frame["session"].to_list()
+    frame.insert(4, "at", at_names(halves))
+    frame["session"] = session_dates(halves, clock)
+    frame["deadline"] = deadlines(halves, clock)
+    return frame
+
+
+def refused(result: Result) -> pd.DataFrame:
+    """Return a row per event and empty cell, with the first reason it is empty for.
+
+    Returns
+    -------
+    DataFrame
+        ``known_at`` and ``needed_by`` are UTC, NaT where time has no part in it.
+    """
+    rows = [
+        {
+            "event_id": done.cell.event.event_id,
+            "entry": done.cell.entry,
+            "exit": done.cell.exit,
+            "reason": str(done.empty.reason),
+            "fact": done.empty.fact,
+            "known_at": done.empty.known_at,
+            "needed_by": done.empty.needed_by,
+        }
+        for done in result.cells
+        if done.empty is not None
+    ]
+    columns = ("event_id", "entry", "exit", "reason", "fact", "known_at", "needed_by")
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for column in ("known_at", "needed_by"):
+        frame[column] = pd.to_datetime(frame[column], utc=True).astype(
+            "datetime64[us, UTC]"
+        )
+    return frame
+
+
+def _dated(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
+    """Turn half sessions into days."""
+    for column in ("entry_session", "exit_session"):
+        frame[column] = session_dates(frame[column].to_list(), clock)
+    return frame

@@ -1,0 +1,117 @@
+"""What a report is made of: plain values, so that anybody can fill them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyContents:
+    """What the report of a study shows.
+
+    Attributes
+    ----------
+    index : str
+        Whose changes were traded.
+    entries, exits : tuple of str
+        The rows and columns of the surface, as they were written.
+    table : DataFrame
+        A row per `entry` and `exit`: `sharpe`, `sharpe_se` (per year; NaN where the
+        cell is empty), `n_returns`, `n_events`, `n_dates`, `n_refused`, `n_untradeable`
+        (counts), `gross_bps`, `commission_bps`, `spread_bps`, `borrow_bps`, `net_bps`
+        (means per event, basis points of capital; costs are positive, and gross less
+        costs is net).
+    refused : DataFrame
+        A row per event and empty cell: `event_id`, `entry`, `exit`, `reason`, `fact`,
+        `known_at`, `needed_by` (UTC; missing where it does not apply).
+    best : tuple of (str, str) or None
+        Entry and exit of the chosen cell; None if every cell is empty.
+    equity : Series
+        Net equity of the chosen cell by session, starting at 1. In calendar order, or
+        one event after the other; empty if there is no chosen cell.
+    path : DataFrame
+        From `lakebt.analysis.path.event_path`; may be empty.
+    left_out : str
+        What the result rests on, in one line.
+    first, last : date or None
+        First and last announcement (or effective) date of the events.
+    n_events : int
+        Events asked for, whether they ran or not.
+    aggregate : str
+        "pooled" or "calendar".
+    definition : str
+        The Sharpe ratio's definition, in one line.
+    banners : tuple of str
+        What must be read first, in red. Empty when nothing must.
+    provenance : mapping of str to str
+        Release, as-of instant, snapshots, rules, costs, versions; in the order shown.
+    command : str
+        What reproduces the result, or "none: " and why nothing does.
+    is_point_in_time : bool
+        Whether every order was decided on facts known in time. If not, nothing here
+        is called tradable.
+    market : str or None
+        The symbol that `path` is measured against; None if it is a plain return.
+    """
+
+    index: str
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
+    table: pd.DataFrame
+    refused: pd.DataFrame
+    best: tuple[str, str] | None
+    equity: pd.Series[float]
+    path: pd.DataFrame
+    left_out: str
+    first: dt.date | None
+    last: dt.date | None
+    n_events: int
+    aggregate: str
+    definition: str
+    banners: tuple[str, ...]
+    provenance: Mapping[str, str]
+    command: str
+    is_point_in_time: bool = True
+    market: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContents:
+    """What the report of a user's strategy shows.
+
+    Attributes
+    ----------
+    title : str
+        The strategy's name.
+    sharpe, sharpe_se : float
+        Per year; NaN with fewer than two returns.
+    n_returns : int
+        Daily net returns behind `sharpe`.
+    equity : Series
+        Net equity by session, starting at 1.
+    weights : DataFrame
+        Target weights: a row per decision's session, a column per symbol; missing is 0.
+    costs : mapping of str to float
+        What was paid, each name with its unit (``commission_usd``, ``spread_bps``).
+    definition, banners, provenance, command
+        As in `StudyContents`.
+    """
+
+    title: str
+    sharpe: float
+    sharpe_se: float
+    n_returns: int
+    equity: pd.Series[float]
+    weights: pd.DataFrame
+    costs: Mapping[str, float]
+    definition: str
+    banners: tuple[str, ...]
+    provenance: Mapping[str, str]
+    command: str

@@ -1,0 +1,179 @@
+"""How numbers, instants and reasons are written, wherever they are shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+from lakebt.instants import in_new_york
+
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no number."""
+
+MINUS = "\N{MINUS SIGN}"
+
+TOO_FEW = "too_few_returns"
+"""Why a cell that was traded can still be empty."""
+
+REASONS = {
+    "no_anchor": ("no such date", "the date the rule counts from is not there"),
+    "no_session": ("no such session", "the rule names a day that is not a session"),
+    "look_ahead": ("not yet known", "needs a fact that was not yet known"),
+    "exit_before_entry": ("exit before entry", "the exit does not follow the entry"),
+    "no_price": ("no price", "a leg has no price to trade at"),
+    "one_sided": ("one side only", "the event has only one side, and no hedge"),
+    "ruined": ("ruined", "the equity reached zero"),
+    TOO_FEW: ("too few returns", "fewer than two daily returns"),
+}
+"""Reason to a label and an explanation, in the order in which they apply."""
+
+
+def reason_label(reason: str) -> str:
+    """Return a reason in two or three words.
+
+    Examples
+    --------
+    >>> reason_label("look_ahead")
+    'not yet known'
+    """
+    return REASONS.get(reason, (reason, reason))[0]
+
+
+def reason_meaning(reason: str) -> str:
+    """Return a reason as the end of a sentence."""
+    return REASONS.get(reason, (reason, reason))[1]
+
+
+def reason_rank(reason: str) -> int:
+    """Return where a reason stands among all; unknown ones come last."""
+    names = list(REASONS)
+    return names.index(reason) if reason in names else len(names)
+
+
+def _signed(text: str) -> str:
+    """Write a minus as people print it."""
+    return text.replace("-", MINUS)
+
+
+def sharpe(value: float) -> str:
+    """Write a Sharpe ratio with two decimals.
+
+    Examples
+    --------
+    >>> sharpe(0.418), sharpe(-0.001)
+    ('0.42', '0.00')
+    """
+    return NOTHING if math.isnan(value) else _signed(f"{value:z.2f}")
+
+
+def error(value: float) -> str:
+    """Write a standard error, to stand after a number.
+
+    Examples
+    --------
+    >>> error(0.31)
+    '± 0.31'
+    """
+    return "± ?" if math.isnan(value) else f"± {value:.2f}"
+
+
+def bps(value: float) -> str:
+    """Write a return in basis points, signed, with a decimal when it is small.
+
+    Examples
+    --------
+    >>> bps(217.6), bps(4.91), bps(0.01)
+    ('+218', '+4.9', '0')
+    """
+    if math.isnan(value):
+        return NOTHING
+    digits = 0 if abs(value) >= 9.95 else 1
+    if round(value, digits) == 0:
+        return "0"
+    return _signed(f"{value:+,.{digits}f}")
+
+
+def cost_bps(value: float) -> str:
+    """Write what something cost, in basis points, without a sign.
+
+    Examples
+    --------
+    >>> cost_bps(4.0), cost_bps(0.0)
+    ('4.0', '0')
+    """
+    return bps(value).removeprefix("+")
+
+
+def n_of(number: float) -> str:
+    """Write the n that belongs to a number, on the same line as it.
+
+    Examples
+    --------
+    >>> n_of(1320).split()
+    ['(n', '=', '1,320)']
+    """
+    return f"(n\u00a0=\u00a0{count(number)})"
+
+
+def count(n: float, noun: str = "", *, many: str = "") -> str:
+    """Write a count with thousands separators, and its noun.
+
+    Examples
+    --------
+    >>> count(1320, "rule"), count(1, "event"), count(3914)
+    ('1,320 rules', '1 event', '3,914')
+    """
+    number = f"{int(n):,}" if not math.isnan(n) else "0"
+    if not noun:
+        return number
+    return f"{number} {noun if n == 1 else many or f'{noun}s'}"
+
+
+def instant(value: object) -> str:
+    """Write an instant as people at the exchange say it.
+
+    Examples
+    --------
+    >>> instant(dt.datetime(2022, 11, 28, 20, 50, 55, tzinfo=dt.UTC))
+    '2022-11-28 15:50:55 New York'
+    >>> instant(None) == NOTHING
+    True
+    """
+    # NaT is a datetime that differs from itself.
+    if not isinstance(value, dt.datetime) or value != value:  # noqa: PLR0124
+        return NOTHING
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=dt.UTC)
+    return in_new_york(value)
+
+
+def span(numbers: list[int]) -> str:
+    """Write the smallest and the largest of some counts.
+
+    Examples
+    --------
+    >>> span([206, 187]), span([5, 5])
+    ('187 to 206', '5')
+    """
+    low, high = min(numbers), max(numbers)
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
+
+
+def with_unit(name: str) -> str:
+    """Write a name with its unit as a person would.
+
+    Examples
+    --------
+    >>> with_unit("borrow_bps_per_year")
+    'Borrow, basis points per year'
+    """
+    text = name
+    for suffix, unit in (
+        ("_bps_per_year", "basis points per year"),
+        ("_bps", "basis points"),
+        ("_usd", "USD"),
+    ):
+        if name.endswith(suffix):
+            text = f"{name.removesuffix(suffix)}, {unit}"
+            break
+    return text.replace("_", " ").capitalize().replace("usd", "USD")

@@ -1,0 +1,400 @@
+"""The composer: view → events → surface → result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from lakebt.analysis.sharpe import Aggregate
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.reference import run_vectorbt
+from lakebt.backtest.trades import Trade, Unfilled, build_trade
+from lakebt.backtest.weights import (
+    Sizing,
+    TradedSide,
+    check_gross,
+    check_positive,
+)
+from lakebt.desk import Desk
+from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
+from lakebt.events.empty import check_tradeable, count_empty
+from lakebt.events.fills import Clock, parse_lead
+from lakebt.events.guard import plan
+from lakebt.events.plan import Cell, Empty, Reason
+from lakebt.events.rules import parse_entries, parse_exits
+from lakebt.events.where import matcher
+from lakebt.evidence import MARKET
+from lakebt.facts import IndexChange, Vintage
+from lakebt.result import CellResult, Result
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from lakebt.backtest.outcome import Engine, Outcome
+    from lakebt.backtest.trades import LegQuote, Missing
+    from lakebt.events.guard import OnLookAhead
+    from lakebt.history import PriceHistory
+    from lakebt.lake.view import View
+
+EngineName: TypeAlias = Literal["vectorbt"]
+
+ENGINES: dict[str, Engine] = {"vectorbt": run_vectorbt}
+
+ENTRIES = ("AD+1@open", "ED-1@close", "ED@close", "MD+1@open")
+EXITS = ("+1", "1w", "2w", "3w", "4w")
+
+
+class Study:
+    """Every entry and exit of an index's rebalancing events, on what a view knew.
+
+    Parameters
+    ----------
+    view : View
+        What is known: a release as of an instant.
+    index : str, optional
+        The index whose changes, read from the lake, are traded.
+    changes : sequence of IndexChange, optional
+        Instead of `index`: changes supplied by the caller. The result says so.
+    entries, exits : sequence of str
+        The grid: ``AD+1@open``, ``ED-1@close``, ``2022-10-03@open``; exits also ``+1``
+        (sessions after the entry) and ``2w`` (weeks).
+    where : mapping, optional
+        Keeps the changes whose columns match: ``{"cause": ["discretionary"]}``. Asked
+        of the vintage in force at the entry.
+    side : {"both", "additions", "deletions"}
+    hedge : str, optional
+        Symbol that takes the other side where there is none.
+    gross, max_gross : float
+        Gross exposure as a multiple of capital, and the most that is allowed.
+    capital_usd : float
+        What each event starts with.
+    missing : {"exclude", "drop_leg", "raise"}
+        What to do with a leg without prices: leave out its event, trade the rest, stop.
+    aggregate : {"pooled", "calendar"}
+        How the events become one series; see `lakebt.analysis.sharpe`.
+    costs : CostModel
+        Zero by default.
+    on_look_ahead : {"mask", "raise", "allow"}
+        What to do with an order that needs a fact from after its deadline.
+    min_lead : str or timedelta
+        How long before its fill an order must be sent.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument cannot be used; the message names it and the cure.
+    UnknownNameError
+        If the view has no such index, or `where` names no column.
+
+    Notes
+    -----
+    Orders are filled at the named price, sized on the last close known before the
+    entry's deadline, and held to the exit; weights are not rebalanced in between.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        *,
+        index: str | None = None,
+        changes: Sequence[IndexChange] | None = None,
+        entries: Sequence[str] = ENTRIES,
+        exits: Sequence[str] = EXITS,
+        where: Mapping[str, Any] | None = None,
+        side: str = "both",
+        hedge: str | None = None,
+        gross: float = 1.0,
+        max_gross: float = 2.0,
+        capital_usd: float = 100_000.0,
+        missing: str = "exclude",
+        aggregate: str = "pooled",
+        costs: CostModel | None = None,
+        on_look_ahead: str = "mask",
+        min_lead: str | dt.timedelta = "10min",
+    ) -> None:
+        if (index is None) == (changes is None):
+            msg = "pass either index= (changes from the lake) or changes= (your own)"
+            raise InvalidArgumentError(msg)
+        self.view = view
+        self.index = index
+        self.entries = parse_entries(entries)
+        self.exits = parse_exits(exits)
+        self.where = dict(where or {})
+        self._matches = matcher(where)
+        check_gross(gross, max_gross)
+        check_positive("capital_usd", capital_usd)
+        self.sizing = Sizing(
+            side=_choice(TradedSide, side, "side"),
+            hedge=hedge,
+            gross=gross,
+            capital_usd=capital_usd,
+        )
+        self.max_gross = max_gross
+        self.missing: Missing = _one_of(
+            missing, ("exclude", "drop_leg", "raise"), "missing"
+        )
+        self.aggregate: Aggregate = _choice(Aggregate, aggregate, "aggregate")
+        self.costs = CostModel() if costs is None else costs
+        self.on_look_ahead: OnLookAhead = _one_of(
+            on_look_ahead, ("mask", "raise", "allow"), "on_look_ahead"
+        )
+        self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))
+        self.supplied = changes is not None
+        self._vintages = (
+            view.change_vintages(index=index)
+            if index is not None
+            else _supplied(changes or (), view)
+        )
+
+    def plan(self) -> tuple[Cell, ...]:
+        """Decide every order, before any price is looked at.
+
+        Returns
+        -------
+        tuple of Cell
+            By event, entry and exit.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``, for the first order that needs later facts.
+        """
+        return plan(
+            self._vintages,
+            entries=self.entries,
+            exits=self.exits,
+            clock=self.clock,
+            keep=self._keeps,
+            on_look_ahead=self.on_look_ahead,
+        )
+
+    def newest(self) -> tuple[IndexChange, ...]:
+        """Return the changes the study is about, as the view knows them at its end."""
+        last = {
+            vintage.change_id: vintage
+            for vintage in sorted(self._vintages, key=lambda v: v.change.known_at)
+        }
+        return tuple(
+            vintage.change
+            for vintage in last.values()
+            if not vintage.retracted and self._keeps(vintage.change)
+        )
+
+    def _keeps(self, change: IndexChange) -> bool:
+        return self.sizing.side.takes(change.side) and self._matches(change)
+
+    def run(
+        self,
+        *,
+        engine: str = "vectorbt",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result:
+        """Plan, price, trade and collect every cell.
+
+        Parameters
+        ----------
+        engine : {"vectorbt"}
+            What turns orders into equity.
+        progress
+            Called with the events done and their number, after each.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the hedge has no prices, or no exit comes after its entry.
+        UnknownNameError
+            If the engine is unknown.
+        LookAheadError
+            Under ``on_look_ahead="raise"``.
+        UntradeableError
+            If no event matches, or every cell is untradeable (not refused); under
+            ``missing="raise"``, if a leg has no price.
+        """
+        if engine not in ENGINES:
+            raise UnknownNameError("engine", engine, ENGINES)
+        cells = self.plan()
+        if not cells:
+            what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
+            if self.sizing.side is TradedSide.BOTH:
+                what = f"change of {self.index or 'those given'} matches"
+            msg = (
+                f"no {what}{f' {self.where}' if self.where else ''} as known at "
+                f"{self.view.instant.isoformat()}: widen where= or side=, or take a "
+                f"later view"
+            )
+            raise UntradeableError(msg)
+        history = self._history(cells)
+        by_event: dict[str, list[Cell]] = {}
+        for cell in cells:
+            by_event.setdefault(cell.event.event_id, []).append(cell)
+        results: list[CellResult] = []
+        for number, group in enumerate(by_event.values()):
+            results.extend(self._run_event(group, history, ENGINES[engine]))
+            if progress is not None:
+                progress(number + 1, len(by_event))
+        check_tradeable([done.empty for done in results], self.entries, self.exits)
+        return Result(study=self, engine=engine, cells=tuple(results), history=history)
+
+    def _history(self, cells: Iterable[Cell]) -> PriceHistory:
+        # Of every leg, of the hedge, and of the market.
+        symbols = {leg.change.symbol for cell in cells for leg in cell.legs}
+        symbols |= {change.symbol for change in self.newest()} | {MARKET}
+        hedge = self.sizing.hedge
+        if hedge is not None:
+            symbols.add(hedge)
+        history = self.view.price_history(sorted(symbols))
+        if hedge is not None and hedge not in history:
+            msg = (
+                f"hedge {hedge!r} has no prices in release {self.view.release!r}: "
+                f"publish them, or hedge with another symbol"
+            )
+            raise InvalidArgumentError(msg)
+        return history
+
+    def _run_event(
+        self, cells: Sequence[Cell], history: PriceHistory, engine: Engine
+    ) -> list[CellResult]:
+        """Price and trade all cells of one event in one call of the engine."""
+        desk = Desk.of(cells, history, self.sizing)
+        trades: list[Trade | Unfilled | None] = []
+        quotes: list[tuple[LegQuote, ...]] = []
+        for cell in cells:
+            if cell.empty is not None or desk is None:
+                trades.append(None)
+                quotes.append(())
+                continue
+            legs, hedges = desk.quotes(cell)
+            quotes.append(legs)
+            trades.append(
+                build_trade(
+                    legs,
+                    entry_row=desk.entry(cell).row,
+                    hedge=hedges,
+                    sizing=self.sizing,
+                    missing=self.missing,
+                )
+            )
+        tradeable = [trade for trade in trades if isinstance(trade, Trade)]
+        outcomes: Iterable[Outcome] = iter(())
+        if tradeable and desk is not None:
+            outcomes = iter(
+                engine(
+                    tradeable,
+                    symbols=desk.symbols,
+                    prices=desk.prices,
+                    first_session=desk.first,
+                    sessions=self.clock.sessions,
+                    costs=self.costs,
+                    capital_usd=self.sizing.capital_usd,
+                )
+            )
+        results = []
+        for cell, trade, legs in zip(cells, trades, quotes, strict=True):
+            outcome = next(iter(outcomes)) if isinstance(trade, Trade) else None
+            results.append(self._cell_result(cell, trade, legs, outcome, desk))
+        return results
+
+    def _cell_result(
+        self,
+        cell: Cell,
+        trade: Trade | Unfilled | None,
+        legs: tuple[LegQuote, ...],
+        outcome: Outcome | None,
+        desk: Desk | None,
+    ) -> CellResult:
+        empty = cell.empty
+        if isinstance(trade, Unfilled):
+            empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
+            if self.missing == "raise" and empty.reason is Reason.NO_PRICE:
+                msg = (
+                    f"{cell.event.event_id}, {cell.entry} to {cell.exit}: "
+                    f'{trade.fact}; publish the prices, or pass missing="exclude" or '
+                    f'"drop_leg"'
+                )
+                raise UntradeableError(msg)
+        elif outcome is not None and outcome.is_ruined:
+            empty = Empty(
+                reason=Reason.RUINED,
+                fact=f"equity reached {outcome.equity.min():,.0f} USD",
+            )
+        done = empty is None
+        return CellResult(
+            cell=cell,
+            quotes=legs,
+            hedge=desk.hedges(cell) if desk is not None and cell.legs else {},
+            trade=trade if done and isinstance(trade, Trade) else None,
+            outcome=outcome if done else None,
+            empty=empty,
+        )
+
+    def refusals(self) -> pd.DataFrame:
+        """Return how many events each rule will refuse, before anything runs.
+
+        Returns
+        -------
+        DataFrame
+            A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
+        """
+        return count_empty(self.plan())
+
+    def __repr__(self) -> str:
+        return (
+            f"Study({self.index or 'changes given'}, release {self.view.release!r}, "
+            f"{len(self.entries)} entries x {len(self.exits)} exits)"
+        )
+
+    def _repr_html_(self) -> str:
+        from lakebt.report.tables import study_html  # noqa: PLC0415 - notebooks only
+
+        cells = self.plan() if self.on_look_ahead != "raise" else ()
+        return study_html(
+            {
+                "release": self.view.release,
+                "as of": f"{self.view.instant.isoformat()}",
+                "index": self.index or "changes supplied by the caller",
+                "events": str(len({cell.event.event_id for cell in cells})),
+                "entries": ", ".join(map(str, self.entries)),
+                "exits": ", ".join(map(str, self.exits)),
+                "costs": str(self.costs),
+            },
+            self.refusals() if self.on_look_ahead != "raise" else None,
+        )
+
+
+def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:
+    # Vintages like those of the lake, with what its holdings showed of each.
+    vintages = []
+    for change in changes:
+        if not isinstance(change, IndexChange):
+            msg = f"changes must be IndexChange values, one was {change!r}"
+            raise InvalidArgumentError(msg)
+        if change.recorded is None:
+            shown = view.first_shown(
+                index=change.index,
+                symbol=change.symbol,
+                side=change.side,
+                after=change.announced or change.known_at,
+            )
+            known = {name: getattr(change, name) for name in IndexChange.__slots__}
+            change = IndexChange(**{**known, "recorded": shown})  # noqa: PLW2901 - a copy
+        vintages.append(Vintage(change_id=change.change_id, change=change))
+    return tuple(vintages)
+
+
+def _choice(kind: Any, value: object, what: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UnknownNameError(what, str(value), [str(item) for item in kind]) from None
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], what: str) -> Any:
+    if value not in allowed:
+        raise UnknownNameError(what, str(value), allowed)
+    return value

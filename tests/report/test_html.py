@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakebt.errors import InvalidArgumentError
+from lakebt.report.html import write_run_report, write_study_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.report.conftest import MakeRun, MakeStudy
+
+SECTIONS = ["path", "surface", "money", "equity", "left-out", "refused", "provenance"]
+
+
+def body(path: Path) -> str:
+    """Return what is seen of a page, without its scripts and styles."""
+    page = path.read_text(encoding="utf-8")
+    return re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+
+
+def sections(path: Path) -> list[str]:
+    return re.findall(r'<section id="([a-z-]+)"', body(path))
+
+
+def test_the_report_answers_first_and_gives_its_sources_last(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    path = write_study_report(make_study(), tmp_path / "report.html")
+
+    assert sections(path) == SECTIONS
+    shown = body(path)
+    assert shown.index("1.36") < shown.index('<section id="path"')
+    assert "over 44 events on 15 dates (484 daily returns)" in shown
+    assert 'class="banner"' not in shown.replace('<noscript><p class="banner"', "")
+
+
+def test_the_report_is_one_file_of_bounded_size(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    path = write_study_report(make_study(), tmp_path / "report.html")
+
+    assert path.stat().st_size < 6_000_000
+    assert not re.search(r'(?:src|href)="(?!data:)', body(path))
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_same_contents_give_the_same_bytes(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    first = write_study_report(make_study(), tmp_path / "a.html").read_bytes()
+
+    assert write_study_report(make_study(), tmp_path / "b.html").read_bytes() == first
+
+
+def test_each_banner_is_shown_before_the_answer(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study(
+        banners=("Not point in time.", "Facts supplied by the caller."),
+        is_point_in_time=False,
+    )
+
+    shown = body(write_study_report(study, tmp_path / "report.html"))
+
+    for banner in study.banners:
+        assert shown.index(banner) < shown.index("<h1>")
+    assert "tradable" not in shown
+
+
+def test_names_cannot_carry_markup_into_the_page(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    evil = "</script><script>alert(1)</script>"
+    study = make_study(
+        index=evil,
+        market=evil,
+        left_out=evil,
+        banners=(evil,),
+        provenance={evil: evil},
+        command=evil,
+        refused=make_study().refused.assign(fact=evil, event_id=evil),
+    )
+
+    page = write_study_report(study, tmp_path / "report.html").read_text("utf-8")
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_study_without_a_tradable_cell_has_a_report(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study()
+    study = make_study(
+        best=None,
+        equity=study.equity[:0],
+        table=study.table.assign(sharpe=float("nan"), n_events=0),
+    )
+
+    path = write_study_report(study, tmp_path / "report.html")
+
+    assert sections(path) == ["path", "surface", "left-out", "refused", "provenance"]
+    assert "No rule could be traded: all 36 cells" in body(path)
+
+
+def test_a_study_without_anything_known_has_a_report(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study()
+    study = make_study(
+        best=None,
+        equity=study.equity[:0],
+        path=study.path[:0],
+        table=study.table[:0],
+        refused=study.refused[:0],
+        first=None,
+        last=None,
+        n_events=0,
+    )
+
+    path = write_study_report(study, tmp_path / "report.html")
+
+    assert sections(path) == ["surface", "left-out", "refused", "provenance"]
+
+
+def test_the_events_left_out_of_the_chosen_rule_are_counted_and_listed(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    shown = body(write_study_report(make_study(), tmp_path / "report.html"))
+
+    assert "44 of 60 events run; 9 one-sided, 7 without prices" in shown
+    assert (
+        "Left out of the chosen rule, AD+1@open to ED-1@close: 16 of 60 events."
+        in shown
+    )
+    assert "SIM31 has no bar on 2015-06-08" in shown
+    assert "SIM07 deletion announced; known 2014-03-07 23:59:59 New York" in shown
+
+
+def test_what_stands_between_backticks_is_code(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study(left_out='1 of 2 run; `hedge="<SIMX>"` would run 2')
+
+    shown = body(write_study_report(study, tmp_path / "report.html"))
+
+    assert "<code>hedge=&#34;&lt;SIMX&gt;&#34;</code> would run 2" in shown
+
+
+def test_the_command_can_be_copied_unless_there_is_none(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    shown = body(write_study_report(make_study(), tmp_path / "a.html"))
+    assert 'data-copies="command"' in shown
+    assert "--borrow-bps-per-year 50" in shown
+
+    study = make_study(command="none: the facts were supplied by the caller")
+    shown = body(write_study_report(study, tmp_path / "b.html"))
+    assert "data-copies" not in shown
+    assert "again: the facts were supplied by the caller." in shown
+
+
+def test_a_run_has_a_report(make_run: MakeRun, tmp_path: Path) -> None:
+    path = write_run_report(make_run(), tmp_path / "run.html")
+
+    assert sections(path) == ["equity", "weights", "costs", "provenance"]
+    shown = body(path)
+    assert "0.61 <small>± 0.64</small>" in shown
+    assert "599 daily returns" in shown
+    assert "Not audited" in shown
+    assert "Borrow, basis points" in shown
+    assert "10 largest of 2" in shown
+
+
+def test_a_run_that_never_traded_has_a_report(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run()
+    run = make_run(
+        equity=run.equity[:0], weights=run.weights[:0], n_returns=0, costs={}
+    )
+
+    path = write_run_report(run, tmp_path / "run.html")
+
+    assert sections(path) == ["provenance"]
+    assert "No session was traded" in body(path)
+
+
+def test_a_report_replaces_the_one_before(make_run: MakeRun, tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+    path.write_text("old")
+
+    write_run_report(make_run(), path)
+
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_a_missing_folder_is_named(make_run: MakeRun, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"folder .*nowhere does not exist"):
+        write_run_report(make_run(), tmp_path / "nowhere" / "run.html")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_file(make_run: MakeRun, tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+
+    with pytest.raises(InvalidArgumentError, match="report: it is a folder"):
+        write_run_report(make_run(), tmp_path / "report")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    # No file name may be this long; permissions would not stop a test run as root.
+    with pytest.raises(InvalidArgumentError, match=r"cannot write .*too long"):
+        write_run_report(make_run(), tmp_path / f"{'r' * 300}.html")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_the_report_does_not_import_what_draws_it() -> None:
+    code = (
+        "import sys, lakebt.report.html, lakebt.report.tables, lakebt.report.terminal;"
+        "print([m for m in ('plotly', 'jinja2', 'rich') if m in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,304 @@
+"""The guard as properties: what comes later changes no order that was already due."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lakebt
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+ENTRIES = ("AD@close", "AD+1@open", "ED-1@close", "MD+1@open")
+EXITS = ("+1", "1w", "ED@close", "MD+3@open")
+ORDER = ["entry", "exit", "symbol", "at", "session", "side", "size", "deadline"]
+MARKET = simulated_market(seed=11, n_events=3, n_members=2, before=12, after=90)
+CUTOFF = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+CLOCK = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)
+
+Tables = dict[str, pd.DataFrame]
+
+
+@functools.cache
+def base() -> Tables:
+    """Return the market's tables with every `known_at` and key written out."""
+    with tempfile.TemporaryDirectory() as folder:
+        lake = lakebt.Lake.open(folder)
+        lake.publish(MARKET.tables, release="R1", as_of=MARKET.as_of)
+        view = lake.at("R1")
+        changes, prices = view.read("index_changes"), view.read("prices")
+    return {
+        "prices": prices[["symbol", "session", "open", "high", "low", "close"]].assign(
+            basis="raw", known_at=prices["known_at"]
+        ),
+        "index_changes": changes[
+            ["change_id", "index", "symbol", "side", "announced", "effective"]
+        ].assign(known_at=changes["known_at"], retracted=False),
+        "etf_holdings": MARKET.etf_holdings,
+    }
+
+
+def orders_of(view: lakebt.View) -> pd.DataFrame:
+    study = lakebt.Study(view, index="SIM", entries=ENTRIES, exits=EXITS, hedge="MKT")
+    return study.run().orders()
+
+
+def lake_of(tables: Tables, folder: str) -> lakebt.Lake:
+    lake = lakebt.Lake.open(Path(folder) / "lake", clock=lambda: CLOCK)
+    lake.publish(tables, release="R1", as_of=CUTOFF)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return orders_of(lake_of(base(), str(tmp_path_factory.mktemp("base"))).at("R1"))
+
+
+INSTANTS = st.datetimes(
+    dt.datetime(2010, 2, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    dt.datetime(2010, 9, 1),  # noqa: DTZ001
+    timezones=st.just(dt.UTC),
+)
+
+
+@st.composite
+def later_changes(draw: st.DrawFn, known_at: dt.datetime) -> pd.DataFrame:
+    """Draw corrections, retractions, side flips and newcomers to the events."""
+    rows: list[dict[str, Any]] = []
+    numbers = st.sets(
+        st.integers(0, len(base()["index_changes"]) - 1), min_size=1, max_size=4
+    )
+    for number in sorted(draw(numbers)):
+        row: dict[str, Any] = dict(base()["index_changes"].iloc[number])
+        announced = row["announced"].date()
+        kind = draw(st.sampled_from(["move", "retract", "flip", "newcomer"]))
+        if kind == "move":
+            row["effective"] = announced + dt.timedelta(days=draw(st.integers(1, 60)))
+        elif kind == "retract":
+            row["retracted"] = True
+        elif kind == "flip":
+            row["side"] = "deletion" if row["side"] == "addition" else "addition"
+        else:
+            row |= {"symbol": "MEM0001", "change_id": f"late-{number}"}
+        row["known_at"] = known_at + dt.timedelta(days=draw(st.integers(0, 30)))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@st.composite
+def later_holdings(draw: st.DrawFn, known_at: dt.datetime) -> pd.DataFrame:
+    """Draw a report that nobody had: any members, of any quarter, accepted late."""
+    symbols = [*base()["index_changes"]["symbol"], "MEM0001", "MEM0002"]
+    held = draw(st.sets(st.sampled_from(symbols), min_size=1))
+    day = known_at.date() - dt.timedelta(days=draw(st.integers(1, 90)))
+    return pd.DataFrame(
+        {
+            "fund": "SIMETF",
+            "date": day,
+            "isin": [f"LATE{symbol}" for symbol in sorted(held)],
+            "symbol": sorted(held),
+            "index": "SIM",
+            "known_at": known_at,
+        }
+    )
+
+
+@st.composite
+def later_prices(draw: st.DrawFn, known_at: dt.datetime) -> pd.DataFrame:
+    """Draw corrections of bars that were there."""
+    prices = base()["prices"]
+    there = prices[prices["known_at"] < known_at]
+    numbers = st.sets(st.integers(0, len(there) - 1), min_size=1, max_size=40)
+    chosen = there.iloc[sorted(draw(numbers))].copy()
+    factor = draw(st.floats(0.9, 1.1))
+    chosen[["open", "high", "low", "close"]] *= factor
+    chosen["known_at"] = known_at
+    return chosen
+
+
+@st.composite
+def insertions(draw: st.DrawFn) -> tuple[dt.datetime, str, pd.DataFrame]:
+    known_at = draw(INSTANTS)
+    table, rows = draw(
+        st.sampled_from(
+            [
+                ("index_changes", later_changes),
+                ("etf_holdings", later_holdings),
+                ("prices", later_prices),
+            ]
+        )
+    )
+    return known_at, table, draw(rows(known_at))
+
+
+@settings(max_examples=30, deadline=None)
+@given(insertion=insertions())
+def test_what_is_known_later_changes_no_order_that_was_due(
+    before: pd.DataFrame, insertion: tuple[dt.datetime, str, pd.DataFrame]
+) -> None:
+    known_at, table, rows = insertion
+    with tempfile.TemporaryDirectory() as folder:
+        lake = lake_of(base(), folder)
+        lake.publish({table: rows}, release="R2", as_of=CUTOFF)
+
+        after = orders_of(lake.at("R2"))
+
+    due = before.loc[before["deadline"] <= known_at, ORDER]
+    found = due.merge(after[ORDER], how="left", indicator=True)
+    lost = found[found["_merge"] != "both"]
+    assert lost.empty, f"{table} known at {known_at}:\n{rows}\n{lost}"
+
+
+def test_the_property_would_notice_a_row_known_in_time(
+    before: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The same insertion, known before the orders were due, does change them."""
+    row = dict(base()["index_changes"].iloc[0])
+    row |= {"symbol": "MEM0001", "change_id": "early"}
+    early = pd.DataFrame([row])  # known with the announcement
+    lake = lake_of(base(), str(tmp_path))
+    lake.publish({"index_changes": early}, release="R2", as_of=CUTOFF)
+
+    after = orders_of(lake.at("R2"))
+
+    assert len(before[ORDER].merge(after[ORDER])) < len(before)
+
+
+@settings(max_examples=20, deadline=None)
+@given(instant=INSTANTS)
+def test_a_lake_of_the_rows_known_by_then_gives_the_same_orders(
+    instant: dt.datetime,
+) -> None:
+    known = {
+        table: rows[pd.to_datetime(rows["known_at"], utc=True) <= instant]
+        for table, rows in base().items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        full = lake_of(base(), f"{folder}/full").at("R1", as_of=instant)
+        part = lake_of(
+            {table: rows for table, rows in known.items() if len(rows)},
+            f"{folder}/part",
+        ).at("R1", as_of=instant)
+
+        assert outcome_of(full).equals(outcome_of(part))
+
+
+def outcome_of(view: lakebt.View) -> pd.DataFrame:
+    try:
+        return orders_of(view)
+    except lakebt.LakebtError as error:
+        return pd.DataFrame({"error": [type(error).__name__]})
+
+
+# --- the simulated market, through the study ------------------------------------------
+
+
+def measured(market: SimulatedMarket, folder: Path, rule: tuple[str, str]) -> Any:
+    """Return mean and standard error of what additions earned over the market."""
+    lake = lakebt.Lake.open(folder / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    legs = (
+        lakebt.Study(
+            lake.at("R1"),
+            index="SIM",
+            entries=[rule[0]],
+            exits=[rule[1]],
+            side="additions",
+            hedge="MKT",
+            on_look_ahead="allow",
+        )
+        .run()
+        .legs()
+    )
+    excess = (legs["price_return"] - legs["hedge_return"]).to_numpy() * 1e4
+    return excess.mean(), excess.std(ddof=1) / np.sqrt(len(excess))
+
+
+RULES = {
+    "jump": ("AD@close", "AD+1@open"),
+    "drift": ("AD+1@open", "ED-1@close"),
+    "reversal": ("ED-1@close", "ED+19@close"),
+}
+
+
+@pytest.mark.parametrize("effect", RULES)
+def test_the_planted_effect_is_recovered(effect: str, tmp_path: Path) -> None:
+    market = simulated_market(seed=2, n_events=80, n_members=1, before=5, after=25)
+    planted = {
+        "jump": market.planted.jump_bps,
+        "drift": market.planted.drift_bps,
+        "reversal": -market.planted.reversal_bps,
+    }
+
+    mean, error = measured(market, tmp_path, RULES[effect])
+
+    assert abs(mean - planted[effect]) < 2 * error
+    assert abs(mean) > 2 * error
+
+
+@pytest.mark.parametrize("effect", RULES)
+def test_without_an_effect_none_is_found(effect: str, tmp_path: Path) -> None:
+    market = simulated_market(
+        seed=2,
+        n_events=80,
+        n_members=1,
+        before=5,
+        after=25,
+        jump_bps=0.0,
+        drift_bps=0.0,
+        reversal_bps=0.0,
+    )
+
+    mean, error = measured(market, tmp_path, RULES[effect])
+
+    assert abs(mean) < 2 * error
+
+
+# --- the kinds of leak that belong to data, through the lake --------------------------
+
+
+def test_the_newest_snapshot_is_not_read_for_an_old_date(tmp_path: Path) -> None:
+    lake = lake_of(base(), str(tmp_path))
+    day = base()["index_changes"]["announced"].iloc[0]
+
+    old = lake.at("R1", as_of=day - pd.Timedelta(seconds=1))
+    new = lake.at("R1")
+
+    assert old.changes(index="SIM") == ()
+    assert len(new.changes(index="SIM")) == len(base()["index_changes"])
+    assert old.panel("close", symbols=["MKT"]).index[-1] <= day.tz_localize(None)
+
+
+def test_todays_members_are_not_the_members_of_the_past(tmp_path: Path) -> None:
+    reports = base()["etf_holdings"].sort_values("known_at")
+    first = reports["known_at"].iloc[0]
+    lake = lake_of(base(), str(tmp_path))
+
+    def members(view: lakebt.View) -> set[str]:
+        shown = view.read("etf_holdings", where={"fund": "SIMETF"})
+        return set(shown.loc[shown["status"] != "expired", "symbol"])
+
+    then, now = members(lake.at("R1", as_of=first)), members(lake.at("R1"))
+
+    assert then == set(reports.loc[reports["known_at"] == first, "symbol"])
+    assert then != now
+
+
+def test_the_announcements_close_is_refused_for_every_event(tmp_path: Path) -> None:
+    view = lake_of(base(), str(tmp_path)).at("R1")
+
+    result = lakebt.Study(view, index="SIM", entries=["AD@close"], exits=EXITS).run()
+
+    assert set(result.refused()["reason"]) == {"look_ahead"}
+    assert len(result.refused()) == 3 * len(EXITS)
+    assert result.events().empty
