@@ -1,0 +1,59 @@
+"""Data for the benchmarks: made from a seed, or the real files where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sessions import Sessions
+
+SYMBOLS, COUNT = 500, 2_520
+"""Symbols and sessions: the larger US companies over ten years."""
+
+
+@pytest.fixture(scope="session")
+def bars() -> pd.DataFrame:
+    """500 symbols x 2,520 sessions: 1.26 million bars."""
+    rng = np.random.default_rng(0)
+    sessions = Sessions.of("XNYS")
+    last = sessions.number(pd.Timestamp("2024-12-31").date())
+    assert last is not None
+    days = sessions.days[last - COUNT + 1 : last + 1]
+    close = 50.0 * np.exp(np.cumsum(rng.normal(0, 0.015, (COUNT, SYMBOLS)), axis=0))
+    open_ = close * np.exp(rng.normal(0, 0.005, close.shape))
+    return pd.DataFrame(
+        {
+            "symbol": np.tile([f"S{n:03d}" for n in range(SYMBOLS)], COUNT),
+            "session": np.repeat(days.astype("datetime64[us]"), SYMBOLS),
+            "open": open_.ravel(),
+            "high": np.maximum(open_, close).ravel(),
+            "low": np.minimum(open_, close).ravel(),
+            "close": close.ravel(),
+            "volume": rng.integers(1_000, 1_000_000, close.size),
+            "basis": "raw",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def lake_of_bars(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake that holds them as one release."""
+    path = tmp_path_factory.mktemp("bench") / "lake"
+    lake = lakebt.Lake.open(path)
+    lake.publish({"prices": bars}, release="R1", as_of="2025-01-01T00:00:00Z")
+    return path
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real events and prices; skips where it is absent."""
+    root = os.environ.get("LAKEBT_SHARED", str(Path(__file__).parents[2] / "shared"))
+    folder = Path(root) / "realdata"
+    if not (folder / "prices.parquet").is_file():
+        pytest.skip(f"no {folder.name}/prices.parquet beside the project")
+    return folder

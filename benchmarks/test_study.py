@@ -1,0 +1,84 @@
+"""The study of the real events, beside one vectorbt call per cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sources.prices import convert_prices
+from lakebt.sources.rebalances import convert_rebalances
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+ENTRIES = ("AD+1@open", "ED-1@close", "ED@open", "ED@close")
+EXITS = ("+1", "1w", "2w", "3w", "4w")
+
+
+@pytest.fixture(scope="module")
+def view(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    events = pd.read_csv(realdata / "events.csv", dtype=str, keep_default_na=False)
+    prices = pd.read_parquet(realdata / "prices.parquet")
+    lake = lakebt.Lake.open(tmp_path_factory.mktemp("real") / "lake")
+    lake.publish(
+        {
+            "index_changes": convert_rebalances(events).frame,
+            "prices": convert_prices(prices).frame,
+        },
+        release="R1",
+        as_of="2026-04-01T00:00:00Z",
+    )
+    return lake.at("R1")
+
+
+def note_time(benchmark: BenchmarkFixture, backtests: int) -> None:
+    """Note how many backtests there were, and microseconds for each."""
+    best = benchmark.stats.stats.min  # type: ignore[union-attr]
+    benchmark.extra_info["backtests"] = backtests
+    benchmark.extra_info["us_per_backtest"] = best / backtests * 1e6
+
+
+def study(view: lakebt.View) -> lakebt.Study:
+    return lakebt.Study(view, index="SP500", entries=ENTRIES, exits=EXITS, hedge="SPY")
+
+
+@pytest.mark.benchmark(group="real S&P 500 events")
+def test_all_cells_of_an_event_in_one_call(
+    benchmark: BenchmarkFixture, view: lakebt.View
+) -> None:
+    study(view).run()  # vectorbt's first call
+
+    result = benchmark.pedantic(lambda: study(view).run(), rounds=3)
+
+    backtests = len(result.events())
+    note_time(benchmark, backtests)
+    assert backtests > 1_000
+
+
+@pytest.mark.benchmark(group="real S&P 500 events")
+def test_one_call_per_cell(benchmark: BenchmarkFixture, view: lakebt.View) -> None:
+    """The article's way: a portfolio for each event, entry and exit; 200 of them."""
+    result = study(view).run()
+    cells = result.events().head(200)
+    rules = cells[["event_id", "entry", "exit"]].astype(str).to_numpy().tolist()
+
+    def each() -> list[float]:
+        return [
+            float(
+                result.to_vectorbt(event=event, entry=entry, exit=exit_)
+                .value()
+                .iloc[-1]
+            )
+            for event, entry, exit_ in rules
+        ]
+
+    values = benchmark.pedantic(each, rounds=3)
+
+    note_time(benchmark, len(cells))
+    np.testing.assert_allclose(values, 1e5 * (1 + cells["net_return"]), rtol=1e-9)
