@@ -42,60 +42,31 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.facts import Side
-from lakebt.instants import NEW_YORK
 from lakebt.sessions import LAST, Sessions
+from lakebt.sources.simulated_facts import (
+    BETA_SPREAD,
+    FUND,
+    INDEX,
+    MARKET,
+    NOTICE,
+    changed_legs,
+    holdings_reports,
+    index_changes,
+)
+from lakebt.sources.simulated_prices import (
+    Paths,
+    Planted,
+    market_steps,
+    planted_effects,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lakebt._typing import FloatPanel, FloatVector, IntVector
-
-INDEX, FUND, MARKET = "SIM", "SIMETF", "MKT"
-
-# S&P publishes between 17:15 and 19:15 New York, one to three weeks before a change
-# takes effect.
-ANNOUNCED_FROM, ANNOUNCED_SECONDS = dt.time(17, 15), 2 * 3600
-NOTICE = (5, 15)
-"""Least and most sessions from the announcement to the effective session."""
-
-# An ordinary equity market: 16 % volatility and 6 % growth per year, three tenths of
-# the variance overnight, betas around one.
-MARKET_PER_DAY, GROWTH_PER_DAY, OVERNIGHT, BETA_SPREAD = 0.01, 0.06 / 252, 0.3, 0.2
-
-# N-PORT reports become public about 60 days after the quarter.
-REPORT_LAG = dt.timedelta(days=59)
-ACCEPTED = dt.time(16, 30)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planted:
-    """The truth: abnormal simple returns of additions, in basis points.
-
-    Deletions earn the opposite of each.
-
-    Attributes
-    ----------
-    jump_bps
-        From the close of session AD to the open of AD+1.
-    drift_bps
-        From the open of AD+1 to the close of ED-1.
-    reversal_bps
-        Lost again from the close of ED-1 to that of `reversal_sessions` sessions later.
-    reversal_sessions
-        How long that takes.
-    """
-
-    jump_bps: float
-    drift_bps: float
-    reversal_bps: float
-    reversal_sessions: int
+__all__ = ["Planted", "SimulatedMarket", "simulated_market"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -251,16 +222,16 @@ def simulated_market(
             f"of the calendar, {LAST}: ask for fewer, or start earlier"
         )
         raise InvalidArgumentError(msg)
-    legs = _legs(sessions, announced, effective, (n_additions, n_deletions), rng)
+    legs = changed_legs(sessions, announced, effective, (n_additions, n_deletions), rng)
     event = legs["event"].to_numpy()
-    paths = _Paths(
+    paths = Paths(
         rng=rng,
         noise=noise_bps_per_day / 1e4,
-        market=_market_steps(last - first + 1, rng),
+        market=market_steps(last - first + 1, rng),
         first=first,
     )
     signs = np.where(legs["side"] == Side.ADDITION, 1.0, -1.0)
-    effects = _effects(
+    effects = planted_effects(
         signs, effective[event] - announced[event], planted, before, after
     )
     starts = announced[event] - before
@@ -284,8 +255,8 @@ def simulated_market(
     as_of = sessions.instant(last, "close")
     return SimulatedMarket(
         prices=bars,
-        index_changes=_index_changes(legs, len(announced), rng),
-        etf_holdings=_holdings(legs, members, sessions, as_of),
+        index_changes=index_changes(legs, len(announced), rng),
+        etf_holdings=holdings_reports(legs, members, sessions, as_of),
         as_of=as_of,
         legs=legs,
         planted=planted,
@@ -318,222 +289,3 @@ def _check_size(name: str, value: float, least: float, most: float) -> None:
     if not (math.isfinite(value) and least <= value <= most):
         msg = f"{name} must lie between {least:g} and {most:g}, was {value!r}"
         raise InvalidArgumentError(msg)
-
-
-def _legs(
-    sessions: Sessions,
-    announced: IntVector,
-    effective: IntVector,
-    counts: tuple[int, int],
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Return a row per change, additions before deletions within each event."""
-    n_events, per_event = len(announced), sum(counts)
-    event = np.repeat(np.arange(n_events), per_event)
-    is_addition = np.tile(np.arange(per_event) < counts[0], n_events)
-    number = np.where(is_addition, is_addition.cumsum(), (~is_addition).cumsum())
-    prefix = np.where(is_addition, "ADD", "DEL")
-    side = np.where(is_addition, Side.ADDITION.value, Side.DELETION.value)
-    return pd.DataFrame(
-        {
-            "event": event,
-            "symbol": [f"{a}{n:04d}" for a, n in zip(prefix, number, strict=True)],
-            "side": side.astype(object),
-            "announced_session": sessions.days[announced[event]].astype(object),
-            "effective": sessions.days[effective[event]].astype(object),
-            "beta": 1.0 + BETA_SPREAD * rng.standard_normal(len(event)),
-        }
-    )
-
-
-def _effects(
-    signs: FloatVector, notice: IntVector, planted: Planted, before: int, after: int
-) -> FloatPanel:
-    """Return the planted log returns of each leg.
-
-    Parameters
-    ----------
-    signs, notice : ndarray of shape (n_legs,)
-        1 for additions and -1 for deletions; sessions from announced to effective.
-
-    Returns
-    -------
-    ndarray of shape (n_legs, n_sessions, 2)
-        From `before` sessions before the announcement on; overnight, then intraday.
-    """
-    n_sessions = before + NOTICE[1] + after + 1
-    # Half-sessions, 0 the night before the first session's open, so that "from an open
-    # to a close" is a range of them.
-    half = np.arange(2 * n_sessions)
-    night_after_announced = 2 * (before + 1)
-    last_step_of_drift = 2 * (before + notice[:, None]) - 1  # the day of ED-1
-
-    def spread(total_bps: float, where: np.ndarray) -> FloatPanel:
-        total = np.log1p(signs * total_bps / 1e4)[:, None]
-        return np.where(where, total / where.sum(axis=1, keepdims=True), 0.0)
-
-    drifting = (half > night_after_announced) & (half <= last_step_of_drift)
-    reversing = (half > last_step_of_drift) & (
-        half <= last_step_of_drift + 2 * planted.reversal_sessions
-    )
-    jumping = np.broadcast_to(half == night_after_announced, drifting.shape)
-    steps = (
-        spread(planted.jump_bps, jumping)
-        + spread(planted.drift_bps, drifting)
-        + spread(-planted.reversal_bps, reversing)
-    )
-    return steps.reshape(len(signs), n_sessions, 2)
-
-
-def _market_steps(n_sessions: int, rng: np.random.Generator) -> FloatPanel:
-    """Return log returns of shape (n_sessions, 2): overnight, intraday."""
-    return _noise((n_sessions,), MARKET_PER_DAY, rng) + GROWTH_PER_DAY / 2
-
-
-def _noise(
-    shape: tuple[int, ...], per_day: float, rng: np.random.Generator
-) -> FloatPanel:
-    """Return overnight and intraday log returns whose simple returns average zero."""
-    deviation = per_day * np.sqrt([OVERNIGHT, 1.0 - OVERNIGHT])
-    return deviation * rng.standard_normal((*shape, 2)) - deviation**2 / 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Paths:
-    """Makes bars from the market's steps, noise and effects."""
-
-    rng: np.random.Generator
-    noise: float
-    market: FloatPanel
-    first: int
-
-    def bars(
-        self,
-        symbols: np.ndarray,
-        starts: IntVector,
-        effects: FloatPanel,
-        *,
-        beta: FloatVector,
-    ) -> pd.DataFrame:
-        """Return a row per symbol and session; `path` says which symbol it was."""
-        n_paths, n_sessions, _ = effects.shape
-        number = starts[:, None] + np.arange(n_sessions)
-        # A window may reach past the last session; the caller drops those rows.
-        inside = np.minimum(number - self.first, len(self.market) - 1)
-        steps = (
-            beta[:, None, None] * self.market[inside]
-            + _noise((n_paths, n_sessions), self.noise, self.rng)
-            + effects
-        )
-        at = np.exp(self.rng.uniform(np.log(20.0), np.log(200.0), n_paths))
-        bars = self._bars(steps, at, spread=max(self.noise, MARKET_PER_DAY) / 2)
-        path = np.repeat(np.arange(n_paths), n_sessions)
-        bars.insert(0, "symbol", symbols[path])
-        bars.insert(1, "session", number.ravel())
-        bars["path"] = path
-        return bars
-
-    def market_bars(self) -> pd.DataFrame:
-        """Return the market's own bars."""
-        bars = self._bars(
-            self.market[None], np.array([100.0]), spread=MARKET_PER_DAY / 2
-        )
-        bars.insert(0, "symbol", MARKET)
-        bars.insert(1, "session", self.first + np.arange(len(self.market)))
-        return bars
-
-    def _bars(
-        self, steps: FloatPanel, at: FloatVector, *, spread: float
-    ) -> pd.DataFrame:
-        """Return bars whose path from close to open to close is `steps`."""
-        log_close = np.log(at)[:, None] + steps.sum(axis=2).cumsum(axis=1)
-        close = np.exp(log_close)
-        open_ = np.exp(log_close - steps[:, :, 1])
-        beyond = np.exp(spread * np.abs(self.rng.standard_normal(steps.shape)))
-        volume = 1e6 * np.exp(0.5 * self.rng.standard_normal(close.shape))
-        columns = {
-            "open": open_,
-            "high": np.maximum(open_, close) * beyond[:, :, 0],
-            "low": np.minimum(open_, close) / beyond[:, :, 1],
-            "close": close,
-        }
-        return pd.DataFrame(
-            {name: values.ravel().round(4) for name, values in columns.items()}
-            | {"volume": volume.ravel().round(), "basis": "raw"}
-        )
-
-
-def _index_changes(
-    legs: pd.DataFrame, n_events: int, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return the changes as the provider publishes them."""
-    seconds = rng.integers(0, ANNOUNCED_SECONDS + 1, n_events)
-    announced = [
-        dt.datetime.combine(day, ANNOUNCED_FROM, tzinfo=NEW_YORK).astimezone(dt.UTC)
-        + dt.timedelta(seconds=int(seconds[event]))
-        for event, day in zip(legs["event"], legs["announced_session"], strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "index": INDEX,
-            "symbol": legs["symbol"],
-            "side": legs["side"],
-            "announced": pd.Series(announced, dtype="datetime64[us, UTC]"),
-            "effective": legs["effective"],
-            "cause": "discretionary",
-            "announced_quality": "exact",
-            "isin": legs["symbol"].map(_isin),
-            "source": "simulated",
-        }
-    )
-
-
-def _holdings(
-    legs: pd.DataFrame, members: list[str], sessions: Sessions, as_of: dt.datetime
-) -> pd.DataFrame:
-    """Return the fund's reports that were public by `as_of`."""
-    additions = legs[legs["side"] == Side.ADDITION]
-    deletions = legs[legs["side"] == Side.DELETION]
-    reports = []
-    for date, known_at in _reports(legs["announced_session"].iloc[0], sessions, as_of):
-        held = [
-            *members,
-            *deletions.loc[deletions["effective"] > date, "symbol"],
-            *additions.loc[additions["effective"] <= date, "symbol"],
-        ]
-        reports.append(
-            pd.DataFrame(
-                {
-                    "fund": FUND,
-                    "index": INDEX,
-                    "date": date,
-                    "isin": [_isin(symbol) for symbol in held],
-                    "symbol": held,
-                    "weight_pct": 100.0 / len(held),
-                    "known_at": pd.Timestamp(known_at),
-                }
-            )
-        )
-    return pd.concat(reports, ignore_index=True)
-
-
-def _reports(
-    first_event: dt.date, sessions: Sessions, as_of: dt.datetime
-) -> Iterator[tuple[dt.date, dt.datetime]]:
-    """Yield quarter ends and acceptances, from the last one before the first event."""
-    quarter = pd.Period(first_event, "Q") - 1
-    while True:
-        date = quarter.end_time.date()
-        day = sessions.date(sessions.on_or_after(date + REPORT_LAG))
-        known_at = dt.datetime.combine(day, ACCEPTED, tzinfo=NEW_YORK).astimezone(
-            dt.UTC
-        )
-        if known_at > as_of:
-            return
-        yield date, known_at
-        quarter += 1
-
-
-def _isin(symbol: str) -> str:
-    """Return twelve characters under ZZ, which no country has."""
-    return f"ZZ{symbol:0>9}0"
