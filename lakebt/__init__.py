@@ -18,6 +18,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from lakebt._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.errors import LakebtError, LookAheadError
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from lakebt.run import Run
     from lakebt.strategy import Backtest
     from lakebt.study import Study
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Backtest",

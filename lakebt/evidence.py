@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt import __version__
+from lakebt._version import __version__
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.sharpe import calendar_returns
 from lakebt.backtest.trades import Trade, build_trade
+from lakebt.commands import study_command
 from lakebt.desk import Desk
 from lakebt.events.fills import anchor_session
 from lakebt.events.plan import Event, Reason
@@ -20,11 +20,8 @@ from lakebt.events.rules import Anchor
 from lakebt.report.contents import StudyContents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lakebt.lake.view import View
     from lakebt.result import CellResult, Result
-    from lakebt.study import Study
 
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
 
@@ -189,7 +186,7 @@ def study_contents(result: Result) -> StudyContents:
         banners=banners(result),
         is_point_in_time=result.is_point_in_time,
         provenance=provenance(result),
-        command=command(study, engine=result.engine),
+        command=study_command(study, engine=result.engine),
     )
 
 
@@ -220,12 +217,19 @@ def provenance(result: Result) -> dict[str, str]:
         "hedge": study.sizing.hedge or "none",
         "gross": f"{study.sizing.gross:g} of {study.sizing.capital_usd:,.0f} USD",
         "missing": study.missing,
+        "events by cause": _causes(result),
         "costs": str(study.costs),
         "look-ahead": f"{study.on_look_ahead}, lead {study.clock.min_lead}",
         "sharpe": result.definition,
         "engine": f"{result.engine} {version(result.engine)}",
         **versions(),
     }
+
+
+def _causes(result: Result) -> str:
+    """Return how many of the traded events have a leg of each cause."""
+    counts = result.causes().sort_values(ascending=False)
+    return ", ".join(f"{number} {cause}" for cause, number in counts.items()) or "none"
 
 
 def view_provenance(view: View) -> dict[str, str]:
@@ -248,63 +252,3 @@ def versions() -> dict[str, str]:
     """Return the versions of what computed a result."""
     others = ", ".join(f"{name} {version(name)}" for name in _COMPUTED_BY)
     return {"versions": f"lakebt {__version__}, {others}"}
-
-
-def shell(words: Mapping[str, str | list[str] | None], *, start: list[str]) -> str:
-    """Return a command line; options without a value are left out.
-
-    Examples
-    --------
-    >>> shell({"--release": "R1", "--hedge": None}, start=["lakebt", "study"])
-    'lakebt study --release R1'
-    """
-    line = list(start)
-    for option, value in words.items():
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                line += [option, one]
-    return shlex.join(line)
-
-
-def command(study: Study, *, engine: str) -> str:
-    """Return the command that gives the same result; a sentence where there is none."""
-    if study.supplied:
-        return "none: the facts were supplied by the caller"
-    defaults: dict[str, tuple[object, object]] = {
-        "--side": (study.sizing.side, "both"),
-        "--hedge": (study.sizing.hedge, None),
-        "--gross": (study.sizing.gross, 1.0),
-        "--max-gross": (study.max_gross, 2.0),
-        "--capital-usd": (study.sizing.capital_usd, 100_000.0),
-        "--missing": (study.missing, "exclude"),
-        "--aggregate": (study.aggregate, "pooled"),
-        "--commission-bps": (study.costs.commission_bps, 0.0),
-        "--half-spread-bps": (study.costs.half_spread_bps, 0.0),
-        "--borrow-bps-per-year": (study.costs.borrow_bps_per_year, 0.0),
-        "--on-look-ahead": (study.on_look_ahead, "mask"),
-        "--min-lead": (f"{study.clock.min_lead.total_seconds() / 60:g}min", "10min"),
-        "--engine": (engine, "vectorbt"),
-    }
-    where = [
-        f"{column}={value}"
-        for column, values in study.where.items()
-        for value in (values if isinstance(values, list | tuple) else [values])
-    ]
-    return shell(
-        {
-            "--release": study.view.release,
-            "--as-of": study.view.instant.isoformat()
-            if study.view.instant != study.view.cutoff
-            else None,
-            "--index": study.index,
-            "--entries": ",".join(map(str, study.entries)),
-            "--exits": ",".join(map(str, study.exits)),
-            "--where": where,
-            **{
-                option: str(value)
-                for option, (value, default) in defaults.items()
-                if value != default
-            },
-        },
-        start=["lakebt", "study"],
-    )

@@ -8,7 +8,14 @@ import pandas as pd
 
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.backtest.costs import BPS
-from lakebt.evidence import shell, versions, view_banners, view_provenance
+from lakebt.commands import (
+    cost_options,
+    lead_option,
+    only_changed,
+    shell,
+    view_options,
+)
+from lakebt.evidence import versions, view_banners, view_provenance
 from lakebt.report.contents import RunContents
 
 if TYPE_CHECKING:
@@ -160,11 +167,22 @@ class Run:
             },
             command=shell(
                 {
-                    "--release": backtest.view.release,
+                    **view_options(backtest.view),
                     "--start": str(backtest.start),
                     "--end": str(backtest.end),
                     "--rebalance": backtest.rebalance,
                     "--fill": backtest.fill,
+                    **only_changed(
+                        {
+                            "--max-gross": (backtest.max_gross, 2.0),
+                            "--capital-usd": (backtest.capital_usd, 100_000.0),
+                            **cost_options(backtest.costs),
+                            "--min-lead": (
+                                lead_option(backtest.clock.min_lead),
+                                "10min",
+                            ),
+                        }
+                    ),
                 },
                 start=["lakebt", "backtest", f"FILE.py:{name}"],
             ),

@@ -72,9 +72,11 @@ def surface_table(contents: StudyContents, *, width: int = WIDTH) -> Table:
     fit = max(1, (width - label - 2) // column)
     blocks = [contents.exits[i : i + fit] for i in range(0, len(contents.exits), fit)]
 
+    title = f"{contents.index}: Sharpe ratio per year, net, {contents.aggregate}"
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"{contents.index}: Sharpe ratio per year, net, {contents.aggregate}",
+        title=title,
+        min_width=min(len(title), width),  # a narrow grid would fold its title
         title_justify="left",
         title_style="bold",
         collapse_padding=True,

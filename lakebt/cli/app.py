@@ -1,0 +1,77 @@
+"""What all commands share: how they fail, and how they are asked for help."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lakebt import __version__
+from lakebt.errors import LakebtError
+
+
+class Commands(TyperGroup):
+    """Commands that fail with one line on stderr, whatever the error says."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error of lakebt ends it with exit code 1.
+
+        Raises
+        ------
+        typer.Exit
+            In the place of any `LakebtError`. Other exceptions are bugs, and show
+            where they come from.
+        """
+        try:
+            return super().invoke(ctx)
+        except LakebtError as error:
+            line = " ".join(str(error).split())
+            typer.echo(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"lakebt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lakebt(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda asked: _show_version(asked=asked),
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Backtest index-rebalancing events on what was known at the time.
+
+    Start with [bold]lakebt demo[/bold]: the whole path on sample data, in seconds.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show ± gets a ? in its place, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    app()

@@ -1,0 +1,153 @@
+"""`lakebt backtest`: somebody's own strategy, on what was known at each decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakebt.cli import options
+from lakebt.cli.loading import blaming, load_strategy
+from lakebt.cli.output import print_banners, print_json, progress, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from lakebt.run import Run
+
+
+def backtest(
+    *,
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py:Name",
+            help="A class, or an object, with target_weights(view).",
+        ),
+    ],
+    release: options.ReleaseName,
+    start: Annotated[
+        str,
+        typer.Option(metavar="DATE", help="First day.", rich_help_panel=options.SIZE),
+    ],
+    end: Annotated[
+        str,
+        typer.Option(metavar="DATE", help="Last day.", rich_help_panel=options.SIZE),
+    ],
+    as_of: options.AsOf = None,
+    lake: options.LakePath = None,
+    catalog: options.Catalog = None,
+    rebalance: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW_OFTEN",
+            help="daily, weekly or monthly: the first session of each.",
+            rich_help_panel=options.SIZE,
+        ),
+    ] = "monthly",
+    fill: Annotated[
+        str,
+        typer.Option(
+            metavar="AT",
+            help="Fill orders at the open or the close of that session.",
+            rich_help_panel=options.SIZE,
+        ),
+    ] = "open",
+    max_gross: options.MaxGross = 2.0,
+    capital_usd: options.CapitalUsd = 100_000.0,
+    min_lead: options.MinLead = "10min",
+    commission_bps: options.CommissionBps = 0.0,
+    half_spread_bps: options.HalfSpreadBps = 0.0,
+    borrow_bps_per_year: options.BorrowBpsPerYear = 0.0,
+    report: options.ReportFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run your own strategy: called once per decision, with what was known by then."""
+    options.check_report(report)
+    costs = options.cost_model(commission_bps, half_spread_bps, borrow_bps_per_year)
+    with progress("Backtesting", unit="decisions") as step:
+        path, mine = load_strategy(strategy)
+        view = options.open_view(lake, catalog, release=release, as_of=as_of)
+        from lakebt.strategy import Backtest
+
+        choices: dict[str, Any] = {"rebalance": rebalance, "fill": fill}
+        asked = Backtest(
+            view,
+            mine,
+            start=start,
+            end=end,
+            costs=costs,
+            max_gross=max_gross,
+            capital_usd=capital_usd,
+            min_lead=min_lead,
+            **choices,
+        )
+        with blaming(path):
+            run = asked.run(progress=step)
+    with progress("Writing the report"):
+        if report is not None:
+            run.report(report)
+    if as_json:
+        print_json([facts(run)])
+        return
+    show(terminal(), run, report)
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Return what a run found, as one row."""
+    returns = run.returns()
+    backtest = run.backtest
+    return {
+        "strategy": type(backtest.strategy).__name__,
+        "release": backtest.view.release,
+        "as_of": backtest.view.instant,
+        "start": returns.index[0],
+        "end": returns.index[-1],
+        "rebalance": backtest.rebalance,
+        "fill": backtest.fill,
+        "sharpe": run.sharpe(),
+        "sharpe_se": run.sharpe_se(),
+        "n_returns": len(returns),
+        "net_return": float(run.equity().iloc[-1]) - 1.0,
+        "n_decisions": len(run.weights()),
+        "n_orders": len(run.orders()),
+        "n_unfilled": len(run.unfilled()),
+        **run.paid(),
+        "audited": run.audited,
+    }
+
+
+def show(console: Console, run: Run, report: Path | None) -> None:
+    """Print what a strategy earned, what it cost, and what was not checked."""
+    from lakebt.evidence import view_banners
+    from lakebt.report import words
+    from lakebt.run import UNAUDITED
+
+    row = facts(run)
+    print_banners(console, view_banners(run.backtest.view))
+    orders = words.count(row["n_orders"], "order")
+    unfilled = f", {row['n_unfilled']:,} not filled" if row["n_unfilled"] else ""
+    capital = run.backtest.capital_usd
+    console.print(
+        f"[bold]{row['strategy']}[/bold], release {row['release']}, "
+        f"{row['start'].date()} to {row['end'].date()}: "
+        f"{words.count(row['n_decisions'], 'decision')}, {orders}{unfilled}."
+    )
+    console.print(
+        f"[bold]Sharpe {words.sharpe(row['sharpe'])} "
+        f"{words.error(row['sharpe_se'])}[/bold] over "
+        f"{words.count(row['n_returns'], 'session')}; "
+        f"{words.bps(1e4 * row['net_return'])} bp net in all."
+    )
+    for name, paid in run.paid().items():
+        label = name.removesuffix("_usd").capitalize()
+        console.print(
+            f"{label}: {paid:,.2f} USD, {words.cost_bps(1e4 * paid / capital)} bp of "
+            f"the capital at the start."
+        )
+    console.print(f"[dim]Sharpe: {run.definition}.[/dim]")
+    console.print(UNAUDITED, style="yellow", markup=False)
+    if report is not None:
+        console.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -1,0 +1,35 @@
+"""`lakebt demo`: the whole path on the sample data, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lakebt.cli import options
+from lakebt.cli.output import WIDTH, print_json, terminal
+
+
+def demo(
+    *,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where the lake and the report are left."),
+    ] = Path("lakebt-demo"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the whole path on the sample data, in seconds.
+
+    Leaves DIR/lake and DIR/report.html. An earlier demo's are made again.
+    """
+    console = Console(quiet=True) if as_json else terminal(at_most=WIDTH)
+    waiting = terminal(at_most=WIDTH, stderr=True)
+    with waiting.status("Loading"):
+        from lakebt.demo import perform
+    rows = perform(
+        out.expanduser(), console=console, spinner=waiting if as_json else console
+    )
+    if as_json:
+        print_json(rows)

@@ -1,0 +1,148 @@
+"""Other people's code: find a strategy in a file, and say where it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakebt.errors import InvalidArgumentError, LakebtError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+MODULE = "lakebt_strategy"
+"""What the file is called as a module."""
+
+
+def load_strategy(target: str) -> tuple[Path, Any]:
+    """Return the file and the strategy that ``FILE.py:Name`` means.
+
+    Parameters
+    ----------
+    target
+        `Name` is a class that needs no arguments, or an object of any kind.
+
+    Returns
+    -------
+    tuple of Path and object
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file or name, the import fails, or the class cannot be
+        called without arguments.
+    """
+    file, _, name = target.rpartition(":")
+    if not file or not name:
+        msg = f"strategy {target!r} is not FILE.py:Name: write strategies/my.py:Mine"
+        raise InvalidArgumentError(msg)
+    path = Path(file).expanduser()
+    if not path.is_file():
+        msg = f"strategy file {path} does not exist: check the path"
+        raise InvalidArgumentError(msg)
+    if path.suffix != ".py":
+        msg = f"strategy file {path} is not a .py file"
+        raise InvalidArgumentError(msg)
+    module = _imported(path)
+    if not hasattr(module, name):
+        found = ", ".join(_strategies(module)) or "none"
+        msg = f"{path} has no {name!r}: the strategies in it are {found}"
+        raise InvalidArgumentError(msg)
+    strategy = getattr(module, name)
+    return path, _made(strategy, path) if inspect.isclass(strategy) else strategy
+
+
+@contextlib.contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """Turn what a file's code raises into one line that says where.
+
+    Parameters
+    ----------
+    path
+        The file. Errors it has no part in pass as they are: they are ours.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the file, the line, and what was raised there.
+    LakebtError
+        As it is: it says what is wrong already.
+    """
+    try:
+        yield
+    except LakebtError:
+        raise
+    except Exception as error:
+        if (where := _origin(error, path)) is None:
+            raise
+        what = " ".join(str(error).split())
+        msg = f"{where}: {type(error).__name__}{': ' if what else ''}{what}"
+        raise InvalidArgumentError(msg) from error
+
+
+def _origin(error: Exception, path: Path) -> str | None:
+    """Return where in a file an error came from, None if it is from elsewhere."""
+    file = str(path.resolve())
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return f"{path}, line {error.lineno}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file
+    ]
+    return f"{path}, line {frames[-1].lineno}, in {frames[-1].name}" if frames else None
+
+
+def _imported(path: Path) -> ModuleType:
+    """Return the file as a module; its folder can be imported from, as for a script."""
+    spec = importlib.util.spec_from_file_location(MODULE, path.resolve())
+    assert spec is not None  # noqa: S101 - the suffix is .py
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE] = module  # dataclasses and pickles look it up
+    sys.path.insert(0, str(path.resolve().parent))
+    with blaming(path):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _strategies(module: ModuleType) -> list[str]:
+    """Return the names in a module that could be run."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(getattr(value, "target_weights", None))
+    ]
+
+
+def _made(strategy: type[Any], path: Path) -> object:
+    """Return an object of a strategy's class.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it needs arguments.
+    """
+    try:
+        needed = [
+            parameter.name
+            for parameter in inspect.signature(strategy).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        ]
+    except ValueError:  # some classes written in C tell nobody
+        needed = []
+    if needed:
+        msg = (
+            f"{strategy.__name__} needs the arguments {', '.join(needed)}: give them "
+            f"defaults, or name an object made with them"
+        )
+        raise InvalidArgumentError(msg)
+    with blaming(path):
+        return strategy()

@@ -1,0 +1,214 @@
+"""Options that several commands take, and what they mean."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.lake.lake import Lake
+    from lakebt.lake.view import View
+
+LAKE_VARIABLE = "LAKEBT_LAKE"
+DEFAULT_LAKE = "lake"
+
+WHERE, SIZE, COSTS, OUTPUT = "What is read", "How it trades", "Costs", "Output"
+"""The parts of a help page."""
+
+LakePath: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--lake",
+        metavar="PATH",
+        show_default=f"{LAKE_VARIABLE}, else ./{DEFAULT_LAKE}",
+        help="The directory of the lake.",
+        rich_help_panel=WHERE,
+    ),
+]
+Catalog: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Instead of --lake: a catalog of pyiceberg's configuration.",
+        rich_help_panel=WHERE,
+    ),
+]
+AsJson: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print a JSON list of rows, and nothing else.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ReleaseName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="The release that is read.", rich_help_panel=WHERE
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="INSTANT",
+        show_default="the release's cutoff",
+        help="What was known by an earlier instant, as 2022-09-30T20:00:00Z.",
+        rich_help_panel=WHERE,
+    ),
+]
+MaxGross: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="X", help="The most gross exposure allowed.", rich_help_panel=SIZE
+    ),
+]
+CapitalUsd: TypeAlias = Annotated[
+    float,
+    typer.Option(metavar="USD", help="Capital to start with.", rich_help_panel=SIZE),
+]
+MinLead: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="How long before its fill an order must be sent.",
+        rich_help_panel=SIZE,
+    ),
+]
+CommissionBps: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="BPS",
+        help="Commission per fill, of the traded amount.",
+        rich_help_panel=COSTS,
+    ),
+]
+HalfSpreadBps: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="BPS", help="Half the quoted spread, per fill.", rich_help_panel=COSTS
+    ),
+]
+BorrowBpsPerYear: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="BPS", help="Borrow on every short, per year.", rich_help_panel=COSTS
+    ),
+]
+ReportFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write the report too: one HTML file.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def lake_path(lake: Path | None) -> Path:
+    """Return the directory of the lake: as given, else as the environment says."""
+    return lake or Path(os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
+
+
+def open_lake(lake: Path | None, catalog: str | None, *, create: bool = False) -> Lake:
+    """Open the lake a command is about.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two lakes are named.
+    """
+    if lake is not None and catalog is not None:
+        msg = f"--lake {lake} and --catalog {catalog} name two lakes: give one of them"
+        raise InvalidArgumentError(msg)
+    from lakebt.lake.lake import Lake
+
+    if catalog is not None:
+        return Lake.open(catalog=catalog, create=create)
+    return Lake.open(lake_path(lake), create=create)
+
+
+def open_view(
+    lake: Path | None, catalog: str | None, *, release: str, as_of: str | None
+) -> View:
+    """Open a release of the lake a command is about."""
+    return open_lake(lake, catalog).at(release, as_of=as_of)
+
+
+def cost_model(
+    commission_bps: float, half_spread_bps: float, borrow_bps_per_year: float
+) -> CostModel:
+    """Return the costs, checked."""
+    from lakebt.backtest.costs import CostModel
+
+    return CostModel(
+        commission_bps=commission_bps,
+        half_spread_bps=half_spread_bps,
+        borrow_bps_per_year=borrow_bps_per_year,
+    )
+
+
+def check_report(report: Path | None) -> None:
+    """Refuse a report that could not be written, before the work and not after it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If its folder is not there, or it is a folder.
+    """
+    if report is not None and not report.parent.is_dir():
+        msg = f"--report {report}: the folder {report.parent} does not exist"
+        raise InvalidArgumentError(msg)
+    if report is not None and report.is_dir():
+        msg = f"--report {report} is a folder: name a file in it, report.html"
+        raise InvalidArgumentError(msg)
+
+
+def split(text: str) -> list[str]:
+    """Return the parts of a list written with commas.
+
+    Examples
+    --------
+    >>> split("+1, 1w")
+    ['+1', '1w']
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def pair(text: str, *, option: str, example: str) -> tuple[str, str]:
+    """Return the two sides of ``NAME=VALUE``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no name, or no ``=``.
+
+    Examples
+    --------
+    >>> pair("cause=merger", option="--where", example="cause=discretionary")
+    ('cause', 'merger')
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        msg = f"{option} {text!r} is not NAME=VALUE: write it as {example}"
+        raise InvalidArgumentError(msg)
+    return name.strip(), value
+
+
+def gathered(
+    texts: Iterable[str], *, option: str, example: str
+) -> dict[str, list[str]]:
+    """Return the values of each name, in the order given."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, value = pair(text, option=option, example=example)
+        found.setdefault(name, []).append(value)
+    return found

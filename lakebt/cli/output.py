@@ -1,0 +1,152 @@
+"""What commands print: tables for people, JSON for programs, progress on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import math
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import pandas as pd
+    from rich.progress import Task
+    from rich.text import Text
+
+WIDTH = 80
+"""Columns of what is printed, unless a terminal has more."""
+
+PATIENCE_SECONDS = 2.0
+"""How long work may take before a progress bar says that it goes on."""
+
+
+def terminal(*, at_most: int | None = None, stderr: bool = False) -> Console:
+    """Return what prints for people: as wide as the terminal, 80 columns if piped."""
+    console = Console(highlight=False, stderr=stderr)
+    width = console.width if console.is_terminal else WIDTH
+    console.width = min(width, at_most or width)
+    return console
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: null for what is missing, ISO for time.
+
+    Examples
+    --------
+    >>> plain(float("nan")), plain(dt.datetime(2022, 9, 6, 13, 20, tzinfo=dt.UTC))
+    (None, '2022-09-06T13:20:00+00:00')
+    """
+    if hasattr(value, "item"):  # a NumPy scalar
+        value = value.item()
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case dt.datetime():
+            return _moment(value)
+        case dict():
+            return {str(name): plain(part) for name, part in value.items()}
+        case list() | tuple():
+            return [plain(part) for part in value]
+    return None if str(value) == "<NA>" else str(value)
+
+
+def _moment(value: dt.datetime) -> str | None:
+    """Return an instant, or a date where it is one; None for NaT."""
+    if value != value:  # noqa: PLR0124 - NaT is a datetime that differs from itself
+        return None
+    is_date = value.tzinfo is None and value.time() == dt.time()
+    return value.date().isoformat() if is_date else value.isoformat()
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame."""
+    return frame.to_dict(orient="records")  # type: ignore[return-value]
+
+
+def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as one JSON list, a row on each line."""
+    lines = [
+        json.dumps(plain(dict(row)), ensure_ascii=False, allow_nan=False)
+        for row in rows
+    ]
+    text = ",\n ".join(lines)
+    sys.stdout.write(f"[{text}]\n")
+    sys.stdout.flush()  # here, where a closed pipe is still somebody's business
+
+
+def print_frame(
+    console: Console, frame: pd.DataFrame, *, title: str, at_most: int = 40
+) -> None:
+    """Print a frame, its first rows if it is long."""
+    from lakebt.report.terminal import frame_table
+
+    console.print(f"[bold]{title}[/bold]")
+    console.print(frame_table(frame.head(at_most)))
+    if len(frame) > at_most:
+        console.print(
+            f"[dim]… and {len(frame) - at_most:,} more rows: --json prints all.[/dim]"
+        )
+
+
+def print_banners(console: Console, banners: Iterable[str]) -> None:
+    """Print what must be read before the numbers, in red."""
+    for banner in banners:
+        console.print(banner, style="bold red", markup=False)
+
+
+@contextlib.contextmanager
+def progress(what: str, *, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, with rate and time left, if the work takes long.
+
+    Parameters
+    ----------
+    what
+        Said before the bar.
+    unit
+        What is counted, in the plural.
+
+    Yields
+    ------
+    callable
+        To be called with how many are done, and of how many.
+    """
+    from rich import progress as bars
+
+    class Rate(bars.ProgressColumn):
+        def render(self, task: Task) -> Text:
+            from rich.text import Text
+
+            speed = f"{task.speed:,.0f} {unit}/s" if task.speed else ""
+            return Text(speed, style="dim")
+
+    bar = bars.Progress(
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=24),
+        bars.TaskProgressColumn(),
+        Rate(),
+        bars.TimeRemainingColumn(compact=True),
+        console=terminal(stderr=True),
+        transient=True,
+    )
+    if not bar.console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    task = bar.add_task(what, total=None)
+    patience = threading.Timer(PATIENCE_SECONDS, bar.start)
+    patience.daemon = True
+    patience.start()
+    try:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+    finally:
+        patience.cancel()
+        patience.join()
+        bar.stop()

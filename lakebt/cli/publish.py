@@ -1,0 +1,242 @@
+"""`lakebt publish`: files into the lake, as one release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakebt.cli import options
+from lakebt.cli.output import print_json, progress, terminal
+from lakebt.cli.reading import Reading
+from lakebt.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from lakebt.lake.lake import Lake
+    from lakebt.lake.releases import Release
+    from lakebt.sources.converted import Converted
+
+SCOPE = "[TABLE:]"
+"""What may stand before a value that is meant for one table of several."""
+
+FILES = "How files are read"
+
+
+def publish(
+    *,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TABLE=FILE...",
+            help="A file for each table: prices=bars.parquet. Several files may go "
+            "into one table.",
+        ),
+    ],
+    release: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What the release is called: used once."),
+    ],
+    as_of: Annotated[
+        str,
+        typer.Option(
+            metavar="INSTANT",
+            help="The knowledge cutoff, as 2022-11-28T20:50:55Z: no row may have "
+            "been known later.",
+        ),
+    ],
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="A line about the release.")
+    ] = "",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A label; may be repeated."),
+    ] = None,
+    file_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="[TABLE=]NAME",
+            help="The layout of the files: ours, rebalances (a row per added and "
+            "removed pair), prices (a row per day and symbol), nport (an SEC filing).",
+            show_default="nport for .xml, else ours",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar=f"{SCOPE}THEIRS=OURS",
+            help="The file's column is our column, as date=session.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar=f"{SCOPE}OURS=VALUE",
+            help="A column the file lacks, the same in every row, as basis=raw.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=f"{SCOPE}COLUMN",
+            help="A column of the file that is not wanted.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    known_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANT",
+            help="N-PORT: when the filing was accepted.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    fund: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="N-PORT: what to call the fund.",
+            show_default="the filing's series",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="N-PORT: the index the fund tracks.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    lake: options.LakePath = None,
+    catalog: options.Catalog = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Publish files as a release: all of them, or nothing.
+
+    The lake is created when it is missing.
+
+    Publishing the same files again under the same name changes nothing.
+    """
+    labels = {
+        name: values[-1]
+        for name, values in options.gathered(
+            label or (), option="--label", example="regime=calm"
+        ).items()
+    }
+    pairs = [
+        options.pair(text, option="TABLE=FILE:", example="prices=bars.parquet")
+        for text in files
+    ]
+    tables = tuple(dict.fromkeys(table for table, _ in pairs))
+    reading = Reading(
+        formats=file_format or (),
+        columns=columns or (),
+        constants=constants or (),
+        leave_out=leave_out or (),
+        known_at=known_at,
+        fund=fund,
+        index=index,
+    )
+    read: list[tuple[str, Converted]] = []
+    with progress("Reading") as step:
+        for number, (table, name) in enumerate(pairs):
+            step(number, len(pairs))
+            path = Path(name).expanduser()
+            read.append((name, reading.read(path, table=table, tables=tables)))
+    arguments: dict[str, Any] = {
+        "release": release,
+        "as_of": as_of,
+        "note": note,
+        "labels": labels,
+    }
+    with progress("Publishing"):
+        frames = _frames(read)
+        target = _opened(lake, catalog, frames=frames, **arguments)
+        before = set(target.releases()["name"])
+        made = target.publish(frames, **arguments)
+    _tell(made, read, is_new=made.name not in before, as_json=as_json)
+
+
+def _frames(read: Sequence[tuple[str, Converted]]) -> dict[str, pd.DataFrame]:
+    """Return the rows of each table, of all its files."""
+    import pandas as pd
+
+    by_table: dict[str, list[pd.DataFrame]] = {}
+    for _, converted in read:
+        by_table.setdefault(converted.table, []).append(converted.frame)
+    return {
+        table: frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        for table, frames in by_table.items()
+    }
+
+
+def _opened(
+    lake: Path | None,
+    catalog: str | None,
+    *,
+    frames: dict[str, pd.DataFrame],
+    **arguments: Any,
+) -> Lake:
+    """Return the lake, made only if there is something valid to publish into it."""
+    from lakebt.instants import system_clock
+    from lakebt.lake.publication import prepare
+    from lakebt.sessions import Sessions
+
+    try:
+        return options.open_lake(lake, catalog, create=False)
+    except LakeError:
+        now = system_clock()
+        prepare(frames, retain_days=None, now=now, sessions=Sessions.of, **arguments)
+        return options.open_lake(lake, catalog, create=True)
+
+
+def _tell(
+    made: Release,
+    read: Sequence[tuple[str, Converted]],
+    *,
+    is_new: bool,
+    as_json: bool,
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "release": made.name,
+                "sequence": made.sequence,
+                "as_of": made.as_of,
+                "table": converted.table,
+                "file": name,
+                "read": converted.n_read,
+                "rows": converted.kept,
+                "dropped": dict(converted.dropped),
+                "left_out": list(converted.left_out),
+                "is_new": is_new,
+            }
+            for name, converted in read
+        )
+        return
+    console = terminal()
+    for _, converted in read:
+        console.print(converted.summary(), markup=False)
+    when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
+    if is_new:
+        told = (
+            f"Published release {made.name}: {made.rows:,} rows in "
+            f"{', '.join(made.published)}, as of {when}."
+        )
+    else:
+        told = (
+            f"Release {made.name} holds exactly this already, as of {when}: nothing "
+            f"was written."
+        )
+    console.print(told, style="green", markup=False)

@@ -1,0 +1,131 @@
+"""How `lakebt publish` reads files: which layout, and what becomes of their columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakebt.cli import options
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lakebt.sources.converted import Converted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the files of one command are read.
+
+    Attributes
+    ----------
+    formats
+        As given: ``NAME`` or ``TABLE=NAME``.
+    columns, constants
+        ``[TABLE:]THEIRS=OURS`` and ``[TABLE:]OURS=VALUE``.
+    leave_out
+        ``[TABLE:]COLUMN``.
+    known_at, fund, index
+        Of N-PORT documents.
+    """
+
+    formats: Sequence[str]
+    columns: Sequence[str]
+    constants: Sequence[str]
+    leave_out: Sequence[str]
+    known_at: str | None
+    fund: str | None
+    index: str | None
+
+    def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
+        """Read one file as rows of its table.
+
+        Parameters
+        ----------
+        path, table
+            As the command line pairs them.
+        tables
+            All that are published.
+        """
+        from lakebt.sources.files import NUMBERS
+        from lakebt.sources.formats import read_source
+
+        chosen = self._format(table, tables)
+        is_nport = chosen == "nport" or (
+            chosen is None and path.suffix.lower() == ".xml"
+        )
+        columns = dict(
+            options.pair(text, option="--map", example="date=session")
+            for text in _scoped(self.columns, table, tables)
+        )
+        constants: dict[str, str | float] = {}
+        for text in _scoped(self.constants, table, tables):
+            name, value = options.pair(text, option="--set", example="basis=raw")
+            constants[name] = _number(value) if name in NUMBERS else value
+        # With several files, what only a filing has is not asked of the others.
+        of_filings: dict[str, Any] = {
+            "known_at": self.known_at,
+            "fund": self.fund,
+            "index": self.index,
+        }
+        return read_source(
+            path,
+            table=table,
+            file_format=chosen,
+            columns=columns,
+            constants=constants,
+            leave_out=_scoped(self.leave_out, table, tables),
+            **(of_filings if is_nport or len(tables) == 1 else {}),
+        )
+
+    def _format(self, table: str, tables: Sequence[str]) -> str | None:
+        """Return the format named for a table, None if none is.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a format is for a table that is not published.
+        UnknownNameError
+            If there is no such format.
+        """
+        from lakebt.sources.formats import FORMATS
+
+        found = None
+        for text in self.formats:
+            target, equals, name = text.rpartition("=")
+            if name not in FORMATS:
+                kind = "format"
+                raise UnknownNameError(kind, name, FORMATS)
+            its_table = target if equals else FORMATS[name].table
+            if its_table is not None and its_table not in tables:
+                msg = (
+                    f"--format {text} is for table {its_table!r}, which no file is "
+                    f"given for: write {its_table}=FILE"
+                )
+                raise InvalidArgumentError(msg)
+            if its_table in {None, table}:
+                found = name
+        return found
+
+
+def _number(text: str) -> str | float:
+    """Return a number; text that is none stays, for the lake to name."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _scoped(texts: Sequence[str], table: str, tables: Sequence[str]) -> list[str]:
+    """Return those meant for a table: its own, and those that name none."""
+    found = []
+    for text in texts:
+        scope, colon, rest = text.partition(":")
+        if colon and scope in tables:
+            if scope == table:
+                found.append(rest)
+        else:
+            found.append(text)
+    return found

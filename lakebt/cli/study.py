@@ -1,0 +1,208 @@
+"""`lakebt study`: every entry and exit of an index's events, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakebt.cli import options
+from lakebt.cli.output import (
+    print_banners,
+    print_json,
+    progress,
+    records,
+    terminal,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from lakebt.report.contents import StudyContents
+    from lakebt.result import Result
+
+RULES = "What is traded, and when"
+
+ENTRIES = "AD+1@open, ED-1@close, ED@close, MD+1@open"
+EXITS = "+1, 1w, 2w, 3w, 4w"
+"""The defaults of `lakebt.Study`, here so that the help page need not import it."""
+
+
+def study(
+    *,
+    release: options.ReleaseName,
+    index: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The index whose changes are traded, as SP500.",
+            rich_help_panel=options.WHERE,
+        ),
+    ],
+    as_of: options.AsOf = None,
+    lake: options.LakePath = None,
+    catalog: options.Catalog = None,
+    entries: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="When to enter, with commas: an anchor AD, ED or MD or a date, "
+            "sessions from it, and where: AD+1@open, 2022-10-03@open.",
+            rich_help_panel=RULES,
+        ),
+    ] = ENTRIES,
+    exits: Annotated[
+        str,
+        typer.Option(
+            metavar="C,D",
+            help="When to leave, with commas: as an entry, or +1 (sessions after it) "
+            "or 2w (weeks).",
+            rich_help_panel=RULES,
+        ),
+    ] = EXITS,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only these changes, as cause=discretionary. Repeated for one column, "
+            "either will do; for several, all must hold.",
+            rich_help_panel=RULES,
+        ),
+    ] = None,
+    side: Annotated[
+        str,
+        typer.Option(
+            metavar="SIDE",
+            help="both, additions or deletions.",
+            rich_help_panel=RULES,
+        ),
+    ] = "both",
+    hedge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SYMBOL",
+            help="What takes the other side where there is none, as SPY.",
+            rich_help_panel=RULES,
+        ),
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="A leg without prices: exclude its event, drop_leg, or raise.",
+            rich_help_panel=RULES,
+        ),
+    ] = "exclude",
+    on_look_ahead: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="An order that needs a later fact: mask its cell, raise, or allow it "
+            "(and be told so, in red).",
+            rich_help_panel=RULES,
+        ),
+    ] = "mask",
+    gross: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Gross exposure as a multiple of capital.",
+            rich_help_panel=options.SIZE,
+        ),
+    ] = 1.0,
+    max_gross: options.MaxGross = 2.0,
+    capital_usd: options.CapitalUsd = 100_000.0,
+    min_lead: options.MinLead = "10min",
+    commission_bps: options.CommissionBps = 0.0,
+    half_spread_bps: options.HalfSpreadBps = 0.0,
+    borrow_bps_per_year: options.BorrowBpsPerYear = 0.0,
+    aggregate: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="The Sharpe ratio while invested (pooled), or of the portfolio one "
+            "could hold (calendar).",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "pooled",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What turns orders into equity: vectorbt.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "vectorbt",
+    report: options.ReportFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Backtest every entry and exit of an index's changes, on what was known.
+
+    AD is the session of the announcement, ED the first of the new membership.
+
+    MD is the session in which holdings data first showed the change.
+    """
+    options.check_report(report)
+    costs = options.cost_model(commission_bps, half_spread_bps, borrow_bps_per_year)
+    with progress("Backtesting", unit="events") as step:
+        view = options.open_view(lake, catalog, release=release, as_of=as_of)
+        from lakebt.study import Study
+
+        policies: dict[str, Any] = {"missing": missing, "on_look_ahead": on_look_ahead}
+        asked = Study(
+            view,
+            index=index,
+            entries=options.split(entries),
+            exits=options.split(exits),
+            where=options.gathered(
+                where or (), option="--where", example="cause=discretionary"
+            ),
+            side=side,
+            hedge=hedge,
+            gross=gross,
+            max_gross=max_gross,
+            capital_usd=capital_usd,
+            aggregate=aggregate,
+            costs=costs,
+            min_lead=min_lead,
+            **policies,
+        )
+        result = asked.run(engine=engine, progress=step)
+    with progress("Writing the report"):
+        if report is not None:
+            result.report(report)
+    if as_json:
+        print_json(records(result.table()))
+        return
+    show(terminal(), result, report)
+
+
+def show(console: Console, result: Result, report: Path | None) -> None:
+    """Print the surface, what it rests on, and its best cell."""
+    from lakebt.evidence import study_contents
+    from lakebt.report import story
+    from lakebt.report.cells import surface
+
+    contents = study_contents(result)
+    print_banners(console, contents.banners)
+    console.print(story.subject(contents), markup=False)
+    console.print()
+    print_surface(console, contents)
+    console.print()
+    console.print(f"{contents.left_out}.", markup=False)
+    cells = surface(contents)
+    console.print(story.answer(contents, cells), style="bold", markup=False)
+    if caution := story.caution(contents, cells):
+        console.print(caution, markup=False)
+    if report is not None:
+        console.print(f"Report: {report}", markup=False, soft_wrap=True)
+
+
+def print_surface(console: Console, contents: StudyContents) -> None:
+    """Print the table of Sharpe ratios, and what its empty cells mean."""
+    from lakebt.report.terminal import reasons_legend, surface_table
+
+    console.print(surface_table(contents, width=console.width))
+    console.print(reasons_legend(contents))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from lakebt.cli import output
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (float("nan"), None),
+        (float("inf"), None),
+        (np.float64("nan"), None),
+        (pd.NaT, None),
+        (pd.NA, None),
+        (None, None),
+        (np.int64(3), 3),
+        (np.bool_(True), True),  # noqa: FBT003 - a value, not a switch
+        (True, True),
+        (0.25, 0.25),
+        (pd.Timestamp("2022-09-06"), "2022-09-06"),
+        (pd.Timestamp("2022-09-06T13:30Z"), "2022-09-06T13:30:00+00:00"),
+        (dt.date(2022, 9, 6), "2022-09-06"),
+        (["prices", np.nan], ["prices", None]),
+        ({"a": pd.NaT}, {"a": None}),
+        ("text", "text"),
+    ],
+)
+def test_values_become_what_json_has(value: object, shown: object) -> None:
+    assert output.plain(value) == shown
+
+
+def test_rows_are_one_json_list(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame({"sharpe": [0.5, np.nan], "entry": ["AD+1@open", "ED@close"]})
+
+    output.print_json(output.records(frame))
+
+    assert json.loads(capsys.readouterr().out) == [
+        {"sharpe": 0.5, "entry": "AD+1@open"},
+        {"sharpe": None, "entry": "ED@close"},
+    ]
+
+
+def test_no_rows_are_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json([])
+
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_is_piped_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert output.terminal().width == 80
+
+
+def on_a_screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Make stderr a terminal; what it shows is in the text returned."""
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=100)
+    monkeypatch.setattr(output, "terminal", lambda **_: console)
+    return shown
+
+
+def test_long_work_shows_a_bar_with_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_a_screen(monkeypatch)
+    monkeypatch.setattr(output, "PATIENCE_SECONDS", 0.0)
+
+    with output.progress("Backtesting", unit="events") as step:
+        for done in range(40):
+            step(done + 1, 40)
+
+    assert "Backtesting" in shown.getvalue()
+    assert "events/s" in shown.getvalue()
+
+
+def test_short_work_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_a_screen(monkeypatch)
+
+    with output.progress("Backtesting", unit="events") as step:
+        step(1, 1)
+
+    assert "Backtesting" not in shown.getvalue()
+
+
+def test_a_pipe_sees_no_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "PATIENCE_SECONDS", 0.0)
+
+    with output.progress("Backtesting", unit="events") as step:
+        step(1, 2)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_ends_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_a_screen(monkeypatch)
+    monkeypatch.setattr(output, "PATIENCE_SECONDS", 0.0)
+
+    with pytest.raises(KeyError), output.progress("Backtesting"):
+        raise KeyError
+
+
+def test_a_long_frame_shows_its_first_rows_and_says_so() -> None:
+    shown = io.StringIO()
+    frame = pd.DataFrame({"symbol": [f"S{number:02}" for number in range(50)]})
+
+    output.print_frame(Console(file=shown, width=80), frame, title="added", at_most=3)
+
+    assert "S02" in shown.getvalue()
+    assert "S03" not in shown.getvalue()
+    assert "47 more rows" in shown.getvalue()

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from lakebt.cli.publish import publish
+from lakebt.lake.lake import Lake
+from lakebt.sources.formats import FORMATS
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run, RunProcess
+
+CHANGES = """index,symbol,side,announced,effective
+SP500,PENN,deletion,2022-09-02,2022-09-19
+SP500,INVH,addition,2022-09-02,2022-09-19
+"""
+BARS = """date,symbol,open,high,low,close,source
+2022-09-06,PENN,31.66,32.00,31.00,31.50,somewhere
+2022-09-07,PENN,31.60,33.00,31.00,32.50,somewhere
+"""
+REBALANCES = """index_name,announcement_date,effective_date,added,removed,reason
+S&P 500,2022-09-02,2022-09-19,INVH,PENN,
+S&P 500,,2010-03-01,HP,RX,taken private
+"""
+NPORT = """<?xml version="1.0"?>
+<edgarSubmission xmlns="http://www.sec.gov/edgar/nport">
+ <headerData><submissionType>NPORT-P</submissionType></headerData>
+ <formData>
+  <genInfo><seriesName>Index Fund</seriesName><seriesId>S000000001</seriesId>
+   <repPdDate>2022-09-30</repPdDate></genInfo>
+  <invstOrSecs>
+   <invstOrSec><name>Camden</name>
+    <identifiers><isin value="US1331311027"/><ticker value="CPT"/></identifiers>
+    <balance>10</balance><units>NS</units><valUSD>1000</valUSD><pctVal>0.5</pctVal>
+   </invstOrSec>
+   <invstOrSec><name>Cash</name><identifiers/>
+    <balance>1</balance><units>NS</units><valUSD>1</valUSD><pctVal>0.1</pctVal>
+   </invstOrSec>
+  </invstOrSecs>
+ </formData>
+</edgarSubmission>
+"""
+AS_OF = ("--release", "R1", "--as-of", "2022-12-31T00:00:00Z")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for name, text in {
+        "changes.csv": CHANGES,
+        "bars.csv": BARS,
+        "rebalances.csv": REBALANCES,
+        "primary_doc.xml": NPORT,
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_files_become_one_release(files: Path, run: Run) -> None:
+    pd.read_csv(files / "bars.csv").drop(columns="source").to_parquet(
+        files / "bars.parquet"
+    )
+
+    done = run(
+        *("publish", f"index_changes={files / 'changes.csv'}"),
+        *(f"prices={files / 'bars.parquet'}", *AS_OF, "--lake", files / "lake"),
+        *("--map", "prices:date=session", "--set", "prices:basis=raw"),
+        *("--note", "by hand", "--label", "regime=calm"),
+    )
+
+    assert done.exit_code == 0, done.stderr
+    assert "index_changes: 2 rows from 2 read" in done.stdout
+    assert "Published release R1: 4 rows in" in done.stdout
+    releases = Lake.open(files / "lake", create=False).releases()
+    assert releases["note"].item() == "by hand"
+    assert releases["labels"].item() == {"regime": "calm"}
+    assert sorted(releases["tables"].item()) == ["index_changes", "prices"]
+
+
+def test_what_is_dropped_is_counted_with_its_reason(files: Path, run: Run) -> None:
+    done = run(
+        *("publish", f"index_changes={files / 'rebalances.csv'}", *AS_OF),
+        *("--format", "rebalances", "--lake", files / "lake"),
+    )
+
+    told = " ".join(done.stdout.split())
+    assert "2 rows from 2 read" in told
+    assert "1 rows without an announcement date" in told
+    assert "columns left out: reason" in told
+
+
+def test_json_has_a_row_for_each_file(files: Path, run: Run) -> None:
+    done = run(
+        *("publish", f"index_changes={files / 'rebalances.csv'}"),
+        *(f"prices={files / 'bars.csv'}", *AS_OF, "--lake", files / "lake", "--json"),
+        *("--format", "rebalances", "--set", "prices:basis=raw"),
+        *("--map", "prices:date=session", "--leave-out", "prices:source"),
+    )
+
+    changes, prices = json.loads(done.stdout)
+    assert changes["table"] == "index_changes"
+    assert (changes["read"], changes["rows"]) == (2, 2)
+    assert list(changes["dropped"].values()) == [1]
+    assert prices["left_out"] == ["source"]
+    assert prices["is_new"]
+    assert prices["as_of"] == "2022-12-31T00:00:00+00:00"
+
+
+def test_a_filing_needs_its_acceptance_time(files: Path, run: Run) -> None:
+    filing = ("publish", f"etf_holdings={files / 'primary_doc.xml'}", *AS_OF)
+
+    wrong = run(*filing, "--lake", files / "lake")
+    done = run(
+        *(*filing, "--known-at", "2022-11-28T15:50:55-05:00", "--fund", "SPY"),
+        *("--index", "SP500", "--lake", files / "lake"),
+    )
+
+    assert wrong.stderr.startswith("error: primary_doc.xml: pass known_at")
+    assert done.exit_code == 0, done.stderr
+    assert "1 rows from 2 read; dropped: 1 holdings without an ISIN" in " ".join(
+        done.stdout.split()
+    )
+    held = Lake.open(files / "lake", create=False).at("R1").read("etf_holdings")
+    assert held["fund"].item() == "SPY"
+    assert held["index"].item() == "SP500"
+    assert held["known_at"].item() == pd.Timestamp("2022-11-28T20:50:55Z")
+
+
+def test_what_a_filing_needs_is_not_asked_of_other_files(files: Path, run: Run) -> None:
+    done = run(
+        *("publish", f"etf_holdings={files / 'primary_doc.xml'}"),
+        *(f"index_changes={files / 'changes.csv'}", *AS_OF, "--lake", files / "lake"),
+        *("--known-at", "2022-11-28T15:50:55-05:00"),
+    )
+
+    assert done.exit_code == 0, done.stderr
+
+
+def test_several_files_may_go_into_one_table(files: Path, run: Run) -> None:
+    (files / "more.csv").write_text(CHANGES.replace("P", "Q"), encoding="utf-8")
+
+    done = run(
+        *("publish", f"index_changes={files / 'changes.csv'}"),
+        *(f"index_changes={files / 'more.csv'}", *AS_OF, "--lake", files / "lake"),
+    )
+
+    assert done.exit_code == 0, done.stderr
+    assert "Published release R1: 4 rows" in done.stdout
+
+
+def test_the_same_again_changes_nothing(files: Path, run: Run) -> None:
+    command = ("publish", f"index_changes={files / 'changes.csv'}", *AS_OF)
+    run(*command, "--lake", files / "lake")
+
+    again = run(*command, "--lake", files / "lake")
+    told = run(*command, "--lake", files / "lake", "--json")
+
+    assert again.exit_code == 0
+    assert "nothing was written" in " ".join(again.stdout.split())
+    assert [row["is_new"] for row in json.loads(told.stdout)] == [False]
+
+
+def test_the_help_names_every_format() -> None:
+    option = publish.__annotations__["file_format"]
+
+    for name in FORMATS:
+        assert name in option
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["prices"], "TABLE=FILE: 'prices' is not NAME=VALUE"),
+        (["index_changes=nowhere.csv"], "nowhere.csv does not exist"),
+        (["index_changes=changes.txt"], "neither .csv nor .parquet"),
+        (["nonsense=changes.csv"], "unknown table 'nonsense'"),
+        (["index_changes=changes.csv", "--format", "price"], "unknown format 'price'"),
+        (
+            ["index_changes=changes.csv", "--format", "prices"],
+            "--format prices is for table 'prices', which no file is given for",
+        ),
+        (
+            ["index_changes=changes.csv", "--format", "index_changes=prices"],
+            "format 'prices' fills table 'prices', not 'index_changes'",
+        ),
+        (
+            ["index_changes=changes.csv", "--map", "day=session"],
+            "unknown column of changes.csv 'day'",
+        ),
+        (["index_changes=changes.csv", "--map", "day"], "--map 'day' is not NAME=VA"),
+        (["index_changes=changes.csv", "--set", "side=x"], "would overwrite a column"),
+        (
+            ["index_changes=changes.csv", "--fund", "SPY"],
+            "fund='SPY' means nothing for format 'ours'",
+        ),
+        (["index_changes=changes.csv", "--label", "calm"], "--label 'calm' is not"),
+        (["index_changes=bars.csv"], "index_changes: "),
+        (["index_changes=changes.csv", "--release", "a b"], "release name 'a b'"),
+        (["index_changes=changes.csv", "--as-of", "2022-12-31"], "2022-12-31"),
+        (
+            ["index_changes=changes.csv", "--as-of", "2022-08-01T00:00:00Z"],
+            "known_at after the release's as_of",
+        ),
+        (
+            ["index_changes=changes.csv", "--as-of", "2199-01-01T00:00:00Z"],
+            "lies ahead of the clock",
+        ),
+        (
+            ["prices=bars.csv", "--map", "date=session", "--leave-out", "source"],
+            "basis",
+        ),
+        (
+            [
+                *("prices=bars.csv", "--map", "date=session", "--leave-out", "source"),
+                *("--set", "basis=raw", "--set", "volume=many"),
+            ],
+            "many",
+        ),
+        (
+            ["etf_holdings=primary_doc.xml", "--known-at", "yesterday"],
+            "known_at 'yesterday' is not an instant",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    words: list[str],
+    told: str,
+    files: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(files)
+    Path("changes.txt").touch()
+
+    wrong = run("publish", *AS_OF, *words, "--lake", "new")
+
+    assert wrong.exit_code == 1
+    assert wrong.stdout == ""
+    assert told in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+    assert not Path("new").exists()
+
+
+def test_a_release_with_other_content_is_refused(files: Path, run: Run) -> None:
+    lake = ("--lake", files / "lake")
+    run("publish", f"index_changes={files / 'changes.csv'}", *AS_OF, *lake)
+    (files / "changes.csv").write_text(CHANGES.replace("PENN", "PVH"), encoding="utf-8")
+
+    wrong = run("publish", f"index_changes={files / 'changes.csv'}", *AS_OF, *lake)
+
+    assert wrong.exit_code == 1
+    assert "release 'R1' already exists" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_real_data_is_published_in_under_a_minute(
+    realdata: Path, tmp_path: Path, run_process: RunProcess
+) -> None:
+    started = time.monotonic()
+
+    done = run_process(
+        *("publish", f"index_changes={realdata / 'events.csv'}"),
+        *(f"prices={realdata / 'prices.parquet'}", "--release", "R1"),
+        *("--format", "rebalances", "--format", "prices"),
+        *("--as-of", "2026-06-30T00:00:00Z", "--lake", tmp_path / "lake"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "dropped: 69 rows without an announcement" in done.stdout
+    assert time.monotonic() - started < 60

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import inspect
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lakebt.backtest.costs import CostModel
+from lakebt.cli.output import plain, records
+from lakebt.cli.study import ENTRIES as ENTRIES_SHOWN
+from lakebt.cli.study import EXITS as EXITS_SHOWN
+from lakebt.cli.study import study
+from lakebt.evidence import study_contents
+from lakebt.lake.lake import Lake
+from lakebt.study import ENTRIES, EXITS, Study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+STUDY = ("study", "--release", "SIM", "--index", "SIM")
+SMALL = (*STUDY, "--entries", "AD@close,AD+1@open", "--exits", "+1,1w")
+
+
+def rows_of(text: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(text)
+    return rows
+
+
+def test_json_is_the_result_s_own_table(lake: Path, run: Run) -> None:
+    shown = run(*SMALL, "--lake", lake, "--json")
+
+    result = Study(
+        Lake.open(lake, create=False).at("SIM"),
+        index="SIM",
+        entries=["AD@close", "AD+1@open"],
+        exits=["+1", "1w"],
+    ).run()
+    assert rows_of(shown.stdout) == [plain(row) for row in records(result.table())]
+    assert shown.stderr == ""
+
+
+def test_the_surface_is_shown_with_its_reasons_and_its_best_cell(
+    lake: Path, run: Run
+) -> None:
+    shown = run(*SMALL, "--lake", lake)
+
+    told = " ".join(shown.stdout.split())
+    assert "SIM: 6 events" in told
+    assert "2 cells: needs a fact that was not yet known" in told
+    assert "6 of 6 events run" in told
+    assert "The best tradable rule is to enter at AD+1@open" in told
+    assert "over 6 events on 6 dates" in told
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_a_look_ahead_that_is_allowed_is_told_first(lake: Path, run: Run) -> None:
+    shown = run(*SMALL, "--lake", lake, "--on-look-ahead", "allow")
+
+    assert shown.stdout.startswith("Not point in time: 12 of 24 cells used a fact")
+
+
+def test_a_report_is_written_beside_the_table(
+    lake: Path, run: Run, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+
+    shown = run(*SMALL, "--lake", lake, "--report", report)
+
+    assert f"Report: {report}" in shown.stdout
+    assert report.stat().st_size > 1_000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {
+            "entries": ["AD+1@open", "2010-04-05@open"],
+            "exits": ["+1", "+0@close", "ED-1@close", "2w@open"],
+            "where": {"side": ["addition"], "index": "SIM"},
+            "side": "additions",
+            "hedge": "MKT",
+            "gross": 1.5,
+            "max_gross": 3.0,
+            "capital_usd": 250_000.0,
+            "missing": "drop_leg",
+            "aggregate": "calendar",
+            "costs": CostModel(
+                commission_bps=1.0, half_spread_bps=2.5, borrow_bps_per_year=50.0
+            ),
+            "on_look_ahead": "allow",
+            "min_lead": "90s",
+        },
+    ],
+    ids=["defaults", "everything set"],
+)
+@pytest.mark.parametrize("as_of", [None, "2010-06-01T20:00:00Z"])
+def test_the_command_in_a_report_gives_the_same_table(
+    arguments: dict[str, Any], as_of: str | None, lake: Path, run: Run
+) -> None:
+    view = Lake.open(lake, create=False).at("SIM", as_of=as_of)
+    result = Study(view, index="SIM", **arguments).run()
+    program, *words = shlex.split(study_contents(result).command)
+
+    shown = run(*words, "--lake", lake, "--json")
+
+    assert program == "lakebt"
+    assert shown.exit_code == 0, shown.stderr
+    assert rows_of(shown.stdout) == [plain(row) for row in records(result.table())]
+
+
+def test_every_argument_of_a_study_has_an_option() -> None:
+    elsewhere = {"self", "view", "changes", "costs"}
+    wanted = set(inspect.signature(Study.__init__).parameters) - elsewhere
+    wanted |= {"release", "as_of", "engine", *CostModel.__dataclass_fields__}
+
+    assert wanted <= set(inspect.signature(study).parameters)
+
+
+def test_defaults_are_those_of_a_study() -> None:
+    ours = inspect.signature(study).parameters
+    theirs = inspect.signature(Study.__init__).parameters
+
+    assert tuple(ENTRIES_SHOWN.split(", ")) == ENTRIES
+    assert tuple(EXITS_SHOWN.split(", ")) == EXITS
+    for name in ours.keys() & theirs.keys() - {"entries", "exits", "index"}:
+        assert ours[name].default == theirs[name].default, name
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--entries", "AD+1"], "entry 'AD+1' does not say when"),
+        (["--entries", ","], "entries is empty"),
+        (["--exits", "soon"], "exit 'soon' is not a rule"),
+        (["--exits", "+1,+1"], "'+1' is given twice"),
+        (
+            ["--where", "causes=merger"],
+            "unknown column 'causes'. Did you mean 'cause'?",
+        ),
+        (["--where", "cause"], "--where 'cause' is not NAME=VALUE"),
+        (["--where", "cause=merger"], "matches {'cause': ['merger']}"),
+        (["--side", "long"], "unknown side 'long'"),
+        (["--engine", "event"], "unknown engine 'event'"),
+        (["--missing", "skip"], "unknown missing 'skip'"),
+        (["--aggregate", "mean"], "unknown aggregate 'mean'"),
+        (["--on-look-ahead", "hide"], "unknown on_look_ahead 'hide'"),
+        (["--gross", "3"], "gross 3 is above max_gross 2"),
+        (["--commission-bps", "-1"], "commission_bps must be a finite number"),
+        (["--borrow-bps-per-year", "nan"], "was nan"),
+        (["--capital-usd", "0"], "capital_usd must be a finite number > 0"),
+        (["--min-lead", "soon"], "min_lead 'soon' is not a duration"),
+        (["--hedge", "NOPE"], "hedge 'NOPE' has no prices"),
+        (["--as-of", "2010-06-01"], "2010-06-01"),
+        (["--as-of", "2009-01-01T00:00:00Z"], "the earliest known_at is 2010"),
+        (["--index", "SP50O"], "unknown index 'SP50O'"),
+        (["--release", "SIMS"], "unknown release 'SIMS'. Did you mean 'SIM'?"),
+        (["--entries", "AD@close", "--on-look-ahead", "raise"], "known at 2010-"),
+        (["--entries", "ED@close", "--exits", "ED-1@close"], "comes after its entry"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str], told: str, lake: Path, run: Run
+) -> None:
+    wrong = run(*STUDY, "--lake", lake, *words)
+
+    assert wrong.exit_code == 1
+    assert wrong.stdout == ""
+    assert told in wrong.stderr
+    assert wrong.stderr.startswith("error: ")
+    assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_on_real_data_the_announcement_s_own_close_is_never_traded(
+    realdata: Path, tmp_path: Path, run: Run
+) -> None:
+    lake = ("--lake", tmp_path / "lake")
+    run(
+        *("publish", f"index_changes={realdata / 'events.csv'}"),
+        *(f"prices={realdata / 'prices.parquet'}", "--release", "R1"),
+        *("--format", "rebalances", "--format", "prices"),
+        *("--as-of", "2026-06-30T00:00:00Z", *lake),
+    )
+
+    shown = run(
+        *("study", "--release", "R1", "--index", "SP500", "--json", *lake),
+        *("--entries", "AD@close", "--exits", "+1"),
+    )
+
+    (row,) = rows_of(shown.stdout)
+    assert row["sharpe"] is None
+    assert row["n_events"] == 0
+    assert row["n_refused"] > 200
