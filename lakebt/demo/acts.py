@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakebt.backtest.costs import CostModel
 from lakebt.backtest.weights import leg_weights
 from lakebt.errors import LookAheadError
 from lakebt.sources.sample import sample_releases
@@ -36,6 +37,8 @@ ENTRIES = ("AD@close", "AD+1@open", "ED-1@close", "ED@close", "MD+1@open")
 EXITS = ("+1", "1w", "2w", "3w", "4w", "ED-1@close")
 
 SEED, EVENTS = 7, 60
+
+COSTS = CostModel(commission_bps=1.0, half_spread_bps=5.0, borrow_bps_per_year=50.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +148,12 @@ def publish_simulated(lake: Lake) -> SimulatedMarket:
 def sweep(lake: Lake, market: SimulatedMarket) -> Result:
     """Trade every entry and exit of the simulated market."""
     return Study(
-        lake.at(SIMULATED), index=market.index, entries=ENTRIES, exits=EXITS
+        lake.at(SIMULATED),
+        index=market.index,
+        entries=ENTRIES,
+        exits=EXITS,
+        hedge=market.market,  # no event is one-sided; paths are measured against it
+        costs=COSTS,
     ).run()
 
 

@@ -211,7 +211,7 @@ class _Play:
             f"In a simulated market the truth is known: {acts.EVENTS} rebalances, each "
             f"with a planted jump of {planted.jump_bps:g} bp overnight, a drift of "
             f"{planted.drift_bps:g} bp until it takes effect, and a reversal of "
-            f"{planted.reversal_bps:g} bp after it."
+            f"{planted.reversal_bps:g} bp after it. Costs: {acts.COSTS}."
         )
         contents = study_contents(result)
         cells = surface(contents)
