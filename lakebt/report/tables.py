@@ -70,7 +70,7 @@ def surface_html(contents: StudyContents) -> str:
         for entry in contents.entries
     )
     ran = [cell.n_events for cell in cells.values() if cell.reason is None]
-    over = f", over {words.span(ran)} events" if ran else ""
+    over = f", over {words.span(ran)} event{'s' * (max(ran) != 1)}" if ran else ""
     counts = "; ".join(
         f"{words.count(number, 'cell')} {words.reason_label(reason)}"
         for reason, number in count_reasons(cells.values()).items()
