@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lakebt.backtest.trades import LegQuote
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import FloatPanel
+    from lakebt.backtest.trades import Trade
     from lakebt.backtest.weights import Sizing
     from lakebt.events.fills import Fill
     from lakebt.events.plan import Cell
@@ -76,6 +79,22 @@ class Desk:
             )
             for leg in cell.legs
         }
+
+    def gaps(self, trade: Trade) -> int:
+        """Return how many closes are missing while positions are held.
+
+        Each is marked at the last price before it.
+        """
+        base = 2 * self.first
+        missing = 0
+        for position in trade.positions:
+            held = self.prices[
+                trade.entry_row - base : position.exit_row - base,
+                self._column[position.symbol],
+            ]
+            closes = held[(trade.entry_row + 1) % 2 :: 2]  # odd rows are closes
+            missing += int(np.isnan(closes).sum())
+        return missing
 
     def _quote(self, symbol: str, side: Side, entry: Fill, exit_row: int) -> LegQuote:
         base, column = 2 * self.first, self._column[symbol]

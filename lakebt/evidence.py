@@ -72,6 +72,10 @@ def left_out(result: Result) -> str:
         )
     if rescued:
         parts.append(f'`hedge="{MARKET}"` would run {running + rescued}')
+    gaps = sum(cell.gaps for cell in result.cells if cell.outcome is not None)
+    if gaps:
+        noun = "close was" if gaps == 1 else "closes were"
+        parts.append(f"{gaps:,} missing {noun} marked at the last price")
     return "; ".join(parts)
 
 

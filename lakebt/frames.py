@@ -47,7 +47,8 @@ def events(result: Result) -> pd.DataFrame:
     -------
     DataFrame
         ``gross_return`` and ``net_return`` over the whole trade as fractions of
-        capital, what each cost in USD, the number of legs and their causes.
+        capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
+        closes were missing while held and were marked at the last price.
     """
     rows = [
         {
@@ -66,6 +67,7 @@ def events(result: Result) -> pd.DataFrame:
             "commission_usd": done.outcome.commission_usd,
             "spread_usd": done.outcome.spread_usd,
             "borrow_usd": done.outcome.borrow_usd,
+            "n_gaps": done.gaps,
         }
         for done in result.cells
         if done.trade is not None and done.outcome is not None
@@ -73,7 +75,7 @@ def events(result: Result) -> pd.DataFrame:
     columns = (
         *("event_id", "entry", "exit", "date", "entry_session", "exit_session"),
         *("n_legs", "causes", "gross_return", "net_return"),
-        *("commission_usd", "spread_usd", "borrow_usd"),
+        *("commission_usd", "spread_usd", "borrow_usd", "n_gaps"),
     )
     return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
 

@@ -49,6 +49,8 @@ class CellResult:
         None where the cell is empty.
     empty
         Why it is.
+    gaps
+        Closes missing while positions were held; each is marked at the last price.
     """
 
     cell: Cell
@@ -57,6 +59,7 @@ class CellResult:
     trade: Trade | None = None
     outcome: Outcome | None = None
     empty: Empty | None = None
+    gaps: int = 0
 
 
 class Result:

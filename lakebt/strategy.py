@@ -13,7 +13,8 @@ from lakebt.backtest.outcome import marks
 from lakebt.backtest.rebalancing import Decision, Order, Unfilled, rebalance
 from lakebt.backtest.reference import order_book
 from lakebt.backtest.weights import check_positive
-from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
+from lakebt.choices import one_of
+from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.fills import Clock, parse_lead
 from lakebt.instants import TICK, parse_date
 from lakebt.run import Run
@@ -92,14 +93,11 @@ class Backtest:
                 f"that returns a Series, symbol → weight"
             )
             raise InvalidArgumentError(msg)
-        if rebalance not in _PERIODS:
-            raise UnknownNameError("rebalance", str(rebalance), _PERIODS)
-        if fill not in {"open", "close"}:
-            raise UnknownNameError("fill", str(fill), ("open", "close"))
         check_positive("max_gross", max_gross)
         check_positive("capital_usd", capital_usd)
         self.view, self.strategy = view, strategy
-        self.rebalance, self.fill = rebalance, cast("At", fill)
+        self.rebalance = one_of(rebalance, _PERIODS, what="rebalance")
+        self.fill = cast("At", one_of(fill, ("open", "close"), what="fill"))
         self.costs = CostModel() if costs is None else costs
         self.max_gross, self.capital_usd = max_gross, capital_usd
         self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))

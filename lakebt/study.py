@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, cast
 
 from lakebt.analysis.sharpe import Aggregate
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.reference import run_vectorbt
-from lakebt.backtest.trades import Trade, Unfilled, build_trade
+from lakebt.backtest.trades import MISSING, Trade, Unfilled, build_trade
 from lakebt.backtest.weights import (
     Sizing,
     TradedSide,
     check_gross,
     check_positive,
 )
+from lakebt.choices import one_of
 from lakebt.desk import Desk
-from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
+from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.empty import check_tradeable, count_empty
 from lakebt.events.fills import Clock, parse_lead
-from lakebt.events.guard import plan
+from lakebt.events.guard import ON_LOOK_AHEAD, plan
 from lakebt.events.plan import Cell, Empty, Reason
 from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.events.where import matcher
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from lakebt.events.guard import OnLookAhead
     from lakebt.history import PriceHistory
     from lakebt.lake.view import View
-
-EngineName: TypeAlias = Literal["vectorbt"]
 
 ENGINES: dict[str, Engine] = {"vectorbt": run_vectorbt}
 
@@ -126,20 +125,17 @@ class Study:
         check_gross(gross, max_gross)
         check_positive("capital_usd", capital_usd)
         self.sizing = Sizing(
-            side=_choice(TradedSide, side, "side"),
+            side=TradedSide(one_of(side, TradedSide, what="side")),
             hedge=hedge,
             gross=gross,
             capital_usd=capital_usd,
         )
         self.max_gross = max_gross
-        self.missing: Missing = _one_of(
-            missing, ("exclude", "drop_leg", "raise"), "missing"
-        )
-        self.aggregate: Aggregate = _choice(Aggregate, aggregate, "aggregate")
+        self.missing = cast("Missing", one_of(missing, MISSING, what="missing"))
+        self.aggregate = Aggregate(one_of(aggregate, Aggregate, what="aggregate"))
         self.costs = CostModel() if costs is None else costs
-        self.on_look_ahead: OnLookAhead = _one_of(
-            on_look_ahead, ("mask", "raise", "allow"), "on_look_ahead"
-        )
+        how = one_of(on_look_ahead, ON_LOOK_AHEAD, what="on_look_ahead")
+        self.on_look_ahead = cast("OnLookAhead", how)
         self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))
         self.supplied = changes is not None
         self._vintages = (
@@ -216,8 +212,7 @@ class Study:
             If no event matches, or every cell is untradeable (not refused); under
             ``missing="raise"``, if a leg has no price.
         """
-        if engine not in ENGINES:
-            raise UnknownNameError("engine", engine, ENGINES)
+        run = ENGINES[one_of(engine, ENGINES, what="engine")]
         cells = self.plan()
         if not cells:
             what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
@@ -235,7 +230,7 @@ class Study:
             by_event.setdefault(cell.event.event_id, []).append(cell)
         results: list[CellResult] = []
         for number, group in enumerate(by_event.values()):
-            results.extend(self._run_event(group, history, ENGINES[engine]))
+            results.extend(self._run_event(group, history, run))
             if progress is not None:
                 progress(number + 1, len(by_event))
         check_tradeable([done.empty for done in results], self.entries, self.exits)
@@ -330,6 +325,9 @@ class Study:
             hedge=desk.hedges(cell) if desk is not None and cell.legs else {},
             trade=trade if done and isinstance(trade, Trade) else None,
             outcome=outcome if done else None,
+            gaps=desk.gaps(trade)
+            if desk is not None and isinstance(trade, Trade)
+            else 0,
             empty=empty,
         )
 
@@ -385,16 +383,3 @@ def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]
             change = IndexChange(**{**known, "recorded": shown})  # noqa: PLW2901 - a copy
         vintages.append(Vintage(change_id=change.change_id, change=change))
     return tuple(vintages)
-
-
-def _choice(kind: Any, value: object, what: str) -> Any:
-    try:
-        return kind(value)
-    except ValueError:
-        raise UnknownNameError(what, str(value), [str(item) for item in kind]) from None
-
-
-def _one_of(value: Any, allowed: tuple[str, ...], what: str) -> Any:
-    if value not in allowed:
-        raise UnknownNameError(what, str(value), allowed)
-    return value

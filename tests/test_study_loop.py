@@ -52,6 +52,7 @@ class Row:
     commission: float = 0.0
     spread: float = 0.0
     borrow: float = 0.0
+    gaps: int = 0
     orders: list[tuple[Any, ...]] = field(default_factory=list)
     legs: dict[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
 
@@ -215,6 +216,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one walk, no helpers to hide in
             cash -= fee
         for symbol in sizes:
             found = price(market, symbol, place, "close")
+            row.gaps += math.isnan(found) and place < end
             marks[symbol] = marks[symbol] if math.isnan(found) else found
         if place == end:
             for symbol, size in sizes.items():
@@ -309,6 +311,7 @@ def same_events(result: lakebt.Result, expected: Expected) -> None:
         close(ours["commission_usd"], row.commission)
         close(ours["spread_usd"], row.spread)
         close(ours["borrow_usd"], row.borrow)
+        assert ours["n_gaps"] == row.gaps
 
 
 def same_orders(result: lakebt.Result, expected: Expected) -> None:

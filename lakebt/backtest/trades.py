@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.backtest.weights import is_hedged, leg_weights
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lakebt.facts import Side
 
 Missing: TypeAlias = Literal["exclude", "drop_leg", "raise"]
+MISSING: tuple[Missing, ...] = get_args(Missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.errors import LookAheadError
 from lakebt.events.fills import Clock, Fill, has_anchor
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lakebt.facts import IndexChange, Vintage
 
 OnLookAhead: TypeAlias = Literal["mask", "raise", "allow"]
+ON_LOOK_AHEAD: tuple[OnLookAhead, ...] = get_args(OnLookAhead)
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
