@@ -11,6 +11,7 @@ from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.reading import Reading
 from lakebt.errors import LakeError
+from lakebt.sources.converted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,7 +232,7 @@ def _tell(
     when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
     if is_new:
         told = (
-            f"Published release {made.name}: {made.rows:,} rows in "
+            f"Published release {made.name}: {counted(made.rows, 'rows')} in "
             f"{', '.join(made.published)}, as of {when}."
         )
     else:

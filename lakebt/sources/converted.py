@@ -56,8 +56,9 @@ class Converted:
         ... ).summary()
         'index_changes: 2 rows from 3 read; dropped: 2 rows without an announcement date; columns left out: note'
         """  # noqa: E501 - one line is the point
-        parts = [f"{self.table}: {self.kept:,} rows from {self.n_read:,} read"]
-        reasons = [f"{count:,} {why}" for why, count in self.dropped.items() if count]
+        kept = counted(self.kept, "rows")
+        parts = [f"{self.table}: {kept} from {self.n_read:,} read"]
+        reasons = [counted(n, why) for why, n in self.dropped.items() if n]
         if reasons:
             parts.append(f"dropped: {', '.join(reasons)}")
         if self.left_out:
@@ -65,3 +66,16 @@ class Converted:
             more = f" and {len(self.left_out) - 5} more" if self.left_out[5:] else ""
             parts.append(f"columns left out: {shown}{more}")
         return "; ".join(parts)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number and its noun, whose plural is the first word of `what`.
+
+    Examples
+    --------
+    >>> counted(1, "rows without a date"), counted(1_200, "rows")
+    ('1 row without a date', '1,200 rows')
+    """
+    noun, _, rest = what.partition(" ")
+    noun = noun.removesuffix("s") if number == 1 else noun
+    return f"{number:,} {noun} {rest}".rstrip()

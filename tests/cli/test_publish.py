@@ -89,7 +89,7 @@ def test_what_is_dropped_is_counted_with_its_reason(files: Path, run: Run) -> No
 
     told = " ".join(done.stdout.split())
     assert "2 rows from 2 read" in told
-    assert "1 rows without an announcement date" in told
+    assert "1 row without an announcement date" in told
     assert "columns left out: reason" in told
 
 
@@ -121,7 +121,7 @@ def test_a_filing_needs_its_acceptance_time(files: Path, run: Run) -> None:
 
     assert wrong.stderr.startswith("error: primary_doc.xml: pass known_at")
     assert done.exit_code == 0, done.stderr
-    assert "1 rows from 2 read; dropped: 1 holdings without an ISIN" in " ".join(
+    assert "1 row from 2 read; dropped: 1 holding without an ISIN" in " ".join(
         done.stdout.split()
     )
     held = Lake.open(files / "lake", create=False).at("R1").read("etf_holdings")

@@ -142,7 +142,7 @@ def test_a_holding_without_an_isin_is_dropped_and_counted(
     assert found.frame["name"].tolist() == ["Penn Entertainment Inc"]
     assert dict(found.dropped) == {NO_ISIN: 1}
     assert found.summary() == (
-        "etf_holdings: 1 rows from 2 read; dropped: 1 holdings without an ISIN "
+        "etf_holdings: 1 row from 2 read; dropped: 1 holding without an ISIN "
         "(cash, futures, swaps and the like)"
     )
 

@@ -101,7 +101,7 @@ def test_a_row_without_an_announcement_date_is_dropped_and_counted() -> None:
     assert dict(found.dropped) == {NO_DATE: 2, NO_QUALITY: 1, NO_LEG: 1}
     assert found.summary().startswith(
         "index_changes: 2 rows from 5 read; dropped: 2 rows without an announcement "
-        "date, so that no known_at can be derived, 1 rows"
+        "date, so that no known_at can be derived, 1 row"
     )
 
 

@@ -1,0 +1,208 @@
+"""Every example in the documentation runs, and prints what stands below it."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from lakebt.cli import app
+from lakebt.lake.schemas import SPECS, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PUBLISHING = DOCS / "publishing.md"
+PAGES = sorted(DOCS.glob("*.md"))
+PICTURE = DOCS / "surface.svg"
+
+FENCE = re.compile(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    language: str
+    name: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        language, name, inside = found.groups()
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(language=language, name=name, text=inside, line=line)
+
+
+def run_python(block: Block, page: Path, names: dict[str, Any]) -> dict[str, Any]:
+    """Run a session, and return its names for the next one."""
+    session = doctest.DocTestParser().get_doctest(
+        block.text, names, page.name, str(page), block.line
+    )
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    with pd.option_context("display.width", 100):
+        runner.run(session, out=said.append, clear_globs=False)
+    assert runner.summarize(verbose=False).failed == 0, "".join(said)
+    return session.globs
+
+
+def run_commands(block: Block, page: Path) -> None:
+    """Run command lines, and compare what they print, wherever it is wrapped."""
+    for command in block.text.replace("\\\n", "").removeprefix("$ ").split("\n$ "):
+        line, _, expected = command.partition("\n")
+        program, *words = shlex.split(line)
+        assert program == "lakebt", f"{page.name}:{block.line}: what is {program}?"
+
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+
+        printed = done.output.split()
+        assert printed == expected.split(), f"{page.name}:{block.line}: {done.output}"
+        assert done.exit_code == (1 if expected.startswith("error:") else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.lake
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_a_page_runs_and_prints_what_stands_there(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LAKEBT_LAKE", raising=False)
+    names: dict[str, Any] = {}
+
+    for block in blocks(page):
+        match block.language:
+            case "pycon":
+                names = run_python(block, page, names)
+            case "console":
+                run_commands(block, page)
+            case "csv" | "xml":
+                (tmp_path / block.name).write_text(block.text, encoding="utf-8")
+            case _:
+                # A diagram. Whatever could be run has to be.
+                assert block.language == "text", f"{page.name}:{block.line}"
+
+
+def test_there_are_pages_with_blocks() -> None:
+    assert {page.name for page in PAGES} >= {"how-it-works.md", "publishing.md"}
+    assert all(list(blocks(page)) for page in PAGES)
+
+
+def anchors(page: Path) -> set[str]:
+    """The places in a page that a link may point at."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *sorted((DOCS / "adr").glob("*.md")), *ROOT.glob("*.md")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        target, _, place = link.partition("#")
+        there = page.parent / target if target else page
+        assert there.exists(), f"{page.name} links to {link}"
+        assert not place or place in anchors(there), f"{page.name} links to {link}"
+
+
+def test_files_that_are_named_are_there() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name in re.findall(r"`((?:lakebt|tests|docs)/[\w/.-]+)`", text):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("table", SPECS)
+def test_the_columns_of_a_table_are_those_of_its_schema(table: str) -> None:
+    text = PUBLISHING.read_text(encoding="utf-8")
+    part = text.split(f"\n### `{table}`")[1].split("\n#")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \|", part, re.MULTILINE)
+    words = {
+        Kind.TEXT: "text",
+        Kind.NUMBER: "number",
+        Kind.DATE: "date",
+        Kind.INSTANT: "instant",
+        Kind.FLAG: "flag",
+    }
+
+    spec = SPECS[table]
+
+    assert rows == [
+        (
+            column.name,
+            words[column.kind],
+            "derived" if column.derived else "yes" if column.required else "no",
+        )
+        for column in spec.columns
+    ]
+    assert f"Key: {', '.join(f'`{name}`' for name in spec.key)}." in part
+    for column in spec.columns:
+        for choice in column.choices:
+            assert f"`{choice}`" in part
+
+
+def test_the_picture_is_small_and_asks_for_nothing() -> None:
+    text = PICTURE.read_text(encoding="utf-8")
+    root = ET.fromstring(text)  # noqa: S314 - our own file
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+
+    assert len(text.encode()) < 40_000
+    assert tags.isdisjoint({"script", "image", "use", "foreignObject", "a"})
+    assert re.findall(r"https?://[^\"\s]+", text) == ["http://www.w3.org/2000/svg"]
+    assert re.findall(r"url\((?!#)|@import|@font-face|\bon\w+=", text) == []
+    assert "prefers-color-scheme:dark" in text
+
+
+def test_the_picture_and_the_readme_show_the_same_study() -> None:
+    """Cells that both have, by the table in the one and the words in the other."""
+    told = dict(
+        re.findall(r"(\S+ to \S+): ([^;]+)", PICTURE.read_text(encoding="utf-8"))
+    )
+    _, text = re.findall(
+        r"```python\n(.*?)```\n\n```text\n(.*?)```",
+        README.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )[0]
+    head, _, *rows = [line.split() for line in text.splitlines()]
+
+    shared = {
+        (f"{entry} to {exit_}", value)
+        for entry, *values in rows
+        for exit_, value in zip(head[1:], values, strict=True)
+        if f"{entry} to {exit_}" in told
+    }
+
+    assert len(shared) == 9
+    for cell, value in shared:
+        shown = told[cell].replace("\N{MINUS SIGN}", "-")
+        assert shown == value or (value == "NaN" and shown.islower())
+
+
+@pytest.mark.slow
+@pytest.mark.lake
+def test_the_picture_is_what_its_script_draws() -> None:
+    names: dict[str, Any] = {"__name__": "make_surface", "__file__": str(PICTURE)}
+    script = DOCS / "make_surface.py"
+    code = compile(script.read_text(encoding="utf-8"), str(script), "exec")
+    exec(code, names)  # noqa: S102 - our own script
+
+    assert names["draw"](*names["run"]()) == PICTURE.read_text(encoding="utf-8")
