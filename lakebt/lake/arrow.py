@@ -54,6 +54,15 @@ def take(rows: pa.Table, places: Any) -> pa.Table:
     return rows.take(np.asarray(places, dtype=np.int64))
 
 
+def encoded(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
+    """Return `rows` with some columns as dictionaries."""
+    for name in names:
+        place = rows.schema.get_field_index(name)
+        coded: Any = column(rows, name).dictionary_encode()
+        rows = rows.set_column(place, name, coded)
+    return rows
+
+
 def truth(mask: Any) -> BoolVector:
     """Return an Arrow mask as NumPy's, null as false."""
     filled = pc.fill_null(mask, False)  # noqa: FBT003 - the kernel's own order

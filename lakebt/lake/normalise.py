@@ -230,9 +230,23 @@ def _number(array: Array | list[Any], *, column: Column, table: str) -> Array:
         or pa.types.is_decimal(array.type)
         or pa.types.is_null(array.type)
     ):
-        row = _first(array, (int, float))
-        raise _wrong(table, column, row, _python(array)[row])
+        values = _python(array)
+        # One bad cell of a file makes its whole column text: name that cell.
+        bad = (n for n, value in enumerate(values) if _is_no_number(value))
+        row = next(bad, _first(array, (int, float)))
+        raise _wrong(table, column, row, values[row])
     return array.cast(pa.float64(), safe=False)
+
+
+def _is_no_number(value: object) -> bool:
+    """Whether a text is not even the spelling of a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 def _flag(array: Array | list[Any], *, column: Column, table: str) -> Array:

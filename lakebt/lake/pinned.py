@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import BrokenReleaseError
-from lakebt.lake.arrow import column, pc
+from lakebt.lake.arrow import column, encoded, pc
 from lakebt.lake.changes import ChangeHistory
 from lakebt.lake.holdings import Reports
 from lakebt.lake.panel import Bars
@@ -93,7 +93,7 @@ class Pinned:
         """Read columns of a table's snapshot."""
         pin = self.release.pin(table)
         if pin is None:
-            return SPECS[table].arrow.empty_table().select(columns)
+            return encoded(SPECS[table].arrow.empty_table().select(columns), coded)
         return scan(
             self.tables[table],
             pin.snapshot_id,
