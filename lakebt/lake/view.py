@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.errors import (
-    InvalidArgumentError,
-    NothingKnownError,
-    UnknownNameError,
-)
+from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
-from lakebt.instants import in_new_york, new_york_day, parse_date, parse_instant
+from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.lake.arrow import keep, take
 from lakebt.lake.diff import frame
+from lakebt.lake.notebook import view_html
 from lakebt.lake.panel import PANEL_COLUMNS
 from lakebt.lake.pinned import WHOLE_ROWS
 from lakebt.lake.rows import micros, newest, order
@@ -80,24 +76,7 @@ class View:
         return f"View({self.release!r}, as of {self.instant.isoformat()}{past})"
 
     def _repr_html_(self) -> str:
-        pins = self._pinned.release.tables
-        tables = "".join(
-            f"<tr><td>{html.escape(pin.table)}</td>"
-            f"<td style='text-align:right'>{pin.rows:,}</td></tr>"
-            for pin in pins
-        )
-        past = (
-            f"<p style='color:#b00020'>This is past the cutoff of the release, "
-            f"{html.escape(self.cutoff.isoformat())}: facts may be missing.</p>"
-            if self.past_cutoff
-            else ""
-        )
-        return (
-            f"<p><b>{html.escape(self.release)}</b> as known at "
-            f"{html.escape(self.instant.isoformat())} "
-            f"({html.escape(in_new_york(self.instant))})</p>{past}"
-            f"<table><tr><th>table</th><th>rows, all vintages</th></tr>{tables}</table>"
-        )
+        return view_html(self, self._pinned.release.tables)
 
     def as_of(self, instant: object) -> View:
         """Return the same release as known at an earlier instant.
@@ -378,12 +357,10 @@ class View:
         return asked
 
     def _check_known(self, symbols: Sequence[str], bars: Bars) -> None:
-        strange = [symbol for symbol in symbols if symbol not in bars.symbols]
-        if strange:
+        for symbol in set(symbols).difference(bars.symbols):
             known = self._pinned.names("symbol")
-            for symbol in strange:
-                if symbol not in known:
-                    raise UnknownNameError("symbol", str(symbol), sorted(known))
+            if symbol not in known:
+                raise UnknownNameError("symbol", str(symbol), sorted(known))
 
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:
         """Return every vintage of the bars of some symbols known at the instant.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -118,6 +119,8 @@ def test_an_interrupt_ends_without_a_traceback(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "lakebt", "backtest", f"{waiting}:X", *dates],
         stderr=subprocess.PIPE,
+        # whoever runs the tests in the background may have had interrupts ignored
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         while not (tmp_path / "started").exists():
             assert process.poll() is None
