@@ -124,6 +124,25 @@ def test_a_change_is_known_when_the_first_report_that_shows_it_was_accepted(
     assert new.isin == "US0000000003"
 
 
+def test_a_showing_that_was_amended_away_before_does_not_date_the_change(
+    lake: Lake,
+) -> None:
+    one = {"B": "B", "C": "C", "D": "D"}
+    both = {"X": "X", **one}
+    reports = [
+        holdings(one, "2022-03-31", "2022-05-27T00:00:00Z"),
+        holdings(both, "2022-06-30", "2022-08-26T00:00:00Z"),
+        holdings(one, "2022-06-30", "2022-09-05T00:00:00Z"),  # an error, amended
+        holdings(both, "2022-09-30", "2022-11-28T00:00:00Z"),
+    ]
+    for number, report in enumerate(reports):
+        lake.publish({"etf_holdings": report}, release=f"R{number}", as_of=AS_OF)
+
+    (change,) = lake.diff("etf_holdings", "R2", "R3").changes()
+
+    assert change.known_at == utc("2022-11-28T00:00:00Z")
+
+
 def test_the_index_of_a_change_is_the_one_the_fund_tracks(lake: Lake) -> None:
     diff = compare(lake, q1(index="SP500"), q3(index="SP500"))
 
