@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.backtest.trades import LegQuote
+from lakebt.backtest.window import PriceWindow
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatPanel
     from lakebt.backtest.trades import Trade
     from lakebt.backtest.weights import Sizing
     from lakebt.events.fills import Fill
@@ -25,17 +25,9 @@ class Desk:
     """The prices one event trades at: a window of sessions for its symbols."""
 
     def __init__(
-        self,
-        history: PriceHistory,
-        sizing: Sizing,
-        symbols: tuple[str, ...],
-        first: int,
-        last: int,
+        self, history: PriceHistory, sizing: Sizing, window: PriceWindow
     ) -> None:
-        self.history, self.sizing = history, sizing
-        self.symbols, self.first = symbols, first
-        self.prices: FloatPanel = history.window(symbols, first, last)
-        self._column = {symbol: number for number, symbol in enumerate(symbols)}
+        self.history, self.sizing, self.window = history, sizing, window
         self._sized: dict[tuple[str, dt.datetime], float] = {}
 
     @classmethod
@@ -51,7 +43,8 @@ class Desk:
             symbols.add(sizing.hedge)
         first = min(cell.fill.session for cell in planned if cell.fill is not None)
         last = max(leg.exit.session for cell in planned for leg in cell.legs)
-        return cls(history, sizing, tuple(sorted(symbols)), first, last)
+        window = PriceWindow.of(history, sorted(symbols), first=first, last=last)
+        return cls(history, sizing, window)
 
     @staticmethod
     def entry(cell: Cell) -> Fill:
@@ -85,19 +78,18 @@ class Desk:
 
         Each is marked at the last price before it.
         """
-        base = 2 * self.first
+        window = self.window
         missing = 0
         for position in trade.positions:
-            held = self.prices[
-                trade.entry_row - base : position.exit_row - base,
-                self._column[position.symbol],
+            held = window.prices[
+                window.row(trade.entry_row) : window.row(position.exit_row),
+                window.columns[position.symbol],
             ]
             closes = held[(trade.entry_row + 1) % 2 :: 2]  # odd rows are closes
             missing += int(np.isnan(closes).sum())
         return missing
 
     def _quote(self, symbol: str, side: Side, entry: Fill, exit_row: int) -> LegQuote:
-        base, column = 2 * self.first, self._column[symbol]
         key = (symbol, entry.deadline)
         if key not in self._sized:
             self._sized[key] = self.history.last_close(symbol, before=entry.deadline)
@@ -106,6 +98,6 @@ class Desk:
             side=side,
             exit_row=exit_row,
             sizing_price=self._sized[key],
-            entry_price=float(self.prices[entry.row - base, column]),
-            exit_price=float(self.prices[exit_row - base, column]),
+            entry_price=self.window.price(symbol, entry.row),
+            exit_price=self.window.price(symbol, exit_row),
         )

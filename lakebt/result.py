@@ -17,6 +17,7 @@ from lakebt.analysis.sharpe import (
     aggregate,
     calendar_returns,
 )
+from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.evidence import left_out, paths, study_contents
 
@@ -282,14 +283,15 @@ class Result:
             msg = f"{event}, {entry} to {exit} was not traded: {why}"
             raise InvalidArgumentError(msg)
         trade = result.trade
-        symbols = tuple(sorted({position.symbol for position in trade.positions}))
-        first, last = trade.entry_row // 2, trade.exit_row // 2
+        window = PriceWindow.of(
+            self.history,
+            sorted({position.symbol for position in trade.positions}),
+            first=trade.entry_row // 2,
+            last=trade.exit_row // 2,
+        )
         return to_vectorbt(
             trade,
-            symbols=symbols,
-            prices=self.history.window(symbols, first, last),
-            first_session=first,
-            sessions=self.study.clock.sessions,
+            window=window,
             costs=self.study.costs,
             capital_usd=self.study.sizing.capital_usd,
         )

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from lakebt.backtest.costs import BPS, CostModel
-from lakebt.backtest.outcome import marks
 from lakebt.backtest.rebalancing import Decision, Order, Unfilled, rebalance
 from lakebt.backtest.reference import order_book
 from lakebt.backtest.weights import check_positive
+from lakebt.backtest.window import PriceWindow
 from lakebt.choices import one_of
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.fills import Clock, parse_lead
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Sequence
 
-    from lakebt._typing import FloatPanel
+    from lakebt._typing import FloatVector
     from lakebt.events.fills import Fill
     from lakebt.lake.view import View
     from lakebt.sessions import At
@@ -206,16 +206,14 @@ class Backtest:
                     f"publish them, or leave it out of the weights"
                 )
                 raise InvalidArgumentError(msg)
-        prices = history.window(symbols, self.first, self.last)
+        window = PriceWindow.of(history, symbols, first=self.first, last=self.last)
         orders, unfilled = rebalance(
             [
                 Decision(row=fill.row, deadline=fill.deadline, weights=row)
                 for fill, row in zip(fills, weights.to_numpy(), strict=True)
             ],
-            symbols=symbols,
             history=history,
-            prices=prices,
-            first_session=self.first,
+            window=window,
             costs=self.costs,
             capital_usd=self.capital_usd,
         )
@@ -225,26 +223,22 @@ class Backtest:
                 f"{f'; {len(unfilled)} orders had no price' if unfilled else ''}"
             )
             raise UntradeableError(msg)
-        return self._run(weights, symbols, prices, orders, unfilled)
+        return self._run(weights, window, orders, unfilled)
 
     def _run(
         self,
         weights: pd.DataFrame,
-        symbols: tuple[str, ...],
-        prices: FloatPanel,
+        window: PriceWindow,
         orders: list[Order],
         unfilled: list[Unfilled],
     ) -> Run:
         portfolio = order_book(
             orders,
-            symbols=symbols,
-            prices=prices,
-            first_session=self.first,
-            sessions=self.view.sessions,
+            window=window,
             costs=self.costs,
             capital_usd=self.capital_usd,
         )
-        borrow = self._borrow(symbols, prices, orders)
+        borrow = self._borrow(window, orders)
         equity = portfolio.value().to_numpy().reshape(-1)[1::2] - np.cumsum(borrow)
         if (ruined := np.flatnonzero(equity <= 0.0)).size:
             day = self.view.sessions.date(self.first + int(ruined[0]))
@@ -275,16 +269,15 @@ class Backtest:
             },
         )
 
-    def _borrow(
-        self, symbols: tuple[str, ...], prices: FloatPanel, orders: Sequence[Order]
-    ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def _borrow(self, window: PriceWindow, orders: Sequence[Order]) -> FloatVector:
         """Return what each session pays for what was short at the close before."""
         count = self.last - self.first + 1
-        held = np.zeros((count, len(symbols)))
-        column = {symbol: number for number, symbol in enumerate(symbols)}
+        held = np.zeros((count, len(window.symbols)))
         for order in orders:
-            held[order.row // 2 - self.first :, column[order.symbol]] += order.size
-        short = (np.clip(-held, 0.0, None) * marks(prices)[1::2]).sum(axis=1)
+            held[order.row // 2 - self.first :, window.columns[order.symbol]] += (
+                order.size
+            )
+        short = (np.clip(-held, 0.0, None) * window.closes).sum(axis=1)
         days = np.diff(self.view.sessions.days[self.first : self.last + 1])
         charges = np.zeros(count)
         charges[1:] = self.costs.borrow_per_day * short[:-1] * days.astype(np.int64)

@@ -281,10 +281,7 @@ class Study:
             outcomes = iter(
                 engine(
                     tradeable,
-                    symbols=desk.symbols,
-                    prices=desk.prices,
-                    first_session=desk.first,
-                    sessions=self.clock.sessions,
+                    window=desk.window,
                     costs=self.costs,
                     capital_usd=self.sizing.capital_usd,
                 )

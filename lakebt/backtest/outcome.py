@@ -10,10 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt._typing import FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.trades import Trade
-    from lakebt.sessions import Sessions
+    from lakebt.backtest.window import PriceWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,7 @@ class Engine(Protocol):
         self,
         trades: Sequence[Trade],
         *,
-        symbols: Sequence[str],
-        prices: FloatPanel,
-        first_session: int,
-        sessions: Sessions,
+        window: PriceWindow,
         costs: CostModel,
         capital_usd: float,
     ) -> list[Outcome]:
@@ -91,15 +88,8 @@ class Engine(Protocol):
         ----------
         trades
             Cells of one event.
-        symbols
-            The columns of `prices`; every position's is among them.
-        prices : ndarray of shape (2 * n_sessions, n_symbols)
-            Opens in even rows and closes in odd ones, NaN where there is no bar; covers
-            every trade from entry to exit.
-        first_session
-            Number of the session of the first two rows.
-        sessions
-            The exchange calendar, for the days between closes.
+        window
+            The prices of every symbol they hold, from entry to exit.
         costs, capital_usd
             The study's.
 
@@ -119,50 +109,13 @@ def exposure(trade: Trade) -> tuple[int, int]:
     return (trade.entry_row + 1) // 2, trade.exit_row // 2
 
 
-def marks(prices: FloatPanel) -> FloatPanel:
-    """Return `prices` with each gap filled by the last price before it.
-
-    Leading gaps take the first price; they are never held. A column without any price
-    is 1 throughout.
-    """
-    filled = prices.copy()
-    rows = np.arange(len(prices))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(prices), -1, rows), axis=0)
-    taken = np.take_along_axis(filled, np.maximum(last, 0), axis=0)
-    first = np.argmax(~np.isnan(prices), axis=0)
-    head = filled[first, np.arange(prices.shape[1])]
-    result: FloatPanel = np.where(last >= 0, taken, np.where(np.isnan(head), 1.0, head))
-    return result
-
-
 def borrow_charges(
-    trade: Trade,
-    *,
-    columns: Sequence[int],
-    closes: FloatPanel,
-    first_session: int,
-    sessions: Sessions,
-    costs: CostModel,
+    trade: Trade, *, window: PriceWindow, costs: CostModel
 ) -> FloatVector:
     """Return the borrow paid in each session with exposure, in USD.
 
     Each session bears the value at the close before of what was short then, times the
     calendar days since that close, over 360.
-
-    Parameters
-    ----------
-    trade
-        The positions.
-    columns
-        Of each position in `closes`.
-    closes : ndarray of shape (n_sessions, n_symbols)
-        Without gaps.
-    first_session
-        Number of the session of the first row.
-    sessions
-        The exchange calendar.
-    costs
-        The rates.
 
     Returns
     -------
@@ -174,15 +127,14 @@ def borrow_charges(
         return charges
     # Session 1 + i is charged on the close of session i, if the short was on by then.
     entered = trade.entry_row // 2
-    days = np.diff(sessions.days[entered : last + 1]).astype(np.int64)
-    for position, column in zip(trade.positions, columns, strict=True):
+    days = np.diff(window.sessions.days[entered : last + 1]).astype(np.int64)
+    for position in trade.positions:
         if position.size >= 0.0:
             continue
         # Held at the close of every session from the entry's to the one before the
         # exit's; an exit at the close ends before that close's charge.
-        held = range(entered, position.exit_row // 2)
-        rows = np.arange(held.start, held.stop) - first_session
-        value = -position.size * closes[rows, column]
-        charged = np.arange(held.start, held.stop) + 1 - first
-        charges[charged] += costs.borrow_per_day * value * days[: len(rows)]
+        held = np.arange(entered, position.exit_row // 2)
+        closes = window.closes[held - window.first, window.columns[position.symbol]]
+        value = -position.size * closes
+        charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]
     return charges

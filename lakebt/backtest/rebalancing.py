@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.backtest.outcome import marks
-
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt._typing import FloatVector
     from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.window import PriceWindow
     from lakebt.history import PriceHistory
 
 
@@ -82,10 +81,8 @@ class Unfilled:
 def rebalance(
     decisions: Sequence[Decision],
     *,
-    symbols: Sequence[str],
     history: PriceHistory,
-    prices: FloatPanel,
-    first_session: int,
+    window: PriceWindow,
     costs: CostModel,
     capital_usd: float,
 ) -> tuple[list[Order], list[Unfilled]]:
@@ -99,14 +96,10 @@ def rebalance(
     ----------
     decisions
         In the order of time.
-    symbols
-        The columns of `prices` and of the weights.
     history
         For the closes known at each deadline.
-    prices : ndarray of shape (2 * n_sessions, n_symbols)
-        Opens in even rows and closes in odd ones; NaN where there is no bar.
-    first_session
-        Number of the session of the first two rows.
+    window
+        The prices to fill at; its symbols are the columns of the weights.
     costs, capital_usd
         The run's. Borrow paid before a decision is not taken off its equity here; it is
         a cash flow of the outcome.
@@ -115,23 +108,23 @@ def rebalance(
     -------
     orders, unfilled
     """
-    filled = marks(prices)
+    symbols = window.symbols
     held = np.zeros(len(symbols))
     cash = capital_usd
     orders: list[Order] = []
     unfilled: list[Unfilled] = []
     for decision in decisions:
-        row = decision.row - 2 * first_session
         known = np.array(
             [history.last_close(symbol, before=decision.deadline) for symbol in symbols]
         )
-        value = np.where(np.isnan(known), filled[row], known)
+        row = window.row(decision.row)
+        value = np.where(np.isnan(known), window.marks[row], known)
         equity = cash + float(held @ value)
         for column, symbol in enumerate(symbols):
             weight = float(decision.weights[column])
             if weight == 0.0 and held[column] == 0.0:
                 continue
-            price = float(prices[row, column])
+            price = window.price(symbol, decision.row)
             if not math.isfinite(price):
                 unfilled.append(
                     Unfilled(row=decision.row, symbol=symbol, weight=weight)

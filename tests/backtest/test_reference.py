@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakebt.backtest.costs import CostModel
-from lakebt.backtest.outcome import Outcome, marks
 from lakebt.backtest.reference import run_vectorbt, to_vectorbt
 from lakebt.backtest.trades import Position, Trade
+from lakebt.backtest.window import PriceWindow, fill_gaps
 from lakebt.facts import Side
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatPanel
+    from lakebt.backtest.outcome import Outcome
 
 NYSE = Sessions.of("XNYS")
 FIRST = NYSE.on_or_after(dt.date(2022, 9, 1))  # Thursday, Friday, then Labor Day
@@ -36,6 +37,10 @@ class Expected:
     commission: float = 0.0
     spread: float = 0.0
     borrow: float = 0.0
+
+
+def window(prices: FloatPanel) -> PriceWindow:
+    return PriceWindow(symbols=SYMBOLS, prices=prices, first=FIRST, sessions=NYSE)
 
 
 def obvious_loop(  # noqa: C901, PLR0912 - one walk, no helpers to hide in
@@ -161,10 +166,7 @@ def priced(trade: Trade, prices: FloatPanel) -> Trade:
 def run(cells: list[Trade], prices: FloatPanel, costs: CostModel) -> list[Outcome]:
     return run_vectorbt(
         cells,
-        symbols=SYMBOLS,
-        prices=prices,
-        first_session=FIRST,
-        sessions=NYSE,
+        window=window(prices),
         costs=costs,
         capital_usd=CAPITAL,
     )
@@ -275,10 +277,7 @@ def test_forty_times_gross_loses_no_order() -> None:
 
     portfolio = to_vectorbt(
         trade,
-        symbols=SYMBOLS,
-        prices=prices,
-        first_session=FIRST,
-        sessions=NYSE,
+        window=window(prices),
         costs=CostModel(),
         capital_usd=CAPITAL,
     )
@@ -303,5 +302,10 @@ def test_a_short_that_trebles_is_ruined() -> None:
 def test_marks_carry_the_last_price_over_a_gap() -> None:
     prices = np.array([[np.nan, 1.0], [2.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
 
-    assert marks(prices).tolist() == [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 1.0]]
-    assert marks(np.full((2, 1), np.nan)).tolist() == [[1.0], [1.0]]
+    assert fill_gaps(prices).tolist() == [
+        [2.0, 1.0],
+        [2.0, 1.0],
+        [2.0, 1.0],
+        [3.0, 1.0],
+    ]
+    assert fill_gaps(np.full((2, 1), np.nan)).tolist() == [[1.0], [1.0]]

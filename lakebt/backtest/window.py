@@ -1,0 +1,100 @@
+"""The prices a trade sees: some sessions of some symbols, two rows a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt._typing import FloatPanel, IntVector
+    from lakebt.history import PriceHistory
+    from lakebt.sessions import Sessions
+
+Row = TypeVar("Row", int, "IntVector")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriceWindow:
+    """Opens and closes of some symbols over a run of sessions.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        The columns.
+    prices : ndarray of shape (2 * n_sessions, n_symbols)
+        Opens in even rows and closes in odd ones; NaN where there is no bar.
+    first : int
+        Number of the session of the first two rows.
+    sessions
+        The exchange calendar.
+    """
+
+    symbols: tuple[str, ...]
+    prices: FloatPanel
+    first: int
+    sessions: Sessions
+
+    @classmethod
+    def of(
+        cls, history: PriceHistory, symbols: Sequence[str], *, first: int, last: int
+    ) -> PriceWindow:
+        """Return the bars in force now from session `first` to `last`, inclusive."""
+        return cls(
+            symbols=tuple(symbols),
+            prices=history.window(symbols, first, last),
+            first=first,
+            sessions=history.sessions,
+        )
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """The place of each symbol."""
+        return {symbol: place for place, symbol in enumerate(self.symbols)}
+
+    def row(self, half: Row) -> Row:
+        """Return the row of a half session (``2 * session``, plus 1 for the close)."""
+        return half - 2 * self.first
+
+    def price(self, symbol: str, half: int) -> float:
+        """Return the price of `symbol` in a half session; NaN if there is none."""
+        return float(self.prices[self.row(half), self.columns[symbol]])
+
+    @cached_property
+    def marks(self) -> FloatPanel:
+        """The prices with each gap filled by the last price before it.
+
+        Leading gaps take the first price; they are never held. A column without any
+        price is 1 throughout.
+        """
+        return fill_gaps(self.prices)
+
+    @property
+    def closes(self) -> FloatPanel:
+        """The marks at the closes, shape (n_sessions, n_symbols)."""
+        return self.marks[1::2]
+
+    @property
+    def instants(self) -> pd.DatetimeIndex:
+        """The UTC instant of each row."""
+        both = np.empty(len(self.prices), dtype=np.int64)
+        run = slice(self.first, self.first + len(both) // 2)
+        both[0::2] = self.sessions.instants("open")[run]
+        both[1::2] = self.sessions.instants("close")[run]
+        return pd.DatetimeIndex(both.astype("datetime64[us]"), tz="UTC")
+
+
+def fill_gaps(prices: FloatPanel) -> FloatPanel:
+    """Return `prices` with each gap filled; see `PriceWindow.marks`."""
+    rows = np.arange(len(prices))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(prices), -1, rows), axis=0)
+    taken = np.take_along_axis(prices, np.maximum(last, 0), axis=0)
+    first = np.argmax(~np.isnan(prices), axis=0)
+    head = prices[first, np.arange(prices.shape[1])]
+    filled: FloatPanel = np.where(last >= 0, taken, np.where(np.isnan(head), 1.0, head))
+    return filled
