@@ -302,3 +302,31 @@ def test_the_announcements_close_is_refused_for_every_event(tmp_path: Path) -> N
     assert set(result.refused()["reason"]) == {"look_ahead"}
     assert len(result.refused()) == 3 * len(EXITS)
     assert result.events().empty
+
+
+# --- sizes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lead", "is_known"), [(-1, True), (0, False), (5, False)])
+def test_a_corrected_close_sizes_only_the_orders_that_were_not_yet_due(
+    before: pd.DataFrame, tmp_path: Path, *, lead: int, is_known: bool
+) -> None:
+    """The correction comes so many minutes after the deadline, before the open."""
+    order = before[before["entry"] == "AD+1@open"].iloc[0]
+    prices = base()["prices"]
+    own = prices[
+        (prices["symbol"] == order["symbol"]) & (prices["session"] < order["session"])
+    ]
+    halved = own.sort_values("session").tail(1).copy()
+    halved[["open", "high", "low", "close"]] /= 2
+    halved["known_at"] = order["deadline"] + pd.Timedelta(minutes=lead)
+    lake = lake_of(base(), str(tmp_path))
+    lake.publish({"prices": halved}, release="R2", as_of=CUTOFF)
+
+    after = orders_of(lake.at("R2"))
+
+    same = (
+        after[["entry", "exit", "symbol"]] == order[["entry", "exit", "symbol"]]
+    ).all(axis=1) & (after["session"] == order["session"])
+    factor = 2.0 if is_known else 1.0
+    assert after.loc[same, "size"].item() == pytest.approx(factor * order["size"])
