@@ -164,7 +164,8 @@ class _Play:
         table.show_header = False
         table.add_row(Text("refused", style="bold red"), "Nobody could know it yet.")
         table.add_row("wanted at", f"{in_new_york(wanted)}, to send the order")
-        table.add_row("known at", f"{in_new_york(known)}, when the SEC accepted it")
+        accepted = f"{in_new_york(known)} ({known:%H:%M:%S} UTC), accepted"
+        table.add_row("known at", accepted)
         table.add_row("late by", Text(f"{late.days} days", style="bold"))
         self.shows(table)
 
