@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lakebt.backtest.costs import BPS
+from lakebt.events.plan import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lakebt.backtest.trades import Trade
+    from lakebt.backtest.trades import Position, Trade
     from lakebt.events.fills import Clock
+    from lakebt.events.plan import PlannedLeg
     from lakebt.result import CellResult, Result
 
 
@@ -38,6 +40,11 @@ def deadlines(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
     )
     index = pd.DatetimeIndex(fills.astype("datetime64[us]"), tz="UTC")
     return index - pd.Timedelta(clock.min_lead)
+
+
+def instants(values: pd.Series) -> pd.Series:
+    """Return instants as UTC; NaT where there is none."""
+    return pd.to_datetime(values, utc=True).astype("datetime64[us, UTC]")
 
 
 def events(result: Result) -> pd.DataFrame:
@@ -150,47 +157,76 @@ def orders(result: Result) -> pd.DataFrame:
     DataFrame
         ``side`` is buy or sell, ``size`` a positive number of shares, ``weight`` the
         signed target weight that the order moves towards, ``deadline`` the UTC instant
-        before which it had to be sent.
+        before which it had to be sent, ``fact`` what it was decided on, and
+        ``known_at`` when all of that was known, UTC.
     """
     costs, clock = result.study.costs, result.study.clock
-    rows = []
-    for done in result.cells:
-        if done.trade is None:
-            continue
-        fills = [
-            fill
-            for p in done.trade.positions
-            for fill in (
-                (done.trade.entry_row, p.symbol, p.size, p.entry_price, p.weight),
-                (p.exit_row, p.symbol, -p.size, p.exit_price, 0.0),
-            )
-        ]
-        for row, symbol, size, price, weight in sorted(fills, key=lambda f: f[:2]):
-            rows.append(
-                {
-                    "event_id": done.cell.event.event_id,
-                    "entry": done.cell.entry,
-                    "exit": done.cell.exit,
-                    "session": row,
-                    "symbol": symbol,
-                    "side": "buy" if size > 0 else "sell",
-                    "size": abs(size),
-                    "price": price,
-                    "commission_usd": abs(size) * price * costs.commission_bps * BPS,
-                    "spread_usd": abs(size) * price * costs.half_spread_bps * BPS,
-                    "weight": weight,
-                }
-            )
+    rows = [
+        fill
+        for done in result.cells
+        for fill in sorted(_fills(done), key=lambda f: (f["session"], f["symbol"]))
+    ]
     columns = (
         *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
-        *("commission_usd", "spread_usd", "weight"),
+        *("weight", "fact", "known_at"),
     )
     frame = pd.DataFrame(rows, columns=list(columns))
     halves = frame["session"].to_list()
+    traded = frame["size"] * frame["price"]
     frame.insert(4, "at", at_names(halves))
+    frame.insert(9, "commission_usd", traded * costs.commission_bps * BPS)
+    frame.insert(10, "spread_usd", traded * costs.half_spread_bps * BPS)
+    frame.insert(12, "deadline", deadlines(halves, clock))
     frame["session"] = session_dates(halves, clock)
-    frame["deadline"] = deadlines(halves, clock)
+    frame["known_at"] = instants(frame["known_at"])
     return frame
+
+
+def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
+    if done.trade is None:
+        return
+    cell = done.cell
+    for position in done.trade.positions:
+        legs = [leg for leg in cell.legs if _is_of(position, leg)]
+        fact = describe(legs[0].change)
+        if position.side is None:
+            fact = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
+        for half, size, price, weight, known_at in (
+            (
+                done.trade.entry_row,
+                position.size,
+                position.entry_price,
+                position.weight,
+                max(leg.entry_known_at for leg in legs),
+            ),
+            (
+                position.exit_row,
+                -position.size,
+                position.exit_price,
+                0.0,
+                max(leg.exit_known_at for leg in legs),
+            ),
+        ):
+            yield {
+                "event_id": cell.event.event_id,
+                "entry": cell.entry,
+                "exit": cell.exit,
+                "session": half,
+                "symbol": position.symbol,
+                "side": "buy" if size > 0 else "sell",
+                "size": abs(size),
+                "price": price,
+                "weight": weight,
+                "fact": fact,
+                "known_at": known_at,
+            }
+
+
+def _is_of(position: Position, leg: PlannedLeg) -> bool:
+    """Whether a position is that of a leg, or the hedge that leaves with it."""
+    if position.side is None:
+        return leg.exit.row == position.exit_row
+    return (leg.change.symbol, leg.change.side) == (position.symbol, position.side)
 
 
 def refused(result: Result) -> pd.DataFrame:
@@ -217,9 +253,7 @@ def refused(result: Result) -> pd.DataFrame:
     columns = ("event_id", "entry", "exit", "reason", "fact", "known_at", "needed_by")
     frame = pd.DataFrame(rows, columns=list(columns))
     for column in ("known_at", "needed_by"):
-        frame[column] = pd.to_datetime(frame[column], utc=True).astype(
-            "datetime64[us, UTC]"
-        )
+        frame[column] = instants(frame[column])
     return frame
 
 

@@ -235,6 +235,27 @@ def test_tables_have_their_names_and_kinds(result: lakebt.Result) -> None:
     assert (orders["deadline"] < pd.Timestamp("2011-01-01", tz="UTC")).all()
 
 
+def test_every_order_was_decided_on_what_was_known_before_its_deadline(
+    result: lakebt.Result,
+) -> None:
+    orders = result.orders()
+
+    assert (orders["known_at"] < orders["deadline"]).all()
+    first = orders.iloc[0]
+    assert first["symbol"] in first["fact"]
+    assert "announced" in first["fact"]
+
+
+def test_a_hedge_is_decided_with_the_legs_it_stands_against(view: lakebt.View) -> None:
+    study = lakebt.Study(view, index="SIM", side="additions", hedge="MKT", **GRID)
+
+    orders = study.run().orders()
+
+    hedges = orders[orders["symbol"] == "MKT"]
+    assert hedges["fact"].str.startswith("hedge of ADD").all()
+    assert (hedges["known_at"] < hedges["deadline"]).all()
+
+
 def test_every_entry_is_opposite_to_its_exit(result: lakebt.Result) -> None:
     orders = result.orders().assign(
         signed=lambda o: np.where(o["side"] == "buy", o["size"], -o["size"])

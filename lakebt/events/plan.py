@@ -101,12 +101,13 @@ class PlannedLeg:
         The vintage the entry was decided on.
     exit
         Decided on the vintage in force at its own deadline.
-    exit_known_at
-        When the fact the exit was decided on was known, UTC.
+    entry_known_at, exit_known_at
+        When the facts that the entry and the exit were decided on were known, UTC.
     """
 
     change: IndexChange
     exit: Fill
+    entry_known_at: dt.datetime
     exit_known_at: dt.datetime
 
 

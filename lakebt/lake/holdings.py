@@ -8,6 +8,7 @@ rows of the list it follows corrects those rows.
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import itertools
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakebt.facts import Side
+from lakebt.instants import EPOCH, TICK
 from lakebt.lake.arrow import column, pc, take
 from lakebt.lake.rows import flags, integers, micros, order
 from lakebt.lake.schemas import ETF_HOLDINGS
@@ -79,6 +81,8 @@ class Reports:
                 _Version(known_at=int(known[start]), rows=range(start, stop))
             )
 
+        self._dates = {fund: sorted(found) for fund, found in self._reports.items()}
+
     @property
     def funds(self) -> tuple[str, ...]:
         """Every fund with a report."""
@@ -137,7 +141,7 @@ class Reports:
     def newest_date(self, fund: str, as_of: dt.datetime) -> dt.date | None:
         """Return the date of a fund's newest report known at an instant."""
         for date, _ in self._backwards(fund, micros(as_of)):
-            return _EPOCH + dt.timedelta(days=date)
+            return _day(date)
         return None
 
     def _backwards(
@@ -145,16 +149,26 @@ class Reports:
     ) -> Iterator[tuple[int, dict[str, int]]]:
         """Give a fund's newest two reports as known at an instant, the newest first."""
         given = 0
-        reports = self._reports.get(fund, {})
-        for date in sorted(reports, reverse=True):
-            if before is not None and date >= before:
-                continue
+        dates = self._dates.get(fund, [])
+        last = len(dates) if before is None else bisect.bisect_left(dates, before)
+        for date in reversed(dates[:last]):
             state = self._state(fund, date, instant)
             if state:
                 yield date, state
                 given += 1
             if given == 2:
                 return
+
+    def _after(
+        self, fund: str, instant: int, date: int
+    ) -> tuple[int, dict[str, int]] | None:
+        """Return the report after a date as known at an instant, None without one."""
+        dates = self._dates[fund]
+        for later in dates[bisect.bisect_right(dates, date) :]:
+            state = self._state(fund, later, instant)
+            if state:
+                return later, state
+        return None
 
     def _state(self, fund: str, date: int, instant: int) -> dict[str, int]:
         """Return a report as known at an instant: row by ISIN."""
@@ -224,30 +238,46 @@ class Reports:
             for version in versions
         )
         for known_at, fund, date in accepted:
+            now = self._state(fund, date, known_at)
             before = next(
                 (state for _, state in self._backwards(fund, known_at, before=date)),
                 None,
             )
-            if before is None:
-                continue
-            now = self._state(fund, date, known_at)
-            shown = Shown(
-                known_at=dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-                + dt.timedelta(microseconds=known_at),
-                date=_EPOCH + dt.timedelta(days=date),
-            )
-            tracked = self._named(self._index, now) or self._named(self._index, before)
-            has, had = self._named(self._symbol, now), self._named(self._symbol, before)
-            whose = [("fund", fund), *(("index", index) for index in tracked)]
-            for side, symbols in (
-                (Side.ADDITION, has - had),
-                (Side.DELETION, had - has),
-            ):
-                for symbol in symbols:
-                    for who in whose:
-                        found.setdefault((*who, symbol, side), []).append(shown)
+            if before is not None:
+                shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(date))
+                self._compare(found, fund, shown, before=before, now=now)
+            # A late report is a new predecessor of the one after it.
+            after = self._after(fund, known_at, date)
+            if after is not None and now:
+                shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(after[0]))
+                self._compare(found, fund, shown, before=now, now=after[1])
         return found
+
+    def _compare(
+        self,
+        found: dict[tuple[str, str | None, str, Side], list[Shown]],
+        fund: str,
+        shown: Shown,
+        *,
+        before: dict[str, int],
+        now: dict[str, int],
+    ) -> None:
+        """Add what a report shows, or lacks, where the one before it did not."""
+        tracked = self._named(self._index, now) or self._named(self._index, before)
+        has, had = self._named(self._symbol, now), self._named(self._symbol, before)
+        whose = [("fund", fund), *(("index", index) for index in tracked)]
+        for side, symbols in (
+            (Side.ADDITION, has - had),
+            (Side.DELETION, had - has),
+        ):
+            for symbol in symbols:
+                for who in whose:
+                    found.setdefault((*who, symbol, side), []).append(shown)
 
     @staticmethod
     def _named(names: list[str | None], state: dict[str, int]) -> set[str]:
         return {name for row in state.values() if (name := names[row])}
+
+
+def _day(days: int) -> dt.date:
+    return _EPOCH + dt.timedelta(days=days)

@@ -373,6 +373,34 @@ def test_allow_pretends_and_says_so() -> None:
     assert found.late
 
 
+def test_allow_pretends_at_the_exit_too() -> None:
+    shown = vintage(recorded="2022-11-28T20:50:55Z")
+
+    found = cell(shown, entry="AD+1@open", exit_="MD@close", on_look_ahead="allow")
+    clean = cell(shown, entry="AD+1@open", exit_="MD+1@open", on_look_ahead="allow")
+
+    assert left(found) == ["2022-11-28@close"]
+    assert found.late
+    assert not clean.late
+
+
+def test_pretending_does_not_turn_time_around() -> None:
+    found = cell(vintage(), entry="AD@close", exit_="AD-1@close", on_look_ahead="allow")
+
+    assert found.empty is not None
+    assert found.empty.reason is Reason.EXIT_BEFORE_ENTRY
+
+
+def test_each_leg_keeps_when_its_facts_were_known() -> None:
+    found = cell(
+        *postponed("2022-09-15T12:00:00Z"), entry="AD+1@open", exit_="ED@close"
+    )
+
+    (leg,) = found.legs
+    assert str(leg.entry_known_at) == "2022-09-03 03:59:59.999999+00:00"
+    assert str(leg.exit_known_at) == "2022-09-15 12:00:00+00:00"
+
+
 def test_allow_says_nothing_where_no_late_fact_was_used() -> None:
     found = cell(vintage(), entry="AD+1@open", exit_="+1", on_look_ahead="allow")
 

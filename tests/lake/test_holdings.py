@@ -213,3 +213,25 @@ def test_what_was_first_shown_is_never_overwritten_by_a_late_report(lake: Lake) 
     )
 
     assert shown == utc(Q3_KNOWN)
+
+
+def test_a_late_predecessor_lets_the_report_after_it_show_a_change(lake: Lake) -> None:
+    """The newer report came first, and alone it showed nothing new."""
+    late = "2022-12-15T00:00:00Z"
+    old = {"US0000000001": "OLD", "US0000000002": "BOTH"}
+    view = publish(
+        lake,
+        q3(index="SP500"),
+        holdings(old, "2022-06-30", late, index="SP500"),
+    )
+    announced = utc("2022-09-03T03:59:59.999999Z")
+
+    def shown(view: View, symbol: str, side: str) -> object:
+        return view.first_shown(
+            index="SP500", symbol=symbol, side=side, after=announced
+        )
+
+    assert shown(view.as_of("2022-12-14T00:00:00Z"), "NEW", "addition") is None
+    assert shown(view, "NEW", "addition") == utc(late)
+    assert shown(view, "OLD", "deletion") == utc(late)
+    assert shown(view, "BOTH", "addition") is None
