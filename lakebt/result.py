@@ -90,9 +90,7 @@ class Result:
     ) -> None:
         self.study, self.engine = study, engine
         self.cells, self.history = cells, history
-        self.is_point_in_time = not any(
-            result.cell.late for result in cells if result.outcome is not None
-        )
+        self.is_point_in_time = not any(map(_is_late, cells))
 
     # --- the surface -----------------------------------------------------------------
 
@@ -148,6 +146,7 @@ class Result:
                     "spread_bps": bps((o.spread_usd for o in done), scale=1 / capital),
                     "borrow_bps": bps((o.borrow_usd for o in done), scale=1 / capital),
                     "net_bps": bps(o.net_return for o in done),
+                    "is_point_in_time": not any(map(_is_late, group)),
                 }
             )
         return pd.DataFrame(rows)
@@ -160,7 +159,8 @@ class Result:
         DataFrame
             ``sharpe`` and ``sharpe_se`` per year, NaN where the cell is empty; counts;
             ``gross_bps`` less ``commission_bps``, ``spread_bps`` and ``borrow_bps`` is
-            ``net_bps``: means per event, basis points of capital, NaN without events.
+            ``net_bps``: means per event, basis points of capital, NaN without events;
+            ``is_point_in_time`` is False where a fact that was not yet known was used.
         """
         return self._table.copy()
 
@@ -361,6 +361,11 @@ class Result:
         from lakebt.report.tables import surface_html  # noqa: PLC0415 - notebooks only
 
         return surface_html(study_contents(self))
+
+
+def _is_late(result: CellResult) -> bool:
+    """Whether a cell was traded on a fact that was not yet known."""
+    return result.cell.late and result.outcome is not None
 
 
 def _event_returns(group: list[CellResult]) -> list[EventReturns]:

@@ -137,6 +137,8 @@ def test_look_ahead_is_masked_raised_or_allowed_and_then_stamped(
     assert caught.value.known_at > caught.value.needed_by
     assert study("mask").run().is_point_in_time
     assert not allowed.is_point_in_time
+    assert allowed.table()["is_point_in_time"].tolist() == [False]
+    assert study("mask").run().table()["is_point_in_time"].tolist() == [True]
     assert "Not point in time" in allowed._repr_html_()
     assert len(allowed.events()) == 4
 
