@@ -377,9 +377,11 @@ def test_causes_are_counted_by_event(result: lakebt.Result) -> None:
     assert result.causes().to_dict() == {"discretionary": 4}
 
 
-def test_a_view_past_the_cutoff_is_said(view: lakebt.View) -> None:
-    lake = view.lake
-    later = lake.as_of(view.cutoff + dt.timedelta(days=400))
+def test_a_view_past_the_cutoff_is_said(tmp_path: Path) -> None:
+    market = simulated_market(seed=9, n_events=4, n_members=2, before=12, after=80)
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    later = lake.as_of(market.as_of + dt.timedelta(days=400))
 
     html = lakebt.Study(later, index="SIM", **GRID).run()._repr_html_()
 

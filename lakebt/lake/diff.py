@@ -212,12 +212,14 @@ def _reidentified(pairs: list[tuple[pa.Table, pa.Table]]) -> pd.DataFrame:
 def _holding_changes(
     removed: pa.Table, added: pa.Table, before: View, after: View
 ) -> tuple[IndexChange, ...]:
-    reports = after.reports()
+    reports = after._reports()  # noqa: SLF001 - the lake's own
     found = []
     for side, rows in ((Side.ADDITION, added), (Side.DELETION, removed)):
         for row in rows.to_pylist():
             fund, symbol = row["fund"], row["symbol"]
-            last = before.reports().newest_date(fund, before.instant)
+            last = before._reports().newest_date(  # noqa: SLF001
+                fund, before.instant
+            )
             accepted = reports.accepted(fund, after.instant)
             if not symbol or last is None or accepted is None:
                 continue

@@ -285,7 +285,7 @@ class Lake:
             cache=self._cache,
             sessions=self._sessions(),
         )
-        return View(self, pinned, instant=instant)
+        return View(pinned, instant=instant)
 
     def diff(self, table: str, before: str, after: str) -> Diff:
         """Compare one table between two releases, by key.

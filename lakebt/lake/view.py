@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lakebt.facts import IndexChange, Vintage
     from lakebt.history import PriceHistory
     from lakebt.lake.holdings import Reports
-    from lakebt.lake.lake import Lake
     from lakebt.lake.panel import Bars
     from lakebt.lake.pinned import Pinned
 
@@ -51,12 +50,14 @@ class View:
         Whether `instant` lies after `cutoff`, so that facts may be missing.
     sessions : Sessions
         The exchange's calendar.
-    lake : Lake
-        Where it was opened.
+
+    Notes
+    -----
+    A strategy is handed a view, so nothing public leads back to the lake, or to rows
+    that were not yet known.
     """
 
-    def __init__(self, lake: Lake, pinned: Pinned, *, instant: dt.datetime) -> None:
-        self.lake = lake
+    def __init__(self, pinned: Pinned, *, instant: dt.datetime) -> None:
         self._pinned = pinned
         self.instant = instant
         self.release = pinned.release.name
@@ -95,7 +96,7 @@ class View:
                 f"{self.instant.isoformat()}: open a later one from the lake"
             )
             raise InvalidArgumentError(msg)
-        return View(self.lake, self._pinned, instant=earlier)
+        return View(self._pinned, instant=earlier)
 
     def arrow(self, table: str) -> pa.Table:
         """Return the rows of a table in force at the view's instant, sorted.
@@ -112,7 +113,7 @@ class View:
             raise UnknownNameError("table", str(table), SPECS)
         spec = SPECS[table]
         if spec is ETF_HOLDINGS:
-            return self.reports().known(self.instant)
+            return self._reports().known(self.instant)
         pin = self._pinned.release.pin(table)
         if where is None and (pin is None or pin.rows <= WHOLE_ROWS):
             rows = self._pinned.all_rows(table)
@@ -121,7 +122,7 @@ class View:
         rows = take(rows, newest(rows, key=spec.key, as_of=self.instant))
         return take(rows, order(rows, spec.order))
 
-    def reports(self) -> Reports:
+    def _reports(self) -> Reports:
         """Return every holdings report of the release, whenever it was known."""
         return self._pinned.reports()
 
@@ -265,7 +266,7 @@ class View:
         if side not in tuple(Side):
             msg = f"side must be 'addition' or 'deletion', was {side!r}"
             raise InvalidArgumentError(msg)
-        shown = self.reports().first_shown(
+        shown = self._reports().first_shown(
             symbol,
             Side(side),
             after=after,

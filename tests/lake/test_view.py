@@ -32,7 +32,6 @@ def test_a_view_says_what_it_knows(prices: Lake) -> None:
     assert view.instant == view.cutoff == utc(AS_OF)
     assert not view.past_cutoff
     assert view.sessions.exchange == "XNYS"
-    assert view.lake is prices
     assert repr(view) == "View('R1', as of 2022-12-31T00:00:00+00:00)"
     assert "2022-12-30 19:00:00 New York" in view._repr_html_()
 
@@ -345,3 +344,16 @@ def test_a_decision_loop_scans_a_snapshot_once(
         view.as_of(day).panel("close", symbols=["AAA"])
 
     assert scans == []
+
+
+def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
+    """A new public name has to be put here, and asked what it lets through."""
+    view = prices.at("R1")
+
+    public = {name for name in dir(view) if not name.startswith("_")}
+
+    assert public == {
+        *("release", "instant", "cutoff", "past_cutoff", "sessions", "provenance"),
+        *("read", "arrow", "changes", "change_vintages", "first_shown"),
+        *("panel", "price_history", "as_of"),
+    }
