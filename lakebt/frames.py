@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.trades import Position, Trade
     from lakebt.events.fills import Clock
     from lakebt.events.plan import PlannedLeg
+    from lakebt.facts import IndexChange
     from lakebt.result import CellResult, Result
 
 
@@ -188,15 +189,15 @@ def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
     cell = done.cell
     for position in done.trade.positions:
         legs = [leg for leg in cell.legs if _is_of(position, leg)]
-        fact = describe(legs[0].change)
-        if position.side is None:
-            fact = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
-        for half, size, price, weight, known_at in (
+        hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
+        is_hedge = position.side is None
+        for half, size, price, weight, fact, known_at in (
             (
                 done.trade.entry_row,
                 position.size,
                 position.entry_price,
                 position.weight,
+                hedged if is_hedge else _told(legs[0].change),
                 max(leg.entry_known_at for leg in legs),
             ),
             (
@@ -204,6 +205,7 @@ def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
                 -position.size,
                 position.exit_price,
                 0.0,
+                hedged if is_hedge else _told(legs[0].exit_change),
                 max(leg.exit_known_at for leg in legs),
             ),
         ):
@@ -220,6 +222,13 @@ def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
                 "fact": fact,
                 "known_at": known_at,
             }
+
+
+def _told(change: IndexChange) -> str:
+    """Return the vintage an order was decided on in words, with both its dates."""
+    if change.announced is None or change.effective is None:
+        return describe(change)
+    return f"{describe(change)}, effective {change.effective}"
 
 
 def _is_of(position: Position, leg: PlannedLeg) -> bool:

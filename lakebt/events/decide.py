@@ -180,7 +180,7 @@ def leave(
             return Empty(reason=Reason.NO_SESSION, fact=f"{rule} is past the calendar")
         if fill.instant <= entry.instant:
             return _too_early(rule, fill, entry, clock)
-        return _planned(leg, fill, known_at=leg.known_at), False
+        return _planned(leg, fill, leg.change, known_at=leg.known_at), False
     return _follow(leg, entry, rule, clock, pretend=pretend)
 
 
@@ -193,27 +193,30 @@ def _follow(
         return _too_early(rule, first, entry, clock)
     planned: Fill | None = None
     refused: Empty | None = None
-    hindsight: tuple[Fill, dt.datetime] | None = None
+    hindsight: tuple[Fill, IndexChange, dt.datetime] | None = None
+    decided = leg.change
     for number in range(leg.at, len(leg.history)):
         vintage = leg.history[number]
         fill = None if vintage.retracted else clock.anchored(rule, vintage.change)
         if fill is not None:
             told = known_from(rule, vintage.change)
             if told < fill.deadline:
-                planned, known = fill, told
+                planned, known, decided = fill, told, vintage.change
             elif planned is not None:
                 planned, known = clock.first_after(told, rule.at), told
+                decided = vintage.change
             else:
                 refused = _late(rule, vintage.change, told, fill)
                 if fill.instant > entry.instant:
-                    hindsight = fill, told
+                    hindsight = fill, vintage.change, told
         elif not vintage.retracted and planned is None and refused is None:
             refused = _unresolved(rule, vintage.change)
         until = _in_force_until(leg.history, number)
         if planned is not None and planned.deadline <= until:
-            return _planned(leg, planned, known_at=known), False
+            return _planned(leg, planned, decided, known_at=known), False
     if pretend and hindsight is not None:
-        return _planned(leg, hindsight[0], known_at=hindsight[1]), True
+        fill, decided, known = hindsight
+        return _planned(leg, fill, decided, known_at=known), True
     return refused or Empty(
         reason=Reason.NO_SESSION, fact=f"{rule} is past the calendar"
     )
@@ -228,10 +231,13 @@ def _late(rule: Exit, change: IndexChange, known: dt.datetime, fill: Fill) -> Em
     )
 
 
-def _planned(leg: Entered, fill: Fill, *, known_at: dt.datetime | None) -> PlannedLeg:
+def _planned(
+    leg: Entered, fill: Fill, decided: IndexChange, *, known_at: dt.datetime | None
+) -> PlannedLeg:
     assert leg.known_at is not None  # noqa: S101 - a leg that entered
     return PlannedLeg(
         change=leg.change,
+        exit_change=decided,
         exit=fill,
         entry_known_at=leg.known_at,
         exit_known_at=known_at or leg.known_at,

@@ -97,8 +97,8 @@ class PlannedLeg:
 
     Attributes
     ----------
-    change
-        The vintage the entry was decided on.
+    change, exit_change
+        The vintages that the entry and the exit were decided on.
     exit
         Decided on the vintage in force at its own deadline.
     entry_known_at, exit_known_at
@@ -106,6 +106,7 @@ class PlannedLeg:
     """
 
     change: IndexChange
+    exit_change: IndexChange
     exit: Fill
     entry_known_at: dt.datetime
     exit_known_at: dt.datetime
