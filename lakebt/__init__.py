@@ -22,8 +22,9 @@ from lakebt._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
-    from lakebt.errors import LakebtError, LookAheadError
+    from lakebt.errors import AuditError, AuditWarning, LakebtError, LookAheadError
     from lakebt.facts import IndexChange, Side
+    from lakebt.lake.audits.report import AuditReport
     from lakebt.lake.diff import Diff
     from lakebt.lake.lake import Lake
     from lakebt.lake.view import View
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from lakebt.study import Study
 
 __all__ = [
+    "AuditError",
+    "AuditReport",
+    "AuditWarning",
     "Backtest",
     "CostModel",
     "Diff",
@@ -48,6 +52,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AuditError": "lakebt.errors",
+    "AuditReport": "lakebt.lake.audits.report",
+    "AuditWarning": "lakebt.errors",
     "Backtest": "lakebt.strategy",
     "CostModel": "lakebt.backtest.costs",
     "Diff": "lakebt.lake.diff",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
+    from lakebt.lake.audits.report import AuditReport
+
 
 class LakebtError(Exception):
     """Base of every error raised by lakebt."""
@@ -40,6 +42,23 @@ class InvalidDataError(LakebtError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.table}: {self.problem} Nothing was published."
+
+
+class AuditError(InvalidDataError):
+    """Audits found what keeps a release from being published.
+
+    Attributes
+    ----------
+    table, problem
+        The first that fails, and how many more do.
+    report : lakebt.lake.audits.report.AuditReport
+        All of it, with the offending rows.
+    """
+
+    def __init__(self, table: str, problem: str, report: AuditReport) -> None:
+        super().__init__(table, problem)
+        self.args = (table, problem, report)  # all of them: errors must pickle
+        self.report = report
 
 
 class UnknownNameError(LakebtError, ValueError):
@@ -111,16 +130,58 @@ class LakeError(LakebtError):
 
 
 class ReleaseExistsError(LakebtError):
-    """A release is write-once, and this name already holds other content."""
+    """A release is write-once, and this name already holds other content, or did.
 
-    def __init__(self, name: str, held: str, why: str) -> None:
-        super().__init__(name, held, why)
-        self.name, self.held, self.why = name, held, why
+    Attributes
+    ----------
+    name, held
+        What was asked for, and the release that has the name.
+    why
+        What the two do not share.
+    ended_at
+        When the one that has the name ended, UTC; None if it did not.
+    """
+
+    def __init__(
+        self, name: str, held: str, why: str, ended_at: dt.datetime | None = None
+    ) -> None:
+        super().__init__(name, held, why, ended_at)
+        self.name, self.held, self.why, self.ended_at = name, held, why, ended_at
 
     def __str__(self) -> str:
+        if self.ended_at is not None:
+            return (
+                f"release {self.held!r} existed until {_utc(self.ended_at)}, and "
+                f"{self.name!r} {self.why}. A name is used once, even after its "
+                f"release has ended: publish under a new name."
+            )
         return (
             f"release {self.held!r} already exists, and {self.name!r} {self.why}. "
             f"A release is write-once: publish under a new name."
+        )
+
+
+class ReleaseEndedError(LakebtError):
+    """A release that cannot be read any more: it was dropped, or its days were over.
+
+    Attributes
+    ----------
+    release
+        Its name.
+    ended_at
+        When it ended, UTC.
+    because
+        Why.
+    """
+
+    def __init__(self, release: str, ended_at: dt.datetime, because: str) -> None:
+        super().__init__(release, ended_at, because)
+        self.release, self.ended_at, self.because = release, ended_at, because
+
+    def __str__(self) -> str:
+        return (
+            f"release {self.release!r} ended at {_utc(self.ended_at)}: {self.because}. "
+            f"Read another release: `lakebt releases` lists those that live."
         )
 
 
@@ -138,6 +199,29 @@ class BrokenReleaseError(LakebtError):
         )
 
 
+class TableExistsError(LakebtError):
+    """A table is there already, and is not what is declared now.
+
+    Attributes
+    ----------
+    table
+        Its name.
+    why
+        The first thing in which the two differ.
+    """
+
+    def __init__(self, table: str, why: str) -> None:
+        super().__init__(table, why)
+        self.table, self.why = table, why
+
+    def __str__(self) -> str:
+        return (
+            f"table {self.table!r} is there already, and {self.why}. Declare it as it "
+            f"is, or under another name: nothing but a column that may be empty can be "
+            f"added to it."
+        )
+
+
 class ForeignCommitError(LakebtError):
     """Somebody else wrote to a table of the lake."""
 
@@ -149,7 +233,7 @@ class ForeignCommitError(LakebtError):
         return (
             f"table {self.table} was written by something other than lakebt: its head "
             f"is {_snapshot(self.found)}, the ledger says {_snapshot(self.expected)}. "
-            f"Roll the table back to what the ledger says and publish again."
+            f"`lakebt doctor` says by whom, and how to adopt it or roll it back."
         )
 
 
@@ -171,6 +255,26 @@ class NothingKnownError(LakebtError, ValueError):
         return (
             f"{nothing}: the earliest known_at is {self.earliest.isoformat()}. "
             f"Ask for a later instant."
+        )
+
+
+class AuditWarning(UserWarning):
+    """Audits found what is published all the same: jumps, gaps and the like.
+
+    Attributes
+    ----------
+    report : lakebt.lake.audits.report.AuditReport
+        All of it, with the rows.
+    """
+
+    def __init__(self, report: AuditReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return (
+            f"{self.report.summary} `lake.audit` with the same arguments shows the "
+            f"rows, `fail_on` refuses them."
         )
 
 

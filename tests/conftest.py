@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Before anything is imported or started that could read it: no test finds what an
+# earlier run left, and none writes below the home directory.
+CACHE = tempfile.mkdtemp(prefix="lakebt-cache-")
+os.environ["LAKEBT_CACHE"] = CACHE
 
 settings.register_profile(
     "dev", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -20,6 +27,24 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 PROMISED = frozenset(os.environ.get("LAKEBT_REQUIRE", "").split(",")) - {""}
 """What whoever runs the tests says is installed, so that no test is skipped for it."""
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, and one of them all that needs Spark to be started."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - may be missing
+
+    def unit_of(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "engines" if file.startswith("tests/engines/") else file
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = unit_of  # noqa: SLF001 - what a subclass overrides
+    return scheduler
 
 
 def shared_file(*parts: str) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt import errors
+from lakebt.lake.audits.report import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,14 @@ EXAMPLES: dict[errors.LakebtError, str] = {
     ),
     errors.InvalidDataError("prices", "close is -3.5 in row 7 (PENN, 2022-09-06)."): (
         "prices: close is -3.5 in row 7 (PENN, 2022-09-06). Nothing was published."
+    ),
+    errors.AuditError(
+        "prices",
+        "1 row has a high below its low (row 0). Correct the bar.",
+        AuditReport(release="R1", as_of=KNOWN, counts=(), found=()),
+    ): (
+        "prices: 1 row has a high below its low (row 0). Correct the bar. Nothing was "
+        "published."
     ),
     errors.UnknownNameError("index", "SP50O", ["NDX", "SP500"]): (
         "unknown index 'SP50O'. Did you mean 'SP500'? Known: NDX, SP500."
@@ -37,14 +46,23 @@ EXAMPLES: dict[errors.LakebtError, str] = {
         "release 'Q1_2022' already exists, and 'q1_2022' differs in case only. "
         "A release is write-once: publish under a new name."
     ),
+    errors.ReleaseEndedError("Q1_2022", KNOWN, "the vendor asked"): (
+        "release 'Q1_2022' ended at 2022-11-28 20:50:55 UTC: the vendor asked. "
+        "Read another release: `lakebt releases` lists those that live."
+    ),
     errors.BrokenReleaseError("Q1_2022", "prices", "its tag names snapshot 5, not 4"): (
         "release 'Q1_2022' cannot be trusted: table prices: its tag names snapshot 5, "
         "not 4. Read another release, or restore the table from a backup."
     ),
+    errors.TableExistsError("earnings", "its key is (symbol), not (symbol, day)"): (
+        "table 'earnings' is there already, and its key is (symbol), not (symbol, "
+        "day). Declare it as it is, or under another name: nothing but a column that "
+        "may be empty can be added to it."
+    ),
     errors.ForeignCommitError("prices", None, 7): (
         "table prices was written by something other than lakebt: its head is snapshot "
-        "7, the ledger says no snapshot. Roll the table back to what the ledger says "
-        "and publish again."
+        "7, the ledger says no snapshot. `lakebt doctor` says by whom, and how to "
+        "adopt it or roll it back."
     ),
     errors.ConflictError("another publisher committed first, 8 times"): (
         "another publisher committed first, 8 times"
@@ -112,6 +130,16 @@ def test_unknown_name_shows_twelve_of_many() -> None:
     error = errors.UnknownNameError("symbol", "?", [f"S{i:02}" for i in range(15)])
 
     assert str(error).endswith("S10, S11 and 3 more.")
+
+
+def test_name_of_a_release_that_ended_is_not_free() -> None:
+    error = errors.ReleaseExistsError("q1", "Q1", "would take its name", KNOWN)
+
+    assert str(error) == (
+        "release 'Q1' existed until 2022-11-28 20:50:55 UTC, and 'q1' would take its "
+        "name. A name is used once, even after its release has ended: publish under a "
+        "new name."
+    )
 
 
 def test_fact_that_was_never_known_says_so() -> None:

@@ -9,11 +9,17 @@ from __future__ import annotations
 from lakebt.cli.app import app, main
 from lakebt.cli.backtest import backtest
 from lakebt.cli.demo import demo
+from lakebt.cli.doctor import doctor
 from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
+from lakebt.cli.retain import retain
 from lakebt.cli.study import study
+from lakebt.cli.tables import declare, tables, vintages
 
 __all__ = ["app", "main"]
 
-for command in (demo, publish, releases, diff, study, backtest):
+for command in (
+    *(demo, publish, releases, diff, declare, tables, vintages),
+    *(doctor, retain, study, backtest),
+):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""Other people's code: find a strategy in a file, and say where it failed."""
+"""Other people's code: find it in a file, and say where it failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import InvalidArgumentError, LakebtError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 MODULE = "lakebt_strategy"
@@ -38,17 +38,7 @@ def load_strategy(target: str) -> tuple[Path, Any]:
         If there is no such file or name, the import fails, or the class cannot be
         called without arguments.
     """
-    file, _, name = target.rpartition(":")
-    if not file or not name:
-        msg = f"strategy {target!r} is not FILE.py:Name: write strategies/my.py:Mine"
-        raise InvalidArgumentError(msg)
-    path = Path(file).expanduser()
-    if not path.is_file():
-        msg = f"strategy file {path} does not exist: check the path"
-        raise InvalidArgumentError(msg)
-    if path.suffix != ".py":
-        msg = f"strategy file {path} is not a .py file"
-        raise InvalidArgumentError(msg)
+    path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
     module = _imported(path)
     if not hasattr(module, name):
         found = ", ".join(_strategies(module)) or "none"
@@ -56,6 +46,48 @@ def load_strategy(target: str) -> tuple[Path, Any]:
         raise InvalidArgumentError(msg)
     strategy = getattr(module, name)
     return path, _made(strategy, path) if inspect.isclass(strategy) else strategy
+
+
+def load_function(target: str) -> Callable[..., Any]:
+    """Return the function that ``FILE.py:name`` means.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file or function, or the import fails.
+    """
+    path, name = _file(target, what="function", example="audits/mine.py:spikes")
+    module = _imported(path)
+    function = getattr(module, name, None)
+    if not callable(function):
+        found = ", ".join(_functions(module)) or "none"
+        msg = f"{path} has no function {name!r}: the functions in it are {found}"
+        raise InvalidArgumentError(msg)
+    called: Callable[..., Any] = function
+    return called
+
+
+def _file(target: str, *, what: str, example: str) -> tuple[Path, str]:
+    """Return the file and the name in ``FILE.py:name``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file.
+    """
+    file, _, name = target.rpartition(":")
+    if not file or not name:
+        form = "FILE.py:Name" if what == "strategy" else "FILE.py:name"
+        msg = f"{what} {target!r} is not {form}: write {example}"
+        raise InvalidArgumentError(msg)
+    path = Path(file).expanduser()
+    if not path.is_file():
+        msg = f"{what} file {path} does not exist: check the path"
+        raise InvalidArgumentError(msg)
+    if path.suffix != ".py":
+        msg = f"{what} file {path} is not a .py file"
+        raise InvalidArgumentError(msg)
+    return path, name
 
 
 @contextlib.contextmanager
@@ -118,6 +150,17 @@ def _strategies(module: ModuleType) -> list[str]:
         name
         for name, value in vars(module).items()
         if not name.startswith("_") and callable(getattr(value, "target_weights", None))
+    ]
+
+
+def _functions(module: ModuleType) -> list[str]:
+    """Return the names of the functions that a module defines."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and inspect.isfunction(value)
+        and value.__module__ == module.__name__
     ]
 
 

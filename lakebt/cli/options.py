@@ -118,7 +118,13 @@ def lake_path(lake: Path | None) -> Path:
     return lake or Path(os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
 
 
-def open_lake(lake: Path | None, catalog: str | None, *, create: bool = False) -> Lake:
+def open_lake(
+    lake: Path | None,
+    catalog: str | None,
+    *,
+    create: bool = False,
+    check: bool = True,
+) -> Lake:
     """Open the lake a command is about.
 
     Raises
@@ -132,8 +138,8 @@ def open_lake(lake: Path | None, catalog: str | None, *, create: bool = False) -
     from lakebt.lake.lake import Lake
 
     if catalog is not None:
-        return Lake.open(catalog=catalog, create=create)
-    return Lake.open(lake_path(lake), create=create)
+        return Lake.open(catalog=catalog, create=create, check=check)
+    return Lake.open(lake_path(lake), create=create, check=check)
 
 
 def open_view(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.auditing import Auditing, first, foresee
 from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.reading import Reading
 from lakebt.errors import LakeError
@@ -26,6 +27,7 @@ SCOPE = "[TABLE:]"
 """What may stand before a value that is meant for one table of several."""
 
 FILES = "How files are read"
+AUDITS = "Audits"
 
 
 def publish(
@@ -56,6 +58,14 @@ def publish(
     label: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A label; may be repeated."),
+    ] = None,
+    retain_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            help="After so many days [bold]lakebt retain[/bold] ends it.",
+            show_default="kept for good",
+        ),
     ] = None,
     file_format: Annotated[
         list[str] | None,
@@ -119,6 +129,49 @@ def publish(
             rich_help_panel=FILES,
         ),
     ] = None,
+    audit_only: Annotated[
+        bool,
+        typer.Option(
+            "--audit-only",
+            help="Say what would happen, and write nothing. Exit code 1 if nothing "
+            "would be published.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AUDIT",
+            help="Findings that fail instead of warning: jumps, gaps, members, "
+            "coverage.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = None,
+    audit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE=FILE.py:NAME",
+            help="An audit of your own: a function from a table's rows to those that "
+            "offend. May be repeated.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = None,
+    warn_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="One of your own whose findings warn instead of failing.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rows of every finding: a CSV file.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
     as_json: options.AsJson = False,
@@ -129,6 +182,10 @@ def publish(
 
     Publishing the same files again under the same name changes nothing.
     """
+    auditing = Auditing(
+        audits=audit or (), fail_on=fail_on or (), warn_on=warn_on or (), rows=rows
+    )
+    auditing.check()
     labels = {
         name: values[-1]
         for name, values in options.gathered(
@@ -148,6 +205,7 @@ def publish(
         known_at=known_at,
         fund=fund,
         index=index,
+        kinds=_declared(lake, catalog, tables),
     )
     read: list[tuple[str, Converted]] = []
     with progress("Reading") as step:
@@ -160,13 +218,35 @@ def publish(
         "as_of": as_of,
         "note": note,
         "labels": labels,
+        "retain_days": retain_days,
+        **auditing.arguments(),
     }
-    with progress("Publishing"):
+    if audit_only:
+        with progress("Auditing"):
+            report = foresee(lake, catalog, frames=_frames(read), arguments=arguments)
+        auditing.close(report, as_json=as_json)
+    with auditing.told(), progress("Publishing"):
         frames = _frames(read)
         target = _opened(lake, catalog, frames=frames, **arguments)
         before = set(target.releases()["name"])
         made = target.publish(frames, **arguments)
     _tell(made, read, is_new=made.name not in before, as_json=as_json)
+
+
+def _declared(
+    lake: Path | None, catalog: str | None, tables: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return what the columns of declared tables hold, if any are published into."""
+    from lakebt.lake.schemas import SPECS
+
+    if set(tables) <= set(SPECS):
+        return {}
+    try:
+        found = options.open_lake(lake, catalog).tables()
+    except LakeError:  # there is none yet, or it says so when it is published into
+        return {}
+    kinds = found[found["declared"]].set_index("name")["columns"]
+    return {str(name): columns for name, columns in kinds.items()}
 
 
 def _frames(read: Sequence[tuple[str, Converted]]) -> dict[str, pd.DataFrame]:
@@ -190,15 +270,10 @@ def _opened(
     **arguments: Any,
 ) -> Lake:
     """Return the lake, made only if there is something valid to publish into it."""
-    from lakebt.instants import system_clock
-    from lakebt.lake.publication import prepare
-    from lakebt.sessions import Sessions
-
     try:
         return options.open_lake(lake, catalog, create=False)
     except LakeError:
-        now = system_clock()
-        prepare(frames, retain_days=None, now=now, sessions=Sessions.of, **arguments)
+        first(frames, arguments).check()
         return options.open_lake(lake, catalog, create=True)
 
 

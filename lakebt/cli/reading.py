@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lakebt.cli import options
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lakebt.sources.converted import Converted
@@ -29,6 +29,8 @@ class Reading:
         ``[TABLE:]COLUMN``.
     known_at, fund, index
         Of N-PORT documents.
+    kinds
+        What the columns of declared tables hold, by table and column.
     """
 
     formats: Sequence[str]
@@ -38,6 +40,7 @@ class Reading:
     known_at: str | None
     fund: str | None
     index: str | None
+    kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
         """Read one file as rows of its table.
@@ -49,7 +52,7 @@ class Reading:
         tables
             All that are published.
         """
-        from lakebt.sources.files import NUMBERS
+        from lakebt.sources.files import FLAGS, NUMBERS
         from lakebt.sources.formats import read_source
 
         chosen = self._format(table, tables)
@@ -60,10 +63,14 @@ class Reading:
             options.pair(text, option="--map", example="date=session")
             for text in _scoped(self.columns, table, tables)
         )
+        numbers, flags = NUMBERS, FLAGS
+        if table in self.kinds:
+            numbers = _of_kind(self.kinds[table], "number")
+            flags = _of_kind(self.kinds[table], "flag")
         constants: dict[str, str | float] = {}
         for text in _scoped(self.constants, table, tables):
             name, value = options.pair(text, option="--set", example="basis=raw")
-            constants[name] = _number(value) if name in NUMBERS else value
+            constants[name] = _number(value) if name in numbers else value
         # With several files, what only a filing has is not asked of the others.
         of_filings: dict[str, Any] = {
             "known_at": self.known_at,
@@ -77,6 +84,8 @@ class Reading:
             columns=columns,
             constants=constants,
             leave_out=_scoped(self.leave_out, table, tables),
+            numbers=numbers,
+            flags=flags,
             **(of_filings if is_nport or len(tables) == 1 else {}),
         )
 
@@ -108,6 +117,11 @@ class Reading:
             if its_table in {None, table}:
                 found = name
         return found
+
+
+def _of_kind(kinds: Mapping[str, str], kind: str) -> frozenset[str]:
+    """Return the columns of a kind, whether or not they may be empty."""
+    return frozenset(name for name, held in kinds.items() if held.rstrip("?") == kind)
 
 
 def _number(text: str) -> str | float:

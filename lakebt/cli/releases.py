@@ -34,6 +34,10 @@ def releases(
             metavar="KEY=VALUE", help="Only those that carry it; may be repeated."
         ),
     ] = None,
+    ended: Annotated[
+        bool,
+        typer.Option("--ended", help="List those too that ended, and why they did."),
+    ] = False,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
     as_json: options.AsJson = False,
@@ -45,7 +49,7 @@ def releases(
             label or (), option="--label", example="regime=calm"
         ).items()
     }
-    frame = options.open_lake(lake, catalog).releases(labels=wanted)
+    frame = options.open_lake(lake, catalog).releases(labels=wanted, ended=ended)
     if as_json:
         print_json(records(frame))
         return
@@ -83,9 +87,12 @@ def _releases_table(frame: pd.DataFrame) -> Table:
 
 
 def _note(row: dict[str, Any]) -> str:
-    """Return what the publisher wrote about a release."""
+    """Return why a release ended, and what its publisher wrote about it."""
     labels = ", ".join(f"{name}={value}" for name, value in row["labels"].items())
-    return "; ".join(part for part in (row["note"], labels) if part)
+    end = ""
+    if because := row.get("ended_because"):
+        end = f"ended {row['ended_at']:%Y-%m-%d}: {because}"
+    return "; ".join(part for part in (end, row["note"], labels) if part)
 
 
 def diff(

@@ -45,13 +45,18 @@ def column(rows: pa.Table, name: str) -> Array:
 
 def keep(rows: pa.Table, wanted: BoolVector) -> pa.Table:
     """Return the rows where `wanted` is true."""
+    if wanted.all():
+        return rows
     mask: Any = pa.array(wanted)
     return rows.filter(mask)
 
 
 def take(rows: pa.Table, places: Any) -> pa.Table:
     """Return the rows at `places`, in that order."""
-    return rows.take(np.asarray(places, dtype=np.int64))
+    at = np.asarray(places)
+    if len(at) == len(rows) and np.array_equal(at, np.arange(len(at))):
+        return rows
+    return rows.take(at.astype(np.int64, copy=False))
 
 
 def encoded(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
@@ -60,6 +65,15 @@ def encoded(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
         place = rows.schema.get_field_index(name)
         coded: Any = column(rows, name).dictionary_encode()
         rows = rows.set_column(place, name, coded)
+    return rows
+
+
+def decoded(rows: pa.Table) -> pa.Table:
+    """Return `rows` without dictionaries."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_dictionary(field.type):
+            plain: Any = column(rows, field.name).dictionary_decode()
+            rows = rows.set_column(place, field.name, plain)
     return rows
 
 

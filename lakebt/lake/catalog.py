@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,7 +18,6 @@ from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import (
     NamespaceAlreadyExistsError,
-    NoSuchTableError,
     TableAlreadyExistsError,
 )
 from sqlalchemy.exc import (
@@ -28,7 +29,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
+from lakebt.lake.loading import Loader
 from lakebt.lake.schemas import LEDGER, NAMESPACE, PROPERTIES, SPECS, ledger_schema
+from lakebt.lake.specs import Specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,9 @@ DATABASE = "catalog.db"
 WAREHOUSE = "warehouse"
 LOCK_SECONDS = 30.0
 """How long a writer waits for another one's transaction on the same catalog."""
+
+_PASSWORD = re.compile(r"//[^/\s]*@")
+"""In an address: who asks, and what only he may know."""
 
 ICEBERG = tuple(
     error
@@ -68,6 +74,7 @@ class Storage:
     def __init__(self, catalog: Catalog, *, name: str, where: str) -> None:
         self.catalog, self.name, self.where = catalog, name, where
         self._loaded: dict[str, Table] = {}
+        self._loader = Loader(catalog)
         self.memory: dict[str, Any] = {}
 
     @property
@@ -83,49 +90,25 @@ class Storage:
         LakeError
             If they cannot be read.
         """
-        load = self._load_sql if self.is_sql else self._load_each
         with translated(self.where):
-            for patience in (0.01, 0.1):
+            for pause in (0.01, 0.1):
                 try:
-                    self._loaded = load()
+                    self._loaded = self._loader.load(patient=True)
                     break
                 except FileNotFoundError:
                     # Ten commits may lie between reading a pointer and its file.
-                    time.sleep(patience)
+                    time.sleep(pause)
             else:
-                self._loaded = load()
+                self._loaded = self._loader.load(patient=False)
         if LEDGER not in self._loaded:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
         return self._loaded
 
-    def _load_sql(self) -> dict[str, Table]:
-        """Read all pointers in one statement, and only the metadata that changed."""
-        catalog = self.catalog
-        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - is_sql was asked
-        statement = sa.select(IcebergTables).where(
-            IcebergTables.catalog_name == catalog.name,
-            IcebergTables.table_namespace == NAMESPACE,
-            IcebergTables.table_name.in_([*SPECS, LEDGER]),
-        )
-        with Session(catalog.engine) as session:
-            rows = session.scalars(statement).all()
-            session.expunge_all()
-        tables = {}
-        for row in rows:
-            held = self._loaded.get(row.table_name)
-            if held is not None and held.metadata_location == row.metadata_location:
-                tables[row.table_name] = held
-            else:
-                tables[row.table_name] = catalog._convert_orm_to_iceberg(row)  # noqa: SLF001
-        return tables
-
-    def _load_each(self) -> dict[str, Table]:
-        tables = {}
-        for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
-            with contextlib.suppress(NoSuchTableError):
-                tables[name] = self.catalog.load_table((NAMESPACE, name))
-        return tables
+    @property
+    def specs(self) -> Specs:
+        """The fact tables, built in and declared, as `tables` found them last."""
+        return Specs(self._loaded)
 
     def create(self) -> None:
         """Make the tables that are missing. Several processes may do so at once.
@@ -169,13 +152,16 @@ class LocalCatalog(SqlCatalog):
 
 
 def _engine(url: sa.URL) -> sa.Engine:
+    """Make connections anew each time, so that none is cut, shared or left open."""
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, poolclass=NullPool)
     return sa.create_engine(
         url, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS}
     )
 
 
-def open_path(path: Any, *, create: bool) -> Storage:
-    """Open the embedded lake in directory `path`.
+def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
+    """Open the embedded lake in directory `path`; without `check` even a broken one.
 
     Raises
     ------
@@ -202,7 +188,8 @@ def open_path(path: Any, *, create: bool) -> Storage:
     storage = Storage(catalog, name=root.name, where=where)
     if create:
         storage.create()
-    storage.tables()
+    if check:
+        storage.tables()
     return storage
 
 
@@ -273,7 +260,7 @@ def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:
     return LocalCatalog("lake", **properties)
 
 
-def open_catalog(name: str, *, create: bool) -> Storage:
+def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
     """Open the lake in the catalog `name` of pyiceberg's own configuration.
 
     Raises
@@ -294,17 +281,14 @@ def open_catalog(name: str, *, create: bool) -> Storage:
             raise LakeError(msg) from None
     if isinstance(catalog, SqlCatalog):
         url = catalog.engine.url
-        if url.get_backend_name() == "sqlite" and url.database not in {
-            None,
-            "",
-            ":memory:",
-        }:
+        if url.database not in {None, "", ":memory:"}:
             catalog.engine.dispose()
             catalog.engine = _engine(url)
     storage = Storage(catalog, name=name, where=where)
-    if create and storage.is_sql:
+    if create:
         storage.create()
-    storage.tables()
+    if check:
+        storage.tables()
     return storage
 
 
@@ -320,17 +304,20 @@ def translated(where: str) -> Iterator[None]:
         As it was.
     LostRaceError
         As it was.
+    Warning
+        As it was, where somebody made it an error.
     """
     try:
         yield
-    except (LakebtError, LostRaceError):
+    except (LakebtError, LostRaceError, Warning):
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
-        msg = f"{where} {_explain(error)}"
+        msg = f"{where} {explain(error)}"
         raise LakeError(msg) from None
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """Say in one line what is wrong with storage that raised `error`, and the cure."""
     text = _line(error)
     restore = "Restore it from a backup"
     is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
@@ -340,13 +327,25 @@ def _explain(error: Exception) -> str:
             isinstance(error, PermissionError) or "readonly" in text,
             f"is not writable: {text} Check the permissions of its directory",
         ),
+        (
+            "No space left" in text or "disk is full" in text,
+            f"has no room left: {text} Make some, and publish again",
+        ),
+        (
+            "disk I/O error" in text,  # SQLite's, when it may not delete its journal
+            f"cannot be written: {text} Check its directory's permissions and its disk",
+        ),
         ("database is locked" in text, locked()),
         ("no such table" in text, f"is not a lake: its {DATABASE} is empty. {restore}"),
         (
             "not a database" in text or "malformed" in text,
             f"has a corrupt {DATABASE}: {text} {restore}",
         ),
-        ("validation error" in text, f"has a corrupt metadata file. {restore}"),
+        (
+            isinstance(error, (gzip.BadGzipFile, zlib.error, EOFError))
+            or "validation error" in text,
+            f"has a corrupt metadata file. {restore}",
+        ),
         (is_known, f"cannot be used: {text}"),
     )
     damaged = f"has a damaged file: {text} {restore}"
@@ -368,8 +367,9 @@ def locked() -> str:
 
 
 def _line(error: BaseException) -> str:
-    """Return the first line of a foreign error, without its class or its links."""
+    """Return the first line of a foreign error, without class, links or passwords."""
     original = getattr(error, "orig", None)
     text = str(original if original is not None else error).strip()
     first = text.splitlines()[0] if text else type(error).__name__
+    first = _PASSWORD.sub("//", first)
     return first if first.endswith(".") else f"{first}."

@@ -11,26 +11,29 @@ private names this needs are the reason for the pin ``pyiceberg>=0.12,<0.13``, a
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import secrets
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
-from pyiceberg.table import Transaction
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
-from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update import (
     AssertRefSnapshotId,
     AssertTableUUID,
+    RemoveSnapshotsUpdate,
     SetSnapshotRefUpdate,
 )
-from pyiceberg.table.update.snapshot import UpdateSnapshot, _OverwriteFiles
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from lakebt.lake import catalog as opening
 from lakebt.lake.catalog import LostRaceError
+from lakebt.lake.datafiles import write_files
+from lakebt.lake.manifests import Append, Replace
+from lakebt.lake.metadata import next_version, write
 from lakebt.lake.schemas import LEDGER, NAMESPACE
 
 if TYPE_CHECKING:
@@ -38,36 +41,29 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pyiceberg.io import FileIO
-    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import StagedTable, Table
-    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    from lakebt.lake.fold import Fold
+
+
+LOST_RACES = frozenset({"40001", "40P01"})
+"""SQLSTATE of a serialization failure, and of a deadlock."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""SQLSTATE of a lock that was not given free in time."""
+
+FOLDED = "lakebt.folded"
+"""In a snapshot's summary: how many files were replaced by a fold of them."""
+
+KEPT = 10
+"""How many snapshots of the ledger are kept, for those who are reading one."""
 
 
 class BusyError(LostRaceError):
     """Others held the catalog for as long as a publisher waits for his turn."""
-
-
-class _Unchanging(Transaction):
-    """A transaction to which nothing is added, only asked what it would add.
-
-    pyiceberg's own applies its updates to a deep copy whenever its metadata is looked
-    at, some twenty times per append.
-    """
-
-    @property
-    def table_metadata(self) -> TableMetadata:
-        return self._table.metadata
-
-
-class _Rewrite(_OverwriteFiles):
-    """An overwrite that carries nothing along.
-
-    pyiceberg's own keeps the manifest of what each earlier overwrite deleted, for ever.
-    """
-
-    def _existing_manifests(self) -> list[ManifestFile]:
-        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,31 +89,32 @@ class Staged:
     written: tuple[str, ...] = ()
 
 
-def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
-    """Write `rows` as data files that belong to no snapshot yet."""
-    return list(
-        _dataframe_to_data_files(table_metadata=table.metadata, df=rows, io=table.io)
-    )
-
-
 def stage_append(
-    table: Table, files: Iterable[DataFile], *, tag: str, summary: Mapping[str, str]
+    table: Table,
+    files: Iterable[DataFile],
+    *,
+    tag: str,
+    summary: Mapping[str, str],
+    fold: Fold | None = None,
 ) -> Staged:
-    """Stage one snapshot that adds `files`, and its tag, as one metadata commit."""
-    producer = UpdateSnapshot(
-        _Unchanging(table), io=table.io, snapshot_properties=dict(summary)
-    ).fast_append()
+    """Stage one snapshot that adds `files`, and its tag, as one metadata commit.
+
+    Parameters
+    ----------
+    table, files, tag, summary
+    fold
+        What is to be replaced at the same time, made for the head as it is.
+    """
+    producer: Append | Replace
+    if fold is None:
+        producer = Append(table, summary)
+    else:
+        told = {**summary, FOLDED: str(len(fold.replaced))}
+        producer = Replace(table, told, entries=fold.entries, replaced=fold.replaced)
+        files = (*fold.files, *files)
     for file in files:
         producer.append_data_file(file)
-    updates, requirements = producer._commit()  # noqa: SLF001
-    staged = Staged(
-        base=table,
-        requirements=requirements,
-        updates=updates,
-        snapshot_id=producer.snapshot_id,
-        written=(*producer._written_manifests, *producer._written_manifest_lists),  # noqa: SLF001
-    )
-    return _tagged(staged, tag)
+    return _tagged(_staged(table, producer), tag)
 
 
 def stage_tag(table: Table, *, tag: str) -> Staged:
@@ -126,7 +123,7 @@ def stage_tag(table: Table, *, tag: str) -> Staged:
     assert head is not None  # noqa: S101 - the caller tags only tables that have rows
     staged = Staged(
         base=table,
-        requirements=(_at(MAIN_BRANCH, head),),
+        requirements=(at_ref(MAIN_BRANCH, head),),
         updates=(),
         snapshot_id=head,
     )
@@ -136,31 +133,52 @@ def stage_tag(table: Table, *, tag: str) -> Staged:
 def stage_rewrite(
     table: Table, rows: pa.Table, *, summary: Mapping[str, str]
 ) -> Staged:
-    """Stage one snapshot in which `rows` replace all there were."""
+    """Stage one snapshot in which `rows` replace all there were.
+
+    Snapshots beyond the newest `KEPT` are expired with it; `tidy` deletes their files.
+    """
     files = write_files(table, rows)
-    is_first = head_of(table) is None
-    producer = _Rewrite(
-        operation=Operation.APPEND if is_first else Operation.OVERWRITE,
-        transaction=_Unchanging(table),
-        io=table.io,
-        snapshot_properties=dict(summary),
-    )
-    if not is_first:
-        for task in table.scan().plan_files():
-            producer.delete_data_file(task.file)
+    head = table.metadata.current_snapshot()
+    producer: Append | Replace
+    if head is None:
+        producer = Append(table, summary)
+    else:
+        entries = tuple(
+            entry
+            for manifest in head.manifests(table.io)
+            for entry in manifest.fetch_manifest_entry(table.io)
+        )
+        gone = frozenset(entry.data_file.file_path for entry in entries)
+        producer = Replace(table, summary, entries=entries, replaced=gone)
     for file in files:
         producer.append_data_file(file)
+    staged = _staged(table, producer)
+    old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
+    named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+    expired = [number for number in old[: 1 - KEPT] if number not in named]
+    updates = staged.updates
+    if expired:
+        gone_ids = {"snapshot-ids": expired}
+        updates = (*updates, RemoveSnapshotsUpdate.model_validate(gone_ids))
+    return replace(
+        staged,
+        requirements=(
+            *staged.requirements,
+            AssertTableUUID(uuid=table.metadata.table_uuid),
+        ),
+        updates=updates,
+        written=(*staged.written, *(file.file_path for file in files)),
+    )
+
+
+def _staged(table: Table, producer: Append | Replace) -> Staged:
     updates, requirements = producer._commit()  # noqa: SLF001
     return Staged(
         base=table,
-        requirements=(*requirements, AssertTableUUID(uuid=table.metadata.table_uuid)),
+        requirements=requirements,
         updates=updates,
         snapshot_id=producer.snapshot_id,
-        written=(
-            *producer._written_manifests,  # noqa: SLF001
-            *producer._written_manifest_lists,  # noqa: SLF001
-            *(file.file_path for file in files),
-        ),
+        written=producer.written,
     )
 
 
@@ -176,8 +194,10 @@ def turn(catalog: SqlCatalog) -> Iterator[Session]:
     ------
     BusyError
         If the lock could not be had in time.
-    OperationalError
+    DBAPIError
         If the catalog cannot be written for another reason.
+    LostRaceError
+        If the database sacrificed the transaction to another; nothing has changed.
     """
     lock = (
         sa.update(IcebergTables)
@@ -188,14 +208,52 @@ def turn(catalog: SqlCatalog) -> Iterator[Session]:
         )
         .values(metadata_location=IcebergTables.metadata_location)
     )
-    with Session(catalog.engine) as session, session.begin():
+    try:
+        with Session(catalog.engine) as session:
+            _wait(session, catalog.engine.dialect.name, lock)
+            yield session
+            session.commit()
+    except DBAPIError as error:
+        # psycopg's name for it, then psycopg2's; SQLite has none
+        code = getattr(error.orig, "sqlstate", None) or getattr(
+            error.orig, "pgcode", None
+        )
+        if code in LOST_RACES:
+            raise LostRaceError(code) from None
+        if code == LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig):
+            raise BusyError from None
+        raise
+
+
+def _wait(session: Session, dialect: str, lock: sa.Update) -> None:
+    """Take the lock as soon as it is free.
+
+    Raises
+    ------
+    OperationalError
+        If it was not free in time, or cannot be had at all.
+    """
+    patience_ms = round(opening.LOCK_SECONDS * 1000)
+    if dialect != "sqlite":
+        if dialect == "postgresql":
+            limit = sa.func.set_config("lock_timeout", f"{patience_ms}ms", sa.true())
+            session.execute(sa.select(limit))
+        session.execute(lock)
+        return
+    # Left to itself, SQLite asks less often the longer it has waited, so that whoever
+    # came last is served first, and some wait eighty times as long as most.
+    deadline = time.monotonic() + opening.LOCK_SECONDS
+    while True:
+        session.execute(sa.text("pragma busy_timeout = 0"))
         try:
             session.execute(lock)
+            break
         except OperationalError as error:
-            if "locked" in str(error):
-                raise BusyError from None
-            raise
-        yield session
+            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                raise
+            session.rollback()
+            time.sleep((5 + secrets.randbelow(10)) / 1000)
+    session.execute(sa.text(f"pragma busy_timeout = {patience_ms}"))
 
 
 def commit(
@@ -216,13 +274,11 @@ def commit(
     applied = []
     try:
         for change in changes:
-            new = catalog._update_and_stage_table(  # noqa: SLF001
-                change.base, change.base.name(), change.requirements, change.updates
+            new = next_version(
+                catalog, change.base, change.requirements, change.updates
             )
             applied.append((change.base, new))
-            catalog._write_metadata(  # noqa: SLF001
-                metadata=new.metadata, io=new.io, metadata_path=new.metadata_location
-            )
+            write(new.metadata, new.io, new.metadata_location)
         for old, new in applied:
             swap(session, catalog, old, new.metadata_location)
     except (CommitFailedException, LostRaceError) as error:
@@ -260,10 +316,30 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
 
 
 def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> None:
-    """Delete the metadata files that have fallen out of the tables' logs."""
+    """Delete what nobody can need any more once a commit is made.
+
+    That is the metadata files that have fallen out of the tables' logs, and the files
+    of the ledger's expired snapshots. A crash before it leaves orphans, no more.
+    """
     for old, new in applied:
         with contextlib.suppress(OSError):
             catalog._delete_old_metadata(old.io, old.metadata, new.metadata)  # noqa: SLF001
+        if old.name()[-1] == LEDGER:
+            left = {snapshot.snapshot_id for snapshot in new.metadata.snapshots}
+            for snapshot in old.metadata.snapshots:
+                if snapshot.snapshot_id not in left:
+                    _forget(snapshot, old.io)
+
+
+def _forget(snapshot: Snapshot, io: FileIO) -> None:
+    """Delete the files of a snapshot of the ledger, none of which another one has."""
+    with contextlib.suppress(OSError):
+        manifests = snapshot.manifests(io)
+        for manifest in manifests:
+            for entry in manifest.fetch_manifest_entry(io):
+                delete_quietly(io, [entry.data_file.file_path])
+            delete_quietly(io, [manifest.manifest_path])
+    delete_quietly(io, [snapshot.manifest_list])
 
 
 def head_of(table: Table) -> int | None:
@@ -285,7 +361,7 @@ def delete_quietly(io: FileIO, paths: Iterable[str]) -> None:
             io.delete(path)
 
 
-def _at(ref: str, snapshot_id: int | None) -> AssertRefSnapshotId:
+def at_ref(ref: str, snapshot_id: int | None) -> AssertRefSnapshotId:
     """Require that a branch or tag names a snapshot, or, for None, does not exist."""
     return AssertRefSnapshotId.model_validate({"ref": ref, "snapshot-id": snapshot_id})
 
@@ -295,7 +371,7 @@ def _tagged(staged: Staged, tag: str) -> Staged:
     required: list[TableRequirement] = [AssertTableUUID(uuid=metadata.table_uuid)]
     # On a table without snapshots the requirement cannot even be stated, and is true.
     if metadata.snapshots:
-        required.append(_at(tag, None))
+        required.append(at_ref(tag, None))
     return Staged(
         base=staged.base,
         requirements=(*staged.requirements, *required),

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lakebt.facts import IndexChange, Side
 from lakebt.lake.arrow import column, keep, pc, same, take, truth
 from lakebt.lake.rows import codes
-from lakebt.lake.schemas import ETF_HOLDINGS, SPECS
+from lakebt.lake.schemas import ETF_HOLDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ class Diff:
 
 def diff(table: str, before: View, after: View) -> Diff:
     """Compare what two views know of one table."""
-    spec = SPECS[table]
+    spec = before._pinned.specs.of(table)  # noqa: SLF001 - the lake's own
     is_holdings = spec is ETF_HOLDINGS
     key = _HOLDING if is_holdings else spec.key
     old, new = (_current(view.arrow(table)) for view in (before, after))

@@ -144,6 +144,10 @@ class Reports:
             return _day(date)
         return None
 
+    def members(self, fund: str, date: dt.date, as_of: dt.datetime) -> int:
+        """Return how many a fund's report about a day lists, as known at an instant."""
+        return len(self._state(fund, (date - _EPOCH).days, micros(as_of)))
+
     def _backwards(
         self, fund: str, instant: int, *, before: int | None = None
     ) -> Iterator[tuple[int, dict[str, int]]]:

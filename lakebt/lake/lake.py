@@ -5,34 +5,40 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from lakebt.errors import (
     InvalidArgumentError,
     NothingKnownError,
-    UnknownNameError,
 )
 from lakebt.instants import parse_instant, system_clock
+from lakebt.lake.audits.compare import Comparison
+from lakebt.lake.audits.foresee import foreseen
 from lakebt.lake.catalog import Storage, open_catalog, open_path
+from lakebt.lake.declaring import Declaring
 from lakebt.lake.diff import Diff, diff
+from lakebt.lake.keeping import Keeping
 from lakebt.lake.pinned import Pinned
-from lakebt.lake.publication import prepare
+from lakebt.lake.publication import examine, prepare
 from lakebt.lake.publish import publish
-from lakebt.lake.releases import Ledger, Release, read_ledger
+from lakebt.lake.releases import Ledger, Release, as_frame, read_ledger
 from lakebt.lake.scan import Cache
-from lakebt.lake.schemas import LEDGER, SPECS
+from lakebt.lake.schemas import LEDGER
 from lakebt.lake.view import View
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
 
+    from lakebt.lake.audits.own import Audits
+    from lakebt.lake.audits.report import AuditReport
+    from lakebt.lake.specs import Specs
 
-class Lake:
+
+class Lake(Declaring, Keeping):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.
@@ -57,6 +63,7 @@ class Lake:
         *,
         catalog: str | None = None,
         create: bool = True,
+        check: bool = True,
         exchange: str = "XNYS",
         clock: Callable[[], dt.datetime] = system_clock,
     ) -> Lake:
@@ -67,10 +74,11 @@ class Lake:
         path : str or Path, optional
             Directory of an embedded lake: a SQLite catalog and local files.
         catalog : str, optional
-            Instead: a catalog of pyiceberg's own configuration. One that is not SQL can
-            be read, not published into.
+            Instead: a catalog of pyiceberg's own configuration.
         create : bool, default True
             Whether to make what is missing.
+        check : bool, default True
+            Whether its tables must be readable. If not, `doctor` says what is wrong.
         exchange : str, default "XNYS"
             Whose sessions count.
         clock : callable
@@ -100,16 +108,17 @@ class Lake:
         if exchange != "XNYS":  # the default is known to be there, and takes 0.3 s
             Sessions.of(exchange)
         storage = (
-            open_path(path, create=create)
+            open_path(path, create=create, check=check)
             if path is not None
-            else open_catalog(str(catalog), create=create)
+            else open_catalog(str(catalog), create=create, check=check)
         )
         return cls(storage, exchange=exchange, clock=clock)
 
     def __repr__(self) -> str:
         ledger = self._ledger()
-        last = "" if ledger.last is None else f", the last {ledger.last.name!r}"
-        count = len(ledger.releases)
+        newest = ledger.newest
+        last = "" if newest is None else f", the last {newest.name!r}"
+        count = len(ledger.living)
         noun = "release" if count == 1 else "releases"
         return f"Lake({self._storage.name!r}: {count} {noun}{last})"
 
@@ -122,6 +131,11 @@ class Lake:
 
     def _sessions(self) -> Sessions:
         return Sessions.of(self._exchange)
+
+    def _specs(self) -> Specs:
+        """Return what the lake's fact tables are now."""
+        self._storage.tables()
+        return self._storage.specs
 
     def _ledger(self) -> Ledger:
         """Return the ledger as it is now."""
@@ -136,6 +150,9 @@ class Lake:
         note: str = "",
         labels: Mapping[str, str] | None = None,
         retain_days: int | None = None,
+        audits: Audits | None = None,
+        fail_on: Iterable[str] = (),
+        warn_on: Iterable[str] = (),
     ) -> Release:
         """Publish tables under one new release, all or nothing.
 
@@ -153,7 +170,15 @@ class Lake:
         note : str
         labels : mapping of str to str, optional
         retain_days : int, optional
-            How long it is meant to be kept.
+            After so many days `retain` ends it. Kept for good by default.
+        audits : mapping of str to function or list of functions, optional
+            Your own, by table. One takes the table's rows as a DataFrame, as
+            `View.read` gives them, and returns those that offend: a mask, some of the
+            rows (with further columns that say why, if you like), or None.
+        fail_on : list of str, default ()
+            Which of `jumps`, `gaps`, `members` and `coverage` fail instead of warning.
+        warn_on : list of str, default ()
+            Which of your own warn instead of failing.
 
         Returns
         -------
@@ -161,8 +186,15 @@ class Lake:
             The same tables and `as_of` under the same name, whatever the order of rows,
             are the release that is there already.
 
+        Warns
+        -----
+        AuditWarning
+            Before anything is written, if there are findings that do not fail.
+
         Raises
         ------
+        AuditError
+            If rows break a rule of their table, or an audit fails; with a report.
         ConflictError
             If other publishers kept coming first.
         ForeignCommitError
@@ -170,7 +202,7 @@ class Lake:
         InvalidArgumentError
             If an argument cannot be used.
         InvalidDataError
-            If rows break a rule of their table.
+            If an audit of your own cannot be run.
         LakeError
             If the lake cannot be written.
         ReleaseExistsError
@@ -185,41 +217,93 @@ class Lake:
             note=note,
             labels=labels,
             retain_days=retain_days,
+            audits=audits,
+            fail_on=fail_on,
+            warn_on=warn_on,
+            specs=self._specs(),
             now=self._clock(),
             sessions=self._sessions,
         )
-        return publish(publication, storage=self._storage, now=self._clock)
+        return publish(
+            publication,
+            storage=self._storage,
+            now=self._clock,
+            check=Comparison(
+                publication, storage=self._storage, sessions=self._sessions
+            ),
+        )
 
-    def releases(self, labels: Mapping[str, str] | None = None) -> pd.DataFrame:
+    def audit(
+        self,
+        tables: Mapping[str, pd.DataFrame | pa.Table],
+        *,
+        release: str,
+        as_of: object,
+        audits: Audits | None = None,
+        fail_on: Iterable[str] = (),
+        warn_on: Iterable[str] = (),
+    ) -> AuditReport:
+        """Say what `publish` would do with the same arguments, and write nothing.
+
+        Parameters
+        ----------
+        tables, release, as_of, audits, fail_on, warn_on
+            As for `publish`.
+
+        Returns
+        -------
+        AuditReport
+            Its `findings`, all the `rows` of each, how many rows the lake lacks
+            (`tables`), and whether it would be published (`ok`).
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument cannot be used.
+        InvalidDataError
+            If an audit of your own cannot be run.
+        LakeError
+            If the lake cannot be read.
+        UnknownNameError
+            If there is no such table.
+        """
+        publication = examine(
+            tables,
+            release=release,
+            as_of=as_of,
+            audits=audits,
+            fail_on=fail_on,
+            warn_on=warn_on,
+            specs=self._specs(),
+            now=self._clock(),
+            sessions=self._sessions,
+        )
+        return foreseen(publication, storage=self._storage, sessions=self._sessions)
+
+    def releases(
+        self, labels: Mapping[str, str] | None = None, *, ended: bool = False
+    ) -> pd.DataFrame:
         """Return the releases, in the order of their publication.
 
         Parameters
         ----------
         labels : mapping of str to str, optional
             Only those that carry all of these.
+        ended : bool, default False
+            Whether to list those that ended too, which can no longer be read.
 
         Returns
         -------
         DataFrame
             `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
-            `rows` (published with it), `note`, `labels`.
+            `rows` (published with it), `note`, `labels`. With `ended` also `ended_at`,
+            NaT for those that live, and `ended_because`.
         """
         wanted = dict(labels or {}).items()
-        found = [r for r in self._ledger().releases if wanted <= dict(r.labels).items()]
-        instants = pd.DatetimeTZDtype("us", "UTC")
-        return pd.DataFrame(
-            {
-                "name": pd.Series([r.name for r in found], dtype="str"),
-                "sequence": pd.Series([r.sequence for r in found], dtype="int64"),
-                "as_of": pd.Series([r.as_of for r in found], dtype=instants),
-                "committed_at": pd.Series(
-                    [r.committed_at for r in found], dtype=instants
-                ),
-                "tables": pd.Series([list(r.published) for r in found], dtype=object),
-                "rows": pd.Series([r.rows for r in found], dtype="int64"),
-                "note": pd.Series([r.note for r in found], dtype="str"),
-                "labels": pd.Series([dict(r.labels) for r in found], dtype=object),
-            }
+        ledger = self._ledger()
+        listed = ledger.releases if ended else ledger.living
+        return as_frame(
+            (r for r in listed if wanted <= dict(r.labels).items()), ended=ended
         )
 
     def at(self, release: str, *, as_of: object = None) -> View:
@@ -233,6 +317,8 @@ class Lake:
             If `as_of` is later than the release's cutoff.
         NothingKnownError
             If nothing was known at `as_of`.
+        ReleaseEndedError
+            If it ended.
         UnknownNameError
             If there is no such release.
         """
@@ -272,10 +358,10 @@ class Lake:
                 f"{now.isoformat()}"
             )
             raise InvalidArgumentError(msg)
-        last = self._ledger().last
-        if last is None:
+        newest = self._ledger().newest
+        if newest is None:
             raise NothingKnownError(asked, None)
-        return self._view(last, asked)
+        return self._view(newest, asked)
 
     def _view(self, release: Release, instant: dt.datetime) -> View:
         pinned = Pinned.check(
@@ -300,9 +386,9 @@ class Lake:
         ------
         BrokenReleaseError
             If a release no longer is what the ledger says.
+        ReleaseEndedError
+            If one ended.
         UnknownNameError
             If there is no such table or release.
         """
-        if table not in SPECS:
-            raise UnknownNameError("table", str(table), SPECS)
         return diff(table, self.at(before), self.at(after))

@@ -10,13 +10,17 @@ import datetime as dt
 import difflib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.facts import default_change_id
-from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
+from lakebt.instants import (
+    new_york_day,
+    parse_date,
+    parse_instant,
+    parse_published,
+)
 from lakebt.lake.arrow import INSTANT, Array, one_chunk, pc
 from lakebt.lake.schemas import INDEX_CHANGES, PRICES, Kind
 
@@ -49,7 +53,8 @@ def normalise(
     Returns
     -------
     pyarrow.Table
-        With every column of the table, derived ones filled in.
+        With every column of the table, derived ones filled in. What is required may
+        be empty, and a choice none of those there are: that is for the audits.
 
     Raises
     ------
@@ -73,11 +78,16 @@ def normalise(
     read["retracted"] = pc.fill_null(read["retracted"], False)  # noqa: FBT003 - Arrow's order
     if spec is PRICES:
         _derive_bar_known_at(read, sessions)
+    if spec.known_at_from is not None:
+        source = spec.column(spec.known_at_from)
+        published = read[source.name]
+        if source.kind is Kind.DATE:
+            published = _parsed(
+                published, parse_published, INSTANT, column=source, table=spec.name
+            )
+        read["known_at"] = pc.coalesce(read["known_at"], published)
     if spec is INDEX_CHANGES:
-        _derive_change(read)
-    for column in spec.columns:
-        if column.required and read[column.name].null_count:
-            _refuse_missing(read[column.name], column=column, table=spec.name)
+        _derive_change_id(read)
     return pa.table([read[name] for name in spec.names], schema=spec.arrow)
 
 
@@ -208,18 +218,6 @@ def _text(array: Array | list[Any], *, column: Column, table: str) -> Array:
             pa.scalar(None, pa.string()),
             text,
         )
-    wrong = [
-        name
-        for name, is_empty in zip(names, empty, strict=True)
-        if column.choices and not is_empty and name not in column.choices
-    ]
-    if wrong:
-        row = pc.index(text, wrong[0]).as_py()
-        problem = (
-            f"column {column.name!r} must be one of {', '.join(column.choices)}, "
-            f"row {row} has {wrong[0]!r}."
-        )
-        raise InvalidDataError(table, problem)
     return text
 
 
@@ -312,28 +310,16 @@ def _parsed(
     return pa.array(parsed, target).take(codes)
 
 
-def _refuse_missing(array: Array, *, column: Column, table: str) -> None:
-    empty = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
-    what = "NaN or empty" if column.kind is Kind.NUMBER else "empty"
-    rows = f"row {empty[0]}" if len(empty) == 1 else f"{len(empty)} rows"
-    first = "" if len(empty) == 1 else f", the first is row {empty[0]}"
-    cure = (
-        "Give known_at, or announced to derive it from"
-        if column.name == "known_at" and column.derived
-        else "Give a value, or leave the row out"
-    )
-    problem = f"column {column.name!r} is {what} in {rows}{first}. {cure}."
-    raise InvalidDataError(table, problem)
-
-
 def _derive_bar_known_at(
     read: dict[str, Array], sessions: Callable[[], Sessions]
 ) -> None:
     """Fill in `known_at`: a bar is known from its session's close."""
-    if not read["known_at"].null_count or read["session"].null_count:
+    if not read["known_at"].null_count:
         return
     calendar = sessions()
-    days = read["session"].to_numpy(zero_copy_only=False).astype("datetime64[D]")
+    is_dated = read["session"].is_valid()
+    filled = pc.fill_null(read["session"], dt.date(1970, 1, 1))
+    days = filled.to_numpy(zero_copy_only=False).astype("datetime64[D]")
     numbers = calendar.numbers(days)
     closes = calendar.instants("close")[numbers]
     derived = pa.array(closes, mask=numbers < 0).cast(INSTANT)
@@ -341,12 +327,12 @@ def _derive_bar_known_at(
     derived = pc.coalesce(
         derived, pa.array(days.astype("datetime64[us]")).cast(INSTANT)
     )
+    derived = pc.if_else(is_dated, derived, pa.scalar(None, INSTANT))
     read["known_at"] = pc.coalesce(read["known_at"], derived)
 
 
-def _derive_change(read: dict[str, Array]) -> None:
-    """Fill in `known_at`, from the announcement, and `change_id`."""
-    read["known_at"] = pc.coalesce(read["known_at"], read["announced"])
+def _derive_change_id(read: dict[str, Array]) -> None:
+    """Fill in `change_id`."""
     if not read["change_id"].null_count:
         return
     ids = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.history import PriceHistory
@@ -15,12 +17,13 @@ from lakebt.lake.rows import flags, integers
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
-
     from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.lake.arrow import Array, BoolVector
     from lakebt.sessions import Sessions
 
 PANEL_COLUMNS = ("open", "high", "low", "close", "volume")
+
+_LONG_AGO = -(2**63)
 
 _BASE = ("symbol", "session", "known_at", "retracted")
 
@@ -50,19 +53,24 @@ class Bars:
         coded = column(rows, "symbol")
         self.sessions = sessions
         self._read = read
-        code = np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int32)
-        days = integers(rows, "session").astype("datetime64[D]")
-        session = sessions.numbers(days).astype(np.int32)
+        code = coded.indices.to_numpy(zero_copy_only=False)
+        session = _numbers(column(rows, "session"), sessions)
         names = coded.dictionary.to_pylist()
-        used = np.unique(code)
-        self.symbols: dict[str, int] = {names[i]: int(i) for i in used}
+        is_used = np.zeros(len(names), dtype=bool)
+        is_used[code] = True
+        self.symbols: dict[str, int] = {
+            names[i]: int(i) for i in np.flatnonzero(is_used)
+        }
         self._width = len(names)
         known_at, retracted = integers(rows, "known_at"), flags(rows, "retracted")
         self._order = _last_known_last(session, code, known_at, self._width)
         self.code, self.session = self._sorted(code), self._sorted(session)
         self.known_at, self.retracted = self._sorted(known_at), self._sorted(retracted)
         self.any_retracted = bool(retracted.any())
+        self.last_known = int(known_at.max(initial=_LONG_AGO))
+        self._span = int(session.min(initial=0)), int(session.max(initial=0))
         self._columns = {name: self._number(rows, name) for name in first}
+        self._asked: set[str] = set()
 
     @property
     def nbytes(self) -> int:
@@ -80,6 +88,12 @@ class Bars:
         if name not in self._columns:
             self._columns[name] = self._number(self._read((name,)), name)
         return self._columns[name]
+
+    def is_first(self, name: str) -> bool:
+        """Return whether a column is asked about for the first time."""
+        is_new = name not in self._asked
+        self._asked.add(name)
+        return is_new
 
     def places(self, symbols: Sequence[str]) -> IntVector:
         """Return each row's column in a panel of `symbols`, -1 if it is in none."""
@@ -99,11 +113,21 @@ class Bars:
 
     def known_symbols(self, as_of: int, first: int, last: int) -> tuple[str, ...]:
         """Return the symbols with a bar known by then in some sessions, sorted."""
-        here = (
-            (self.known_at <= as_of) & (self.session >= first) & (self.session <= last)
-        )
-        has = np.bincount(self.code[here], minlength=self._width) > 0
+        code = self.code
+        if (here := self._here(as_of, first, last)) is not None:
+            code = code[here]
+        has = np.zeros(self._width, dtype=bool)
+        has[code] = True
         return tuple(sorted(s for s, code in self.symbols.items() if has[code]))
+
+    def _here(self, as_of: int, first: int, last: int) -> BoolVector | None:
+        """Return which bars in some sessions were known by then; None if all were."""
+        tests = [] if self.last_known <= as_of else [self.known_at <= as_of]
+        if first > self._span[0]:
+            tests.append(self.session >= first)
+        if last < self._span[1]:
+            tests.append(self.session <= last)
+        return functools.reduce(np.logical_and, tests) if tests else None
 
     def check_window(
         self, symbols: Sequence[str], first: int, last: int, *, asked: str
@@ -150,15 +174,12 @@ class Bars:
             From there to the last session that has one. NaN where there is none.
         """
         place = self.places(symbols)
-        use = (
-            (place >= 0)
-            & (self.known_at <= as_of)
-            & (self.session >= first)
-            & (self.session <= last)
-        )
+        use = self._here(as_of, first, last)
+        if place.min(initial=0) < 0:
+            use = (place >= 0) if use is None else use & (place >= 0)
         values = self.column(name)
         session, retracted = self.session, self.retracted
-        if not use.all():
+        if use is not None:
             rows = np.flatnonzero(use)
             place, values, session = place[rows], values[rows], session[rows]
             retracted = retracted[rows]
@@ -201,6 +222,17 @@ class Bars:
             retracted=self.retracted[rows],
             basis=basis,
         )
+
+
+def _numbers(days: Array, sessions: Sessions) -> npt.NDArray[np.int32]:
+    """Return the number of the session on each of many days, few of them different."""
+    day = np.asarray(days.cast(pa.int32()).to_numpy(zero_copy_only=False), np.int32)
+    if len(day) == 0:
+        return day
+    least = int(day.min())
+    each = np.arange(least, int(day.max()) + 1).astype("datetime64[D]")
+    number = sessions.numbers(each)
+    return np.asarray(number[day - np.int32(least)], dtype=np.int32)
 
 
 def _last_known_last(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow as pa
 from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import BrokenReleaseError
@@ -14,12 +14,14 @@ from lakebt.lake.changes import ChangeHistory
 from lakebt.lake.holdings import Reports
 from lakebt.lake.panel import Bars
 from lakebt.lake.scan import Cache, is_in, scan
-from lakebt.lake.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, SPECS
+from lakebt.lake.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
+from lakebt.lake.specs import Specs, fact_tables
+from lakebt.lake.unfinished import is_following
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table
 
@@ -42,6 +44,8 @@ class Pinned:
     release : Release
     tables : mapping of str to pyiceberg.table.Table
         Those that have rows.
+    specs : Specs
+        What they, and those without rows, were declared to be when it was checked.
     storage, cache
         Where they are read from, and what was read before.
     sessions : Sessions
@@ -49,6 +53,7 @@ class Pinned:
 
     release: Release
     tables: Mapping[str, Table]
+    specs: Specs
     storage: Storage
     cache: Cache
     sessions: Sessions
@@ -70,13 +75,16 @@ class Pinned:
         BrokenReleaseError
             If a tag was moved, or a table or snapshot is gone.
         """
+        following = is_following(tables, release.name)
         for pin in release.tables:
-            problem = _problem(release, tables.get(pin.table), pin.table)
+            table = tables.get(pin.table)
+            problem = _problem(release, table, pin.table, following=following)
             if problem is not None:
                 raise BrokenReleaseError(release.name, pin.table, problem)
         return cls(
             release=release,
             tables={pin.table: tables[pin.table] for pin in release.tables},
+            specs=Specs(tables, {p.table: p.snapshot_id for p in release.tables}),
             storage=storage,
             cache=cache,
             sessions=sessions,
@@ -92,9 +100,10 @@ class Pinned:
     ) -> pa.Table:
         """Read columns of a table's snapshot."""
         pin = self.release.pin(table)
+        schema = self.specs[table].arrow
         if pin is None:
-            return encoded(SPECS[table].arrow.empty_table().select(columns), coded)
-        return scan(
+            return encoded(schema.empty_table().select(columns), coded)
+        rows = scan(
             self.tables[table],
             pin.snapshot_id,
             columns=columns,
@@ -103,6 +112,10 @@ class Pinned:
             storage=self.storage,
             release=self.release.name,
         )
+        fields = [
+            rows.schema.field(n) if n in coded else schema.field(n) for n in columns
+        ]
+        return rows.cast(pa.schema(fields))
 
     def kept(
         self,
@@ -119,10 +132,11 @@ class Pinned:
 
     def all_rows(self, table: str) -> pa.Table:
         """Return every row of a table, all vintages."""
+        names = self.specs[table].names  # of one snapshot, more may be asked for later
         return self.kept(
             table,
-            "rows",
-            lambda: self.scan(table, SPECS[table].names),
+            f"rows of {names}",
+            lambda: self.scan(table, names),
             size=lambda rows: rows.nbytes,
         )
 
@@ -151,19 +165,18 @@ class Pinned:
     def names(self, column: str) -> frozenset[str]:
         """Return every value that any row of the release has in a column of text."""
         found: set[str] = set()
-        for table, spec in SPECS.items():
-            if column in spec.names:
-                found |= self.kept(
-                    table,
-                    f"names in {column}",
-                    partial(self._distinct, table, column),
-                    size=lambda names: 100 * len(names),
-                )
+        for table, spec in self.specs.items():
+            if column in spec.names and spec.column(column).kind is Kind.TEXT:
+                found |= self._names_in(table, column)
         return frozenset(found)
 
-    def _distinct(self, table: str, name: str) -> set[str]:
-        values = column(self.scan(table, (name,), coded=(name,)), name)
-        return {value for value in pc.unique(values).to_pylist() if value is not None}
+    def _names_in(self, table: str, name: str) -> set[str]:
+        def distinct() -> set[str]:
+            values = column(self.scan(table, (name,), coded=(name,)), name)
+            return {v for v in pc.unique(values).to_pylist() if v is not None}
+
+        what = f"names in {name}"
+        return self.kept(table, what, distinct, size=lambda names: 100 * len(names))
 
     def bars(self, symbols: Sequence[str] | None, first: tuple[str, ...]) -> Bars:
         """Return the bars of at least `symbols`, of all symbols if None."""
@@ -188,11 +201,34 @@ class Pinned:
 
     def basis(self) -> tuple[str, ...]:
         """Return what the prices of the release are, sorted."""
-        return tuple(sorted(self.names("basis")))
+        return tuple(sorted(self._names_in(PRICES.name, "basis")))
+
+    def provenance(self, instant: dt.datetime) -> dict[str, Any]:
+        """Return exactly which data is read at an instant: see `View.provenance`."""
+        release = self.release
+        tables = fact_tables(pin.table for pin in release.tables)
+        pins = {table: release.pin(table) for table in tables}
+        return {
+            "lake": self.storage.name,
+            "release": release.name,
+            "as_of": instant.isoformat(),
+            "cutoff": release.as_of.isoformat(),
+            "past_cutoff": instant > release.as_of,
+            "snapshots": {
+                n: None if p is None else p.snapshot_id for n, p in pins.items()
+            },
+            "digests": {n: None if p is None else p.digest for n, p in pins.items()},
+            "basis": list(self.basis()),
+        }
 
 
-def _problem(release: Release, table: Table | None, name: str) -> str | None:
-    """Say what is wrong with a table, None if it is as the ledger says."""
+def _problem(
+    release: Release, table: Table | None, name: str, *, following: bool
+) -> str | None:
+    """Say what is wrong with a table, None if it is as the ledger says.
+
+    A table that may have yet to follow the ledger may lack the tag.
+    """
     pin = release.pin(name)
     problem = None
     if pin is None:
@@ -204,7 +240,7 @@ def _problem(release: Release, table: Table | None, name: str) -> str | None:
     elif table.metadata.snapshot_by_id(pin.snapshot_id) is None:
         problem = f"its snapshot {pin.snapshot_id} is gone"
     elif (tag := table.metadata.refs.get(release.name)) is None:
-        problem = "its tag is gone"
+        problem = None if following else "its tag is gone"
     elif tag.snapshot_ref_type is not SnapshotRefType.TAG:
         problem = "its tag was replaced by a branch"
     elif tag.snapshot_id != pin.snapshot_id:

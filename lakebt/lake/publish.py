@@ -5,37 +5,33 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.table.refs import SnapshotRefType
 
-from lakebt.errors import (
-    ConflictError,
-    ForeignCommitError,
-    InvalidArgumentError,
-    LakeError,
-    ReleaseExistsError,
-)
+from lakebt.errors import ConflictError, LakeError, ReleaseExistsError
 from lakebt.lake import commit as committing
 from lakebt.lake.arrow import column, pc
 from lakebt.lake.catalog import LostRaceError, locked, translated
+from lakebt.lake.checks import check_committed, check_heads, check_refs
 from lakebt.lake.commit import BusyError, head_of
-from lakebt.lake.fresh import not_there_yet
+from lakebt.lake.datafiles import write_files
+from lakebt.lake.fold import Folds
+from lakebt.lake.ledger_order import LedgerOrder
+from lakebt.lake.one_transaction import OneTransaction
 from lakebt.lake.releases import (
     Ledger,
     Release,
     TablePin,
-    check_name,
-    ledger_rows,
     read_ledger,
 )
 from lakebt.lake.rows import plain
-from lakebt.lake.schemas import LEDGER, SPECS
+from lakebt.lake.schemas import LEDGER
+from lakebt.lake.specs import fact_tables
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
@@ -44,14 +40,35 @@ if TYPE_CHECKING:
     from lakebt.lake.catalog import Storage
     from lakebt.lake.publication import Publication
 
+Check = Callable[[Mapping[str, "Table"], Ledger], None]
+
 ATTEMPTS = 40
 """How often a publisher looks again after another one came first."""
 
 
 def publish(
-    publication: Publication, *, storage: Storage, now: Callable[[], dt.datetime]
+    publication: Publication,
+    *,
+    storage: Storage,
+    now: Callable[[], dt.datetime],
+    check: Check,
+    adopted: Mapping[str, int] | None = None,
 ) -> Release:
     """Commit a publication, or find that it was committed before.
+
+    Parameters
+    ----------
+    publication : Publication
+    storage : Storage
+    now : callable
+        Tells the present instant, for `committed_at`.
+    check : callable
+        Given the tables and the ledger, raises if the publication may not be added to
+        them. Called before anything is written, and again when others published
+        meanwhile.
+    adopted : mapping of str to int, optional
+        By table, the head that others made, whose added rows are just those of the
+        publication: it is tagged, and nothing is written.
 
     Raises
     ------
@@ -64,17 +81,16 @@ def publish(
     InvalidDataError
         If a row contradicts one already there.
     LakeError
-        If the catalog cannot commit several tables at once, or cannot be written.
+        If the catalog cannot be written.
     ReleaseExistsError
         If the name holds other content.
     """
-    if not isinstance(storage.catalog, SqlCatalog):
-        msg = (
-            f"{storage.where} is not a SQL catalog, and cannot commit several tables "
-            f"in one transaction. Publish through a SQL catalog; reading works here"
-        )
-        raise LakeError(msg)
-    writer = _Writer(publication, storage, storage.catalog)
+    protocol: OneTransaction | LedgerOrder = (
+        OneTransaction(storage, storage.catalog)
+        if isinstance(storage.catalog, SqlCatalog)
+        else LedgerOrder(storage)
+    )
+    writer = _Writer(publication, storage, protocol, check, adopted or {})
     try:
         for attempt in range(ATTEMPTS):
             try:
@@ -95,7 +111,7 @@ def publish(
     raise ConflictError(msg)
 
 
-def _held(publication: Publication, ledger: Ledger) -> Release | None:
+def find_held(publication: Publication, ledger: Ledger) -> Release | None:
     """Return the same release if it is there already.
 
     Raises
@@ -106,7 +122,9 @@ def _held(publication: Publication, ledger: Ledger) -> Release | None:
     clash = ledger.clash(publication.name)
     if clash is None:
         return None
-    if clash.name != publication.name:
+    if clash.is_ended:
+        why = "would take its name"
+    elif clash.name != publication.name:
         why = "differs from it in case only"
     elif clash.as_of != publication.as_of:
         why = (
@@ -122,18 +140,27 @@ def _held(publication: Publication, ledger: Ledger) -> Release | None:
         why = "comes with other rows"
     else:
         return clash
-    raise ReleaseExistsError(publication.name, clash.name, why)
+    raise ReleaseExistsError(publication.name, clash.name, why, clash.ended_at)
 
 
 class _Writer:
     """Writes data files once, however often the commit has to be tried."""
 
     def __init__(
-        self, publication: Publication, storage: Storage, catalog: SqlCatalog
+        self,
+        publication: Publication,
+        storage: Storage,
+        protocol: OneTransaction | LedgerOrder,
+        check: Check,
+        adopted: Mapping[str, int],
     ) -> None:
-        self.publication, self.storage, self.catalog = publication, storage, catalog
+        self.adopted = adopted
+        self.publication, self.storage = publication, storage
+        self.protocol, self.check = protocol, check
+        self._checked: dict[str, int | None] | None = None
         self._fresh: dict[str, tuple[int | None, pa.Table]] = {}
-        self._written: dict[str, tuple[Table, int, list[DataFile]]] = {}
+        self._written: dict[str, tuple[Table, pa.Table, list[DataFile]]] = {}
+        self._folds = Folds()
         self._may_be_visible = False
         self._seen = ""
 
@@ -148,24 +175,22 @@ class _Writer:
         held = self._look(*self._state())
         if held is not None:
             return held
-        with translated(self.storage.where), committing.turn(self.catalog) as session:
-            tables, ledger = self._state()
-            held = self._look(tables, ledger)
-            if held is not None:
-                return held
-            changes: dict[str, committing.Staged] = {}
-            try:
-                release = self._stage_all(changes, tables, ledger, committed_at)
+        changes: dict[str, committing.Staged] = {}
+        try:
+            with self.protocol.turn() as commit:
+                tables, ledger = self._state()
+                held = self._look(tables, ledger)
+                if held is not None:
+                    return held
+                with translated(self.storage.where):
+                    release = self._stage_all(changes, tables, ledger, committed_at)
                 self._may_be_visible = True
-                applied = committing.commit(
-                    session, self.catalog, list(changes.values())
-                )
-            except LostRaceError:
-                self._may_be_visible = False
-                committing.discard(changes.values())
-                raise
-        committing.tidy(self.catalog, applied)
-        _check_committed(release, self.storage)
+                commit(changes, release)
+        except LostRaceError:
+            self._may_be_visible = False
+            committing.discard(changes.values())
+            raise
+        check_committed(release, self.storage)
         return release
 
     def check_progress(self) -> None:
@@ -182,31 +207,59 @@ class _Writer:
             raise LakeError(msg)
 
     def _state(self) -> tuple[Mapping[str, Table], Ledger]:
-        tables = self.storage.tables()
+        """Return the lake as it is, its tables and the ledger of the same instant.
+
+        Raises
+        ------
+        LostRaceError
+            If the ledger has moved so far since that only a later one can be read.
+        """
+        tables = self.protocol.tables()
         self._seen = tables[LEDGER].metadata_location
-        return tables, read_ledger(self.storage, tables[LEDGER])
+        ledger = read_ledger(self.storage, tables[LEDGER])
+        if self.storage.memory[LEDGER][0] != self._seen:
+            msg = "the ledger has moved on"
+            raise LostRaceError(msg)
+        return tables, ledger
 
     def _look(self, tables: Mapping[str, Table], ledger: Ledger) -> Release | None:
         """Compare with the lake, and write the rows it lacks; or find the release."""
-        held = _held(self.publication, ledger)
+        held = find_held(self.publication, ledger)
         if held is not None:
             return held
-        _check_heads(tables, ledger.last)
-        _check_refs(self.publication.name, tables)
+        check_heads(tables, ledger.last, adopted=self.adopted)
+        check_refs(self.publication.name, tables)
+        heads = {name: head_of(table) for name, table in tables.items()}
+        if heads != self._checked:
+            self.check(tables, ledger)
+            self._checked = heads
         for name, prepared in self.publication.tables.items():
             table = tables[name]
-            if name not in self._fresh or self._fresh[name][0] != head_of(table):
-                rows = not_there_yet(
-                    prepared.rows, prepared.spec, table=table, storage=self.storage
-                )
-                self._fresh[name] = (head_of(table), rows)
+            if name not in self._fresh or self._fresh[name][0] != heads[name]:
+                lacking = prepared.lacking(table, storage=self.storage)
+                self._fresh[name] = (heads[name], lacking.handed.rows)
         with translated(self.storage.where):
             for name, (_, rows) in self._fresh.items():
-                held_files = self._written.get(name)
-                if len(rows) and (held_files is None or held_files[1] != len(rows)):
-                    files = committing.write_files(tables[name], rows)
-                    self._written[name] = (tables[name], len(rows), files)
+                self._write(tables[name], name, rows)
+                if name in self._written:
+                    self._folds.prepare(
+                        tables[name],
+                        self.publication.tables[name].spec,
+                        adding=len(self._written[name][2]),
+                    )
         return None
+
+    def _write(self, table: Table, name: str, rows: pa.Table) -> None:
+        """Write rows, unless an earlier attempt wrote just these."""
+        if name in self._written:
+            before, held, files = self._written[name]
+            if rows is held or rows.equals(held):
+                return
+            committing.delete_quietly(before.io, [file.file_path for file in files])
+            del self._written[name]
+        if len(rows):
+            spec = self.publication.tables[name].spec
+            self._written[name] = table, rows, write_files(table, rows, spec)
 
     def _stage_all(
         self,
@@ -216,11 +269,11 @@ class _Writer:
         committed_at: dt.datetime,
     ) -> Release:
         """Stage every table and the ledger into `changes`."""
-        for name in SPECS:
+        for name in fact_tables(tables):
             if name in self._fresh or head_of(tables[name]) is not None:
                 changes[name] = self._stage(name, tables[name])
         release = self._release(changes, ledger.last, committed_at)
-        page = ledger_rows((*ledger.releases, release), tables[LEDGER])
+        page = ledger.with_release(release, tables[LEDGER])
         changes[LEDGER] = committing.stage_rewrite(
             tables[LEDGER], page, summary=self._summary
         )
@@ -235,7 +288,9 @@ class _Writer:
         if name not in self._fresh or len(self._fresh[name][1]) == 0:
             return committing.stage_tag(table, tag=tag)
         files = self._written[name][2]
-        return committing.stage_append(table, files, tag=tag, summary=self._summary)
+        return committing.stage_append(
+            table, files, tag=tag, summary=self._summary, fold=self._folds.of(name)
+        )
 
     def _release(
         self,
@@ -256,6 +311,8 @@ class _Writer:
                 known_at = column(prepared.rows, "known_at")
                 earliest.append(plain(pc.min(known_at).as_py()))
             added = len(self._fresh[name][1]) if name in self._fresh else 0
+            if prepared is not None and name in self.adopted:
+                added = len(prepared.rows)
             pins.append(
                 TablePin(
                     table=name,
@@ -287,77 +344,4 @@ class _Writer:
                 paths = [file.file_path for file in files]
                 committing.delete_quietly(table.io, paths)
             self._written.clear()
-
-
-def _check_refs(release: str, tables: Mapping[str, Table]) -> None:
-    """Check that no branch and no stray tag has the release's name.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If one has.
-    """
-    for name, table in tables.items():
-        refs = table.metadata.refs.items()
-        check_name(
-            release,
-            branches=[
-                ref
-                for ref, to in refs
-                if to.snapshot_ref_type is SnapshotRefType.BRANCH
-            ],
-        )
-        if release in table.metadata.refs:
-            msg = (
-                f"release name {release!r} is taken: table {name} has a tag of that "
-                f"name which is no release. Choose another, or remove the tag"
-            )
-            raise InvalidArgumentError(msg)
-
-
-def _check_heads(tables: Mapping[str, Table], last: Release | None) -> None:
-    """Check that every table is as the ledger left it.
-
-    Raises
-    ------
-    ForeignCommitError
-        If one is not.
-    LakeError
-        If one is gone.
-    """
-    for name in SPECS:
-        pin = None if last is None else last.pin(name)
-        if name not in tables:
-            msg = f"table {name} is gone. Restore the lake from a backup"
-            raise LakeError(msg)
-        expected = None if pin is None else pin.snapshot_id
-        found = head_of(tables[name])
-        is_other = pin is not None and str(tables[name].metadata.table_uuid) != pin.uuid
-        if found != expected or is_other:
-            raise ForeignCommitError(name, expected, found)
-
-
-def _check_committed(release: Release, storage: Storage) -> None:
-    """Read back what was committed: the row, and each tag.
-
-    Raises
-    ------
-    LakeError
-        If the lake does not say what was committed.
-    """
-    tables = storage.tables()
-    written = read_ledger(storage, tables[LEDGER]).clash(release.name)
-    tags = {
-        pin.table: tables[pin.table].metadata.refs.get(release.name)
-        for pin in release.tables
-    }
-    is_tagged = all(
-        (tag := tags[pin.table]) is not None and tag.snapshot_id == pin.snapshot_id
-        for pin in release.tables
-    )
-    if written != release or not is_tagged:
-        msg = (
-            f"release {release.name!r} was committed, but {storage.where} does not say "
-            f"so. Something else writes to its catalog: stop it and look at the ledger"
-        )
-        raise LakeError(msg)
+            self._folds.withdraw()

@@ -5,27 +5,37 @@ A release exists when its row is here. Order is `sequence`, never a clock.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+import pandas as pd
 import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import (
+    InvalidArgumentError,
+    LakeError,
+    ReleaseEndedError,
+    UnknownNameError,
+)
 from lakebt.lake.catalog import translated
 from lakebt.lake.rows import plain
 from lakebt.lake.schemas import LEDGER
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.table import Table
 
     from lakebt.lake.catalog import Storage
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+
+_LOOKS = 20
+"""How often to read again while others publish in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +80,7 @@ class Release:
     as_of : datetime
         The knowledge cutoff, UTC: no fact published with it was known later.
     committed_at : datetime
-        By the clock of the publisher; nothing is computed from it.
+        By the clock of the publisher; `retain_days` count from it.
     digest : str
         Of the tables published with it and of `as_of`.
     tables : tuple of TablePin
@@ -78,6 +88,12 @@ class Release:
     note : str
     labels : mapping of str to str
     retain_days : int or None
+        After so many days it ends.
+    ended_at : datetime or None
+        When it ended; None while it can be read. What is left of it then is this row,
+        its tombstone: its name is never used again.
+    ended_because : str
+        Why it ended.
     """
 
     name: str
@@ -89,6 +105,20 @@ class Release:
     note: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     retain_days: int | None = None
+    ended_at: dt.datetime | None = None
+    ended_because: str = ""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether only its tombstone is left."""
+        return self.ended_at is not None
+
+    @property
+    def ends(self) -> dt.datetime | None:
+        """When it is due to end; None if it is kept until it is dropped."""
+        if self.retain_days is None:
+            return None
+        return self.committed_at + dt.timedelta(days=self.retain_days)
 
     def pin(self, table: str) -> TablePin | None:
         """Return what the release says about `table`, None if it had no rows yet."""
@@ -110,35 +140,123 @@ class Release:
         return min(pin.earliest for pin in self.tables)
 
 
+class Page(Sequence[Release]):
+    """The rows of the ledger by sequence. A release is made of its row when asked for.
+
+    Attributes
+    ----------
+    rows : pyarrow.Table
+    names : list of str
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows.sort_by("sequence")
+        self.names = [str(name) for name in self.rows.column("name").to_pylist()]
+        self._made: dict[int, Release] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> Release: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Release, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Release | tuple[Release, ...]:
+        if isinstance(place, slice):
+            return tuple(self[number] for number in range(*place.indices(len(self))))
+        number = range(len(self))[place]
+        if number not in self._made:
+            self._made[number] = _release(self.rows.slice(number, 1).to_pylist()[0])
+        return self._made[number]
+
+    def __iter__(self) -> Iterator[Release]:
+        if len(self._made) < len(self):  # all at once takes a tenth of one by one
+            made = map(_release, self.rows.to_pylist())
+            self._made = dict(enumerate(made)) | self._made
+        return (self._made[number] for number in range(len(self)))
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All releases of a lake, by sequence."""
+    """All releases of a lake, by sequence, those that ended among them."""
 
-    releases: tuple[Release, ...]
+    releases: Page
 
     @property
     def last(self) -> Release | None:
-        """The newest by sequence."""
+        """The last by sequence, ended or not: the tables' heads are as it left them."""
         return self.releases[-1] if self.releases else None
+
+    @property
+    def newest(self) -> Release | None:
+        """The newest by sequence that can be read."""
+        return next((r for r in reversed(self.releases) if not r.is_ended), None)
+
+    @property
+    def living(self) -> tuple[Release, ...]:
+        """Those that can be read."""
+        return tuple(r for r in self.releases if not r.is_ended)
 
     def get(self, name: str) -> Release:
         """Return the release called exactly `name`.
 
         Raises
         ------
+        ReleaseEndedError
+            If it ended.
         UnknownNameError
             If there is none.
         """
-        for release in self.releases:
-            if release.name == name:
-                return release
-        names = [release.name for release in reversed(self.releases)]
+        if name in self.releases.names:
+            release = self.releases[self.releases.names.index(name)]
+            if release.ended_at is not None:
+                raise ReleaseEndedError(name, release.ended_at, release.ended_because)
+            return release
+        names = [release.name for release in reversed(self.living)]
         raise UnknownNameError("release", str(name), names)
 
     def clash(self, name: str) -> Release | None:
-        """Return the release whose name is `name` but for case."""
-        folded = name.lower()
-        return next((r for r in self.releases if r.name.lower() == folded), None)
+        """Return the release whose name is `name` but for case, ended or not."""
+        folded = [held.lower() for held in self.releases.names]
+        held = name.lower()
+        return self.releases[folded.index(held)] if held in folded else None
+
+    def with_release(self, release: Release, table: Table) -> pa.Table:
+        """Return the rows of the ledger's table once `release` is the last of them."""
+        added = ledger_rows([release], table)
+        return pa.concat_tables([self.releases.rows.cast(added.schema), added])
+
+
+def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFrame:
+    """Return releases as rows; with `ended`, when and why each ended too."""
+    found = list(releases)
+    instants = pd.DatetimeTZDtype("us", "UTC")
+
+    def texts(values: Iterable[str]) -> pd.Series:
+        return pd.Series(list(values), dtype="str")
+
+    def times(values: Iterable[dt.datetime | None]) -> pd.Series:
+        return pd.Series(list(values), dtype=instants)
+
+    def things(values: Iterable[object]) -> pd.Series:
+        return pd.Series(list(values), dtype=object)
+
+    columns = {
+        "name": texts(r.name for r in found),
+        "sequence": pd.Series([r.sequence for r in found], dtype="int64"),
+        "as_of": times(r.as_of for r in found),
+        "committed_at": times(r.committed_at for r in found),
+        "tables": things(list(r.published) for r in found),
+        "rows": pd.Series([r.rows for r in found], dtype="int64"),
+        "note": texts(r.note for r in found),
+        "labels": things(dict(r.labels) for r in found),
+    }
+    if ended:
+        columns["ended_at"] = times(r.ended_at for r in found)
+        columns["ended_because"] = texts(r.ended_because for r in found)
+    return pd.DataFrame(columns)
 
 
 def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
@@ -179,11 +297,33 @@ def read_ledger(storage: Storage, table: Table) -> Ledger:
     location, ledger = storage.memory.get(LEDGER, (None, None))
     if location != table.metadata_location:
         with translated(storage.where):
-            rows = table.scan().to_arrow().to_pylist()
-        ledger = Ledger(tuple(sorted(map(_release, rows), key=lambda r: r.sequence)))
+            try:
+                rows = table.scan().to_arrow()
+            except FileNotFoundError:
+                # Ten commits may lie between reading the metadata and its file.
+                table = storage.tables()[LEDGER]
+                rows = table.scan().to_arrow()
+        ledger = Ledger(Page(rows))
         storage.memory[LEDGER] = (table.metadata_location, ledger)
     assert isinstance(ledger, Ledger)  # noqa: S101 - just read, or kept
     return ledger
+
+
+def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:
+    """Return the lake's tables, and the ledger of the same instant.
+
+    Raises
+    ------
+    LakeError
+        If they cannot be read.
+    """
+    for _ in range(_LOOKS):
+        tables = storage.tables()
+        ledger = read_ledger(storage, tables[LEDGER])
+        if storage.memory[LEDGER][0] == tables[LEDGER].metadata_location:
+            return tables, ledger
+    msg = f"{storage.where} changes faster than it can be read. Try again"
+    raise LakeError(msg)
 
 
 def ledger_rows(releases: Iterable[Release], table: Table) -> pa.Table:
@@ -203,6 +343,9 @@ def _release(row: dict[str, Any]) -> Release:
             "committed_at": plain(row["committed_at"]),
             "tables": pins,
             "labels": dict(row["labels"]),
+            # Ledgers made before releases could end have no such columns.
+            "ended_at": plain(ended) if (ended := row.get("ended_at")) else None,
+            "ended_because": row.get("ended_because") or "",
         }
     )
 
@@ -216,6 +359,8 @@ def _row(release: Release) -> dict[str, Any]:
         "digest",
         "note",
         "retain_days",
+        "ended_at",
+        "ended_because",
     )
     return {
         **{name: getattr(release, name) for name in names},

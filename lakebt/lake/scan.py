@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import functools
+import os
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow as pa
 from pyiceberg.expressions import (
     AlwaysTrue,
     And,
@@ -16,25 +18,20 @@ from pyiceberg.expressions import (
 )
 
 from lakebt.errors import BrokenReleaseError
+from lakebt.lake.arrow import encoded
 from lakebt.lake.catalog import lost, translated
+from lakebt.lake.direct import arrow_type, read_directly
+from lakebt.lake.disk import DiskCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    import pyarrow as pa
-    from pyiceberg.table import Table
+    from pyiceberg.table import DataScan, Table
 
     from lakebt.lake.catalog import Storage
 
 T = TypeVar("T")
 
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Tell pyiceberg's notice that dictionaries were asked for from its others."""
-    return "does not have a dictionary type" not in str(record.msg)
-
-
-logging.getLogger("pyiceberg.io.pyarrow").addFilter(_is_news)
 
 CACHE_BYTES = 512 * 2**20
 
@@ -45,6 +42,11 @@ class Cache:
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit, self._used = limit, 0
         self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    @functools.cached_property
+    def disk(self) -> DiskCache:
+        """What outlives the process."""
+        return DiskCache.of(os.environ)
 
     def get(
         self, key: Hashable, make: Callable[[], T], *, size: Callable[[T], int]
@@ -94,7 +96,7 @@ def scan(
     table, snapshot_id
         What to read. Never the head of a branch.
     columns
-        In the order wanted.
+        In the order wanted. One that the table was given after the snapshot is null.
     coded
         Text columns to return as dictionaries.
     where
@@ -102,19 +104,47 @@ def scan(
     storage, release
         For errors.
 
+    Returns
+    -------
+    pyarrow.Table
+        Of one snapshot always the same rows in the same order, whatever the columns.
+
     Raises
     ------
     BrokenReleaseError
         If a file of the snapshot is gone.
     """
     with translated(storage.where):
+        chosen = table.scan(
+            snapshot_id=snapshot_id,
+            row_filter=AlwaysTrue() if where is None else where,
+        )
+        there = [field.name for field in chosen.projection().fields]
+        found = tuple(name for name in columns if name in there)
+        chosen = chosen.update(selected_fields=found or (there[0],))
         try:
-            rows = table.scan(
-                snapshot_id=snapshot_id,
-                selected_fields=columns,
-                row_filter=AlwaysTrue() if where is None else where,
-            ).to_arrow(dictionary_columns=coded)
+            rows = _read(chosen, tuple(name for name in coded if name in found))
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"
             raise BrokenReleaseError(release, table.name()[-1], problem) from None
-    return rows.select(columns).unify_dictionaries()
+        for name in columns:
+            if name not in there:
+                kind: Any = arrow_type(table.schema().find_field(name))
+                rows = rows.append_column(name, pa.nulls(len(rows), kind))
+    rows = rows.select(columns)
+    plain = [n for n in coded if not pa.types.is_dictionary(rows.schema.field(n).type)]
+    return encoded(rows, tuple(plain)).unify_dictionaries()
+
+
+def _read(chosen: DataScan, coded: tuple[str, ...]) -> pa.Table:
+    """Read what a scan selects, in the types that lakebt writes."""
+    rows = read_directly(chosen, coded)
+    if rows is not None:
+        return rows
+    # Without `dictionary_columns`: pyiceberg 0.12 cannot join one that is there in some
+    # files, and missing in older ones.
+    rows = chosen.to_arrow()
+    for place, name in enumerate(rows.schema.names):
+        kind: Any = arrow_type(chosen.projection().find_field(name))
+        rows = rows.set_column(place, name, rows.column(place).cast(kind))
+    return rows

@@ -45,6 +45,7 @@ PROPERTIES = {
     # Every commit writes the whole metadata anew; ten old ones are enough to look back.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "10",
+    "write.metadata.compression-codec": "gzip",
     # Tells other engines' expiry that the snapshots here are kept on purpose.
     "gc.enabled": "false",
 }
@@ -67,7 +68,7 @@ _ARROW = {
     Kind.INSTANT: INSTANT,
     Kind.FLAG: pa.bool_(),
 }
-_ICEBERG: dict[Kind, IcebergType] = {
+ICEBERG_TYPES: dict[Kind, IcebergType] = {
     Kind.TEXT: StringType(),
     Kind.NUMBER: DoubleType(),
     Kind.DATE: DateType(),
@@ -116,6 +117,10 @@ class TableSpec:
         How rows are sorted in files; a permutation of the key and `known_at`.
     year_of : str or None
         The date column by whose year files are partitioned.
+    known_at_from : str or None
+        The column `known_at` is derived from where it is left out.
+    is_declared : bool
+        Whether a user declared it.
     """
 
     name: str
@@ -123,6 +128,8 @@ class TableSpec:
     columns: tuple[Column, ...]
     order: tuple[str, ...]
     year_of: str | None = None
+    known_at_from: str | None = None
+    is_declared: bool = False
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -150,7 +157,7 @@ class TableSpec:
                 NestedField(
                     field_id=number,
                     name=column.name,
-                    field_type=_ICEBERG[column.kind],
+                    field_type=ICEBERG_TYPES[column.kind],
                     required=column.required,
                 )
                 for number, column in enumerate(self.columns, start=1)
@@ -221,6 +228,7 @@ INDEX_CHANGES = TableSpec(
         _RETRACTED,
     ),
     order=("change_id", "known_at"),
+    known_at_from="announced",
 )
 
 PRICES = TableSpec(
@@ -243,7 +251,7 @@ PRICES = TableSpec(
 )
 
 SPECS = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
-"""The fact tables, by name."""
+"""The fact tables every lake has, by name."""
 
 
 def ledger_schema() -> Schema:
@@ -284,4 +292,6 @@ def ledger_schema() -> Schema:
             required=True,
         ),
         NestedField(9, "retain_days", IntegerType(), required=False),
+        NestedField(10, "ended_at", TimestamptzType(), required=False),
+        NestedField(14, "ended_because", StringType(), required=False),
     )

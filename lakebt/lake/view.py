@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
-from lakebt.instants import new_york_day, parse_date, parse_instant
-from lakebt.lake.arrow import keep, take
-from lakebt.lake.diff import frame
+from lakebt.instants import new_york_day, parse_instant
 from lakebt.lake.notebook import view_html
-from lakebt.lake.panel import PANEL_COLUMNS
-from lakebt.lake.pinned import WHOLE_ROWS
-from lakebt.lake.rows import micros, newest, order
-from lakebt.lake.scan import is_in
-from lakebt.lake.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, SPECS
+from lakebt.lake.panels import panel
+from lakebt.lake.reading import chosen, in_force, read, visible
+from lakebt.lake.rows import micros
+from lakebt.lake.schemas import INDEX_CHANGES
+from lakebt.lake.vintages import vintages
 from lakebt.lake.where import Where
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     import pyarrow as pa
-    from pyiceberg.expressions import BooleanExpression
 
     from lakebt.facts import IndexChange, Vintage
     from lakebt.history import PriceHistory
     from lakebt.lake.holdings import Reports
-    from lakebt.lake.panel import Bars
     from lakebt.lake.pinned import Pinned
 
 
@@ -98,29 +93,23 @@ class View:
             raise InvalidArgumentError(msg)
         return View(self._pinned, instant=earlier)
 
-    def arrow(self, table: str) -> pa.Table:
+    def arrow(self, table: str, *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a table in force at the view's instant, sorted.
+
+        Parameters
+        ----------
+        table : str
+        columns : sequence of str, optional
+            Which, in this order; all by default, and then `retracted` too.
 
         Raises
         ------
         UnknownNameError
-            If there is no such table.
+            If there is no such table or column.
         """
-        return self._in_force(table, None)
-
-    def _in_force(self, table: str, where: BooleanExpression | None) -> pa.Table:
-        if table not in SPECS:
-            raise UnknownNameError("table", str(table), SPECS)
-        spec = SPECS[table]
-        if spec is ETF_HOLDINGS:
-            return self._reports().known(self.instant)
-        pin = self._pinned.release.pin(table)
-        if where is None and (pin is None or pin.rows <= WHOLE_ROWS):
-            rows = self._pinned.all_rows(table)
-        else:
-            rows = self._pinned.scan(table, spec.names, where=where)
-        rows = take(rows, newest(rows, key=spec.key, as_of=self.instant))
-        return take(rows, order(rows, spec.order))
+        spec = self._pinned.specs.of(table)
+        asked = None if columns is None else chosen(spec, columns)
+        return in_force(self._pinned, spec, self.instant, columns=asked)
 
     def _reports(self) -> Reports:
         """Return every holdings report of the release, whenever it was known."""
@@ -138,7 +127,7 @@ class View:
         Parameters
         ----------
         table : str
-            ``etf_holdings``, ``index_changes`` or ``prices``.
+            ``etf_holdings``, ``index_changes``, ``prices``, or a declared one.
         columns : sequence of str, optional
             Which, in this order; all by default.
         where : mapping, optional
@@ -160,23 +149,36 @@ class View:
             If there is no such table or column, or a fund, index or symbol in `where`
             is in no row of the release.
         """
-        if table not in SPECS:
-            raise UnknownNameError("table", str(table), SPECS)
-        known = self._columns(table)
-        asked = (columns,) if isinstance(columns, str) else tuple(columns or known)
-        for name in asked:
-            if name not in known:
-                raise UnknownNameError("column", str(name), known)
-        wanted = Where(where, table=table, known=known, names=self._pinned.names)
-        pushed = None
-        if table == PRICES.name and (symbols := wanted.texts("symbol")):
-            pushed = is_in("symbol", symbols)
-        rows = self._in_force(table, pushed)
-        return frame(keep(rows, wanted.matches(rows)).select(list(asked)))
+        return read(self._pinned, table, self.instant, columns=columns, where=where)
 
-    def _columns(self, table: str) -> tuple[str, ...]:
-        names = tuple(name for name in SPECS[table].names if name != "retracted")
-        return (*names, "status") if table == ETF_HOLDINGS.name else names
+    def vintages(self, table: str, key: object) -> pd.DataFrame:
+        """Return how one fact changed: each vintage known at the view's instant.
+
+        Parameters
+        ----------
+        table : str
+        key : mapping, tuple or value
+            What the fact is called: the value of each column of the table's key, by
+            column, or in the key's order; the bare value if the key is one column.
+
+        Returns
+        -------
+        DataFrame
+            A row per vintage, by `known_at`, with all columns of the table, and
+            `retracted`; `in_force`, whether it is the one a view at this instant shows
+            (none is after a retraction); and `changed`, a tuple of the columns that
+            differ from the vintage before. Empty if nothing of it was known yet. Of
+            ``etf_holdings`` these are the rows as they were reported: which report is
+            in force `read` says.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `key` does not give each column of the table's key a value of its kind.
+        UnknownNameError
+            If there is no such table, or no row of the release has the key.
+        """
+        return vintages(self._pinned, table, key, self.instant)
 
     def changes(
         self, *, index: str, where: Mapping[str, object] | None = None
@@ -206,8 +208,8 @@ class View:
         self._check_index(index)
         wanted = Where(
             where,
-            table=INDEX_CHANGES.name,
-            known=self._columns(INDEX_CHANGES.name),
+            spec=INDEX_CHANGES,
+            known=visible(INDEX_CHANGES),
             names=self._pinned.names,
         )
         found = [
@@ -308,60 +310,14 @@ class View:
         UnknownNameError
             If there is no such column, or no row of the release has a symbol.
         """
-        if column not in PANEL_COLUMNS:
-            raise UnknownNameError("column", str(column), PANEL_COLUMNS)
-        first, last = self._window(start, end)
-        asked = None if symbols is None else self._check_symbols(symbols)
-        bars = self._pinned.bars(asked, (column,))
-        known_by = micros(self.instant)
-        if asked is None:
-            asked = bars.known_symbols(known_by, first, last)
-        else:
-            self._check_known(asked, bars)
-            words = [f"from {start}"] if start is not None else []
-            words += [f"to {end}"] if end is not None else []
-            if words:
-                bars.check_window(asked, first, last, asked=" ".join(words))
-        begin, values = bars.panel(
-            column, asked, as_of=known_by, first=first, last=last
+        return panel(
+            self._pinned,
+            column,
+            instant=self.instant,
+            symbols=symbols,
+            start=start,
+            end=end,
         )
-        days = self.sessions.days[begin : begin + len(values)].astype("datetime64[us]")
-        return pd.DataFrame(
-            values,
-            index=pd.DatetimeIndex(days, name="session"),
-            columns=pd.Index(asked, dtype=object if not asked else None),
-            copy=False,
-        )
-
-    def _window(self, start: Any, end: Any) -> tuple[int, int]:
-        first, last = 0, len(self.sessions) - 1
-        if start is not None:
-            start = parse_date(start, what="start")
-            first = self.sessions.on_or_after(start)
-        if end is not None:
-            end = parse_date(end, what="end")
-            last = self.sessions.on_or_before(end)
-        if start is not None and end is not None and start > end:
-            msg = f"start {start} is after end {end}"
-            raise InvalidArgumentError(msg)
-        return first, last
-
-    def _check_symbols(self, symbols: Sequence[str]) -> tuple[str, ...]:
-        if isinstance(symbols, str):
-            msg = f"symbols must be a list, was {symbols!r}: pass [{symbols!r}]"
-            raise InvalidArgumentError(msg)
-        asked = tuple(symbols)
-        if len(set(asked)) < len(asked):
-            twice = next(symbol for symbol in asked if asked.count(symbol) > 1)
-            msg = f"symbol {twice!r} is asked for twice"
-            raise InvalidArgumentError(msg)
-        return asked
-
-    def _check_known(self, symbols: Sequence[str], bars: Bars) -> None:
-        for symbol in set(symbols).difference(bars.symbols):
-            known = self._pinned.names("symbol")
-            if symbol not in known:
-                raise UnknownNameError("symbol", str(symbol), sorted(known))
 
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:
         """Return every vintage of the bars of some symbols known at the instant.
@@ -384,16 +340,4 @@ class View:
             `digests` by table (None where the release has no rows), `basis` of the
             prices, `past_cutoff`, and the `lake`'s name, never its path.
         """
-        pins = {name: self._pinned.release.pin(name) for name in SPECS}
-        return {
-            "lake": self._pinned.storage.name,
-            "release": self.release,
-            "as_of": self.instant.isoformat(),
-            "cutoff": self.cutoff.isoformat(),
-            "past_cutoff": self.past_cutoff,
-            "snapshots": {
-                n: None if p is None else p.snapshot_id for n, p in pins.items()
-            },
-            "digests": {n: None if p is None else p.digest for n, p in pins.items()},
-            "basis": list(self._pinned.basis()),
-        }
+        return self._pinned.provenance(self.instant)

@@ -11,7 +11,7 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.lake.arrow import column as array
-from lakebt.lake.schemas import SPECS, Kind
+from lakebt.lake.schemas import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lakebt.facts import IndexChange
     from lakebt.lake.arrow import BoolVector
+    from lakebt.lake.schemas import TableSpec
 
 _NAMED = ("fund", "index", "symbol")
 """Columns of names, in which one that nobody ever heard of is an error."""
@@ -35,8 +36,8 @@ class Where:
     where
         Value, or values, by column; None matches a row without a value. A bare date
         matches every instant on that day in New York.
-    table
-        Whose columns they are.
+    spec
+        The table whose columns they are.
     known
         The columns there are.
     names
@@ -54,7 +55,7 @@ class Where:
         self,
         where: Mapping[str, Any] | None,
         *,
-        table: str,
+        spec: TableSpec,
         known: Sequence[str],
         names: Callable[[str], frozenset[str]],
     ) -> None:
@@ -62,16 +63,21 @@ class Where:
         for column, value in (where or {}).items():
             if column not in known:
                 raise UnknownNameError("column", str(column), known)
+            kind = Kind.TEXT  # of a derived status
+            if column in spec.names:
+                kind = spec.column(column).kind
             values = list(value) if isinstance(value, _MANY) else [value]
-            if column in _NAMED:
+            if column in _NAMED and kind is Kind.TEXT:
                 everything = names(column)
                 for name in values:
                     if name is not None and name not in everything:
                         raise UnknownNameError(column, str(name), sorted(everything))
-            kind = Kind.TEXT  # of a derived status
-            if column in SPECS[table].names:
-                kind = SPECS[table].column(column).kind
             self._wanted[column] = {_read(v, kind, column) for v in values}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it looks at."""
+        return tuple(self._wanted)
 
     def texts(self, column: str) -> tuple[str, ...]:
         """Return what a column of text must be one of; empty if it may be anything."""

@@ -2,8 +2,9 @@
 
 A CSV has no types. The columns that are numbers in the lake become numbers when every
 value is one; if a single value is not, the column stays text, so that the lake's audit
-names the row. Everything else, dates and instants included, stays as it was written:
-what ``2022-09-02`` means depends on the column, and only the lake knows that.
+names the row. Columns of true and false likewise. Everything else, dates and instants
+included, stays as it was written: what ``2022-09-02`` means depends on the column, and
+only the lake knows that.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def read_file(
     columns: Mapping[str, str] | None = None,
     constants: Mapping[str, str | float] | None = None,
     leave_out: Collection[str] = (),
+    numbers: Collection[str] = NUMBERS,
+    flags: Collection[str] = FLAGS,
 ) -> Converted:
     """Read a ``.csv`` or ``.parquet`` file as rows of a table.
 
@@ -62,6 +65,9 @@ def read_file(
     leave_out
         The file's columns that are not wanted. There is no other way to lose one: the
         lake refuses columns it does not know.
+    numbers, flags
+        The columns that hold numbers, and true or false: those of a table that somebody
+        declared are not known here.
 
     Returns
     -------
@@ -84,7 +90,7 @@ def read_file(
     if rows.num_rows == 0:
         raise InvalidDataError(table, f"file {path} has columns but no rows.")
     if path.suffix.lower() == ".csv":
-        rows = _typed(rows)
+        rows = _typed(rows, numbers, flags)
     frame = rows.to_pandas(ignore_metadata=True)
     for name, value in (constants or {}).items():
         if name in frame.columns:
@@ -189,11 +195,13 @@ def _renamed(
     return rows.select(kept).rename_columns(list(first))
 
 
-def _typed(rows: pa.Table) -> pa.Table:
+def _typed(
+    rows: pa.Table, numbers: Collection[str], flags: Collection[str]
+) -> pa.Table:
     """Return text as numbers and flags in the columns that are all numbers or flags."""
     for position, name in enumerate(rows.column_names):
-        kind = pa.float64() if name in NUMBERS else pa.bool_()
-        if name not in NUMBERS | FLAGS:
+        kind = pa.float64() if name in numbers else pa.bool_()
+        if name not in {*numbers, *flags}:
             continue
         try:
             values = pc.cast(rows.column(position), kind)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources import nport, prices, rebalances
-from lakebt.sources.files import read_file
+from lakebt.sources.files import FLAGS, NUMBERS, read_file
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -78,6 +78,8 @@ def read_source(
     columns: Mapping[str, str] | None = None,
     constants: Mapping[str, str | float] | None = None,
     leave_out: Collection[str] = (),
+    numbers: Collection[str] = NUMBERS,
+    flags: Collection[str] = FLAGS,
     known_at: str | dt.datetime | None = None,
     fund: str | None = None,
     index: str | None = None,
@@ -94,7 +96,7 @@ def read_source(
     file_format
         One of `FORMATS`; by default ``nport`` for a ``.xml`` and ``ours`` for anything
         else.
-    columns, constants, leave_out
+    columns, constants, leave_out, numbers, flags
         Of tabular files, applied before the conversion: see
         `lakebt.sources.files.read_file`.
     known_at, fund, index, symbols
@@ -137,7 +139,13 @@ def read_source(
             path, known_at=known_at, fund=fund, index=index, symbols=symbols
         )
     found = read_file(
-        path, table=table, columns=columns, constants=constants, leave_out=leave_out
+        path,
+        table=table,
+        columns=columns,
+        constants=constants,
+        leave_out=leave_out,
+        numbers=numbers,
+        flags=flags,
     )
     if chosen.convert is None:
         return found

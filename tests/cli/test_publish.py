@@ -272,3 +272,178 @@ def test_real_data_is_published_in_under_a_minute(
     assert done.returncode == 0, done.stderr
     assert "dropped: 69 rows without an announcement" in done.stdout
     assert time.monotonic() - started < 60
+
+
+GAPPY = """symbol,session,open,high,low,close,basis
+PENN,2022-09-06,31,32,30,31,raw
+PENN,2022-09-07,91,92,90,91,raw
+PENN,2022-09-12,91,92,90,91,raw
+"""
+WRONG = GAPPY.replace("91,92,90,91", "91,90,92,91")
+MINE = """
+LIMIT = 90
+
+def dear(bars):
+    return bars[bars["close"] > LIMIT]
+
+def silent(bars):
+    return None
+
+def slip(bars):
+    return bars["clos"]
+"""
+
+
+@pytest.fixture
+def gappy(tmp_path: Path) -> Path:
+    (tmp_path / "gappy.csv").write_text(GAPPY, encoding="utf-8")
+    (tmp_path / "wrong.csv").write_text(WRONG, encoding="utf-8")
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    return tmp_path
+
+
+def test_findings_are_one_line_on_stderr(gappy: Path, run: Run) -> None:
+    command = ("publish", f"prices={gappy / 'gappy.csv'}", *AS_OF)
+
+    done = run(*command, "--lake", gappy / "lake", "--json", "--rows", gappy / "r.csv")
+
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == (
+        "warning: release 'R1' has findings: prices jumps (1), prices gaps (1). The "
+        f"rows are in {gappy / 'r.csv'}.\n"
+    )
+    assert json.loads(done.stdout)[0]["rows"] == 3
+    rows = pd.read_csv(gappy / "r.csv")
+    assert rows["audit"].tolist() == ["jumps", "gaps"]
+    assert rows["row"].tolist() == [1, 2]
+    assert rows["missing"].tolist()[1] == 2
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_audit_only_writes_nothing(gappy: Path, run: Run, *, is_there: bool) -> None:
+    where = gappy / "lake"
+    if is_there:
+        run("publish", f"index_changes={changes(gappy)}", *AS_OF, "--lake", where)
+    before = sorted(gappy.rglob("*"))
+    command = (
+        "publish",
+        f"prices={gappy / 'gappy.csv'}",
+        "--release",
+        "R2",
+        *AS_OF[2:],
+    )
+
+    done = run(*command, "--lake", where, "--audit-only")
+    told = run(*command, "--lake", where, "--audit-only", "--json")
+
+    assert done.exit_code == told.exit_code == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert said.startswith("prices: 3 rows, 3 new, 0 in the lake already")
+    assert "warn prices jumps 1" in said
+    assert "(row 1: symbol PENN, session 2022-09-07, +194 % in 1 session)" in said
+    assert said.endswith(
+        "Release 'R2' would be published, with 2 findings. Nothing was written."
+    )
+    (record,) = json.loads(told.stdout)
+    assert record["ok"]
+    assert [found["audit"] for found in record["findings"]] == ["jumps", "gaps"]
+    assert record["findings"][1]["first"][0]["session"] == "2022-09-12"
+    assert sorted(gappy.rglob("*")) == before
+
+
+def changes(folder: Path) -> Path:
+    (folder / "changes.csv").write_text(CHANGES, encoding="utf-8")
+    return folder / "changes.csv"
+
+
+def test_audit_only_fails_as_publishing_would(gappy: Path, run: Run) -> None:
+    command = (
+        "publish",
+        f"prices={gappy / 'wrong.csv'}",
+        *AS_OF,
+        "--lake",
+        gappy / "lake",
+    )
+
+    done = run(*command, "--audit-only")
+    published = run(*command)
+
+    assert done.exit_code == published.exit_code == 1
+    assert "would not be published: 3 audits fail" in " ".join(done.stdout.split())
+    assert published.stderr.startswith("error: prices: 2 rows have high below low")
+    assert published.stderr.endswith(
+        "2 more audits fail: prices open_range, prices close_range. --audit-only tells "
+        "each, --rows FILE writes their rows. Nothing was published.\n"
+    )
+    assert published.stderr.count("\n") == 1
+    assert not (gappy / "lake").exists()
+
+
+def test_what_warns_fails_when_told(gappy: Path, run: Run) -> None:
+    command = (
+        "publish",
+        f"prices={gappy / 'gappy.csv'}",
+        *AS_OF,
+        "--lake",
+        gappy / "lake",
+    )
+
+    done = run(*command, "--fail-on", "gaps,jumps")
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: prices: 1 row has a close more than 50 %")
+    assert not (gappy / "lake").exists()
+
+
+def test_an_audit_of_ones_own_comes_from_a_file(gappy: Path, run: Run) -> None:
+    command = (
+        "publish",
+        f"prices={gappy / 'gappy.csv'}",
+        *AS_OF,
+        "--lake",
+        gappy / "lake",
+    )
+    own = ("--audit", f"prices={gappy / 'mine.py'}:dear")
+
+    wrong = run(*command, *own, "--audit", f"prices={gappy / 'mine.py'}:silent")
+    done = run(*command, *own, "--warn-on", "dear")
+
+    assert wrong.stderr.startswith(
+        "error: prices: your audit 'dear' found 2 rows (row 1:"
+    )
+    assert done.exit_code == 0
+    assert "prices dear (2), prices jumps (1)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--audit", "prices=mine.py"), "function 'mine.py' is not FILE.py:name"),
+        (("--audit", "mine.py:dear"), "--audit 'mine.py:dear' is not NAME=VALUE"),
+        (("--audit", "prices=no.py:dear"), "function file no.py does not exist"),
+        (
+            ("--audit", "prices=mine.py:cheap"),
+            "no function 'cheap': the functions in it are dear, silent, slip",
+        ),
+        (("--audit", "prices=mine.py:LIMIT"), "mine.py has no function 'LIMIT'"),
+        (("--audit", "prices=mine.py:slip"), "'slip' raised KeyError: 'clos'. Correct"),
+        (("--fail-on", "gap"), "fail_on has 'gap', which is none of the audits"),
+        (("--rows", "no/r.csv"), "--rows no/r.csv: the folder no does not exist"),
+        (("--rows", "."), "--rows . is a folder"),
+    ],
+)
+def test_what_cannot_be_audited_is_one_line(
+    gappy: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    option: tuple[str, str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(gappy)
+
+    done = run("publish", "prices=gappy.csv", *AS_OF, *option)
+
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (gappy / "lake").exists()

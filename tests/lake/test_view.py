@@ -134,7 +134,7 @@ def test_a_withdrawn_bar_is_a_gap_from_then_on(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(pinned, "WHOLE_ROWS", limit)
-    monkeypatch.setattr("lakebt.lake.view.WHOLE_ROWS", limit)
+    monkeypatch.setattr("lakebt.lake.reading.WHOLE_ROWS", limit)
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
     gone = bars(("2022-09-06",), known_at=pd.Timestamp("2022-10-01T00:00Z"))
     lake.publish({"prices": gone.assign(retracted=True)}, release="R2", as_of=AS_OF)
@@ -354,6 +354,6 @@ def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
 
     assert public == {
         *("release", "instant", "cutoff", "past_cutoff", "sessions", "provenance"),
-        *("read", "arrow", "changes", "change_vintages", "first_shown"),
+        *("read", "arrow", "vintages", "changes", "change_vintages", "first_shown"),
         *("panel", "price_history", "as_of"),
     }

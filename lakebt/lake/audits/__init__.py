@@ -1,0 +1,14 @@
+"""What rows must satisfy before anything is written, and what is told about them.
+
+In the order in which a publication meets them:
+
+1. `schemas`: the pandera schema of a table, value by value.
+2. `alone`: keys, clocks and calendars, without looking at the lake.
+3. `own`: the functions of whoever publishes.
+4. `structure`, then `bars` and `reports`: beside what the lake holds.
+
+`finding` is what each of them gives, `report` all of it together, `compare` the part
+that looks at the lake.
+"""
+
+from __future__ import annotations

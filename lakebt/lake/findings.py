@@ -1,0 +1,120 @@
+"""What `doctor` found, each with its cure."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACKUP = "Restore the lake from a backup"
+RESTORE = "lakebt doctor --restore"
+REMOVE_ORPHANS = "lakebt doctor --remove-orphans"
+RETAIN = "lakebt retain"
+
+
+def roll_back(table: str) -> str:
+    """Return the command that undoes what others committed to a table."""
+    return f"lakebt doctor --roll-back {table}"
+
+
+def adopt(table: str) -> str:
+    """Return the command that makes a release of what others appended."""
+    return f"lakebt doctor --adopt {table} --release NAME --as-of INSTANT"
+
+
+def drop(release: str) -> str:
+    """Return the command that ends a release that cannot be saved."""
+    return f"lakebt retain --drop {release} --because TEXT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a lake.
+
+    Attributes
+    ----------
+    code : str
+        What kind of thing, for programs.
+    table : str
+        Empty if it is the lake as a whole.
+    release : str
+        The release it harms; empty if it harms none, or all.
+    problem : str
+    cure : str
+        What to do, a command where there is one.
+    """
+
+    code: str
+    table: str = ""
+    release: str = ""
+    problem: str
+    cure: str
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            part
+            for part in (
+                self.table and f"table {self.table}",
+                self.release and f"release {self.release}",
+            )
+            if part
+        )
+        where = f"{place}: " if place else ""
+        return f"[{self.code}] {where}{self.problem}. Cure: {self.cure}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with a lake; nothing if it is healthy.
+
+    Attributes
+    ----------
+    lake : str
+        Its name.
+    findings : tuple of Finding
+        The gravest first.
+    files_checked : bool
+        Whether every file was looked for, or only what the metadata says.
+    """
+
+    lake: str
+    findings: tuple[Finding, ...]
+    files_checked: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a row per finding: `code`, `table`, `release`, `problem`, `cure`."""
+        names = [each.name for each in fields(Finding)]
+        return pd.DataFrame(
+            {
+                name: pd.Series([getattr(f, name) for f in self], dtype="str")
+                for name in names
+            }
+        )
+
+    def __str__(self) -> str:
+        if self.ok:
+            what = "" if self.files_checked else "; its files were not looked at"
+            return f"lake {self.lake} is healthy{what}"
+        return "\n".join([f"lake {self.lake}:", *map(str, self.findings)])
+
+    def _repr_html_(self) -> str:
+        if self.ok:
+            return f"<p>{html.escape(str(self))}</p>"
+        table = self.frame().to_html(index=False, border=0)
+        return f"<p><b>lake {html.escape(self.lake)}</b></p>{table}"

@@ -1,0 +1,163 @@
+"""Writing the manifests of a snapshot, which pyiceberg does but for two things.
+
+It puts a page of documentation into the head of every manifest, which is most of it
+where each day adds one; and it carries manifests along for ever where files are
+replaced.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.avro.file import AvroOutputFile
+from pyiceberg.manifest import (
+    DEFAULT_READ_VERSION,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestWriterV2,
+)
+from pyiceberg.schema import Schema
+from pyiceberg.table import Transaction
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
+from pyiceberg.types import NestedField, StructType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.manifest import ManifestFile, ManifestWriter
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+
+_NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
+"""Optional fields of a data file that say nothing about ours."""
+
+
+class _Unchanging(Transaction):
+    """A transaction to which nothing is added, only asked what it would add.
+
+    pyiceberg's own applies its updates to a deep copy whenever its metadata is looked
+    at, some twenty times per append.
+    """
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        return self._table.metadata
+
+
+class _LeanWriter(ManifestWriterV2):
+    """Writes a manifest without documentation."""
+
+    def new_writer(self) -> AvroOutputFile[ManifestEntry]:
+        return AvroOutputFile[ManifestEntry](
+            output_file=self._output_file,
+            file_schema=_lean(self._with_partition(self.version)),
+            record_schema=self._with_partition(DEFAULT_READ_VERSION),
+            schema_name="manifest_entry",
+            metadata=self._meta,
+        )
+
+
+class _Lean(_SnapshotProducer[Any]):
+    def __init__(
+        self, table: Table, operation: Operation, summary: Mapping[str, str]
+    ) -> None:
+        super().__init__(
+            operation,
+            _Unchanging(table),
+            table.io,
+            snapshot_properties=dict(summary),
+        )
+
+    def new_manifest_writer(self, spec: PartitionSpec) -> ManifestWriter:
+        return _LeanWriter(
+            spec,
+            self.schema(),
+            self.new_manifest_output(),
+            self._snapshot_id,
+            self._compression,
+        )
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The manifests and the list of them."""
+        return (*self._written_manifests, *self._written_manifest_lists)
+
+
+class Append(_Lean, _FastAppendFiles):
+    """Adds files to those at the head."""
+
+    def __init__(self, table: Table, summary: Mapping[str, str]) -> None:
+        super().__init__(table, Operation.APPEND, summary)
+
+
+class Replace(_Lean):
+    """Adds files, and replaces some of those at the head.
+
+    What stays is written into one manifest, so that they do not grow in number. Of an
+    overwrite by pyiceberg the manifest of what it deleted stays in every later one.
+
+    Parameters
+    ----------
+    table, summary
+    entries
+        Of every live file at the head.
+    replaced
+        The paths of those that go.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        summary: Mapping[str, str],
+        *,
+        entries: tuple[ManifestEntry, ...],
+        replaced: frozenset[str],
+    ) -> None:
+        super().__init__(table, Operation.OVERWRITE, summary)
+        self._going = [e for e in entries if e.data_file.file_path in replaced]
+        self._staying = [e for e in entries if e.data_file.file_path not in replaced]
+        for entry in self._going:
+            self.delete_data_file(entry.data_file)
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return [
+            ManifestEntry.from_args(
+                status=ManifestEntryStatus.DELETED,
+                snapshot_id=self.snapshot_id,
+                sequence_number=entry.sequence_number,
+                file_sequence_number=entry.file_sequence_number,
+                data_file=entry.data_file,
+            )
+            for entry in self._going
+        ]
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        by_spec: dict[int, list[ManifestEntry]] = {}
+        for entry in self._staying:
+            by_spec.setdefault(entry.data_file.spec_id, []).append(entry)
+        written = []
+        for spec_id, entries in by_spec.items():
+            with self.new_manifest_writer(self.spec(spec_id)) as writer:
+                for entry in entries:
+                    writer.existing(entry)
+            written.append(writer.to_manifest_file())
+        return written
+
+
+def _lean(schema: Schema) -> Schema:
+    """Return the schema of a manifest without documentation and what is never set."""
+    return Schema(*_undocumented(schema.fields))
+
+
+def _undocumented(fields: tuple[NestedField, ...]) -> list[NestedField]:
+    kept = []
+    for field in fields:
+        if field.name in _NEVER_SET:
+            continue
+        kind: Any = field.field_type
+        if isinstance(kind, StructType):
+            kind = StructType(*_undocumented(kind.fields))
+        kept.append(field.model_copy(update={"doc": None, "field_type": kind}))
+    return kept

@@ -1,0 +1,96 @@
+"""Catalogs that are not a SQLite file, configured as pyiceberg has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.utils.config import Config
+from sqlalchemy.pool import NullPool
+
+from lakebt.lake import Lake
+from lakebt.lake.catalog import open_catalog
+from tests.lake.crash import COLUMNS, expected, found
+from tests.lake.frames import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pytest
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+    from lakebt.lake.catalog import Storage
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A lake in the catalog ``prod``, in this process and those it starts.
+
+    Attributes
+    ----------
+    folder
+        Where its files lie.
+    """
+
+    folder: Path
+
+    def configure(self, monkeypatch: pytest.MonkeyPatch, **properties: str) -> None:
+        """Set what pyiceberg reads once, when it is imported."""
+        monkeypatch.setenv("PYICEBERG_HOME", str(self.folder))
+        for name, value in properties.items():
+            monkeypatch.setenv(f"PYICEBERG_CATALOG__PROD__{name.upper()}", value)
+        monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+
+    def open(self, *, create: bool = False) -> Lake:
+        """Open the lake as a new process would."""
+        return Lake.open(catalog="prod", create=create, clock=clock)
+
+    def storage(self) -> Storage:
+        """Open what lies below a lake, to get in its way."""
+        return open_catalog("prod", create=False)
+
+    def lake(self, storage: Storage) -> Lake:
+        """Open the lake that lies in `storage`."""
+        return Lake(storage, exchange="XNYS", clock=clock)
+
+    def catalog(self) -> Catalog:
+        """Open the catalog as any other program does."""
+        made = load_catalog("prod")
+        if isinstance(made, SqlCatalog):  # it would leave its connections open
+            made.engine.dispose()
+            made.engine = sa.create_engine(made.engine.url, poolclass=NullPool)
+        return made
+
+    def table(self, name: str) -> Table:
+        """Load a table as any other program does."""
+        return self.catalog().load_table(("quant", name))
+
+    def check_whole(self, numbers: Sequence[int]) -> None:
+        """Check that just these releases are there, in order, tagged, pinned and right.
+
+        Parameters
+        ----------
+        numbers
+            Of the releases, as `tests.lake.crash` numbers them: 1, 2, ...
+        """
+        lake = self.open()
+        names = [f"R{number}" for number in numbers]
+        assert list(lake.releases()["name"]) == names
+        assert list(lake.releases()["sequence"]) == list(range(1, len(names) + 1))
+        pinned = [lake.at(name).provenance()["snapshots"] for name in names]
+        for table in COLUMNS:
+            metadata = self.table(table).metadata
+            tags = {ref: to.snapshot_id for ref, to in metadata.refs.items()}
+            head = tags.pop("main", None)
+            assert tags == {
+                name: pins[table] for name, pins in zip(names, pinned, strict=True)
+            }
+            assert head == (pinned[-1][table] if pinned else None)
+        assert set(self.table("releases").metadata.refs) <= {"main"}
+        for number in numbers:
+            assert found(lake, number) == expected(number)
