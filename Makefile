@@ -47,6 +47,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing lakebt and its development tools into $(VENV): one to four minutes, once.'
+	@echo 'Installing lakebt and its development tools into $(VENV): two to five minutes, once.'
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
