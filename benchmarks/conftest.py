@@ -12,6 +12,9 @@ import pytest
 import lakebt
 from lakebt.sessions import Sessions
 
+# What is measured cold is to be cold; what is measured warm names a folder of its own.
+os.environ["LAKEBT_CACHE"] = "off"
+
 SYMBOLS, COUNT = 500, 2_520
 """Symbols and sessions: the larger US companies over ten years."""
 
@@ -19,17 +22,22 @@ SYMBOLS, COUNT = 500, 2_520
 @pytest.fixture(scope="session")
 def bars() -> pd.DataFrame:
     """500 symbols x 2,520 sessions: 1.26 million bars."""
+    return random_bars(SYMBOLS)
+
+
+def random_bars(symbols: int) -> pd.DataFrame:
+    """Bars of so many symbols over 2,520 sessions."""
     rng = np.random.default_rng(0)
     sessions = Sessions.of("XNYS")
     last = sessions.number(pd.Timestamp("2024-12-31").date())
     assert last is not None
     days = sessions.days[last - COUNT + 1 : last + 1]
-    close = 50.0 * np.exp(np.cumsum(rng.normal(0, 0.015, (COUNT, SYMBOLS)), axis=0))
+    close = 50.0 * np.exp(np.cumsum(rng.normal(0, 0.015, (COUNT, symbols)), axis=0))
     open_ = close * np.exp(rng.normal(0, 0.005, close.shape))
     return pd.DataFrame(
         {
-            "symbol": np.tile([f"S{n:03d}" for n in range(SYMBOLS)], COUNT),
-            "session": np.repeat(days.astype("datetime64[us]"), SYMBOLS),
+            "symbol": np.tile([f"S{n:04d}" for n in range(symbols)], COUNT),
+            "session": np.repeat(days.astype("datetime64[us]"), symbols),
             "open": open_.ravel(),
             "high": np.maximum(open_, close).ravel(),
             "low": np.minimum(open_, close).ravel(),
