@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.errors import AuditError, AuditWarning, LakebtError, LookAheadError
     from lakebt.facts import IndexChange, Side
-    from lakebt.lake.audits.report import AuditReport
-    from lakebt.lake.diff import Diff
     from lakebt.lake.lake import Lake
-    from lakebt.lake.view import View
+    from lakebt.lake.publishing.audits.report import AuditReport
+    from lakebt.lake.reading.diff import Diff
+    from lakebt.lake.reading.view import View
     from lakebt.result import Result
     from lakebt.run import Run
     from lakebt.strategy import Backtest
@@ -53,11 +53,11 @@ __all__ = [
 
 _HOMES = {
     "AuditError": "lakebt.errors",
-    "AuditReport": "lakebt.lake.audits.report",
+    "AuditReport": "lakebt.lake.publishing.audits.report",
     "AuditWarning": "lakebt.errors",
     "Backtest": "lakebt.strategy",
     "CostModel": "lakebt.backtest.costs",
-    "Diff": "lakebt.lake.diff",
+    "Diff": "lakebt.lake.reading.diff",
     "IndexChange": "lakebt.facts",
     "Lake": "lakebt.lake.lake",
     "LakebtError": "lakebt.errors",
@@ -66,7 +66,7 @@ _HOMES = {
     "Run": "lakebt.run",
     "Side": "lakebt.facts",
     "Study": "lakebt.study",
-    "View": "lakebt.lake.view",
+    "View": "lakebt.lake.reading.view",
 }
 
 

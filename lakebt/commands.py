@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lakebt.backtest.costs import CostModel
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
     from lakebt.study import Study
 
 

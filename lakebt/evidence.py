@@ -20,7 +20,7 @@ from lakebt.events.rules import Anchor
 from lakebt.report.contents import StudyContents
 
 if TYPE_CHECKING:
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
     from lakebt.result import CellResult, Result
 
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector
     from lakebt.events.fills import Fill
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
     from lakebt.sessions import At
 
 _PERIODS: dict[str, Callable[[dt.date], Any]] = {

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.trades import LegQuote, Missing
     from lakebt.events.guard import OnLookAhead
     from lakebt.history import PriceHistory
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
 
 ENGINES: dict[str, Engine] = {"vectorbt": run_vectorbt}
 

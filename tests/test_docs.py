@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lakebt.cli import app
-from lakebt.lake.schemas import SPECS, Kind
+from lakebt.lake.tables.schemas import SPECS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

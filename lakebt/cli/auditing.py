@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.lake.audits.own import Audit
-    from lakebt.lake.audits.report import AuditReport
+    from lakebt.lake.publishing.audits.own import Audit
+    from lakebt.lake.publishing.audits.report import AuditReport
 
 UNAUDITED = frozenset({"note", "labels", "retain_days"})
 """What is said of a release and not of its rows."""
@@ -165,7 +165,7 @@ def foresee(
     arguments: Mapping[str, Any],
 ) -> AuditReport:
     """Return what publishing would do. Nothing is written, not even a new lake."""
-    from lakebt.lake.catalog import DATABASE
+    from lakebt.lake.storage.catalog import DATABASE
 
     if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
         return first(frames, arguments)
@@ -178,9 +178,9 @@ def first(
 ) -> AuditReport:
     """Return what publishing into a lake that is yet to be made would do."""
     from lakebt.instants import system_clock
-    from lakebt.lake.audits.foresee import foreseen_first
-    from lakebt.lake.publication import examine
-    from lakebt.lake.specs import Specs
+    from lakebt.lake.publishing.audits.foresee import foreseen_first
+    from lakebt.lake.publishing.publication import examine
+    from lakebt.lake.tables.specs import Specs
     from lakebt.sessions import Sessions
 
     publication = examine(

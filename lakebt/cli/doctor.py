@@ -11,7 +11,7 @@ from lakebt.cli.output import print_json, progress, records, terminal
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from lakebt.lake.findings import Diagnosis
+    from lakebt.lake.keeping.findings import Diagnosis
     from lakebt.lake.lake import Lake
 
 CURES = "Cures, one at a time"

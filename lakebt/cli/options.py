@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.lake import Lake
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
 
 LAKE_VARIABLE = "LAKEBT_LAKE"
 DEFAULT_LAKE = "lake"

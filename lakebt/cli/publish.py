@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.lake.committing.releases import Release
     from lakebt.lake.lake import Lake
-    from lakebt.lake.releases import Release
     from lakebt.sources.converted import Converted
 
 SCOPE = "[TABLE:]"
@@ -237,7 +237,7 @@ def _declared(
     lake: Path | None, catalog: str | None, tables: Sequence[str]
 ) -> dict[str, dict[str, str]]:
     """Return what the columns of declared tables hold, if any are published into."""
-    from lakebt.lake.schemas import SPECS
+    from lakebt.lake.tables.schemas import SPECS
 
     if set(tables) <= set(SPECS):
         return {}

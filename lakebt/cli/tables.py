@@ -55,7 +55,7 @@ def declare(
     The lake is created when it is missing. Declaring again what is there changes
     nothing.
     """
-    from lakebt.lake.declaration import checked
+    from lakebt.lake.declaring.declaration import checked
 
     said: dict[str, Any] = {
         "key": options.split(key),

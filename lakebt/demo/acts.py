@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.facts import Side
-    from lakebt.lake.diff import Diff
     from lakebt.lake.lake import Lake
+    from lakebt.lake.reading.diff import Diff
     from lakebt.result import Result
 
 BEFORE, AFTER, SIMULATED = "Q1_2022", "Q3_2022", "simulated_market"

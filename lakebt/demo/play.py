@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from lakebt.errors import LookAheadError
-    from lakebt.lake.diff import Diff
+    from lakebt.lake.reading.diff import Diff
     from lakebt.result import Result
     from lakebt.sources.simulated import SimulatedMarket
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lakebt.lake.diff import Diff
+from lakebt.lake.committing.releases import Release, TablePin
 from lakebt.lake.lake import Lake
-from lakebt.lake.releases import Release, TablePin
-from lakebt.lake.view import View
+from lakebt.lake.reading.diff import Diff
+from lakebt.lake.reading.view import View
 
 __all__ = ["Diff", "Lake", "Release", "TablePin", "View"]

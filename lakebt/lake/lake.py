@@ -10,19 +10,19 @@ from lakebt.errors import (
     NothingKnownError,
 )
 from lakebt.instants import parse_instant, system_clock
-from lakebt.lake.audits.compare import Comparison
-from lakebt.lake.audits.foresee import foreseen
-from lakebt.lake.catalog import Storage, open_catalog, open_path
-from lakebt.lake.declaring import Declaring
-from lakebt.lake.diff import Diff, diff
-from lakebt.lake.keeping import Keeping
-from lakebt.lake.pinned import Pinned
-from lakebt.lake.publication import examine, prepare
-from lakebt.lake.publish import publish
-from lakebt.lake.releases import Ledger, Release, as_frame, read_ledger
-from lakebt.lake.scan import Cache
-from lakebt.lake.schemas import LEDGER
-from lakebt.lake.view import View
+from lakebt.lake.committing.releases import Ledger, Release, as_frame, read_ledger
+from lakebt.lake.declaring.methods import Declaring
+from lakebt.lake.keeping.methods import Keeping
+from lakebt.lake.publishing.audits.compare import Comparison
+from lakebt.lake.publishing.audits.foresee import foreseen
+from lakebt.lake.publishing.publication import examine, prepare
+from lakebt.lake.publishing.publish import publish
+from lakebt.lake.reading.diff import Diff, diff
+from lakebt.lake.reading.pinned import Pinned
+from lakebt.lake.reading.view import View
+from lakebt.lake.storage.catalog import Storage, open_catalog, open_path
+from lakebt.lake.storage.scan import Cache
+from lakebt.lake.tables.schemas import LEDGER
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lakebt.lake.audits.own import Audits
-    from lakebt.lake.audits.report import AuditReport
-    from lakebt.lake.specs import Specs
+    from lakebt.lake.publishing.audits.own import Audits
+    from lakebt.lake.publishing.audits.report import AuditReport
+    from lakebt.lake.tables.specs import Specs
 
 
 class Lake(Declaring, Keeping):

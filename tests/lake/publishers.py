@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.lake import Lake, commit
-from lakebt.lake.catalog import open_catalog, open_path
-from lakebt.lake.checks import check_heads
-from lakebt.lake.releases import read_ledger
-from lakebt.lake.schemas import LEDGER
+from lakebt.lake import Lake
+from lakebt.lake.committing import commit
+from lakebt.lake.committing.checks import check_heads
+from lakebt.lake.committing.releases import read_ledger
+from lakebt.lake.storage.catalog import open_catalog, open_path
+from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars, clock, q1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lakebt.lake.catalog import Storage
+    from lakebt.lake.storage.catalog import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = len(bars(symbols=("A",)))

@@ -12,7 +12,7 @@ from pyiceberg.utils.config import Config
 from sqlalchemy.pool import NullPool
 
 from lakebt.lake import Lake
-from lakebt.lake.catalog import open_catalog
+from lakebt.lake.storage.catalog import open_catalog
 from tests.lake.crash import COLUMNS, expected, found
 from tests.lake.frames import clock
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
-    from lakebt.lake.catalog import Storage
+    from lakebt.lake.storage.catalog import Storage
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
-from lakebt.lake.catalog import translated
+from lakebt.lake.storage.catalog import translated
 from lakebt.sessions import Sessions
 from lakebt.sources.formats import read_source
 from tests.lake.frames import AS_OF, bars, changes, clock, holdings, q1
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lakebt.lake.audits.report import AuditReport
+    from lakebt.lake.publishing.audits.report import AuditReport
 
 pytestmark = pytest.mark.lake
 

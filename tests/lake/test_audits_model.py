@@ -11,19 +11,19 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakebt.lake.audits.bars import COLUMNS, audit_bars
-from lakebt.lake.audits.finding import Handed
-from lakebt.lake.audits.reports import COLUMNS as REPORT_COLUMNS
-from lakebt.lake.audits.reports import audit_reports
-from lakebt.lake.normalise import normalise
-from lakebt.lake.rows import order
-from lakebt.lake.schemas import ETF_HOLDINGS, PRICES
+from lakebt.lake.publishing.audits.bars import COLUMNS, audit_bars
+from lakebt.lake.publishing.audits.finding import Handed
+from lakebt.lake.publishing.audits.reports import COLUMNS as REPORT_COLUMNS
+from lakebt.lake.publishing.audits.reports import audit_reports
+from lakebt.lake.publishing.normalise import normalise
+from lakebt.lake.tables.rows import order
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 from lakebt.sessions import Sessions
 from tests.lake.frames import holdings
 
 if TYPE_CHECKING:
-    from lakebt.lake.audits.finding import Finding
-    from lakebt.lake.schemas import TableSpec
+    from lakebt.lake.publishing.audits.finding import Finding
+    from lakebt.lake.tables.schemas import TableSpec
 
 NYSE = Sessions.of()
 FIRST = NYSE.on_or_after(dt.date(2022, 8, 29))  # Labor Day lies within

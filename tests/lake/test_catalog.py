@@ -17,7 +17,7 @@ from pyiceberg.utils.config import Config
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
 from lakebt.lake import Lake
-from lakebt.lake import catalog as opening
+from lakebt.lake.storage import catalog as opening
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import LakeError
-from lakebt.lake import Lake, commit
-from lakebt.lake.catalog import LostRaceError
-from lakebt.lake.one_transaction import OneTransaction
+from lakebt.lake import Lake
+from lakebt.lake.committing import commit
+from lakebt.lake.committing.one_transaction import OneTransaction
+from lakebt.lake.storage.catalog import LostRaceError
 from tests.conftest import PROMISED, program
 from tests.lake.crash import (
     Publisher,

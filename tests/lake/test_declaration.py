@@ -11,7 +11,7 @@ from lakebt.errors import (
     TableExistsError,
     UnknownNameError,
 )
-from lakebt.lake.declaration import checked
+from lakebt.lake.declaring.declaration import checked
 from tests.lake.earnings import (
     COLUMNS,
     DECLARED,

@@ -15,7 +15,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
-from lakebt.lake.publish import publish
+from lakebt.lake.publishing.publish import publish
 from tests.lake.earnings import (
     COLUMNS,
     KEY,

@@ -236,7 +236,9 @@ def test_a_release_keeps_its_names_when_a_column_is_renamed(
 def test_a_filter_means_the_names_the_release_was_written_with(
     published: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakebt.lake.reading.FEW_ROWS", 0)  # so that it is pushed down
+    monkeypatch.setattr(
+        "lakebt.lake.reading.in_force.FEW_ROWS", 0
+    )  # so that it is pushed down
     with table_of(published).update_schema() as schema:
         schema.rename_column("symbol", "ticker")
     with table_of(published).update_schema() as schema:

@@ -37,11 +37,11 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from lakebt.lake.arrow import INSTANT
-from lakebt.lake.catalog import Storage
-from lakebt.lake.direct import read_directly
-from lakebt.lake.planning import plan
-from lakebt.lake.scan import scan
+from lakebt.lake.storage.catalog import Storage
+from lakebt.lake.storage.direct import read_directly
+from lakebt.lake.storage.planning import plan
+from lakebt.lake.storage.scan import scan
+from lakebt.lake.tables.arrow import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.lake import disk
-from lakebt.lake.disk import LEAST_BYTES, DiskCache
+from lakebt.lake.storage import disk
+from lakebt.lake.storage.disk import LEAST_BYTES, DiskCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from pyiceberg.types import LongType
 
 from lakebt.errors import BrokenReleaseError, ForeignCommitError, LakeError
 from lakebt.lake import Lake
-from lakebt.lake.catalog import Storage
-from lakebt.lake.reach import Walk
+from lakebt.lake.keeping.reach import Walk
+from lakebt.lake.storage.catalog import Storage
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 from tests.lake.other_engines import (
     Clock,
@@ -29,7 +29,7 @@ from tests.lake.other_engines import (
 )
 
 if TYPE_CHECKING:
-    from lakebt.lake.findings import Finding
+    from lakebt.lake.keeping.findings import Finding
 
 pytestmark = pytest.mark.lake
 

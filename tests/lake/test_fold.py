@@ -32,12 +32,14 @@ from pyiceberg.manifest import (
 )
 
 from lakebt.errors import ConflictError, LakeError
-from lakebt.lake import Lake, commit, fold, publish
-from lakebt.lake.catalog import LostRaceError, open_path
-from lakebt.lake.datafiles import FILE_ROWS, write_files
-from lakebt.lake.manifests import Append
-from lakebt.lake.releases import read_ledger
-from lakebt.lake.schemas import LEDGER, PRICES
+from lakebt.lake import Lake
+from lakebt.lake.committing import commit, fold
+from lakebt.lake.committing.releases import read_ledger
+from lakebt.lake.publishing import publish
+from lakebt.lake.storage.catalog import LostRaceError, open_path
+from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.storage.manifests import Append
+from lakebt.lake.tables.schemas import LEDGER, PRICES
 from lakebt.sessions import Sessions
 from tests.lake.frames import AS_OF, bars, clock
 
@@ -325,7 +327,8 @@ def test_a_ledger_read_late_is_the_newest_or_the_one_asked_for(
 
 PUBLISHER = """
     import sys
-    from lakebt.lake import Lake, fold
+    from lakebt.lake import Lake
+    from lakebt.lake.committing import fold
     from tests.lake.frames import AS_OF, clock
     from tests.lake.test_fold import FEW, day
     fold.LIMIT = FEW
@@ -376,7 +379,9 @@ def unreachable(path: Path, name: str = "prices") -> set[str]:
 
 KILLED = """
     import os, signal, sys
-    from lakebt.lake import Lake, fold, commit
+    from lakebt.lake import Lake
+    from lakebt.lake.committing import fold
+    from lakebt.lake.committing import commit
     from tests.lake.frames import AS_OF, clock
     from tests.lake.test_fold import FEW, day
     fold.LIMIT = FEW

@@ -22,16 +22,16 @@ from hypothesis import strategies as st
 
 from lakebt.errors import NothingKnownError, UnknownNameError
 from lakebt.lake import Lake
-from lakebt.lake.holdings import Reports
-from lakebt.lake.rows import newest
-from lakebt.lake.schemas import ETF_HOLDINGS
+from lakebt.lake.reading.holdings import Reports
+from lakebt.lake.tables.rows import newest
+from lakebt.lake.tables.schemas import ETF_HOLDINGS
 from lakebt.sessions import Sessions
 from tests.lake.frames import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 

@@ -20,8 +20,9 @@ from lakebt.errors import (
     InvalidArgumentError,
     UnknownNameError,
 )
-from lakebt.lake import Lake, disk
-from lakebt.lake.view import View
+from lakebt.lake import Lake
+from lakebt.lake.reading.view import View
+from lakebt.lake.storage import disk
 from lakebt.sessions import Sessions
 from tests.lake.frames import AS_OF, bars, changes, clock
 

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from lakebt.errors import LakebtError, LakeError
-from lakebt.lake import catalog as opening
-from lakebt.lake import commit
+from lakebt.lake.committing import commit
+from lakebt.lake.storage import catalog as opening
 from tests.lake import publishers
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, q1
@@ -97,8 +97,9 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from lakebt.lake import Lake, commit
-        from lakebt.lake import publish as publishing
+        from lakebt.lake import Lake
+        from lakebt.lake.committing import commit
+        from lakebt.lake.publishing import publish as publishing
         from tests.lake.crash import publish
         from tests.lake.frames import clock
 

@@ -22,8 +22,9 @@ from lakebt.errors import (
     InvalidDataError,
     ReleaseExistsError,
 )
-from lakebt.lake import Lake, commit
-from lakebt.lake.catalog import LostRaceError
+from lakebt.lake import Lake
+from lakebt.lake.committing import commit
+from lakebt.lake.storage.catalog import LostRaceError
 from tests.lake import publishers
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 
@@ -253,7 +254,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
         raise LostRaceError
 
     monkeypatch.setattr(commit, "swap", lose)
-    monkeypatch.setattr("lakebt.lake.publish.ATTEMPTS", 3)
+    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 3)
 
     with pytest.raises(ConflictError, match=r"'R2': somebody else wrote first 3 times"):
         lake.publish({"prices": bars()}, release="R2", as_of=AS_OF)
@@ -300,7 +301,8 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from lakebt.lake import Lake, commit
+        from lakebt.lake import Lake
+        from lakebt.lake.committing import commit
         from tests.lake.frames import AS_OF, changes, clock, q1
 
         path, moment = sys.argv[1:]

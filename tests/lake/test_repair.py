@@ -26,7 +26,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
-from lakebt.lake.catalog import Storage
+from lakebt.lake.storage.catalog import Storage
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 from tests.lake.other_engines import files, foreign_catalog, foreign_table
 
@@ -391,7 +391,8 @@ def test_what_a_killed_publisher_left_is_removed_and_nothing_else(
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from lakebt.lake import Lake, commit
+        from lakebt.lake import Lake
+        from lakebt.lake.committing import commit
         from tests.lake.frames import AS_OF, bars, clock
 
         commit.commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL)

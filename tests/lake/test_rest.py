@@ -20,14 +20,14 @@ from lakebt.errors import (
     LakeError,
     ReleaseExistsError,
 )
-from lakebt.lake import ledger_order
-from lakebt.lake.catalog import LostRaceError
-from lakebt.lake.commit import at_ref, stage_append
-from lakebt.lake.datafiles import write_files
-from lakebt.lake.ledger_order import set_ref
-from lakebt.lake.releases import read_ledger
-from lakebt.lake.schemas import LEDGER
-from lakebt.lake.unfinished import STAGED, unfinished
+from lakebt.lake.committing import ledger_order
+from lakebt.lake.committing.commit import at_ref, stage_append
+from lakebt.lake.committing.ledger_order import set_ref
+from lakebt.lake.committing.releases import read_ledger
+from lakebt.lake.committing.unfinished import STAGED, unfinished
+from lakebt.lake.storage.catalog import LostRaceError
+from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.tables.schemas import LEDGER
 from tests.lake import publishers
 from tests.lake.crash import COLUMNS, expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from lakebt.lake.catalog import Storage
+    from lakebt.lake.storage.catalog import Storage
 
 pytestmark = pytest.mark.lake
 
@@ -500,7 +500,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.publish.ATTEMPTS", 3)
+    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 3)
     storage = remote.storage()
 
     def lose(*_: object) -> None:
@@ -518,7 +518,7 @@ def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.publish.ATTEMPTS", 1)
+    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 1)
     storage = remote.storage()
     changes = tables(2)["index_changes"]
     before_step(

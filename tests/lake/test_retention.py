@@ -38,9 +38,9 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
-from lakebt.lake import catalog as opening
-from lakebt.lake.catalog import Storage
-from lakebt.lake.schemas import ledger_schema
+from lakebt.lake.storage import catalog as opening
+from lakebt.lake.storage.catalog import Storage
+from lakebt.lake.tables.schemas import ledger_schema
 from tests.lake.frames import AS_OF, NOW, bars, changes, q1, q3
 from tests.lake.other_engines import Clock, data_of, files, foreign_table
 
@@ -320,7 +320,7 @@ def test_a_ledger_from_before_releases_could_end_opens_and_gains_the_columns(
     whole = ledger_schema()
     added = {"ended_at", "ended_because"}
     monkeypatch.setattr(
-        "lakebt.lake.catalog.ledger_schema",
+        "lakebt.lake.storage.catalog.ledger_schema",
         lambda: Schema(*(f for f in whole.fields if f.name not in added)),
     )
     lake = Lake.open(path, clock=now)
@@ -387,7 +387,9 @@ def test_killed_at_any_moment_every_living_release_reads_as_before(
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from lakebt.lake import Lake, commit, retention
+        from lakebt.lake import Lake
+        from lakebt.lake.committing import commit
+        from lakebt.lake.keeping import retention
         from tests.lake.frames import clock
 
         path, moment = sys.argv[1:]

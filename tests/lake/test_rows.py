@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakebt.lake import rows as module
-from lakebt.lake.arrow import INSTANT, encoded, take
-from lakebt.lake.rows import codes, newest, ranks
+from lakebt.lake.tables import rows as module
+from lakebt.lake.tables.arrow import INSTANT, encoded, take
+from lakebt.lake.tables.rows import codes, newest, ranks
 
 NOON = dt.datetime(2022, 9, 8, 12, tzinfo=dt.UTC)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lakebt.lake.scan import Cache
+from lakebt.lake.storage.scan import Cache
 
 
 def test_the_cache_forgets_what_was_used_longest_ago() -> None:

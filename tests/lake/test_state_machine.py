@@ -35,7 +35,7 @@ from lakebt.lake import Lake
 from tests.lake.frames import clock
 
 if TYPE_CHECKING:
-    from lakebt.lake.view import View
+    from lakebt.lake.reading.view import View
 
 pytestmark = [
     pytest.mark.lake,

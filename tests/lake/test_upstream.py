@@ -22,10 +22,10 @@ from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.update import RemoveSnapshotsUpdate
 from pyiceberg.table.update.snapshot import ManageSnapshots
 
-from lakebt.lake import commit
-from lakebt.lake.catalog import LostRaceError
-from lakebt.lake.datafiles import write_files
-from lakebt.lake.metadata import next_version, read, write
+from lakebt.lake.committing import commit
+from lakebt.lake.storage.catalog import LostRaceError
+from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.metadata import next_version, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,245 @@
+"""Folding: many small files at the head of a table become one, with the same rows.
+
+Every daily release adds a file. The commit that would leave more than `LIMIT` of them
+at the head replaces the smallest by one file, sorted as the table is. What earlier
+releases pin is not touched: they keep their small files, and a fold is one more copy of
+its rows. Which files are taken decides how many copies there are:
+
+- All the small ones, as long as they are more than a few. 64 days become one file, then
+  the next 63, then 62: for the first 2,000 days every row is copied once.
+- When that leaves only a few places, the smallest files, folds among them, until there
+  are 24 places again. Of `prices`, a file of which holds one year, a row has been
+  copied 1.4 times after 2,520 days and 2.6 times after 10,000 (without years 1.2 and
+  1.9), and no release of the first ten years copies more than 350 days.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.manifest import FileFormat, ManifestContent
+from pyiceberg.table import FileScanTask
+
+from lakebt.errors import LakeError
+from lakebt.lake.committing.commit import delete_quietly, head_of
+from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.tables.arrow import take
+from lakebt.lake.tables.rows import order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile, ManifestEntry
+    from pyiceberg.table import Table
+
+    from lakebt.lake.tables.schemas import TableSpec
+
+LIMIT = 64
+"""How many data files may lie at the head of a table."""
+
+LARGE_ROWS = 1_000_000
+"""A file of so many rows is not small, and stays as it is."""
+
+_LEAP = 4.0
+"""A file that has so many times the rows of those before it is not one of the small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Files at the head of a table, and what replaces them.
+
+    Attributes
+    ----------
+    head : int
+        The snapshot it was made for, and the only one it may follow.
+    entries : tuple of pyiceberg.manifest.ManifestEntry
+        Every live file of that snapshot.
+    replaced : frozenset of str
+        Paths of the files that go.
+    files : tuple of pyiceberg.manifest.DataFile
+        The files that come instead.
+    """
+
+    head: int
+    entries: tuple[ManifestEntry, ...]
+    replaced: frozenset[str]
+    files: tuple[DataFile, ...]
+
+
+class Folds:
+    """The folds of one publication, each written once for the same head."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Table, Fold | None]] = {}
+
+    def prepare(self, table: Table, spec: TableSpec, *, adding: int) -> None:
+        """Write the fold a table needs, unless that was done for the head it has."""
+        if spec.name in self._made:
+            if head_of(self._made[spec.name][0]) == head_of(table):
+                return
+            self._delete(spec.name)
+        self._made[spec.name] = (table, fold(table, spec, adding=adding))
+
+    def of(self, name: str) -> Fold | None:
+        """Return the fold of a table, None if it needs none."""
+        return self._made[name][1] if name in self._made else None
+
+    def withdraw(self) -> None:
+        """Delete what was written. No snapshot may refer to it."""
+        for name in list(self._made):
+            self._delete(name)
+
+    def _delete(self, name: str) -> None:
+        table, made = self._made.pop(name)
+        if made is not None:
+            delete_quietly(table.io, [file.file_path for file in made.files])
+
+
+def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
+    """Write what has to be folded before more files come to the head of a table.
+
+    Parameters
+    ----------
+    table
+        As the fold is to find it.
+    spec
+        What it holds, and how its rows are sorted.
+    adding
+        How many files the commit adds.
+
+    Returns
+    -------
+    Fold or None
+        None if there are few enough already, or if they are not ours to fold:
+        another engine deleted rows of them by position, or added a column.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone.
+    LakeError
+        If a file does not hold the rows its manifest says.
+    """
+    head = table.metadata.current_snapshot()
+    if head is None or len(spec.names) != len(table.schema().fields):
+        return None
+    manifests = head.manifests(table.io)
+    count = sum(
+        (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
+        for manifest in manifests
+    )
+    if count + adding <= LIMIT or any(
+        manifest.content is not ManifestContent.DATA for manifest in manifests
+    ):
+        return None
+    entries = tuple(
+        entry
+        for manifest in manifests
+        for entry in manifest.fetch_manifest_entry(table.io)
+    )
+    files = [e.data_file for e in entries if _is_small(e.data_file, table)]
+    files.sort(key=lambda file: (file.record_count, file.file_path))
+    places = [repr(file.partition) for file in files]
+    n_large = len(entries) - len(files)
+    limit = max(LIMIT - n_large, 2 * len(set(places)), LIMIT // 4)
+    chosen = choose([f.record_count for f in files], places, adding=adding, limit=limit)
+    if not chosen:
+        return None
+    gone = [files[number] for number in chosen]
+    rows = _read(table, gone, spec)
+    return Fold(
+        head=head.snapshot_id,
+        entries=entries,
+        replaced=frozenset(file.file_path for file in gone),
+        files=tuple(write_files(table, take(rows, order(rows, spec.order)), spec)),
+    )
+
+
+def choose(
+    sizes: Sequence[int], places: Sequence[str], *, adding: int, limit: int = LIMIT
+) -> list[int]:
+    """Return which files to fold.
+
+    Parameters
+    ----------
+    sizes
+        Rows of each file, ascending.
+    places
+        The partition of each. Those of one partition become one file.
+    adding
+        How many files are about to join them.
+    limit
+        How many there may be then.
+
+    Returns
+    -------
+    list of int
+        Positions in `sizes`.
+
+    Examples
+    --------
+    Of three days and a year, three days are folded:
+
+    >>> choose([500, 500, 500, 126_000], [""] * 4, adding=1, limit=4)
+    [0, 1, 2]
+    """
+    excess = len(sizes) + adding - limit
+    if excess <= 0:
+        return []
+    freed, seen = [], set[str]()
+    for count, place in enumerate(places, 1):
+        seen.add(place)
+        freed.append(count - len(seen))
+    n_small = _small(sizes)
+    if n_small and freed[n_small - 1] >= max(excess, limit // 8):
+        taken = n_small
+    else:
+        wanted = max(excess, 3 * limit // 8)
+        taken = next((n for n, f in enumerate(freed, 1) if f >= wanted), len(sizes))
+    total = list(accumulate(sizes))
+    while taken and total[taken - 1] > FILE_ROWS:
+        taken -= 1
+    several = {place for place, n in Counter(places[:taken]).items() if n > 1}
+    return [number for number in range(taken) if places[number] in several]
+
+
+def _small(sizes: Sequence[int]) -> int:
+    """Return how many of the ascending `sizes` come before the first leap."""
+    for number, total in enumerate(accumulate(sizes[:-1]), 1):
+        if sizes[number] > _LEAP * total / number:
+            return number
+    return len(sizes)
+
+
+def _is_small(file: DataFile, table: Table) -> bool:
+    return (
+        file.record_count < LARGE_ROWS
+        and file.spec_id == table.spec().spec_id
+        and file.file_format is FileFormat.PARQUET
+    )
+
+
+def _read(table: Table, files: Sequence[DataFile], spec: TableSpec) -> pa.Table:
+    """Read all rows of some files.
+
+    Raises
+    ------
+    LakeError
+        If they are not as many as the manifests say.
+    """
+    scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
+    rows = scan.to_table([FileScanTask(file) for file in files])
+    said = sum(file.record_count for file in files)
+    if len(rows) != said:
+        msg = (
+            f"table {spec.name} has a damaged file: {len(files)} files hold "
+            f"{len(rows)} rows instead of {said}. Restore it from a backup"
+        )
+        raise LakeError(msg)
+    return rows.select(spec.names).cast(spec.arrow)

@@ -1,0 +1,47 @@
+"""The strict commit where the catalog is SQL: everything in one transaction of it.
+
+`lakebt.lake.committing.ledger_order` has the same face, for every other catalog.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lakebt.lake.committing import commit as committing
+from lakebt.lake.storage.catalog import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.table import StagedTable, Table
+
+    from lakebt.lake.committing.commit import Staged
+    from lakebt.lake.committing.releases import Release
+    from lakebt.lake.storage.catalog import Storage
+
+
+class OneTransaction:
+    """Publishes in one SQL transaction."""
+
+    def __init__(self, storage: Storage, catalog: SqlCatalog) -> None:
+        self._storage, self._catalog = storage, catalog
+
+    def tables(self) -> Mapping[str, Table]:
+        """Return the tables, all read at one instant."""
+        return self._storage.tables()
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[Mapping[str, Staged], Release], None]]:
+        """Wait for the turn, and give what commits; it takes effect at the end."""
+        applied: list[tuple[Table, StagedTable]] = []
+        catalog = self._catalog
+        with translated(self._storage.where), committing.turn(catalog) as session:
+
+            def commit(changes: Mapping[str, Staged], _: Release) -> None:
+                staged = list(changes.values())
+                applied.extend(committing.commit(session, catalog, staged))
+
+            yield commit
+        committing.tidy(catalog, applied)

@@ -1,0 +1,3 @@
+"""Tables of a user's own."""
+
+from __future__ import annotations

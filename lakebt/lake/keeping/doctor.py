@@ -1,0 +1,319 @@
+"""`lake.doctor()`: compares the tables with the ledger, and never writes.
+
+It looks at each table by itself, so that one that cannot be read hides no other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+
+from lakebt.errors import LakeError
+from lakebt.lake.committing.commit import head_of
+from lakebt.lake.committing.releases import Ledger, read_ledger
+from lakebt.lake.committing.unfinished import STAGED, unfinished
+from lakebt.lake.keeping import findings as cure
+from lakebt.lake.keeping.file_checks import check_files
+from lakebt.lake.keeping.findings import Diagnosis, Finding
+from lakebt.lake.keeping.foreign import foreign, is_ours, writer
+from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
+from lakebt.lake.storage.catalog import Storage, explain
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS
+from lakebt.lake.tables.specs import Specs, fact_tables
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.committing.releases import TablePin
+    from lakebt.lake.committing.unfinished import Unfinished
+    from lakebt.lake.keeping.reach import Step
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def diagnose(
+    storage: Storage, *, now: dt.datetime, files: bool, step: Step | None
+) -> Diagnosis:
+    """Find what is wrong with a lake."""
+    # Nothing that was read before: its file may be gone since.
+    storage = Storage(storage.catalog, name=storage.name, where=storage.where)
+    found: list[Finding] = []
+    tables = _tables(storage, found)
+    ledger = _ledger(storage, tables, found)
+    left = None if ledger is None else unfinished(tables, ledger)
+    behind = () if left is None else left.behind
+    if ledger is not None:
+        found += _unfinished(left)
+        found += _missing(tables, ledger)
+    for name, table in tables.items():
+        if ledger is not None and name != LEDGER:
+            if name not in behind:
+                found += _head(name, table, ledger)
+            skip = None if left is None else left.release
+            found += _pins(name, table, ledger, skip=skip)
+            found += _other_tags(name, table, ledger)
+        found += _settings(name, table)
+        found += _names(name, table)
+        found += _schema(name, table)
+    if files and ledger is not None:
+        found += check_files(tables, ledger, now=now, step=step)
+    return Diagnosis(
+        lake=storage.name, findings=tuple(dict.fromkeys(found)), files_checked=files
+    )
+
+
+def _tables(storage: Storage, found: list[Finding]) -> Mapping[str, Table]:
+    """Return the tables that can be read."""
+    try:
+        return storage.tables()
+    except LakeError as error:
+        whole = str(error)
+    tables: dict[str, Table] = {}
+    try:
+        names = sorted(name[-1] for name in storage.catalog.list_tables(NAMESPACE))
+    except Exception as error:  # noqa: BLE001 - a damaged catalog can raise anything
+        found.append(_unreadable("lake_unreadable", "", f"it {explain(error)}"))
+        return tables
+    for name in names:
+        try:
+            tables[name] = storage.catalog.load_table((NAMESPACE, name))
+        except Exception as error:  # noqa: BLE001 - nor a damaged table
+            found.append(_unreadable("table_unreadable", name, f"it {explain(error)}"))
+    if not found and LEDGER in tables:
+        found.append(_unreadable("lake_unreadable", "", whole))
+    return tables
+
+
+def _ledger(
+    storage: Storage, tables: Mapping[str, Table], found: list[Finding]
+) -> Ledger | None:
+    if LEDGER not in tables:
+        if not any(finding.table in {LEDGER, ""} for finding in found):
+            found.append(_unreadable("table_gone", LEDGER, "the ledger is gone"))
+        return None
+    head = tables[LEDGER].metadata.current_snapshot()
+    if head is not None and not is_ours(head):
+        # What it says cannot be held against the tables.
+        told = f"the ledger was written by {writer(head)}"
+        how = cure.roll_back(LEDGER)
+        found.append(
+            Finding(code="foreign_commit", table=LEDGER, problem=told, cure=how)
+        )
+        return None
+    try:
+        return read_ledger(storage, tables[LEDGER])
+    except LakeError as error:
+        said = str(error).removeprefix(f"{storage.where} ")
+        found.append(_unreadable("ledger_unreadable", LEDGER, f"it {said}"))
+    return None
+
+
+def _unreadable(code: str, table: str, problem: str) -> Finding:
+    told = problem.removesuffix(".").removesuffix(f". {cure.BACKUP.split(' the')[0]}")
+    told = told.replace(". Restore it from a backup", "")
+    return Finding(code=code, table=table, problem=told, cure=cure.BACKUP)
+
+
+def _unfinished(left: Unfinished | None) -> Iterator[Finding]:
+    """Find what interrupted publishers left to do, where a catalog is not SQL."""
+    if left is None:
+        return
+    if left.release is not None:
+        behind = ", ".join(left.behind)
+        yield Finding(
+            code="unfinished_publish",
+            release=left.release,
+            problem="it is published, but heads and tags have yet to follow it"
+            + (f" in {behind}" if behind else ""),
+            cure=f"{cure.RETAIN}, or any publish, finishes it",
+        )
+    for table, tag in left.abandoned:
+        yield Finding(
+            code="unfinished_publish",
+            table=table,
+            problem=f"tag {tag} holds a snapshot of a release that never came to be",
+            cure="lakebt publish: the next one removes it",
+        )
+
+
+def _missing(tables: Mapping[str, Table], ledger: Ledger) -> Iterator[Finding]:
+    """Find tables that are not there, or are not the ones that were."""
+    pins = {} if ledger.last is None else {pin.table: pin for pin in ledger.last.tables}
+    for name in fact_tables([*SPECS, *pins]):
+        if name not in tables:
+            yield Finding(
+                code="table_gone",
+                table=name,
+                problem="the table is gone",
+                cure=cure.BACKUP,
+            )
+        elif name in pins and _is_other(tables[name], pins[name]):
+            yield Finding(
+                code="table_remade",
+                table=name,
+                problem="the table was dropped and made again",
+                cure=cure.BACKUP,
+            )
+
+
+def _is_other(table: Table, pin: TablePin) -> bool:
+    return str(table.metadata.table_uuid) != pin.uuid
+
+
+def _head(name: str, table: Table, ledger: Ledger) -> Iterator[Finding]:
+    """Find commits to a table's main branch that the ledger does not know."""
+    pin = None if ledger.last is None else ledger.last.pin(name)
+    expected = None if pin is None else pin.snapshot_id
+    if head_of(table) == expected or (pin is not None and _is_other(table, pin)):
+        return
+    if expected is not None and table.metadata.snapshot_by_id(expected) is None:
+        return  # told as a snapshot that is gone
+    others = foreign(table, expected)
+    rolled = cure.roll_back(name)
+    yield Finding(
+        code="foreign_commit",
+        table=name,
+        problem=str(others),
+        cure=f"{rolled}, or {cure.adopt(name)}" if others.only_appends else rolled,
+    )
+
+
+def _pins(
+    name: str, table: Table, ledger: Ledger, *, skip: str | None
+) -> Iterator[Finding]:
+    """Find snapshots and tags of living releases that are not what the ledger says."""
+    held = {found.snapshot_id for found in table.metadata.snapshots}
+    for release in ledger.living:
+        pin = release.pin(name)
+        if pin is None or _is_other(table, pin) or release.name == skip:
+            continue
+        tag = table.metadata.refs.get(release.name)
+        code, problem, how = "tag_moved", "", cure.RESTORE
+        if pin.snapshot_id not in held:
+            code = "snapshot_gone"
+            problem = f"its snapshot {pin.snapshot_id} is gone"
+            how = f"{cure.BACKUP}, or end the release: {cure.drop(release.name)}"
+        elif tag is None:
+            code, problem = "tag_gone", "its tag is gone"
+        elif tag.snapshot_ref_type is not SnapshotRefType.TAG:
+            code, problem = "tag_retyped", "its tag was replaced by a branch"
+        elif tag.snapshot_id != pin.snapshot_id:
+            problem = (
+                f"its tag was moved to snapshot {tag.snapshot_id}, the ledger says "
+                f"{pin.snapshot_id}"
+            )
+        elif ages(tag):
+            code = "external_expiry"
+            problem = f"its tag says {ages(tag)}, so that other engines may expire it"
+        if problem:
+            yield Finding(
+                code=code, table=name, release=release.name, problem=problem, cure=how
+            )
+
+
+def _other_tags(name: str, table: Table, ledger: Ledger) -> Iterator[Finding]:
+    """Find tags that are not, or no longer, those of a release."""
+    living = {release.name for release in ledger.living}
+    ended = {release.name for release in ledger.releases} - living
+    for ref, to in table.metadata.refs.items():
+        if to.snapshot_ref_type is not SnapshotRefType.TAG or ref in living:
+            continue
+        if ref.startswith(STAGED):  # of a publisher at work, or told as unfinished
+            continue
+        if ref in ended:
+            problem, how = f"tag {ref} is of a release that ended", cure.RETAIN
+        else:
+            problem = f"tag {ref} is of no release, and keeps its snapshot"
+            how = (
+                f"remove it, if nobody needs it, in the engine that made it: "
+                f"ALTER TABLE {NAMESPACE}.{name} DROP TAG `{ref}`"
+            )
+        yield Finding(code="stray_tag", table=name, problem=problem, cure=how)
+
+
+def _settings(name: str, table: Table) -> Iterator[Finding]:
+    """Find properties by which others expire, or metadata grows without end."""
+    metadata = table.metadata
+    said = metadata.properties
+    wrong = [f"{key} {said.get(key, 'not set')}" for key in wrong_settings(table)]
+    main = metadata.refs.get(MAIN_BRANCH)
+    if main is not None and ages(main):
+        wrong.append(f"its main branch {ages(main)}")
+    if wrong:
+        yield Finding(
+            code="external_expiry",
+            table=name,
+            problem=f"other engines may expire its snapshots: {', '.join(wrong)}",
+            cure=cure.RESTORE,
+        )
+    if lost := lost_settings(table):
+        yield Finding(
+            code="settings_lost",
+            table=name,
+            problem=f"its old metadata files are never deleted: {', '.join(lost)}",
+            cure=cure.RESTORE,
+        )
+    if metadata.format_version != 2:
+        yield Finding(
+            code="format_version",
+            table=name,
+            problem=f"it has format version {metadata.format_version}, lakebt writes 2",
+            cure=f"{cure.BACKUP}: a table cannot be made older",
+        )
+
+
+def _names(name: str, table: Table) -> Iterator[Finding]:
+    """Find names that another engine cannot read, or takes for one another."""
+    columns = [field.name for field in table.schema().fields]
+    odd = [column for column in columns if not _NAME.match(column)]
+    tags = [ref for ref in table.metadata.refs if ref.isdigit()]
+    told = [
+        *(f"tag {tag} is all digits: Spark takes it for a snapshot id" for tag in tags),
+        *(f"tags {both} differ in case only" for both in _twins(table.metadata.refs)),
+        *([] if _NAME.match(name) else [f"the table's name {name!r} needs quoting"]),
+        *(f"column {column!r} needs quoting" for column in odd),
+        *(f"columns {both} differ in case only" for both in _twins(columns)),
+    ]
+    for problem in told:
+        yield Finding(
+            code="unreadable_name",
+            table=name,
+            problem=problem,
+            cure="rename or remove it in the engine that made it",
+        )
+
+
+def _twins(names: Iterable[str]) -> list[str]:
+    by_folded: dict[str, list[str]] = {}
+    for name in names:
+        by_folded.setdefault(name.lower(), []).append(name)
+    return [" and ".join(each) for each in by_folded.values() if len(each) > 1]
+
+
+def _schema(name: str, table: Table) -> Iterator[Finding]:
+    """Find columns that are not those lakebt writes and reads."""
+    problem = ""
+    if name in SPECS:
+        wanted = {f.name: str(f.field_type) for f in SPECS[name].iceberg().fields}
+        has = {f.name: str(f.field_type) for f in table.schema().fields}
+        wrong = sorted(k for k in wanted | has if wanted.get(k) != has.get(k))
+        if wrong:
+            problem = f"its columns were changed: {', '.join(wrong)}"
+    elif name != LEDGER:
+        try:
+            Specs({name: table}).of(name)
+        except LakeError as error:
+            problem = str(error).split(". Something other")[0]
+            problem = problem.removeprefix(f"table {name} ")
+    if problem:
+        yield Finding(
+            code="table_damaged",
+            table=name,
+            problem=problem,
+            cure="undo that in the engine it was done with",
+        )

@@ -1,0 +1,255 @@
+"""The cures: undo or adopt what others committed, put back what they changed."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.snapshots import ancestors_of
+from pyiceberg.table.update import (
+    RemovePropertiesUpdate,
+    RemoveSnapshotRefUpdate,
+    SetCurrentSchemaUpdate,
+    SetPropertiesUpdate,
+    SetSnapshotRefUpdate,
+)
+
+from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
+from lakebt.lake.committing.commit import head_of
+from lakebt.lake.committing.releases import read_ledger, read_state
+from lakebt.lake.keeping.file_checks import look
+from lakebt.lake.keeping.foreign import foreign, is_ours
+from lakebt.lake.keeping.plural import counted
+from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
+from lakebt.lake.keeping.upkeep import in_turn, staged
+from lakebt.lake.storage.catalog import translated
+from lakebt.lake.tables.schemas import LEDGER, SPECS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.table.update import TableUpdate
+
+    from lakebt.lake.committing.commit import Staged
+    from lakebt.lake.committing.releases import Ledger, Release
+    from lakebt.lake.keeping.reach import Step
+    from lakebt.lake.storage.catalog import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a cure did.
+
+    Attributes
+    ----------
+    done : tuple of str
+        In words; empty if nothing had to be done.
+    """
+
+    done: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.done) or "There was nothing to do."
+
+
+def roll_back(storage: Storage, name: str) -> Repair:
+    """Return a table's head, and its columns, to what the ledger says.
+
+    Raises
+    ------
+    ConflictError
+        If others kept writing first.
+    LakeError
+        If what the ledger says is gone.
+    UnknownNameError
+        If there is no such table.
+    """
+    done: list[str] = []
+
+    def stage(tables: Mapping[str, Table]) -> list[Staged]:
+        done.clear()
+        if name not in tables:
+            raise UnknownNameError("table", str(name), tables)
+        table = tables[name]
+        if name == LEDGER:
+            target: int | None = _last_of_ours(table).snapshot_id
+        else:
+            target = _expected(storage, table, read_ledger(storage, tables[LEDGER]))
+        updates = _columns(table)
+        if updates:
+            done.append(f"table {name}: its columns are as they were")
+        if head_of(table) != target:
+            done.append(f"table {name}: rolled back; {foreign(table, target)}")
+            updates.append(_at(MAIN_BRANCH, target))
+        return [staged(table, updates, head=target)] if updates else []
+
+    in_turn(storage, stage)
+    return Repair(tuple(done))
+
+
+def _last_of_ours(table: Table) -> Snapshot:
+    """Return the last snapshot of the ledger that lakebt made.
+
+    Raises
+    ------
+    LakeError
+        If there is none.
+    """
+    for snapshot in ancestors_of(table.metadata.current_snapshot(), table.metadata):
+        if is_ours(snapshot):
+            return snapshot
+    msg = "no snapshot of the ledger is lakebt's. Restore the lake from a backup"
+    raise LakeError(msg)
+
+
+def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
+    """Return the head that the ledger says a table has.
+
+    Raises
+    ------
+    LakeError
+        If it is gone.
+    """
+    name = table.name()[-1]
+    pin = None if ledger.last is None else ledger.last.pin(name)
+    if pin is None:
+        return None
+    is_other = str(table.metadata.table_uuid) != pin.uuid
+    if is_other or table.metadata.snapshot_by_id(pin.snapshot_id) is None:
+        msg = (
+            f"{storage.where}: table {name} cannot be rolled back, its snapshot "
+            f"{pin.snapshot_id} is gone. Restore the lake from a backup"
+        )
+        raise LakeError(msg)
+    return pin.snapshot_id
+
+
+def _columns(table: Table) -> list[TableUpdate]:
+    """Return what makes the columns of a built-in table what they were."""
+    spec = SPECS.get(table.name()[-1])
+    if spec is None:
+        return []
+    wanted = [(f.name, str(f.field_type)) for f in spec.iceberg().fields]
+    for schema in (table.schema(), *table.metadata.schemas):
+        if [(f.name, str(f.field_type)) for f in schema.fields] == wanted:
+            if schema.schema_id == table.metadata.current_schema_id:
+                return []
+            chosen = {"schema-id": schema.schema_id}
+            return [SetCurrentSchemaUpdate.model_validate(chosen)]
+    return []
+
+
+def _at(ref: str, snapshot_id: int | None) -> TableUpdate:
+    """Return what sets a branch or tag, without ages; for None what removes it."""
+    if snapshot_id is None:
+        return RemoveSnapshotRefUpdate.model_validate({"ref-name": ref})
+    kind = SnapshotRefType.BRANCH if ref == MAIN_BRANCH else SnapshotRefType.TAG
+    return SetSnapshotRefUpdate.model_validate(
+        {"ref-name": ref, "snapshot-id": snapshot_id, "type": kind}
+    )
+
+
+def restore(storage: Storage) -> Repair:
+    """Put back the tags of living releases, and the settings of the tables.
+
+    Raises
+    ------
+    ConflictError
+        If others kept writing first.
+    LakeError
+        If the lake cannot be written.
+    """
+    done: list[str] = []
+
+    def stage(tables: Mapping[str, Table]) -> list[Staged]:
+        done.clear()
+        ledger = read_ledger(storage, tables[LEDGER])
+        changes = []
+        for name, table in tables.items():
+            living = () if name == LEDGER else ledger.living
+            updates = [*_tags(table, living, done), *_settings(table, done)]
+            if updates:
+                changes.append(staged(table, updates, head=head_of(table)))
+        return changes
+
+    in_turn(storage, stage)
+    return Repair(tuple(done))
+
+
+def _tags(
+    table: Table, living: tuple[Release, ...], done: list[str]
+) -> list[TableUpdate]:
+    name, metadata = table.name()[-1], table.metadata
+    held = {found.snapshot_id for found in metadata.snapshots}
+    updates = []
+    for release in living:
+        pin = release.pin(name)
+        if pin is None or pin.snapshot_id not in held:
+            continue  # nothing to tag: doctor says so
+        tag = metadata.refs.get(release.name)
+        wanted = _at(release.name, pin.snapshot_id)
+        if (
+            tag is None
+            or tag.snapshot_ref_type is not SnapshotRefType.TAG
+            or tag.snapshot_id != pin.snapshot_id
+            or ages(tag)
+        ):
+            updates.append(wanted)
+            done.append(f"table {name}: tag {release.name} is as the ledger says")
+    return updates
+
+
+def _settings(table: Table, done: list[str]) -> list[TableUpdate]:
+    name = table.name()[-1]
+    updates: list[TableUpdate] = []
+    wrong, lost = wrong_settings(table), lost_settings(table)
+    if surplus := [key for key, wanted in wrong.items() if wanted is None]:
+        updates.append(RemovePropertiesUpdate(removals=surplus))
+    wanted = {key: value for key, value in wrong.items() if value is not None} | lost
+    if wanted:
+        updates.append(SetPropertiesUpdate(updates=wanted))
+    main = table.metadata.refs.get(MAIN_BRANCH)
+    if main is not None and ages(main):
+        updates.append(_at(MAIN_BRANCH, main.snapshot_id))
+    if updates:
+        done.append(f"table {name}: its settings are as lakebt makes them")
+    return updates
+
+
+def remove_orphans(
+    storage: Storage, *, now: dt.datetime, older_than_hours: float, step: Step | None
+) -> Repair:
+    """Delete files in the tables' folders that nothing refers to, if old enough.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `older_than_hours` is less than 1.
+    LakeError
+        If the lake cannot be read.
+    """
+    if not older_than_hours >= 1.0:
+        msg = (
+            f"older_than_hours must be at least 1, was {older_than_hours}: a publisher "
+            f"may be about to refer to a file"
+        )
+        raise InvalidArgumentError(msg)
+    before = now - dt.timedelta(hours=older_than_hours)
+    done = []
+    tables, ledger = read_state(storage)
+    with translated(storage.where):
+        for name, table in tables.items():
+            files = look(table, ledger, before=before, step=step)
+            for file in files.orphans:
+                with contextlib.suppress(FileNotFoundError):
+                    files.folders.delete(file)
+            if files.orphans:
+                n_bytes = sum(file.n_bytes for file in files.orphans)
+                count = counted(len(files.orphans), "file")
+                done.append(f"table {name}: {count}, {n_bytes:,} bytes, are gone")
+    return Repair(tuple(done))

@@ -1,0 +1,60 @@
+"""Properties of a table that others may have changed, to the harm of its releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.tables.schemas import PROPERTIES
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+    from pyiceberg.table.refs import SnapshotRef
+
+EXPIRY = "history.expire."
+"""How the properties begin by which other engines expire snapshots."""
+
+GC = "gc.enabled"
+
+DELETING = (
+    "write.metadata.delete-after-commit.enabled",
+    "write.metadata.previous-versions-max",
+)
+"""The properties by which old metadata files are deleted."""
+
+
+def wrong_settings(table: Table) -> dict[str, str | None]:
+    """Return properties by which others expire snapshots, with what they should be.
+
+    None means that there should be no such property.
+    """
+    said = table.metadata.properties
+    wrong: dict[str, str | None] = {k: None for k in said if k.startswith(EXPIRY)}
+    if said.get(GC, "").lower() != PROPERTIES[GC]:
+        wrong[GC] = PROPERTIES[GC]
+    return wrong
+
+
+def lost_settings(table: Table) -> dict[str, str]:
+    """Return properties without which old metadata is kept for ever, as they should be.
+
+    Of a number it is enough that it is there.
+    """
+    said = table.metadata.properties
+    return {
+        key: PROPERTIES[key]
+        for key in DELETING
+        if not (
+            key in said
+            and (PROPERTIES[key].isdigit() or said[key].lower() == PROPERTIES[key])
+        )
+    }
+
+
+def ages(ref: SnapshotRef) -> str:
+    """Return what a branch or tag says about its expiry; empty if nothing."""
+    said = {
+        "max-ref-age-ms": ref.max_ref_age_ms,
+        "max-snapshot-age-ms": ref.max_snapshot_age_ms,
+        "min-snapshots-to-keep": ref.min_snapshots_to_keep,
+    }
+    return ", ".join(f"{key} {age}" for key, age in said.items() if age is not None)

@@ -1,0 +1,200 @@
+"""Audits of bars beside their neighbours: jumps, gaps and coverage.
+
+They read the lake's bars of the 252 sessions on either side of the new ones, and no
+more, so that publishing a day takes as long in the tenth year as in the first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lakebt.instants import EPOCH
+from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
+from lakebt.lake.publishing.audits.neighbours import absent, day_index, follows, line
+from lakebt.lake.storage.scan import between
+from lakebt.lake.tables.rows import integers
+from lakebt.lake.tables.schemas import PRICES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
+
+    from lakebt._typing import FloatVector, IntVector
+    from lakebt.lake.publishing.audits.finding import Severity
+    from lakebt.lake.publishing.audits.neighbours import Line
+    from lakebt.lake.tables.arrow import BoolVector
+    from lakebt.sessions import Sessions
+
+JUMP = 0.5
+"""A close that is more than this above or below the one before, as a fraction."""
+
+LOOK_SESSIONS = 252
+"""How far from a new bar the lake is looked at. Who was away longer is new again."""
+
+COLUMNS = ("symbol", "session", "close", "known_at", "retracted")
+"""What is read of the lake's bars."""
+
+
+def reach(new: pa.Table, sessions: Sessions) -> BooleanExpression:
+    """Return the filter for those of the lake's bars that new ones are beside."""
+    days = integers(new, "session")
+    first, last = (
+        int(sessions.numbers(np.array([day], "datetime64[D]"))[0])
+        for day in (days.min(), days.max())
+    )
+    low = sessions.date(max(0, first - LOOK_SESSIONS))
+    high = sessions.date(min(len(sessions) - 1, last + LOOK_SESSIONS))
+    return between("session", low.isoformat(), high.isoformat())
+
+
+def audit_bars(
+    held: pa.Table,
+    new: Handed,
+    *,
+    as_of: dt.datetime,
+    sessions: Sessions,
+    severity: Callable[[str], Severity],
+) -> Iterator[Finding]:
+    """Give jumps, gaps and missing symbols of bars that the lake lacks.
+
+    Parameters
+    ----------
+    held
+        Bars of the lake within `reach`, all vintages.
+    new
+        Those that it lacks, in the order of their files.
+    as_of
+        The release's cutoff.
+    sessions
+        The exchange's calendar.
+    severity
+        Of an audit, by its name.
+    """
+    found = line(held, new.rows, new.places, name="symbol", day="session", as_of=as_of)
+    number = _numbers(found.day, sessions)
+    close = found.numbers("close")
+    second = np.flatnonzero(follows(found.code, found.place))
+    first = second - 1
+    away = number[second] - number[first]
+    move = close[second] / close[first] - 1.0
+    yield from _jumps(
+        _pairs(found, second, close, np.abs(move) > JUMP, move=move, sessions=away),
+        severity("jumps"),
+    )
+    yield from _gaps(
+        _pairs(found, second, close, away > 1, missing=away - 1),
+        severity("gaps"),
+    )
+    yield from _coverage(found, severity("coverage"))
+
+
+def _numbers(days: IntVector, sessions: Sessions) -> IntVector:
+    """Return the number of each day's session, each day looked up once."""
+    if len(days) == 0:
+        return days
+    low, high = int(days.min()), int(days.max())
+    every = np.arange(low, high + 1).astype("datetime64[D]")
+    return sessions.numbers(every)[days - low]
+
+
+def _pairs(
+    found: Line,
+    second: IntVector,
+    close: FloatVector,
+    wanted: BoolVector,
+    **figures: FloatVector | IntVector,
+) -> pd.DataFrame:
+    """Return two bars in a row as one row, at the place of the one that is new."""
+    later = second[wanted]
+    earlier = later - 1
+    place = found.place[later]
+    names = [found.names[code] for code in found.code[later]]
+    return pd.DataFrame(
+        {
+            "row": np.where(place >= 0, place, found.place[earlier]),
+            "symbol": pd.Series(names, dtype="str"),
+            "session": day_index(found.day[later]),
+            "close": close[later],
+            "previous_session": day_index(found.day[earlier]),
+            "previous_close": close[earlier],
+            **{name: values[wanted] for name, values in figures.items()},
+        }
+    ).sort_values(["row", "session"], ignore_index=True)
+
+
+def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
+    if rows.empty:
+        return
+    # A move in one session is odder than the same over a year without bars.
+    rows = rows.sort_values(["sessions", "row", "session"], ignore_index=True)
+    told = [
+        f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
+        f"{100 * row.move:+,.0f} % in {row.sessions:,} "
+        f"{'session' if row.sessions == 1 else 'sessions'}"
+        for row in first(rows)
+    ]
+    yield Finding(
+        table=PRICES.name,
+        audit="jumps",
+        severity=severity,
+        message=(
+            f"{some(len(rows))} a close more than {100 * JUMP:.0f} % above or below "
+            f"the symbol's one before ({listed(told, len(rows))}). Look for a split, "
+            f"another basis or a wrong price."
+        ),
+        rows=rows,
+    )
+
+
+def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
+    if rows.empty:
+        return
+    told = [
+        f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
+        f"{row.missing} missing before it"
+        for row in first(rows)
+    ]
+    total = int(rows["missing"].sum())
+    yield Finding(
+        table=PRICES.name,
+        audit="gaps",
+        severity=severity,
+        message=(
+            f"{some(len(rows))} no bar of their symbol on the session before, only "
+            f"on an earlier one ({listed(told, len(rows))}); "
+            f"{total:,} {'bar is' if total == 1 else 'bars are'} missing in all. Add "
+            f"them if there was trading."
+        ),
+        rows=rows,
+    )
+
+
+def _coverage(found: Line, severity: Severity) -> Iterator[Finding]:
+    missing = absent(found.names, found.code, found.day, found.place)
+    if missing is None or not missing[0]:
+        return
+    names, newest, count = missing
+    day = (EPOCH + dt.timedelta(days=newest)).date()
+    yield Finding(
+        table=PRICES.name,
+        audit="coverage",
+        severity=severity,
+        message=(
+            f"{len(names)} of the {count} symbols of the lake's newest session, {day}, "
+            f"{'has' if len(names) == 1 else 'have'} no bar after it "
+            f"({listed(names, len(names), by=', ')}). Add them, unless "
+            f"they are traded no more."
+        ),
+        rows=pd.DataFrame(
+            {
+                "symbol": pd.Series(names, dtype="str"),
+                "last_session": day_index(np.full(len(names), newest)),
+            }
+        ),
+    )

@@ -1,0 +1,176 @@
+"""What an audit found: the offending rows, and one line that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from lakebt.lake.reading.diff import frame
+from lakebt.lake.tables.arrow import take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from lakebt._typing import IntVector
+    from lakebt.lake.tables.arrow import BoolVector
+    from lakebt.lake.tables.schemas import TableSpec
+
+Severity: TypeAlias = Literal["fail", "warn"]
+"""Whether a finding keeps a release from being published."""
+
+MATTERS = (
+    *("columns", "choices", "empty"),
+    *("known_after_cutoff", "duplicates", "no_session", "before_close"),
+    *("positive", "high_low", "open_range", "close_range", "volume"),
+    *("effective", "report_date", "contradiction"),
+)
+"""The audits that always fail, in the order in which they are told."""
+
+WARNS = ("jumps", "gaps", "members", "coverage")
+"""The audits that warn unless they are told to fail."""
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one audit has against the rows of one table.
+
+    Attributes
+    ----------
+    table, audit
+        Where, and by which audit.
+    severity
+        ``"fail"`` or ``"warn"``.
+    message
+        One line: how many, the first few, and the cure.
+    rows
+        All that offend, with their place in what was handed over (`row`, from 0) where
+        they have one, and with the figure that offends.
+    """
+
+    table: str
+    audit: str
+    severity: Severity
+    message: str
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """Typed rows of one table, which remember where they were handed over.
+
+    Attributes
+    ----------
+    spec
+        Their table.
+    rows
+        As `lakebt.lake.publishing.normalise.normalise` returns them, or some of those.
+    places
+        For each its place in what was handed over, from 0.
+    """
+
+    spec: TableSpec
+    rows: pa.Table
+    places: IntVector
+
+    def at(self, which: IntVector) -> Handed:
+        """Return the rows at the positions `which`."""
+        return Handed(
+            spec=self.spec, rows=take(self.rows, which), places=self.places[which]
+        )
+
+    def frame(self, figures: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return the rows as a DataFrame, after their places, before `figures`."""
+        return numbered(frame(self.rows), self.places).assign(**(figures or {}))
+
+    def where(
+        self,
+        audit: str,
+        broken: BoolVector,
+        what: str,
+        *,
+        shown: Sequence[str] = (),
+        cure: str,
+    ) -> Iterator[Finding]:
+        """Give a failure if any row is `broken`.
+
+        Parameters
+        ----------
+        audit
+            Whose finding it is.
+        broken
+            Per row.
+        what
+            Follows "2 rows have".
+        shown
+            Columns to show beside the key.
+        cure
+            What to do, without a full stop.
+        """
+        which = np.flatnonzero(broken)
+        if len(which) == 0:
+            return
+        key = self.spec.key
+        names = (*key, *(name for name in shown if name not in key))
+        first = take(self.rows, which[:_SHOWN]).select(names).to_pylist()
+        told = [
+            f"row {place}: {', '.join(f'{n} {v}' for n, v in row.items())}"
+            for place, row in zip(self.places[which], first, strict=False)
+        ]
+        yield Finding(
+            table=self.spec.name,
+            audit=audit,
+            severity="fail",
+            message=f"{some(len(which))} {what} ({listed(told, len(which))}). {cure}.",
+            rows=self.at(which).frame(),
+        )
+
+
+def unreadable(spec: TableSpec, problem: str) -> Finding:
+    """Return the finding for a table whose columns could not be read."""
+    return Finding(
+        table=spec.name,
+        audit="columns",
+        severity="fail",
+        message=problem,
+        rows=pd.DataFrame(),
+    )
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the order in which they are told, those of users last."""
+    order = (*MATTERS, *WARNS)
+    return sorted(
+        found,
+        key=lambda each: order.index(each.audit) if each.audit in order else len(order),
+    )
+
+
+def numbered(rows: pd.DataFrame, places: IntVector) -> pd.DataFrame:
+    """Return rows with their places first, in a new DataFrame."""
+    found = rows.reset_index(drop=True)
+    found.insert(0, "row", places)
+    return found
+
+
+def first(rows: pd.DataFrame) -> list[Any]:
+    """Return the few rows that a message shows, with their columns as attributes."""
+    return list(rows.head(_SHOWN).itertuples())
+
+
+def some(count: int, noun: str = "row") -> str:
+    """Return "1 row has" or "2 rows have"."""
+    return f"1 {noun} has" if count == 1 else f"{count} {noun}s have"
+
+
+def listed(told: Sequence[str], count: int, *, by: str = "; ") -> str:
+    """Return the first few of `count` things, and how many there are more."""
+    shown = told[:_SHOWN]
+    more = [f"and {count - len(shown)} more"] if count > len(shown) else []
+    return by.join([*shown, *more])

@@ -1,0 +1,241 @@
+"""The report of an audit: what was found, and what would be published."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.errors import AuditError, UnknownNameError
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lakebt.lake.publishing.audits.finding import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many rows of one table were handed over, and how many the lake lacks.
+
+    Attributes
+    ----------
+    table
+        The table.
+    rows
+        Those handed over; None if they could not be read.
+    new
+        Those the lake lacks; None if they were not compared with it.
+    """
+
+    table: str
+    rows: int | None
+    new: int | None
+
+    @property
+    def there(self) -> int | None:
+        """How many it holds already; None if they were not compared with it."""
+        if self.rows is None or self.new is None:
+            return None
+        return self.rows - self.new
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AuditReport:
+    """What the audits found in a publication, and what would become of it.
+
+    Attributes
+    ----------
+    release, as_of
+        What it was to be called, and its cutoff.
+    exists
+        Whether the release is there already, with the same content.
+    refused
+        Why it could not be published whatever its rows, as that its name is taken;
+        empty if nothing stands against it.
+    counts
+        Per table, in the order handed over.
+    found
+        In the order in which they are told.
+    """
+
+    release: str
+    as_of: dt.datetime
+    counts: tuple[Count, ...]
+    found: tuple[Finding, ...]
+    exists: bool = False
+    refused: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it would be published, or is there already: nothing fails."""
+        return not self.refused and not self.failures
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """What keeps it from being published."""
+        return tuple(each for each in self.found if each.severity == "fail")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What is told, and published all the same."""
+        return tuple(each for each in self.found if each.severity == "warn")
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """A row per finding: `table`, `audit`, `severity`, `rows`, `message`."""
+        return pd.DataFrame(
+            {
+                "table": pd.Series([f.table for f in self.found], dtype="str"),
+                "audit": pd.Series([f.audit for f in self.found], dtype="str"),
+                "severity": pd.Series([f.severity for f in self.found], dtype="str"),
+                "rows": pd.Series([len(f.rows) for f in self.found], dtype="int64"),
+                "message": pd.Series([f.message for f in self.found], dtype="str"),
+            }
+        )
+
+    @property
+    def tables(self) -> pd.DataFrame:
+        """A row per table: `table`, `rows`, `new`, `there` (in the lake already).
+
+        Empty where rows could not be read, or were not compared with the lake.
+        """
+        counts = [(c.table, c.rows, c.new, c.there) for c in self.counts]
+        frame = pd.DataFrame(counts, columns=["table", "rows", "new", "there"])
+        return frame.astype(
+            {"table": "str", "rows": "Int64", "new": "Int64", "there": "Int64"}
+        )
+
+    def rows(self, table: str, audit: str) -> pd.DataFrame:
+        """Return all the rows that an audit found in a table.
+
+        Parameters
+        ----------
+        table, audit
+            As `findings` names them.
+
+        Returns
+        -------
+        DataFrame
+            `row` is the place in what was handed over, from 0; then the columns of the
+            table, or those the finding is about, with the figure that offends.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such finding.
+        """
+        parts = [f.rows for f in self.found if (f.table, f.audit) == (table, audit)]
+        if not parts:
+            known = dict.fromkeys(f"{f.table} {f.audit}" for f in self.found)
+            raise UnknownNameError("finding", f"{table} {audit}", known)
+        return pd.concat(parts, ignore_index=True)
+
+    def offending(self) -> pd.DataFrame:
+        """Return the rows of all findings below each other, for a file.
+
+        Returns
+        -------
+        DataFrame
+            `table`, `audit`, `severity`, then the columns of any finding.
+        """
+        parts = [
+            pd.concat(
+                [
+                    pd.DataFrame(
+                        {"table": f.table, "audit": f.audit, "severity": f.severity},
+                        index=f.rows.index,
+                    ),
+                    f.rows,
+                ],
+                axis=1,
+            )
+            for f in self.found
+        ]
+        if not parts:
+            return pd.DataFrame(columns=["table", "audit", "severity", "row"])
+        return pd.concat(parts, ignore_index=True)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a record per table, with its findings and their first rows."""
+        return [
+            {
+                "release": self.release,
+                "as_of": self.as_of,
+                "table": count.table,
+                "rows": count.rows,
+                "new": count.new,
+                "there": count.there,
+                "ok": self.ok,
+                "exists": self.exists,
+                "refused": self.refused,
+                "findings": [
+                    {
+                        "audit": f.audit,
+                        "severity": f.severity,
+                        "rows": len(f.rows),
+                        "message": f.message,
+                        "first": f.rows.head(3).to_dict(orient="records"),
+                    }
+                    for f in self.found
+                    if f.table == count.table
+                ],
+            }
+            for count in self.counts
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """One line: what would become of it."""
+        if self.refused:
+            return self.refused
+        if self.failures:
+            count = len(self.failures)
+            what = "audit fails" if count == 1 else "audits fail"
+            return f"release {self.release!r} would not be published: {count} {what}."
+        if self.exists:
+            return f"release {self.release!r} holds exactly this already."
+        warned = len(self.warnings)
+        what = "finding" if warned == 1 else "findings"
+        also = f", with {warned} {what}" if warned else ""
+        return f"release {self.release!r} would be published{also}."
+
+    @property
+    def summary(self) -> str:
+        """One line: the findings that only warn, each with its number of rows."""
+        told = [f"{f.table} {f.audit} ({len(f.rows):,})" for f in self.warnings]
+        return f"release {self.release!r} has findings: {', '.join(told)}."
+
+    def check(self) -> None:
+        """Check that nothing fails.
+
+        Raises
+        ------
+        AuditError
+            With the first failure's line, and how many there are more.
+        """
+        if not self.failures:
+            return
+        first, *others = self.failures
+        problem = first.message
+        if others:
+            names = ", ".join(dict.fromkeys(f"{f.table} {f.audit}" for f in others))
+            what = "audit fails" if len(others) == 1 else "audits fail"
+            problem += f" {len(others)} more {what}: {names}."
+        raise AuditError(first.table, problem, self)
+
+    def __str__(self) -> str:
+        lines = [self.verdict]
+        lines += [f"{f.severity}: {f.table} {f.audit}: {f.message}" for f in self.found]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"AuditReport({self.verdict})"
+
+    def _repr_html_(self) -> str:
+        table = self.findings.to_html(index=False, border=0) if self.found else ""
+        colour = "inherit" if self.ok else "#b00020"
+        told = html.escape(self.verdict)
+        return f"<p style='color:{colour}'><b>{told}</b></p>{table}"

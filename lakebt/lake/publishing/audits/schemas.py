@@ -1,0 +1,246 @@
+"""The pandera schema of a table: what each row must satisfy, value by value.
+
+It is made from the table's own spec, and checked lazily, so that every rule that some
+row breaks is found and not only the first. pandera sees Arrow's columns as they are,
+without a copy.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lakebt.errors import LakeError
+from lakebt.lake.publishing.audits.finding import Finding, Handed, listed, numbered
+from lakebt.lake.reading.diff import frame
+from lakebt.lake.tables.schemas import PRICES, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandera.pandas as pandera
+
+    from lakebt._typing import IntVector
+    from lakebt.lake.tables.schemas import Column, TableSpec
+
+_CLOSE = ("open", "high", "low", "close")
+
+_PRICE_RULES = {
+    "positive": (
+        "a price that is not positive and finite",
+        _CLOSE,
+        "Leave out bars without a trade",
+    ),
+    "high_low": ("high below low", ("high", "low"), "Correct the bar, or leave it out"),
+    "open_range": (
+        "open outside low to high",
+        ("open", "low", "high"),
+        "Correct the bar, or leave it out",
+    ),
+    "close_range": (
+        "close outside low to high",
+        ("close", "low", "high"),
+        "Correct the bar, or leave it out",
+    ),
+    "volume": (
+        "negative volume",
+        ("volume",),
+        "Leave volume empty where it is not known",
+    ),
+}
+"""What is said of a row that breaks a rule of `prices`, what is shown, the cure."""
+
+
+@functools.lru_cache(maxsize=64)
+def schema(spec: TableSpec) -> pandera.DataFrameSchema:
+    """Return the pandera schema of a table's normalised rows."""
+    import pandera.pandas as pandera  # noqa: PLC0415 - 0.2 s that only publishing pays
+
+    def check(rule: Any, name: str) -> pandera.Check:
+        # Which rows break it is read from the check's own output; the list of values
+        # that pandera makes of them takes half a minute for a million rows.
+        return pandera.Check(rule, name=name, ignore_na=False, n_failure_cases=1)
+
+    checks: dict[str, list[pandera.Check]] = {name: [] for name in spec.names}
+    for column in spec.columns:
+        if column.required and not column.derived:
+            checks[column.name].append(check(_is_there, f"empty {column.name}"))
+        if column.choices:
+            allowed = functools.partial(_is_one_of, column.choices)
+            checks[column.name].append(check(allowed, f"choices {column.name}"))
+    whole = [
+        check(functools.partial(_is_derived, spec, column.name), f"empty {column.name}")
+        for column in spec.columns
+        if column.required and column.derived
+    ]
+    if spec is PRICES:
+        for name in _CLOSE:
+            checks[name].append(check(_is_price, "positive"))
+        checks["volume"].append(check(_is_volume, "volume"))
+        whole += [
+            check(_is_ordered, "high_low"),
+            check(functools.partial(_is_inside, "open"), "open_range"),
+            check(functools.partial(_is_inside, "close"), "close_range"),
+        ]
+    return pandera.DataFrameSchema(
+        {
+            column.name: pandera.Column(
+                pd.ArrowDtype(spec.arrow.field(column.name).type),
+                checks[column.name],
+                nullable=True,  # the check above says so too, and names its rows
+            )
+            for column in spec.columns
+        },
+        checks=whole,
+        strict=True,
+        name=spec.name,
+    )
+
+
+def audit_schema(handed: Handed) -> Iterator[Finding]:
+    """Give what is wrong with single rows: empty cells, choices, prices."""
+    broken = _broken(handed)
+    spec = handed.spec
+    for column in spec.columns:
+        if (rows := broken.pop(f"choices {column.name}", None)) is not None:
+            yield _not_a_choice(handed, column, rows)
+        if (rows := broken.pop(f"empty {column.name}", None)) is not None:
+            yield _empty(handed, column, rows)
+    for audit, rows in broken.items():
+        what, shown, cure = _PRICE_RULES[audit]
+        mask = np.zeros(len(handed.rows), dtype=bool)
+        mask[rows] = True
+        yield from handed.where(audit, mask, what, shown=shown, cure=cure)
+
+
+def _broken(handed: Handed) -> dict[str, IntVector]:
+    """Return the rows that break each rule.
+
+    Raises
+    ------
+    LakeError
+        If pandera was told to use a backend that does not say which rows fail.
+    SchemaErrors
+        If the schema itself does not fit, which no rows can cause.
+    """
+    from pandera.config import (  # noqa: PLC0415
+        ValidationDepth,
+        config_context,
+        get_config_global,
+    )
+    from pandera.errors import SchemaErrors  # noqa: PLC0415
+
+    if get_config_global().use_narwhals_backend:
+        msg = "audits need pandera's own backend: unset PANDERA_USE_NARWHALS_BACKEND"
+        raise LakeError(msg)
+    seen = handed.rows.to_pandas(types_mapper=pd.ArrowDtype)
+    found: dict[str, list[IntVector]] = {}
+    try:
+        # An environment variable of pandera's may not switch our audits off.
+        with config_context(
+            validation_enabled=True,
+            validation_depth=ValidationDepth.SCHEMA_AND_DATA,
+        ):
+            schema(handed.spec).validate(seen, lazy=True)
+    except SchemaErrors as errors:
+        for error in errors.schema_errors:
+            if error.check_output is None:
+                raise
+            passed = np.asarray(error.check_output, dtype=bool)
+            found.setdefault(error.check.name, []).append(np.flatnonzero(~passed))
+    return {audit: np.unique(np.concatenate(places)) for audit, places in found.items()}
+
+
+def _series(passed: Any, like: Any) -> pd.Series:
+    return pd.Series(np.asarray(passed, dtype=bool), index=like.index)
+
+
+def _numbers(values: pd.Series) -> Any:
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_there(values: pd.Series) -> pd.Series:
+    return _series(values.notna(), values)
+
+
+def _is_one_of(choices: tuple[str, ...], values: pd.Series) -> pd.Series:
+    return _series(values.isin(choices) | values.isna(), values)
+
+
+def _is_derived(spec: TableSpec, name: str, rows: pd.DataFrame) -> pd.Series:
+    """Whether a derived value is there, or what it is derived from is to blame."""
+    there = np.asarray(rows[name].notna())
+    if not there.all():
+        for column in spec.columns:
+            is_blamed_first = not column.derived or (
+                name != "known_at" and column.name == "known_at"
+            )
+            if column.required and is_blamed_first:
+                there = there | np.asarray(rows[column.name].isna())
+    return _series(there, rows)
+
+
+def _is_price(values: pd.Series) -> pd.Series:
+    numbers = _numbers(values)
+    return _series(np.isnan(numbers) | ((numbers > 0) & (numbers < np.inf)), values)
+
+
+def _is_volume(values: pd.Series) -> pd.Series:
+    return _series(~(_numbers(values) < 0), values)
+
+
+def _is_ordered(rows: pd.DataFrame) -> pd.Series:
+    return _series(~(_numbers(rows["high"]) < _numbers(rows["low"])), rows)
+
+
+def _is_inside(name: str, rows: pd.DataFrame) -> pd.Series:
+    value = _numbers(rows[name])
+    outside = (value > _numbers(rows["high"])) | (value < _numbers(rows["low"]))
+    return _series(~outside, rows)
+
+
+def _empty(handed: Handed, column: Column, which: IntVector) -> Finding:
+    what = "NaN or empty" if column.kind is Kind.NUMBER else "empty"
+    places = handed.places[which]
+    rows = f"row {places[0]}" if len(places) == 1 else f"{len(places)} rows"
+    first = "" if len(places) == 1 else f", the first is row {places[0]}"
+    source = handed.spec.known_at_from
+    cure = (
+        f"Give known_at, or {source} to derive it from"
+        if column.name == "known_at" and source is not None
+        else "Give a value, or leave the row out"
+    )
+    return Finding(
+        table=handed.spec.name,
+        audit="empty",
+        severity="fail",
+        message=f"column {column.name!r} is {what} in {rows}{first}. {cure}.",
+        rows=_with_column(handed, column, which),
+    )
+
+
+def _not_a_choice(handed: Handed, column: Column, which: IntVector) -> Finding:
+    rows = handed.at(which)
+    values = rows.rows.column(column.name)[:3].to_pylist()
+    told = [
+        f"row {place} has {value!r}"
+        for place, value in zip(rows.places, values, strict=False)
+    ]
+    return Finding(
+        table=handed.spec.name,
+        audit="choices",
+        severity="fail",
+        message=(
+            f"column {column.name!r} must be one of {', '.join(column.choices)}, "
+            f"{listed(told, len(which))}."
+        ),
+        rows=_with_column(handed, column, which),
+    )
+
+
+def _with_column(handed: Handed, column: Column, which: IntVector) -> pd.DataFrame:
+    some = handed.at(which)
+    return numbered(frame(some.rows).assign(column=column.name), some.places)

@@ -1,0 +1,97 @@
+"""Which rows of a publication the lake lacks, and which contradict it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
+
+from lakebt.lake.committing.commit import head_of
+from lakebt.lake.publishing.audits.finding import Finding, Handed
+from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.scan import between
+from lakebt.lake.tables.arrow import column, keep, pc, same, take
+from lakebt.lake.tables.rows import codes
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.schemas import TableSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lacking:
+    """What one table of the lake has not got yet.
+
+    Attributes
+    ----------
+    handed
+        Rows of a key and `known_at` that the lake does not hold.
+    contradictions
+        A finding if it holds others with another content.
+    """
+
+    handed: Handed
+    contradictions: tuple[Finding, ...] = ()
+
+
+def compare(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
+    """Compare rows with the head of their table.
+
+    A row that is there already, word for word, is lacking no more.
+    """
+    rows, spec = handed.rows, handed.spec
+    if head_of(table) is None:
+        return Lacking(handed=handed)
+    with translated(storage.where):
+        there = table.scan(row_filter=_overlap(rows, spec)).to_arrow()
+    if len(there) == 0:
+        return Lacking(handed=handed)
+    there = there.select(spec.names).cast(spec.arrow)
+    code = codes(pa.concat_tables([there, rows]), (*spec.key, "known_at"))
+    old, new = code[: len(there)], code[len(there) :]
+    by_code = np.argsort(old, kind="stable")
+    place = np.minimum(np.searchsorted(old[by_code], new), len(old) - 1)
+    found = old[by_code][place] == new
+    mine, theirs = keep(rows, found), take(there, by_code[place[found]])
+    differing = {
+        name: ~same(column(mine, name), column(theirs, name)) for name in spec.names
+    }
+    disagree = np.flatnonzero(np.logical_or.reduce(list(differing.values())))
+    fresh = Handed(spec=spec, rows=keep(rows, ~found), places=handed.places[~found])
+    if len(disagree) == 0:
+        return Lacking(handed=fresh)
+    which = np.flatnonzero(found)[disagree]
+    names = [
+        ", ".join(name for name, differs in differing.items() if differs[row])
+        for row in disagree
+    ]
+    first = take(mine, disagree[:1]).select([*spec.key, "known_at"]).to_pylist()[0]
+    row = ", ".join(f"{name} {value}" for name, value in first.items())
+    count = len(disagree)
+    finding = Finding(
+        table=spec.name,
+        audit="contradiction",
+        severity="fail",
+        message=(
+            f"{count} {'row is' if count == 1 else 'rows are'} in the lake already "
+            f"with other content (the first: {row}). A correction needs a later "
+            f"known_at."
+        ),
+        rows=handed.at(which).frame({"differs": names}),
+    )
+    return Lacking(handed=fresh, contradictions=(finding,))
+
+
+def _overlap(rows: pa.Table, spec: TableSpec) -> BooleanExpression:
+    """Return a filter that leaves out files which cannot hold the same rows."""
+    within: BooleanExpression = AlwaysTrue()
+    for name in ("known_at", *spec.key):
+        ends: Any = pc.min_max(column(rows, name)).as_py()
+        low, high = (v if isinstance(v, str) else v.isoformat() for v in ends.values())
+        within = And(within, between(name, low, high))
+    return within

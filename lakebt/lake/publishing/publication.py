@@ -1,0 +1,286 @@
+"""What shall become a release, checked as far as it can be without the lake."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.instants import parse_instant
+from lakebt.lake.committing.commit import head_of
+from lakebt.lake.committing.releases import check_name
+from lakebt.lake.publishing.audits.alone import audit_alone
+from lakebt.lake.publishing.audits.finding import (
+    MATTERS,
+    Finding,
+    Handed,
+    in_order,
+    unreadable,
+)
+from lakebt.lake.publishing.audits.own import Rules, audit_own, rules
+from lakebt.lake.publishing.audits.report import AuditReport, Count
+from lakebt.lake.publishing.audits.schemas import audit_schema
+from lakebt.lake.publishing.fresh import Lacking, compare
+from lakebt.lake.publishing.normalise import normalise
+from lakebt.lake.tables.arrow import column, take, truth
+from lakebt.lake.tables.rows import digest, order
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+    from lakebt._typing import IntVector
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.schemas import TableSpec
+    from lakebt.lake.tables.specs import Specs
+    from lakebt.sessions import Sessions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """One table's valid rows, in the order of its files.
+
+    Attributes
+    ----------
+    spec, rows, digest
+        The table, its rows, and what they hash to.
+    places
+        Where each row was handed over, from 0.
+    """
+
+    spec: TableSpec
+    rows: pa.Table
+    digest: str
+    places: IntVector
+    _compared: dict[int | None, Lacking] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def lacking(self, table: Table, *, storage: Storage) -> Lacking:
+        """Return what a table in the lake has not got yet; read once for each head."""
+        head = head_of(table)
+        if head not in self._compared:
+            self._compared.clear()
+            handed = Handed(spec=self.spec, rows=self.rows, places=self.places)
+            self._compared[head] = compare(handed, table=table, storage=storage)
+        return self._compared[head]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A release to be: not yet compared with the lake.
+
+    Attributes
+    ----------
+    name, as_of, note, labels, retain_days
+        Of the release.
+    tables
+        Those whose rows are valid by themselves.
+    rules
+        What fails and what warns.
+    report
+        What the audits found that do not look at the lake.
+    """
+
+    name: str
+    as_of: dt.datetime
+    tables: Mapping[str, Prepared]
+    note: str
+    labels: Mapping[str, str]
+    retain_days: int | None
+    rules: Rules
+    report: AuditReport
+
+    @property
+    def digest(self) -> str:
+        """Of the tables and the cutoff; the same for rows in another order."""
+        state = hashlib.sha256(self.as_of.isoformat().encode())
+        for name in sorted(self.tables):
+            state.update(f"|{name}:{self.tables[name].digest}".encode())
+        return state.hexdigest()
+
+
+def prepare(tables: object, **arguments: Any) -> Publication:
+    """Check everything that can be checked without the lake.
+
+    Parameters
+    ----------
+    tables, **arguments
+        As `examine` takes them.
+
+    Raises
+    ------
+    AuditError
+        If rows break a rule of their table.
+    InvalidArgumentError
+        If the name, `as_of`, a label or `retain_days` cannot be used.
+    InvalidDataError
+        If an audit of the user's own cannot be run.
+    LakeError
+        If a table's declaration was damaged.
+    UnknownNameError
+        If there is no such table.
+    """
+    publication = examine(tables, **arguments)
+    publication.report.check()
+    return publication
+
+
+def examine(
+    tables: object,
+    *,
+    release: str,
+    as_of: object,
+    note: str = "",
+    labels: object = None,
+    retain_days: object = None,
+    audits: object = None,
+    fail_on: object = (),
+    warn_on: object = (),
+    specs: Specs,
+    now: dt.datetime,
+    sessions: Callable[[], Sessions],
+) -> Publication:
+    """Find everything that can be found without the lake.
+
+    Returns
+    -------
+    Publication
+        With the tables that no audit of ours fails; its report has the others too.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument cannot be used.
+    InvalidDataError
+        If an audit of the user's own cannot be run.
+    LakeError
+        If a table's declaration was damaged.
+    UnknownNameError
+        If there is no such table.
+    """
+    check_name(release)
+    cutoff = parse_instant(as_of, what="as_of")
+    if cutoff > now:
+        msg = (
+            f"as_of {cutoff.isoformat()} lies ahead of the clock, which says "
+            f"{now.isoformat()}: nothing can be known of then yet"
+        )
+        raise InvalidArgumentError(msg)
+    if not isinstance(note, str):
+        msg = f"note must be text, was {note!r}"
+        raise InvalidArgumentError(msg)
+    days = _checked_days(retain_days)
+    texts = _checked_labels(labels)
+    if not isinstance(tables, Mapping) or not tables:
+        msg = f"tables must map table names to frames, was {_shown(tables)}"
+        raise InvalidArgumentError(msg)
+    chosen = rules(audits, fail_on=fail_on, warn_on=warn_on, specs=specs)
+    wanted = [(specs.of(name), data) for name, data in tables.items()]
+    prepared: dict[str, Prepared] = {}
+    counts: list[Count] = []
+    found: list[Finding] = []
+    for spec, data in wanted:
+        rows, problems = _audited(
+            data, spec, as_of=cutoff, sessions=sessions, chosen=chosen
+        )
+        found += problems
+        counts.append(
+            Count(table=spec.name, rows=None if rows is None else len(rows), new=None)
+        )
+        if rows is not None and not any(each.audit in MATTERS for each in problems):
+            prepared[spec.name] = _sorted(rows, spec)
+    return Publication(
+        name=release,
+        as_of=cutoff,
+        tables=prepared,
+        note=note,
+        labels=texts,
+        retain_days=days,
+        rules=chosen,
+        report=AuditReport(
+            release=release, as_of=cutoff, counts=tuple(counts), found=tuple(found)
+        ),
+    )
+
+
+def _audited(
+    data: object,
+    spec: TableSpec,
+    *,
+    as_of: dt.datetime,
+    sessions: Callable[[], Sessions],
+    chosen: Rules,
+) -> tuple[pa.Table | None, list[Finding]]:
+    """Return typed rows, None if they cannot be read, and what is wrong with them."""
+    try:
+        rows = normalise(data, spec=spec, sessions=sessions)
+    except InvalidDataError as error:
+        return None, [unreadable(spec, error.problem)]
+    handed = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
+    found = list(audit_schema(handed))
+    # Keys and clocks are compared where there are any.
+    whole = np.ones(len(rows), dtype=bool)
+    for each in spec.columns:
+        values = column(rows, each.name)
+        if each.required and values.null_count:
+            whole &= truth(values.is_valid())
+    known = handed if whole.all() else handed.at(np.flatnonzero(whole))
+    found += audit_alone(known, as_of=as_of, sessions=sessions)
+    if not found:
+        found += audit_own(handed, chosen)
+    return rows, in_order(found)
+
+
+def _sorted(rows: pa.Table, spec: TableSpec) -> Prepared:
+    by_key = order(rows, spec.order)
+    if (np.diff(by_key) != 1).any():
+        rows = take(rows, by_key)
+    told = digest(_told(rows, spec))
+    return Prepared(spec=spec, rows=rows, digest=told, places=by_key)
+
+
+def _told(rows: pa.Table, spec: TableSpec) -> pa.Table:
+    """Return the columns that tell content apart.
+
+    One that a declared table was given later, and that is empty, is not among them: the
+    same rows are the same release before it and after.
+    """
+    if not spec.is_declared:
+        return rows
+    empty = [n for n in spec.names if column(rows, n).null_count == len(rows)]
+    return rows.drop_columns(empty)
+
+
+def _checked_days(days: object) -> int | None:
+    if days is None or (
+        isinstance(days, int) and not isinstance(days, bool) and days >= 1
+    ):
+        return days
+    msg = f"retain_days must be a whole number of at least 1, was {days!r}"
+    raise InvalidArgumentError(msg)
+
+
+def _checked_labels(labels: object) -> dict[str, str]:
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping):
+        msg = f"labels must map text to text, was {_shown(labels)}"
+        raise InvalidArgumentError(msg)
+    for key, value in labels.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            msg = f"labels must map text to text, was {key!r}: {value!r}"
+            raise InvalidArgumentError(msg)
+    return dict(labels)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else type(value).__name__

@@ -1,0 +1,347 @@
+"""The only write: one commit for all tables, their tags and the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from pyiceberg.catalog.sql import SqlCatalog
+
+from lakebt.errors import ConflictError, LakeError, ReleaseExistsError
+from lakebt.lake.committing import commit as committing
+from lakebt.lake.committing.checks import check_committed, check_heads, check_refs
+from lakebt.lake.committing.commit import BusyError, head_of
+from lakebt.lake.committing.fold import Folds
+from lakebt.lake.committing.ledger_order import LedgerOrder
+from lakebt.lake.committing.one_transaction import OneTransaction
+from lakebt.lake.committing.releases import (
+    Ledger,
+    Release,
+    TablePin,
+    read_ledger,
+)
+from lakebt.lake.storage.catalog import LostRaceError, locked, translated
+from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.tables.arrow import column, pc
+from lakebt.lake.tables.rows import plain
+from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.specs import fact_tables
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+    from lakebt.lake.publishing.publication import Publication
+    from lakebt.lake.storage.catalog import Storage
+
+Check = Callable[[Mapping[str, "Table"], Ledger], None]
+
+ATTEMPTS = 40
+"""How often a publisher looks again after another one came first."""
+
+
+def publish(
+    publication: Publication,
+    *,
+    storage: Storage,
+    now: Callable[[], dt.datetime],
+    check: Check,
+    adopted: Mapping[str, int] | None = None,
+) -> Release:
+    """Commit a publication, or find that it was committed before.
+
+    Parameters
+    ----------
+    publication : Publication
+    storage : Storage
+    now : callable
+        Tells the present instant, for `committed_at`.
+    check : callable
+        Given the tables and the ledger, raises if the publication may not be added to
+        them. Called before anything is written, and again when others published
+        meanwhile.
+    adopted : mapping of str to int, optional
+        By table, the head that others made, whose added rows are just those of the
+        publication: it is tagged, and nothing is written.
+
+    Raises
+    ------
+    ConflictError
+        If other publishers kept coming first.
+    ForeignCommitError
+        If a table was written by something other than lakebt.
+    InvalidArgumentError
+        If a branch or a stray tag has the release's name.
+    InvalidDataError
+        If a row contradicts one already there.
+    LakeError
+        If the catalog cannot be written.
+    ReleaseExistsError
+        If the name holds other content.
+    """
+    protocol: OneTransaction | LedgerOrder = (
+        OneTransaction(storage, storage.catalog)
+        if isinstance(storage.catalog, SqlCatalog)
+        else LedgerOrder(storage)
+    )
+    writer = _Writer(publication, storage, protocol, check, adopted or {})
+    try:
+        for attempt in range(ATTEMPTS):
+            try:
+                release = writer.publish(committed_at=now())
+            except BusyError:
+                writer.check_progress()
+            except LostRaceError:
+                pause_ms = min(20 * (attempt + 1), 400)
+                time.sleep((pause_ms + secrets.randbelow(pause_ms)) / 1000)
+            else:
+                return release
+    finally:
+        writer.withdraw()
+    msg = (
+        f"release {publication.name!r}: somebody else wrote first {ATTEMPTS} times. "
+        f"Nothing was published; publish it again"
+    )
+    raise ConflictError(msg)
+
+
+def find_held(publication: Publication, ledger: Ledger) -> Release | None:
+    """Return the same release if it is there already.
+
+    Raises
+    ------
+    ReleaseExistsError
+        If the name, but for case, holds something else.
+    """
+    clash = ledger.clash(publication.name)
+    if clash is None:
+        return None
+    if clash.is_ended:
+        why = "would take its name"
+    elif clash.name != publication.name:
+        why = "differs from it in case only"
+    elif clash.as_of != publication.as_of:
+        why = (
+            f"comes with another as_of, {publication.as_of.isoformat()} instead of "
+            f"{clash.as_of.isoformat()}"
+        )
+    elif set(clash.published) != set(publication.tables):
+        why = (
+            f"comes with other tables, {', '.join(sorted(publication.tables))} instead "
+            f"of {', '.join(sorted(clash.published))}"
+        )
+    elif clash.digest != publication.digest:
+        why = "comes with other rows"
+    else:
+        return clash
+    raise ReleaseExistsError(publication.name, clash.name, why, clash.ended_at)
+
+
+class _Writer:
+    """Writes data files once, however often the commit has to be tried."""
+
+    def __init__(
+        self,
+        publication: Publication,
+        storage: Storage,
+        protocol: OneTransaction | LedgerOrder,
+        check: Check,
+        adopted: Mapping[str, int],
+    ) -> None:
+        self.adopted = adopted
+        self.publication, self.storage = publication, storage
+        self.protocol, self.check = protocol, check
+        self._checked: dict[str, int | None] | None = None
+        self._fresh: dict[str, tuple[int | None, pa.Table]] = {}
+        self._written: dict[str, tuple[Table, pa.Table, list[DataFile]]] = {}
+        self._folds = Folds()
+        self._may_be_visible = False
+        self._seen = ""
+
+    def publish(self, *, committed_at: dt.datetime) -> Release:
+        """Write files, then wait for the turn, look again, and commit.
+
+        Raises
+        ------
+        LostRaceError
+            If somebody who does not wait came first; nothing has changed.
+        """
+        held = self._look(*self._state())
+        if held is not None:
+            return held
+        changes: dict[str, committing.Staged] = {}
+        try:
+            with self.protocol.turn() as commit:
+                tables, ledger = self._state()
+                held = self._look(tables, ledger)
+                if held is not None:
+                    return held
+                with translated(self.storage.where):
+                    release = self._stage_all(changes, tables, ledger, committed_at)
+                self._may_be_visible = True
+                commit(changes, release)
+        except LostRaceError:
+            self._may_be_visible = False
+            committing.discard(changes.values())
+            raise
+        check_committed(release, self.storage)
+        return release
+
+    def check_progress(self) -> None:
+        """Check that those who held the catalog meanwhile got something done.
+
+        Raises
+        ------
+        LakeError
+            If the ledger has not moved.
+        """
+        tables = self.storage.tables()
+        if tables[LEDGER].metadata_location == self._seen:
+            msg = f"{self.storage.where} {locked()}"
+            raise LakeError(msg)
+
+    def _state(self) -> tuple[Mapping[str, Table], Ledger]:
+        """Return the lake as it is, its tables and the ledger of the same instant.
+
+        Raises
+        ------
+        LostRaceError
+            If the ledger has moved so far since that only a later one can be read.
+        """
+        tables = self.protocol.tables()
+        self._seen = tables[LEDGER].metadata_location
+        ledger = read_ledger(self.storage, tables[LEDGER])
+        if self.storage.memory[LEDGER][0] != self._seen:
+            msg = "the ledger has moved on"
+            raise LostRaceError(msg)
+        return tables, ledger
+
+    def _look(self, tables: Mapping[str, Table], ledger: Ledger) -> Release | None:
+        """Compare with the lake, and write the rows it lacks; or find the release."""
+        held = find_held(self.publication, ledger)
+        if held is not None:
+            return held
+        check_heads(tables, ledger.last, adopted=self.adopted)
+        check_refs(self.publication.name, tables)
+        heads = {name: head_of(table) for name, table in tables.items()}
+        if heads != self._checked:
+            self.check(tables, ledger)
+            self._checked = heads
+        for name, prepared in self.publication.tables.items():
+            table = tables[name]
+            if name not in self._fresh or self._fresh[name][0] != heads[name]:
+                lacking = prepared.lacking(table, storage=self.storage)
+                self._fresh[name] = (heads[name], lacking.handed.rows)
+        with translated(self.storage.where):
+            for name, (_, rows) in self._fresh.items():
+                self._write(tables[name], name, rows)
+                if name in self._written:
+                    self._folds.prepare(
+                        tables[name],
+                        self.publication.tables[name].spec,
+                        adding=len(self._written[name][2]),
+                    )
+        return None
+
+    def _write(self, table: Table, name: str, rows: pa.Table) -> None:
+        """Write rows, unless an earlier attempt wrote just these."""
+        if name in self._written:
+            before, held, files = self._written[name]
+            if rows is held or rows.equals(held):
+                return
+            committing.delete_quietly(before.io, [file.file_path for file in files])
+            del self._written[name]
+        if len(rows):
+            spec = self.publication.tables[name].spec
+            self._written[name] = table, rows, write_files(table, rows, spec)
+
+    def _stage_all(
+        self,
+        changes: dict[str, committing.Staged],
+        tables: Mapping[str, Table],
+        ledger: Ledger,
+        committed_at: dt.datetime,
+    ) -> Release:
+        """Stage every table and the ledger into `changes`."""
+        for name in fact_tables(tables):
+            if name in self._fresh or head_of(tables[name]) is not None:
+                changes[name] = self._stage(name, tables[name])
+        release = self._release(changes, ledger.last, committed_at)
+        page = ledger.with_release(release, tables[LEDGER])
+        changes[LEDGER] = committing.stage_rewrite(
+            tables[LEDGER], page, summary=self._summary
+        )
+        return release
+
+    @property
+    def _summary(self) -> dict[str, str]:
+        return {"lakebt.release": self.publication.name}
+
+    def _stage(self, name: str, table: Table) -> committing.Staged:
+        tag = self.publication.name
+        if name not in self._fresh or len(self._fresh[name][1]) == 0:
+            return committing.stage_tag(table, tag=tag)
+        files = self._written[name][2]
+        return committing.stage_append(
+            table, files, tag=tag, summary=self._summary, fold=self._folds.of(name)
+        )
+
+    def _release(
+        self,
+        changes: Mapping[str, committing.Staged],
+        last: Release | None,
+        committed_at: dt.datetime,
+    ) -> Release:
+        pins = []
+        for name, change in changes.items():
+            before = None if last is None else last.pin(name)
+            prepared = self.publication.tables.get(name)
+            metadata = change.base.metadata
+            digest = "" if before is None else before.digest
+            earliest = [] if before is None else [before.earliest]
+            if prepared is not None:
+                content = f"{digest}|{prepared.digest}"
+                digest = hashlib.sha256(content.encode()).hexdigest()
+                known_at = column(prepared.rows, "known_at")
+                earliest.append(plain(pc.min(known_at).as_py()))
+            added = len(self._fresh[name][1]) if name in self._fresh else 0
+            if prepared is not None and name in self.adopted:
+                added = len(prepared.rows)
+            pins.append(
+                TablePin(
+                    table=name,
+                    uuid=str(metadata.table_uuid),
+                    snapshot_id=change.snapshot_id,
+                    schema_id=metadata.current_schema_id,
+                    rows=added + (0 if before is None else before.rows),
+                    published=None if prepared is None else len(prepared.rows),
+                    digest=digest,
+                    earliest=min(earliest),
+                )
+            )
+        return Release(
+            name=self.publication.name,
+            sequence=1 if last is None else last.sequence + 1,
+            as_of=self.publication.as_of,
+            committed_at=committed_at,
+            digest=self.publication.digest,
+            tables=tuple(pins),
+            note=self.publication.note,
+            labels=self.publication.labels,
+            retain_days=self.publication.retain_days,
+        )
+
+    def withdraw(self) -> None:
+        """Delete data files, unless a snapshot might refer to them."""
+        if not self._may_be_visible:
+            for table, _, files in self._written.values():
+                paths = [file.file_path for file in files]
+                committing.delete_quietly(table.io, paths)
+            self._written.clear()
+            self._folds.withdraw()

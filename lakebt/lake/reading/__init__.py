@@ -1,0 +1,3 @@
+"""What a release says, as known at an instant."""
+
+from __future__ import annotations

@@ -1,0 +1,157 @@
+"""Rows of a release's tables, as known at an instant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.expressions import AlwaysTrue, And
+
+from lakebt.errors import UnknownNameError
+from lakebt.lake.reading.diff import frame
+from lakebt.lake.reading.pinned import WHOLE_ROWS
+from lakebt.lake.reading.where import Where
+from lakebt.lake.storage.scan import between, is_in
+from lakebt.lake.tables.arrow import decoded, keep, take
+from lakebt.lake.tables.rows import newest
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, Kind
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
+
+    from lakebt.lake.reading.pinned import Pinned
+    from lakebt.lake.tables.schemas import TableSpec
+
+
+FEW_ROWS = 200_000
+"""Up to this many rows are read whole and kept, even if only some are wanted."""
+
+
+def visible(spec: TableSpec) -> tuple[str, ...]:
+    """Return the columns of a table that a reader of its facts sees."""
+    names = tuple(name for name in spec.names if name != "retracted")
+    return (*names, "status") if spec is ETF_HOLDINGS else names
+
+
+def chosen(spec: TableSpec, columns: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the columns somebody asks for, all if he names none.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
+    """
+    known = visible(spec)
+    asked = (columns,) if isinstance(columns, str) else tuple(columns or known)
+    for name in asked:
+        if name not in known:
+            raise UnknownNameError("column", str(name), known)
+    return asked
+
+
+def vintages_of(
+    pinned: Pinned,
+    spec: TableSpec,
+    where: BooleanExpression | None = None,
+    *,
+    columns: tuple[str, ...] | None = None,
+    coded: tuple[str, ...] = (),
+) -> pa.Table:
+    """Return all vintages, at least of the rows that match.
+
+    Parameters
+    ----------
+    pinned, spec
+        The release, and which of its tables.
+    where
+        What is wanted. It must not tell the vintages of one key apart.
+    columns, coded
+        The columns wanted at least, and those that may be dictionaries; all, and none.
+    """
+    pin = pinned.release.pin(spec.name)
+    if pin is None or pin.rows <= (WHOLE_ROWS if where is None else FEW_ROWS):
+        return pinned.all_rows(spec.name)
+    wanted = spec.names if columns is None else columns
+    coded = tuple(name for name in coded if name in wanted)
+    return pinned.scan(spec.name, wanted, coded=coded, where=where)
+
+
+def in_force(
+    pinned: Pinned,
+    spec: TableSpec,
+    instant: dt.datetime,
+    where: BooleanExpression | None = None,
+    *,
+    columns: tuple[str, ...] | None = None,
+) -> pa.Table:
+    """Return the rows of a table in force at an instant, sorted.
+
+    Parameters
+    ----------
+    pinned, spec, instant
+        The release, which of its tables, and when.
+    where
+        What is wanted. Other rows may be there too.
+    columns
+        Which, in this order; all by default.
+    """
+    if spec is ETF_HOLDINGS:
+        rows = pinned.reports().known(instant)
+        return rows if columns is None else rows.select(columns)
+    asked = spec.names if columns is None else columns
+    needed = tuple(dict.fromkeys((*asked, *spec.key, "known_at", "retracted")))
+    texts = tuple(name for name in spec.key if spec.column(name).kind is Kind.TEXT)
+    rows = vintages_of(pinned, spec, where, columns=needed, coded=texts)
+    rows = rows.combine_chunks()
+    # Of each key one row is left, so `known_at`, the last to sort by, decides nothing.
+    places = newest(rows, key=spec.order[:-1], as_of=instant)
+    return decoded(take(rows.select(asked), places))
+
+
+def read(
+    pinned: Pinned,
+    table: str,
+    instant: dt.datetime,
+    *,
+    columns: Sequence[str] | None,
+    where: Mapping[str, object] | None,
+) -> pd.DataFrame:
+    """Return some columns of the rows in force that match: see `View.read`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
+    """
+    spec = pinned.specs.of(table)
+    asked = chosen(spec, columns)
+    wanted = Where(where, spec=spec, known=visible(spec), names=pinned.names)
+    needed = tuple(dict.fromkeys((*asked, *wanted.columns)))
+    rows = in_force(pinned, spec, instant, _pushed(wanted, spec), columns=needed)
+    return frame(keep(rows, wanted.matches(rows)).select(list(asked)))
+
+
+def equal(values: Mapping[str, Any]) -> BooleanExpression:
+    """Return the filter that each column has a value: a text, a date or an instant."""
+    within: BooleanExpression = AlwaysTrue()
+    for name, value in values.items():
+        text = value if isinstance(value, str) else value.isoformat()
+        within = And(within, between(name, text, text))
+    return within
+
+
+def _pushed(wanted: Where, spec: TableSpec) -> BooleanExpression | None:
+    """Return the part of a filter that files can be left out by: texts of the key.
+
+    What is in the key is the same in all vintages, and its columns are in every schema
+    the table ever had: a filter binds to the newest, whichever snapshot is read.
+    """
+    for name in spec.key:
+        is_text = spec.column(name).kind is Kind.TEXT
+        if is_text and (texts := wanted.texts(name)):
+            return is_in(name, texts)
+    return None

@@ -1,0 +1,148 @@
+"""Panels of a release as frames, from the cache on disk where it has them.
+
+Panels are kept by what they are made of, never by the release's name or place, so a
+release whose tag was moved is refused before anything is looked up. A panel of all that
+was ever known is kept once, with the instant from which that is so: a view of an
+earlier one never gets it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xxhash
+
+from lakebt.errors import UnknownNameError
+from lakebt.lake.reading.asked import check_known, distinct, window
+from lakebt.lake.reading.panel import PANEL_COLUMNS
+from lakebt.lake.tables.rows import micros
+from lakebt.lake.tables.schemas import PRICES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lakebt._typing import FloatPanel
+    from lakebt.lake.reading.panel import Bars
+    from lakebt.lake.reading.pinned import Pinned
+    from lakebt.sessions import Sessions
+
+_ALL = "all"
+
+
+def panel(
+    pinned: Pinned,
+    column: str,
+    *,
+    instant: dt.datetime,
+    symbols: Sequence[str] | None,
+    start: object,
+    end: object,
+) -> pd.DataFrame:
+    """Return one column of the prices known at an instant: see `View.panel`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
+    """
+    if column not in PANEL_COLUMNS:
+        raise UnknownNameError("column", str(column), PANEL_COLUMNS)
+    sessions = pinned.sessions
+    first, last = window(sessions, start, end)
+    asked = None if symbols is None else distinct(symbols)
+    known_by = micros(instant)
+    key = _key(pinned, column, asked, first, last)
+    if (kept := _kept(pinned, key, known_by)) is not None:
+        return kept
+    bars = pinned.bars(asked, (column,))
+    if asked is None:
+        asked = bars.known_symbols(known_by, first, last)
+    else:
+        check_known(asked, bars, pinned)
+        words = [f"from {start}"] if start is not None else []
+        words += [f"to {end}"] if end is not None else []
+        if words:
+            bars.check_window(asked, first, last, asked=" ".join(words))
+    is_first = bars.is_first(column)
+    begin, values = bars.panel(column, asked, as_of=known_by, first=first, last=last)
+    known = _ALL if bars.last_known <= known_by else known_by
+    # What other tables say of a symbol without bars is not in the key. And the panels
+    # of a backtest's every decision would fill the disk, though none is asked for twice
+    # and each takes milliseconds once the bars are in memory.
+    is_told = len(values) > 0 and bars.symbols.keys() >= set(asked)
+    if is_told and (known == _ALL or is_first):
+        about = _about(values, asked, begin, bars)
+        pinned.cache.disk.keep({**key, "known": known}, values, about)
+    return _frame(values, asked, begin, sessions)
+
+
+def _key(
+    pinned: Pinned,
+    column: str,
+    symbols: tuple[object, ...] | None,
+    first: int,
+    last: int,
+) -> dict[str, object]:
+    """Return all that a panel depends on but the instant."""
+    pin = pinned.release.pin(PRICES.name)
+    days = pinned.sessions.days
+    # What is no text is no symbol, and its panel was never kept.
+    names = [n if isinstance(n, str) else None for n in symbols or ()]
+    return {
+        "table": None if pin is None else pin.uuid,
+        "snapshot": None if pin is None else pin.snapshot_id,
+        "column": column,
+        "symbols": None if symbols is None else names,
+        "exchange": pinned.sessions.exchange,
+        "days": [str(days[first]), str(days[last])],
+    }
+
+
+def _about(
+    values: FloatPanel, symbols: tuple[str, ...], begin: int, bars: Bars
+) -> dict[str, object]:
+    return {
+        "symbols": symbols,
+        "first": str(bars.sessions.date(begin)),
+        "sessions": _checksum(bars.sessions, begin, len(values)),
+        "last_known": bars.last_known,
+    }
+
+
+def _kept(
+    pinned: Pinned, key: Mapping[str, object], known_by: int
+) -> pd.DataFrame | None:
+    """Return the panel that is kept, if it is the one for this instant."""
+    for known in (_ALL, known_by):
+        found = pinned.cache.disk.load({**key, "known": known})
+        if found is None or (known == _ALL and found.about["last_known"] > known_by):
+            continue
+        about: Mapping[str, Any] = found.about
+        begin = pinned.sessions.number(dt.date.fromisoformat(about["first"]))
+        # The calendar may have learnt of another closed day since.
+        if begin is None or about["sessions"] != _checksum(
+            pinned.sessions, begin, len(found.values)
+        ):
+            continue
+        symbols = tuple(about["symbols"])
+        return _frame(found.values, symbols, begin, pinned.sessions)
+    return None
+
+
+def _checksum(sessions: Sessions, begin: int, count: int) -> str:
+    days = sessions.days[begin : begin + count]
+    return xxhash.xxh3_64_hexdigest(days.astype("int64").tobytes())
+
+
+def _frame(
+    values: FloatPanel, symbols: tuple[str, ...], begin: int, sessions: Sessions
+) -> pd.DataFrame:
+    days = sessions.days[begin : begin + len(values)].astype("datetime64[us]")
+    return pd.DataFrame(
+        values,
+        index=pd.DatetimeIndex(days, name="session"),
+        columns=pd.Index(symbols, dtype=object if not symbols else None),
+        copy=False,
+    )

@@ -1,0 +1,343 @@
+"""The lake as of a release and an instant: the only reader of facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
+from lakebt.facts import Side
+from lakebt.instants import new_york_day, parse_instant
+from lakebt.lake.reading.in_force import chosen, in_force, read, visible
+from lakebt.lake.reading.notebook import view_html
+from lakebt.lake.reading.panels import panel
+from lakebt.lake.reading.vintages import vintages
+from lakebt.lake.reading.where import Where
+from lakebt.lake.tables.rows import micros
+from lakebt.lake.tables.schemas import INDEX_CHANGES
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from lakebt.facts import IndexChange, Vintage
+    from lakebt.history import PriceHistory
+    from lakebt.lake.reading.holdings import Reports
+    from lakebt.lake.reading.pinned import Pinned
+
+
+class View:
+    """A release as known at an instant. Nothing known later can be read from it.
+
+    Made by `Lake.at` and `Lake.as_of`.
+
+    Attributes
+    ----------
+    release : str
+        The release's name.
+    instant : datetime
+        What the view knows: facts with `known_at` not after it, UTC.
+    cutoff : datetime
+        The release's `as_of`.
+    past_cutoff : bool
+        Whether `instant` lies after `cutoff`, so that facts may be missing.
+    sessions : Sessions
+        The exchange's calendar.
+
+    Notes
+    -----
+    A strategy is handed a view, so nothing public leads back to the lake, or to rows
+    that were not yet known.
+    """
+
+    def __init__(self, pinned: Pinned, *, instant: dt.datetime) -> None:
+        self._pinned = pinned
+        self.instant = instant
+        self.release = pinned.release.name
+        self.cutoff = pinned.release.as_of
+        self.sessions = pinned.sessions
+        earliest = pinned.release.earliest
+        if instant < earliest:
+            raise NothingKnownError(instant, earliest)
+
+    @property
+    def past_cutoff(self) -> bool:
+        """Whether facts may be missing, because the release was cut off earlier."""
+        return self.instant > self.cutoff
+
+    def __repr__(self) -> str:
+        past = ", past the cutoff" if self.past_cutoff else ""
+        return f"View({self.release!r}, as of {self.instant.isoformat()}{past})"
+
+    def _repr_html_(self) -> str:
+        return view_html(self, self._pinned.release.tables)
+
+    def as_of(self, instant: object) -> View:
+        """Return the same release as known at an earlier instant.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `instant` is later than the view's own, or not an instant.
+        NothingKnownError
+            If nothing was known by then.
+        """
+        earlier = parse_instant(instant, what="as_of")
+        if earlier > self.instant:
+            msg = (
+                f"as_of {earlier.isoformat()} is later than what this view knows, "
+                f"{self.instant.isoformat()}: open a later one from the lake"
+            )
+            raise InvalidArgumentError(msg)
+        return View(self._pinned, instant=earlier)
+
+    def arrow(self, table: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of a table in force at the view's instant, sorted.
+
+        Parameters
+        ----------
+        table : str
+        columns : sequence of str, optional
+            Which, in this order; all by default, and then `retracted` too.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table or column.
+        """
+        spec = self._pinned.specs.of(table)
+        asked = None if columns is None else chosen(spec, columns)
+        return in_force(self._pinned, spec, self.instant, columns=asked)
+
+    def _reports(self) -> Reports:
+        """Return every holdings report of the release, whenever it was known."""
+        return self._pinned.reports()
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of a table in force at the view's instant.
+
+        Parameters
+        ----------
+        table : str
+            ``etf_holdings``, ``index_changes``, ``prices``, or a declared one.
+        columns : sequence of str, optional
+            Which, in this order; all by default.
+        where : mapping, optional
+            Value, or list of values, by column. Applied to the rows in force.
+
+        Returns
+        -------
+        DataFrame
+            Per key the row with the latest `known_at`, without retracted ones. For
+            ``etf_holdings`` each fund's newest report, with a `status` derived against
+            the report before it: ``new``, ``unchanged``, or ``expired`` for what it no
+            longer holds. Dates are ``datetime64[us]``, instants UTC.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a value of `where` cannot be compared with its column.
+        UnknownNameError
+            If there is no such table or column, or a fund, index or symbol in `where`
+            is in no row of the release.
+        """
+        return read(self._pinned, table, self.instant, columns=columns, where=where)
+
+    def vintages(self, table: str, key: object) -> pd.DataFrame:
+        """Return how one fact changed: each vintage known at the view's instant.
+
+        Parameters
+        ----------
+        table : str
+        key : mapping, tuple or value
+            What the fact is called: the value of each column of the table's key, by
+            column, or in the key's order; the bare value if the key is one column.
+
+        Returns
+        -------
+        DataFrame
+            A row per vintage, by `known_at`, with all columns of the table, and
+            `retracted`; `in_force`, whether it is the one a view at this instant shows
+            (none is after a retraction); and `changed`, a tuple of the columns that
+            differ from the vintage before. Empty if nothing of it was known yet. Of
+            ``etf_holdings`` these are the rows as they were reported: which report is
+            in force `read` says.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `key` does not give each column of the table's key a value of its kind.
+        UnknownNameError
+            If there is no such table, or no row of the release has the key.
+        """
+        return vintages(self._pinned, table, key, self.instant)
+
+    def changes(
+        self, *, index: str, where: Mapping[str, object] | None = None
+    ) -> tuple[IndexChange, ...]:
+        """Return the changes of an index known at the view's instant.
+
+        Parameters
+        ----------
+        index : str
+        where : mapping, optional
+            Value, or list of values, by column of ``index_changes``.
+
+        Returns
+        -------
+        tuple of IndexChange
+            Each as its newest vintage told it, retracted ones left out, by `known_at`.
+            `recorded` is when a fund that tracks the index first showed it, if any has.
+            Empty if nothing of the index was known yet.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a value of `where` cannot be compared with its column.
+        UnknownNameError
+            If no row of the release has the index, or there is no such column.
+        """
+        self._check_index(index)
+        wanted = Where(
+            where,
+            spec=INDEX_CHANGES,
+            known=visible(INDEX_CHANGES),
+            names=self._pinned.names,
+        )
+        found = [
+            vintage.change
+            for vintage in self._pinned.history(index).in_force(self.instant)
+            if wanted.match(vintage.change, change_id=vintage.change_id)
+        ]
+        return tuple(sorted(found, key=lambda c: (c.known_at, c.symbol, c.side)))
+
+    def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
+        """Return every vintage of every change of an index known at the instant.
+
+        Returns
+        -------
+        tuple of Vintage
+            By `change_id` and `known_at`, retractions included.
+
+        Raises
+        ------
+        UnknownNameError
+            If no row of the release has the index.
+        """
+        self._check_index(index)
+        return self._pinned.history(index).known(self.instant)
+
+    def _check_index(self, index: str) -> None:
+        known = self._pinned.names("index")
+        if index not in known:
+            raise UnknownNameError("index", str(index), sorted(known))
+
+    def first_shown(
+        self, *, index: str, symbol: str, side: Side | str, after: dt.datetime
+    ) -> dt.datetime | None:
+        """Return when a holdings report first showed a change: the instant behind MD.
+
+        Parameters
+        ----------
+        index, symbol, side
+            Which change.
+        after
+            When it was announced.
+
+        Returns
+        -------
+        datetime or None
+            The acceptance of the first report after `after`, about that day in New York
+            or a later one, of a fund that tracks the index, that shows (or lacks) the
+            symbol where the report before it, as known then, did not. None if none was
+            accepted by the view's instant. A fund's first report shows nothing new.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `side` is neither addition nor deletion.
+        """
+        if side not in tuple(Side):
+            msg = f"side must be 'addition' or 'deletion', was {side!r}"
+            raise InvalidArgumentError(msg)
+        shown = self._reports().first_shown(
+            symbol,
+            Side(side),
+            after=after,
+            by=self.instant,
+            since=new_york_day(after),
+            index=index,
+        )
+        return None if shown is None else shown.known_at
+
+    def panel(
+        self,
+        column: str,
+        *,
+        symbols: Sequence[str] | None = None,
+        start: object = None,
+        end: object = None,
+    ) -> pd.DataFrame:
+        """Return one column of the prices known at the view's instant.
+
+        Parameters
+        ----------
+        column : {"open", "high", "low", "close", "volume"}
+        symbols : sequence of str, optional
+            The columns, in this order; by default all that have a bar, sorted.
+        start, end : date or str, optional
+            First and last day, inclusive.
+
+        Returns
+        -------
+        DataFrame of shape (n_sessions, n_symbols)
+            Every session from the first to the last that has a bar of any of the
+            symbols, in an index called ``session``. NaN where there is no bar.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a day is outside the calendar, `start` is after `end`, a symbol is asked
+            for twice, or has no price between `start` and `end`, whenever known.
+        UnknownNameError
+            If there is no such column, or no row of the release has a symbol.
+        """
+        return panel(
+            self._pinned,
+            column,
+            instant=self.instant,
+            symbols=symbols,
+            start=start,
+            end=end,
+        )
+
+    def price_history(self, symbols: Sequence[str]) -> PriceHistory:
+        """Return every vintage of the bars of some symbols known at the instant.
+
+        Symbols without any are left out of its `symbols`.
+        """
+        asked = tuple(dict.fromkeys(symbols))
+        bars = self._pinned.bars(asked, ("open", "close"))
+        return bars.history(
+            asked, as_of=micros(self.instant), basis=self._pinned.basis()
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return exactly which data the view reads.
+
+        Returns
+        -------
+        dict
+            `release`, `as_of` (what it knows) and `cutoff` in ISO 8601, `snapshots` and
+            `digests` by table (None where the release has no rows), `basis` of the
+            prices, `past_cutoff`, and the `lake`'s name, never its path.
+        """
+        return self._pinned.provenance(self.instant)

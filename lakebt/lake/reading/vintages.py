@@ -1,0 +1,152 @@
+"""How one fact changed: every vintage of a key that was known by an instant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.instants import parse_date, parse_instant
+from lakebt.lake.reading.diff import frame
+from lakebt.lake.reading.in_force import equal, vintages_of
+from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
+from lakebt.lake.tables.rows import flags, integers, micros
+from lakebt.lake.tables.schemas import Kind
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lakebt.lake.reading.pinned import Pinned
+    from lakebt.lake.tables.arrow import Array, BoolVector
+    from lakebt.lake.tables.schemas import Column, TableSpec
+
+_LISTED = 500
+"""Of so many keys at most the nearest is looked for."""
+
+
+def vintages(
+    pinned: Pinned, table: str, key: object, instant: dt.datetime
+) -> pd.DataFrame:
+    """Return each vintage of a key known by an instant: see `View.vintages`.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row of the release has the key.
+    """
+    spec = pinned.specs.of(table)
+    wanted = _values(key, spec)
+    rows = vintages_of(pinned, spec, equal(wanted))
+    mine = np.ones(len(rows), dtype=bool)
+    for name, value in wanted.items():
+        mine &= truth(pc.equal(column(rows, name), value))
+    if not mine.any():
+        keys = pinned.scan(table, (*spec.key, "known_at"))
+        keys = keep(keys, integers(keys, "known_at") <= micros(instant))
+        kind, asked = f"key of {table}", _text(wanted)
+        raise UnknownNameError(kind, asked, _nearest(keys, wanted, asked))
+    rows = keep(rows, mine)
+    rows = take(rows, np.argsort(integers(rows, "known_at"), kind="stable"))
+    rows = keep(rows, integers(rows, "known_at") <= micros(instant))
+    return _told(rows, spec)
+
+
+def _values(key: object, spec: TableSpec) -> dict[str, Any]:
+    """Return the value of each column of a key.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `key` does not give all of them, and nothing else, in their kinds.
+    """
+    if isinstance(key, Mapping):
+        given = dict(key)
+    else:
+        parts = key if isinstance(key, (tuple, list)) else (key,)
+        given = dict(zip(spec.key, parts, strict=False))
+        if len(parts) != len(spec.key):
+            given = {}
+    if set(given) != set(spec.key):
+        shape = spec.key[0] if len(spec.key) == 1 else f"({', '.join(spec.key)})"
+        msg = f"the key of {spec.name} is {shape}, and was asked for as {key!r}"
+        raise InvalidArgumentError(msg)
+    return {name: _value(given[name], spec.column(name)) for name in spec.key}
+
+
+def _value(value: object, column: Column) -> Any:
+    """Return one value of a key in its column's kind.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is of another.
+    """
+    what = f"key {column.name}:"
+    if column.kind is Kind.DATE:
+        return parse_date(value, what=what)
+    if column.kind is Kind.INSTANT:
+        return parse_instant(value, what=what)
+    if not isinstance(value, str):
+        msg = f"{what} {value!r} is not {column.kind.value}"
+        raise InvalidArgumentError(msg)
+    return str(value)
+
+
+def _told(rows: pa.Table, spec: TableSpec) -> pd.DataFrame:
+    """Return vintages, by `known_at`, and what became of them."""
+    found = frame(rows)
+    shows = np.zeros(len(rows), dtype=bool)
+    shows[-1:] = ~flags(rows, "retracted")[-1:]
+    found["in_force"] = shows
+    compare = [n for n in spec.names if n not in spec.key and n != "known_at"]
+    differs = {name: _differs(rows, name) for name in compare}
+    found["changed"] = pd.Series(
+        [
+            tuple(name for name in compare if differs[name][number])
+            for number in range(len(rows))
+        ],
+        dtype=object,
+    )
+    return found
+
+
+def _differs(rows: pa.Table, name: str) -> BoolVector:
+    """Return where a column is not what it was in the row before; not in the first."""
+    values = column(rows, name)
+    differs = np.zeros(len(rows), dtype=bool)
+    differs[1:] = ~same(values[1:], values[:-1])
+    return differs
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    text = ", ".join(str(value) for value in values.values())
+    return text if len(values) == 1 else f"({text})"
+
+
+def _nearest(rows: pa.Table, wanted: Mapping[str, Any], asked: str) -> list[str]:
+    """Return keys like the one asked for, nearest first."""
+    for name, value in wanted.items():
+        values = column(rows, name)
+        alike = keep(rows, truth(pc.is_in(values, _near(values, value))))
+        rows = alike if len(alike) else rows
+    keys = rows.select(list(wanted)).group_by(list(wanted)).aggregate([])
+    texts = [_text(key) for key in keys.slice(0, _LISTED).to_pylist()]
+    return difflib.get_close_matches(asked, texts, n=12, cutoff=0.0)
+
+
+def _near(values: Array, value: Any) -> Array:
+    """Return a value if it is there; else some that are like it."""
+    distinct = pc.unique(values)
+    if pc.is_in(pa.scalar(value, distinct.type), distinct).as_py():
+        return pa.array([value], distinct.type)
+    if isinstance(value, str):
+        plain = {text.casefold(): text for text in distinct.to_pylist()}
+        close = difflib.get_close_matches(value.casefold(), plain, n=12)
+        return pa.array([plain[text] for text in close], distinct.type)
+    order = sorted(distinct.to_pylist(), key=lambda other: abs(other - value))
+    return pa.array(order[:12], distinct.type)

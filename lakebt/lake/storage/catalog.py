@@ -1,0 +1,381 @@
+"""Where the tables are: an embedded SQLite catalog, or any catalog of pyiceberg."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import re
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyiceberg.exceptions
+import sqlalchemy as sa
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import (
+    NamespaceAlreadyExistsError,
+    TableAlreadyExistsError,
+)
+from sqlalchemy.exc import (
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
+from lakebt.lake.storage.loading import Loader
+from lakebt.lake.tables.schemas import (
+    LEDGER,
+    NAMESPACE,
+    PROPERTIES,
+    SPECS,
+    ledger_schema,
+)
+from lakebt.lake.tables.specs import Specs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyiceberg.table import Table
+
+DATABASE = "catalog.db"
+WAREHOUSE = "warehouse"
+LOCK_SECONDS = 30.0
+"""How long a writer waits for another one's transaction on the same catalog."""
+
+_PASSWORD = re.compile(r"//[^/\s]*@")
+"""In an address: who asks, and what only he may know."""
+
+ICEBERG = tuple(
+    error
+    for error in vars(pyiceberg.exceptions).values()
+    if isinstance(error, type) and issubclass(error, Exception)
+)
+
+
+class LostRaceError(Exception):
+    """Another commit came first. Nothing was changed; look again and retry."""
+
+
+class Storage:
+    """The tables of one lake, in one catalog.
+
+    Attributes
+    ----------
+    catalog : pyiceberg.catalog.Catalog
+    name : str
+        The lake's directory or the catalog's name; never a path or a credential.
+    where : str
+        How errors call it.
+    memory : dict
+        What was read last, by what it is.
+    """
+
+    def __init__(self, catalog: Catalog, *, name: str, where: str) -> None:
+        self.catalog, self.name, self.where = catalog, name, where
+        self._loaded: dict[str, Table] = {}
+        self._loader = Loader(catalog)
+        self.memory: dict[str, Any] = {}
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether several tables can be committed in one transaction."""
+        return isinstance(self.catalog, SqlCatalog)
+
+    def tables(self) -> dict[str, Table]:
+        """Return the lake's tables by name, all read at one instant if it is SQL.
+
+        Raises
+        ------
+        LakeError
+            If they cannot be read.
+        """
+        with translated(self.where):
+            for pause in (0.01, 0.1):
+                try:
+                    self._loaded = self._loader.load(patient=True)
+                    break
+                except FileNotFoundError:
+                    # Ten commits may lie between reading a pointer and its file.
+                    time.sleep(pause)
+            else:
+                self._loaded = self._loader.load(patient=False)
+        if LEDGER not in self._loaded:
+            msg = f"{self.where} is not a lake: it has no ledger of releases"
+            raise LakeError(msg)
+        return self._loaded
+
+    @property
+    def specs(self) -> Specs:
+        """The fact tables, built in and declared, as `tables` found them last."""
+        return Specs(self._loaded)
+
+    def create(self) -> None:
+        """Make the tables that are missing. Several processes may do so at once.
+
+        Raises
+        ------
+        LakeError
+            If they cannot be made.
+        """
+        with translated(self.where):
+            with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):
+                self.catalog.create_namespace(NAMESPACE)
+            present = {name[-1] for name in self.catalog.list_tables(NAMESPACE)}
+            for name, spec in SPECS.items():
+                if name in present:
+                    continue
+                with contextlib.suppress(TableAlreadyExistsError):
+                    self.catalog.create_table(
+                        (NAMESPACE, name),
+                        schema=spec.iceberg(),
+                        partition_spec=spec.partition(),
+                        properties=PROPERTIES,
+                    )
+            # Last, so that a lake with a ledger has all its tables.
+            if LEDGER not in present:
+                with contextlib.suppress(TableAlreadyExistsError):
+                    self.catalog.create_table(
+                        (NAMESPACE, LEDGER),
+                        schema=ledger_schema(),
+                        properties=PROPERTIES,
+                    )
+
+
+class LocalCatalog(SqlCatalog):
+    """A SQLite catalog that leaves no connection open behind it."""
+
+    def _init_catalog(self) -> None:
+        self.engine.dispose()
+        self.engine = _engine(self.engine.url)
+        super()._init_catalog()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    """Make connections anew each time, so that none is cut, shared or left open."""
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, poolclass=NullPool)
+    return sa.create_engine(
+        url, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS}
+    )
+
+
+def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
+    """Open the embedded lake in directory `path`; without `check` even a broken one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no path, or one that cannot be written as a file URL.
+    LakeError
+        If it is not a directory, not a lake, or cannot be read or made.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        msg = f"the path of a lake must name a directory, was {path!r}"
+        raise InvalidArgumentError(msg)
+    root = Path(path).expanduser().absolute()
+    where = f"lake {root}"
+    if strange := set("?#%\0") & set(str(root)):
+        named = ", ".join(sorted(map(repr, strange)))
+        msg = f"lake path {str(root)!r} contains {named}: choose another directory"
+        raise InvalidArgumentError(msg)
+    with translated(where):
+        _check_directory(root, create=create, where=where)
+    uri = f"sqlite:///{root / DATABASE}"
+    with translated(where):
+        catalog = _local(uri, warehouse=f"file://{root / WAREHOUSE}", create=create)
+        _check_place(catalog, root, where=where)
+    storage = Storage(catalog, name=root.name, where=where)
+    if create:
+        storage.create()
+    if check:
+        storage.tables()
+    return storage
+
+
+def _check_directory(root: Path, *, create: bool, where: str) -> None:
+    """Check that there is a lake, or make the directory for one.
+
+    Raises
+    ------
+    LakeError
+        If there is none, or it cannot be made.
+    """
+    if root.exists() and not root.is_dir():
+        msg = f"{where} is a file: pass the directory of a lake"
+        raise LakeError(msg)
+    if (root / DATABASE).is_dir():
+        msg = f"{where} is not a lake: its {DATABASE} is a directory"
+        raise LakeError(msg)
+    if (root / DATABASE).exists():
+        return
+    if not create:
+        what = "is not a lake" if root.exists() else "does not exist"
+        msg = f"{where} {what}: publish into it first, or check the path"
+        raise LakeError(msg)
+    try:
+        (root / WAREHOUSE).mkdir(parents=True, exist_ok=True)
+        (root / DATABASE).touch()
+    except OSError as error:
+        msg = f"{where} cannot be made: {error.strerror}. Choose a writable directory"
+        raise LakeError(msg) from None
+
+
+def _check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
+    """Check that the lake was made where it lies: its metadata holds absolute paths.
+
+    A copy would write among the files of the original, and delete its metadata.
+
+    Raises
+    ------
+    LakeError
+        If it was moved or copied.
+    """
+    statement = sa.select(IcebergTables.metadata_location).where(
+        IcebergTables.table_namespace == NAMESPACE, IcebergTables.table_name == LEDGER
+    )
+    with Session(catalog.engine) as session:
+        location = session.scalar(statement)
+    if location is None:
+        return
+    place = Path(urlsplit(location).path).resolve()
+    if not place.is_relative_to(root.resolve()):
+        home = place.parents[min(4, len(place.parents) - 1)]
+        msg = (
+            f"{where} was moved or copied from {home}, and its files are recorded "
+            f"there: move it back, or publish into a new lake"
+        )
+        raise LakeError(msg)
+
+
+def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:
+    """Open the SQLite catalog, again if another process made it at the same moment."""
+    properties = {"uri": uri, "warehouse": warehouse}
+    if not create:
+        return LocalCatalog("lake", **properties, init_catalog_tables="false")
+    for pause in (0.02, 0.1, 0.5):
+        with contextlib.suppress(OperationalError):
+            return LocalCatalog("lake", **properties)
+        time.sleep(pause)
+    return LocalCatalog("lake", **properties)
+
+
+def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
+    """Open the lake in the catalog `name` of pyiceberg's own configuration.
+
+    Raises
+    ------
+    LakeError
+        If there is no such catalog, or it cannot be reached.
+    """
+    where = f"catalog {name!r}"
+    with translated(where):
+        try:
+            catalog = load_catalog(name)
+        except (ValueError, TypeError) as error:
+            why = "" if "URI missing" in str(error) else f": {_line(error)}"
+            msg = (
+                f"{where} is not configured{why.removesuffix('.')}. Give its uri in "
+                f".pyiceberg.yaml, or as PYICEBERG_CATALOG__{name.upper()}__URI"
+            )
+            raise LakeError(msg) from None
+    if isinstance(catalog, SqlCatalog):
+        url = catalog.engine.url
+        if url.database not in {None, "", ":memory:"}:
+            catalog.engine.dispose()
+            catalog.engine = _engine(url)
+    storage = Storage(catalog, name=name, where=where)
+    if create:
+        storage.create()
+    if check:
+        storage.tables()
+    return storage
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn what storage raises into one clear line.
+
+    Raises
+    ------
+    LakeError
+        If anything was raised that is not lakebt's own.
+    LakebtError
+        As it was.
+    LostRaceError
+        As it was.
+    Warning
+        As it was, where somebody made it an error.
+    """
+    try:
+        yield
+    except (LakebtError, LostRaceError, Warning):
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
+        msg = f"{where} {explain(error)}"
+        raise LakeError(msg) from None
+
+
+def explain(error: Exception) -> str:
+    """Say in one line what is wrong with storage that raised `error`, and the cure."""
+    text = _line(error)
+    restore = "Restore it from a backup"
+    is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
+    explained = (
+        (isinstance(error, FileNotFoundError), f"has lost {lost(error)}. {restore}"),
+        (
+            isinstance(error, PermissionError) or "readonly" in text,
+            f"is not writable: {text} Check the permissions of its directory",
+        ),
+        (
+            "No space left" in text or "disk is full" in text,
+            f"has no room left: {text} Make some, and publish again",
+        ),
+        (
+            "disk I/O error" in text,  # SQLite's, when it may not delete its journal
+            f"cannot be written: {text} Check its directory's permissions and its disk",
+        ),
+        ("database is locked" in text, locked()),
+        ("no such table" in text, f"is not a lake: its {DATABASE} is empty. {restore}"),
+        (
+            "not a database" in text or "malformed" in text,
+            f"has a corrupt {DATABASE}: {text} {restore}",
+        ),
+        (
+            isinstance(error, (gzip.BadGzipFile, zlib.error, EOFError))
+            or "validation error" in text,
+            f"has a corrupt metadata file. {restore}",
+        ),
+        (is_known, f"cannot be used: {text}"),
+    )
+    damaged = f"has a damaged file: {text} {restore}"
+    return next((words for applies, words in explained if applies), damaged)
+
+
+def lost(error: FileNotFoundError | Exception) -> str:
+    """Say which file is gone, without the path that leads there."""
+    found = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b", str(error))
+    return f"the file {found.group()}" if found else "a file"
+
+
+def locked() -> str:
+    """Say that nobody gave the catalog free."""
+    return (
+        f"is locked: another program holds its catalog for more than "
+        f"{LOCK_SECONDS:g} s. Close it and try again"
+    )
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of a foreign error, without class, links or passwords."""
+    original = getattr(error, "orig", None)
+    text = str(original if original is not None else error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    first = _PASSWORD.sub("//", first)
+    return first if first.endswith(".") else f"{first}."

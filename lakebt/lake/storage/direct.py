@@ -1,0 +1,142 @@
+"""Reading data files with Arrow alone, where that is what pyiceberg would read.
+
+pyiceberg opens each file in a thread of its own, translates its schema, and rebuilds
+every batch. Of files that hold just the columns asked for, as they were declared, and
+of which no row was deleted since, nothing has to be translated or rebuilt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.expressions.visitors import bind, extract_field_ids
+from pyiceberg.io.pyarrow import (
+    PyArrowFileIO,
+    expression_to_pyarrow,
+    schema_to_pyarrow,
+)
+from pyiceberg.manifest import FileFormat
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    StringType,
+    TimestamptzType,
+)
+from pyiceberg.utils.concurrent import ExecutorFactory
+
+from lakebt.lake.storage.planning import plan
+from lakebt.lake.tables.arrow import INSTANT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from pyiceberg.table import DataScan
+    from pyiceberg.types import NestedField
+
+_AS_WRITTEN: dict[object, pa.DataType] = {
+    BooleanType: pa.bool_(),
+    DateType: pa.date32(),
+    DoubleType: pa.float64(),
+    StringType: pa.string(),
+    TimestamptzType: INSTANT,
+}
+"""The one Arrow type of each Iceberg type that needs no conversion on the way."""
+
+_FIELD_ID = b"PARQUET:field_id"
+
+
+def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
+    """Read what a scan selects with Arrow alone.
+
+    Parameters
+    ----------
+    chosen
+        Of one snapshot.
+    coded
+        Text columns to return as dictionaries.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        The rows pyiceberg would return, in its order; columns in the order of the
+        schema. None if that cannot be told without pyiceberg: a file has rows that were
+        deleted since, is no Parquet file, lacks a column, or holds it as another type
+        or under another name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone.
+    """
+    io, wanted = chosen.io, chosen.projection()
+    whole = chosen.update(selected_fields=("*",)).projection()
+    condition = None
+    fields = {field.field_id: field for field in wanted.fields}
+    if not isinstance(chosen.row_filter, AlwaysTrue):
+        bound = bind(whole, chosen.row_filter, case_sensitive=True)
+        condition = expression_to_pyarrow(bound, whole)
+        fields |= {n: whole.find_field(n) for n in extract_field_ids(bound)}
+    if not isinstance(io, PyArrowFileIO) or any(
+        type(field.field_type) not in _AS_WRITTEN for field in fields.values()
+    ):
+        return None
+    tasks = plan(chosen)
+    if any(
+        t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
+    ):
+        return None
+    layout = ds.ParquetFileFormat(dictionary_columns=set(coded))
+    fragments = [_fragment(task.file.file_path, layout, io) for task in tasks]
+    footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
+    if not all(_holds(footer, fields.values()) for footer in footers):
+        return None
+    names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
+    rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
+    return rows.to_table(columns=list(wanted.column_names), filter=condition)
+
+
+def arrow_type(field: NestedField) -> pa.DataType:
+    """Return the type a column is read as."""
+    found = _AS_WRITTEN.get(type(field.field_type))
+    other: Any = schema_to_pyarrow(field.field_type)
+    return other if found is None else found
+
+
+def _fragment(location: str, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
+    scheme, netloc, path = io.parse_location(location, io.properties)
+    return layout.make_fragment(path, filesystem=io.fs_by_scheme(scheme, netloc))
+
+
+def _schema_of(fragment: Any) -> pa.Schema:
+    """Return what a file says it holds; reads its footer, which the fragment keeps."""
+    schema: pa.Schema = fragment.physical_schema
+    return schema
+
+
+def _holds(footer: pa.Schema, fields: Iterable[NestedField]) -> bool:
+    """Whether a file has all of some columns just as they were declared."""
+    for field in fields:
+        place = footer.get_field_index(field.name)
+        if place < 0:  # it is not there, or twice
+            return False
+        found = footer.field(place)
+        kind: Any = found.type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        number = (found.metadata or {}).get(_FIELD_ID, b"")
+        if kind != _AS_WRITTEN[type(field.field_type)] or number != b"%d" % (
+            field.field_id
+        ):
+            return False
+    return True
+
+
+def _arrow_field(field: NestedField, coded: Collection[str]) -> pa.Field[Any]:
+    kind: Any = _AS_WRITTEN[type(field.field_type)]
+    if field.name in coded:
+        kind = pa.dictionary(pa.int32(), kind)
+    return pa.field(field.name, kind)

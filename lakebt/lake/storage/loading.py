@@ -1,0 +1,127 @@
+"""Reading the tables of a lake: their pointers each time, their metadata when moved."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.io import load_file_io
+from pyiceberg.table import Table
+from sqlalchemy.orm import Session
+
+from lakebt.lake.storage.metadata import read
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS
+from lakebt.lake.tables.specs import is_fact_table
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+
+_VITAL = frozenset({LEDGER, *SPECS})
+"""What must be readable. What else lies beside it in the namespace need not be."""
+
+
+class Loader:
+    """Loads the tables of one namespace, and remembers what it read.
+
+    Parameters
+    ----------
+    catalog
+        SQL or not. Of a SQL catalog all pointers are read at one instant.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._held: dict[str, Table] = {}
+        self._unreadable: dict[str, str | None] = {}
+
+    def load(self, *, patient: bool) -> dict[str, Table]:
+        """Return the lake's tables by name: the ledger and every fact table.
+
+        Parameters
+        ----------
+        patient
+            Whether a lost file of a declared table is worth another look, and raised.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the metadata of a table is not where its pointer said.
+        """
+        sql = isinstance(self._catalog, SqlCatalog)
+        load = self._load_sql if sql else self._load_each
+        self._held = load(patient=patient)
+        return {
+            name: table
+            for name, table in self._held.items()
+            if name == LEDGER or is_fact_table(name, table)
+        }
+
+    def _load_sql(self, *, patient: bool) -> dict[str, Table]:
+        """Read all pointers in one statement, and only the metadata that changed."""
+        catalog = self._catalog
+        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - the caller asked
+        statement = sa.select(IcebergTables).where(
+            IcebergTables.catalog_name == catalog.name,
+            IcebergTables.table_namespace == NAMESPACE,
+        )
+        if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
+            statement = statement.where(no_view)
+        with Session(catalog.engine) as session:
+            rows = session.scalars(statement).all()
+            session.expunge_all()
+        tables = {}
+        for row in rows:
+            name, location = row.table_name, row.metadata_location
+            held = self._held.get(name)
+            if held is not None and held.metadata_location == location:
+                tables[name] = held
+            elif name not in self._unreadable or self._unreadable[name] != location:
+                try:
+                    tables[name] = _table(catalog, row)
+                except Exception as error:
+                    if _must_tell(name, error, patient=patient):
+                        raise
+                    self._unreadable[name] = location
+        return tables
+
+    def _load_each(self, *, patient: bool) -> dict[str, Table]:
+        tables = {}
+        for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
+            with contextlib.suppress(NoSuchTableError):
+                tables[name] = self._catalog.load_table((NAMESPACE, name))
+        names: list[str] = []
+        with contextlib.suppress(NoSuchNamespaceError):
+            names = sorted(name[-1] for name in self._catalog.list_tables(NAMESPACE))
+        for name in names:
+            if name not in _VITAL:
+                try:
+                    tables[name] = self._catalog.load_table((NAMESPACE, name))
+                except NoSuchTableError:  # dropped since
+                    continue
+                except Exception as error:
+                    if _must_tell(name, error, patient=patient):
+                        raise
+        return tables
+
+
+def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:
+    """Return the table that a pointer leads to.
+
+    Raises
+    ------
+    NoSuchTableError
+        If it leads nowhere.
+    """
+    location = row.metadata_location
+    if location is None:
+        raise NoSuchTableError(row.table_name)
+    metadata = read(load_file_io(dict(catalog.properties), location), location)
+    io = catalog._load_file_io(metadata.properties, location)  # noqa: SLF001
+    return Table((NAMESPACE, row.table_name), metadata, location, io, catalog)
+
+
+def _must_tell(name: str, error: Exception, *, patient: bool) -> bool:
+    return name in _VITAL or (patient and isinstance(error, FileNotFoundError))

@@ -1,0 +1,150 @@
+"""Reading snapshots. A snapshot never changes, so what was read is kept."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+from pyiceberg.expressions import (
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    GreaterThanOrEqual,
+    In,
+    LessThanOrEqual,
+)
+
+from lakebt.errors import BrokenReleaseError
+from lakebt.lake.storage.catalog import lost, translated
+from lakebt.lake.storage.direct import arrow_type, read_directly
+from lakebt.lake.storage.disk import DiskCache
+from lakebt.lake.tables.arrow import encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from pyiceberg.table import DataScan, Table
+
+    from lakebt.lake.storage.catalog import Storage
+
+T = TypeVar("T")
+
+
+CACHE_BYTES = 512 * 2**20
+
+
+class Cache:
+    """The most recently used things read from snapshots, up to a size in bytes."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self._limit, self._used = limit, 0
+        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    @functools.cached_property
+    def disk(self) -> DiskCache:
+        """What outlives the process."""
+        return DiskCache.of(os.environ)
+
+    def get(
+        self, key: Hashable, make: Callable[[], T], *, size: Callable[[T], int]
+    ) -> T:
+        """Return what is kept under `key`, made now if it is not."""
+        if key in self._held:
+            self._held.move_to_end(key)
+            kept: T = self._held[key][0]
+            return kept
+        value = make()
+        used = size(value)
+        self._held[key] = (value, used)
+        self._used += used
+        while self._used > self._limit and len(self._held) > 1:
+            _, (_, freed) = self._held.popitem(last=False)
+            self._used -= freed
+        return value
+
+
+def is_in(column: str, values: Iterable[str]) -> BooleanExpression:
+    """Return the filter that `column` has one of `values`."""
+    return In(column, tuple(values))  # type: ignore[call-arg,arg-type]  # positional
+
+
+def between(column: str, low: str, high: str) -> BooleanExpression:
+    """Return the filter that `column` lies between two values, inclusive."""
+    return And(
+        GreaterThanOrEqual(column, low),  # type: ignore[call-arg,arg-type]  # positional
+        LessThanOrEqual(column, high),  # type: ignore[call-arg,arg-type]  # positional
+    )
+
+
+def scan(
+    table: Table,
+    snapshot_id: int,
+    *,
+    columns: tuple[str, ...],
+    coded: tuple[str, ...] = (),
+    where: BooleanExpression | None = None,
+    storage: Storage,
+    release: str,
+) -> pa.Table:
+    """Read rows of one snapshot.
+
+    Parameters
+    ----------
+    table, snapshot_id
+        What to read. Never the head of a branch.
+    columns
+        In the order wanted. One that the table was given after the snapshot is null.
+    coded
+        Text columns to return as dictionaries.
+    where
+        Pushed down to files and row groups.
+    storage, release
+        For errors.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of one snapshot always the same rows in the same order, whatever the columns.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If a file of the snapshot is gone.
+    """
+    with translated(storage.where):
+        chosen = table.scan(
+            snapshot_id=snapshot_id,
+            row_filter=AlwaysTrue() if where is None else where,
+        )
+        there = [field.name for field in chosen.projection().fields]
+        found = tuple(name for name in columns if name in there)
+        chosen = chosen.update(selected_fields=found or (there[0],))
+        try:
+            rows = _read(chosen, tuple(name for name in coded if name in found))
+        except FileNotFoundError as error:
+            problem = f"{lost(error)} is gone"
+            raise BrokenReleaseError(release, table.name()[-1], problem) from None
+        for name in columns:
+            if name not in there:
+                kind: Any = arrow_type(table.schema().find_field(name))
+                rows = rows.append_column(name, pa.nulls(len(rows), kind))
+    rows = rows.select(columns)
+    plain = [n for n in coded if not pa.types.is_dictionary(rows.schema.field(n).type)]
+    return encoded(rows, tuple(plain)).unify_dictionaries()
+
+
+def _read(chosen: DataScan, coded: tuple[str, ...]) -> pa.Table:
+    """Read what a scan selects, in the types that lakebt writes."""
+    rows = read_directly(chosen, coded)
+    if rows is not None:
+        return rows
+    # Without `dictionary_columns`: pyiceberg 0.12 cannot join one that is there in some
+    # files, and missing in older ones.
+    rows = chosen.to_arrow()
+    for place, name in enumerate(rows.schema.names):
+        kind: Any = arrow_type(chosen.projection().find_field(name))
+        rows = rows.set_column(place, name, rows.column(place).cast(kind))
+    return rows

@@ -1,0 +1,297 @@
+"""The tables of a lake, side by side.
+
+Every fact table holds vintages: a correction is a row of the same key with a later
+`known_at`, a retraction such a row with `retracted` set. Nothing is updated in place.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField
+from pyiceberg.partitioning import PartitionSpec as IcebergPartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import YearTransform
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    NestedField,
+    StringType,
+    StructType,
+    TimestamptzType,
+)
+
+from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
+from lakebt.lake.tables.arrow import INSTANT
+
+NAMESPACE = "quant"
+
+LEDGER = "releases"
+
+BASES = ("raw", "split_adjusted", "total_return")
+"""What a price is: as traded, adjusted for splits, or for splits and dividends."""
+
+PROPERTIES = {
+    "format-version": "2",
+    # Every commit writes the whole metadata anew; ten old ones are enough to look back.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "10",
+    "write.metadata.compression-codec": "gzip",
+    # Tells other engines' expiry that the snapshots here are kept on purpose.
+    "gc.enabled": "false",
+}
+
+
+class Kind(enum.Enum):
+    """What a column holds, and how it is said in errors."""
+
+    TEXT = "text"
+    NUMBER = "a number"
+    DATE = "a date"
+    INSTANT = "an instant with a time zone"
+    FLAG = "true or false"
+
+
+_ARROW = {
+    Kind.TEXT: pa.string(),
+    Kind.NUMBER: pa.float64(),
+    Kind.DATE: pa.date32(),
+    Kind.INSTANT: INSTANT,
+    Kind.FLAG: pa.bool_(),
+}
+ICEBERG_TYPES: dict[Kind, IcebergType] = {
+    Kind.TEXT: StringType(),
+    Kind.NUMBER: DoubleType(),
+    Kind.DATE: DateType(),
+    Kind.INSTANT: TimestamptzType(),
+    Kind.FLAG: BooleanType(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a fact table.
+
+    Attributes
+    ----------
+    name, kind
+        What it is called and holds.
+    required
+        Whether every row must have a value.
+    derived
+        Whether a rule fills in what a publisher leaves out.
+    choices
+        The only values allowed; empty if any is.
+    is_publication
+        Whether a bare date stands for the end of that day in New York.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+    derived: bool = False
+    choices: tuple[str, ...] = ()
+    is_publication: bool = False
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One fact table.
+
+    Attributes
+    ----------
+    name : str
+    key : tuple of str
+        What a vintage is a version of.
+    columns : tuple of Column
+    order : tuple of str
+        How rows are sorted in files; a permutation of the key and `known_at`.
+    year_of : str or None
+        The date column by whose year files are partitioned.
+    known_at_from : str or None
+        The column `known_at` is derived from where it is left out.
+    is_declared : bool
+        Whether a user declared it.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    order: tuple[str, ...]
+    year_of: str | None = None
+    known_at_from: str | None = None
+    is_declared: bool = False
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """Return the column called `name`."""
+        return self.columns[self.names.index(name)]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema of normalised rows."""
+        return pa.schema(
+            [
+                pa.field(column.name, _ARROW[column.kind], nullable=not column.required)
+                for column in self.columns
+            ]
+        )
+
+    def iceberg(self) -> Schema:
+        """Return the Iceberg schema."""
+        return Schema(
+            *(
+                NestedField(
+                    field_id=number,
+                    name=column.name,
+                    field_type=ICEBERG_TYPES[column.kind],
+                    required=column.required,
+                )
+                for number, column in enumerate(self.columns, start=1)
+            )
+        )
+
+    def partition(self) -> IcebergPartitionSpec:
+        """Return how files are partitioned."""
+        if self.year_of is None:
+            return UNPARTITIONED_PARTITION_SPEC
+        return IcebergPartitionSpec(
+            PartitionField(
+                source_id=self.names.index(self.year_of) + 1,
+                field_id=1000,
+                transform=YearTransform(),
+                name=f"{self.year_of}_year",
+            )
+        )
+
+
+def _known_at(*, derived: bool) -> Column:
+    return Column(name="known_at", kind=Kind.INSTANT, derived=derived)
+
+
+_RETRACTED = Column(name="retracted", kind=Kind.FLAG, derived=True)
+
+ETF_HOLDINGS = TableSpec(
+    name="etf_holdings",
+    key=("fund", "date", "isin"),
+    columns=(
+        Column(name="fund", kind=Kind.TEXT),
+        Column(name="date", kind=Kind.DATE),
+        Column(name="isin", kind=Kind.TEXT),
+        _known_at(derived=False),
+        Column(name="symbol", kind=Kind.TEXT, required=False),
+        Column(name="name", kind=Kind.TEXT, required=False),
+        Column(name="balance", kind=Kind.NUMBER, required=False),
+        Column(name="value_usd", kind=Kind.NUMBER, required=False),
+        Column(name="weight_pct", kind=Kind.NUMBER, required=False),
+        Column(name="index", kind=Kind.TEXT, required=False),
+        _RETRACTED,
+    ),
+    order=("fund", "date", "isin", "known_at"),
+)
+
+INDEX_CHANGES = TableSpec(
+    name="index_changes",
+    key=("change_id",),
+    columns=(
+        Column(name="change_id", kind=Kind.TEXT, derived=True),
+        Column(name="index", kind=Kind.TEXT),
+        Column(name="symbol", kind=Kind.TEXT),
+        Column(name="side", kind=Kind.TEXT, choices=tuple(Side)),
+        Column(
+            name="announced", kind=Kind.INSTANT, required=False, is_publication=True
+        ),
+        Column(name="effective", kind=Kind.DATE, required=False),
+        _known_at(derived=True),
+        Column(name="cause", kind=Kind.TEXT, required=False, choices=CAUSES),
+        Column(
+            name="announced_quality",
+            kind=Kind.TEXT,
+            required=False,
+            choices=ANNOUNCED_QUALITIES,
+        ),
+        Column(name="isin", kind=Kind.TEXT, required=False),
+        Column(name="source", kind=Kind.TEXT, required=False),
+        _RETRACTED,
+    ),
+    order=("change_id", "known_at"),
+    known_at_from="announced",
+)
+
+PRICES = TableSpec(
+    name="prices",
+    key=("symbol", "session"),
+    columns=(
+        Column(name="symbol", kind=Kind.TEXT),
+        Column(name="session", kind=Kind.DATE),
+        Column(name="open", kind=Kind.NUMBER),
+        Column(name="high", kind=Kind.NUMBER),
+        Column(name="low", kind=Kind.NUMBER),
+        Column(name="close", kind=Kind.NUMBER),
+        Column(name="volume", kind=Kind.NUMBER, required=False),
+        Column(name="basis", kind=Kind.TEXT, choices=BASES),
+        _known_at(derived=True),
+        _RETRACTED,
+    ),
+    order=("session", "symbol", "known_at"),
+    year_of="session",
+)
+
+SPECS = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
+"""The fact tables every lake has, by name."""
+
+
+def ledger_schema() -> Schema:
+    """Return the Iceberg schema of the ledger: a row per release."""
+    pin = StructType(
+        NestedField(21, "table", StringType(), required=True),
+        NestedField(22, "uuid", StringType(), required=True),
+        NestedField(23, "snapshot_id", LongType(), required=True),
+        NestedField(24, "schema_id", IntegerType(), required=True),
+        NestedField(25, "rows", LongType(), required=True),
+        NestedField(26, "published", LongType(), required=False),
+        NestedField(27, "digest", StringType(), required=True),
+        NestedField(28, "earliest", TimestamptzType(), required=True),
+    )
+    return Schema(
+        NestedField(1, "name", StringType(), required=True),
+        NestedField(2, "sequence", LongType(), required=True),
+        NestedField(3, "as_of", TimestamptzType(), required=True),
+        NestedField(4, "committed_at", TimestamptzType(), required=True),
+        NestedField(5, "digest", StringType(), required=True),
+        NestedField(
+            6,
+            "tables",
+            ListType(element_id=11, element_type=pin, element_required=True),
+            required=True,
+        ),
+        NestedField(7, "note", StringType(), required=True),
+        NestedField(
+            8,
+            "labels",
+            MapType(
+                key_id=12,
+                key_type=StringType(),
+                value_id=13,
+                value_type=StringType(),
+                value_required=True,
+            ),
+            required=True,
+        ),
+        NestedField(9, "retain_days", IntegerType(), required=False),
+        NestedField(10, "ended_at", TimestamptzType(), required=False),
+        NestedField(14, "ended_because", StringType(), required=False),
+    )
