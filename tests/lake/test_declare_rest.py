@@ -11,34 +11,11 @@ from pyiceberg.types import NestedField, StringType
 from lakebt.errors import TableExistsError
 from tests.lake.earnings import COLUMNS, DECLARED, calendar, catalog_of, declare
 from tests.lake.frames import AS_OF, bars
-from tests.lake.remote import Remote
-from tests.servers import rest_catalogs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.servers import RestCatalogs
+    from tests.lake.remote import Remote
 
 pytestmark = pytest.mark.lake
-
-
-@pytest.fixture(scope="module")
-def servers(pytestconfig: pytest.Config) -> Iterator[RestCatalogs]:
-    assert pytestconfig.cache is not None
-    with rest_catalogs(pytestconfig.cache.mkdir("rest-catalog")) as catalogs:
-        yield catalogs
-
-
-@pytest.fixture
-def remote(
-    servers: RestCatalogs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Remote]:
-    with servers.serve(tmp_path) as address:
-        made = Remote(tmp_path)
-        made.configure(monkeypatch, type="rest", uri=address)
-        made.open(create=True)
-        yield made
 
 
 def test_a_declared_table_is_published_corrected_and_given_a_column(

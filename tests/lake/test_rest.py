@@ -31,14 +31,13 @@ from lakebt.lake.tables.schemas import LEDGER
 from tests.lake import publishers
 from tests.lake.crash import COLUMNS, expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
-from tests.lake.remote import Remote
-from tests.servers import RestCatalogs, free_port, rest_catalogs
+from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from lakebt.lake.storage.catalog import Storage
+    from tests.lake.remote import Remote
 
 pytestmark = pytest.mark.lake
 
@@ -54,24 +53,6 @@ STEPS = (
 
 DECIDED = STEPS.index("decide") + 1
 """After how many of them the release exists."""
-
-
-@pytest.fixture(scope="module")
-def servers(pytestconfig: pytest.Config) -> Iterator[RestCatalogs]:
-    assert pytestconfig.cache is not None
-    with rest_catalogs(pytestconfig.cache.mkdir("rest-catalog")) as catalogs:
-        yield catalogs
-
-
-@pytest.fixture
-def remote(
-    servers: RestCatalogs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Remote]:
-    with servers.serve(tmp_path) as address:
-        made = Remote(tmp_path)
-        made.configure(monkeypatch, type="rest", uri=address)
-        made.open(create=True)
-        yield made
 
 
 class Interrupted(BaseException):

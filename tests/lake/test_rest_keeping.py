@@ -7,59 +7,42 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lake.frames import AS_OF, bars, q1
-from tests.lake.remote import Remote
-from tests.servers import rest_catalogs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.servers import RestCatalogs
+    from tests.lake.remote import Remote
 
 pytestmark = pytest.mark.lake
 
 
-@pytest.fixture(scope="module")
-def servers(pytestconfig: pytest.Config) -> Iterator[RestCatalogs]:
-    assert pytestconfig.cache is not None
-    with rest_catalogs(pytestconfig.cache.mkdir("rest-catalog")) as catalogs:
-        yield catalogs
-
-
 @pytest.fixture
-def remote(
-    servers: RestCatalogs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Remote]:
-    with servers.serve(tmp_path) as address:
-        made = Remote(tmp_path)
-        made.configure(monkeypatch, type="rest", uri=address)
-        lake = made.open(create=True)
-        lake.publish({"prices": bars()}, release="A", as_of=AS_OF)
-        lake.publish({"prices": bars(symbols=("CCC",))}, release="B", as_of=AS_OF)
-        lake.publish({"etf_holdings": q1()}, release="C", as_of=AS_OF)
-        yield made
-
-
-def test_a_release_ends_and_its_files_go(remote: Remote) -> None:
+def released(remote: Remote) -> Remote:
     lake = remote.open()
+    lake.publish({"prices": bars()}, release="A", as_of=AS_OF)
+    lake.publish({"prices": bars(symbols=("CCC",))}, release="B", as_of=AS_OF)
+    lake.publish({"etf_holdings": q1()}, release="C", as_of=AS_OF)
+    return remote
+
+
+def test_a_release_ends_and_its_files_go(released: Remote) -> None:
+    lake = released.open()
     assert lake.doctor().ok
 
     done = lake.drop("A", because="a test")
 
     assert [release.name for release in done.ended] == ["A"]
     assert (done.n_snapshots, done.n_files) == (1, 1)
-    fresh = remote.open()
+    fresh = released.open()
     assert list(fresh.releases()["name"]) == ["B", "C"]
     assert [len(fresh.at(name).read("prices")) for name in "BC"] == [9, 9]
-    assert set(remote.table("prices").metadata.refs) == {"main", "B", "C"}
+    assert set(released.table("prices").metadata.refs) == {"main", "B", "C"}
     assert fresh.doctor().ok
     fresh.publish({"prices": bars(symbols=("DDD",))}, release="D", as_of=AS_OF)
     assert len(fresh.at("D").read("prices")) == 12
 
 
-def test_what_others_did_is_found_and_cured(remote: Remote) -> None:
-    lake = remote.open()
-    table = remote.table("prices")
+def test_what_others_did_is_found_and_cured(released: Remote) -> None:
+    lake = released.open()
+    table = released.table("prices")
     table.append(table.scan().to_arrow())
     table.manage_snapshots().remove_tag("A").commit()
     with table.transaction() as change:
@@ -76,9 +59,9 @@ def test_what_others_did_is_found_and_cured(remote: Remote) -> None:
     assert lake.doctor().ok
 
 
-def test_appended_rows_are_adopted(remote: Remote) -> None:
-    lake = remote.open()
-    table = remote.table("prices")
+def test_appended_rows_are_adopted(released: Remote) -> None:
+    lake = released.open()
+    table = released.table("prices")
     rows = table.scan().to_arrow().slice(0, 2)
     new = rows.set_column(
         rows.schema.get_field_index("symbol"), "symbol", [["N1", "N2"]]

@@ -6,8 +6,6 @@ as its properties (`lakebt.lake.tables.specs`). Columns can only be added.
 
 from __future__ import annotations
 
-import secrets
-import time
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +15,7 @@ from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
 from lakebt.errors import ConflictError, LakeError, TableExistsError
 from lakebt.lake.committing.commit import BusyError, delete_quietly, turn
+from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.declaring.declaration import notation
 from lakebt.lake.storage.catalog import LostRaceError, locked, translated
 from lakebt.lake.tables.schemas import ICEBERG_TYPES, NAMESPACE, PROPERTIES
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from lakebt.lake.declaring.declaration import Declaration
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.specs import Specs
-
-ATTEMPTS = 20
-"""How often a declaration is compared again after somebody else changed the table."""
 
 
 def declare(storage: Storage, declaration: Declaration) -> None:
@@ -55,8 +51,7 @@ def declare(storage: Storage, declaration: Declaration) -> None:
             msg = f"{storage.where} {locked()}"
             raise LakeError(msg) from None
         except LostRaceError:
-            pause_ms = min(20 * (attempt + 1), 400)
-            time.sleep((pause_ms + secrets.randbelow(pause_ms)) / 1000)
+            step_back(attempt)
         else:
             storage.tables()
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import commit as committing
 from lakebt.lake.committing.commit import BusyError, Staged, head_of
 from lakebt.lake.committing.ledger_order import LedgerOrder
+from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.committing.releases import ledger_rows
 from lakebt.lake.storage.catalog import LostRaceError, locked, translated
 from lakebt.lake.tables.schemas import LEDGER
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.releases import Release
     from lakebt.lake.storage.catalog import Storage
 
-ATTEMPTS = 40
-"""How often to look again after somebody else came first."""
 
 _NO_SNAPSHOT = -1
 """How Iceberg's metadata says that a table has no head."""
@@ -89,8 +86,7 @@ def in_turn(
                 msg = f"{storage.where} {locked()}"
                 raise LakeError(msg) from None
         except LostRaceError:
-            pause_ms = min(20 * (attempt + 1), 400)
-            time.sleep((pause_ms + secrets.randbelow(pause_ms)) / 1000)
+            step_back(attempt)
         else:
             return
     msg = (

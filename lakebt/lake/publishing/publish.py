@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from lakebt.lake.committing.commit import BusyError, head_of
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.ledger_order import LedgerOrder
 from lakebt.lake.committing.one_transaction import OneTransaction
+from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.committing.releases import (
     Ledger,
     Release,
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
 
 Check = Callable[[Mapping[str, "Table"], Ledger], None]
-
-ATTEMPTS = 40
-"""How often a publisher looks again after another one came first."""
 
 
 def publish(
@@ -98,8 +94,7 @@ def publish(
             except BusyError:
                 writer.check_progress()
             except LostRaceError:
-                pause_ms = min(20 * (attempt + 1), 400)
-                time.sleep((pause_ms + secrets.randbelow(pause_ms)) / 1000)
+                step_back(attempt)
             else:
                 return release
     finally:
