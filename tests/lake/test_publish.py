@@ -432,3 +432,31 @@ def test_two_lakes_with_the_same_publications_have_the_same_digests(
     assert json.dumps(ours)
     assert str(tmp_path) not in json.dumps(ours)
     assert os.sep not in ours["lake"]
+
+
+def test_every_file_is_on_the_disk_before_the_commit_refers_to_it(
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut cannot be had in a test: what was asked of the disk can be told."""
+    synced: set[int] = set()
+    unsynced: list[str] = []
+    fsync, swap = os.fsync, commit.swap
+
+    def told(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def looked(*arguments: Any) -> None:
+        here = (path / "warehouse").rglob("*")
+        unsynced.extend(str(file) for file in here if file.stat().st_ino not in synced)
+        swap(*arguments)
+
+    monkeypatch.setattr(os, "fsync", told)
+    monkeypatch.setattr(commit, "swap", looked)
+    for file in (path / "warehouse").rglob("*"):  # an empty lake's
+        synced.add(file.stat().st_ino)
+
+    lake.publish({"prices": bars(), "etf_holdings": q1()}, release="R1", as_of=AS_OF)
+
+    assert len(synced) > 12
+    assert unsynced == []

@@ -32,6 +32,7 @@ from sqlalchemy.orm import Session
 from lakebt.lake.storage import catalog as opening
 from lakebt.lake.storage.catalog import LostRaceError
 from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.durable import sync
 from lakebt.lake.storage.manifests import Append, Replace
 from lakebt.lake.storage.metadata import next_version, write
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
@@ -173,6 +174,7 @@ def stage_rewrite(
 
 def _staged(table: Table, producer: Append | Replace) -> Staged:
     updates, requirements = producer._commit()  # noqa: SLF001
+    sync(table.io, *producer.written)
     return Staged(
         base=table,
         requirements=requirements,

@@ -25,6 +25,7 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
+from lakebt.lake.storage.durable import sync
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def _write(
         )
         with writer:
             writer.write_table(rows, row_group_size=_GROUP_ROWS)
+    sync(table.io, place)
     footer = writer.writer.metadata
     statistics = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,

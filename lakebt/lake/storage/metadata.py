@@ -27,6 +27,7 @@ from pyiceberg.table.update import (
 from pyiceberg.utils.datetime import datetime_to_millis
 
 from lakebt.instants import system_clock
+from lakebt.lake.storage.durable import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +93,7 @@ def write(metadata: TableMetadata, io: FileIO, location: str) -> None:
     content = gzip.compress(text, _GZIP_LEVEL, mtime=0)
     with io.new_output(location).create() as stream:
         stream.write(content)
+    sync(io, location)
     _WRITTEN[location] = (content, metadata)
     while len(_WRITTEN) > _REMEMBERED:
         _WRITTEN.popitem(last=False)

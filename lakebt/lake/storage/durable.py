@@ -1,0 +1,40 @@
+"""Written files survive a power cut before anything refers to them.
+
+SQLite makes its commit durable before it answers. A file that the commit refers to may
+by then be nowhere but in memory, unless it was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyiceberg.io.pyarrow import PyArrowFileIO
+
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
+
+
+def sync(io: FileIO, *locations: str) -> None:
+    """Have local files, and their names in their folders, on the disk.
+
+    Object stores answer only once they have a file, so for theirs nothing is done.
+    """
+    folders: set[Path] = set()
+    for location in locations:
+        scheme, _, path = PyArrowFileIO.parse_location(location, io.properties)
+        if scheme == "file":
+            file = Path(path)
+            _sync(file)
+            folders |= {file.parent, file.parent.parent}  # it may be a new one
+    for folder in sorted(folders):
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
