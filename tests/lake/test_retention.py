@@ -91,6 +91,20 @@ def test_neither_reading_nor_publishing_ends_a_release(lake: Lake, now: Clock) -
     assert symbols(lake, "A") == ["AAA"]
 
 
+def test_a_release_that_lost_its_tag_is_not_harmed(lake: Lake, path: Path) -> None:
+    """The ledger says what is needed, whatever others did to a tag."""
+    for name, symbol in zip("ABC", ("AAA", "BBB", "CCC"), strict=True):
+        publish(lake, name, symbol)
+    with foreign_table(path, "prices") as table:
+        table.manage_snapshots().remove_tag("B").commit()
+
+    lake.drop("A", because="a test")
+
+    lake.restore()
+    assert symbols(lake, "B") == ["AAA", "BBB"]
+    assert lake.doctor().ok
+
+
 def test_a_release_that_ended_says_when_and_why(lake: Lake, now: Clock) -> None:
     publish(lake, "A", "AAA")
     publish(lake, "B", "BBB")
