@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from lakebt.errors import (
     ForeignCommitError,
     InvalidArgumentError,
     InvalidDataError,
+    LakeError,
     ReleaseExistsError,
 )
 from lakebt.lake import Lake
@@ -460,3 +462,25 @@ def test_every_file_is_on_the_disk_before_the_commit_refers_to_it(
 
     assert len(synced) > 12
     assert unsynced == []
+
+
+def test_files_of_a_publication_that_could_not_be_written_whole_do_not_stay(
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second year finds the disk full: the first year's file goes too."""
+    two_years = bars(("2021-12-30", "2022-09-01"))
+    write, seen = pa.parquet.ParquetWriter.write_table, []
+
+    def full(*arguments: Any, **options: Any) -> None:
+        seen.append(arguments)
+        if len(seen) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*arguments, **options)
+
+    monkeypatch.setattr(pa.parquet.ParquetWriter, "write_table", full)
+    with pytest.raises(LakeError, match="has no room left"):
+        lake.publish({"prices": two_years}, release="R1", as_of=AS_OF)
+
+    assert len(seen) == 2
+    assert list((path / "warehouse").rglob("*.parquet")) == []
+    assert lake.publish({"prices": two_years}, release="R1", as_of=AS_OF).rows > 1

@@ -8,6 +8,7 @@ Field ids are in the Parquet schema as the specification has them.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -64,12 +65,26 @@ def write_files(
     spec
         What the table holds. Only of the columns that it is sorted by are smallest and
         largest values kept; of all where it is None.
+
+    Notes
+    -----
+    If one cannot be written, none is left behind.
     """
-    return [
-        _write(table, part, key, spec)
-        for whole, key in _partitions(table, rows)
-        for part in _slices(whole)
-    ]
+    locations = table.location_provider()
+    places: list[str] = []
+    files = []
+    try:
+        for whole, key in _partitions(table, rows):
+            for part in _slices(whole):
+                name = f"{uuid.uuid4()}.parquet"
+                places.append(locations.new_data_location(name, key))
+                files.append(_write(table, part, key, spec, place=places[-1]))
+    except BaseException:  # no room for the next one, for instance
+        for place in places:
+            with contextlib.suppress(OSError):
+                table.io.delete(place)
+        raise
+    return files
 
 
 def _partitions(
@@ -92,12 +107,16 @@ def _slices(rows: pa.Table) -> Iterator[pa.Table]:
 
 
 def _write(
-    table: Table, rows: pa.Table, key: PartitionKey | None, spec: TableSpec | None
+    table: Table,
+    rows: pa.Table,
+    key: PartitionKey | None,
+    spec: TableSpec | None,
+    *,
+    place: str,
 ) -> DataFile:
     schema = table.schema()
     rows = _numbered(rows, schema)
     sorted_by = None if spec is None else list(spec.order)
-    place = table.location_provider().new_data_location(f"{uuid.uuid4()}.parquet", key)
     output = table.io.new_output(place)
     with output.create() as stream:
         target: Any = stream
