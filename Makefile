@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint test bench
+.PHONY: help demo install lint test bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
@@ -34,6 +34,12 @@ test: lint ## lint, the surface other programs use, and every test
 
 bench: $(VENV)/.installed-dev ## what the README claims, measured side by side
 	$(PYTEST) benchmarks --benchmark-only --benchmark-autosave
+
+# ArcticDB pins another pandas.
+arctic: $(VENV)/.installed-dev ## the same panels read from ArcticDB, in an environment of its own
+	@test -d .venv-arctic || $(PYTHON) -m venv .venv-arctic
+	.venv-arctic/bin/python -m pip install --quiet --disable-pip-version-check arcticdb==6.28.2
+	LAKEBT_ARCTIC=.venv-arctic/bin/python $(PYTEST) benchmarks/test_reading.py --benchmark-only
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
