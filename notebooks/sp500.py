@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from lakebt import Lake
+from lakebt import AuditWarning, Lake
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
 from lakebt.sources.simulated import simulated_market
@@ -64,14 +65,20 @@ def open_market(folder: Path, *, data: Path | None) -> Market:
     changes = convert_rebalances(pd.read_csv(data / "events.csv"))
     prices = convert_prices(pd.read_parquet(data / "prices.parquet"))
     last = prices.frame["session"].max()
-    lake.publish(
-        {"index_changes": changes.frame, "prices": prices.frame},
-        release="SP500_ALL",
-        as_of=dt.datetime.combine(last, dt.time(22), tzinfo=dt.UTC),
-    )
+    with warnings.catch_warnings(record=True) as heard:  # what the audits found odd
+        warnings.simplefilter("always", AuditWarning)
+        lake.publish(
+            {"index_changes": changes.frame, "prices": prices.frame},
+            release="SP500_ALL",
+            as_of=dt.datetime.combine(last, dt.time(22), tzinfo=dt.UTC),
+        )
     return Market(
         source="real changes and real prices",
-        told=(changes.summary(), prices.summary()),
+        told=(
+            changes.summary(),
+            prices.summary(),
+            *(str(warning.message) for warning in heard),
+        ),
         view=lake.at("SP500_ALL"),
         index="SP500",
         hedge="SPY",

@@ -348,7 +348,8 @@ def explain(error: Exception) -> str:
             f"has a corrupt {DATABASE}: {text} {restore}",
         ),
         (
-            isinstance(error, (gzip.BadGzipFile, zlib.error, EOFError))
+            isinstance(error, (gzip.BadGzipFile, zlib.error))
+            or "end-of-stream marker" in text  # a gzipped file that was cut
             or "validation error" in text,
             f"has a corrupt metadata file. {restore}",
         ),
