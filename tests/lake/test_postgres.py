@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from lakebt.errors import LakebtError, LakeError
+from lakebt.lake import Lake
 from lakebt.lake.committing import commit
 from lakebt.lake.storage import catalog as opening
 from tests.lake import publishers
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lakebt.lake import Lake
 
 pytestmark = pytest.mark.lake
 
@@ -83,6 +84,24 @@ def test_several_processes_may_make_a_lake_at_once(
     ]
 
     assert [run.communicate() for run in runs] == [("0\n", "")] * 3
+
+
+def test_who_comes_second_to_an_empty_database_is_not_refused(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres refuses a table that another one makes at the same instant."""
+    for number in range(4):
+        empty = Remote(tmp_path / str(number))
+        uri = server.uri(server.database())
+        empty.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/{number}")
+        at_once = threading.Barrier(6)
+
+        def opened(_: int, at_once: threading.Barrier = at_once) -> int:
+            at_once.wait()
+            return len(Lake.open(catalog="prod").releases())
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(opened, range(6))) == [0] * 6
 
 
 # ----------------------------------------------------------- publishers that are killed

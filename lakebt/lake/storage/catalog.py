@@ -9,7 +9,7 @@ import re
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import pyiceberg.exceptions
@@ -23,6 +23,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import (
     IntegrityError,
     OperationalError,
+    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.orm import Session
@@ -40,9 +41,11 @@ from lakebt.lake.tables.schemas import (
 from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyiceberg.table import Table
+
+T = TypeVar("T")
 
 DATABASE = "catalog.db"
 WAREHOUSE = "warehouse"
@@ -255,15 +258,20 @@ def _check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
 
 
 def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:
-    """Open the SQLite catalog, again if another process made it at the same moment."""
+    """Open the SQLite catalog, and make its tables if asked to."""
     properties = {"uri": uri, "warehouse": warehouse}
     if not create:
         return LocalCatalog("lake", **properties, init_catalog_tables="false")
+    return _patiently(lambda: LocalCatalog("lake", **properties), OperationalError)
+
+
+def _patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
+    """Make something, again if another process made it at the same moment."""
     for pause in (0.02, 0.1, 0.5):
-        with contextlib.suppress(OperationalError):
-            return LocalCatalog("lake", **properties)
+        with contextlib.suppress(*errors):
+            return make()
         time.sleep(pause)
-    return LocalCatalog("lake", **properties)
+    return make()
 
 
 def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
@@ -277,7 +285,7 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
     where = f"catalog {name!r}"
     with translated(where):
         try:
-            catalog = load_catalog(name)
+            catalog = load_catalog(name, init_catalog_tables="false")
         except (ValueError, TypeError) as error:
             why = "" if "URI missing" in str(error) else f": {_line(error)}"
             msg = (
@@ -290,6 +298,11 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
         if url.database not in {None, "", ":memory:"}:
             catalog.engine.dispose()
             catalog.engine = _engine(url)
+        if create:
+            with translated(where):
+                # Postgres says of a table made twice at once that a name is not unique.
+                catalog.properties["init_catalog_tables"] = "true"
+                _patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
     storage = Storage(catalog, name=name, where=where)
     if create:
         storage.create()
