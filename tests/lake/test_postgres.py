@@ -11,11 +11,12 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from lakebt.errors import LakebtError, LakeError
+from lakebt.errors import LakebtError, LakeError, TableExistsError
 from lakebt.lake import Lake
 from lakebt.lake.committing import commit
 from lakebt.lake.storage import catalog as opening
@@ -64,6 +65,35 @@ def test_releases_are_published_and_read(remote: Remote) -> None:
 
     remote.check_whole([1, 2, 3])
     assert lake.at("R2").provenance()["lake"] == "prod"
+
+
+def test_an_empty_database_is_no_lake_and_stays_empty(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = Remote(tmp_path)
+    uri = server.uri(server.database())
+    empty.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/warehouse")
+
+    for _ in range(2):  # the first look has not made anything
+        with pytest.raises(LakeError, match="'prod' is not a lake: its database has"):
+            empty.open()
+
+    assert empty.open(create=True).releases().empty
+    assert empty.open().releases().empty
+
+
+def test_a_table_is_declared_and_grows(remote: Remote) -> None:
+    lake = remote.open()
+    columns = {"symbol": "text", "rating": "number?"}
+    lake.declare("ratings", key=["symbol"], columns=columns)
+    lake.declare("ratings", key=["symbol"], columns={**columns, "by": "text?"})
+    rows = pd.DataFrame({"symbol": ["AAA"], "rating": [2.0], "known_at": AS_OF})
+    lake.publish({"ratings": rows}, release="R1", as_of=AS_OF)
+
+    (found,) = remote.open().at("R1").read("ratings").to_dict("records")
+    assert (found["symbol"], found["rating"]) == ("AAA", 2.0)
+    with pytest.raises(TableExistsError, match="its key is"):
+        remote.open().declare("ratings", key=["rating"], columns={"rating": "text"})
 
 
 def test_several_processes_may_make_a_lake_at_once(

@@ -125,7 +125,7 @@ class Appended:
         if digest(in_order) != digest(prepared.rows):
             problem = (
                 "a value is there that lakebt writes in another way: NaN or blank text "
-                f"instead of null. Roll it back: lakebt doctor --roll-back {name}"
+                f"instead of null. Roll it back: lakebt doctor --roll-back {name}."
             )
             raise InvalidDataError(name, problem)
         if self._pin is None:
@@ -141,9 +141,10 @@ class Appended:
         if again.any():
             first = take(both, [int(again.argmax())]).to_pylist()[0]
             row = ", ".join(f"{key} {value}" for key, value in first.items())
+            count = int(again.sum())
+            verb = "is" if count == 1 else "are"
             problem = (
-                f"{int(again.sum())} of the rows that were appended are in the lake "
-                f"already (the first: {row}). Roll them back: lakebt doctor "
-                f"--roll-back {name}"
+                f"{count} of the rows that were appended {verb} in the lake already "
+                f"(the first: {row}). Roll them back: lakebt doctor --roll-back {name}."
             )
             raise InvalidDataError(name, problem)

@@ -298,11 +298,17 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
         if url.database not in {None, "", ":memory:"}:
             catalog.engine.dispose()
             catalog.engine = _engine(url)
-        if create:
-            with translated(where):
+        with translated(where):
+            if create:
                 # Postgres says of a table made twice at once that a name is not unique.
                 catalog.properties["init_catalog_tables"] = "true"
                 _patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
+            elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
+                msg = (
+                    f"{where} is not a lake: its database has no tables of a catalog. "
+                    f"Publish into it first, or check its uri"
+                )
+                raise LakeError(msg)
     storage = Storage(catalog, name=name, where=where)
     if create:
         storage.create()
