@@ -16,5 +16,8 @@ FloatVector: TypeAlias = npt.NDArray[np.float64]
 IntVector: TypeAlias = npt.NDArray[np.int64]
 """Shape (n,)."""
 
+BoolVector: TypeAlias = npt.NDArray[np.bool_]
+"""Shape (n,)."""
+
 DateVector: TypeAlias = npt.NDArray[np.datetime64]
 """Shape (n,), of days."""

@@ -77,11 +77,13 @@ def study_command(study: Study, *, engine: str) -> str:
         "--max-gross": (study.max_gross, 2.0),
         "--capital-usd": (study.sizing.capital_usd, 100_000.0),
         "--missing": (study.missing, "exclude"),
-        "--aggregate": (study.aggregate, "pooled"),
+        "--aggregate": (study.pooling.how, "pooled"),
+        "--weighting": (study.pooling.weighting, "event"),
+        "--max-weight": (study.pooling.max_weight, 1.0),
         **cost_options(study.costs),
         "--on-look-ahead": (study.on_look_ahead, "mask"),
         "--min-lead": (lead_option(study.clock.min_lead), "10min"),
-        "--engine": (engine, "vectorbt"),
+        "--engine": (engine, "event"),
     }
     where = [
         f"{column}={value}"

@@ -1,24 +1,84 @@
-"""Where cells meet prices: the quotes one event trades at."""
+"""One event's cells in full: quotes, sizes, fills, and why one is empty.
+
+`lakebt.pricing` does the same for all cells of a study at once, without the objects.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.backtest.trades import LegQuote
+from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
 from lakebt.backtest.window import PriceWindow
+from lakebt.events.plan import Empty, Reason
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lakebt.backtest.trades import Trade
+    from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
     from lakebt.events.fills import Fill
     from lakebt.events.plan import Cell
     from lakebt.facts import Side
     from lakebt.history import PriceHistory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One event under one entry and exit, ready to trade or empty.
+
+    Attributes
+    ----------
+    cell
+        As the guard planned it.
+    quotes
+        One for each planned leg.
+    hedge
+        The hedge's quote for each half session in which a leg leaves.
+    trade
+        None where the cell is empty.
+    empty
+        Why it is.
+    """
+
+    cell: Cell
+    quotes: tuple[LegQuote, ...] = ()
+    hedge: Mapping[int, LegQuote] = field(default_factory=dict)
+    trade: Trade | None = None
+    empty: Empty | None = None
+
+
+def deal(
+    cells: Sequence[Cell], history: PriceHistory, *, sizing: Sizing, missing: Missing
+) -> tuple[list[CellResult], Desk | None]:
+    """Price and size some cells of one event, or say why they cannot be traded.
+
+    Parameters
+    ----------
+    cells
+        As the guard planned them.
+    history
+        Prices of every symbol in them, and of the hedge.
+    sizing, missing
+        The study's.
+
+    Returns
+    -------
+    list of CellResult
+        One for each of `cells`.
+    Desk or None
+        Where they were priced; None if none has legs.
+    """
+    desk = Desk.of(cells, history, sizing)
+    return [
+        CellResult(cell=cell, empty=cell.empty)
+        if desk is None or cell.empty is not None
+        else desk.deal(cell, missing)
+        for cell in cells
+    ], desk
 
 
 class Desk:
@@ -51,6 +111,21 @@ class Desk:
         """Return the entry of a cell that has legs."""
         assert cell.fill is not None  # noqa: S101 - legs have entered
         return cell.fill
+
+    def deal(self, cell: Cell, missing: Missing) -> CellResult:
+        """Price and size one cell that has legs."""
+        quotes, hedge = self.quotes(cell)
+        trade = build_trade(
+            quotes,
+            entry_row=self.entry(cell).row,
+            hedge=hedge,
+            sizing=self.sizing,
+            missing=missing,
+        )
+        if isinstance(trade, Unfilled):
+            empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
+            return CellResult(cell=cell, quotes=quotes, hedge=hedge, empty=empty)
+        return CellResult(cell=cell, quotes=quotes, hedge=hedge, trade=trade)
 
     def quotes(self, cell: Cell) -> tuple[tuple[LegQuote, ...], dict[int, LegQuote]]:
         """Return the quote of each leg, and the hedge's for each exit."""

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from lakebt._version import __version__
 from lakebt.analysis.path import PathLeg, event_path
-from lakebt.analysis.sharpe import calendar_returns
-from lakebt.backtest.trades import Trade, build_trade
+from lakebt.analysis.surface import Aggregate, calendar_returns
 from lakebt.commands import study_command
-from lakebt.desk import Desk
+from lakebt.desk import deal
 from lakebt.events.fills import anchor_session
-from lakebt.events.plan import Event, Reason
+from lakebt.events.plan import REASONS, Event, Reason
 from lakebt.events.rules import Anchor
 from lakebt.report.contents import StudyContents
 
 if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
-    from lakebt.result import CellResult, Result
+    from lakebt.result import Result
 
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
 
@@ -45,25 +46,21 @@ def left_out(result: Result) -> str:
     An event runs if any of its cells does; else it is counted under the reason that
     came last in the order of telling, the one that stood between it and a trade.
     """
-    by_event: dict[str, list[CellResult]] = {}
-    for cell in result.cells:
-        by_event.setdefault(cell.cell.event.event_id, []).append(cell)
-    running = 0
+    plan, cells = result.schedule, result.cells
+    running = np.zeros(len(plan.events), dtype=bool)
+    running[plan.event[cells.traded.any(axis=1)]] = True
+    last = np.zeros(len(plan.events), dtype=np.int64)
+    np.maximum.at(last, plan.event, cells.reason.max(axis=1))
     why: Counter[Reason] = Counter()
     rescued = 0
-    for cells in by_event.values():
-        if any(cell.outcome is not None for cell in cells):
-            running += 1
-            continue
-        reason = max(
-            (cell.empty.reason for cell in cells if cell.empty is not None),
-            key=lambda reason: reason.rank,
-        )
+    for number in np.flatnonzero(~running).tolist():
+        reason = REASONS[last[number] - 1]
         why[reason] += 1
-        if reason is Reason.ONE_SIDED and _would_run(cells, result):
+        if reason is Reason.ONE_SIDED and _would_run(number, result):
             rescued += 1
-    noun = "event runs" if running == 1 else "events run"
-    parts = [f"{running} of {len(by_event)} {noun}"]
+    n_running = int(running.sum())
+    noun = "event runs" if n_running == 1 else "events run"
+    parts = [f"{n_running} of {len(running)} {noun}"]
     if why:
         parts.append(
             ", ".join(
@@ -71,39 +68,29 @@ def left_out(result: Result) -> str:
             )
         )
     if rescued:
-        parts.append(f'`hedge="{MARKET}"` would run {running + rescued}')
-    gaps = sum(cell.gaps for cell in result.cells if cell.outcome is not None)
+        parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
+    gaps = int(cells.gaps.sum())
     if gaps:
         noun = "close was" if gaps == 1 else "closes were"
         parts.append(f"{gaps:,} missing {noun} marked at the last price")
     return "; ".join(parts)
 
 
-def _would_run(cells: list[CellResult], result: Result) -> bool:
+def _would_run(event: int, result: Result) -> bool:
     """Whether a one-sided event would trade if it were hedged with the market."""
     if MARKET not in result.history:
         return False
-    sizing = result.study.sizing.hedged_with(MARKET)
-    one_sided = [
-        cell
-        for cell in cells
-        if cell.empty is not None and cell.empty.reason is Reason.ONE_SIDED
-    ]
-    desk = Desk.of([cell.cell for cell in one_sided], result.history, sizing)
-    if desk is None:
-        return False
-    for cell in one_sided:
-        legs, hedge = desk.quotes(cell.cell)
-        trade = build_trade(
-            legs,
-            entry_row=desk.entry(cell.cell).row,
-            hedge=hedge,
-            sizing=sizing,
-            missing=result.study.missing,
-        )
-        if isinstance(trade, Trade):
-            return True
-    return False
+    plan = result.schedule
+    one_sided = result.cells.reason == Reason.ONE_SIDED.rank + 1
+    slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
+    places = zip(slots.tolist(), exits.tolist(), strict=True)
+    dealt, _ = deal(
+        [plan.cell(*place) for place in places],
+        result.history,
+        sizing=result.study.sizing.hedged_with(MARKET),
+        missing=result.study.missing,
+    )
+    return any(one.trade is not None for one in dealt)
 
 
 def market_of(result: Result) -> str | None:
@@ -144,11 +131,11 @@ def banners(result: Result) -> tuple[str, ...]:
     """Return what must be read before the numbers; empty when nothing must."""
     told = view_banners(result.study.view)
     if not result.is_point_in_time:
-        late = sum(cell.cell.late for cell in result.cells if cell.outcome is not None)
+        late = int(result.cells.late.sum())
         told.insert(
             0,
-            f"Not point in time: {late:,} of {len(result.cells):,} cells used a fact "
-            f"that was not yet known when the order had to be sent. Nobody could "
+            f"Not point in time: {late:,} of {result.cells.reason.size:,} cells used a "
+            f"fact that was not yet known when the order had to be sent. Nobody could "
             f"earn this.",
         )
     if result.study.supplied:
@@ -170,7 +157,7 @@ def view_banners(view: View) -> list[str]:
 def study_contents(result: Result) -> StudyContents:
     """Return what the report of a result shows."""
     study = result.study
-    dates = [cell.cell.event.date for cell in result.cells]
+    dates = [event.date for event in result.schedule.events]
     return StudyContents(
         index=study.index or "changes supplied by the caller",
         entries=result.entries,
@@ -184,8 +171,8 @@ def study_contents(result: Result) -> StudyContents:
         left_out=result.summary(),
         first=min(dates, default=None),
         last=max(dates, default=None),
-        n_events=len({cell.cell.event.event_id for cell in result.cells}),
-        aggregate=str(study.aggregate),
+        n_events=len(dates),
+        aggregate=str(study.pooling.how),
         definition=result.definition,
         banners=banners(result),
         is_point_in_time=result.is_point_in_time,
@@ -199,8 +186,8 @@ def _equity(result: Result) -> pd.Series:
     best = result.best
     if best is None:
         return pd.Series(dtype="float64")
-    events = result.event_returns(*best)
-    first, returns = calendar_returns(events)
+    pooling = replace(result.study.pooling, how=Aggregate.CALENDAR)
+    first, returns = calendar_returns(result.traded(*best), pooling)
     days = result.study.clock.sessions.days[first - 1 : first + len(returns)]
     equity = pd.Series(returns).add(1.0).cumprod().to_list()
     return pd.Series(
@@ -225,9 +212,15 @@ def provenance(result: Result) -> dict[str, str]:
         "costs": str(study.costs),
         "look-ahead": f"{study.on_look_ahead}, lead {study.clock.min_lead}",
         "sharpe": result.definition,
-        "engine": f"{result.engine} {version(result.engine)}",
+        "engine": _engine(result.engine),
         **versions(),
     }
+
+
+def _engine(name: str) -> str:
+    """Return an engine with the version of what computes in it."""
+    library = {"event": "numba", "vectorbt": "vectorbt"}[name]
+    return f"{name} ({library} {version(library)})"
 
 
 def _causes(result: Result) -> str:

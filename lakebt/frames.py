@@ -11,16 +11,20 @@ from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    import numpy.typing as npt
+
+    from lakebt._typing import IntVector
     from lakebt.backtest.trades import Position, Trade
+    from lakebt.desk import CellResult
     from lakebt.events.fills import Clock
     from lakebt.events.plan import PlannedLeg
     from lakebt.facts import IndexChange
-    from lakebt.result import CellResult, Result
+    from lakebt.result import Result
 
 
-def session_dates(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
+def session_dates(rows: Sequence[int] | IntVector, clock: Clock) -> pd.DatetimeIndex:
     """Return the day of each half session."""
     numbers = np.asarray(rows, dtype=np.int64) // 2
     return pd.DatetimeIndex(clock.sessions.days[numbers]).as_unit("us")
@@ -58,37 +62,42 @@ def events(result: Result) -> pd.DataFrame:
         capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
         closes were missing while held and were marked at the last price.
     """
-    rows = [
-        {
-            "event_id": done.cell.event.event_id,
-            "entry": done.cell.entry,
-            "exit": done.cell.exit,
-            "date": pd.Timestamp(done.cell.event.date),
-            "entry_session": done.trade.entry_row,
-            "exit_session": done.trade.exit_row,
-            "n_legs": sum(p.side is not None for p in done.trade.positions),
-            "causes": ", ".join(
-                sorted({leg.change.cause for leg in done.cell.legs if leg.change.cause})
-            ),
-            "gross_return": done.outcome.gross_return,
-            "net_return": done.outcome.net_return,
-            "commission_usd": done.outcome.commission_usd,
-            "spread_usd": done.outcome.spread_usd,
-            "borrow_usd": done.outcome.borrow_usd,
-            "n_gaps": done.gaps,
-        }
-        for done in result.cells
-        if done.trade is not None and done.outcome is not None
+    plan, cells = result.schedule, result.cells
+    costs, clock = result.study.costs, result.study.clock
+    slots, exits = np.nonzero(cells.traded)
+    event = plan.event[slots]
+    causes = [
+        ", ".join(sorted({c.cause for c in plan.vintages(slot) if c.cause}))
+        for slot in range(len(plan))
     ]
-    columns = (
-        *("event_id", "entry", "exit", "date", "entry_session", "exit_session"),
-        *("n_legs", "causes", "gross_return", "net_return"),
-        *("commission_usd", "spread_usd", "borrow_usd", "n_gaps"),
+    at = (slots, exits)
+    return pd.DataFrame(
+        {
+            "event_id": _names([e.event_id for e in plan.events])[event],
+            "entry": _names(result.entries)[plan.entry[slots]],
+            "exit": _names(result.exits)[exits],
+            "date": pd.DatetimeIndex([e.date for e in plan.events]).as_unit("us")[
+                event
+            ],
+            "entry_session": session_dates(plan.row[slots], clock),
+            "exit_session": session_dates(plan.exit_row[at], clock),
+            "n_legs": cells.n_legs[at],
+            "causes": _names(causes)[slots],
+            "gross_return": cells.gross[at],
+            "net_return": cells.net[at],
+            "commission_usd": cells.traded_usd[at] * costs.commission_bps * BPS,
+            "spread_usd": cells.traded_usd[at] * costs.half_spread_bps * BPS,
+            "borrow_usd": cells.borrow_usd[at],
+            "n_gaps": cells.gaps[at],
+        }
     )
-    return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
 
 
-def legs(result: Result) -> pd.DataFrame:
+def _names(texts: Sequence[str]) -> npt.NDArray[np.object_]:
+    return np.array([*texts, ""], dtype=object)[:-1]
+
+
+def legs(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
     """Return a row per leg known at the entry, for each entry and exit.
 
     Returns
@@ -103,7 +112,7 @@ def legs(result: Result) -> pd.DataFrame:
         *("entry_session", "exit_session", "entry_price", "exit_price"),
         *("price_return", "hedge_return", "weight", "cause"),
     )
-    rows = [row for done in result.cells for row in _legs(done)]
+    rows = [row for done in cells for row in _legs(done)]
     return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
 
 
@@ -150,7 +159,7 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
     }
 
 
-def orders(result: Result) -> pd.DataFrame:
+def orders(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
     """Return a row per fill, in the order of the cells and, within one, of time.
 
     Returns
@@ -164,7 +173,7 @@ def orders(result: Result) -> pd.DataFrame:
     costs, clock = result.study.costs, result.study.clock
     rows = [
         fill
-        for done in result.cells
+        for done in cells
         for fill in sorted(_fills(done), key=lambda f: (f["session"], f["symbol"]))
     ]
     columns = (
@@ -238,7 +247,7 @@ def _is_of(position: Position, leg: PlannedLeg) -> bool:
     return (leg.change.symbol, leg.change.side) == (position.symbol, position.side)
 
 
-def refused(result: Result) -> pd.DataFrame:
+def refused(cells: Iterable[CellResult]) -> pd.DataFrame:
     """Return a row per event and empty cell, with the first reason it is empty for.
 
     Returns
@@ -256,7 +265,7 @@ def refused(result: Result) -> pd.DataFrame:
             "known_at": done.empty.known_at,
             "needed_by": done.empty.needed_by,
         }
-        for done in result.cells
+        for done in cells
         if done.empty is not None
     ]
     columns = ("event_id", "entry", "exit", "reason", "fact", "known_at", "needed_by")

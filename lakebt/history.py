@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from lakebt.arrays import spans
 from lakebt.instants import EPOCH, TICK
 
 if TYPE_CHECKING:
@@ -17,6 +18,42 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.sessions import Sessions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriceWindows:
+    """Bars of many symbols, each over its own sessions, one after the other.
+
+    Attributes
+    ----------
+    opens, closes : ndarray of shape (n_bars,)
+        NaN where there is no bar.
+    base : ndarray of shape (n_windows,)
+        ``base + session`` is the bar of a session.
+    starts : ndarray of shape (n_windows,)
+        Where each window begins.
+    """
+
+    opens: FloatVector
+    closes: FloatVector
+    base: IntVector
+    starts: IntVector
+
+    @cached_property
+    def marks(self) -> FloatVector:
+        """The closes with each gap filled by the last close before it.
+
+        A gap at the start of a window stays: nothing can be held there.
+        """
+        place = np.arange(len(self.closes))
+        last = np.maximum.accumulate(np.where(np.isnan(self.closes), -1, place))
+        begins = np.zeros(len(place), dtype=np.int64)
+        begins[self.starts] = self.starts
+        begins = np.maximum.accumulate(begins)
+        filled: FloatVector = np.where(
+            last >= begins, self.closes[np.maximum(last, 0)], np.nan
+        )
+        return filled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +141,37 @@ class PriceHistory:
             prices[rows + 1, column] = closes[lo:hi]
         return prices
 
+    def codes(self, symbols: Sequence[str]) -> IntVector:
+        """Return the position of each of `symbols` in the history's, -1 for none."""
+        return np.array([self._codes.get(s, -1) for s in symbols], dtype=np.int64)
+
+    def windows(
+        self, codes: IntVector, *, first: IntVector, last: IntVector
+    ) -> PriceWindows:
+        """Return the bars in force now of many symbols, each over its own sessions.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_windows,)
+            As `codes` gives them; -1 has no bars.
+        first, last : ndarray of shape (n_windows,)
+            Numbers of the first and the last session, inclusive.
+        """
+        rows = self._newest
+        keys, span = self._keys[rows], len(self.sessions)
+        lo = np.searchsorted(keys, codes * span + first)
+        hi = np.searchsorted(keys, codes * span + last + 1)
+        found = np.where(codes >= 0, hi - lo, 0)
+        lengths = last - first + 1
+        starts = np.cumsum(lengths) - lengths
+        base = starts - first
+        taken = rows[spans(lo, found)]
+        bars = np.repeat(base, found) + self.session[taken]
+        opens = np.full(int(lengths.sum()), np.nan)
+        closes = opens.copy()
+        opens[bars], closes[bars] = self.open[taken], self.close[taken]
+        return PriceWindows(opens=opens, closes=closes, base=base, starts=starts)
+
     @cached_property
     def _bars(self) -> list[tuple[IntVector, FloatVector, FloatVector]]:
         """Return each symbol's bars in force now: sessions, opens, closes."""
@@ -135,19 +203,51 @@ class PriceHistory:
         float
             NaN if no close was known.
         """
-        code = self._codes.get(symbol)
-        if code is None:
-            return float("nan")
-        micros = (before - EPOCH) // TICK
-        start, end = int(self._starts[code]), int(self._starts[code + 1])
-        closed = int(np.searchsorted(self.sessions.instants("close"), micros))
-        row = start + int(np.searchsorted(self.session[start:end], closed)) - 1
-        while row >= start:
-            if self.known_at[row] >= micros:
-                row -= 1
-            elif self.retracted[row]:  # and with it the vintages before it
-                session = self.session[row]
-                row = start + int(np.searchsorted(self.session[start:end], session)) - 1
-            else:
-                return float(self.close[row])
-        return float("nan")
+        micros = np.array([(before - EPOCH) // TICK], dtype=np.int64)
+        return float(self.last_closes(self.codes([symbol]), before=micros)[0])
+
+    def last_closes(self, codes: IntVector, *, before: IntVector) -> FloatVector:
+        """Return the newest close known before an instant, for many at once.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n,)
+            Symbols, as `codes` gives them; of -1 the close is NaN.
+        before : ndarray of shape (n,)
+            Microseconds since 1970 UTC, exclusive.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            See `last_close`.
+        """
+        found = np.full(len(codes), np.nan)
+        if not len(self.symbol):
+            return found
+        span = len(self.sessions)
+        asked = np.flatnonzero(codes >= 0)
+        start = self._starts[codes[asked]]
+        closed = np.searchsorted(self.sessions.instants("close"), before[asked])
+        row = np.searchsorted(self._keys, codes[asked] * span + closed) - 1
+        while len(asked):
+            inside = row >= start
+            asked, row, start = asked[inside], row[inside], start[inside]
+            unknown = self.known_at[row] >= before[asked]
+            withdrawn = ~unknown & self.retracted[row]
+            done = ~unknown & ~withdrawn
+            found[asked[done]] = self.close[row[done]]
+            # A retraction takes the vintages before it along.
+            row = np.where(withdrawn, self._first_of_bar[row], row) - 1
+            asked, row, start = asked[~done], row[~done], start[~done]
+        return found
+
+    @cached_property
+    def _keys(self) -> IntVector:
+        """Symbol and session of each row in one number, ascending."""
+        keys: IntVector = self.symbol * len(self.sessions) + self.session
+        return keys
+
+    @cached_property
+    def _first_of_bar(self) -> IntVector:
+        """The row of the first vintage of each row's bar."""
+        return np.searchsorted(self._keys, self._keys)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,56 +10,24 @@ import numpy as np
 import pandas as pd
 
 from lakebt import frames
-from lakebt.analysis.sharpe import (
-    Aggregate,
-    EventReturns,
-    aggregate,
-    calendar_returns,
-)
+from lakebt.analysis.surface import Aggregate, calendar_returns
 from lakebt.backtest.window import PriceWindow
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import InvalidArgumentError
 from lakebt.evidence import left_out, paths, study_contents
+from lakebt.lookup import Lookup
+from lakebt.summary import Summary
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from lakebt.backtest.outcome import Outcome
-    from lakebt.backtest.trades import LegQuote, Trade
-    from lakebt.events.plan import Cell, Empty
+    from lakebt.analysis.surface import Traded
+    from lakebt.cells import Cells
+    from lakebt.desk import CellResult
+    from lakebt.events.plan import Empty
+    from lakebt.events.schedule import Schedule
     from lakebt.history import PriceHistory
     from lakebt.study import Study
-
-_BPS = 1e4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellResult:
-    """One event under one entry and exit, traded or empty.
-
-    Attributes
-    ----------
-    cell
-        As the guard planned it.
-    quotes
-        One for each planned leg.
-    hedge
-        The hedge's quote for each half session in which a leg leaves.
-    trade, outcome
-        None where the cell is empty.
-    empty
-        Why it is.
-    gaps
-        Closes missing while positions were held; each is marked at the last price.
-    """
-
-    cell: Cell
-    quotes: tuple[LegQuote, ...]
-    hedge: Mapping[int, LegQuote] = field(default_factory=dict)
-    trade: Trade | None = None
-    outcome: Outcome | None = None
-    empty: Empty | None = None
-    gaps: int = 0
 
 
 class Result:
@@ -74,8 +41,12 @@ class Result:
         What was asked.
     engine
         What turned orders into equity.
+    schedule
+        Every event under every entry and exit, as the guard decided it.
     cells
-        Every event under every entry and exit.
+        What each of them earned, or why it is empty.
+    history
+        The prices it was computed from.
     is_point_in_time
         False if a fact from after a deadline was used (``on_look_ahead="allow"``).
     """
@@ -85,12 +56,14 @@ class Result:
         *,
         study: Study,
         engine: str,
-        cells: tuple[CellResult, ...],
+        schedule: Schedule,
+        cells: Cells,
         history: PriceHistory,
     ) -> None:
         self.study, self.engine = study, engine
-        self.cells, self.history = cells, history
-        self.is_point_in_time = not any(map(_is_late, cells))
+        self.schedule, self.cells, self.history = schedule, cells, history
+        self.is_point_in_time = not cells.late.any()
+        self._lookup = Lookup(study, schedule, cells, history)
 
     # --- the surface -----------------------------------------------------------------
 
@@ -105,51 +78,19 @@ class Result:
         return tuple(map(str, self.study.exits))
 
     @cached_property
-    def _by_rule(self) -> dict[tuple[str, str], list[CellResult]]:
-        groups: dict[tuple[str, str], list[CellResult]] = {
-            (entry, exit_): [] for entry in self.entries for exit_ in self.exits
-        }
-        for result in self.cells:
-            groups[result.cell.entry, result.cell.exit].append(result)
-        return groups
+    def _summary(self) -> Summary:
+        sizing = self.study.sizing
+        return Summary(
+            self.schedule,
+            self.cells,
+            costs=self.study.costs,
+            capital_usd=sizing.capital_usd,
+            pooling=self.study.pooling,
+        )
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        rows = []
-        for (entry, exit_), group in self._by_rule.items():
-            ratio = aggregate(_event_returns(group), self.study.aggregate)
-            done = [r.outcome for r in group if r.outcome is not None]
-            empties = [r.empty.reason for r in group if r.empty is not None]
-            refused = sum(reason.is_refusal for reason in empties)
-            capital = self.study.sizing.capital_usd
-
-            def bps(
-                values: Iterator[float], count: int = len(done), scale: float = 1.0
-            ) -> float:
-                return sum(values) / count * scale * _BPS if count else float("nan")
-
-            rows.append(
-                {
-                    "entry": entry,
-                    "exit": exit_,
-                    "sharpe": ratio.value,
-                    "sharpe_se": ratio.standard_error,
-                    "n_returns": ratio.n_returns,
-                    "n_events": ratio.n_events,
-                    "n_dates": ratio.n_dates,
-                    "n_refused": refused,
-                    "n_untradeable": len(empties) - refused,
-                    "gross_bps": bps(o.gross_return for o in done),
-                    "commission_bps": bps(
-                        (o.commission_usd for o in done), scale=1 / capital
-                    ),
-                    "spread_bps": bps((o.spread_usd for o in done), scale=1 / capital),
-                    "borrow_bps": bps((o.borrow_usd for o in done), scale=1 / capital),
-                    "net_bps": bps(o.net_return for o in done),
-                    "is_point_in_time": not any(map(_is_late, group)),
-                }
-            )
-        return pd.DataFrame(rows)
+        return self._summary.table()
 
     def table(self) -> pd.DataFrame:
         """Return a row per entry and exit.
@@ -163,6 +104,22 @@ class Result:
             ``is_point_in_time`` is False where a fact that was not yet known was used.
         """
         return self._table.copy()
+
+    def surface(self) -> pd.DataFrame:
+        """Return the surface as a tidy frame: a row per entry and exit.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `table`, and: ``mean_bps`` and ``volatility_bps`` of the
+            daily net returns (basis points; ddof 1); ``turnover``, bought and sold per
+            event as a multiple of capital; ``max_drawdown``, the worst of any event, as
+            a fraction; ``n_gaps``, closes that were missing while held; ``most_open``
+            and ``mean_open``, how many events a calendar portfolio holds at once (0 and
+            NaN for a pooled one); and a count of empty cells per reason:
+            ``n_look_ahead`` and so on. NaN where the cell is empty.
+        """
+        return self._summary.surface()
 
     def sharpe(self) -> pd.DataFrame:
         """Return the Sharpe ratios, entries down and exits across; NaN where empty.
@@ -181,7 +138,7 @@ class Result:
     @property
     def definition(self) -> str:
         """What the Sharpe ratio is, in one line."""
-        return self.study.aggregate.definition
+        return self.study.pooling.definition
 
     @property
     def best(self) -> tuple[str, str] | None:
@@ -198,17 +155,54 @@ class Result:
         """Return a row per traded event, entry and exit; see `lakebt.frames.events`."""
         return frames.events(self)
 
-    def legs(self) -> pd.DataFrame:
-        """Return a row per leg, entry and exit; see `lakebt.frames.legs`."""
-        return frames.legs(self)
+    def legs(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit: str | None = None,  # noqa: A002 - the surface's name
+    ) -> pd.DataFrame:
+        """Return a row per leg, entry and exit; see `lakebt.frames.legs`.
 
-    def orders(self) -> pd.DataFrame:
-        """Return a row per fill; see `lakebt.frames.orders`."""
-        return frames.orders(self)
+        Parameters
+        ----------
+        event, entry, exit
+            Only these cells; all by default.
+        """
+        return frames.legs(self.each(event=event, entry=entry, exit_=exit), self)
 
-    def refused(self) -> pd.DataFrame:
-        """Return a row per event and empty cell; see `lakebt.frames.refused`."""
-        return frames.refused(self)
+    def orders(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit: str | None = None,  # noqa: A002 - the surface's name
+    ) -> pd.DataFrame:
+        """Return a row per fill; see `lakebt.frames.orders`.
+
+        Parameters
+        ----------
+        event, entry, exit
+            Only these cells; all by default.
+        """
+        return frames.orders(self.each(event=event, entry=entry, exit_=exit), self)
+
+    def refused(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit: str | None = None,  # noqa: A002 - the surface's name
+    ) -> pd.DataFrame:
+        """Return a row per event and empty cell; see `lakebt.frames.refused`.
+
+        Parameters
+        ----------
+        event, entry, exit
+            Only these cells; all by default.
+        """
+        found = self.each(event=event, entry=entry, exit_=exit, only=~self.cells.traded)
+        return frames.refused(found)
 
     def returns(self, *, entry: str, exit: str) -> pd.Series:  # noqa: A002 - the surface's name
         """Return the daily net returns of one rule, as fractions.
@@ -224,33 +218,47 @@ class Result:
         UnknownNameError
             If the study has no such entry or exit.
         """
-        group = self._group(entry, exit)
         days = self.study.clock.sessions.days
-        if self.study.aggregate is Aggregate.CALENDAR:
-            events = _event_returns(group)
-            first, returns = calendar_returns(events) if events else (0, np.zeros(0))
+        traded = self.traded(entry, exit)
+        if self.study.pooling.how is Aggregate.CALENDAR:
+            first, returns = (
+                calendar_returns(traded, self.study.pooling)
+                if len(traded.first)
+                else (0, np.zeros(0))
+            )
             index: pd.Index[Any] = pd.DatetimeIndex(
                 days[first : first + len(returns)], name="session"
             ).as_unit("us")
             return pd.Series(returns, index=index, name="net_return")
-        ids: list[str] = []
-        parts = []
-        sessions = []
-        for result in group:
-            if result.outcome is not None:
-                ids.extend([result.cell.event.event_id] * len(result.outcome.equity))
-                parts.append(result.outcome.net_returns)
-                sessions.append(days[result.outcome.sessions])
-        joined = np.concatenate(parts) if parts else np.zeros(0)
-        when = np.concatenate(sessions) if sessions else np.zeros(0, "datetime64[D]")
+        column = self._lookup.column(exit)
+        slots = self._lookup.slots(entry)
+        slots = slots[self.cells.traded[slots, column]]
+        parts = [self.cells.returns(slot, column) for slot in slots.tolist()]
+        counts = traded.n_returns
+        starts = np.repeat(traded.first, counts)
+        within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
+        names = np.array([e.event_id for e in self.schedule.events], dtype=object)
         index = pd.MultiIndex.from_arrays(
-            [ids, pd.DatetimeIndex(when).as_unit("us")], names=["event_id", "session"]
+            [
+                np.repeat(names[self.schedule.event[slots]], counts),
+                pd.DatetimeIndex(days[starts + within]).as_unit("us"),
+            ],
+            names=["event_id", "session"],
         )
+        joined = np.concatenate(parts) if parts else np.zeros(0)
         return pd.Series(joined, index=index, name="net_return")
 
-    def event_returns(self, entry: str, exit_: str) -> list[EventReturns]:
-        """Return the traded events of one rule, as the Sharpe ratio takes them."""
-        return _event_returns(self._group(entry, exit_))
+    def traded(self, entry: str, exit_: str) -> Traded:
+        """Return the traded events of one rule, by event.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+        """
+        where = np.zeros(self.cells.reason.shape, dtype=bool)
+        where[self._lookup.slots(entry), self._lookup.column(exit_)] = True
+        return self._summary.traded(where)
 
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name
         """Return one cell of one event as a ``vectorbt.Portfolio``.
@@ -271,13 +279,7 @@ class Result:
         """
         from lakebt.backtest.reference import to_vectorbt  # noqa: PLC0415 - users of it only
 
-        group = self._group(entry, exit)
-        found = [r for r in group if r.cell.event.event_id == event]
-        if not found:
-            raise UnknownNameError(
-                "event", event, [r.cell.event.event_id for r in group]
-            )
-        result = found[0]
+        (result,) = self.each(event=event, entry=entry, exit_=exit)
         if result.trade is None:
             why = result.empty.reason if result.empty else "empty"
             msg = f"{event}, {entry} to {exit} was not traded: {why}"
@@ -296,12 +298,17 @@ class Result:
             capital_usd=self.study.sizing.capital_usd,
         )
 
-    def _group(self, entry: str, exit_: str) -> list[CellResult]:
-        if entry not in self.entries:
-            raise UnknownNameError("entry", entry, self.entries)
-        if exit_ not in self.exits:
-            raise UnknownNameError("exit", exit_, self.exits)
-        return self._by_rule[entry, exit_]
+    def each(self, **asked: Any) -> Iterator[CellResult]:
+        """Yield cells in full; see `lakebt.lookup.Lookup.each`."""
+        return self._lookup.each(**asked)
+
+    def first_empty(self) -> Empty:
+        """Return why the first empty cell is. There must be one."""
+        return self._lookup.first_empty()
+
+    def raise_unpriced(self) -> None:
+        """Stop on a cell that lacks a price; see `lakebt.lookup`."""
+        self._lookup.raise_unpriced()
 
     # --- what it rests on ------------------------------------------------------------
 
@@ -312,13 +319,12 @@ class Result:
     def causes(self) -> pd.Series:
         """Return how many of the traded events have a leg of each cause."""
         counts: Counter[str] = Counter()
-        seen: dict[str, set[str]] = {}
-        for result in self.cells:
-            if result.outcome is not None:
-                causes = {
-                    str(leg.change.cause or "unknown") for leg in result.cell.legs
-                }
-                seen.setdefault(result.cell.event.event_id, set()).update(causes)
+        seen: dict[int, set[str]] = {}
+        for slot in np.flatnonzero(self.cells.traded.any(axis=1)).tolist():
+            seen.setdefault(int(self.schedule.event[slot]), set()).update(
+                str(change.cause or "unknown")
+                for change in self.schedule.vintages(slot)
+            )
         for found in seen.values():
             counts.update(found)
         return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")
@@ -361,20 +367,3 @@ class Result:
         from lakebt.report.tables import surface_html  # noqa: PLC0415 - notebooks only
 
         return surface_html(study_contents(self))
-
-
-def _is_late(result: CellResult) -> bool:
-    """Whether a cell was traded on a fact that was not yet known."""
-    return result.cell.late and result.outcome is not None
-
-
-def _event_returns(group: list[CellResult]) -> list[EventReturns]:
-    return [
-        EventReturns(
-            date=result.cell.event.date,
-            first=result.outcome.first,
-            returns=result.outcome.net_returns,
-        )
-        for result in group
-        if result.outcome is not None
-    ]

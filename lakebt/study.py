@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from lakebt.analysis.sharpe import Aggregate
+from lakebt.analysis.surface import Aggregate, Pooling, Weighting
 from lakebt.backtest.costs import CostModel
-from lakebt.backtest.reference import run_vectorbt
-from lakebt.backtest.trades import MISSING, Trade, Unfilled, build_trade
+from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import (
     Sizing,
     TradedSide,
@@ -15,17 +14,17 @@ from lakebt.backtest.weights import (
     check_positive,
 )
 from lakebt.choices import one_of
-from lakebt.desk import Desk
 from lakebt.errors import InvalidArgumentError, UntradeableError
-from lakebt.events.empty import check_tradeable, count_empty
+from lakebt.events.empty import check_tradeable
 from lakebt.events.fills import Clock, parse_lead
 from lakebt.events.guard import ON_LOOK_AHEAD, plan
-from lakebt.events.plan import Cell, Empty, Reason
 from lakebt.events.rules import parse_entries, parse_exits
+from lakebt.events.schedule import schedule
 from lakebt.events.where import matcher
 from lakebt.evidence import MARKET
 from lakebt.facts import IndexChange, Vintage
-from lakebt.result import CellResult, Result
+from lakebt.result import Result
+from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -33,13 +32,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.backtest.outcome import Engine, Outcome
-    from lakebt.backtest.trades import LegQuote, Missing
+    from lakebt.backtest.trades import Missing
     from lakebt.events.guard import OnLookAhead
+    from lakebt.events.plan import Cell
+    from lakebt.events.schedule import Schedule
     from lakebt.history import PriceHistory
     from lakebt.lake.reading.view import View
-
-ENGINES: dict[str, Engine] = {"vectorbt": run_vectorbt}
 
 ENTRIES = ("AD+1@open", "ED-1@close", "ED@close", "MD+1@open")
 EXITS = ("+1", "1w", "2w", "3w", "4w")
@@ -72,7 +70,13 @@ class Study:
     missing : {"exclude", "drop_leg", "raise"}
         What to do with a leg without prices: leave out its event, trade the rest, stop.
     aggregate : {"pooled", "calendar"}
-        How the events become one series; see `lakebt.analysis.sharpe`.
+        How the events become one series: joined, or as the portfolio of those that are
+        open.
+    weighting : {"event", "leg"}
+        Of the calendar portfolio: the same for each open event, or by its legs.
+    max_weight : float
+        Of the calendar portfolio: at most this share of the capital is invested for
+        each open event, the rest is cash. 1, the default, sets no limit.
     costs : CostModel
         Zero by default.
     on_look_ahead : {"mask", "raise", "allow"}
@@ -109,6 +113,8 @@ class Study:
         capital_usd: float = 100_000.0,
         missing: str = "exclude",
         aggregate: str = "pooled",
+        weighting: str = "event",
+        max_weight: float = 1.0,
         costs: CostModel | None = None,
         on_look_ahead: str = "mask",
         min_lead: str | dt.timedelta = "10min",
@@ -132,7 +138,7 @@ class Study:
         )
         self.max_gross = max_gross
         self.missing = cast("Missing", one_of(missing, MISSING, what="missing"))
-        self.aggregate = Aggregate(one_of(aggregate, Aggregate, what="aggregate"))
+        self.pooling = _pooling(aggregate, weighting, max_weight)
         self.costs = CostModel() if costs is None else costs
         how = one_of(on_look_ahead, ON_LOOK_AHEAD, what="on_look_ahead")
         self.on_look_ahead = cast("OnLookAhead", how)
@@ -142,6 +148,23 @@ class Study:
             view.change_vintages(index=index)
             if index is not None
             else _supplied(changes or (), view)
+        )
+
+    def schedule(self) -> Schedule:
+        """Decide every order, before any price is looked at, as columns.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``, for the first order that needs later facts.
+        """
+        return schedule(
+            self._vintages,
+            entries=self.entries,
+            exits=self.exits,
+            clock=self.clock,
+            keep=self._keeps,
+            on_look_ahead=self.on_look_ahead,
         )
 
     def plan(self) -> tuple[Cell, ...]:
@@ -184,17 +207,19 @@ class Study:
     def run(
         self,
         *,
-        engine: str = "vectorbt",
+        engine: str = "event",
         progress: Callable[[int, int], None] | None = None,
     ) -> Result:
         """Plan, price, trade and collect every cell.
 
         Parameters
         ----------
-        engine : {"vectorbt"}
-            What turns orders into equity.
+        engine : {"event", "vectorbt"}
+            What turns orders into equity: one pass over every cell, or a
+            ``vectorbt.Portfolio`` for each event. They agree.
         progress
-            Called with the events done and their number, after each.
+            Called with the events done and their number: after each, or once at the end
+            by the event engine.
 
         Returns
         -------
@@ -213,8 +238,8 @@ class Study:
             ``missing="raise"``, if a leg has no price.
         """
         run = ENGINES[one_of(engine, ENGINES, what="engine")]
-        cells = self.plan()
-        if not cells:
+        plan = self.schedule()
+        if not len(plan):
             what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
             if self.sizing.side is TradedSide.BOTH:
                 what = f"change of {self.index or 'those given'} matches"
@@ -224,22 +249,32 @@ class Study:
                 f"later view"
             )
             raise UntradeableError(msg)
-        history = self._history(cells)
-        by_event: dict[str, list[Cell]] = {}
-        for cell in cells:
-            by_event.setdefault(cell.event.event_id, []).append(cell)
-        results: list[CellResult] = []
-        for number, group in enumerate(by_event.values()):
-            results.extend(self._run_event(group, history, run))
-            if progress is not None:
-                progress(number + 1, len(by_event))
-        check_tradeable([done.empty for done in results], self.entries, self.exits)
-        return Result(study=self, engine=engine, cells=tuple(results), history=history)
+        history = self.history(plan)
+        (cells,) = run(plan, history, self, (self.costs,), progress)
+        result = Result(
+            study=self, engine=engine, schedule=plan, cells=cells, history=history
+        )
+        if self.missing == "raise":
+            result.raise_unpriced()
+        check_tradeable(
+            cells.reason, self.entries, self.exits, first=result.first_empty
+        )
+        return result
 
-    def _history(self, cells: Iterable[Cell]) -> PriceHistory:
-        # Of every leg, of the hedge, and of the market.
-        symbols = {leg.change.symbol for cell in cells for leg in cell.legs}
-        symbols |= {change.symbol for change in self.newest()} | {MARKET}
+    def history(self, plan: Schedule) -> PriceHistory:
+        """Return the prices of every leg of a plan, of the hedge, and of the market.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the hedge has no prices.
+        """
+        symbols = {
+            vintage.change.symbol
+            for history in plan.changes.histories
+            for vintage in history
+        }
+        symbols.add(MARKET)
         hedge = self.sizing.hedge
         if hedge is not None:
             symbols.add(hedge)
@@ -252,82 +287,6 @@ class Study:
             raise InvalidArgumentError(msg)
         return history
 
-    def _run_event(
-        self, cells: Sequence[Cell], history: PriceHistory, engine: Engine
-    ) -> list[CellResult]:
-        """Price and trade all cells of one event in one call of the engine."""
-        desk = Desk.of(cells, history, self.sizing)
-        trades: list[Trade | Unfilled | None] = []
-        quotes: list[tuple[LegQuote, ...]] = []
-        for cell in cells:
-            if cell.empty is not None or desk is None:
-                trades.append(None)
-                quotes.append(())
-                continue
-            legs, hedges = desk.quotes(cell)
-            quotes.append(legs)
-            trades.append(
-                build_trade(
-                    legs,
-                    entry_row=desk.entry(cell).row,
-                    hedge=hedges,
-                    sizing=self.sizing,
-                    missing=self.missing,
-                )
-            )
-        tradeable = [trade for trade in trades if isinstance(trade, Trade)]
-        outcomes: Iterable[Outcome] = iter(())
-        if tradeable and desk is not None:
-            outcomes = iter(
-                engine(
-                    tradeable,
-                    window=desk.window,
-                    costs=self.costs,
-                    capital_usd=self.sizing.capital_usd,
-                )
-            )
-        results = []
-        for cell, trade, legs in zip(cells, trades, quotes, strict=True):
-            outcome = next(iter(outcomes)) if isinstance(trade, Trade) else None
-            results.append(self._cell_result(cell, trade, legs, outcome, desk))
-        return results
-
-    def _cell_result(
-        self,
-        cell: Cell,
-        trade: Trade | Unfilled | None,
-        legs: tuple[LegQuote, ...],
-        outcome: Outcome | None,
-        desk: Desk | None,
-    ) -> CellResult:
-        empty = cell.empty
-        if isinstance(trade, Unfilled):
-            empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
-            if self.missing == "raise" and empty.reason is Reason.NO_PRICE:
-                msg = (
-                    f"{cell.event.event_id}, {cell.entry} to {cell.exit}: "
-                    f'{trade.fact}; publish the prices, or pass missing="exclude" or '
-                    f'"drop_leg"'
-                )
-                raise UntradeableError(msg)
-        elif outcome is not None and outcome.is_ruined:
-            empty = Empty(
-                reason=Reason.RUINED,
-                fact=f"equity reached {outcome.equity.min():,.0f} USD",
-            )
-        done = empty is None
-        return CellResult(
-            cell=cell,
-            quotes=legs,
-            hedge=desk.hedges(cell) if desk is not None and cell.legs else {},
-            trade=trade if done and isinstance(trade, Trade) else None,
-            outcome=outcome if done else None,
-            gaps=desk.gaps(trade)
-            if desk is not None and isinstance(trade, Trade)
-            else 0,
-            empty=empty,
-        )
-
     def refusals(self) -> pd.DataFrame:
         """Return how many events each rule will refuse, before anything runs.
 
@@ -336,7 +295,7 @@ class Study:
         DataFrame
             A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
         """
-        return count_empty(self.plan())
+        return self.schedule().count_empty()
 
     def __repr__(self) -> str:
         return (
@@ -347,19 +306,33 @@ class Study:
     def _repr_html_(self) -> str:
         from lakebt.report.tables import study_html  # noqa: PLC0415 - notebooks only
 
-        cells = self.plan() if self.on_look_ahead != "raise" else ()
+        plan = self.schedule() if self.on_look_ahead != "raise" else None
         return study_html(
             {
                 "release": self.view.release,
                 "as of": f"{self.view.instant.isoformat()}",
                 "index": self.index or "changes supplied by the caller",
-                "events": str(len({cell.event.event_id for cell in cells})),
+                "events": str(len(plan.events)) if plan is not None else "0",
                 "entries": ", ".join(map(str, self.entries)),
                 "exits": ", ".join(map(str, self.exits)),
                 "costs": str(self.costs),
             },
-            self.refusals() if self.on_look_ahead != "raise" else None,
+            None if plan is None else plan.count_empty(),
         )
+
+
+def _pooling(aggregate: str, weighting: str, max_weight: float) -> Pooling:
+    how = Aggregate(one_of(aggregate, Aggregate, what="aggregate"))
+    weigh = Weighting(one_of(weighting, Weighting, what="weighting"))
+    check_positive("max_weight", max_weight)
+    if max_weight > 1.0:
+        msg = f"max_weight must be at most 1, all of the capital, was {max_weight:g}"
+        raise InvalidArgumentError(msg)
+    if how is Aggregate.POOLED and (weigh is not Weighting.EVENT or max_weight < 1.0):
+        asked = f"weighting={weighting!r}, max_weight={max_weight:g}"
+        msg = f'{asked} are of a calendar portfolio: pass aggregate="calendar" too'
+        raise InvalidArgumentError(msg)
+    return Pooling(how=how, weighting=weigh, max_weight=float(max_weight))
 
 
 def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:

@@ -127,14 +127,30 @@ def study(
             rich_help_panel=options.OUTPUT,
         ),
     ] = "pooled",
+    weighting: Annotated[
+        str,
+        typer.Option(
+            metavar="BY",
+            help="What open events are weighted by (calendar): event or leg.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "event",
+    max_weight: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="At most this share of the capital for each open event (calendar).",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = 1.0,
     engine: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="What turns orders into equity: vectorbt.",
+            help="What turns orders into equity: event, in one pass, or vectorbt.",
             rich_help_panel=options.OUTPUT,
         ),
-    ] = "vectorbt",
+    ] = "event",
     report: options.ReportFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -165,6 +181,8 @@ def study(
             max_gross=max_gross,
             capital_usd=capital_usd,
             aggregate=aggregate,
+            weighting=weighting,
+            max_weight=max_weight,
             costs=costs,
             min_lead=min_lead,
             **policies,

@@ -41,6 +41,8 @@ def plan(
 ) -> tuple[Cell, ...]:
     """Resolve every order of every event and decide it at its own deadline.
 
+    One cell after the other: `lakebt.events.schedule` gives the same as columns.
+
     Parameters
     ----------
     vintages
@@ -71,7 +73,7 @@ def plan(
     for entry in entries:
         for event, legs in _events(histories, entry, clock, keep, pretend=pretend):
             cells.extend(
-                _cell(event, legs, entry, exit_, clock, pretend=pretend)
+                cell_of(event, legs, entry, exit_, clock, pretend=pretend)
                 for exit_ in exits
             )
     if on_look_ahead == "raise":
@@ -137,7 +139,7 @@ def _events(
     return events
 
 
-def _cell(
+def cell_of(
     event: Event,
     legs: list[Entered],
     entry: Entry,

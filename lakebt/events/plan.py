@@ -35,7 +35,11 @@ class Reason(enum.StrEnum):
     @property
     def rank(self) -> int:
         """Return the place in the order of telling."""
-        return list(Reason).index(self)
+        return REASONS.index(self)
+
+
+REASONS = tuple(Reason)
+"""Every reason, in the order of telling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

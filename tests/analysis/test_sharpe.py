@@ -1,8 +1,7 @@
-"""One definition of the Sharpe ratio, against other libraries and slow loops."""
+"""One definition of the Sharpe ratio, against other libraries and simulations."""
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import statistics
 
@@ -13,28 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakebt.analysis.sharpe import (
-    Aggregate,
-    EventReturns,
-    aggregate,
-    calendar_returns,
     lo_standard_error,
+    ratio_of_moments,
     sharpe_ratio,
 )
-
-RETURN = st.floats(-0.1, 0.1).map(lambda value: round(value, 6))
-
-
-@st.composite
-def events(draw: st.DrawFn) -> list[EventReturns]:
-    """Draw events that overlap, share dates and differ in length."""
-    return [
-        EventReturns(
-            date=dt.date(2022, 1, draw(st.integers(1, 4))),
-            first=draw(st.integers(0, 12)),
-            returns=np.array(draw(st.lists(RETURN, min_size=1, max_size=6))),
-        )
-        for _ in range(draw(st.integers(1, 7)))
-    ]
 
 
 def test_agrees_with_vectorbt_told_our_year() -> None:
@@ -75,74 +56,13 @@ def test_lo_is_the_spread_of_simulated_ratios() -> None:
     )
 
 
-def ratio(returns: list[float]) -> float:
-    if len(returns) < 2 or statistics.stdev(returns) < 1e-15:
-        return math.nan
-    return statistics.fmean(returns) / statistics.stdev(returns) * math.sqrt(252)
+@given(st.lists(st.floats(-0.2, 0.2).map(lambda x: round(x, 6)), min_size=2))
+def test_a_ratio_from_moments_is_that_of_the_returns(returns: list[float]) -> None:
+    assume(statistics.stdev(returns) > 1e-6)
+    mean = statistics.fmean(returns)
+    m2 = sum((value - mean) ** 2 for value in returns)
 
+    found = float(ratio_of_moments(len(returns), mean, m2))
 
-def series(drawn: list[EventReturns], how: Aggregate) -> list[float]:
-    """Join the events the slow way."""
-    if how is Aggregate.POOLED:
-        return [float(value) for event in drawn for value in event.returns]
-    by_session: dict[int, list[float]] = {}
-    for event in drawn:
-        for number, value in enumerate(event.returns):
-            by_session.setdefault(event.first + number, []).append(float(value))
-    return [
-        statistics.fmean(by_session.get(session, [0.0]))
-        for session in range(min(by_session), max(by_session) + 1)
-    ]
-
-
-@pytest.mark.parametrize("how", Aggregate)
-@given(drawn=events())
-def test_agrees_with_the_slow_loop(how: Aggregate, drawn: list[EventReturns]) -> None:
-    whole = series(drawn, how)
-    dates = sorted({event.date for event in drawn})
-    left = [[e for e in drawn if e.date != date] for date in dates]
-    samples = [whole, *(series(some, how) for some in left if some)]
-    assume(all(len(s) < 2 or statistics.stdev(s) > 1e-6 for s in samples))
-
-    found = aggregate(drawn, how)
-
-    expected = ratio(whole)
-    assert (found.n_returns, found.n_events) == (len(whole), len(drawn))
-    assert found.n_dates == len(dates)
-    np.testing.assert_allclose(found.value, expected, rtol=1e-9, atol=1e-9)
-    if math.isnan(expected):
-        assert math.isnan(found.standard_error)
-        return
-    if len(dates) == 1:
-        error = lo_standard_error(expected, len(whole))
-    else:
-        values = [v for v in map(ratio, samples[1:]) if not math.isnan(v)]
-        if len(values) < 2:
-            assert math.isnan(found.standard_error)
-            return
-        mean = statistics.fmean(values)
-        spread = sum((value - mean) ** 2 for value in values)
-        error = math.sqrt((len(values) - 1) / len(values) * spread)
-    np.testing.assert_allclose(found.standard_error, error, rtol=1e-6, atol=1e-7)
-
-
-def test_calendar_returns_by_hand() -> None:
-    open_twice = [
-        EventReturns(
-            date=dt.date(2022, 1, 3), first=10, returns=np.array([0.02, 0.04])
-        ),
-        EventReturns(date=dt.date(2022, 1, 4), first=11, returns=np.array([0.00])),
-        EventReturns(date=dt.date(2022, 1, 9), first=14, returns=np.array([-0.01])),
-    ]
-
-    first, returns = calendar_returns(open_twice)
-
-    assert first == 10
-    np.testing.assert_allclose(returns, [0.02, 0.02, 0.0, 0.0, -0.01])
-
-
-def test_nothing_has_no_ratio() -> None:
-    found = aggregate([], Aggregate.POOLED)
-
-    assert math.isnan(found.value)
-    assert (found.n_returns, found.n_events, found.n_dates) == (0, 0, 0)
+    expected = mean / statistics.stdev(returns) * math.sqrt(252)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)

@@ -145,7 +145,7 @@ def test_defaults_are_those_of_a_study() -> None:
         (["--where", "cause"], "--where 'cause' is not NAME=VALUE"),
         (["--where", "cause=merger"], "matches {'cause': ['merger']}"),
         (["--side", "long"], "unknown side 'long'"),
-        (["--engine", "event"], "unknown engine 'event'"),
+        (["--engine", "zipline"], "unknown engine 'zipline'"),
         (["--missing", "skip"], "unknown missing 'skip'"),
         (["--aggregate", "mean"], "unknown aggregate 'mean'"),
         (["--on-look-ahead", "hide"], "unknown on_look_ahead 'hide'"),

@@ -304,10 +304,8 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
                 catalog.properties["init_catalog_tables"] = "true"
                 _patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
             elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
-                msg = (
-                    f"{where} is not a lake: its database has no tables of a catalog. "
-                    f"Publish into it first, or check its uri"
-                )
+                none = "its database has no tables of a catalog"
+                msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
                 raise LakeError(msg)
     storage = Storage(catalog, name=name, where=where)
     if create:

@@ -1,0 +1,309 @@
+"""The Sharpe ratios of many rules at once, each with its standard error."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.analysis.sharpe import (
+    SESSIONS_PER_YEAR,
+    lo_standard_error,
+    ratio_of_moments,
+)
+
+if TYPE_CHECKING:
+    from lakebt._typing import FloatVector, IntVector
+
+
+class Aggregate(enum.StrEnum):
+    """How the returns of many events become one series."""
+
+    POOLED = "pooled"
+    CALENDAR = "calendar"
+
+
+class Weighting(enum.StrEnum):
+    """What the open events of a calendar portfolio are weighted by."""
+
+    EVENT = "event"
+    LEG = "leg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooling:
+    """How the returns of many events become one series.
+
+    Attributes
+    ----------
+    how
+        ``pooled`` joins them; ``calendar`` holds the events that are open.
+    weighting
+        Of a calendar portfolio: the same for each open event, or by its legs.
+    max_weight
+        Of a calendar portfolio: the most of the capital that is invested for each open
+        event; the rest is cash. 1 for no limit.
+    """
+
+    how: Aggregate
+    weighting: Weighting = Weighting.EVENT
+    max_weight: float = 1.0
+
+    @property
+    def definition(self) -> str:
+        """The Sharpe ratio of this series, in one line."""
+        if self.how is Aggregate.POOLED:
+            joined = (
+                "of the events joined, sessions with exposure only (the Sharpe while "
+                "invested)"
+            )
+        else:
+            weighted = {
+                Weighting.EVENT: "equal-weighted mean of the open events",
+                Weighting.LEG: "mean of the open events, weighted by their legs",
+            }[self.weighting]
+            limit = (
+                f", at most {self.max_weight:.3g} of the capital for each"
+                if self.max_weight < 1.0
+                else ""
+            )
+            joined = (
+                f"of the {weighted}{limit}, zero when none is, "
+                f"from the first session with exposure to the last exit"
+            )
+        return (
+            f"mean / standard deviation (ddof 1) of daily net returns {joined}, times "
+            f"sqrt({SESSIONS_PER_YEAR}), no risk-free rate taken off; standard error: "
+            f"delete-one-announcement-date jackknife, Lo (2002) where there is one date"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Traded:
+    """The events that were traded, under many rules; a row per event and rule.
+
+    Attributes
+    ----------
+    rule, date : ndarray of shape (n,)
+        Codes, from 0. Events that share a date are deleted together.
+    first, n_returns, mean, m2, n_legs : ndarray of shape (n,)
+        First session with exposure; number, mean and sum of squared deviations of the
+        daily net returns; legs that were traded.
+    start, final : ndarray of shape (n,)
+        Where the daily returns before the last begin in `held`, and the last.
+    held : ndarray of shape (n_held,)
+    """
+
+    rule: IntVector
+    date: IntVector
+    first: IntVector
+    n_returns: IntVector
+    mean: FloatVector
+    m2: FloatVector
+    n_legs: IntVector
+    start: IntVector
+    final: FloatVector
+    held: FloatVector
+
+    def of(self, rows: IntVector) -> Traded:
+        """Return some rows."""
+        return Traded(
+            rule=self.rule[rows],
+            date=self.date[rows],
+            first=self.first[rows],
+            n_returns=self.n_returns[rows],
+            mean=self.mean[rows],
+            m2=self.m2[rows],
+            n_legs=self.n_legs[rows],
+            start=self.start[rows],
+            final=self.final[rows],
+            held=self.held,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Surface:
+    """What each rule comes to, arrays of shape (n_rules,).
+
+    Attributes
+    ----------
+    sharpe, standard_error
+        Per year; NaN with fewer than two returns, or none that vary.
+    n_returns, n_events, n_dates
+        What they rest on.
+    mean, deviation
+        Of the daily net returns, as fractions; the deviation has ddof 1.
+    most_open, mean_open
+        Of a calendar portfolio: the most events that are open at once, and their mean
+        number over the sessions in which any is. 0 and NaN otherwise.
+    """
+
+    sharpe: FloatVector
+    standard_error: FloatVector
+    n_returns: IntVector
+    n_events: IntVector
+    n_dates: IntVector
+    mean: FloatVector
+    deviation: FloatVector
+    most_open: IntVector
+    mean_open: FloatVector
+
+
+def surface(traded: Traded, *, n_rules: int, pooling: Pooling) -> Surface:
+    """Return the Sharpe ratio of each rule over its events.
+
+    Parameters
+    ----------
+    traded
+        In any order.
+    n_rules
+        Rules without a traded event have NaN.
+    pooling
+        How the events become one series.
+
+    Returns
+    -------
+    Surface
+        The standard error is Lo's with one announcement date, and the delete-one-date
+        jackknife with more [1]_.
+
+    References
+    ----------
+    .. [1] B. Efron and C. Stein (1981). "The jackknife estimate of variance". Annals of
+       Statistics 9(3), 586-596.
+    """
+    order = np.lexsort((traded.date, traded.rule))
+    cuts = np.searchsorted(traded.rule[order], np.arange(n_rules + 1))
+    found = Surface(
+        sharpe=np.full(n_rules, np.nan),
+        standard_error=np.full(n_rules, np.nan),
+        n_returns=np.zeros(n_rules, dtype=np.int64),
+        n_events=np.diff(cuts),
+        n_dates=np.zeros(n_rules, dtype=np.int64),
+        mean=np.full(n_rules, np.nan),
+        deviation=np.full(n_rules, np.nan),
+        most_open=np.zeros(n_rules, dtype=np.int64),
+        mean_open=np.full(n_rules, np.nan),
+    )
+    for rule in range(n_rules):
+        rows = order[cuts[rule] : cuts[rule + 1]]
+        if len(rows):
+            _fill(found, rule, traded.of(rows), pooling)
+    return found
+
+
+def _fill(found: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
+    is_new = np.append(True, events.date[1:] != events.date[:-1])
+    dates = np.cumsum(is_new) - 1
+    n_dates = int(dates[-1]) + 1
+    if pooling.how is Aggregate.POOLED:
+        count, mean, m2, parts = _pooled(events, np.flatnonzero(is_new))
+    else:
+        count, mean, m2, parts = _calendar(found, rule, events, dates, pooling)
+    value = float(ratio_of_moments(count, mean, m2))
+    found.n_returns[rule], found.n_dates[rule] = count, n_dates
+    found.sharpe[rule], found.mean[rule] = value, mean
+    if count > 1:
+        found.deviation[rule] = np.sqrt(m2 / (count - 1))
+    if np.isnan(value):
+        return
+    if parts is None:
+        found.standard_error[rule] = lo_standard_error(value, count)
+    else:
+        found.standard_error[rule] = _jackknife(ratio_of_moments(*parts))
+
+
+_Moments = tuple["IntVector", "FloatVector", "FloatVector"]
+
+
+def _pooled(
+    events: Traded, cuts: IntVector
+) -> tuple[int, float, float, _Moments | None]:
+    """Return the moments of the events joined, and those without each date."""
+    counts = events.n_returns
+    count = int(counts.sum())
+    mean = float(counts @ events.mean) / count
+    apart = events.mean - mean  # sums of squares about the mean do not cancel
+    sums = np.add.reduceat(counts * apart, cuts)
+    squares = np.add.reduceat(events.m2 + counts * apart * apart, cuts)
+    m2 = float(squares.sum())
+    if len(cuts) < 2:
+        return count, mean, m2, None
+    left = count - np.add.reduceat(counts, cuts)
+    left_sum, left_squares = sums.sum() - sums, m2 - squares
+    return (
+        count,
+        mean,
+        m2,
+        (left, mean + left_sum / left, left_squares - left_sum * left_sum / left),
+    )
+
+
+def _calendar(
+    found: Surface, rule: int, events: Traded, dates: IntVector, pooling: Pooling
+) -> tuple[int, float, float, _Moments | None]:
+    """Return the moments of the portfolio of open events, and those without a date."""
+    from lakebt.analysis.calendar import portfolio, without_each_date  # noqa: PLC0415 - numba
+
+    weight = _weights(events, pooling)
+    told = (
+        *(events.first, events.n_returns, events.start, events.held),
+        *(events.final, weight, pooling.max_weight),
+    )
+    _, _, _, n_open, returns = portfolio(*told)
+    found.most_open[rule] = n_open.max()
+    found.mean_open[rule] = n_open.sum() / np.count_nonzero(n_open)
+    mean = float(returns.mean())
+    m2 = float(((returns - mean) ** 2).sum())
+    n_dates = int(dates[-1]) + 1
+    if n_dates < 2:
+        return len(returns), mean, m2, None
+    return len(returns), mean, m2, without_each_date(*told, dates, n_dates)
+
+
+def _weights(events: Traded, pooling: Pooling) -> FloatVector:
+    if pooling.weighting is Weighting.LEG:
+        return events.n_legs.astype(np.float64)
+    return np.ones(len(events.first))
+
+
+def calendar_returns(events: Traded, pooling: Pooling) -> tuple[int, FloatVector]:
+    """Return the portfolio a person could hold: the mean of the open events.
+
+    Parameters
+    ----------
+    events
+        Of one rule, at least one.
+    pooling
+        Weighting and limit; `how` is not asked.
+
+    Returns
+    -------
+    first : int
+        Number of the first session.
+    returns : ndarray of shape (n_sessions,)
+        Zero in sessions without an open event.
+    """
+    from lakebt.analysis.calendar import portfolio  # noqa: PLC0415 - numba takes 0.4 s
+
+    first, _, _, _, returns = portfolio(
+        events.first,
+        events.n_returns,
+        events.start,
+        events.held,
+        events.final,
+        _weights(events, pooling),
+        pooling.max_weight,
+    )
+    return int(first), returns
+
+
+def _jackknife(values: FloatVector) -> float:
+    replicates = values[~np.isnan(values)]
+    count = len(replicates)
+    if count < 2:
+        return float("nan")
+    spread = float(((replicates - replicates.mean()) ** 2).sum())
+    return float(np.sqrt((count - 1) / count * spread))

@@ -1,0 +1,210 @@
+"""The event engine's inner loop, compiled: one pass over the sessions of each slot.
+
+A slot is an event under an entry: so many shares of each leg, bought or sold once. Its
+equity is linear in the prices, so the sessions from the entry to the last exit are
+walked through once, with running sums; every exit and every level of costs then takes
+a handful of operations, whatever the number of legs.
+"""
+
+from __future__ import annotations
+
+from math import inf, isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lakebt._typing import BoolVector, FloatPanel, FloatVector, IntVector
+
+    CodePanel = npt.NDArray[np.int8]
+
+TRADED, NO_PRICE, RUINED = 0, 1, 2
+"""What became of a cell."""
+
+# No fast-math, no contraction: the same bits for any number of threads.
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+
+
+@compiled
+def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
+    lo: int,
+    hi: int,
+    opens: FloatVector,
+    marks: FloatVector,
+    missing: BoolVector,
+    base: IntVector,
+    size: FloatVector,
+    price: FloatVector,
+    start: IntVector,
+    entry_row: IntVector,
+    last_row: IntVector,
+    exits: IntVector,
+    exit_row: IntVector,
+    days: IntVector,
+    fee: FloatVector,
+    borrow_per_day: FloatVector,
+    capital: float,
+    held_start: IntVector,
+    held: FloatPanel,
+    status: CodePanel,
+    n_returns: IntVector,
+    final: FloatPanel,
+    mean: FloatPanel,
+    m2: FloatPanel,
+    gross: FloatVector,
+    net: FloatPanel,
+    borrow: FloatPanel,
+    drawdown: FloatPanel,
+    traded: FloatVector,
+    gaps: IntVector,
+) -> None:
+    """Walk through slots `lo` to `hi` and fill in what each of their cells earned.
+
+    Parameters
+    ----------
+    lo, hi
+        Slots from and to, the last exclusive.
+    opens, marks, missing : ndarray of shape (n_bars,)
+        Opens (NaN where there is no bar), closes with gaps filled, and whether the
+        close was missing.
+    base, size, price : ndarray of shape (n_positions,)
+        Where session 0 of each position's bars would lie, its signed number of shares,
+        the price of its entry.
+    start : ndarray of shape (n_slots + 1,)
+        Where each slot's positions begin.
+    entry_row, last_row : ndarray of shape (n_slots,)
+        Half sessions of the entry and of the last exit.
+    exits : ndarray of shape (n_slots + 1,)
+        Where each slot's cells begin.
+    exit_row : ndarray of shape (n_cells,)
+    days : ndarray of shape (n_sessions,)
+        Calendar days from the session before.
+    fee, borrow_per_day : ndarray of shape (n_costs,)
+        Fractions of traded notional, and of the short value per calendar day.
+    capital
+        USD.
+    held_start : ndarray of shape (n_slots,)
+        Where a slot's daily returns begin in `held`.
+    held : ndarray of shape (n_costs, n_held)
+        Daily net returns while the positions are held, from the first session.
+    status : ndarray of shape (n_costs, n_cells)
+    n_returns : ndarray of shape (n_cells,)
+    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_costs, n_cells)
+        The last session's return; the mean of the daily returns and the sum of their
+        squared deviations from it; over the whole trade, the net return; the borrow in
+        USD; the worst drawdown as a fraction.
+    gross, traded, gaps : ndarray of shape (n_cells,)
+        The gross return, the USD bought and sold, closes that were missing while held.
+    """
+    longest = 1
+    for slot in range(lo, hi):
+        longest = max(longest, last_row[slot] // 2 - entry_row[slot] // 2 + 1)
+    at_open, at_close = np.empty(longest), np.empty(longest)
+    moved_open, moved_close = np.empty(longest), np.empty(longest)
+    short, gap = np.empty(longest), np.empty(longest, dtype=np.int64)
+    equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
+    total, squares = np.empty(longest), np.empty(longest)
+    peak, worst = np.empty(longest), np.empty(longest)
+    share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
+    per_usd = 1.0 / capital
+    for slot in range(lo, hi):
+        entered = entry_row[slot] // 2
+        skipped = entry_row[slot] % 2  # an entry at the close begins a session later
+        length = last_row[slot] // 2 - entered + 1
+        at_open[:length] = 0.0
+        at_close[:length] = 0.0
+        moved_open[:length] = 0.0
+        moved_close[:length] = 0.0
+        short[:length] = 0.0
+        gap[:length] = 0
+        invested, bought = 0.0, 0.0
+        for position in range(start[slot], start[slot + 1]):
+            shares, paid = size[position], price[position]
+            invested += shares * paid
+            bought += abs(shares) * paid
+            bar = base[position] + entered
+            own_opens, own_marks = opens[bar : bar + length], marks[bar : bar + length]
+            for t in range(length):
+                at_open[t] += shares * own_opens[t]
+                at_close[t] += shares * own_marks[t]
+                moved_open[t] += abs(shares) * own_opens[t]
+                moved_close[t] += abs(shares) * own_marks[t]
+            if shares < 0.0:
+                for t in range(length):
+                    short[t] -= shares * own_marks[t]
+            for t in range(length):
+                gap[t] += missing[bar + t]
+        for t in range(1, length):
+            gap[t] += gap[t - 1]
+        for level in range(len(fee)):
+            paid_in = capital - invested - bought * fee[level]
+            own_held = held[level, held_start[slot] :]
+            if borrow_per_day[level] > 0.0:
+                owed[0] = 0.0
+                for t in range(1, length):
+                    cost = borrow_per_day[level] * short[t - 1] * days[entered + t]
+                    owed[t] = owed[t - 1] + cost
+            else:
+                owed[:length] = 0.0
+            for t in range(length):
+                equity[t] = paid_in + at_close[t] - owed[t]
+            if skipped:
+                equity[0] = capital
+            else:
+                own_held[0] = equity[0] / capital - 1.0
+            for t in range(1, length):
+                own_held[t - skipped] = equity[t] / equity[t - 1] - 1.0
+            shift = own_held[0] if length > skipped else 0.0
+            sum_, sum_squares = 0.0, 0.0
+            high, per_high, deep, low = capital, per_usd, 0.0, inf
+            for t in range(skipped, length):
+                value = equity[t]
+                apart = own_held[t - skipped] - shift
+                sum_ += apart
+                sum_squares += apart * apart
+                if value > high:
+                    high, per_high = value, 1.0 / value
+                deep = max(deep, 1.0 - value * per_high)
+                low = min(low, value, capital - invested + at_close[t])
+                total[t], squares[t] = sum_, sum_squares
+                peak[t], worst[t], lowest[t] = per_high, deep, low
+            for cell in range(exits[slot], exits[slot + 1]):
+                t = exit_row[cell] // 2 - entered
+                unmarked = gap[t - 1] if t > 0 else 0
+                if exit_row[cell] % 2:
+                    received, moved = at_close[t], moved_close[t]
+                    filled = gap[t] == unmarked
+                else:
+                    received, moved = at_open[t], moved_open[t]
+                    filled = not isnan(received)
+                if not filled:
+                    status[level, cell] = NO_PRICE
+                    continue
+                count = t - skipped + 1
+                value = paid_in + received - moved * fee[level] - owed[t]
+                low = min(value, capital - invested + received)
+                if count > 1:
+                    rate = value / equity[t - 1] - 1.0
+                    apart = rate - shift
+                    sum_, sum_squares = total[t - 1] + apart, squares[t - 1] + apart**2
+                    mean[level, cell] = shift + sum_ * share[count - 1]
+                    spread = sum_squares - sum_ * sum_ * share[count - 1]
+                    m2[level, cell] = max(spread, 0.0)
+                    per_high, deep = peak[t - 1], worst[t - 1]
+                    low = min(low, lowest[t - 1])
+                else:
+                    rate = value * per_usd - 1.0
+                    mean[level, cell], m2[level, cell] = rate, 0.0
+                    per_high, deep = per_usd, 0.0
+                status[level, cell] = RUINED if low <= 0.0 else TRADED
+                final[level, cell] = rate
+                net[level, cell] = value * per_usd - 1.0
+                borrow[level, cell] = owed[t]
+                drawdown[level, cell] = max(deep, 1.0 - value * per_high)
+                n_returns[cell] = count
+                gross[cell] = (received - invested) * per_usd
+                traded[cell] = bought + moved
+                gaps[cell] = unmarked

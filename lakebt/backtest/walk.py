@@ -1,0 +1,58 @@
+"""One trade, walked through alone: for positions that leave at different times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.backtest.costs import BPS
+from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.trades import Trade
+    from lakebt.backtest.window import PriceWindow
+
+
+def walk_trades(
+    trades: Sequence[Trade],
+    *,
+    window: PriceWindow,
+    costs: CostModel,
+    capital_usd: float,
+) -> list[Outcome]:
+    """Run trades one after the other; see `lakebt.backtest.outcome.Engine`."""
+    return [
+        _walk(trade, window=window, costs=costs, capital_usd=capital_usd)
+        for trade in trades
+    ]
+
+
+def _walk(
+    trade: Trade, *, window: PriceWindow, costs: CostModel, capital_usd: float
+) -> Outcome:
+    first, last = exposure(trade)
+    gross = np.full(last - first + 1, capital_usd)
+    traded = np.zeros(last - first + 1)
+    for position in trade.positions:
+        left = (
+            position.exit_row // 2 - first
+        )  # from its exit on it is worth what it got
+        marks = window.closes[first - window.first :, window.columns[position.symbol]]
+        worth = np.append(marks[:left], np.full(len(gross) - left, position.exit_price))
+        gross += position.size * (worth - position.entry_price)
+        traded += abs(position.size) * position.entry_price
+        traded[left:] += abs(position.size) * position.exit_price
+    borrow = borrow_charges(trade, window=window, costs=costs)
+    return Outcome(
+        first=first,
+        equity=gross - traded * costs.proportional - np.cumsum(borrow),
+        gross_equity=gross,
+        capital_usd=capital_usd,
+        commission_usd=float(traded[-1]) * costs.commission_bps * BPS,
+        spread_usd=float(traded[-1]) * costs.half_spread_bps * BPS,
+        borrow_usd=float(borrow.sum()),
+    )

@@ -1,0 +1,387 @@
+"""One rule, many changes: where each order is filled, or why it is not.
+
+The same decisions as `lakebt.events.decide`, made at once for all changes that have a
+single vintage; those that were corrected are decided there, one at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lakebt.events.decide import Entered, enter, leave
+from lakebt.events.fills import anchor_session
+from lakebt.events.plan import Empty, Event, Reason
+from lakebt.events.rules import (
+    Anchor,
+    AnchorRule,
+    DateRule,
+    SessionsLater,
+    WeeksLater,
+)
+from lakebt.instants import EPOCH, TICK
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable
+
+    from lakebt._typing import IntVector
+    from lakebt.events.fills import Clock
+    from lakebt.events.rules import Entry, Exit
+    from lakebt.facts import IndexChange, Vintage
+
+_NO_ANCHOR = Reason.NO_ANCHOR.rank + 1
+_NO_SESSION = Reason.NO_SESSION.rank + 1
+_LOOK_AHEAD = Reason.LOOK_AHEAD.rank + 1
+_EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.rank + 1
+
+_NEVER_SHOWN = np.iinfo(np.int64).min
+
+
+class Changes:
+    """The changes a study decides on, with their vintages.
+
+    Parameters
+    ----------
+    vintages
+        In any order.
+    clock
+        Sessions and lead.
+    keep
+        The study's filter.
+
+    Attributes
+    ----------
+    histories : tuple of tuple of Vintage
+        By change, each oldest first. A change that has one vintage which the filter
+        drops, or which withdraws it, is left out: no order can be of it.
+    events : tuple of Event
+        Of the changes with a single vintage.
+    """
+
+    def __init__(
+        self,
+        vintages: Iterable[Vintage],
+        *,
+        clock: Clock,
+        keep: Callable[[IndexChange], bool],
+    ) -> None:
+        self.keep = keep
+        self._clock = clock
+        ordered = sorted(vintages, key=lambda v: (v.change_id, v.change.known_at))
+        groups = [
+            tuple(group)
+            for _, group in itertools.groupby(ordered, key=lambda v: v.change_id)
+        ]
+        self.histories = tuple(
+            group
+            for group in groups
+            if len(group) > 1 or (not group[0].retracted and keep(group[0].change))
+        )
+        self.simple: IntVector = np.flatnonzero([len(h) == 1 for h in self.histories])
+        self.corrected = [n for n, h in enumerate(self.histories) if len(h) > 1]
+        self._codes: dict[Event, int] = {}
+        self._event = np.array(
+            [self.event_code(change) for change in self._single], dtype=np.int64
+        )
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every event met so far."""
+        return tuple(self._codes)
+
+    def event_code(self, change: IndexChange) -> int:
+        """Return the place of the event that a vintage belongs to."""
+        event = Event.of(change, self._clock.sessions)
+        return self._codes.setdefault(event, len(self._codes))
+
+    @cached_property
+    def _single(self) -> list[IndexChange]:
+        return [self.histories[number][0].change for number in self.simple.tolist()]
+
+    @cached_property
+    def known(self) -> IntVector:
+        """When each single vintage was known, microseconds since 1970 UTC."""
+        return np.array([_micros(c.known_at) for c in self._single], dtype=np.int64)
+
+    @cached_property
+    def recorded(self) -> IntVector:
+        """When holdings first showed each; the smallest number where none has."""
+        return np.array(
+            [
+                _NEVER_SHOWN if c.recorded is None else _micros(c.recorded)
+                for c in self._single
+            ],
+            dtype=np.int64,
+        )
+
+    def event_of_single(self) -> IntVector:
+        """Return the event of each change with a single vintage."""
+        return self._event
+
+    def anchors(self, anchor: Anchor) -> IntVector:
+        """Return the session an anchor names for each single vintage, -1 for none.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a date is outside the calendar.
+        """
+        if anchor not in self._anchors:
+            sessions = self._clock.sessions
+            found = [
+                anchor_session(anchor, change, sessions) for change in self._single
+            ]
+            self._anchors[anchor] = np.array(
+                [-1 if number is None else number for number in found], dtype=np.int64
+            )
+        return self._anchors[anchor]
+
+    @cached_property
+    def _anchors(self) -> dict[Anchor, IntVector]:
+        return {}
+
+    @cached_property
+    def place(self) -> IntVector:
+        """The place of each change among those with a single vintage, -1 for others."""
+        place = np.full(len(self.histories), -1, dtype=np.int64)
+        place[self.simple] = np.arange(len(self.simple))
+        return place
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resolved:
+    """What one entry rule comes to, a row for each change that may be in an event.
+
+    Attributes
+    ----------
+    leg : ndarray of shape (n,)
+        Number of the change; ascending.
+    at : ndarray of shape (n,)
+        Which of its vintages.
+    event : ndarray of shape (n,)
+        Code of its event.
+    row : ndarray of shape (n,)
+        Half session of the fill; -1 where there is none.
+    reason : ndarray of shape (n,)
+        Why there is none: 1 + `Reason.rank`, else 0.
+    late : ndarray of shape (n,)
+        Whether a fact was used that was not yet known.
+    corrected : tuple of (int, Entered)
+        The place of each change with several vintages, with its decision in full.
+    """
+
+    leg: IntVector
+    at: IntVector
+    event: IntVector
+    row: IntVector
+    reason: npt.NDArray[np.int8]
+    late: npt.NDArray[np.bool_]
+    corrected: tuple[tuple[int, Entered], ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entries:
+    """Legs that have entered, as an exit is asked of them.
+
+    Attributes
+    ----------
+    leg, row, late : ndarray of shape (n_legs,)
+        Number of the change, half session of its entry, whether that was late.
+    corrected : tuple of (int, Entered)
+        The place of each leg with several vintages, with its decision.
+    """
+
+    leg: IntVector
+    row: IntVector
+    late: npt.NDArray[np.bool_]
+    corrected: tuple[tuple[int, Entered], ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Exits:
+    """What one exit rule comes to, for each leg.
+
+    Attributes
+    ----------
+    row : ndarray of shape (n_legs,)
+        Half session; -1 where there is none.
+    reason : ndarray of shape (n_legs,)
+        Why there is none: 1 + `Reason.rank`, else 0.
+    late : ndarray of shape (n_legs,)
+        Whether the entry or the exit used a fact that was not yet known.
+    """
+
+    row: IntVector
+    reason: npt.NDArray[np.int8]
+    late: npt.NDArray[np.bool_]
+
+
+def resolve_entry(
+    changes: Changes, rule: Entry, clock: Clock, *, pretend: bool
+) -> Resolved:
+    """Return every change's entry, or why there is none; see `decide.enter`."""
+    row, reason = _anchored(changes, rule, clock, everything(changes))
+    deadline = _deadlines(row, clock)
+    late = (row >= 0) & (_known_from(changes, rule) >= deadline)
+    if not pretend:
+        reason = np.where(late, np.int8(_LOOK_AHEAD), reason)
+        row = np.where(late, -1, row)
+        late = np.zeros_like(late)
+    several: list[tuple[int, Entered]] = []
+    for number in changes.corrected:
+        leg = enter(changes.histories[number], rule, clock, pretend=pretend)
+        if leg is not None and changes.keep(leg.change):
+            several.append((number, leg))
+    numbers = np.array([number for number, _ in several], dtype=np.int64)
+    legs = np.concatenate([changes.simple, numbers])
+    order = np.argsort(legs)
+    place = np.empty(len(legs), dtype=np.int64)
+    place[order] = np.arange(len(legs))
+
+    def joined(single: npt.NDArray[Any], others: list[int]) -> npt.NDArray[Any]:
+        return np.concatenate([single, np.array(others, dtype=single.dtype)])[order]
+
+    return Resolved(
+        leg=legs[order],
+        at=joined(np.zeros_like(row), [leg.at for _, leg in several]),
+        event=joined(
+            changes.event_of_single(),
+            [changes.event_code(leg.change) for _, leg in several],
+        ),
+        row=joined(
+            row, [-1 if leg.fill is None else leg.fill.row for _, leg in several]
+        ),
+        reason=joined(
+            reason,
+            [
+                0 if leg.empty is None else leg.empty.reason.rank + 1
+                for _, leg in several
+            ],
+        ),
+        late=joined(late, [leg.late for _, leg in several]),
+        corrected=tuple(
+            (int(place[len(changes.simple) + n]), leg)
+            for n, (_, leg) in enumerate(several)
+        ),
+    )
+
+
+def everything(changes: Changes) -> IntVector:
+    """Return the place of every change with a single vintage."""
+    return np.arange(len(changes.simple))
+
+
+def resolve_exit(
+    changes: Changes, legs: Entries, rule: Exit, clock: Clock, *, pretend: bool
+) -> Exits:
+    """Return where each leg leaves, or why it cannot; see `decide.leave`."""
+    if isinstance(rule, SessionsLater | WeeksLater):
+        row, reason = _from_entry(rule, legs.row, clock)
+        return Exits(row=row, reason=reason, late=legs.late)
+    place = changes.place[legs.leg]
+    is_simple = place >= 0
+    asked = np.where(is_simple, place, 0)
+    if not len(changes.simple):  # nothing but corrected changes
+        row = np.full(len(legs.leg), -1, dtype=np.int64)
+        reason = np.zeros(len(legs.leg), dtype=np.int8)
+        late = legs.late.copy()
+    else:
+        row, reason, late = _follow(changes, legs, rule, clock, asked, pretend=pretend)
+    for number, leg in legs.corrected:
+        found = leave(leg, rule, clock, pretend=pretend)
+        if isinstance(found, Empty):
+            row[number], reason[number] = -1, found.reason.rank + 1
+            late[number] = False
+        else:
+            row[number], reason[number] = found[0].exit.row, 0
+            late[number] = leg.late or found[1]
+    return Exits(row=row, reason=reason, late=late)
+
+
+def _follow(
+    changes: Changes,
+    legs: Entries,
+    rule: Entry,
+    clock: Clock,
+    asked: IntVector,
+    *,
+    pretend: bool,
+) -> tuple[IntVector, npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    row, reason = _anchored(changes, rule, clock, asked)
+    known = _known_from(changes, rule)[asked]
+    found = row >= 0
+    is_early = found & (row <= legs.row)
+    is_early &= legs.late | (known < _deadlines(legs.row, clock))
+    is_late = found & ~is_early & (known >= _deadlines(row, clock))
+    pretended = is_late & (row > legs.row) & pretend
+    reason = np.where(is_early, np.int8(_EXIT_BEFORE_ENTRY), reason)
+    reason = np.where(is_late & ~pretended, np.int8(_LOOK_AHEAD), reason)
+    return np.where(reason == 0, row, -1), reason, legs.late | pretended
+
+
+def _anchored(
+    changes: Changes, rule: Entry, clock: Clock, asked: IntVector
+) -> tuple[IntVector, npt.NDArray[np.int8]]:
+    """Return the half session of a rule that stands on a change, or on a date alone."""
+    count, is_close = len(clock.sessions), int(rule.at == "close")
+    reason = np.zeros(len(asked), dtype=np.int8)
+    if isinstance(rule, DateRule):
+        number = clock.sessions.number(rule.date)
+        if number is None:
+            reason[:] = _NO_SESSION
+            return np.full(len(asked), -1, dtype=np.int64), reason
+        return np.full(len(asked), 2 * number + is_close, dtype=np.int64), reason
+    anchor = changes.anchors(rule.anchor)[asked]
+    session = anchor + rule.offset
+    is_outside = (session < 0) | (session >= count)
+    reason[is_outside] = _NO_SESSION
+    reason[anchor < 0] = _NO_ANCHOR
+    row = np.where(is_outside | (anchor < 0), -1, 2 * session + is_close)
+    return row, reason
+
+
+def _from_entry(
+    rule: SessionsLater | WeeksLater, entry_row: IntVector, clock: Clock
+) -> tuple[IntVector, npt.NDArray[np.int8]]:
+    sessions = clock.sessions
+    entered = entry_row // 2
+    if isinstance(rule, SessionsLater):
+        session = entered + rule.sessions
+    else:
+        days = sessions.days[entered] + np.timedelta64(7 * rule.weeks, "D")
+        if len(days) and days.max() > sessions.days[-1]:
+            sessions.on_or_after(days.max().item())  # raises, naming the day
+        session = np.searchsorted(sessions.days, days)
+    row = 2 * session + int(rule.at == "close")
+    reason = np.where(row <= entry_row, np.int8(_EXIT_BEFORE_ENTRY), np.int8(0))
+    reason[session >= len(sessions)] = _NO_SESSION
+    return np.where(reason == 0, row, -1), reason
+
+
+def _known_from(changes: Changes, rule: Entry) -> IntVector:
+    """Return when all that `rule` needs of each single vintage was known."""
+    if isinstance(rule, AnchorRule) and rule.anchor is Anchor.MD:
+        return np.maximum(changes.known, changes.recorded)
+    return changes.known
+
+
+def _deadlines(row: IntVector, clock: Clock) -> IntVector:
+    """Return the deadline of each half session; of -1 any number."""
+    session = np.maximum(row, 0) // 2
+    fills = np.where(
+        row % 2 == 1,
+        clock.sessions.instants("close")[session],
+        clock.sessions.instants("open")[session],
+    )
+    deadlines: IntVector = fills - clock.min_lead // TICK
+    return deadlines
+
+
+def _micros(instant: dt.datetime) -> int:
+    return (instant - EPOCH) // TICK

@@ -1,0 +1,389 @@
+"""Every cell of a study as columns, decided by the guard before any price is looked at.
+
+The guard's own words are `lakebt.events.decide`: one change, one order. Here the same
+decisions are made for many changes at once, wherever a change has a single vintage; a
+change that was corrected goes through `decide` itself. `lakebt.events.guard.plan` is
+the reference: it decides every cell alone, and both give the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lakebt.arrays import offsets, spans
+from lakebt.errors import LookAheadError
+from lakebt.events.decide import Entered, enter
+from lakebt.events.guard import cell_of
+from lakebt.events.plan import REASONS, Cell, Event, Reason
+from lakebt.events.resolve import Changes, Entries, resolve_entry, resolve_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lakebt._typing import IntVector
+    from lakebt.events.fills import Clock
+    from lakebt.events.guard import OnLookAhead
+    from lakebt.events.rules import Entry, Exit
+    from lakebt.facts import IndexChange, Vintage
+
+CodePanel = npt.NDArray[np.int8]
+RowPanel = npt.NDArray[np.int64]
+BoolPanel = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Schedule:
+    """The cells of a study: an event under an entry is a *slot*, with exits across.
+
+    Attributes
+    ----------
+    entries, exits
+        The grid.
+    clock
+        Sessions and lead.
+    pretend
+        Whether an order may use a fact that was not yet known.
+    changes : Changes
+        What is decided on.
+    events : tuple of Event
+        By date and name.
+    event, entry : ndarray of shape (n_slots,)
+        Positions in `events` and `entries`. Slots are sorted by both.
+    row : ndarray of shape (n_slots,)
+        Half session of the entry; -1 where there is none.
+    start : ndarray of shape (n_slots + 1,)
+        Where each slot's legs begin, and where the last one's end.
+    leg : ndarray of shape (n_legs,)
+        Number of the change in `changes`.
+    at : ndarray of shape (n_legs,)
+        Which of its vintages the entry was decided on.
+    exit_row : ndarray of shape (n_slots, n_exits)
+        Half session in which the last leg leaves; -1 where the cell is empty.
+    reason : ndarray of shape (n_slots, n_exits)
+        Why a cell is empty: 0 where it is not, else 1 + `Reason.rank`.
+    apart : ndarray of shape (n_slots, n_exits)
+        Whether the legs leave in different half sessions.
+    late : ndarray of shape (n_slots, n_exits)
+        Whether a fact was used that was not yet known.
+    """
+
+    entries: tuple[Entry, ...]
+    exits: tuple[Exit, ...]
+    clock: Clock
+    pretend: bool
+    changes: Changes
+    events: tuple[Event, ...]
+    event: IntVector
+    entry: IntVector
+    row: IntVector
+    start: IntVector
+    leg: IntVector
+    at: IntVector
+    exit_row: RowPanel
+    reason: CodePanel
+    apart: BoolPanel
+    late: BoolPanel
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    @cached_property
+    def slot_of_leg(self) -> IntVector:
+        """The slot of each leg, shape (n_legs,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    @cached_property
+    def _slots(self) -> dict[tuple[str, str], int]:
+        return {
+            (self.events[event].event_id, str(self.entries[entry])): slot
+            for slot, (event, entry) in enumerate(
+                zip(self.event.tolist(), self.entry.tolist(), strict=True)
+            )
+        }
+
+    def slot(self, event_id: str, entry: str) -> int | None:
+        """Return the slot of an event under an entry; None if there is none."""
+        return self._slots.get((event_id, entry))
+
+    def vintages(self, slot: int) -> tuple[IndexChange, ...]:
+        """Return the changes of a slot's legs, as the entry knew them."""
+        return tuple(
+            self.changes.histories[leg][at].change
+            for leg, at in zip(
+                self.leg[self.start[slot] : self.start[slot + 1]].tolist(),
+                self.at[self.start[slot] : self.start[slot + 1]].tolist(),
+                strict=True,
+            )
+        )
+
+    def cell(self, slot: int, exit_: int) -> Cell:
+        """Return one cell in full, as the guard decides it alone."""
+        rule = self.entries[self.entry[slot]]
+        legs = [
+            enter(self.changes.histories[leg], rule, self.clock, pretend=self.pretend)
+            for leg in self.leg[self.start[slot] : self.start[slot + 1]].tolist()
+        ]
+        return cell_of(
+            self.events[self.event[slot]],
+            [leg for leg in legs if leg is not None],
+            rule,
+            self.exits[exit_],
+            self.clock,
+            pretend=self.pretend,
+        )
+
+    def count_empty(self) -> pd.DataFrame:
+        """Count the empty cells.
+
+        Returns
+        -------
+        DataFrame
+            A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
+        """
+        return count_reasons(self, self.reason)
+
+
+def count_reasons(schedule: Schedule, reason: CodePanel) -> pd.DataFrame:
+    """Count empty cells by entry, exit and reason; see `Schedule.count_empty`."""
+    rows = []
+    for number, entry in enumerate(schedule.entries):
+        codes = reason[schedule.entry == number]
+        for column, exit_ in enumerate(schedule.exits):
+            counts = np.bincount(codes[:, column], minlength=len(REASONS) + 1)
+            rows += [
+                (str(entry), str(exit_), str(REASONS[code - 1]), int(count), len(codes))
+                for code, count in enumerate(counts.tolist())
+                if code and count
+            ]
+    columns = ["entry", "exit", "reason", "n_events", "n_total"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def schedule(
+    vintages: Iterable[Vintage],
+    *,
+    entries: Sequence[Entry],
+    exits: Sequence[Exit],
+    clock: Clock,
+    keep: Callable[[IndexChange], bool] = lambda _: True,
+    on_look_ahead: OnLookAhead = "mask",
+) -> Schedule:
+    """Resolve every order of every event and decide it at its own deadline.
+
+    Parameters
+    ----------
+    vintages
+        Every vintage known to the view, in any order.
+    entries, exits
+        The grid.
+    clock
+        Sessions and lead.
+    keep
+        The study's filter; asked of the vintage in force at the entry.
+    on_look_ahead
+        What to do with an order that needs a later fact: leave its cell empty
+        ("mask"), stop ("raise"), or pretend ("allow").
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    LookAheadError
+        Under "raise", for the first order that needs a fact from after its deadline.
+    """
+    changes = Changes(vintages, clock=clock, keep=keep)
+    pretend = on_look_ahead == "allow"
+    made = _Slots(changes, entries, clock, pretend=pretend).in_order()
+    shape = (len(made.event), len(exits))
+    exit_row = np.full(shape, -1, dtype=np.int64)
+    reason = np.zeros(shape, dtype=np.int8)
+    apart, late = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    reason[:] = made.reason[:, None]
+    entered = np.flatnonzero(made.row >= 0)
+    if len(entered):
+        legs = made.legs_of(entered)
+        starts = offsets(np.diff(made.start)[entered])[:-1]
+        for column, rule in enumerate(exits):
+            found = resolve_exit(changes, legs, rule, clock, pretend=pretend)
+            codes = np.where(found.reason == 0, np.int8(127), found.reason)
+            first = np.minimum.reduceat(codes, starts)
+            empty = first < 127
+            last = np.maximum.reduceat(found.row, starts)
+            reason[entered, column] = np.where(empty, first, 0)
+            exit_row[entered, column] = np.where(empty, -1, last)
+            apart[entered, column] = ~empty & (
+                np.minimum.reduceat(found.row, starts) != last
+            )
+            late[entered, column] = ~empty & np.logical_or.reduceat(found.late, starts)
+    plan = Schedule(
+        entries=tuple(entries),
+        exits=tuple(exits),
+        clock=clock,
+        pretend=pretend,
+        changes=changes,
+        events=made.events,
+        event=made.event,
+        entry=made.entry,
+        row=made.row,
+        start=made.start,
+        leg=made.leg,
+        at=made.at,
+        exit_row=exit_row,
+        reason=reason,
+        apart=apart,
+        late=late,
+    )
+    if on_look_ahead == "raise":
+        _raise_first(plan)
+    return plan
+
+
+def _raise_first(plan: Schedule) -> None:
+    slots, exits = np.nonzero(plan.reason == Reason.LOOK_AHEAD.rank + 1)
+    if len(slots):
+        first = int(np.lexsort((exits, slots, plan.entry[slots]))[0])
+        cell = plan.cell(int(slots[first]), int(exits[first]))
+        assert cell.empty is not None  # noqa: S101 - that is its reason
+        fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
+        raise LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ordered:
+    """Slots by event and entry, with their legs."""
+
+    events: tuple[Event, ...]
+    event: IntVector
+    entry: IntVector
+    row: IntVector
+    reason: CodePanel
+    start: IntVector
+    leg: IntVector
+    at: IntVector
+    late: BoolPanel
+    corrected: tuple[Entered | None, ...]
+
+    def legs_of(self, slots: IntVector) -> Entries:
+        """Return the legs of some slots, as an exit is asked of them."""
+        sizes = np.diff(self.start)[slots]
+        taken = spans(self.start[slots], sizes)
+        return Entries(
+            leg=self.leg[taken],
+            row=np.repeat(self.row[slots], sizes),
+            late=self.late[taken],
+            corrected=tuple(
+                (place, leg)
+                for place, number in enumerate(taken.tolist())
+                if (leg := self.corrected[number]) is not None
+            ),
+        )
+
+
+class _Slots:
+    """Collects the slots of one entry after the other."""
+
+    def __init__(
+        self,
+        changes: Changes,
+        entries: Sequence[Entry],
+        clock: Clock,
+        *,
+        pretend: bool,
+    ) -> None:
+        self._clock = clock
+        self._events: dict[Event, int] = {}
+        self._parts: list[tuple[int, int, int, int, list[int]]] = []
+        self._event: list[int] = []
+        self._entry: list[int] = []
+        self._row: list[int] = []
+        self._reason: list[int] = []
+        self._size: list[int] = []
+        self._leg: list[IntVector] = []
+        self._vintage: list[IntVector] = []
+        self._late: list[BoolPanel] = []
+        self._corrected: list[Sequence[Entered | None]] = []
+        for number, rule in enumerate(entries):
+            self._add(number, changes, rule, pretend=pretend)
+
+    def _add(
+        self, number: int, changes: Changes, rule: Entry, *, pretend: bool
+    ) -> None:
+        found = resolve_entry(changes, rule, self._clock, pretend=pretend)
+        events = changes.events
+        # Legs that enter on different sessions (their MD differs) are events of their
+        # own; a leg that could not enter is in none, unless none could.
+        has_entered = np.zeros(len(events), dtype=bool)
+        has_entered[found.event[found.row >= 0]] = True
+        taken = np.flatnonzero((found.row >= 0) | ~has_entered[found.event])
+        order = np.lexsort((found.row[taken], found.event[taken]))
+        taken = taken[order]
+        event, row = found.event[taken], found.row[taken]
+        is_first = np.ones(len(taken), dtype=bool)
+        is_first[1:] = (event[1:] != event[:-1]) | (row[1:] != row[:-1])
+        cuts = np.flatnonzero(is_first)
+        if not len(cuts):
+            return
+        reasons = np.minimum.reduceat(found.reason[taken], cuts)
+        before = -1
+        for cut, code in zip(event[cuts].tolist(), row[cuts].tolist(), strict=True):
+            self._event.append(self._place(events[cut], code, again=cut == before))
+            before = cut
+        self._entry += [number] * len(cuts)
+        self._row += row[cuts].tolist()
+        self._reason += reasons.tolist()
+        self._size += np.diff(np.append(cuts, len(taken))).tolist()
+        self._leg.append(found.leg[taken])
+        vintages = found.at
+        self._vintage.append(vintages[taken])
+        self._late.append(found.late[taken])
+        corrected = dict(found.corrected)
+        self._corrected.append([corrected.get(place) for place in taken.tolist()])
+
+    def _place(self, event: Event, row: int, *, again: bool) -> int:
+        if again:
+            day = self._clock.sessions.date(row // 2)
+            event = Event(
+                event_id=f"{event.event_id}@{day}", index=event.index, date=event.date
+            )
+        return self._events.setdefault(event, len(self._events))
+
+    def in_order(self) -> _Ordered:
+        """Return the slots by event (oldest first) and entry."""
+        events = list(self._events)
+        ranked = sorted(
+            range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
+        )
+        place = np.empty(len(events), dtype=np.int64)
+        place[ranked] = np.arange(len(events))
+        event = place[np.array(self._event, dtype=np.int64)]
+        entry = np.array(self._entry, dtype=np.int64)
+        order = np.lexsort((entry, event))
+        size = np.array(self._size, dtype=np.int64)
+        starts = np.cumsum(size) - size
+        taken = spans(starts[order], size[order])
+        corrected = list(itertools.chain.from_iterable(self._corrected))
+        return _Ordered(
+            events=tuple(events[number] for number in ranked),
+            event=event[order],
+            entry=entry[order],
+            row=np.array(self._row, dtype=np.int64)[order],
+            reason=np.array(self._reason, dtype=np.int8)[order],
+            start=offsets(size[order]),
+            leg=_joined(self._leg, np.int64)[taken],
+            at=_joined(self._vintage, np.int64)[taken],
+            late=_joined(self._late, np.bool_)[taken],
+            corrected=tuple(corrected[number] for number in taken.tolist()),
+        )
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

@@ -1,0 +1,214 @@
+"""Many rules at once, against a slow loop over events and sessions."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lakebt.analysis.sharpe import lo_standard_error
+from lakebt.analysis.surface import (
+    Aggregate,
+    Pooling,
+    Traded,
+    Weighting,
+    calendar_returns,
+    surface,
+)
+
+RETURN = st.floats(-0.1, 0.1).map(lambda value: round(value, 6))
+POOLED = Pooling(how=Aggregate.POOLED)
+CALENDAR = Pooling(how=Aggregate.CALENDAR)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event under one rule, as the loop sees it."""
+
+    rule: int
+    date: int
+    first: int
+    legs: int
+    returns: list[float]
+
+
+EVENTS = st.lists(
+    st.builds(
+        Event,
+        rule=st.integers(0, 2),
+        date=st.integers(1, 4),
+        first=st.integers(100, 112),
+        legs=st.integers(1, 5),
+        returns=st.lists(RETURN, min_size=1, max_size=6),
+    ),
+    min_size=1,
+    max_size=12,
+)
+POOLINGS = st.one_of(
+    st.just(POOLED),
+    st.builds(
+        Pooling,
+        how=st.just(Aggregate.CALENDAR),
+        weighting=st.sampled_from(Weighting),
+        max_weight=st.sampled_from([1.0, 0.5, 0.15]),
+    ),
+)
+
+
+def traded(events: list[Event]) -> Traded:
+    """Lay events out as the columns of a study."""
+    held = [value for event in events for value in event.returns[:-1]]
+    counts = [len(event.returns) - 1 for event in events]
+    means = [statistics.fmean(event.returns) for event in events]
+    return Traded(
+        rule=np.array([event.rule for event in events], dtype=np.int64),
+        date=np.array([event.date for event in events], dtype=np.int64),
+        first=np.array([event.first for event in events], dtype=np.int64),
+        n_returns=np.array([len(e.returns) for e in events], dtype=np.int64),
+        mean=np.array(means),
+        m2=np.array(
+            [
+                sum((value - mean) ** 2 for value in event.returns)
+                for event, mean in zip(events, means, strict=True)
+            ]
+        ),
+        n_legs=np.array([event.legs for event in events], dtype=np.int64),
+        start=np.cumsum([0, *counts[:-1]]).astype(np.int64),
+        final=np.array([event.returns[-1] for event in events]),
+        held=np.array(held, dtype=np.float64),
+    )
+
+
+def series(events: list[Event], pooling: Pooling) -> list[float]:
+    """Join events the slow way."""
+    if pooling.how is Aggregate.POOLED:
+        return [value for event in events for value in event.returns]
+    by_session: dict[int, list[tuple[float, float]]] = {}
+    for event in events:
+        weight = float(event.legs) if pooling.weighting is Weighting.LEG else 1.0
+        for number, value in enumerate(event.returns):
+            by_session.setdefault(event.first + number, []).append((weight, value))
+    joined = []
+    for session in range(min(by_session), max(by_session) + 1):
+        open_ = by_session.get(session, [])
+        invested = min(1.0, pooling.max_weight * len(open_))
+        weights = sum(weight for weight, _ in open_)
+        total = sum(weight * value for weight, value in open_)
+        joined.append(invested * total / weights if open_ else 0.0)
+    return joined
+
+
+def ratio(returns: list[float]) -> float:
+    if len(returns) < 2 or statistics.stdev(returns) < 1e-15:
+        return math.nan
+    return statistics.fmean(returns) / statistics.stdev(returns) * math.sqrt(252)
+
+
+def standard_error(events: list[Event], pooling: Pooling, value: float) -> float:
+    """Delete one date after the other."""
+    dates = {event.date for event in events}
+    if len(dates) == 1:
+        return lo_standard_error(value, len(series(events, pooling)))
+    left = [[e for e in events if e.date != date] for date in dates]
+    values = [ratio(series(some, pooling)) for some in left]
+    values = [value for value in values if not math.isnan(value)]
+    if len(values) < 2:
+        return math.nan
+    mean = statistics.fmean(values)
+    spread = sum((value - mean) ** 2 for value in values)
+    return math.sqrt((len(values) - 1) / len(values) * spread)
+
+
+@given(events=EVENTS, pooling=POOLINGS)
+def test_each_rule_agrees_with_the_slow_loop(
+    events: list[Event], pooling: Pooling
+) -> None:
+    found = surface(traded(events), n_rules=3, pooling=pooling)
+
+    for rule in range(3):
+        own = [event for event in events if event.rule == rule]
+        assert found.n_events[rule] == len(own)
+        assert found.n_dates[rule] == len({event.date for event in own})
+        if not own:
+            assert math.isnan(found.sharpe[rule])
+            assert found.n_returns[rule] == 0
+            continue
+        whole = series(own, pooling)
+        left = [[e for e in own if e.date != date] for date in {e.date for e in own}]
+        samples = [whole, *(series(some, pooling) for some in left if some)]
+        assume(all(len(s) < 2 or statistics.stdev(s) > 1e-6 for s in samples))
+        expected = ratio(whole)
+        assert found.n_returns[rule] == len(whole)
+        np.testing.assert_allclose(found.sharpe[rule], expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            found.mean[rule], statistics.fmean(whole), rtol=1e-9, atol=1e-12
+        )
+        error = math.nan
+        if not math.isnan(expected):
+            error = standard_error(own, pooling, expected)
+        np.testing.assert_allclose(
+            found.standard_error[rule], error, rtol=1e-6, atol=1e-7
+        )
+
+
+@given(events=EVENTS)
+def test_open_events_are_counted(events: list[Event]) -> None:
+    found = surface(traded(events), n_rules=3, pooling=CALENDAR)
+
+    for rule in range(3):
+        own = [event for event in events if event.rule == rule]
+        sessions = [e.first + n for e in own for n in range(len(e.returns))]
+        counts = [sessions.count(session) for session in set(sessions)]
+        assert found.most_open[rule] == max(counts, default=0)
+        if counts:
+            assert found.mean_open[rule] == pytest.approx(statistics.fmean(counts))
+
+
+OPEN_TWICE = [
+    Event(rule=0, date=3, first=10, legs=1, returns=[0.02, 0.04]),
+    Event(rule=0, date=4, first=11, legs=3, returns=[0.00]),
+    Event(rule=0, date=9, first=14, legs=1, returns=[-0.01]),
+]
+
+
+def test_calendar_returns_by_hand() -> None:
+    first, returns = calendar_returns(traded(OPEN_TWICE), CALENDAR)
+
+    assert first == 10
+    np.testing.assert_allclose(returns, [0.02, 0.02, 0.0, 0.0, -0.01])
+
+
+def test_legs_and_limits_by_hand() -> None:
+    by_leg = Pooling(how=Aggregate.CALENDAR, weighting=Weighting.LEG)
+    limited = Pooling(how=Aggregate.CALENDAR, max_weight=0.25)
+
+    _, weighted = calendar_returns(traded(OPEN_TWICE), by_leg)
+    _, partly = calendar_returns(traded(OPEN_TWICE), limited)
+
+    np.testing.assert_allclose(weighted, [0.02, 0.01, 0.0, 0.0, -0.01])
+    # One open event takes a quarter of the capital, two take a half.
+    np.testing.assert_allclose(partly, [0.005, 0.01, 0.0, 0.0, -0.0025])
+
+
+def test_nothing_has_no_ratio() -> None:
+    found = surface(traded([]), n_rules=2, pooling=POOLED)
+
+    assert np.isnan(found.sharpe).all()
+    assert np.isnan(found.standard_error).all()
+    assert (found.n_returns == 0).all()
+
+
+def test_returns_that_do_not_vary_have_no_ratio() -> None:
+    flat = [
+        Event(rule=0, date=d, first=10, legs=1, returns=[0.001] * 4) for d in (1, 2)
+    ]
+
+    found = surface(traded(flat), n_rules=1, pooling=POOLED)
+
+    assert np.isnan(found.sharpe).all()
+    assert found.mean[0] == pytest.approx(0.001)
