@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from lakebt.backtest.engine import Earned
 from lakebt.events.plan import Reason
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.backtest.engine import Earned
     from lakebt.backtest.outcome import Outcome
     from lakebt.backtest.trades import Trade
     from lakebt.events.schedule import Schedule
 
 FloatCells = npt.NDArray[np.float64]
 IntCells = npt.NDArray[np.int64]
-
-_FLOATS = (
-    *("mean", "m2", "gross", "net"),
-    *("traded_usd", "borrow_usd", "drawdown", "final"),
-)
-_INTS = ("n_legs", "first", "n_returns", "gaps", "held_start")
 
 _RUINED = Reason.RUINED.rank + 1
 _NO_PRICE = Reason.NO_PRICE.rank + 1
@@ -34,7 +28,7 @@ _NO_PRICE = Reason.NO_PRICE.rank + 1
 class Cells:
     """The cells of a schedule after they were traded, each array (n_slots, n_exits).
 
-    Figures of a cell that is empty are 0.
+    Figures of a cell that is empty have no meaning.
 
     Attributes
     ----------
@@ -89,112 +83,119 @@ class Cells:
 
     def returns(self, slot: int, exit_: int) -> FloatVector:
         """Return the daily net returns of one cell, shape (n_returns,)."""
-        count = int(self.n_returns[slot, exit_])
-        if count == 0:
+        if self.reason[slot, exit_] != 0:
             return np.zeros(0)
+        count = int(self.n_returns[slot, exit_])
         start = int(self.held_start[slot, exit_])
         held = self.held[start : start + count - 1]
         return np.append(held, self.final[slot, exit_])
 
 
 class Filling:
-    """Cells while they are being filled in.
+    """Cells while they are being filled in, under one of several levels of costs.
 
     Parameters
     ----------
     schedule
         As the guard decided it; what it left empty stays empty.
+    earned : Earned
+        Room for every cell of the schedule, under every level.
+    n_legs : ndarray of shape (n_cells,)
+        Room for the legs that are traded.
+    level
+        Which of the levels this is of.
+
+    Attributes
+    ----------
+    reason : ndarray of shape (n_slots, n_exits)
+        Why each cell is empty, so far.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
-        shape = schedule.reason.shape
-        self._panels: dict[str, npt.NDArray[Any]] = {
-            **{name: np.zeros(shape) for name in _FLOATS},
-            **{name: np.zeros(shape, dtype=np.int64) for name in _INTS},
-        }
-        self.reason = schedule.reason.copy()
-        self._late = schedule.late
-        self._held: list[FloatVector] = []
-        self._n_held = 0
-
-    def earned(
-        self, cells: IntVector, earned: Earned, *, level: int, n_legs: IntVector
+    def __init__(
+        self, schedule: Schedule, earned: Earned, n_legs: IntVector, *, level: int
     ) -> None:
-        """Fill in what a book earned.
+        self._schedule, self._level, self._n_legs = schedule, level, n_legs
+        self.earned = earned
+        self.reason = schedule.reason.copy()
+        self._alone: list[FloatVector] = []
+        self._n_alone = 0
+
+    @classmethod
+    def each(cls, schedule: Schedule, n_costs: int) -> list[Filling]:
+        """Return room for the cells of a schedule, for each level of costs."""
+        n_cells = schedule.reason.size
+        earned = Earned.empty(n_costs, n_cells)
+        n_legs = np.zeros(n_cells, dtype=np.int64)
+        return [cls(schedule, earned, n_legs, level=level) for level in range(n_costs)]
+
+    def book(self, cells: IntVector, earned: Earned, *, n_legs: IntVector) -> None:
+        """Take over what a book earned.
 
         Parameters
         ----------
-        cells : ndarray of shape (n_cells,)
-            The place of each of the book's cells, counted through rows and columns.
-        earned, level
-            Of the book, and which level of costs.
-        n_legs : ndarray of shape (n_cells,)
+        cells : ndarray of shape (n,)
+            The places of the book's cells.
+        earned
+            With the book filled in.
+        n_legs : ndarray of shape (n,)
         """
-        status = earned.status[level]
-        self.reason.reshape(-1)[cells] = np.array([0, _NO_PRICE, _RUINED])[status]
-        done = status == 0
-        at = cells[done]
-        for name, values in (
-            ("n_legs", n_legs),
-            ("first", earned.first),
-            ("n_returns", earned.n_returns),
-            ("mean", earned.mean[level]),
-            ("m2", earned.m2[level]),
-            ("gross", earned.gross),
-            ("net", earned.net[level]),
-            ("traded_usd", earned.traded_usd),
-            ("borrow_usd", earned.borrow_usd[level]),
-            ("drawdown", earned.drawdown[level]),
-            ("gaps", earned.gaps),
-            ("final", earned.final[level]),
-            ("held_start", earned.held_start + self._n_held),
-        ):
-            self._panels[name].reshape(-1)[at] = values[done]
-        self._keep(earned.held[level])
+        self.earned = earned
+        self._n_legs[cells] = n_legs
+        codes = np.array([0, _NO_PRICE, _RUINED], dtype=np.int8)
+        self.reason.reshape(-1)[cells] = codes[earned.status[self._level, cells]]
 
     def outcome(
         self, cell: tuple[int, int], trade: Trade, outcome: Outcome, *, gaps: int
     ) -> None:
         """Fill in one trade that was run alone."""
-        if outcome.is_ruined:
-            self.reason[cell] = _RUINED
-            return
+        at, level, earned = self._place(cell), self._level, self.earned
+        self.reason[cell] = _RUINED if outcome.is_ruined else 0
         returns = outcome.net_returns
         mean = float(returns.mean())
         equity = np.append(outcome.capital_usd, outcome.equity)
-        for name, value in {
-            "n_legs": sum(position.side is not None for position in trade.positions),
-            "first": outcome.first,
-            "n_returns": len(returns),
-            "mean": mean,
-            "m2": float(((returns - mean) ** 2).sum()),
-            "gross": outcome.gross_return,
-            "net": outcome.net_return,
-            "traded_usd": sum(
-                abs(position.size) * (position.entry_price + position.exit_price)
-                for position in trade.positions
-            ),
-            "borrow_usd": outcome.borrow_usd,
-            "drawdown": float((1.0 - equity / np.maximum.accumulate(equity)).max()),
-            "gaps": gaps,
-            "final": float(returns[-1]),
-            "held_start": self._n_held,
-        }.items():
-            self._panels[name][cell] = value
-        self._keep(returns[:-1])
+        self._n_legs[at] = sum(p.side is not None for p in trade.positions)
+        earned.first[at] = outcome.first
+        earned.n_returns[at] = len(returns)
+        earned.held_start[at] = earned.held.shape[1] + self._n_alone
+        earned.gross[at] = outcome.gross_return
+        earned.traded_usd[at] = sum(
+            abs(position.size) * (position.entry_price + position.exit_price)
+            for position in trade.positions
+        )
+        earned.gaps[at] = gaps
+        earned.mean[level, at] = mean
+        earned.m2[level, at] = float(((returns - mean) ** 2).sum())
+        earned.net[level, at] = outcome.net_return
+        earned.borrow_usd[level, at] = outcome.borrow_usd
+        fallen = 1.0 - equity / np.maximum.accumulate(equity)
+        earned.drawdown[level, at] = float(fallen.max())
+        earned.final[level, at] = float(returns[-1])
+        self._alone.append(returns[:-1])
+        self._n_alone += len(returns) - 1
 
-    def _keep(self, held: FloatVector) -> None:
-        self._held.append(held)
-        self._n_held += len(held)
+    def _place(self, cell: tuple[int, int]) -> int:
+        return int(cell[0] * self.reason.shape[1] + cell[1])
 
     def done(self) -> Cells:
         """Return the cells, read only."""
-        held = np.concatenate(self._held) if self._held else np.zeros(0)
+        earned, level, shape = self.earned, self._level, self.reason.shape
         cells = Cells(
             reason=self.reason,
-            late=self._late & (self.reason == 0),
-            held=held,
-            **self._panels,
+            late=self._schedule.late & (self.reason == 0),
+            n_legs=self._n_legs.reshape(shape),
+            first=earned.first.reshape(shape),
+            n_returns=earned.n_returns.reshape(shape),
+            mean=earned.mean[level].reshape(shape),
+            m2=earned.m2[level].reshape(shape),
+            gross=earned.gross.reshape(shape),
+            net=earned.net[level].reshape(shape),
+            traded_usd=earned.traded_usd.reshape(shape),
+            borrow_usd=earned.borrow_usd[level].reshape(shape),
+            drawdown=earned.drawdown[level].reshape(shape),
+            gaps=earned.gaps.reshape(shape),
+            final=earned.final[level].reshape(shape),
+            held_start=earned.held_start.reshape(shape),
+            held=np.concatenate([earned.held[level], *self._alone]),
         )
         for field in fields(Cells):
             getattr(cells, field.name).flags.writeable = False

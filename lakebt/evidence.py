@@ -69,7 +69,7 @@ def left_out(result: Result) -> str:
         )
     if rescued:
         parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
-    gaps = int(cells.gaps.sum())
+    gaps = int(cells.gaps[cells.traded].sum())
     if gaps:
         noun = "close was" if gaps == 1 else "closes were"
         parts.append(f"{gaps:,} missing {noun} marked at the last price")

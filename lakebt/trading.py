@@ -86,7 +86,7 @@ def run_reference(
     /,
 ) -> list[Cells]:
     """Trade the cells of each event as one ``vectorbt.Portfolio``."""
-    filled = [Filling(plan) for _ in costs]
+    filled = Filling.each(plan, len(costs))
     for filling, cost in zip(filled, costs, strict=True):
         _trade_alone(
             plan.reason == 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,8 @@ class Book:
         Where each slot's cells begin. Every slot has at least one.
     exit_row : ndarray of shape (n_cells,)
         Half session of the exit, after the entry's.
+    place : ndarray of shape (n_cells,), optional
+        Where each cell's figures go in what is earned; in their order by default.
     """
 
     opens: FloatVector
@@ -61,6 +63,7 @@ class Book:
     entry_row: IntVector
     exits: IntVector
     exit_row: IntVector
+    place: IntVector | None = None
 
     def __len__(self) -> int:
         return len(self.entry_row)
@@ -68,7 +71,7 @@ class Book:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Earned:
-    """What each cell of a book earned, for each level of costs.
+    """What cells earned, for each level of costs.
 
     Attributes
     ----------
@@ -110,7 +113,28 @@ class Earned:
     borrow_usd: npt.NDArray[np.float64]
     drawdown: npt.NDArray[np.float64]
     traded_usd: FloatVector
-    gaps: IntVector = field(repr=False)
+    gaps: IntVector
+
+    @classmethod
+    def empty(cls, n_costs: int, n_cells: int) -> Earned:
+        """Return room for so many cells, all figures 0."""
+        panel = (n_costs, n_cells)
+        return cls(
+            status=np.zeros(panel, dtype=np.int8),
+            first=np.zeros(n_cells, dtype=np.int64),
+            n_returns=np.zeros(n_cells, dtype=np.int64),
+            held_start=np.zeros(n_cells, dtype=np.int64),
+            held=np.zeros((n_costs, 0)),
+            final=np.zeros(panel),
+            mean=np.zeros(panel),
+            m2=np.zeros(panel),
+            gross=np.zeros(n_cells),
+            net=np.zeros(panel),
+            borrow_usd=np.zeros(panel),
+            drawdown=np.zeros(panel),
+            traded_usd=np.zeros(n_cells),
+            gaps=np.zeros(n_cells, dtype=np.int64),
+        )
 
 
 def run_book(
@@ -120,6 +144,7 @@ def run_book(
     capital_usd: float,
     sessions: Sessions,
     threads: int | None = None,
+    into: Earned | None = None,
 ) -> Earned:
     """Run every cell of a book under each of `costs`.
 
@@ -134,6 +159,8 @@ def run_book(
         The calendar its sessions count in.
     threads
         As many as there are processors by default. The result does not depend on it.
+    into
+        What other books earned, to be filled in further; its arrays are written to.
 
     Returns
     -------
@@ -141,7 +168,9 @@ def run_book(
     """
     from lakebt.backtest.kernel import run_slots  # noqa: PLC0415 - numba takes 0.4 s
 
-    n_slots, n_cells, n_costs = len(book), len(book.exit_row), len(costs)
+    n_slots, n_cells = len(book), len(book.exit_row)
+    place = np.arange(n_cells) if book.place is None else book.place
+    earned = Earned.empty(len(costs), n_cells) if into is None else into
     last_row = (
         np.maximum.reduceat(book.exit_row, book.exits[:-1])
         if n_slots
@@ -150,23 +179,11 @@ def run_book(
     first = (book.entry_row + 1) // 2
     lengths = last_row // 2 - first + 1
     held_start = np.cumsum(lengths) - lengths
-    panel = (n_costs, n_cells)
-    earned = Earned(
-        status=np.zeros(panel, dtype=np.int8),
-        first=np.repeat(first, np.diff(book.exits)),
-        n_returns=np.zeros(n_cells, dtype=np.int64),
-        held_start=np.repeat(held_start, np.diff(book.exits)),
-        held=np.zeros((n_costs, int(lengths.sum()))),
-        final=np.zeros(panel),
-        mean=np.zeros(panel),
-        m2=np.zeros(panel),
-        gross=np.zeros(n_cells),
-        net=np.zeros(panel),
-        borrow_usd=np.zeros(panel),
-        drawdown=np.zeros(panel),
-        traded_usd=np.zeros(n_cells),
-        gaps=np.zeros(n_cells, dtype=np.int64),
-    )
+    held = np.zeros((len(costs), int(lengths.sum())))
+    n_before = earned.held.shape[1]
+    counts = np.diff(book.exits)
+    earned.first[place] = np.repeat(first, counts)
+    earned.held_start[place] = np.repeat(held_start + n_before, counts)
     days = np.zeros(len(sessions), dtype=np.int64)
     days[1:] = np.diff(sessions.days).astype(np.int64)
     fee = np.array([cost.proportional for cost in costs])
@@ -186,12 +203,13 @@ def run_book(
             last_row,
             book.exits,
             book.exit_row,
+            place,
             days,
             fee,
             per_day,
             float(capital_usd),
             held_start,
-            earned.held,
+            held,
             earned.status,
             earned.n_returns,
             earned.final,
@@ -214,4 +232,6 @@ def run_book(
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(walk, parts))
-    return earned
+    return replace(
+        earned, held=np.concatenate([earned.held, held], axis=1) if n_before else held
+    )

@@ -43,6 +43,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     last_row: IntVector,
     exits: IntVector,
     exit_row: IntVector,
+    place: IntVector,
     days: IntVector,
     fee: FloatVector,
     borrow_per_day: FloatVector,
@@ -80,6 +81,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     exits : ndarray of shape (n_slots + 1,)
         Where each slot's cells begin.
     exit_row : ndarray of shape (n_cells,)
+    place : ndarray of shape (n_cells,)
+        Where each cell's figures go, from 0 to ``n_out - 1``.
     days : ndarray of shape (n_sessions,)
         Calendar days from the session before.
     fee, borrow_per_day : ndarray of shape (n_costs,)
@@ -90,13 +93,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Where a slot's daily returns begin in `held`.
     held : ndarray of shape (n_costs, n_held)
         Daily net returns while the positions are held, from the first session.
-    status : ndarray of shape (n_costs, n_cells)
-    n_returns : ndarray of shape (n_cells,)
-    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_costs, n_cells)
+    status : ndarray of shape (n_costs, n_out)
+    n_returns : ndarray of shape (n_out,)
+    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_costs, n_out)
         The last session's return; the mean of the daily returns and the sum of their
         squared deviations from it; over the whole trade, the net return; the borrow in
         USD; the worst drawdown as a fraction.
-    gross, traded, gaps : ndarray of shape (n_cells,)
+    gross, traded, gaps : ndarray of shape (n_out,)
         The gross return, the USD bought and sold, closes that were missing while held.
     """
     longest = 1
@@ -172,6 +175,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 total[t], squares[t] = sum_, sum_squares
                 peak[t], worst[t], lowest[t] = per_high, deep, low
             for cell in range(exits[slot], exits[slot + 1]):
+                out = place[cell]
                 t = exit_row[cell] // 2 - entered
                 unmarked = gap[t - 1] if t > 0 else 0
                 if exit_row[cell] % 2:
@@ -181,7 +185,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     received, moved = at_open[t], moved_open[t]
                     filled = not isnan(received)
                 if not filled:
-                    status[level, cell] = NO_PRICE
+                    status[level, out] = NO_PRICE
                     continue
                 count = t - skipped + 1
                 value = paid_in + received - moved * fee[level] - owed[t]
@@ -190,21 +194,21 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     rate = value / equity[t - 1] - 1.0
                     apart = rate - shift
                     sum_, sum_squares = total[t - 1] + apart, squares[t - 1] + apart**2
-                    mean[level, cell] = shift + sum_ * share[count - 1]
+                    mean[level, out] = shift + sum_ * share[count - 1]
                     spread = sum_squares - sum_ * sum_ * share[count - 1]
-                    m2[level, cell] = max(spread, 0.0)
+                    m2[level, out] = max(spread, 0.0)
                     per_high, deep = peak[t - 1], worst[t - 1]
                     low = min(low, lowest[t - 1])
                 else:
                     rate = value * per_usd - 1.0
-                    mean[level, cell], m2[level, cell] = rate, 0.0
+                    mean[level, out], m2[level, out] = rate, 0.0
                     per_high, deep = per_usd, 0.0
-                status[level, cell] = RUINED if low <= 0.0 else TRADED
-                final[level, cell] = rate
-                net[level, cell] = value * per_usd - 1.0
-                borrow[level, cell] = owed[t]
-                drawdown[level, cell] = max(deep, 1.0 - value * per_high)
-                n_returns[cell] = count
-                gross[cell] = (received - invested) * per_usd
-                traded[cell] = bought + moved
-                gaps[cell] = unmarked
+                status[level, out] = RUINED if low <= 0.0 else TRADED
+                final[level, out] = rate
+                net[level, out] = value * per_usd - 1.0
+                borrow[level, out] = owed[t]
+                drawdown[level, out] = max(deep, 1.0 - value * per_high)
+                n_returns[out] = count
+                gross[out] = (received - invested) * per_usd
+                traded[out] = bought + moved
+                gaps[out] = unmarked
