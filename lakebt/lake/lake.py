@@ -23,6 +23,7 @@ from lakebt.lake.reading.view import View
 from lakebt.lake.storage.catalog import Storage, open_catalog, open_path
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.trials.methods import Trying
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.specs import Specs
 
 
-class Lake(Declaring, Keeping):
+class Lake(Declaring, Keeping, Trying):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.

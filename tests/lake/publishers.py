@@ -154,9 +154,9 @@ def _publish(publisher: int, releases: int, path: str | None) -> dict[str, Any]:
     really = commit.turn
 
     @contextlib.contextmanager
-    def turn(catalog: Any) -> Iterator[Any]:
+    def turn(catalog: Any, **asked: Any) -> Iterator[Any]:
         begin = time.perf_counter()
-        with really(catalog) as session:
+        with really(catalog, **asked) as session:
             waited_s.append(time.perf_counter() - begin)
             yield session
 

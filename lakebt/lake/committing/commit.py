@@ -60,7 +60,7 @@ FOLDED = "lakebt.folded"
 """In a snapshot's summary: how many files were replaced by a fold of them."""
 
 KEPT = 10
-"""How many snapshots of the ledger are kept, for those who are reading one."""
+"""How many snapshots of the ledger, and of the trials, are kept for readers of them."""
 
 
 class BusyError(LostRaceError):
@@ -151,6 +151,18 @@ def stage_rewrite(
         )
         gone = frozenset(entry.data_file.file_path for entry in entries)
         producer = Replace(table, summary, entries=entries, replaced=gone)
+    staged = stage_expiring(table, producer, files)
+    paths = (file.file_path for file in files)
+    return replace(staged, written=(*staged.written, *paths))
+
+
+def stage_expiring(
+    table: Table, producer: Append | Replace, files: Sequence[DataFile]
+) -> Staged:
+    """Stage one snapshot with `files`, and expire those beyond the newest `KEPT`.
+
+    Snapshots that another branch or a tag names stay.
+    """
     for file in files:
         producer.append_data_file(file)
     staged = _staged(table, producer)
@@ -168,7 +180,6 @@ def stage_rewrite(
             AssertTableUUID(uuid=table.metadata.table_uuid),
         ),
         updates=updates,
-        written=(*staged.written, *(file.file_path for file in files)),
     )
 
 
@@ -185,12 +196,12 @@ def _staged(table: Table, producer: Append | Replace) -> Staged:
 
 
 @contextlib.contextmanager
-def turn(catalog: SqlCatalog) -> Iterator[Session]:
+def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     """Give the one SQL transaction in which a publisher may look and commit.
 
-    Its first statement takes the catalog's write lock (SQLite), or that of the ledger's
-    row, so that publishers wait for each other instead of repeating each other's work.
-    Readers are not held up. What is in it becomes visible when it is left.
+    Its first statement takes the catalog's write lock (SQLite), or that of the row of
+    `table`, so that publishers wait for each other instead of repeating each other's
+    work. Readers are not held up. What is in it becomes visible when it is left.
 
     Raises
     ------
@@ -206,7 +217,7 @@ def turn(catalog: SqlCatalog) -> Iterator[Session]:
         .where(
             IcebergTables.catalog_name == catalog.name,
             IcebergTables.table_namespace == NAMESPACE,
-            IcebergTables.table_name == LEDGER,
+            IcebergTables.table_name == table,
         )
         .values(metadata_location=IcebergTables.metadata_location)
     )

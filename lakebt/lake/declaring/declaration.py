@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, TableExistsError, UnknownNameError
-from lakebt.lake.tables.schemas import LEDGER, SPECS, Column, Kind, TableSpec
+from lakebt.lake.tables.schemas import (
+    LEDGER,
+    SPECS,
+    TRIALS,
+    Column,
+    Kind,
+    TableSpec,
+)
 from lakebt.lake.tables.specs import KEY, KEY_KINDS, KNOWN_AT, ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RESERVED_TABLES = (*SPECS, LEDGER, "trials", "corporate_actions", "instruments")
+RESERVED_TABLES = (*SPECS, LEDGER, TRIALS, "corporate_actions", "instruments")
 """Names lakebt uses itself, or will."""
 
 ADDED = ("known_at", "retracted")
@@ -24,7 +31,7 @@ RESERVED_COLUMNS = (*ADDED, "in_force", "changed")
 """Those, and what is told beside the columns of a vintage."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
-_KINDS = {kind.name.lower(): kind for kind in Kind}
+_KINDS = {kind.name.lower(): kind for kind in Kind if kind is not Kind.WHOLE}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,7 @@ def _read(values: Array | pd.Series, *, column: Column, table: str) -> Array:
     match column.kind:
         case Kind.TEXT:
             return _text(array, column=column, table=table)
-        case Kind.NUMBER:
+        case Kind.NUMBER | Kind.WHOLE:  # no table of facts has whole numbers
             return _number(array, column=column, table=table)
         case Kind.FLAG:
             return _flag(array, column=column, table=table)

@@ -113,7 +113,7 @@ def _matches(value: object, wanted: set[Any]) -> bool:
     return False
 
 
-def _read(value: object, kind: Kind, column: str) -> object:
+def _read(value: object, kind: Kind, column: str) -> object:  # noqa: PLR0911
     what = f"where {column}:"
     if value is None:
         return None
@@ -125,8 +125,11 @@ def _read(value: object, kind: Kind, column: str) -> object:
     if kind is Kind.DATE:
         return parse_date(value, what=what)
     is_number = isinstance(value, (int, float, np.number)) and value == value  # noqa: PLR0124 - NaN
-    if kind is Kind.NUMBER and is_number and not isinstance(value, bool):
+    numeric = kind in {Kind.NUMBER, Kind.WHOLE}
+    if numeric and is_number and not isinstance(value, bool):
         return float(value)  # type: ignore[arg-type]  # checked above
+    if kind is Kind.FLAG and isinstance(value, (bool, np.bool_)):
+        return bool(value)
     if kind is Kind.TEXT and isinstance(value, str):
         return str(value)
     msg = f"{what} {value!r} cannot be compared with {kind.value}"

@@ -100,19 +100,24 @@ class Storage:
             If they cannot be read.
         """
         with translated(self.where):
-            for pause in (0.01, 0.1):
-                try:
-                    self._loaded = self._loader.load(patient=True)
-                    break
-                except FileNotFoundError:
-                    # Ten commits may lie between reading a pointer and its file.
-                    time.sleep(pause)
-            else:
-                self._loaded = self._loader.load(patient=False)
+            self._loaded = _again(
+                lambda is_last: self._loader.load(patient=not is_last)
+            )
         if LEDGER not in self._loaded:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
         return self._loaded
+
+    def trials(self) -> Table | None:
+        """Return the table of trials, None as long as nothing was recorded.
+
+        Raises
+        ------
+        LakeError
+            If it cannot be read.
+        """
+        with translated(self.where):
+            return _again(lambda _: self._loader.trials())
 
     @property
     def specs(self) -> Specs:
@@ -149,6 +154,18 @@ class Storage:
                         schema=ledger_schema(),
                         properties=PROPERTIES,
                     )
+
+
+def _again(load: Callable[[bool], T]) -> T:
+    """Load something, again if a file is gone; tells `load` whether it is the last try.
+
+    Ten commits may lie between reading a pointer and its file.
+    """
+    for pause in (0.01, 0.1):
+        with contextlib.suppress(FileNotFoundError):
+            return load(False)  # noqa: FBT003 - of a function given
+        time.sleep(pause)
+    return load(True)  # noqa: FBT003
 
 
 class LocalCatalog(SqlCatalog):

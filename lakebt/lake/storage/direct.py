@@ -23,6 +23,7 @@ from pyiceberg.types import (
     BooleanType,
     DateType,
     DoubleType,
+    LongType,
     StringType,
     TimestamptzType,
 )
@@ -41,6 +42,7 @@ _AS_WRITTEN: dict[object, pa.DataType] = {
     BooleanType: pa.bool_(),
     DateType: pa.date32(),
     DoubleType: pa.float64(),
+    LongType: pa.int64(),
     StringType: pa.string(),
     TimestamptzType: INSTANT,
 }

@@ -13,10 +13,12 @@ from pyiceberg.table import Table
 from sqlalchemy.orm import Session
 
 from lakebt.lake.storage.metadata import read
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import is_fact_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.catalog import Catalog
 
 _VITAL = frozenset({LEDGER, *SPECS})
@@ -36,6 +38,7 @@ class Loader:
         self._catalog = catalog
         self._held: dict[str, Table] = {}
         self._unreadable: dict[str, str | None] = {}
+        self._trials: Table | None = None
 
     def load(self, *, patient: bool) -> dict[str, Table]:
         """Return the lake's tables by name: the ledger and every fact table.
@@ -59,21 +62,36 @@ class Loader:
             if name == LEDGER or is_fact_table(name, table)
         }
 
+    def trials(self) -> Table | None:
+        """Return the table of trials; None if there is none yet.
+
+        It is read only when it is asked for, so that nothing else waits for it or fails
+        with it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If its metadata is not where its pointer said.
+        """
+        catalog = self._catalog
+        if not isinstance(catalog, SqlCatalog):
+            with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
+                return catalog.load_table((NAMESPACE, TRIALS))
+            return None
+        rows = _pointers(catalog, IcebergTables.table_name == TRIALS)
+        if not rows:
+            return None
+        held = self._trials
+        if held is None or held.metadata_location != rows[0].metadata_location:
+            self._trials = held = _table(catalog, rows[0])
+        return held
+
     def _load_sql(self, *, patient: bool) -> dict[str, Table]:
         """Read all pointers in one statement, and only the metadata that changed."""
         catalog = self._catalog
         assert isinstance(catalog, SqlCatalog)  # noqa: S101 - the caller asked
-        statement = sa.select(IcebergTables).where(
-            IcebergTables.catalog_name == catalog.name,
-            IcebergTables.table_namespace == NAMESPACE,
-        )
-        if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
-            statement = statement.where(no_view)
-        with Session(catalog.engine) as session:
-            rows = session.scalars(statement).all()
-            session.expunge_all()
         tables = {}
-        for row in rows:
+        for row in _pointers(catalog, IcebergTables.table_name != TRIALS):
             name, location = row.table_name, row.metadata_location
             held = self._held.get(name)
             if held is not None and held.metadata_location == location:
@@ -96,7 +114,7 @@ class Loader:
         with contextlib.suppress(NoSuchNamespaceError):
             names = sorted(name[-1] for name in self._catalog.list_tables(NAMESPACE))
         for name in names:
-            if name not in _VITAL:
+            if name not in _VITAL and name != TRIALS:
                 try:
                     tables[name] = self._catalog.load_table((NAMESPACE, name))
                 except NoSuchTableError:  # dropped since
@@ -105,6 +123,23 @@ class Loader:
                     if _must_tell(name, error, patient=patient):
                         raise
         return tables
+
+
+def _pointers(
+    catalog: SqlCatalog, wanted: sa.ColumnElement[bool]
+) -> Sequence[IcebergTables]:
+    """Return where the metadata of some tables is, all at one instant."""
+    statement = sa.select(IcebergTables).where(
+        IcebergTables.catalog_name == catalog.name,
+        IcebergTables.table_namespace == NAMESPACE,
+        wanted,
+    )
+    if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
+        statement = statement.where(no_view)
+    with Session(catalog.engine) as session:
+        rows = session.scalars(statement).all()
+        session.expunge_all()
+    return rows
 
 
 def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:

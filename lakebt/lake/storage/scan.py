@@ -123,7 +123,7 @@ def scan(
         found = tuple(name for name in columns if name in there)
         chosen = chosen.update(selected_fields=found or (there[0],))
         try:
-            rows = _read(chosen, tuple(name for name in coded if name in found))
+            rows = read_rows(chosen, tuple(name for name in coded if name in found))
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"
             raise BrokenReleaseError(release, table.name()[-1], problem) from None
@@ -136,7 +136,7 @@ def scan(
     return encoded(rows, tuple(plain)).unify_dictionaries()
 
 
-def _read(chosen: DataScan, coded: tuple[str, ...]) -> pa.Table:
+def read_rows(chosen: DataScan, coded: tuple[str, ...] = ()) -> pa.Table:
     """Read what a scan selects, in the types that lakebt writes."""
     rows = read_directly(chosen, coded)
     if rows is not None:

@@ -37,6 +37,9 @@ NAMESPACE = "quant"
 
 LEDGER = "releases"
 
+TRIALS = "trials"
+"""What was tried. No table of facts: no release pins it, and no view shows it."""
+
 BASES = ("raw", "split_adjusted", "total_return")
 """What a price is: as traded, adjusted for splits, or for splits and dividends."""
 
@@ -59,6 +62,7 @@ class Kind(enum.Enum):
     DATE = "a date"
     INSTANT = "an instant with a time zone"
     FLAG = "true or false"
+    WHOLE = "a whole number"
 
 
 _ARROW = {
@@ -67,6 +71,7 @@ _ARROW = {
     Kind.DATE: pa.date32(),
     Kind.INSTANT: INSTANT,
     Kind.FLAG: pa.bool_(),
+    Kind.WHOLE: pa.int64(),
 }
 ICEBERG_TYPES: dict[Kind, IcebergType] = {
     Kind.TEXT: StringType(),
@@ -74,6 +79,7 @@ ICEBERG_TYPES: dict[Kind, IcebergType] = {
     Kind.DATE: DateType(),
     Kind.INSTANT: TimestamptzType(),
     Kind.FLAG: BooleanType(),
+    Kind.WHOLE: LongType(),
 }
 
 

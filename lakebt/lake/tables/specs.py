@@ -18,7 +18,7 @@ from pyiceberg.types import (
 )
 
 from lakebt.errors import LakeError, UnknownNameError
-from lakebt.lake.tables.schemas import LEDGER, SPECS, Column, Kind, TableSpec
+from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS, Column, Kind, TableSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,8 +112,8 @@ class Specs(Mapping[str, TableSpec]):
 
 def fact_tables(names: Iterable[str]) -> tuple[str, ...]:
     """Return the built-in tables, and those of `names` that were declared, sorted."""
-    others = sorted({name for name in names if name not in SPECS and name != LEDGER})
-    return (*SPECS, *others)
+    others = set(names).difference(SPECS, {LEDGER, TRIALS})
+    return (*SPECS, *sorted(others))
 
 
 def is_fact_table(name: str, table: Table) -> bool:
@@ -121,6 +121,8 @@ def is_fact_table(name: str, table: Table) -> bool:
 
     One that lakebt wrote into stays the lake's when its properties are lost.
     """
+    if name == TRIALS:
+        return False
     if name in SPECS or any(prop.startswith(OURS) for prop in table.properties):
         return True
     head = table.metadata.current_snapshot()

@@ -1,0 +1,61 @@
+"""The table of trials: a row for everything that was ever tried, the good and the bad.
+
+It is not a table of facts. A row says what was run on a release, and is never
+corrected: its `trial_id` follows from what was run, so to run it again is to find the
+row again.
+"""
+
+from __future__ import annotations
+
+from lakebt.lake.tables.schemas import TRIALS, Column, Kind, TableSpec
+
+KINDS = ("cell", "result", "backtest")
+"""What may be tried: one cell of a study, a study as a whole, a strategy."""
+
+IDS = ("trial_id", "rule_id", "result_id", "digest")
+"""Columns of 32 hex digits."""
+
+JSON = ("rule", "costs", "snapshots", "environment", "metrics")
+"""Columns of texts that are JSON objects."""
+
+
+def _needed(kind: Kind, *names: str) -> list[Column]:
+    return [Column(name=name, kind=kind) for name in names]
+
+
+def _maybe(kind: Kind, *names: str) -> list[Column]:
+    return [Column(name=name, kind=kind, required=False) for name in names]
+
+
+TRIALS_SPEC = TableSpec(
+    name=TRIALS,
+    key=("trial_id",),
+    columns=(
+        *_needed(Kind.TEXT, "trial_id"),
+        Column(name="kind", kind=Kind.TEXT, choices=KINDS),
+        *_needed(Kind.TEXT, "study", "rule_id", "result_id"),
+        *_maybe(Kind.TEXT, "entry", "exit", "strategy"),
+        *_needed(Kind.TEXT, "rule"),
+        *_maybe(
+            *(Kind.NUMBER, "commission_bps", "half_spread_bps", "borrow_bps_per_year")
+        ),
+        *_needed(Kind.TEXT, "costs", "release"),
+        *_needed(Kind.INSTANT, "as_of"),
+        *_needed(Kind.TEXT, "snapshots"),
+        *_maybe(Kind.TEXT, "lake_uuid"),
+        *_needed(Kind.TEXT, "code_version", "engine", "environment"),
+        *_needed(Kind.INSTANT, "run_at"),
+        *_maybe(Kind.NUMBER, "sharpe", "sharpe_se"),
+        *_needed(Kind.WHOLE, "n_returns", "n_events", "n_dates"),
+        *_needed(Kind.WHOLE, "n_refused", "n_untradeable"),
+        *_maybe(Kind.NUMBER, "gross_bps", "commission_cost_bps", "spread_cost_bps"),
+        *_maybe(Kind.NUMBER, "borrow_cost_bps", "net_bps", "mean_bps"),
+        *_maybe(Kind.NUMBER, "volatility_bps", "max_drawdown", "turnover"),
+        *_needed(Kind.TEXT, "metrics"),
+        *_needed(Kind.FLAG, "is_point_in_time"),
+        *_needed(Kind.TEXT, "digest"),
+        *_maybe(Kind.NUMBER, "seconds"),
+    ),
+    # By this order rows are read back, so it may not depend on how they lie in files.
+    order=("run_at", "study", "result_id", "entry", "exit", "trial_id"),
+)

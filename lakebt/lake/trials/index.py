@@ -1,0 +1,141 @@
+"""Which trials the table holds, known without reading it again.
+
+Neither a manifest nor a data file ever changes, so of each is kept what it holds. What
+a batch costs depends on what came since, and not on all that is there: 16 bytes of
+memory for each trial, and a search in one sorted array for each data file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from pyiceberg.utils.concurrent import ExecutorFactory
+
+from lakebt.lake.tables.arrow import column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.arrow import BoolVector
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The ids of some trials, as two integers each, sorted by the first.
+
+    Attributes
+    ----------
+    high, low : ndarray of uint64, shape (n,)
+    """
+
+    high: Any
+    low: Any
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> Keys:
+        """Return the ids of some rows, in another order."""
+        high, low = halves(rows)
+        by_high = np.argsort(high, kind="stable")
+        return cls(high[by_high], low[by_high])
+
+    def have(self, high: Any, low: Any) -> BoolVector:
+        """Return which ids are among them."""
+        first = np.searchsorted(self.high, high, side="left")
+        last = np.searchsorted(self.high, high, side="right")
+        found = np.zeros(len(high), dtype=bool)
+        for step in range(int((last - first).max(initial=0))):  # once, but by chance
+            place = np.minimum(first + step, len(self.high) - 1)
+            found |= (first + step < last) & (self.low[place] == low)
+        return found
+
+
+def halves(rows: pa.Table) -> tuple[Any, Any]:
+    """Return the ids of some rows as two integers each, in their order."""
+    digits = "".join(column(rows, "trial_id").to_pylist())
+    both = np.frombuffer(bytes.fromhex(digits), dtype=">u8").astype(np.uint64)
+    return both[::2], both[1::2]
+
+
+class Index:
+    """What is known of the table of trials. One for each lake that is open."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[str, list[ManifestFile]] = {}
+        self._entries: dict[str, list[ManifestEntry]] = {}
+        self._keys: dict[str, Keys] = {}
+
+    @classmethod
+    def within(cls, storage: Storage) -> Index:
+        """Return that of a lake."""
+        held = storage.memory.setdefault("trials", cls())
+        assert isinstance(held, cls)  # noqa: S101 - nobody else uses the word
+        return held
+
+    def manifests(self, snapshot: Snapshot, io: FileIO) -> list[ManifestFile]:
+        """Return the manifests of a snapshot."""
+        place = snapshot.manifest_list
+        if place not in self._manifests:
+            self._manifests[place] = snapshot.manifests(io)
+        return self._manifests[place]
+
+    def entries(
+        self, manifests: Iterable[ManifestFile], io: FileIO
+    ) -> list[ManifestEntry]:
+        """Return the files that manifests say are live."""
+        found = []
+        for manifest in manifests:
+            place = manifest.manifest_path
+            if place not in self._entries:
+                self._entries[place] = manifest.fetch_manifest_entry(io)
+            found += self._entries[place]
+        return found
+
+    def live(self, table: Table) -> list[ManifestEntry]:
+        """Return every live file at the head of the table."""
+        head = table.metadata.current_snapshot()
+        if head is None:
+            return []
+        manifests = self.manifests(head, table.io)
+        held = {manifest.manifest_path for manifest in manifests}
+        lists = {found.manifest_list for found in table.metadata.snapshots}
+        self._entries = {k: v for k, v in self._entries.items() if k in held}
+        self._manifests = {k: v for k, v in self._manifests.items() if k in lists}
+        return self.entries(manifests, table.io)
+
+    def lacks(self, table: Table, rows: pa.Table) -> BoolVector:
+        """Return which of some rows the table does not hold yet.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a data file is gone.
+        """
+        files = {e.data_file.file_path: e.data_file for e in self.live(table)}
+        known = {path: keys for path, keys in self._keys.items() if path in files}
+        unread = [file for path, file in files.items() if path not in known]
+        read = ExecutorFactory.get_or_create().map(
+            lambda file: _keys_of(file, table.io), unread
+        )
+        known.update((f.file_path, k) for f, k in zip(unread, read, strict=True))
+        self._keys = known
+        high, low = halves(rows)
+        found = np.zeros(len(rows), dtype=bool)
+        for keys in known.values():
+            found |= keys.have(high, low)
+        return ~found
+
+
+def _keys_of(file: DataFile, io: FileIO) -> Keys:
+    with io.new_input(file.file_path).open() as stream:
+        source: Any = stream
+        return Keys.of(pq.read_table(source, columns=["trial_id"]))
