@@ -15,11 +15,12 @@ from lakebt.cli.releases import diff, releases
 from lakebt.cli.retain import retain
 from lakebt.cli.study import study
 from lakebt.cli.tables import declare, tables, vintages
+from lakebt.cli.trials import trials
 
 __all__ = ["app", "main"]
 
 for command in (
     *(demo, publish, releases, diff, declare, tables, vintages),
-    *(doctor, retain, study, backtest),
+    *(doctor, retain, study, backtest, trials),
 ):
     app.command()(command)

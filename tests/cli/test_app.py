@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Run, RunProcess
 
-COMMANDS = ("demo", "publish", "releases", "diff", "study", "backtest")
+COMMANDS = ("demo", "publish", "releases", "diff", "study", "backtest", "trials")
 
 HEAVY = ("vectorbt", "pandas", "pyiceberg", "numpy", "pyarrow", "plotly", "sqlalchemy")
 

@@ -17,11 +17,12 @@ from lakebt.lake.committing.unfinished import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.file_checks import check_files
 from lakebt.lake.keeping.findings import Diagnosis, Finding
-from lakebt.lake.keeping.foreign import foreign, is_ours, writer
+from lakebt.lake.keeping.foreign import foreign, is_ours, last_of_ours, writer
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
 from lakebt.lake.storage.catalog import Storage, explain
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import Specs, fact_tables
+from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -60,6 +61,9 @@ def diagnose(
         found += _settings(name, table)
         found += _names(name, table)
         found += _schema(name, table)
+    if (trials := _trials(storage, found)) is not None:
+        found += _tried(trials, ledger)
+        tables = {**tables, TRIALS: trials}
     if files and ledger is not None:
         found += check_files(tables, ledger, now=now, step=step)
     return Diagnosis(
@@ -80,6 +84,8 @@ def _tables(storage: Storage, found: list[Finding]) -> Mapping[str, Table]:
         found.append(_unreadable("lake_unreadable", "", f"it {explain(error)}"))
         return tables
     for name in names:
+        if name == TRIALS:  # looked at by itself
+            continue
         try:
             tables[name] = storage.catalog.load_table((NAMESPACE, name))
         except Exception as error:  # noqa: BLE001 - nor a damaged table
@@ -111,6 +117,35 @@ def _ledger(
         said = str(error).removeprefix(f"{storage.where} ")
         found.append(_unreadable("ledger_unreadable", LEDGER, f"it {said}"))
     return None
+
+
+def _trials(storage: Storage, found: list[Finding]) -> Table | None:
+    """Return the table of trials, if there is one that can be read."""
+    try:
+        return storage.trials()
+    except LakeError as error:
+        if not any(finding.code == "lake_unreadable" for finding in found):
+            said = str(error).removeprefix(f"{storage.where} ")
+            found.append(_unreadable("table_unreadable", TRIALS, f"it {said}"))
+    return None
+
+
+def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
+    """Find what is wrong with the table of trials, which no release pins."""
+    head = table.metadata.current_snapshot()
+    if head is not None and not is_ours(head):
+        ours = last_of_ours(table)
+        yield Finding(
+            code="foreign_commit",
+            table=TRIALS,
+            problem=str(foreign(table, None if ours is None else ours.snapshot_id)),
+            cure=cure.roll_back(TRIALS),
+        )
+    if ledger is not None:
+        yield from _other_tags(TRIALS, table, ledger)
+    yield from _settings(TRIALS, table)
+    yield from _names(TRIALS, table)
+    yield from _schema(TRIALS, table)
 
 
 def _unreadable(code: str, table: str, problem: str) -> Finding:
@@ -298,8 +333,9 @@ def _twins(names: Iterable[str]) -> list[str]:
 def _schema(name: str, table: Table) -> Iterator[Finding]:
     """Find columns that are not those lakebt writes and reads."""
     problem = ""
-    if name in SPECS:
-        wanted = {f.name: str(f.field_type) for f in SPECS[name].iceberg().fields}
+    if name in SPECS or name == TRIALS:
+        spec = SPECS.get(name, TRIALS_SPEC)
+        wanted = {f.name: str(f.field_type) for f in spec.iceberg().fields}
         has = {f.name: str(f.field_type) for f in table.schema().fields}
         wrong = sorted(k for k in wanted | has if wanted.get(k) != has.get(k))
         if wrong:

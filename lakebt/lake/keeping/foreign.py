@@ -61,6 +61,12 @@ def foreign(table: Table, expected: int | None) -> Foreign:
     return Foreign(snapshots=tuple(since), is_on_top=expected is None)
 
 
+def last_of_ours(table: Table) -> Snapshot | None:
+    """Return the last snapshot of the main branch that lakebt made, None if none."""
+    history = ancestors_of(table.metadata.current_snapshot(), table.metadata)
+    return next(filter(is_ours, history), None)
+
+
 def is_ours(snapshot: Snapshot) -> bool:
     """Whether a snapshot says that lakebt made it."""
     return any(key.startswith(OURS) for key in _summary(snapshot))

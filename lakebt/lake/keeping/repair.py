@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
-from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update import (
     RemovePropertiesUpdate,
     RemoveSnapshotRefUpdate,
@@ -21,18 +20,18 @@ from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.lake.committing.commit import head_of
 from lakebt.lake.committing.releases import read_ledger, read_state
 from lakebt.lake.keeping.file_checks import look
-from lakebt.lake.keeping.foreign import foreign, is_ours
+from lakebt.lake.keeping.foreign import foreign, last_of_ours
 from lakebt.lake.keeping.plural import counted
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
 from lakebt.lake.keeping.upkeep import in_turn, staged
 from lakebt.lake.storage.catalog import translated
-from lakebt.lake.tables.schemas import LEDGER, SPECS
+from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS
+from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.commit import Staged
@@ -73,11 +72,11 @@ def roll_back(storage: Storage, name: str) -> Repair:
 
     def stage(tables: Mapping[str, Table]) -> list[Staged]:
         done.clear()
-        if name not in tables:
+        table = storage.trials() if name == TRIALS else tables.get(name)
+        if table is None:
             raise UnknownNameError("table", str(name), tables)
-        table = tables[name]
-        if name == LEDGER:
-            target: int | None = _last_of_ours(table).snapshot_id
+        if name in {LEDGER, TRIALS}:  # which no release pins
+            target = _last_of_ours(table)
         else:
             target = _expected(storage, table, read_ledger(storage, tables[LEDGER]))
         updates = _columns(table)
@@ -92,19 +91,27 @@ def roll_back(storage: Storage, name: str) -> Repair:
     return Repair(tuple(done))
 
 
-def _last_of_ours(table: Table) -> Snapshot:
-    """Return the last snapshot of the ledger that lakebt made.
+def _last_of_ours(table: Table) -> int | None:
+    """Return the last snapshot that lakebt made; None if nothing was recorded before.
 
     Raises
     ------
     LakeError
-        If there is none.
+        If there is none of the ledger.
     """
-    for snapshot in ancestors_of(table.metadata.current_snapshot(), table.metadata):
-        if is_ours(snapshot):
-            return snapshot
-    msg = "no snapshot of the ledger is lakebt's. Restore the lake from a backup"
-    raise LakeError(msg)
+    found = last_of_ours(table)
+    if found is None and table.name()[-1] == LEDGER:
+        msg = "no snapshot of the ledger is lakebt's. Restore the lake from a backup"
+        raise LakeError(msg)
+    return None if found is None else found.snapshot_id
+
+
+def _with_trials(storage: Storage, tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the lake's tables, and that of trials, if it is there and can be read."""
+    with contextlib.suppress(LakeError):
+        if (trials := storage.trials()) is not None:
+            return {**tables, TRIALS: trials}
+    return dict(tables)
 
 
 def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
@@ -131,7 +138,7 @@ def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
 
 def _columns(table: Table) -> list[TableUpdate]:
     """Return what makes the columns of a built-in table what they were."""
-    spec = SPECS.get(table.name()[-1])
+    spec = {**SPECS, TRIALS: TRIALS_SPEC}.get(table.name()[-1])
     if spec is None:
         return []
     wanted = [(f.name, str(f.field_type)) for f in spec.iceberg().fields]
@@ -170,8 +177,8 @@ def restore(storage: Storage) -> Repair:
         done.clear()
         ledger = read_ledger(storage, tables[LEDGER])
         changes = []
-        for name, table in tables.items():
-            living = () if name == LEDGER else ledger.living
+        for name, table in _with_trials(storage, tables).items():
+            living = () if name in {LEDGER, TRIALS} else ledger.living
             updates = [*_tags(table, living, done), *_settings(table, done)]
             if updates:
                 changes.append(staged(table, updates, head=head_of(table)))
@@ -243,7 +250,7 @@ def remove_orphans(
     done = []
     tables, ledger = read_state(storage)
     with translated(storage.where):
-        for name, table in tables.items():
+        for name, table in _with_trials(storage, tables).items():
             files = look(table, ledger, before=before, step=step)
             for file in files.orphans:
                 with contextlib.suppress(FileNotFoundError):

@@ -42,6 +42,10 @@ RECORDED = "lakebt.trials"
 """In a snapshot's summary: how many trials it brought."""
 
 
+class UncertainError(LostRaceError):
+    """Another commit came, and it is not known for certain that ours did not."""
+
+
 def record(storage: Storage, rows: pa.Table) -> int:
     """Append the trials that are not there yet, and return how many that were.
 
@@ -115,6 +119,8 @@ class _Batch:
         ------
         LostRaceError
             If somebody else came first; nothing has changed.
+        UncertainError
+            If somebody else came, most likely first.
         """
         table = find_or_make(self._storage)
         self._narrow(table)
@@ -131,6 +137,9 @@ class _Batch:
 
         try:
             done = apply(self._storage, stage)
+        except UncertainError:
+            self._written = None  # not to be used, nor deleted
+            raise
         except LostRaceError:
             self._may_be_visible = False
             raise
@@ -212,6 +221,8 @@ def _optimistically(
         If the catalog did not say what became of it.
     LostRaceError
         If somebody else came first.
+    UncertainError
+        If somebody else came, most likely first.
     """
     base = change.base
     try:
@@ -223,6 +234,8 @@ def _optimistically(
         now = storage.trials()
         if now is not None and now.metadata.snapshot_by_id(change.snapshot_id):
             return base.metadata, now.metadata
+        if now is not None and now.metadata_location != base.metadata_location:
+            raise UncertainError(str(error)) from None
         msg = (
             f"{storage.where} did not say whether the trials were recorded "
             f"({type(error).__name__}). Record them again: what is there is not "

@@ -1,0 +1,220 @@
+"""`lakebt trials`: what was tried on a lake, the good and the bad."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from lakebt.cli import options
+from lakebt.cli.output import plain, print_json, records, terminal
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from lakebt.lake.tables.schemas import Column
+
+DIGITS = 10
+"""So many digits of an id are shown: of a million trials, one time in two million two
+begin alike."""
+
+LAST = 20
+"""So many trials are shown where nobody says how many."""
+
+
+def trials(
+    *,
+    trial_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID",
+            show_default=False,
+            help="One trial in full: its id, or the first digits of it, at least 6.",
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only of this index, or of this strategy."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only those with this value, as engine=event; may be repeated. "
+            "Several values of one column are alternatives; none is no value.",
+        ),
+    ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default=f"{LAST}, with --json all",
+            help="Only the newest.",
+        ),
+    ] = None,
+    lake: options.LakePath = None,
+    catalog: options.Catalog = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List what was tried on a lake, the newest last, or show one trial in full.
+
+    A trial is a cell of a study, a study as a whole, or a backtest of a strategy.
+    """
+    _check_one(trial_id, study, where, last)
+    target = options.open_lake(lake, catalog)
+    if trial_id is not None:
+        _show(dict(target.trial(trial_id).items()), as_json=as_json)
+        return
+    wanted = _wanted(where or ())
+    if study is not None:
+        wanted["study"] = study
+    frame = target.trials(where=wanted)
+    shown = frame if as_json and last is None else frame.tail(last or LAST)
+    if as_json:
+        print_json(records(shown))
+        return
+    _tell(frame, shown, is_filtered=bool(wanted))
+
+
+def _check_one(trial_id: str | None, *filters: object) -> None:
+    """Check that nothing is chosen from one trial.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If something is.
+    """
+    if trial_id is not None and any(filters):
+        msg = f"trial {trial_id!r} is one: leave --study, --where and --last out"
+        raise InvalidArgumentError(msg)
+
+
+def _wanted(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of each column, as what the column holds."""
+    from lakebt.lake.tables.trials import TRIALS_SPEC
+
+    found: dict[str, Any] = {}
+    given = options.gathered(texts, option="--where", example="engine=event")
+    for name, values in given.items():
+        is_known = name in TRIALS_SPEC.names
+        column = TRIALS_SPEC.column(name) if is_known else None
+        found[name] = [_value(text, column) for text in values]
+    return found
+
+
+def _value(text: str, column: Column | None) -> object:
+    """Return what a text stands for in a column.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it stands for nothing there.
+    """
+    from lakebt.lake.tables.schemas import Kind
+
+    if not text:
+        return None
+    if column is None or column.kind in {Kind.TEXT, Kind.INSTANT}:
+        return text
+    try:
+        if column.kind is Kind.FLAG:
+            return {"true": True, "false": False}[text.lower()]
+        return float(text)
+    except (KeyError, ValueError):
+        msg = f"--where {column.name}={text}: the column holds {column.kind.value}"
+        raise InvalidArgumentError(msg) from None
+
+
+def _tell(frame: pd.DataFrame, shown: pd.DataFrame, *, is_filtered: bool) -> None:
+    """Print trials for people."""
+    console = terminal()
+    if frame.empty:
+        nothing = "No trial matches." if is_filtered else "Nothing was tried yet."
+        console.print(nothing)
+        return
+    console.print(_table(shown))
+    count, rules = len(frame), frame["rule_id"].nunique()
+    told = f"{count:,} trial{'s' * (count != 1)} of {rules:,} rule{'s' * (rules != 1)}."
+    if len(shown) < count:
+        told += f" These are the last {len(shown):,}: --last N shows more."
+    console.print(told, style="dim", markup=False)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("trial", no_wrap=True)
+    table.add_column("run at\n(UTC)", no_wrap=True)
+    table.add_column("study\nkind", overflow="fold")
+    table.add_column("rule", overflow="fold", min_width=9)
+    table.add_column("costs\nbps", no_wrap=True)
+    table.add_column("Sharpe\n± se", justify="right", no_wrap=True)
+    table.add_column("n\nevents", justify="right", no_wrap=True)
+    table.add_column("release\nengine", overflow="fold")
+    for row in records(frame):
+        at = row["run_at"]
+        cells = (
+            row["trial_id"][:DIGITS],
+            f"{at:%Y-%m-%d}\n{at:%H:%M:%S}",
+            f"{row['study']}\n{row['kind']}",
+            _rule(row),
+            _costs(row),
+            f"{_number(row['sharpe'])}\n± {_number(row['sharpe_se'])}",
+            f"{row['n_events']:,}",
+            f"{row['release']}\n{row['engine']}",
+        )
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _rule(row: dict[str, Any]) -> str:
+    """Return what was tried, in few words."""
+    parts = [str(row[name]) for name in ("strategy", "entry") if plain(row[name])]
+    if plain(row["exit"]):
+        parts.append(f"to {row['exit']}")
+    return "\n".join(parts) or str(row["rule"])
+
+
+def _costs(row: dict[str, Any]) -> str:
+    """Return commission and half spread, and the borrow per year below them."""
+    names = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
+    commission, spread, borrow = (row[name] for name in names)
+    if all(math.isnan(cost) for cost in (commission, spread, borrow)):
+        return str(row["costs"])
+    return f"{_short(commission)} + {_short(spread)}\n{_short(borrow)} p.a."
+
+
+def _short(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:g}"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _show(row: dict[Any, Any], *, as_json: bool) -> None:
+    """Print one trial, a line for each column."""
+    if as_json:
+        print_json([row])
+        return
+    from rich.table import Table
+
+    from lakebt.lake.tables.trials import JSON
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in row.items():
+        text = plain(value)
+        if name in JSON:
+            text = json.dumps(json.loads(value), ensure_ascii=False)
+        table.add_row(str(name), "-" if text is None else escape(str(text)))
+    terminal().print(table)
