@@ -186,14 +186,11 @@ def _rule(row: dict[str, Any]) -> str:
 def _costs(row: dict[str, Any]) -> str:
     """Return commission and half spread, and the borrow per year below them."""
     names = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
-    commission, spread, borrow = (row[name] for name in names)
-    if all(math.isnan(cost) for cost in (commission, spread, borrow)):
+    costs = ["" if math.isnan(row[name]) else f"{row[name]:g}" for name in names]
+    if not any(costs):
         return str(row["costs"])
-    return f"{_short(commission)} + {_short(spread)}\n{_short(borrow)} p.a."
-
-
-def _short(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:g}"
+    told = " + ".join(filter(None, costs[:2]))
+    return f"{told}\n{costs[2]} p.a." if costs[2] else told
 
 
 def _number(value: float) -> str:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.lake
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with thirty cells and two backtests of [momentum], the newest last."""
+    """A lake with thirty cells and two backtests of [mom], the newest last."""
     path = tmp_path_factory.mktemp("tried") / "lake"
     lake = Lake.open(path)
     lake.record(batch(range(30)))
@@ -28,8 +28,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Path:
         batch(
             [100, 102],
             kind="backtest",
-            study="[momentum]",
-            strategy="[momentum]",
+            study="[mom]",
+            strategy="[mom]",
             entry=None,
             exit=None,
             sharpe_se=0.25,
@@ -54,7 +54,7 @@ def test_the_newest_trials_are_a_table_of_80_columns(tried: Path, run: Run) -> N
     assert listed == ids(*range(12, 30), 100, 102)
     told = " ".join(shown.split())
     assert "32 trials of 17 rules. These are the last 20: --last N shows more." in told
-    for part in ("2023-06-01", "12:00:29", "[momentum]", "to +29", "1 + 2.5"):
+    for part in ("2023-06-01", "12:00:29", "[mom]", "to +29", "1 + 2.5"):
         assert part in shown
     assert "14.57" in shown  # 102 / 7
     assert "± 0.25" in shown
@@ -68,7 +68,7 @@ def test_trials_are_chosen(tried: Path, run: Run) -> None:
         return [row["trial_id"][:10] for row in rows]
 
     assert found() == ids(*range(30), 100, 102)
-    assert found("--study", "[momentum]") == ids(100, 102)
+    assert found("--study", "[mom]") == ids(100, 102)
     assert found("--last", 3) == ids(29, 100, 102)
     assert found("--where", "exit=+3", "--where", "exit=+4") == ids(3, 4)
     assert found("--where", "exit=+3", "--where", "n_returns=4") == []
@@ -86,7 +86,7 @@ def test_one_trial_is_shown_in_full(tried: Path, run: Run) -> None:
     told = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert list(told) == list(row) == list(trial(0))
     assert told["trial_id"].strip() == row["trial_id"] == trial(102)["trial_id"]
-    assert told["strategy"].strip() == row["strategy"] == "[momentum]"
+    assert told["strategy"].strip() == row["strategy"] == "[mom]"
     assert told["rule"].strip() == '{"exit": "+102"}'
     assert told["entry"].strip() == "-"
     assert row["entry"] is None

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakebt.lake import Lake
+from lakebt.lake.trials import fold as folding
 from tests.conftest import PROMISED, program
 from tests.engines.engine import CATALOG, settings
 from tests.lake.frames import clock
+from tests.lake.trials import batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,15 @@ def path(tmp_path: Path) -> Path:
 def lake(path: Path) -> Lake:
     """An empty lake whose clock says 2023-06-01."""
     return Lake.open(path, clock=clock)
+
+
+@pytest.fixture
+def tried(lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake with twenty trials of ten rules, some of them folded into one file."""
+    monkeypatch.setattr(folding, "LIMIT", 4)
+    for number in range(0, 20, 2):
+        lake.record(batch([number, number + 1]))
+    return path
 
 
 def configuration(folder: Path, cache: Path) -> dict[str, str]:

@@ -25,12 +25,12 @@ CATALOG = "spark.sql.catalog.lake"
 TABLES = ("etf_holdings", "index_changes", "prices")
 
 
-def told(name: str) -> str:
-    """Return the block of the page that is called `name`."""
-    text = PAGE.read_text(encoding="utf-8")
+def told(name: str, *, page: Path = PAGE) -> str:
+    """Return the block of a page that is called `name`."""
+    text = page.read_text(encoding="utf-8")
     block = rf"^```text {re.escape(name)}\n(.*?)^```$"
     found = re.findall(block, text, re.MULTILINE | re.DOTALL)
-    assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks called {name}"
+    assert len(found) == 1, f"{page.name} has {len(found)} blocks called {name}"
     return str(found[0])
 
 

@@ -98,6 +98,22 @@ def test_the_ledger_is_read_with_its_nested_columns(
     assert in_order(read.to_arrow_table()) == in_order(table.scan().to_arrow())
 
 
+def test_trials_are_read_and_counted(
+    engine: duckdb.DuckDBPyConnection, tried: Path
+) -> None:
+    table = iceberg(tried, "trials")
+    head = table.metadata.current_snapshot_id
+    asked = [table.metadata_location, head]
+
+    read = engine.execute(BY_SNAPSHOT, asked).to_arrow_table()
+    count = "count(*), count(DISTINCT trial_id), count(DISTINCT rule_id), sum(n_events)"
+    query = f"SELECT {count} FROM iceberg_scan(?, snapshot_from_id = ?)"
+    counts = engine.execute(query, asked).fetchall()
+
+    assert in_order(read) == in_order(table.scan().to_arrow())
+    assert counts == [(20, 20, 10, 100)]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_compressed_metadata_is_read(
     engine: duckdb.DuckDBPyConnection, published: Path, table: str

@@ -16,7 +16,7 @@ from pyiceberg.table.snapshots import Operation
 from lakebt.instants import parse_instant
 from lakebt.lake import Lake
 from lakebt.sessions import Sessions
-from tests.engines.engine import Spark, iceberg, in_order, ledger, opened, told
+from tests.engines.engine import PAGE, Spark, iceberg, in_order, ledger, opened, told
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 
@@ -172,6 +172,16 @@ def test_the_ledger_is_read_with_its_nested_columns(spark: Spark, many: Path) ->
     assert dict(row["labels"]) == {"regime": "high volatility", "name": "a-b"}
     assert row["as_of"] == parse_instant(AS_OF, what="as_of")
     assert {pin["table"] for pin in row["tables"]} == set(TABLES)
+
+
+def test_trials_are_read_and_counted(shared_spark: SparkSession, tried: Path) -> None:
+    spark = Spark(shared_spark, tried)
+
+    read = spark.rows("SELECT * FROM lake.quant.trials")
+    counts = spark.rows(told("rules.sql", page=PAGE.with_name("trials.md")))
+
+    assert read == in_order(iceberg(tried, "trials").scan().to_arrow())
+    assert counts == [{"study": "SP500", "trials": 20, "rules": 10}]
 
 
 def test_the_ledger_and_the_tags_say_the_same(
