@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lakebt.run import Run
     from lakebt.strategy import Backtest
     from lakebt.study import Study
+    from lakebt.sweep.sweep import Sweep
 
 __all__ = [
     "AuditError",
@@ -48,6 +49,7 @@ __all__ = [
     "Run",
     "Side",
     "Study",
+    "Sweep",
     "View",
 ]
 
@@ -66,6 +68,7 @@ _HOMES = {
     "Run": "lakebt.run",
     "Side": "lakebt.facts",
     "Study": "lakebt.study",
+    "Sweep": "lakebt.sweep.sweep",
     "View": "lakebt.lake.reading.view",
 }
 

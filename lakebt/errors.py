@@ -258,6 +258,10 @@ class NothingKnownError(LakebtError, ValueError):
         )
 
 
+class LedgerWarning(UserWarning):
+    """What was tried could not be recorded; the result is there all the same."""
+
+
 class AuditWarning(UserWarning):
     """Audits found what is published all the same: jumps, gaps and the like.
 

@@ -16,6 +16,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.evidence import left_out, paths, study_contents
 from lakebt.lookup import Lookup
 from lakebt.summary import Summary
+from lakebt.tried import Origin, record, result_id
 
 if TYPE_CHECKING:
     import os
@@ -47,8 +48,12 @@ class Result:
         What each of them earned, or why it is empty.
     history
         The prices it was computed from.
+    seconds
+        How long it took to compute.
     is_point_in_time
         False if a fact from after a deadline was used (``on_look_ahead="allow"``).
+    is_recorded
+        Whether its cells are among the lake's trials.
     """
 
     def __init__(
@@ -59,8 +64,10 @@ class Result:
         schedule: Schedule,
         cells: Cells,
         history: PriceHistory,
+        seconds: float,
     ) -> None:
-        self.study, self.engine = study, engine
+        self.study, self.engine, self.seconds = study, engine, seconds
+        self.is_recorded = False
         self.schedule, self.cells, self.history = schedule, cells, history
         self.is_point_in_time = not cells.late.any()
         self._lookup = Lookup(study, schedule, cells, history)
@@ -78,7 +85,8 @@ class Result:
         return tuple(map(str, self.study.exits))
 
     @cached_property
-    def _summary(self) -> Summary:
+    def summed(self) -> Summary:
+        """What each rule came to."""
         sizing = self.study.sizing
         return Summary(
             self.schedule,
@@ -90,7 +98,7 @@ class Result:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        return self._summary.table()
+        return self.summed.table()
 
     def table(self) -> pd.DataFrame:
         """Return a row per entry and exit.
@@ -119,7 +127,7 @@ class Result:
             NaN for a pooled one); and a count of empty cells per reason:
             ``n_look_ahead`` and so on. NaN where the cell is empty.
         """
-        return self._summary.surface()
+        return self.summed.surface()
 
     def sharpe(self) -> pd.DataFrame:
         """Return the Sharpe ratios, entries down and exits across; NaN where empty.
@@ -148,6 +156,23 @@ class Result:
             return None
         row = int(np.nanargmax(ratios.to_numpy()))
         return str(self._table["entry"].iloc[row]), str(self._table["exit"].iloc[row])
+
+    # --- among what was tried ---------------------------------------------------------
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What it was run on, and by what."""
+        return Origin.of(self.study.view, engine=self.engine)
+
+    @cached_property
+    def id(self) -> str:
+        """Its id among the lake's trials: the key of all that decides its numbers."""
+        return result_id(self.study.arguments, self.origin)
+
+    def record(self) -> int:
+        """Record every cell among the lake's trials; see `lakebt.tried.record`."""
+        self.is_recorded, count = record(self)
+        return count
 
     # --- what lies under it ----------------------------------------------------------
 
@@ -258,7 +283,7 @@ class Result:
         """
         where = np.zeros(self.cells.reason.shape, dtype=bool)
         where[self._lookup.slots(entry), self._lookup.column(exit_)] = True
-        return self._summary.traded(where)
+        return self.summed.traded(where)
 
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name
         """Return one cell of one event as a ``vectorbt.Portfolio``.

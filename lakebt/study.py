@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from lakebt.analysis.surface import Aggregate, Pooling, Weighting
+from lakebt.arguments import study_arguments
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import (
@@ -20,15 +22,15 @@ from lakebt.events.fills import Clock, parse_lead
 from lakebt.events.guard import ON_LOOK_AHEAD, plan
 from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.events.schedule import schedule
-from lakebt.events.where import matcher
+from lakebt.events.where import is_within, matcher, parse_period, parse_size
 from lakebt.evidence import MARKET
-from lakebt.facts import IndexChange, Vintage
 from lakebt.result import Result
+from lakebt.supplied import parse_pooling, supplied
 from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from lakebt.events.guard import OnLookAhead
     from lakebt.events.plan import Cell
     from lakebt.events.schedule import Schedule
+    from lakebt.facts import IndexChange
     from lakebt.history import PriceHistory
     from lakebt.lake.reading.view import View
 
@@ -60,6 +63,11 @@ class Study:
     where : mapping, optional
         Keeps the changes whose columns match: ``{"cause": ["discretionary"]}``. Asked
         of the vintage in force at the entry.
+    period : (date, date), optional
+        Keeps the events announced from the first day to the last, both inclusive, in
+        New York; those without an announcement by their effective date.
+    size : (int, int), optional
+        Keeps the events with so many legs, from and to, as known at the entry.
     side : {"both", "additions", "deletions"}
     hedge : str, optional
         Symbol that takes the other side where there is none.
@@ -106,6 +114,8 @@ class Study:
         entries: Sequence[str] = ENTRIES,
         exits: Sequence[str] = EXITS,
         where: Mapping[str, Any] | None = None,
+        period: tuple[object, object] | None = None,
+        size: tuple[int, int] | None = None,
         side: str = "both",
         hedge: str | None = None,
         gross: float = 1.0,
@@ -128,6 +138,7 @@ class Study:
         self.exits = parse_exits(exits)
         self.where = dict(where or {})
         self._matches = matcher(where)
+        self.period, self.size = parse_period(period), parse_size(size)
         check_gross(gross, max_gross)
         check_positive("capital_usd", capital_usd)
         self.sizing = Sizing(
@@ -138,17 +149,27 @@ class Study:
         )
         self.max_gross = max_gross
         self.missing = cast("Missing", one_of(missing, MISSING, what="missing"))
-        self.pooling = _pooling(aggregate, weighting, max_weight)
+        self.pooling = parse_pooling(aggregate, weighting, max_weight)
         self.costs = CostModel() if costs is None else costs
         how = one_of(on_look_ahead, ON_LOOK_AHEAD, what="on_look_ahead")
         self.on_look_ahead = cast("OnLookAhead", how)
         self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))
-        self.supplied = changes is not None
+        self.changes = None if changes is None else tuple(changes)
         self._vintages = (
             view.change_vintages(index=index)
             if index is not None
-            else _supplied(changes or (), view)
+            else supplied(self.changes or (), view)
         )
+
+    @property
+    def supplied(self) -> bool:
+        """Whether the caller gave the changes, instead of the lake."""
+        return self.changes is not None
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """What was asked, as plain values; see `lakebt.arguments`."""
+        return study_arguments(self)
 
     def schedule(self) -> Schedule:
         """Decide every order, before any price is looked at, as columns.
@@ -165,6 +186,7 @@ class Study:
             clock=self.clock,
             keep=self._keeps,
             on_look_ahead=self.on_look_ahead,
+            size=self.size,
         )
 
     def plan(self) -> tuple[Cell, ...]:
@@ -173,7 +195,7 @@ class Study:
         Returns
         -------
         tuple of Cell
-            By event, entry and exit.
+            By event, entry and exit; `size` is not asked.
 
         Raises
         ------
@@ -202,12 +224,17 @@ class Study:
         )
 
     def _keeps(self, change: IndexChange) -> bool:
-        return self.sizing.side.takes(change.side) and self._matches(change)
+        return (
+            self.sizing.side.takes(change.side)
+            and self._matches(change)
+            and (self.period is None or is_within(self.period, change))
+        )
 
     def run(
         self,
         *,
         engine: str = "event",
+        record: bool = True,
         progress: Callable[[int, int], None] | None = None,
     ) -> Result:
         """Plan, price, trade and collect every cell.
@@ -217,6 +244,9 @@ class Study:
         engine : {"event", "vectorbt"}
             What turns orders into equity: one pass over every cell, or a
             ``vectorbt.Portfolio`` for each event. They agree.
+        record
+            Whether every cell is recorded among the lake's trials. A lake that cannot
+            be written gives a warning, and the result all the same.
         progress
             Called with the events done and their number: after each, or once at the end
             by the event engine.
@@ -224,6 +254,11 @@ class Study:
         Returns
         -------
         Result
+
+        Warns
+        -----
+        LedgerWarning
+            If the trials could not be recorded.
 
         Raises
         ------
@@ -237,29 +272,53 @@ class Study:
             If no event matches, or every cell is untradeable (not refused); under
             ``missing="raise"``, if a leg has no price.
         """
-        run = ENGINES[one_of(engine, ENGINES, what="engine")]
-        plan = self.schedule()
-        if not len(plan):
-            what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
-            if self.sizing.side is TradedSide.BOTH:
-                what = f"change of {self.index or 'those given'} matches"
-            msg = (
-                f"no {what}{f' {self.where}' if self.where else ''} as known at "
-                f"{self.view.instant.isoformat()}: widen where= or side=, or take a "
-                f"later view"
-            )
-            raise UntradeableError(msg)
+        one_of(engine, ENGINES, what="engine")
+        started = time.perf_counter()
+        plan = self.checked_schedule()
         history = self.history(plan)
-        (cells,) = run(plan, history, self, (self.costs,), progress)
+        (cells,) = ENGINES[engine](plan, history, self, (self.costs,), progress)
         result = Result(
-            study=self, engine=engine, schedule=plan, cells=cells, history=history
+            study=self,
+            engine=engine,
+            schedule=plan,
+            cells=cells,
+            history=history,
+            seconds=time.perf_counter() - started,
         )
         if self.missing == "raise":
             result.raise_unpriced()
         check_tradeable(
             cells.reason, self.entries, self.exits, first=result.first_empty
         )
+        if record:
+            result.record()
         return result
+
+    def checked_schedule(self) -> Schedule:
+        """Return the schedule, which has at least one slot.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``.
+        UntradeableError
+            If no event matches.
+        """
+        plan = self.schedule()
+        if not len(plan):
+            what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
+            if self.sizing.side is TradedSide.BOTH:
+                what = f"change of {self.index or 'those given'} matches"
+            asked = "".join(
+                f" {value}" for value in (self.where, self.period, self.size) if value
+            )
+            msg = (
+                f"no {what}{asked} as known at "
+                f"{self.view.instant.isoformat()}: widen where=, period=, size= or "
+                f"side=, or take a later view"
+            )
+            raise UntradeableError(msg)
+        return plan
 
     def history(self, plan: Schedule) -> PriceHistory:
         """Return the prices of every leg of a plan, of the hedge, and of the market.
@@ -319,37 +378,3 @@ class Study:
             },
             None if plan is None else plan.count_empty(),
         )
-
-
-def _pooling(aggregate: str, weighting: str, max_weight: float) -> Pooling:
-    how = Aggregate(one_of(aggregate, Aggregate, what="aggregate"))
-    weigh = Weighting(one_of(weighting, Weighting, what="weighting"))
-    check_positive("max_weight", max_weight)
-    if max_weight > 1.0:
-        msg = f"max_weight must be at most 1, all of the capital, was {max_weight:g}"
-        raise InvalidArgumentError(msg)
-    if how is Aggregate.POOLED and (weigh is not Weighting.EVENT or max_weight < 1.0):
-        asked = f"weighting={weighting!r}, max_weight={max_weight:g}"
-        msg = f'{asked} are of a calendar portfolio: pass aggregate="calendar" too'
-        raise InvalidArgumentError(msg)
-    return Pooling(how=how, weighting=weigh, max_weight=float(max_weight))
-
-
-def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:
-    # Vintages like those of the lake, with what its holdings showed of each.
-    vintages = []
-    for change in changes:
-        if not isinstance(change, IndexChange):
-            msg = f"changes must be IndexChange values, one was {change!r}"
-            raise InvalidArgumentError(msg)
-        if change.recorded is None:
-            shown = view.first_shown(
-                index=change.index,
-                symbol=change.symbol,
-                side=change.side,
-                after=change.announced or change.known_at,
-            )
-            known = {name: getattr(change, name) for name in IndexChange.__slots__}
-            change = IndexChange(**{**known, "recorded": shown})  # noqa: PLW2901 - a copy
-        vintages.append(Vintage(change_id=change.change_id, change=change))
-    return tuple(vintages)

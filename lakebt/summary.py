@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xxhash
 
 from lakebt.analysis.surface import Surface, Traded, surface
 from lakebt.backtest.costs import BPS
@@ -95,6 +96,32 @@ class Summary:
         return pd.DataFrame(
             counts.reshape(self._n_rules, n_codes)[:, 1:],
             columns=[f"n_{reason}" for reason in REASONS],
+        )
+
+    def digests(self) -> list[str]:
+        """Return a digest per rule, of the figures of every event to the last bit."""
+        plan, cells = self._plan, self._cells
+        names = np.array([event.event_id for event in plan.events], dtype=object)
+        found = []
+        for entry in range(len(plan.entries)):
+            slots = np.flatnonzero(plan.entry == entry)
+            who = "\n".join(names[plan.event[slots]]).encode()
+            for column in range(len(plan.exits)):
+                key = xxhash.xxh3_128(who)
+                key.update(cells.reason[slots, column].tobytes())
+                traded = slots[cells.traded[slots, column]]
+                for figures in self._digested:
+                    key.update(figures[traded, column].tobytes())
+                found.append(key.hexdigest())
+        return found
+
+    @property
+    def _digested(self) -> tuple[npt.NDArray[Any], ...]:
+        cells = self._cells
+        return (
+            *(cells.first, cells.n_returns, cells.n_legs, cells.gaps),
+            *(cells.mean, cells.m2, cells.final, cells.gross, cells.net),
+            *(cells.traded_usd, cells.borrow_usd, cells.drawdown),
         )
 
     def table(self) -> pd.DataFrame:

@@ -165,7 +165,7 @@ def foresee(
     arguments: Mapping[str, Any],
 ) -> AuditReport:
     """Return what publishing would do. Nothing is written, not even a new lake."""
-    from lakebt.lake.storage.catalog import DATABASE
+    from lakebt.lake.storage.places import DATABASE
 
     if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
         return first(frames, arguments)

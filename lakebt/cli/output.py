@@ -7,23 +7,19 @@ import datetime as dt
 import json
 import math
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+from lakebt.progress import terminal_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
-    from rich.progress import Task
-    from rich.text import Text
 
 WIDTH = 80
 """Columns of what is printed, unless a terminal has more."""
-
-PATIENCE_SECONDS = 2.0
-"""How long work may take before a progress bar says that it goes on."""
 
 
 def terminal(*, at_most: int | None = None, stderr: bool = False) -> Console:
@@ -118,35 +114,5 @@ def progress(what: str, *, unit: str = "") -> Iterator[Callable[[int, int], None
     callable
         To be called with how many are done, and of how many.
     """
-    from rich import progress as bars
-
-    class Rate(bars.ProgressColumn):
-        def render(self, task: Task) -> Text:
-            from rich.text import Text
-
-            speed = f"{task.speed:,.0f} {unit}/s" if task.speed else ""
-            return Text(speed, style="dim")
-
-    bar = bars.Progress(
-        bars.SpinnerColumn(),
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(bar_width=24),
-        bars.TaskProgressColumn(),
-        Rate(),
-        bars.TimeRemainingColumn(compact=True),
-        console=terminal(stderr=True),
-        transient=True,
-    )
-    if not bar.console.is_terminal:
-        yield lambda _done, _total: None
-        return
-    task = bar.add_task(what, total=None)
-    patience = threading.Timer(PATIENCE_SECONDS, bar.start)
-    patience.daemon = True
-    patience.start()
-    try:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-    finally:
-        patience.cancel()
-        patience.join()
-        bar.stop()
+    with terminal_bar(what, unit=unit, console=terminal(stderr=True)) as step:
+        yield step

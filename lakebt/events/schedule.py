@@ -174,6 +174,7 @@ def schedule(
     clock: Clock,
     keep: Callable[[IndexChange], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
+    size: tuple[int, int] | None = None,
 ) -> Schedule:
     """Resolve every order of every event and decide it at its own deadline.
 
@@ -190,6 +191,8 @@ def schedule(
     on_look_ahead
         What to do with an order that needs a later fact: leave its cell empty
         ("mask"), stop ("raise"), or pretend ("allow").
+    size
+        Keep the slots with so many legs, from and to.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def schedule(
     """
     changes = Changes(vintages, clock=clock, keep=keep)
     pretend = on_look_ahead == "allow"
-    made = _Slots(changes, entries, clock, pretend=pretend).in_order()
+    made = _Slots(changes, entries, clock, pretend=pretend).in_order(size)
     shape = (len(made.event), len(exits))
     exit_row = np.full(shape, -1, dtype=np.int64)
     reason = np.zeros(shape, dtype=np.int8)
@@ -356,20 +359,23 @@ class _Slots:
             )
         return self._events.setdefault(event, len(self._events))
 
-    def in_order(self) -> _Ordered:
-        """Return the slots by event (oldest first) and entry."""
+    def in_order(self, size: tuple[int, int] | None) -> _Ordered:
+        """Return the slots of a size by event (oldest first) and entry."""
+        legs = np.array(self._size, dtype=np.int64)
+        least, most = (0, legs.max(initial=0)) if size is None else size
+        kept = np.flatnonzero((least <= legs) & (legs <= most))
+        code = np.array(self._event, dtype=np.int64)
+        entry = np.array(self._entry, dtype=np.int64)
         events = list(self._events)
         ranked = sorted(
-            range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
+            set(code[kept].tolist()), key=lambda n: (events[n].date, events[n].event_id)
         )
-        place = np.empty(len(events), dtype=np.int64)
-        place[ranked] = np.arange(len(events))
-        event = place[np.array(self._event, dtype=np.int64)]
-        entry = np.array(self._entry, dtype=np.int64)
-        order = np.lexsort((entry, event))
-        size = np.array(self._size, dtype=np.int64)
-        starts = np.cumsum(size) - size
-        taken = spans(starts[order], size[order])
+        place = np.full(len(events), -1, dtype=np.int64)
+        place[ranked] = np.arange(len(ranked))
+        event = place[code]
+        order = kept[np.lexsort((entry[kept], event[kept]))]
+        starts = np.cumsum(legs) - legs
+        taken = spans(starts[order], legs[order])
         corrected = list(itertools.chain.from_iterable(self._corrected))
         return _Ordered(
             events=tuple(events[number] for number in ranked),
@@ -377,7 +383,7 @@ class _Slots:
             entry=entry[order],
             row=np.array(self._row, dtype=np.int64)[order],
             reason=np.array(self._reason, dtype=np.int8)[order],
-            start=offsets(size[order]),
+            start=offsets(legs[order]),
             leg=_joined(self._leg, np.int64)[taken],
             at=_joined(self._vintage, np.int64)[taken],
             late=_joined(self._late, np.bool_)[taken],

@@ -1,10 +1,10 @@
-"""Filters on changes: ``{"cause": ["discretionary"]}``."""
+"""Filters on changes and events: ``{"cause": ["discretionary"]}``, periods, sizes."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.facts import IndexChange
@@ -12,6 +12,8 @@ from lakebt.instants import new_york_day, parse_date, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+Period: TypeAlias = tuple[dt.date, dt.date]
 
 _COLUMNS = tuple(field.name for field in fields(IndexChange))
 _INSTANTS = ("announced", "known_at", "recorded")
@@ -50,6 +52,55 @@ def matcher(where: Mapping[str, Any] | None) -> Callable[[IndexChange], bool]:
         )
 
     return matches
+
+
+def parse_period(value: Any) -> Period | None:
+    """Return the first and the last day of a period.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not two dates, or the last comes first.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        msg = f"period must be two dates, the first and the last, was {value!r}"
+        raise InvalidArgumentError(msg)
+    first, last = (parse_date(day, what="period") for day in value)
+    if last < first:
+        msg = f"period ends on {last}, before it begins on {first}"
+        raise InvalidArgumentError(msg)
+    return first, last
+
+
+def is_within(period: Period, change: IndexChange) -> bool:
+    """Whether a change counts to a period, by the day its event is counted under."""
+    if change.announced is not None:
+        day = new_york_day(change.announced)
+    else:
+        day = change.effective or new_york_day(change.known_at)
+    return period[0] <= day <= period[1]
+
+
+def parse_size(value: Any) -> tuple[int, int] | None:
+    """Return the least and the most legs of an event.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not two whole numbers, the least at least 1 and not above the most.
+    """
+    if value is None:
+        return None
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    if not is_pair or not all(type(number) is int for number in value):
+        msg = f"size must be two whole numbers, from and to, was {value!r}"
+        raise InvalidArgumentError(msg)
+    if not 1 <= value[0] <= value[1]:
+        msg = f"size must run from at least 1 upwards, was {value!r}"
+        raise InvalidArgumentError(msg)
+    return value[0], value[1]
 
 
 def _names(value: object) -> set[str | None]:

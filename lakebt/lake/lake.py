@@ -371,6 +371,7 @@ class Lake(Declaring, Keeping, Trying):
             storage=self._storage,
             cache=self._cache,
             sessions=self._sessions(),
+            clock=self._clock,
         )
         return View(pinned, instant=instant)
 

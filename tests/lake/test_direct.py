@@ -144,7 +144,7 @@ def read(
         columns=columns,
         coded=coded,
         where=where,
-        storage=Storage(table.catalog, name="t", where="lake t"),
+        storage=Storage(table.catalog, name="t", where="lake t", address={}),
         release="R",
     )
 

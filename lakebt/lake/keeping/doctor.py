@@ -42,7 +42,12 @@ def diagnose(
 ) -> Diagnosis:
     """Find what is wrong with a lake."""
     # Nothing that was read before: its file may be gone since.
-    storage = Storage(storage.catalog, name=storage.name, where=storage.where)
+    storage = Storage(
+        storage.catalog,
+        name=storage.name,
+        where=storage.where,
+        address=storage.address,
+    )
     found: list[Finding] = []
     tables = _tables(storage, found)
     ledger = _ledger(storage, tables, found)

@@ -49,6 +49,8 @@ class Pinned:
     storage, cache
         Where they are read from, and what was read before.
     sessions : Sessions
+    clock : callable
+        Tells when something is run on it.
     """
 
     release: Release
@@ -57,6 +59,7 @@ class Pinned:
     storage: Storage
     cache: Cache
     sessions: Sessions
+    clock: Callable[[], dt.datetime]
 
     @classmethod
     def check(
@@ -67,6 +70,7 @@ class Pinned:
         storage: Storage,
         cache: Cache,
         sessions: Sessions,
+        clock: Callable[[], dt.datetime],
     ) -> Pinned:
         """Resolve a release, and check each table against the ledger.
 
@@ -88,6 +92,7 @@ class Pinned:
             storage=storage,
             cache=cache,
             sessions=sessions,
+            clock=clock,
         )
 
     def scan(

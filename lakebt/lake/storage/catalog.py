@@ -10,7 +10,6 @@ import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import pyiceberg.exceptions
 import sqlalchemy as sa
@@ -26,11 +25,16 @@ from sqlalchemy.exc import (
     ProgrammingError,
     SQLAlchemyError,
 )
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
 from lakebt.lake.storage.loading import Loader
+from lakebt.lake.storage.places import (
+    DATABASE,
+    WAREHOUSE,
+    check_directory,
+    check_place,
+)
 from lakebt.lake.tables.schemas import (
     LEDGER,
     NAMESPACE,
@@ -47,8 +51,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DATABASE = "catalog.db"
-WAREHOUSE = "warehouse"
 LOCK_SECONDS = 30.0
 """How long a writer waits for another one's transaction on the same catalog."""
 
@@ -76,12 +78,17 @@ class Storage:
         The lake's directory or the catalog's name; never a path or a credential.
     where : str
         How errors call it.
+    address : dict of str to str
+        What `Lake.open` has to be told to open it again.
     memory : dict
         What was read last, by what it is.
     """
 
-    def __init__(self, catalog: Catalog, *, name: str, where: str) -> None:
+    def __init__(
+        self, catalog: Catalog, *, name: str, where: str, address: dict[str, str]
+    ) -> None:
         self.catalog, self.name, self.where = catalog, name, where
+        self.address = address
         self._loaded: dict[str, Table] = {}
         self._loader = Loader(catalog)
         self.memory: dict[str, Any] = {}
@@ -206,72 +213,18 @@ def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
         msg = f"lake path {str(root)!r} contains {named}: choose another directory"
         raise InvalidArgumentError(msg)
     with translated(where):
-        _check_directory(root, create=create, where=where)
+        check_directory(root, create=create, where=where)
     uri = f"sqlite:///{root / DATABASE}"
     with translated(where):
         catalog = _local(uri, warehouse=f"file://{root / WAREHOUSE}", create=create)
-        _check_place(catalog, root, where=where)
-    storage = Storage(catalog, name=root.name, where=where)
+        check_place(catalog, root, where=where)
+    address = {"path": str(root)}
+    storage = Storage(catalog, name=root.name, where=where, address=address)
     if create:
         storage.create()
     if check:
         storage.tables()
     return storage
-
-
-def _check_directory(root: Path, *, create: bool, where: str) -> None:
-    """Check that there is a lake, or make the directory for one.
-
-    Raises
-    ------
-    LakeError
-        If there is none, or it cannot be made.
-    """
-    if root.exists() and not root.is_dir():
-        msg = f"{where} is a file: pass the directory of a lake"
-        raise LakeError(msg)
-    if (root / DATABASE).is_dir():
-        msg = f"{where} is not a lake: its {DATABASE} is a directory"
-        raise LakeError(msg)
-    if (root / DATABASE).exists():
-        return
-    if not create:
-        what = "is not a lake" if root.exists() else "does not exist"
-        msg = f"{where} {what}: publish into it first, or check the path"
-        raise LakeError(msg)
-    try:
-        (root / WAREHOUSE).mkdir(parents=True, exist_ok=True)
-        (root / DATABASE).touch()
-    except OSError as error:
-        msg = f"{where} cannot be made: {error.strerror}. Choose a writable directory"
-        raise LakeError(msg) from None
-
-
-def _check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
-    """Check that the lake was made where it lies: its metadata holds absolute paths.
-
-    A copy would write among the files of the original, and delete its metadata.
-
-    Raises
-    ------
-    LakeError
-        If it was moved or copied.
-    """
-    statement = sa.select(IcebergTables.metadata_location).where(
-        IcebergTables.table_namespace == NAMESPACE, IcebergTables.table_name == LEDGER
-    )
-    with Session(catalog.engine) as session:
-        location = session.scalar(statement)
-    if location is None:
-        return
-    place = Path(urlsplit(location).path).resolve()
-    if not place.is_relative_to(root.resolve()):
-        home = place.parents[min(4, len(place.parents) - 1)]
-        msg = (
-            f"{where} was moved or copied from {home}, and its files are recorded "
-            f"there: move it back, or publish into a new lake"
-        )
-        raise LakeError(msg)
 
 
 def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:
@@ -324,7 +277,7 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
                 none = "its database has no tables of a catalog"
                 msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
                 raise LakeError(msg)
-    storage = Storage(catalog, name=name, where=where)
+    storage = Storage(catalog, name=name, where=where, address={"catalog": name})
     if create:
         storage.create()
     if check:

@@ -1,0 +1,104 @@
+"""What was asked of a study, as plain values that make it again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from lakebt.backtest.costs import CostModel
+from lakebt.commands import lead_option
+from lakebt.errors import InvalidArgumentError
+from lakebt.facts import IndexChange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakebt.study import Study
+
+_GRID = ("entries", "exits")
+
+
+def study_arguments(study: Study) -> dict[str, Any]:
+    """Return the arguments of a study other than its view.
+
+    Returns
+    -------
+    dict
+        Values that JSON has: texts, numbers, lists, mappings. Those that only refuse
+        (`max_gross`) are left out. `study_from` reads them back.
+    """
+    arguments: dict[str, Any] = {
+        "index": study.index,
+        "entries": [str(rule) for rule in study.entries],
+        "exits": [str(rule) for rule in study.exits],
+        "where": {name: _values(values) for name, values in study.where.items()},
+        "period": [str(day) for day in study.period] if study.period else None,
+        "size": list(study.size) if study.size else None,
+        "side": str(study.sizing.side),
+        "hedge": study.sizing.hedge,
+        "gross": study.sizing.gross,
+        "capital_usd": study.sizing.capital_usd,
+        "missing": study.missing,
+        "aggregate": str(study.pooling.how),
+        "weighting": str(study.pooling.weighting),
+        "max_weight": study.pooling.max_weight,
+        "costs": costs_json(study.costs),
+        "on_look_ahead": study.on_look_ahead,
+        "min_lead": lead_option(study.clock.min_lead),
+    }
+    if study.changes is not None:
+        arguments["changes"] = [_change(change) for change in study.changes]
+    return arguments
+
+
+def rule_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one cell shares with all others of its study: no grid, no costs."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in {*_GRID, "costs"}
+    }
+
+
+def costs_json(costs: CostModel) -> dict[str, float]:
+    """Return a cost model as plain values."""
+    return asdict(costs)
+
+
+def read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `Study` takes from what `study_arguments` gave.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is an argument that this version of lakebt does not have.
+    """
+    known = {field.name for field in fields(CostModel)}
+    read = dict(arguments)
+    costs = dict(read.pop("costs", {}))
+    if unknown := set(costs) - known:
+        msg = f"costs have {', '.join(sorted(unknown))}, which this version does not"
+        raise InvalidArgumentError(msg)
+    read["costs"] = CostModel(**costs)
+    if "changes" in read:
+        read["changes"] = [IndexChange(**change) for change in read["changes"]]
+    read["max_gross"] = max(2.0, float(read.get("gross", 1.0)))
+    return read
+
+
+def _values(values: object) -> Any:
+    if isinstance(values, set | frozenset):
+        return sorted(map(_plain, values), key=str)
+    if isinstance(values, list | tuple):
+        return [_plain(value) for value in values]
+    return _plain(values)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _change(change: IndexChange) -> dict[str, Any]:
+    told = {field.name: getattr(change, field.name) for field in fields(change)}
+    return {name: _plain(value) for name, value in told.items() if value is not None}

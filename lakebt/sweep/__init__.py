@@ -1,0 +1,1 @@
+"""Everything at once: grids of rules, costs, filters, strategies and releases."""

@@ -1,0 +1,173 @@
+"""What a sweep asks: each combination of the arguments that have several values."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakebt.arguments import costs_json
+from lakebt.backtest.costs import CostModel
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.study import ENTRIES, EXITS, Study
+from lakebt.tried import Origin, cell_ids, family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from lakebt.facts import IndexChange
+    from lakebt.lake.reading.view import View
+
+_OWN = ("self", "view", "index", "changes", "entries", "exits", "costs", "max_gross")
+
+VARIED = tuple(
+    name for name in inspect.signature(Study.__init__).parameters if name not in _OWN
+)
+"""Arguments of a study that a sweep can vary, besides its grid, costs and view."""
+
+_PAIRS = ("period", "size")
+"""Those whose one value is a pair."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Point:
+    """One study of a sweep, under several costs: what is run in one pass.
+
+    Attributes
+    ----------
+    study : Study
+        Its own costs are the first of `costs`.
+    costs : tuple of CostModel
+    origin : Origin
+        What it is run on, and by what.
+    family : str
+        What is searched.
+    ids : tuple of tuple of str
+        For each of `costs` the trial ids of the study's cells, by entry and exit.
+    """
+
+    study: Study
+    costs: tuple[CostModel, ...]
+    origin: Origin
+    family: str
+    ids: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        costs: tuple[CostModel, ...],
+        *,
+        engine: str,
+        name: str | None,
+    ) -> Point:
+        """Return the point of a study; no price is looked at."""
+        origin = Origin.of(study.view, engine=engine)
+        arguments = study.arguments
+        return cls(
+            study=study,
+            costs=costs,
+            origin=origin,
+            family=family(arguments) if name is None else name,
+            ids=tuple(
+                tuple(trial for _, _, trial in cell_ids(arguments, cost, origin))
+                for cost in costs
+            ),
+        )
+
+    def arguments(self, cost: CostModel) -> dict[str, Any]:
+        """Return what is asked under one of the costs."""
+        return {**self.study.arguments, "costs": costs_json(cost)}
+
+
+def each(value: object, name: str) -> tuple[Any, ...]:
+    """Return the values an argument is to take: a list's, or the one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is an empty list.
+
+    Examples
+    --------
+    >>> each("both", "side"), each([None, "SPY"], "hedge")
+    (('both',), (None, 'SPY'))
+    >>> each(("2010-01-01", "2014-12-31"), "period")
+    (('2010-01-01', '2014-12-31'),)
+    """
+    if name in _PAIRS:
+        is_many = isinstance(value, list)
+    else:
+        is_many = isinstance(value, list | tuple)
+    values = tuple(value) if is_many else (value,)  # type: ignore[arg-type]  # is_many says so
+    if not values:
+        msg = f"{name} is an empty list: give at least one value, or leave it out"
+        raise InvalidArgumentError(msg)
+    return values
+
+
+def combinations(varied: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    """Yield every combination of arguments, the last one varying first.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a list is empty.
+    UnknownNameError
+        If a study has no such argument.
+    """
+    for name in varied:
+        if name not in VARIED:
+            what = "argument of a sweep"
+            raise UnknownNameError(what, name, VARIED)
+    values = [each(value, name) for name, value in varied.items()]
+    for chosen in itertools.product(*values):
+        yield dict(zip(varied, chosen, strict=True))
+
+
+def points(
+    views: Sequence[View],
+    *,
+    index: str | None,
+    changes: Sequence[IndexChange] | None,
+    entries: Sequence[str] = ENTRIES,
+    exits: Sequence[str] = EXITS,
+    costs: Iterable[CostModel],
+    varied: Mapping[str, object],
+    engine: str,
+    name: str | None,
+) -> tuple[Point, ...]:
+    """Return the studies of a sweep, each with all its costs.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument cannot be used; the message names it and the cure.
+    UnknownNameError
+        If a name is unknown.
+    """
+    charged = tuple(costs)
+    if not charged:
+        msg = "costs is an empty list: give at least one CostModel"
+        raise InvalidArgumentError(msg)
+    for cost in charged:
+        if not isinstance(cost, CostModel):
+            msg = f"costs must be CostModel values, one was {cost!r}"
+            raise InvalidArgumentError(msg)
+    found = []
+    for view in views:
+        for chosen in combinations(varied):
+            gross = float(chosen.get("gross", 1.0))
+            study = Study(
+                view,
+                index=index,
+                changes=changes,
+                entries=entries,
+                exits=exits,
+                costs=charged[0],
+                max_gross=max(2.0, gross),
+                **chosen,
+            )
+            found.append(Point.of(study, charged, engine=engine, name=name))
+    return tuple(found)

@@ -1,0 +1,84 @@
+"""What one study of a sweep leaves for the next: schedules, prices, cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lakebt.arguments import costs_json
+from lakebt.content import content_key
+from lakebt.trading import ENGINES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.cells import Cells
+    from lakebt.events.schedule import Schedule
+    from lakebt.history import PriceHistory
+    from lakebt.study import Study
+
+T = TypeVar("T")
+
+_DECIDE = (
+    *("index", "changes", "entries", "exits", "where", "period", "size"),
+    *("side", "on_look_ahead", "min_lead"),
+)
+"""Arguments that orders are decided by."""
+
+_TRADE = (*_DECIDE, "hedge", "gross", "capital_usd", "missing")
+"""Arguments that cells are traded by, besides their costs."""
+
+
+class Memory:
+    """The last schedule, prices and cells: the next study often differs in little."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._last: dict[str, tuple[Any, Any]] = {}
+
+    def schedule(self, study: Study) -> Schedule:
+        """Return what the guard decides for a study.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``.
+        """
+        return self._kept("schedule", self._key(study, _DECIDE), study.schedule)
+
+    def history(self, study: Study) -> PriceHistory:
+        """Return the prices of a study.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its hedge has none.
+        """
+        plan = self.schedule(study)
+        key = self._key(study, (*_DECIDE, "hedge"))
+        return self._kept("history", key, lambda: study.history(plan))
+
+    def cells(self, study: Study, costs: Sequence[CostModel]) -> list[Cells]:
+        """Return what each cell of a study comes to, under each of `costs`."""
+        plan, history = self.schedule(study), self.history(study)
+        charged = [costs_json(cost) for cost in costs]
+        run = ENGINES[self._engine]
+        return self._kept(
+            "cells",
+            (self._key(study, _TRADE), content_key(charged)),
+            lambda: run(plan, history, study, costs, None),
+        )
+
+    @staticmethod
+    def _key(study: Study, names: tuple[str, ...]) -> tuple[int, str]:
+        asked = {name: study.arguments.get(name) for name in names}
+        return id(study.view), content_key(asked)
+
+    def _kept(self, what: str, key: object, make: Callable[[], T]) -> T:
+        if what in self._last and self._last[what][0] == key:
+            kept: T = self._last[what][1]
+            return kept
+        self._last.pop(what, None)  # before the next is made: they are large
+        made = make()
+        self._last[what] = (key, made)
+        return made
