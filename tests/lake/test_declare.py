@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lakebt.errors import (
+    InvalidArgumentError,
     InvalidDataError,
     ReleaseExistsError,
     UnknownNameError,
@@ -452,3 +453,18 @@ def test_instants_and_dates_may_be_keys(lake: Lake) -> None:
     assert list(view.read("halts")["why"]) == ["news", "luck"]
     key = ("AAA", utc("2022-09-01T14:00:00.000001+00:00"), "2022-09-01")
     assert view.vintages("halts", key)["why"].tolist() == ["luck"]
+
+
+def test_rows_are_chosen_by_a_flag(lake: Lake) -> None:
+    columns = {"symbol": "text", "is_short": "flag?"}
+    lake.declare("borrows", key=["symbol"], columns=columns)
+    rows = {"symbol": ["A", "B", "C"], "is_short": [True, False, None]}
+    frame = pd.DataFrame({**rows, "known_at": pd.Timestamp(AS_OF)})
+    lake.publish({"borrows": frame}, release="R1", as_of=AS_OF)
+    view = lake.at("R1")
+
+    for value, expected in ((True, ["A"]), (False, ["B"]), ([None, True], ["A", "C"])):
+        found = view.read("borrows", where={"is_short": value})
+        assert list(found["symbol"]) == expected
+    with pytest.raises(InvalidArgumentError, match="'yes' cannot be compared"):
+        view.read("borrows", where={"is_short": "yes"})

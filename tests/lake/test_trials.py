@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,6 +30,8 @@ from lakebt.lake import Lake
 from lakebt.lake.tables.schemas import PROPERTIES
 from lakebt.lake.trials import fold as folding
 from lakebt.lake.trials import reading
+from lakebt.lake.trials.index import Keys
+from lakebt.lake.trials.index import halves as of_rows
 from tests.lake.crash import orphans, raw_tables
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.trials import batch, hex_of, trial
@@ -454,6 +456,18 @@ def test_a_reader_whose_files_were_folded_away_looks_again(
     monkeypatch.setattr(reading, "read_rows", held_up)
 
     assert list(slow.trials()["n_returns"]) == list(range(16))
+
+
+halves = st.sampled_from(["0" * 16, "0" * 15 + "1", "f" * 16, "8" + "0" * 15])
+ids = st.lists(st.builds(str.__add__, halves, halves), max_size=12, unique=True)
+
+
+@given(held=ids, asked=ids)
+def test_ids_that_begin_alike_are_told_apart(held: list[str], asked: list[str]) -> None:
+    keys = Keys.of(pa.table({"trial_id": pa.array(held, pa.string())}))
+    high, low = of_rows(pa.table({"trial_id": pa.array(asked, pa.string())}))
+
+    assert list(keys.have(high, low)) == [each in held for each in asked]
 
 
 # ---------------------------------------------------------------- against a dictionary

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lake
 
+CURE = (
+    "Restore the lake from a backup, or give up what was tried: drop the table "
+    "quant.trials in any engine, and run it again"
+)
+
 
 @pytest.fixture
 def lake(path: Path) -> Lake:
@@ -73,7 +78,7 @@ def test_a_lost_file_is_found_with_its_cure(lake: Lake, path: Path, kind: str) -
     assert {(f.code, f.table, f.release) for f in found} == {
         ("file_gone", "trials", "")
     }
-    assert {finding.cure for finding in found} == {"Restore the lake from a backup"}
+    assert {finding.cure for finding in found} == {CURE}
     with pytest.raises(LakeError, match=r"lake .* has lost the file .*\. Restore it"):
         Lake.open(path, clock=clock).trials()
 
@@ -83,6 +88,23 @@ def test_a_lost_file_is_found_with_its_cure(lake: Lake, path: Path, kind: str) -
     assert len(lake.trials()) == 3
 
 
+def test_what_was_tried_can_be_given_up_and_recorded_anew(
+    lake: Lake, path: Path
+) -> None:
+    for file in files(path, "trials"):
+        file.unlink()
+    with pytest.raises(LakeError, match="has lost the file"):
+        lake.trials()
+    with foreign_catalog(path) as catalog:
+        catalog.drop_table("quant.trials")
+
+    assert lake.trials().empty
+    assert lake.trial_ids() == set()
+    assert lake.record(batch([0, 1])) == 2
+    assert list(Lake.open(path, clock=clock).trials()["n_returns"]) == [0, 1]
+    assert lake.doctor().ok
+
+
 def test_a_damaged_file_is_found_with_its_cure(lake: Lake, path: Path) -> None:
     file = next(f for f in files(path, "trials") if f.suffix == ".parquet")
     file.write_bytes(file.read_bytes()[:-10])
@@ -90,7 +112,7 @@ def test_a_damaged_file_is_found_with_its_cure(lake: Lake, path: Path) -> None:
     finding = only(lake)
 
     assert (finding.code, finding.table) == ("file_damaged", "trials")
-    assert finding.cure == "Restore the lake from a backup"
+    assert finding.cure == CURE
     with pytest.raises(LakeError, match=r"lake .* has a damaged file"):
         Lake.open(path, clock=clock).trials()
 
@@ -108,6 +130,7 @@ def test_metadata_that_is_lost_is_found_and_hides_nothing_else(
     assert set(found) == {"prices", "trials"}
     assert found["trials"].code == "table_unreadable"
     assert "it has lost the file" in found["trials"].problem
+    assert found["trials"].cure == CURE
     assert lake.restore().done  # which it does not keep from its work
     assert only(lake).table == "trials"
 

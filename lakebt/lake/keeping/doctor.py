@@ -6,6 +6,7 @@ It looks at each table by itself, so that one that cannot be read hides no other
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
@@ -131,7 +132,8 @@ def _trials(storage: Storage, found: list[Finding]) -> Table | None:
     except LakeError as error:
         if not any(finding.code == "lake_unreadable" for finding in found):
             said = str(error).removeprefix(f"{storage.where} ")
-            found.append(_unreadable("table_unreadable", TRIALS, f"it {said}"))
+            told = _unreadable("table_unreadable", TRIALS, f"it {said}")
+            found.append(replace(told, cure=cure.BACKUP_OF_TRIALS))
     return None
 
 

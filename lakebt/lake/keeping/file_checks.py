@@ -16,7 +16,7 @@ from lakebt.lake.keeping.reach import (
     Walk,
     metadata_files,
 )
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +127,7 @@ def _bad(name: str, table: Table, files: Files, ledger: Ledger) -> Iterator[Find
             verb = "needs" if more == 1 else "need"
             also = f"; {counted(more, 'more release')} {verb} it"
         is_release = name != LEDGER and first != _HEAD
-        how = cure.BACKUP
+        how = cure.BACKUP_OF_TRIALS if name == TRIALS else cure.BACKUP
         if is_release:
             how += f", or end the release: {cure.drop(first)}"
         yield Finding(

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BACKUP = "Restore the lake from a backup"
+BACKUP_OF_TRIALS = (
+    f"{BACKUP}, or give up what was tried: drop the table {NAMESPACE}.{TRIALS} in any "
+    f"engine, and run it again"
+)
 RESTORE = "lakebt doctor --restore"
 REMOVE_ORPHANS = "lakebt doctor --remove-orphans"
 RETAIN = "lakebt retain"

@@ -49,13 +49,14 @@ class Keys:
         return cls(high[by_high], low[by_high])
 
     def have(self, high: Any, low: Any) -> BoolVector:
-        """Return which ids are among them."""
-        first = np.searchsorted(self.high, high, side="left")
-        last = np.searchsorted(self.high, high, side="right")
+        """Return which ids are among them. It is fastest if `high` is sorted."""
+        place = np.searchsorted(self.high, high)
         found = np.zeros(len(high), dtype=bool)
-        for step in range(int((last - first).max(initial=0))):  # once, but by chance
-            place = np.minimum(first + step, len(self.high) - 1)
-            found |= (first + step < last) & (self.low[place] == low)
+        asked = np.flatnonzero(place < len(self.high))
+        while len(asked := asked[self.high[place[asked]] == high[asked]]):
+            found[asked] |= self.low[place[asked]] == low[asked]
+            place[asked] += 1  # another one may have the same first half
+            asked = asked[place[asked] < len(self.high)]
         return found
 
 
@@ -129,10 +130,12 @@ class Index:
         known.update((f.file_path, k) for f, k in zip(unread, read, strict=True))
         self._keys = known
         high, low = halves(rows)
-        found = np.zeros(len(rows), dtype=bool)
+        by_high = np.argsort(high)
+        high, low = high[by_high], low[by_high]
+        lacking = np.ones(len(rows), dtype=bool)
         for keys in known.values():
-            found |= keys.have(high, low)
-        return ~found
+            lacking[by_high] &= ~keys.have(high, low)
+        return lacking
 
 
 def _keys_of(file: DataFile, io: FileIO) -> Keys:

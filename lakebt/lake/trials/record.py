@@ -130,7 +130,8 @@ class _Batch:
 
         def stage() -> Staged | None:
             now = find_or_make(self._storage)
-            if not self._index.lacks(now, self._rows).all():
+            has_moved = now.metadata_location != table.metadata_location
+            if has_moved and not self._index.lacks(now, self._rows).all():
                 return None
             self._may_be_visible = True
             return self._stage(now)
