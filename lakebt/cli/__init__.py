@@ -12,8 +12,10 @@ from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
+from lakebt.cli.reproduce import explain, reproduce
 from lakebt.cli.retain import retain
 from lakebt.cli.study import study
+from lakebt.cli.sweep import sweep
 from lakebt.cli.tables import declare, tables, vintages
 from lakebt.cli.trials import trials
 
@@ -21,6 +23,7 @@ __all__ = ["app", "main"]
 
 for command in (
     *(demo, publish, releases, diff, declare, tables, vintages),
-    *(doctor, retain, study, backtest, trials),
+    *(doctor, retain, study, backtest),
+    *(sweep, trials, reproduce, explain),
 ):
     app.command()(command)

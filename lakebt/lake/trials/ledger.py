@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.reading.view import View
 from lakebt.lake.trials.methods import Trying
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
-    from lakebt.lake.reading.view import View
+    from lakebt.lake.lake import Lake
     from lakebt.lake.storage.catalog import Storage
 
 
@@ -39,3 +40,23 @@ def ledger_of(view: View) -> TrialLedger:
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
     return TrialLedger(pinned.storage, clock=pinned.clock)
+
+
+def view_of(lake: Lake, *, release: str, as_of: dt.datetime) -> View:
+    """Open the view that a trial was run on, even one past its release's cutoff.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the release no longer is what the ledger says.
+    NothingKnownError
+        If nothing was known at `as_of`.
+    ReleaseEndedError
+        If it ended.
+    UnknownNameError
+        If there is no such release.
+    """
+    view = lake.at(release)
+    if as_of <= view.cutoff:
+        return view.as_of(as_of)
+    return View(view._pinned, instant=as_of)  # noqa: SLF001 - what was known by then
