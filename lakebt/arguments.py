@@ -87,6 +87,44 @@ def read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
+def in_words(name: str, value: Any) -> str:  # noqa: PLR0911 - a case each
+    """Return the value of an argument as people say it.
+
+    Examples
+    --------
+    >>> in_words("hedge", None), in_words("period", ["2010-01-01", "2014-12-31"])
+    ('no hedge', '2010-01-01 to 2014-12-31')
+    >>> in_words("where", {"cause": ["merger", "other"]}), in_words("exits", ["+1"])
+    ('cause merger or other', '+1')
+    """
+    match name, value:
+        case "where", dict() if not value:
+            return "everything"
+        case "where", dict():
+            parts = (
+                f"{column} {' or '.join(map(str, v if isinstance(v, list) else [v]))}"
+                for column, v in value.items()
+            )
+            return ", ".join(parts)
+        case "period" | "size", [first, last]:
+            return f"{first} to {last}" + (" legs" if name == "size" else "")
+        case "hedge", str():
+            return f"hedge {value}"
+        case _, None:
+            return {"hedge": "no hedge"}.get(name, f"any {name}")
+        case _, list():
+            return ", ".join(map(str, value))
+        case (
+            "commission_bps" | "half_spread_bps" | "borrow_bps_per_year",
+            float() | int(),
+        ):
+            what = name.removesuffix("_per_year").removesuffix("_bps").replace("_", " ")
+            return f"{what} {value:g}"
+        case _, float():
+            return f"{value:g}"
+    return str(value)
+
+
 def _values(values: object) -> Any:
     if isinstance(values, set | frozenset):
         return sorted(map(_plain, values), key=str)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.content import canonical_json
+from lakebt.arguments import in_words
 from lakebt.lake.reading.diff import diff
 from lakebt.lake.trials.ledger import view_of
 from lakebt.rerun import Asked, rerun
@@ -132,12 +132,12 @@ def _way(one: Asked, other: Asked) -> Iterator[tuple[str, str, str, Asked]]:
     asked = one
     if (one.release, one.as_of) != (other.release, other.as_of):
         asked = replace(asked, release=other.release, as_of=other.as_of)
-        yield "data", _data(one), _data(other), asked
+        yield "data", *_data(one, other), asked
     for name in dict.fromkeys((*one.rule, *other.rule)):
         before, after = one.rule.get(name), other.rule.get(name)
         if before != after:
             asked = replace(asked, rule={**asked.rule, name: after})
-            yield name, canonical_json(before), canonical_json(after), asked
+            yield name, in_words(name, before), in_words(name, after), asked
     for name in dict.fromkeys((*one.costs, *other.costs)):
         before, after = one.costs.get(name, 0.0), other.costs.get(name, 0.0)
         if before != after:
@@ -148,8 +148,14 @@ def _way(one: Asked, other: Asked) -> Iterator[tuple[str, str, str, Asked]]:
         yield "engine", one.engine, other.engine, asked
 
 
-def _data(asked: Asked) -> str:
-    return f"{asked.release} as of {asked.as_of.isoformat()}"
+def _data(one: Asked, other: Asked) -> tuple[str, str]:
+    """Return what tells the data of two trials apart."""
+    if one.as_of == other.as_of:
+        return one.release, other.release
+    both = (
+        f"{asked.release} as of {asked.as_of.isoformat()}" for asked in (one, other)
+    )
+    return next(both), next(both)
 
 
 def _facts(lake: Lake, one: Asked, other: Asked) -> pd.DataFrame:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.output import print_frame, print_json, progress, records, terminal
+from lakebt.cli.output import print_json, progress, records, terminal
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lakebt.explain import Explanation
     from lakebt.reproduce import Reproduction
 
 TrialId: TypeAlias = Annotated[
@@ -72,6 +75,32 @@ def explain(
         print_json(records(found.steps))
         return
     console = terminal()
-    print_frame(console, found.steps, title=f"{found.first[:10]} → {found.second[:10]}")
-    if not found.rows.empty:
-        print_frame(console, found.rows, title="Facts that differ, by key")
+    console.print(_table(found))
+    for row in found.rows.to_dict("records"):
+        told = ", ".join(f"{row[k]:,} {k}" for k in ("added", "removed", "changed"))
+        console.print(f"Keys of {row['table']} that differ: {told}.")
+
+
+def _table(found: Explanation) -> Table:
+    """Return the way from one trial to the other."""
+    from rich import box
+    from rich.table import Table
+
+    from lakebt.report import words
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("what")
+    table.add_column("change", overflow="fold")
+    for name in ("Sharpe", "moved", "net bp", "moved "):
+        table.add_column(name, justify="right")
+    for number, step in enumerate(found.steps.to_dict("records")):
+        change = f"{step['before']} → {step['after']}" if number else found.first[:10]
+        table.add_row(
+            str(step["what"]),
+            change,
+            words.sharpe(step["sharpe"]),
+            words.sharpe(step["sharpe_moved"]) if number else "",
+            words.bps(step["net_bps"]),
+            words.bps(step["net_bps_moved"]) if number else "",
+        )
+    return table

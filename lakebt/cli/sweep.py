@@ -10,12 +10,17 @@ import typer
 
 from lakebt.choices import one_of
 from lakebt.cli import options
-from lakebt.cli.output import print_frame, print_json, progress, records, terminal
+from lakebt.cli.output import print_json, progress, records, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+    from rich.table import Table
+
     from lakebt.sweep.found import SweepResult
+
+RULE = ("entry", "exit")
 
 INTERRUPTED = 130
 """What a shell calls a program that Ctrl-C ended: 128 and the number of the signal."""
@@ -96,15 +101,47 @@ def _interruptible() -> Iterator[None]:
 
 def show(found: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
+    from lakebt.arguments import in_words
+    from lakebt.sweep.found import FIGURES_SHOWN
+
     console = terminal()
     n_found = len(found) - found.n_run
     again = f", {n_found:,} were recorded already" if n_found else ""
     console.print(f"{len(found):,} cells: {found.n_run:,} run now{again}.")
-    frame = found.best(best)
-    frame["trial_id"] = frame["trial_id"].str[:10]
-    print_frame(
-        console,
-        frame,
-        title=f"The {len(frame)} highest Sharpe ratios, which are the best of many",
-        at_most=best,
-    )
+    rows = found.best(best)
+    asked = [name for name in rows.columns if name not in {*RULE, *FIGURES_SHOWN}]
+    telling = [name for name in asked if len(set(map(str, rows[name]))) > 1]
+    console.print(_table(rows, telling))
+    shared = [in_words(n, rows[n].iloc[0]) for n in asked if n not in telling]
+    common = f" All of these: {'; '.join(shared)}." if shared else ""
+    told = f"The highest Sharpe ratios, which are the best of many.{common}"
+    console.print(told, style="dim", markup=False)
+
+
+def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
+    """Return the best cells, each with what tells it from the others."""
+    from rich import box
+    from rich.table import Table
+
+    from lakebt.arguments import in_words
+    from lakebt.report import words
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Sharpe", "± se", "events", "net bp"):
+        table.add_column(name, justify="right")
+    table.add_column("rule", no_wrap=True)
+    if telling:
+        table.add_column("differs in", overflow="fold")
+    table.add_column("trial", no_wrap=True)
+    for row in rows.to_dict("records"):
+        apart = ", ".join(in_words(name, row[name]) for name in telling)
+        table.add_row(
+            words.sharpe(row["sharpe"]),
+            words.error(row["sharpe_se"]).removeprefix("± "),
+            f"{row['n_events']:,}",
+            words.bps(row["net_bps"]),
+            f"{row['entry']} → {row['exit']}",
+            *([apart] if telling else []),
+            row["trial_id"][:10],
+        )
+    return table

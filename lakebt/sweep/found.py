@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
 
 
+FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
+"""Of the best cells."""
+
+
 class SweepResult:
     """The cells of a sweep, in the order of its grid.
 
@@ -55,7 +59,7 @@ class SweepResult:
     @cached_property
     def _table(self) -> pd.DataFrame:
         rows = self._rows
-        rules = pd.DataFrame([json.loads(text) for text in rows["rule"]])
+        rules = pd.DataFrame([json.loads(text) for text in rows["rule"]], dtype=object)
         asked = rules.drop(columns=["changes"], errors="ignore")
         return pd.concat(
             [
@@ -97,7 +101,7 @@ class SweepResult:
             for name in asked
             if name in {"entry", "exit"} or len(set(map(str, self._table[name]))) > 1
         ]
-        return [*varying, "sharpe", "sharpe_se", "n_events", "net_bps", "trial_id"]
+        return [*varying, *FIGURES_SHOWN]
 
     def __len__(self) -> int:
         return len(self.sweep)
