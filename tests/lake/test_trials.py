@@ -34,7 +34,7 @@ from lakebt.lake.trials.index import Keys
 from lakebt.lake.trials.index import halves as of_rows
 from tests.lake.crash import orphans, raw_tables
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.trials import batch, hex_of, trial
+from tests.lake.trials import START, batch, hex_of, trial
 
 pytestmark = pytest.mark.lake
 
@@ -211,11 +211,22 @@ def test_a_trial_is_found_by_the_first_digits_of_its_id(lake: Lake) -> None:
         ({"n_events": [1, 2.5]}, "'n_events' must be a whole number, row 1 has 2.5"),
         ({"n_events": [1, None]}, "'n_events' is empty in row 1"),
         ({"n_events": ["1", "2"]}, "'n_events' must be a whole number, row 0 has '1'"),
+        (
+            {"n_events": [1, 2**63]},
+            "'n_events' must be a whole number, row 1 has 92233",
+        ),
+        ({"sharpe": [1.0, 10**400]}, "'sharpe' must be a number, row 1 has 10000000"),
+        ({"n_events": [1.0, 1e19]}, "a whole number below 9.2e18, row 1 has 1e.19"),
+        (
+            {"run_at": [START, "soon"]},
+            "row 1: column 'run_at' 'soon' is not an instant",
+        ),
+        ({"run_at": [START, None]}, "'run_at' is empty in row 1, and is required"),
         ({"is_point_in_time": [1, 0]}, "'is_point_in_time' must be true or false, row"),
         ({"as_of": [trial(0)["as_of"], "x"]}, "row 1: column 'as_of' 'x' is not an"),
         (
-            {"run_at": [pd.Timestamp("2022-11-28"), None]},
-            "row 0: column 'run_at' 2022-11-28 00:00:00 has no time zone",
+            {"as_of": [pd.Timestamp("2022-11-28"), None]},
+            "row 0: column 'as_of' 2022-11-28 00:00:00 has no time zone",
         ),
     ],
 )
@@ -224,13 +235,19 @@ def test_what_cannot_be_recorded_is_refused_with_column_row_and_value(
 ) -> None:
     rows = batch([1, 2])
     for name, values in columns.items():
-        kind = "object" if name != "run_at" else None
-        rows[name] = pd.Series(values, dtype=kind)
+        rows[name] = pd.Series(values, dtype=None if name == "as_of" else "object")
 
     with pytest.raises(InvalidArgumentError, match=said):
         lake.record(rows)
 
     assert lake.trials().empty
+
+
+def test_instants_may_come_in_several_spellings(lake: Lake) -> None:
+    given = [START, "2023-06-01T08:00:00-04:00", pd.Timestamp("2023-06-01T12:00Z")]
+    lake.record(batch([1, 2, 3]).assign(run_at=pd.Series(given, dtype="object")))
+
+    assert set(lake.trials()["run_at"]) == {pd.Timestamp(START)}
 
 
 def test_a_whole_number_may_come_as_the_float_that_pandas_made_of_it(

@@ -90,8 +90,10 @@ def record(storage: Storage, rows: pa.Table) -> int:
     raise ConflictError(msg)
 
 
-def _places(storage: Storage) -> tuple[str, str]:
-    """Return what has moved if anybody wrote."""
+def _places(storage: Storage) -> tuple[str, str] | None:
+    """Return what has moved if anybody wrote, where one waits for a lock."""
+    if not storage.is_sql:
+        return None
     table = storage.trials()
     place = "" if table is None else table.metadata_location
     return storage.tables()[LEDGER].metadata_location, place
@@ -139,7 +141,8 @@ class _Batch:
         try:
             done = apply(self._storage, stage)
         except UncertainError:
-            self._written = None  # not to be used, nor deleted
+            self._written = None  # not to be used again, nor to be deleted
+            self._may_be_visible = False
             raise
         except LostRaceError:
             self._may_be_visible = False

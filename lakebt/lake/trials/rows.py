@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from lakebt.lake.tables.schemas import Column
 
+_MOST = 2**63
+
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -112,7 +114,7 @@ def _read(given: Any, column: Column) -> Array:
         If a value cannot be recorded.
     """
     values = _arrow(given)
-    if isinstance(values, list):
+    if isinstance(values, list) and column.kind is not Kind.INSTANT:
         row = _first(values, column.kind)
         raise InvalidArgumentError(_wrong(column, row, values[row]))
     match column.kind:
@@ -162,12 +164,17 @@ _PYTHON: dict[Kind, type | tuple[type, ...]] = {
 
 def _first(values: list[Any], kind: Kind) -> int:
     """Return the first row with a value that is not of a kind; 0 if none is wrong."""
-    wanted = _PYTHON.get(kind, object)
     for row, value in enumerate(values):
-        is_flag = isinstance(value, bool) and kind is not Kind.FLAG
-        if value is not None and (is_flag or not isinstance(value, wanted)):
+        if value is not None and not _is_of(value, kind):
             return row
     return 0
+
+
+def _is_of(value: object, kind: Kind) -> bool:
+    if isinstance(value, bool) or not isinstance(value, _PYTHON.get(kind, object)):
+        return isinstance(value, bool) and kind is Kind.FLAG
+    # Python's integers have no end.
+    return not isinstance(value, int) or -_MOST <= value < _MOST
 
 
 def _wrong(column: Column, row: int, value: object, what: str = "") -> str:
@@ -252,8 +259,10 @@ def _whole(values: Array, column: Column) -> Array:
             *(values, column, pa.int64(), pa.types.is_integer, pa.types.is_floating)
         )
     except pa.ArrowInvalid:
-        msg = f"trials: column {column.name!r} holds a number above 9.2e18"
-        raise InvalidArgumentError(msg) from None
+        python = values.to_pylist()
+        row = next(n for n, v in enumerate(python) if v and not -_MOST <= v < _MOST)
+        what = "a whole number below 9.2e18"
+        raise InvalidArgumentError(_wrong(column, row, python[row], what)) from None
 
 
 def _rows(mask: Array) -> Iterator[int]:
@@ -263,16 +272,17 @@ def _rows(mask: Array) -> Iterator[int]:
         yield place
 
 
-def _instant(values: Array, column: Column) -> Array:
-    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-        return values.cast(INSTANT, safe=False)
-    coded = values.dictionary_encode()
-    parsed = []
-    for code, value in enumerate(coded.dictionary.to_pylist()):
-        try:
-            parsed.append(parse_instant(value, what=f"column {column.name!r}"))
-        except InvalidArgumentError as error:
-            row = pc.index(coded.indices, pa.scalar(code, pa.int32())).as_py()
-            msg = f"trials: row {row}: {error}"
-            raise InvalidArgumentError(msg) from None
-    return pa.array(parsed, INSTANT).take(coded.indices)
+def _instant(values: Array | list[Any], column: Column) -> Array:
+    if isinstance(values, pa.Array):
+        if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+            return values.cast(INSTANT, safe=False)
+        values = values.to_pylist()
+    known: dict[object, object] = {None: None}
+    for row, value in enumerate(values):
+        if value not in known:
+            try:
+                known[value] = parse_instant(value, what=f"column {column.name!r}")
+            except InvalidArgumentError as error:
+                msg = f"trials: row {row}: {error}"
+                raise InvalidArgumentError(msg) from None
+    return pa.array([known[value] for value in values], INSTANT)
