@@ -6,6 +6,7 @@ from 0) and the value. Nothing is guessed, and no column is dropped.
 
 from __future__ import annotations
 
+import numbers
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -154,10 +155,10 @@ def _is_missing(value: object) -> bool:
     return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124 - NaN
 
 
-_PYTHON: dict[Kind, type | tuple[type, ...]] = {
+_PYTHON: dict[Kind, type] = {
     Kind.TEXT: str,
-    Kind.NUMBER: (int, float),
-    Kind.WHOLE: int,
+    Kind.NUMBER: numbers.Real,  # NumPy's numbers too
+    Kind.WHOLE: numbers.Integral,
     Kind.FLAG: bool,
 }
 
@@ -173,6 +174,8 @@ def _first(values: list[Any], kind: Kind) -> int:
 def _is_of(value: object, kind: Kind) -> bool:
     if isinstance(value, bool) or not isinstance(value, _PYTHON.get(kind, object)):
         return isinstance(value, bool) and kind is Kind.FLAG
+    if isinstance(value, str):  # which may hold half a character
+        return value == value.encode(errors="ignore").decode()
     # Python's integers have no end.
     return not isinstance(value, int) or -_MOST <= value < _MOST
 
