@@ -90,5 +90,5 @@ def rerun(lake: Lake, asked: Asked) -> pd.DataFrame:
     view = view_of(lake, release=asked.release, as_of=asked.as_of)
     arguments = read_arguments({**asked.rule, "costs": asked.costs})
     study = Study(view, **arguments)
-    result = study.run(engine=asked.engine, record=False)
+    result = study.trade(engine=asked.engine)
     return rows_of(result, run_at=asked.as_of)

@@ -171,8 +171,9 @@ class Study:
         """What was asked, as plain values; see `lakebt.arguments`."""
         return study_arguments(self)
 
+    @cached_property
     def schedule(self) -> Schedule:
-        """Decide every order, before any price is looked at, as columns.
+        """Every order, decided before any price is looked at, as columns.
 
         Raises
         ------
@@ -273,11 +274,26 @@ class Study:
             ``missing="raise"``, if a leg has no price.
         """
         one_of(engine, ENGINES, what="engine")
+        self.check_events()
+        result = self.trade(engine=engine, progress=progress)
+        if self.missing == "raise":
+            result.raise_unpriced()
+        check_tradeable(
+            result.cells.reason, self.entries, self.exits, first=result.first_empty
+        )
+        if record:
+            result.record()
+        return result
+
+    def trade(
+        self, *, engine: str, progress: Callable[[int, int], None] | None = None
+    ) -> Result:
+        """Fill in every cell, even if none can be traded, and record nothing."""
         started = time.perf_counter()
-        plan = self.checked_schedule()
+        plan = self.schedule
         history = self.history(plan)
         (cells,) = ENGINES[engine](plan, history, self, (self.costs,), progress)
-        result = Result(
+        return Result(
             study=self,
             engine=engine,
             schedule=plan,
@@ -285,17 +301,9 @@ class Study:
             history=history,
             seconds=time.perf_counter() - started,
         )
-        if self.missing == "raise":
-            result.raise_unpriced()
-        check_tradeable(
-            cells.reason, self.entries, self.exits, first=result.first_empty
-        )
-        if record:
-            result.record()
-        return result
 
-    def checked_schedule(self) -> Schedule:
-        """Return the schedule, which has at least one slot.
+    def check_events(self) -> None:
+        """Stop if there is no event.
 
         Raises
         ------
@@ -304,21 +312,18 @@ class Study:
         UntradeableError
             If no event matches.
         """
-        plan = self.schedule()
-        if not len(plan):
-            what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
-            if self.sizing.side is TradedSide.BOTH:
-                what = f"change of {self.index or 'those given'} matches"
-            asked = "".join(
-                f" {value}" for value in (self.where, self.period, self.size) if value
-            )
-            msg = (
-                f"no {what}{asked} as known at "
-                f"{self.view.instant.isoformat()}: widen where=, period=, size= or "
-                f"side=, or take a later view"
-            )
-            raise UntradeableError(msg)
-        return plan
+        if len(self.schedule):
+            return
+        what = f"{self.sizing.side} of {self.index or 'the changes given'} match"
+        if self.sizing.side is TradedSide.BOTH:
+            what = f"change of {self.index or 'those given'} matches"
+        filters = (self.where, self.period, self.size)
+        asked = "".join(f" {value}" for value in filters if value)
+        msg = (
+            f"no {what}{asked} as known at {self.view.instant.isoformat()}: widen "
+            f"where=, period=, size= or side=, or take a later view"
+        )
+        raise UntradeableError(msg)
 
     def history(self, plan: Schedule) -> PriceHistory:
         """Return the prices of every leg of a plan, of the hedge, and of the market.
@@ -354,7 +359,7 @@ class Study:
         DataFrame
             A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
         """
-        return self.schedule().count_empty()
+        return self.schedule.count_empty()
 
     def __repr__(self) -> str:
         return (
@@ -365,7 +370,7 @@ class Study:
     def _repr_html_(self) -> str:
         from lakebt.report.tables import study_html  # noqa: PLC0415 - notebooks only
 
-        plan = self.schedule() if self.on_look_ahead != "raise" else None
+        plan = self.schedule if self.on_look_ahead != "raise" else None
         return study_html(
             {
                 "release": self.view.release,

@@ -60,10 +60,12 @@ class SweepResult:
     def _table(self) -> pd.DataFrame:
         rows = self._rows
         rules = pd.DataFrame([json.loads(text) for text in rows["rule"]], dtype=object)
-        asked = rules.drop(columns=["changes"], errors="ignore")
+        asked = rules.drop(columns=["entry", "exit", "changes"], errors="ignore")
         return pd.concat(
             [
-                rows[["study", "release", "as_of"]].reset_index(drop=True),
+                rows[["study", "release", "as_of", "entry", "exit"]].reset_index(
+                    drop=True
+                ),
                 asked,
                 rows[[*_RATES, *FIGURES]].reset_index(drop=True),
                 pd.Series(rows.index, name="trial_id"),

@@ -7,7 +7,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakebt.arguments import costs_json
+import numpy as np
+
+from lakebt.arguments import costs_json, read_arguments
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.study import ENTRIES, EXITS, Study
@@ -28,6 +30,21 @@ VARIED = tuple(
 
 _PAIRS = ("period", "size")
 """Those whose one value is a pair."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Costs, entries and exits that have yet to be run.
+
+    Attributes
+    ----------
+    costs : tuple of CostModel
+    entries, exits : tuple of str
+    """
+
+    costs: tuple[CostModel, ...]
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +96,34 @@ class Point:
     def arguments(self, cost: CostModel) -> dict[str, Any]:
         """Return what is asked under one of the costs."""
         return {**self.study.arguments, "costs": costs_json(cost)}
+
+    def missing(self, known: frozenset[str]) -> Missing | None:
+        """Return what has to be run: the costs, entries and exits of unknown trials.
+
+        None if every trial is known.
+        """
+        shape = (len(self.costs), len(self.study.entries), len(self.study.exits))
+        unknown = np.array(
+            [[trial not in known for trial in ids] for ids in self.ids]
+        ).reshape(shape)
+        if not unknown.any():
+            return None
+        levels, entries, exits = (
+            np.flatnonzero(unknown.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))
+        )
+        return Missing(
+            costs=tuple(self.costs[number] for number in levels.tolist()),
+            entries=tuple(str(self.study.entries[n]) for n in entries.tolist()),
+            exits=tuple(str(self.study.exits[n]) for n in exits.tolist()),
+        )
+
+    def only(self, missing: Missing) -> Study:
+        """Return the study of what is missing: a rule does not depend on the others."""
+        if len(missing.entries) * len(missing.exits) == len(self.ids[0]):
+            return self.study
+        asked = self.arguments(missing.costs[0])
+        asked |= {"entries": list(missing.entries), "exits": list(missing.exits)}
+        return Study(self.study.view, **read_arguments(asked))
 
 
 def each(value: object, name: str) -> tuple[Any, ...]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
+from lakebt.arguments import costs_json
+from lakebt.backtest.costs import CostModel
+from lakebt.content import canonical_json
 from lakebt.lookup import Lookup
 from lakebt.summary import Summary
 from lakebt.sweep.memory import Memory
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lakebt.lake.trials.ledger import TrialLedger
+    from lakebt.study import Study
     from lakebt.sweep.grid import Point
 
 AT_ONCE = 4_000_000
@@ -49,6 +54,23 @@ class Recorder:
         self._waiting.append(rows)
         if time.perf_counter() - self._since >= SECONDS:
             self.flush()
+
+    def completed(self, rows: pd.DataFrame, point: Point) -> pd.DataFrame:
+        """Return all cells of a point under the costs of `rows`, in their order."""
+        costs = rows["costs"].iloc[0]
+        (ids,) = (
+            ids
+            for cost, ids in zip(point.costs, point.ids, strict=True)
+            if canonical_json(costs_json(cost)) == costs
+        )
+        assert self._ledger is not None  # noqa: S101 - something was known
+        known = self._ledger.trials(where={"trial_id": list(ids)})
+        joined = pd.concat([known, rows], ignore_index=True)
+        return (
+            joined.drop_duplicates("trial_id")
+            .set_index("trial_id", drop=False)
+            .loc[list(ids)]
+        )
 
     def flush(self) -> None:
         """Record what waits."""
@@ -97,67 +119,83 @@ def run_points(
     total = sum(len(ids) for point in points for ids in point.ids)
     done = run = 0
     for point in points:
-        missing = [
-            number for number, ids in enumerate(point.ids) if not known.issuperset(ids)
-        ]
-        done += sum(map(len, point.ids)) - sum(len(point.ids[n]) for n in missing)
-        progress(done, total)
-        for part in _parts(point, missing, memory):
-            for rows in _run(point, part, memory, now=clock):
-                recorder.add(rows)
-                done += len(rows) - 1
-                run += len(rows) - 1
+        missing = point.missing(known)
+        n_all = sum(map(len, point.ids))
+        if missing is None:
+            done += n_all
+            progress(done, total)
+            continue
+        study = point.only(missing)
+        n_each = len(study.entries) * len(study.exits)
+        done += n_all - n_each * len(missing.costs)
+        for costs in _parts(study, missing.costs, memory):
+            for rows in _run(study, costs, memory, point=point, now=clock):
+                whole = rows
+                if n_each < len(point.ids[0]):
+                    whole = recorder.completed(rows, point)
+                recorder.add(_with_result(rows, whole, point=point))
+                done += n_each
+                run += n_each
                 progress(done, total)
     return run
 
 
 def _parts(
-    point: Point, missing: Sequence[int], memory: Memory
-) -> Iterator[Sequence[int]]:
+    study: Study, costs: Sequence[CostModel], memory: Memory
+) -> Iterator[Sequence[CostModel]]:
     """Yield the levels of costs in parts that fit into memory together."""
-    if not missing:
-        return
-    n_cells = max(memory.schedule(point.study).reason.size, 1)
+    n_cells = max(memory.schedule(study).reason.size, 1)
     size = max(AT_ONCE // n_cells, 1)
-    for start in range(0, len(missing), size):
-        yield missing[start : start + size]
+    for start in range(0, len(costs), size):
+        yield costs[start : start + size]
 
 
 def _run(
-    point: Point,
-    levels: Sequence[int],
+    study: Study,
+    costs: Sequence[CostModel],
     memory: Memory,
     *,
+    point: Point,
     now: Callable[[], dt.datetime],
 ) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a study under some of its costs."""
+    """Yield the rows of a study's cells, for each of some costs."""
     started = time.perf_counter()
-    study = point.study
-    costs = [point.costs[number] for number in levels]
+    plan = memory.schedule(study)
     traded = memory.cells(study, costs)
     if study.missing == "raise":
-        plan, history = memory.schedule(study), memory.history(study)
-        Lookup(study, plan, traded[0], history).raise_unpriced()
+        Lookup(study, plan, traded[0], memory.history(study)).raise_unpriced()
     for cost, cells in zip(costs, traded, strict=True):
         summary = Summary(
-            memory.schedule(study),
+            plan,
             cells,
             costs=cost,
             capital_usd=study.sizing.capital_usd,
             pooling=study.pooling,
         )
+        grid = {name: study.arguments[name] for name in ("entries", "exits")}
         arguments = point.arguments(cost)
-        told: dict[str, Any] = {
-            "arguments": arguments,
-            "origin": point.origin,
-            "run_at": now(),
-            "seconds": (time.perf_counter() - started) / len(costs),
-        }
-        rows = cell_rows(
+        yield cell_rows(
             summary,
+            arguments={**arguments, **grid},
             costs=cost,
+            origin=point.origin,
             study=point.family,
             result=result_id(arguments, point.origin),
-            **told,
+            run_at=now(),
+            seconds=(time.perf_counter() - started) / len(costs),
         )
-        yield pd.concat([rows, result_row(rows, **told)], ignore_index=True)
+
+
+def _with_result(
+    rows: pd.DataFrame, whole: pd.DataFrame, *, point: Point
+) -> pd.DataFrame:
+    """Return cells, and the row of the result that `whole` has all cells of."""
+    charged = json.loads(rows["costs"].iloc[0])
+    row = result_row(
+        whole,
+        arguments=point.arguments(CostModel(**charged)),
+        origin=point.origin,
+        run_at=rows["run_at"].iloc[0],
+        seconds=float(rows["seconds"].sum()),
+    )
+    return pd.concat([rows, row], ignore_index=True)

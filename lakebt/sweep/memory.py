@@ -44,7 +44,8 @@ class Memory:
         LookAheadError
             Under ``on_look_ahead="raise"``.
         """
-        return self._kept("schedule", self._key(study, _DECIDE), study.schedule)
+        key = self._key(study, _DECIDE)
+        return self._kept("schedule", key, lambda: study.schedule)
 
     def history(self, study: Study) -> PriceHistory:
         """Return the prices of a study.

@@ -1,0 +1,248 @@
+"""Sweeps: the same numbers as one study after the other, and nothing is run twice."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sweep.sweep import Sweep
+from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.lake
+
+GRID: dict[str, Any] = {"index": "SIM", "entries": ENTRIES, "exits": EXITS}
+VARIED: dict[str, Any] = {
+    "side": ["both", "additions"],
+    "hedge": [None, "MKT"],
+    "aggregate": ["pooled", "calendar"],
+}
+FIGURES = ["sharpe", "sharpe_se", "n_returns", "n_events", "gross_bps", "net_bps"]
+
+
+def test_every_combination_is_what_a_study_of_its_own_finds(
+    market_lake: lakebt.Lake,
+) -> None:
+    views = [market_lake.at("R1"), market_lake.at("R2")]
+
+    found = Sweep(views, costs=COSTS, name="all", **GRID, **VARIED).run().table()
+
+    expected = []
+    for view, side, hedge, how, cost in itertools.product(
+        views, *VARIED.values(), COSTS
+    ):
+        study = lakebt.Study(
+            view, side=side, hedge=hedge, aggregate=how, costs=cost, **GRID
+        )
+        expected.append(study.run(record=False).table())
+    joined = pd.concat(expected, ignore_index=True)
+    assert len(found) == 2 * 8 * 2 * 6
+    pd.testing.assert_frame_equal(
+        found[["entry", "exit", *FIGURES]], joined[["entry", "exit", *FIGURES]]
+    )
+    assert list(dict.fromkeys(found["release"])) == ["R1", "R2"]
+    assert set(found["hedge"]) == {None, "MKT"}
+
+
+def test_filters_periods_and_sizes_are_varied_too(market_lake: lakebt.Lake) -> None:
+    view = market_lake.at("R1")
+    dates = sorted(e.date for e in lakebt.Study(view, **GRID).schedule.events)
+    halves = [(dates[0], dates[3]), (str(dates[4]), str(dates[-1]))]
+    where = [{}, {"side": ["addition"]}]
+
+    sweep = Sweep(view, name="filters", period=halves, where=where, **GRID, hedge="MKT")
+    found = sweep.run().table()
+
+    counts = found.groupby(found["period"].map(str), sort=False)["n_events"].max()
+    assert counts.tolist() == [4, 4]
+    sized = Sweep(
+        view, name="sizes", size=[(1, 3), (4, 4), (5, 9)], **GRID, hedge="MKT"
+    )
+    sizes = sized.run().table()
+    counts = sizes.groupby(sizes["size"].map(str), sort=False)["n_events"].max()
+    assert counts.tolist() == [0, 8, 0]  # each event has two legs on each side
+
+
+def test_what_is_recorded_is_not_run_again(lake: lakebt.Lake) -> None:
+    view = lake.at("R1")
+    first = Sweep(view, costs=COSTS, **GRID)
+    assert first.run().n_run == 12
+
+    again = Sweep(view, costs=COSTS, **GRID).run()
+    wider = Sweep(view, costs=COSTS, **{**GRID, "exits": [*EXITS, "3w"]}).run()
+    dearer = lakebt.CostModel(half_spread_bps=9.0)
+    charged = Sweep(view, costs=[*COSTS, dearer], **GRID).run()
+
+    assert (again.n_run, wider.n_run, charged.n_run) == (0, 4, 6)
+    assert len(wider.table()) == 16
+    cells = lake.trials(where={"kind": "cell"})
+    assert len(cells) == 12 + 4 + 6
+    assert cells["trial_id"].is_unique
+    study = lakebt.Study(view, costs=COSTS[1], **{**GRID, "exits": [*EXITS, "3w"]})
+    result = study.run(record=False)
+    (row,) = lake.trials(where={"trial_id": result.id}).to_dict("records")
+    assert row["kind"] == "result"
+    assert row["sharpe"] == np.nanmax(result.table()["sharpe"])
+    assert row["digest"] == digest_of(result, lake)
+
+
+def digest_of(result: lakebt.Result, lake: lakebt.Lake) -> str:
+    """Return the digest of a result that was recorded at once."""
+    result.record()
+    return str(lake.trial(result.id)["digest"])
+
+
+def test_a_study_that_was_run_by_hand_is_known_to_a_sweep(lake: lakebt.Lake) -> None:
+    lakebt.Study(lake.at("R1"), **GRID).run()
+
+    assert Sweep(lake.at("R1"), **GRID).run().n_run == 0
+
+
+def test_everything_can_be_run_again_and_is_recorded_once(lake: lakebt.Lake) -> None:
+    sweep = Sweep(lake.at("R1"), **GRID)
+    sweep.run()
+
+    again = sweep.run(resume=False)
+
+    assert again.n_run == 6
+    assert len(lake.trials(where={"kind": "cell"})) == 6
+
+
+def test_without_recording_the_lake_stays_as_it_is(lake: lakebt.Lake) -> None:
+    sweep = Sweep(lake.at("R1"), **GRID)
+
+    kept = sweep.run(record=False)
+
+    assert lake.trials().empty
+    pd.testing.assert_frame_equal(kept.table(), sweep.run().table())
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C."""
+
+
+def test_ctrl_c_loses_nothing_that_was_finished(lake: lakebt.Lake) -> None:
+    sweep = Sweep(lake.at("R1"), **GRID, **VARIED)
+
+    def stop(done: int, total: int) -> None:
+        assert total == 48
+        if done >= 18:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sweep.run(progress=stop)
+
+    assert len(lake.trials(where={"kind": "cell"})) == 18
+    assert sweep.run().n_run == 30
+
+
+def test_rules_tried_are_counted_by_the_name_of_the_sweep(lake: lakebt.Lake) -> None:
+    Sweep(lake.at("R1"), name="mine", costs=COSTS, **GRID).run()
+    Sweep(lake.at("R2"), name="mine", costs=COSTS, **GRID).run()
+
+    # The same rules on another release are no other rules.
+    assert lake.count_trials(study="mine") == 12
+    assert len(lake.trials(where={"kind": "cell"})) == 24
+
+
+def test_the_best_are_shown_with_what_tells_them_apart(lake: lakebt.Lake) -> None:
+    found = Sweep(lake.at("R1"), side=["both", "additions"], **GRID).run()
+
+    best = found.best(3)
+
+    assert list(best.columns)[:3] == ["entry", "exit", "side"]
+    ranked = found.table()["sharpe"].sort_values(ascending=False)
+    assert best["sharpe"].tolist() == ranked.head(3).tolist()
+    assert "best of many" in found._repr_html_()
+    assert repr(found) == "SweepResult(12 cells, 12 run now)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"gros": [1.0]}, "unknown argument of a sweep 'gros'. Did you mean 'gross'"),
+        ({"side": []}, "side is an empty list"),
+        ({"costs": []}, "costs is an empty list"),
+        ({"costs": [1.0]}, "costs must be CostModel values, one was 1.0"),
+        ({"side": ["long"]}, "unknown side 'long'"),
+        ({"period": [("2012-01-01", "2011-01-01")]}, "ends on 2011-01-01, before"),
+        ({"period": [("2012-01-01",)]}, "period must be two dates"),
+        ({"size": [(0, 3)]}, "size must run from at least 1"),
+        ({"size": [(1.5, 3)]}, "size must be two whole numbers"),
+        ({"engine": "zipline"}, "unknown engine 'zipline'"),
+    ],
+)
+def test_bad_input_names_the_value(
+    market_lake: lakebt.Lake, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        Sweep(market_lake.at("R1"), **{**GRID, **arguments})
+
+
+def test_a_sweep_needs_a_view() -> None:
+    with pytest.raises(ValueError, match="at least one view"):
+        Sweep([], index="SIM")
+
+
+KILLED = """
+import sys
+import lakebt
+from lakebt.sweep.sweep import Sweep
+from tests.sweep.test_sweep import large
+large(lakebt.Lake.open(sys.argv[1], create=False)).run()
+print("finished")
+"""
+
+
+def large(lake: lakebt.Lake) -> Sweep:
+    """Return a sweep of some seconds."""
+    gross = [round(0.5 + 0.05 * number, 2) for number in range(24)]
+    return Sweep(lake.at("R1"), gross=gross, **GRID, **VARIED)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_and_resumed_finds_the_same(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    fill(tmp_path / "lake", n_events=4)
+    before, kills = -1, 0
+    while kills < 40:
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path / "lake")],
+            cwd=os.fspath(os.curdir),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        # Long enough to start, and to record something now and then.
+        deadline = time.monotonic() + draw.uniform(3.0, 6.0) + kills
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            assert "finished" in process.communicate()[0]
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+        done = len(lakebt.Lake.open(tmp_path / "lake").trials(columns=["trial_id"]))
+        assert done >= before
+        before = done
+
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    again = large(lake).run()
+    at_once = large(lake).run(record=False)
+
+    assert kills >= 1
+    assert again.n_run == 0
+    pd.testing.assert_frame_equal(again.table(), at_once.table())
+    assert lake.trials()["trial_id"].is_unique
