@@ -65,7 +65,8 @@ def plan(
     Raises
     ------
     LookAheadError
-        Under "raise", for the first order that needs a fact from after its deadline.
+        Under "raise", for the first order that needs a fact from after its deadline: of
+        the first entry that has one, in the oldest event.
     """
     histories = _histories(vintages)
     cells: list[Cell] = []
@@ -76,11 +77,11 @@ def plan(
                 cell_of(event, legs, entry, exit_, clock, pretend=pretend)
                 for exit_ in exits
             )
-    if on_look_ahead == "raise":
-        _raise_first(cells)
     order = {str(rule): number for number, rule in enumerate(entries)}
-    # A stable sort: within an event and an entry the exits keep their order.
+    # Stable sorts: within an event and an entry the exits keep their order.
     cells.sort(key=lambda c: (c.event.date, c.event.event_id, order[c.entry]))
+    if on_look_ahead == "raise":
+        _raise_first(sorted(cells, key=lambda c: order[c.entry]))
     return tuple(cells)
 
 

@@ -201,7 +201,8 @@ def schedule(
     Raises
     ------
     LookAheadError
-        Under "raise", for the first order that needs a fact from after its deadline.
+        Under "raise", for the first order that needs a fact from after its deadline: of
+        the first entry that has one, in the oldest event.
     """
     changes = Changes(vintages, clock=clock, keep=keep)
     pretend = on_look_ahead == "allow"
