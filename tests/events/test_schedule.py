@@ -356,6 +356,15 @@ def test_a_postponement_moves_what_was_not_yet_due_and_parts_the_legs() -> None:
     assert NYSE.date(int(found.exit_row[0, 1]) // 2) == dt.date(2022, 9, 26)
 
 
+def test_a_report_of_the_exits_own_deadline_comes_too_late_for_it() -> None:
+    at = vintage("A", recorded="2022-11-28T20:50:00Z")
+    before = vintage("A", recorded="2022-11-28T20:49:59.999999Z")
+    rules: dict[str, Any] = {"entries": ("AD+1@open",), "exits": ("MD@close",)}
+
+    assert table(at, **rules)[0][3] == "look_ahead"
+    assert table(before, **rules)[0][3] == "09-06@open 11-28@close"
+
+
 def test_a_change_withdrawn_in_time_is_no_event() -> None:
     gone = vintage(known_at="2022-09-05T12:00:00Z", retracted=True)
 
