@@ -121,10 +121,11 @@ def agree(ours: lakebt.Result, theirs: lakebt.Result) -> None:
         asked = {"entry": entry, "exit": exit_}
         same(ours.returns(**asked), theirs.returns(**asked))
     np.testing.assert_array_equal(ours.cells.reason, theirs.cells.reason)
-    for name in ("mean", "m2", "drawdown", "traded_usd", "final"):
+    traded = ours.cells.traded
+    for name in ("mean", "m2", "drawdown", "traded_usd", "final", "n_legs", "gaps"):
         np.testing.assert_allclose(
-            getattr(ours.cells, name),
-            getattr(theirs.cells, name),
+            getattr(ours.cells, name)[traded],
+            getattr(theirs.cells, name)[traded],
             rtol=1e-9,
             atol=1e-11,
         )
