@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -204,10 +205,10 @@ class PriceHistory:
             NaN if no close was known.
         """
         micros = np.array([(before - EPOCH) // TICK], dtype=np.int64)
-        return float(self.last_closes(self.codes([symbol]), before=micros)[0])
+        return float(self.closes_known(self.codes([symbol]), before=micros)[0])
 
-    def last_closes(self, codes: IntVector, *, before: IntVector) -> FloatVector:
-        """Return the newest close known before an instant, for many at once.
+    def closes_known(self, codes: IntVector, *, before: IntVector) -> FloatVector:
+        """Return the newest close known before an instant, for many pairs of both.
 
         Parameters
         ----------
@@ -230,7 +231,7 @@ class PriceHistory:
         closed = np.searchsorted(self.sessions.instants("close"), before[asked])
         row = np.searchsorted(self._keys, codes[asked] * span + closed) - 1
         while len(asked):
-            inside = row >= start
+            inside = (row >= start) & (self._least_known[row] < before[asked])
             asked, row, start = asked[inside], row[inside], start[inside]
             unknown = self.known_at[row] >= before[asked]
             withdrawn = ~unknown & self.retracted[row]
@@ -241,11 +242,46 @@ class PriceHistory:
             asked, row, start = asked[~done], row[~done], start[~done]
         return found
 
+    def last_closes(
+        self, symbols: Sequence[str], *, before: Sequence[dt.datetime]
+    ) -> FloatPanel:
+        """Return what `last_close` gives for every symbol and instant.
+
+        Parameters
+        ----------
+        symbols
+            The columns. One without prices is all NaN.
+        before
+            UTC, in any order. Each is exclusive.
+
+        Returns
+        -------
+        ndarray of shape (n_instants, n_symbols)
+            NaN where no close was known.
+        """
+        micros = np.array([(at - EPOCH) // TICK for at in before], dtype=np.int64)
+        codes = self.codes(symbols)
+        closes = self.closes_known(
+            np.tile(codes, len(micros)), before=np.repeat(micros, len(codes))
+        )
+        return closes.reshape(len(micros), len(codes))
+
     @cached_property
     def _keys(self) -> IntVector:
         """Symbol and session of each row in one number, ascending."""
         keys: IntVector = self.symbol * len(self.sessions) + self.session
         return keys
+
+    @cached_property
+    def _least_known(self) -> IntVector:
+        """When the first of each symbol's rows, up to each one, was known.
+
+        Where everything was known late, nobody walks back to the beginning to see it.
+        """
+        least = self.known_at.copy()
+        for start, end in itertools.pairwise(self._starts.tolist()):
+            np.minimum.accumulate(least[start:end], out=least[start:end])
+        return least
 
     @cached_property
     def _first_of_bar(self) -> IntVector:

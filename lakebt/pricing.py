@@ -249,7 +249,7 @@ class _Desk:
     def sizing_price(self) -> FloatVector:
         """The last close of each leg known before its entry, shape (n_legs,)."""
         rows = self.schedule.row[self.schedule.slot_of_leg]
-        return self.history.last_closes(self._code, before=self._deadline(rows))
+        return self.history.closes_known(self._code, before=self._deadline(rows))
 
     def hedge_quotes(
         self, slots: IntVector
@@ -259,7 +259,7 @@ class _Desk:
         rows = self.schedule.row[slots]
         base = self.hedge_base[self.schedule.event[slots]]
         codes = np.repeat(self.history.codes([self.sizing.hedge]), len(slots))
-        sized = self.history.last_closes(codes, before=self._deadline(rows))
+        sized = self.history.closes_known(codes, before=self._deadline(rows))
         return base, sized, self.price_at(base, rows)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.backtest.costs import BPS
+from lakebt.backtest.reference import order_book
 from lakebt.commands import (
     cost_options,
     lead_option,
@@ -20,9 +23,11 @@ from lakebt.report.contents import RunContents
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
-    from lakebt.backtest.rebalancing import Order, Unfilled
+    from lakebt._typing import FloatVector
+    from lakebt.backtest.book import Book
+    from lakebt.backtest.rebalancing import Orders, Targets, Unfilled
+    from lakebt.backtest.window import PriceWindow
     from lakebt.strategy import Backtest
 
 DEFINITION = (
@@ -45,6 +50,8 @@ class Run:
     ----------
     backtest
         What was asked.
+    engine : str
+        What kept its book: ``event`` or ``vectorbt``.
     audited
         Whether the strategy passed a look-ahead audit. None has run: always False.
     """
@@ -55,16 +62,43 @@ class Run:
         self,
         *,
         backtest: Backtest,
-        weights: pd.DataFrame,
-        orders: tuple[Order, ...],
-        unfilled: tuple[Unfilled, ...],
-        returns: pd.Series,
-        portfolio: Any,
-        paid: Mapping[str, float],
+        engine: str,
+        targets: Targets,
+        window: PriceWindow,
+        orders: Orders,
+        unfilled: Unfilled,
+        book: Book,
+        borrow: FloatVector,
     ) -> None:
-        self.backtest = backtest
-        self._weights, self._orders, self._unfilled = weights, orders, unfilled
-        self._returns, self._portfolio, self._paid = returns, portfolio, dict(paid)
+        self.backtest, self.engine = backtest, engine
+        self._targets, self._window, self._book = targets, window, book
+        self._orders, self._unfilled = orders, unfilled
+        self._borrow = borrow
+        self._returns = self._net_returns()
+
+    def _net_returns(self) -> pd.Series:
+        """Return the value of each session over the one before, from the first held."""
+        value = self._book.value - np.cumsum(self._borrow)
+        first = int(self._orders.row.min() + 1) // 2 - self._window.first
+        # The first session of exposure starts from the capital, and bears what an order
+        # at the close before it has paid.
+        before = np.concatenate([[self.backtest.capital_usd], value[first:-1]])
+        return pd.Series(
+            value[first:] / before[: len(value) - first] - 1.0,
+            index=self._by_session()[first:],
+            name="net_return",
+        )
+
+    def _by_session(self) -> pd.DatetimeIndex:
+        first = self._window.first
+        count = len(self._window.prices) // 2
+        days = self._window.sessions.days[first : first + count]
+        return pd.DatetimeIndex(days, name="session").as_unit("us")
+
+    def _decided(self, rows: Any) -> pd.DatetimeIndex:
+        """Return the days of half sessions."""
+        days = self._window.sessions.days[np.asarray(rows) // 2]
+        return pd.DatetimeIndex(days, name="session").as_unit("us")
 
     @property
     def definition(self) -> str:
@@ -89,45 +123,85 @@ class Run:
 
     def weights(self) -> pd.DataFrame:
         """Return the target weights: decisions down (by session), symbols across."""
-        return self._weights.copy()
+        return pd.DataFrame(
+            self._targets.weights.copy(),
+            index=self._decided(self._targets.rows),
+            columns=list(self._window.symbols),
+        )
+
+    def positions(self) -> pd.DataFrame:
+        """Return the shares held at the close: sessions down, symbols across."""
+        return pd.DataFrame(
+            self._book.positions.copy(),
+            index=self._by_session(),
+            columns=list(self._window.symbols),
+        )
+
+    def cash(self) -> pd.Series:
+        """Return the cash at the close by session, in USD, after all costs."""
+        cash = self._book.cash - np.cumsum(self._borrow)
+        return pd.Series(cash, index=self._by_session(), name="cash_usd")
+
+    def value(self) -> pd.Series:
+        """Return what the portfolio is worth at the close by session, in USD.
+
+        Cash and positions at the last closes there are, after all costs, from the first
+        session of the period on.
+        """
+        value = self._book.value - np.cumsum(self._borrow)
+        return pd.Series(value, index=self._by_session(), name="value_usd")
 
     def orders(self) -> pd.DataFrame:
         """Return a row per fill: `side` is buy or sell, `size` a positive number."""
-        sessions = self.backtest.view.sessions
-        costs = self.backtest.costs
-        columns = [
-            *("session", "at", "symbol", "side", "size", "price"),
-            *("commission_usd", "spread_usd", "weight", "deadline"),
-        ]
-        rows = [
-            (
-                pd.Timestamp(sessions.date(order.row // 2)),
-                "close" if order.row % 2 else "open",
-                order.symbol,
-                "buy" if order.size > 0 else "sell",
-                abs(order.size),
-                order.price,
-                abs(order.size) * order.price * costs.commission_bps * BPS,
-                abs(order.size) * order.price * costs.half_spread_bps * BPS,
-                order.weight,
-                pd.Timestamp(order.deadline),
-            )
-            for order in self._orders
-        ]
-        return pd.DataFrame(rows, columns=columns)
+        orders, costs = self._orders, self.backtest.costs
+        deadlines = pd.DatetimeIndex(list(self._targets.deadlines)).as_unit("us")
+        return pd.DataFrame(
+            {
+                "session": self._decided(orders.row),
+                "at": np.where(orders.row % 2, "close", "open"),
+                "symbol": self._names(orders.column),
+                "side": np.where(orders.size > 0, "buy", "sell"),
+                "size": np.abs(orders.size),
+                "price": orders.price,
+                "commission_usd": orders.traded * (costs.commission_bps * BPS),
+                "spread_usd": orders.traded * (costs.half_spread_bps * BPS),
+                "weight": orders.weight,
+                "deadline": deadlines[orders.decision],
+            }
+        )
 
     def unfilled(self) -> pd.DataFrame:
         """Return a row per order that had no price and left its position as it was."""
-        sessions = self.backtest.view.sessions
-        rows = [
-            (pd.Timestamp(sessions.date(order.row // 2)), order.symbol, order.weight)
-            for order in self._unfilled
-        ]
-        return pd.DataFrame(rows, columns=["session", "symbol", "weight"])
+        unfilled = self._unfilled
+        return pd.DataFrame(
+            {
+                "session": self._decided(unfilled.row),
+                "symbol": self._names(unfilled.column),
+                "weight": unfilled.weight,
+            }
+        )
+
+    def _names(self, columns: Any) -> Any:
+        return np.array(self._window.symbols, dtype=object)[columns]
 
     def paid(self) -> dict[str, float]:
         """Return what trading cost: commission_usd, spread_usd and borrow_usd."""
-        return dict(self._paid)
+        traded = float(self._orders.traded.sum())
+        costs = self.backtest.costs
+        return {
+            "commission_usd": traded * costs.commission_bps * BPS,
+            "spread_usd": traded * costs.half_spread_bps * BPS,
+            "borrow_usd": float(self._borrow.sum()),
+        }
+
+    @cached_property
+    def _portfolio(self) -> Any:
+        return order_book(
+            self._orders,
+            window=self._window,
+            costs=self.backtest.costs,
+            capital_usd=self.backtest.capital_usd,
+        )
 
     def to_vectorbt(self) -> Any:
         """Return the run as a ``vectorbt.Portfolio``; it lacks the borrow.
@@ -142,7 +216,7 @@ class Run:
         first = self._returns.index[0] - pd.Timedelta(days=1)
         equity = pd.concat([pd.Series([1.0], index=[first]), self.equity()])
         told = view_banners(backtest.view)
-        if self._unfilled:
+        if len(self._unfilled):
             told.append(
                 f"{len(self._unfilled):,} orders had no price and were not filled."
             )
@@ -153,7 +227,7 @@ class Run:
             n_returns=len(self._returns),
             equity=equity.rename("equity").rename_axis("session"),
             weights=self.weights(),
-            costs=self._paid,
+            costs=self.paid(),
             definition=self.definition,
             banners=(UNAUDITED, *told),
             provenance={
@@ -163,6 +237,7 @@ class Run:
                 "decisions": f"{backtest.rebalance}, filled at the {backtest.fill}",
                 "costs": str(backtest.costs),
                 "audited": str(self.audited),
+                "engine": self.engine,
                 **versions(),
             },
             command=shell(
@@ -181,6 +256,7 @@ class Run:
                                 lead_option(backtest.clock.min_lead),
                                 "10min",
                             ),
+                            "--engine": (self.engine, "event"),
                         }
                     ),
                 },

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-import pandas as pd
 
-from lakebt.backtest.costs import BPS, CostModel
-from lakebt.backtest.rebalancing import Decision, Order, Unfilled, rebalance
-from lakebt.backtest.reference import order_book
+from lakebt.backtest.book import borrow_by_session, keep_book
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.rebalancing import Targets, rebalance
+from lakebt.backtest.reference import keep_vectorbt
+from lakebt.backtest.targets import checked_weights, lined_up
 from lakebt.backtest.weights import check_positive
 from lakebt.backtest.window import PriceWindow
 from lakebt.choices import one_of
@@ -21,9 +21,12 @@ from lakebt.run import Run
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
-    from lakebt._typing import FloatVector
+    import pandas as pd
+
+    from lakebt.backtest.book import Bookkeeper
+    from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.fills import Fill
     from lakebt.lake.reading.view import View
     from lakebt.sessions import At
@@ -33,6 +36,9 @@ _PERIODS: dict[str, Callable[[dt.date], Any]] = {
     "weekly": lambda day: day.isocalendar()[:2],
     "monthly": lambda day: (day.year, day.month),
 }
+
+ENGINES: Mapping[str, Bookkeeper] = {"event": keep_book, "vectorbt": keep_vectorbt}
+"""What turns a strategy's orders into a book, by name."""
 
 
 class Strategy(Protocol):
@@ -133,11 +139,18 @@ class Backtest:
             before = now
         return fills
 
-    def run(self, *, progress: Callable[[int, int], None] | None = None) -> Run:
+    def run(
+        self,
+        engine: str = "event",
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
         """Ask the strategy for every decision, and trade its weights.
 
         Parameters
         ----------
+        engine : {"event", "vectorbt"}
+            Our own, or the reference; they agree to 1e-9.
         progress
             Called with the decisions made and their number, after each.
 
@@ -149,55 +162,55 @@ class Backtest:
         ------
         InvalidArgumentError
             If the strategy returns something other than finite weights of symbols that
-            have prices, or more gross exposure than `max_gross`.
+            have prices, or more gross exposure than `max_gross`, or there is no such
+            engine.
         UntradeableError
             If it never holds anything, or its equity reaches zero.
         """
+        keep = ENGINES[one_of(engine, ENGINES, what="engine")]
         fills = self.decisions()
         asked: list[pd.Series] = []
         for number, fill in enumerate(fills):
             view = self.view.as_of(fill.deadline - TICK)
-            asked.append(self._checked(self.strategy.target_weights(view), fill))
+            asked.append(
+                checked_weights(
+                    self.strategy.target_weights(view),
+                    when=f"decision of {self.view.sessions.date(fill.session)}",
+                    max_gross=self.max_gross,
+                )
+            )
             if progress is not None:
                 progress(number + 1, len(fills))
-        index = pd.DatetimeIndex(
-            [pd.Timestamp(self.view.sessions.date(fill.session)) for fill in fills],
-            name="session",
+        symbols, weights = lined_up(asked)
+        targets = Targets(
+            rows=np.array([fill.row for fill in fills], dtype=np.int64),
+            deadlines=[fill.deadline for fill in fills],
+            weights=weights,
         )
-        weights = pd.DataFrame(asked, index=index).fillna(0.0)
-        weights = weights.reindex(sorted(weights.columns), axis="columns")
-        return self._trade(weights, fills)
+        window, orders, unfilled = self._orders(symbols, targets)
+        book = keep(
+            orders, window=window, costs=self.costs, capital_usd=self.capital_usd
+        )
+        borrow = borrow_by_session(book, window=window, costs=self.costs)
+        equity = book.value - np.cumsum(borrow)
+        if (ruined := np.flatnonzero(equity <= 0.0)).size:
+            day = self.view.sessions.date(self.first + int(ruined[0]))
+            msg = f"equity reached zero on {day}: lower the weights"
+            raise UntradeableError(msg)
+        return Run(
+            backtest=self,
+            engine=engine,
+            targets=targets,
+            window=window,
+            orders=orders,
+            unfilled=unfilled,
+            book=book,
+            borrow=borrow,
+        )
 
-    def _checked(self, weights: object, fill: Fill) -> pd.Series:
-        # Weights are the border to other people's code: say what is wrong with them.
-        when = f"decision of {self.view.sessions.date(fill.session)}"
-        if not isinstance(weights, pd.Series):
-            msg = f"{when}: target_weights must return a Series, was {weights!r}"
-            raise InvalidArgumentError(msg)
-        for symbol, weight in weights.items():
-            if not isinstance(symbol, str):
-                msg = f"{when}: symbols must be text, one was {symbol!r}"
-                raise InvalidArgumentError(msg)
-            if not (
-                isinstance(weight, int | float | np.number) and math.isfinite(weight)
-            ):
-                msg = f"{when}: the weight of {symbol} must be finite, was {weight!r}"
-                raise InvalidArgumentError(msg)
-        if weights.index.has_duplicates:
-            twice = weights.index[weights.index.duplicated()][0]
-            msg = f"{when}: {twice} is weighted twice"
-            raise InvalidArgumentError(msg)
-        gross = float(weights.abs().sum())
-        if gross > self.max_gross * (1 + 1e-9):
-            msg = (
-                f"{when}: gross exposure {gross:g} is above max_gross "
-                f"{self.max_gross:g}: scale the weights, or raise max_gross"
-            )
-            raise InvalidArgumentError(msg)
-        return weights.astype(np.float64)
-
-    def _trade(self, weights: pd.DataFrame, fills: Sequence[Fill]) -> Run:
-        symbols = tuple(map(str, weights.columns))
+    def _orders(
+        self, symbols: tuple[str, ...], targets: Targets
+    ) -> tuple[PriceWindow, Orders, Unfilled]:
         history = self.view.price_history(symbols)
         for symbol in symbols:
             if symbol not in history:
@@ -208,77 +221,16 @@ class Backtest:
                 raise InvalidArgumentError(msg)
         window = PriceWindow.of(history, symbols, first=self.first, last=self.last)
         orders, unfilled = rebalance(
-            [
-                Decision(row=fill.row, deadline=fill.deadline, weights=row)
-                for fill, row in zip(fills, weights.to_numpy(), strict=True)
-            ],
+            targets,
             history=history,
             window=window,
             costs=self.costs,
             capital_usd=self.capital_usd,
         )
-        if not orders:
+        if not len(orders):
             msg = (
-                f"the strategy held nothing in {len(fills)} decisions"
-                f"{f'; {len(unfilled)} orders had no price' if unfilled else ''}"
+                f"the strategy held nothing in {len(targets.rows)} decisions"
+                f"{f'; {len(unfilled)} orders had no price' if len(unfilled) else ''}"
             )
             raise UntradeableError(msg)
-        return self._run(weights, window, orders, unfilled)
-
-    def _run(
-        self,
-        weights: pd.DataFrame,
-        window: PriceWindow,
-        orders: list[Order],
-        unfilled: list[Unfilled],
-    ) -> Run:
-        portfolio = order_book(
-            orders,
-            window=window,
-            costs=self.costs,
-            capital_usd=self.capital_usd,
-        )
-        borrow = self._borrow(window, orders)
-        equity = portfolio.value().to_numpy().reshape(-1)[1::2] - np.cumsum(borrow)
-        if (ruined := np.flatnonzero(equity <= 0.0)).size:
-            day = self.view.sessions.date(self.first + int(ruined[0]))
-            msg = f"equity reached zero on {day}: lower the weights"
-            raise UntradeableError(msg)
-        exposed = (orders[0].row + 1) // 2 - self.first
-        days = self.view.sessions.days[self.first + exposed : self.last + 1]
-        before = np.concatenate([[self.capital_usd], equity[exposed:-1]])
-        if exposed > 0:
-            before[0] = self.capital_usd
-        returns = pd.Series(
-            equity[exposed:] / before - 1.0,
-            index=pd.DatetimeIndex(days, name="session").as_unit("us"),
-            name="net_return",
-        )
-        traded = sum(abs(order.size) * order.price for order in orders)
-        return Run(
-            backtest=self,
-            weights=weights,
-            orders=tuple(orders),
-            unfilled=tuple(unfilled),
-            returns=returns,
-            portfolio=portfolio,
-            paid={
-                "commission_usd": traded * self.costs.commission_bps * BPS,
-                "spread_usd": traded * self.costs.half_spread_bps * BPS,
-                "borrow_usd": float(borrow.sum()),
-            },
-        )
-
-    def _borrow(self, window: PriceWindow, orders: Sequence[Order]) -> FloatVector:
-        """Return what each session pays for what was short at the close before."""
-        count = self.last - self.first + 1
-        held = np.zeros((count, len(window.symbols)))
-        for order in orders:
-            held[order.row // 2 - self.first :, window.columns[order.symbol]] += (
-                order.size
-            )
-        short = (np.clip(-held, 0.0, None) * window.closes).sum(axis=1)
-        days = np.diff(self.view.sessions.days[self.first : self.last + 1])
-        charges = np.zeros(count)
-        charges[1:] = self.costs.borrow_per_day * short[:-1] * days.astype(np.int64)
-        return charges
+        return window, orders, unfilled

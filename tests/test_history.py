@@ -122,6 +122,19 @@ def test_last_close_agrees_with_the_obvious_loop(
     )
 
 
+@given(rows=ROWS, before=st.lists(INSTANTS, max_size=9), names=st.permutations(NAMES))
+def test_all_last_closes_at_once_are_those_asked_for_one_by_one(
+    rows: list[Row], before: list[dt.datetime], names: list[str]
+) -> None:
+    asked = history(rows)
+
+    found = asked.last_closes(names, before=before)
+
+    expected = [[asked.last_close(s, before=at) for s in names] for at in before]
+    assert found.shape == (len(before), len(names))
+    np.testing.assert_array_equal(found, np.reshape(expected, found.shape))
+
+
 @given(rows=ROWS, later=ROWS, symbol=st.sampled_from(NAMES), before=INSTANTS)
 def test_what_became_known_later_changes_no_last_close(
     rows: list[Row], later: list[Row], symbol: str, before: dt.datetime

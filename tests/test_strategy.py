@@ -120,6 +120,46 @@ def equity(steps: list[Any], closes: Any, fill: str) -> list[float]:
     return returns
 
 
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_the_engines_agree_on_everything_a_run_tells(
+    view: lakebt.View, fill: str
+) -> None:
+    ours, theirs = (
+        lakebt.Backtest(
+            view,
+            Pairs(),
+            start=START,
+            end=END,
+            rebalance="weekly",
+            fill=fill,
+            costs=lakebt.CostModel(**COSTS),
+        ).run(engine)
+        for engine in ("event", "vectorbt")
+    )
+
+    assert (ours.engine, theirs.engine) == ("event", "vectorbt")
+    for tell in ("orders", "positions", "cash", "value", "returns", "weights"):
+        left, right = getattr(ours, tell)(), getattr(theirs, tell)()
+        testing = pd.testing
+        check: Any = (
+            testing.assert_frame_equal
+            if isinstance(left, pd.DataFrame)
+            else testing.assert_series_equal
+        )
+        check(left, right, rtol=1e-9, atol=1e-9)
+    assert ours.sharpe() == pytest.approx(theirs.sharpe(), rel=1e-9)
+    assert ours.paid() == pytest.approx(theirs.paid(), rel=1e-9)
+    assert ours.value().iloc[-1] == pytest.approx(100_000.0 * ours.equity().iloc[-1])
+    assert "engine" in theirs._repr_html_()
+
+
+def test_an_engine_that_is_not_there_is_told(view: lakebt.View) -> None:
+    backtest = lakebt.Backtest(view, Pairs(), start=START, end=END)
+
+    with pytest.raises(ValueError, match=r"unknown engine 'steam'"):
+        backtest.run("steam")
+
+
 def test_each_decision_sees_what_was_known_before_its_deadline(
     view: lakebt.View,
 ) -> None:

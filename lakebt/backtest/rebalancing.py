@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,89 +11,105 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.window import PriceWindow
     from lakebt.history import PriceHistory
 
+ROUNDING = 1e-12
+"""What is less than this part of what is held is rounding, and no order."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Target weights, and the half session their orders are filled in.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Targets:
+    """Target weights by decision, and where in time their orders are filled.
 
     Attributes
     ----------
-    row
-        ``2 * session``, plus 1 for the close.
-    deadline
+    rows : ndarray of shape (n_decisions,)
+        The half session of each fill: ``2 * session``, plus 1 for the close. Rising.
+    deadlines : sequence of datetime
         Before which the orders had to be sent, UTC.
-    weights : ndarray of shape (n_symbols,)
+    weights : ndarray of shape (n_decisions, n_symbols)
         As fractions of equity.
     """
 
-    row: int
-    deadline: dt.datetime
-    weights: FloatVector
+    rows: IntVector
+    deadlines: Sequence[dt.datetime]
+    weights: FloatPanel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One fill of a strategy.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Orders:
+    """The fills of a strategy, by decision and column; every vector is (n_orders,).
 
     Attributes
     ----------
     row
         Half session of the fill.
-    symbol
+    decision, column
+        Of which decision, for which symbol of the window.
     size
         Signed number of shares.
     price
+        It was filled at.
     weight
         The target weight it moves towards.
-    deadline
-        UTC.
     """
 
-    row: int
-    symbol: str
-    size: float
-    price: float
-    weight: float
-    deadline: dt.datetime
+    row: IntVector
+    decision: IntVector
+    column: IntVector
+    size: FloatVector
+    price: FloatVector
+    weight: FloatVector
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def traded(self) -> FloatVector:
+        """What each order traded, in USD; never negative."""
+        amount: FloatVector = np.abs(self.size) * self.price
+        return amount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Unfilled:
-    """An order that had no price to be filled at, or to be sized on.
+    """Orders that had no price to be filled at; every vector is (n_unfilled,).
 
     Attributes
     ----------
-    row, symbol, weight
+    row, column, weight
         Of the order that was wanted.
     """
 
-    row: int
-    symbol: str
-    weight: float
+    row: IntVector
+    column: IntVector
+    weight: FloatVector
+
+    def __len__(self) -> int:
+        return len(self.row)
 
 
 def rebalance(
-    decisions: Sequence[Decision],
+    targets: Targets,
     *,
     history: PriceHistory,
     window: PriceWindow,
     costs: CostModel,
     capital_usd: float,
-) -> tuple[list[Order], list[Unfilled]]:
+) -> tuple[Orders, Unfilled]:
     """Turn target weights into orders.
 
     Each decision takes the equity at the last closes known before its deadline and
     orders the difference between ``weight * equity / last close`` and what is held. A
-    symbol without a price to fill at keeps its position, and the order is listed.
+    symbol without a price to fill at keeps its position, and the order is listed. A
+    difference that is but rounding is no order.
 
     Parameters
     ----------
-    decisions
+    targets
         In the order of time.
     history
         For the closes known at each deadline.
@@ -108,41 +123,39 @@ def rebalance(
     -------
     orders, unfilled
     """
-    symbols = window.symbols
-    held = np.zeros(len(symbols))
+    weights = targets.weights
+    places = window.row(targets.rows)
+    prices = window.prices[places]
+    known = history.last_closes(window.symbols, before=targets.deadlines)
+    values = np.where(np.isnan(known), window.marks[places], known)
+    is_priced = np.isfinite(prices)
+    amounts = np.where(is_priced, prices, 0.0)
+    sizes = np.zeros_like(weights)
+    is_unfilled = np.zeros(weights.shape, dtype=bool)
+    held = np.zeros(len(window.symbols))
     cash = capital_usd
-    orders: list[Order] = []
-    unfilled: list[Unfilled] = []
-    for decision in decisions:
-        known = np.array(
-            [history.last_close(symbol, before=decision.deadline) for symbol in symbols]
-        )
-        row = window.row(decision.row)
-        value = np.where(np.isnan(known), window.marks[row], known)
-        equity = cash + float(held @ value)
-        for column, symbol in enumerate(symbols):
-            weight = float(decision.weights[column])
-            if weight == 0.0 and held[column] == 0.0:
-                continue
-            price = window.price(symbol, decision.row)
-            if not math.isfinite(price):
-                unfilled.append(
-                    Unfilled(row=decision.row, symbol=symbol, weight=weight)
-                )
-                continue
-            size = weight * equity / value[column] - held[column]
-            if size == 0.0:
-                continue
-            held[column] += size
-            cash -= size * price + abs(size) * price * costs.proportional
-            orders.append(
-                Order(
-                    row=decision.row,
-                    symbol=symbol,
-                    size=size,
-                    price=price,
-                    weight=weight,
-                    deadline=decision.deadline,
-                )
-            )
+    for number, weight in enumerate(weights):
+        equity = cash + float(held @ values[number])
+        is_wanted = (weight != 0.0) | (held != 0.0)
+        is_unfilled[number] = is_wanted & ~is_priced[number]
+        size = weight * equity / values[number] - held
+        is_order = is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(held))
+        size[~is_order] = 0.0
+        held += size
+        paid = float(np.abs(size) @ amounts[number]) * costs.proportional
+        cash -= float(size @ amounts[number]) + paid
+        sizes[number] = size
+    decision, column = np.nonzero(sizes)
+    orders = Orders(
+        row=targets.rows[decision],
+        decision=decision,
+        column=column,
+        size=sizes[decision, column],
+        price=prices[decision, column],
+        weight=weights[decision, column],
+    )
+    decision, column = np.nonzero(is_unfilled)
+    unfilled = Unfilled(
+        row=targets.rows[decision], column=column, weight=weights[decision, column]
+    )
     return orders, unfilled

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatPanel
     from lakebt.backtest.costs import CostModel
-    from lakebt.backtest.rebalancing import Order
+    from lakebt.backtest.rebalancing import Orders
     from lakebt.backtest.trades import Trade
     from lakebt.backtest.window import PriceWindow
 
@@ -84,11 +85,7 @@ def to_vectorbt(
 
 
 def order_book(
-    orders: Sequence[Order],
-    *,
-    window: PriceWindow,
-    costs: CostModel,
-    capital_usd: float,
+    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
 ) -> Any:
     """Return the orders of a strategy as one ``vectorbt.Portfolio``.
 
@@ -108,11 +105,9 @@ def order_book(
     """
     financing = len(window.symbols)
     sizes = np.full((len(window.prices), financing + 1), np.nan)
-    for order in orders:
-        column = window.columns[order.symbol]
-        _add(sizes, window.row(order.row), column, order.size)
-    lent = 2.0 * sum(abs(order.size) * order.price for order in orders)
-    _add(sizes, window.row(orders[0].row), financing, -lent)
+    sizes[window.row(orders.row), orders.column] = orders.size
+    lent = 2.0 * float(orders.traded.sum())
+    _add(sizes, int(window.row(orders.row).min()), financing, -lent)
     _add(sizes, len(sizes) - 1, financing, lent)
     return _portfolio(
         sizes,
@@ -120,6 +115,20 @@ def order_book(
         index=window.instants,
         costs=costs,
         capital_usd=capital_usd,
+    )
+
+
+def keep_vectorbt(
+    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
+) -> Book:
+    """Return the book of `orders`, as vectorbt keeps it; see `Bookkeeper`."""
+    portfolio = order_book(orders, window=window, costs=costs, capital_usd=capital_usd)
+    assets = portfolio.assets().to_numpy()[1::2]
+    lent = assets[:, -1]  # at the constant price 1
+    return Book(
+        positions=assets[:, :-1],
+        cash=portfolio.cash().to_numpy().reshape(-1)[1::2] + lent,
+        value=portfolio.value().to_numpy().reshape(-1)[1::2],
     )
 
 

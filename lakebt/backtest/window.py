@@ -91,10 +91,13 @@ class PriceWindow:
 
 def fill_gaps(prices: FloatPanel) -> FloatPanel:
     """Return `prices` with each gap filled; see `PriceWindow.marks`."""
-    rows = np.arange(len(prices))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(prices), -1, rows), axis=0)
-    taken = np.take_along_axis(prices, np.maximum(last, 0), axis=0)
-    first = np.argmax(~np.isnan(prices), axis=0)
-    head = prices[first, np.arange(prices.shape[1])]
-    filled: FloatPanel = np.where(last >= 0, taken, np.where(np.isnan(head), 1.0, head))
+    gapped = np.flatnonzero(np.isnan(prices).any(axis=0))
+    filled = prices.copy()
+    few = prices[:, gapped]
+    rows = np.arange(len(few))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(few), -1, rows), axis=0)
+    taken = np.take_along_axis(few, np.maximum(last, 0), axis=0)
+    first = np.argmax(~np.isnan(few), axis=0)
+    head = few[first, np.arange(few.shape[1])]
+    filled[:, gapped] = np.where(last >= 0, taken, np.where(np.isnan(head), 1.0, head))
     return filled

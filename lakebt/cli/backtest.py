@@ -61,6 +61,15 @@ def backtest(
     commission_bps: options.CommissionBps = 0.0,
     half_spread_bps: options.HalfSpreadBps = 0.0,
     borrow_bps_per_year: options.BorrowBpsPerYear = 0.0,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What turns orders into positions and cash: event, our own, or the "
+            "reference, vectorbt.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "event",
     report: options.ReportFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -85,7 +94,7 @@ def backtest(
             **choices,
         )
         with blaming(path):
-            run = asked.run(progress=step)
+            run = asked.run(engine, progress=step)
     with progress("Writing the report"):
         if report is not None:
             run.report(report)
@@ -116,6 +125,7 @@ def facts(run: Run) -> dict[str, Any]:
         "n_unfilled": len(run.unfilled()),
         **run.paid(),
         "audited": run.audited,
+        "engine": run.engine,
     }
 
 

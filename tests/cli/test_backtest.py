@@ -109,7 +109,27 @@ def test_json_is_one_row_with_the_run_s_own_numbers(
     assert row["n_returns"] == len(same.returns())
     assert (row["start"], row["end"]) == ("2010-03-01", "2010-06-30")
     assert row["audited"] is False
+    assert row["engine"] == "event"
     assert row["commission_usd"] == 0.0
+
+
+def test_the_reference_engine_says_the_same(
+    mine: Path, period: tuple[object, ...], run: Run
+) -> None:
+    rows = [
+        json.loads(
+            run(
+                "backtest", f"{mine}:Market", *period, "--engine", name, "--json"
+            ).stdout
+        )[0]
+        for name in ("event", "vectorbt")
+    ]
+
+    assert [row.pop("engine") for row in rows] == ["event", "vectorbt"]
+    for name, value in rows[0].items():
+        is_number = isinstance(value, float)
+        other = rows[1][name]
+        assert value == (pytest.approx(other, rel=1e-9) if is_number else other), name
 
 
 def test_every_argument_of_a_backtest_has_an_option() -> None:
@@ -134,6 +154,7 @@ def test_every_argument_of_a_backtest_has_an_option() -> None:
         (["Market", "--end", "2020-01-31"], "is past what the view knows"),
         (["Market", "--rebalance", "yearly"], "unknown rebalance 'yearly'"),
         (["Market", "--fill", "noon"], "unknown fill 'noon'"),
+        (["Market", "--engine", "steam"], "unknown engine 'steam'"),
         (["Market", "--half-spread-bps", "-2"], "half_spread_bps must be"),
         (["Market", "--release", "SIMS"], "unknown release 'SIMS'"),
         (["Market", "--report", "nowhere/r.html"], "the folder nowhere does not exist"),

@@ -1,0 +1,96 @@
+"""What a strategy's orders come to: shares, cash and value at every close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.rebalancing import Orders
+    from lakebt.backtest.window import PriceWindow
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Book:
+    """A portfolio at the close of every session, before borrow.
+
+    Attributes
+    ----------
+    positions : ndarray of shape (n_sessions, n_symbols)
+        Signed numbers of shares.
+    cash : ndarray of shape (n_sessions,)
+        In USD, after commission and spread.
+    value : ndarray of shape (n_sessions,)
+        Cash and positions at the last known closes, in USD.
+    """
+
+    positions: FloatPanel
+    cash: FloatVector
+    value: FloatVector
+
+
+class Bookkeeper(Protocol):
+    """Turns orders into a book; every engine gives the same."""
+
+    def __call__(
+        self,
+        orders: Orders,
+        *,
+        window: PriceWindow,
+        costs: CostModel,
+        capital_usd: float,
+    ) -> Book:
+        """Return the book of `orders`.
+
+        Parameters
+        ----------
+        orders
+            At least one.
+        window
+            The prices of every symbol they trade.
+        costs, capital_usd
+            The run's.
+        """
+        ...
+
+
+def keep_book(
+    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
+) -> Book:
+    """Return the book of `orders`, as running sums; see `Bookkeeper`."""
+    sessions = len(window.prices) // 2
+    session = orders.row // 2 - window.first
+    positions = np.zeros((sessions, len(window.symbols)))
+    np.add.at(positions, (session, orders.column), orders.size)
+    np.cumsum(positions, axis=0, out=positions)
+    flows = orders.size * orders.price + orders.traded * costs.proportional
+    spent = np.bincount(session, weights=flows, minlength=sessions)
+    cash = np.asarray(capital_usd - np.cumsum(spent), dtype=np.float64)
+    value: FloatVector = cash + np.einsum("ij,ij->i", positions, window.closes)
+    return Book(positions=positions, cash=cash, value=value)
+
+
+def borrow_by_session(
+    book: Book, *, window: PriceWindow, costs: CostModel
+) -> FloatVector:
+    """Return what each session pays for what was short at the close before, in USD.
+
+    Returns
+    -------
+    ndarray of shape (n_sessions,)
+        The value of the shorts at the close before, times the calendar days since it,
+        over 360; nothing in the first session.
+    """
+    sessions = len(book.positions)
+    charges = np.zeros(sessions)
+    if costs.borrow_per_day > 0.0:
+        short = np.clip(-book.positions[:-1], 0.0, None)
+        value = np.einsum("ij,ij->i", short, window.closes[:-1])
+        span = window.sessions.days[window.first : window.first + sessions]
+        days = np.diff(span).astype(np.int64)
+        charges[1:] = costs.borrow_per_day * value * days
+    return charges
