@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.arguments import in_words
+from lakebt.asked import Asked, rerun
 from lakebt.lake.reading.diff import diff
 from lakebt.lake.trials.ledger import view_of
-from lakebt.rerun import Asked, rerun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

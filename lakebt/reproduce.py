@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.rerun import Asked, rerun
+from lakebt.asked import Asked, rerun
 from lakebt.tried import FIGURES
 
 if TYPE_CHECKING:

@@ -1,94 +1,135 @@
-"""Running a trial again from what the ledger has of it."""
+"""Decisions of a strategy, made again: on what is known, or with its future altered."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lakebt.arguments import read_arguments
-from lakebt.errors import InvalidArgumentError
-from lakebt.lake.trials.ledger import view_of
-from lakebt.study import Study
-from lakebt.tried import rows_of
+from lakebt.analysis.audit import Audit, Failed, Future, Verdict, audit
+from lakebt.analysis.captured import Surroundings, captured
+from lakebt.backtest.targets import checked_weights
+from lakebt.instants import TICK
+from lakebt.lake.reading.altered import Alteration, altered
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-    from lakebt.lake.lake import Lake
+    from lakebt.analysis.audit import Decided
+    from lakebt.events.fills import Fill
+    from lakebt.lake.reading.view import View
+    from lakebt.making import Maker
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a trial asks: everything that decides its numbers, but for the code.
+class Decisions:
+    """Asks a strategy for its decisions; see `lakebt.analysis.audit.Rerun`.
 
-    Attributes
+    Parameters
     ----------
-    release, as_of
-        The data.
-    rule
-        Arguments of the study without its costs; a cell's has one entry and one exit.
-    costs
-    engine
+    view
+        What is known in the end.
+    maker
+        Of the strategy.
+    fills
+        Of all decisions.
+    max_gross
+        The most that the absolute weights of a decision may sum to.
     """
 
-    release: str
-    as_of: dt.datetime
-    rule: Mapping[str, Any]
-    costs: Mapping[str, float]
-    engine: str
+    def __init__(
+        self, view: View, maker: Maker, *, fills: Sequence[Fill], max_gross: float
+    ) -> None:
+        self._view, self._maker, self._fills = view, maker, fills
+        self._max_gross = max_gross
+        self._surroundings: Surroundings | None = None
 
-    @classmethod
-    def of(cls, row: pd.Series) -> Asked:
-        """Return what a row of the ledger asks.
+    def when(self, number: int) -> str:
+        """Say which decision one is."""
+        return f"decision of {self._view.sessions.date(self._fills[number].session)}"
 
-        Raises
-        ------
-        InvalidArgumentError
-            If it is a strategy's, which the ledger has only the name of.
-        """
-        if row["kind"] == "backtest":
-            msg = (
-                f"trial {row['trial_id'][:10]} is of the strategy {row['strategy']}: "
-                f"the ledger has its name and what it was run on, not its code. Run it "
-                f"again with lakebt backtest"
-            )
-            raise InvalidArgumentError(msg)
-        rule = json.loads(row["rule"])
-        if row["kind"] == "cell":
-            rule = {
-                **{k: v for k, v in rule.items() if k not in {"entry", "exit"}},
-                "entries": [rule["entry"]],
-                "exits": [rule["exit"]],
-            }
-        return cls(
-            release=row["release"],
-            as_of=row["as_of"].to_pydatetime(),
-            rule=rule,
-            costs=json.loads(row["costs"]),
-            engine=row["engine"],
+    def decide(self, strategy: object, number: int) -> pd.Series:
+        """Return one decision of a strategy, checked."""
+        view = self._view.as_of(self._fills[number].deadline - TICK)
+        return checked_weights(
+            strategy.target_weights(view),  # type: ignore[attr-defined]  # Maker's duty
+            when=self.when(number),
+            max_gross=self._max_gross,
         )
 
-    def cell(self, entry: str, exit_: str) -> Asked:
-        """Return what one cell of it asks."""
-        return replace(self, rule={**self.rule, "entries": [entry], "exits": [exit_]})
+    def __call__(self, future: Future | None, numbers: Sequence[int]) -> list[Decided]:
+        """Return some decisions of a strategy made anew."""
+        with altered(self._alteration(future)):
+            if future is None and len(numbers) == len(self._fills):
+                strategy = self._made()
+                return [self.decide(strategy, number) for number in numbers]
+            decided: list[Decided] = []
+            try:
+                strategy = self._made()
+                for number in numbers:
+                    decided.append(self.decide(strategy, number))  # noqa: PERF401
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+                told = " ".join(str(error).split())
+                failed = Failed(f"{type(error).__name__}{told and f': {told}'}")
+                decided += [failed] * (len(numbers) - len(decided))
+            return decided
 
+    def _made(self) -> object:
+        if self._surroundings is not None:
+            self._surroundings.restore()
+        if self._maker.is_remade:
+            return self._maker.make(self._view)
+        return self._maker.copied()
 
-def rerun(lake: Lake, asked: Asked) -> pd.DataFrame:
-    """Run a trial again, and return the rows that the ledger would have of it.
+    def _alteration(self, future: Future | None) -> Alteration | None:
+        if future is None:
+            return None
+        return Alteration(
+            after=self._fills[future.cut].deadline - TICK,
+            seed=future.seed,
+            is_mirrored=future.is_mirrored,
+        )
 
-    Nothing is recorded: the row of the result itself comes last, its cells before.
-
-    Raises
-    ------
-    LakebtError
-        If the release cannot be read, or the study not be run.
-    """
-    view = view_of(lake, release=asked.release, as_of=asked.as_of)
-    arguments = read_arguments({**asked.rule, "costs": asked.costs})
-    study = Study(view, **arguments)
-    result = study.trade(engine=asked.engine)
-    return rows_of(result, run_at=asked.as_of)
+    def audited(
+        self,
+        *,
+        decisions: int | None,
+        seed: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> Audit:
+        """Return whether the decisions depend on what was not yet known."""
+        sessions = [self._view.sessions.date(fill.session) for fill in self._fills]
+        # What it holds is looked for first: a copy of it would hold the same.
+        held = captured(
+            self._maker.given,
+            after=self._fills[0].deadline,
+            sessions=self._fills[-1].session - self._fills[0].session + 1,
+        )
+        if held.histories:
+            return Audit(
+                strategy=self._maker.name,
+                release=self._view.release,
+                verdict=Verdict.UNSEEN,
+                n_decisions=len(sessions),
+                seed=seed,
+                unseen=tuple(held.histories.values()),
+            )
+        self._surroundings = Surroundings(held)
+        try:
+            found = audit(
+                self,
+                sessions=sessions,
+                decisions=decisions,
+                seed=seed,
+                progress=progress,
+            )
+        finally:
+            self._surroundings.restore()
+        return Audit(
+            strategy=self._maker.name,
+            release=self._view.release,
+            verdict=found.verdict,
+            n_decisions=len(sessions),
+            n_checked=found.n_checked,
+            seed=seed,
+            difference=found.difference,
+        )

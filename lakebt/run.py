@@ -39,7 +39,7 @@ DEFINITION = (
 
 UNAUDITED = (
     "Not audited for look-ahead (audited=False): the strategy saw only what was known "
-    "at each deadline, but no rerun on another future was made."
+    "at each deadline, but no audit of it has passed."
 )
 
 
@@ -52,11 +52,9 @@ class Run:
         What was asked.
     engine : str
         What kept its book: ``event`` or ``vectorbt``.
-    audited
-        Whether the strategy passed a look-ahead audit. None has run: always False.
+    audited : bool
+        Whether the strategy had passed a look-ahead audit: see `Backtest.audit`.
     """
-
-    audited = False
 
     def __init__(
         self,
@@ -71,6 +69,7 @@ class Run:
         borrow: FloatVector,
     ) -> None:
         self.backtest, self.engine = backtest, engine
+        self.audited = backtest.audited
         self._targets, self._window, self._book = targets, window, book
         self._orders, self._unfilled = orders, unfilled
         self._borrow = borrow
@@ -212,10 +211,12 @@ class Run:
 
     def _contents(self) -> RunContents:
         backtest = self.backtest
-        name = type(backtest.strategy).__name__
+        name = backtest.name
         first = self._returns.index[0] - pd.Timedelta(days=1)
         equity = pd.concat([pd.Series([1.0], index=[first]), self.equity()])
         told = view_banners(backtest.view)
+        if not self.audited:
+            told.insert(0, UNAUDITED)
         if len(self._unfilled):
             told.append(
                 f"{len(self._unfilled):,} orders had no price and were not filled."
@@ -229,7 +230,7 @@ class Run:
             weights=self.weights(),
             costs=self.paid(),
             definition=self.definition,
-            banners=(UNAUDITED, *told),
+            banners=tuple(told),
             provenance={
                 **view_provenance(backtest.view),
                 "strategy": name,
@@ -278,7 +279,7 @@ class Run:
 
     def __repr__(self) -> str:
         return (
-            f"Run({type(self.backtest.strategy).__name__}: Sharpe {self.sharpe():.2f} "
+            f"Run({self.backtest.name}: Sharpe {self.sharpe():.2f} "
             f"± {self.sharpe_se():.2f} over {len(self._returns):,} sessions, "
             f"audited={self.audited})"
         )

@@ -10,13 +10,15 @@ from lakebt.backtest.book import borrow_by_session, keep_book
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import keep_vectorbt
-from lakebt.backtest.targets import checked_weights, lined_up
+from lakebt.backtest.targets import lined_up
 from lakebt.backtest.weights import check_positive
 from lakebt.backtest.window import PriceWindow
 from lakebt.choices import one_of
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.fills import Clock, parse_lead
-from lakebt.instants import TICK, parse_date
+from lakebt.instants import parse_date
+from lakebt.making import Maker
+from lakebt.rerun import Decisions
 from lakebt.run import Run
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.analysis.audit import Audit
     from lakebt.backtest.book import Bookkeeper
     from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.fills import Fill
@@ -57,7 +60,8 @@ class Backtest:
     view : View
         What is known in the end. Each decision sees it as of its own deadline.
     strategy
-        An object with ``target_weights(view) -> Series``.
+        An object with ``target_weights(view) -> Series``. Or its class, or a function
+        that makes it, of nothing or of the view: then every run has a new one.
     start, end : str or date
         First and last day of the run, both inclusive.
     rebalance : {"daily", "weekly", "monthly"}
@@ -82,7 +86,7 @@ class Backtest:
     def __init__(
         self,
         view: View,
-        strategy: Strategy,
+        strategy: Strategy | Callable[[], Strategy] | Callable[[View], Strategy],
         *,
         start: str | dt.date,
         end: str | dt.date,
@@ -93,12 +97,8 @@ class Backtest:
         capital_usd: float = 100_000.0,
         min_lead: str | dt.timedelta = "10min",
     ) -> None:
-        if not callable(getattr(strategy, "target_weights", None)):
-            msg = (
-                f"strategy {strategy!r} has no method target_weights(view): write one "
-                f"that returns a Series, symbol → weight"
-            )
-            raise InvalidArgumentError(msg)
+        self._maker = Maker(strategy)
+        self._audit: Audit | None = None
         check_positive("max_gross", max_gross)
         check_positive("capital_usd", capital_usd)
         self.view, self.strategy = view, strategy
@@ -139,6 +139,65 @@ class Backtest:
             before = now
         return fills
 
+    @property
+    def name(self) -> str:
+        """The strategy's."""
+        return self._maker.name
+
+    @property
+    def audited(self) -> bool:
+        """Whether the strategy passed a look-ahead audit of these decisions."""
+        return self._audit is not None and self._audit.passed
+
+    def _rerun(self) -> Decisions:
+        return Decisions(
+            self.view, self._maker, fills=self.decisions(), max_gross=self.max_gross
+        )
+
+    def audit(
+        self,
+        *,
+        decisions: int | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Audit:
+        """Say whether a decision depends on what was not yet known at its deadline.
+
+        The strategy is made anew, and its decisions are made again with everything
+        known after a deadline removed, and replaced by something else, in every view
+        there is, also in those it kept or opens itself. Runs of this backtest that
+        follow a passed audit say so.
+
+        Parameters
+        ----------
+        decisions : int, optional
+            At how many deadlines; at 50, or all if they are fewer, by default. When one
+            changes, all before it are looked at too, so that the first is named.
+        seed : int
+            From which the other futures are drawn.
+        progress
+            Called with the decisions made and their number, as far as it is known.
+
+        Returns
+        -------
+        Audit
+            `passed` or not, and its `verdict`: a decision that changed is named, with
+            both weights; a strategy that decides otherwise on the same data is not
+            reproducible; one that holds data made before cannot be audited.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `decisions` is not above zero, if the strategy returns no weights, or
+            if it is an object that cannot be copied.
+        """
+        if decisions is not None:
+            check_positive("decisions", decisions)
+        self._audit = self._rerun().audited(
+            decisions=decisions, seed=seed, progress=progress
+        )
+        return self._audit
+
     def run(
         self,
         engine: str = "event",
@@ -169,16 +228,12 @@ class Backtest:
         """
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
         fills = self.decisions()
+        ask = self._rerun()
+        self._maker.keep()
+        strategy = self._maker.make(self.view)
         asked: list[pd.Series] = []
-        for number, fill in enumerate(fills):
-            view = self.view.as_of(fill.deadline - TICK)
-            asked.append(
-                checked_weights(
-                    self.strategy.target_weights(view),
-                    when=f"decision of {self.view.sessions.date(fill.session)}",
-                    max_gross=self.max_gross,
-                )
-            )
+        for number in range(len(fills)):
+            asked.append(ask.decide(strategy, number))
             if progress is not None:
                 progress(number + 1, len(fills))
         symbols, weights = lined_up(asked)

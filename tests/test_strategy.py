@@ -122,7 +122,7 @@ def equity(steps: list[Any], closes: Any, fill: str) -> list[float]:
 
 @pytest.mark.parametrize("fill", ["open", "close"])
 def test_the_engines_agree_on_everything_a_run_tells(
-    view: lakebt.View, fill: str
+    view: lakebt.View, fill: str, tmp_path: Path
 ) -> None:
     ours, theirs = (
         lakebt.Backtest(
@@ -150,7 +150,8 @@ def test_the_engines_agree_on_everything_a_run_tells(
     assert ours.sharpe() == pytest.approx(theirs.sharpe(), rel=1e-9)
     assert ours.paid() == pytest.approx(theirs.paid(), rel=1e-9)
     assert ours.value().iloc[-1] == pytest.approx(100_000.0 * ours.equity().iloc[-1])
-    assert "engine" in theirs._repr_html_()
+    theirs.report(tmp_path / "run.html")
+    assert "--engine vectorbt" in (tmp_path / "run.html").read_text(encoding="utf-8")
 
 
 def test_an_engine_that_is_not_there_is_told(view: lakebt.View) -> None:

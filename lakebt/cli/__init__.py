@@ -7,6 +7,7 @@ runs, and only annotations of plain types stand in its signature.
 from __future__ import annotations
 
 from lakebt.cli.app import app, main
+from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
@@ -23,7 +24,7 @@ __all__ = ["app", "main"]
 
 for command in (
     *(demo, publish, releases, diff, declare, tables, vintages),
-    *(doctor, retain, study, backtest),
+    *(doctor, retain, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
     app.command()(command)

@@ -20,41 +20,15 @@ if TYPE_CHECKING:
 
 def backtest(
     *,
-    strategy: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE.py:Name",
-            help="A class, or an object, with target_weights(view).",
-        ),
-    ],
+    strategy: options.Strategy,
     release: options.ReleaseName,
-    start: Annotated[
-        str,
-        typer.Option(metavar="DATE", help="First day.", rich_help_panel=options.SIZE),
-    ],
-    end: Annotated[
-        str,
-        typer.Option(metavar="DATE", help="Last day.", rich_help_panel=options.SIZE),
-    ],
+    start: options.Start,
+    end: options.End,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
-    rebalance: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW_OFTEN",
-            help="daily, weekly or monthly: the first session of each.",
-            rich_help_panel=options.SIZE,
-        ),
-    ] = "monthly",
-    fill: Annotated[
-        str,
-        typer.Option(
-            metavar="AT",
-            help="Fill orders at the open or the close of that session.",
-            rich_help_panel=options.SIZE,
-        ),
-    ] = "open",
+    rebalance: options.Rebalance = "monthly",
+    fill: options.FillAt = "open",
     max_gross: options.MaxGross = 2.0,
     capital_usd: options.CapitalUsd = 100_000.0,
     min_lead: options.MinLead = "10min",
@@ -109,7 +83,7 @@ def facts(run: Run) -> dict[str, Any]:
     returns = run.returns()
     backtest = run.backtest
     return {
-        "strategy": type(backtest.strategy).__name__,
+        "strategy": backtest.name,
         "release": backtest.view.release,
         "as_of": backtest.view.instant,
         "start": returns.index[0],
@@ -158,6 +132,7 @@ def show(console: Console, run: Run, report: Path | None) -> None:
             f"the capital at the start."
         )
     console.print(f"[dim]Sharpe: {run.definition}.[/dim]")
-    console.print(UNAUDITED, style="yellow", markup=False)
+    if not run.audited:
+        console.print(UNAUDITED, style="yellow", markup=False)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, LakebtError
+from lakebt.making import is_strategy, takes_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from lakebt.lake.reading.view import View
 
 MODULE = "lakebt_strategy"
 """What the file is called as a module."""
@@ -26,26 +29,77 @@ def load_strategy(target: str) -> tuple[Path, Any]:
     Parameters
     ----------
     target
-        `Name` is a class that needs no arguments, or an object of any kind.
+        `Name` is a class that needs no arguments or the view, or an object of any kind.
 
     Returns
     -------
     tuple of Path and object
+        The class itself if it needs the view.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such file or name, the import fails, or the class cannot be
-        called without arguments.
+        If there is no such file or name, the import fails, or the class needs other
+        arguments.
     """
     path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
-    module = _imported(path)
+    strategy = _named(_imported(path), name, path)
+    if not inspect.isclass(strategy) or takes_view(strategy):
+        return path, strategy
+    with blaming(path):
+        return path, strategy()
+
+
+def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
+    """Return the file of a strategy, and a function that makes it of the file anew.
+
+    The whole file is run again each time, with what it imports from its own folder, so
+    that nothing is left of what it read before.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `load_strategy` does.
+    """
+    before = set(sys.modules)
+    path, _ = load_strategy(target)
+    name = target.rpartition(":")[2]
+    own = [n for n in set(sys.modules) - before if _is_beside(sys.modules[n], path)]
+
+    def make(view: View) -> Any:
+        for module in own:
+            sys.modules.pop(module, None)
+        strategy = _named(_imported(path), name, path)
+        if is_strategy(strategy) and not inspect.isclass(strategy):
+            return strategy
+        return strategy(view) if takes_view(strategy) else strategy()
+
+    make.__name__ = name
+    return path, make
+
+
+def _named(module: ModuleType, name: str, path: Path) -> Any:
+    """Return what a module calls so.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is nothing.
+    """
     if not hasattr(module, name):
         found = ", ".join(_strategies(module)) or "none"
         msg = f"{path} has no {name!r}: the strategies in it are {found}"
         raise InvalidArgumentError(msg)
-    strategy = getattr(module, name)
-    return path, _made(strategy, path) if inspect.isclass(strategy) else strategy
+    return getattr(module, name)
+
+
+def _is_beside(module: ModuleType, path: Path) -> bool:
+    """Return whether a module is a file of the folder of another."""
+    file = getattr(module, "__file__", None)
+    is_ours = module.__name__.partition(".")[0] == "lakebt"
+    return (
+        not is_ours and file is not None and path.resolve().parent == Path(file).parent
+    )
 
 
 def load_function(target: str) -> Callable[..., Any]:
@@ -138,7 +192,8 @@ def _imported(path: Path) -> ModuleType:
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE] = module  # dataclasses and pickles look it up
-    sys.path.insert(0, str(path.resolve().parent))
+    if (folder := str(path.resolve().parent)) not in sys.path[:1]:
+        sys.path.insert(0, folder)
     with blaming(path):
         spec.loader.exec_module(module)
     return module
@@ -162,30 +217,3 @@ def _functions(module: ModuleType) -> list[str]:
         and inspect.isfunction(value)
         and value.__module__ == module.__name__
     ]
-
-
-def _made(strategy: type[Any], path: Path) -> object:
-    """Return an object of a strategy's class.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it needs arguments.
-    """
-    try:
-        needed = [
-            parameter.name
-            for parameter in inspect.signature(strategy).parameters.values()
-            if parameter.default is parameter.empty
-            and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
-        ]
-    except ValueError:  # some classes written in C tell nobody
-        needed = []
-    if needed:
-        msg = (
-            f"{strategy.__name__} needs the arguments {', '.join(needed)}: give them "
-            f"defaults, or name an object made with them"
-        )
-        raise InvalidArgumentError(msg)
-    with blaming(path):
-        return strategy()

@@ -64,6 +64,37 @@ AsOf: TypeAlias = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+Strategy: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE.py:Name",
+        help="A class, or an object, with target_weights(view).",
+    ),
+]
+Start: TypeAlias = Annotated[
+    str,
+    typer.Option(metavar="DATE", help="First day.", rich_help_panel=SIZE),
+]
+End: TypeAlias = Annotated[
+    str,
+    typer.Option(metavar="DATE", help="Last day.", rich_help_panel=SIZE),
+]
+Rebalance: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW_OFTEN",
+        help="daily, weekly or monthly: the first session of each.",
+        rich_help_panel=SIZE,
+    ),
+]
+FillAt: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="AT",
+        help="Fill orders at the open or the close of that session.",
+        rich_help_panel=SIZE,
+    ),
+]
 MaxGross: TypeAlias = Annotated[
     float,
     typer.Option(

@@ -64,7 +64,8 @@ def panel(
         words = [f"from {start}"] if start is not None else []
         words += [f"to {end}"] if end is not None else []
         if words:
-            bars.check_window(asked, first, last, asked=" ".join(words))
+            whole = pinned.whole.bars(asked, (column,))
+            whole.check_window(asked, first, last, asked=" ".join(words))
     is_first = bars.is_first(column)
     begin, values = bars.panel(column, asked, as_of=known_by, first=first, last=last)
     known = _ALL if bars.last_known <= known_by else known_by

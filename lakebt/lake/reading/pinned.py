@@ -95,6 +95,11 @@ class Pinned:
             clock=clock,
         )
 
+    @property
+    def whole(self) -> Pinned:
+        """The release itself, where an audit reads an altered one."""
+        return self
+
     def scan(
         self,
         table: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
 from lakebt.instants import new_york_day, parse_instant
+from lakebt.lake.reading.altered import as_seen
 from lakebt.lake.reading.in_force import chosen, in_force, read, visible
 from lakebt.lake.reading.notebook import view_html
 from lakebt.lake.reading.panels import panel
@@ -39,10 +40,6 @@ class View:
         The release's name.
     instant : datetime
         What the view knows: facts with `known_at` not after it, UTC.
-    cutoff : datetime
-        The release's `as_of`.
-    past_cutoff : bool
-        Whether `instant` lies after `cutoff`, so that facts may be missing.
     sessions : Sessions
         The exchange's calendar.
 
@@ -53,19 +50,34 @@ class View:
     """
 
     def __init__(self, pinned: Pinned, *, instant: dt.datetime) -> None:
-        self._pinned = pinned
+        self._own = pinned
         self.instant = instant
         self.release = pinned.release.name
-        self.cutoff = pinned.release.as_of
         self.sessions = pinned.sessions
         earliest = pinned.release.earliest
         if instant < earliest:
             raise NothingKnownError(instant, earliest)
 
     @property
+    def _pinned(self) -> Pinned:
+        """What is read: the release, or what an audit makes of it."""
+        return as_seen(self._own)
+
+    @property
+    def cutoff(self) -> dt.datetime:
+        """The release's `as_of`."""
+        return self._pinned.release.as_of
+
+    @property
     def past_cutoff(self) -> bool:
         """Whether facts may be missing, because the release was cut off earlier."""
         return self.instant > self.cutoff
+
+    def __copy__(self) -> View:
+        return self
+
+    def __deepcopy__(self, memo: object) -> View:
+        return self  # nothing in it ever changes
 
     def __repr__(self) -> str:
         past = ", past the cutoff" if self.past_cutoff else ""

@@ -41,19 +41,24 @@ def vintages(
     """
     spec = pinned.specs.of(table)
     wanted = _values(key, spec)
-    rows = vintages_of(pinned, spec, equal(wanted))
-    mine = np.ones(len(rows), dtype=bool)
-    for name, value in wanted.items():
-        mine &= truth(pc.equal(column(rows, name), value))
-    if not mine.any():
+    rows = _of_key(pinned, spec, wanted)
+    if not len(rows) and not len(_of_key(pinned.whole, spec, wanted)):
         keys = pinned.scan(table, (*spec.key, "known_at"))
         keys = keep(keys, integers(keys, "known_at") <= micros(instant))
         kind, asked = f"key of {table}", _text(wanted)
         raise UnknownNameError(kind, asked, _nearest(keys, wanted, asked))
-    rows = keep(rows, mine)
     rows = take(rows, np.argsort(integers(rows, "known_at"), kind="stable"))
     rows = keep(rows, integers(rows, "known_at") <= micros(instant))
     return _told(rows, spec)
+
+
+def _of_key(pinned: Pinned, spec: TableSpec, wanted: Mapping[str, Any]) -> pa.Table:
+    """Return every vintage of a key."""
+    rows = vintages_of(pinned, spec, equal(wanted))
+    mine = np.ones(len(rows), dtype=bool)
+    for name, value in wanted.items():
+        mine &= truth(pc.equal(column(rows, name), value))
+    return keep(rows, mine)
 
 
 def _values(key: object, spec: TableSpec) -> dict[str, Any]:
