@@ -51,6 +51,16 @@ class Maker:
         """Whether every strategy is made anew, and none is a copy."""
         return inspect.isclass(self.given) or not is_strategy(self.given)
 
+    @property
+    def is_made_with_view(self) -> bool:
+        """Whether it is an object of a class that is made with a view."""
+        if self.is_remade:
+            return False
+        return any(
+            _is_for_view(parameter, in_class=True)
+            for parameter in _parameters(type(self.given))
+        )
+
     def make(self, view: View) -> Any:
         """Return a strategy: a new one, or the object that was given.
 
@@ -105,20 +115,18 @@ def takes_view(make: Callable[..., Any]) -> bool:
     InvalidArgumentError
         If it needs other arguments.
     """
-    try:
-        parameters = inspect.signature(make).parameters.values()
-    except ValueError:  # some classes written in C tell nobody
-        return False
     needed = [
         parameter
-        for parameter in parameters
+        for parameter in _parameters(make)
         if parameter.default is parameter.empty
         and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     ]
     if not needed:
         return False
-    if len(needed) == 1 and _is_for_view(needed[0], in_class=inspect.isclass(make)):
-        return True
+    if len(needed) == 1 and needed[0].kind is not inspect.Parameter.KEYWORD_ONLY:
+        in_class = inspect.isclass(make)
+        if _is_for_view(needed[0], in_class=in_class):
+            return True
     names = ", ".join(parameter.name for parameter in needed)
     msg = (
         f"{getattr(make, '__name__', repr(make))} needs the arguments {names}: give "
@@ -127,9 +135,14 @@ def takes_view(make: Callable[..., Any]) -> bool:
     raise InvalidArgumentError(msg)
 
 
+def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(make).parameters.values())
+    except ValueError:  # some classes written in C tell nobody
+        return []
+
+
 def _is_for_view(parameter: inspect.Parameter, *, in_class: bool) -> bool:
-    if parameter.kind is parameter.KEYWORD_ONLY:
-        return False
     is_told = parameter.name == "view" or str(parameter.annotation).endswith("View")
     return is_told or not in_class
 

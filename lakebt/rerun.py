@@ -104,14 +104,17 @@ class Decisions:
             after=self._fills[0].deadline,
             sessions=self._fills[-1].session - self._fills[0].session + 1,
         )
-        if held.histories:
+        unseen = list(held.histories.values())
+        if self._maker.is_made_with_view:
+            unseen.append("it was made with a view")
+        if unseen:
             return Audit(
                 strategy=self._maker.name,
                 release=self._view.release,
                 verdict=Verdict.UNSEEN,
                 n_decisions=len(sessions),
                 seed=seed,
-                unseen=tuple(held.histories.values()),
+                unseen=tuple(unseen),
             )
         self._surroundings = Surroundings(held)
         try:

@@ -26,6 +26,9 @@ _LONGEST = 10_000
 """How far containers are looked into."""
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), dt.date, dt.timedelta)
+_MADE_BY_A_STATEMENT = 1 << 9
+"""The flag of classes that are no part of the interpreter."""
+
 _LIBRARIES = frozenset({"lakebt", "numpy", "pandas", "pyarrow", "polars", "plotly"})
 
 _WRAPPERS = (
@@ -197,7 +200,7 @@ class _Walk:
             yield type(value), type(value).__name__
 
     def _of_class(self, owner: type) -> Iterator[tuple[Any, str]]:
-        if _is_library(owner) or owner.__module__ in sys.stdlib_module_names:
+        if _is_library(owner):
             return
         names = {n: v for n, v in vars(owner).items() if not _is_dunder(n)}
         self.found.spaces.append((owner, names))
@@ -252,9 +255,13 @@ def _is_dunder(name: str) -> bool:
 def _is_library(value: Any) -> bool:
     if isinstance(value, types.ModuleType):
         name = value.__name__
+    elif inspect.isfunction(value):
+        name = value.__globals__.get("__name__", "")
     else:
-        name = str(getattr(value, "__module__", "") or "")
-    home = name.partition(".")[0]
+        name = getattr(value, "__module__", "")
+    home = str(name).partition(".")[0]
+    if home == "builtins" and isinstance(value, type):
+        return not value.__flags__ & _MADE_BY_A_STATEMENT  # as those of a bare `exec`
     return home in _LIBRARIES or home in sys.stdlib_module_names - {"__main__"}
 
 

@@ -190,9 +190,29 @@ def test_an_object_made_with_a_frame_cannot_be_audited(view: lakebt.View) -> Non
     assert audit.verdict is Verdict.UNSEEN
     assert str(audit) == (
         "NextRow cannot be audited, for it holds data made before the audit: "
-        "self.closes is a DataFrame up to 2021-07-14. Give its class, or a function of "
-        "the view that makes it with its data"
+        "self.closes is a DataFrame up to 2021-07-14; it was made with a view. Give "
+        "its class, or a function of the view that makes it with its data"
     )
+
+
+def test_nor_one_whose_class_is_made_with_a_view(view: lakebt.View) -> None:
+    """A few numbers do not say from which future they were computed."""
+    made = FullSampleMean(view)
+
+    assert backtest(view, FullSampleMean).audit().verdict is Verdict.LOOK_AHEAD
+    audit = backtest(view, made).audit()
+    assert audit.unseen == ("it was made with a view",)
+
+
+class FullSampleMean:
+    """Holds one number: the mean of all closes there will ever be."""
+
+    def __init__(self, view: lakebt.View) -> None:
+        self.mean = float(view.panel("close")["AAA"].mean())
+
+    def target_weights(self, view: lakebt.View) -> pd.Series:
+        del view
+        return pd.Series({"AAA": self.mean / 1e3})
 
 
 def test_a_class_made_with_the_view_can_be_run_too(view: lakebt.View) -> None:

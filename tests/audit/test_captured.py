@@ -121,6 +121,15 @@ def test_it_is_found_in_a_module_that_is_the_user_s_own() -> None:
     assert found(space["make"]) == ["own.PANEL is a DataFrame up to 2021-06-30"]
 
 
+def test_it_is_found_in_what_has_no_module() -> None:
+    """As in a doctest, and wherever code is run without a name."""
+    space: dict[str, Any] = {"FRAME": FRAME}
+    text = "class Bare:\n    def target_weights(self, view): return FRAME"
+    exec(text, space)  # noqa: S102 - a class of our own
+
+    assert found(space["Bare"]) == ["the global FRAME is a DataFrame up to 2021-06-30"]
+
+
 def test_what_refers_to_itself_is_walked_once() -> None:
     ring: dict[str, object] = {}
     ring["ring"] = ring
