@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.analysis.audit import Audit, Failed, Future, Verdict, audit
-from lakebt.analysis.captured import Surroundings, captured
+from lakebt.analysis.audit import Failed, Future, audit
+from lakebt.analysis.audited import Audit, Verdict
+from lakebt.analysis.captured import captured
+from lakebt.analysis.surroundings import Surroundings
 from lakebt.backtest.targets import checked_weights
 from lakebt.instants import TICK
 from lakebt.lake.reading.altered import Alteration, altered

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.analysis.audit import Audit
+    from lakebt.analysis.audited import Audit
     from lakebt.backtest.book import Bookkeeper
     from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.fills import Fill

@@ -47,13 +47,20 @@ class Captured:
         What may tell of a time after the first decision: by identity, in words.
     caches : list
         Functions that remember what they returned.
-    spaces : list of dict
-        Attributes of classes, and the globals that functions use.
+    spaces : list of tuple
+        Where names are bound (a class, the attributes of an object, the globals of a
+        module), and those that count: all, or those that functions use.
+    cells : list of tuple
+        Variables of closures, and what they hold.
+    containers : list
+        Dictionaries, lists and sets.
     """
 
     histories: dict[int, str] = field(default_factory=dict)
     caches: list[Any] = field(default_factory=list)
-    spaces: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+    spaces: list[tuple[Any, dict[str, Any], bool]] = field(default_factory=list)
+    cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
+    containers: list[Any] = field(default_factory=list)
 
 
 def captured(strategy: object, *, after: dt.datetime, sessions: int) -> Captured:
@@ -73,62 +80,6 @@ def captured(strategy: object, *, after: dt.datetime, sessions: int) -> Captured
     return walk.found
 
 
-class Surroundings:
-    """Classes and globals of a strategy as they were, to be put back before each run.
-
-    What one run leaves in a class, in a global or in a cache, the next would find: data
-    of a lake that is not the one it runs on.
-    """
-
-    def __init__(self, found: Captured) -> None:
-        self._caches = found.caches
-        self._saved = [
-            (space, names, {n: _copied(v) for n, v in names.items()})
-            for space, names in found.spaces
-        ]
-
-    def restore(self) -> None:
-        """Put everything back, and empty every cache."""
-        for cache in self._caches:
-            cache.cache_clear()
-        for space, names, contents in self._saved:
-            now = _names_of(space)
-            if isinstance(space, type):
-                for name in set(now).difference(names):
-                    delattr(space, name)
-            for name, value in names.items():
-                if now.get(name) is not value:
-                    _assign(space, name, value)
-                _refill(value, contents[name])
-
-
-def _names_of(space: Any) -> dict[str, Any]:
-    if isinstance(space, dict):
-        return dict(space)
-    return {n: value for n, value in vars(space).items() if not _is_dunder(n)}
-
-
-def _assign(space: Any, name: str, value: object) -> None:
-    if isinstance(space, dict):
-        space[name] = value
-    else:
-        setattr(space, name, value)
-
-
-def _copied(value: object) -> object:
-    return value.copy() if isinstance(value, dict | list | set) else None
-
-
-def _refill(value: Any, contents: Any) -> None:
-    if contents is None:
-        return
-    value.clear()
-    if isinstance(value, list):
-        value.extend(contents)
-    else:
-        value.update(contents)
-
-
 class _Walk:
     def __init__(self, *, after: pd.Timestamp, sessions: int) -> None:
         self._after, self._sessions = after, sessions
@@ -144,6 +95,8 @@ class _Walk:
             return
         if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - its only name
             self.found.caches.append(value)
+        if isinstance(value, dict | list | set):
+            self.found.containers.append(value)
         for part, name in self._parts(value, where):
             self.look(part, name, depth=depth + 1)
 
@@ -196,41 +149,55 @@ class _Walk:
         elif isinstance(value, _WRAPPERS):
             yield from ((part, where) for part in _wrapped(value))
         elif not isinstance(value, types.ModuleType) and not _is_library(type(value)):
-            yield from ((part, f"self.{n}") for n, part in _attributes(value))
+            yield from self._of_object(value)
+
+    def _of_object(self, value: Any) -> Iterator[tuple[Any, str]]:
+        is_own = not _is_installed(sys.modules.get(type(value).__module__))
+        if is_own and hasattr(value, "__dict__"):
+            self.found.spaces.append((vars(value), dict(vars(value)), True))
+        for name, part in _attributes(value):
+            # Of other people's objects only what they hold, and nothing is put back.
+            if is_own or isinstance(part, pd.DataFrame | pd.Series | np.ndarray):
+                yield part, f"self.{name}"
+        if is_own:
             yield type(value), type(value).__name__
 
     def _of_class(self, owner: type) -> Iterator[tuple[Any, str]]:
-        if _is_library(owner):
+        if _is_library(owner) or _is_installed(sys.modules.get(owner.__module__)):
             return
-        names = {n: v for n, v in vars(owner).items() if not _is_dunder(n)}
-        self.found.spaces.append((owner, names))
+        self.found.spaces.append((owner, plain(owner), True))
         yield from ((part, f"{owner.__name__}.{n}") for n, part in vars(owner).items())
         yield from ((base, base.__name__) for base in owner.__bases__)
 
     def _of_function(self, value: types.FunctionType) -> Iterator[tuple[Any, str]]:
-        if _is_library(value):
+        home = sys.modules.get(str(value.__globals__.get("__name__")))
+        if _is_library(value) or _is_installed(home):
             return
         for name, cell in zip(
             value.__code__.co_freevars, value.__closure__ or (), strict=True
         ):
             try:
-                yield cell.cell_contents, f"{name}, in the closure of {value.__name__},"
+                held = cell.cell_contents
             except ValueError:  # not filled yet
                 continue
+            self.found.cells.append((cell, held))
+            yield held, f"{name}, in the closure of {value.__name__},"
         defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
         yield from ((part, f"a default of {value.__name__}") for part in defaults)
         names = _globals_of(value.__code__)
         used = self._space(value.__globals__, names)
         yield from ((part, f"the global {n}") for n, part in used.items())
-        for home, part in used.items():
-            if isinstance(part, types.ModuleType) and not _is_installed(part):
+        for called, part in used.items():
+            if not isinstance(part, types.ModuleType) or _is_library(part):
+                continue
+            if part.__dict__.get("__file__") and not _is_installed(part):
                 inside = self._space(vars(part), names)
-                yield from ((each, f"{home}.{n}") for n, each in inside.items())
+                yield from ((each, f"{called}.{n}") for n, each in inside.items())
 
     def _space(self, space: dict[str, Any], names: set[str]) -> dict[str, Any]:
         """Return the names that are used of a module's."""
         used = {n: space[n] for n in sorted(names) if n in space}
-        self.found.spaces.append((space, used))
+        self.found.spaces.append((space, used, False))
         return used
 
 
@@ -243,9 +210,15 @@ def _globals_of(code: types.CodeType) -> set[str]:
     return names
 
 
-def _is_installed(module: types.ModuleType) -> bool:
+def _is_installed(module: types.ModuleType | None) -> bool:
+    """Return whether a module came with a package, as against the user's own."""
     file = getattr(module, "__file__", None)
-    return file is None or "site-packages" in file or _is_library(module)
+    return file is not None and "site-packages" in file
+
+
+def plain(owner: type) -> dict[str, Any]:
+    """Return the attributes of a class that have no name of the language's."""
+    return {name: v for name, v in vars(owner).items() if not _is_dunder(name)}
 
 
 def _is_dunder(name: str) -> bool:

@@ -11,7 +11,7 @@ from lakebt.cli.loading import blaming, load_maker
 from lakebt.cli.output import print_json, progress, terminal
 
 if TYPE_CHECKING:
-    from lakebt.analysis.audit import Audit
+    from lakebt.analysis.audited import Audit
 
 
 def audit(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.analysis.audit import Audit, Difference, Verdict
+from lakebt.analysis.audited import Audit, Difference, Verdict
 from tests.audit.clean import CLEAN, CachedByInstant, Hysteresis, PastReturns
 from tests.audit.leaky import LEAKY, OUTER, NextRow, equal, today
 from tests.audit.market import END, START, publish

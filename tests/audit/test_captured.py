@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import pluggy
 import pytest
 
 from lakebt.analysis.captured import captured
+from lakebt.analysis.surroundings import Surroundings
 
 AFTER = dt.datetime(2021, 2, 1, 14, 20, tzinfo=dt.UTC)
 SESSIONS = 100
@@ -130,8 +132,63 @@ def test_it_is_found_in_what_has_no_module() -> None:
     assert found(space["Bare"]) == ["the global FRAME is a DataFrame up to 2021-06-30"]
 
 
+def test_what_other_people_s_objects_hold_is_found_and_left_alone() -> None:
+    theirs = a_package_s_object()
+    looked = captured(Holder(theirs), after=AFTER, sessions=SESSIONS)
+
+    assert list(looked.histories.values()) == ["self.fitted is an array of 100"]
+    assert all(space is not vars(theirs) for space, _, _ in looked.spaces)
+
+
+def a_package_s_object() -> object:
+    """An object of a package's class, with an array in it."""
+    made = pluggy.PluginManager("mine")
+    made.fitted = np.ones(SESSIONS)  # type: ignore[attr-defined]
+    return made
+
+
 def test_what_refers_to_itself_is_walked_once() -> None:
     ring: dict[str, object] = {}
     ring["ring"] = ring
 
     assert found(Holder(ring)) == []
+
+
+class Log:
+    """What a strategy writes into, from wherever it is."""
+
+    lines: ClassVar[list[str]] = ["before"]
+    last: ClassVar[object] = None
+
+
+LOG = Holder({"deep": {"a": [1]}})
+
+
+def test_everything_is_put_back_as_it_was() -> None:
+    kept: dict[str, object] = {"a": 1}
+    count = 0
+
+    @functools.cache
+    def remembered(number: int) -> int:
+        return number
+
+    class Writes:
+        def target_weights(self, view: object) -> object:
+            nonlocal count
+            count += 1
+            kept["b"] = remembered(count)
+            kept.pop("a", None)
+            Log.lines.append("during")
+            Log.last = Log.new = view  # type: ignore[attr-defined]
+            LOG.held["deep"]["a"].append(2)
+            LOG.other = view  # type: ignore[attr-defined]
+            return view
+
+    surroundings = Surroundings(captured(Writes, after=AFTER, sessions=SESSIONS))
+    for _ in range(2):
+        Writes().target_weights("view")
+        surroundings.restore()
+
+    assert (count, kept, remembered.cache_info().currsize) == (0, {"a": 1}, 0)
+    assert (Log.lines, Log.last, hasattr(Log, "new")) == (["before"], None, False)
+    assert (LOG.held, hasattr(LOG, "other")) == ({"deep": {"a": [1]}}, False)
