@@ -37,16 +37,20 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from lakebt.lake.storage.catalog import Storage
-from lakebt.lake.storage.direct import read_directly
+from lakebt.lake.storage.catalog import Storage, open_path
+from lakebt.lake.storage.direct import read_directly, read_one_file
 from lakebt.lake.storage.planning import plan
 from lakebt.lake.storage.scan import scan
 from lakebt.lake.tables.arrow import INSTANT
+from lakebt.lake.tables.schemas import LEDGER
+from tests.lake.frames import AS_OF, bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pyiceberg.table import FileScanTask, Table
+
+    from lakebt.lake import Lake
 
 pytestmark = pytest.mark.lake
 
@@ -449,3 +453,79 @@ def test_a_table_without_rows_gives_none(table: Table) -> None:
 
     assert len(found) == 0
     assert pa.types.is_dictionary(found.schema.field("symbol").type)
+
+
+@pytest.fixture
+def single(catalog: SqlCatalog) -> Table:
+    """A file of one commit."""
+    made = catalog.create_table("quant.single", SCHEMA)
+    made.append(rows(2022, "A", "B"))
+    return made
+
+
+def test_the_ledger_is_read_as_pyiceberg_reads_it(published: Lake, path: Path) -> None:
+    published.publish(
+        {"prices": bars(("2022-09-07",))},
+        release="R2",
+        as_of=AS_OF,
+        note="n",
+        labels={"kind": "daily", "ä": ""},
+        retain_days=99_999,
+    )
+    ledger = open_path(path, create=False).tables()[LEDGER]
+
+    found = read_one_file(ledger)
+
+    assert found is not None
+    assert told(found) == told(ledger.scan().to_arrow())
+    assert [row["name"] for row in found.to_pylist()] == ["R0", "R1", "R2"]
+
+
+def test_one_file_as_it_was_declared_is_read_whole(single: Table) -> None:
+    found = read_one_file(single)
+
+    assert found is not None
+    assert told(found) == theirs(single)
+
+
+def test_several_files_or_none_are_left_to_pyiceberg(single: Table) -> None:
+    single.append(rows(2021, "C"))
+    assert read_one_file(single) is None
+    single.delete(AlwaysTrue())
+    assert read_one_file(single) is None
+
+
+def test_one_file_without_a_later_column_is_left_to_pyiceberg(single: Table) -> None:
+    with single.update_schema() as change:
+        change.add_column("eps_usd", DoubleType())
+
+    assert read_one_file(single) is None
+
+
+def test_one_file_some_rows_of_which_were_deleted_is_left_to_pyiceberg(
+    single: Table,
+) -> None:
+    (task,) = single.scan().plan_files()
+    delete_in_place(single, task.file, [0])
+
+    assert read_one_file(single.refresh()) is None
+    assert len(single.scan().to_arrow()) == 5
+
+
+def test_one_file_without_numbers_is_left_to_pyiceberg(
+    catalog: SqlCatalog, tmp_path: Path
+) -> None:
+    table = catalog.create_table("quant.other", SCHEMA)
+    path = tmp_path / "other.parquet"
+    pq.write_table(rows(2022, "X"), path)
+    table.add_files([f"file://{path}"])
+
+    assert read_one_file(table) is None
+
+
+def test_one_file_that_is_gone_is_an_error(single: Table) -> None:
+    (task,) = single.scan().plan_files()
+    Path(task.file.file_path.removeprefix("file://")).unlink()
+
+    with pytest.raises(FileNotFoundError, match="parquet"):
+        read_one_file(single)

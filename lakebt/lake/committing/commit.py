@@ -35,6 +35,7 @@ from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durable import sync
 from lakebt.lake.storage.manifests import Append, Replace
 from lakebt.lake.storage.metadata import next_version, write
+from lakebt.lake.storage.planning import manifests_in
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def stage_rewrite(
     else:
         entries = tuple(
             entry
-            for manifest in head.manifests(table.io)
+            for manifest in manifests_in(table.io, head.manifest_list)
             for entry in manifest.fetch_manifest_entry(table.io)
         )
         gone = frozenset(entry.data_file.file_path for entry in entries)
@@ -347,8 +348,7 @@ def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> N
 def _forget(snapshot: Snapshot, io: FileIO) -> None:
     """Delete the files of a snapshot of the ledger, none of which another one has."""
     with contextlib.suppress(OSError):
-        manifests = snapshot.manifests(io)
-        for manifest in manifests:
+        for manifest in manifests_in(io, snapshot.manifest_list):
             for entry in manifest.fetch_manifest_entry(io):
                 delete_quietly(io, [entry.data_file.file_path])
             delete_quietly(io, [manifest.manifest_path])

@@ -28,6 +28,7 @@ from pyiceberg.table import FileScanTask
 from lakebt.errors import LakeError
 from lakebt.lake.committing.commit import delete_quietly, head_of
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.storage.planning import manifests_in
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.rows import order
 
@@ -129,7 +130,7 @@ def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
     head = table.metadata.current_snapshot()
     if head is None or len(spec.names) != len(table.schema().fields):
         return None
-    manifests = head.manifests(table.io)
+    manifests = manifests_in(table.io, head.manifest_list)
     count = sum(
         (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
         for manifest in manifests

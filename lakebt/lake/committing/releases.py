@@ -22,6 +22,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.direct import read_one_file
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
 
@@ -298,15 +299,20 @@ def read_ledger(storage: Storage, table: Table) -> Ledger:
     if location != table.metadata_location:
         with translated(storage.where):
             try:
-                rows = table.scan().to_arrow()
+                rows = _rows(table)
             except FileNotFoundError:
                 # Ten commits may lie between reading the metadata and its file.
                 table = storage.tables()[LEDGER]
-                rows = table.scan().to_arrow()
+                rows = _rows(table)
         ledger = Ledger(Page(rows))
         storage.memory[LEDGER] = (table.metadata_location, ledger)
     assert isinstance(ledger, Ledger)  # noqa: S101 - just read, or kept
     return ledger
+
+
+def _rows(table: Table) -> pa.Table:
+    rows = read_one_file(table)
+    return table.scan().to_arrow() if rows is None else rows
 
 
 def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:

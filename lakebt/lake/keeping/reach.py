@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow.fs as pafs
 from pyiceberg.io.pyarrow import PyArrowFileIO
-from pyiceberg.manifest import DataFileContent, read_manifest_list
+from pyiceberg.manifest import DataFileContent
+
+from lakebt.lake.storage.planning import manifests_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,7 +117,7 @@ class Walk:
         return self._below[file.path]
 
     def _read_list(self, path: str) -> tuple[File, ...]:
-        manifests = list(read_manifest_list(self._io.new_input(path)))
+        manifests = manifests_in(self._io, path)
         self._manifests.update((found.manifest_path, found) for found in manifests)
         return tuple(
             File(found.manifest_path, MANIFEST, found.manifest_length)

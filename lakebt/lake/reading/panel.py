@@ -186,7 +186,8 @@ class Bars:
         if len(place) == 0:
             return first, np.empty((0, len(symbols)))
         start, stop = int(session.min()), int(session.max()) + 1
-        flat = (session - start) * np.int64(len(symbols)) + place
+        flat = _cells(session - start, len(symbols))
+        flat += place
         panel = np.full((stop - start) * len(symbols), np.nan)
         # Of assignments to one cell the last one stands: the vintage known last.
         if not self.any_retracted:
@@ -231,8 +232,16 @@ def _numbers(days: Array, sessions: Sessions) -> npt.NDArray[np.int32]:
         return day
     least = int(day.min())
     each = np.arange(least, int(day.max()) + 1).astype("datetime64[D]")
-    number = sessions.numbers(each)
-    return np.asarray(number[day - np.int32(least)], dtype=np.int32)
+    number = sessions.numbers(each).astype(np.int32)
+    return np.asarray(number[day - np.int32(least)])
+
+
+def _cells(row: npt.NDArray[np.int32], width: int) -> IntVector:
+    """Return where rows of a table of so many columns begin, in an array of its own.
+
+    Memory that is touched for the first time costs more than what is done with it.
+    """
+    return np.multiply(row, width, dtype=np.int64)
 
 
 def _last_known_last(
@@ -245,7 +254,8 @@ def _last_known_last(
     if len(session) == 0:
         return None
     start = int(session.min())
-    cells = (session - start) * np.int64(width) + code
+    cells = _cells(session - start, width)
+    cells += code
     size = (int(session.max()) - start + 1) * width
     if size <= 4 * len(cells) + 1_000_000:
         seen = np.zeros(size, dtype=bool)

@@ -16,6 +16,7 @@ from pyiceberg.expressions.visitors import bind, extract_field_ids
 from pyiceberg.io.pyarrow import (
     PyArrowFileIO,
     expression_to_pyarrow,
+    pyarrow_to_schema,
     schema_to_pyarrow,
 )
 from pyiceberg.manifest import FileFormat
@@ -35,7 +36,7 @@ from lakebt.lake.tables.arrow import INSTANT
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pyiceberg.table import DataScan
+    from pyiceberg.table import DataScan, Table
     from pyiceberg.types import NestedField
 
 _AS_WRITTEN: dict[object, pa.DataType] = {
@@ -99,6 +100,40 @@ def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
     names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
     rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
     return rows.to_table(columns=list(wanted.column_names), filter=condition)
+
+
+def read_one_file(table: Table) -> pa.Table | None:
+    """Read all that a table holds, if that is one file just as it was declared.
+
+    Parameters
+    ----------
+    table
+        As the ledger is: written anew as a whole with every commit, nested columns too.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        The rows pyiceberg would return; None if that cannot be told without it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone.
+    """
+    tasks, io = plan(table.scan()), table.io
+    if (
+        len(tasks) != 1
+        or tasks[0].delete_files
+        or tasks[0].file.file_format is not FileFormat.PARQUET
+        or not isinstance(io, PyArrowFileIO)
+    ):
+        return None
+    fragment = _fragment(tasks[0].file.file_path, ds.ParquetFileFormat(), io)
+    numbered = all(field.metadata for field in _schema_of(fragment))
+    if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
+        return None
+    rows: pa.Table = fragment.to_table()
+    return rows
 
 
 def arrow_type(field: NestedField) -> pa.DataType:
