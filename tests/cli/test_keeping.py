@@ -157,7 +157,7 @@ def test_a_foreign_commit_is_adopted_or_rolled_back(path: Path, run: Run) -> Non
 
 
 def test_orphans_are_removed(path: Path, run: Run) -> None:
-    orphan = path / "warehouse/quant/prices/data/session_year=2022/x.parquet"
+    orphan = path / "warehouse/quant/prices/data/x.parquet"
     orphan.write_bytes(b"12345")
     os.utime(orphan, (0, 0))
     kept = files(path) - {orphan}

@@ -15,8 +15,10 @@ from pyiceberg.table.snapshots import Operation
 
 from lakebt.instants import parse_instant
 from lakebt.lake import Lake
+from lakebt.lake.committing import fold
 from lakebt.sessions import Sessions
 from tests.engines.engine import PAGE, Spark, iceberg, in_order, ledger, opened, told
+from tests.lake.by_year import lake_by_year
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 
@@ -31,7 +33,10 @@ TABLES = ("etf_holdings", "index_changes", "prices", "earnings")
 """The last one is declared by the user."""
 
 YEARS = range(2007, 2023)
-"""Each a partition, so that eight releases are twice the files a head may have."""
+"""By year each is a partition, and eight releases more files than a head may have."""
+
+FEW = 5
+"""Files at a head where years are not parted."""
 
 NAMES = ("Q3_2022", "a-b", "UPPER", "lower_1", "x" * 64, "select", "tag_Q1", "e5")
 """Names a release may have, and some other engine might stumble over."""
@@ -70,23 +75,29 @@ def published() -> Mapping[str, dict[str, pd.DataFrame]]:
     return releases()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[False, True], ids=["whole", "by year"])
 def many(
+    request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     published: Mapping[str, dict[str, pd.DataFrame]],
 ) -> Path:
-    """A lake with all of them."""
+    """A lake with all of them, and one as they were made before."""
     path = tmp_path_factory.mktemp("many") / "lake"
-    lake = Lake.open(path, clock=clock)
-    declare(lake)
-    for name, tables in published.items():
-        lake.publish(
-            tables,
-            release=name,
-            as_of=AS_OF,
-            note=f"it's {name}",
-            labels={"regime": "high volatility", "name": name},
-        )
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param:
+            lake = lake_by_year(path)
+        else:
+            lake = Lake.open(path, clock=clock)
+            patch.setattr(fold, "LIMIT", FEW)
+        declare(lake)
+        for name, tables in published.items():
+            lake.publish(
+                tables,
+                release=name,
+                as_of=AS_OF,
+                note=f"it's {name}",
+                labels={"regime": "high volatility", "name": name},
+            )
     return path
 
 

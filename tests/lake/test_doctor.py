@@ -443,7 +443,7 @@ def test_orphans_are_counted_when_they_are_a_day_old(lake: Lake, path: Path) -> 
     now = Clock()
     lake = Lake.open(path, clock=now)
     folder = path / "warehouse/quant/prices"
-    orphan = folder / "data/session_year=2022/left-behind.parquet"
+    orphan = folder / "data/left-behind.parquet"
     orphan.write_bytes(b"12345")
     mine = folder / "data/notes.txt"
     mine.write_text("not lakebt's")

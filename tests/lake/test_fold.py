@@ -39,8 +39,11 @@ from lakebt.lake.publishing import publish
 from lakebt.lake.storage.catalog import LostRaceError, open_path
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
 from lakebt.lake.storage.manifests import Append
+from lakebt.lake.storage.planning import plan
+from lakebt.lake.storage.scan import between
 from lakebt.lake.tables.schemas import LEDGER, PRICES
 from lakebt.sessions import Sessions
+from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
@@ -147,10 +150,11 @@ def story(model: Model, *, length: int, seed: int) -> None:
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("is_old", [False, True], ids=["whole", "by year"])
 def test_every_release_holds_what_was_published(
-    lake: Lake, path: Path, seed: int
+    path: Path, seed: int, *, is_old: bool
 ) -> None:
-    model = Model(lake)
+    model = Model(lake_by_year(path) if is_old else Lake.open(path, clock=clock))
 
     story(model, length=22, seed=seed)
 
@@ -158,6 +162,8 @@ def test_every_release_holds_what_was_published(
     summaries = [s.summary for s in table_of(path).metadata.snapshots]
     folded = [said for said in summaries if said and commit.FOLDED in said]
     assert len(folded) >= 3
+    years = {file.partition[0] for file in files_at(table_of(path)) if is_old}
+    assert (len(years) > 3) == is_old
 
 
 @pytest.mark.usefixtures("few")
@@ -271,6 +277,60 @@ def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
     table = table_of(path)
     counts = [len(s.manifests(table.io)) for s in table.metadata.snapshots]
     assert max(counts) <= FEW + 2  # what stays, what a fold dropped, and a day each
+
+
+def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> None:
+    for number in range(fold.LIMIT + 1):
+        frame = bars(days=(session(70 - number),), symbols=("AAA",))
+        lake.publish({"prices": frame}, release=f"R{number}", as_of=AS_OF)
+
+    head = table_of(path).metadata.current_snapshot()
+    assert head is not None
+    manifests = head.manifests(table_of(path).io)
+    gone = next(m for m in manifests if m.deleted_files_count)
+    assert gone.deleted_files_count == fold.LIMIT
+    said = gone.fetch_manifest_entry(table_of(path).io, discard_deleted=False)
+    names = {entry.data_file.file_path for entry in said}
+    assert len(names) == fold.LIMIT
+    assert all(local(name).exists() for name in names)
+    assert gone.manifest_length < 8_192
+
+
+def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
+    lake: Lake, path: Path
+) -> None:
+    for number in range(fold.LIMIT):
+        frame = bars(days=(session(70 - number),), symbols=("AAA",))
+        lake.publish({"prices": frame}, release=f"R{number}", as_of=AS_OF)
+
+    table = table_of(path)
+    head = table.metadata.current_snapshot()
+    assert head is not None
+    assert len(head.manifests(table.io)) == fold.LIMIT
+    assert local(head.manifest_list).stat().st_size < 4_096
+    names = [snapshot.manifest_list for snapshot in table.metadata.snapshots]
+    assert len(set(names)) == fold.LIMIT
+
+
+@pytest.mark.usefixtures("few")
+def test_some_sessions_are_read_from_the_files_that_hold_them(
+    lake: Lake, path: Path
+) -> None:
+    for number in range(4 * FEW):
+        name = f"R{number}"
+        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+
+    table = table_of(path)
+    first, last = session(29), session(27)
+    held = table.scan(row_filter=between("session", first, last))
+    files = [task.file for task in plan(held)]
+    assert len(files) < len(files_at(table))
+    assert set(held.to_arrow()["session"].to_pylist()) == {
+        dt.date.fromisoformat(session(back)) for back in (29, 28, 27)
+    }
+    for file in files:
+        days = pq.read_table(local(file.file_path))["session"].cast(pa.string())
+        assert any(first <= str(day) <= last for day in days)
 
 
 def test_a_day_costs_two_small_files_beside_its_bars(lake: Lake, path: Path) -> None:
@@ -606,17 +666,20 @@ def fold_daily(releases: int, *, year: int) -> Iterator[int]:
 
 
 def test_ten_years_of_days_are_copied_once_and_a_bit() -> None:
-    copied = list(fold_daily(2_520, year=252))
+    copied = list(fold_daily(2_520, year=10**6))
 
-    assert sum(copied) / 2_520 < 1.4
-    assert max(copied) < 400
-    without_years = list(fold_daily(2_520, year=10**6))
-    assert sum(without_years) / 2_520 < 1.25
-    assert sum(without_years[:2_000]) / 2_000 < 1.0
+    assert sum(copied) / 2_520 < 1.25
+    assert sum(copied[:2_000]) / 2_000 < 1.0
+    assert max(copied) < 300
+    by_year = list(fold_daily(2_520, year=252))
+    assert sum(by_year) / 2_520 < 1.4
+    assert max(by_year) < 400
 
 
-def test_what_is_written_is_what_was_given(lake: Lake, path: Path) -> None:
+@pytest.mark.parametrize("is_old", [False, True], ids=["whole", "by year"])
+def test_what_is_written_is_what_was_given(path: Path, *, is_old: bool) -> None:
     """Columns that repeat and those that do not, empty text and missing numbers."""
+    lake = lake_by_year(path) if is_old else Lake.open(path, clock=clock)
     lake.publish({"prices": day(9)}, release="R", as_of=AS_OF)
     table = table_of(path)
     count = 1_000
@@ -637,8 +700,10 @@ def test_what_is_written_is_what_was_given(lake: Lake, path: Path) -> None:
 
     files = write_files(table, rows, PRICES)
 
-    assert [repr(file.partition) for file in files] == ["Record[51]", "Record[52]"]
+    years = ["Record[51]", "Record[52]"] if is_old else ["Record[]"]
+    assert [repr(file.partition) for file in files] == years
     held = pa.concat_tables(pq.read_table(local(f.file_path)) for f in files)
-    expected = rows.take(pa.array([*range(0, count, 2), *range(1, count, 2)]))
+    in_years = pa.array([*range(0, count, 2), *range(1, count, 2)])
+    expected = rows.take(in_years) if is_old else rows
     assert os.fspath(local(files[0].file_path)).endswith(".parquet")
     assert repr(held.to_pydict()) == repr(expected.to_pydict())

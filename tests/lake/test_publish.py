@@ -28,6 +28,7 @@ from lakebt.lake import Lake
 from lakebt.lake.committing import commit
 from lakebt.lake.storage.catalog import LostRaceError
 from tests.lake import publishers
+from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 
 if TYPE_CHECKING:
@@ -375,26 +376,38 @@ def test_catalog_db_is_the_only_database(lake: Lake, path: Path) -> None:
     assert sorted(file.name for file in path.iterdir()) == ["catalog.db", "warehouse"]
 
 
-def test_prices_are_partitioned_by_year_and_sorted(lake: Lake, path: Path) -> None:
-    frame = bars(("2022-12-29", "2021-12-30", "2022-01-03"))
+def sorted_bars(file: Path) -> list[tuple[str, str]]:
+    """The sessions and symbols of a file, as they lie in it."""
+    with duckdb.connect() as engine:
+        read = engine.execute(
+            "select strftime(session, '%Y-%m-%d'), symbol from read_parquet($1)",
+            [str(file)],
+        )
+        return read.fetchall()
+
+
+ACROSS_NEW_YEAR = ("2022-12-29", "2021-12-30", "2022-01-03")
+
+
+def test_prices_are_one_file_sorted(lake: Lake, path: Path) -> None:
+    frame = bars(ACROSS_NEW_YEAR)
     lake.publish({"prices": frame}, release="R1", as_of=AS_OF)
+
+    (file,) = (path / "warehouse/quant/prices/data").rglob("*.parquet")
+    days = sorted(ACROSS_NEW_YEAR)
+    assert sorted_bars(file) == [(day, name) for day in days for name in ("AAA", "BBB")]
+
+
+def test_prices_of_a_lake_made_by_year_stay_by_year(path: Path) -> None:
+    lake = lake_by_year(path)
+    lake.publish({"prices": bars(ACROSS_NEW_YEAR)}, release="R1", as_of=AS_OF)
 
     data = path / "warehouse/quant/prices/data"
     files = sorted(data.rglob("*.parquet"))
-    assert [file.parent.name for file in files] == [
-        "session_year=2021",
-        "session_year=2022",
-    ]
-    read = duckdb.connect().execute(
-        "select strftime(session, '%Y-%m-%d'), symbol from read_parquet($1)",
-        [str(files[1])],
-    )
-    assert read.fetchall() == [
-        ("2022-01-03", "AAA"),
-        ("2022-01-03", "BBB"),
-        ("2022-12-29", "AAA"),
-        ("2022-12-29", "BBB"),
-    ]
+    names = [file.parent.name for file in files]
+    assert names == ["session_year=2021", "session_year=2022"]
+    days = sorted(ACROSS_NEW_YEAR)[1:]
+    assert sorted_bars(files[1]) == [(d, name) for d in days for name in ("AAA", "BBB")]
 
 
 def test_the_ledger_is_one_file(lake: Lake, path: Path) -> None:

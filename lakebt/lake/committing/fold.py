@@ -8,9 +8,10 @@ its rows. Which files are taken decides how many copies there are:
 - All the small ones, as long as they are more than a few. 64 days become one file, then
   the next 63, then 62: for the first 2,000 days every row is copied once.
 - When that leaves only a few places, the smallest files, folds among them, until there
-  are 24 places again. Of `prices`, a file of which holds one year, a row has been
-  copied 1.4 times after 2,520 days and 2.6 times after 10,000 (without years 1.2 and
-  1.9), and no release of the first ten years copies more than 350 days.
+  are 24 places again. A row has been copied 1.2 times after 2,520 days and 1.9 times
+  after 10,000, and no release of the first ten years copies more than 300 days. Of
+  prices that are partitioned by year, as those of older lakes are, a file holds one
+  year, and it is 1.4 and 2.6 times.
 """
 
 from __future__ import annotations

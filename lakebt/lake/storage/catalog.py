@@ -150,7 +150,6 @@ class Storage:
                     self.catalog.create_table(
                         (NAMESPACE, name),
                         schema=spec.iceberg(),
-                        partition_spec=spec.partition(),
                         properties=PROPERTIES,
                     )
             # Last, so that a lake with a ledger has all its tables.

@@ -1,13 +1,14 @@
-"""Writing the manifests of a snapshot, which pyiceberg does but for two things.
+"""Writing the manifests of a snapshot, which pyiceberg does but for three things.
 
 It puts a page of documentation into the head of every manifest, which is most of it
-where each day adds one; and it carries manifests along for ever where files are
-replaced.
+where each day adds one; it compresses every entry by itself, though they are all alike;
+and it carries manifests along for ever where files are replaced.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import uuid
+from typing import TYPE_CHECKING, Any, Self
 
 from pyiceberg.avro.file import AvroOutputFile
 from pyiceberg.manifest import (
@@ -24,6 +25,7 @@ from pyiceberg.types import NestedField, StructType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
     from pyiceberg.manifest import ManifestFile, ManifestWriter
     from pyiceberg.partitioning import PartitionSpec
@@ -46,11 +48,38 @@ class _Unchanging(Transaction):
         return self._table.metadata
 
 
+class _OneBlock(AvroOutputFile[ManifestEntry]):
+    """Writes all entries as one block, whose paths are compressed against each other.
+
+    What a fold replaces takes a third of the bytes, and is read in a third of the time.
+    """
+
+    def __enter__(self) -> Self:
+        self._held: list[ManifestEntry] = []
+        super().__enter__()
+        return self
+
+    def write_block(self, objects: list[ManifestEntry]) -> None:
+        self._held.extend(objects)
+
+    def __exit__(
+        self,
+        exctype: type[BaseException] | None,
+        excinst: BaseException | None,
+        exctb: TracebackType | None,
+    ) -> None:
+        try:
+            if exctype is None:
+                super().write_block(self._held)
+        finally:
+            super().__exit__(exctype, excinst, exctb)
+
+
 class _LeanWriter(ManifestWriterV2):
     """Writes a manifest without documentation."""
 
     def new_writer(self) -> AvroOutputFile[ManifestEntry]:
-        return AvroOutputFile[ManifestEntry](
+        return _OneBlock(
             output_file=self._output_file,
             file_schema=_lean(self._with_partition(self.version)),
             record_schema=self._with_partition(DEFAULT_READ_VERSION),
@@ -69,6 +98,9 @@ class _Lean(_SnapshotProducer[Any]):
             table.io,
             snapshot_properties=dict(summary),
         )
+        # Names its files. What is random in them no list and no metadata can compress,
+        # and the snapshot's number is random already, and its own.
+        self.commit_uuid = uuid.UUID(int=self._snapshot_id)
 
     def new_manifest_writer(self, spec: PartitionSpec) -> ManifestWriter:
         return _LeanWriter(

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField
-from pyiceberg.partitioning import PartitionSpec as IcebergPartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import YearTransform
 from pyiceberg.types import (
     BooleanType,
     DateType,
@@ -121,8 +118,6 @@ class TableSpec:
     columns : tuple of Column
     order : tuple of str
         How rows are sorted in files; a permutation of the key and `known_at`.
-    year_of : str or None
-        The date column by whose year files are partitioned.
     known_at_from : str or None
         The column `known_at` is derived from where it is left out.
     is_declared : bool
@@ -133,7 +128,6 @@ class TableSpec:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     order: tuple[str, ...]
-    year_of: str | None = None
     known_at_from: str | None = None
     is_declared: bool = False
 
@@ -167,19 +161,6 @@ class TableSpec:
                     required=column.required,
                 )
                 for number, column in enumerate(self.columns, start=1)
-            )
-        )
-
-    def partition(self) -> IcebergPartitionSpec:
-        """Return how files are partitioned."""
-        if self.year_of is None:
-            return UNPARTITIONED_PARTITION_SPEC
-        return IcebergPartitionSpec(
-            PartitionField(
-                source_id=self.names.index(self.year_of) + 1,
-                field_id=1000,
-                transform=YearTransform(),
-                name=f"{self.year_of}_year",
             )
         )
 
@@ -253,7 +234,6 @@ PRICES = TableSpec(
         _RETRACTED,
     ),
     order=("session", "symbol", "known_at"),
-    year_of="session",
 )
 
 SPECS = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
