@@ -11,8 +11,6 @@ private names this needs are the reason for the pin ``pyiceberg>=0.12,<0.13``, a
 from __future__ import annotations
 
 import contextlib
-import secrets
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,10 +24,10 @@ from pyiceberg.table.update import (
     RemoveSnapshotsUpdate,
     SetSnapshotRefUpdate,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lakebt.lake.storage import catalog as opening
+from lakebt.lake.committing.waiting import LOCK_NOT_AVAILABLE, LOST_RACES, wait
 from lakebt.lake.storage.catalog import LostRaceError
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durable import sync
@@ -50,12 +48,6 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.fold import Fold
 
-
-LOST_RACES = frozenset({"40001", "40P01"})
-"""SQLSTATE of a serialization failure, and of a deadlock."""
-
-LOCK_NOT_AVAILABLE = "55P03"
-"""SQLSTATE of a lock that was not given free in time."""
 
 FOLDED = "lakebt.folded"
 """In a snapshot's summary: how many files were replaced by a fold of them."""
@@ -224,7 +216,7 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     )
     try:
         with Session(catalog.engine) as session:
-            _wait(session, catalog.engine.dialect.name, lock)
+            wait(session, catalog.engine.dialect.name, lock)
             yield session
             session.commit()
     except DBAPIError as error:
@@ -237,37 +229,6 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
         if code == LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig):
             raise BusyError from None
         raise
-
-
-def _wait(session: Session, dialect: str, lock: sa.Update) -> None:
-    """Take the lock as soon as it is free.
-
-    Raises
-    ------
-    OperationalError
-        If it was not free in time, or cannot be had at all.
-    """
-    patience_ms = round(opening.LOCK_SECONDS * 1000)
-    if dialect != "sqlite":
-        if dialect == "postgresql":
-            limit = sa.func.set_config("lock_timeout", f"{patience_ms}ms", sa.true())
-            session.execute(sa.select(limit))
-        session.execute(lock)
-        return
-    # Left to itself, SQLite asks less often the longer it has waited, so that whoever
-    # came last is served first, and some wait eighty times as long as most.
-    deadline = time.monotonic() + opening.LOCK_SECONDS
-    while True:
-        session.execute(sa.text("pragma busy_timeout = 0"))
-        try:
-            session.execute(lock)
-            break
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > deadline:
-                raise
-            session.rollback()
-            time.sleep((5 + secrets.randbelow(10)) / 1000)
-    session.execute(sa.text(f"pragma busy_timeout = {patience_ms}"))
 
 
 def commit(
