@@ -168,11 +168,28 @@ class Desk:
         key = (symbol, entry.deadline)
         if key not in self._sized:
             self._sized[key] = self.history.last_close(symbol, before=entry.deadline)
+        prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
+        lacking = [row // 2 for row, price in prices.items() if np.isnan(price)]
         return LegQuote(
             symbol=symbol,
             side=side,
             exit_row=exit_row,
             sizing_price=self._sized[key],
-            entry_price=self.window.price(symbol, entry.row),
-            exit_price=self.window.price(symbol, exit_row),
+            entry_price=prices[entry.row],
+            exit_price=prices[exit_row],
+            lacks=self._lacks(symbol, lacking[0]) if lacking else "",
         )
+
+    def _lacks(self, symbol: str, session: int) -> str:
+        """Return what is known of a bar that is not there, in words."""
+        before, after = self.history.neighbours(symbol, session)
+        date = self.window.sessions.date
+        if before is None and after is None:
+            return f"{symbol}: the view has none"
+        if after is None and before is not None:
+            why = f"its prices end on {date(before)}"
+        elif before is None and after is not None:
+            why = f"its prices begin on {date(after)}"
+        else:
+            why = "the bar is missing"
+        return f"{symbol} on {date(session)}: {why}"

@@ -73,7 +73,31 @@ def left_out(result: Result) -> str:
     if gaps:
         noun = "close was" if gaps == 1 else "closes were"
         parts.append(f"{gaps:,} missing {noun} marked at the last price")
+    n_legs = np.diff(plan.start)[:, None]
+    dropped = int((n_legs - cells.n_legs)[cells.traded].sum())
+    if dropped:
+        noun = "once" if dropped == 1 else f"{dropped:,} times"
+        parts.append(f"a leg without a price was left out {noun}")
+    if told := overlap(result):
+        parts.append(told)
     return "; ".join(parts)
+
+
+def overlap(result: Result) -> str:
+    """Return how many events the best rule's calendar portfolio holds at once.
+
+    Empty for events that are pooled, and where no rule could be traded.
+    """
+    best = result.best if result.study.pooling.how is Aggregate.CALENDAR else None
+    if best is None:
+        return ""
+    rules = result.surface().set_index(["entry", "exit"])
+    most, mean = rules.loc[best, ["most_open", "mean_open"]]
+    noun = "event" if most == 1 else "events"
+    return (
+        f"at most {most:.0f} {noun} open at once, {mean:.1f} on average "
+        f"({best[0]} to {best[1]})"
+    )
 
 
 def _would_run(event: int, result: Result) -> bool:
@@ -212,9 +236,15 @@ def provenance(result: Result) -> dict[str, str]:
         "costs": str(study.costs),
         "look-ahead": f"{study.on_look_ahead}, lead {study.clock.min_lead}",
         "sharpe": result.definition,
+        **_overlap(result),
         "engine": _engine(result.engine),
         **versions(),
     }
+
+
+def _overlap(result: Result) -> dict[str, str]:
+    told = overlap(result)
+    return {"overlap": told} if told else {}
 
 
 def _engine(name: str) -> str:

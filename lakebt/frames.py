@@ -60,7 +60,8 @@ def events(result: Result) -> pd.DataFrame:
     DataFrame
         ``gross_return`` and ``net_return`` over the whole trade as fractions of
         capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
-        closes were missing while held and were marked at the last price.
+        closes were missing while held and were marked at the last price; ``n_dropped``
+        legs had no price and were left out (``missing="drop_leg"``).
     """
     plan, cells = result.schedule, result.cells
     costs, clock = result.study.costs, result.study.clock
@@ -89,6 +90,7 @@ def events(result: Result) -> pd.DataFrame:
             "spread_usd": cells.traded_usd[at] * costs.half_spread_bps * BPS,
             "borrow_usd": cells.borrow_usd[at],
             "n_gaps": cells.gaps[at],
+            "n_dropped": np.diff(plan.start)[slots] - cells.n_legs[at],
         }
     )
 

@@ -185,6 +185,28 @@ class PriceHistory:
             )
         ]
 
+    def neighbours(self, symbol: str, session: int) -> tuple[int | None, int | None]:
+        """Return the sessions of the bars in force before and after a session.
+
+        Parameters
+        ----------
+        symbol
+            One without prices has no bars.
+        session
+            Its number. A bar of its own is neither.
+
+        Returns
+        -------
+        before, after : int or None
+            None where there is no such bar.
+        """
+        if symbol not in self._codes:
+            return None, None
+        sessions, _, _ = self._bars[self._codes[symbol]]
+        lo, hi = np.searchsorted(sessions, [session, session + 1])
+        before = int(sessions[lo - 1]) if lo else None
+        return before, int(sessions[hi]) if hi < len(sessions) else None
+
     def last_close(self, symbol: str, *, before: dt.datetime) -> float:
         """Return the newest close of `symbol` that was known before an instant.
 

@@ -188,9 +188,13 @@ def test_missing_prices_stop_exclude_or_drop(view: lakebt.View) -> None:
     def run(missing: str) -> lakebt.Result:
         return lakebt.Study(view, changes=changes, missing=missing, **GRID).run()
 
-    with pytest.raises(UntradeableError, match=r"1 no_price \(no price of GONE\)"):
+    with pytest.raises(
+        UntradeableError, match=r"1 no_price \(no price of GONE: the view has none\)"
+    ):
         run("exclude")
-    with pytest.raises(UntradeableError, match=r"no price of GONE; publish the prices"):
+    with pytest.raises(
+        UntradeableError, match=r"no price of GONE: the view has none; publish"
+    ):
         run("raise")
     dropped = run("drop_leg")
     legs = dropped.legs().set_index("symbol")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Missing: TypeAlias = Literal["exclude", "drop_leg", "raise"]
 MISSING: tuple[Missing, ...] = get_args(Missing)
 
+_TOLD = 3
+"""Legs without prices that a fact names; it counts the others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegQuote:
@@ -31,6 +34,9 @@ class LegQuote:
         The last close known before the entry's deadline; NaN if there was none.
     entry_price, exit_price
         NaN where there is no bar.
+    lacks
+        What is missing where a price is, in words: "OLD on 2022-10-03: its prices end
+        on 2022-09-15"; empty elsewhere.
     """
 
     symbol: str
@@ -39,6 +45,7 @@ class LegQuote:
     sizing_price: float
     entry_price: float
     exit_price: float
+    lacks: str = ""
 
     @property
     def is_priced(self) -> bool:
@@ -141,9 +148,9 @@ def build_trade(
         there is no sizing price.
     """
     priced = [leg for leg in legs if leg.is_priced]
-    without = [leg.symbol for leg in legs if not leg.is_priced]
+    without = [leg for leg in legs if not leg.is_priced]
     if without and (missing != "drop_leg" or not priced):
-        return Unfilled(reason="no_price", fact=f"no price of {', '.join(without)}")
+        return _no_price(without)
     sides = [leg.side for leg in priced]
     weights = leg_weights(sides, sizing)
     if weights is None:
@@ -161,9 +168,16 @@ def build_trade(
         for row, weight in by_row.items():
             quote = hedge[row]
             if not quote.is_priced:
-                return Unfilled(reason="no_price", fact=f"no price of {quote.symbol}")
+                return _no_price([quote])
             positions.append(_position(quote, None, weight, sizing.capital_usd))
     return Trade(entry_row=entry_row, positions=tuple(positions))
+
+
+def _no_price(without: Sequence[LegQuote]) -> Unfilled:
+    told = [quote.lacks or quote.symbol for quote in without[:_TOLD]]
+    if len(without) > _TOLD:
+        told.append(f"and {len(without) - _TOLD} more")
+    return Unfilled(reason="no_price", fact=f"no price of {'; '.join(told)}")
 
 
 def _position(

@@ -57,6 +57,14 @@ def test_the_surface_is_shown_with_its_reasons_and_its_best_cell(
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
+def test_a_calendar_portfolio_says_how_much_overlaps(lake: Path, run: Run) -> None:
+    shown = run(*SMALL, "--lake", lake, "--aggregate", "calendar")
+
+    told = " ".join(shown.stdout.split())
+    assert "6 of 6 events run; at most " in told
+    assert "open at once, " in told
+
+
 def test_a_look_ahead_that_is_allowed_is_told_first(lake: Path, run: Run) -> None:
     shown = run(*SMALL, "--lake", lake, "--on-look-ahead", "allow")
 
