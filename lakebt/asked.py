@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lakebt.arguments import read_arguments
+from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.trials.ledger import view_of
+from lakebt.loading import blaming, load_class
+from lakebt.ran import run_row
+from lakebt.strategy import Backtest
 from lakebt.study import Study
 from lakebt.tried import rows_of
 
@@ -53,8 +57,7 @@ class Asked:
         if row["kind"] == "backtest":
             msg = (
                 f"trial {row['trial_id'][:10]} is of the strategy {row['strategy']}: "
-                f"the ledger has its name and what it was run on, not its code. Run it "
-                f"again with lakebt backtest"
+                f"only cells of a study can be taken apart"
             )
             raise InvalidArgumentError(msg)
         rule = json.loads(row["rule"])
@@ -92,3 +95,45 @@ def rerun(lake: Lake, asked: Asked) -> pd.DataFrame:
     study = Study(view, **arguments)
     result = study.trade(engine=asked.engine)
     return rows_of(result, run_at=asked.as_of)
+
+
+def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
+    """Run a backtest again, and return the row that the ledger would have of it.
+
+    Parameters
+    ----------
+    lake
+    row
+        Of the ledger.
+    target
+        ``FILE.py:Name`` of the strategy.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If no target is given, or it is of another name.
+    """
+    if target is None or target.rpartition(":")[2] != row["strategy"]:
+        msg = (
+            f"trial {row['trial_id'][:10]} is of the strategy {row['strategy']}, whose "
+            f"code the ledger does not have: pass --strategy "
+            f"FILE.py:{row['strategy']}"
+        )
+        raise InvalidArgumentError(msg)
+    path, made = load_class(target)
+    rule = json.loads(row["rule"])
+    with blaming(path):
+        strategy = made(**rule["parameters"])
+    view = view_of(lake, release=row["release"], as_of=row["as_of"].to_pydatetime())
+    names = ("start", "end", "rebalance", "fill", "capital_usd", "min_lead")
+    backtest = Backtest(
+        view,
+        strategy,
+        costs=CostModel(**json.loads(row["costs"])),
+        max_gross=float("1e9"),
+        **{name: rule[name] for name in names},
+    )
+    with blaming(path):
+        run = backtest.run(row["engine"], record=False)
+    now = run_row(run, strategy, study=None, run_at=row["run_at"], seconds=0.0)
+    return now.iloc[0]

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.asked import Asked, rerun
+from lakebt.asked import Asked, rerun, rerun_strategy
 from lakebt.tried import FIGURES
 
 if TYPE_CHECKING:
     from lakebt.lake.lake import Lake
 
 _COMPARED = (*FIGURES, "metrics", "digest")
+_ASIDE = ("audited", "source")
+"""Parts of the metrics that are no figures: what is known of a strategy's file."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,14 +76,19 @@ class Reproduction:
         return f"<p>{html.escape(str(self))}</p>{shown}"
 
 
-def reproduce(lake: Lake, trial_id: str) -> Reproduction:
+def reproduce(
+    lake: Lake, trial_id: str, *, strategy: str | None = None
+) -> Reproduction:
     """Run a trial again from its release, and compare it bit for bit.
 
     Parameters
     ----------
     lake
     trial_id
-        Of a cell or of a result, or its first digits.
+        Of a cell, a result or a backtest, or its first digits.
+    strategy
+        Of a backtest: ``FILE.py:Name``. The ledger has the name of a strategy, its
+        parameters and a digest of its file, but not its code.
 
     Returns
     -------
@@ -90,13 +97,16 @@ def reproduce(lake: Lake, trial_id: str) -> Reproduction:
     Raises
     ------
     InvalidArgumentError
-        If there is no such trial, or it is a strategy's.
+        If there is no such trial, or it is of a strategy and none is given.
     LakebtError
         If its release cannot be read.
     """
     recorded = lake.trial(trial_id)
-    rows = rerun(lake, Asked.of(recorded))
-    now = rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
+    if recorded["kind"] == "backtest":
+        now = rerun_strategy(lake, recorded, strategy)
+    else:
+        rows = rerun(lake, Asked.of(recorded))
+        now = rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
     differences = [
         (name, _shown(recorded[name]), _shown(now[name]))
         for name in _COMPARED
@@ -119,15 +129,25 @@ def _moved(recorded: pd.Series, now: pd.Series) -> pd.DataFrame:
             for part in sorted({*then, *today})
             if then.get(part) != today.get(part)
         ]
+    then, today = (json.loads(row["metrics"]).get("source") for row in (recorded, now))
+    if then != today:
+        rows.append(("the strategy's file", str(then), str(today)))
     if recorded["code_version"] != now["code_version"]:
         rows.append(("code", recorded["code_version"], now["code_version"]))
     return pd.DataFrame(rows, columns=["what", "recorded", "now"])
 
 
 def _same(recorded: Any, now: Any) -> bool:
+    if isinstance(recorded, str) and recorded.startswith("{"):
+        told = [json.loads(text) for text in (recorded, now)]
+        return _figures(told[0]) == _figures(told[1])
     if pd.isna(recorded) or pd.isna(now):
         return bool(pd.isna(recorded) and pd.isna(now))
     return bool(recorded == now)
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in metrics.items() if name not in _ASIDE}
 
 
 def _shown(value: Any) -> str:

@@ -54,6 +54,8 @@ class Run:
         What kept its book: ``event`` or ``vectorbt``.
     audited : bool
         Whether the strategy had passed a look-ahead audit: see `Backtest.audit`.
+    is_recorded : bool
+        Whether it is among the lake's trials.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Run:
         borrow: FloatVector,
     ) -> None:
         self.backtest, self.engine = backtest, engine
-        self.audited = backtest.audited
+        self.audited, self.is_recorded = backtest.audited, False
         self._targets, self._window, self._book = targets, window, book
         self._orders, self._unfilled = orders, unfilled
         self._borrow = borrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.fills import Clock, parse_lead
 from lakebt.instants import parse_date
 from lakebt.making import Maker
+from lakebt.ran import record_run
 from lakebt.rerun import Decisions
 from lakebt.run import Run
 
@@ -202,6 +204,7 @@ class Backtest:
         self,
         engine: str = "event",
         *,
+        record: bool = True,
         progress: Callable[[int, int], None] | None = None,
     ) -> Run:
         """Ask the strategy for every decision, and trade its weights.
@@ -210,12 +213,20 @@ class Backtest:
         ----------
         engine : {"event", "vectorbt"}
             Our own, or the reference; they agree to 1e-9.
+        record
+            Whether it is recorded among the lake's trials. A lake that cannot be
+            written gives a warning, and the run all the same.
         progress
             Called with the decisions made and their number, after each.
 
         Returns
         -------
         Run
+
+        Warns
+        -----
+        LedgerWarning
+            If it could not be recorded.
 
         Raises
         ------
@@ -227,6 +238,7 @@ class Backtest:
             If it never holds anything, or its equity reaches zero.
         """
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
+        started = time.perf_counter()
         fills = self.decisions()
         ask = self._rerun()
         self._maker.keep()
@@ -252,7 +264,7 @@ class Backtest:
             day = self.view.sessions.date(self.first + int(ruined[0]))
             msg = f"equity reached zero on {day}: lower the weights"
             raise UntradeableError(msg)
-        return Run(
+        run = Run(
             backtest=self,
             engine=engine,
             targets=targets,
@@ -262,6 +274,11 @@ class Backtest:
             book=book,
             borrow=borrow,
         )
+        if record:
+            run.is_recorded = record_run(
+                run, strategy, seconds=time.perf_counter() - started
+            )
+        return run
 
     def _orders(
         self, symbols: tuple[str, ...], targets: Targets

@@ -138,8 +138,10 @@ def test_what_moved_since_is_named(lake: lakebt.Lake) -> None:
 def test_a_strategy_cannot_be_run_from_its_name(lake: lakebt.Lake) -> None:
     trial = tampered(lake, kind="backtest", strategy="Momentum")
 
-    with pytest.raises(ValueError, match="is of the strategy Momentum"):
+    with pytest.raises(ValueError, match=r"pass --strategy FILE\.py:Momentum"):
         reproduce(lake, trial)
+    with pytest.raises(ValueError, match=r"pass --strategy FILE\.py:Momentum"):
+        reproduce(lake, trial, strategy="mine.py:Other")
 
 
 def test_an_unknown_trial_is_told(lake: lakebt.Lake) -> None:

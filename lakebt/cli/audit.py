@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.loading import blaming, load_maker
 from lakebt.cli.output import print_json, progress, terminal
+from lakebt.loading import blaming, load_maker
 
 if TYPE_CHECKING:
     from lakebt.analysis.audited import Audit

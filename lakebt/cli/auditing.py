@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.loading import load_function
 from lakebt.cli.output import print_frame, print_json, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
+from lakebt.loading import load_function
 from lakebt.sources.converted import counted
 
 if TYPE_CHECKING:

@@ -26,6 +26,13 @@ TrialId: TypeAlias = Annotated[
 def reproduce(
     *,
     trial_id: TrialId,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:Name",
+            help="Of a backtest: the strategy, whose code the ledger does not have.",
+        ),
+    ] = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
     as_json: options.AsJson = False,
@@ -37,7 +44,8 @@ def reproduce(
     with progress("Running it again"):
         from lakebt.reproduce import reproduce as run_again
 
-        found = run_again(options.open_lake(lake, catalog), trial_id)
+        opened = options.open_lake(lake, catalog)
+        found = run_again(opened, trial_id, strategy=strategy)
     if as_json:
         print_json(records(found.differences))
     else:

@@ -49,23 +49,27 @@ class SweepResult:
     def _rows(self) -> pd.DataFrame:
         if self._ledger is None:
             rows = pd.concat(self._kept, ignore_index=True)
-            rows = rows[rows["kind"] == "cell"]
+            rows = rows[rows["kind"] != "result"]
         else:
-            families = sorted({point.family for point in self.sweep.points})
-            rows = self._ledger.trials(where={"kind": "cell", "study": families})
+            kinds = ["cell", "backtest"]
+            families = list(self.sweep.families)
+            rows = self._ledger.trials(where={"kind": kinds, "study": families})
         rows = rows.drop_duplicates("trial_id").set_index("trial_id")
         return rows.loc[list(self.sweep.ids)]
 
     @cached_property
     def _table(self) -> pd.DataFrame:
         rows = self._rows
-        rules = pd.DataFrame([json.loads(text) for text in rows["rule"]], dtype=object)
-        asked = rules.drop(columns=["entry", "exit", "changes"], errors="ignore")
+        rules = [json.loads(text) for text in rows["rule"]]
+        asked = pd.DataFrame(
+            [{**rule.pop("parameters", {}), **rule} for rule in rules], dtype=object
+        ).drop(columns=["entry", "exit", "changes"], errors="ignore")
+        first = ["study", "release", "as_of"]
+        if self.sweep.points:
+            first += ["entry", "exit"]
         return pd.concat(
             [
-                rows[["study", "release", "as_of", "entry", "exit"]].reset_index(
-                    drop=True
-                ),
+                rows[first].reset_index(drop=True),
                 asked,
                 rows[[*_RATES, *FIGURES]].reset_index(drop=True),
                 pd.Series(rows.index, name="trial_id"),

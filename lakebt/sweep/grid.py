@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lakebt.arguments import costs_json, read_arguments
-from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.study import ENTRIES, EXITS, Study
 from lakebt.tried import Origin, cell_ids, family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from lakebt.backtest.costs import CostModel
     from lakebt.facts import IndexChange
     from lakebt.lake.reading.view import View
 
@@ -178,7 +178,7 @@ def points(
     changes: Sequence[IndexChange] | None,
     entries: Sequence[str] = ENTRIES,
     exits: Sequence[str] = EXITS,
-    costs: Iterable[CostModel],
+    costs: tuple[CostModel, ...],
     varied: Mapping[str, object],
     engine: str,
     name: str | None,
@@ -192,14 +192,6 @@ def points(
     UnknownNameError
         If a name is unknown.
     """
-    charged = tuple(costs)
-    if not charged:
-        msg = "costs is an empty list: give at least one CostModel"
-        raise InvalidArgumentError(msg)
-    for cost in charged:
-        if not isinstance(cost, CostModel):
-            msg = f"costs must be CostModel values, one was {cost!r}"
-            raise InvalidArgumentError(msg)
     found = []
     for view in views:
         for chosen in combinations(varied):
@@ -210,9 +202,9 @@ def points(
                 changes=changes,
                 entries=entries,
                 exits=exits,
-                costs=charged[0],
+                costs=costs[0],
                 max_gross=max(2.0, gross),
                 **chosen,
             )
-            found.append(Point.of(study, charged, engine=engine, name=name))
+            found.append(Point.of(study, costs, engine=engine, name=name))
     return tuple(found)

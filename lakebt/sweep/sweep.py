@@ -15,13 +15,15 @@ from lakebt.study import ENTRIES, EXITS
 from lakebt.sweep.found import SweepResult
 from lakebt.sweep.grid import points
 from lakebt.sweep.local import Recorder, run_points
+from lakebt.sweep.strategies import run_tasks, tasks
 from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lakebt.facts import IndexChange
     from lakebt.sweep.grid import Point
+    from lakebt.sweep.strategies import Task
 
 
 class Sweep:
@@ -35,6 +37,11 @@ class Sweep:
         As for `lakebt.Study`: one of the two.
     entries, exits : sequence of str
         The grid of each study.
+    strategy : class or str, optional
+        Instead: anybody's strategy, as a class in a file or as ``FILE.py:Name``. Each
+        combination is a backtest, in a pool of processes.
+    parameters : mapping, optional
+        Of the strategy, each as one value or as a list of those to try.
     costs : CostModel or sequence of CostModel
         Each cell is charged by each of them, in one pass.
     name : str, optional
@@ -44,7 +51,7 @@ class Sweep:
         Any other argument of `lakebt.Study`, as one value or as a list of those to try:
         ``side=["both", "additions"]``, ``hedge=[None, "SPY"]``, ``where=[{"cause":
         ["discretionary"]}, {}]``, ``period=[("2010-01-01", "2014-12-31"), ...]``,
-        ``size=[(1, 2), (3, 40)]``.
+        ``size=[(1, 2), (3, 40)]``. With a strategy, arguments of `lakebt.Backtest`.
 
     Raises
     ------
@@ -76,6 +83,8 @@ class Sweep:
         changes: Sequence[IndexChange] | None = None,
         entries: Sequence[str] = ENTRIES,
         exits: Sequence[str] = EXITS,
+        strategy: object = None,
+        parameters: Mapping[str, object] | None = None,
         costs: CostModel | Sequence[CostModel] | None = None,
         name: str | None = None,
         engine: str = "event",
@@ -86,25 +95,44 @@ class Sweep:
             msg = "a sweep needs at least one view: pass lake.at(release)"
             raise InvalidArgumentError(msg)
         self.engine = one_of(engine, ENGINES, what="engine")
-        if costs is None or isinstance(costs, CostModel):
-            costs = [CostModel() if costs is None else costs]
-        self.points: tuple[Point, ...] = points(
+        charged = each_cost(costs)
+        told: dict[str, Any] = {"varied": varied, "engine": self.engine, "name": name}
+        self.points: tuple[Point, ...] = ()
+        self.tasks: tuple[Task, ...] = ()
+        if strategy is None:
+            self.points = points(
+                self.views,
+                index=index,
+                changes=changes,
+                entries=entries,
+                exits=exits,
+                costs=charged,
+                **told,
+            )
+            return
+        if index is not None or changes is not None:
+            msg = "pass index= or changes= (a study's sweep) or strategy=, not both"
+            raise InvalidArgumentError(msg)
+        self.tasks = tasks(
             self.views,
-            index=index,
-            changes=changes,
-            entries=entries,
-            exits=exits,
-            costs=costs,
-            varied=varied,
-            engine=self.engine,
-            name=name,
+            strategy=strategy,
+            parameters=parameters or {},
+            costs=charged,
+            **told,
         )
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The trial id of every cell, in the order of the grid, each once."""
-        every = (i for point in self.points for ids in point.ids for i in ids)
+        every = [i for point in self.points for ids in point.ids for i in ids]
+        every += [task.trial_id for task in self.tasks]
         return tuple(dict.fromkeys(every))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """What is searched: names that the lake's trials are counted by."""
+        names = [point.family for point in self.points]
+        return tuple(dict.fromkeys([*names, *(task.study for task in self.tasks)]))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -114,9 +142,10 @@ class Sweep:
         *,
         record: bool = True,
         resume: bool = True,
+        workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> SweepResult:
-        """Run the cells that are not among the lake's trials yet.
+        """Run what is not among the lake's trials yet.
 
         What is finished is recorded every second, and when the run is interrupted: run
         again, and only what is missing runs.
@@ -127,9 +156,12 @@ class Sweep:
             Whether to record. If not, everything is run, and kept in memory alone.
         resume
             Whether to take what is recorded already as done.
+        workers
+            Processes that run strategies; as many as there are processors by default.
+            With 1 they run in this one.
         progress
-            Called with the cells done and all of them. By default a bar with rate and
-            time left, in a terminal and in a notebook, if it takes over two seconds.
+            Called with what is done and all of it. By default a bar with rate and time
+            left, in a terminal and in a notebook, if it takes over two seconds.
 
         Returns
         -------
@@ -139,26 +171,33 @@ class Sweep:
         ------
         ConflictError
             If others kept recording first.
+        InvalidArgumentError
+            If a strategy fails; with the file, the line, and what was raised.
         LakeError
             If the lake cannot be written.
         LookAheadError
             Under ``on_look_ahead="raise"``.
         UntradeableError
-            Under ``missing="raise"``, if a leg has no price.
+            Under ``missing="raise"``, if a leg has no price; or if a strategy never
+            holds anything.
         """
         ledger = ledger_of(self.views[0])
         known = ledger.trial_ids() if record and resume else set[str]()
+        unit = "backtests" if self.tasks else "cells"
         with (
-            bar("Sweeping", unit="cells", told=progress) as step,
+            bar("Sweeping", unit=unit, told=progress) as step,
             Recorder(ledger if record else None) as recorder,
         ):
-            n_run = run_points(
-                self.points,
-                known=frozenset(known),
-                recorder=recorder,
-                engine=self.engine,
-                clock=ledger.clock,
-                progress=step,
+            told: dict[str, Any] = {
+                "known": frozenset(known),
+                "recorder": recorder,
+                "clock": ledger.clock,
+                "progress": step,
+            }
+            n_run = (
+                run_tasks(self.tasks, workers=workers, **told)
+                if self.tasks
+                else run_points(self.points, engine=self.engine, **told)
             )
         return SweepResult(
             self, n_run=n_run, kept=recorder.kept, ledger=ledger if record else None
@@ -166,4 +205,26 @@ class Sweep:
 
     def __repr__(self) -> str:
         releases = ", ".join(repr(view.release) for view in self.views)
-        return f"Sweep({len(self.points)} studies, {len(self):,} cells, {releases})"
+        many = len(self.points) or len(self.tasks)
+        what = "backtests" if self.tasks else "studies"
+        return f"Sweep({many} {what}, {len(self):,} cells, {releases})"
+
+
+def each_cost(costs: CostModel | Sequence[CostModel] | None) -> tuple[CostModel, ...]:
+    """Return the costs of a sweep, at least one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none, or one is something else.
+    """
+    if costs is None or isinstance(costs, CostModel):
+        return (CostModel() if costs is None else costs,)
+    for cost in costs:
+        if not isinstance(cost, CostModel):
+            msg = f"costs must be CostModel values, one was {cost!r}"
+            raise InvalidArgumentError(msg)
+    if not costs:
+        msg = "costs is an empty list: give at least one CostModel"
+        raise InvalidArgumentError(msg)
+    return tuple(costs)

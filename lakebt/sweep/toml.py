@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sweep.grid import VARIED
+from lakebt.sweep.strategies import VARIED as BACKTEST
 from lakebt.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _TOP = (
     *("name", "release", "releases", "as_of", "index", "entries", "exits"),
-    *("engine", "grid", "costs", "where"),
+    *("engine", "grid", "costs", "where", "strategy", "parameters"),
 )
 
 
@@ -33,7 +34,9 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         At the top ``release`` or ``releases``, ``index``, ``entries`` and ``exits``;
         ``[grid]`` with any other argument of a study, one value or a list;
         ``[[costs]]`` and ``[[where]]``, one table for each cost model and each filter.
-        TOML has no null: in a list, ``""`` is no hedge and an empty table no filter.
+        Or, instead of an index, ``strategy``, a file beside this one, and
+        ``[parameters]``; then ``[grid]`` has arguments of a backtest. TOML has no null:
+        in a list, ``""`` is no hedge and an empty table no filter.
 
     Raises
     ------
@@ -53,16 +56,28 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InvalidArgumentError(msg) from None
     _check_names(told, _TOP, where=f"{place}: key")
     grid = _table(told, "grid", place)
-    _check_names(
-        grid, [n for n in VARIED if n != "where"], where=f"{place}: [grid] key"
-    )
-    if "index" not in told:
-        msg = f'sweep file {place} names no index: write index = "SP500"'
+    of_study = [name for name in VARIED if name != "where"]
+    known = BACKTEST if "strategy" in told else of_study
+    _check_names(grid, known, where=f"{place}: [grid] key")
+    if ("index" in told) == ("strategy" in told):
+        how = "both an index and a" if "index" in told else "neither an index nor a"
+        msg = (
+            f"sweep file {place} names {how} strategy: write either "
+            f'index = "SP500" or strategy = "FILE.py:Name"'
+        )
         raise InvalidArgumentError(msg)
     if ("release" in told) == ("releases" in told):
         msg = f'sweep file {place}: write either release = "R1" or releases = [...]'
         raise InvalidArgumentError(msg)
+    if "strategy" in told:
+        told["strategy"] = _beside(place, str(told["strategy"]))
     return told
+
+
+def _beside(place: Path, target: str) -> str:
+    """Return the target of a strategy, whose file is named from where the sweep is."""
+    file, _, name = target.rpartition(":")
+    return f"{place.parent / Path(file).expanduser()}:{name}"
 
 
 def sweep_from(
@@ -99,9 +114,11 @@ def sweep_from(
         filters = told["where"]
         varied["where"] = filters if isinstance(filters, list) else [filters]
     grid = {name: told[name] for name in ("entries", "exits", "name") if name in told}
+    for name in ("index", "strategy", "parameters"):
+        if name in told:
+            grid[name] = told[name]
     return Sweep(
         [open_view(str(name), told.get("as_of")) for name in releases],
-        index=str(told["index"]),
         costs=[_costs(cost) for cost in told.get("costs", [{}])],
         engine=told.get("engine", "event"),
         **grid,

@@ -90,7 +90,8 @@ def test_the_least_file_takes_the_defaults(
     ("text", "message"),
     [
         ("release = ", "is not TOML: "),
-        ('release = "R1"', 'names no index: write index = "SP500"'),
+        ('release = "R1"', "names neither an index nor a strategy: write either"),
+        ('release = "R1"\nindex = "SIM"\nstrategy = "x.py:X"', "names both an index"),
         ('index = "SIM"', 'either release = "R1" or releases'),
         ('index = "SIM"\nrelease = "R1"\nreleases = ["R2"]', "either release"),
         ('index = "SIM"\nrelease = "R1"\nentry = "AD"', "key 'entry'"),

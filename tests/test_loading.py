@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakebt.cli.loading import blaming, load_strategy
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.loading import blaming, load_strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

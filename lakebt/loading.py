@@ -50,6 +50,22 @@ def load_strategy(target: str) -> tuple[Path, Any]:
         return path, strategy()
 
 
+def load_class(target: str) -> tuple[Path, Any]:
+    """Return the file and the strategy's class that ``FILE.py:Name`` means.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file or class, or the import fails.
+    """
+    path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
+    found = _named(_imported(path), name, path)
+    if not inspect.isclass(found) or not is_strategy(found):
+        msg = f"{path}: {name} is no class with a method target_weights(view)"
+        raise InvalidArgumentError(msg)
+    return path, found
+
+
 def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
     """Return the file of a strategy, and a function that makes it of the file anew.
 

@@ -1,0 +1,246 @@
+"""A sweep over a strategy's parameters: one backtest each, in a pool of processes."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakebt.arguments import costs_json
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.lake.lake import Lake
+from lakebt.lake.trials.ledger import ledger_of, view_of
+from lakebt.loading import blaming, load_class
+from lakebt.ran import run_ids, run_row, run_rule, source_of
+from lakebt.strategy import Backtest
+from lakebt.sweep.grid import each
+from lakebt.tried import Origin
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.lake.reading.view import View
+    from lakebt.sweep.local import Recorder
+
+VARIED = ("start", "end", "rebalance", "fill", "max_gross", "capital_usd", "min_lead")
+"""Arguments of a backtest that a sweep can vary, besides its costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One backtest of a sweep, as a process of its own is told of it.
+
+    Attributes
+    ----------
+    address
+        What `Lake.open` is told; also the exchange.
+    release, as_of
+        The view.
+    target
+        ``FILE.py:Name``.
+    parameters
+        Of the strategy.
+    arguments
+        Of the backtest.
+    costs
+    engine, study
+    trial_id
+    """
+
+    address: Mapping[str, Any]
+    release: str
+    as_of: dt.datetime
+    target: str
+    parameters: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    costs: CostModel
+    engine: str
+    study: str
+    trial_id: str
+
+
+def target_of(strategy: object) -> str:
+    """Return the file and the name of a strategy's class, as a process can find it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not a class, or not in a file.
+    """
+    if isinstance(strategy, str):
+        return strategy
+    if not inspect.isclass(strategy):
+        msg = (
+            f"strategy {strategy!r} is not a class: a sweep makes one for each of its "
+            f"parameters. Pass the class, or FILE.py:Name"
+        )
+        raise InvalidArgumentError(msg)
+    try:
+        file = inspect.getsourcefile(strategy)
+    except TypeError:
+        file = None
+    if file is None or not Path(file).is_file():
+        msg = (
+            f"strategy {strategy.__name__} is in no file, so that other processes "
+            f"cannot find it: write it into one, and pass FILE.py:{strategy.__name__}"
+        )
+        raise InvalidArgumentError(msg)
+    return f"{file}:{strategy.__qualname__}"
+
+
+def tasks(
+    views: Sequence[View],
+    *,
+    strategy: object,
+    parameters: Mapping[str, object],
+    costs: Sequence[CostModel],
+    varied: Mapping[str, object],
+    engine: str,
+    name: str | None,
+) -> tuple[Task, ...]:
+    """Return the backtests of a sweep.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the strategy cannot be made with its parameters, or an argument not be used.
+    UnknownNameError
+        If a backtest has no such argument.
+    """
+    for argument in varied:
+        if argument not in VARIED:
+            what = "argument of a sweep over a strategy"
+            raise UnknownNameError(what, argument, VARIED)
+    target = target_of(strategy)
+    path, made = load_class(target)
+    source = source_of(made)
+    found = []
+    for view in views:
+        ledger = ledger_of(view)
+        origin = Origin.of(view, engine=engine, tables=None)
+        address = {**ledger.address, "exchange": view.sessions.exchange}
+        for told, chosen in itertools.product(
+            _combinations(parameters), list(_combinations(varied))
+        ):
+            instance = _instance(made, told, path)
+            for cost in costs:
+                backtest = Backtest(view, instance, costs=cost, **chosen)
+                rule = run_rule(backtest, instance)
+                ids = run_ids(rule, costs_json(cost), source, origin)
+                found.append(
+                    Task(
+                        address=address,
+                        release=view.release,
+                        as_of=view.instant,
+                        target=target,
+                        parameters=told,
+                        arguments=chosen,
+                        costs=cost,
+                        engine=engine,
+                        study=name or backtest.name,
+                        trial_id=ids[1],
+                    )
+                )
+    return tuple(found)
+
+
+def _combinations(varied: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    values = [each(value, name) for name, value in varied.items()]
+    for chosen in itertools.product(*values):
+        yield dict(zip(varied, chosen, strict=True))
+
+
+def _instance(made: Any, parameters: Mapping[str, Any], path: Path) -> Any:
+    """Return a strategy made with some parameters.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not take them.
+    """
+    try:
+        inspect.signature(made).bind(**parameters)
+    except TypeError as error:
+        told = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+        msg = f"{made.__name__}({told}) cannot be made: {error}"
+        raise InvalidArgumentError(msg) from None
+    with blaming(path):
+        return made(**parameters)
+
+
+def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
+    """Run one backtest, in a process of its own, and return the ledger's row of it."""
+    started = time.perf_counter()
+    lake = Lake.open(**task.address, create=False)
+    view = view_of(lake, release=task.release, as_of=task.as_of)
+    path, made = load_class(task.target)
+    strategy = _instance(made, task.parameters, path)
+    backtest = Backtest(view, strategy, costs=task.costs, **task.arguments)
+    with blaming(path):
+        run = backtest.run(task.engine, record=False)
+    return run_row(
+        run,
+        strategy,
+        study=task.study,
+        run_at=now,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def run_tasks(
+    asked: Sequence[Task],
+    *,
+    known: frozenset[str],
+    recorder: Recorder,
+    clock: Callable[[], dt.datetime],
+    workers: int | None,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Run the backtests that are not known yet, and return how many those were.
+
+    Parameters
+    ----------
+    asked
+    known
+        Ids of the trials that are there already.
+    recorder
+        Takes what is finished.
+    clock
+        Tells when.
+    workers
+        Processes; as many as there are processors by default. With 1 they run here.
+    progress
+        Called with the backtests done, and all.
+    """
+    missing = [task for task in asked if task.trial_id not in known]
+    done = len(asked) - len(missing)
+    progress(done, len(asked))
+    count = workers or len(os.sched_getaffinity(0))
+    if count == 1 or len(missing) < 2:
+        for task in missing:
+            recorder.add(run_task(task, clock()))
+            done += 1
+            progress(done, len(asked))
+        return len(missing)
+    context = multiprocessing.get_context("spawn")  # threads of ours may be running
+    with ProcessPoolExecutor(min(count, len(missing)), mp_context=context) as pool:
+        waiting = [pool.submit(run_task, task, clock()) for task in missing]
+        try:
+            for finished in as_completed(waiting):
+                recorder.add(finished.result())
+                done += 1
+                progress(done, len(asked))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return len(missing)

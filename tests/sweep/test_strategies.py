@@ -1,0 +1,177 @@
+"""Sweeps over a strategy's parameters: the same as one backtest after the other."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.reproduce import reproduce
+from lakebt.sweep.sweep import Sweep
+from lakebt.sweep.toml import read_toml, sweep_from
+from tests.sweep.conftest import COSTS, fill
+from tests.sweep.mine import Failing, Trend
+
+pytestmark = pytest.mark.lake
+
+FILE = Path(__file__).parent / "mine.py"
+PERIOD: dict[str, Any] = {"start": "2010-02-01", "end": "2010-06-30"}
+LOOKBACKS, WEIGHTS, HOW_OFTEN = [5, 20], [0.5, 1.0], ["weekly", "monthly"]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
+    return fill(tmp_path_factory.mktemp("strategies") / "lake", n_events=6)
+
+
+def sweep(lake: lakebt.Lake, **asked: Any) -> Sweep:
+    return Sweep(
+        lake.at("R1"),
+        strategy=Trend,
+        parameters={"lookback": LOOKBACKS, "weight": WEIGHTS},
+        rebalance=HOW_OFTEN,
+        costs=COSTS,
+        **{**PERIOD, **asked},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_combination_is_what_a_backtest_of_its_own_finds(
+    tmp_path: Path, workers: int
+) -> None:
+    lake = fill(tmp_path / "lake", n_events=6)
+
+    found = sweep(lake).run(workers=workers)
+
+    expected = [
+        lakebt.Backtest(
+            lake.at("R1"),
+            Trend(lookback=lookback, weight=weight),
+            rebalance=how_often,
+            costs=cost,
+            **PERIOD,
+        )
+        .run(record=False)
+        .sharpe()
+        for lookback, weight, how_often, cost in itertools.product(
+            LOOKBACKS, WEIGHTS, HOW_OFTEN, COSTS
+        )
+    ]
+    table = found.table()
+    assert found.n_run == len(table) == 16
+    assert table["sharpe"].tolist() == expected
+    assert table["lookback"].tolist() == [5] * 8 + [20] * 8
+    assert sweep(lake).run().n_run == 0
+    assert lake.count_trials(study="Trend") == 16
+    assert {"lookback", "weight", "rebalance"} <= set(found.best(2).columns)
+
+
+def test_a_run_by_hand_is_known_to_the_sweep(lake: lakebt.Lake) -> None:
+    strategy = Trend(lookback=7)
+    backtest = lakebt.Backtest(lake.at("R1"), strategy, rebalance="weekly", **PERIOD)
+    run = backtest.run()
+    assert run.is_recorded
+
+    one = Sweep(
+        lake.at("R1"),
+        strategy=f"{FILE}:Trend",
+        parameters={"lookback": 7},
+        rebalance="weekly",
+        **PERIOD,
+    )
+
+    assert one.run().n_run == 0
+    assert one.run().table()["sharpe"].tolist() == [run.sharpe()]
+
+
+def test_a_backtest_is_reproduced_with_its_strategy(lake: lakebt.Lake) -> None:
+    lakebt.Backtest(lake.at("R1"), Trend(lookback=9), costs=COSTS[1], **PERIOD).run()
+    rows = lake.trials(where={"kind": "backtest"})
+    rule = rows["rule"].str.contains('"lookback":9,')
+    (trial,) = rows.loc[rule, "trial_id"]
+
+    found = reproduce(lake, trial, strategy=f"{FILE}:Trend")
+
+    assert found.is_same, str(found)
+    assert found.moved.empty
+
+
+def test_another_file_of_the_same_strategy_is_told(
+    lake: lakebt.Lake, tmp_path: Path
+) -> None:
+    lakebt.Backtest(lake.at("R1"), Trend(lookback=11), **PERIOD).run()
+    rows = lake.trials(where={"kind": "backtest"})
+    (trial,) = rows.loc[rows["rule"].str.contains('"lookback":11,'), "trial_id"]
+    other = tmp_path / "mine.py"
+    text = FILE.read_text(encoding="utf-8")
+    other.write_text(text.replace("> closes.iloc[-1 -", "< closes.iloc[-1 -"))
+
+    found = reproduce(lake, trial, strategy=f"{other}:Trend")
+
+    assert not found.is_same
+    assert "the strategy's file" in str(found)
+
+
+def test_a_strategy_that_fails_is_named_with_file_and_line(lake: lakebt.Lake) -> None:
+    failing = Sweep(lake.at("R1"), strategy=Failing, **PERIOD)
+
+    with pytest.raises(
+        ValueError,
+        match=r"mine\.py, line \d+, in target_weights: RuntimeError",
+    ):
+        failing.run(workers=1)
+
+
+def test_a_file_says_what_python_says(lake: lakebt.Lake, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FILE.read_text(encoding="utf-8"))
+    (tmp_path / "SWEEP.toml").write_text(
+        """
+release = "R1"
+strategy = "mine.py:Trend"
+
+[parameters]
+lookback = [5, 20]
+weight = [0.5, 1.0]
+
+[grid]
+start = "2010-02-01"
+end = "2010-06-30"
+rebalance = ["weekly", "monthly"]
+""",
+        encoding="utf-8",
+    )
+
+    read = sweep_from(
+        read_toml(tmp_path / "SWEEP.toml"),
+        open_view=lambda name, at: lake.at(name, as_of=at),
+    )
+
+    told = [{**task.parameters, **task.arguments} for task in read.tasks]
+    same = [{**task.parameters, **task.arguments} for task in sweep(lake).tasks[::2]]
+    assert told == same
+    assert len(read) == 8
+    assert {task.study for task in read.tasks} == {"Trend"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strategy": Trend()}, "is not a class: a sweep makes one"),
+        ({"strategy": pd.Series}, "has no 'Series'|no class with a method"),
+        ({"parameters": {"hold": [1]}}, "unexpected keyword argument 'hold'"),
+        ({"index": "SIM"}, "not both"),
+        ({"exits_": ["+1"]}, "unknown argument of a sweep over a strategy 'exits_'"),
+        ({"strategy": "nowhere.py:Trend"}, r"nowhere\.py does not exist"),
+    ],
+)
+def test_bad_input_names_what_is_wrong(
+    lake: lakebt.Lake, arguments: dict[str, Any], message: str
+) -> None:
+    asked = {"strategy": Trend, **PERIOD, **arguments}
+    with pytest.raises(ValueError, match=message):
+        Sweep(lake.at("R1"), **asked)
