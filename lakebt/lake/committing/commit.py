@@ -159,6 +159,7 @@ def stage_expiring(
     for file in files:
         producer.append_data_file(file)
     staged = _staged(table, producer)
+    uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
     old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
     named = {ref.snapshot_id for ref in table.metadata.refs.values()}
     expired = [number for number in old[: 1 - KEPT] if number not in named]
@@ -166,14 +167,8 @@ def stage_expiring(
     if expired:
         gone_ids = {"snapshot-ids": expired}
         updates = (*updates, RemoveSnapshotsUpdate.model_validate(gone_ids))
-    return replace(
-        staged,
-        requirements=(
-            *staged.requirements,
-            AssertTableUUID(uuid=table.metadata.table_uuid),
-        ),
-        updates=updates,
-    )
+    requirements = (*staged.requirements, uuid)
+    return replace(staged, requirements=requirements, updates=updates)
 
 
 def _staged(table: Table, producer: Append | Replace) -> Staged:

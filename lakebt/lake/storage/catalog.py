@@ -15,10 +15,7 @@ import pyiceberg.exceptions
 import sqlalchemy as sa
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import (
-    NamespaceAlreadyExistsError,
-    TableAlreadyExistsError,
-)
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
 from sqlalchemy.exc import (
     IntegrityError,
     OperationalError,
@@ -107,9 +104,7 @@ class Storage:
             If they cannot be read.
         """
         with translated(self.where):
-            self._loaded = _again(
-                lambda is_last: self._loader.load(patient=not is_last)
-            )
+            self._loaded = self._loader.load()
         if LEDGER not in self._loaded:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
@@ -124,7 +119,7 @@ class Storage:
             If it cannot be read.
         """
         with translated(self.where):
-            return _again(lambda _: self._loader.trials())
+            return self._loader.trials()
 
     @property
     def specs(self) -> Specs:
@@ -156,22 +151,8 @@ class Storage:
             if LEDGER not in present:
                 with contextlib.suppress(TableAlreadyExistsError):
                     self.catalog.create_table(
-                        (NAMESPACE, LEDGER),
-                        schema=ledger_schema(),
-                        properties=PROPERTIES,
+                        (NAMESPACE, LEDGER), ledger_schema(), properties=PROPERTIES
                     )
-
-
-def _again(load: Callable[[bool], T]) -> T:
-    """Load something, again if a file is gone; tells `load` whether it is the last try.
-
-    Ten commits may lie between reading a pointer and its file.
-    """
-    for pause in (0.01, 0.1):
-        with contextlib.suppress(FileNotFoundError):
-            return load(False)  # noqa: FBT003 - of a function given
-        time.sleep(pause)
-    return load(True)  # noqa: FBT003
 
 
 class LocalCatalog(SqlCatalog):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
@@ -17,9 +18,11 @@ from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import is_fact_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyiceberg.catalog import Catalog
+
+T = TypeVar("T")
 
 _VITAL = frozenset({LEDGER, *SPECS})
 """What must be readable. What else lies beside it in the namespace need not be."""
@@ -40,13 +43,8 @@ class Loader:
         self._unreadable: dict[str, str | None] = {}
         self._trials: Table | None = None
 
-    def load(self, *, patient: bool) -> dict[str, Table]:
+    def load(self) -> dict[str, Table]:
         """Return the lake's tables by name: the ledger and every fact table.
-
-        Parameters
-        ----------
-        patient
-            Whether a lost file of a declared table is worth another look, and raised.
 
         Raises
         ------
@@ -55,7 +53,7 @@ class Loader:
         """
         sql = isinstance(self._catalog, SqlCatalog)
         load = self._load_sql if sql else self._load_each
-        self._held = load(patient=patient)
+        self._held = _again(lambda patient: load(patient=patient))
         return {
             name: table
             for name, table in self._held.items()
@@ -73,6 +71,9 @@ class Loader:
         FileNotFoundError
             If its metadata is not where its pointer said.
         """
+        return _again(lambda _: self._load_trials())
+
+    def _load_trials(self) -> Table | None:
         catalog = self._catalog
         if not isinstance(catalog, SqlCatalog):
             with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
@@ -123,6 +124,19 @@ class Loader:
                     if _must_tell(name, error, patient=patient):
                         raise
         return tables
+
+
+def _again(load: Callable[[bool], T]) -> T:
+    """Load something, again if a file is gone.
+
+    Ten commits may lie between reading a pointer and its file. As long as there is
+    another try, `load` is asked to be patient: to raise what the last one overlooks.
+    """
+    for pause in (0.01, 0.1):
+        with contextlib.suppress(FileNotFoundError):
+            return load(True)  # noqa: FBT003 - of a function that is given
+        time.sleep(pause)
+    return load(False)  # noqa: FBT003
 
 
 def _pointers(
