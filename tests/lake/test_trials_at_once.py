@@ -162,8 +162,9 @@ def test_recorders_killed_at_random_instants_leave_whole_batches(
     lake: Lake, path: Path, doomed: recorders.Doomed
 ) -> None:
     draw = random.Random(20220902)  # noqa: S311 - instants, not secrets
-    last = 0
-    for _ in range(12):
+    last = kills = 0
+    while kills < 12 or last <= 12:  # a machine that is busy records little at a time
+        kills += 1
         done = doomed.run(path, first=last, delay_s=draw.uniform(0, 0.6))
         found = sorted(lake.trials()["n_returns"])
         assert found == list(range(len(found)))
@@ -173,7 +174,7 @@ def test_recorders_killed_at_random_instants_leave_whole_batches(
             done + 1,
         }  # the interrupted one, or not
         last = len(found) // 10
-    assert last > 12  # so folds were interrupted, too
+    assert kills < 100
     assert lake.record(batch(range(last * 10 + 1))) == 1
     assert lake.doctor().ok
 
