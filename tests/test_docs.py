@@ -93,7 +93,7 @@ def test_every_block_of_a_page_runs_and_prints_what_stands_there(
                 names = run_python(block, page, names)
             case "console":
                 run_commands(block, page)
-            case "csv" | "xml":
+            case "csv" | "xml" | "toml":
                 (tmp_path / block.name).write_text(block.text, encoding="utf-8")
             case _:
                 # A diagram. Whatever could be run has to be.
