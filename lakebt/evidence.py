@@ -15,6 +15,7 @@ from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.surface import Aggregate, calendar_returns
 from lakebt.commands import study_command
 from lakebt.desk import deal
+from lakebt.emptiness import empty_rules, left_out_events
 from lakebt.events.fills import anchor_session
 from lakebt.events.plan import REASONS, Event, Reason
 from lakebt.events.rules import Anchor
@@ -107,14 +108,16 @@ def _would_run(event: int, result: Result) -> bool:
     plan = result.schedule
     one_sided = result.cells.reason == Reason.ONE_SIDED.rank + 1
     slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
-    places = zip(slots.tolist(), exits.tolist(), strict=True)
-    dealt, _ = deal(
-        [plan.cell(*place) for place in places],
-        result.history,
-        sizing=result.study.sizing.hedged_with(MARKET),
-        missing=result.study.missing,
-    )
-    return any(one.trade is not None for one in dealt)
+    for place in zip(slots.tolist(), exits.tolist(), strict=True):
+        (found,), _ = deal(
+            [plan.cell(*place)],
+            result.history,
+            sizing=result.study.sizing.hedged_with(MARKET),
+            missing=result.study.missing,
+        )
+        if found.trade is not None:  # mostly the first: a grid has a thousand of them
+            return True
+    return False
 
 
 def market_of(result: Result) -> str | None:
@@ -182,14 +185,18 @@ def study_contents(result: Result) -> StudyContents:
     """Return what the report of a result shows."""
     study = result.study
     dates = [event.date for event in result.schedule.events]
+    refused, n_refused = left_out_events(result)
     return StudyContents(
         index=study.index or "changes supplied by the caller",
         entries=result.entries,
         exits=result.exits,
         table=result.table(),
-        refused=result.refused(),
+        empty=empty_rules(result),
+        refused=refused,
+        n_refused=n_refused,
         best=result.best,
         equity=_equity(result),
+        years=_years(result),
         path=paths(result),
         market=market_of(result),
         left_out=result.summary(),
@@ -217,6 +224,13 @@ def _equity(result: Result) -> pd.Series:
     return pd.Series(
         [1.0, *equity], index=pd.DatetimeIndex(days, name="session"), name="equity"
     )
+
+
+def _years(result: Result) -> pd.DataFrame:
+    """Return the best cell by year; without one, no year."""
+    entry, exit_ = result.best or (result.entries[0], result.exits[0])
+    years = result.by_year(entry=entry, exit=exit_)
+    return years if result.best is not None else years.iloc[:0]
 
 
 def provenance(result: Result) -> dict[str, str]:

@@ -67,19 +67,20 @@ class Lookup:
         """
         plan = self._plan
         slots = np.arange(len(plan)) if entry is None else self.slots(entry)
-        columns = [self.column(exit_)] if exit_ is not None else range(len(plan.exits))
+        columns = np.arange(len(plan.exits))
+        if exit_ is not None:
+            columns = columns[[self.column(exit_)]]
         if event is not None:
             names = [plan.events[number].event_id for number in plan.event[slots]]
             if event not in names:
                 raise UnknownNameError("event", event, tuple(dict.fromkeys(names)))
             slots = slots[np.array(names) == event]
+        shape = (len(slots), len(columns))
+        asked = np.ones(shape, dtype=bool) if only is None else only[slots][:, columns]
         by_event: dict[int, list[tuple[int, int]]] = {}
-        for slot in slots.tolist():
-            by_event.setdefault(int(plan.event[slot]), []).extend(
-                (slot, column)
-                for column in columns
-                if only is None or only[slot, column]
-            )
+        for row, column in np.argwhere(asked).tolist():
+            place = (int(slots[row]), int(columns[column]))
+            by_event.setdefault(int(plan.event[place[0]]), []).append(place)
         for places in by_event.values():
             yield from self._dealt(places)
 

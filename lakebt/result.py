@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from lakebt.analysis.surface import Aggregate, calendar_returns
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError
 from lakebt.evidence import left_out, paths, study_contents
+from lakebt.ingredients import ingredients
 from lakebt.lookup import Lookup
 from lakebt.summary import Summary
 from lakebt.tried import Origin, record, result_id
+from lakebt.yearly import by_year
 
 if TYPE_CHECKING:
     import os
@@ -285,6 +288,25 @@ class Result:
         where[self._lookup.slots(entry), self._lookup.column(exit_)] = True
         return self.summed.traded(where)
 
+    def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
+        """Return what one rule earned in each year.
+
+        Returns
+        -------
+        DataFrame
+            A row per year of the events' dates: ``n_events`` and ``n_dates``;
+            ``mean_bps``, the mean net return per event in basis points of capital, with
+            its standard error ``se_bps``, clustered by date (NaN with one date);
+            ``sharpe`` and ``sharpe_se`` of that year's events, by the study's
+            definition. Years without a traded event have no row.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+        """
+        return by_year(self, entry=entry, exit_=exit)
+
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name
         """Return one cell of one event as a ``vectorbt.Portfolio``.
 
@@ -364,13 +386,41 @@ class Result:
         """
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
-        write_study_report(study_contents(self), path)
+        whole = replace(study_contents(self), ingredients=ingredients(self))
+        write_study_report(whole, path)
 
     def plot(self) -> Any:
         """Return the surface as a plotly figure."""
         from lakebt.report.figures import surface_figure  # noqa: PLC0415 - plotly is slow
 
         return surface_figure(study_contents(self))
+
+    def plot_ridge(self) -> Any:
+        """Return the best exit of each entry as a plotly figure."""
+        from lakebt.report.figures import ridge_figure  # noqa: PLC0415 - plotly is slow
+
+        return ridge_figure(study_contents(self))
+
+    def plot_years(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
+        """Return the mean net return of each year as a plotly figure.
+
+        Parameters
+        ----------
+        entry, exit
+            Of the rule; those of the best by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+        InvalidArgumentError
+            If the rule has no traded event.
+        """
+        from lakebt.report.figures import years_figure  # noqa: PLC0415 - plotly is slow
+
+        best = self.best or (self.entries[0], self.exits[0])
+        rule = (entry or best[0], exit or best[1])
+        return years_figure(self.by_year(entry=rule[0], exit=rule[1]), rule=rule)
 
     def plot_paths(self) -> Any:
         """Return the average path of an event as a plotly figure."""

@@ -92,7 +92,7 @@ class Cell:
 
 def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:
     """Return the cells by entry and exit, row by row."""
-    why = _reasons(contents.refused)
+    why = _reasons(contents.empty)
     rows = {(row["entry"], row["exit"]): row for row in records(contents.table)}
     cells = {}
     for entry in contents.entries:
@@ -162,27 +162,23 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _reasons(
-    refused: pd.DataFrame,
+    empty: pd.DataFrame,
 ) -> dict[tuple[str, str], tuple[str, int, str]]:
-    """Return each cell's most frequent reason, its count and its first row in words."""
-    keys = ["entry", "exit", "reason"]
-    events = refused.drop_duplicates([*keys, "event_id"])
-    if events.empty:
-        return {}
-    counts = events.groupby(keys)["event_id"].transform("size")
+    """Return each cell's most frequent reason, its count and one event in words."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in records(events.assign(n=counts).drop_duplicates(keys)):
+    for row in records(empty):
         cell = (row["entry"], row["exit"])
         if cell not in found or _weight(row) > _weight(found[cell]):
             found[cell] = row
     return {
-        cell: (row["reason"], row["n"], example(row)) for cell, row in found.items()
+        cell: (row["reason"], row["n_events"], example(row))
+        for cell, row in found.items()
     }
 
 
 def _weight(row: dict[str, Any]) -> tuple[int, int]:
     """Order reasons by frequency, then by which comes first."""
-    return row["n"], -words.reason_rank(row["reason"])
+    return row["n_events"], -words.reason_rank(row["reason"])
 
 
 def _number(value: object) -> float:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import html
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lakebt.report.palette import Theme
 
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -50,6 +53,11 @@ def base_layout(colours: Theme, *, height: int) -> dict[str, Any]:
     }
 
 
+def hover(lines: Iterable[str]) -> str:
+    """Write lines as Plotly reads them: a fact may hold a "<"."""
+    return "<br>".join(html.escape(line) for line in lines)
+
+
 def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
     """Say what differs in a narrow window, such as a phone's.
 
@@ -62,8 +70,8 @@ def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
     **changes
         Value by path in the layout, its dots written as double underscores.
     """
-    layout["meta"] = {
-        "narrow": {name.replace("__", "."): value for name, value in changes.items()}
+    layout.setdefault("meta", {})["narrow"] = {
+        name.replace("__", "."): value for name, value in changes.items()
     }
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.report.ingredients import Ingredients
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyContents:
@@ -28,14 +30,24 @@ class StudyContents:
         (counts), `gross_bps`, `commission_bps`, `spread_bps`, `borrow_bps`, `net_bps`
         (means per event, basis points of capital; costs are positive, and gross less
         costs is net).
+    empty : DataFrame
+        A row per `entry`, `exit` and `reason` for which events are left out, with their
+        number `n_events`; and of one such event, where it is told, `fact`, `known_at`,
+        `needed_by` (UTC; missing where it does not apply).
     refused : DataFrame
-        A row per event and empty cell: `event_id`, `entry`, `exit`, `reason`, `fact`,
-        `known_at`, `needed_by` (UTC; missing where it does not apply).
+        Events left out of the chosen cell, or of any if none is chosen, a row per event
+        and reason: `event_id`, `entry`, `exit`, `reason`, `fact`, `known_at`,
+        `needed_by`. It need not hold them all.
+    n_refused : mapping of str to int
+        How many events each reason leaves out, whether or not `refused` has them.
     best : tuple of (str, str) or None
         Entry and exit of the chosen cell; None if every cell is empty.
     equity : Series
         Net equity of the chosen cell by session, starting at 1. In calendar order, or
         one event after the other; empty if there is no chosen cell.
+    years : DataFrame
+        The chosen cell by year: `year`, `n_events`, `n_dates`, `mean_bps` and `se_bps`
+        (net per event), `sharpe`, `sharpe_se`; empty if there is no chosen cell.
     path : DataFrame
         From `lakebt.analysis.path.event_path`; may be empty.
     left_out : str
@@ -59,15 +71,21 @@ class StudyContents:
         is called tradable.
     market : str or None
         The symbol that `path` is measured against; None if it is a plain return.
+    ingredients : Ingredients or None
+        What every cell is made of, for a panel that shows any of them; without, the
+        report has no such panel.
     """
 
     index: str
     entries: tuple[str, ...]
     exits: tuple[str, ...]
     table: pd.DataFrame
+    empty: pd.DataFrame
     refused: pd.DataFrame
+    n_refused: Mapping[str, int]
     best: tuple[str, str] | None
     equity: pd.Series[float]
+    years: pd.DataFrame
     path: pd.DataFrame
     left_out: str
     first: dt.date | None
@@ -80,6 +98,7 @@ class StudyContents:
     command: str
     is_point_in_time: bool = True
     market: str | None = None
+    ingredients: Ingredients | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

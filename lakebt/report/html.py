@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from lakebt.report import story, words
-from lakebt.report.cells import Cell, count_reasons, example, records, surface
+from lakebt.report import sections, story, words
+from lakebt.report.cells import surface
 from lakebt.report.figures import (
     equity_figure,
     path_figure,
+    ridge_figure,
     surface_figure,
     waterfall_figure,
     weights_figure,
+    years_figure,
 )
+from lakebt.report.packing import packed
 from lakebt.report.page import Figures, render, write
+from lakebt.report.sections import growth
 
 if TYPE_CHECKING:
     import os
@@ -24,8 +28,11 @@ if TYPE_CHECKING:
 
     from lakebt.report.contents import RunContents, StudyContents
 
-_LISTED = 500
-"""Left-out events listed in a page; the rest are counted."""
+_MOST_BYTES = 3_100_000
+"""What the ingredients of the cells may take; Plotly takes 2 MB, a page at most 6."""
+
+_PANEL_HEIGHT = 220
+"""Of the figures in the panel, in pixels."""
 
 
 def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) -> Path:
@@ -52,34 +59,75 @@ def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) ->
         If the file cannot be written there.
     """
     cells = surface(contents)
-    figures: Figures = {
-        "surface-figure": functools.partial(surface_figure, contents),
-    }
-    if not contents.path.empty:
-        figures["path-figure"] = functools.partial(path_figure, contents)
-    if contents.best is not None:
-        figures["waterfall-figure"] = functools.partial(waterfall_figure, contents)
-        figures["equity-figure"] = functools.partial(equity_figure, contents.equity)
+    panel = made_of(contents)
+    best, ridge = contents.best, sections.ridge_section(contents, cells)
     page = render(
         "study.html.j2",
-        figures=figures,
+        figures=_study_figures(
+            contents,
+            has_ridge=ridge is not None,
+            has_panel=panel["text"] is not None,
+        ),
         title=f"{contents.index}: is there an edge?",
         over=story.subject(contents),
         tradable=contents.is_point_in_time,
-        chosen=cells[contents.best] if contents.best is not None else None,
-        empty=story.answer(contents, cells) if contents.best is None else "",
+        chosen=cells[best] if best is not None else None,
+        empty=story.answer(contents, cells) if best is None else "",
         caution=story.caution(contents, cells),
         definition=story.definition(contents.definition),
         banners=contents.banners,
-        path=_path_section(contents),
-        surface=_surface_section(contents, cells),
-        left_out=_left_out_section(contents, cells),
-        refused=_refused_section(contents, cells),
+        panel=panel,
+        entries=contents.entries,
+        exits=contents.exits,
+        path=sections.path_section(contents),
+        surface=sections.surface_section(contents, cells),
+        ridge=ridge,
+        left_out=sections.left_out_section(contents, cells),
+        refused=sections.refused_section(contents, cells),
         provenance=list(contents.provenance.items()),
         command=contents.command,
-        **_chosen_sections(contents, cells),
+        **sections.chosen_sections(contents, cells),
     )
     return write(page, path)
+
+
+def _study_figures(
+    contents: StudyContents, *, has_ridge: bool, has_panel: bool
+) -> Figures:
+    """Return what draws each figure; those of the panel are lower."""
+    figures: Figures = {"surface-figure": functools.partial(surface_figure, contents)}
+    if not contents.path.empty:
+        figures["path-figure"] = functools.partial(path_figure, contents)
+    if has_ridge:
+        figures["ridge-figure"] = functools.partial(ridge_figure, contents)
+    if contents.best is not None:
+        part, height = ("cell", _PANEL_HEIGHT) if has_panel else ("best", 320)
+        figures |= {
+            "waterfall-figure": functools.partial(waterfall_figure, contents),
+            f"{part}-equity": functools.partial(
+                equity_figure, contents.equity, height=height
+            ),
+            f"{part}-years": functools.partial(
+                years_figure, contents.years, rule=contents.best, height=height
+            ),
+        }
+    return figures
+
+
+def made_of(contents: StudyContents) -> dict[str, str | None]:
+    """Return what the panel makes cells from, as text; or why there is no panel."""
+    if contents.ingredients is None or contents.best is None:
+        return {"text": None, "why_not": ""}
+    text = packed(contents.ingredients)
+    if len(text) <= _MOST_BYTES:
+        return {"text": text, "why_not": ""}
+    events = words.count(len(contents.ingredients.event_ids), "event")
+    return {
+        "text": None,
+        "why_not": f"What the cells of {events} are made of would take "
+        f"{len(text) / 1e6:.1f} MB, so this page does not carry it: "
+        f"`result.events()` and `result.orders(entry=..., exit=...)` show any cell.",
+    }
 
 
 def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Path:
@@ -106,7 +154,7 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
     equity = weights = None
     if len(contents.equity):
         figures["equity-figure"] = functools.partial(equity_figure, contents.equity)
-        equity = {"lede": _growth(contents.equity)}
+        equity = {"lede": growth(contents.equity)}
     if len(contents.weights):
         figures["weights-figure"] = functools.partial(weights_figure, contents.weights)
         weights = _weights_section(contents.weights)
@@ -136,149 +184,6 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
     return write(page, path)
 
 
-def _path_section(contents: StudyContents) -> dict[str, str] | None:
-    if contents.path.empty:
-        return None
-    return {
-        "lede": story.overnight(contents.path, market=contents.market),
-        "note": story.path_note(contents.path),
-    }
-
-
-def _surface_section(
-    contents: StudyContents, cells: dict[tuple[str, str], Cell]
-) -> dict[str, Any]:
-    counts = count_reasons(cells.values())
-    ran = [cell.n_events for cell in cells.values() if cell.reason is None]
-    lede = "No cell could be traded; each is hatched with its reason."
-    if ran:
-        lede = (
-            f"Sharpe ratio per year, net, {contents.aggregate}; each cell rests on "
-            f"{words.span(ran)} events. The chosen cell is outlined. "
-            f"{story.empty_cells(counts, total=len(cells))}"
-        )
-    rows = [
-        {
-            "entry": cell.entry,
-            "exit": cell.exit,
-            "chosen": cell.chosen,
-            "sharpe": words.NOTHING
-            if cell.reason
-            else f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
-            "events": words.count(cell.n_events),
-            "dates": words.count(cell.n_dates),
-            "returns": words.count(cell.n_returns),
-            "gross": words.bps(cell.gross_bps),
-            "costs": words.cost_bps(cell.costs_bps),
-            "net": words.bps(cell.net_bps),
-            "reason": words.reason_label(cell.reason) if cell.reason else "",
-        }
-        for cell in cells.values()
-    ]
-    return {
-        "lede": lede,
-        "rows": rows,
-    }
-
-
-def _chosen_sections(
-    contents: StudyContents, cells: dict[tuple[str, str], Cell]
-) -> dict[str, Any]:
-    """Return the sections about the chosen cell; all None if there is none."""
-    if contents.best is None:
-        return dict.fromkeys(("big", "earned", "money", "equity"))
-    best = cells[contents.best]
-    n = (
-        f"{words.count(best.n_events, 'event')} on {words.count(best.n_dates, 'date')} "
-        f"({words.count(best.n_returns, 'daily return')})"
-    )
-    paid = "net of costs" if best.costs_bps else "no costs charged"
-    return {
-        "big": {
-            "value": words.sharpe(best.sharpe),
-            "error": words.error(best.sharpe_se),
-            "caption": f"Sharpe ratio per year, {contents.aggregate}, {paid}, over "
-            f"{n}.",
-        },
-        "earned": story.earned(best),
-        "money": {
-            "lede": f"Basis points of capital per event, mean of {n}.",
-        },
-        "equity": {"lede": f"{_growth(contents.equity)} From {n}."},
-    }
-
-
-def _left_out_section(
-    contents: StudyContents, cells: dict[tuple[str, str], Cell]
-) -> dict[str, Any]:
-    """Return the events missing from the chosen cell, or from all, by reason."""
-    refused = contents.refused
-    where, ran = "Left out of one cell or more", 0
-    of = words.count(contents.n_events, "event")
-    if contents.best is not None:
-        entry, exit_ = contents.best
-        refused = refused[(refused["entry"] == entry) & (refused["exit"] == exit_)]
-        where = f"Left out of the chosen rule, {entry} to {exit_}"
-        ran = cells[contents.best].n_events
-    rows = records(refused.drop_duplicates(["event_id", "reason"]))
-    rows.sort(key=lambda row: words.reason_rank(row["reason"]))
-    n = int(refused["event_id"].nunique())
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["reason"]] = counts.get(row["reason"], 0) + 1
-    shown = f", the first {_LISTED} of them" if len(rows) > _LISTED else ""
-    return {
-        "line": contents.left_out,
-        "meaning": story.left_out(counts, ran=ran),
-        "counts": [
-            {
-                "label": words.reason_label(reason),
-                "meaning": words.reason_meaning(reason),
-                "events": words.count(number),
-            }
-            for reason, number in counts.items()
-        ],
-        "scope": f"{where}: {words.count(n)} of {of}.",
-        "summary": f"The events left out{shown}",
-        "rows": [
-            {
-                "event": row["event_id"],
-                "label": words.reason_label(row["reason"]),
-                "fact": example(row),
-            }
-            for row in rows[:_LISTED]
-        ],
-    }
-
-
-def _refused_section(
-    contents: StudyContents, cells: dict[tuple[str, str], Cell]
-) -> dict[str, Any]:
-    """Return the empty cells, a row per entry and reason."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells.values():
-        if cell.reason is not None:
-            groups.setdefault((cell.entry, cell.reason), []).append(cell)
-    rows = [
-        {
-            "entry": entry,
-            "exits": [f"all {len(group)}"]
-            if len(group) == len(contents.exits) > 1
-            else [cell.exit for cell in group],
-            "label": words.reason_label(reason),
-            "events": words.span([cell.n_reason for cell in group]),
-            "example": group[0].detail,
-        }
-        for (entry, reason), group in groups.items()
-    ]
-    number = sum(map(len, groups.values()))
-    return {
-        "lede": f"{words.count(number, 'cell')} of {words.count(len(cells))}, with the "
-        f"reason that empties each and how many events it stops.",
-        "rows": rows,
-    }
-
-
 def _weights_section(weights: pd.DataFrame) -> dict[str, Any]:
     held = weights.fillna(0.0)
     last = held.iloc[-1]
@@ -295,14 +200,6 @@ def _weights_section(weights: pd.DataFrame) -> dict[str, Any]:
             for symbol, value in largest.items()
         ],
     }
-
-
-def _growth(equity: pd.Series[float]) -> str:
-    if not len(equity):
-        return ""
-    end = f"{float(equity.iloc[-1]):.4f}"
-    n = words.count(len(equity) - 1, "session")
-    return f"An investment of 1 became {end} in {n}, net of costs."
 
 
 def _period(equity: pd.Series[float]) -> str:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from lakebt.report.contents import StudyContents
 
 
-def equity_figure(equity: pd.Series[float], *, theme: ThemeName = "light") -> go.Figure:
+def equity_figure(
+    equity: pd.Series[float], *, theme: ThemeName = "light", height: int = 320
+) -> go.Figure:
     """Draw net equity, which starts at 1.
 
     Parameters
@@ -29,6 +31,8 @@ def equity_figure(equity: pd.Series[float], *, theme: ThemeName = "light") -> go
         the axis counts the sessions invested instead.
     theme
         "light" or "dark".
+    height
+        In pixels.
 
     Returns
     -------
@@ -49,9 +53,9 @@ def equity_figure(equity: pd.Series[float], *, theme: ThemeName = "light") -> go
         hovertemplate="%{text}: %{y:.4f}<extra></extra>",
         showlegend=False,
     )
-    layout = base_layout(colours, height=320)
+    layout = base_layout(colours, height=height)
     layout["yaxis"]["title"]["text"] = "value of 1 invested, net"
-    layout["yaxis"]["tickformat"] = ".3~f"
+    layout["yaxis"] |= {"tickformat": ".3~f", "nticks": 6}
     layout["xaxis"] |= {"showgrid": False}
     if not calendar:
         layout["xaxis"]["title"]["text"] = "sessions invested, event after event"

@@ -31,6 +31,7 @@ class Theme:
     negative: str
     middle: str
     positive: str
+    cursor: str
 
 
 LIGHT = Theme(
@@ -45,6 +46,7 @@ LIGHT = Theme(
     negative="#b2182b",
     middle="#f4f5f6",
     positive="#2166ac",
+    cursor="#f0b000",
 )
 
 DARK = Theme(
@@ -59,6 +61,7 @@ DARK = Theme(
     negative="#e46a57",
     middle="#262b31",
     positive="#5aa5e6",
+    cursor="#ffd166",
 )
 
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import math
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
 from lakebt.report.cells import count_reasons, scale, surface
-from lakebt.report.chart import base_layout, when_narrow
+from lakebt.report.chart import base_layout, hover, when_narrow
 from lakebt.report.palette import THEMES, Theme, ThemeName, diverging, readable_on
+from lakebt.report.ridge import ridge
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,8 +28,11 @@ _HATCHES = {
     "ruined": ".",
 }
 
-_CELLS_WITH_NUMBERS = 12
+NUMBERED = 12
 """Columns up to which a cell of the surface has room for its number."""
+
+_MOST_NAMES = 60
+"""Names that are written along an axis; of more, every second or third is."""
 
 _NARROW = 7
 """Columns up to which names fit side by side on a phone."""
@@ -39,13 +42,13 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     """Draw the Sharpe ratio of every entry and exit.
 
     Blue is positive, red negative, the middle is zero. Empty cells are hatched, each
-    reason with its own pattern, and the chosen cell is outlined.
+    reason with its own pattern, and the best cell is outlined.
 
     Parameters
     ----------
     contents
         Any number of entries and exits; the numbers are written into the cells of up to
-        twelve exits.
+        twelve exits. In more, a dot marks the best exit of each entry.
     theme
         "light" or "dark".
 
@@ -61,11 +64,11 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     grid = [
         [cells[entry, exit_] for exit_ in contents.exits] for entry in contents.entries
     ]
-    roomy = len(contents.exits) <= _CELLS_WITH_NUMBERS
+    roomy = len(contents.exits) <= NUMBERED
     figure = go.Figure()
     figure.add_heatmap(
         z=[[_or_none(cell.sharpe) for cell in row] for row in grid],
-        customdata=[[_hover(cell) for cell in row] for row in grid],
+        customdata=[[hover(cell.lines) for cell in row] for row in grid],
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=False,
         colorscale=[
@@ -81,16 +84,20 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     )
     if roomy:
         _add_numbers(figure, grid, limit, colours)
+    else:
+        _add_ridge(figure, contents, cells, colours)
     for reason, number in count_reasons(cells.values()).items():
         _add_hatched(figure, grid, reason, number, colours)
 
     layout = base_layout(colours, height=_surface_height(len(contents.entries)))
     layout["margin"].update(t=52, b=96)
     layout["barmode"] = "overlay"
+    layout["meta"] = {"cursor": {"line": colours.cursor, "halo": colours.ink}}
     layout["hovermode"] = "closest"
     layout["xaxis"] |= _categories(contents.exits) | {
         "side": "top",
         "title": {"text": "exit", "font": {"size": 13}, "standoff": 6},
+        "tickangle": None if roomy else -90,
     }
     when_narrow(
         layout,
@@ -98,7 +105,10 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
         xaxis__tickfont__size=10,
         yaxis__tickfont__size=10,
         # A long rule in two lines stays above its column.
-        xaxis__ticktext=[exit_.replace("@", "<br>@") for exit_ in contents.exits],
+        xaxis__ticktext=[
+            exit_.replace("@", "<br>@") if len(contents.exits) <= _NARROW else exit_
+            for exit_ in layout["xaxis"]["ticktext"]
+        ],
         xaxis__tickangle=0 if len(contents.exits) <= _NARROW else -90,
     )
     layout["yaxis"] |= _categories(contents.entries) | {
@@ -166,6 +176,29 @@ def _add_numbers(
     )
 
 
+def _add_ridge(
+    figure: go.Figure,
+    contents: StudyContents,
+    cells: dict[tuple[str, str], Cell],
+    colours: Theme,
+) -> None:
+    """Mark the best exit of each entry."""
+    best = enumerate(ridge(contents, cells).values())
+    marked = [(row, cell) for row, cell in best if cell is not None]
+    figure.add_scatter(
+        x=[contents.exits.index(cell.exit) for _, cell in marked],
+        y=[row for row, _ in marked],
+        mode="markers",
+        marker={
+            "size": 5,
+            "color": colours.ink,
+            "line": {"color": colours.paper, "width": 1},
+        },
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
 def _add_hatched(
     figure: go.Figure,
     grid: list[list[Cell]],
@@ -197,22 +230,18 @@ def _add_hatched(
                 "solidity": 0.18,
             },
         },
-        customdata=[_hover(cell) for _, _, cell in chosen],
+        customdata=[hover(cell.lines) for _, _, cell in chosen],
         hovertemplate="%{customdata}<extra></extra>",
         showlegend=True,
     )
 
 
-def _hover(cell: Cell) -> str:
-    """Write the cell's lines as Plotly reads them: a fact may hold a "<"."""
-    return "<br>".join(html.escape(line) for line in cell.lines)
-
-
 def _categories(names: tuple[str, ...]) -> dict[str, Any]:
     # Numbers with names on them: a rule such as 2022-10-03 would be read as a date.
+    every = -(-len(names) // _MOST_NAMES)
     return {
-        "tickvals": list(range(len(names))),
-        "ticktext": list(names),
+        "tickvals": list(range(0, len(names), every)),
+        "ticktext": list(names[::every]),
         "range": [-0.5, len(names) - 0.5],
         "showgrid": False,
         "zeroline": False,

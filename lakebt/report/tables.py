@@ -30,6 +30,9 @@ HATCH = (
 _STRONGEST = 0.55
 """Opacity at the end of the scale; more would drown black or white text."""
 
+_MOST_ENTRIES, _MOST_EXITS = 20, 14
+"""Rows and columns that a person reads in one table."""
+
 _BANNER = (
     "border:1px solid #d93a36;border-left-width:5px;border-radius:3px;color:#d93a36;"
     "padding:6px 12px;margin:0 0 8px;font-weight:600"
@@ -50,7 +53,8 @@ def surface_html(contents: StudyContents) -> str:
     Parameters
     ----------
     contents
-        Any number of entries and exits.
+        Any number of entries and exits. Of many, those around the best are shown, and
+        the table says so.
 
     Returns
     -------
@@ -59,15 +63,18 @@ def surface_html(contents: StudyContents) -> str:
     """
     cells = surface(contents)
     limit = scale(cells.values())
+    entry, exit_ = contents.best or (contents.entries[0], contents.exits[0])
+    entries = _around(entry, contents.entries, most=_MOST_ENTRIES)
+    exits = _around(exit_, contents.exits, most=_MOST_EXITS)
     head = "".join(
         f'<th style="{_LABEL};text-align:right">{html.escape(exit_)}</th>'
-        for exit_ in contents.exits
+        for exit_ in exits
     )
     body = "".join(
         f'<tr><th style="{_LABEL}">{html.escape(entry)}</th>'
-        + "".join(_cell(cells[entry, exit_], limit) for exit_ in contents.exits)
+        + "".join(_cell(cells[entry, exit_], limit) for exit_ in exits)
         + "</tr>"
-        for entry in contents.entries
+        for entry in entries
     )
     ran = [cell.n_events for cell in cells.values() if cell.reason is None]
     over = f", over {words.span(ran)} event{'s' * (max(ran) != 1)}" if ran else ""
@@ -81,11 +88,32 @@ def surface_html(contents: StudyContents) -> str:
         f'<p style="margin:0 0 8px">{html.escape(story.answer(contents, cells))}</p>',
         f'<div style="overflow-x:auto"><table style="{_TABLE}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>",
+        _cut(contents, len(entries), len(exits)),
         _note(
             f"Sharpe ratio per year, net, {contents.aggregate}{over}{hatched}. "
             f"{story.plain(contents.left_out)}"
         ),
         _note(story.definition(contents.definition)),
+    )
+
+
+def _around(name: str, names: tuple[str, ...], *, most: int) -> tuple[str, ...]:
+    """Return at most so many neighbours of a name, itself in the middle."""
+    first = max(0, min(names.index(name) - most // 2, len(names) - most))
+    return names[first : first + most]
+
+
+def _cut(contents: StudyContents, n_entries: int, n_exits: int) -> str:
+    """Say what a table does not show; nothing if it shows all."""
+    entries, exits = len(contents.entries), len(contents.exits)
+    if (n_entries, n_exits) == (entries, exits):
+        return ""
+    where = "first" if contents.best is None else "ones around the best"
+    return _note(
+        f"Shown: {words.count(n_entries)} of {words.count(entries)} entries and "
+        f"{words.count(n_exits)} of {words.count(exits)} exits, the {where}. "
+        f".plot() draws all of them, .report(path) shows each; the numbers are in "
+        f".sharpe() and .surface()."
     )
 
 

@@ -104,6 +104,17 @@ def cost_bps(value: float) -> str:
     return bps(value).removeprefix("+")
 
 
+def error_bps(value: float) -> str:
+    """Write a standard error in basis points, to stand after a number.
+
+    Examples
+    --------
+    >>> error_bps(21.4), error_bps(3.14), error_bps(float("nan"))
+    ('± 21', '± 3.1', '± ?')
+    """
+    return "± ?" if math.isnan(value) else f"± {cost_bps(value)}"
+
+
 def n_of(number: float) -> str:
     """Write the n that belongs to a number, on the same line as it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,12 @@ from lakebt.analysis.path import PathLeg, event_path
 from lakebt.history import PriceHistory
 from lakebt.report.contents import RunContents, StudyContents
 from lakebt.sessions import Sessions
+from tests.report import browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selenium import webdriver
 
 ENTRIES = ("AD@close", "AD+1@open", "AD+1@close", "ED-1@close", "ED@close", "MD+1@open")
 EXITS = ("+1", "1w", "2w", "4w", "ED-1@close", "ED+10@close")
@@ -92,6 +98,45 @@ def refused_rows() -> pd.DataFrame:
     for column in ("known_at", "needed_by"):
         frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
     return frame
+
+
+def empty_rows(refused: pd.DataFrame) -> pd.DataFrame:
+    """Count refused rows by rule and reason, with the first of each as its example."""
+    keys = ["entry", "exit", "reason"]
+    counted = refused.assign(
+        n_events=refused.groupby(keys)["event_id"].transform("size")
+    )
+    return counted.drop_duplicates(keys).drop(columns="event_id")
+
+
+def left_out_rows(
+    refused: pd.DataFrame, best: tuple[str, str] | None
+) -> dict[str, Any]:
+    """Return what a report of `best` needs of the refused rows."""
+    if best is not None:
+        entry, exit_ = best
+        refused = refused[(refused["entry"] == entry) & (refused["exit"] == exit_)]
+    rows = refused.drop_duplicates(["event_id", "reason"])
+    counts = rows["reason"].value_counts(sort=False)
+    return {
+        "refused": rows,
+        "n_refused": {str(reason): int(n) for reason, n in counts.items()},
+    }
+
+
+def year_rows(rng: np.random.Generator) -> pd.DataFrame:
+    years = np.arange(2014, 2018)
+    return pd.DataFrame(
+        {
+            "year": years,
+            "n_events": [12, 12, 11, 9],
+            "n_dates": [4, 4, 4, 3],
+            "mean_bps": [61.2, 90.4, 83.1, -4.2],
+            "se_bps": [20.0, 31.5, 27.7, float("nan")],
+            "sharpe": 1.0 + 0.3 * rng.normal(size=len(years)),
+            "sharpe_se": 0.8,
+        }
+    )
 
 
 def table_rows(rng: np.random.Generator) -> pd.DataFrame:
@@ -190,6 +235,21 @@ def equity_of(rng: np.random.Generator, n: int, *, start: str) -> pd.Series[floa
     return pd.Series(values, index=pd.DatetimeIndex(days[first : first + n]))
 
 
+@pytest.fixture(scope="module")
+def driver(
+    chromium: str, chromedriver: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[webdriver.Chrome]:
+    driver = browser.start(chromium, chromedriver, tmp_path_factory.mktemp("profile"))
+    driver.get("about:blank")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(driver: webdriver.Chrome) -> browser.Page:
+    return browser.Page(driver)
+
+
 @pytest.fixture(scope="session")
 def sample_study() -> StudyContents:
     rng = np.random.default_rng(20)
@@ -198,9 +258,11 @@ def sample_study() -> StudyContents:
         entries=ENTRIES,
         exits=EXITS,
         table=table_rows(rng),
-        refused=refused_rows(),
+        empty=empty_rows(refused_rows()),
+        **left_out_rows(refused_rows(), BEST),
         best=BEST,
         equity=equity_of(rng, 880, start="2014-03-10"),
+        years=year_rows(np.random.default_rng(22)),
         path=simulated_path(rng),
         left_out=(
             "44 of 60 events run; 9 one-sided, 7 without prices; "
@@ -238,9 +300,17 @@ def sample_study() -> StudyContents:
 
 @pytest.fixture
 def make_study(sample_study: StudyContents) -> MakeStudy:
-    """The sample, with some of its values changed."""
+    """The sample, with some of its values changed; `refused` are those of all rules."""
 
     def make(**changed: Any) -> StudyContents:
+        if {"refused", "best"} & set(changed):
+            rows = changed.pop("refused", refused_rows())
+            best = changed.get("best", BEST)
+            changed = {
+                "empty": empty_rows(rows),
+                **left_out_rows(rows, best),
+                **changed,
+            }
         return replace(sample_study, **changed)
 
     return make

@@ -3,145 +3,33 @@
 from __future__ import annotations
 
 import base64
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from lakebt.report.html import write_run_report, write_study_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.report.browser import Page
     from tests.report.conftest import MakeRun, MakeStudy
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 DRAWN = {
     "path-figure": ".scatterlayer .trace .js-line",
     "surface-figure": ".heatmaplayer image, .heatmaplayer .hm",
     "waterfall-figure": ".waterfalllayer .point",
+    "best-equity": ".scatterlayer .trace .js-line",
     "equity-figure": ".scatterlayer .trace .js-line",
+    "best-years": ".scatterlayer .trace .point",
+    "ridge-figure": ".scatterlayer .trace .js-line",
     "weights-figure": ".scatterlayer .trace .js-line",
 }
 """What is in a figure only if its data was drawn."""
-
-
-class Page:
-    """A browser window of a given width, and what happened in it."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
-
-    def resize(self, width: int) -> None:
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": 900,
-                "deviceScaleFactor": 1,
-                "mobile": width < 640,
-            },
-        )
-
-    def prefer(self, scheme: str) -> None:
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.driver.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"features": [feature]}
-        )
-
-    def open(self, path: Path, *, width: int = 1280, scheme: str = "light") -> None:
-        self.log("browser")  # reading empties it
-        self.log("performance")
-        self.resize(width)
-        self.prefer(scheme)
-        self.driver.get(path.as_uri())
-
-    def run(self, script: str) -> Any:
-        return self.driver.execute_script(script)
-
-    def log(self, name: str) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.driver.get_log(name)  # type: ignore[no-untyped-call]
-        return entries
-
-    def errors(self) -> list[str]:
-        return [entry["message"] for entry in self.log("browser")]
-
-    def requests(self) -> list[str]:
-        """Return every address asked for, but by the browser itself."""
-        messages = [
-            json.loads(entry["message"])["message"] for entry in self.log("performance")
-        ]
-        urls = [
-            message["params"]["request"]["url"]
-            for message in messages
-            if message["method"] == "Network.requestWillBeSent"
-        ]
-        # The browser's start page is still loading when the first test begins.
-        own = ("data:", "blob:", "chrome:")
-        return [url for url in urls if not url.startswith(own)]
-
-    def overflow(self) -> int:
-        """Return by how many pixels the page is wider than its window."""
-        overflow: int = self.run(
-            "return document.documentElement.scrollWidth"
-            " - document.documentElement.clientWidth"
-        )
-        return overflow
-
-    def figures(self) -> list[str]:
-        charts = self.driver.find_elements(By.CSS_SELECTOR, ".chart")
-        return [str(chart.get_attribute("id")) for chart in charts]
-
-    def count(self, selector: str) -> int:
-        return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
-
-    def background(self, selector: str) -> str:
-        background: str = self.run(
-            f"return getComputedStyle(document.querySelector('{selector}'))"
-            f".backgroundColor"
-        )
-        return background
-
-
-@pytest.fixture(scope="module")
-def driver(
-    chromium: str, chromedriver: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[webdriver.Chrome]:
-    options = Options()
-    options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.set_capability(
-        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
-    )
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    driver.get("about:blank")
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def page(driver: webdriver.Chrome) -> Page:
-    return Page(driver)
 
 
 @pytest.fixture
@@ -169,7 +57,7 @@ def test_the_report_is_drawn_whole_and_alone(
     assert page.requests() == [path.as_uri()]
     assert page.overflow() <= 0
     figures = page.figures()
-    assert len(figures) == (4 if report == "study_report" else 2)
+    assert len(figures) == (6 if report == "study_report" else 2)
     for name in figures:
         assert page.count(f"#{name} svg.main-svg"), name
         assert page.count(f"#{name} {DRAWN[name]}"), name
@@ -184,7 +72,7 @@ def test_the_check_itself_sees_a_request_and_an_error(
         "<div style='width: 2000px'>wide</div>"
     )
 
-    page.open(path)
+    page.open(path, drawn=False)
 
     assert "http://127.0.0.1:9/x.png" in page.requests()
     assert any("seen" in error for error in page.errors())
@@ -207,7 +95,7 @@ def test_tables_do_not_widen_a_phone_when_opened(
 
     page.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
 
-    assert page.count("details[open]") == 2
+    assert page.count("details[open]") == 4
     assert page.overflow() <= 0
 
 

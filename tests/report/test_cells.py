@@ -8,6 +8,7 @@ import pytest
 
 from lakebt.report import story, words
 from lakebt.report.cells import count_reasons, scale, surface
+from tests.report.conftest import refused_rows
 
 if TYPE_CHECKING:
     from tests.report.conftest import MakeStudy
@@ -43,7 +44,7 @@ def test_the_most_frequent_reason_is_told(make_study: MakeStudy) -> None:
             ("e2", "AD@close", "1w", "no_price"),
         ],
         columns=["event_id", "entry", "exit", "reason"],
-    ).reindex(columns=list(make_study().refused))
+    ).reindex(columns=list(refused_rows()))
 
     cells = surface(make_study(refused=refused))
 
@@ -69,7 +70,7 @@ def test_a_traded_cell_without_a_number_had_too_few_returns(
 def test_a_cell_missing_from_the_table_is_empty(make_study: MakeStudy) -> None:
     study = make_study()
 
-    cells = surface(make_study(table=study.table.iloc[:0], refused=study.refused[:0]))
+    cells = surface(make_study(table=study.table.iloc[:0], refused=refused_rows()[:0]))
 
     assert {cell.reason for cell in cells.values()} == {words.TOO_FEW}
     assert scale(cells.values()) == 1.0

@@ -1,0 +1,183 @@
+"""The ingredients of a study as text for a page, small and exact.
+
+Whole numbers are written as planes: the lowest byte of each, then the next byte of
+each, and so on, which gzip makes much smaller than one number after the other. Prices
+are whole numbers too, of the unit in which they are exact, each as what it adds to the
+one before. The page's `inflate.js` reads this.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lakebt.arrays import offsets
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lakebt._typing import BoolVector, FloatVector, IntVector
+    from lakebt.report.ingredients import Ingredients
+
+Planes = dict[str, "npt.NDArray[np.uint8]"]
+
+_SIGNIFICANT = 11
+"""Digits of a price that is exact in no unit: a return errs by less than 1e-6 bp."""
+
+_DECIMALS = range(2, 7)
+"""Units that are tried: a cent, down to a millionth."""
+
+_EXACT = 2.0**53
+"""Whole numbers up to here are exact in JavaScript."""
+
+_BACK = 5
+"""Sessions before the entry whose close may be the one that an order was sized on."""
+
+_UNSIZED, _OWN = 0, 255
+
+
+def packed(ingredients: Ingredients) -> str:
+    """Return the ingredients as base64 of a gzipped file.
+
+    The file is four bytes of length, lowest first, then a JSON text of that length that
+    names everything, then the bytes of the arrays it describes.
+    """
+    made = ingredients
+    count = np.diff(made.start)
+    base = np.full(len(made.event_ids), np.iinfo(np.int64).max)
+    np.minimum.at(base, made.slot_event, made.entry_row)
+    # Exits that count from the entry are the same distance from every entry; the others
+    # are the same half session for every entry of an event.
+    since = np.where(
+        made.is_relative, made.entry_row[:, None], base[made.slot_event][:, None]
+    )
+    leaving = np.where(made.is_traded, made.exit_row - since, 0)
+    sized, own = _sizing(made)
+    digits, missing, steps = _prices(made)
+    numbers = {
+        "event_day": _steps(made.event_day),
+        "days": _steps(made.days),
+        "leg_symbol": made.leg_symbol,
+        "leg_is_addition": made.leg_is_addition,
+        "series_symbol": _steps(made.series_symbol),
+        "series_first": made.series_first,
+        "series_count": made.series_count,
+        "series_digits": digits,
+        "missing": missing,
+        "price_steps": steps,
+        "slot_event": _steps(made.slot_event),
+        "slot_entry": made.slot_entry,
+        "event_row": base,
+        "entry_row": made.entry_row - base[made.slot_event],
+        "position_count": count,
+        "leg": made.leg,
+        "sized": sized,
+        "is_traded": made.is_traded.T.ravel(),
+        "exit_row": leaving.T.ravel(),
+        "is_relative": made.is_relative,
+        "apart": _steps(made.apart),
+        "apart_row": made.apart_row,
+    }
+    arrays: dict[str, Any] = {}
+    parts: list[bytes] = []
+    for name, values in numbers.items():
+        planes = _planes(np.asarray(values, dtype=np.int64))
+        arrays[name] = {"n": len(values), "width": len(planes)}
+        parts.append(planes.tobytes())
+    arrays["own_sizing"] = {"n": len(own), "width": 8, "float": True}
+    parts.append(own.astype("<f8").view(np.uint8).reshape(-1, 8).T.tobytes())
+    header = {
+        "terms": asdict(made.terms),
+        "n_entries": made.n_entries,
+        "n_exits": made.n_exits,
+        "event_ids": made.event_ids,
+        "symbols": made.symbols,
+        "arrays": arrays,
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    whole = b"".join([len(text).to_bytes(4, "little"), text, *parts])
+    return base64_gzip(whole)
+
+
+def base64_gzip(content: bytes) -> str:
+    """Return bytes gzipped, as text. The same bytes give the same text."""
+    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+
+
+def _steps(values: IntVector) -> IntVector:
+    """Return what each number adds to the one before, the first to 0."""
+    return np.diff(values, prepend=0)
+
+
+def _planes(values: IntVector) -> npt.NDArray[np.uint8]:
+    """Return the bytes of whole numbers, shape (width, n); signs folded into bit 0."""
+    folded = np.where(values < 0, -2 * values - 1, 2 * values)
+    largest = int(folded.max(initial=0))
+    width = max(1, -(-largest.bit_length() // 8))
+    return folded.astype("<u8").view(np.uint8).reshape(-1, 8).T[:width]
+
+
+def _prices(made: Ingredients) -> tuple[IntVector, BoolVector, IntVector]:
+    """Return each series' digits, which bars are missing, and the steps of the others.
+
+    Opens and closes take turns. A price is its whole number over 10 to the digits.
+    """
+    prices = np.column_stack([made.opens, made.closes]).ravel()
+    starts = offsets(2 * made.series_count)[:-1]
+    is_there = np.isfinite(prices)
+    digits = np.zeros(len(starts), dtype=np.int64)
+    if len(starts):
+        filled = np.where(is_there, prices, 0.0)
+        digits = _digits(filled, is_there, starts)
+    own = np.repeat(digits, 2 * made.series_count)
+    whole = np.rint(np.where(is_there, prices, 0.0) * 10.0**own).astype(np.int64)
+    of = np.repeat(np.arange(len(starts)), 2 * made.series_count)[is_there]
+    steps = _steps(whole[is_there])
+    is_first = np.append(True, of[1:] != of[:-1])[: len(of)]
+    steps[is_first] = whole[is_there][is_first]
+    return digits, ~is_there[::2], steps
+
+
+def _digits(filled: FloatVector, is_there: BoolVector, starts: IntVector) -> IntVector:
+    """Return the decimals in which each series is exact, or nearly."""
+    largest = np.maximum.reduceat(filled, starts)
+    smallest = np.minimum.reduceat(np.where(is_there, filled, np.inf), starts)
+    smallest = np.where(np.isfinite(smallest), smallest, 1.0)
+    most = np.floor(np.log10(_EXACT / np.maximum(largest, smallest))).astype(np.int64)
+    digits = np.ceil(_SIGNIFICANT - np.log10(smallest)).astype(np.int64)
+    digits = np.clip(digits, 0, np.maximum(most, 0))
+    for decimals in reversed(_DECIMALS):
+        unit = 10.0**decimals
+        exact = np.rint(filled * unit) / unit == filled
+        is_exact = np.logical_and.reduceat(exact, starts) & (decimals <= most)
+        digits = np.where(is_exact, decimals, digits)
+    found: IntVector = digits.astype(np.int64)
+    return found
+
+
+def _sizing(made: Ingredients) -> tuple[IntVector, FloatVector]:
+    """Return which close each position was sized on, and the prices that are none.
+
+    0 where there was no close, the number of sessions before the entry, or 255 for a
+    price of its own: a close that was corrected later.
+    """
+    entered = np.repeat(made.entry_row // 2, np.diff(made.start))
+    symbol = np.where(made.leg >= 0, made.leg_symbol[made.leg], made.terms.hedge)
+    sized = np.where(np.isnan(made.sizing_price), _UNSIZED, _OWN)
+    span = len(made.days) + 1
+    keys = made.series_symbol * span + made.series_first
+    bars = offsets(made.series_count)
+    for back in range(_BACK, 0, -1):
+        session = entered - back
+        series = np.searchsorted(keys, symbol * span + session, side="right") - 1
+        place = session - made.series_first[series]
+        inside = (series >= 0) & (made.series_symbol[series] == symbol) & (place >= 0)
+        inside &= place < made.series_count[series]
+        bar = np.where(inside, bars[series] + place, 0)
+        sized[inside & (made.closes[bar] == made.sizing_price)] = back
+    return sized, made.sizing_price[sized == _OWN]

@@ -1,0 +1,189 @@
+"""The sections of a study's report, as what its template names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lakebt.report import story, words
+from lakebt.report.cells import Cell, count_reasons, example, records
+from lakebt.report.ridge import ridge, ridge_in_words
+from lakebt.report.ridge_chart import ridge_rows
+from lakebt.report.surface_chart import NUMBERED
+from lakebt.report.years_chart import years_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lakebt.report.contents import StudyContents
+
+Cells = dict[tuple[str, str], Cell]
+
+
+def path_section(contents: StudyContents) -> dict[str, str] | None:
+    """Return the path of an event; None if there is none to draw."""
+    if contents.path.empty:
+        return None
+    return {
+        "lede": story.overnight(contents.path, market=contents.market),
+        "note": story.path_note(contents.path),
+    }
+
+
+def surface_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
+    """Return the surface: what it rests on, and a row per cell."""
+    counts = count_reasons(cells.values())
+    ran = [cell.n_events for cell in cells.values() if cell.reason is None]
+    lede = "No cell could be traded; each is hatched with its reason."
+    if ran:
+        lede = (
+            f"Sharpe ratio per year, net, {contents.aggregate}; each cell rests on "
+            f"{words.span(ran)} events. The best cell is outlined. "
+            f"{story.empty_cells(counts, total=len(cells))}"
+        )
+    rows = [
+        {
+            "entry": cell.entry,
+            "exit": cell.exit,
+            "chosen": cell.chosen,
+            "sharpe": words.NOTHING
+            if cell.reason
+            else f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
+            "events": words.count(cell.n_events),
+            "dates": words.count(cell.n_dates),
+            "returns": words.count(cell.n_returns),
+            "gross": words.bps(cell.gross_bps),
+            "costs": words.cost_bps(cell.costs_bps),
+            "net": words.bps(cell.net_bps),
+            "left_out": words.count(cell.n_left_out),
+            "reason": words.reason_label(cell.reason) if cell.reason else "",
+        }
+        for cell in cells.values()
+    ]
+    return {
+        "lede": lede,
+        "rows": rows,
+        "dotted": bool(ran) and len(contents.exits) > NUMBERED,
+    }
+
+
+def ridge_section(contents: StudyContents, cells: Cells) -> dict[str, Any] | None:
+    """Return the best exit of each entry; None if no cell was traded."""
+    best = list(ridge(contents, cells).values())
+    if not any(best):
+        return None
+    return {
+        "lede": ridge_in_words(best),
+        "note": f"The band is one standard error either way. Each point is the highest "
+        f"of up to {words.count(len(contents.exits), 'exit')}, and so flatters.",
+        "rows": ridge_rows(contents),
+    }
+
+
+def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
+    """Return the sections about the best cell; all None if there is none."""
+    if contents.best is None:
+        return dict.fromkeys(("big", "earned", "money", "equity", "years"))
+    best = cells[contents.best]
+    n = (
+        f"{words.count(best.n_events, 'event')} on {words.count(best.n_dates, 'date')} "
+        f"({words.count(best.n_returns, 'daily return')})"
+    )
+    paid = "net of costs" if best.costs_bps else "no costs charged"
+    return {
+        "big": {
+            "value": words.sharpe(best.sharpe),
+            "error": words.error(best.sharpe_se),
+            "caption": f"Sharpe ratio per year, {contents.aggregate}, {paid}, over "
+            f"{n}.",
+        },
+        "earned": story.earned(best),
+        "money": {
+            "lede": f"Basis points of capital per event, mean of {n}.",
+        },
+        "equity": {"lede": f"{growth(contents.equity)} From {n}."},
+        "years": {
+            "lede": f"{best.entry} to {best.exit}: mean net return per event by year "
+            f"of the event, ± one standard error, clustered by date.",
+            "rows": years_rows(contents.years),
+        },
+    }
+
+
+def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
+    """Return the events missing from the best cell, or from any, by reason."""
+    counts = dict(
+        sorted(contents.n_refused.items(), key=lambda item: words.reason_rank(item[0]))
+    )
+    rows = records(contents.refused)
+    rows.sort(key=lambda row: words.reason_rank(row["reason"]))
+    where, ran = "Left out of one cell or more", 0
+    if contents.best is not None:
+        entry, exit_ = contents.best
+        where = f"Left out of the chosen rule, {entry} to {exit_}"
+        ran = cells[contents.best].n_events
+    # A rule leaves an event out for one reason. Without a best, none runs under any.
+    of = words.count(contents.n_events, "event")
+    n = contents.n_events if contents.best is None else sum(counts.values())
+    return {
+        "line": contents.left_out,
+        "meaning": story.left_out(counts, ran=ran),
+        "counts": [
+            {
+                "label": words.reason_label(reason),
+                "meaning": words.reason_meaning(reason),
+                "events": words.count(number),
+            }
+            for reason, number in counts.items()
+        ],
+        "scope": f"{where}: {words.count(n)} of {of}.",
+        "groups": [
+            _listed(reason, number, [row for row in rows if row["reason"] == reason])
+            for reason, number in counts.items()
+        ],
+    }
+
+
+def _listed(reason: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the events left out for one reason, and how many of them are listed."""
+    shown = words.count(number, "event")
+    if len(rows) < number:
+        shown = f"the first {words.count(len(rows))} of {words.count(number)} events"
+    return {
+        "summary": f"{words.reason_label(reason).capitalize()}: {shown}",
+        "rows": [{"event": row["event_id"], "fact": example(row)} for row in rows],
+    }
+
+
+def refused_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
+    """Return the empty cells, a row per entry and reason."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells.values():
+        if cell.reason is not None:
+            groups.setdefault((cell.entry, cell.reason), []).append(cell)
+    rows = [
+        {
+            "entry": entry,
+            "exits": [f"all {len(group)}"]
+            if len(group) == len(contents.exits) > 1
+            else [cell.exit for cell in group],
+            "label": words.reason_label(reason),
+            "events": words.span([cell.n_reason for cell in group]),
+            "example": group[0].detail,
+        }
+        for (entry, reason), group in groups.items()
+    ]
+    number = sum(map(len, groups.values()))
+    return {
+        "lede": f"{words.count(number, 'cell')} of {words.count(len(cells))}, with the "
+        f"reason that empties each and how many events it stops.",
+        "rows": rows,
+    }
+
+
+def growth(equity: pd.Series[float]) -> str:
+    """Say what an investment of 1 became."""
+    if not len(equity):
+        return ""
+    end = f"{float(equity.iloc[-1]):.4f}"
+    n = words.count(len(equity) - 1, "session")
+    return f"An investment of 1 became {end} in {n}, net of costs."

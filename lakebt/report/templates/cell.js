@@ -1,0 +1,189 @@
+// One cell, made again from what it consists of: the same rules as in the library.
+lakebt.cell = (() => {
+  "use strict";
+
+  // The price of a symbol in a half session; NaN if there is none.
+  function price(made, symbol, row) {
+    const session = row >> 1;
+    for (const series of made.seriesOf[symbol]) {
+      const place = session - made.series_first[series];
+      if (place < 0 || place >= made.series_count[series]) continue;
+      return (row % 2 ? made.closes : made.opens)[made.starts[series] + place];
+    }
+    return NaN;
+  }
+
+  function quote(made, slot, place, exitRow) {
+    const leg = made.leg[place];
+    const entryRow = made.entry_row[slot];
+    const symbol = leg < 0 ? made.terms.hedge : made.leg_symbol[leg];
+    const entry = price(made, symbol, entryRow);
+    const back = made.sized[place];
+    let sizing = entry; // where no close was known
+    if (back === 255) sizing = made.own_sizing[made.own_place[place]];
+    else if (back) sizing = price(made, symbol, 2 * ((entryRow >> 1) - back) + 1);
+    const exit = price(made, symbol, exitRow);
+    return { symbol, isAddition: leg >= 0 && made.leg_is_addition[leg] === 1, exitRow, sizing, entry, exit };
+  }
+
+  const isPriced = one => Number.isFinite(one.entry) && Number.isFinite(one.exit);
+
+  function position(one, weight, capital, side) {
+    return { ...one, side, weight, size: (weight * capital) / one.sizing };
+  }
+
+  // The legs with their sizes; then the hedge, once for each session in which legs leave.
+  function positions(made, slot, rowOf) {
+    const { terms } = made;
+    const first = made.position[slot];
+    const count = made.position_count[slot] - (terms.hedge >= 0 ? 1 : 0);
+    let legs = Array.from({ length: count }, (_, i) => quote(made, slot, first + i, rowOf(i)));
+    if (terms.drop_leg) legs = legs.filter(isPriced);
+    const additions = legs.filter(leg => leg.isAddition).length;
+    const deletions = legs.length - additions;
+    const isPaired = additions > 0 && deletions > 0;
+    const share = isPaired || terms.hedge >= 0 ? terms.gross / 2 : terms.gross;
+    const held = legs.map(leg => leg.isAddition
+      ? position(leg, share / additions, terms.capital_usd, "addition")
+      : position(leg, -share / deletions, terms.capital_usd, "deletion"));
+    if (terms.hedge < 0 || isPaired) return held;
+    const against = new Map();
+    for (const { exitRow, weight } of held) against.set(exitRow, (against.get(exitRow) ?? 0) - weight);
+    for (const [row, weight] of against) {
+      held.push(position(quote(made, slot, first + count, row), weight, terms.capital_usd, "hedge"));
+    }
+    return held;
+  }
+
+  // Closes from a session on, a gap filled by the last close before it.
+  function marks(made, symbol, session, count) {
+    const found = new Float64Array(count);
+    for (let t = 0, last = NaN; t < count; t++) {
+      const close = price(made, symbol, 2 * (session + t) + 1);
+      if (Number.isFinite(close)) last = close;
+      found[t] = last;
+    }
+    return found;
+  }
+
+  // Equity at each close with exposure: an entry at the close begins with the next.
+  function walk(made, held, entryRow) {
+    const { capital_usd: capital, fee, borrow_per_day: perDay } = made.terms;
+    const entered = entryRow >> 1;
+    const first = (entryRow + 1) >> 1;
+    const last = Math.max(...held.map(one => one.exitRow)) >> 1;
+    const n = last - first + 1;
+    const gross = new Float64Array(n).fill(capital);
+    const traded = new Float64Array(n);
+    const borrow = new Float64Array(n);
+    for (const { symbol, exitRow, size, entry, exit } of held) {
+      const left = exitRow >> 1;
+      const closes = marks(made, symbol, entered, left - entered + 1);
+      for (let t = 0; t < n; t++) {
+        const worth = first + t < left ? closes[first + t - entered] : exit;
+        gross[t] += size * (worth - entry);
+        traded[t] += Math.abs(size) * entry;
+        if (first + t >= left) traded[t] += Math.abs(size) * exit;
+      }
+      if (size >= 0 || perDay === 0) continue;
+      for (let session = entered; session < left; session++) {
+        const days = made.days[session + 1] - made.days[session];
+        borrow[session + 1 - first] += perDay * -size * closes[session - entered] * days;
+      }
+    }
+    let owed = 0;
+    let before = capital;
+    const returns = new Float64Array(n);
+    for (let t = 0; t < n; t++) {
+      owed += borrow[t];
+      const equity = gross[t] - traded[t] * fee - owed;
+      returns[t] = equity / before - 1;
+      before = equity;
+    }
+    return { first, returns, gross: gross[n - 1] / capital - 1, net: before / capital - 1 };
+  }
+
+  // The half session in which each leg of a cell leaves.
+  function rows(made, slot, exit) {
+    const base = made.is_relative[exit] ? made.entry_row[slot] : made.event_row[made.slot_event[slot]];
+    const row = made.exit_row[exit * made.slot_event.length + slot] + base;
+    const at = made.apartAt.get(slot * made.n_exits + exit);
+    return at === undefined ? () => row : leg => made.apart_row[at + leg];
+  }
+
+  function event(made, slot, exit) {
+    const held = positions(made, slot, rows(made, slot, exit));
+    const entryRow = made.entry_row[slot];
+    return {
+      id: made.event_ids[made.slot_event[slot]],
+      day: made.event_day[made.slot_event[slot]],
+      entryRow,
+      exitRow: Math.max(...held.map(one => one.exitRow)),
+      held,
+      ...walk(made, held, entryRow),
+    };
+  }
+
+  // The traded events of a rule, oldest first.
+  function events(made, entry, exit) {
+    const at = exit * made.slot_event.length;
+    return made.slotsOf[entry]
+      .filter(slot => made.is_traded[at + slot])
+      .map(slot => event(made, slot, exit));
+  }
+
+  // The portfolio of the open events: equity by session, 1 before the first.
+  function equity(made, events) {
+    const begin = Math.min(...events.map(one => one.first));
+    const end = Math.max(...events.map(one => one.first + one.returns.length));
+    const total = new Float64Array(end - begin);
+    const weights = new Float64Array(end - begin);
+    const open = new Int32Array(end - begin);
+    for (const { first, returns, held } of events) {
+      const legs = held.filter(one => one.side !== "hedge").length;
+      const weight = made.terms.by_leg ? legs : 1;
+      returns.forEach((value, t) => {
+        total[first - begin + t] += weight * value;
+        weights[first - begin + t] += weight;
+        open[first - begin + t] += 1;
+      });
+    }
+    const values = [1];
+    total.forEach((sum, t) => {
+      const value = open[t] ? (sum / weights[t]) * Math.min(1, made.terms.max_weight * open[t]) : 0;
+      values.push(values[t] * (1 + value));
+    });
+    return { begin: begin - 1, values };
+  }
+
+  // The mean net return of the events of each year, its standard error by date.
+  function years(events) {
+    const groups = new Map();
+    for (const one of events) {
+      const year = new Date(one.day * 864e5).getUTCFullYear();
+      if (!groups.has(year)) groups.set(year, []);
+      groups.get(year).push(one);
+    }
+    return [...groups].sort(([a], [b]) => a - b).map(([year, group]) => {
+      const mean = group.reduce((sum, one) => sum + one.net, 0) / group.length;
+      const dates = new Map();
+      for (const { day, net } of group) dates.set(day, (dates.get(day) ?? 0) + net - mean);
+      const squares = [...dates.values()].reduce((sum, value) => sum + value * value, 0);
+      const n = dates.size;
+      const error = n > 1 ? Math.sqrt((n / (n - 1)) * squares) / group.length : NaN;
+      return { year, n: group.length, mean, error };
+    });
+  }
+
+  // Every fill of an event, in the order of time and, within a session, of symbols.
+  function orders(made, event) {
+    const fills = event.held.flatMap(one => [
+      { row: event.entryRow, symbol: made.symbols[one.symbol], size: one.size, price: one.entry },
+      { row: one.exitRow, symbol: made.symbols[one.symbol], size: -one.size, price: one.exit },
+    ]);
+    const inOrder = (a, b) => a.row - b.row || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0);
+    return fills.sort(inOrder);
+  }
+
+  return { events, equity, years, orders };
+})();

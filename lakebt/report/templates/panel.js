@@ -1,0 +1,181 @@
+// The panel: whatever cell is clicked, tapped, chosen in the lists or reached by keys.
+lakebt.panel = (() => {
+  "use strict";
+  const { words, cell, figures } = lakebt;
+  const $ = id => document.getElementById(id);
+  let made = null;
+  let size = null; // {entries, exits}
+  let best = null;
+  let chosen = { entry: -1, exit: -1 };
+
+  // A row of the table under the surface: what the library said of the cell.
+  function told(entry, exit) {
+    const row = $("cells-table").tBodies[0].rows[entry * size.exits + exit];
+    const names = ["entry", "exit", "sharpe", "events", "dates", "returns", "gross", "costs", "net", "out", "reason"];
+    return Object.fromEntries(names.map((name, i) => [name, row.cells[i].textContent]));
+  }
+
+  function outline({ entry, exit }, { line, halo }) {
+    const box = { type: "rect", x0: exit - 0.5, x1: exit + 0.5, y0: entry - 0.5, y1: entry + 0.5 };
+    return [
+      { ...box, name: "cursor", line: { color: halo, width: 6 } },
+      { ...box, name: "cursor", line: { color: line, width: 3 } },
+    ];
+  }
+
+  function mark() {
+    for (const { layout } of Object.values(figures.specs["surface-figure"])) {
+      const others = (layout.shapes ?? []).filter(shape => shape.name !== "cursor");
+      layout.shapes = [...others, ...outline(chosen, layout.meta.cursor)];
+    }
+    const { layout } = figures.specs["surface-figure"][figures.theme()];
+    Plotly.relayout("surface-figure", { shapes: structuredClone(layout.shapes) });
+  }
+
+  function say(it, events) {
+    $("cell-name").textContent = `${it.entry} to ${it.exit}`;
+    const out = it.out === "0" ? "" : ` ${it.out} left out.`;
+    if (!events.length) {
+      $("cell-sharpe").textContent = "Empty";
+      $("cell-rests").textContent = `No event was traded: ${it.reason}.${out}`;
+      $("cell-money").textContent = "";
+      return;
+    }
+    const [ratio, ...error] = it.sharpe.split(" ");
+    const small = document.createElement("small");
+    small.textContent = error.join(" ");
+    $("cell-sharpe").replaceChildren(ratio, " ", small);
+    $("cell-rests").textContent = `Sharpe ratio per year, net, from ${it.events} events on ${it.dates} dates `
+      + `(${it.returns} daily returns).${out}`;
+    $("cell-money").textContent = `${it.gross} bp gross per event less ${it.costs} of costs: ${it.net} bp net.`;
+  }
+
+  function drawEquity(events) {
+    const { begin, values } = cell.equity(made, events);
+    const days = values.map((_, t) => words.day(made.days[begin + t]));
+    figures.change("cell-equity", ({ data: [line] }) => Object.assign(line, { x: days, y: values, text: days }));
+    const sessions = words.count(values.length - 1, "session");
+    $("cell-growth").textContent = `1 became ${words.minus(values.at(-1).toFixed(4))} in ${sessions}, net of costs.`;
+  }
+
+  function drawYears(events) {
+    const rows = cell.years(events);
+    const isBest = chosen.entry === best.entry && chosen.exit === best.exit;
+    figures.change("cell-years", ({ data: [first, second], layout }) => {
+      const shift = isBest ? 0 : 0.16;
+      const base = first.x.map(Math.round);
+      first.x = base.map(year => year - shift);
+      second.x = rows.map(({ year }) => year + shift);
+      second.y = rows.map(({ mean }) => mean * 1e4);
+      second.error_y.array = rows.map(({ error }) => error * 1e4);
+      second.text = rows.map(({ year, n, mean, error }) =>
+        `${year}: ${words.bps(mean)} ${words.error(error)} bp net per event, n = ${words.count(n)}`);
+      second.visible = !isBest;
+      second.name = $("cell-name").textContent;
+      layout.showlegend = !isBest;
+      const years = [...base, ...rows.map(({ year }) => year)];
+      layout.xaxis.range = [Math.min(...years) - 0.6, Math.max(...years) + 0.6];
+    });
+  }
+
+  function line(values, numeric) {
+    const row = document.createElement("tr");
+    values.forEach((value, i) => {
+      const place = row.insertCell();
+      place.append(value);
+      if (numeric.includes(i)) place.className = "n";
+    });
+    return row;
+  }
+
+  function showOrders(event, row) {
+    for (const other of $("events-table").querySelectorAll("[aria-pressed=true]")) {
+      other.setAttribute("aria-pressed", "false");
+    }
+    row?.querySelector("button").setAttribute("aria-pressed", "true");
+    $("orders-name").textContent = event ? `Orders of ${event.id}` : "";
+    const rows = !event ? [] : cell.orders(made, event).map(order => line([
+      order.symbol,
+      order.size > 0 ? "buy" : "sell",
+      words.day(made.days[order.row >> 1]),
+      order.row % 2 ? "close" : "open",
+      words.size(Math.abs(order.size)),
+      words.price(order.price),
+    ], [4, 5]));
+    $("orders-table").tBodies[0].replaceChildren(...rows);
+  }
+
+  function showEvents(events) {
+    const sorted = [...events].sort((a, b) => b.net - a.net);
+    const rows = sorted.map(event => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = event.id;
+      button.setAttribute("aria-pressed", "false");
+      const number = side => String(event.held.filter(one => one.side === side).length);
+      const row = line([
+        button, number("addition"), number("deletion"),
+        words.day(made.days[event.entryRow >> 1]), words.day(made.days[event.exitRow >> 1]),
+        words.bps(event.gross), words.bps(event.net),
+      ], [1, 2, 5, 6]);
+      row.addEventListener("click", () => showOrders(event, row));
+      return row;
+    });
+    $("events-table").tBodies[0].replaceChildren(...rows);
+    $("events-table").parentElement.scrollTop = 0;
+    $("events-printed").hidden = rows.length <= 25;
+    showOrders(sorted[0], rows[0]);
+  }
+
+  function show(entry, exit) {
+    chosen = { entry, exit };
+    $("cell-entry").selectedIndex = entry;
+    $("cell-exit").selectedIndex = exit;
+    const it = told(entry, exit);
+    const events = cell.events(made, entry, exit);
+    mark();
+    say(it, events);
+    $("cell-figures").hidden = $("events").hidden = !events.length;
+    if (!events.length) return;
+    $("events-lede").textContent = `${words.count(events.length, "event")} from ${it.entry} to ${it.exit}, the best `
+      + "first; in and out are the symbols that enter and leave the index. Choose one to see its orders.";
+    drawEquity(events);
+    drawYears(events);
+    showEvents(events);
+  }
+
+  function listen() {
+    const surface = $("surface-figure");
+    surface.on("plotly_click", ({ points: [point] }) => {
+      const row = point.data.type === "bar" ? point.data.base[point.pointNumber] + 0.5 : point.y;
+      show(Math.round(row), Math.round(point.x));
+    });
+    surface.addEventListener("keydown", event => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const within = (value, count) => Math.max(0, Math.min(count - 1, value));
+      show(within(chosen.entry + step[0], size.entries), within(chosen.exit + step[1], size.exits));
+    });
+    for (const id of ["cell-entry", "cell-exit"]) {
+      $(id).addEventListener("change", () => show($("cell-entry").selectedIndex, $("cell-exit").selectedIndex));
+    }
+    $("cell-best").addEventListener("click", () => show(best.entry, best.exit));
+  }
+
+  async function start() {
+    if (!$("ingredients")) return;
+    made = await lakebt.inflate.ingredients("ingredients");
+    const place = kind => [...$(`cell-${kind}`).options].findIndex(
+      option => option.value === $("cell-best").dataset[kind],
+    );
+    best = { entry: place("entry"), exit: place("exit") };
+    size = { entries: $("cell-entry").options.length, exits: $("cell-exit").options.length };
+    $("cell").hidden = false;
+    document.querySelector(".explorer").classList.add("ready");
+    listen();
+    show(best.entry, best.exit);
+  }
+
+  return { start, show, of: (entry, exit) => cell.events(made, entry, exit) };
+})();
