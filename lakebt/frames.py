@@ -81,7 +81,10 @@ def events(result: Result) -> pd.DataFrame:
                 event
             ],
             "entry_session": session_dates(plan.row[slots], clock),
-            "exit_session": session_dates(plan.exit_row[at], clock),
+            # Of the legs that were traded: one that was dropped may have left later.
+            "exit_session": session_dates(
+                2 * (cells.first[at] + cells.n_returns[at] - 1), clock
+            ),
             "n_legs": cells.n_legs[at],
             "causes": _names(causes)[slots],
             "gross_return": cells.gross[at],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,14 @@ from lakebt import frames
 from lakebt.analysis.surface import Aggregate, calendar_returns
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError
-from lakebt.evidence import left_out, paths, study_contents
-from lakebt.ingredients import ingredients
+from lakebt.evidence import left_out, paths
 from lakebt.lookup import Lookup
+from lakebt.showing import Shown
 from lakebt.summary import Summary
 from lakebt.tried import Origin, record, result_id
 from lakebt.yearly import by_year
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
     from lakebt.analysis.surface import Traded
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from lakebt.study import Study
 
 
-class Result:
+class Result(Shown):
     """The surface of a study, and everything under it.
 
     Every table is a copy; changing it changes nothing here.
@@ -376,58 +374,6 @@ class Result:
             counts.update(found)
         return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")
 
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the report: one self-contained HTML file.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the folder does not exist or cannot be written.
-        """
-        from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
-
-        whole = replace(study_contents(self), ingredients=ingredients(self))
-        write_study_report(whole, path)
-
-    def plot(self) -> Any:
-        """Return the surface as a plotly figure."""
-        from lakebt.report.figures import surface_figure  # noqa: PLC0415 - plotly is slow
-
-        return surface_figure(study_contents(self))
-
-    def plot_ridge(self) -> Any:
-        """Return the best exit of each entry as a plotly figure."""
-        from lakebt.report.figures import ridge_figure  # noqa: PLC0415 - plotly is slow
-
-        return ridge_figure(study_contents(self))
-
-    def plot_years(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
-        """Return the mean net return of each year as a plotly figure.
-
-        Parameters
-        ----------
-        entry, exit
-            Of the rule; those of the best by default.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such entry or exit.
-        InvalidArgumentError
-            If the rule has no traded event.
-        """
-        from lakebt.report.figures import years_figure  # noqa: PLC0415 - plotly is slow
-
-        best = self.best or (self.entries[0], self.exits[0])
-        rule = (entry or best[0], exit or best[1])
-        return years_figure(self.by_year(entry=rule[0], exit=rule[1]), rule=rule)
-
-    def plot_paths(self) -> Any:
-        """Return the average path of an event as a plotly figure."""
-        from lakebt.report.figures import path_figure  # noqa: PLC0415 - plotly is slow
-
-        return path_figure(study_contents(self))
-
     def paths(self) -> pd.DataFrame:
         """Return the average cumulative return over the market in event time.
 
@@ -437,8 +383,3 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.study!r}: {self.summary()})"
-
-    def _repr_html_(self) -> str:
-        from lakebt.report.tables import surface_html  # noqa: PLC0415 - notebooks only
-
-        return surface_html(study_contents(self))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _NAMED = 20
 """Entries up to which each has its name under it."""
 
-_PER_EXIT, _TALLEST = 22, 260
-"""Height of a row of the lower part, and of all of them, in pixels."""
+_ABOVE, _PER_EXIT, _TALLEST = 280, 22, 260
+"""Height of the upper part with the names, of a row of the lower, and of all rows."""
 
 
 def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Figure:
@@ -82,14 +82,14 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
             hovertemplate="%{text}<extra></extra>",
         )
     below = min(_PER_EXIT * len(exits) + 16, _TALLEST)
-    height = 230 + below
+    height = _ABOVE + below
     layout = base_layout(colours, height=height)
     cut = below / (height - 110)
     layout["showlegend"] = False
     layout["hovermode"] = "closest"
     layout["yaxis"] |= {
         "domain": [cut + 0.08, 1.0],
-        "title": {"text": "Sharpe of the best exit", "font": {"size": 12}},
+        "title": {"text": "Sharpe", "font": {"size": 12}},
         "zeroline": True,
         "zerolinecolor": colours.muted,
         "tickformat": ".2~f",
@@ -97,7 +97,7 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
     }
     layout["yaxis2"] = layout["yaxis"] | {
         "domain": [0.0, cut],
-        "title": {"text": "best exit", "font": {"size": 12}},
+        "title": {"text": "exit", "font": {"size": 12}},
         "zeroline": False,
         "tickvals": list(range(len(exits))),
         "ticktext": exits,

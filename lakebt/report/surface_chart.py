@@ -34,8 +34,11 @@ NUMBERED = 12
 _MOST_NAMES = 60
 """Names that are written along an axis; of more, every second or third is."""
 
+_DENSE = 16
+"""Columns up to which names have room beside each other on a phone."""
+
 _NARROW = 7
-"""Columns up to which names fit side by side on a phone."""
+"""Columns up to which names lie flat on a phone."""
 
 
 def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Figure:
@@ -102,7 +105,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     when_narrow(
         layout,
         font__size=10,
-        xaxis__tickfont__size=10,
+        xaxis__tickfont__size=10 if len(contents.exits) <= _DENSE else 8,
         yaxis__tickfont__size=10,
         # A long rule in two lines stays above its column.
         xaxis__ticktext=[

@@ -88,11 +88,15 @@ lakebt.panel = (() => {
     return row;
   }
 
+  // Of a thousand events one is reached by the tab key, the others by the arrows.
+  function press(button, isPressed) {
+    button.setAttribute("aria-pressed", String(isPressed));
+    button.tabIndex = isPressed ? 0 : -1;
+  }
+
   function showOrders(event, row) {
-    for (const other of $("events-table").querySelectorAll("[aria-pressed=true]")) {
-      other.setAttribute("aria-pressed", "false");
-    }
-    row?.querySelector("button").setAttribute("aria-pressed", "true");
+    $("events-table").querySelectorAll("[aria-pressed=true]").forEach(other => press(other, false));
+    if (row) press(row.querySelector("button"), true);
     $("orders-name").textContent = event ? `Orders of ${event.id}` : "";
     const rows = !event ? [] : cell.orders(made, event).map(order => line([
       order.symbol,
@@ -111,7 +115,7 @@ lakebt.panel = (() => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = event.id;
-      button.setAttribute("aria-pressed", "false");
+      press(button, false);
       const number = side => String(event.held.filter(one => one.side === side).length);
       const row = line([
         button, number("addition"), number("deletion"),
@@ -156,6 +160,14 @@ lakebt.panel = (() => {
       event.preventDefault();
       const within = (value, count) => Math.max(0, Math.min(count - 1, value));
       show(within(chosen.entry + step[0], size.entries), within(chosen.exit + step[1], size.exits));
+    });
+    $("events-table").addEventListener("keydown", event => {
+      const row = event.target.closest("tbody tr");
+      const next = { ArrowUp: row?.previousElementSibling, ArrowDown: row?.nextElementSibling }[event.key];
+      if (!next) return;
+      event.preventDefault();
+      next.click();
+      next.querySelector("button").focus();
     });
     for (const id of ["cell-entry", "cell-exit"]) {
       $(id).addEventListener("change", () => show($("cell-entry").selectedIndex, $("cell-exit").selectedIndex));
