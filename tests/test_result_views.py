@@ -135,6 +135,36 @@ def test_the_events_the_best_rule_leaves_out_are_listed(view: lakebt.View) -> No
     assert counts == {"exit_before_entry": len(refused)}
 
 
+def test_an_event_ends_with_the_last_leg_that_was_traded(
+    tmp_path: Path,
+) -> None:
+    market = simulated_market(
+        seed=5, n_events=1, n_members=2, before=12, after=80, n_additions=2
+    )
+    prices, changes = market.prices, market.index_changes
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    without = {**market.tables, "prices": prices[prices["symbol"] != "ADD0001"]}
+    lake.publish(without, release="R1", as_of=market.as_of)
+    later = changes[changes["symbol"] == "ADD0001"].assign(
+        effective=lambda rows: rows["effective"] + pd.Timedelta("7D"),
+        known_at=lambda rows: rows["announced"] + pd.Timedelta("4D"),
+    )
+    lake.publish({"index_changes": later}, release="R2", as_of=market.as_of)
+    study = lakebt.Study(
+        lake.at("R2"),
+        index="SIM",
+        entries=["AD+1@open"],
+        exits=["ED-1@close"],
+        missing="drop_leg",
+    )
+
+    result = study.run()
+
+    assert result.schedule.apart.all(), "the leg without prices would leave later"
+    (event,) = result.events().itertuples()
+    assert event.exit_session == result.orders()["session"].max()
+
+
 def test_only_the_first_events_of_a_reason_are_listed(
     view: lakebt.View, monkeypatch: pytest.MonkeyPatch
 ) -> None:

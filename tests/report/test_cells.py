@@ -8,6 +8,7 @@ import pytest
 
 from lakebt.report import story, words
 from lakebt.report.cells import count_reasons, scale, surface
+from lakebt.report.ridge import ridge_in_words
 from tests.report.conftest import refused_rows
 
 if TYPE_CHECKING:
@@ -196,3 +197,27 @@ def test_a_day_of_one_event_is_no_period(make_study: MakeStudy) -> None:
         "SIM100: 1 event, 2014-03-07"
     )
     assert story.subject(make_study(first=None, n_events=0)) == "SIM100: 0 events"
+
+
+@pytest.mark.parametrize(
+    ("exits", "said"),
+    [
+        ([], "No entry has an exit that could be traded."),
+        (["1w"], "The only entry that could be traded is best left at 1w."),
+        (["1w", "1w"], "1w is the best exit of all 2 entries."),
+        (
+            ["1w", None, "1w", "2w"],
+            "1w is the best exit of 2 of 3 entries; from one entry to the next",
+        ),
+        (["1w", None, "1w", "2w"], "the best exit changes once."),
+        (["+1", "1w", "+1", "2w"], "+1 is the best exit of 2 of 4 entries; "),
+        (["+1", "1w", "+1", "2w"], "changes 3 times."),
+    ],
+)
+def test_the_ridge_says_whether_the_best_exit_is_stable(
+    make_study: MakeStudy, exits: list[str | None], said: str
+) -> None:
+    cells = surface(make_study())
+    some = {exit_: cells["AD+1@open", exit_] for exit_ in ("+1", "1w", "2w")}
+
+    assert said in ridge_in_words([some[exit_] if exit_ else None for exit_ in exits])

@@ -10,9 +10,11 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.report.figures import (
     equity_figure,
     path_figure,
+    ridge_figure,
     surface_figure,
     waterfall_figure,
     weights_figure,
+    years_figure,
 )
 from lakebt.report.palette import DARK, LIGHT
 from tests.report.conftest import refused_rows
@@ -180,12 +182,83 @@ def test_weights_are_summed_by_sign(make_run: MakeRun) -> None:
     assert [trace.name for trace in only_long.data] == ["long"]
 
 
+def test_a_dot_marks_the_best_exit_of_each_entry(make_study: MakeStudy) -> None:
+    exits = tuple(f"+{k}" for k in range(1, 31))
+    table = pd.DataFrame(
+        [
+            {"entry": entry, "exit": exit_, "sharpe": sharpe, "n_events": 5}
+            for entry, best in (("AD+1@open", 7), ("ED@close", 22))
+            for number, exit_ in enumerate(exits)
+            for sharpe in [1.0 - abs(number - best) / 10]
+        ]
+    )
+
+    study = make_study(exits=exits, table=table, best=None)
+    (dots,) = traces(surface_figure(study), "scatter")
+
+    assert list(dots.x) == [7, 22]
+    assert list(dots.y) == [1, 4]
+
+
+def test_a_long_axis_names_some_of_its_rules(make_study: MakeStudy) -> None:
+    exits = tuple(f"+{k}" for k in range(1, 201))
+
+    axis = surface_figure(make_study(exits=exits, best=None)).layout.xaxis
+
+    assert len(axis.ticktext) == 50
+    assert axis.ticktext[:2] == ("+1", "+5")
+    assert axis.tickvals[:2] == (0, 4)
+
+
+def test_the_ridge_is_the_best_exit_of_each_entry(make_study: MakeStudy) -> None:
+    study = make_study()
+    table = study.table.dropna(subset="sharpe")
+    best = table.loc[table.groupby("entry", sort=False)["sharpe"].idxmax()]
+
+    band, above, below = ridge_figure(study).data
+
+    assert list(above.y) == best["sharpe"].tolist()
+    assert list(above.x) == [1, 2, 3, 4, 5], "AD@close is empty"
+    names = ridge_figure(study).layout.yaxis2.ticktext
+    assert [names[place] for place in below.y] == best["exit"].tolist()
+    assert list(names) == [e for e in study.exits if e in set(best["exit"])]
+    upper = (best["sharpe"] + best["sharpe_se"]).tolist()
+    assert list(band.y)[: len(upper)] == upper
+
+
+def test_an_empty_surface_has_no_ridge(make_study: MakeStudy) -> None:
+    table = make_study().table.assign(sharpe=float("nan"))
+
+    with pytest.raises(InvalidArgumentError, match="SIM100 has no ridge"):
+        ridge_figure(make_study(table=table, best=None))
+
+
+def test_the_years_are_drawn_with_their_errors(make_study: MakeStudy) -> None:
+    years = make_study().years
+
+    best, other = years_figure(years, rule=("AD+1@open", "1w")).data
+
+    assert list(best.x) == [2014, 2015, 2016, 2017]
+    assert list(best.error_y.array)[:3] == [20.0, 31.5, 27.7]
+    assert best.text[0] == "2014: +61 ± 20 bp net per event, n = 12"
+    assert "± ?" in best.text[3], "one date has no error"
+    assert best.name == "AD+1@open to 1w"
+    assert not other.visible
+
+
+def test_no_year_cannot_be_drawn(make_study: MakeStudy) -> None:
+    with pytest.raises(InvalidArgumentError, match="AD to 1w has no year to draw"):
+        years_figure(make_study().years[:0], rule=("AD", "1w"))
+
+
 def test_dark_figures_have_dark_paper(make_study: MakeStudy) -> None:
     figures = [
         path_figure(make_study(), theme="dark"),
         surface_figure(make_study(), theme="dark"),
         waterfall_figure(make_study(), theme="dark"),
         equity_figure(make_study().equity, theme="dark"),
+        ridge_figure(make_study(), theme="dark"),
+        years_figure(make_study().years, rule=("AD", "1w"), theme="dark"),
     ]
 
     assert {figure.layout.paper_bgcolor for figure in figures} == {DARK.paper}

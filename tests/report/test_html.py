@@ -5,10 +5,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report.html import write_run_report, write_study_report
+from lakebt.report.words import NOTHING
 from tests.report.conftest import refused_rows
 
 if TYPE_CHECKING:
@@ -145,6 +147,45 @@ def test_the_events_left_out_of_the_chosen_rule_are_counted_and_listed(
     )
     assert "SIM31 has no bar on 2015-06-08" in shown
     assert "SIM07 deletion announced; known 2014-03-07 23:59:59 New York" in shown
+
+
+def test_a_list_that_is_cut_says_so(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study(n_refused={"no_price": 12_340, "one_sided": 9})
+
+    shown = body(write_study_report(study, tmp_path / "report.html"))
+
+    assert "<summary>No price: the first 7 of 12,340 events</summary>" in shown
+    assert "<summary>One side only: 9 events</summary>" in shown
+    assert '<td class="n">12,340</td>' in shown
+
+
+def test_the_best_exits_and_the_years_are_tables_too(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    shown = body(write_study_report(make_study(), tmp_path / "report.html"))
+
+    ridge = shown[shown.index('id="ridge"') : shown.index('id="years"')]
+    assert ridge.count('<tr><td class="rule">') == 6
+    assert f'<td class="rule">AD@close</td><td class="rule">{NOTHING}</td>' in ridge
+    assert "Each point is the highest of up to 6 exits" in ridge
+    years = shown[shown.index('id="years"') : shown.index('id="money"')]
+    assert '<td>2014</td><td class="n">+61 ± 20</td>' in years
+    assert "AD+1@open to ED-1@close: mean net return per event by year" in years
+
+
+def test_many_empty_cells_are_folded_away(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    entries = tuple(f"AD+{k}@close" for k in range(13))
+    rows = refused_rows().head(1)
+    refused = pd.concat([rows.assign(entry=entry) for entry in entries])
+    study = make_study(entries=entries, refused=refused, best=None)
+
+    shown = body(write_study_report(study, tmp_path / "report.html"))
+
+    assert "by entry and reason</summary>" in shown
+    few = body(write_study_report(make_study(), tmp_path / "few.html"))
+    assert "by entry and reason</summary>" not in few
 
 
 def test_what_stands_between_backticks_is_code(
