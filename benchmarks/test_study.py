@@ -49,16 +49,20 @@ def study(view: lakebt.View) -> lakebt.Study:
 
 
 @pytest.mark.benchmark(group="real S&P 500 events")
+@pytest.mark.parametrize("engine", ["event", "vectorbt"])
 def test_all_cells_of_an_event_in_one_call(
-    benchmark: BenchmarkFixture, view: lakebt.View
+    benchmark: BenchmarkFixture, view: lakebt.View, engine: str
 ) -> None:
-    study(view).run()  # vectorbt's first call
+    expected = study(view).run(engine="vectorbt").table()
 
-    result = benchmark.pedantic(lambda: study(view).run(), rounds=3)
+    result = benchmark.pedantic(
+        lambda: study(view).run(engine=engine), rounds=3, warmup_rounds=1
+    )
 
     backtests = len(result.events())
     note_time(benchmark, backtests)
     assert backtests > 1_000
+    pd.testing.assert_frame_equal(result.table(), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.benchmark(group="real S&P 500 events")

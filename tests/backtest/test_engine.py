@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,7 @@ from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from lakebt._typing import FloatPanel
 
@@ -551,3 +555,49 @@ def test_an_empty_book_earns_nothing() -> None:
 
     assert earned.status.shape == (2, 0)
     assert earned.held.shape == (2, 0)
+
+
+DIGEST = """
+import hashlib, sys
+import numpy as np
+from dataclasses import fields
+from lakebt.arrays import offsets
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.engine import Book, Earned, run_book
+from lakebt.sessions import Sessions
+rng = np.random.default_rng(3)
+bars = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, (2, 80)), axis=1))
+slots = 40
+entry = rng.integers(0, 60, slots)
+held = np.repeat(entry, 3) // 2
+book = Book(
+    opens=bars[0], marks=bars[1], missing=np.zeros(80, dtype=bool),
+    base=np.full(3 * slots, -5_000), size=rng.normal(0, 900, 3 * slots),
+    price=bars[0][held], start=offsets(np.full(slots, 3)), entry_row=10_000 + entry,
+    exits=offsets(np.full(slots, 60)),
+    exit_row=(10_000 + entry[:, None] + 1 + np.arange(60)).ravel(),
+)
+costs = [CostModel(), CostModel(commission_bps=3.0, borrow_bps_per_year=400.0)]
+earned = run_book(book, costs=costs, capital_usd=1e5, sessions=Sessions.of("XNYS"))
+digest = hashlib.sha256()
+for field in fields(Earned):
+    digest.update(getattr(earned, field.name).tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_code_for_an_older_processor_gives_the_same_bits(tmp_path: Path) -> None:
+    def digest(**variables: str) -> str:
+        told = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **variables}
+        run = [sys.executable, "-c", DIGEST]
+        return subprocess.run(
+            run, check=True, capture_output=True, text=True, env=told
+        ).stdout
+
+    ours = digest()
+    kept = {path.name for path in tmp_path.rglob("*.nb?")}
+
+    assert digest() == ours  # as it was kept
+    assert {path.name for path in tmp_path.rglob("*.nb?")} == kept != set()
+    assert digest(NUMBA_CPU_NAME="generic") == ours
