@@ -85,6 +85,10 @@ def study_command(study: Study, *, engine: str) -> str:
         "--min-lead": (lead_option(study.clock.min_lead), "10min"),
         "--engine": (engine, "event"),
     }
+    pairs = {
+        f"--{name}": None if pair is None else ",".join(map(str, pair))
+        for name, pair in (("period", study.period), ("size", study.size))
+    }
     where = [
         f"{column}={value}"
         for column, values in study.where.items()
@@ -97,6 +101,7 @@ def study_command(study: Study, *, engine: str) -> str:
             "--entries": ",".join(map(str, study.entries)),
             "--exits": ",".join(map(str, study.exits)),
             "--where": where,
+            **pairs,
             **only_changed(changed),
         },
         start=["lakebt", "study"],

@@ -252,6 +252,7 @@ def provenance(result: Result) -> dict[str, str]:
         "sharpe": result.definition,
         **_overlap(result),
         "engine": _engine(result.engine),
+        "result": f"{result.id}, code {result.origin.code}",
         **versions(),
     }
 

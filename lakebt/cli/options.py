@@ -220,6 +220,40 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def two(text: str | None, *, option: str) -> tuple[str, str] | None:
+    """Return two values that a comma parts.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are not two.
+    """
+    if text is None:
+        return None
+    parts = split(text)
+    if len(parts) != 2:
+        msg = f"{option} {text!r} must be two values with a comma between them"
+        raise InvalidArgumentError(msg)
+    return parts[0], parts[1]
+
+
+def two_numbers(text: str | None, *, option: str) -> tuple[int, int] | None:
+    """Return two whole numbers that a comma parts.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are not.
+    """
+    parts = two(text, option=option)
+    if parts is None:
+        return None
+    if not all(part.isdecimal() for part in parts):
+        msg = f"{option} {text!r} must be two whole numbers, as 1,2"
+        raise InvalidArgumentError(msg)
+    return int(parts[0]), int(parts[1])
+
+
 def pair(text: str, *, option: str, example: str) -> tuple[str, str]:
     """Return the two sides of ``NAME=VALUE``.
 

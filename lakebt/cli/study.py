@@ -71,6 +71,22 @@ def study(
             rich_help_panel=RULES,
         ),
     ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRST,LAST",
+            help="Only events announced from the first day to the last.",
+            rich_help_panel=RULES,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM,TO",
+            help="Only events with so many legs, as known at the entry.",
+            rich_help_panel=RULES,
+        ),
+    ] = None,
     side: Annotated[
         str,
         typer.Option(
@@ -175,6 +191,8 @@ def study(
             where=options.gathered(
                 where or (), option="--where", example="cause=discretionary"
             ),
+            period=options.two(period, option="--period"),
+            size=options.two_numbers(size, option="--size"),
             side=side,
             hedge=hedge,
             gross=gross,
@@ -214,6 +232,9 @@ def show(console: Console, result: Result, report: Path | None) -> None:
     console.print(story.answer(contents, cells), style="bold", markup=False)
     if caution := story.caution(contents, cells):
         console.print(caution, markup=False)
+    if result.is_recorded:
+        told = f"Result {result.id[:10]}: lakebt reproduce {result.id[:10]}"
+        console.print(told, style="dim", markup=False)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)
 

@@ -100,6 +100,10 @@ def test_a_report_is_written_beside_the_table(
             "costs": CostModel(
                 commission_bps=1.0, half_spread_bps=2.5, borrow_bps_per_year=50.0
             ),
+            "period": ("2010-01-04", "2012-12-31"),
+            "size": (1, 9),
+            "weighting": "leg",
+            "max_weight": 0.5,
             "on_look_ahead": "allow",
             "min_lead": "90s",
         },
