@@ -165,13 +165,20 @@ def test_the_events_of_any_cell_are_the_librarys(
     for entry, exit_ in traded:
         own = events[(events["entry"] == entry) & (events["exit"] == exit_)]
         show(page, result, entry, exit_)
-        shown = {row[0]: row[3:] for row in rows(page, "events-table")}
+        legs = result.legs(entry=entry, exit=exit_).dropna(subset="weight")
+        counted = legs.groupby(["event_id", "side"]).size().unstack(fill_value=0)  # noqa: PD010
+        counted = counted.reindex(columns=["addition", "deletion"], fill_value=0)
+        sides = {
+            str(name): [str(n) for n in row] for name, *row in counted.itertuples()
+        }
+        shown = {row[0]: row[1:] for row in rows(page, "events-table")}
         assert shown == {
             row.event_id: [
+                words.bps(row.net_return * 1e4),
+                words.bps(row.gross_return * 1e4),
+                *sides[row.event_id],
                 str(row.entry_session.date()),
                 str(row.exit_session.date()),
-                words.bps(row.gross_return * 1e4),
-                words.bps(row.net_return * 1e4),
             ]
             for row in named(own)
         }

@@ -118,10 +118,9 @@ lakebt.panel = (() => {
       press(button, false);
       const number = side => String(event.held.filter(one => one.side === side).length);
       const row = line([
-        button, number("addition"), number("deletion"),
+        button, words.bps(event.net), words.bps(event.gross), number("addition"), number("deletion"),
         words.day(made.days[event.entryRow >> 1]), words.day(made.days[event.exitRow >> 1]),
-        words.bps(event.gross), words.bps(event.net),
-      ], [1, 2, 5, 6]);
+      ], [1, 2, 3, 4]);
       row.addEventListener("click", () => showOrders(event, row));
       return row;
     });
