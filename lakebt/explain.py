@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lakebt.lake.lake import Lake
+    from lakebt.lake.reading.diff import Diff
 
 _FIGURES = ("sharpe", "net_bps", "n_events")
 _TABLES = ("prices", "index_changes", "etf_holdings")
@@ -36,6 +37,8 @@ class Explanation:
     rows : DataFrame
         Facts that differ between the two views: ``table``, ``added``, ``removed``,
         ``changed``; counts of keys.
+    diffs : mapping of str to Diff
+        The rows themselves, of each table in `rows`.
 
     Notes
     -----
@@ -48,6 +51,7 @@ class Explanation:
     second: str
     steps: pd.DataFrame
     rows: pd.DataFrame
+    diffs: Mapping[str, Diff]
 
     def __str__(self) -> str:
         begin, end = self.steps["sharpe"].iloc[0], self.steps["sharpe"].iloc[-1]
@@ -110,11 +114,17 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
     # Code that moved nothing is no news.
     still = (frame["what"] == "code") & (frame["sharpe_moved"].fillna(0.0) == 0.0)
     still &= frame["net_bps_moved"].fillna(0.0) == 0.0
+    diffs = _diffs(lake, one, other)
+    counts = [
+        (table, len(found.added), len(found.removed), len(found.changed))
+        for table, found in diffs.items()
+    ]
     return Explanation(
         first=rows[0]["trial_id"],
         second=rows[1]["trial_id"],
         steps=frame[~still].reset_index(drop=True),
-        rows=_facts(lake, one, other),
+        rows=pd.DataFrame(counts, columns=["table", "added", "removed", "changed"]),
+        diffs=diffs,
     )
 
 
@@ -158,16 +168,14 @@ def _data(one: Asked, other: Asked) -> tuple[str, str]:
     return next(both), next(both)
 
 
-def _facts(lake: Lake, one: Asked, other: Asked) -> pd.DataFrame:
-    """Count the keys that differ between two views."""
-    columns = ["table", "added", "removed", "changed"]
+def _diffs(lake: Lake, one: Asked, other: Asked) -> dict[str, Diff]:
+    """Return the facts that differ between two views, by table."""
     if (one.release, one.as_of) == (other.release, other.as_of):
-        return pd.DataFrame(columns=columns)
+        return {}
     views = [view_of(lake, release=a.release, as_of=a.as_of) for a in (one, other)]
-    counts = []
-    for table in _TABLES:
-        found = diff(table, *views)
-        sizes = [len(found.added), len(found.removed), len(found.changed)]
-        if any(sizes):
-            counts.append((table, *sizes))
-    return pd.DataFrame(counts, columns=columns)
+    found = {table: diff(table, *views) for table in _TABLES}
+    return {
+        table: differs
+        for table, differs in found.items()
+        if len(differs.added) + len(differs.removed) + len(differs.changed)
+    }

@@ -10,6 +10,7 @@ import pytest
 import lakebt
 from lakebt.content import content_key
 from lakebt.explain import explain
+from lakebt.tried import cell_ids
 from tests.sweep.conftest import fill
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def run(
     """Run one cell, and return its id and its Sharpe ratio."""
     study = lakebt.Study(lake.at(release), **{**RULE, **asked})
     result = study.run(engine=engine)
-    rows = lake.trials(where={"result_id": result.id, "kind": "cell"})
-    return str(rows["trial_id"].iloc[0]), float(result.table()["sharpe"].iloc[0])
+    ((_, _, trial),) = cell_ids(study.arguments, study.costs, result.origin)
+    return trial, float(result.table()["sharpe"].iloc[0])
 
 
 def moved(steps: pd.DataFrame) -> dict[str, float]:
@@ -80,6 +81,8 @@ def test_the_facts_that_differ_are_counted(lake: lakebt.Lake) -> None:
     assert found.rows.to_dict("records") == [
         {"table": "prices", "added": 0, "removed": 0, "changed": 1}
     ]
+    (changed,) = found.diffs["prices"].changed.to_dict("records")
+    assert changed["close_after"] == pytest.approx(changed["close_before"] * 1.05)
     assert "prices: 0 keys added, 0 removed, 1 changed" in str(found)
     assert "data R1 → R2" in str(found)
     assert "<table" in found._repr_html_()

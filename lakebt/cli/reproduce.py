@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.output import print_json, progress, records, terminal
+from lakebt.cli.output import print_frame, print_json, progress, records, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from lakebt.explain import Explanation
     from lakebt.reproduce import Reproduction
+
+SHOWN = 5
+"""Facts of a table that are shown where more differ."""
 
 TrialId: TypeAlias = Annotated[
     str,
@@ -87,6 +90,9 @@ def explain(
     for row in found.rows.to_dict("records"):
         told = ", ".join(f"{row[k]:,} {k}" for k in ("added", "removed", "changed"))
         console.print(f"Keys of {row['table']} that differ: {told}.")
+        changed = found.diffs[row["table"]].changed.head(SHOWN)
+        if len(changed):
+            print_frame(console, changed, title=f"Changed, the first {len(changed)}:")
 
 
 def _table(found: Explanation) -> Table:
