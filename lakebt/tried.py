@@ -21,6 +21,7 @@ from lakebt._version import __version__
 from lakebt.arguments import costs_json, rule_arguments
 from lakebt.content import canonical_json, content_key
 from lakebt.errors import LakebtError, LedgerWarning
+from lakebt.lake.reading.altered import is_altered
 from lakebt.lake.trials.ledger import ledger_of
 
 if TYPE_CHECKING:
@@ -312,6 +313,8 @@ def record(result: Result) -> tuple[bool, int]:
     LedgerWarning
         If the lake cannot be written.
     """
+    if is_altered():  # a strategy that runs studies is being audited
+        return False, 0
     ledger = ledger_of(result.study.view)
     try:
         count = ledger.record(rows_of(result, run_at=ledger.clock()))

@@ -12,6 +12,7 @@ from lakebt import tried
 from lakebt.arguments import read_arguments
 from lakebt.content import content_key
 from lakebt.errors import LedgerWarning
+from lakebt.lake.reading.altered import Alteration, altered
 from lakebt.reproduce import reproduce
 from lakebt.sources.simulated import simulated_market
 from tests.sweep.conftest import fill
@@ -236,3 +237,17 @@ def test_nothing_is_recorded_when_asked_not_to(tmp_path: Path) -> None:
 
     assert not result.is_recorded
     assert lake.trials().empty
+
+
+def test_nothing_of_a_made_up_future_is_recorded(tmp_path: Path) -> None:
+    lake = fill(tmp_path / "lake", n_events=3)
+    study = lakebt.Study(lake.at("R1"), index="SIM", **GRID)
+    after = lake.at("R1").instant - pd.Timedelta(days=40)
+
+    with altered(Alteration(after=after, seed=1)):
+        result = lakebt.Study(lake.at("R1"), index="SIM", **GRID).run()
+        assert not result.is_recorded
+        assert lake.record(tried.rows_of(result, run_at=after)) == 0
+
+    assert lake.trials().empty
+    assert study.run().is_recorded

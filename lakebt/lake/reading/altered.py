@@ -157,6 +157,11 @@ def as_seen(pinned: Pinned) -> Pinned:
     return pinned if now is None else now.of(pinned)
 
 
+def is_altered() -> bool:
+    """Whether the future is altered for the code that asks."""
+    return _NOW.get() is not None
+
+
 def _altered(release: Release, alteration: Alteration) -> Release:
     """Return what the ledger would say of a release if its later facts were others."""
     cutoff = release.as_of

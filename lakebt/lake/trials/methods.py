@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.reading.altered import is_altered
 from lakebt.lake.reading.diff import frame
 from lakebt.lake.trials import reading
 from lakebt.lake.trials.fold import fold_if_many
@@ -29,7 +30,8 @@ class Trying:
 
         Several processes may record at once, and others publish: no trial is lost, and
         none is there twice. Nothing is ever recorded over: of a `trial_id` that is
-        there already, or comes again in `rows`, the first row stays.
+        there already, or comes again in `rows`, the first row stays. While a strategy
+        is audited nothing is recorded: what it sees then is made up.
 
         Parameters
         ----------
@@ -54,7 +56,10 @@ class Trying:
         UnknownNameError
             If the table has no such column.
         """
-        count = record(self._storage, checked(rows))
+        rows = checked(rows)
+        if is_altered():  # an audit's made-up future is no evidence
+            return 0
+        count = record(self._storage, rows)
         if count:
             fold_if_many(self._storage)
         return count
