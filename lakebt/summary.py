@@ -106,12 +106,14 @@ class Summary:
         for entry in range(len(plan.entries)):
             slots = np.flatnonzero(plan.entry == entry)
             who = "\n".join(names[plan.event[slots]]).encode()
-            for column in range(len(plan.exits)):
+            reasons = np.ascontiguousarray(cells.reason[slots].T)
+            figures = [np.ascontiguousarray(f[slots].T) for f in self._digested]
+            for column, reason in enumerate(reasons):
                 key = xxhash.xxh3_128(who)
-                key.update(cells.reason[slots, column].tobytes())
-                traded = slots[cells.traded[slots, column]]
-                for figures in self._digested:
-                    key.update(figures[traded, column].tobytes())
+                key.update(reason.tobytes())
+                traded = reason == 0
+                for panel in figures:
+                    key.update(panel[column][traded].tobytes())
                 found.append(key.hexdigest())
         return found
 

@@ -107,11 +107,10 @@ class Origin:
             code=code_version(),
         )
 
-    def key(self, what: object) -> str:
-        """Return the id of something that is run here."""
+    @functools.cached_property
+    def _key(self) -> str:
         return content_key(
             {
-                "what": what,
                 "release": self.release,
                 "as_of": self.as_of,
                 "digests": self.digests,
@@ -119,6 +118,10 @@ class Origin:
                 "code": self.code,
             }
         )
+
+    def key(self, what: object) -> str:
+        """Return the id of something that is run here."""
+        return content_key({"what": what, "on": self._key})
 
     def columns(self) -> dict[str, Any]:
         """Return what the ledger says of it."""
@@ -141,13 +144,13 @@ def cell_ids(
     arguments: Mapping[str, Any], costs: CostModel, origin: Origin
 ) -> list[tuple[str, str, str]]:
     """Return rule, rule's id and trial's id of each cell, before anything is run."""
-    charged = costs_json(costs)
+    charged = canonical_json(costs_json(costs))
     found = []
     for entry in arguments["entries"]:
         for exit_ in arguments["exits"]:
-            rule = rule_of(arguments, entry, exit_)
-            rule_id = content_key({"rule": rule, "costs": charged})
-            found.append((canonical_json(rule), rule_id, origin.key(rule_id)))
+            rule = canonical_json(rule_of(arguments, entry, exit_))
+            rule_id = content_key([rule, charged])
+            found.append((rule, rule_id, origin.key(rule_id)))
     return found
 
 
