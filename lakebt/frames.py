@@ -37,14 +37,8 @@ def at_names(rows: Sequence[int]) -> list[str]:
 
 def deadlines(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
     """Return the UTC instant before which each half session's orders had to be sent."""
-    array = np.asarray(rows, dtype=np.int64)
-    fills = np.where(
-        array % 2 == 1,
-        clock.sessions.instants("close")[array // 2],
-        clock.sessions.instants("open")[array // 2],
-    )
-    index = pd.DatetimeIndex(fills.astype("datetime64[us]"), tz="UTC")
-    return index - pd.Timedelta(clock.min_lead)
+    micros = clock.deadlines(np.asarray(rows, dtype=np.int64))
+    return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")
 
 
 def instants(values: pd.Series) -> pd.Series:

@@ -10,14 +10,10 @@ from lakebt.analysis.surface import Weighting
 from lakebt.arrays import offsets, spans
 from lakebt.events.rules import AnchorRule, SessionsLater, WeeksLater
 from lakebt.facts import Side
-from lakebt.instants import TICK
 from lakebt.report.ingredients import Ingredients, Terms
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.events.schedule import Schedule
     from lakebt.result import Result
 
 _VINTAGES = 1_000_000
@@ -151,7 +147,7 @@ class _Gathered:
 
     def _positions(self) -> tuple[IntVector, IntVector, FloatVector]:
         """Return where each slot's positions begin, their legs and sizing prices."""
-        deadlines = _deadlines(self._rows, self._result.schedule)
+        deadlines = self._result.schedule.clock.deadlines(self._rows)
         history = self._result.history
         leg, code = self._leg, self._code[self._symbol][self._leg]
         before = np.repeat(deadlines, self._sizes)
@@ -187,14 +183,3 @@ class _Gathered:
             full = plan.cell(int(self._slots[slots[cell]]), int(exits[cell]))
             row[starts[cell] : starts[cell + 1]] = [leg.exit.row for leg in full.legs]
         return cells, row
-
-
-def _deadlines(rows: IntVector, plan: Schedule) -> IntVector:
-    """Return when the orders of some half sessions had to be sent, microseconds."""
-    sessions = plan.clock.sessions
-    fills: npt.NDArray[np.int64] = np.where(
-        rows % 2 == 1,
-        sessions.instants("close")[rows // 2],
-        sessions.instants("open")[rows // 2],
-    )
-    return fills - plan.clock.min_lead // TICK

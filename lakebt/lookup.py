@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from lakebt import trading
 from lakebt.backtest.walk import walk_trades
 from lakebt.desk import CellResult, deal
 from lakebt.errors import UnknownNameError, UntradeableError
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.backtest.costs import CostModel
-    from lakebt.backtest.trades import Missing
-    from lakebt.backtest.weights import Sizing
     from lakebt.cells import Cells
     from lakebt.events.schedule import Schedule
     from lakebt.history import PriceHistory
@@ -26,11 +25,9 @@ _RUINED = Reason.RUINED.rank + 1
 _NO_PRICE = Reason.NO_PRICE.rank + 1
 
 
-class Terms(Protocol):
-    """What a study says of its trades."""
+class Terms(trading.Terms, Protocol):
+    """What a study says of its trades, and of their costs."""
 
-    sizing: Sizing
-    missing: Missing
     costs: CostModel
 
 

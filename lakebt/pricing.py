@@ -18,7 +18,6 @@ from lakebt.backtest.weights import TradedSide
 from lakebt.cells import Filling
 from lakebt.events.plan import Reason
 from lakebt.facts import Side
-from lakebt.instants import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -236,20 +235,12 @@ class _Desk:
         price[entered] = self.price_at(self.base[entered], rows[entered])
         return price
 
-    def _deadline(self, row: IntVector) -> IntVector:
-        clock = self.schedule.clock
-        opens, closes = (
-            clock.sessions.instants("open"),
-            clock.sessions.instants("close"),
-        )
-        fills = np.where(row % 2, closes[row // 2], opens[row // 2])
-        return fills - clock.min_lead // TICK
-
     @cached_property
     def sizing_price(self) -> FloatVector:
         """The last close of each leg known before its entry, shape (n_legs,)."""
         rows = self.schedule.row[self.schedule.slot_of_leg]
-        return self.history.closes_known(self._code, before=self._deadline(rows))
+        deadlines = self.schedule.clock.deadlines(rows)
+        return self.history.closes_known(self._code, before=deadlines)
 
     def hedge_quotes(
         self, slots: IntVector
@@ -259,7 +250,9 @@ class _Desk:
         rows = self.schedule.row[slots]
         base = self.hedge_base[self.schedule.event[slots]]
         codes = np.repeat(self.history.codes([self.sizing.hedge]), len(slots))
-        sized = self.history.closes_known(codes, before=self._deadline(rows))
+        sized = self.history.closes_known(
+            codes, before=self.schedule.clock.deadlines(rows)
+        )
         return base, sized, self.price_at(base, rows)
 
 

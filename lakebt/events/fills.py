@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
@@ -18,9 +19,10 @@ from lakebt.events.rules import (
     SessionsLater,
     WeeksLater,
 )
-from lakebt.instants import new_york_day
+from lakebt.instants import TICK, new_york_day
 
 if TYPE_CHECKING:
+    from lakebt._typing import IntVector
     from lakebt.facts import IndexChange
     from lakebt.sessions import At, Sessions
 
@@ -75,6 +77,25 @@ class Clock:
         return Fill(
             session=session, at=at, instant=instant, deadline=instant - self.min_lead
         )
+
+    def deadlines(self, rows: IntVector) -> IntVector:
+        """Return when the orders of half sessions had to be sent.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,)
+            ``2 * session``, plus 1 for the close; of -1 the answer has no meaning.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Microseconds since 1970 UTC.
+        """
+        session = np.maximum(rows, 0) // 2
+        opens, closes = self.sessions.instants("open"), self.sessions.instants("close")
+        fills = np.where(rows % 2 == 1, closes[session], opens[session])
+        deadlines: IntVector = fills - self.min_lead // TICK
+        return deadlines
 
     def first_after(self, instant: dt.datetime, at: At) -> Fill | None:
         """Return the first fill `at` open or close with a deadline after `instant`."""

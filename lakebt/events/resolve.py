@@ -227,7 +227,7 @@ def resolve_entry(
 ) -> Resolved:
     """Return every change's entry, or why there is none; see `decide.enter`."""
     row, reason = _anchored(changes, rule, clock, everything(changes))
-    deadline = _deadlines(row, clock)
+    deadline = clock.deadlines(row)
     late = (row >= 0) & (_known_from(changes, rule) >= deadline)
     if not pretend:
         reason = np.where(late, np.int8(_LOOK_AHEAD), reason)
@@ -317,8 +317,8 @@ def _follow(
     known = _known_from(changes, rule)[asked]
     found = row >= 0
     is_early = found & (row <= legs.row)
-    is_early &= legs.late | (known < _deadlines(legs.row, clock))
-    is_late = found & ~is_early & (known >= _deadlines(row, clock))
+    is_early &= legs.late | (known < clock.deadlines(legs.row))
+    is_late = found & ~is_early & (known >= clock.deadlines(row))
     pretended = is_late & (row > legs.row) & pretend
     reason = np.where(is_early, np.int8(_EXIT_BEFORE_ENTRY), reason)
     reason = np.where(is_late & ~pretended, np.int8(_LOOK_AHEAD), reason)
@@ -369,18 +369,6 @@ def _known_from(changes: Changes, rule: Entry) -> IntVector:
     if isinstance(rule, AnchorRule) and rule.anchor is Anchor.MD:
         return np.maximum(changes.known, changes.recorded)
     return changes.known
-
-
-def _deadlines(row: IntVector, clock: Clock) -> IntVector:
-    """Return the deadline of each half session; of -1 any number."""
-    session = np.maximum(row, 0) // 2
-    fills = np.where(
-        row % 2 == 1,
-        clock.sessions.instants("close")[session],
-        clock.sessions.instants("open")[session],
-    )
-    deadlines: IntVector = fills - clock.min_lead // TICK
-    return deadlines
 
 
 def _micros(instant: dt.datetime) -> int:
