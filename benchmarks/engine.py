@@ -213,7 +213,8 @@ def question(lake: Path, *, levels: int = 1, **asked: Any) -> dict[str, Any]:
 def show(name: str, told: dict[str, Any], *, rounds: int) -> None:
     """Run a question a few times, and print a line of medians."""
     load = os.getloadavg()[0]
-    whole = [run_cold(_WHOLE, told) for _ in range(rounds)]
+    code = _WHOLE if told["levels"] == 1 else _COLD  # a study has one level
+    whole = [run_cold(code, told) for _ in range(rounds)]
     parts = [run_cold(_COLD, told)[2] for _ in range(rounds)]
     middle = {name: statistics.median(p[name] for p in parts) for name in parts[0]}
     each = middle["trade"] / max(middle["backtests"], 1) * 1e9
