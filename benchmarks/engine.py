@@ -8,7 +8,7 @@ processes of their own, from the start of the interpreter to the table of every 
     python -m benchmarks.engine --levels 10         # of costs
     python -m benchmarks.engine --growth            # 1 to 10,000 events
     python -m benchmarks.engine --compile           # numba, with its cache and without
-    python -m benchmarks.engine --real ../shared/realdata       # 2,000 rules
+    python -m benchmarks.engine --real ../shared/realdata       # 2,000 rules, recorded
 
 Prints medians in seconds: of the whole process; of the processors' time that it took,
 which a busy machine stretches less; and in another process of importing, of reading and
@@ -68,7 +68,7 @@ study = lakebt.Study(
     view, index=told["index"], entries=told["entries"], exits=told["exits"],
     hedge=told["hedge"], costs=lakebt.CostModel(commission_bps=1.0),
 )
-plan = study.schedule()
+plan = study.schedule
 history = study.history(plan)
 decided = time.perf_counter()
 costs = [
@@ -97,8 +97,10 @@ view = lakebt.Lake.open(told["lake"], create=False).at("R1")
 result = lakebt.Study(
     view, index=told["index"], entries=told["entries"], exits=told["exits"],
     hedge=told["hedge"],
-    costs=lakebt.CostModel(commission_bps=1.0, borrow_bps_per_year=50.0),
-).run()
+    costs=lakebt.CostModel(
+        commission_bps=1.0 + 0.01 * told["round"], borrow_bps_per_year=50.0
+    ),
+).run(record=told["record"])
 frame = result.surface()
 print(json.dumps({"rules": len(frame), "net": float(frame["net_bps"].sum())}))
 """
@@ -206,6 +208,8 @@ def question(lake: Path, *, levels: int = 1, **asked: Any) -> dict[str, Any]:
         "exits": EXITS,
         "hedge": None,
         "levels": levels,
+        "record": False,
+        "round": 0,
         **asked,
     }
 
@@ -214,7 +218,7 @@ def show(name: str, told: dict[str, Any], *, rounds: int) -> None:
     """Run a question a few times, and print a line of medians."""
     load = os.getloadavg()[0]
     code = _WHOLE if told["levels"] == 1 else _COLD  # a study has one level
-    whole = [run_cold(code, told) for _ in range(rounds)]
+    whole = [run_cold(code, {**told, "round": number}) for number in range(rounds)]
     parts = [run_cold(_COLD, told)[2] for _ in range(rounds)]
     middle = {name: statistics.median(p[name] for p in parts) for name in parts[0]}
     each = middle["trade"] / max(middle["backtests"], 1) * 1e9
@@ -276,7 +280,7 @@ def main() -> None:
         if asked.real is not None:
             rules: dict[str, Any] = {"entries": REAL_ENTRIES, "exits": REAL_EXITS}
             lake = real_lake(folder, asked.real)
-            told = question(lake, index="SP500", hedge="SPY", **rules)
+            told = question(lake, index="SP500", hedge="SPY", record=True, **rules)
             show("real", told, rounds=asked.rounds)
             return
         for events in GROWTH if asked.growth else (asked.events,):
