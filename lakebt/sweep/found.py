@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lakebt.errors import LakeError
 from lakebt.tried import FIGURES
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ class SweepResult:
             families = list(self.sweep.families)
             rows = self._ledger.trials(where={"kind": kinds, "study": families})
         rows = rows.drop_duplicates("trial_id").set_index("trial_id")
+        lost = [trial for trial in self.sweep.ids if trial not in rows.index]
+        if lost:
+            msg = (
+                f"{len(lost):,} of {len(self.sweep):,} cells are not among the trials "
+                f"(the first: {lost[0]}): other code ran them, because a module was "
+                f"changed meanwhile. Run the sweep again in a new process"
+            )
+            raise LakeError(msg)
         return rows.loc[list(self.sweep.ids)]
 
     @cached_property

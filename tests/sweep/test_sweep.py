@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.lake.trials.ledger import ledger_of
+from lakebt.sweep.found import SweepResult
 from lakebt.sweep.sweep import Sweep
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
@@ -194,6 +196,21 @@ def test_bad_input_names_the_value(
 def test_a_sweep_needs_a_view() -> None:
     with pytest.raises(ValueError, match="at least one view"):
         Sweep([], index="SIM")
+
+
+def test_cells_that_other_code_ran_are_told(
+    lake: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(lake.at("R1"), **GRID)
+    found = sweep.run()
+    monkeypatch.setattr("lakebt.tried.code_version", lambda: "0.0.1+deadbeef")
+    other = SweepResult(
+        Sweep(lake.at("R1"), **GRID), n_run=6, kept=[], ledger=ledger_of(lake.at("R1"))
+    )
+
+    with pytest.raises(lakebt.LakebtError, match="6 of 6 cells are not among the tri"):
+        other.table()
+    assert len(found.table()) == 6
 
 
 KILLED = """
