@@ -33,7 +33,7 @@ class Terms(Protocol):
     missing: Missing
 
 
-class Run(Protocol):
+class Trader(Protocol):
     """Fills in every cell of a schedule, once for each of `costs`."""
 
     def __call__(
@@ -101,7 +101,7 @@ def run_reference(
     return [filling.done() for filling in filled]
 
 
-ENGINES: dict[str, Run] = {"event": run_event, "vectorbt": run_reference}
+ENGINES: dict[str, Trader] = {"event": run_event, "vectorbt": run_reference}
 
 
 def _trade_alone(

@@ -6,17 +6,14 @@ single vintage; those that were corrected are decided there, one at a time.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lakebt.events.decide import Entered, enter, leave
-from lakebt.events.fills import anchor_session
-from lakebt.events.plan import Empty, Event, Reason
+from lakebt.events.plan import Empty, Reason
 from lakebt.events.rules import (
     Anchor,
     AnchorRule,
@@ -24,134 +21,17 @@ from lakebt.events.rules import (
     SessionsLater,
     WeeksLater,
 )
-from lakebt.instants import EPOCH, TICK
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterable
-
     from lakebt._typing import IntVector
+    from lakebt.events.changes import Changes
     from lakebt.events.fills import Clock
     from lakebt.events.rules import Entry, Exit
-    from lakebt.facts import IndexChange, Vintage
 
 _NO_ANCHOR = Reason.NO_ANCHOR.rank + 1
 _NO_SESSION = Reason.NO_SESSION.rank + 1
 _LOOK_AHEAD = Reason.LOOK_AHEAD.rank + 1
 _EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.rank + 1
-
-_NEVER_SHOWN = np.iinfo(np.int64).min
-
-
-class Changes:
-    """The changes a study decides on, with their vintages.
-
-    Parameters
-    ----------
-    vintages
-        In any order.
-    clock
-        Sessions and lead.
-    keep
-        The study's filter.
-
-    Attributes
-    ----------
-    histories : tuple of tuple of Vintage
-        By change, each oldest first. A change that has one vintage which the filter
-        drops, or which withdraws it, is left out: no order can be of it.
-    events : tuple of Event
-        Of the changes with a single vintage.
-    """
-
-    def __init__(
-        self,
-        vintages: Iterable[Vintage],
-        *,
-        clock: Clock,
-        keep: Callable[[IndexChange], bool],
-    ) -> None:
-        self.keep = keep
-        self._clock = clock
-        ordered = sorted(vintages, key=lambda v: (v.change_id, v.change.known_at))
-        groups = [
-            tuple(group)
-            for _, group in itertools.groupby(ordered, key=lambda v: v.change_id)
-        ]
-        self.histories = tuple(
-            group
-            for group in groups
-            if len(group) > 1 or (not group[0].retracted and keep(group[0].change))
-        )
-        self.simple: IntVector = np.flatnonzero([len(h) == 1 for h in self.histories])
-        self.corrected = [n for n, h in enumerate(self.histories) if len(h) > 1]
-        self._codes: dict[Event, int] = {}
-        self._event = np.array(
-            [self.event_code(change) for change in self._single], dtype=np.int64
-        )
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """Every event met so far."""
-        return tuple(self._codes)
-
-    def event_code(self, change: IndexChange) -> int:
-        """Return the place of the event that a vintage belongs to."""
-        event = Event.of(change, self._clock.sessions)
-        return self._codes.setdefault(event, len(self._codes))
-
-    @cached_property
-    def _single(self) -> list[IndexChange]:
-        return [self.histories[number][0].change for number in self.simple.tolist()]
-
-    @cached_property
-    def known(self) -> IntVector:
-        """When each single vintage was known, microseconds since 1970 UTC."""
-        return np.array([_micros(c.known_at) for c in self._single], dtype=np.int64)
-
-    @cached_property
-    def recorded(self) -> IntVector:
-        """When holdings first showed each; the smallest number where none has."""
-        return np.array(
-            [
-                _NEVER_SHOWN if c.recorded is None else _micros(c.recorded)
-                for c in self._single
-            ],
-            dtype=np.int64,
-        )
-
-    def event_of_single(self) -> IntVector:
-        """Return the event of each change with a single vintage."""
-        return self._event
-
-    def anchors(self, anchor: Anchor) -> IntVector:
-        """Return the session an anchor names for each single vintage, -1 for none.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If a date is outside the calendar.
-        """
-        if anchor not in self._anchors:
-            sessions = self._clock.sessions
-            found = [
-                anchor_session(anchor, change, sessions) for change in self._single
-            ]
-            self._anchors[anchor] = np.array(
-                [-1 if number is None else number for number in found], dtype=np.int64
-            )
-        return self._anchors[anchor]
-
-    @cached_property
-    def _anchors(self) -> dict[Anchor, IntVector]:
-        return {}
-
-    @cached_property
-    def place(self) -> IntVector:
-        """The place of each change among those with a single vintage, -1 for others."""
-        place = np.full(len(self.histories), -1, dtype=np.int64)
-        place[self.simple] = np.arange(len(self.simple))
-        return place
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -226,7 +106,7 @@ def resolve_entry(
     changes: Changes, rule: Entry, clock: Clock, *, pretend: bool
 ) -> Resolved:
     """Return every change's entry, or why there is none; see `decide.enter`."""
-    row, reason = _anchored(changes, rule, clock, everything(changes))
+    row, reason = _anchored(changes, rule, clock, np.arange(len(changes.simple)))
     deadline = clock.deadlines(row)
     late = (row >= 0) & (_known_from(changes, rule) >= deadline)
     if not pretend:
@@ -251,7 +131,7 @@ def resolve_entry(
         leg=legs[order],
         at=joined(np.zeros_like(row), [leg.at for _, leg in several]),
         event=joined(
-            changes.event_of_single(),
+            changes.event,
             [changes.event_code(leg.change) for _, leg in several],
         ),
         row=joined(
@@ -270,11 +150,6 @@ def resolve_entry(
             for n, (_, leg) in enumerate(several)
         ),
     )
-
-
-def everything(changes: Changes) -> IntVector:
-    """Return the place of every change with a single vintage."""
-    return np.arange(len(changes.simple))
 
 
 def resolve_exit(
@@ -369,7 +244,3 @@ def _known_from(changes: Changes, rule: Entry) -> IntVector:
     if isinstance(rule, AnchorRule) and rule.anchor is Anchor.MD:
         return np.maximum(changes.known, changes.recorded)
     return changes.known
-
-
-def _micros(instant: dt.datetime) -> int:
-    return (instant - EPOCH) // TICK

@@ -8,21 +8,22 @@ the reference: it decides every cell alone, and both give the same.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lakebt.arrays import offsets, spans
+from lakebt.arrays import offsets
 from lakebt.errors import LookAheadError
-from lakebt.events.decide import Entered, enter
+from lakebt.events.changes import Changes
+from lakebt.events.decide import enter
 from lakebt.events.guard import cell_of
 from lakebt.events.plan import REASONS, Cell, Event, Reason
-from lakebt.events.resolve import Changes, Entries, resolve_entry, resolve_exit
+from lakebt.events.resolve import resolve_exit
+from lakebt.events.slots import Slotting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -206,7 +207,7 @@ def schedule(
     """
     changes = Changes(vintages, clock=clock, keep=keep)
     pretend = on_look_ahead == "allow"
-    made = _Slots(changes, entries, clock, pretend=pretend).in_order(size)
+    made = Slotting(changes, entries, clock, pretend=pretend).in_order(size)
     shape = (len(made.event), len(exits))
     exit_row = np.full(shape, -1, dtype=np.int64)
     reason = np.zeros(shape, dtype=np.int8)
@@ -259,138 +260,3 @@ def _raise_first(plan: Schedule) -> None:
         assert cell.empty is not None  # noqa: S101 - that is its reason
         fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
         raise LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Ordered:
-    """Slots by event and entry, with their legs."""
-
-    events: tuple[Event, ...]
-    event: IntVector
-    entry: IntVector
-    row: IntVector
-    reason: CodePanel
-    start: IntVector
-    leg: IntVector
-    at: IntVector
-    late: BoolPanel
-    corrected: tuple[Entered | None, ...]
-
-    def legs_of(self, slots: IntVector) -> Entries:
-        """Return the legs of some slots, as an exit is asked of them."""
-        sizes = np.diff(self.start)[slots]
-        taken = spans(self.start[slots], sizes)
-        return Entries(
-            leg=self.leg[taken],
-            row=np.repeat(self.row[slots], sizes),
-            late=self.late[taken],
-            corrected=tuple(
-                (place, leg)
-                for place, number in enumerate(taken.tolist())
-                if (leg := self.corrected[number]) is not None
-            ),
-        )
-
-
-class _Slots:
-    """Collects the slots of one entry after the other."""
-
-    def __init__(
-        self,
-        changes: Changes,
-        entries: Sequence[Entry],
-        clock: Clock,
-        *,
-        pretend: bool,
-    ) -> None:
-        self._clock = clock
-        self._events: dict[Event, int] = {}
-        self._parts: list[tuple[int, int, int, int, list[int]]] = []
-        self._event: list[int] = []
-        self._entry: list[int] = []
-        self._row: list[int] = []
-        self._reason: list[int] = []
-        self._size: list[int] = []
-        self._leg: list[IntVector] = []
-        self._vintage: list[IntVector] = []
-        self._late: list[BoolPanel] = []
-        self._corrected: list[Sequence[Entered | None]] = []
-        for number, rule in enumerate(entries):
-            self._add(number, changes, rule, pretend=pretend)
-
-    def _add(
-        self, number: int, changes: Changes, rule: Entry, *, pretend: bool
-    ) -> None:
-        found = resolve_entry(changes, rule, self._clock, pretend=pretend)
-        events = changes.events
-        # Legs that enter on different sessions (their MD differs) are events of their
-        # own; a leg that could not enter is in none, unless none could.
-        has_entered = np.zeros(len(events), dtype=bool)
-        has_entered[found.event[found.row >= 0]] = True
-        taken = np.flatnonzero((found.row >= 0) | ~has_entered[found.event])
-        order = np.lexsort((found.row[taken], found.event[taken]))
-        taken = taken[order]
-        event, row = found.event[taken], found.row[taken]
-        is_first = np.ones(len(taken), dtype=bool)
-        is_first[1:] = (event[1:] != event[:-1]) | (row[1:] != row[:-1])
-        cuts = np.flatnonzero(is_first)
-        if not len(cuts):
-            return
-        reasons = np.minimum.reduceat(found.reason[taken], cuts)
-        before = -1
-        for cut, code in zip(event[cuts].tolist(), row[cuts].tolist(), strict=True):
-            self._event.append(self._place(events[cut], code, again=cut == before))
-            before = cut
-        self._entry += [number] * len(cuts)
-        self._row += row[cuts].tolist()
-        self._reason += reasons.tolist()
-        self._size += np.diff(np.append(cuts, len(taken))).tolist()
-        self._leg.append(found.leg[taken])
-        vintages = found.at
-        self._vintage.append(vintages[taken])
-        self._late.append(found.late[taken])
-        corrected = dict(found.corrected)
-        self._corrected.append([corrected.get(place) for place in taken.tolist()])
-
-    def _place(self, event: Event, row: int, *, again: bool) -> int:
-        if again:
-            day = self._clock.sessions.date(row // 2)
-            event = Event(
-                event_id=f"{event.event_id}@{day}", index=event.index, date=event.date
-            )
-        return self._events.setdefault(event, len(self._events))
-
-    def in_order(self, size: tuple[int, int] | None) -> _Ordered:
-        """Return the slots of a size by event (oldest first) and entry."""
-        legs = np.array(self._size, dtype=np.int64)
-        least, most = (0, legs.max(initial=0)) if size is None else size
-        kept = np.flatnonzero((least <= legs) & (legs <= most))
-        code = np.array(self._event, dtype=np.int64)
-        entry = np.array(self._entry, dtype=np.int64)
-        events = list(self._events)
-        ranked = sorted(
-            set(code[kept].tolist()), key=lambda n: (events[n].date, events[n].event_id)
-        )
-        place = np.full(len(events), -1, dtype=np.int64)
-        place[ranked] = np.arange(len(ranked))
-        event = place[code]
-        order = kept[np.lexsort((entry[kept], event[kept]))]
-        starts = np.cumsum(legs) - legs
-        taken = spans(starts[order], legs[order])
-        corrected = list(itertools.chain.from_iterable(self._corrected))
-        return _Ordered(
-            events=tuple(events[number] for number in ranked),
-            event=event[order],
-            entry=entry[order],
-            row=np.array(self._row, dtype=np.int64)[order],
-            reason=np.array(self._reason, dtype=np.int8)[order],
-            start=offsets(legs[order]),
-            leg=_joined(self._leg, np.int64)[taken],
-            at=_joined(self._vintage, np.int64)[taken],
-            late=_joined(self._late, np.bool_)[taken],
-            corrected=tuple(corrected[number] for number in taken.tolist()),
-        )
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

@@ -94,6 +94,9 @@ class Sweep:
         if not self.views:
             msg = "a sweep needs at least one view: pass lake.at(release)"
             raise InvalidArgumentError(msg)
+        if len({str(ledger_of(view).address) for view in self.views}) > 1:
+            msg = "the views of a sweep must be of one lake, which records its trials"
+            raise InvalidArgumentError(msg)
         self.engine = one_of(engine, ENGINES, what="engine")
         charged = each_cost(costs)
         told: dict[str, Any] = {"varied": varied, "engine": self.engine, "name": name}

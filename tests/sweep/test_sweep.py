@@ -192,9 +192,13 @@ def test_bad_input_names_the_value(
         Sweep(market_lake.at("R1"), **{**GRID, **arguments})
 
 
-def test_a_sweep_needs_a_view() -> None:
+def test_a_sweep_needs_views_of_one_lake(
+    lake: lakebt.Lake, market_lake: lakebt.Lake
+) -> None:
     with pytest.raises(ValueError, match="at least one view"):
         Sweep([], index="SIM")
+    with pytest.raises(ValueError, match="must be of one lake"):
+        Sweep([lake.at("R1"), market_lake.at("R1")], index="SIM")
 
 
 def test_cells_that_other_code_ran_are_told(
