@@ -81,6 +81,14 @@ def run_ids(
     return rule_id, origin.key({"rule": rule_id, "source": source})
 
 
+def id_of(run: Run, strategy: object) -> str:
+    """Return the id that a run has among the lake's trials."""
+    backtest = run.backtest
+    rule, charged = run_rule(backtest, strategy), costs_json(backtest.costs)
+    origin = Origin.of(backtest.view, engine=run.engine, tables=None)
+    return run_ids(rule, charged, source_of(strategy), origin)[1]
+
+
 def run_row(
     run: Run,
     strategy: object,

@@ -54,6 +54,8 @@ class Run:
         What kept its book: ``event`` or ``vectorbt``.
     audited : bool
         Whether the strategy had passed a look-ahead audit: see `Backtest.audit`.
+    id : str
+        Its id among the lake's trials: the key of all that decides its numbers.
     is_recorded : bool
         Whether it is among the lake's trials.
     """
@@ -72,6 +74,7 @@ class Run:
     ) -> None:
         self.backtest, self.engine = backtest, engine
         self.audited, self.is_recorded = backtest.audited, False
+        self.id = ""
         self._targets, self._window, self._book = targets, window, book
         self._orders, self._unfilled = orders, unfilled
         self._borrow = borrow

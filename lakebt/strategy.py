@@ -19,7 +19,7 @@ from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.fills import Clock, parse_lead
 from lakebt.instants import parse_date
 from lakebt.making import Maker
-from lakebt.ran import record_run
+from lakebt.ran import id_of, record_run
 from lakebt.rerun import Decisions
 from lakebt.run import Run
 
@@ -274,6 +274,7 @@ class Backtest:
             book=book,
             borrow=borrow,
         )
+        run.id = id_of(run, strategy)
         if record:
             run.is_recorded = record_run(
                 run, strategy, seconds=time.perf_counter() - started

@@ -134,5 +134,8 @@ def show(console: Console, run: Run, report: Path | None) -> None:
     console.print(f"[dim]Sharpe: {run.definition}.[/dim]")
     if not run.audited:
         console.print(UNAUDITED, style="yellow", markup=False)
+    if run.is_recorded:
+        told = f"lakebt reproduce {run.id[:10]} --strategy FILE.py:{row['strategy']}"
+        console.print(f"Result {run.id[:10]}: {told}", style="dim", markup=False)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)

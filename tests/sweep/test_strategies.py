@@ -90,12 +90,14 @@ def test_a_run_by_hand_is_known_to_the_sweep(lake: lakebt.Lake) -> None:
 
 
 def test_a_backtest_is_reproduced_with_its_strategy(lake: lakebt.Lake) -> None:
-    lakebt.Backtest(lake.at("R1"), Trend(lookback=9), costs=COSTS[1], **PERIOD).run()
+    strategy = Trend(lookback=9)
+    run = lakebt.Backtest(lake.at("R1"), strategy, costs=COSTS[1], **PERIOD).run()
     rows = lake.trials(where={"kind": "backtest"})
     rule = rows["rule"].str.contains('"lookback":9,')
     (trial,) = rows.loc[rule, "trial_id"]
+    assert run.id == trial
 
-    found = reproduce(lake, trial, strategy=f"{FILE}:Trend")
+    found = reproduce(lake, run.id, strategy=f"{FILE}:Trend")
 
     assert found.is_same, str(found)
     assert found.moved.empty
