@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt.analysis.sharpe import ratio_of_moments
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
 
@@ -55,7 +56,10 @@ def events(result: Result) -> pd.DataFrame:
         ``gross_return`` and ``net_return`` over the whole trade as fractions of
         capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
         closes were missing while held and were marked at the last price; ``n_dropped``
-        legs had no price and were left out (``missing="drop_leg"``).
+        legs had no price and were left out (``missing="drop_leg"``). Of the daily net
+        returns their number ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis
+        points, ddof 1; NaN with one return), and ``sharpe`` per year; ``max_drawdown``
+        of the net equity and ``turnover``, bought and sold over capital, as fractions.
     """
     plan, cells = result.schedule, result.cells
     costs, clock = result.study.costs, result.study.clock
@@ -66,6 +70,8 @@ def events(result: Result) -> pd.DataFrame:
         for slot in range(len(plan))
     ]
     at = (slots, exits)
+    count, mean, m2 = cells.n_returns[at], cells.mean[at], cells.m2[at]
+    variance = m2 / np.where(count > 1, count - 1, np.nan)
     return pd.DataFrame(
         {
             "event_id": _names([e.event_id for e in plan.events])[event],
@@ -88,6 +94,12 @@ def events(result: Result) -> pd.DataFrame:
             "borrow_usd": cells.borrow_usd[at],
             "n_gaps": cells.gaps[at],
             "n_dropped": np.diff(plan.start)[slots] - cells.n_legs[at],
+            "n_returns": count,
+            "mean_bps": mean / BPS,
+            "volatility_bps": np.sqrt(variance) / BPS,
+            "sharpe": ratio_of_moments(count, mean, m2),
+            "max_drawdown": cells.drawdown[at],
+            "turnover": cells.traded_usd[at] / result.study.sizing.capital_usd,
         }
     )
 

@@ -403,3 +403,31 @@ def test_figures_are_there(result: lakebt.Result) -> None:
 def test_a_report_needs_its_folder(result: lakebt.Result, tmp_path: Path) -> None:
     with pytest.raises(LakebtError, match="nowhere"):
         result.report(tmp_path / "nowhere" / "report.html")
+
+
+def test_each_event_has_the_figures_of_its_own_returns(result: lakebt.Result) -> None:
+    rows = result.events()
+    orders = result.orders()
+    traded = (orders["size"] * orders["price"]).groupby(
+        [orders["event_id"], orders["entry"], orders["exit"]]
+    )
+    turnover = traded.sum() / result.study.sizing.capital_usd
+
+    for row in rows.to_dict("records"):
+        returns = result.returns(entry=row["entry"], exit=row["exit"])[row["event_id"]]
+        assert row["n_returns"] == len(returns)
+        assert row["mean_bps"] == pytest.approx(1e4 * returns.mean())
+        equity = np.append(1.0, (1.0 + returns).cumprod())
+        fallen = (1.0 - equity / np.maximum.accumulate(equity)).max()
+        assert row["max_drawdown"] == pytest.approx(fallen, abs=1e-12)
+        key = (row["event_id"], row["entry"], row["exit"])
+        assert row["turnover"] == pytest.approx(turnover[key])
+        if len(returns) == 1:
+            assert np.isnan(row["sharpe"])
+            assert np.isnan(row["volatility_bps"])
+            continue
+        deviation = returns.std()
+        assert row["volatility_bps"] == pytest.approx(1e4 * deviation)
+        ratio = returns.mean() / deviation * 252**0.5
+        assert row["sharpe"] == pytest.approx(ratio)
+    assert {1} < set(rows["n_returns"])
