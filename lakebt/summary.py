@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from lakebt.analysis.surface import Surface, Traded, surface
+from lakebt.analysis.surface import Surface, Traded, surface_of
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from lakebt._typing import FloatVector, IntVector
@@ -56,29 +58,57 @@ class Summary:
         rule: IntVector = self._plan.entry[:, None] * n_exits + np.arange(n_exits)
         return rule
 
-    def traded(self, where: npt.NDArray[np.bool_] | None = None) -> Traded:
-        """Return the traded cells, those of `where` if given."""
+    def traded(self, where: npt.NDArray[np.bool_]) -> Traded:
+        """Return the traded cells of `where`."""
         cells, plan = self._cells, self._plan
-        at = cells.traded if where is None else cells.traded & where
+        at = cells.traded & where
         days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
         dates = np.unique(days, return_inverse=True)[1]
         slots = np.broadcast_to(plan.event[:, None], at.shape)[at]
         return Traded(
             rule=self._rule[at],
             date=dates[slots],
-            first=cells.first[at],
-            n_returns=cells.n_returns[at],
-            mean=cells.mean[at],
-            m2=cells.m2[at],
-            n_legs=cells.n_legs[at],
-            start=cells.held_start[at],
-            final=cells.final[at],
             held=cells.held,
+            **{name: panel[at] for name, panel in self._pooled.items()},
         )
 
     @cached_property
     def _found(self) -> Surface:
-        return surface(self.traded(), n_rules=self._n_rules, pooling=self._pooling)
+        return surface_of(self._by_rule(), n_rules=self._n_rules, pooling=self._pooling)
+
+    def _by_rule(self) -> Iterator[Traded]:
+        """Yield the traded events of one rule after the other, by date."""
+        cells, plan = self._cells, self._plan
+        days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
+        date = np.unique(days, return_inverse=True)[1][plan.event]
+        for entry in range(len(plan.entries)):
+            slots = np.flatnonzero(plan.entry == entry)  # by date, as the events are
+            of_entry = {
+                name: np.ascontiguousarray(panel[slots].T)
+                for name, panel in self._pooled.items()
+            }
+            is_traded = np.ascontiguousarray(cells.traded[slots].T)
+            for column, traded in enumerate(is_traded):
+                rule = entry * len(plan.exits) + column
+                yield Traded(
+                    rule=np.full(int(traded.sum()), rule),
+                    date=date[slots][traded],
+                    held=cells.held,
+                    **{name: panel[column][traded] for name, panel in of_entry.items()},
+                )
+
+    @property
+    def _pooled(self) -> dict[str, npt.NDArray[Any]]:
+        cells = self._cells
+        return {
+            "first": cells.first,
+            "n_returns": cells.n_returns,
+            "mean": cells.mean,
+            "m2": cells.m2,
+            "n_legs": cells.n_legs,
+            "start": cells.held_start,
+            "final": cells.final,
+        }
 
     def _sums(self, values: npt.NDArray[Any]) -> FloatVector:
         """Sum a figure over the traded cells of each rule."""

@@ -15,6 +15,8 @@ from lakebt.analysis.sharpe import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lakebt._typing import FloatVector, IntVector
 
 
@@ -176,21 +178,37 @@ def surface(traded: Traded, *, n_rules: int, pooling: Pooling) -> Surface:
     """
     order = np.lexsort((traded.date, traded.rule))
     cuts = np.searchsorted(traded.rule[order], np.arange(n_rules + 1))
+    rules = (traded.of(order[cuts[n] : cuts[n + 1]]) for n in range(n_rules))
+    return surface_of(rules, n_rules=n_rules, pooling=pooling)
+
+
+def surface_of(rules: Iterable[Traded], *, n_rules: int, pooling: Pooling) -> Surface:
+    """Return the Sharpe ratio of each rule; see `surface`.
+
+    Parameters
+    ----------
+    rules
+        The events of one rule after the other, each by date.
+    n_rules
+        How many there are.
+    pooling
+        How the events become one series.
+    """
     found = Surface(
         sharpe=np.full(n_rules, np.nan),
         standard_error=np.full(n_rules, np.nan),
         n_returns=np.zeros(n_rules, dtype=np.int64),
-        n_events=np.diff(cuts),
+        n_events=np.zeros(n_rules, dtype=np.int64),
         n_dates=np.zeros(n_rules, dtype=np.int64),
         mean=np.full(n_rules, np.nan),
         deviation=np.full(n_rules, np.nan),
         most_open=np.zeros(n_rules, dtype=np.int64),
         mean_open=np.full(n_rules, np.nan),
     )
-    for rule in range(n_rules):
-        rows = order[cuts[rule] : cuts[rule + 1]]
-        if len(rows):
-            _fill(found, rule, traded.of(rows), pooling)
+    for rule, events in enumerate(rules):
+        if len(events.first):
+            found.n_events[rule] = len(events.first)
+            _fill(found, rule, events, pooling)
     return found
 
 
