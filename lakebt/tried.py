@@ -61,12 +61,17 @@ def code_version() -> str:
 
 
 @functools.cache
-def environment() -> str:
-    """Return the versions of Python and of the libraries that compute, as JSON."""
+def environment(exchange: str) -> str:
+    """Return, as JSON, what a number was computed with.
+
+    The versions of Python and of the libraries, and whose sessions were counted.
+    """
     libraries = {name: version(name) for name in _LIBRARIES}
     machine = platform.machine()
     python = platform.python_version()
-    return canonical_json({"python": python, "machine": machine, **libraries})
+    return canonical_json(
+        {"python": python, "machine": machine, "exchange": exchange, **libraries}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,8 @@ class Origin:
         The view's.
     snapshots, digests
         Of the tables that are read, None for one without rows.
+    exchange
+        Whose sessions count.
     engine
     code
         See `code_version`.
@@ -88,6 +95,7 @@ class Origin:
     as_of: dt.datetime
     snapshots: Mapping[str, int | None]
     digests: Mapping[str, str | None]
+    exchange: str
     engine: str
     code: str
 
@@ -103,6 +111,7 @@ class Origin:
             as_of=view.instant,
             snapshots={name: told["snapshots"].get(name) for name in names},
             digests={name: told["digests"].get(name) for name in names},
+            exchange=view.sessions.exchange,
             engine=engine,
             code=code_version(),
         )
@@ -114,6 +123,7 @@ class Origin:
                 "release": self.release,
                 "as_of": self.as_of,
                 "digests": self.digests,
+                "exchange": self.exchange,
                 "engine": self.engine,
                 "code": self.code,
             }
@@ -131,7 +141,7 @@ class Origin:
             "snapshots": canonical_json(self.snapshots),
             "code_version": self.code,
             "engine": self.engine,
-            "environment": environment(),
+            "environment": environment(self.exchange),
         }
 
 

@@ -13,6 +13,7 @@ from lakebt.arguments import read_arguments
 from lakebt.content import content_key
 from lakebt.errors import LedgerWarning
 from lakebt.lake.reading.altered import Alteration, altered
+from lakebt.lake.trials.ledger import ledger_of
 from lakebt.reproduce import reproduce
 from lakebt.sources.simulated import simulated_market
 from tests.sweep.conftest import fill
@@ -195,6 +196,9 @@ def test_data_instant_engine_and_code_make_other_trials(
     assert ids(lake.at("R2")).isdisjoint(known)
     assert ids(earlier).isdisjoint(known)
     assert ids(view, engine="vectorbt").isdisjoint(known)
+    path = ledger_of(view).address["path"]
+    london = lakebt.Lake.open(path, create=False, exchange="XLON")
+    assert ids(london.at("R1")).isdisjoint(known)
     assert ids(lake.at("R1")) == known
     monkeypatch.setattr(tried, "code_version", lambda: "0.0.1+deadbeef")
     assert ids(view).isdisjoint(known)
