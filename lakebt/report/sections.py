@@ -184,6 +184,6 @@ def growth(equity: pd.Series[float]) -> str:
     """Say what an investment of 1 became."""
     if not len(equity):
         return ""
-    end = f"{float(equity.iloc[-1]):.4f}"
+    end = f"{float(equity.iloc[-1]):,.4f}"
     n = words.count(len(equity) - 1, "session")
     return f"An investment of 1 became {end} in {n}, net of costs."

@@ -159,7 +159,7 @@ def run_html(contents: RunContents) -> str:
     if len(contents.equity):
         first, last = (str(contents.equity.index[end])[:10] for end in (0, -1))
         rows["Equity"] = (
-            f"1 became {float(contents.equity.iloc[-1]):.4f}, {first} to {last}"
+            f"1 became {float(contents.equity.iloc[-1]):,.4f}, {first} to {last}"
         )
     if len(contents.weights):
         rows["Decisions"] = words.count(len(contents.weights))

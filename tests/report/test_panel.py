@@ -203,7 +203,7 @@ def test_the_equity_of_a_cell_is_that_of_its_returns(
     np.testing.assert_allclose(drawn, [1.0, *equity], rtol=1e-9)
     n = words.count(len(equity), "session")
     assert text(page, "cell-growth") == (
-        f"1 became {equity.iloc[-1]:.4f} in {n}, net of costs."
+        f"1 became {equity.iloc[-1]:,.4f} in {n}, net of costs."
     )
     days = page.run("return document.getElementById('cell-equity').data[0].x")
     assert days[1:] == [str(day)[:10] for day in equity.index]

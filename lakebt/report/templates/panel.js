@@ -55,7 +55,7 @@ lakebt.panel = (() => {
     const days = values.map((_, t) => words.day(made.days[begin + t]));
     figures.change("cell-equity", ({ data: [line] }) => Object.assign(line, { x: days, y: values, text: days }));
     const sessions = words.count(values.length - 1, "session");
-    $("cell-growth").textContent = `1 became ${words.minus(values.at(-1).toFixed(4))} in ${sessions}, net of costs.`;
+    $("cell-growth").textContent = `1 became ${words.minus(words.growth(values.at(-1)))} in ${sessions}, net of costs.`;
   }
 
   function drawYears(events) {

@@ -27,9 +27,11 @@ lakebt.words = (() => {
   // Two to four decimals.
   const price = value => grouped(value.toFixed(4).replace(/0{1,2}$/, ""));
 
+  const growth = value => grouped(value.toFixed(4));
+
   const size = value => grouped(value.toFixed(2));
 
   const day = number => new Date(number * 864e5).toISOString().slice(0, 10);
 
-  return { NOTHING, minus, bps, error, count, price, size, day };
+  return { NOTHING, minus, bps, error, count, growth, price, size, day };
 })();
