@@ -6,6 +6,7 @@ import inspect
 import itertools
 import multiprocessing
 import os
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -232,15 +233,25 @@ def run_tasks(
             done += 1
             progress(done, len(asked))
         return len(missing)
-    context = multiprocessing.get_context("spawn")  # threads of ours may be running
-    with ProcessPoolExecutor(min(count, len(missing)), mp_context=context) as pool:
-        waiting = [pool.submit(run_task, task, clock()) for task in missing]
+    pool = ProcessPoolExecutor(
+        min(count, len(missing)),
+        mp_context=multiprocessing.get_context("spawn"),  # we may have threads
+        initializer=signal.signal,  # Ctrl-C is this process's business
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    with pool:
+        left = {pool.submit(run_task, task, clock()) for task in missing}
         try:
-            for finished in as_completed(waiting):
+            for finished in as_completed(tuple(left)):
+                left.remove(finished)
                 recorder.add(finished.result())
                 done += 1
                 progress(done, len(asked))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # What runs is waited for, and kept; what has not begun is not.
+            pool.shutdown(cancel_futures=True)
+            for ended in left:
+                if not ended.cancelled() and ended.exception() is None:
+                    recorder.add(ended.result())
             raise
     return len(missing)

@@ -71,6 +71,25 @@ def test_every_combination_is_what_a_backtest_of_its_own_finds(
     assert {"lookback", "weight", "rebalance"} <= set(found.best(2).columns)
 
 
+@pytest.mark.slow
+def test_what_runs_when_somebody_stops_it_is_kept(tmp_path: Path) -> None:
+    lake = fill(tmp_path / "lake", n_events=6)
+
+    def stop(done: int, total: int) -> None:
+        assert total == 16
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(lake).run(workers=2, progress=stop)
+
+    n_kept = len(lake.trials())
+    assert 2 <= n_kept < 16
+    again = sweep(lake).run(workers=1)
+    assert again.n_run == 16 - n_kept
+    assert len(again.table()) == 16
+
+
 def test_a_run_by_hand_is_known_to_the_sweep(lake: lakebt.Lake) -> None:
     strategy = Trend(lookback=7)
     backtest = lakebt.Backtest(lake.at("R1"), strategy, rebalance="weekly", **PERIOD)
