@@ -431,3 +431,31 @@ def test_each_event_has_the_figures_of_its_own_returns(result: lakebt.Result) ->
         ratio = returns.mean() / deviation * 252**0.5
         assert row["sharpe"] == pytest.approx(ratio)
     assert {1} < set(rows["n_returns"])
+
+
+def test_gaps_of_a_cell_that_was_not_traded_are_not_told(tmp_path: Path) -> None:
+    market = simulated_market(seed=7, n_events=2, n_members=1, before=15, after=25)
+    changes, prices = market.index_changes, market.prices
+    alone = changes[changes["effective"] == changes["effective"].min()]
+    added = alone.loc[alone["side"] == "addition"].iloc[0]
+    own = prices[prices["symbol"] == added["symbol"]]
+    hole = own[own["session"] > added["effective"]].index[1:4]
+    deleted = alone.index[alone["side"] == "deletion"]
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(
+        {"prices": prices.drop(hole), "index_changes": changes.drop(deleted)},
+        release="R1",
+        as_of=market.as_of,
+    )
+    asked: dict[str, Any] = {
+        "index": "SIM",
+        "entries": ["AD+1@open"],
+        "exits": ["ED+10@close"],
+    }
+
+    one_sided = lakebt.Study(lake.at("R1"), **asked).run()
+    hedged = lakebt.Study(lake.at("R1"), hedge="MKT", **asked).run()
+
+    assert one_sided.refused()["reason"].tolist() == ["one_sided"]
+    assert "missing" not in one_sided.summary()
+    assert "3 missing closes were marked" in hedged.summary()
