@@ -13,13 +13,11 @@ from lakebt.instants import parse_instant, system_clock
 from lakebt.lake.committing.releases import Ledger, Release, as_frame, read_ledger
 from lakebt.lake.declaring.methods import Declaring
 from lakebt.lake.keeping.methods import Keeping
-from lakebt.lake.publishing.audits.compare import Comparison
-from lakebt.lake.publishing.audits.foresee import foreseen
-from lakebt.lake.publishing.publication import examine, prepare
-from lakebt.lake.publishing.publish import publish
+from lakebt.lake.publishing.methods import Publishing
 from lakebt.lake.reading.diff import Diff, diff
 from lakebt.lake.reading.pinned import Pinned
 from lakebt.lake.reading.view import View
+from lakebt.lake.spark import Sparking, use_spark
 from lakebt.lake.storage.catalog import Storage, open_catalog, open_path
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.schemas import LEDGER
@@ -28,18 +26,15 @@ from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
-    import pyarrow as pa
 
-    from lakebt.lake.publishing.audits.own import Audits
-    from lakebt.lake.publishing.audits.report import AuditReport
     from lakebt.lake.tables.specs import Specs
 
 
-class Lake(Declaring, Keeping, Trying):
+class Lake(Publishing, Declaring, Keeping, Trying, Sparking):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.
@@ -67,6 +62,8 @@ class Lake(Declaring, Keeping, Trying):
         check: bool = True,
         exchange: str = "XNYS",
         clock: Callable[[], dt.datetime] = system_clock,
+        engine: str = "local",
+        spark: object = None,
     ) -> Lake:
         """Open a lake.
 
@@ -84,14 +81,19 @@ class Lake(Declaring, Keeping, Trying):
             Whose sessions count.
         clock : callable
             Tells the present instant: `as_of` may not lie ahead of it.
+        engine : {"local", "spark"}
+            With ``"spark"`` a Spark session is started, or the one that runs is taken.
+        spark : pyspark.sql.SparkSession, optional
+            Your own, made with `spark_conf`. With either, Spark compares releases,
+            `publish` takes Spark's DataFrames, and `spark_read` gives them.
 
         Raises
         ------
         InvalidArgumentError
-            If not exactly one of `path` and `catalog` is given, or the exchange is not
-            known.
+            If not exactly one of `path` and `catalog` is given, the exchange is not
+            known, or `spark` is no session.
         LakeError
-            If there is no lake, or it cannot be read or made.
+            If there is no lake, or it cannot be read or made; or Spark cannot be had.
 
         Examples
         --------
@@ -113,6 +115,7 @@ class Lake(Declaring, Keeping, Trying):
             if path is not None
             else open_catalog(str(catalog), create=create, check=check)
         )
+        use_spark(storage, engine=engine, session=spark)
         return cls(storage, exchange=exchange, clock=clock)
 
     def __repr__(self) -> str:
@@ -141,145 +144,6 @@ class Lake(Declaring, Keeping, Trying):
     def _ledger(self) -> Ledger:
         """Return the ledger as it is now."""
         return read_ledger(self._storage, self._storage.tables()[LEDGER])
-
-    def publish(
-        self,
-        tables: Mapping[str, pd.DataFrame | pa.Table],
-        *,
-        release: str,
-        as_of: object,
-        note: str = "",
-        labels: Mapping[str, str] | None = None,
-        retain_days: int | None = None,
-        audits: Audits | None = None,
-        fail_on: Iterable[str] = (),
-        warn_on: Iterable[str] = (),
-    ) -> Release:
-        """Publish tables under one new release, all or nothing.
-
-        Parameters
-        ----------
-        tables : mapping of str to DataFrame or pyarrow.Table
-            Rows by table. What a rule derives may be left out: `known_at` of a change
-            from `announced` and of a bar from its session's close, and `change_id`.
-        release : str
-            Its name: a letter, then letters, digits, - or _. Used once, whatever its
-            case.
-        as_of : str or datetime
-            The knowledge cutoff. No row may have been known later, and it may not lie
-            ahead of the clock.
-        note : str
-        labels : mapping of str to str, optional
-        retain_days : int, optional
-            After so many days `retain` ends it. Kept for good by default.
-        audits : mapping of str to function or list of functions, optional
-            Your own, by table. One takes the table's rows as a DataFrame, as
-            `View.read` gives them, and returns those that offend: a mask, some of the
-            rows (with further columns that say why, if you like), or None.
-        fail_on : list of str, default ()
-            Which of `jumps`, `gaps`, `members` and `coverage` fail instead of warning.
-        warn_on : list of str, default ()
-            Which of your own warn instead of failing.
-
-        Returns
-        -------
-        Release
-            The same tables and `as_of` under the same name, whatever the order of rows,
-            are the release that is there already.
-
-        Warns
-        -----
-        AuditWarning
-            Before anything is written, if there are findings that do not fail.
-
-        Raises
-        ------
-        AuditError
-            If rows break a rule of their table, or an audit fails; with a report.
-        ConflictError
-            If other publishers kept coming first.
-        ForeignCommitError
-            If a table was written by something other than lakebt.
-        InvalidArgumentError
-            If an argument cannot be used.
-        InvalidDataError
-            If an audit of your own cannot be run.
-        LakeError
-            If the lake cannot be written.
-        ReleaseExistsError
-            If the name holds other content.
-        UnknownNameError
-            If there is no such table.
-        """
-        publication = prepare(
-            tables,
-            release=release,
-            as_of=as_of,
-            note=note,
-            labels=labels,
-            retain_days=retain_days,
-            audits=audits,
-            fail_on=fail_on,
-            warn_on=warn_on,
-            specs=self._specs(),
-            now=self._clock(),
-            sessions=self._sessions,
-        )
-        return publish(
-            publication,
-            storage=self._storage,
-            now=self._clock,
-            check=Comparison(
-                publication, storage=self._storage, sessions=self._sessions
-            ),
-        )
-
-    def audit(
-        self,
-        tables: Mapping[str, pd.DataFrame | pa.Table],
-        *,
-        release: str,
-        as_of: object,
-        audits: Audits | None = None,
-        fail_on: Iterable[str] = (),
-        warn_on: Iterable[str] = (),
-    ) -> AuditReport:
-        """Say what `publish` would do with the same arguments, and write nothing.
-
-        Parameters
-        ----------
-        tables, release, as_of, audits, fail_on, warn_on
-            As for `publish`.
-
-        Returns
-        -------
-        AuditReport
-            Its `findings`, all the `rows` of each, how many rows the lake lacks
-            (`tables`), and whether it would be published (`ok`).
-
-        Raises
-        ------
-        InvalidArgumentError
-            If an argument cannot be used.
-        InvalidDataError
-            If an audit of your own cannot be run.
-        LakeError
-            If the lake cannot be read.
-        UnknownNameError
-            If there is no such table.
-        """
-        publication = examine(
-            tables,
-            release=release,
-            as_of=as_of,
-            audits=audits,
-            fail_on=fail_on,
-            warn_on=warn_on,
-            specs=self._specs(),
-            now=self._clock(),
-            sessions=self._sessions,
-        )
-        return foreseen(publication, storage=self._storage, sessions=self._sessions)
 
     def releases(
         self, labels: Mapping[str, str] | None = None, *, ended: bool = False

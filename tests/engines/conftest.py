@@ -74,7 +74,6 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "2",
-        "spark.pyspark.python": sys.executable,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
@@ -99,6 +98,7 @@ def shared_spark(
     conf = SparkConf(loadDefaults=False).setAll(list(chosen.items()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
         session = SparkSession.builder.config(conf=conf).getOrCreate()
     yield session
 

@@ -16,12 +16,13 @@ from lakebt.lake.committing.commit import head_of
 from lakebt.lake.committing.releases import read_state
 from lakebt.lake.keeping.foreign import foreign
 from lakebt.lake.keeping.reach import DATA, MANIFEST, MANIFEST_LIST, Walk
+from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.storage.catalog import translated
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.rows import codes, digest, order, repeated
 
 if TYPE_CHECKING:
-    from lakebt.lake.publishing.publication import Prepared
+    from lakebt.lake.publishing.publication import Ready
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -112,7 +113,7 @@ class Appended:
         ).to_table(tasks)
         return rows.select(self._spec.names).cast(self._spec.arrow)
 
-    def check(self, prepared: Prepared) -> None:
+    def check(self, prepared: Ready) -> None:
         """Check that the rows are such as `publish` would have written.
 
         Raises
@@ -120,6 +121,7 @@ class Appended:
         InvalidDataError
             If a value is written in another way, or a row is there already.
         """
+        assert isinstance(prepared, Prepared)  # noqa: S101 - what was read is in memory
         name, spec = self._spec.name, self._spec
         in_order = take(self.rows, order(self.rows, spec.order))
         if digest(in_order) != digest(prepared.rows):

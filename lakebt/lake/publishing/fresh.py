@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +12,46 @@ from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 from lakebt.lake.committing.commit import head_of
 from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.scan import between
 from lakebt.lake.tables.arrow import column, keep, pc, same, take
 from lakebt.lake.tables.rows import codes
 
 if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
+
+
+class Lacks(Protocol):
+    """What one table of the lake has not got yet, wherever the rows are.
+
+    Attributes
+    ----------
+    handed
+        The rows themselves, to be compared further; None if that was done.
+    found
+        What the comparison has against them.
+    count
+        How many they are.
+    """
+
+    @property
+    def handed(self) -> Handed | None: ...  # noqa: D102 - told above
+    @property
+    def found(self) -> tuple[Finding, ...]: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+
+    def same_as(self, other: Any) -> bool:
+        """Whether the other, of an earlier comparison, has just these rows."""
+        ...
+
+    def write(self, table: Table) -> list[DataFile]:
+        """Return data files of the rows that belong to no snapshot yet."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,27 +62,46 @@ class Lacking:
     ----------
     handed
         Rows of a key and `known_at` that the lake does not hold.
-    contradictions
+    found
         A finding if it holds others with another content.
     """
 
     handed: Handed
-    contradictions: tuple[Finding, ...] = ()
+    found: tuple[Finding, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many rows they are."""
+        return len(self.handed.rows)
+
+    def same_as(self, other: Any) -> bool:
+        """Whether the other, of an earlier comparison, has just these rows."""
+        mine, theirs = self.handed.rows, other.handed.rows
+        return mine is theirs or bool(mine.equals(theirs))
+
+    def write(self, table: Table) -> list[DataFile]:
+        """Return data files of the rows that belong to no snapshot yet."""
+        return write_files(table, self.handed.rows, self.handed.spec)
 
 
-def compare(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
-    """Compare rows with the head of their table.
-
-    A row that is there already, word for word, is lacking no more.
-    """
+def lacking_in(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
+    """Compare rows with the head of their table."""
     rows, spec = handed.rows, handed.spec
     if head_of(table) is None:
         return Lacking(handed=handed)
     with translated(storage.where):
         there = table.scan(row_filter=_overlap(rows, spec)).to_arrow()
+    return compare(handed, there.select(spec.names).cast(spec.arrow))
+
+
+def compare(handed: Handed, there: pa.Table) -> Lacking:
+    """Compare rows with those that are there already.
+
+    One that is there, word for word, is lacking no more.
+    """
+    rows, spec = handed.rows, handed.spec
     if len(there) == 0:
         return Lacking(handed=handed)
-    there = there.select(spec.names).cast(spec.arrow)
     code = codes(pa.concat_tables([there, rows]), (*spec.key, "known_at"))
     old, new = code[: len(there)], code[len(there) :]
     by_code = np.argsort(old, kind="stable")
@@ -84,7 +134,7 @@ def compare(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
         ),
         rows=handed.at(which).frame({"differs": names}),
     )
-    return Lacking(handed=fresh, contradictions=(finding,))
+    return Lacking(handed=fresh, found=(finding,))
 
 
 def _overlap(rows: pa.Table, spec: TableSpec) -> BooleanExpression:

@@ -25,7 +25,7 @@ from lakebt.lake.tables.arrow import INSTANT, Array, one_chunk, pc
 from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from lakebt.lake.tables.schemas import Column, TableSpec
     from lakebt.sessions import Sessions
@@ -66,7 +66,8 @@ def normalise(
     if rows == 0:
         problem = "the frame is empty. Publish at least one row."
         raise InvalidDataError(spec.name, problem)
-    _check_columns(data, given, spec=spec)
+    index = data.index.names if isinstance(data, pd.DataFrame) else ()
+    check_columns(given, spec=spec, index=index)
     read = {
         column.name: (
             _read(given[column.name], column=column, table=spec.name)
@@ -117,7 +118,25 @@ def _columns(data: object, *, spec: TableSpec) -> dict[str, Array | pd.Series]:
     return dict(zip(names, columns, strict=True))
 
 
-def _check_columns(data: object, given: dict[str, Any], *, spec: TableSpec) -> None:
+def check_columns(
+    given: Collection[str], *, spec: TableSpec, index: Iterable[object] = ()
+) -> None:
+    """Check that the columns that are handed over are those of a table.
+
+    Parameters
+    ----------
+    given
+        What they are called.
+    spec
+        The table.
+    index
+        What the levels of the index are called, which is not handed over.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is unknown, or missing.
+    """
     extra = [name for name in given if name not in spec.names]
     if extra:
         close = difflib.get_close_matches(extra[0], spec.names, n=1)
@@ -133,7 +152,6 @@ def _check_columns(data: object, given: dict[str, Any], *, spec: TableSpec) -> N
         if column.required and not column.derived and column.name not in given
     ]
     if missing:
-        index = data.index.names if isinstance(data, pd.DataFrame) else ()
         cure = "Call reset_index()" if missing[0] in index else "Add it"
         problem = f"column {', '.join(map(repr, missing))} is missing. {cure}."
         raise InvalidDataError(spec.name, problem)

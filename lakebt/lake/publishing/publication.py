@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,10 +24,10 @@ from lakebt.lake.publishing.audits.finding import (
 from lakebt.lake.publishing.audits.own import Rules, audit_own, rules
 from lakebt.lake.publishing.audits.report import AuditReport, Count
 from lakebt.lake.publishing.audits.schemas import audit_schema
-from lakebt.lake.publishing.fresh import Lacking, compare
+from lakebt.lake.publishing.fresh import Lacking, Lacks, lacking_in
 from lakebt.lake.publishing.normalise import normalise
-from lakebt.lake.tables.arrow import column, take, truth
-from lakebt.lake.tables.rows import digest, order
+from lakebt.lake.tables.arrow import column, pc, take, truth
+from lakebt.lake.tables.rows import digest, order, plain
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,6 +41,42 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.schemas import TableSpec
     from lakebt.lake.tables.specs import Specs
     from lakebt.sessions import Sessions
+
+
+class Ready(Protocol):
+    """One table's valid rows, wherever they are.
+
+    Attributes
+    ----------
+    spec, digest
+        The table, and what its rows hash to.
+    count
+        How many there are.
+    earliest
+        The first `known_at` of any of them.
+    """
+
+    @property
+    def spec(self) -> TableSpec: ...  # noqa: D102 - told above
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def earliest(self) -> dt.datetime: ...  # noqa: D102
+
+    def lacking(self, table: Table, *, storage: Storage) -> Lacks:
+        """Return what a table in the lake has not got yet; read once for each head."""
+        ...
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """Rows handed over that are not in memory, and do not come there."""
+
+    def ready(self, spec: TableSpec, *, as_of: dt.datetime, chosen: Rules) -> Ready:
+        """Put the rows where they can be published from."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +99,23 @@ class Prepared:
         default_factory=dict, repr=False, compare=False
     )
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    @property
+    def earliest(self) -> dt.datetime:
+        """The first `known_at` of any of them."""
+        return plain(pc.min(column(self.rows, "known_at")).as_py())
+
     def lacking(self, table: Table, *, storage: Storage) -> Lacking:
         """Return what a table in the lake has not got yet; read once for each head."""
         head = head_of(table)
         if head not in self._compared:
             self._compared.clear()
             handed = Handed(spec=self.spec, rows=self.rows, places=self.places)
-            self._compared[head] = compare(handed, table=table, storage=storage)
+            self._compared[head] = lacking_in(handed, table=table, storage=storage)
         return self._compared[head]
 
 
@@ -91,7 +137,7 @@ class Publication:
 
     name: str
     as_of: dt.datetime
-    tables: Mapping[str, Prepared]
+    tables: Mapping[str, Ready]
     note: str
     labels: Mapping[str, str]
     retain_days: int | None
@@ -184,10 +230,15 @@ def examine(
         raise InvalidArgumentError(msg)
     chosen = rules(audits, fail_on=fail_on, warn_on=warn_on, specs=specs)
     wanted = [(specs.of(name), data) for name, data in tables.items()]
-    prepared: dict[str, Prepared] = {}
+    prepared: dict[str, Ready] = {}
     counts: list[Count] = []
     found: list[Finding] = []
     for spec, data in wanted:
+        if isinstance(data, Elsewhere):
+            there = data.ready(spec, as_of=cutoff, chosen=chosen)
+            counts.append(Count(table=spec.name, rows=there.count, new=None))
+            prepared[spec.name] = there
+            continue
         rows, problems = _audited(
             data, spec, as_of=cutoff, sessions=sessions, chosen=chosen
         )
@@ -243,11 +294,11 @@ def _sorted(rows: pa.Table, spec: TableSpec) -> Prepared:
     by_key = order(rows, spec.order)
     if (np.diff(by_key) != 1).any():
         rows = take(rows, by_key)
-    told = digest(_told(rows, spec))
+    told = digest(_telling(rows, spec))
     return Prepared(spec=spec, rows=rows, digest=told, places=by_key)
 
 
-def _told(rows: pa.Table, spec: TableSpec) -> pa.Table:
+def _telling(rows: pa.Table, spec: TableSpec) -> pa.Table:
     """Return the columns that tell content apart.
 
     One that a declared table was given later, and that is empty, is not among them: the

@@ -23,19 +23,16 @@ from lakebt.lake.committing.releases import (
     read_ledger,
 )
 from lakebt.lake.storage.catalog import LostRaceError, locked, translated
-from lakebt.lake.storage.datafiles import write_files
-from lakebt.lake.tables.arrow import column, pc
-from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
+    from lakebt.lake.publishing.fresh import Lacks
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
 
@@ -153,8 +150,8 @@ class _Writer:
         self.publication, self.storage = publication, storage
         self.protocol, self.check = protocol, check
         self._checked: dict[str, int | None] | None = None
-        self._fresh: dict[str, tuple[int | None, pa.Table]] = {}
-        self._written: dict[str, tuple[Table, pa.Table, list[DataFile]]] = {}
+        self._fresh: dict[str, tuple[int | None, Lacks]] = {}
+        self._written: dict[str, tuple[Table, Lacks, list[DataFile]]] = {}
         self._folds = Folds()
         self._may_be_visible = False
         self._seen = ""
@@ -232,10 +229,10 @@ class _Writer:
             table = tables[name]
             if name not in self._fresh or self._fresh[name][0] != heads[name]:
                 lacking = prepared.lacking(table, storage=self.storage)
-                self._fresh[name] = (heads[name], lacking.handed.rows)
+                self._fresh[name] = (heads[name], lacking)
         with translated(self.storage.where):
-            for name, (_, rows) in self._fresh.items():
-                self._write(tables[name], name, rows)
+            for name, (_, lacking) in self._fresh.items():
+                self._write(tables[name], name, lacking)
                 if name in self._written:
                     self._folds.prepare(
                         tables[name],
@@ -244,17 +241,16 @@ class _Writer:
                     )
         return None
 
-    def _write(self, table: Table, name: str, rows: pa.Table) -> None:
+    def _write(self, table: Table, name: str, lacking: Lacks) -> None:
         """Write rows, unless an earlier attempt wrote just these."""
         if name in self._written:
             before, held, files = self._written[name]
-            if rows is held or rows.equals(held):
+            if lacking.same_as(held):
                 return
             committing.delete_quietly(before.io, [file.file_path for file in files])
             del self._written[name]
-        if len(rows):
-            spec = self.publication.tables[name].spec
-            self._written[name] = table, rows, write_files(table, rows, spec)
+        if lacking.count:
+            self._written[name] = table, lacking, lacking.write(table)
 
     def _stage_all(
         self,
@@ -280,7 +276,7 @@ class _Writer:
 
     def _stage(self, name: str, table: Table) -> committing.Staged:
         tag = self.publication.name
-        if name not in self._fresh or len(self._fresh[name][1]) == 0:
+        if name not in self._fresh or self._fresh[name][1].count == 0:
             return committing.stage_tag(table, tag=tag)
         files = self._written[name][2]
         return committing.stage_append(
@@ -303,11 +299,10 @@ class _Writer:
             if prepared is not None:
                 content = f"{digest}|{prepared.digest}"
                 digest = hashlib.sha256(content.encode()).hexdigest()
-                known_at = column(prepared.rows, "known_at")
-                earliest.append(plain(pc.min(known_at).as_py()))
-            added = len(self._fresh[name][1]) if name in self._fresh else 0
+                earliest.append(prepared.earliest)
+            added = self._fresh[name][1].count if name in self._fresh else 0
             if prepared is not None and name in self.adopted:
-                added = len(prepared.rows)
+                added = prepared.count
             pins.append(
                 TablePin(
                     table=name,
@@ -315,7 +310,7 @@ class _Writer:
                     snapshot_id=change.snapshot_id,
                     schema_id=metadata.current_schema_id,
                     rows=added + (0 if before is None else before.rows),
-                    published=None if prepared is None else len(prepared.rows),
+                    published=None if prepared is None else prepared.count,
                     digest=digest,
                     earliest=min(earliest),
                 )

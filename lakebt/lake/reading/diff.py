@@ -91,10 +91,16 @@ class Diff:
 
 def diff(table: str, before: View, after: View) -> Diff:
     """Compare what two views know of one table."""
-    spec = before._pinned.specs.of(table)  # noqa: SLF001 - the lake's own
+    pinned = before._pinned  # noqa: SLF001 - the lake's own
+    spec = pinned.specs.of(table)
     is_holdings = spec is ETF_HOLDINGS
     key = _HOLDING if is_holdings else spec.key
-    old, new = (_current(view.arrow(table)) for view in (before, after))
+    if pinned.storage.spark is None or is_holdings:
+        old, new = (_current(view.arrow(table)) for view in (before, after))
+    else:
+        from lakebt.lake.reading.spark_diff import differing  # noqa: PLC0415 - Spark's
+
+        old, new = differing(before, after, spec)
     names = [name for name in spec.names if name != "retracted"]
     shared = pa.concat_tables([old.select(names), new.select(names)])
     code = codes(shared, key)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyiceberg.table import Table
+    from pyspark.sql import SparkSession
 
 T = TypeVar("T")
 
@@ -79,6 +80,8 @@ class Storage:
         What `Lake.open` has to be told to open it again.
     memory : dict
         What was read last, by what it is.
+    spark : pyspark.sql.SparkSession or None
+        Where the lake was opened with Spark, a session that has its catalog.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Storage:
         self._loaded: dict[str, Table] = {}
         self._loader = Loader(catalog)
         self.memory: dict[str, Any] = {}
+        self.spark: SparkSession | None = None
 
     @property
     def is_sql(self) -> bool:

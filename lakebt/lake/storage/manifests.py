@@ -19,6 +19,7 @@ from pyiceberg.manifest import (
 )
 from pyiceberg.schema import Schema
 from pyiceberg.table import Transaction
+from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
 from pyiceberg.types import NestedField, StructType
@@ -90,13 +91,18 @@ class _LeanWriter(ManifestWriterV2):
 
 class _Lean(_SnapshotProducer[Any]):
     def __init__(
-        self, table: Table, operation: Operation, summary: Mapping[str, str]
+        self,
+        table: Table,
+        operation: Operation,
+        summary: Mapping[str, str],
+        branch: str = MAIN_BRANCH,
     ) -> None:
         super().__init__(
             operation,
             _Unchanging(table),
             table.io,
             snapshot_properties=dict(summary),
+            branch=branch,
         )
         # Names its files. What is random in them no list and no metadata can compress,
         # and the snapshot's number is random already, and its own.
@@ -118,10 +124,12 @@ class _Lean(_SnapshotProducer[Any]):
 
 
 class Append(_Lean, _FastAppendFiles):
-    """Adds files to those at the head."""
+    """Adds files to those at the head of a branch; a new one begins with nothing."""
 
-    def __init__(self, table: Table, summary: Mapping[str, str]) -> None:
-        super().__init__(table, Operation.APPEND, summary)
+    def __init__(
+        self, table: Table, summary: Mapping[str, str], branch: str = MAIN_BRANCH
+    ) -> None:
+        super().__init__(table, Operation.APPEND, summary, branch)
 
 
 class Replace(_Lean):

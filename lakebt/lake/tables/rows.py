@@ -14,7 +14,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.lake.tables.arrow import column, pc, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lakebt._typing import IntVector
     from lakebt.lake.tables.arrow import BoolVector
@@ -166,9 +166,22 @@ def repeated(code: IntVector) -> BoolVector:
 
 def digest(rows: pa.Table) -> str:
     """Return a digest of the values of `rows`, whatever their chunks or buffers."""
-    state = hashlib.sha256(str(len(rows)).encode())
-    for field in rows.schema:
-        values = column(rows, field.name)
+    columns = ((field, column(rows, field.name)) for field in rows.schema)
+    return digest_of(len(rows), columns)
+
+
+def digest_of(count: int, columns: Iterable[tuple[pa.Field[Any], Any]]) -> str:
+    """Return the digest of so many rows, given one column after the other.
+
+    Parameters
+    ----------
+    count
+    columns
+        Each as its field and an array.
+    """
+    state = hashlib.sha256(str(count).encode())
+    for field, given in columns:
+        values = given
         state.update(f"|{field.name}:{field.type}|".encode())
         state.update(np.packbits(truth(pc.is_valid(values))).tobytes())
         if pa.types.is_string(values.type):

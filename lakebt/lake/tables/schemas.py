@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyiceberg.schema import Schema
@@ -29,6 +30,9 @@ from pyiceberg.types import (
 
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.lake.tables.arrow import INSTANT
+
+if TYPE_CHECKING:
+    from typing import SupportsIndex
 
 NAMESPACE = "quant"
 
@@ -130,6 +134,12 @@ class TableSpec:
     order: tuple[str, ...]
     known_at_from: str | None = None
     is_declared: bool = False
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Travel to other processes by name: which table it is, `is` decides."""
+        if SPECS.get(self.name) is self:
+            return _built_in, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -238,6 +248,10 @@ PRICES = TableSpec(
 
 SPECS = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
 """The fact tables every lake has, by name."""
+
+
+def _built_in(name: str) -> TableSpec:
+    return SPECS[name]
 
 
 def ledger_schema() -> Schema:

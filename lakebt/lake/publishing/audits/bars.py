@@ -44,13 +44,20 @@ COLUMNS = ("symbol", "session", "close", "known_at", "retracted")
 def reach(new: pa.Table, sessions: Sessions) -> BooleanExpression:
     """Return the filter for those of the lake's bars that new ones are beside."""
     days = integers(new, "session")
-    first, last = (
-        int(sessions.numbers(np.array([day], "datetime64[D]"))[0])
-        for day in (days.min(), days.max())
+    ends = (
+        (EPOCH + dt.timedelta(days=int(d))).date() for d in (days.min(), days.max())
     )
-    low = sessions.date(max(0, first - LOOK_SESSIONS))
-    high = sessions.date(min(len(sessions) - 1, last + LOOK_SESSIONS))
+    low, high = days_beside(*ends, sessions=sessions)
     return between("session", low.isoformat(), high.isoformat())
+
+
+def days_beside(
+    first: dt.date, last: dt.date, *, sessions: Sessions
+) -> tuple[dt.date, dt.date]:
+    """Return the sessions from and to which bars between two are looked at beside."""
+    ends = sessions.numbers(np.array([first, last], "datetime64[D]")).tolist()
+    low = sessions.date(max(0, ends[0] - LOOK_SESSIONS))
+    return low, sessions.date(min(len(sessions) - 1, ends[1] + LOOK_SESSIONS))
 
 
 def audit_bars(
@@ -91,7 +98,8 @@ def audit_bars(
         _pairs(found, second, close, away > 1, missing=away - 1),
         severity("gaps"),
     )
-    yield from _coverage(found, severity("coverage"))
+    missing = absent(found.names, found.code, found.day, found.place)
+    yield from tell_coverage(missing, severity("coverage"))
 
 
 def _numbers(days: IntVector, sessions: Sessions) -> IntVector:
@@ -175,8 +183,10 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     )
 
 
-def _coverage(found: Line, severity: Severity) -> Iterator[Finding]:
-    missing = absent(found.names, found.code, found.day, found.place)
+def tell_coverage(
+    missing: tuple[list[str], int, int] | None, severity: Severity
+) -> Iterator[Finding]:
+    """Give who is missing, as `absent` found it."""
     if missing is None or not missing[0]:
         return
     names, newest, count = missing

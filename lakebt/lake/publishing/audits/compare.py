@@ -16,6 +16,7 @@ from lakebt.lake.storage.scan import scan
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt.lake.committing.releases import Ledger
-    from lakebt.lake.publishing.audits.finding import Finding, Handed
+    from lakebt.lake.publishing.audits.finding import Finding, Handed, Severity
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
     from lakebt.sessions import Sessions
@@ -93,14 +94,16 @@ class Comparison:
             table = tables[name]
             check_structure(prepared.spec, table)
             lacking = prepared.lacking(table, storage=self._storage)
-            new[name] = len(lacking.handed.rows)
-            found += lacking.contradictions
-            found += beside(
-                lacking.handed,
-                held=self._held(table, release, lacking.handed),
-                publication=self._publication,
-                sessions=self._sessions,
-            )
+            new[name] = lacking.count
+            found += lacking.found
+            if lacking.handed is not None:
+                found += beside(
+                    lacking.handed,
+                    held=self._held(table, release, lacking.handed),
+                    as_of=self._publication.as_of,
+                    severity=self._publication.rules.severity,
+                    sessions=self._sessions,
+                )
         counts = [
             Count(table=c.table, rows=c.rows, new=new.get(c.table))
             for c in alone.counts
@@ -134,7 +137,8 @@ def beside(
     new: Handed,
     *,
     held: Held,
-    publication: Publication,
+    as_of: dt.datetime,
+    severity: Callable[[str], Severity],
     sessions: Callable[[], Sessions],
 ) -> Iterator[Finding]:
     """Give findings about new rows of one table, beside those there are.
@@ -145,12 +149,13 @@ def beside(
         Rows that the lake lacks.
     held
         Reads some columns of those that it has.
-    publication
-        What is to be published.
+    as_of
+        The release's cutoff.
+    severity
+        Of an audit, by its name.
     sessions
         Gives the exchange's calendar.
     """
-    severity = publication.rules.severity
     if len(new.rows) == 0:
         return
     if new.spec is PRICES:
@@ -158,7 +163,7 @@ def beside(
         yield from bars.audit_bars(
             held(bars.COLUMNS, bars.reach(new.rows, calendar)),
             new,
-            as_of=publication.as_of,
+            as_of=as_of,
             sessions=calendar,
             severity=severity,
         )
@@ -166,7 +171,7 @@ def beside(
         yield from reports.audit_reports(
             held(reports.COLUMNS, reports.reach(new.rows)),
             new,
-            as_of=publication.as_of,
+            as_of=as_of,
             severity=severity,
         )
 

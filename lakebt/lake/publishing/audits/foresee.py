@@ -12,6 +12,7 @@ from lakebt.lake.committing.releases import read_ledger
 from lakebt.lake.publishing.audits.compare import Comparison, beside
 from lakebt.lake.publishing.audits.finding import Handed
 from lakebt.lake.publishing.audits.report import Count
+from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.publishing.publish import find_held
 from lakebt.lake.tables.schemas import LEDGER
 
@@ -70,11 +71,13 @@ def foreseen_first(
     report = publication.report
     found: list[Finding] = []
     for prepared in publication.tables.values():
+        assert isinstance(prepared, Prepared)  # noqa: S101 - Spark needs a lake
         new = Handed(spec=prepared.spec, rows=prepared.rows, places=prepared.places)
         found += beside(
             new,
             held=functools.partial(_nothing, prepared.rows),
-            publication=publication,
+            as_of=publication.as_of,
+            severity=publication.rules.severity,
             sessions=sessions,
         )
     counts = tuple(

@@ -45,11 +45,17 @@ COLUMNS = ("fund", "date", "isin", "known_at", "symbol", "index", "retracted")
 def reach(new: pa.Table) -> BooleanExpression:
     """Return the filter for those of the lake's reports that new ones are beside."""
     days = integers(new, "date")
-    low, high = (
-        (EPOCH + dt.timedelta(days=int(day))).date().isoformat()
-        for day in (days.min() - LOOK_DAYS, days.max() + LOOK_DAYS)
+    ends = (
+        (EPOCH + dt.timedelta(days=int(d))).date() for d in (days.min(), days.max())
     )
-    return between("date", low, high)
+    low, high = days_beside(*ends)
+    return between("date", low.isoformat(), high.isoformat())
+
+
+def days_beside(first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
+    """Return the days from and to which reports between two are looked at beside."""
+    around = dt.timedelta(days=LOOK_DAYS)
+    return first - around, last + around
 
 
 def audit_reports(
@@ -94,7 +100,7 @@ def audit_reports(
         }
     ).sort_values(["row", "date"], ignore_index=True)
     yield from _members(odd, severity("members"))
-    yield from _coverage(absent(funds, code, day, place), severity("coverage"))
+    yield from tell_coverage(absent(funds, code, day, place), severity("coverage"))
 
 
 def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
@@ -118,9 +124,10 @@ def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     )
 
 
-def _coverage(
+def tell_coverage(
     missing: tuple[list[str], int, int] | None, severity: Severity
 ) -> Iterator[Finding]:
+    """Give who is missing, as `absent` found it."""
     if missing is None or not missing[0]:
         return
     names, newest, count = missing

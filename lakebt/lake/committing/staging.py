@@ -1,0 +1,194 @@
+"""A branch on which another engine writes rows that no release has yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.update import (
+    AssertTableUUID,
+    RemoveSnapshotRefUpdate,
+    RemoveSnapshotsUpdate,
+)
+
+from lakebt.errors import LakeError
+from lakebt.lake.committing.commit import delete_quietly
+from lakebt.lake.committing.patience import ATTEMPTS, step_back
+from lakebt.lake.storage.manifests import Append
+from lakebt.lake.storage.planning import manifests_in
+from lakebt.lake.tables.schemas import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.table.update import TableUpdate
+
+    from lakebt.lake.storage.catalog import Storage
+
+PREFIX = "lakebt-staging-"
+"""How such a branch is called."""
+
+STAGING = "lakebt.staging"
+"""In a snapshot's summary: the branch that it begins."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Branch:
+    """Rows that were appended to a branch of their own, which began with nothing.
+
+    Attributes
+    ----------
+    storage, name
+        The lake, and what the branch is called.
+    table : pyiceberg.table.Table
+        As it was when the branch was read last.
+    snapshot_id : int
+        Its head.
+    files : list of pyiceberg.manifest.DataFile
+        Its files, in the order of their rows.
+    """
+
+    storage: Storage
+    name: str
+    table: Table
+    snapshot_id: int
+    files: list[DataFile] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, storage: Storage, table: str, name: str) -> Branch:
+        """Make a branch of a table, without rows."""
+        made: list[int] = []
+
+        def empty(now: Table) -> tuple[TableUpdate, ...]:
+            producer = Append(now, {STAGING: name}, name)
+            updates, _ = producer._commit()  # noqa: SLF001
+            made[:] = [producer.snapshot_id]
+            return updates
+
+        after = _change(storage, table, empty)
+        return cls(storage=storage, name=name, table=after, snapshot_id=made[0])
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return sum(file.record_count for file in self.files)
+
+    def read(self, order: Sequence[str]) -> None:
+        """Look at what was appended.
+
+        Parameters
+        ----------
+        order
+            The columns that the rows of each file are sorted by, and the files by.
+
+        Raises
+        ------
+        LakeError
+            If the branch is gone.
+        """
+        self.table = self.storage.catalog.load_table(self.table.name())
+        ref = self.table.metadata.refs.get(self.name)
+        head = None if ref is None else _snapshot(self.table, ref.snapshot_id)
+        if head is None:
+            msg = f"{self.storage.where} has lost the branch {self.name}. Publish again"
+            raise LakeError(msg)
+        self.snapshot_id = head.snapshot_id
+        files = [
+            entry.data_file
+            for manifest in manifests_in(self.table.io, head.manifest_list)
+            for entry in manifest.fetch_manifest_entry(self.table.io)
+            if entry.data_file.record_count
+        ]
+        self.files = sorted(files, key=lambda file: _first(file, self.table.io, order))
+
+    def remove(self) -> None:
+        """Remove the branch, its snapshots, and their manifests. No data file goes."""
+        remove(self.storage, self.table.name()[-1], self.name)
+
+
+def remove(storage: Storage, table: str, branch: str) -> None:
+    """Remove a branch, its snapshots, and their manifests. No data file goes."""
+    gone: list[Snapshot] = []
+
+    def without(now: Table) -> tuple[TableUpdate, ...]:
+        ref = now.metadata.refs.get(branch)
+        if ref is None:
+            return ()
+        gone[:] = _line(now, ref.snapshot_id)
+        numbers = {"snapshot-ids": [each.snapshot_id for each in gone]}
+        removed = RemoveSnapshotRefUpdate.model_validate({"ref-name": branch})
+        return (removed, RemoveSnapshotsUpdate.model_validate(numbers))
+
+    after = _change(storage, table, without)
+    for snapshot in gone:
+        manifests = manifests_in(after.io, snapshot.manifest_list)
+        own = [m.manifest_path for m in manifests]
+        delete_quietly(after.io, [*own, snapshot.manifest_list])
+
+
+def branches(table: Table) -> list[str]:
+    """Return the branches of a table that rows were, or are being, brought by."""
+    refs = table.metadata.refs.items()
+    return [
+        name
+        for name, ref in refs
+        if name.startswith(PREFIX) and ref.snapshot_ref_type is SnapshotRefType.BRANCH
+    ]
+
+
+def _line(table: Table, head: int) -> list[Snapshot]:
+    """Return a snapshot and all before it."""
+    found = []
+    at = _snapshot(table, head)
+    while at is not None:
+        found.append(at)
+        parent = at.parent_snapshot_id
+        at = None if parent is None else _snapshot(table, parent)
+    return found
+
+
+def _snapshot(table: Table, snapshot_id: int) -> Snapshot | None:
+    return table.metadata.snapshot_by_id(snapshot_id)
+
+
+def _change(
+    storage: Storage, table: str, updates: Callable[[Table], tuple[TableUpdate, ...]]
+) -> Table:
+    """Change one table, again as long as others come first.
+
+    Raises
+    ------
+    LakeError
+        If they keep coming first.
+    """
+    for attempt in range(ATTEMPTS):
+        now = storage.catalog.load_table((NAMESPACE, table))
+        wanted = updates(now)
+        if not wanted:
+            return now
+        uuid = AssertTableUUID(uuid=now.metadata.table_uuid)
+        try:
+            storage.catalog.commit_table(now, (uuid,), wanted)
+        except CommitFailedException:
+            step_back(attempt)
+        else:
+            return storage.catalog.load_table((NAMESPACE, table))
+    msg = f"{storage.where}: somebody else wrote {table} first {ATTEMPTS} times"
+    raise LakeError(msg)
+
+
+def _first(file: DataFile, io: FileIO, order: Sequence[str]) -> tuple[Any, ...]:
+    """Return what a file's first row is sorted by."""
+    with io.new_input(file.file_path).open() as stream:
+        source: Any = stream
+        whole = pq.ParquetFile(source)
+        batches = whole.iter_batches(batch_size=1, columns=list(order))
+        row = next(iter(batches)).slice(0, 1).to_pylist()[0]
+    return tuple(row[name] for name in order)

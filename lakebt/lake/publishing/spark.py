@@ -1,0 +1,386 @@
+"""Publishing what Spark holds: written by its executors, committed as everything else.
+
+Spark writes the rows, normalised and sorted, onto a branch of their table that nobody
+reads. There they are audited. Then the one commit that all releases are made by adds
+the very files to the table's head, tags it, and writes the ledger; and the branch goes.
+So there is one protocol, with two ways to write the data. Whoever is killed before the
+commit leaves a branch called ``lakebt-staging-...``, which `lakebt doctor` finds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
+from lakebt.lake.committing.commit import delete_quietly, head_of
+from lakebt.lake.committing.staging import PREFIX, Branch
+from lakebt.lake.publishing.audits import bars, reports
+from lakebt.lake.publishing.audits.finding import Finding, Handed
+from lakebt.lake.publishing.audits.schemas import audit_schema
+from lakebt.lake.publishing.normalise import check_columns, normalise
+from lakebt.lake.publishing.spark_audits import Looked, audit
+from lakebt.lake.reading.spark import ddl, session_of, snapshot, table_name
+from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.durable import sync
+from lakebt.lake.tables.arrow import one_chunk, pc
+from lakebt.lake.tables.rows import digest_of, plain
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
+from lakebt.sessions import Sessions
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyspark.sql import DataFrame
+
+    from lakebt.lake.publishing.audits.own import Rules
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.schemas import TableSpec
+
+_SAID = re.compile(r"lakebt\.errors\.InvalidDataError: [^:\n]+: (.*)")
+"""What an executor raised, as Spark passes it on."""
+
+
+def is_spark(data: object) -> bool:
+    """Whether something is a DataFrame of Spark's."""
+    home = type(data).__module__
+    return home.startswith("pyspark.") and hasattr(data, "mapInArrow")
+
+
+@contextlib.contextmanager
+def brought(
+    tables: Mapping[str, object], *, storage: Storage, exchange: str
+) -> Iterator[Mapping[str, object]]:
+    """Give the tables with what publishes those that Spark holds; then tidy up.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is one, and the lake was opened without Spark.
+    """
+    if not isinstance(tables, dict) or not any(map(is_spark, tables.values())):
+        yield tables
+        return
+    session_of(storage)
+    held = {
+        name: Sparks(data, storage=storage, exchange=exchange)
+        for name, data in tables.items()
+        if is_spark(data)
+    }
+    try:
+        yield {**tables, **held}
+    finally:
+        for each in held.values():
+            each.tidy()
+
+
+class Sparks:
+    """A DataFrame of Spark's that is to be published.
+
+    Parameters
+    ----------
+    data
+    storage
+        The lake.
+    exchange
+        Whose sessions count.
+    """
+
+    def __init__(self, data: Any, *, storage: Storage, exchange: str) -> None:
+        self.data: DataFrame = data
+        self.storage, self.exchange = storage, exchange
+        self._branches: list[Branch] = []
+        self._unused: set[str] = set()
+
+    def ready(
+        self, spec: TableSpec, *, as_of: dt.datetime, chosen: Rules
+    ) -> SparkReady:
+        """Write the rows onto a branch of their table.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an audit of the user's own shall look at them.
+        InvalidDataError
+            If a column is missing or unknown, or a value cannot be read.
+        LakeError
+            If Spark cannot write them.
+        """
+        if spec.name in chosen.own:
+            msg = (
+                f"audits= cannot look at {spec.name}: a function of yours takes a "
+                f"pandas.DataFrame, and this one is Spark's. Look at it before you "
+                f"publish it"
+            )
+            raise InvalidArgumentError(msg)
+        check_columns(self.data.columns, spec=spec)
+        rows = self.data.mapInArrow(
+            _normalising(spec, self.exchange, tuple(self.data.columns)), ddl(spec)
+        )
+        branch = self.write(rows, spec)
+        if not branch.count:
+            problem = "the frame is empty. Publish at least one row."
+            raise InvalidDataError(spec.name, problem)
+        looked = Looked(spec=spec, as_of=as_of, exchange=self.exchange)
+        return SparkReady(
+            spec=spec, branch=branch, source=self, looked=looked, chosen=chosen
+        )
+
+    def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
+        """Write rows onto a new branch of their table, sorted as the table is.
+
+        Raises
+        ------
+        InvalidDataError
+            If a value cannot be read.
+        LakeError
+            If Spark cannot write them.
+        """
+        storage = self.storage
+        name = f"{PREFIX}{secrets.token_hex(6)}"
+        with translated(storage.where):
+            branch = Branch.make(storage, spec.name, name)
+        self._branches.append(branch)
+        columns = [f"`{column}`" for column in spec.order]
+        place = f"{table_name(storage, spec.name)}.`branch_{name}`"
+        with _told(spec, storage):
+            ordered = rows.repartitionByRange(*columns).sortWithinPartitions(*columns)
+            ordered.writeTo(place).append()
+        with translated(storage.where):
+            branch.read(spec.order)
+            sync(branch.table.io, *(file.file_path for file in branch.files))
+        self._unused.update(file.file_path for file in branch.files)
+        return branch
+
+    def used(self, branch: Branch) -> list[DataFile]:
+        """Return a branch's files to be committed; who does so, answers for them."""
+        self._unused.difference_update(file.file_path for file in branch.files)
+        return branch.files
+
+    def tidy(self) -> None:
+        """Remove the branches, and what nobody took of their files."""
+        for branch in self._branches:
+            with contextlib.suppress(Exception):  # what stays, `lakebt doctor` finds
+                branch.remove()
+            if branch.files:
+                mine = {file.file_path for file in branch.files}
+                delete_quietly(branch.table.io, mine & self._unused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkReady:
+    """One table's rows on a branch: see `lakebt.lake.publishing.publication.Ready`.
+
+    Attributes
+    ----------
+    spec, branch
+        The table, and where the rows lie.
+    source
+        What they were written from.
+    looked, chosen
+        What the audits need to know, and which of them fail.
+    """
+
+    spec: TableSpec
+    branch: Branch
+    source: Sparks
+    looked: Looked
+    chosen: Rules
+    _compared: dict[int | None, SparkLacking] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.branch.count
+
+    @cached_property
+    def earliest(self) -> dt.datetime:
+        """The first `known_at` of any of them."""
+        known_at = _column(self.branch, self.spec, "known_at")
+        return plain(pc.min(known_at).as_py())
+
+    @cached_property
+    def digest(self) -> str:
+        """What the rows hash to: the same as if they were published from memory."""
+        names = list(self.spec.names)
+        if self.spec.is_declared:
+            names = [n for n in names if not _is_empty(self.branch, self.spec, n)]
+        return digest_of(
+            self.count,
+            (
+                (self.spec.arrow.field(n), _column(self.branch, self.spec, n))
+                for n in names
+            ),
+        )
+
+    def lacking(self, table: Table, *, storage: Storage) -> SparkLacking:
+        """Return what a table in the lake has not got yet; looked at once per head."""
+        head = head_of(table)
+        if head not in self._compared:
+            earlier = list(self._compared.values())
+            self._compared.clear()
+            self._compared[head] = self._compare(head, storage, earlier)
+        return self._compared[head]
+
+    def _compare(
+        self, head: int | None, storage: Storage, earlier: list[SparkLacking]
+    ) -> SparkLacking:
+        spec = self.spec
+        with translated(storage.where):
+            session = session_of(storage)
+            new = snapshot(storage, spec, self.branch.snapshot_id, session)
+            held = self._beside(snapshot(storage, spec, head, session))
+            found = audit(
+                self.looked,
+                new,
+                held,
+                count=self.count,
+                severity=self.chosen.severity,
+            )
+            names = [*spec.key, "known_at"]
+            there = held.select(*(f"`{name}`" for name in names))
+            n_again = 0 if head is None else new.join(there, names).count()
+        branch = self.branch
+        is_good = not any(each.severity == "fail" for each in found)
+        if is_good and 0 < n_again < self.count:
+            same = [each.branch for each in earlier if each.n_again == n_again]
+            lacking = new.join(there, names, "left_anti")
+            branch = same[0] if same else self.source.write(lacking, spec)
+        return SparkLacking(
+            source=self.source,
+            branch=branch,
+            found=found,
+            n_again=n_again,
+            count=self.count - n_again,
+        )
+
+    def _beside(self, held: DataFrame) -> DataFrame:
+        """Return the lake's rows that the new ones can contradict, or are beside."""
+        if self.spec not in (PRICES, ETF_HOLDINGS):
+            return held
+        from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
+
+        day = self.spec.key[1]
+        low, high = self._days(day)
+        return held.where(
+            spark.col(f"`{day}`").between(spark.lit(low), spark.lit(high))
+        )
+
+    def _days(self, day: str) -> tuple[dt.date, dt.date]:
+        ends = pc.min_max(_column(self.branch, self.spec, day)).as_py()
+        if self.spec is PRICES:
+            calendar = Sessions.of(self.looked.exchange)
+            return bars.days_beside(ends["min"], ends["max"], sessions=calendar)
+        return reports.days_beside(ends["min"], ends["max"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkLacking:
+    """What a table lacks of a branch: see `lakebt.lake.publishing.fresh.Lacks`.
+
+    Attributes
+    ----------
+    source, branch
+        Where its rows lie.
+    found
+        What all the audits found.
+    count
+        How many rows are lacking.
+    n_again
+        How many of those handed over the lake has already.
+    handed
+        None: they were compared where they lie.
+    """
+
+    source: Sparks
+    branch: Branch
+    found: tuple[Finding, ...]
+    count: int
+    n_again: int
+    handed: Handed | None = None
+
+    def same_as(self, other: Any) -> bool:
+        """Whether the other, of an earlier comparison, has just these rows."""
+        same: bool = self.branch is other.branch
+        return same
+
+    def write(self, table: Table) -> list[DataFile]:  # noqa: ARG002 - as in `Lacks`
+        """Return the files that Spark wrote."""
+        return self.source.used(self.branch)
+
+
+def _normalising(
+    spec: TableSpec, exchange: str, names: tuple[str, ...]
+) -> Callable[[Any], Iterator[pa.RecordBatch]]:
+    """Return what puts the rows of a partition into the table's columns."""
+
+    def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if not len(batch):
+                continue
+            handed = pa.Table.from_batches([batch]).rename_columns(list(names))
+            rows = normalise(handed, spec=spec, sessions=lambda: Sessions.of(exchange))
+            whole = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
+            if any(
+                rows.column(column.name).null_count
+                for column in spec.columns
+                if column.required
+            ):
+                empty = [f for f in audit_schema(whole) if f.audit == "empty"]
+                raise InvalidDataError(spec.name, empty[0].message)
+            yield from rows.to_batches()
+
+    return rows_of
+
+
+def _column(branch: Branch, spec: TableSpec, name: str) -> Any:
+    """Return one column of a branch's rows, in their order."""
+    parts = []
+    for file in branch.files:
+        with branch.table.io.new_input(file.file_path).open() as stream:
+            source: Any = stream
+            part = pq.read_table(source, columns=[name]).column(name)
+        parts.extend(part.cast(spec.arrow.field(name).type).chunks)
+    return one_chunk(pa.chunked_array(parts, spec.arrow.field(name).type))
+
+
+def _is_empty(branch: Branch, spec: TableSpec, name: str) -> bool:
+    return bool(_column(branch, spec, name).null_count == branch.count)
+
+
+@contextlib.contextmanager
+def _told(spec: TableSpec, storage: Storage) -> Iterator[None]:
+    """Raise what an executor raised, else one line about Spark.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value cannot be read.
+    LakeError
+        If anything else happened.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - Spark, Java or an executor
+        told = _SAID.search(str(error))
+        if told is not None:
+            problem = told.group(1).strip().removesuffix("Nothing was published.")
+            counted = "Rows are counted within a batch of the frame."
+            raise InvalidDataError(spec.name, f"{problem.strip()} {counted}") from None
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        first = lines[0] if lines else type(error).__name__
+        msg = f"{storage.where}: Spark could not write {spec.name}: {first}"
+        raise LakeError(msg) from None

@@ -1,0 +1,374 @@
+"""A lake opened with Spark: publishing, views and diffs, equal to the embedded ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from lakebt.errors import (
+    AuditError,
+    AuditWarning,
+    InvalidArgumentError,
+    InvalidDataError,
+    LakeError,
+    ReleaseExistsError,
+)
+from lakebt.lake import Lake
+from tests.engines.engine import iceberg
+from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+# pyspark leaves the sockets it reads from to the garbage collector.
+pytestmark = [
+    pytest.mark.lake,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+LATER = "2022-09-30T00:00:00Z"
+
+
+@pytest.fixture
+def sparked(path: Path, shared_spark: SparkSession) -> Lake:
+    """A lake opened with Spark, whose clock says 2023-06-01."""
+    return Lake.open(path, clock=clock, spark=shared_spark)
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Lake:
+    """Another lake, without Spark."""
+    return Lake.open(tmp_path / "beside", clock=clock)
+
+
+def spark_frame(lake: Lake, rows: pd.DataFrame) -> DataFrame:
+    """Hand rows to Spark, in three parts and upside down."""
+    table = pa.Table.from_pandas(rows.iloc[::-1], preserve_index=False)
+    return lake.spark_session().createDataFrame(table).repartition(3)
+
+
+def rows_of(found: DataFrame, *, by: list[str]) -> pd.DataFrame:
+    """Return Spark's rows as a view gives them."""
+    from lakebt.lake.reading.diff import frame  # noqa: PLC0415 - what a view ends with
+
+    return frame(found.toArrow().sort_by([(name, "ascending") for name in by]))
+
+
+def published(
+    lake: Lake, tables: Mapping[str, Any], release: str = "R1", as_of: str = AS_OF
+) -> dict[str, tuple[int, int | None, str]]:
+    """Publish, and return what the ledger says: rows, published, digest by table."""
+    made = lake.publish(tables, release=release, as_of=as_of)
+    return {pin.table: (pin.rows, pin.published, pin.digest) for pin in made.tables}
+
+
+def three(lake: Lake | None) -> dict[str, Any]:
+    """Rows for all three tables; of Spark's, if a lake is given."""
+    rows = {
+        "prices": bars(),
+        "index_changes": changes(),
+        "etf_holdings": q1(),
+    }
+    if lake is None:
+        return rows
+    return {name: spark_frame(lake, frame) for name, frame in rows.items()}
+
+
+def test_what_spark_publishes_is_the_release_that_is_published_from_memory(
+    sparked: Lake, beside: Lake, path: Path
+) -> None:
+    assert published(sparked, three(sparked)) == published(beside, three(None))
+
+    for table in three(None):
+        mine, theirs = sparked.at("R1").read(table), beside.at("R1").read(table)
+        pd.testing.assert_frame_equal(mine, theirs)
+        assert set(iceberg(path, table).metadata.refs) == {"main", "R1"}
+    assert sparked.doctor(files=True).ok
+
+
+def test_a_lake_reads_the_same_in_spark_and_without_it(sparked: Lake) -> None:
+    published(sparked, three(None))
+    late = bars(days=("2022-09-02",), known_at="2022-09-20T00:00:00Z", close=10.25)
+    gone = bars(days=("2022-09-01",), symbols=("AAA",), retracted=True)
+    gone["known_at"] = "2022-09-25T00:00:00Z"
+    published(sparked, {"prices": pd.concat([late, gone])}, "R2", LATER)
+
+    views = [sparked.at("R1"), sparked.at("R2")]
+    views += [
+        sparked.at("R2", as_of=f"2022-09-{day}T00:00:00Z") for day in ("03", "21")
+    ]
+    for view in views:
+        for table, by in (
+            ("prices", ["session", "symbol"]),
+            ("index_changes", ["change_id"]),
+            ("etf_holdings", ["fund", "date", "isin"]),
+        ):
+            if table == "etf_holdings" and view.instant.month == 9:
+                continue  # accepted in November
+            found = rows_of(sparked.spark_read(view, table), by=by)
+            pd.testing.assert_frame_equal(found, view.read(table))
+    assert len(sparked.spark_read(views[1], "prices").collect()) == 5
+
+
+def test_the_status_of_holdings_is_that_of_the_view(sparked: Lake) -> None:
+    published(sparked, {"etf_holdings": pd.concat([q1(), q3()])})
+    view = sparked.at("R1")
+
+    found = rows_of(
+        sparked.spark_read(view, "etf_holdings"), by=["fund", "date", "isin", "status"]
+    )
+
+    assert sorted(found["status"]) == ["expired", "new", "unchanged"]
+    by = ["isin"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(by, ignore_index=True),
+        view.read("etf_holdings").sort_values(by, ignore_index=True),
+    )
+
+
+def test_corrections_of_spark_follow_rows_of_the_embedded_lake_and_back(
+    sparked: Lake, beside: Lake
+) -> None:
+    corrected = bars(days=("2022-09-02",), close=10.25).assign(
+        known_at="2022-09-20T00:00:00Z"
+    )
+    again = pd.concat([bars(), corrected])  # the first six are there already
+
+    for lake, rows in ((sparked, spark_frame(sparked, again)), (beside, again)):
+        published(lake, {"prices": bars()})
+        pins = published(lake, {"prices": rows}, "R2", LATER)
+        assert pins["prices"][:2] == (8, 8)
+        published(lake, {"prices": bars(days=("2022-09-07",))}, "R3")
+    for name in ("R1", "R2", "R3"):
+        mine, theirs = sparked.at(name), beside.at(name)
+        assert mine.provenance()["digests"] == theirs.provenance()["digests"]
+        pd.testing.assert_frame_equal(mine.panel("close"), theirs.panel("close"))
+    assert sparked.doctor(files=True).ok
+
+
+def test_the_same_content_is_the_same_release_and_other_content_is_not(
+    sparked: Lake, path: Path
+) -> None:
+    first = sparked.publish(three(sparked), release="R1", as_of=AS_OF)
+    assert sparked.publish(three(None), release="R1", as_of=AS_OF) == first
+    assert sparked.publish(three(sparked), release="R1", as_of=AS_OF) == first
+    other = {"prices": spark_frame(sparked, bars(close=10.5))}
+
+    with pytest.raises(ReleaseExistsError, match="R1"):
+        sparked.publish(other, release="R1", as_of=AS_OF)
+
+    assert_nothing_is_left(sparked, path)
+
+
+def assert_nothing_is_left(lake: Lake, path: Path) -> None:
+    """Check that no branch and no file of a publication is there that was not made."""
+    assert set(iceberg(path, "prices").metadata.refs) <= {"main", "R1"}
+    assert lake.doctor(files=True).ok
+
+
+def test_rows_that_break_a_rule_are_refused_as_they_are_in_memory(
+    sparked: Lake, beside: Lake, path: Path
+) -> None:
+    spoilt = pd.concat(
+        [
+            bars(),
+            bars(symbols=("AAA",)).head(1),
+            bars(symbols=("CCC",), low=-1.0),
+            bars(days=("2022-09-03",), symbols=("DDD",)),
+            bars(symbols=("EEE",), known_at="2023-01-02T00:00:00Z"),
+            bars(symbols=("FFF",), high=1.0),
+        ]
+    )
+    found = []
+    for lake, rows in ((sparked, spark_frame(sparked, spoilt)), (beside, spoilt)):
+        with pytest.raises(AuditError) as raised:
+            published(lake, {"prices": rows})
+        found.append(raised.value.report.findings.sort_values("audit"))
+
+    mine, theirs = found
+    assert list(mine["audit"]) == list(theirs["audit"])
+    assert {"duplicates", "positive", "no_session", "high_low"} <= set(mine["audit"])
+    assert list(mine["rows"]) == list(theirs["rows"])
+    assert sparked.releases().empty
+    assert_nothing_is_left(sparked, path)
+
+
+def test_a_row_that_contradicts_the_lake_is_refused(sparked: Lake, path: Path) -> None:
+    published(sparked, {"prices": bars()})
+    other = bars(days=("2022-09-02",), symbols=("AAA",), close=11.0)
+
+    with pytest.raises(AuditError, match=r"with other content.*AAA.*2022-09-02"):
+        published(sparked, {"prices": spark_frame(sparked, other)}, "R2")
+
+    assert list(sparked.releases()["name"]) == ["R1"]
+    assert_nothing_is_left(sparked, path)
+
+
+UNREADABLE = {
+    "an unknown column": (bars().assign(colour="red"), "unknown column 'colour'"),
+    "a missing column": (bars().drop(columns="basis"), "column 'basis' is missing"),
+    "an empty cell": (bars(open=None), "open"),
+    "text for a price": (bars(open="ten"), "'ten'"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_told_by_column_and_value(
+    case: str, sparked: Lake, path: Path
+) -> None:
+    rows, said = UNREADABLE[case]
+
+    with pytest.raises(InvalidDataError, match=said):
+        published(sparked, {"prices": spark_frame(sparked, rows)})
+
+    assert sparked.releases().empty
+    assert_nothing_is_left(sparked, path)
+
+
+def test_an_empty_frame_of_spark_is_no_release(sparked: Lake, path: Path) -> None:
+    nothing = spark_frame(sparked, bars()).where("false")
+
+    with pytest.raises(InvalidDataError, match="the frame is empty"):
+        published(sparked, {"prices": nothing})
+
+    assert_nothing_is_left(sparked, path)
+
+
+def test_jumps_gaps_and_absentees_warn_as_they_do_in_memory(
+    sparked: Lake, beside: Lake
+) -> None:
+    odd = pd.concat(
+        [
+            bars(
+                days=("2022-09-08",), symbols=("AAA",), open=90, high=99, low=80
+            ).assign(close=95.0),
+            bars(days=("2022-09-07", "2022-09-08"), symbols=("CCC",)),
+        ]
+    )
+    told = []
+    for lake, rows in ((sparked, spark_frame(sparked, odd)), (beside, odd)):
+        published(lake, {"prices": bars()})
+        with pytest.raises(AuditError, match="BBB"):
+            lake.publish(
+                {"prices": rows}, release="R2", as_of=AS_OF, fail_on=["coverage"]
+            )
+        found = lake.audit({"prices": rows}, release="R2", as_of=AS_OF)
+        told.append(found.findings[["audit", "severity", "rows"]])
+        with pytest.warns(AuditWarning, match="prices jumps"):
+            published(lake, {"prices": rows}, "R2")
+
+    assert list(told[0]["audit"]) == ["jumps", "gaps", "coverage"]
+    pd.testing.assert_frame_equal(told[0], told[1])
+
+
+def test_a_diff_by_spark_is_the_diff(sparked: Lake, beside: Lake) -> None:
+    second = pd.concat(
+        [
+            bars(days=("2022-09-02",), close=10.25),
+            bars(days=("2022-09-07",), symbols=("CCC",)),
+            bars(days=("2022-09-01",), symbols=("BBB",), retracted=True),
+        ]
+    ).assign(known_at="2022-09-20T00:00:00Z")
+    for lake in (sparked, beside):
+        published(lake, {"prices": bars(), **changes_of("NEW")})
+        published(lake, {"prices": second}, "R2", LATER)
+
+    mine = sparked.diff("prices", "R1", "R2")
+    theirs = beside.diff("prices", "R1", "R2")
+
+    assert repr(mine) == repr(theirs)
+    assert (len(theirs.added), len(theirs.removed), len(theirs.changed)) == (1, 1, 2)
+    for part in ("added", "removed", "changed", "reidentified"):
+        pd.testing.assert_frame_equal(getattr(mine, part), getattr(theirs, part))
+
+
+def changes_of(_: str) -> dict[str, pd.DataFrame]:
+    return {"index_changes": changes()}
+
+
+def test_a_declared_table_is_published_by_spark(sparked: Lake, beside: Lake) -> None:
+    rows = pd.DataFrame(
+        {
+            "company": ["A", "B"],
+            "day": [dt.date(2022, 9, 1)] * 2,
+            "surprise": [0.5, None],
+            "known_at": "2022-09-02T12:00:00Z",
+        }
+    )
+    pins = []
+    for lake in (sparked, beside):
+        lake.declare(
+            "surprises",
+            key=["company", "day"],
+            columns={"company": "text", "day": "date", "surprise": "number?"},
+        )
+        mine = spark_frame(sparked, rows) if lake is sparked else rows
+        pins.append(published(lake, {"surprises": mine}))
+
+    assert pins[0] == pins[1]
+    view = sparked.at("R1")
+    found = rows_of(sparked.spark_read(view, "surprises"), by=["company"])
+    pd.testing.assert_frame_equal(found, view.read("surprises"))
+
+
+def test_an_audit_says_what_would_be_and_writes_nothing(
+    sparked: Lake, path: Path
+) -> None:
+    good = sparked.audit(
+        {"prices": spark_frame(sparked, bars())}, release="R1", as_of=AS_OF
+    )
+    bad = sparked.audit(
+        {"prices": spark_frame(sparked, bars(low=-1.0))}, release="R1", as_of=AS_OF
+    )
+
+    assert good.ok
+    assert not bad.ok
+    assert sparked.releases().empty
+    assert_nothing_is_left(sparked, path)
+
+
+def test_a_frame_of_spark_needs_a_lake_with_spark(sparked: Lake, beside: Lake) -> None:
+    rows = spark_frame(sparked, bars())
+
+    with pytest.raises(InvalidArgumentError, match=r"opened without Spark.*engine='sp"):
+        beside.publish({"prices": rows}, release="R1", as_of=AS_OF)
+    published(beside, {"prices": bars()})
+    with pytest.raises(InvalidArgumentError, match="opened without Spark"):
+        beside.spark_read(beside.at("R1"), "prices")
+
+
+def test_a_function_of_the_user_cannot_audit_what_spark_holds(sparked: Lake) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"audits= cannot look at prices"):
+        sparked.publish(
+            {"prices": spark_frame(sparked, bars())},
+            release="R1",
+            as_of=AS_OF,
+            audits={"prices": lambda rows: rows["close"] > 1e9},
+        )
+
+
+def test_something_else_than_a_session_is_refused(path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"must be a pyspark\.sql"):
+        Lake.open(path, spark="yes")
+
+
+def test_a_session_without_iceberg_is_refused(path: Path) -> None:
+    class Session:
+        """What a session made by somebody who did not read the docs answers."""
+
+        conf: dict[str, str] = {}  # noqa: RUF012
+
+        def newSession(self) -> Session:  # noqa: N802
+            return self
+
+    with pytest.raises(LakeError, match=r"no Iceberg.*spark_conf"):
+        Lake.open(path, spark=Session())
