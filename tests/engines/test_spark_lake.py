@@ -18,8 +18,12 @@ from lakebt.errors import (
     ReleaseExistsError,
 )
 from lakebt.lake import Lake
+from lakebt.lake.publishing.audits.own import Rules
+from lakebt.lake.publishing.spark import Sparks
+from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import iceberg
-from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3
+from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3, utc
+from tests.lake.other_engines import Clock, files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -372,3 +376,45 @@ def test_a_session_without_iceberg_is_refused(path: Path) -> None:
 
     with pytest.raises(LakeError, match=r"no Iceberg.*spark_conf"):
         Lake.open(path, spark=Session())
+
+
+def test_what_a_killed_publisher_left_is_found_and_cleared_away(
+    path: Path, shared_spark: SparkSession
+) -> None:
+    watch = Clock()
+    lake = Lake.open(path, clock=watch, spark=shared_spark)
+    published(lake, {"prices": bars()})
+    rows = spark_frame(lake, bars(days=("2022-09-07",)))
+    held = Sparks(rows, storage=lake._storage, exchange="XNYS")  # noqa: SLF001
+    held.ready(PRICES, as_of=utc(AS_OF), chosen=Rules(own={}))  # and nothing more
+    (branch,) = set(iceberg(path, "prices").metadata.refs) - {"main", "R1"}
+    before = files(path, "prices")
+
+    assert lake.doctor().ok  # its publisher may be alive
+    watch.now = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+    assert branch in str(lake.doctor())
+    published(lake, {"prices": bars(days=("2022-09-08",))}, "R2")
+    lake.remove_orphans()
+
+    assert set(iceberg(path, "prices").metadata.refs) == {"main", "R1", "R2"}
+    assert lake.doctor(files=True).ok
+    gone = {file.suffix for file in before - files(path, "prices")}
+    assert gone == {".parquet", ".avro"}
+    assert len(lake.at("R2").panel("close")) == 5
+
+
+def test_a_branch_of_files_that_a_release_has_is_removed_without_them(
+    path: Path, shared_spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Clock()
+    lake = Lake.open(path, clock=watch, spark=shared_spark)
+    monkeypatch.setattr(Sparks, "tidy", lambda _: None)  # killed after the commit
+    published(lake, {"prices": spark_frame(lake, bars())})
+    assert len(iceberg(path, "prices").metadata.refs) == 3
+    watch.now = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+
+    lake.remove_orphans()
+
+    assert set(iceberg(path, "prices").metadata.refs) == {"main", "R1"}
+    assert lake.doctor(files=True).ok
+    assert len(Lake.open(path).at("R1").read("prices")) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pyiceberg.table.update import (
 )
 
 from lakebt.errors import LakeError
+from lakebt.instants import EPOCH
 from lakebt.lake.committing.commit import delete_quietly
 from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.storage.manifests import Append
@@ -133,14 +135,24 @@ def remove(storage: Storage, table: str, branch: str) -> None:
         delete_quietly(after.io, [*own, snapshot.manifest_list])
 
 
-def branches(table: Table) -> list[str]:
-    """Return the branches of a table that rows were, or are being, brought by."""
-    refs = table.metadata.refs.items()
-    return [
-        name
-        for name, ref in refs
-        if name.startswith(PREFIX) and ref.snapshot_ref_type is SnapshotRefType.BRANCH
-    ]
+def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
+    """Return the branches of a table that rows were brought by, if old enough.
+
+    Parameters
+    ----------
+    table
+    before
+        Who makes a release of a younger one may be at it.
+    """
+    found = []
+    for name, ref in table.metadata.refs.items():
+        is_branch = ref.snapshot_ref_type is SnapshotRefType.BRANCH
+        head = _snapshot(table, ref.snapshot_id)
+        if name.startswith(PREFIX) and is_branch and head is not None:
+            written = EPOCH + dt.timedelta(milliseconds=head.timestamp_ms)
+            if written < before:
+                found.append(name)
+    return found
 
 
 def _line(table: Table, head: int) -> list[Snapshot]:

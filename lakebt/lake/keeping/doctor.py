@@ -5,6 +5,7 @@ It looks at each table by itself, so that one that cannot be read hides no other
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from lakebt.errors import LakeError
 from lakebt.lake.committing.commit import head_of
 from lakebt.lake.committing.releases import Ledger, read_ledger
+from lakebt.lake.committing.staging import left_behind
 from lakebt.lake.committing.unfinished import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
-from lakebt.lake.keeping.file_checks import check_files
+from lakebt.lake.keeping.file_checks import ORPHAN_HOURS, check_files
 from lakebt.lake.keeping.findings import Diagnosis, Finding
 from lakebt.lake.keeping.foreign import foreign, is_ours, last_of_ours, writer
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
@@ -26,7 +28,6 @@ from lakebt.lake.tables.specs import Specs, fact_tables
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.table import Table
@@ -64,6 +65,7 @@ def diagnose(
             skip = None if left is None else left.release
             found += _pins(name, table, ledger, skip=skip)
             found += _other_tags(name, table, ledger)
+            found += _staging(name, table, now)
         found += _settings(name, table)
         found += _names(name, table)
         found += _schema(name, table)
@@ -276,6 +278,18 @@ def _other_tags(name: str, table: Table, ledger: Ledger) -> Iterator[Finding]:
                 f"ALTER TABLE {NAMESPACE}.{name} DROP TAG `{ref}`"
             )
         yield Finding(code="stray_tag", table=name, problem=problem, cure=how)
+
+
+def _staging(name: str, table: Table, now: dt.datetime) -> Iterator[Finding]:
+    """Find what Spark wrote for a release that its publisher did not live to make."""
+    before = now - dt.timedelta(hours=ORPHAN_HOURS)
+    for branch in left_behind(table, before=before):
+        yield Finding(
+            code="unfinished_publish",
+            table=name,
+            problem=f"branch {branch} holds rows of a release that never came to be",
+            cure=cure.REMOVE_ORPHANS,
+        )
 
 
 def _settings(name: str, table: Table) -> Iterator[Finding]:

@@ -17,15 +17,17 @@ from pyiceberg.table.update import (
 )
 
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
-from lakebt.lake.committing.commit import head_of
+from lakebt.lake.committing.commit import delete_quietly, head_of
 from lakebt.lake.committing.releases import read_ledger, read_state
+from lakebt.lake.committing.staging import left_behind, remove
 from lakebt.lake.keeping.file_checks import look
 from lakebt.lake.keeping.foreign import foreign, last_of_ours
 from lakebt.lake.keeping.plural import counted
+from lakebt.lake.keeping.reach import Walk
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
 from lakebt.lake.keeping.upkeep import in_turn, staged
 from lakebt.lake.storage.catalog import translated
-from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
@@ -231,7 +233,7 @@ def _settings(table: Table, done: list[str]) -> list[TableUpdate]:
 def remove_orphans(
     storage: Storage, *, now: dt.datetime, older_than_hours: float, step: Step | None
 ) -> Repair:
-    """Delete files in the tables' folders that nothing refers to, if old enough.
+    """Delete files that nothing refers to, and branches left behind, if old enough.
 
     Raises
     ------
@@ -248,6 +250,11 @@ def remove_orphans(
         raise InvalidArgumentError(msg)
     before = now - dt.timedelta(hours=older_than_hours)
     done = []
+    for name, table in storage.tables().items():
+        with translated(storage.where):
+            for branch in left_behind(table, before=before):
+                _clear_away(storage, name, branch)
+                done.append(f"table {name}: branch {branch} is gone")
     tables, ledger = read_state(storage)
     with translated(storage.where):
         for name, table in _with_trials(storage, tables).items():
@@ -260,3 +267,18 @@ def remove_orphans(
                 count = counted(len(files.orphans), "file")
                 done.append(f"table {name}: {count}, {n_bytes:,} bytes, are gone")
     return Repair(tuple(done))
+
+
+def _clear_away(storage: Storage, name: str, branch: str) -> None:
+    """Remove a branch that was left behind, and what nothing else has of its files."""
+    table = storage.catalog.load_table((NAMESPACE, name))
+    head = table.metadata.refs[branch].snapshot_id
+    mine = Walk(table.io).reach(
+        [each for each in table.metadata.snapshots if each.snapshot_id == head]
+    )
+    remove(storage, name, branch)
+    after = storage.catalog.load_table((NAMESPACE, name))
+    walk = Walk(after.io)
+    kept = walk.reach(after.metadata.snapshots)
+    if not walk.unreadable:
+        delete_quietly(after.io, [path for path in mine if path not in kept])

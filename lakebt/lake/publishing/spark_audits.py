@@ -22,7 +22,7 @@ from lakebt.lake.publishing.audits.finding import Finding, Handed, in_order
 from lakebt.lake.publishing.audits.neighbours import absent
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.fresh import compare
-from lakebt.lake.reading.spark import collected, newest
+from lakebt.lake.reading.spark import collected, fetched, newest
 from lakebt.lake.tables.arrow import column, keep, take, truth
 from lakebt.lake.tables.rows import integers, order
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
@@ -144,7 +144,7 @@ def audit(
         .distinct()
         .orderBy(name)
     )
-    names = offend.toArrow().column(0).to_pylist()
+    names = fetched(offend).column(0).to_pylist()
     found: list[Finding] = []
     if names:
         some = spark.col(name).isin(names[:LOOKED_AT])
@@ -179,7 +179,7 @@ def _offending(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
 
 
 def _fetched(rows: DataFrame, spec: TableSpec) -> pa.Table:
-    return rows.toArrow().select(spec.names).cast(spec.arrow)
+    return fetched(rows).select(spec.names).cast(spec.arrow)
 
 
 def _coverage(
@@ -190,11 +190,10 @@ def _coverage(
 
     spec = looked.spec
     name, day = spec.key[:2]
-    last = (
+    last = fetched(
         newest(both, spec, looked.as_of)
         .groupBy(f"`{name}`", _HELD)
         .agg(spark.max(f"`{day}`").alias(day))
-        .toArrow()
     )
     coded = column(last, name).dictionary_encode()
     missing = absent(

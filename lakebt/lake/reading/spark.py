@@ -131,7 +131,7 @@ def frame(
     names = visible(spec)
     if is_altered():  # an audit's future exists in memory alone
         rows = in_force(pinned, spec, instant, columns=names)
-        return session.createDataFrame(rows)
+        return session.createDataFrame(rows.to_pandas())
     pin = pinned.release.pin(table)
     snapshot_id = None if pin is None else pin.snapshot_id
     vintages = snapshot(pinned.storage, spec, snapshot_id, session)
@@ -149,6 +149,15 @@ def collected(batches: Iterable[pa.RecordBatch], spec: TableSpec) -> pa.Table:
     if not held:
         return spec.arrow.empty_table()
     return pa.Table.from_batches(held).select(spec.names).cast(spec.arrow)
+
+
+def fetched(rows: DataFrame) -> pa.Table:
+    """Return what Spark has to give, in memory. Spark 3.5 has no word for it yet."""
+    own: Any = rows
+    if hasattr(own, "toArrow"):
+        table: pa.Table = own.toArrow()
+        return table
+    return pa.Table.from_batches(own._collect_as_arrow())  # noqa: SLF001
 
 
 def _reports(instant: dt.datetime) -> Callable[[Any], Iterator[pa.RecordBatch]]:

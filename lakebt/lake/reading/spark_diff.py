@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from lakebt.lake.reading.spark import frame, session_of
+from lakebt.lake.reading.spark import fetched, frame, session_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,7 +39,7 @@ def _collected(
     mine, theirs = rows.alias("mine"), others.alias("theirs")
     same = [spark.col(f"mine.{n}").eqNullSafe(spark.col(f"theirs.{n}")) for n in told]
     lacking = mine.join(theirs, same, "left_anti")
-    found = lacking.orderBy(*(f"`{name}`" for name in spec.order)).toArrow()
+    found = fetched(lacking.orderBy(*(f"`{name}`" for name in spec.order)))
     names = [field.name for field in spec.arrow if field.name in found.column_names]
     schema = [spec.arrow.field(name) for name in names]
     return found.select(names).cast(pa.schema(schema))
