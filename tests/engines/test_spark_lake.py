@@ -22,6 +22,7 @@ from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import iceberg
+from tests.lake import publishers
 from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3, utc
 from tests.lake.other_engines import Clock, files
 
@@ -376,6 +377,23 @@ def test_a_session_without_iceberg_is_refused(path: Path) -> None:
 
     with pytest.raises(LakeError, match=r"no Iceberg.*spark_conf"):
         Lake.open(path, spark=Session())
+
+
+def test_spark_and_three_other_processes_publish_at_once_and_nothing_is_lost(
+    sparked: Lake, path: Path
+) -> None:
+    def spark_publishes() -> None:
+        for number in range(2):
+            name = publishers.name(3, number)
+            rows = {"prices": bars(symbols=(name,)), "etf_holdings": q1(fund=name)}
+            held = {table: spark_frame(sparked, frame) for table, frame in rows.items()}
+            sparked.publish(held, release=name, as_of=AS_OF)
+
+    # Those of the others that come while Spark writes are compared with in its turn.
+    publishers.run(str(path), publishers=3, releases=2, beside=spark_publishes)
+
+    publishers.check(str(path), publishers=4, releases=2, read=range(1, 9))
+    assert sparked.doctor(files=True).ok
 
 
 def test_what_a_killed_publisher_left_is_found_and_cleared_away(

@@ -21,7 +21,7 @@ from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars, clock, q1
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lakebt.lake.storage.catalog import Storage
 
@@ -66,7 +66,13 @@ def open_storage(path: str | None) -> Storage:
     return open_path(path, create=False)
 
 
-def run(path: str | None, *, publishers: int, releases: int) -> Run:
+def run(
+    path: str | None,
+    *,
+    publishers: int,
+    releases: int,
+    beside: Callable[[], None] | None = None,
+) -> Run:
     """Let publishers publish at once, into two tables each time.
 
     Parameters
@@ -75,6 +81,8 @@ def run(path: str | None, *, publishers: int, releases: int) -> Run:
         The lake's directory; None for the catalog ``prod``.
     publishers, releases
         How many there are, and how often each of them publishes.
+    beside
+        What this process does meanwhile.
     """
     open_lake(path)
     order = [sys.executable, "-m", "tests.lake.publishers", str(releases)]
@@ -97,6 +105,8 @@ def run(path: str | None, *, publishers: int, releases: int) -> Run:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
+    if beside is not None:
+        beside()
     said = [process.communicate()[0] for process in processes]
     all_s = time.perf_counter() - begin
     assert [process.returncode for process in processes] == [0] * publishers

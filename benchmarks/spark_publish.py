@@ -1,0 +1,193 @@
+"""Corrections published into many rows: Spark against the embedded path.
+
+    python -m benchmarks.spark_publish 5000000 50000            # rows there, rows new
+    python -m benchmarks.spark_publish 5000000 50000 500000 5000000
+
+Each publish runs in a process of its own, into a copy of the same lake, from the same
+Parquet file. Both give the same release, which is checked. Seconds, from the first call
+of lakebt to the release; starting Spark is a column of its own. Memory is the most that
+was resident at once, in MB, of the process and of all that it started (Java, Python
+workers), each by its own peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import lakebt
+from lakebt.sessions import Sessions
+
+AS_OF = "2021-01-01T00:00:00Z"
+SYMBOLS = 2_000
+SETTINGS = {"spark.master": "local[2]", "spark.driver.memory": "6g"}
+
+
+def say(line: str) -> None:
+    """Write a line that is read while the rest is still to come."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def bars(count: int, *, corrected: bool = False) -> pa.Table:
+    """Return bars of 2,000 symbols, the last sessions of 2020 and before it.
+
+    Corrections are of a tenth of a per mille of the price, known a month later, and
+    spread over all sessions.
+    """
+    calendar = Sessions.of("XNYS")
+    last = int(calendar.numbers(np.array(["2020-11-02"], "datetime64[D]"))[0])
+    n_sessions = -(-count // SYMBOLS)
+    rng = np.random.default_rng(1)
+    walk = rng.normal(0, 0.01, (n_sessions, SYMBOLS)).cumsum(axis=0)
+    close = np.round(50 * np.exp(walk), 4).reshape(-1)[:count]
+    number = np.repeat(np.arange(last - n_sessions + 1, last + 1), SYMBOLS)[:count]
+    names = np.array([f"S{each:05d}" for each in range(SYMBOLS)])
+    known = calendar.instants("close")[number].astype("datetime64[us]")
+    if corrected:
+        close = np.round(close * 1.0001, 4)
+        known += np.timedelta64(30, "D")
+    symbol = np.tile(names, n_sessions)[:count]
+    columns: dict[str, Any] = {
+        "symbol": symbol,
+        "session": calendar.days[number].astype("datetime64[D]"),
+        "open": close,
+        "high": np.round(close * 1.01, 4),
+        "low": np.round(close * 0.99, 4),
+        "close": close,
+        "volume": np.full(count, 1e6),
+        "basis": np.full(count, "raw"),
+        "known_at": pa.array(known, pa.timestamp("us")).cast(pa.timestamp("us", "UTC")),
+    }
+    return pa.table(columns)
+
+
+def some(rows: pa.Table, count: int) -> pa.Table:
+    """Return so many rows, evenly spread."""
+    at = np.linspace(0, len(rows) - 1, count).astype(np.int64)
+    return rows.take(np.unique(at))
+
+
+def run(engine: str, place: str, file: str, cache: str) -> dict[str, float | str]:
+    """Publish a file, in this process, and say what it took."""
+    started = time.perf_counter()
+    lake = lakebt.Lake.open(place, create=False)
+    starting = 0.0
+    if engine == "spark":
+        session = lake.spark_session({**SETTINGS, "spark.jars.ivy": cache})
+        session.sparkContext.setLogLevel("ERROR")
+        starting = time.perf_counter() - started
+        rows: Any = session.read.parquet(file)
+    else:
+        rows = pq.read_table(file)
+    begun = time.perf_counter()
+    made = lake.publish({"prices": rows}, release="R2", as_of=AS_OF)
+    took = time.perf_counter() - begun
+    if engine == "memory":
+        took = time.perf_counter() - started
+    (pin,) = made.tables
+    return {
+        "seconds": took,
+        "starting": starting,
+        "megabytes": _peak(),
+        "digest": pin.digest,
+        "rows": float(pin.rows),
+    }
+
+
+def _peak() -> float:
+    """Return the peaks of this process and of all that it started, in MB."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    parent: dict[int, int] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = place.read_text().rpartition(")")[2].split()
+            parent[int(place.parent.name)] = int(after_name[1])
+    mine = {os.getpid()}
+    for _ in range(6):
+        mine |= {pid for pid, above in parent.items() if above in mine}
+    total = own
+    for pid in mine - {os.getpid()}:
+        status = Path(f"/proc/{pid}/status")
+        for line in status.read_text().splitlines() if status.exists() else ():
+            if line.startswith("VmHWM"):
+                total += int(line.split()[1]) / 1024
+    return total
+
+
+def main() -> None:
+    """Measure, and print a table.
+
+    Raises
+    ------
+    SystemExit
+        If a publish fails; with what it said.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("there", type=int, nargs="?", default=5_000_000)
+    parser.add_argument("new", type=int, nargs="*", default=[50_000])
+    parser.add_argument("--cache", default=str(Path("~/.ivy2.5.2").expanduser()))
+    parser.add_argument("--one", nargs=3, metavar=("ENGINE", "LAKE", "FILE"))
+    asked = parser.parse_args()
+    if asked.one:
+        engine, place, file = asked.one
+        say(json.dumps(run(engine, place, file, asked.cache)))
+        return
+    say("| rows there | new | engine | seconds | Spark's start | MB |")
+    say("|--:|--:|---|--:|--:|--:|")
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        base = folder / "base" / "lake"
+        lakebt.Lake.open(base).publish(
+            {"prices": bars(asked.there)}, release="R1", as_of=AS_OF
+        )
+        for count in asked.new or [50_000]:
+            source = folder / f"new-{count}.parquet"
+            pq.write_table(some(bars(asked.there, corrected=True), count), source)
+            digests = set()
+            for engine in ("memory", "spark"):
+                # Where a lake lies is in its metadata: it is moved there and back.
+                kept = folder / "kept"
+                shutil.copytree(base, kept)
+                command = [sys.executable, "-m", "benchmarks.spark_publish"]
+                command += [
+                    "--cache",
+                    asked.cache,
+                    "--one",
+                    engine,
+                    str(base),
+                    str(source),
+                ]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=False
+                )
+                if done.returncode:
+                    raise SystemExit(done.stderr[-2000:])
+                found = json.loads(done.stdout.splitlines()[-1])
+                digests.add(found["digest"])
+                say(
+                    f"| {asked.there:,} | {count:,} | {engine} | "
+                    f"{found['seconds']:.1f} | {found['starting']:.1f} | "
+                    f"{found['megabytes']:,.0f} |"
+                )
+                shutil.rmtree(base)
+                kept.rename(base)
+            assert len(digests) == 1, "the releases differ"
+
+
+if __name__ == "__main__":
+    main()
