@@ -1,10 +1,10 @@
-"""Running the studies of a sweep here, and recording what is finished as it goes."""
+"""Running the studies of a sweep here: what is finished goes to the recorder."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,70 +20,12 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
-    from lakebt.lake.trials.ledger import TrialLedger
     from lakebt.study import Study
     from lakebt.sweep.grid import Point
+    from lakebt.sweep.recorder import Recorder
 
 AT_ONCE = 4_000_000
 """Cells, of all events and costs together, that are held in memory at once."""
-
-SECONDS = 1.0
-"""How long finished trials wait for others, to be recorded in one commit."""
-
-
-class Recorder:
-    """Records finished trials in batches, and what is left when it is closed.
-
-    Parameters
-    ----------
-    ledger
-        None to keep them in memory alone.
-    """
-
-    def __init__(self, ledger: TrialLedger | None) -> None:
-        self._ledger = ledger
-        self._waiting: list[pd.DataFrame] = []
-        self._since = time.perf_counter()
-        self.kept: list[pd.DataFrame] = []
-
-    def add(self, rows: pd.DataFrame) -> None:
-        """Take finished trials."""
-        if self._ledger is None:
-            self.kept.append(rows)
-            return
-        self._waiting.append(rows)
-        if time.perf_counter() - self._since >= SECONDS:
-            self.flush()
-
-    def completed(self, rows: pd.DataFrame, point: Point) -> pd.DataFrame:
-        """Return all cells of a point under the costs of `rows`, in their order."""
-        costs = rows["costs"].iloc[0]
-        (ids,) = (
-            ids
-            for cost, ids in zip(point.costs, point.ids, strict=True)
-            if canonical_json(costs_json(cost)) == costs
-        )
-        assert self._ledger is not None  # noqa: S101 - something was known
-        known = self._ledger.trials(where={"trial_id": list(ids)})
-        joined = pd.concat([known, rows], ignore_index=True)
-        return (
-            joined.drop_duplicates("trial_id")
-            .set_index("trial_id", drop=False)
-            .loc[list(ids)]
-        )
-
-    def flush(self) -> None:
-        """Record what waits."""
-        if self._waiting and self._ledger is not None:
-            self._ledger.record(pd.concat(self._waiting, ignore_index=True))
-            self._waiting.clear()
-        self._since = time.perf_counter()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.flush()
 
 
 def run_points(
@@ -93,7 +35,6 @@ def run_points(
     recorder: Recorder,
     engine: str,
     clock: Callable[[], dt.datetime],
-    progress: Callable[[int, int], None],
 ) -> int:
     """Run the cells that are not known yet.
 
@@ -103,12 +44,10 @@ def run_points(
     known
         Ids of the trials that are there already.
     recorder
-        Takes what is finished.
+        Takes what is finished, and is told how many cells were known.
     engine
     clock
         Tells when.
-    progress
-        Called with the cells that are done, those that were known included, and all.
 
     Returns
     -------
@@ -116,27 +55,24 @@ def run_points(
         How many cells were run.
     """
     memory = Memory(engine)
-    total = sum(len(ids) for point in points for ids in point.ids)
-    done = run = 0
+    run = 0
     for point in points:
         missing = point.missing(known)
         n_all = sum(map(len, point.ids))
         if missing is None:
-            done += n_all
-            progress(done, total)
+            recorder.know(n_all)
             continue
         study = point.only(missing)
         n_each = len(study.entries) * len(study.exits)
-        done += n_all - n_each * len(missing.costs)
+        if n_known := n_all - n_each * len(missing.costs):
+            recorder.know(n_known)
         for costs in _parts(study, missing.costs, memory):
             for rows in _run(study, costs, memory, point=point, now=clock):
                 whole = rows
                 if n_each < len(point.ids[0]):
-                    whole = recorder.completed(rows, point)
-                recorder.add(_with_result(rows, whole, point=point))
-                done += n_each
+                    whole = _completed(rows, point, recorder)
+                recorder.add(_with_result(rows, whole, point=point), count=n_each)
                 run += n_each
-                progress(done, total)
     return run
 
 
@@ -199,3 +135,19 @@ def _with_result(
         seconds=float(rows["seconds"].sum()),
     )
     return pd.concat([rows, row], ignore_index=True)
+
+
+def _completed(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
+    """Return all cells of a point under the costs of `rows`, in their order."""
+    costs = rows["costs"].iloc[0]
+    (ids,) = (
+        ids
+        for cost, ids in zip(point.costs, point.ids, strict=True)
+        if canonical_json(costs_json(cost)) == costs
+    )
+    joined = pd.concat([recorder.recorded(ids), rows], ignore_index=True)
+    return (
+        joined.drop_duplicates("trial_id")
+        .set_index("trial_id", drop=False)
+        .loc[list(ids)]
+    )

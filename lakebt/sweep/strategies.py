@@ -7,8 +7,14 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.reading.view import View
-    from lakebt.sweep.local import Recorder
+    from lakebt.sweep.recorder import Recorder
 
 VARIED = ("start", "end", "rebalance", "fill", "max_gross", "capital_usd", "min_lead")
 """Arguments of a backtest that a sweep can vary, besides its costs."""
@@ -198,6 +204,19 @@ def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
     )
 
 
+def _begin() -> None:
+    """Prepare a process of the pool: it ends with the one that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is that one's business
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - we are of a pool
+    parent.join()
+    os._exit(1)  # nobody is left to hand a result to
+
+
 def run_tasks(
     asked: Sequence[Task],
     *,
@@ -205,7 +224,6 @@ def run_tasks(
     recorder: Recorder,
     clock: Callable[[], dt.datetime],
     workers: int | None,
-    progress: Callable[[int, int], None],
 ) -> int:
     """Run the backtests that are not known yet, and return how many those were.
 
@@ -215,43 +233,39 @@ def run_tasks(
     known
         Ids of the trials that are there already.
     recorder
-        Takes what is finished.
+        Takes what is finished, and is told how many were known.
     clock
         Tells when.
     workers
         Processes; as many as there are processors by default. With 1 they run here.
-    progress
-        Called with the backtests done, and all.
     """
     missing = [task for task in asked if task.trial_id not in known]
-    done = len(asked) - len(missing)
-    progress(done, len(asked))
+    recorder.know(len(asked) - len(missing))
     count = workers or len(os.sched_getaffinity(0))
     if count == 1 or len(missing) < 2:
         for task in missing:
             recorder.add(run_task(task, clock()))
-            done += 1
-            progress(done, len(asked))
         return len(missing)
     pool = ProcessPoolExecutor(
         min(count, len(missing)),
         mp_context=multiprocessing.get_context("spawn"),  # we may have threads
-        initializer=signal.signal,  # Ctrl-C is this process's business
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+        initializer=_begin,
     )
     with pool:
         left = {pool.submit(run_task, task, clock()) for task in missing}
         try:
-            for finished in as_completed(tuple(left)):
-                left.remove(finished)
-                recorder.add(finished.result())
-                done += 1
-                progress(done, len(asked))
+            while left:
+                patience = recorder.patience
+                for finished in wait(left, patience, FIRST_COMPLETED).done:
+                    left.remove(finished)
+                    recorder.add(finished.result())
+                recorder.record_if_due()
         except BaseException:
             # What runs is waited for, and kept; what has not begun is not.
-            pool.shutdown(cancel_futures=True)
-            for ended in left:
-                if not ended.cancelled() and ended.exception() is None:
+            recorder.hush()
+            running = [task for task in left if not task.cancel()]
+            for ended in as_completed(running):
+                if ended.exception() is None:
                     recorder.add(ended.result())
             raise
     return len(missing)

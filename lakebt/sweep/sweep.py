@@ -14,7 +14,8 @@ from lakebt.progress import bar
 from lakebt.study import ENTRIES, EXITS
 from lakebt.sweep.found import SweepResult
 from lakebt.sweep.grid import points
-from lakebt.sweep.local import Recorder, run_points
+from lakebt.sweep.local import run_points
+from lakebt.sweep.recorder import Recorder
 from lakebt.sweep.strategies import run_tasks, tasks
 from lakebt.trading import ENGINES
 
@@ -132,6 +133,11 @@ class Sweep:
         return tuple(dict.fromkeys(every))
 
     @property
+    def _n_asked(self) -> int:
+        """How many cells are run or known: one that is asked for twice counts twice."""
+        return sum(len(i) for p in self.points for i in p.ids) + len(self.tasks)
+
+    @property
     def families(self) -> tuple[str, ...]:
         """What is searched: names that the lake's trials are counted by."""
         names = [point.family for point in self.points]
@@ -150,8 +156,9 @@ class Sweep:
     ) -> SweepResult:
         """Run what is not among the lake's trials yet.
 
-        What is finished is recorded every second, and when the run is interrupted: run
-        again, and only what is missing runs.
+        What is finished is recorded at once, or, if it took less than half a second,
+        with what follows within that. Run again after an interruption, however hard,
+        and only what is missing runs.
 
         Parameters
         ----------
@@ -163,8 +170,9 @@ class Sweep:
             Processes that run strategies; as many as there are processors by default.
             With 1 they run in this one.
         progress
-            Called with what is done and all of it. By default a bar with rate and time
-            left, in a terminal and in a notebook, if it takes over two seconds.
+            Called with what is done and all of it; what is done is recorded. By default
+            a bar with rate and time left, in a terminal and in a notebook, if it takes
+            over two seconds.
 
         Returns
         -------
@@ -189,13 +197,14 @@ class Sweep:
         unit = "backtests" if self.tasks else "cells"
         with (
             bar("Sweeping", unit=unit, told=progress) as step,
-            Recorder(ledger if record else None) as recorder,
+            Recorder(
+                ledger if record else None, total=self._n_asked, told=step
+            ) as recorder,
         ):
             told: dict[str, Any] = {
                 "known": frozenset(known),
                 "recorder": recorder,
                 "clock": ledger.clock,
-                "progress": step,
             }
             n_run = (
                 run_tasks(self.tasks, workers=workers, **told)

@@ -1,0 +1,125 @@
+"""Recording what a sweep has finished, before anybody is told that it is finished."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lakebt.lake.trials.ledger import TrialLedger
+
+SECONDS = 0.5
+"""How much work may wait for more, to be recorded in one commit."""
+
+
+class Recorder:
+    """Records finished trials in batches, and tells of those that are recorded.
+
+    A batch is recorded as soon as what waits took `SECONDS` to run, or has waited that
+    long: what took minutes waits for nothing. Whoever kills the process loses what was
+    running and at most that much else, and nothing of which he was told.
+
+    Parameters
+    ----------
+    ledger
+        None to keep them in memory alone.
+    total
+        How many there are to do.
+    told : callable
+        Called with those that are done and all of them.
+
+    Attributes
+    ----------
+    kept : list of DataFrame
+        Without a ledger, what was added.
+    """
+
+    def __init__(
+        self,
+        ledger: TrialLedger | None,
+        *,
+        total: int,
+        told: Callable[[int, int], None],
+    ) -> None:
+        self._ledger, self._total, self._told = ledger, total, told
+        self._done = self._count = 0
+        self._waiting: list[pd.DataFrame] = []
+        self._worked = 0.0
+        self._since = time.perf_counter()
+        self.kept: list[pd.DataFrame] = []
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds for which what waits may go on waiting; None if nothing does."""
+        if not self._waiting:
+            return None
+        waited = max(time.perf_counter() - self._since, self._worked)
+        return max(SECONDS - waited, 0.0)
+
+    def know(self, count: int) -> None:
+        """Take note of trials that were recorded before."""
+        self._done += count
+        self._told(self._done, self._total)
+
+    def hush(self) -> None:
+        """Tell of nothing more: somebody stops the sweep, perhaps who was told."""
+        self._told = lambda _done, _total: None
+
+    def add(self, rows: pd.DataFrame, *, count: int = 1) -> None:
+        """Take finished trials, `count` of the total; their ``seconds`` say how long.
+
+        Raises
+        ------
+        ConflictError
+            If others kept recording first.
+        LakeError
+            If the lake cannot be written.
+        """
+        if self._ledger is None:
+            self.kept.append(rows)
+            self.know(count)
+            return
+        self._waiting.append(rows)
+        self._count += count
+        self._worked += float(rows["seconds"].max())  # a study's is its last row's
+        self.record_if_due()
+
+    def recorded(self, ids: Sequence[str]) -> pd.DataFrame:
+        """Return those of some trials that are in the ledger."""
+        assert self._ledger is not None  # noqa: S101 - something was known
+        return self._ledger.trials(where={"trial_id": list(ids)})
+
+    def record_if_due(self) -> None:
+        """Record what waits, if it has waited long enough, and tell of it.
+
+        Raises
+        ------
+        ConflictError
+            If others kept recording first.
+        LakeError
+            If the lake cannot be written.
+        """
+        if self.patience == 0.0:
+            self.know(self._record())
+
+    def _record(self) -> int:
+        """Record what waits, and return how many of the total that is."""
+        if self._waiting and self._ledger is not None:
+            self._ledger.record(pd.concat(self._waiting, ignore_index=True))
+        count = self._count
+        self._waiting.clear()
+        self._count, self._worked = 0, 0.0
+        self._since = time.perf_counter()
+        return count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        count = self._record()
+        if kind is None and count:
+            self.know(count)
