@@ -59,6 +59,7 @@ _COLD = """
 import json, resource, sys, time
 began = time.perf_counter()
 import lakebt
+from lakebt.backtest.levels import Level
 from lakebt.summary import Summary
 from lakebt.trading import ENGINES
 told = json.loads(sys.argv[1])
@@ -75,7 +76,8 @@ costs = [
     lakebt.CostModel(commission_bps=1.0 + level, borrow_bps_per_year=50.0)
     for level in range(told["levels"])
 ]
-traded = ENGINES["event"](plan, history, study, costs, None)
+levels = [Level.of(cost, study.sizing) for cost in costs]
+traded = ENGINES["event"](plan, history, study, levels, None)
 done = time.perf_counter()
 for cost, cells in zip(costs, traded):
     frame = Summary(
@@ -112,6 +114,7 @@ from lakebt.backtest import kernel
 import numpy as np
 from lakebt.backtest.engine import Book, run_book
 from lakebt.backtest.costs import CostModel
+from lakebt.backtest.levels import Level
 from lakebt.sessions import Sessions
 sessions = Sessions.of("XNYS")
 one, flat = np.array([0, 1]), np.full(3, 10.0)
@@ -121,7 +124,8 @@ book = Book(
     exits=one, exit_row=np.array([10_003]),
 )
 ready = time.perf_counter()
-run_book(book, costs=[CostModel()], capital_usd=1e5, sessions=sessions)
+level = Level(costs=CostModel(), gross=1.0, capital_usd=1e5)
+run_book(book, levels=[level], sessions=sessions)
 called = time.perf_counter()
 from lakebt.analysis.surface import *
 from lakebt.analysis.calendar import portfolio, without_each_date

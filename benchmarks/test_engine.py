@@ -22,6 +22,7 @@ from numba import njit
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.engine import Book, Earned, run_book
 from lakebt.backtest.kernel import TRADED, run_slots
+from lakebt.backtest.levels import BASIS_USD, Level
 from lakebt.backtest.reference import run_vectorbt, to_vectorbt
 from lakebt.backtest.trades import Position, Trade
 from lakebt.backtest.window import PriceWindow
@@ -44,6 +45,7 @@ COSTS = tuple(
     CostModel(commission_bps=1.0 + level, borrow_bps_per_year=50.0)
     for level in range(10)
 )
+LEVELS = tuple(Level(costs=cost, gross=1.0, capital_usd=CAPITAL) for cost in COSTS)
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
@@ -113,8 +115,7 @@ def note(
 def earn(book: Book, levels: int, threads: int | None) -> Earned:
     return run_book(
         book,
-        costs=COSTS[:levels],
-        capital_usd=CAPITAL,
+        levels=LEVELS[:levels],
         sessions=NYSE,
         threads=threads,
     )
@@ -149,14 +150,16 @@ def warm(book: Book, levels: int) -> tuple[Callable[[], None], Earned]:
     days = np.zeros(len(NYSE), dtype=np.int64)
     days[1:] = np.diff(NYSE.days).astype(np.int64)
     last = np.maximum.reduceat(book.exit_row, book.exits[:-1])
-    costs = COSTS[:levels]
+    asked = LEVELS[:levels]
     told: tuple[Any, ...] = (
         *(book.opens, book.marks, book.missing, book.base, book.size, book.price),
         *(book.start, book.entry_row, last, book.exits, book.exit_row),
         *(np.arange(len(book.exit_row)), days),
-        np.array([cost.proportional for cost in costs]),
-        np.array([cost.borrow_per_day for cost in costs]),
-        *(CAPITAL, earned.held_start[book.exits[:-1]], earned.held, earned.status),
+        np.array([level.costs.proportional for level in asked]),
+        np.array([level.costs.borrow_per_day for level in asked]),
+        np.array([level.scale for level in asked]),
+        np.array([level.capital_usd for level in asked]),
+        *(BASIS_USD, earned.held_start[book.exits[:-1]], earned.held, earned.status),
         *(earned.n_returns, earned.final, earned.mean, earned.m2, earned.gross),
         *(earned.net, earned.borrow_usd, earned.drawdown, earned.traded_usd),
         earned.gaps,

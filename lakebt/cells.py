@@ -12,7 +12,10 @@ from lakebt.backtest.engine import Earned
 from lakebt.events.plan import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lakebt._typing import FloatVector, IntVector
+    from lakebt.backtest.levels import Level
     from lakebt.backtest.outcome import Outcome
     from lakebt.backtest.trades import Trade
     from lakebt.events.schedule import Schedule
@@ -92,7 +95,7 @@ class Cells:
 
 
 class Filling:
-    """Cells while they are being filled in, under one of several levels of costs.
+    """Cells while they are being filled in, at one of several levels.
 
     Parameters
     ----------
@@ -103,30 +106,44 @@ class Filling:
     n_legs : ndarray of shape (n_cells,)
         Room for the legs that are traded.
     level
-        Which of the levels this is of.
+        Which level this is.
+    number
+        Which of the levels in `earned` that is.
 
     Attributes
     ----------
+    level : Level
     reason : ndarray of shape (n_slots, n_exits)
         Why each cell is empty, so far.
     """
 
     def __init__(
-        self, schedule: Schedule, earned: Earned, n_legs: IntVector, *, level: int
+        self,
+        schedule: Schedule,
+        earned: Earned,
+        n_legs: IntVector,
+        *,
+        level: Level,
+        number: int,
     ) -> None:
-        self._schedule, self._level, self._n_legs = schedule, level, n_legs
+        self.level = level
+        self._schedule, self._number, self._n_legs = schedule, number, n_legs
         self.earned = earned
         self.reason = schedule.reason.copy()
         self._alone: list[FloatVector] = []
         self._n_alone = 0
+        self._traded_alone: dict[int, tuple[float, float]] = {}
 
     @classmethod
-    def each(cls, schedule: Schedule, n_costs: int) -> list[Filling]:
-        """Return room for the cells of a schedule, for each level of costs."""
+    def each(cls, schedule: Schedule, levels: Sequence[Level]) -> list[Filling]:
+        """Return room for the cells of a schedule, for each level."""
         n_cells = schedule.reason.size
-        earned = Earned.empty(n_costs, n_cells)
+        earned = Earned.empty(len(levels), n_cells)
         n_legs = np.zeros(n_cells, dtype=np.int64)
-        return [cls(schedule, earned, n_legs, level=level) for level in range(n_costs)]
+        return [
+            cls(schedule, earned, n_legs, level=level, number=number)
+            for number, level in enumerate(levels)
+        ]
 
     def book(self, cells: IntVector, earned: Earned, *, n_legs: IntVector) -> None:
         """Take over what a book earned.
@@ -142,13 +159,13 @@ class Filling:
         self.earned = earned
         self._n_legs[cells] = n_legs
         codes = np.array([0, _NO_PRICE, _RUINED], dtype=np.int8)
-        self.reason.reshape(-1)[cells] = codes[earned.status[self._level, cells]]
+        self.reason.reshape(-1)[cells] = codes[earned.status[self._number, cells]]
 
     def outcome(
         self, cell: tuple[int, int], trade: Trade, outcome: Outcome, *, gaps: int
     ) -> None:
         """Fill in one trade that was run alone."""
-        at, level, earned = self._place(cell), self._level, self.earned
+        at, level, earned = self._place(cell), self._number, self.earned
         self.reason[cell] = _RUINED if outcome.is_ruined else 0
         returns = outcome.net_returns
         mean = float(returns.mean())
@@ -157,11 +174,11 @@ class Filling:
         earned.first[at] = outcome.first
         earned.n_returns[at] = len(returns)
         earned.held_start[at] = earned.held.shape[1] + self._n_alone
-        earned.gross[at] = outcome.gross_return
-        earned.traded_usd[at] = sum(
+        traded_usd = sum(
             abs(position.size) * (position.entry_price + position.exit_price)
             for position in trade.positions
         )
+        self._traded_alone[at] = outcome.gross_return, traded_usd
         earned.gaps[at] = gaps
         earned.mean[level, at] = mean
         earned.m2[level, at] = float(((returns - mean) ** 2).sum())
@@ -176,9 +193,19 @@ class Filling:
     def _place(self, cell: tuple[int, int]) -> int:
         return int(cell[0] * self.reason.shape[1] + cell[1])
 
+    def _traded(self) -> tuple[FloatVector, FloatVector]:
+        """Return gross returns and what was traded, in USD, at this level."""
+        level, gross, traded_usd = self.level, self.earned.gross, self.earned.traded_usd
+        if self._traded_alone or (level.gross, level.scale) != (1.0, 1.0):
+            gross, traded_usd = gross * level.gross, traded_usd * level.scale
+        for at, alone in self._traded_alone.items():
+            gross[at], traded_usd[at] = alone
+        return gross, traded_usd
+
     def done(self) -> Cells:
         """Return the cells, read only."""
-        earned, level, shape = self.earned, self._level, self.reason.shape
+        earned, level, shape = self.earned, self._number, self.reason.shape
+        gross, traded_usd = self._traded()
         cells = Cells(
             reason=self.reason,
             late=self._schedule.late & (self.reason == 0),
@@ -187,9 +214,9 @@ class Filling:
             n_returns=earned.n_returns.reshape(shape),
             mean=earned.mean[level].reshape(shape),
             m2=earned.m2[level].reshape(shape),
-            gross=earned.gross.reshape(shape),
+            gross=gross.reshape(shape),
             net=earned.net[level].reshape(shape),
-            traded_usd=earned.traded_usd.reshape(shape),
+            traded_usd=traded_usd.reshape(shape),
             borrow_usd=earned.borrow_usd[level].reshape(shape),
             drawdown=earned.drawdown[level].reshape(shape),
             gaps=earned.gaps.reshape(shape),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lakebt.arrays import offsets, spans
 from lakebt.backtest.engine import Book, run_book
+from lakebt.backtest.levels import BASIS_USD
 from lakebt.backtest.weights import TradedSide
 from lakebt.cells import Filling
 from lakebt.events.plan import Reason
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
-    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.levels import Level
     from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
     from lakebt.events.schedule import Schedule
@@ -39,9 +40,9 @@ def trade_together(
     *,
     sizing: Sizing,
     missing: Missing,
-    costs: Sequence[CostModel],
+    levels: Sequence[Level],
 ) -> list[Filling]:
-    """Trade every cell whose legs leave together, under each of `costs`.
+    """Trade every cell whose legs leave together, at each level.
 
     Parameters
     ----------
@@ -50,16 +51,17 @@ def trade_together(
     history
         Prices of every symbol in it, and of the hedge.
     sizing, missing
-        The study's. "raise" is treated as "exclude" here; the caller stops on it.
-    costs
+        The study's, whose gross and capital are the levels'. "raise" is treated as
+        "exclude" here; the caller stops on it.
+    levels
         At least one.
 
     Returns
     -------
     list of Filling
-        One for each of `costs`. Cells whose legs leave apart are still open.
+        One for each level. Cells whose legs leave apart are still open.
     """
-    filled = Filling.each(schedule, len(costs))
+    filled = Filling.each(schedule, levels)
     desk = _Desk(schedule, history, sizing)
     planned = (schedule.reason == 0) & ~schedule.apart
     slots = np.flatnonzero(planned.any(axis=1))
@@ -87,14 +89,14 @@ def trade_together(
         cells=cells,
         counts=planned[slots].sum(axis=1),
     )
-    run.trade(filled, costs)
+    run.trade(filled, levels)
     if missing == "drop_leg":
-        _without_dropped(desk, run, filled, costs)
+        _without_dropped(desk, run, filled, levels)
     return filled
 
 
 def _without_dropped(
-    desk: _Desk, run: _Run, filled: Sequence[Filling], costs: Sequence[CostModel]
+    desk: _Desk, run: _Run, filled: Sequence[Filling], levels: Sequence[Level]
 ) -> None:
     """Trade again what lacked the exit price of some leg, each cell without it."""
     reason = filled[0].reason.reshape(-1)
@@ -118,7 +120,7 @@ def _without_dropped(
         cells=cells[some],
         counts=np.ones(int(some.sum()), dtype=np.int64),
     )
-    again.trade(filled, costs)
+    again.trade(filled, levels)
 
 
 def _only(
@@ -276,7 +278,7 @@ class _Run:
     cells: IntVector
     counts: IntVector
 
-    def trade(self, filled: Sequence[Filling], costs: Sequence[CostModel]) -> None:
+    def trade(self, filled: Sequence[Filling], levels: Sequence[Level]) -> None:
         """Run the book of these slots, and fill in what each cell earned."""
         desk = self.desk
         if not len(self.slots):
@@ -284,8 +286,7 @@ class _Run:
         book, one_sided, unpriced = self._book()
         earned = run_book(
             book,
-            costs=costs,
-            capital_usd=desk.sizing.capital_usd,
+            levels=levels,
             sessions=desk.schedule.clock.sessions,
             into=filled[0].earned,
         )
@@ -310,9 +311,10 @@ class _Run:
         paired = (additions > 0) & (deletions > 0)
         is_hedged = ~paired & (sizing.hedge is not None)
         one_sided = ~paired & ~is_hedged & (sizing.side is TradedSide.BOTH)
-        # Each side's weights sum to gross / 2; one alone takes the whole of it.
+        # Each side's weights sum to half; one alone takes the whole. The gross, and the
+        # capital, are of a level.
         alone = ~paired & ~is_hedged & ~one_sided
-        share = np.where(alone, sizing.gross, sizing.gross / 2)
+        share = np.where(alone, 1.0, 0.5)
         slot = np.repeat(np.arange(len(self.slots)), np.diff(self.starts))
         weight = np.where(
             is_addition, share[slot] / additions[slot].clip(1), 0.0
@@ -330,7 +332,7 @@ class _Run:
             sized = np.concatenate([sized, close])[order]
             price = np.concatenate([price, paid])[order]
             base = np.concatenate([base, at])[order]
-        size = weight * sizing.capital_usd / np.where(np.isfinite(sized), sized, price)
+        size = weight * BASIS_USD / np.where(np.isfinite(sized), sized, price)
         book = Book(
             opens=desk.windows.opens,
             marks=desk.windows.marks,

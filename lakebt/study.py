@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lakebt.arguments import study_arguments
 from lakebt.backtest.costs import CostModel
+from lakebt.backtest.levels import Level
 from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import (
     Sizing,
@@ -292,7 +293,8 @@ class Study:
         started = time.perf_counter()
         plan = self.schedule
         history = self.history(plan)
-        (cells,) = ENGINES[engine](plan, history, self, (self.costs,), progress)
+        level = Level.of(self.costs, self.sizing)
+        (cells,) = ENGINES[engine](plan, history, self, (level,), progress)
         return Result(
             study=self,
             engine=engine,

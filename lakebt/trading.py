@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from lakebt.backtest.reference import run_vectorbt
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.levels import Level
     from lakebt.backtest.outcome import Engine
     from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
@@ -27,21 +28,21 @@ if TYPE_CHECKING:
 
 
 class Terms(Protocol):
-    """What a study says of its trades."""
+    """What a study says of its trades; gross and capital are those of a level."""
 
     sizing: Sizing
     missing: Missing
 
 
 class Trader(Protocol):
-    """Fills in every cell of a schedule, once for each of `costs`."""
+    """Fills in every cell of a schedule, once for each level."""
 
     def __call__(
         self,
         plan: Schedule,
         history: PriceHistory,
         terms: Terms,
-        costs: Sequence[CostModel],
+        levels: Sequence[Level],
         progress: Progress | None,
         /,
     ) -> list[Cells]:
@@ -53,23 +54,22 @@ def run_event(
     plan: Schedule,
     history: PriceHistory,
     terms: Terms,
-    costs: Sequence[CostModel],
+    levels: Sequence[Level],
     progress: Progress | None,
     /,
 ) -> list[Cells]:
     """Trade all cells in one pass; those whose legs leave apart one by one."""
     filled = trade_together(
-        plan, history, sizing=terms.sizing, missing=terms.missing, costs=costs
+        plan, history, sizing=terms.sizing, missing=terms.missing, levels=levels
     )
     apart = plan.apart & (plan.reason == 0)
-    for filling, cost in zip(filled, costs, strict=True):
+    for filling in filled:
         _trade_alone(
             apart,
             plan=plan,
             history=history,
             terms=terms,
             filling=filling,
-            cost=cost,
             engine=walk_trades,
         )
     if progress is not None:
@@ -81,20 +81,19 @@ def run_reference(
     plan: Schedule,
     history: PriceHistory,
     terms: Terms,
-    costs: Sequence[CostModel],
+    levels: Sequence[Level],
     progress: Progress | None,
     /,
 ) -> list[Cells]:
     """Trade the cells of each event as one ``vectorbt.Portfolio``."""
-    filled = Filling.each(plan, len(costs))
-    for filling, cost in zip(filled, costs, strict=True):
+    filled = Filling.each(plan, levels)
+    for filling in filled:
         _trade_alone(
             plan.reason == 0,
             plan=plan,
             history=history,
             terms=terms,
             filling=filling,
-            cost=cost,
             engine=run_vectorbt,
             progress=progress,
         )
@@ -111,11 +110,12 @@ def _trade_alone(
     history: PriceHistory,
     terms: Terms,
     filling: Filling,
-    cost: CostModel,
     engine: Engine,
     progress: Progress | None = None,
 ) -> None:
     """Trade some cells in full, one event after the other."""
+    level = filling.level
+    sizing = replace(terms.sizing, gross=level.gross, capital_usd=level.capital_usd)
     by_event: dict[int, list[tuple[int, int]]] = {}
     for slot, exit_ in zip(*(part.tolist() for part in asked.nonzero()), strict=True):
         by_event.setdefault(int(plan.event[slot]), []).append((slot, exit_))
@@ -123,7 +123,7 @@ def _trade_alone(
         dealt, desk = deal(
             [plan.cell(*place) for place in places],
             history,
-            sizing=terms.sizing,
+            sizing=sizing,
             missing=terms.missing,
         )
         ready = [
@@ -138,8 +138,8 @@ def _trade_alone(
             outcomes = engine(
                 [trade for _, trade in ready],
                 window=desk.window,
-                costs=cost,
-                capital_usd=terms.sizing.capital_usd,
+                costs=level.costs,
+                capital_usd=level.capital_usd,
             )
             for (place, trade), outcome in zip(ready, outcomes, strict=True):
                 filling.outcome(place, trade, outcome, gaps=desk.gaps(trade))

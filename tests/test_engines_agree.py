@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.backtest.levels import Level
 from lakebt.errors import UntradeableError
 from lakebt.sessions import Sessions
+from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lakebt.cells import Cells
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
@@ -114,6 +118,19 @@ def same(ours: Any, theirs: Any) -> None:
     check(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
+FIGURES = ("mean", "m2", "drawdown", "traded_usd", "final", "n_legs", "gaps")
+
+
+def same_figures(ours: Cells, theirs: Cells) -> None:
+    for name in (*FIGURES, "gross", "net", "borrow_usd"):
+        np.testing.assert_allclose(
+            getattr(ours, name)[ours.traded],
+            getattr(theirs, name)[ours.traded],
+            rtol=1e-9,
+            atol=1e-11,
+        )
+
+
 def agree(ours: lakebt.Result, theirs: lakebt.Result) -> None:
     for name in ("table", "surface", "events", "orders", "legs", "refused"):
         same(getattr(ours, name)(), getattr(theirs, name)())
@@ -121,14 +138,7 @@ def agree(ours: lakebt.Result, theirs: lakebt.Result) -> None:
         asked = {"entry": entry, "exit": exit_}
         same(ours.returns(**asked), theirs.returns(**asked))
     np.testing.assert_array_equal(ours.cells.reason, theirs.cells.reason)
-    traded = ours.cells.traded
-    for name in ("mean", "m2", "drawdown", "traded_usd", "final", "n_legs", "gaps"):
-        np.testing.assert_allclose(
-            getattr(ours.cells, name)[traded],
-            getattr(theirs.cells, name)[traded],
-            rtol=1e-9,
-            atol=1e-11,
-        )
+    same_figures(ours.cells, theirs.cells)
     assert ours.summary() == theirs.summary()
 
 
@@ -195,3 +205,45 @@ def test_both_stop_at_the_same_leg(view: lakebt.View) -> None:
         told.append(str(caught.value))
 
     assert told[0] == told[1]
+
+
+LEVELS = [
+    Level(costs=costs, gross=gross, capital_usd=usd)
+    for costs in (lakebt.CostModel(), COSTS)
+    for gross, usd in ((0.3, 1e5), (1.0, 1e5), (1.7, 1e5), (1.7, 314_159.0))
+]
+
+
+@pytest.mark.parametrize("missing", ["exclude", "drop_leg"])
+@pytest.mark.parametrize("hedge", [None, "SPY"])
+def test_several_sizes_and_costs_in_one_pass_are_as_vectorbt_has_them(
+    view: lakebt.View, hedge: str | None, missing: str
+) -> None:
+    asked: dict[str, Any] = {"index": "IDX", "entries": ENTRIES, "exits": EXITS}
+    study = lakebt.Study(view, hedge=hedge, missing=missing, **asked)
+    plan = study.schedule
+    history = study.history(plan)
+    assert (plan.apart & (plan.reason == 0)).any()
+
+    ours, theirs = (
+        ENGINES[engine](plan, history, study, LEVELS, None)
+        for engine in ("event", "vectorbt")
+    )
+
+    for level, event, reference in zip(LEVELS, ours, theirs, strict=True):
+        np.testing.assert_array_equal(event.reason, reference.reason)
+        same_figures(event, reference)
+        alone = lakebt.Study(
+            view,
+            hedge=hedge,
+            missing=missing,
+            costs=level.costs,
+            gross=level.gross,
+            capital_usd=level.capital_usd,
+            **asked,
+        ).run(record=False)
+        traded = alone.cells.traded
+        for name in (*FIGURES, "gross", "net", "borrow_usd", "first", "n_returns"):
+            one, several = getattr(alone.cells, name), getattr(event, name)
+            assert one[traded].tobytes() == several[traded].tobytes(), name
+        assert alone.cells.held.tobytes() == event.held.tobytes()

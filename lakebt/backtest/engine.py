@@ -1,4 +1,4 @@
-"""The event engine: every exit and every level of costs of many slots, in one pass."""
+"""The event engine: every exit and every level of many slots, in one pass."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from lakebt.backtest.levels import BASIS_USD
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.levels import Level
     from lakebt.sessions import Sessions
 
 _CHUNK = 64
@@ -38,7 +40,7 @@ class Book:
     base : ndarray of shape (n_positions,)
         ``base + session`` is the bar of a session.
     size : ndarray of shape (n_positions,)
-        Signed number of shares.
+        Signed number of shares, at a gross of 1 on `BASIS_USD`.
     price : ndarray of shape (n_positions,)
         Of the entry.
     start : ndarray of shape (n_slots + 1,)
@@ -71,11 +73,14 @@ class Book:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Earned:
-    """What cells earned, for each level of costs.
+    """What cells earned, at each level.
+
+    The gross return, and what is traded, are the same multiple of the book's at every
+    cell of a level: they are kept once, as the book's.
 
     Attributes
     ----------
-    status : ndarray of shape (n_costs, n_cells)
+    status : ndarray of shape (n_levels, n_cells)
         0 where it was traded, 1 where an exit has no price, 2 where equity reached
         zero. Figures of the others have no meaning.
     first : ndarray of shape (n_cells,)
@@ -83,19 +88,20 @@ class Earned:
     n_returns : ndarray of shape (n_cells,)
     held_start : ndarray of shape (n_cells,)
         Where the cell's daily returns begin in `held`: all but the last.
-    held : ndarray of shape (n_costs, n_held)
-    final : ndarray of shape (n_costs, n_cells)
+    held : ndarray of shape (n_levels, n_held)
+    final : ndarray of shape (n_levels, n_cells)
         The last daily net return.
-    mean, m2 : ndarray of shape (n_costs, n_cells)
+    mean, m2 : ndarray of shape (n_levels, n_cells)
         Of the daily net returns, and the sum of their squared deviations from it.
     gross : ndarray of shape (n_cells,)
-        Return over the whole trade before costs, as a fraction of capital.
-    net : ndarray of shape (n_costs, n_cells)
-    borrow_usd : ndarray of shape (n_costs, n_cells)
-    drawdown : ndarray of shape (n_costs, n_cells)
+        The book's return over the whole trade before costs, as a fraction of
+        `BASIS_USD`; a level's is its `gross` times that.
+    net : ndarray of shape (n_levels, n_cells)
+    borrow_usd : ndarray of shape (n_levels, n_cells)
+    drawdown : ndarray of shape (n_levels, n_cells)
         The worst fall of net equity from its highest value, the capital included.
     traded_usd : ndarray of shape (n_cells,)
-        Bought and sold.
+        Bought and sold by the book; by a level, its `scale` times that.
     gaps : ndarray of shape (n_cells,)
         Closes that were missing while held; each was marked at the last price.
     """
@@ -116,15 +122,15 @@ class Earned:
     gaps: IntVector
 
     @classmethod
-    def empty(cls, n_costs: int, n_cells: int) -> Earned:
+    def empty(cls, n_levels: int, n_cells: int) -> Earned:
         """Return room for so many cells, all figures 0."""
-        panel = (n_costs, n_cells)
+        panel = (n_levels, n_cells)
         return cls(
             status=np.zeros(panel, dtype=np.int8),
             first=np.zeros(n_cells, dtype=np.int64),
             n_returns=np.zeros(n_cells, dtype=np.int64),
             held_start=np.zeros(n_cells, dtype=np.int64),
-            held=np.zeros((n_costs, 0)),
+            held=np.zeros((n_levels, 0)),
             final=np.zeros(panel),
             mean=np.zeros(panel),
             m2=np.zeros(panel),
@@ -140,21 +146,18 @@ class Earned:
 def run_book(
     book: Book,
     *,
-    costs: Sequence[CostModel],
-    capital_usd: float,
+    levels: Sequence[Level],
     sessions: Sessions,
     threads: int | None = None,
     into: Earned | None = None,
 ) -> Earned:
-    """Run every cell of a book under each of `costs`.
+    """Run every cell of a book at each level.
 
     Parameters
     ----------
     book
-    costs
+    levels
         At least one.
-    capital_usd
-        What each slot starts with.
     sessions
         The calendar its sessions count in.
     threads
@@ -170,7 +173,7 @@ def run_book(
 
     n_slots, n_cells = len(book), len(book.exit_row)
     place = np.arange(n_cells) if book.place is None else book.place
-    earned = Earned.empty(len(costs), n_cells) if into is None else into
+    earned = Earned.empty(len(levels), n_cells) if into is None else into
     last_row = (
         np.maximum.reduceat(book.exit_row, book.exits[:-1])
         if n_slots
@@ -179,15 +182,17 @@ def run_book(
     first = (book.entry_row + 1) // 2
     lengths = last_row // 2 - first + 1
     held_start = np.cumsum(lengths) - lengths
-    held = np.zeros((len(costs), int(lengths.sum())))
+    held = np.zeros((len(levels), int(lengths.sum())))
     n_before = earned.held.shape[1]
     counts = np.diff(book.exits)
     earned.first[place] = np.repeat(first, counts)
     earned.held_start[place] = np.repeat(held_start + n_before, counts)
     days = np.zeros(len(sessions), dtype=np.int64)
     days[1:] = np.diff(sessions.days).astype(np.int64)
-    fee = np.array([cost.proportional for cost in costs])
-    per_day = np.array([cost.borrow_per_day for cost in costs])
+    fee = np.array([level.costs.proportional for level in levels])
+    per_day = np.array([level.costs.borrow_per_day for level in levels])
+    scale = np.array([level.scale for level in levels])
+    capital = np.array([float(level.capital_usd) for level in levels])
 
     def walk(part: tuple[int, int]) -> None:
         run_slots(
@@ -207,7 +212,9 @@ def run_book(
             days,
             fee,
             per_day,
-            float(capital_usd),
+            scale,
+            capital,
+            BASIS_USD,
             held_start,
             held,
             earned.status,

@@ -2,8 +2,9 @@
 
 A slot is an event under an entry: so many shares of each leg, bought or sold once. Its
 equity is linear in the prices, so the sessions from the entry to the last exit are
-walked through once, with running sums; every exit and every level of costs then takes
-a handful of operations, whatever the number of legs.
+walked through once, with running sums; every exit and every level then takes a handful
+of operations, whatever the number of legs. A level is what is charged, and how many
+times the shares are held: equity is linear in those, too.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     days: IntVector,
     fee: FloatVector,
     borrow_per_day: FloatVector,
-    capital: float,
+    scale: FloatVector,
+    capital: FloatVector,
+    basis: float,
     held_start: IntVector,
     held: FloatPanel,
     status: CodePanel,
@@ -85,22 +88,25 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Where each cell's figures go, from 0 to ``n_out - 1``.
     days : ndarray of shape (n_sessions,)
         Calendar days from the session before.
-    fee, borrow_per_day : ndarray of shape (n_costs,)
+    fee, borrow_per_day : ndarray of shape (n_levels,)
         Fractions of traded notional, and of the short value per calendar day.
-    capital
-        USD.
+    scale, capital : ndarray of shape (n_levels,)
+        How many times `size` is held, and what each slot starts with, in USD.
+    basis
+        What `size` is meant for, in USD.
     held_start : ndarray of shape (n_slots,)
         Where a slot's daily returns begin in `held`.
-    held : ndarray of shape (n_costs, n_held)
+    held : ndarray of shape (n_levels, n_held)
         Daily net returns while the positions are held, from the first session.
-    status : ndarray of shape (n_costs, n_out)
+    status : ndarray of shape (n_levels, n_out)
     n_returns : ndarray of shape (n_out,)
-    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_costs, n_out)
+    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_levels, n_out)
         The last session's return; the mean of the daily returns and the sum of their
         squared deviations from it; over the whole trade, the net return; the borrow in
         USD; the worst drawdown as a fraction.
     gross, traded, gaps : ndarray of shape (n_out,)
-        The gross return, the USD bought and sold, closes that were missing while held.
+        Of the shares as they are: the gross return as a fraction of `basis`, the USD
+        bought and sold; and closes that were missing while held.
     """
     longest = 1
     for slot in range(lo, hi):
@@ -112,7 +118,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
-    per_usd = 1.0 / capital
+    per_basis = 1.0 / basis
     for slot in range(lo, hi):
         entered = entry_row[slot] // 2
         skipped = entry_row[slot] % 2  # an entry at the close begins a session later
@@ -143,26 +149,29 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         for t in range(1, length):
             gap[t] += gap[t - 1]
         for level in range(len(fee)):
-            paid_in = capital - invested - bought * fee[level]
+            times, began = scale[level], capital[level]
+            per_usd = 1.0 / began
+            before_fees = began - times * invested
+            paid_in = before_fees - times * bought * fee[level]
             own_held = held[level, held_start[slot] :]
             if borrow_per_day[level] > 0.0:
                 owed[0] = 0.0
                 for t in range(1, length):
-                    cost = borrow_per_day[level] * short[t - 1] * days[entered + t]
-                    owed[t] = owed[t - 1] + cost
+                    cost = borrow_per_day[level] * (times * short[t - 1])
+                    owed[t] = owed[t - 1] + cost * days[entered + t]
             else:
                 owed[:length] = 0.0
             for t in range(length):
-                equity[t] = paid_in + at_close[t] - owed[t]
+                equity[t] = paid_in + times * at_close[t] - owed[t]
             if skipped:
-                equity[0] = capital
+                equity[0] = began
             else:
-                own_held[0] = equity[0] / capital - 1.0
+                own_held[0] = equity[0] / began - 1.0
             for t in range(1, length):
                 own_held[t - skipped] = equity[t] / equity[t - 1] - 1.0
             shift = own_held[0] if length > skipped else 0.0
             sum_, sum_squares = 0.0, 0.0
-            high, per_high, deep, low = capital, per_usd, 0.0, inf
+            high, per_high, deep, low = began, per_usd, 0.0, inf
             for t in range(skipped, length):
                 value = equity[t]
                 apart = own_held[t - skipped] - shift
@@ -171,7 +180,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 if value > high:
                     high, per_high = value, 1.0 / value
                 deep = max(deep, 1.0 - value * per_high)
-                low = min(low, value, capital - invested + at_close[t])
+                low = min(low, value, before_fees + times * at_close[t])
                 total[t], squares[t] = sum_, sum_squares
                 peak[t], worst[t], lowest[t] = per_high, deep, low
             for cell in range(exits[slot], exits[slot + 1]):
@@ -188,8 +197,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     status[level, out] = NO_PRICE
                     continue
                 count = t - skipped + 1
-                value = paid_in + received - moved * fee[level] - owed[t]
-                low = min(value, capital - invested + received)
+                worth = times * received
+                value = paid_in + worth - times * moved * fee[level] - owed[t]
+                low = min(value, before_fees + worth)
                 if count > 1:
                     rate = value / equity[t - 1] - 1.0
                     apart = rate - shift
@@ -209,6 +219,6 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 borrow[level, out] = owed[t]
                 drawdown[level, out] = max(deep, 1.0 - value * per_high)
                 n_returns[out] = count
-                gross[out] = (received - invested) * per_usd
+                gross[out] = (received - invested) * per_basis
                 traded[out] = bought + moved
                 gaps[out] = unmarked

@@ -49,7 +49,7 @@ class Missing:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Point:
-    """One study of a sweep, under several costs: what is run in one pass.
+    """One study of a sweep, under several costs.
 
     Attributes
     ----------

@@ -14,18 +14,18 @@ from lakebt.content import canonical_json
 from lakebt.lookup import Lookup
 from lakebt.summary import Summary
 from lakebt.sweep.memory import Memory
+from lakebt.sweep.passes import passes
 from lakebt.tried import cell_rows, result_id, result_row
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
-    from lakebt.study import Study
+    from lakebt.cells import Cells
+    from lakebt.events.schedule import Schedule
     from lakebt.sweep.grid import Point
+    from lakebt.sweep.passes import Asked, Pass
     from lakebt.sweep.recorder import Recorder
-
-AT_ONCE = 4_000_000
-"""Cells, of all events and costs together, that are held in memory at once."""
 
 
 def run_points(
@@ -55,78 +55,67 @@ def run_points(
         How many cells were run.
     """
     memory = Memory(engine)
-    run = 0
-    for point in points:
-        missing = point.missing(known)
-        n_all = sum(map(len, point.ids))
-        if missing is None:
-            recorder.know(n_all)
-            continue
-        study = point.only(missing)
-        n_each = len(study.entries) * len(study.exits)
-        if n_known := n_all - n_each * len(missing.costs):
-            recorder.know(n_known)
-        for costs in _parts(study, missing.costs, memory):
-            for rows in _run(study, costs, memory, point=point, now=clock):
-                whole = rows
-                if n_each < len(point.ids[0]):
-                    whole = _completed(rows, point, recorder)
-                recorder.add(_with_result(rows, whole, point=point), count=n_each)
-                run += n_each
+    asked = passes(points, known=known, memory=memory)
+    run = sum(one.n_cells for p in asked for those in p.asked.values() for one in those)
+    recorder.know(sum(len(ids) for point in points for ids in point.ids) - run)
+    for whole in asked:
+        for part in whole.parts(memory.schedule(whole.study), engine):
+            for one, rows in _run(part, memory, now=clock):
+                done = _with_result(rows, one.point, recorder)
+                recorder.add(done, count=one.n_cells)
     return run
 
 
-def _parts(
-    study: Study, costs: Sequence[CostModel], memory: Memory
-) -> Iterator[Sequence[CostModel]]:
-    """Yield the levels of costs in parts that fit into memory together."""
-    n_cells = max(memory.schedule(study).reason.size, 1)
-    size = max(AT_ONCE // n_cells, 1)
-    for start in range(0, len(costs), size):
-        yield costs[start : start + size]
-
-
 def _run(
-    study: Study,
-    costs: Sequence[CostModel],
-    memory: Memory,
-    *,
-    point: Point,
-    now: Callable[[], dt.datetime],
-) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a study's cells, for each of some costs."""
+    part: Pass, memory: Memory, *, now: Callable[[], dt.datetime]
+) -> Iterator[tuple[Asked, pd.DataFrame]]:
+    """Yield the rows of each study's cells."""
     started = time.perf_counter()
+    study = part.study
     plan = memory.schedule(study)
-    traded = memory.cells(study, costs)
+    traded = memory.trade(study, list(part.asked))
     if study.missing == "raise":
         Lookup(study, plan, traded[0], memory.history(study)).raise_unpriced()
-    for cost, cells in zip(costs, traded, strict=True):
-        summary = Summary(
-            plan,
-            cells,
-            costs=cost,
-            capital_usd=study.sizing.capital_usd,
-            pooling=study.pooling,
-        )
-        grid = {name: study.arguments[name] for name in ("entries", "exits")}
-        arguments = point.arguments(cost)
-        yield cell_rows(
-            summary,
-            arguments={**arguments, **grid},
-            costs=cost,
-            origin=point.origin,
-            study=point.family,
-            result=result_id(arguments, point.origin),
-            run_at=now(),
-            seconds=(time.perf_counter() - started) / len(costs),
-        )
+    share = (time.perf_counter() - started) / part.n_asked
+    for those, cells in zip(part.asked.values(), traded, strict=True):
+        for one in those:
+            began = time.perf_counter()
+            rows = _rows(one, plan, cells, run_at=now(), seconds=share)
+            rows["seconds"] += (time.perf_counter() - began) / len(rows)
+            yield one, rows
 
 
-def _with_result(
-    rows: pd.DataFrame, whole: pd.DataFrame, *, point: Point
+def _rows(
+    one: Asked, plan: Schedule, cells: Cells, *, run_at: dt.datetime, seconds: float
 ) -> pd.DataFrame:
-    """Return cells, and the row of the result that `whole` has all cells of."""
+    study, point = one.study, one.point
+    summary = Summary(
+        plan,
+        cells,
+        costs=one.costs,
+        capital_usd=study.sizing.capital_usd,
+        pooling=study.pooling,
+    )
+    grid = {name: study.arguments[name] for name in ("entries", "exits")}
+    arguments = point.arguments(one.costs)
+    return cell_rows(
+        summary,
+        arguments={**arguments, **grid},
+        costs=one.costs,
+        origin=point.origin,
+        study=point.family,
+        result=result_id(arguments, point.origin),
+        run_at=run_at,
+        seconds=seconds,
+    )
+
+
+def _with_result(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
+    """Return cells, and the row of their result, of which some may be recorded."""
     charged = json.loads(rows["costs"].iloc[0])
+    whole = rows
+    if len(rows) < len(point.ids[0]):
+        whole = _completed(rows, point, recorder)
     row = result_row(
         whole,
         arguments=point.arguments(CostModel(**charged)),

@@ -1,17 +1,16 @@
-"""What one study of a sweep leaves for the next: schedules, prices, cells."""
+"""What one study of a sweep leaves for the next: its schedule and its prices."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lakebt.arguments import costs_json
 from lakebt.content import content_key
 from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.levels import Level
     from lakebt.cells import Cells
     from lakebt.events.schedule import Schedule
     from lakebt.history import PriceHistory
@@ -25,15 +24,15 @@ _DECIDE = (
 )
 """Arguments that orders are decided by."""
 
-_TRADE = (*_DECIDE, "hedge", "gross", "capital_usd", "missing")
-"""Arguments that cells are traded by, besides their costs."""
+_BOOK = (*_DECIDE, "hedge", "missing")
+"""Arguments that books are made by. Costs, gross and capital are their levels."""
 
 
 class Memory:
-    """The last schedule, prices and cells: the next study often differs in little."""
+    """The last schedule and prices: the next study often differs in little."""
 
     def __init__(self, engine: str) -> None:
-        self._engine = engine
+        self.engine = engine
         self._last: dict[str, tuple[Any, Any]] = {}
 
     def schedule(self, study: Study) -> Schedule:
@@ -59,16 +58,17 @@ class Memory:
         key = self._key(study, (*_DECIDE, "hedge"))
         return self._kept("history", key, lambda: study.history(plan))
 
-    def cells(self, study: Study, costs: Sequence[CostModel]) -> list[Cells]:
-        """Return what each cell of a study comes to, under each of `costs`."""
+    def trade(self, study: Study, levels: Sequence[Level]) -> list[Cells]:
+        """Return what each cell of a study comes to, at each level, in one pass."""
         plan, history = self.schedule(study), self.history(study)
-        charged = [costs_json(cost) for cost in costs]
-        run = ENGINES[self._engine]
-        return self._kept(
-            "cells",
-            (self._key(study, _TRADE), content_key(charged)),
-            lambda: run(plan, history, study, costs, None),
-        )
+        return ENGINES[self.engine](plan, history, study, levels, None)
+
+    def book_key(self, study: Study) -> object:
+        """Return what is equal for studies that differ in nothing but their levels.
+
+        They may differ in how their events become one series, too.
+        """
+        return self._key(study, _BOOK)
 
     @staticmethod
     def _key(study: Study, names: tuple[str, ...]) -> tuple[int, str]:

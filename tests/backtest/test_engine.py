@@ -21,6 +21,7 @@ from lakebt.backtest import engine
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.engine import Book, Earned, run_book
 from lakebt.backtest.kernel import NO_PRICE, RUINED, TRADED
+from lakebt.backtest.levels import Level
 from lakebt.backtest.reference import run_vectorbt, to_vectorbt
 from lakebt.backtest.trades import Position, Trade
 from lakebt.backtest.window import PriceWindow
@@ -65,6 +66,7 @@ class Market:
 class Walked:
     """What the loop saw of one cell."""
 
+    capital: float = CAPITAL
     status: int = TRADED
     first: int = -1
     values: list[float] = field(default_factory=list)
@@ -76,12 +78,12 @@ class Walked:
 
     @property
     def returns(self) -> list[float]:
-        before = [CAPITAL, *self.values[:-1]]
+        before = [self.capital, *self.values[:-1]]
         return [now / then - 1 for now, then in zip(self.values, before, strict=True)]
 
     @property
     def drawdown(self) -> float:
-        worst, high = 0.0, CAPITAL
+        worst, high = 0.0, self.capital
         for value in self.values:
             high = max(high, value)
             worst = max(worst, 1 - value / high)
@@ -89,16 +91,21 @@ class Walked:
 
 
 def walk(  # noqa: C901, PLR0912 - one walk, no helpers to hide in
-    slot: Slot, left: int, market: Market, costs: CostModel
+    slot: Slot, left: int, market: Market, level: Level
 ) -> Walked:
-    """Walk through the sessions with a purse and a bag of shares."""
-    told = Walked()
+    """Walk through the sessions with a purse and a bag of shares.
+
+    The shares are those of a gross of 1 on `CAPITAL`.
+    """
+    costs, capital = level.costs, level.capital_usd
+    told = Walked(capital)
+    bag = {s: n * level.gross * capital / CAPITAL for s, n in slot.shares.items()}
     prices = {s: market.at(left, s) for s in slot.shares}
     if any(math.isnan(price) for price in prices.values()):
         told.status = NO_PRICE
         return told
     fee = (costs.commission_bps + costs.half_spread_bps) / 10_000
-    cash = gross_cash = CAPITAL
+    cash = gross_cash = capital
     marks = dict.fromkeys(slot.shares, math.nan)
     held = dict.fromkeys(slot.shares, 0.0)
     for session in range(COUNT):
@@ -112,14 +119,14 @@ def walk(  # noqa: C901, PLR0912 - one walk, no helpers to hide in
                 cash -= -number * marks[symbol] * rate * days
         for row in (2 * session, 2 * session + 1):
             if row == slot.entry:
-                for symbol, number in slot.shares.items():
+                for symbol, number in bag.items():
                     notional = number * market.at(row, symbol)
                     cash -= notional + abs(notional) * fee
                     gross_cash -= notional
                     told.traded += abs(notional)
                     held[symbol] = number
             if row == left:
-                for symbol, number in slot.shares.items():
+                for symbol, number in bag.items():
                     notional = number * prices[symbol]
                     cash += notional - abs(notional) * fee
                     gross_cash += notional
@@ -168,16 +175,21 @@ def book_of(slots: Sequence[Slot], market: Market) -> Book:
 def run(
     slots: Sequence[Slot],
     market: Market,
-    costs: Sequence[CostModel] = (FREE,),
+    costs: Sequence[CostModel | Level] = (FREE,),
     threads: int | None = 1,
 ) -> Earned:
     return run_book(
         book_of(slots, market),
-        costs=costs,
-        capital_usd=CAPITAL,
+        levels=[level_of(cost) for cost in costs],
         sessions=NYSE,
         threads=threads,
     )
+
+
+def level_of(costs: CostModel | Level) -> Level:
+    if isinstance(costs, Level):
+        return costs
+    return Level(costs=costs, gross=1.0, capital_usd=CAPITAL)
 
 
 def returns_of(earned: Earned, level: int, cell: int) -> Any:
@@ -186,23 +198,24 @@ def returns_of(earned: Earned, level: int, cell: int) -> Any:
     return np.append(held, earned.final[level, cell])
 
 
-def same_cell(earned: Earned, level: int, cell: int, told: Walked) -> None:
+def same_cell(earned: Earned, level: int, cell: int, told: Walked, at: Level) -> None:
     """The engine's figures of one cell are the loop's."""
+    capital = told.capital
     assert earned.status[level, cell] == told.status
     if told.status != TRADED:
         return
     returns = returns_of(earned, level, cell)
-    net, gross = told.values[-1] / CAPITAL - 1, told.gross_values[-1] / CAPITAL - 1
+    net, gross = told.values[-1] / capital - 1, told.gross_values[-1] / capital - 1
     assert earned.first[cell] == told.first
     assert earned.n_returns[cell] == len(told.values)
     assert earned.gaps[cell] == told.gaps
     for ours, theirs in (
-        (CAPITAL * np.cumprod(1 + returns), told.values),
+        (capital * np.cumprod(1 + returns), told.values),
         (returns, told.returns),
         (earned.net[level, cell], net),
-        (earned.gross[cell], gross),
+        (at.gross * earned.gross[cell], gross),
         (earned.borrow_usd[level, cell], told.borrow),
-        (earned.traded_usd[cell], told.traded),
+        (at.scale * earned.traded_usd[cell], told.traded),
         (earned.drawdown[level, cell], told.drawdown),
         (earned.mean[level, cell], np.mean(told.returns)),
         (earned.m2[level, cell], np.var(told.returns) * len(returns)),
@@ -228,6 +241,12 @@ COSTS = st.builds(
     commission_bps=RATE,
     half_spread_bps=RATE,
     borrow_bps_per_year=st.sampled_from([0.0, 50.0, 30_000.0]),
+)
+LEVELS = st.builds(
+    Level,
+    costs=COSTS,
+    gross=st.sampled_from([1.0, 0.5, 0.7, 1.37]),
+    capital_usd=st.sampled_from([CAPITAL, 250_000.0, 31_415.0]),
 )
 BAR, OPEN, CLOSE = "bar", "open", "close"
 
@@ -277,46 +296,46 @@ def with_gaps(
     book=st.lists(slots(), min_size=1, max_size=4),
     prices=PANEL,
     holes=gaps(BAR, OPEN, CLOSE),
-    costs=st.lists(COSTS, min_size=1, max_size=3),
+    levels=st.lists(LEVELS, min_size=1, max_size=3),
 )
 def test_every_cell_is_what_a_slow_loop_makes_of_it(
     book: list[Slot],
     prices: list[float],
     holes: set[tuple[int, int, str]],
-    costs: list[CostModel],
+    levels: list[Level],
 ) -> None:
     market = with_gaps(prices, holes, book)
 
-    earned = run(book, market, costs)
+    earned = run(book, market, levels)
 
-    for level, cost in enumerate(costs):
+    for number, level in enumerate(levels):
         rules = [(slot, left) for slot in book for left in slot.exits]
         for cell, (slot, left) in enumerate(rules):
-            same_cell(earned, level, cell, walk(slot, left, market, cost))
+            same_cell(earned, number, cell, walk(slot, left, market, level), level)
 
 
 @given(
     book=st.lists(slots(), min_size=1, max_size=6),
     prices=PANEL,
     holes=gaps(BAR, CLOSE),
-    costs=st.lists(COSTS, min_size=1, max_size=2),
+    levels=st.lists(LEVELS, min_size=1, max_size=2),
 )
 def test_threads_and_chunks_change_no_bit(
     book: list[Slot],
     prices: list[float],
     holes: set[tuple[int, int, str]],
-    costs: list[CostModel],
+    levels: list[Level],
 ) -> None:
     market = with_gaps(prices, holes, book)
-    whole = run(book, market, costs, threads=1)
+    whole = run(book, market, levels, threads=1)
 
     for threads in (1, 2, 5):
         for chunk in (1, 2, 64):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(engine, "_CHUNK", chunk)
-                same_bits(whole, run(book, market, costs, threads=threads))
+                same_bits(whole, run(book, market, levels, threads=threads))
     for number, slot in enumerate(book):  # nor does company
-        alone = run([slot], market, costs)
+        alone = run([slot], market, levels)
         part = slice(*offsets(np.array([len(s.exits) for s in book]))[number:][:2])
         for name in ("status", "mean", "m2", "net", "drawdown", "borrow_usd"):
             ours, theirs = getattr(alone, name), getattr(whole, name)[:, part]
@@ -327,6 +346,55 @@ def same_bits(one: Earned, two: Earned) -> None:
     for each in fields(Earned):
         ours, theirs = getattr(one, each.name), getattr(two, each.name)
         assert ours.tobytes() == theirs.tobytes(), each.name
+
+
+PER_LEVEL = ("status", "held", "final", "mean", "m2", "net", "borrow_usd", "drawdown")
+
+
+@given(
+    book=st.lists(slots(), min_size=1, max_size=4),
+    prices=PANEL,
+    holes=gaps(BAR, OPEN, CLOSE),
+    levels=st.lists(LEVELS, min_size=2, max_size=5),
+)
+def test_a_level_has_the_same_bits_alone_and_beside_others(
+    book: list[Slot],
+    prices: list[float],
+    holes: set[tuple[int, int, str]],
+    levels: list[Level],
+) -> None:
+    market = with_gaps(prices, holes, book)
+
+    together = run(book, market, levels)
+
+    for number, level in enumerate(levels):
+        alone = run(book, market, [level])
+        for each in fields(Earned):
+            ours, theirs = getattr(alone, each.name), getattr(together, each.name)
+            if each.name in PER_LEVEL:
+                theirs = theirs[[number]]
+            assert ours.tobytes() == theirs.tobytes(), each.name
+
+
+def test_twice_the_gross_is_twice_as_much_of_everything_but_capital() -> None:
+    market = flat()
+    market.closes[3, 0] = 110.0
+    costs = CostModel(commission_bps=10.0, borrow_bps_per_year=360.0)
+    levels = [
+        Level(costs=costs, gross=gross, capital_usd=usd)
+        for gross, usd in ((0.5, CAPITAL), (1.0, CAPITAL), (1.0, 2 * CAPITAL))
+    ]
+
+    earned = run([Slot(2, (7,), {0: -500.0})], market, levels)
+
+    # Short 50,000 at a gross of 1: 10 % of it is lost, 0.1 % of 50,000 and of 55,000
+    # is paid, and 5 a day of borrow, from Thursday to the Tuesday after Labor Day.
+    lost = 5_000 + 105 + 5 * 5
+    np.testing.assert_allclose(earned.net[:, 0] * CAPITAL, [-lost / 2, -lost, -lost])
+    np.testing.assert_allclose(earned.borrow_usd[:, 0], [12.5, 25.0, 50.0])
+    assert earned.gross[0] == pytest.approx(-0.05)
+    assert earned.traded_usd[0] == pytest.approx(105_000)
+    assert [level.scale for level in levels] == [0.5, 1.0, 2.0]
 
 
 def test_many_slots_in_many_threads_change_no_bit() -> None:
@@ -420,7 +488,7 @@ def test_every_cell_is_what_vectorbt_makes_of_it(
 
 def same_portfolio(slot: Slot, left: int, market: Market, cost: CostModel) -> None:
     """The loop's fills, positions, cash and value are those of vectorbt."""
-    told = walk(slot, left, market, cost)
+    told = walk(slot, left, market, level_of(cost))
     portfolio = to_vectorbt(
         trade_of(slot, left, market),
         window=window_of(market),
@@ -564,6 +632,7 @@ from dataclasses import fields
 from lakebt.arrays import offsets
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.engine import Book, Earned, run_book
+from lakebt.backtest.levels import Level
 from lakebt.sessions import Sessions
 rng = np.random.default_rng(3)
 bars = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, (2, 80)), axis=1))
@@ -578,7 +647,9 @@ book = Book(
     exit_row=(10_000 + entry[:, None] + 1 + np.arange(60)).ravel(),
 )
 costs = [CostModel(), CostModel(commission_bps=3.0, borrow_bps_per_year=400.0)]
-earned = run_book(book, costs=costs, capital_usd=1e5, sessions=Sessions.of("XNYS"))
+sizes = [(1.0, 1e5), (1.37, 2.5e5)]
+levels = [Level(costs=c, gross=g, capital_usd=u) for c in costs for g, u in sizes]
+earned = run_book(book, levels=levels, sessions=Sessions.of("XNYS"))
 digest = hashlib.sha256()
 for field in fields(Earned):
     digest.update(getattr(earned, field.name).tobytes())

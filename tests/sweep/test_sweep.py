@@ -15,8 +15,11 @@ import pytest
 
 import lakebt
 from lakebt.lake.trials.ledger import ledger_of
+from lakebt.reproduce import reproduce
 from lakebt.sweep.found import SweepResult
+from lakebt.sweep.memory import Memory
 from lakebt.sweep.sweep import Sweep
+from lakebt.tried import rows_of
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
 if TYPE_CHECKING:
@@ -128,6 +131,107 @@ def test_without_recording_the_lake_stays_as_it_is(lake: lakebt.Lake) -> None:
 
     assert lake.trials().empty
     pd.testing.assert_frame_equal(kept.table(), sweep.run().table())
+
+
+@pytest.fixture
+def passes_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many levels each pass had, in their order."""
+    made: list[int] = []
+    trade = Memory.trade
+
+    def counted(memory: Memory, study: lakebt.Study, levels: Any) -> Any:
+        made.append(len(levels))
+        return trade(memory, study, levels)
+
+    monkeypatch.setattr(Memory, "trade", counted)
+    return made
+
+
+SIZED: dict[str, Any] = {
+    "gross": [0.3, 1.0, 1.7],
+    "capital_usd": [1e5, 123_456.0],
+    "side": ["both", "additions"],
+    "aggregate": ["pooled", "calendar"],
+}
+
+
+def alone(view: lakebt.View, **asked: Any) -> pd.DataFrame:
+    """Return the rows of a study of each combination, as it records them."""
+    found = []
+    for *chosen, cost in itertools.product(*SIZED.values(), COSTS):
+        told = dict(zip(SIZED, chosen, strict=True))
+        study = lakebt.Study(view, costs=cost, **told, **GRID)
+        result = study.run(record=False, **asked)
+        found.append(rows_of(result, run_at=view.instant))
+    return pd.concat(found, ignore_index=True).set_index("trial_id")
+
+
+@pytest.mark.slow
+def test_sizes_costs_and_ways_to_join_share_a_pass_and_change_no_bit(
+    lake: lakebt.Lake, passes_made: list[int]
+) -> None:
+    view = lake.at("R1")
+    sweep = Sweep(view, costs=COSTS, **SIZED, **GRID)
+
+    found = sweep.run()
+
+    assert passes_made == [3 * 2 * 2, 3 * 2 * 2]  # one for each side
+    expected = alone(view)
+    assert set(sweep.ids) == set(expected.index[expected["kind"] == "cell"])
+    assert found.n_run == len(sweep) == 3 * 2 * 2 * 2 * 2 * 6
+    told = lake.trials().set_index("trial_id")
+    assert set(told.index) == set(expected.index)  # the results' rows as well
+    asked = ["kind", "rule_id", "result_id", "rule", "costs", "digest", *FIGURES]
+    pd.testing.assert_frame_equal(
+        told.loc[expected.index, asked],
+        expected[asked],
+        check_exact=True,
+        check_dtype=False,
+    )
+    same = told[told["kind"] == "result"].sample(3, random_state=0)
+    for trial in same.index:
+        assert reproduce(lake, trial).is_same
+
+
+def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
+    lake: lakebt.Lake, passes_made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(lake.at("R1"), costs=COSTS, gross=[0.3, 1.0, 1.7], **GRID)
+    at_once = sweep.run(record=False)
+    n_cells = lakebt.Study(lake.at("R1"), **GRID).schedule.reason.size
+    monkeypatch.setattr("lakebt.sweep.passes.AT_ONCE", 4 * n_cells)
+
+    parts = sweep.run(record=False)
+
+    assert passes_made == [6, 4, 2]
+    pd.testing.assert_frame_equal(at_once.table(), parts.table(), check_exact=True)
+
+
+def test_what_takes_long_is_not_run_together(
+    lake: lakebt.Lake, passes_made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(lake.at("R1"), gross=[0.3, 1.7], engine="vectorbt", **GRID)
+    monkeypatch.setattr("lakebt.sweep.passes.ALONE", 1_000_000)
+
+    sweep.run()
+
+    assert passes_made == [1, 1]
+
+
+def test_a_wider_sweep_runs_the_sizes_and_the_exits_that_are_new(
+    lake: lakebt.Lake, passes_made: list[int]
+) -> None:
+    view = lake.at("R1")
+    Sweep(view, gross=[1.0, 1.7], **GRID).run()
+    wider = {**GRID, "exits": [*EXITS, "3w"]}
+
+    found = Sweep(view, gross=[0.3, 1.0, 1.7], **wider).run()
+
+    # All exits of the new size; and of the two others, which share a pass, the new one.
+    assert passes_made == [2, 1, 2]
+    assert found.n_run == 8 + 2 * 2
+    at_once = Sweep(view, gross=[0.3, 1.0, 1.7], **wider).run(record=False)
+    pd.testing.assert_frame_equal(found.table(), at_once.table(), check_exact=True)
 
 
 class Stopped(KeyboardInterrupt):
