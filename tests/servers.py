@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import PROMISED, program
+from tests.lake.frames import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lakebt.lake.storage.catalog import Storage
 
 REST = Path(__file__).parent / "lake" / "rest_catalog.xml"
 """What Iceberg's own REST catalog consists of."""
@@ -257,3 +261,32 @@ def _fetch(java: str, cache: Path) -> str | None:
         return "Iceberg's REST catalog could not be fetched"
     (cache / "complete").touch()
     return None
+
+
+@contextlib.contextmanager
+def serving(
+    storage: Storage, *, token: str | None = None, read_only: bool = False
+) -> Iterator[tuple[str, list[str]]]:
+    """Serve a lake in a thread of this process; gives its address, and its log."""
+    from lakebt.lake.serving import running  # noqa: PLC0415 - may be missing
+    from lakebt.lake.serving.app import make_app  # noqa: PLC0415
+    from lakebt.lake.serving.tokens import Token  # noqa: PLC0415
+
+    log: list[str] = []
+    app = make_app(
+        storage,
+        token=None if token is None else Token(token),
+        read_only=read_only,
+        clock=clock,
+        log=log.append,
+    )
+    with running.listen("127.0.0.1", 0) as listening:
+        server = running.server(app)
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield running.address(listening), log
+        finally:
+            server.should_exit = True
+            thread.join(timeout=PATIENCE_SECONDS)
+            assert not thread.is_alive()

@@ -15,6 +15,7 @@ from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
 from lakebt.cli.reproduce import explain, reproduce
 from lakebt.cli.retain import retain
+from lakebt.cli.serve import serve
 from lakebt.cli.study import study
 from lakebt.cli.sweep import sweep
 from lakebt.cli.tables import declare, tables, vintages
@@ -24,7 +25,7 @@ __all__ = ["app", "main"]
 
 for command in (
     *(demo, publish, releases, diff, declare, tables, vintages),
-    *(doctor, retain, study, backtest, audit),
+    *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
     app.command()(command)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lakebt.lake import Lake
+from lakebt.lake.storage.catalog import open_path
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.remote import Remote
-from tests.servers import rest_catalogs
+from tests.servers import rest_catalogs, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +50,20 @@ def servers(pytestconfig: pytest.Config) -> Iterator[RestCatalogs]:
         yield catalogs
 
 
-@pytest.fixture
+@pytest.fixture(params=["iceberg", "lakebt"])
 def remote(
-    servers: RestCatalogs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Remote]:
-    """An empty lake in a catalog that is not SQL."""
-    with servers.serve(tmp_path) as address:
-        made = Remote(tmp_path)
+    """An empty lake in a catalog that is not SQL: Iceberg's own server, and ours."""
+    is_ours = request.param == "lakebt"
+    with contextlib.ExitStack() as stack:
+        if is_ours:
+            storage = open_path(tmp_path, create=True)
+            address, _ = stack.enter_context(serving(storage))
+        else:
+            servers: RestCatalogs = request.getfixturevalue("servers")
+            address = stack.enter_context(servers.serve(tmp_path))
+        made = Remote(tmp_path, is_ours=is_ours)
         made.configure(monkeypatch, type="rest", uri=address)
         made.open(create=True)
         yield made

@@ -35,9 +35,12 @@ class Remote:
     ----------
     folder
         Where its files lie.
+    is_ours
+        Whether `lakebt serve` serves it.
     """
 
     folder: Path
+    is_ours: bool = False
 
     def configure(self, monkeypatch: pytest.MonkeyPatch, **properties: str) -> None:
         """Set what pyiceberg reads once, when it is imported."""

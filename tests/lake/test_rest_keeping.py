@@ -41,6 +41,8 @@ def test_a_release_ends_and_its_files_go(released: Remote) -> None:
 
 
 def test_what_others_did_is_found_and_cured(released: Remote) -> None:
+    if released.is_ours:
+        pytest.skip("our own server lets nobody do it")
     lake = released.open()
     table = released.table("prices")
     table.append(table.scan().to_arrow())

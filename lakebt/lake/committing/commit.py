@@ -294,7 +294,7 @@ def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> N
     for old, new in applied:
         with contextlib.suppress(OSError):
             catalog._delete_old_metadata(old.io, old.metadata, new.metadata)  # noqa: SLF001
-        if old.name()[-1] == LEDGER:
+        if old.name() == (NAMESPACE, LEDGER):
             left = {snapshot.snapshot_id for snapshot in new.metadata.snapshots}
             for snapshot in old.metadata.snapshots:
                 if snapshot.snapshot_id not in left:

@@ -264,8 +264,23 @@ def _follow(
 
     Raises
     ------
+    ForeignCommitError, LakeError
+        As `following`.
+    """
+    required, updates = following(table, release, before)
+    if updates:
+        _commit(storage, table, required, updates)
+
+
+def following(
+    table: Table, release: Release, before: Release | None
+) -> tuple[list[TableRequirement], list[TableUpdate]]:
+    """Return what makes a table follow the ledger, and what that requires.
+
+    Raises
+    ------
     ForeignCommitError
-        If its head is neither that nor what it was before.
+        If its head is neither where the release pins it nor where it was before.
     LakeError
         If another tag has the release's name.
     """
@@ -301,8 +316,7 @@ def _follow(
         snapshot_id = metadata.refs[ref].snapshot_id
         required.append(at_ref(ref, snapshot_id))
         updates.extend(_removal(ref, snapshot_id))
-    if updates:
-        _commit(storage, table, required, updates)
+    return required, updates
 
 
 def _commit(

@@ -299,20 +299,20 @@ def read_ledger(storage: Storage, table: Table) -> Ledger:
     if location != table.metadata_location:
         with translated(storage.where):
             try:
-                rows = _rows(table)
+                ledger = page_of(table)
             except FileNotFoundError:
                 # Ten commits may lie between reading the metadata and its file.
                 table = storage.tables()[LEDGER]
-                rows = _rows(table)
-        ledger = Ledger(Page(rows))
+                ledger = page_of(table)
         storage.memory[LEDGER] = (table.metadata_location, ledger)
     assert isinstance(ledger, Ledger)  # noqa: S101 - just read, or kept
     return ledger
 
 
-def _rows(table: Table) -> pa.Table:
+def page_of(table: Table) -> Ledger:
+    """Read the ledger at the head of its table, whether or not that is committed."""
     rows = read_one_file(table)
-    return table.scan().to_arrow() if rows is None else rows
+    return Ledger(Page(table.scan().to_arrow() if rows is None else rows))
 
 
 def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:

@@ -1,0 +1,161 @@
+"""`lakebt serve`: the lake as an Iceberg REST catalog."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakebt.cli import options
+from lakebt.errors import InvalidArgumentError, LakeError
+
+if TYPE_CHECKING:
+    from lakebt.lake.serving.tokens import Token
+
+TOKEN_VARIABLE = "LAKEBT_TOKEN"  # noqa: S105 - its name
+
+WHO = "Who may use it"
+
+
+def serve(
+    *,
+    lake: options.LakePath = None,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="The port; 0 is any that is free.")
+    ] = 8181,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=TOKEN_VARIABLE,
+            help="A file that only you can read, with the token clients must know.",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
+    no_auth: Annotated[
+        bool,
+        typer.Option(
+            "--no-auth",
+            help="No token: every program on this machine may use it.",
+            rich_help_panel=WHO,
+        ),
+    ] = False,
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only", help="Nothing can be changed.", rich_help_panel=WHO
+        ),
+    ] = False,
+) -> None:
+    """Serve a lake as an Iceberg REST catalog: to Spark, Trino, DuckDB, pyiceberg.
+
+    Engines share its tables with lakebt. None can move or drop the tag of a release,
+    or take away what it needs. What FastAPI brings has to be installed: the extra
+    serve of lakebt. Encryption is the work of a proxy before it.
+    """
+    _check_installed()
+    token = _token(token_file, host=host, no_auth=no_auth)
+    from lakebt.instants import system_clock
+    from lakebt.lake.serving.app import make_app
+    from lakebt.lake.serving.running import address, listen, run
+    from lakebt.lake.storage.catalog import open_path
+
+    storage = open_path(options.lake_path(lake), create=False)
+    app = make_app(
+        storage, token=token, read_only=read_only, clock=system_clock, log=_log
+    )
+    listening = listen(host, port)
+    where = address(listening)
+
+    def ready() -> None:
+        for line in _told(where, storage.where, token=token, read_only=read_only):
+            typer.echo(line)
+        sys.stdout.flush()
+
+    run(app, listening, ready=ready)
+    typer.echo("Ended; nothing was running any more.")
+
+
+def _check_installed() -> None:
+    """Check that the packages are there of which the server is made.
+
+    Raises
+    ------
+    LakeError
+        If one is missing.
+    """
+    for name in ("fastapi", "uvicorn"):
+        if importlib.util.find_spec(name) is None:
+            msg = f"{name} is not installed: pip install 'lakebt[serve]'"
+            raise LakeError(msg)
+
+
+def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
+    """Return the token that was given, None if none is wanted.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none, or others can read it.
+    """
+    from lakebt.lake.serving.running import is_loopback
+    from lakebt.lake.serving.tokens import Token
+
+    said = os.environ.get(TOKEN_VARIABLE)
+    given = file is not None or said is not None
+    if no_auth and given:
+        msg = f"--no-auth, and a token by --token-file or {TOKEN_VARIABLE}: give one"
+        raise InvalidArgumentError(msg)
+    if no_auth and not is_loopback(host):
+        msg = f"--host {host} is reached from other machines: give it a token"
+        raise InvalidArgumentError(msg)
+    if no_auth:
+        return None
+    if not given:
+        msg = (
+            f"who may use the lake at {host}? Give a token by --token-file FILE or "
+            f"{TOKEN_VARIABLE}, or --no-auth on a machine that is yours alone"
+        )
+        raise InvalidArgumentError(msg)
+    if file is None:
+        return Token(str(said).strip())
+    try:
+        mode = file.stat().st_mode
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        msg = f"--token-file {file} cannot be read: {why}"
+        raise InvalidArgumentError(msg) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        msg = f"--token-file {file} can be read by others: chmod 600 {file}"
+        raise InvalidArgumentError(msg)
+    return Token(text.strip())
+
+
+def _told(
+    where: str, lake: str, *, token: Token | None, read_only: bool
+) -> tuple[str, ...]:
+    """Return what is said at the start: never the token."""
+    python = f'load_catalog("lake", type="rest", uri="{where}"'
+    spark = f"spark.sql.catalog.lake.type rest, spark.sql.catalog.lake.uri {where}"
+    if token is not None:
+        python += ", token=TOKEN"
+        spark += ", spark.sql.catalog.lake.token TOKEN"
+    return (
+        f"Serving {lake} at {where}{' to read only' if read_only else ''}",
+        f"  pyiceberg  {python})",
+        f"  Spark      {spark}",
+        "End it with Ctrl-C.",
+    )
+
+
+def _log(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,314 @@
+"""The HTTP of it: routes, threads, and errors as the specification words them.
+
+What reads runs in any of forty threads. What writes runs in one, and waits for it in
+the order in which it came, so that it keeps no reader waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+
+from lakebt import __version__
+from lakebt.lake.serving import wire  # noqa: TC001
+from lakebt.lake.serving.gate import Gate, body_of
+from lakebt.lake.serving.refusals import (
+    BadRequestError,
+    ForbiddenError,
+    RefusedError,
+    UnsupportedError,
+)
+from lakebt.lake.serving.service import Service
+from lakebt.lake.serving.tokens import OAuthError, Token
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from lakebt.lake.storage.catalog import Storage
+
+T = TypeVar("T")
+
+Write = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Waits for the turn of whoever writes, and does it."""
+
+LARGEST = 2**63 - 1
+"""No number of Iceberg is larger."""
+
+SPACE = "/v1/namespaces/{namespace}"
+TABLE = SPACE + "/tables/{table}"
+
+AskedFor = Annotated[str | None, Query(max_length=1000)]
+
+
+class StrictRequest(Request):
+    """A request whose JSON has nothing in it that no file and no reader can hold."""
+
+    async def json(self) -> Any:
+        """Return the body.
+
+        Raises
+        ------
+        RequestValidationError
+            If it is no JSON, or has half a character, or a number that is too large.
+        """
+        try:
+            said = from_json(await self.body(), allow_inf_nan=False)
+            _check_numbers(said)
+        except ValueError as error:
+            told = {"loc": ("body",), "msg": f"the body is no JSON: {error}"}
+            raise RequestValidationError([told]) from None
+        return said
+
+
+class Route(APIRoute):
+    """Reads bodies strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return what answers."""
+        answer = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            return await answer(strict)
+
+        return strictly
+
+
+def _check_numbers(said: Any) -> None:
+    """Check that every whole number has at most 64 bits.
+
+    Raises
+    ------
+    ValueError
+        If one has more.
+    """
+    match said:
+        case dict():
+            for each in said.values():
+                _check_numbers(each)
+        case list():
+            for each in said:
+                _check_numbers(each)
+        case int() if abs(said) > LARGEST:
+            msg = "a number has more than 64 bits"
+            raise ValueError(msg)
+
+
+def make_app(
+    storage: Storage,
+    *,
+    token: Token | None,
+    read_only: bool,
+    clock: Callable[[], dt.datetime],
+    log: Callable[[str], object],
+) -> Gate:
+    """Return the application that serves a lake.
+
+    Parameters
+    ----------
+    storage
+        The lake, embedded.
+    token
+        None if whoever reaches the server may use it.
+    read_only
+        Whether nothing can be changed.
+    clock
+        Of the access log.
+    log
+        Takes its lines.
+    """
+    app = make_routes(Service(storage), token=token, read_only=read_only)
+    return Gate(app, token=token, clock=clock, log=log)
+
+
+def make_routes(service: Service, *, token: Token | None, read_only: bool) -> FastAPI:
+    """Return the routes alone."""
+    app = FastAPI(
+        title="lakebt serve",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.router.route_class = Route
+    _add_errors(app)
+    _add_reads(app, service, read_only=read_only)
+    _add_token(app, token)
+    _add_writes(app, service, read_only=read_only)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(RefusedError)
+    def refused(_: Request, error: RefusedError) -> Response:
+        if isinstance(error, OAuthError):
+            told = {"error": error.word, "error_description": str(error)}
+            return JSONResponse(told, error.code)
+        return _json(body_of(error), error.status)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(map(ascii, first["loc"]))[:200]
+        refusal = BadRequestError(f"{place}: {first['msg']}")
+        return _json(body_of(refusal), refusal.status)
+
+    @app.exception_handler(HTTPException)
+    def unknown(request: Request, error: HTTPException) -> Response:
+        refusal: RefusedError = BadRequestError(str(error.detail))
+        if error.status_code in {404, 405}:
+            msg = f"this server has no {request.method} of that path"
+            refusal = UnsupportedError(msg)
+        body = body_of(refusal).replace(
+            f'"code": {refusal.status}'.encode(),
+            f'"code": {error.status_code}'.encode(),
+        )
+        answer = _json(body, error.status_code)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    def broken(_: Request, __: Exception) -> Response:
+        told = {
+            "message": "the server failed; its log says where",
+            "type": "InternalServerError",
+            "code": 500,
+        }
+        return JSONResponse({"error": told}, 500)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")
+
+
+def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
+    @app.get("/v1/config")
+    def config(warehouse: AskedFor = None) -> dict[str, Any]:
+        del warehouse  # a server has one, whatever a client calls it
+        return service.config(read_only=read_only)
+
+    @app.get("/v1/namespaces")
+    def namespaces(parent: AskedFor = None) -> dict[str, Any]:
+        return service.namespaces(parent)
+
+    @app.get(SPACE)
+    def namespace(namespace: str) -> dict[str, Any]:
+        return service.namespace(namespace)
+
+    @app.head(SPACE, status_code=204)
+    def namespace_exists(namespace: str) -> None:
+        service.check_namespace(namespace)
+
+    @app.get(SPACE + "/tables")
+    def tables(namespace: str) -> dict[str, Any]:
+        return service.tables(namespace)
+
+    @app.get(TABLE)
+    def table(
+        namespace: str,
+        table: str,
+        snapshots: Annotated[str, Query(pattern="^(all|refs)$")] = "all",
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        body, mark = service.table(namespace, table, snapshots=snapshots)
+        if if_none_match == mark:
+            return Response(status_code=304, headers={"ETag": mark})
+        answer = _json(body)
+        answer.headers["ETag"] = mark
+        return answer
+
+    @app.head(TABLE, status_code=204)
+    def table_exists(namespace: str, table: str) -> None:
+        service.check_table(namespace, table)
+
+    @app.post(TABLE + "/metrics", status_code=204)
+    def metrics(namespace: str, table: str, report: wire.Object) -> None:
+        del report  # it is taken, and not kept
+        service.check_table(namespace, table)
+
+
+def _add_token(app: FastAPI, token: Token | None) -> None:
+    @app.post("/v1/oauth/tokens")
+    async def exchange(request: Request) -> dict[str, object]:
+        if token is None:
+            word = "invalid_request"
+            raise OAuthError(word, "this server asks for no token")
+        body = await request.body()
+        return token.exchange(body, request.headers.get("authorization"))
+
+
+def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
+    one = CapacityLimiter(1)
+
+    async def write(do: Callable[[], T]) -> T:
+        """Wait for the others, and write.
+
+        Raises
+        ------
+        ForbiddenError
+            If the server only reads.
+        """
+        if read_only:
+            msg = "this server was started with --read-only, and changes nothing"
+            raise ForbiddenError(msg)
+        return await to_thread.run_sync(do, limiter=one)
+
+    _add_namespace_writes(app, service, write)
+    _add_table_writes(app, service, write)
+
+
+def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:
+    @app.post("/v1/namespaces")
+    async def create_namespace(asked: wire.NewNamespace) -> dict[str, Any]:
+        done = await write(lambda: service.create_namespace(asked))
+        return dict(done)
+
+    @app.delete(SPACE, status_code=204)
+    async def drop_namespace(namespace: str) -> None:
+        await write(lambda: service.drop_namespace(namespace))
+
+    @app.post(SPACE + "/properties")
+    async def update_namespace(
+        namespace: str, asked: wire.NamespaceChanges
+    ) -> dict[str, list[str]]:
+        done = await write(lambda: service.update_namespace(namespace, asked))
+        return dict(done)
+
+
+def _add_table_writes(app: FastAPI, service: Service, write: Write) -> None:
+    @app.post(SPACE + "/tables")
+    async def create_table(namespace: str, asked: wire.NewTable) -> Response:
+        return _json(await write(lambda: service.create_table(namespace, asked)))
+
+    @app.post(SPACE + "/register")
+    async def register(namespace: str, asked: wire.Registration) -> Response:
+        return _json(await write(lambda: service.register(namespace, asked)))
+
+    @app.post(TABLE)
+    async def commit(namespace: str, table: str, asked: wire.TableChange) -> Response:
+        return _json(await write(lambda: service.commit(namespace, table, asked)))
+
+    @app.delete(TABLE, status_code=204)
+    async def drop_table(
+        namespace: str,
+        table: str,
+        purge: Annotated[bool, Query(alias="purgeRequested")] = False,  # noqa: FBT002
+    ) -> None:
+        await write(lambda: service.drop_table(namespace, table, purge=purge))
+
+    @app.post("/v1/tables/rename", status_code=204)
+    async def rename_table(asked: wire.Renaming) -> None:
+        await write(lambda: service.rename_table(asked))
+
+    @app.post("/v1/transactions/commit", status_code=204)
+    async def commit_together(asked: wire.Together) -> None:
+        await write(lambda: service.commit_together(asked))

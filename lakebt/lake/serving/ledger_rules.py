@@ -1,0 +1,175 @@
+"""What may happen to the ledger and to the trials: what lakebt itself does to them.
+
+Only lakebt writes them. Its snapshots say so, and here that is not believed: the page
+that a commit would make the head is read, before it is the head, and compared with the
+page there is. Releases are added at the end, one at a time, and end by a tombstone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.refs import MAIN_BRANCH
+
+from lakebt.errors import InvalidArgumentError
+from lakebt.lake.committing.releases import check_name, page_of
+from lakebt.lake.committing.unfinished import UNFINISHED
+from lakebt.lake.keeping.foreign import is_ours
+from lakebt.lake.serving.applying import guarded
+from lakebt.lake.serving.refusals import ForbiddenError
+from lakebt.lake.storage.planning import manifests_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lakebt.lake.committing.releases import Ledger, Release
+    from lakebt.lake.serving.names import Warehouse
+
+_INSTEAD = "Publish, retain and record with lakebt, which may use this server"
+
+
+def check_written_by_lakebt(
+    name: str, before: TableMetadata, after: TableMetadata
+) -> bool:
+    """Check that the head stays, or that lakebt builds upon it, and on no other branch.
+
+    Returns
+    -------
+    bool
+        Whether the head moves.
+
+    Raises
+    ------
+    ForbiddenError
+        If somebody else writes.
+    """
+    strange = [
+        ref
+        for ref in sorted(before.refs.keys() | after.refs.keys())
+        if ref not in {MAIN_BRANCH, UNFINISHED}
+        and after.refs.get(ref) not in (before.refs.get(ref), None)
+    ]
+    if strange:
+        msg = (
+            f"table {name} is written by lakebt only, and has no branch or tag "
+            f"{strange[0]!r}. {_INSTEAD}"
+        )
+        raise ForbiddenError(msg)
+    was, would = before.current_snapshot(), after.current_snapshot()
+    if was == would:
+        return False
+    is_on_top = would is not None and would.parent_snapshot_id == (
+        None if was is None else was.snapshot_id
+    )
+    if would is None or not is_on_top or not is_ours(would):
+        msg = f"table {name} is written by lakebt only. {_INSTEAD}"
+        raise ForbiddenError(msg)
+    return True
+
+
+def check_page(
+    after: Table, ledger: Ledger, *, warehouse: Warehouse, tables: Mapping[str, Table]
+) -> Ledger:
+    """Check the page that is to be the ledger's next, and return it.
+
+    Parameters
+    ----------
+    after
+        The ledger's table as it would be.
+    ledger
+        As it is.
+    warehouse
+    tables
+        The others, as they would be.
+
+    Raises
+    ------
+    ForbiddenError
+        If a release would be changed or lost, or one added that is not there.
+    """
+    head = after.metadata.current_snapshot()
+    assert head is not None  # noqa: S101 - it has just moved
+    _check_files(after, head.manifest_list, warehouse)
+    page: Ledger = guarded(lambda: page_of(after))
+    held, would = ledger.releases, guarded(lambda: list(page.releases))
+    for number, release in enumerate(held):
+        then = would[number] if number < len(would) else None
+        if then != release and not _is_ended(release, then):
+            verb = "taken out of the ledger" if then is None else "changed"
+            msg = (
+                f"release {release.name!r} cannot be {verb}: it is there for ever. To "
+                f"end it: lakebt retain --drop {release.name} --because TEXT"
+            )
+            raise ForbiddenError(msg)
+    added = would[len(held) :]
+    if len(added) > 1:
+        msg = f"{len(added)} releases at once: each is published by itself"
+        raise ForbiddenError(msg)
+    for release in added:
+        _check_added(release, ledger, tables)
+    return page
+
+
+def _check_files(after: Table, manifest_list: str, warehouse: Warehouse) -> None:
+    """Check, before they are read, that the files of a page are the ledger's own.
+
+    They are deleted when the page has expired.
+    """
+
+    def check(path: str) -> None:
+        warehouse.check_in_table(
+            path, after.metadata.location, what="the ledger's file"
+        )
+
+    check(manifest_list)
+    for manifest in guarded(lambda: manifests_in(after.io, manifest_list)):
+        check(manifest.manifest_path)
+        for entry in guarded(partial(manifest.fetch_manifest_entry, after.io)):
+            check(entry.data_file.file_path)
+
+
+def _is_ended(was: Release, would: Release | None) -> bool:
+    """Whether a release is what it was, but ended."""
+    if would is None or was.is_ended or not would.is_ended:
+        return False
+    alive = replace(would, ended_at=None, ended_because=was.ended_because)
+    return alive == was
+
+
+def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) -> None:
+    """Check that a release is the next one, and that what it pins is there.
+
+    Raises
+    ------
+    ForbiddenError
+        If it is not.
+    """
+    try:
+        check_name(release.name)
+    except InvalidArgumentError as error:
+        raise ForbiddenError(str(error)) from None
+    last = ledger.last
+    sequence = 1 if last is None else last.sequence + 1
+    problem = None
+    if ledger.clash(release.name) is not None:
+        problem = "a release of that name is there already"
+    elif release.sequence != sequence:
+        problem = f"its sequence is {release.sequence}, and the next is {sequence}"
+    elif release.is_ended:
+        problem = "it ended before it began"
+    for pin in release.tables:
+        table = tables.get(pin.table)
+        if (
+            table is None
+            or str(table.metadata.table_uuid) != pin.uuid
+            or table.metadata.snapshot_by_id(pin.snapshot_id) is None
+        ):
+            problem = f"table {pin.table} has no snapshot {pin.snapshot_id}"
+    if problem is not None:
+        msg = f"release {release.name!r} cannot be added: {problem}. {_INSTEAD}"
+        raise ForbiddenError(msg)
