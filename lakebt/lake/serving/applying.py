@@ -35,6 +35,7 @@ from pyiceberg.table.update import (
     SetStatisticsUpdate,
     TableRequirement,
     TableUpdate,
+    UpgradeFormatVersionUpdate,
 )
 
 from lakebt.lake.serving.refusals import BadRequestError, ConflictError
@@ -196,6 +197,9 @@ class _Meaning:
                 if metadata is not None and metadata.table_uuid != update.uuid:
                     msg = f"the table has the uuid {metadata.table_uuid} and keeps it"
                     raise BadRequestError(msg)
+            case UpgradeFormatVersionUpdate(format_version=version) if version > 2:
+                msg = f"format version {version}: this server has tables of 1 and 2"
+                raise BadRequestError(msg)
             case AddSchemaUpdate(schema_=added):
                 if not self._is_new("schema", added.schema_id, added, self._schemas):
                     return

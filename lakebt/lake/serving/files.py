@@ -6,7 +6,11 @@ engines that trust it, `lakebt retain`. So what a client adds to it is looked at
 
 from __future__ import annotations
 
+import contextlib
+import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pyiceberg.table.locations import load_location_provider
 
@@ -53,8 +57,8 @@ def check_files(
     """
     location = metadata.location
     is_lakes = warehouse.is_lakes(home) if home is not None else False
-    if not is_lakes and (before is None or before.location != location):
-        warehouse.check(location, what="location")
+    if before is None or before.location != location:
+        _check_location(location, warehouse, home=home if is_lakes else None)
     _check_properties(metadata, warehouse, {} if before is None else before.properties)
     known = frozenset() if before is None else frozenset(_named(before))
     for what, path in _named(metadata):
@@ -67,6 +71,24 @@ def check_files(
     if home is None:
         for entry in metadata.metadata_log:
             warehouse.check(entry.metadata_file, what="metadata-log")
+
+
+def _check_location(location: str, warehouse: Warehouse, *, home: str | None) -> None:
+    """Check where a table is to lie; one of the lake's has a home that it keeps.
+
+    Raises
+    ------
+    ForbiddenError
+        If it would lie elsewhere.
+    """
+    if home is None:
+        warehouse.check(location, what="location")
+    elif location != home:
+        msg = (
+            f"a table in the lake's namespace lies in {home}, and its location stays "
+            f"that, not {location[:200]!a}"
+        )
+        raise ForbiddenError(msg)
 
 
 def _check_properties(
@@ -99,7 +121,15 @@ def _named(metadata: TableMetadata) -> Iterator[tuple[str, str]]:
         yield "statistics-path", partitions.statistics_path
 
 
+def make_folders(metadata: TableMetadata) -> None:
+    """Make the folders of a table that lies on a disk: DuckDB does not."""
+    place = Path(urlsplit(metadata.location).path)
+    for name in ("data", "metadata"):
+        with contextlib.suppress(OSError):
+            (place / name).mkdir(parents=True, exist_ok=True)
+
+
 def first_place(metadata: TableMetadata) -> str:
     """Return where the first metadata of a table is written to."""
     provider = load_location_provider(metadata.location, metadata.properties)
-    return provider.new_table_metadata_file_location()
+    return provider.new_metadata_location(f"00000-{uuid.uuid4()}.gz.metadata.json")

@@ -60,14 +60,12 @@ class Guard:
             return
         _, ledger = self._state()
         pins = [release.name for release in ledger.living if release.pin(name)]
-        why = (
-            f"release {pins[-1]!r} reads it"
-            + (f", as do {len(pins) - 1} more" * bool(pins[1:]))
-            if pins
-            else "lakebt writes it"
-        )
+        why = "lakebt writes it"
+        if pins:
+            others = f" and {len(pins) - 1} more" if len(pins) > 1 else ""
+            why = f"it is read by release {pins[-1]!r}{others}"
         msg = (
-            f"table {name} cannot be {what}: it is the lake's, and {why}. A release "
+            f"table {name} cannot be {what}: it is the lake's: {why}. A release "
             f"ends by: lakebt retain --drop NAME --because TEXT"
         )
         raise ForbiddenError(msg)
@@ -111,21 +109,15 @@ class Guard:
         tables = self._storage.tables()
         return tables, read_ledger(self._storage, tables[LEDGER])
 
-    def _check_made(self, change: Pending) -> None:
+    @staticmethod
+    def _check_made(change: Pending) -> None:
         """Check a table that is to be made among the lake's own.
 
         Raises
         ------
         ForbiddenError
-            If it would lie elsewhere, or pass for the table of trials.
+            If it would pass for the table of trials.
         """
-        home = self._warehouse.home(change.namespace, change.name)
-        if change.new.location != home:
-            msg = (
-                f"table {change.name} in the lake's namespace lies in {home}, not in "
-                f"{change.new.location!a}"
-            )
-            raise ForbiddenError(msg)
         wanted = [column[1:] for column in columns(TRIALS_SPEC.iceberg())]
         has = [column[1:] for column in columns(change.new.schema())]
         if change.name == TRIALS and (has != wanted or change.new.snapshots):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.update import UpgradeFormatVersionUpdate
 
 from lakebt.lake.keeping.settings import EXPIRY, ages
 from lakebt.lake.serving.files import PLACES
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.refs import SnapshotRef
     from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.releases import Ledger, Release, TablePin
 
@@ -67,6 +69,34 @@ def check_table(
     _check_snapshots(name, before, after, ledger)
 
 
+def check_format(
+    name: str, before: TableMetadata, updates: Iterable[TableUpdate]
+) -> None:
+    """Check, before it is tried, that the format of a table stays.
+
+    Raises
+    ------
+    ForbiddenError
+        If it would not.
+    """
+    for update in updates:
+        if (
+            isinstance(update, UpgradeFormatVersionUpdate)
+            and update.format_version != before.format_version
+        ):
+            msg = _identity(
+                name, "format version", before.format_version, update.format_version
+            )
+            raise ForbiddenError(msg)
+
+
+def _identity(name: str, what: str, was: object, would: object) -> str:
+    return (
+        f"table {name} is the lake's: its {what} stays {was}, and cannot become "
+        f"{would}. Make a table of your own in another namespace"
+    )
+
+
 def _check_identity(name: str, before: TableMetadata, after: TableMetadata) -> None:
     """Check that it is the same table, where and as it was.
 
@@ -78,14 +108,10 @@ def _check_identity(name: str, before: TableMetadata, after: TableMetadata) -> N
     kept = {
         "uuid": (before.table_uuid, after.table_uuid),
         "location": (before.location, after.location),
-        "format version": (before.format_version, after.format_version),
     }
     for what, (was, would) in kept.items():
         if was != would:
-            msg = (
-                f"table {name} is the lake's: its {what} stays {was}, and cannot "
-                f"become {would}. Make a table of your own in another namespace"
-            )
+            msg = _identity(name, what, was, would)
             raise ForbiddenError(msg)
 
 
@@ -106,6 +132,12 @@ def _check_columns(name: str, before: TableMetadata, after: TableMetadata) -> No
         as_made = [column[1:] for column in would] == wanted
         if as_made and would in map(columns, before.schemas):
             return  # which undoes what somebody did before
+    if lost := [column for column in was if column not in would]:
+        msg = (
+            f"column {lost[0][1]} of table {name} cannot be changed, renamed or "
+            f"dropped: releases have it. Add another column that may be empty"
+        )
+        raise ForbiddenError(msg)
     is_strange = set(would) - set(was) and (
         name in built_in
         or (name == LEDGER and not {c[1] for c in would} <= _LEDGER_COLUMNS)
@@ -114,12 +146,6 @@ def _check_columns(name: str, before: TableMetadata, after: TableMetadata) -> No
         msg = (
             f"the columns of table {name} are lakebt's and stay as they are. Declare a "
             f"table of your own for more: lakebt declare"
-        )
-        raise ForbiddenError(msg)
-    if lost := [column for column in was if column not in would]:
-        msg = (
-            f"column {lost[0][1]} of table {name} cannot be changed, renamed or "
-            f"dropped: releases have it. Add another column that may be empty"
         )
         raise ForbiddenError(msg)
     kinds = {str(kind) for kind in ICEBERG_TYPES.values()}

@@ -23,9 +23,10 @@ from pyiceberg.table.update import AssertCreate, update_table_metadata
 
 from lakebt.lake.committing import commit as committing
 from lakebt.lake.serving.applying import check, guarded, meant, readable
-from lakebt.lake.serving.files import check_files, first_place
+from lakebt.lake.serving.files import check_files, first_place, make_folders
 from lakebt.lake.serving.guarding import Guard, without_mark
 from lakebt.lake.serving.pending import Pending
+from lakebt.lake.serving.protection import check_format
 from lakebt.lake.serving.refusals import (
     BadRequestError,
     ExistsError,
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
     from lakebt.lake.serving.shelf import Shelf
     from lakebt.lake.storage.catalog import Storage
 
-FORMATS = ("1", "2", "3")
+FORMATS = ("1", "2")
+"""What pyiceberg makes, and upgrades to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,9 @@ class Writer:
             )
             return TableMetadataUtil.parse_obj(made.model_dump())
 
-        return self._staged(wanted.namespace, wanted.name, guarded(make))
+        staged = self._staged(wanted.namespace, wanted.name, guarded(make))
+        make_folders(staged.metadata)
+        return staged
 
     def register(self, namespace: Namespace, name: str, location: str) -> Loaded:
         """Make a table of metadata that is there, in the warehouse.
@@ -280,6 +284,8 @@ class Writer:
             msg = f"Table already exists: {'.'.join(namespace)}.{name}"
             raise ExistsError(msg)
         check(change.requirements, before.metadata)
+        if namespace == (NAMESPACE,):
+            check_format(name, before.metadata, change.updates)
         updates = without_mark(namespace, name, meant(change.updates, before.metadata))
         after = guarded(lambda: next_version(self._catalog, before, (), updates))
         if after.metadata is before.metadata:

@@ -1,0 +1,86 @@
+"""A lake with two releases, served in a thread of this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from pyiceberg.catalog.rest import RestCatalog
+
+from lakebt.lake import Lake
+from lakebt.lake.storage.catalog import open_path
+from tests.lake.frames import AS_OF, bars, clock, q1
+from tests.servers import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyiceberg.table import Table
+
+
+@dataclass(frozen=True)
+class House:
+    """A served lake, and the clients that ask for it.
+
+    Attributes
+    ----------
+    path
+        Where the lake lies.
+    address
+        Of the server.
+    log
+        Its access log.
+    """
+
+    path: Path
+    address: str
+    log: list[str] = field(repr=False)
+
+    def client(self) -> RestCatalog:
+        """Open it as any program does."""
+        return RestCatalog("lake", uri=self.address)
+
+    def lake(self) -> Lake:
+        """Open the lake without the server."""
+        return Lake.open(self.path, create=False, clock=clock)
+
+    def table(self, name: str = "quant.prices") -> Table:
+        """Load a table from the server."""
+        table: Table = self.client().load_table(name)
+        return table
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request."""
+        url = f"{self.address}/v1/{path}"
+        return requests.request(method, url, timeout=60, **options)
+
+    def commit(
+        self,
+        *updates: dict[str, Any],
+        required: tuple[dict[str, Any], ...] = (),
+        table: str = "quant/tables/prices",
+    ) -> requests.Response:
+        """Send a commit, word for word."""
+        body = {"requirements": required, "updates": updates}
+        return self.ask("POST", f"namespaces/{table}", json=body)
+
+
+def error(answer: requests.Response) -> tuple[int, str, str]:
+    """Return what an error says: its status, its name and its message."""
+    told = answer.json()["error"]
+    assert told["code"] == answer.status_code
+    return answer.status_code, told["type"], told["message"]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A served lake with releases R1 and R2 of two tables."""
+    path = tmp_path / "lake"
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars(), "etf_holdings": q1()}, release="R1", as_of=AS_OF)
+    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+    with serving(open_path(path, create=False)) as (address, log):
+        yield House(path, address, log)
