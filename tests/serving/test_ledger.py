@@ -11,6 +11,7 @@ import pytest
 from pyiceberg.exceptions import ForbiddenError
 
 from lakebt.errors import ForeignCommitError
+from lakebt.lake.committing import ledger_order
 from lakebt.lake.committing.commit import stage_rewrite
 from lakebt.lake.committing.ledger_order import set_ref
 from lakebt.lake.committing.releases import ledger_rows, read_ledger
@@ -18,7 +19,7 @@ from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.remote import Remote
-from tests.lake.test_rest import before_step
+from tests.lake.test_rest import Interrupted, before_step
 from tests.lake.trials import batch
 from tests.serving.conftest import error
 
@@ -288,4 +289,28 @@ def test_publishers_on_both_sides_lose_and_duplicate_nothing(
     assert set(house.lake().releases()["name"]) == {"R1", "R2", *names}
     newest = house.lake().releases()["name"].iloc[-1]
     assert names <= set(house.lake().at(newest).read("prices")["symbol"])
+    assert house.lake().doctor().ok
+
+
+def test_what_a_dead_publisher_staged_goes_with_a_release_of_this_side(
+    house: House, remote: Remote
+) -> None:
+    storage = remote.storage()
+
+    def die() -> None:
+        raise Interrupted
+
+    before_step(storage, 1, die)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+        with pytest.raises(Interrupted):
+            remote.lake(storage).publish(
+                {"prices": bars(("2022-09-08",))}, release="DEAD", as_of=AS_OF
+            )
+    assert "lakebt-staged-3" in " ".join(house.table().metadata.refs)
+
+    house.lake().publish({"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF)
+
+    assert set(house.table().metadata.refs) == {"main", "R1", "R2", "R3"}
+    assert len(house.table().metadata.snapshots) == 3
     assert house.lake().doctor().ok

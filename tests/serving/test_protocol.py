@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -394,3 +397,30 @@ def test_a_lake_that_cannot_be_read_is_unavailable_and_not_changed(
     assert "Restore it from a backup" in message
     with pytest.raises(LakeError):
         house.lake().releases()
+
+
+@pytest.mark.parametrize("spoil", ["gone", "damaged"])
+def test_a_table_that_cannot_be_read_is_unavailable(
+    house: House, client: RestCatalog, spoil: str
+) -> None:
+    del client
+    house.client().create_table("mine.t", house.table().schema())
+    with contextlib.closing(sqlite3.connect(house.path / "catalog.db")) as database:
+        statement = (
+            "SELECT metadata_location FROM iceberg_tables WHERE table_name = 't'"
+        )
+        ((place,),) = database.execute(statement)
+        text = Path(place.removeprefix("file://"))
+        other = text.with_name("other.metadata.json")
+        if spoil == "damaged":
+            other.write_text("{}", encoding="utf-8")
+        statement = (
+            "UPDATE iceberg_tables SET metadata_location = ? WHERE table_name = 't'"
+        )
+        database.execute(statement, [f"file://{other}"])
+        database.commit()
+
+    status, kind, message = error(house.ask("GET", f"{MINE}/t"))
+
+    assert (status, kind) == (503, "ServiceUnavailableException")
+    assert message.startswith("table t has ")

@@ -45,7 +45,6 @@ from pyiceberg.table.update import (
     AddSnapshotUpdate,
     AssertTableUUID,
     RemoveSnapshotRefUpdate,
-    RemoveSnapshotsUpdate,
     SetSnapshotRefUpdate,
 )
 
@@ -56,6 +55,7 @@ from lakebt.lake.committing.unfinished import (
     UNFINISHED,
     abandoned_in,
     has_followed,
+    removal,
     staging_tag,
 )
 from lakebt.lake.storage.catalog import LostRaceError, translated
@@ -213,7 +213,7 @@ class LedgerOrder:
                     self._storage,
                     change.base,
                     [at_ref(ref, change.snapshot_id)],
-                    _removal(ref, change.snapshot_id),
+                    removal(ref, change.snapshot_id),
                 )
 
 
@@ -315,7 +315,7 @@ def following(
     for ref in abandoned_in(table, release):
         snapshot_id = metadata.refs[ref].snapshot_id
         required.append(at_ref(ref, snapshot_id))
-        updates.extend(_removal(ref, snapshot_id))
+        updates.extend(removal(ref, snapshot_id))
     return required, updates
 
 
@@ -355,13 +355,6 @@ def set_ref(ref: str, snapshot_id: int) -> SetSnapshotRefUpdate:
     return SetSnapshotRefUpdate.model_validate(
         {"ref-name": ref, "snapshot-id": snapshot_id, "type": kind}
     )
-
-
-def _removal(ref: str, snapshot_id: int) -> list[TableUpdate]:
-    return [
-        RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}),
-        RemoveSnapshotsUpdate.model_validate({"snapshot-ids": [snapshot_id]}),
-    ]
 
 
 def _ledger(storage: Storage) -> Table:

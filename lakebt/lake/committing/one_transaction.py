@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lakebt.lake.committing import commit as committing
+from lakebt.lake.committing.unfinished import abandoned_in, removal
 from lakebt.lake.storage.catalog import translated
 
 if TYPE_CHECKING:
@@ -16,10 +18,23 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.table import StagedTable, Table
+    from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.commit import Staged
     from lakebt.lake.committing.releases import Release
     from lakebt.lake.storage.catalog import Storage
+
+
+def tidied(change: Staged, release: Release) -> Staged:
+    """Return a change that also removes what others staged for a sequence now taken.
+
+    Only those stage who publish through `lakebt serve`, and died, or were overtaken.
+    """
+    updates: list[TableUpdate] = []
+    for ref in abandoned_in(change.base, release):
+        snapshot_id = change.base.metadata.refs[ref].snapshot_id
+        updates += removal(ref, snapshot_id)
+    return replace(change, updates=(*change.updates, *updates))
 
 
 class OneTransaction:
@@ -39,8 +54,8 @@ class OneTransaction:
         catalog = self._catalog
         with translated(self._storage.where), committing.turn(catalog) as session:
 
-            def commit(changes: Mapping[str, Staged], _: Release) -> None:
-                staged = list(changes.values())
+            def commit(changes: Mapping[str, Staged], release: Release) -> None:
+                staged = [tidied(change, release) for change in changes.values()]
                 applied.extend(committing.commit(session, catalog, staged))
 
             yield commit

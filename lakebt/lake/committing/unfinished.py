@@ -1,12 +1,15 @@
 """What an interrupted publisher left undone, where `ledger_order` is how one publishes.
 
-On a SQL catalog there never is anything: its transaction is done or not.
+On a SQL catalog there is nothing but what others staged who publish through a server
+of it: its own transaction is done or not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt.lake.committing.commit import head_of
 from lakebt.lake.tables.schemas import LEDGER
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyiceberg.table import Table
+    from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.releases import Ledger, Release, TablePin
 
@@ -101,3 +105,11 @@ def abandoned_in(table: Table, last: Release | None) -> list[str]:
 def staging_tag(release: Release, snapshot_id: int) -> str:
     """Return the tag that holds a snapshot until the release is decided."""
     return f"{STAGED}{release.sequence}-{snapshot_id}"
+
+
+def removal(ref: str, snapshot_id: int) -> list[TableUpdate]:
+    """Return what removes a staging tag, and the snapshot it held."""
+    return [
+        RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}),
+        RemoveSnapshotsUpdate.model_validate({"snapshot-ids": [snapshot_id]}),
+    ]

@@ -15,7 +15,8 @@ from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 from sqlalchemy.orm import Session
 
-from lakebt.lake.serving.refusals import NoTableError
+from lakebt.lake.serving.refusals import NoTableError, UnavailableError
+from lakebt.lake.storage.catalog import explain
 from lakebt.lake.storage.metadata import read
 
 if TYPE_CHECKING:
@@ -98,10 +99,10 @@ class Shelf:
 
         Raises
         ------
-        FileNotFoundError
-            If its metadata is not where its pointer says.
         NoTableError
             If there is none.
+        UnavailableError
+            If its metadata cannot be read.
         """
         while True:
             location = self.pointer(namespace, name)
@@ -117,8 +118,12 @@ class Shelf:
             except FileNotFoundError:
                 # Ten commits may lie between reading a pointer and its file.
                 if self.pointer(namespace, name) == location:
-                    raise
+                    msg = f"table {name} has lost its metadata. Restore a backup"
+                    raise UnavailableError(msg) from None
                 continue
+            except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
+                msg = f"table {name} {explain(error)}"
+                raise UnavailableError(msg) from None
             with self._lock:
                 held = self._held.setdefault(location, loaded)
                 while len(self._held) > _KEPT:
