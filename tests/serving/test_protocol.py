@@ -423,4 +423,4 @@ def test_a_table_that_cannot_be_read_is_unavailable(
     status, kind, message = error(house.ask("GET", f"{MINE}/t"))
 
     assert (status, kind) == (503, "ServiceUnavailableException")
-    assert message.startswith("table t has ")
+    assert message.startswith("table t ")
