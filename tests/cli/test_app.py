@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Run, RunProcess
 
-COMMANDS = ("demo", "publish", "releases", "diff", "study", "backtest", "trials")
+COMMANDS = (
+    *("demo", "publish", "releases", "diff", "study", "backtest", "trials"),
+    "serve",
+)
 
-HEAVY = ("vectorbt", "pandas", "pyiceberg", "numpy", "pyarrow", "plotly", "sqlalchemy")
+HEAVY = (
+    *("vectorbt", "pandas", "pyiceberg", "numpy", "pyarrow", "plotly", "sqlalchemy"),
+    *("fastapi", "uvicorn"),
+)
 
 ASK = """
 import sys
