@@ -57,9 +57,9 @@ def serve(
 ) -> None:
     """Serve a lake as an Iceberg REST catalog: to Spark, Trino, DuckDB, pyiceberg.
 
-    Engines share its tables with lakebt. None can move or drop a release's tag, or
-    take away what it needs. Needs the extra [bold]serve[/bold] of lakebt. Encryption
-    is the work of a proxy before it.
+    Engines share its tables with lakebt. None can move or drop a release's tag,
+    or take away what one needs. It is the extra [bold]serve[/bold] of lakebt, and
+    encryption is the work of a proxy before it.
     """
     _check_installed()
     token = _token(token_file, host=host, no_auth=no_auth)

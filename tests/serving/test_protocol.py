@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakebt.errors import LakeError
+from lakebt.lake.committing import commit as committing
+from lakebt.lake.storage.catalog import LostRaceError
 from tests.lake.frames import AS_OF, bars
 from tests.serving.conftest import error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyiceberg.catalog.rest import RestCatalog
 
     from tests.serving.conftest import House
@@ -424,3 +428,33 @@ def test_a_table_that_cannot_be_read_is_unavailable(
 
     assert (status, kind) == (503, "ServiceUnavailableException")
     assert message.startswith("table t ")
+
+
+def test_what_may_have_been_committed_is_not_deleted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database did what it was told, and the answer was lost."""
+    really = committing.turn
+
+    @contextlib.contextmanager
+    def turn(*asked: Any) -> Iterator[Any]:
+        with really(*asked) as session:
+            yield session
+        raise LostRaceError
+
+    monkeypatch.setattr(committing, "turn", turn)
+    answer = house.commit({"action": "set-properties", "updates": {"mine": "x"}})
+    monkeypatch.undo()
+
+    assert error(answer)[0] == 409
+    assert house.table().properties["mine"] == "x"
+    assert house.lake().doctor().ok
+
+
+def test_what_was_not_committed_leaves_no_file(house: House) -> None:
+    before = sorted(house.path.rglob("*.metadata.json"))
+
+    refused = house.commit({"action": "remove-snapshot-ref", "ref-name": "R1"})
+
+    assert refused.status_code == 403
+    assert sorted(house.path.rglob("*.metadata.json")) == before

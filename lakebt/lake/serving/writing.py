@@ -244,6 +244,7 @@ class Writer:
     def _carry_out(self, prepare: Any) -> list[Loaded]:
         """Prepare, judge and commit in one turn."""
         written: list[Pending] = []
+        may_be_there = False
         try:
             with translated(), committing.turn(self._catalog) as session:
                 asked = prepare()
@@ -254,8 +255,9 @@ class Writer:
                     write(after.metadata, after.io, after.metadata_location)
                 for each in everything:
                     self._point(session, each)
+                may_be_there = True  # from here on the database decides
         except BaseException:
-            for each in written:
+            for each in () if may_be_there else written:
                 committing.delete_quietly(each.after.io, [each.after.metadata_location])
             raise
         applied = [(e.before, e.after) for e in written if e.before is not None]
