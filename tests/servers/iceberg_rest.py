@@ -1,0 +1,124 @@
+"""Iceberg's own REST catalog, as it comes from its authors, in Java."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.conftest import program
+from tests.servers.running import PATIENCE_SECONDS, skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REST = Path(__file__).parents[1] / "lake" / "rest_catalog.xml"
+"""What Iceberg's own REST catalog consists of."""
+
+
+class RestCatalogs:
+    """Iceberg's own REST catalog in one Java process, as many of them as are wanted."""
+
+    def __init__(self, jars: Path) -> None:
+        import pyspark  # noqa: PLC0415 - may be missing, and is slow
+        from py4j.java_gateway import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            GatewayParameters,
+            JavaGateway,
+            launch_gateway,
+        )
+
+        ours = Path(pyspark.__file__).parent / "jars"
+        hadoop = ("hadoop-client-api-", "hadoop-client-runtime-", "jcl-over-slf4j-")
+        found = [str(jar) for jar in ours.iterdir() if jar.name.startswith(hadoop)]
+        port, self._process = launch_gateway(
+            jarpath=str(next(ours.glob("py4j-*.jar"))),
+            classpath=":".join([f"{jars}/*", *found]),
+            die_on_exit=True,
+            return_proc=True,
+        )
+        self._gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
+
+    @contextlib.contextmanager
+    def serve(self, folder: Path) -> Iterator[str]:
+        """Serve a catalog whose tables lie in `folder`; gives its address."""
+        java: Any = self._gateway.jvm
+        properties = java.java.util.HashMap()
+        properties.put("catalog-impl", "org.apache.iceberg.jdbc.JdbcCatalog")
+        properties.put("uri", f"jdbc:sqlite:{folder / 'rest.db'}")
+        properties.put("jdbc.schema-version", "V1")
+        properties.put("warehouse", f"file://{folder / 'warehouse'}")
+        iceberg, jetty = java.org.apache.iceberg, java.org.eclipse.jetty
+        catalog = iceberg.CatalogUtil.buildIcebergCatalog(
+            "behind", properties, java.org.apache.hadoop.conf.Configuration()
+        )
+        adapter = iceberg.rest.RESTCatalogAdapter(catalog)
+        servlet = jetty.servlet.ServletHolder(iceberg.rest.RESTCatalogServlet(adapter))
+        handler = jetty.servlet.ServletContextHandler()
+        handler.addServlet(servlet, "/*")
+        address = java.java.net.InetSocketAddress("127.0.0.1", 0)
+        server = jetty.server.Server(address)
+        server.setHandler(handler)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{server.getURI().getPort()}"
+        finally:
+            server.stop()
+            catalog.close()
+
+    def close(self) -> None:
+        """End the Java process."""
+        self._gateway.shutdown()
+        self._process.stdin.close()
+        self._process.wait(timeout=PATIENCE_SECONDS)
+
+
+@contextlib.contextmanager
+def rest_catalogs(cache: Path) -> Iterator[RestCatalogs]:
+    """Start the Java process behind REST catalogs, or skip.
+
+    Parameters
+    ----------
+    cache
+        Where the jars are kept, or are fetched to by the Ivy that comes with pyspark.
+    """
+    java = program("java")
+    missing = None
+    if importlib.util.find_spec("pyspark") is None:
+        missing = "pyspark is not installed: pip install 'lakebt[spark]'"
+    else:
+        with (cache / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+            if not (cache / "complete").exists():
+                missing = _fetch(java, cache)
+    if missing is not None:
+        skip("java", missing)
+    catalogs = RestCatalogs(cache / "jars")
+    try:
+        yield catalogs
+    finally:
+        catalogs.close()
+
+
+def _fetch(java: str, cache: Path) -> str | None:
+    """Fetch the jars; return why it failed, None if it did not."""
+    found = importlib.util.find_spec("pyspark")
+    assert found is not None
+    assert found.origin is not None
+    ivy = next((Path(found.origin).parent / "jars").glob("ivy-*.jar"))
+    fetched = subprocess.run(
+        [
+            *(java, f"-Duser.home={cache}", "-jar", str(ivy), "-ivy", str(REST)),
+            *("-cache", str(cache / "ivy"), "-types", "jar", "bundle", "-retrieve"),
+            str(cache / "jars" / "[artifact]-[revision](-[classifier]).[ext]"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode or "UNRESOLVED" in fetched.stdout:
+        return "Iceberg's REST catalog could not be fetched"
+    (cache / "complete").touch()
+    return None

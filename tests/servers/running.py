@@ -1,0 +1,39 @@
+"""What the servers of the tests have in common."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import PROMISED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool]) -> bool:
+    """Wait until a server is ready; say whether it is, or died, or took too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not ready():
+        if time.monotonic() > deadline or not alive():
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def skip(promise: str, why: str) -> None:
+    """Skip for want of something, or fail if ``LAKEBT_REQUIRE`` promised it."""
+    (pytest.fail if promise in PROMISED else pytest.skip)(why)
