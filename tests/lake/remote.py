@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
 
 
+def unpooled(catalog: SqlCatalog) -> SqlCatalog:
+    """Keep a catalog from leaving its connections open."""
+    catalog.engine.dispose()
+    catalog.engine = sa.create_engine(catalog.engine.url, poolclass=NullPool)
+    return catalog
+
+
 @dataclass(frozen=True)
 class Remote:
     """A lake in the catalog ``prod``, in this process and those it starts.
@@ -46,7 +53,8 @@ class Remote:
         """Set what pyiceberg reads once, when it is imported."""
         monkeypatch.setenv("PYICEBERG_HOME", str(self.folder))
         for name, value in properties.items():
-            monkeypatch.setenv(f"PYICEBERG_CATALOG__PROD__{name.upper()}", value)
+            written = name.upper().replace(".", "__").replace("-", "_")
+            monkeypatch.setenv(f"PYICEBERG_CATALOG__PROD__{written}", value)
         monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
 
     def open(self, *, create: bool = False) -> Lake:
@@ -64,10 +72,7 @@ class Remote:
     def catalog(self) -> Catalog:
         """Open the catalog as any other program does."""
         made = load_catalog("prod")
-        if isinstance(made, SqlCatalog):  # it would leave its connections open
-            made.engine.dispose()
-            made.engine = sa.create_engine(made.engine.url, poolclass=NullPool)
-        return made
+        return unpooled(made) if isinstance(made, SqlCatalog) else made
 
     def table(self, name: str) -> Table:
         """Load a table as any other program does."""

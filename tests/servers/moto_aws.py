@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from tests.servers.running import PATIENCE_SECONDS, free_port, skip, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PROGRAM = Path(__file__).with_name("moto_program.py")
 
 REGION = "us-east-1"
 
@@ -72,7 +75,7 @@ def aws() -> Iterator[Aws]:
         secret=secrets.token_hex(20),
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, str(PROGRAM), "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **server.keys},

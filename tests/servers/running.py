@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +24,21 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def steady_ports(count: int) -> list[int]:
+    """Return ports that no connection is given by chance while a server starts.
+
+    Linux gives connections those from 32768 on.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool]) -> bool:

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from tests.conftest import program
-from tests.servers.running import PATIENCE_SECONDS, free_port, wait_until
+from tests.servers.running import PATIENCE_SECONDS, steady_ports, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,10 +97,12 @@ class Seaweed:
             with requests.Session() as session:
                 session.trust_env = False
                 catalog = session.get(f"{self.catalog}/v1/config", timeout=5)
-            bucket = self.files().get_file_info(BUCKET)
+            # After a restart it answers before it can keep anything.
+            with self.files().open_output_stream(f"{BUCKET}/is-ready") as file:
+                file.write(b"yes")
         except OSError:
             return False
-        return catalog.ok and bucket.type is pafs.FileType.Directory
+        return catalog.ok
 
     def files(self) -> pafs.S3FileSystem:
         """Return its files, as any other program sees them."""
@@ -111,16 +113,12 @@ class Seaweed:
             region=REGION,
         )
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """Stop it, cutting every connection."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(how)
-            try:
-                self.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(timeout=PATIENCE_SECONDS)
+            self.process.wait(timeout=PATIENCE_SECONDS)
             self.process = None
 
     def table_bucket(self) -> str:
@@ -155,7 +153,7 @@ def seaweedfs() -> Iterator[Seaweed]:
     server = Seaweed(
         folder=Path(tempfile.mkdtemp(prefix="lakebt-seaweedfs-")),
         binary=binary,
-        ports={name: free_port() for name in names},
+        ports=dict(zip(names, steady_ports(len(names)), strict=True)),
         key_id=f"AKIA{secrets.token_hex(8).upper()}",
         secret=secrets.token_hex(20),
     )

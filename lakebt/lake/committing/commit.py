@@ -323,11 +323,22 @@ def discard(changes: Iterable[Staged]) -> None:
         delete_quietly(change.base.io, change.written)
 
 
-def delete_quietly(io: FileIO, paths: Iterable[str]) -> None:
-    """Delete files nobody refers to. One that stays is litter, not an error."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            io.delete(path)
+def delete_quietly(io: FileIO, paths: Iterable[str]) -> bool:
+    """Delete files nobody refers to. One that stays is litter, not an error.
+
+    Returns
+    -------
+    bool
+        Whether they are gone. Who could not delete one is not asked for the rest: a
+        store that does not answer is waited for each time.
+    """
+    try:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                io.delete(path)
+    except OSError:
+        return False
+    return True
 
 
 def at_ref(ref: str, snapshot_id: int | None) -> AssertRefSnapshotId:

@@ -59,6 +59,7 @@ from lakebt.lake.committing.unfinished import (
     staging_tag,
 )
 from lakebt.lake.storage.catalog import LostRaceError, translated
+from lakebt.lake.storage.refusals import is_silent
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 from lakebt.lake.tables.specs import fact_tables
 
@@ -126,8 +127,9 @@ class LedgerOrder:
         try:
             for change in added:
                 self._stage(change, release)
-        except BaseException:
-            self._withdraw(added, release)
+        except BaseException as error:
+            if not is_silent(error):
+                self._withdraw(added, release)
             raise
         try:
             self._decide(changes[LEDGER], release)
@@ -206,15 +208,16 @@ class LedgerOrder:
 
     def _withdraw(self, changes: Iterable[Staged], release: Release) -> None:
         """Remove what was staged in vain. What stays is removed by others, later."""
-        for change in changes:
-            ref = staging_tag(release, change.snapshot_id)
-            with suppress(Exception):
-                _commit(
-                    self._storage,
-                    change.base,
-                    [at_ref(ref, change.snapshot_id)],
-                    removal(ref, change.snapshot_id),
-                )
+        with suppress(Exception):  # who does not answer is not asked for the rest
+            for change in changes:
+                ref = staging_tag(release, change.snapshot_id)
+                with suppress(LostRaceError):
+                    _commit(
+                        self._storage,
+                        change.base,
+                        [at_ref(ref, change.snapshot_id)],
+                        removal(ref, change.snapshot_id),
+                    )
 
 
 def finish(storage: Storage) -> None:

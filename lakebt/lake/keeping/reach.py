@@ -149,7 +149,8 @@ class Folders:
     """
 
     def __init__(self, table: Table) -> None:
-        self._io = PyArrowFileIO(table.io.properties)
+        io = table.io
+        self._io = io if isinstance(io, PyArrowFileIO) else PyArrowFileIO(io.properties)
         self.files: dict[str, Found] = {}
         for folder in ("data", "metadata"):
             system, path = self._place(f"{table.location()}/{folder}")

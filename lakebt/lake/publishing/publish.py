@@ -330,8 +330,10 @@ class _Writer:
     def withdraw(self) -> None:
         """Delete data files, unless a snapshot might refer to them."""
         if not self._may_be_visible:
-            for table, _, files in self._written.values():
-                paths = [file.file_path for file in files]
-                committing.delete_quietly(table.io, paths)
+            are_gone = all(
+                committing.delete_quietly(table.io, [file.file_path for file in files])
+                for table, _, files in self._written.values()
+            )
             self._written.clear()
-            self._folds.withdraw()
+            if are_gone:
+                self._folds.withdraw()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyiceberg.exceptions
 import sqlalchemy as sa
-from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
 from sqlalchemy.exc import (
@@ -32,6 +31,7 @@ from lakebt.lake.storage.places import (
     check_directory,
     check_place,
 )
+from lakebt.lake.storage.refusals import refused
 from lakebt.lake.tables.schemas import (
     LEDGER,
     NAMESPACE,
@@ -44,6 +44,7 @@ from lakebt.lake.tables.specs import Specs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
@@ -236,10 +237,12 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
     LakeError
         If there is no such catalog, or it cannot be reached.
     """
+    from lakebt.lake.storage.distant import load  # noqa: PLC0415 - brings requests along
+
     where = f"catalog {name!r}"
     with translated(where):
         try:
-            catalog = load_catalog(name, init_catalog_tables="false")
+            catalog = load(name)
         except (ValueError, TypeError) as error:
             why = "" if "URI missing" in str(error) else f": {_line(error)}"
             msg = (
@@ -295,6 +298,8 @@ def translated(where: str) -> Iterator[None]:
 
 def explain(error: Exception) -> str:
     """Say in one line what is wrong with storage that raised `error`, and the cure."""
+    if (elsewhere := refused(error)) is not None:
+        return elsewhere
     text = _line(error)
     restore = "Restore it from a backup"
     is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
@@ -332,7 +337,7 @@ def explain(error: Exception) -> str:
 
 def lost(error: FileNotFoundError | Exception) -> str:
     """Say which file is gone, without the path that leads there."""
-    found = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b", str(error))
+    found = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b(?!/)", str(error))
     return f"the file {found.group()}" if found else "a file"
 
 

@@ -27,6 +27,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
 from lakebt.lake.storage.durable import sync
+from lakebt.lake.storage.refusals import is_silent
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def write_files(
 
     Notes
     -----
-    If one cannot be written, none is left behind.
+    If one cannot be written, none is left behind, unless it is for a store that does
+    not answer.
     """
     locations = table.location_provider()
     places: list[str] = []
@@ -82,10 +84,13 @@ def write_files(
                 name = f"{uuid.uuid4()}.parquet"
                 places.append(locations.new_data_location(name, key))
                 files.append(_write(table, part, key, spec, place=places[-1]))
-    except BaseException:  # no room for the next one, for instance
-        for place in places:
-            with contextlib.suppress(OSError):
-                table.io.delete(place)
+    except BaseException as error:  # no room for the next one, for instance
+        if is_silent(error):  # and would be waited for again
+            raise
+        with contextlib.suppress(OSError):
+            for place in places:
+                with contextlib.suppress(FileNotFoundError):
+                    table.io.delete(place)
         raise
     return files
 
@@ -120,8 +125,8 @@ def _write(
     schema = table.schema()
     rows = _numbered(rows, schema)
     sorted_by = None if spec is None else list(spec.order)
-    output = table.io.new_output(place)
-    with output.create() as stream:
+    # Nobody else has its name, so a store need not be asked whether it is there.
+    with table.io.new_output(place).create(overwrite=True) as stream:
         target: Any = stream
         writer = pq.ParquetWriter(
             target,
@@ -134,6 +139,7 @@ def _write(
         )
         with writer:
             writer.write_table(rows, row_group_size=_GROUP_ROWS)
+        size = target.tell()
     sync(table.io, place)
     footer = writer.writer.metadata
     statistics = data_file_statistics_from_parquet_metadata(
@@ -146,7 +152,7 @@ def _write(
         file_path=place,
         file_format=FileFormat.PARQUET,
         partition=Record() if key is None else key.partition,
-        file_size_in_bytes=len(output),
+        file_size_in_bytes=size,
         sort_order_id=None,
         spec_id=table.spec().spec_id,
         equality_ids=None,

@@ -7,10 +7,13 @@ of which no row was deleted since, nothing has to be translated or rebuilt.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as pafs
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.expressions.visitors import bind, extract_field_ids
 from pyiceberg.io.pyarrow import (
@@ -34,8 +37,9 @@ from lakebt.lake.storage.planning import plan
 from lakebt.lake.tables.arrow import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import DataScan, Table
     from pyiceberg.types import NestedField
 
@@ -50,6 +54,9 @@ _AS_WRITTEN: dict[object, pa.DataType] = {
 """The one Arrow type of each Iceberg type that needs no conversion on the way."""
 
 _FIELD_ID = b"PARQUET:field_id"
+
+_NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
+"""What a store says of a file that is read without asking for its size first."""
 
 
 def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
@@ -93,13 +100,14 @@ def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
     ):
         return None
     layout = ds.ParquetFileFormat(dictionary_columns=set(coded))
-    fragments = [_fragment(task.file.file_path, layout, io) for task in tasks]
-    footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
-    if not all(_holds(footer, fields.values()) for footer in footers):
-        return None
-    names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
-    rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
-    return rows.to_table(columns=list(wanted.column_names), filter=condition)
+    fragments = [_fragment(task.file, layout, io) for task in tasks]
+    with _all_there(fragments):
+        footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
+        if not all(_holds(footer, fields.values()) for footer in footers):
+            return None
+        names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
+        rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
+        return rows.to_table(columns=list(wanted.column_names), filter=condition)
 
 
 def read_one_file(table: Table) -> pa.Table | None:
@@ -128,12 +136,13 @@ def read_one_file(table: Table) -> pa.Table | None:
         or not isinstance(io, PyArrowFileIO)
     ):
         return None
-    fragment = _fragment(tasks[0].file.file_path, ds.ParquetFileFormat(), io)
-    numbered = all(field.metadata for field in _schema_of(fragment))
-    if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
-        return None
-    rows: pa.Table = fragment.to_table()
-    return rows
+    fragment = _fragment(tasks[0].file, ds.ParquetFileFormat(), io)
+    with _all_there([fragment]):
+        numbered = all(field.metadata for field in _schema_of(fragment))
+        if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
+            return None
+        rows: pa.Table = fragment.to_table()
+        return rows
 
 
 def arrow_type(field: NestedField) -> pa.DataType:
@@ -143,9 +152,35 @@ def arrow_type(field: NestedField) -> pa.DataType:
     return other if found is None else found
 
 
-def _fragment(location: str, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
-    scheme, netloc, path = io.parse_location(location, io.properties)
-    return layout.make_fragment(path, filesystem=io.fs_by_scheme(scheme, netloc))
+def _fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
+    scheme, netloc, path = io.parse_location(file.file_path, io.properties)
+    return layout.make_fragment(
+        path,
+        filesystem=io.fs_by_scheme(scheme, netloc),
+        file_size=file.file_size_in_bytes,  # so that a store is not asked for it
+    )
+
+
+@contextlib.contextmanager
+def _all_there(fragments: Iterable[Any]) -> Iterator[None]:
+    """Say of files in a store which is gone; the store itself only says that one is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is gone.
+    OSError
+        As it was, if none is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _NOT_THERE.search(str(error)):
+            for fragment in fragments:
+                found = fragment.filesystem.get_file_info(fragment.path)
+                if found.type is pafs.FileType.NotFound:
+                    raise FileNotFoundError(fragment.path) from None
+        raise
 
 
 def _schema_of(fragment: Any) -> pa.Schema:

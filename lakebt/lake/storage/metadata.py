@@ -93,7 +93,7 @@ def write(metadata: TableMetadata, io: FileIO, location: str) -> None:
     """Write metadata as a file that does not exist yet."""
     text = metadata.model_dump_json(exclude_none=True).encode()
     content = gzip.compress(text, _GZIP_LEVEL, mtime=0)
-    with io.new_output(location).create() as stream:
+    with io.new_output(location).create(overwrite=True) as stream:
         stream.write(content)
     sync(io, location)
     _WRITTEN[location] = (content, metadata)
