@@ -11,12 +11,11 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from lakebt.errors import LakebtError, LakeError, TableExistsError
+from lakebt.errors import LakebtError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.committing import commit
 from lakebt.lake.storage import catalog as opening
@@ -58,15 +57,6 @@ def plain(uri: str) -> str:
     return uri.replace("+psycopg", "")
 
 
-def test_releases_are_published_and_read(remote: Remote) -> None:
-    lake = remote.open()
-    for number in (1, 2, 3):
-        publish(lake, number)
-
-    remote.check_whole([1, 2, 3])
-    assert lake.at("R2").provenance()["lake"] == "prod"
-
-
 def test_an_empty_database_is_no_lake_and_stays_empty(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,20 +70,6 @@ def test_an_empty_database_is_no_lake_and_stays_empty(
 
     assert empty.open(create=True).releases().empty
     assert empty.open().releases().empty
-
-
-def test_a_table_is_declared_and_grows(remote: Remote) -> None:
-    lake = remote.open()
-    columns = {"symbol": "text", "rating": "number?"}
-    lake.declare("ratings", key=["symbol"], columns=columns)
-    lake.declare("ratings", key=["symbol"], columns={**columns, "by": "text?"})
-    rows = pd.DataFrame({"symbol": ["AAA"], "rating": [2.0], "known_at": AS_OF})
-    lake.publish({"ratings": rows}, release="R1", as_of=AS_OF)
-
-    (found,) = remote.open().at("R1").read("ratings").to_dict("records")
-    assert (found["symbol"], found["rating"]) == ("AAA", 2.0)
-    with pytest.raises(TableExistsError, match="its key is"):
-        remote.open().declare("ratings", key=["rating"], columns={"rating": "text"})
 
 
 def test_several_processes_may_make_a_lake_at_once(
@@ -179,14 +155,13 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("remote")
-@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
-def test_concurrent_publishers_lose_duplicate_and_tear_nothing(
-    uri: str, isolation: str
+def test_concurrent_publishers_lose_nothing_where_transactions_are_serializable(
+    uri: str,
 ) -> None:
-    """Where the database makes transactions serializable, it sacrifices some."""
+    """The database sacrifices some. `tests.behaviour` has those of other databases."""
     with psycopg.connect(plain(uri), autocommit=True) as connection:
         name = connection.info.dbname
-        setting = f"set default_transaction_isolation = '{isolation}'"
+        setting = "set default_transaction_isolation = 'serializable'"
         connection.execute(f"alter database {name} {setting}".encode())
 
     publishers.run(None, publishers=4, releases=6)

@@ -1,0 +1,84 @@
+"""Several publishers at once, and one that is killed, wherever a lake is."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lake import publishers
+from tests.lake.crash import expected, found, publish
+
+if TYPE_CHECKING:
+    from tests.behaviour.places import Place
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+    from pyiceberg.catalog.rest import RestCatalog
+    from lakebt.lake import Lake
+    from lakebt.lake.committing import commit
+    from lakebt.lake.publishing import publish as publishing
+    from tests.lake.crash import publish
+    from tests.lake.frames import clock
+
+    moment, *path = sys.argv[1:]
+    address = {"path": path[0]} if path else {"catalog": "prod"}
+    lake = Lake.open(**address, create=False, clock=clock)
+    catalog = type(lake._storage.catalog)
+    places = {
+        "half": [(commit, "swap"), (catalog, "commit_table")],
+        "done": [(publishing, "check_committed")],
+    }
+
+    def deadly(really):
+        def die(*arguments, **named):
+            if moment == "half":  # the first of its tables has changed
+                really(*arguments, **named)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return die
+
+    for place, name in places[moment]:
+        setattr(place, name, deadly(getattr(place, name)))
+    publish(lake, 2)
+    """
+)
+
+
+@pytest.mark.parametrize("moment", ["half", "done"])
+def test_a_publisher_that_is_killed_leaves_old_or_new(
+    place: Place, moment: str
+) -> None:
+    publish(place.open(), 1)
+    path = [] if place.path is None else [str(place.path)]
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, moment, *path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    there = ["R1", "R2"] if moment == "done" else ["R1"]
+    lake = place.open()
+    assert list(lake.releases()["name"]) == there
+    for number in range(1, len(there) + 1):
+        assert found(lake, number) == expected(number)
+    publish(lake, 2)
+    publish(place.open(), 3)
+    place.check_whole([1, 2, 3])
+    assert place.open().doctor().ok
+
+
+def test_publishers_at_once_lose_duplicate_and_tear_nothing(place: Place) -> None:
+    path = None if place.path is None else str(place.path)
+    # Where nobody waits, those who come second do their work again.
+    releases = 2 if place.is_sql else 1
+
+    publishers.run(path, publishers=4, releases=releases)
+
+    every = range(1, 4 * releases + 1)
+    publishers.check(path, publishers=4, releases=releases, read=every)
+    assert place.open().doctor().ok
