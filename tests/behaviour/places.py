@@ -18,6 +18,7 @@ from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import open_path
 from tests.lake.frames import clock
 from tests.lake.remote import Remote, unpooled
+from tests.servers.ours import serving
 from tests.servers.seaweed import BUCKET, REGION
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Place(Remote):
     def path(self) -> Path | None:
         """The directory of an embedded lake; None for the catalog ``prod``."""
         return None if self.properties else self.folder / "lake"
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether nobody can harm its releases: `lakebt serve` serves it."""
+        return self.kind == "served"
 
     @property
     def is_sql(self) -> bool:
@@ -151,6 +157,11 @@ def _rest(servers: Servers, folder: Path) -> Iterator[dict[str, Any]]:
         yield {"properties": rest_at(address)}
 
 
+def _served(_: Servers, folder: Path) -> Iterator[dict[str, Any]]:
+    with serving(open_path(folder / "lake", create=True)) as (address, _log):
+        yield {"properties": rest_at(address)}
+
+
 def _sqlite_s3(servers: Servers, folder: Path) -> Iterator[dict[str, Any]]:
     store = servers.seaweed
     properties = {
@@ -190,6 +201,7 @@ PLACES: dict[str, Callable[[Servers, Path], Iterator[dict[str, Any]]]] = {
     "embedded": _embedded,
     "postgres": _postgres,
     "rest": _rest,
+    "served": _served,
     "sqlite-s3": _sqlite_s3,
     "seaweedfs": _seaweedfs,
     "glue": _glue,

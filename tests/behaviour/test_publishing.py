@@ -173,6 +173,8 @@ def test_a_release_ends_and_its_files_go(released: Place) -> None:
 
 
 def test_what_others_did_is_found_and_cured(released: Place) -> None:
+    if released.is_guarded:
+        pytest.skip("our own server lets nobody do it: tests/serving")
     lake = released.open()
     table = released.table("prices")
     table.append(table.scan().to_arrow())
@@ -192,6 +194,8 @@ def test_what_others_did_is_found_and_cured(released: Place) -> None:
 
 
 def test_a_tag_that_was_moved_is_told_by_the_next_read(released: Place) -> None:
+    if released.is_guarded:
+        pytest.skip("our own server lets nobody do it: tests/serving")
     table = released.table("prices")
     head = table.metadata.refs["B"].snapshot_id
     table.manage_snapshots().create_tag(head, "A").commit()

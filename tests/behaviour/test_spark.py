@@ -1,0 +1,110 @@
+"""A lake on Spark, in every kind of place that Iceberg's Java library knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from lakebt.lake import Lake
+from lakebt.lake.reading.diff import frame
+from lakebt.lake.storage.spark import attach
+from tests.behaviour.places import place_of
+from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from tests.behaviour.places import Place
+
+# pyspark leaves the sockets it reads from to the garbage collector.
+pytestmark = [
+    pytest.mark.lake,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+KINDS = ("embedded", "postgres", "served", "sqlite-s3", "seaweedfs", "glue")
+LATER = "2022-09-30T00:00:00Z"
+
+
+@pytest.fixture(params=KINDS)
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, shared_spark: SparkSession
+) -> Iterator[Place]:
+    """An empty lake, whose keys Java finds as well."""
+    java: Any = shared_spark._jvm  # noqa: SLF001 - its environment was fixed when it began
+    with place_of(request.param, request=request, folder=tmp_path) as made:
+        keys = {
+            "aws.accessKeyId": made.keys.get("AWS_ACCESS_KEY_ID"),
+            "aws.secretAccessKey": made.keys.get("AWS_SECRET_ACCESS_KEY"),
+        }
+        told = {name: value for name, value in keys.items() if value is not None}
+        for name, value in told.items():
+            java.java.lang.System.setProperty(name, value)
+        try:
+            yield made
+        finally:
+            for name in told:
+                java.java.lang.System.clearProperty(name)
+
+
+def test_releases_of_both_engines_read_on_both(
+    place: Place, shared_spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = place.open()
+    lake._storage.spark = attach(lake._storage, shared_spark)  # noqa: SLF001
+    session = lake.spark_session()
+    measure = Lake.open(tmp_path / "measure", clock=clock)
+
+    def of_spark(rows: pd.DataFrame) -> Any:
+        return session.createDataFrame(pa.Table.from_pandas(rows, preserve_index=False))
+
+    late = bars(days=("2022-09-02",), close=10.25).assign(
+        known_at="2022-09-20T00:00:00Z"
+    )
+    first = {"prices": bars(), "index_changes": changes()}
+    second = {"prices": pd.concat([bars(), late])}  # some are there already
+    third = {
+        "prices": bars(days=("2022-09-07",)),
+        "etf_holdings": pd.concat([q1(), q3()]),
+    }
+    for name, tables, as_of, is_sparks in (
+        ("R1", first, AS_OF, True),
+        ("R2", second, LATER, False),
+        ("R3", third, AS_OF, True),
+    ):
+        given = (
+            {t: of_spark(rows) for t, rows in tables.items()} if is_sparks else tables
+        )
+        made = lake.publish(given, release=name, as_of=as_of)
+        wanted = measure.publish(tables, release=name, as_of=as_of)
+        assert [(pin.rows, pin.digest) for pin in made.tables] == [
+            (pin.rows, pin.digest) for pin in wanted.tables
+        ]
+    assert lake.publish(third, release="R3", as_of=AS_OF).name == "R3"  # the same again
+
+    reopened = place.open()  # without Spark
+    for name in ("R1", "R2", "R3"):
+        theirs = measure.at(name)
+        pd.testing.assert_frame_equal(
+            reopened.at(name).panel("close"), theirs.panel("close")
+        )
+        found = frame(lake.spark_read(lake.at(name), "prices").toArrow())
+        found = found.sort_values(["session", "symbol"], ignore_index=True)
+        pd.testing.assert_frame_equal(found, theirs.read("prices"))
+    catalog = lake._storage.catalog.name  # noqa: SLF001
+    tagged = session.read.option("versionAsOf", "R2").table(f"{catalog}.quant.prices")
+    assert tagged.count() == 8
+    assert repr(lake.diff("prices", "R1", "R3")) == repr(
+        measure.diff("prices", "R1", "R3")
+    )
+    refs = place.table("prices").metadata.refs
+    assert set(refs) == {"main", "R1", "R2", "R3"}
+    assert reopened.doctor(files=True).ok
