@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.events.plan import REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -22,7 +22,36 @@ if TYPE_CHECKING:
     from lakebt.analysis.surface import Pooling
     from lakebt.backtest.costs import CostModel
     from lakebt.cells import Cells
-    from lakebt.events.schedule import Schedule
+    from lakebt.events.plan import Event
+
+
+class Planned(Protocol):
+    """What is asked of a `Schedule`: its slots, and the grid."""
+
+    @property
+    def entries(self) -> Sequence[object]:
+        """Entries of the grid, each with its text."""
+        ...
+
+    @property
+    def exits(self) -> Sequence[object]:
+        """Exits of the grid."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Events by date and name."""
+        ...
+
+    @property
+    def event(self) -> IntVector:
+        """The event of each slot."""
+        ...
+
+    @property
+    def entry(self) -> IntVector:
+        """The entry of each slot."""
+        ...
 
 
 class Summary:
@@ -40,7 +69,7 @@ class Summary:
 
     def __init__(
         self,
-        schedule: Schedule,
+        schedule: Planned,
         cells: Cells,
         *,
         costs: CostModel,

@@ -41,7 +41,7 @@ def sweep(
         str,
         typer.Option(
             metavar="WHERE",
-            help="Where it runs: local.",
+            help="Where it runs: local or spark.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = "local",
@@ -68,14 +68,14 @@ def sweep(
 
     Stopped by Ctrl-C or worse, it goes on where it was when it is run again.
     """
-    one_of(engine, ("local",), what="engine")
+    one_of(engine, ("local", "spark"), what="engine")
     from lakebt.sweep.toml import read_toml, sweep_from
 
     told = read_toml(file)
     opened = options.open_lake(lake, catalog)
     asked = sweep_from(told, open_view=lambda name, at: opened.at(name, as_of=at))
     with _interruptible(), progress("Sweeping", unit="cells") as step:
-        found = asked.run(resume=resume, progress=step)
+        found = asked.run(engine=engine, resume=resume, progress=step)
     if as_json:
         print_json(records(found.table()))
         return

@@ -39,6 +39,21 @@ def use_spark(storage: Storage, *, engine: str, session: object) -> None:
         storage.spark = sessions.make_session(storage, {})
 
 
+def session_of(view: View) -> SparkSession:
+    """Return a Spark session that can compute what is asked of a view.
+
+    The one its lake was opened with; else the one of this process, which may be what
+    ``spark-submit`` was told to use; else a new one with `Sparking.spark_conf`.
+
+    Raises
+    ------
+    LakeError
+        If pyspark, Java or a jar is missing; with the cure.
+    """
+    pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads to Spark
+    return sessions.session_here(pinned.storage)
+
+
 class Sparking:
     """The part of a lake that knows Spark."""
 

@@ -12,17 +12,15 @@ from lakebt.arguments import costs_json
 from lakebt.backtest.costs import CostModel
 from lakebt.content import canonical_json
 from lakebt.lookup import Lookup
-from lakebt.summary import Summary
 from lakebt.sweep.memory import Memory
 from lakebt.sweep.passes import passes
-from lakebt.tried import cell_rows, result_id, result_row
+from lakebt.sweep.told import Told
+from lakebt.tried import result_row
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
-    from lakebt.cells import Cells
-    from lakebt.events.schedule import Schedule
     from lakebt.sweep.grid import Point
     from lakebt.sweep.passes import Asked, Pass
     from lakebt.sweep.recorder import Recorder
@@ -61,7 +59,7 @@ def run_points(
     for whole in asked:
         for part in whole.parts(memory.schedule(whole.study), engine):
             for one, rows in _run(part, memory, now=clock):
-                done = _with_result(rows, one.point, recorder)
+                done = with_result(rows, one.point, recorder)
                 recorder.add(done, count=one.n_cells)
     return run
 
@@ -80,38 +78,24 @@ def _run(
     for those, cells in zip(part.asked.values(), traded, strict=True):
         for one in those:
             began = time.perf_counter()
-            rows = _rows(one, plan, cells, run_at=now(), seconds=share)
+            told = Told.of(one)
+            rows = told.rows(plan, cells, run_at=now(), seconds=share)
             rows["seconds"] += (time.perf_counter() - began) / len(rows)
             yield one, rows
 
 
-def _rows(
-    one: Asked, plan: Schedule, cells: Cells, *, run_at: dt.datetime, seconds: float
-) -> pd.DataFrame:
-    study, point = one.study, one.point
-    summary = Summary(
-        plan,
-        cells,
-        costs=one.costs,
-        capital_usd=study.sizing.capital_usd,
-        pooling=study.pooling,
-    )
-    grid = {name: study.arguments[name] for name in ("entries", "exits")}
-    arguments = point.arguments(one.costs)
-    return cell_rows(
-        summary,
-        arguments={**arguments, **grid},
-        costs=one.costs,
-        origin=point.origin,
-        study=point.family,
-        result=result_id(arguments, point.origin),
-        run_at=run_at,
-        seconds=seconds,
-    )
+def with_result(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
+    """Return cells, and the row of their result, of which some may be recorded.
 
-
-def _with_result(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
-    """Return cells, and the row of their result, of which some may be recorded."""
+    Parameters
+    ----------
+    rows
+        Cells of one study under one of its costs.
+    point
+        The study.
+    recorder
+        Has those that are not among them.
+    """
     charged = json.loads(rows["costs"].iloc[0])
     whole = rows
     if len(rows) < len(point.ids[0]):

@@ -9,6 +9,8 @@ from lakebt.backtest.costs import CostModel
 from lakebt.choices import one_of
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.reading.view import View
+from lakebt.lake.spark import ENGINES as WHERE
+from lakebt.lake.spark import session_of
 from lakebt.lake.trials.ledger import ledger_of
 from lakebt.progress import bar
 from lakebt.study import ENTRIES, EXITS
@@ -149,6 +151,7 @@ class Sweep:
     def run(
         self,
         *,
+        engine: str = "local",
         record: bool = True,
         resume: bool = True,
         workers: int | None = None,
@@ -162,13 +165,18 @@ class Sweep:
 
         Parameters
         ----------
+        engine : {"local", "spark"}
+            Where it runs, as in `lakebt.Lake.open`; what trades is the sweep's own
+            `engine`. On Spark, executors open the lake by its address, and the driver,
+            which is this process, records. A trial is the same one wherever it runs:
+            its figures are, to the bit, and one engine goes on where another stopped.
         record
             Whether to record. If not, everything is run, and kept in memory alone.
         resume
             Whether to take what is recorded already as done.
         workers
             Processes that run strategies; as many as there are processors by default.
-            With 1 they run in this one.
+            With 1 they run in this one. Spark has its own.
         progress
             Called with what is done and all of it; what is done is recorded. By default
             a bar with rate and time left, in a terminal and in a notebook, if it takes
@@ -185,13 +193,22 @@ class Sweep:
         InvalidArgumentError
             If a strategy fails; with the file, the line, and what was raised.
         LakeError
-            If the lake cannot be written.
+            If the lake cannot be written, or Spark cannot run it.
         LookAheadError
             Under ``on_look_ahead="raise"``.
+        UnknownNameError
+            If there is no such engine.
         UntradeableError
             Under ``missing="raise"``, if a leg has no price; or if a strategy never
             holds anything.
         """
+        one_of(engine, WHERE, what="engine")
+        if engine == "spark" and workers is not None:
+            msg = (
+                f"workers={workers} are processes of this machine, and Spark has "
+                f"executors of its own: leave it out, or pass engine='local'"
+            )
+            raise InvalidArgumentError(msg)
         ledger = ledger_of(self.views[0])
         known = ledger.trial_ids() if record and resume else set[str]()
         unit = "backtests" if self.tasks else "cells"
@@ -206,13 +223,24 @@ class Sweep:
                 "recorder": recorder,
                 "clock": ledger.clock,
             }
-            n_run = (
-                run_tasks(self.tasks, workers=workers, **told)
-                if self.tasks
-                else run_points(self.points, engine=self.engine, **told)
-            )
+            if engine == "spark":
+                n_run = self._run_on_spark(told)
+            elif self.tasks:
+                n_run = run_tasks(self.tasks, workers=workers, **told)
+            else:
+                n_run = run_points(self.points, engine=self.engine, **told)
         return SweepResult(
             self, n_run=n_run, kept=recorder.kept, ledger=ledger if record else None
+        )
+
+    def _run_on_spark(self, told: dict[str, Any]) -> int:
+        from lakebt.sweep import spark  # noqa: PLC0415 - an extra, and slow
+
+        session = session_of(self.views[0])
+        if self.tasks:
+            return spark.run_tasks(self.tasks, session=session, **told)
+        return spark.run_points(
+            self.points, engine=self.engine, session=session, **told
         )
 
     def __repr__(self) -> str:

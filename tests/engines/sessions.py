@@ -45,7 +45,7 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         del asked["spark.jars.packages"]
         asked["spark.jars"] = jars
     return asked | {
-        "spark.master": "local[2]",
+        "spark.master": "local[2,4]",  # a task may fail thrice, as on a cluster
         "spark.app.name": "lakebt",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",

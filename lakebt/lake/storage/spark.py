@@ -105,6 +105,30 @@ def make_session(storage: Storage, settings: Mapping[str, str]) -> SparkSession:
     return attach(storage, made)
 
 
+def session_here(storage: Storage) -> SparkSession:
+    """Return a session that computes: the lake's, that of this process, or a new one.
+
+    Its Spark need not have the lake's catalog. In a program that ``spark-submit`` runs
+    it is what that was told to use.
+
+    Raises
+    ------
+    LakeError
+        If pyspark, Java or a jar is missing; with the cure.
+    """
+    if storage.spark is not None:
+        return storage.spark
+    check_installed()
+    if _is_alone():
+        storage.spark = make_session(storage, {})
+        return storage.spark
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra, and slow
+
+    with _workers_like_us():
+        found: SparkSession = SparkSession.builder.getOrCreate()
+    return found
+
+
 def check_installed() -> None:
     """Check that there is what Spark needs.
 

@@ -1,0 +1,56 @@
+"""A view of some of the events of a release, with prices that were sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.facts import Vintage
+from lakebt.lake.reading.view import View
+from lakebt.sweep.parts import by_events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.facts import IndexChange
+    from lakebt.history import PriceHistory
+
+
+class Part(View):
+    """A view of some of the events, with prices that were sent.
+
+    Parameters
+    ----------
+    view
+        Of the whole release.
+    prices
+        All that the events of the part need.
+    part, count
+        Which part, of how many.
+    """
+
+    def __init__(
+        self, view: View, prices: PriceHistory, *, part: int, count: int
+    ) -> None:
+        super().__init__(view._pinned, instant=view.instant)  # noqa: SLF001 - it is one
+        self._prices, self._part, self._count = prices, part, count
+        self._vintages: dict[str, tuple[Vintage, ...]] = {}
+
+    def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
+        """Return the vintages of the part's events; see `View.change_vintages`."""
+        if index not in self._vintages:
+            every = super().change_vintages(index=index)
+            self._vintages[index] = self._of(every)
+        return self._vintages[index]
+
+    def supplied(self, changes: Sequence[IndexChange]) -> list[IndexChange]:
+        """Return those of the caller's changes that are of the part's events."""
+        vintages = [Vintage(change_id=c.change_id, change=c) for c in changes]
+        return [vintage.change for vintage in self._of(vintages)]
+
+    def _of(self, vintages: Sequence[Vintage]) -> tuple[Vintage, ...]:
+        parts = by_events(vintages, sessions=self.sessions, count=self._count)
+        return parts[self._part]
+
+    def price_history(self, symbols: Sequence[str]) -> PriceHistory:  # noqa: ARG002 - all are there
+        """Return the prices that were sent, of at least `symbols`."""
+        return self._prices

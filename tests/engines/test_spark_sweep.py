@@ -1,0 +1,287 @@
+"""Sweeps on Spark: the trials that are found here are found there, to the last bit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import lakebt
+from lakebt.errors import InvalidArgumentError, LakeError, LookAheadError
+from lakebt.lake.trials.ledger import ledger_of
+from lakebt.sweep import portions as cutting
+from lakebt.sweep import spark
+from lakebt.sweep.recorder import Recorder
+from lakebt.sweep.scripts import Script
+from lakebt.sweep.sweep import Sweep
+from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+# pyspark leaves the sockets it reads from to the garbage collector.
+pytestmark = [
+    pytest.mark.lake,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SOME: dict[str, Any] = {"aggregate": ["pooled", "calendar"], "gross": [0.3, 1.7]}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> lakebt.Lake:
+    return fill(tmp_path / "here")
+
+
+@pytest.fixture
+def there(tmp_path: Path, shared_spark: SparkSession) -> lakebt.Lake:
+    """The same lake again: its sweeps run on Spark, the one of this process."""
+    assert shared_spark.sparkContext.defaultParallelism == 2
+    return fill(tmp_path / "there")
+
+
+def trials(lake: lakebt.Lake) -> pd.DataFrame:
+    rows = lake.trials()
+    assert rows["trial_id"].is_unique
+    return in_order([rows])
+
+
+def test_a_sweep_on_spark_finds_what_a_local_one_does_to_the_bit(
+    here: lakebt.Lake, there: lakebt.Lake
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    local = grid(here.at("R1"), **EVERYTHING).run()
+    found = grid(there.at("R1"), **EVERYTHING).run(
+        engine="spark", progress=lambda done, total: told.append((done, total))
+    )
+
+    assert found.n_run == local.n_run == 2**7 * 2 * 9
+    assert told == sorted(told)
+    assert told[-1] == (found.n_run, found.n_run)
+    same(trials(there), trials(here))
+    same(found.table(), local.table())
+
+
+class Deadly(str):
+    """A name that kills the first process that reads it."""
+
+    __slots__ = ("mark",)
+    mark: Path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what an executor makes of it: it has no such class."""
+        dies = (
+            f"(lambda os, name: os.path.exists(name) or (open(name, 'w').close(), "
+            f"os.kill(os.getpid(), {int(signal.SIGKILL)})))"
+            f"(__import__('os'), {str(self.mark)!r}) and {str(self)!r}"
+        )
+        return eval, (dies,)  # noqa: S307 - the text is above
+
+
+def test_a_task_whose_process_dies_is_done_again_and_leaves_no_duplicates(
+    here: lakebt.Lake,
+    there: lakebt.Lake,
+    shared_spark: SparkSession,
+    tmp_path: Path,
+) -> None:
+    grid(here.at("R1"), name="lost", **SOME).run()
+    name = Deadly("lost")
+    name.mark = tmp_path / "died"
+    view = there.at("R1")
+    sweep = grid(view, name=name, **SOME)
+
+    ledger = ledger_of(view)
+    with Recorder(ledger, total=len(sweep), told=lambda _done, _all: None) as recorder:
+        spark.run_points(
+            sweep.points,
+            known=frozenset(),
+            recorder=recorder,
+            engine="event",
+            clock=ledger.clock,
+            session=shared_spark,
+            parts=3,
+        )
+
+    assert name.mark.exists()
+    same(trials(there), trials(here))
+
+
+def test_what_stops_a_sweep_here_stops_it_there_and_what_came_before_is_kept(
+    there: lakebt.Lake, here: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"on_look_ahead": ["mask", "raise"], "entries": ["AD+1@open"]}
+    with pytest.raises(LookAheadError) as local:
+        grid(here.at("R1"), **asked).run()
+
+    with pytest.raises(LookAheadError) as found:
+        grid(there.at("R1"), **asked).run(engine="spark")
+
+    assert str(found.value) == str(local.value)
+    assert found.value.known_at == local.value.known_at
+    same(trials(there), trials(here))
+
+    monkeypatch.setattr(spark, "code_version", lambda: "0.0+beef")
+    with pytest.raises(LakeError, match=r"driver 0\.0\+beef: .* Install the same one"):
+        grid(there.at("R1"), hedge="MKT").run(engine="spark")
+
+
+def test_a_sweep_that_was_stopped_runs_only_what_is_missing_anywhere(
+    there: lakebt.Lake, here: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutting, "JOINED", 1)  # a task for each entry
+    grid(here.at("R1"), **SOME).run()
+
+    def stop(done: int, total: int) -> None:
+        if 0 < done < total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grid(there.at("R1"), **SOME).run(engine="spark", progress=stop)
+    count = len(there.trials(where={"kind": "cell"}))
+    assert count > 0
+    assert grid(there.at("R1"), **SOME).run(engine="spark").n_run == 72 - count
+    assert grid(there.at("R1"), **SOME).run().n_run == 0
+    same(trials(there), trials(here))
+    assert grid(here.at("R1"), **SOME).run(engine="spark").n_run == 0
+
+
+STRATEGY = """
+import os
+import signal
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Half:
+    lookback: int = 5
+
+    def target_weights(self, view):
+        if not os.path.exists("{mark}"):
+            open("{mark}", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        closes = view.panel("close", symbols=["MKT"])
+        rose = closes["MKT"].iloc[-1] > closes["MKT"].iloc[-self.lookback :].mean()
+        return pd.Series({{"MKT": 0.5 if rose else -0.5}})
+"""
+
+
+def test_backtests_of_a_strategy_survive_the_death_of_their_process(
+    there: lakebt.Lake,
+    here: lakebt.Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, mark = tmp_path / "half.py", tmp_path / "died"
+    file.write_text(STRATEGY.format(mark=mark), encoding="utf-8")
+
+    def sweep(lake: lakebt.Lake) -> Sweep:
+        return Sweep(
+            lake.at("R1"),
+            strategy=f"{file}:Half",
+            parameters={"lookback": [3, 5, 8]},
+            start="2010-05-03",
+            end="2010-07-30",
+            rebalance="weekly",
+        )
+
+    # Executors see no file of the driver's.
+    placed = Script.of
+
+    def elsewhere(target: str) -> Any:
+        return replace(placed(target), file=Path("/elsewhere/half.py"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Script, "of", elsewhere)
+        found = sweep(there).run(engine="spark")
+    assert mark.exists()
+    local = sweep(here).run(workers=1)
+
+    assert found.n_run == local.n_run == 3
+    same(trials(there), trials(here))
+    assert trials(here)["sharpe"].notna().all()
+
+
+def test_what_makes_no_sense_on_spark_is_refused(here: lakebt.Lake) -> None:
+    sweep = grid(here.at("R1"))
+
+    with pytest.raises(InvalidArgumentError, match="workers=2 are processes"):
+        sweep.run(engine="spark", workers=2)
+    with pytest.raises(lakebt.errors.UnknownNameError, match="unknown engine 'moon'"):
+        sweep.run(engine="moon")
+    with pytest.raises(LakeError, match=r"Spark Connect\. Start the sweep by spark-"):
+        spark.context_of(object())  # type: ignore[arg-type]  # has no context
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "sweeping.md"
+
+TOML = """
+release = "R1"
+index = "SIM"
+entries = ["AD+1@open", "ED@close", "MD+1@open"]
+exits = ["+1", "ED@close", "2w"]
+
+[grid]
+capital_usd = [{capital}]
+side = ["both", "additions"]
+hedge = ["", "MKT"]
+missing = ["exclude", "drop_leg"]
+"""
+
+
+def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
+    here: lakebt.Lake, tmp_path: Path
+) -> None:
+    submit = shutil.which("spark-submit", path=str(Path(sys.executable).parent))
+    assert submit is not None
+    job, file = tmp_path / "sweep_job.py", tmp_path / "SWEEP.toml"
+    _, _, text = PAGE.read_text(encoding="utf-8").partition("```text sweep_job.py\n")
+    job.write_text(text.partition("```")[0], encoding="utf-8")
+    capital = ", ".join(str(100_000 + n) for n in range(40))
+    file.write_text(TOML.format(capital=capital), encoding="utf-8")
+    command = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"]
+    command += ["--conf", "spark.driver.bindAddress=127.0.0.1"]
+    command += [str(job), str(file), "--lake", str(tmp_path / "here")]
+    told: dict[str, Any] = {
+        "env": {
+            **os.environ,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PATH": os.pathsep.join([str(Path(submit).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(Path(lakebt.__file__).parents[1]),
+        },
+        "cwd": tmp_path,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
+
+    def cells() -> int:
+        return len(here.trials(where={"kind": "cell"}, columns=["trial_id"]))
+
+    with subprocess.Popen(command, start_new_session=True, **told) as process:
+        while not (count := cells()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    count = cells()
+    again = subprocess.run(command, check=False, timeout=300, **told)
+
+    assert again.returncode == 0, again.stderr
+    assert 0 < count < 40 * 8 * 9
+    assert "2,880 cells: " in again.stdout
+    assert "were recorded already" in again.stdout
+    assert cells() == 40 * 8 * 9
+    assert trials(here)["n_events"].max() > 5
