@@ -1,0 +1,84 @@
+"""What docs/scale.md tells its readers to do, done as they would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "scale.md"
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+
+def block(name: str) -> str:
+    """Return the block of the page that is called `name`."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(
+        rf"^```\w+ {re.escape(name)}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    assert len(found) == 1, f"{PAGE.name} has {len(found)} blocks called {name}"
+    return str(found[0])
+
+
+@pytest.fixture
+def user(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
+    """The environment of somebody whose Spark has two cores and keeps its jars."""
+    program("java")
+    pytest.importorskip("pyspark", reason="pip install 'lakebt[spark]'")
+    assert pytestconfig.cache is not None
+    settings = {
+        "spark.master": "local[2]",
+        "spark.ui.enabled": "false",
+        "spark.jars.ivy": pytestconfig.cache.mkdir("jars"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.log.level": "ERROR",
+        "spark.local.dir": tmp_path,
+    }
+    lines = [f"{name} {value}\n" for name, value in settings.items()]
+    (tmp_path / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
+    return os.environ | {
+        "SPARK_CONF_DIR": str(tmp_path),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def test_a_new_user_starts_spark_on_a_laptop(
+    tmp_path: Path, user: dict[str, str], table: Callable[[str], list[list[str]]]
+) -> None:
+    (tmp_path / "laptop.py").write_text(block("laptop.py"), encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "laptop.py"],
+        cwd=tmp_path,
+        env=user,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert table(done.stdout) == table(block("laptop.txt"))
+    assert "unclosed" not in done.stderr
+
+
+@pytest.fixture
+def table() -> Callable[[str], list[list[str]]]:
+    """What Spark draws with bars, as rows."""
+    return lambda text: [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
