@@ -18,6 +18,8 @@ from lakebt.errors import (
     ReleaseExistsError,
 )
 from lakebt.lake import Lake
+from lakebt.lake.committing import fold
+from lakebt.lake.committing.commit import FOLDED
 from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.tables.schemas import PRICES
@@ -436,3 +438,22 @@ def test_a_branch_of_files_that_a_release_has_is_removed_without_them(
     assert set(iceberg(path, "prices").metadata.refs) == {"main", "R1"}
     assert lake.doctor(files=True).ok
     assert len(Lake.open(path).at("R1").read("prices")) == 6
+
+
+def test_files_that_spark_wrote_are_folded_as_others_are(
+    sparked: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "LIMIT", 3)
+    days = ("2022-09-01", "2022-09-02", "2022-09-06", "2022-09-07", "2022-09-08")
+    for number, day in enumerate(days):
+        rows = bars(days=(day,))
+        given = spark_frame(sparked, rows) if number % 2 else rows
+        published(sparked, {"prices": given}, f"R{number}")
+
+    table = iceberg(path, "prices")
+    assert len(list(table.scan().plan_files())) <= 3
+    summaries = [each.summary for each in table.metadata.snapshots if each.summary]
+    assert any(FOLDED in each.additional_properties for each in summaries)
+    for number in range(len(days)):
+        assert len(sparked.at(f"R{number}").panel("close")) == number + 1
+    assert sparked.doctor(files=True).ok
