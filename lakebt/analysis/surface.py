@@ -242,7 +242,8 @@ def _pooled(
     """Return the moments of the events joined, and those without each date."""
     counts = events.n_returns
     count = int(counts.sum())
-    mean = float(counts @ events.mean) / count
+    # Not `@`: BLAS adds more than 10,000 numbers in threads, and in their order.
+    mean = float((counts * events.mean).sum()) / count
     apart = events.mean - mean  # sums of squares about the mean do not cancel
     sums = np.add.reduceat(counts * apart, cuts)
     squares = np.add.reduceat(events.m2 + counts * apart * apart, cuts)

@@ -161,7 +161,7 @@ def run_book(
     sessions
         The calendar its sessions count in.
     threads
-        As many as there are processors by default. The result does not depend on it.
+        As many as there are `processors` by default. The result does not depend on it.
     into
         What other books earned, to be filled in further; its arrays are written to.
 
@@ -230,7 +230,7 @@ def run_book(
             earned.gaps,
         )
 
-    workers = threads or len(os.sched_getaffinity(0))
+    workers = threads or processors()
     size = max(_CHUNK, -(-n_slots // (4 * workers)))
     parts = [(lo, min(lo + size, n_slots)) for lo in range(0, n_slots, size)]
     if workers == 1 or len(parts) < 2:
@@ -242,3 +242,13 @@ def run_book(
     return replace(
         earned, held=np.concatenate([earned.held, held], axis=1) if n_before else held
     )
+
+
+def processors() -> int:
+    """Return how many processors this process may use.
+
+    No more than ``OMP_NUM_THREADS`` says, as in other libraries that compute: Spark
+    sets it to 1 in its Python workers, of which each core has one.
+    """
+    here, told = len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS", "")
+    return min(int(told), here) if told.isdigit() and int(told) else here

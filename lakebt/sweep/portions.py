@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lakebt.content import content_key
-from lakebt.evidence import MARKET
-from lakebt.facts import Vintage
 from lakebt.lake.trials.ledger import ledger_of
 from lakebt.sweep import passes as local
-from lakebt.sweep.parts import by_events
-from lakebt.sweep.shipping import pack_prices
+from lakebt.sweep.based_on import Facts
 from lakebt.sweep.told import Told
 from lakebt.sweep.work import Place, Work
 
@@ -22,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lakebt.backtest.levels import Level
-    from lakebt.history import PriceHistory
     from lakebt.lake.reading.view import View
     from lakebt.study import Study
     from lakebt.sweep.passes import Asked, Pass
@@ -79,49 +73,6 @@ class Portions:
         return sum(len(told.entries) * len(told.exits) for told in self.told)
 
 
-class _Facts:
-    """What the studies of one view are decided on, and the prices that they need."""
-
-    def __init__(self, study: Study, hedges: set[str]) -> None:
-        self._view, self._hedges = study.view, hedges
-        if study.index is not None:
-            self._vintages = study.view.change_vintages(index=study.index)
-        else:
-            self._vintages = tuple(
-                Vintage(change_id=change.change_id, change=change)
-                for change in study.changes or ()
-            )
-        self._keys: dict[int, list[str]] = {}
-
-    @cached_property
-    def n_events(self) -> int:
-        """How many can be decided apart."""
-        parts = self._parts(max(len(self._vintages), 1))
-        return max(sum(map(bool, parts)), 1)
-
-    def _parts(self, count: int) -> list[tuple[Vintage, ...]]:
-        return by_events(self._vintages, sessions=self._view.sessions, count=count)
-
-    @cached_property
-    def _history(self) -> PriceHistory:
-        return self._view.price_history(self._symbols(self._vintages))
-
-    def _symbols(self, vintages: Sequence[Vintage]) -> list[str]:
-        named = {vintage.change.symbol for vintage in vintages}
-        return sorted({*named, *self._hedges, MARKET})
-
-    def keys(self, count: int, prices: dict[str, bytes]) -> list[str]:
-        """Return the key of each part's prices, which are added to `prices`."""
-        if count not in self._keys:
-            self._keys[count] = []
-            for part in self._parts(count):
-                packed = pack_prices(self._history, self._symbols(part))
-                key = hashlib.blake2b(packed, digest_size=16).hexdigest()
-                prices[key] = packed
-                self._keys[count].append(key)
-        return self._keys[count]
-
-
 def portions(
     asked: Sequence[Pass],
     *,
@@ -132,9 +83,10 @@ def portions(
 ) -> Portions:
     """Cut passes into pieces of work.
 
-    A pass is cut by levels and by entries until it fits into memory, as locally; and by
-    events, if the pieces are then fewer than the cores, or the prices too many. What
-    stops at the first fact that is missing is not cut: it is to be the first of all.
+    A pass is cut by levels until it fits into memory, as locally, and there are pieces
+    enough; by entries, if one level does not fit; and by events, if the pieces are
+    still too few, or the prices too many. What stops at the first fact that is missing
+    is not cut by events: it is to be the first of all.
 
     Parameters
     ----------
@@ -148,11 +100,6 @@ def portions(
         Ids of the trials that are there already.
     parts
         Of the events; chosen by their number if None.
-
-    Raises
-    ------
-    LookAheadError
-        Never here: nothing is decided yet.
     """
     made = Portions()
     hedges: dict[int, set[str]] = {}
@@ -160,16 +107,18 @@ def portions(
         named = hedges.setdefault(id(one.study.view), set())
         if one.study.sizing.hedge is not None:
             named.add(one.study.sizing.hedge)
-    found: dict[object, _Facts] = {}
+    found: dict[object, Facts] = {}
     facts = []
     for one in asked:
         view = one.study.view
         key = id(view), content_key(_decided_on(one.study))
         if key not in found:
-            found[key] = _Facts(one.study, hedges[id(view)])
+            found[key] = Facts(one.study, hedges[id(view)])
         facts.append(found[key])
+    n_levels = sum(len(one.asked) for one in asked)
+    most = max(n_levels // (PER_CORE * cores), 1)
     cut = [
-        list(_cut(one, of.n_events, engine))
+        list(_cut(one, of.n_events, engine=engine, most=most))
         for one, of in zip(asked, facts, strict=True)
     ]
     n_whole = sum(map(len, cut))
@@ -209,9 +158,9 @@ def _count(n_events: int, *, n_whole: int, cores: int) -> int:
 
 
 def _cut(
-    one: Pass, n_events: int, engine: str
+    one: Pass, n_events: int, *, engine: str, most: int
 ) -> Iterator[tuple[tuple[str, ...], dict[Level, list[Asked]]]]:
-    """Yield entries and levels that are traded together."""
+    """Yield entries and levels that are traded together, at most so many levels."""
     entries = tuple(map(str, one.study.entries))
     across = max(n_events * len(one.study.exits), 1)
     width = max(JOINED // across, 1)
@@ -220,7 +169,7 @@ def _cut(
     for start in range(0, len(entries), width):
         block = entries[start : start + width]
         size = across * len(block) * (1 if engine == "event" else 1 + local.ALONE)
-        count = max(local.AT_ONCE // size, 1)
+        count = max(min(local.AT_ONCE // size, most), 1)
         levels = list(one.asked)
         for at in range(0, len(levels), count):
             yield block, {level: one.asked[level] for level in levels[at : at + count]}

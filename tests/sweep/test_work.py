@@ -108,6 +108,33 @@ def test_by_entries_and_levels_too(
     same(in_order(found), at_once(sweep))
 
 
+def test_there_are_pieces_enough_for_every_core(lake: lakebt.Lake) -> None:
+    asked = {name: EVERYTHING[name] for name in ("gross", "capital_usd", "side")}
+    sweep = grid(lake.at("R1"), **asked)
+
+    few, many = (
+        portions(
+            passes(sweep.points, known=frozenset(), memory=Memory("event")),
+            engine="event",
+            cores=cores,
+        )
+        for cores in (1, 100)
+    )
+
+    assert len(few.units) == 2  # a book for each side
+    assert len(many.units) == 2 * 2 * 2 * 2  # and one for each size and cost
+    assert few.n_cells == many.n_cells == len(sweep)
+    known = frozenset(sweep.ids) - set(sweep.points[0].ids[1][3:6])
+    left = portions(
+        passes(sweep.points, known=known, memory=Memory("event")),
+        engine="event",
+        cores=1,
+        known=known,
+    )
+    assert left.n_cells == 3
+    assert [told.entries for told in left.told] == [("ED@close",)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 4])
 def test_changes_of_the_caller_s_own_are_cut_as_those_of_the_lake(
