@@ -82,3 +82,23 @@ def table() -> Callable[[str], list[list[str]]]:
         for line in text.splitlines()
         if line.startswith("|")
     ]
+
+
+def test_a_jar_that_is_missing_is_said_in_one_line(
+    tmp_path: Path, user: dict[str, str]
+) -> None:
+    opened = "import lakebt; lakebt.Lake.open('lake', engine='spark')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", opened],
+        cwd=tmp_path,
+        env=user | {"LAKEBT_SPARK_JARS": str(tmp_path / "gone.jar")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    said = [line for line in done.stderr.splitlines() if "LakeError" in line]
+    assert len(said) == 1, done.stderr
+    assert "its jar is missing. Let Spark fetch it" in said[0]
+    assert "LAKEBT_SPARK_JARS" in said[0]

@@ -13,7 +13,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from lakebt.errors import LakeError, UnknownNameError
 from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import Storage
-from lakebt.lake.storage.spark import check_installed
+from lakebt.lake.storage.spark import _master, check_installed
 from lakebt.lake.storage.spark_conf import JARS, catalog_conf, spark_conf
 from tests.engines.engine import settings
 from tests.lake.frames import clock
@@ -194,3 +194,30 @@ def test_missing_pyspark_is_said_with_what_installs_it(
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"'sprak'.*Did you mean 'spark'"):
         Lake.open(tmp_path / "lake", clock=clock, engine="sprak")
+
+
+@pytest.mark.parametrize(
+    ("said", "master"),
+    [
+        ({}, "local[*]"),
+        ({"file": "spark.master   yarn\n"}, "yarn"),
+        ({"file": "# spark.master yarn\nspark.master.rest yes\n"}, "local[*]"),
+        ({"file": "spark.master=yarn\n", "variable": "local[2]"}, "local[2]"),
+        ({"setting": "k8s://x", "variable": "yarn"}, "k8s://x"),
+    ],
+)
+def test_where_spark_runs_is_left_to_whoever_says_it_first(
+    said: dict[str, str],
+    master: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "spark-defaults.conf"
+    file.write_text(said.get("file", ""), encoding="utf-8")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    monkeypatch.delenv("MASTER", raising=False)
+    if "variable" in said:
+        monkeypatch.setenv("MASTER", said["variable"])
+    settings = {"spark.master": said["setting"]} if "setting" in said else {}
+
+    assert _master(settings) == master

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, LakeError
-from lakebt.lake.storage.spark_conf import JARS, catalog_conf, spark_conf
+from lakebt.lake.storage.spark_conf import (
+    JARS,
+    catalog_conf,
+    spark_conf,
+    spark_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +65,38 @@ def attach(storage: Storage, session: object) -> SparkSession:
     for name, value in catalog_conf(storage).items():
         told = theirs.conf.get(name, None)
         own.conf.set(name, value if told is None else told)
+    _check_jars(own, storage)
     return own
+
+
+def _check_jars(session: SparkSession, storage: Storage) -> None:
+    """Check that Spark has what it needs to open the lake's catalog.
+
+    Raises
+    ------
+    LakeError
+        If a jar is missing, or the catalog cannot be reached.
+    """
+    try:
+        session.sql(f"SHOW NAMESPACES IN {spark_name(storage)}").collect()
+    except Exception as error:  # noqa: BLE001 - whatever Java says
+        text = str(error)
+        cure = (
+            f"Let Spark fetch it (spark.jars.packages as lake.spark_conf() has it), or "
+            f"name its path in {JARS}"
+        )
+        if "catalog plugin class" in text or "ClassNotFound" in text:
+            msg = f"Spark has no Iceberg: its jar is missing. {cure}"
+        elif "No suitable driver" in text:
+            msg = f"Spark has no driver for the catalog's database. {cure}"
+        else:
+            msg = f"{storage.where} cannot be used from Spark: {_line(text)}"
+        raise LakeError(msg) from None
+
+
+def _line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "it does not say why"
 
 
 def make_session(storage: Storage, settings: Mapping[str, str]) -> SparkSession:
@@ -88,10 +124,7 @@ def make_session(storage: Storage, settings: Mapping[str, str]) -> SparkSession:
         **spark_conf(storage, spark_version=pyspark.__version__),
         **settings,
     }
-    master = chosen.get("spark.master") or os.environ.get("MASTER") or "local[*]"
-    if "SPARK_REMOTE" not in os.environ and _is_alone():
-        chosen.setdefault("spark.master", master)
-    if master.startswith("local"):  # nobody else has to reach it
+    if _is_alone() and _master(settings).startswith("local"):  # nobody has to reach it
         for name in ("spark.driver.host", "spark.driver.bindAddress"):
             chosen.setdefault(name, _LOOPBACK)
     builder: Any = SparkSession.builder
@@ -158,6 +191,20 @@ def check_installed() -> None:
         raise LakeError(msg)
 
 
+def _master(settings: Mapping[str, str]) -> str:
+    """Return where Spark will run, by what it looks at itself, the first that says."""
+    said = settings.get("spark.master") or os.environ.get("MASTER")
+    folder = os.environ.get("SPARK_CONF_DIR")
+    if folder is None and "SPARK_HOME" in os.environ:
+        folder = str(Path(os.environ["SPARK_HOME"]) / "conf")
+    if said is None and folder is not None:
+        file = Path(folder) / "spark-defaults.conf"
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        found = re.search(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
+        said = None if found is None else found.group(1)
+    return said or "local[*]"
+
+
 def _is_alone() -> bool:
     """Whether no Spark runs in this process, nor was this one started by it."""
     from pyspark import SparkContext  # noqa: PLC0415 - an extra, and slow
@@ -193,5 +240,4 @@ def _explained(error: Exception) -> str:
             f"Give it a way to Maven's repository (spark.jars.ivySettings), or the "
             f"jars' paths, with commas, in {JARS}"
         )
-    first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
-    return f"Spark could not start: {first}"
+    return f"Spark could not start: {_line(text)}"
