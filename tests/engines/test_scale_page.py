@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,18 +88,21 @@ def table() -> Callable[[str], list[list[str]]]:
 def test_a_jar_that_is_missing_is_said_in_one_line(
     tmp_path: Path, user: dict[str, str]
 ) -> None:
+    with zipfile.ZipFile(tmp_path / "other.jar", "w") as jar:
+        jar.writestr("nothing.txt", "")
     opened = "import lakebt; lakebt.Lake.open('lake', engine='spark')"
 
     done = subprocess.run(
         [sys.executable, "-c", opened],
         cwd=tmp_path,
-        env=user | {"LAKEBT_SPARK_JARS": str(tmp_path / "gone.jar")},
+        env=user | {"LAKEBT_SPARK_JARS": str(tmp_path / "other.jar")},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    said = [line for line in done.stderr.splitlines() if "LakeError" in line]
+    raised = "lakebt.errors.LakeError: "
+    said = [line for line in done.stderr.splitlines() if line.startswith(raised)]
     assert len(said) == 1, done.stderr
     assert "its jar is missing. Let Spark fetch it" in said[0]
     assert "LAKEBT_SPARK_JARS" in said[0]

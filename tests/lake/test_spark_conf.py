@@ -146,12 +146,18 @@ def test_a_name_that_could_be_something_else_in_sql_is_refused(name: str) -> Non
 def test_jars_that_lie_on_the_machine_are_not_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(JARS, "/jars/iceberg.jar,/jars/sqlite.jar")
+    jar = tmp_path / "iceberg.jar"
+    jar.touch()
+    monkeypatch.setenv(JARS, f"{jar},s3://jars/sqlite.jar")
+    lake = Lake.open(tmp_path / "lake", clock=clock)
 
-    conf = Lake.open(tmp_path / "lake", clock=clock).spark_conf()
-
-    assert conf["spark.jars"] == "/jars/iceberg.jar,/jars/sqlite.jar"
+    conf = lake.spark_conf()
+    assert conf["spark.jars"] == f"{jar},s3://jars/sqlite.jar"
     assert "spark.jars.packages" not in conf
+
+    jar.unlink()
+    with pytest.raises(LakeError, match=r"LAKEBT_SPARK_JARS names .*iceberg\.jar"):
+        lake.spark_conf()
 
 
 def test_missing_java_is_said_in_one_line(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyiceberg.catalog.rest import RestCatalog
@@ -198,8 +199,18 @@ def _is_s3(catalog: Catalog) -> bool:
 
 
 def _jars(storage: Storage, spark_version: str) -> dict[str, str]:
-    """Return which jars Spark fetches, or where they are."""
+    """Return which jars Spark fetches, or where they are.
+
+    Raises
+    ------
+    LakeError
+        If one is said to be where it is not.
+    """
     if paths := os.environ.get(JARS):
+        for path in paths.split(","):
+            if ":/" not in path and not Path(path).is_file():
+                msg = f"{JARS} names {path!r}, which is not there. Correct it"
+                raise LakeError(msg)
         return {"spark.jars": paths}
     wanted = [f"org.apache.iceberg:{_runtime(spark_version)}:{ICEBERG}"]
     catalog = storage.catalog
