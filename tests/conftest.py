@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.engines.sessions"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything is imported or started that could read it: no test finds what an
@@ -40,7 +42,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     def unit_of(nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "engines" if file.startswith("tests/engines/") else file
+        is_spark = file.startswith("tests/engines/") or file.endswith("/test_spark.py")
+        return "engines" if is_spark else file
 
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = unit_of  # noqa: SLF001 - what a subclass overrides

@@ -8,7 +8,6 @@ import pytest
 
 from tests.behaviour.content import fill
 from tests.behaviour.places import PLACES, Place, place_of
-from tests.engines.sessions import shared_spark
 from tests.servers import aws, postgres, rest_catalogs, seaweedfs
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers import Aws, Postgres, RestCatalogs, Seaweed
-
-__all__ = ["shared_spark"]
 
 
 @pytest.fixture(params=PLACES)

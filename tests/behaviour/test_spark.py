@@ -12,7 +12,7 @@ from lakebt.lake import Lake
 from lakebt.lake.reading.diff import frame
 from lakebt.lake.storage.spark import attach
 from tests.behaviour.places import place_of
-from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3
+from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,12 +69,9 @@ def test_releases_of_both_engines_read_on_both(
     late = bars(days=("2022-09-02",), close=10.25).assign(
         known_at="2022-09-20T00:00:00Z"
     )
-    first = {"prices": bars(), "index_changes": changes()}
+    first = {"prices": bars()}
     second = {"prices": pd.concat([bars(), late])}  # some are there already
-    third = {
-        "prices": bars(days=("2022-09-07",)),
-        "etf_holdings": pd.concat([q1(), q3()]),
-    }
+    third = {"prices": bars(days=("2022-09-07",))}
     for name, tables, as_of, is_sparks in (
         ("R1", first, AS_OF, True),
         ("R2", second, LATER, False),

@@ -8,14 +8,11 @@ import pytest
 
 from lakebt.lake import Lake
 from lakebt.lake.trials import fold as folding
-from tests.engines.sessions import shared_spark
 from tests.lake.frames import clock
 from tests.lake.trials import batch
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-__all__ = ["shared_spark"]
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ def test_a_column_may_be_added_while_somebody_publishes(
         declare(others, columns=MORE)
         return publish(*arguments, **options)
 
-    monkeypatch.setattr("lakebt.lake.lake.publish", publish_later)
+    monkeypatch.setattr("lakebt.lake.publishing.methods.publish", publish_later)
     made = published.publish({"earnings": rows}, release="R2", as_of=AS_OF)
 
     assert made == published.publish({"earnings": rows}, release="R2", as_of=AS_OF)

@@ -124,12 +124,12 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
         import os, signal, sys
         from lakebt.lake import Lake
         from lakebt.lake.committing import commit
-        from lakebt.lake.publishing import publish as publishing
+        from lakebt.lake.publishing import fresh
         from tests.lake.crash import publish
         from tests.lake.frames import clock
 
         moment = sys.argv[1]
-        place = publishing if moment == "write_files" else commit
+        place = fresh if moment == "write_files" else commit
         really = getattr(place, moment)
 
         def die(*arguments, **named):

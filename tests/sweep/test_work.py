@@ -231,12 +231,14 @@ def test_what_stops_a_sweep_is_not_cut_and_is_the_local_error(
 
     points = passes(sweep.points, known=frozenset(), memory=Memory("event"))
     cut = portions(points, engine="event", cores=8, parts=3)
-    (unit,) = cut.units
-    (one,) = do(unit.works[0], prices=cut.prices.__getitem__, run_at=NOW)
+    for unit in cut.units:  # its levels apart, but never its events or entries
+        (one,) = do(unit.works[0], prices=cut.prices.__getitem__, run_at=NOW)
 
-    assert unit.is_whole
-    assert one.kind == ERROR
-    assert str(unpack_error(one.payload)) == str(here.value)
+        assert unit.is_whole
+        entries = list(map(str, sweep.points[0].study.entries))
+        assert unit.works[0].arguments["entries"] == entries
+        assert one.kind == ERROR
+        assert str(unpack_error(one.payload)) == str(here.value)
 
 
 def test_other_code_is_refused() -> None:
