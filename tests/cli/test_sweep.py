@@ -189,7 +189,8 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     Lake.open(tmp_path / "lake").publish(
         market.tables, release="SIM", as_of=market.as_of
     )
-    gross = ", ".join(f"{0.5 + 0.01 * number:.2f}" for number in range(150))
+    n_studies = 1_500  # they take seconds, and are recorded every half of one
+    gross = ", ".join(f"{0.5 + 0.001 * number:.3f}" for number in range(n_studies))
     file = tmp_path / "SWEEP.toml"
     file.write_text(FILE.replace("[grid]", f"[grid]\ngross = [{gross}]"))
     command = [sys.executable, "-m", "lakebt", "sweep", str(file)]
@@ -211,4 +212,4 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     )
     assert "Traceback" not in told
     n_done = len(lake.trials(where={"kind": "cell"}))
-    assert 0 < n_done < 8 * 150
+    assert 0 < n_done < 8 * n_studies
