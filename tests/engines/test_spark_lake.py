@@ -20,6 +20,7 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
 from lakebt.lake.committing.commit import FOLDED
+from lakebt.lake.committing.one_transaction import OneTransaction
 from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.tables.schemas import PRICES
@@ -395,6 +396,31 @@ def test_spark_and_three_other_processes_publish_at_once_and_nothing_is_lost(
     publishers.run(str(path), publishers=3, releases=2, beside=spark_publishes)
 
     publishers.check(str(path), publishers=4, releases=2, read=range(1, 9))
+    assert sparked.doctor(files=True).ok
+
+
+def test_rows_that_others_publish_just_before_the_commit_are_there_once(
+    sparked: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really: Any = OneTransaction.turn
+    others = [{"prices": bars().iloc[2:4]}]
+
+    def turn(protocol: OneTransaction) -> Any:
+        if others:
+            tables = others.pop()
+            Lake.open(path, clock=clock).publish(tables, release="Q", as_of=AS_OF)
+        return really(protocol)
+
+    monkeypatch.setattr(OneTransaction, "turn", turn)
+    made = published(sparked, {"prices": spark_frame(sparked, bars())})
+
+    assert made["prices"][:2] == (6, 6)
+    assert list(sparked.releases()["name"]) == ["Q", "R1"]
+    assert len(sparked.at("R1").read("prices")) == 6
+    assert (
+        sum(f.file.record_count for f in iceberg(path, "prices").scan().plan_files())
+        == 6
+    )
     assert sparked.doctor(files=True).ok
 
 

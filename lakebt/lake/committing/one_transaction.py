@@ -58,5 +58,9 @@ class OneTransaction:
                 staged = [tidied(change, release) for change in changes.values()]
                 applied.extend(committing.commit(session, catalog, staged))
 
-            yield commit
+            self._storage.is_held = True
+            try:
+                yield commit
+            finally:
+                self._storage.is_held = False
         committing.tidy(catalog, applied)

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.refs import SnapshotRefType
@@ -21,6 +22,7 @@ from lakebt.lake.committing.commit import delete_quietly
 from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.planning import manifests_in
+from lakebt.lake.tables.arrow import one_chunk
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
@@ -81,6 +83,16 @@ class Branch:
     def count(self) -> int:
         """How many rows it has."""
         return sum(file.record_count for file in self.files)
+
+    def column(self, wanted: pa.Field[Any]) -> Any:
+        """Return one column of its rows, in their order."""
+        parts = []
+        for file in self.files:
+            with self.table.io.new_input(file.file_path).open() as stream:
+                source: Any = stream
+                part = pq.read_table(source, columns=[wanted.name]).column(wanted.name)
+            parts.extend(part.cast(wanted.type).chunks)
+        return one_chunk(pa.chunked_array(parts, wanted.type))
 
     def read(self, order: Sequence[str]) -> None:
         """Look at what was appended.

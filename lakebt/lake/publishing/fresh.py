@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
-from lakebt.lake.committing.commit import head_of
+from lakebt.lake.committing.commit import delete_quietly, head_of
 from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.catalog import translated
 from lakebt.lake.storage.datafiles import write_files
@@ -53,6 +53,10 @@ class Lacks(Protocol):
         """Return data files of the rows that belong to no snapshot yet."""
         ...
 
+    def forget(self, table: Table, files: list[DataFile]) -> bool:
+        """Take back what `write` gave and no snapshot has; False if it stays."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lacking:
@@ -82,6 +86,10 @@ class Lacking:
     def write(self, table: Table) -> list[DataFile]:
         """Return data files of the rows that belong to no snapshot yet."""
         return write_files(table, self.handed.rows, self.handed.spec)
+
+    def forget(self, table: Table, files: list[DataFile]) -> bool:
+        """Delete what `write` gave, which no snapshot refers to; False if it stays."""
+        return delete_quietly(table.io, [file.file_path for file in files])
 
 
 def lacking_in(handed: Handed, *, table: Table, storage: Storage) -> Lacking:

@@ -143,7 +143,9 @@ class Publishing:
         fail_on: Iterable[str] = (),
         warn_on: Iterable[str] = (),
     ) -> AuditReport:
-        """Say what `publish` would do with the same arguments, and write nothing.
+        """Say what `publish` would do with the same arguments, and publish nothing.
+
+        Nothing is written; but of Spark's rows a branch, which is removed again.
 
         Parameters
         ----------

@@ -247,7 +247,7 @@ class _Writer:
             before, held, files = self._written[name]
             if lacking.same_as(held):
                 return
-            committing.delete_quietly(before.io, [file.file_path for file in files])
+            held.forget(before, files)
             del self._written[name]
         if lacking.count:
             self._written[name] = table, lacking, lacking.write(table)
@@ -331,8 +331,8 @@ class _Writer:
         """Delete data files, unless a snapshot might refer to them."""
         if not self._may_be_visible:
             are_gone = all(
-                committing.delete_quietly(table.io, [file.file_path for file in files])
-                for table, _, files in self._written.values()
+                lacking.forget(table, files)
+                for table, lacking, files in self._written.values()
             )
             self._written.clear()
             if are_gone:

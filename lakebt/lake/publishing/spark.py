@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
 from lakebt.lake.committing.commit import delete_quietly, head_of
@@ -29,16 +29,16 @@ from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.normalise import check_columns, normalise
 from lakebt.lake.publishing.spark_audits import Looked, audit
 from lakebt.lake.reading.spark import ddl, session_of, snapshot, table_name
-from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.catalog import LostRaceError, translated
 from lakebt.lake.storage.durable import sync
-from lakebt.lake.tables.arrow import one_chunk, pc
+from lakebt.lake.tables.arrow import pc
 from lakebt.lake.tables.rows import digest_of, plain
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -60,7 +60,7 @@ def is_spark(data: object) -> bool:
 
 @contextlib.contextmanager
 def brought(
-    tables: Mapping[str, object], *, storage: Storage, exchange: str
+    tables: Any, *, storage: Storage, exchange: str
 ) -> Iterator[Mapping[str, object]]:
     """Give the tables with what publishes those that Spark holds; then tidy up.
 
@@ -69,7 +69,7 @@ def brought(
     InvalidArgumentError
         If there is one, and the lake was opened without Spark.
     """
-    if not isinstance(tables, dict) or not any(map(is_spark, tables.values())):
+    if not isinstance(tables, Mapping) or not any(map(is_spark, tables.values())):
         yield tables
         return
     session_of(storage)
@@ -146,8 +146,13 @@ class Sparks:
             If a value cannot be read.
         LakeError
             If Spark cannot write them.
+        LostRaceError
+            If Spark could not commit now, since this publisher has his turn.
         """
         storage = self.storage
+        if storage.is_held:
+            msg = "others published some of the rows meanwhile"
+            raise LostRaceError(msg)
         name = f"{PREFIX}{secrets.token_hex(6)}"
         with translated(storage.where):
             branch = Branch.make(storage, spec.name, name)
@@ -160,13 +165,17 @@ class Sparks:
         with translated(storage.where):
             branch.read(spec.order)
             sync(branch.table.io, *(file.file_path for file in branch.files))
-        self._unused.update(file.file_path for file in branch.files)
+        self.unused(branch)
         return branch
 
     def used(self, branch: Branch) -> list[DataFile]:
         """Return a branch's files to be committed; who does so, answers for them."""
         self._unused.difference_update(file.file_path for file in branch.files)
         return branch.files
+
+    def unused(self, branch: Branch) -> None:
+        """Take a branch's files back: they may be read again, and go in the end."""
+        self._unused.update(file.file_path for file in branch.files)
 
     def tidy(self) -> None:
         """Remove the branches, and what nobody took of their files."""
@@ -206,10 +215,13 @@ class SparkReady:
         """How many rows there are."""
         return self.branch.count
 
+    def _column(self, name: str) -> Any:
+        return self.branch.column(self.spec.arrow.field(name))
+
     @cached_property
     def earliest(self) -> dt.datetime:
         """The first `known_at` of any of them."""
-        known_at = _column(self.branch, self.spec, "known_at")
+        known_at = self._column("known_at")
         return plain(pc.min(known_at).as_py())
 
     @cached_property
@@ -217,13 +229,10 @@ class SparkReady:
         """What the rows hash to: the same as if they were published from memory."""
         names = list(self.spec.names)
         if self.spec.is_declared:
-            names = [n for n in names if not _is_empty(self.branch, self.spec, n)]
+            names = [n for n in names if self._column(n).null_count < self.count]
         return digest_of(
             self.count,
-            (
-                (self.spec.arrow.field(n), _column(self.branch, self.spec, n))
-                for n in names
-            ),
+            ((self.spec.arrow.field(n), self._column(n)) for n in names),
         )
 
     def lacking(self, table: Table, *, storage: Storage) -> SparkLacking:
@@ -256,6 +265,7 @@ class SparkReady:
         branch = self.branch
         is_good = not any(each.severity == "fail" for each in found)
         if is_good and 0 < n_again < self.count:
+            # Rows are only ever added to a table, so as many again are the same ones.
             same = [each.branch for each in earlier if each.n_again == n_again]
             lacking = new.join(there, names, "left_anti")
             branch = same[0] if same else self.source.write(lacking, spec)
@@ -280,7 +290,7 @@ class SparkReady:
         )
 
     def _days(self, day: str) -> tuple[dt.date, dt.date]:
-        ends = pc.min_max(_column(self.branch, self.spec, day)).as_py()
+        ends = pc.min_max(self._column(day)).as_py()
         if self.spec is PRICES:
             calendar = Sessions.of(self.looked.exchange)
             return bars.days_beside(ends["min"], ends["max"], sessions=calendar)
@@ -321,6 +331,11 @@ class SparkLacking:
         """Return the files that Spark wrote."""
         return self.source.used(self.branch)
 
+    def forget(self, table: Table, files: list[DataFile]) -> bool:  # noqa: ARG002
+        """Take the files back: no snapshot of a release refers to them."""
+        self.source.unused(self.branch)
+        return True
+
 
 def _normalising(
     spec: TableSpec, exchange: str, names: tuple[str, ...]
@@ -344,21 +359,6 @@ def _normalising(
             yield from rows.to_batches()
 
     return rows_of
-
-
-def _column(branch: Branch, spec: TableSpec, name: str) -> Any:
-    """Return one column of a branch's rows, in their order."""
-    parts = []
-    for file in branch.files:
-        with branch.table.io.new_input(file.file_path).open() as stream:
-            source: Any = stream
-            part = pq.read_table(source, columns=[name]).column(name)
-        parts.extend(part.cast(spec.arrow.field(name).type).chunks)
-    return one_chunk(pa.chunked_array(parts, spec.arrow.field(name).type))
-
-
-def _is_empty(branch: Branch, spec: TableSpec, name: str) -> bool:
-    return bool(_column(branch, spec, name).null_count == branch.count)
 
 
 @contextlib.contextmanager

@@ -83,6 +83,9 @@ class Storage:
         What was read last, by what it is.
     spark : pyspark.sql.SparkSession or None
         Where the lake was opened with Spark, a session that has its catalog.
+    is_held : bool
+        Whether a publisher of this process has his turn: nobody else, Spark included,
+        can commit to the catalog until it ends.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Storage:
         self._loader = Loader(catalog)
         self.memory: dict[str, Any] = {}
         self.spark: SparkSession | None = None
+        self.is_held = False
 
     @property
     def is_sql(self) -> bool:
