@@ -107,6 +107,14 @@ def test_a_wire_passes_on_counts_and_is_cut(account: Aws) -> None:
         assert requests.get(f"{laid.address}/moto-api/", timeout=10).ok
 
 
+def test_a_wire_is_cut_and_mended_again_and_again(account: Aws) -> None:
+    with wire(account.endpoint) as laid:
+        for _ in range(200):
+            laid.mend().cut_at = lambda *_: True
+            with pytest.raises(requests.ConnectionError):
+                requests.get(laid.address, timeout=10)
+
+
 def test_a_wire_to_nowhere_is_cut_at_once() -> None:
     laid = Wire(f"http://127.0.0.1:{free_port()}")
     try:

@@ -99,9 +99,11 @@ class Wire:
                 except OSError:
                     near.close()
                     continue
+                # Before either is passed on: what one end sends may cut both.
+                for end in (near, far):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._ends |= {near, far}
             for end, other in ((near, far), (far, near)):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 pump = (end, other, end is near)
                 threading.Thread(target=self._pump, args=pump, daemon=True).start()
 
