@@ -21,8 +21,10 @@ from lakebt.lake import Lake
 from lakebt.lake.committing import fold
 from lakebt.lake.committing.commit import FOLDED
 from lakebt.lake.committing.one_transaction import OneTransaction
+from lakebt.lake.publishing import spark_ready
 from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
+from lakebt.lake.publishing.spark_audits import audit
 from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import iceberg
 from tests.lake import publishers
@@ -421,6 +423,47 @@ def test_rows_that_others_publish_just_before_the_commit_are_there_once(
         sum(f.file.record_count for f in iceberg(path, "prices").scan().plan_files())
         == 6
     )
+    assert sparked.doctor(files=True).ok
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "before"),
+    [
+        pytest.param((), ["Q1"], id="warnings"),
+        pytest.param(("jumps",), ["Q1", "Q2"], id="failures"),
+    ],
+)
+def test_who_publishes_other_rows_before_each_turn_does_not_hold_spark_up(
+    sparked: Lake,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fail_on: tuple[str, ...],
+    before: list[str],
+) -> None:
+    really: Any = OneTransaction.turn
+    others = [("Q2", "2022-08-09"), ("Q1", "2022-08-08")]
+    looked: list[bool] = []
+
+    def turn(protocol: OneTransaction) -> Any:
+        if others and protocol._storage is sparked._storage:  # noqa: SLF001
+            name, day = others.pop()
+            Lake.open(path, clock=clock).publish(
+                {"prices": bars(days=(day,))}, release=name, as_of=AS_OF
+            )
+        return really(protocol)
+
+    def look(*arguments: Any, **named: Any) -> Any:
+        looked.append(sparked._storage.is_held)  # noqa: SLF001
+        return audit(*arguments, **named)
+
+    monkeypatch.setattr(OneTransaction, "turn", turn)
+    monkeypatch.setattr(spark_ready, "audit", look)
+    rows = {"prices": spark_frame(sparked, bars())}
+    sparked.publish(rows, release="R1", as_of=AS_OF, fail_on=fail_on)
+
+    # Each look anew is for a release that came between; none is within the turn.
+    assert looked == [False] * (1 + len(before) if fail_on else 1)
+    assert list(sparked.releases()["name"]) == [*before, "R1"]
     assert sparked.doctor(files=True).ok
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from lakebt.lake.committing.commit import delete_quietly, head_of
 from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.catalog import translated
 from lakebt.lake.storage.datafiles import write_files
-from lakebt.lake.storage.scan import between
-from lakebt.lake.tables.arrow import column, keep, pc, same, take
+from lakebt.lake.storage.scan import overlap
+from lakebt.lake.tables.arrow import column, keep, same, take
 from lakebt.lake.tables.rows import codes
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.tables.schemas import TableSpec
 
 
 class Lacks(Protocol):
@@ -98,7 +96,7 @@ def lacking_in(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
     if head_of(table) is None:
         return Lacking(handed=handed)
     with translated(storage.where):
-        there = table.scan(row_filter=_overlap(rows, spec)).to_arrow()
+        there = table.scan(row_filter=overlap(rows, ("known_at", *spec.key))).to_arrow()
     return compare(handed, there.select(spec.names).cast(spec.arrow))
 
 
@@ -143,13 +141,3 @@ def compare(handed: Handed, there: pa.Table) -> Lacking:
         rows=handed.at(which).frame({"differs": names}),
     )
     return Lacking(handed=fresh, found=(finding,))
-
-
-def _overlap(rows: pa.Table, spec: TableSpec) -> BooleanExpression:
-    """Return a filter that leaves out files which cannot hold the same rows."""
-    within: BooleanExpression = AlwaysTrue()
-    for name in ("known_at", *spec.key):
-        ends: Any = pc.min_max(column(rows, name)).as_py()
-        low, high = (v if isinstance(v, str) else v.isoformat() for v in ends.values())
-        within = And(within, between(name, low, high))
-    return within

@@ -13,27 +13,22 @@ import contextlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
-from lakebt.lake.committing.commit import delete_quietly, head_of
+from lakebt.lake.committing.commit import delete_quietly
 from lakebt.lake.committing.staging import PREFIX, Branch
-from lakebt.lake.publishing.audits import bars, reports
-from lakebt.lake.publishing.audits.finding import Finding, Handed
+from lakebt.lake.publishing.audits.finding import Handed
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.normalise import check_columns, normalise
-from lakebt.lake.publishing.spark_audits import Looked, audit
-from lakebt.lake.reading.spark import ddl, session_of, snapshot, table_name
-from lakebt.lake.storage.catalog import LostRaceError, translated
+from lakebt.lake.publishing.spark_audits import Looked
+from lakebt.lake.publishing.spark_ready import SparkReady
+from lakebt.lake.reading.spark import ddl, session_of, table_name
+from lakebt.lake.storage.catalog import translated
 from lakebt.lake.storage.durable import sync
-from lakebt.lake.tables.arrow import pc
-from lakebt.lake.tables.rows import digest_of, plain
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -41,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import Table
     from pyspark.sql import DataFrame
 
     from lakebt.lake.publishing.audits.own import Rules
@@ -146,13 +140,8 @@ class Sparks:
             If a value cannot be read.
         LakeError
             If Spark cannot write them.
-        LostRaceError
-            If Spark could not commit now, since this publisher has his turn.
         """
         storage = self.storage
-        if storage.is_held:
-            msg = "others published some of the rows meanwhile"
-            raise LostRaceError(msg)
         name = f"{PREFIX}{secrets.token_hex(6)}"
         with translated(storage.where):
             branch = Branch.make(storage, spec.name, name)
@@ -185,156 +174,6 @@ class Sparks:
             if branch.files:
                 mine = {file.file_path for file in branch.files}
                 delete_quietly(branch.table.io, mine & self._unused)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SparkReady:
-    """One table's rows on a branch: see `lakebt.lake.publishing.publication.Ready`.
-
-    Attributes
-    ----------
-    spec, branch
-        The table, and where the rows lie.
-    source
-        What they were written from.
-    looked, chosen
-        What the audits need to know, and which of them fail.
-    """
-
-    spec: TableSpec
-    branch: Branch
-    source: Sparks
-    looked: Looked
-    chosen: Rules
-    _compared: dict[int | None, SparkLacking] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return self.branch.count
-
-    def _column(self, name: str) -> Any:
-        return self.branch.column(self.spec.arrow.field(name))
-
-    @cached_property
-    def earliest(self) -> dt.datetime:
-        """The first `known_at` of any of them."""
-        known_at = self._column("known_at")
-        return plain(pc.min(known_at).as_py())
-
-    @cached_property
-    def digest(self) -> str:
-        """What the rows hash to: the same as if they were published from memory."""
-        names = list(self.spec.names)
-        if self.spec.is_declared:
-            names = [n for n in names if self._column(n).null_count < self.count]
-        return digest_of(
-            self.count,
-            ((self.spec.arrow.field(n), self._column(n)) for n in names),
-        )
-
-    def lacking(self, table: Table, *, storage: Storage) -> SparkLacking:
-        """Return what a table in the lake has not got yet; looked at once per head."""
-        head = head_of(table)
-        if head not in self._compared:
-            earlier = list(self._compared.values())
-            self._compared.clear()
-            self._compared[head] = self._compare(head, storage, earlier)
-        return self._compared[head]
-
-    def _compare(
-        self, head: int | None, storage: Storage, earlier: list[SparkLacking]
-    ) -> SparkLacking:
-        spec = self.spec
-        with translated(storage.where):
-            session = session_of(storage)
-            new = snapshot(storage, spec, self.branch.snapshot_id, session)
-            held = self._beside(snapshot(storage, spec, head, session))
-            found = audit(
-                self.looked,
-                new,
-                held,
-                count=self.count,
-                severity=self.chosen.severity,
-            )
-            names = [*spec.key, "known_at"]
-            there = held.select(*(f"`{name}`" for name in names))
-            n_again = 0 if head is None else new.join(there, names).count()
-        branch = self.branch
-        is_good = not any(each.severity == "fail" for each in found)
-        if is_good and 0 < n_again < self.count:
-            # Rows are only ever added to a table, so as many again are the same ones.
-            same = [each.branch for each in earlier if each.n_again == n_again]
-            lacking = new.join(there, names, "left_anti")
-            branch = same[0] if same else self.source.write(lacking, spec)
-        return SparkLacking(
-            source=self.source,
-            branch=branch,
-            found=found,
-            n_again=n_again,
-            count=self.count - n_again,
-        )
-
-    def _beside(self, held: DataFrame) -> DataFrame:
-        """Return the lake's rows that the new ones can contradict, or are beside."""
-        if self.spec not in (PRICES, ETF_HOLDINGS):
-            return held
-        from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
-
-        day = self.spec.key[1]
-        low, high = self._days(day)
-        return held.where(
-            spark.col(f"`{day}`").between(spark.lit(low), spark.lit(high))
-        )
-
-    def _days(self, day: str) -> tuple[dt.date, dt.date]:
-        ends = pc.min_max(self._column(day)).as_py()
-        if self.spec is PRICES:
-            calendar = Sessions.of(self.looked.exchange)
-            return bars.days_beside(ends["min"], ends["max"], sessions=calendar)
-        return reports.days_beside(ends["min"], ends["max"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class SparkLacking:
-    """What a table lacks of a branch: see `lakebt.lake.publishing.fresh.Lacks`.
-
-    Attributes
-    ----------
-    source, branch
-        Where its rows lie.
-    found
-        What all the audits found.
-    count
-        How many rows are lacking.
-    n_again
-        How many of those handed over the lake has already.
-    handed
-        None: they were compared where they lie.
-    """
-
-    source: Sparks
-    branch: Branch
-    found: tuple[Finding, ...]
-    count: int
-    n_again: int
-    handed: Handed | None = None
-
-    def same_as(self, other: Any) -> bool:
-        """Whether the other, of an earlier comparison, has just these rows."""
-        same: bool = self.branch is other.branch
-        return same
-
-    def write(self, table: Table) -> list[DataFile]:  # noqa: ARG002 - as in `Lacks`
-        """Return the files that Spark wrote."""
-        return self.source.used(self.branch)
-
-    def forget(self, table: Table, files: list[DataFile]) -> bool:  # noqa: ARG002
-        """Take the files back: no snapshot of a release refers to them."""
-        self.source.unused(self.branch)
-        return True
 
 
 def _normalising(

@@ -21,7 +21,7 @@ from lakebt.errors import BrokenReleaseError
 from lakebt.lake.storage.catalog import lost, translated
 from lakebt.lake.storage.direct import arrow_type, read_directly
 from lakebt.lake.storage.disk import DiskCache
-from lakebt.lake.tables.arrow import encoded
+from lakebt.lake.tables.arrow import encoded, pc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -77,6 +77,16 @@ def between(column: str, low: str, high: str) -> BooleanExpression:
         GreaterThanOrEqual(column, low),  # type: ignore[call-arg,arg-type]  # positional
         LessThanOrEqual(column, high),  # type: ignore[call-arg,arg-type]  # positional
     )
+
+
+def overlap(rows: pa.Table, columns: Iterable[str]) -> BooleanExpression:
+    """Return a filter that leaves out what cannot have the values of any of `rows`."""
+    within: BooleanExpression = AlwaysTrue()
+    for name in columns:
+        ends: Any = pc.min_max(rows.column(name)).as_py()
+        low, high = (v if isinstance(v, str) else v.isoformat() for v in ends.values())
+        within = And(within, between(name, low, high))
+    return within
 
 
 def scan(
