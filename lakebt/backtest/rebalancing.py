@@ -135,15 +135,16 @@ def rebalance(
     held = np.zeros(len(window.symbols))
     cash = capital_usd
     for number, weight in enumerate(weights):
-        equity = cash + float(held @ values[number])
+        # Nowhere `@`: BLAS adds in the order of its threads, and of the processor.
+        equity = cash + float((held * values[number]).sum())
         is_wanted = (weight != 0.0) | (held != 0.0)
         is_unfilled[number] = is_wanted & ~is_priced[number]
         size = weight * equity / values[number] - held
         is_order = is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(held))
         size[~is_order] = 0.0
         held += size
-        paid = float(np.abs(size) @ amounts[number]) * costs.proportional
-        cash -= float(size @ amounts[number]) + paid
+        traded = size * amounts[number]
+        cash -= float(traded.sum()) + float(np.abs(traded).sum()) * costs.proportional
         sizes[number] = size
     decision, column = np.nonzero(sizes)
     orders = Orders(
