@@ -2,6 +2,7 @@
 
     python -m benchmarks.spark_publish 5000000 50000            # rows there, rows new
     python -m benchmarks.spark_publish 5000000 50000 500000 5000000
+    python -m benchmarks.spark_publish 20000000 20000000 --driver-memory 2g
 
 Each publish runs in a process of its own, into a copy of the same lake, from the same
 Parquet file. Both give the same release, which is checked. Seconds, from the first call
@@ -35,6 +36,7 @@ from lakebt.sessions import Sessions
 AS_OF = "2021-01-01T00:00:00Z"
 SYMBOLS = 2_000
 SETTINGS = {"spark.master": "local[2]", "spark.driver.memory": "6g"}
+"""How Spark is started, unless it is told otherwise."""
 
 
 def say(line: str) -> None:
@@ -82,13 +84,15 @@ def some(rows: pa.Table, count: int) -> pa.Table:
     return rows.take(np.unique(at))
 
 
-def run(engine: str, place: str, file: str, cache: str) -> dict[str, float | str]:
+def run(
+    engine: str, place: str, file: str, more: dict[str, str]
+) -> dict[str, float | str]:
     """Publish a file, in this process, and say what it took."""
     started = time.perf_counter()
     lake = lakebt.Lake.open(place, create=False)
     starting = 0.0
     if engine == "spark":
-        session = lake.spark_session({**SETTINGS, "spark.jars.ivy": cache})
+        session = lake.spark_session({**SETTINGS, **more})
         session.sparkContext.setLogLevel("ERROR")
         starting = time.perf_counter() - started
         rows: Any = session.read.parquet(file)
@@ -103,13 +107,13 @@ def run(engine: str, place: str, file: str, cache: str) -> dict[str, float | str
     return {
         "seconds": took,
         "starting": starting,
-        "megabytes": _peak(),
+        "megabytes": peak(),
         "digest": pin.digest,
         "rows": float(pin.rows),
     }
 
 
-def _peak() -> float:
+def peak() -> float:
     """Return the peaks of this process and of all that it started, in MB."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     parent: dict[int, int] = {}
@@ -141,11 +145,16 @@ def main() -> None:
     parser.add_argument("there", type=int, nargs="?", default=5_000_000)
     parser.add_argument("new", type=int, nargs="*", default=[50_000])
     parser.add_argument("--cache", default=str(Path("~/.ivy2.5.2").expanduser()))
+    parser.add_argument("--driver-memory", default=SETTINGS["spark.driver.memory"])
     parser.add_argument("--one", nargs=3, metavar=("ENGINE", "LAKE", "FILE"))
     asked = parser.parse_args()
     if asked.one:
         engine, place, file = asked.one
-        say(json.dumps(run(engine, place, file, asked.cache)))
+        more = {
+            "spark.jars.ivy": asked.cache,
+            "spark.driver.memory": asked.driver_memory,
+        }
+        say(json.dumps(run(engine, place, file, more)))
         return
     say("| rows there | new | engine | seconds | Spark's start | MB |")
     say("|--:|--:|---|--:|--:|--:|")
@@ -167,6 +176,8 @@ def main() -> None:
                 command += [
                     "--cache",
                     asked.cache,
+                    "--driver-memory",
+                    asked.driver_memory,
                     "--one",
                     engine,
                     str(base),

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from lakebt.lake import Lake
+from lakebt.lake.committing import fold
+from lakebt.lake.committing.rewriting import InMemory
 from lakebt.lake.reading.diff import frame
 from lakebt.lake.storage.spark import attach
 from tests.behaviour.places import place_of
@@ -104,4 +106,30 @@ def test_releases_of_both_engines_read_on_both(
     )
     refs = place.table("prices").metadata.refs
     assert set(refs) == {"main", "R1", "R2", "R3"}
+    assert reopened.doctor(files=True).ok
+
+
+def test_files_are_folded_by_spark(
+    place: Place, shared_spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "LIMIT", 3)
+    monkeypatch.setattr(InMemory, "most_rows", 0)  # whatever is folded is, by Spark
+    lake = place.open()
+    lake._storage.spark = attach(lake._storage, shared_spark)  # noqa: SLF001
+    days = ("2022-09-01", "2022-09-02", "2022-09-06", "2022-09-07")
+    for number, day in enumerate(days):
+        rows = {"prices": bars(days=(day,))}
+        lake.publish(rows, release=f"R{number}", as_of=AS_OF)
+
+    table = place.table("prices")
+    fresh, folded = sorted(
+        (task.file for task in table.scan().plan_files()),
+        key=lambda file: file.record_count,
+    )
+    assert (fresh.record_count, folded.record_count) == (2, 6)
+    assert folded.file_path.rsplit("/", 1)[-1].startswith("00000-")  # as Spark names it
+    assert set(table.metadata.refs) == {"main", "R0", "R1", "R2", "R3"}
+    reopened = place.open()
+    for number in range(len(days)):
+        assert len(reopened.at(f"R{number}").panel("close")) == number + 1
     assert reopened.doctor(files=True).ok

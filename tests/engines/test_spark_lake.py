@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from lakebt.errors import (
@@ -27,12 +26,12 @@ from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.publishing.spark_audits import audit
 from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import iceberg
+from tests.engines.frames import published, spark_frame
 from tests.lake import publishers
 from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3, utc
 from tests.lake.other_engines import Clock, files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from pyspark.sql import DataFrame, SparkSession
@@ -49,21 +48,9 @@ LATER = "2022-09-30T00:00:00Z"
 
 
 @pytest.fixture
-def sparked(path: Path, shared_spark: SparkSession) -> Lake:
-    """A lake opened with Spark, whose clock says 2023-06-01."""
-    return Lake.open(path, clock=clock, spark=shared_spark)
-
-
-@pytest.fixture
 def beside(tmp_path: Path) -> Lake:
     """Another lake, without Spark."""
     return Lake.open(tmp_path / "beside", clock=clock)
-
-
-def spark_frame(lake: Lake, rows: pd.DataFrame) -> DataFrame:
-    """Hand rows to Spark, in three parts and upside down."""
-    table = pa.Table.from_pandas(rows.iloc[::-1], preserve_index=False)
-    return lake.spark_session().createDataFrame(table).repartition(3)
 
 
 def rows_of(found: DataFrame, *, by: list[str]) -> pd.DataFrame:
@@ -71,14 +58,6 @@ def rows_of(found: DataFrame, *, by: list[str]) -> pd.DataFrame:
     from lakebt.lake.reading.diff import frame  # noqa: PLC0415 - what a view ends with
 
     return frame(found.toArrow().sort_by([(name, "ascending") for name in by]))
-
-
-def published(
-    lake: Lake, tables: Mapping[str, Any], release: str = "R1", as_of: str = AS_OF
-) -> dict[str, tuple[int, int | None, str]]:
-    """Publish, and return what the ledger says: rows, published, digest by table."""
-    made = lake.publish(tables, release=release, as_of=as_of)
-    return {pin.table: (pin.rows, pin.published, pin.digest) for pin in made.tables}
 
 
 def three(lake: Lake | None) -> dict[str, Any]:

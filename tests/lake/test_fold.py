@@ -440,17 +440,16 @@ def unreachable(path: Path, name: str = "prices") -> set[str]:
 KILLED = """
     import os, signal, sys
     from lakebt.lake import Lake
-    from lakebt.lake.committing import fold
-    from lakebt.lake.committing import commit
+    from lakebt.lake.committing import commit, fold, rewriting
     from tests.lake.frames import AS_OF, clock
     from tests.lake.test_fold import FEW, day
     fold.LIMIT = FEW
     where, name = sys.argv[2].split(".")
     def die(*given, **named):
-        if where == "fold":
+        if where == "rewriting":
             before(*given, **named)
         os.kill(os.getpid(), signal.SIGKILL)
-    module = {"fold": fold, "commit": commit}[where]
+    module = {"rewriting": rewriting, "commit": commit}[where]
     before = getattr(module, name)
     setattr(module, name, die)
     Lake.open(sys.argv[1], clock=clock).publish(
@@ -458,7 +457,9 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize("where", ["fold.write_files", "commit.write", "commit.swap"])
+@pytest.mark.parametrize(
+    "where", ["rewriting.write_files", "commit.write", "commit.swap"]
+)
 def test_a_publisher_killed_while_he_folds_leaves_no_trace(
     lake: Lake, path: Path, few: int, where: str
 ) -> None:
@@ -525,6 +526,31 @@ def test_a_fold_is_made_again_only_for_another_head(lake: Lake, path: Path) -> N
     assert not any(local(file.file_path).exists() for file in first.files)
     folds.withdraw()
     assert not any(local(file.file_path).exists() for file in second.files)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_fold_follows_a_head_that_still_has_what_it_replaces(
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model(lake)
+    for number in range(FEW):
+        model.publish(day(30 - number))
+    folds = fold.Folds()
+    folds.prepare(table_of(path), PRICES, adding=1)
+    first = folds.of("prices")
+    assert first is not None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fold, "LIMIT", FEW + 1)  # whose publisher does not fold
+        model.publish(day(1))
+    folds.prepare(table_of(path), PRICES, adding=1)
+
+    second = folds.of("prices")
+    assert second is not None
+    assert second.files == first.files
+    assert second.head == table_of(path).metadata.current_snapshot_id != first.head
+    assert len(second.entries) == len(first.entries) + 1
+    folds.withdraw()
 
 
 def test_few_enough_files_stay_as_they_are(lake: Lake, path: Path, few: int) -> None:

@@ -12,41 +12,36 @@ its rows. Which files are taken decides how many copies there are:
   after 10,000, and no release of the first ten years copies more than 300 days. Of
   prices that are partitioned by year, as those of older lakes are, a file holds one
   year, and it is 1.4 and 2.6 times.
+
+Who rewrites them says how large files may be for it: in memory one to five million
+rows, more with Spark (`lakebt.lake.publishing.spark_fold`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import FileFormat, ManifestContent
-from pyiceberg.table import FileScanTask
 
-from lakebt.errors import LakeError
 from lakebt.lake.committing.commit import delete_quietly, head_of
-from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.committing.rewriting import InMemory
+from lakebt.lake.storage.datafiles import FILE_ROWS
 from lakebt.lake.storage.planning import manifests_in
-from lakebt.lake.tables.arrow import take
-from lakebt.lake.tables.rows import order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from pyiceberg.manifest import DataFile, ManifestEntry
     from pyiceberg.table import Table
 
+    from lakebt.lake.committing.rewriting import Rewriter
     from lakebt.lake.tables.schemas import TableSpec
 
 LIMIT = 64
 """How many data files may lie at the head of a table."""
-
-LARGE_ROWS = 1_000_000
-"""A file of so many rows is not small, and stays as it is."""
 
 _LEAP = 4.0
 """A file that has so many times the rows of those before it is not one of the small."""
@@ -75,18 +70,31 @@ class Fold:
 
 
 class Folds:
-    """The folds of one publication, each written once for the same head."""
+    """The folds of one publication, each written once for the same files.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    rewriter
+        Writes them.
+    """
+
+    def __init__(self, rewriter: Rewriter | None = None) -> None:
+        self._rewriter = rewriter or InMemory()
         self._made: dict[str, tuple[Table, Fold | None]] = {}
 
     def prepare(self, table: Table, spec: TableSpec, *, adding: int) -> None:
-        """Write the fold a table needs, unless that was done for the head it has."""
+        """Write the fold a table needs, unless one that was written still fits."""
         if spec.name in self._made:
-            if head_of(self._made[spec.name][0]) == head_of(table):
+            before, made = self._made[spec.name]
+            if head_of(before) == head_of(table):
+                return
+            moved = None if made is None else followed(made, table)
+            if moved is not None:
+                self._made[spec.name] = (table, moved)
                 return
             self._delete(spec.name)
-        self._made[spec.name] = (table, fold(table, spec, adding=adding))
+        made = fold(table, spec, adding=adding, rewriter=self._rewriter)
+        self._made[spec.name] = (table, made)
 
     def of(self, name: str) -> Fold | None:
         """Return the fold of a table, None if it needs none."""
@@ -103,7 +111,9 @@ class Folds:
             delete_quietly(table.io, [file.file_path for file in made.files])
 
 
-def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
+def fold(
+    table: Table, spec: TableSpec, *, adding: int, rewriter: Rewriter | None = None
+) -> Fold | None:
     """Write what has to be folded before more files come to the head of a table.
 
     Parameters
@@ -114,6 +124,8 @@ def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
         What it holds, and how its rows are sorted.
     adding
         How many files the commit adds.
+    rewriter
+        Writes it; this process, if None.
 
     Returns
     -------
@@ -128,6 +140,7 @@ def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
     LakeError
         If a file does not hold the rows its manifest says.
     """
+    writes = rewriter or InMemory()
     head = table.metadata.current_snapshot()
     if head is None or len(spec.names) != len(table.schema().fields):
         return None
@@ -136,35 +149,48 @@ def fold(table: Table, spec: TableSpec, *, adding: int) -> Fold | None:
         (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
         for manifest in manifests
     )
-    if count + adding <= LIMIT or any(
-        manifest.content is not ManifestContent.DATA for manifest in manifests
-    ):
+    if count + adding <= LIMIT:
         return None
-    entries = tuple(
-        entry
-        for manifest in manifests
-        for entry in manifest.fetch_manifest_entry(table.io)
-    )
-    files = [e.data_file for e in entries if _is_small(e.data_file, table)]
+    entries = _live(table)
+    if entries is None:
+        return None
+    files = [e.data_file for e in entries if _may_fold(e.data_file, table)]
+    files = [file for file in files if file.record_count < writes.large_rows]
     files.sort(key=lambda file: (file.record_count, file.file_path))
     places = [repr(file.partition) for file in files]
     n_large = len(entries) - len(files)
     limit = max(LIMIT - n_large, 2 * len(set(places)), LIMIT // 4)
-    chosen = choose([f.record_count for f in files], places, adding=adding, limit=limit)
+    sizes = [file.record_count for file in files]
+    chosen = choose(sizes, places, adding=adding, limit=limit, most=writes.most_rows)
     if not chosen:
         return None
     gone = [files[number] for number in chosen]
-    rows = _read(table, gone, spec)
     return Fold(
         head=head.snapshot_id,
         entries=entries,
         replaced=frozenset(file.file_path for file in gone),
-        files=tuple(write_files(table, take(rows, order(rows, spec.order)), spec)),
+        files=tuple(writes.rewrite(table, gone, spec)),
     )
 
 
+def followed(made: Fold, table: Table) -> Fold | None:
+    """Return a fold as it follows another head, None if that lacks what it replaces."""
+    entries = _live(table)
+    head = head_of(table)
+    if entries is None or head is None:
+        return None
+    if not made.replaced <= {entry.data_file.file_path for entry in entries}:
+        return None
+    return replace(made, head=head, entries=entries)
+
+
 def choose(
-    sizes: Sequence[int], places: Sequence[str], *, adding: int, limit: int = LIMIT
+    sizes: Sequence[int],
+    places: Sequence[str],
+    *,
+    adding: int,
+    limit: int = LIMIT,
+    most: int = FILE_ROWS,
 ) -> list[int]:
     """Return which files to fold.
 
@@ -178,6 +204,8 @@ def choose(
         How many files are about to join them.
     limit
         How many there may be then.
+    most
+        How many rows they may have together.
 
     Returns
     -------
@@ -205,7 +233,7 @@ def choose(
         wanted = max(excess, 3 * limit // 8)
         taken = next((n for n, f in enumerate(freed, 1) if f >= wanted), len(sizes))
     total = list(accumulate(sizes))
-    while taken and total[taken - 1] > FILE_ROWS:
+    while taken and total[taken - 1] > most:
         taken -= 1
     several = {place for place, n in Counter(places[:taken]).items() if n > 1}
     return [number for number in range(taken) if places[number] in several]
@@ -219,29 +247,22 @@ def _small(sizes: Sequence[int]) -> int:
     return len(sizes)
 
 
-def _is_small(file: DataFile, table: Table) -> bool:
+def _may_fold(file: DataFile, table: Table) -> bool:
     return (
-        file.record_count < LARGE_ROWS
-        and file.spec_id == table.spec().spec_id
-        and file.file_format is FileFormat.PARQUET
+        file.spec_id == table.spec().spec_id and file.file_format is FileFormat.PARQUET
     )
 
 
-def _read(table: Table, files: Sequence[DataFile], spec: TableSpec) -> pa.Table:
-    """Read all rows of some files.
-
-    Raises
-    ------
-    LakeError
-        If they are not as many as the manifests say.
-    """
-    scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
-    rows = scan.to_table([FileScanTask(file) for file in files])
-    said = sum(file.record_count for file in files)
-    if len(rows) != said:
-        msg = (
-            f"table {spec.name} has a damaged file: {len(files)} files hold "
-            f"{len(rows)} rows instead of {said}. Restore it from a backup"
-        )
-        raise LakeError(msg)
-    return rows.select(spec.names).cast(spec.arrow)
+def _live(table: Table) -> tuple[ManifestEntry, ...] | None:
+    """Return every live file at the head, None if rows were deleted by position."""
+    head = table.metadata.current_snapshot()
+    if head is None:
+        return None
+    manifests = manifests_in(table.io, head.manifest_list)
+    if any(manifest.content is not ManifestContent.DATA for manifest in manifests):
+        return None
+    return tuple(
+        entry
+        for manifest in manifests
+        for entry in manifest.fetch_manifest_entry(table.io)
+    )

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.refs import SnapshotRefType
@@ -22,12 +21,12 @@ from lakebt.lake.committing.commit import delete_quietly
 from lakebt.lake.committing.patience import ATTEMPTS, step_back
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.planning import manifests_in
-from lakebt.lake.tables.arrow import one_chunk
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    import pyarrow as pa
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.arrow import Array
 
 PREFIX = "lakebt-staging-"
 """How such a branch is called."""
@@ -42,10 +42,13 @@ PREFIX = "lakebt-staging-"
 STAGING = "lakebt.staging"
 """In a snapshot's summary: the branch that it begins."""
 
+_BATCH_ROWS = 262_144
+"""So many rows of a file are read at a time."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Branch:
-    """Rows that were appended to a branch of their own, which began with nothing.
+    """Rows on a branch of their own, which began with nothing, or with some files.
 
     Attributes
     ----------
@@ -55,47 +58,64 @@ class Branch:
         As it was when the branch was read last.
     snapshot_id : int
         Its head.
+    is_empty : bool
+        Whether it began with nothing.
     files : list of pyiceberg.manifest.DataFile
-        Its files, in the order of their rows.
+        What was written onto it, in the order of its rows.
     """
 
     storage: Storage
     name: str
     table: Table
     snapshot_id: int
+    is_empty: bool = True
     files: list[DataFile] = field(default_factory=list)
 
     @classmethod
-    def make(cls, storage: Storage, table: str, name: str) -> Branch:
-        """Make a branch of a table, without rows."""
+    def make(
+        cls, storage: Storage, table: str, name: str, files: Sequence[DataFile] = ()
+    ) -> Branch:
+        """Make a branch of a table, of `files` that the table has already."""
         made: list[int] = []
 
-        def empty(now: Table) -> tuple[TableUpdate, ...]:
+        def begin(now: Table) -> tuple[TableUpdate, ...]:
             producer = Append(now, {STAGING: name}, name)
+            for file in files:
+                producer.append_data_file(file)
             updates, _ = producer._commit()  # noqa: SLF001
             made[:] = [producer.snapshot_id]
             return updates
 
-        after = _change(storage, table, empty)
-        return cls(storage=storage, name=name, table=after, snapshot_id=made[0])
+        after = _change(storage, table, begin)
+        return cls(
+            storage=storage,
+            name=name,
+            table=after,
+            snapshot_id=made[0],
+            is_empty=not files,
+        )
 
     @property
     def count(self) -> int:
         """How many rows it has."""
         return sum(file.record_count for file in self.files)
 
-    def column(self, wanted: pa.Field[Any]) -> Any:
-        """Return one column of its rows, in their order."""
-        parts = []
+    def chunks(self, wanted: pa.Field[Any]) -> Iterator[Array]:
+        """Give one column of its rows, in their order, in parts that fit into memory.
+
+        They are read as they are asked for.
+        """
         for file in self.files:
             with self.table.io.new_input(file.file_path).open() as stream:
                 source: Any = stream
-                part = pq.read_table(source, columns=[wanted.name]).column(wanted.name)
-            parts.extend(part.cast(wanted.type).chunks)
-        return one_chunk(pa.chunked_array(parts, wanted.type))
+                parts = pq.ParquetFile(source).iter_batches(
+                    batch_size=_BATCH_ROWS, columns=[wanted.name]
+                )
+                for part in parts:
+                    yield part.column(0).cast(wanted.type)
 
     def read(self, order: Sequence[str]) -> None:
-        """Look at what was appended.
+        """Look at what was written.
 
         Parameters
         ----------

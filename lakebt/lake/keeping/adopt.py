@@ -19,7 +19,8 @@ from lakebt.lake.keeping.reach import DATA, MANIFEST, MANIFEST_LIST, Walk
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.storage.catalog import translated
 from lakebt.lake.tables.arrow import take
-from lakebt.lake.tables.rows import codes, digest, order, repeated
+from lakebt.lake.tables.digests import digest
+from lakebt.lake.tables.rows import codes, order, repeated
 
 if TYPE_CHECKING:
     from lakebt.lake.publishing.publication import Ready

@@ -44,7 +44,7 @@ def added(table: Table, spec: TableSpec, *, since: int | None) -> pa.Table | Non
     pyarrow.Table or None
         Rows of the files that the earlier head had not; those that were there already,
         and were folded, are among them. None if they are too many, if the earlier head
-        is gone, or if rows were deleted since.
+        is gone, or if either has files of deletes.
     """
     before = _files(table, since)
     now = _files(table, table.metadata.current_snapshot_id)

@@ -27,7 +27,8 @@ from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.fresh import Lacking, Lacks, lacking_in
 from lakebt.lake.publishing.normalise import normalise
 from lakebt.lake.tables.arrow import column, pc, take, truth
-from lakebt.lake.tables.rows import digest, order, plain
+from lakebt.lake.tables.digests import digest
+from lakebt.lake.tables.rows import order, plain
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -22,6 +22,7 @@ from lakebt.lake.committing.releases import (
     TablePin,
     read_ledger,
 )
+from lakebt.lake.publishing.spark_fold import rewriting
 from lakebt.lake.storage.catalog import LostRaceError, locked, translated
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
@@ -83,19 +84,27 @@ def publish(
         if isinstance(storage.catalog, SqlCatalog)
         else LedgerOrder(storage)
     )
-    writer = _Writer(publication, storage, protocol, check, adopted or {})
-    try:
-        for attempt in range(ATTEMPTS):
-            try:
-                release = writer.publish(committed_at=now())
-            except BusyError:
-                writer.check_progress()
-            except LostRaceError:
-                step_back(attempt)
-            else:
-                return release
-    finally:
-        writer.withdraw()
+    with rewriting(storage) as rewriter:
+        writer = _Writer(
+            publication,
+            storage,
+            protocol,
+            check=check,
+            folds=Folds(rewriter),
+            adopted=adopted or {},
+        )
+        try:
+            for attempt in range(ATTEMPTS):
+                try:
+                    release = writer.publish(committed_at=now())
+                except BusyError:
+                    writer.check_progress()
+                except LostRaceError:
+                    step_back(attempt)
+                else:
+                    return release
+        finally:
+            writer.withdraw()
     msg = (
         f"release {publication.name!r}: somebody else wrote first {ATTEMPTS} times. "
         f"Nothing was published; publish it again"
@@ -143,7 +152,9 @@ class _Writer:
         publication: Publication,
         storage: Storage,
         protocol: OneTransaction | LedgerOrder,
+        *,
         check: Check,
+        folds: Folds,
         adopted: Mapping[str, int],
     ) -> None:
         self.adopted = adopted
@@ -152,7 +163,7 @@ class _Writer:
         self._checked: dict[str, int | None] | None = None
         self._fresh: dict[str, tuple[int | None, Lacks]] = {}
         self._written: dict[str, tuple[Table, Lacks, list[DataFile]]] = {}
-        self._folds = Folds()
+        self._folds = folds
         self._may_be_visible = False
         self._seen = ""
 

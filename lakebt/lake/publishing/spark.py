@@ -10,25 +10,21 @@ commit leaves a branch called ``lakebt-staging-...``, which `lakebt doctor` find
 from __future__ import annotations
 
 import contextlib
-import re
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
+from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.lake.committing.commit import delete_quietly
-from lakebt.lake.committing.staging import PREFIX, Branch
 from lakebt.lake.publishing.audits.finding import Handed
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.normalise import check_columns, normalise
 from lakebt.lake.publishing.spark_audits import Looked
 from lakebt.lake.publishing.spark_ready import SparkReady
-from lakebt.lake.reading.spark import ddl, session_of, table_name
-from lakebt.lake.storage.catalog import translated
-from lakebt.lake.storage.durable import sync
+from lakebt.lake.publishing.spark_writing import new_branch, remove_quietly, write_on
+from lakebt.lake.reading.spark import ddl, session_of
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -38,12 +34,10 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyspark.sql import DataFrame
 
+    from lakebt.lake.committing.staging import Branch
     from lakebt.lake.publishing.audits.own import Rules
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
-
-_SAID = re.compile(r"lakebt\.errors\.InvalidDataError: [^:\n]+: (.*)")
-"""What an executor raised, as Spark passes it on."""
 
 
 def is_spark(data: object) -> bool:
@@ -141,19 +135,9 @@ class Sparks:
         LakeError
             If Spark cannot write them.
         """
-        storage = self.storage
-        name = f"{PREFIX}{secrets.token_hex(6)}"
-        with translated(storage.where):
-            branch = Branch.make(storage, spec.name, name)
+        branch = new_branch(self.storage, spec)
         self._branches.append(branch)
-        columns = [f"`{column}`" for column in spec.order]
-        place = f"{table_name(storage, spec.name)}.`branch_{name}`"
-        with _told(spec, storage):
-            ordered = rows.repartitionByRange(*columns).sortWithinPartitions(*columns)
-            ordered.writeTo(place).append()
-        with translated(storage.where):
-            branch.read(spec.order)
-            sync(branch.table.io, *(file.file_path for file in branch.files))
+        write_on(branch, rows, spec)
         self.unused(branch)
         return branch
 
@@ -169,8 +153,7 @@ class Sparks:
     def tidy(self) -> None:
         """Remove the branches, and what nobody took of their files."""
         for branch in self._branches:
-            with contextlib.suppress(Exception):  # what stays, `lakebt doctor` finds
-                branch.remove()
+            remove_quietly(branch)
             if branch.files:
                 mine = {file.file_path for file in branch.files}
                 delete_quietly(branch.table.io, mine & self._unused)
@@ -198,28 +181,3 @@ def _normalising(
             yield from rows.to_batches()
 
     return rows_of
-
-
-@contextlib.contextmanager
-def _told(spec: TableSpec, storage: Storage) -> Iterator[None]:
-    """Raise what an executor raised, else one line about Spark.
-
-    Raises
-    ------
-    InvalidDataError
-        If a value cannot be read.
-    LakeError
-        If anything else happened.
-    """
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - Spark, Java or an executor
-        told = _SAID.search(str(error))
-        if told is not None:
-            problem = told.group(1).strip().removesuffix("Nothing was published.")
-            counted = "Rows are counted within a batch of the frame."
-            raise InvalidDataError(spec.name, f"{problem.strip()} {counted}") from None
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        first = lines[0] if lines else type(error).__name__
-        msg = f"{storage.where}: Spark could not write {spec.name}: {first}"
-        raise LakeError(msg) from None

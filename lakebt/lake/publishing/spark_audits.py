@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.schemas import TableSpec
 
 TOGETHER_ROWS = 500_000
-"""About so many rows an executor looks at at once."""
+"""About so many rows, new ones and the lake's, an executor looks at at once."""
 
 LOOKED_AT = 1_000
 """So many of the names that offend are looked at again, the first ones by name."""
@@ -107,6 +107,7 @@ def audit(
     held: DataFrame,
     *,
     count: int,
+    most_held: int,
     severity: Callable[[str], Severity],
 ) -> tuple[Finding, ...]:
     """Return what is wrong with rows that Spark holds.
@@ -121,6 +122,8 @@ def audit(
         Those of the lake that they can contradict, or are beside; all vintages.
     count
         How many new ones there are.
+    most_held
+        How many of the lake there are at most.
     severity
         Of an audit, by its name.
     """
@@ -136,8 +139,9 @@ def audit(
             spark.lit(True),  # noqa: FBT003
         )
     )
-    context = new.sparkSession.sparkContext
-    parts = max(context.defaultParallelism, count // TOGETHER_ROWS + 1)
+    rows = count + (held.count() if most_held > TOGETHER_ROWS else most_held)
+    cores = new.sparkSession.sparkContext.defaultParallelism
+    parts = max(cores, rows // TOGETHER_ROWS + 1)
     offend = (
         both.repartition(parts, name)
         .mapInArrow(_offending(looked), f"{name} string")

@@ -8,8 +8,9 @@ given up, and Spark looks again.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from lakebt.lake.committing.commit import head_of
@@ -19,7 +20,8 @@ from lakebt.lake.publishing.spark_audits import audit
 from lakebt.lake.reading.spark import session_of, snapshot
 from lakebt.lake.storage.catalog import LostRaceError, translated
 from lakebt.lake.tables.arrow import pc
-from lakebt.lake.tables.rows import digest_of, plain
+from lakebt.lake.tables.digests import digest_of
+from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 from lakebt.sessions import Sessions
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.spark import Sparks
     from lakebt.lake.publishing.spark_audits import Looked
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.digests import Chunks
     from lakebt.lake.tables.schemas import TableSpec
 
 
@@ -67,25 +70,25 @@ class SparkReady:
         """How many rows there are."""
         return self.branch.count
 
-    def _column(self, name: str) -> Any:
-        return self.branch.column(self.spec.arrow.field(name))
+    def _chunks(self, name: str) -> Chunks:
+        return partial(self.branch.chunks, self.spec.arrow.field(name))
 
     @cached_property
     def earliest(self) -> dt.datetime:
         """The first `known_at` of any of them."""
-        known_at = self._column("known_at")
-        return plain(pc.min(known_at).as_py())
+        return plain(min(pc.min(part).as_py() for part in self._chunks("known_at")()))
 
     @cached_property
     def digest(self) -> str:
         """What the rows hash to: the same as if they were published from memory."""
         names = list(self.spec.names)
         if self.spec.is_declared:
-            names = [n for n in names if self._column(n).null_count < self.count]
-        return digest_of(
-            self.count,
-            ((self.spec.arrow.field(n), self._column(n)) for n in names),
-        )
+            names = [name for name in names if not self._is_empty(name)]
+        fields = (self.spec.arrow.field(name) for name in names)
+        return digest_of(self.count, ((f, self._chunks(f.name)) for f in fields))
+
+    def _is_empty(self, name: str) -> bool:
+        return all(part.null_count == len(part) for part in self._chunks(name)())
 
     def lacking(self, table: Table, *, storage: Storage) -> SparkLacking:
         """Return what a table in the lake has not got yet; looked at once per head.
@@ -103,7 +106,7 @@ class SparkReady:
                 msg = f"others published rows of {self.spec.name} that are beside these"
                 raise LostRaceError(msg)
             if lacking is None:
-                lacking = self._compare(head, storage, list(seen.values()))
+                lacking = self._compare(table, storage, list(seen.values()))
             self._compared.clear()
             self._compared[head] = lacking
         return self._compared[head]
@@ -126,9 +129,9 @@ class SparkReady:
         return None
 
     def _compare(
-        self, head: int | None, storage: Storage, earlier: list[SparkLacking]
+        self, table: Table, storage: Storage, earlier: list[SparkLacking]
     ) -> SparkLacking:
-        spec = self.spec
+        spec, head = self.spec, head_of(table)
         with translated(storage.where):
             session = session_of(storage)
             new = snapshot(storage, spec, self.branch.snapshot_id, session)
@@ -138,6 +141,7 @@ class SparkReady:
                 new,
                 held,
                 count=self.count,
+                most_held=_rows_of(table),
                 severity=self.chosen.severity,
             )
             names = [*spec.key, "known_at"]
@@ -171,11 +175,22 @@ class SparkReady:
         )
 
     def _days(self, day: str) -> tuple[dt.date, dt.date]:
-        ends = pc.min_max(self._column(day)).as_py()
+        ends = [pc.min_max(part).as_py() for part in self._chunks(day)()]
+        first = min(each["min"] for each in ends)
+        last = max(each["max"] for each in ends)
         if self.spec is PRICES:
             calendar = Sessions.of(self.looked.exchange)
-            return bars.days_beside(ends["min"], ends["max"], sessions=calendar)
-        return reports.days_beside(ends["min"], ends["max"])
+            return bars.days_beside(first, last, sessions=calendar)
+        return reports.days_beside(first, last)
+
+
+def _rows_of(table: Table) -> int:
+    """Return how many rows, of all vintages, the head of a table has at most."""
+    head = table.metadata.current_snapshot()
+    if head is None:
+        return 0
+    told = None if head.summary is None else head.summary["total-records"]
+    return sys.maxsize if told is None else int(told)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.lake.tables.arrow import column, pc, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lakebt._typing import IntVector
     from lakebt.lake.tables.arrow import BoolVector
@@ -162,42 +161,3 @@ def repeated(code: IntVector) -> BoolVector:
     again = np.zeros(len(code), dtype=bool)
     again[by_code[1:]] = code[by_code[1:]] == code[by_code[:-1]]
     return again
-
-
-def digest(rows: pa.Table) -> str:
-    """Return a digest of the values of `rows`, whatever their chunks or buffers."""
-    columns = ((field, column(rows, field.name)) for field in rows.schema)
-    return digest_of(len(rows), columns)
-
-
-def digest_of(count: int, columns: Iterable[tuple[pa.Field[Any], Any]]) -> str:
-    """Return the digest of so many rows, given one column after the other.
-
-    Parameters
-    ----------
-    count
-    columns
-        Each as its field and an array.
-    """
-    state = hashlib.sha256(str(count).encode())
-    for field, given in columns:
-        values = given
-        state.update(f"|{field.name}:{field.type}|".encode())
-        state.update(np.packbits(truth(pc.is_valid(values))).tobytes())
-        if pa.types.is_string(values.type):
-            filled = pc.fill_null(values, "")
-            state.update(pc.binary_length(filled).to_numpy().tobytes())
-            _, offsets, text = filled.buffers()
-            ends = np.frombuffer(offsets, np.int32)
-            first, last = ends[filled.offset], ends[filled.offset + len(filled)]
-            if text is not None:
-                state.update(memoryview(text)[first:last])
-        elif pa.types.is_boolean(values.type):
-            state.update(np.packbits(truth(values)).tobytes())
-        else:
-            if pa.types.is_date32(values.type):
-                values = values.cast(pa.int32())
-            elif pa.types.is_timestamp(values.type):
-                values = values.cast(pa.int64())
-            state.update(pc.fill_null(values, 0).to_numpy().tobytes())
-    return state.hexdigest()
