@@ -56,9 +56,10 @@ REAL_ENTRIES = ENTRIES[:40]
 REAL_EXITS = (*EXITS, *(f"+{n}" for n in range(11, 35)), "5w", "13w")
 
 _COLD = """
-import json, resource, sys, time
+import json, sys, time
 began = time.perf_counter()
 import lakebt
+from benchmarks.processes import peak_mb
 from lakebt.backtest.levels import Level
 from lakebt.summary import Summary
 from lakebt.trading import ENGINES
@@ -87,7 +88,7 @@ shown = time.perf_counter()
 print(json.dumps({
     "import": imported - began, "decide": decided - imported, "trade": done - decided,
     "table": shown - done, "backtests": int(sum(c.traded.sum() for c in traded)),
-    "rules": len(frame), "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+    "rules": len(frame), "MB": peak_mb(),
 }))
 """
 

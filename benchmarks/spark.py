@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 import lakebt
+from benchmarks.processes import started_by
 from benchmarks.spark_model import table
 from lakebt.sessions import Sessions
 from lakebt.sources.simulated import simulated_market
@@ -40,10 +41,11 @@ _ONE_MARKET = 10_000
 """Events of one simulated market: each is announced in a session of its own."""
 
 _RUN = """
-import json, os, resource, sys, time
+import json, os, sys, time
 began = time.perf_counter()
 import lakebt
 from benchmarks import spark as bench
+from benchmarks.processes import peak_mb
 told = json.loads(sys.argv[1])
 session = None
 if told["master"] != "local":
@@ -59,7 +61,7 @@ print(json.dumps({
     **told, "cells": len(found), "start": started - began, "ask": made - started,
     "run": ran - made, "driver_cpu": cpu, "digest": digest,
     **bench.spent(os.getpid()),
-    "driver_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "driver_mb": peak_mb(),
 }))
 """
 
@@ -143,29 +145,10 @@ def session(master: str) -> Any:
 
 
 def spent(pid: int) -> dict[str, float]:
-    """Return the seconds of processor that Java and the Python workers took so far.
-
-    The processes that a process started, and those that they did, by Linux's account.
-    """
-    parents, used, names = {}, {}, {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (place / "stat").read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            continue
-        name = told.partition("(")[2].rpartition(")")[0]
-        columns = told.rpartition(")")[2].split()
-        number = int(place.name)
-        parents[number], names[number] = int(columns[1]), name
-        used[number] = sum(map(int, columns[11:15])) / os.sysconf("SC_CLK_TCK")
+    """Return the seconds of processor that Java and the Python workers took so far."""
     found = {"java_cpu": 0.0, "workers_cpu": 0.0}
-    for number, seconds in used.items():
-        above = number
-        while above in parents and above != pid:
-            above = parents[above]
-        if above == pid and number != pid:
-            is_java = names[number] == "java"
-            found["java_cpu" if is_java else "workers_cpu"] += seconds
+    for name, seconds in started_by(pid).values():
+        found["java_cpu" if name == "java" else "workers_cpu"] += seconds
     return found
 
 

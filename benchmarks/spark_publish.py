@@ -14,10 +14,8 @@ workers), each by its own peak.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import lakebt
+from benchmarks.processes import peak_mb, started_by
 from lakebt.sessions import Sessions
 
 AS_OF = "2021-01-01T00:00:00Z"
@@ -115,22 +114,7 @@ def run(
 
 def peak() -> float:
     """Return the peaks of this process and of all that it started, in MB."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    parent: dict[int, int] = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            after_name = place.read_text().rpartition(")")[2].split()
-            parent[int(place.parent.name)] = int(after_name[1])
-    mine = {os.getpid()}
-    for _ in range(6):
-        mine |= {pid for pid, above in parent.items() if above in mine}
-    total = own
-    for pid in mine - {os.getpid()}:
-        status = Path(f"/proc/{pid}/status")
-        for line in status.read_text().splitlines() if status.exists() else ():
-            if line.startswith("VmHWM"):
-                total += int(line.split()[1]) / 1024
-    return total
+    return peak_mb() + sum(map(peak_mb, started_by(os.getpid())))
 
 
 def main() -> None:

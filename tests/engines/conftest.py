@@ -8,11 +8,17 @@ import pytest
 
 from lakebt.lake import Lake
 from lakebt.lake.trials import fold as folding
-from tests.lake.frames import clock
+from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.trials import batch
+from tests.servers import served
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from tests.servers import Served
 
 
 @pytest.fixture
@@ -28,9 +34,24 @@ def lake(path: Path) -> Lake:
 
 
 @pytest.fixture
+def sparked(path: Path, shared_spark: SparkSession) -> Lake:
+    """A lake opened with Spark, whose clock says 2023-06-01."""
+    return Lake.open(path, clock=clock, spark=shared_spark)
+
+
+@pytest.fixture
 def tried(lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lake with twenty trials of ten rules, some of them folded into one file."""
     monkeypatch.setattr(folding, "LIMIT", 4)
     for number in range(0, 20, 2):
         lake.record(batch([number, number + 1]))
     return path
+
+
+@pytest.fixture
+def server(lake: Lake, path: Path, tmp_path: Path) -> Iterator[Served]:
+    """A server of a lake with two releases."""
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+    with served(path, tmp_path) as made:
+        yield made

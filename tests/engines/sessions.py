@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakebt.lake import Lake
 from tests.conftest import PROMISED, program
 from tests.engines.engine import CATALOG, settings
-from tests.lake.frames import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +89,3 @@ def shared_spark(
     gateway.shutdown()
     gateway.proc.stdin.close()
     gateway.proc.wait(timeout=60)
-
-
-@pytest.fixture
-def sparked(path: Path, shared_spark: SparkSession) -> Lake:
-    """A lake opened with Spark, whose clock says 2023-06-01."""
-    return Lake.open(path, clock=clock, spark=shared_spark)

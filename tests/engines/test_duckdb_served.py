@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.engines.engine import PAGE, told
-from tests.lake.frames import AS_OF, bars
-from tests.servers import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lakebt.lake import Lake
     from tests.servers import Served
@@ -24,15 +21,6 @@ duckdb = pytest.importorskip("duckdb")
 pytestmark = pytest.mark.lake
 
 EXTENSIONS = ("httpfs", "avro", "iceberg")
-
-
-@pytest.fixture
-def server(lake: Lake, path: Path, tmp_path: Path) -> Iterator[Served]:
-    """A server of a lake with two releases."""
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
-    with served(path, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -9,10 +9,8 @@ import pytest
 from lakebt.lake import Lake
 from tests.engines.engine import CATALOG, PAGE, Spark, iceberg, told
 from tests.lake.frames import AS_OF, bars, clock
-from tests.servers import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pyspark.sql import SparkSession
@@ -35,15 +33,6 @@ class SparkServed(Spark):
             if name.startswith(CATALOG):
                 value = value.replace("http://127.0.0.1:8181", server.address)
                 self.session.conf.set(name, value.replace("TOKEN", server.token))
-
-
-@pytest.fixture
-def server(lake: Lake, path: Path, tmp_path: Path) -> Iterator[Served]:
-    """A server of a lake with two releases."""
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
-    with served(path, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
