@@ -77,13 +77,16 @@ class Branch:
     ) -> Branch:
         """Make a branch of a table, of `files` that the table has already."""
         made: list[int] = []
+        written: list[str] = []
 
         def begin(now: Table) -> tuple[TableUpdate, ...]:
+            delete_quietly(now.io, written)  # of an attempt that lost
             producer = Append(now, {STAGING: name}, name)
             for file in files:
                 producer.append_data_file(file)
             updates, _ = producer._commit()  # noqa: SLF001
             made[:] = [producer.snapshot_id]
+            written[:] = producer.written
             return updates
 
         after = _change(storage, table, begin)

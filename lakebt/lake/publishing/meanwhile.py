@@ -61,9 +61,13 @@ def have_none_of(branch: Branch, rows: pa.Table, spec: TableSpec) -> bool:
     if not len(rows):
         return True
     told = rows.column_names
-    mine = _read(branch.table, branch.files, spec, overlap(rows, told))
-    code = codes(pa.concat_tables([rows, mine]), told)
-    return not np.isin(code[len(rows) :], code[: len(rows)]).any()
+    where = overlap(rows, told)
+    for file in branch.files:  # a branch need not fit into memory
+        mine = _read(branch.table, [file], spec, where)
+        code = codes(pa.concat_tables([rows, mine]), told)
+        if np.isin(code[len(rows) :], code[: len(rows)]).any():
+            return False
+    return True
 
 
 def _files(table: Table, snapshot_id: int | None) -> dict[str, DataFile] | None:
