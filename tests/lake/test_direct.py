@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 from pyiceberg.expressions.parser import parse
 from pyiceberg.manifest import (
     DataFile,
@@ -37,8 +37,10 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
+from lakebt.lake.storage import scan as scanning
 from lakebt.lake.storage.catalog import Storage, open_path
 from lakebt.lake.storage.direct import read_directly, read_one_file
+from lakebt.lake.storage.filters import Among, is_in
 from lakebt.lake.storage.planning import plan
 from lakebt.lake.storage.scan import scan
 from lakebt.lake.tables.arrow import INSTANT
@@ -139,6 +141,7 @@ def read(
     *,
     coded: tuple[str, ...] = (),
     where: BooleanExpression | None = None,
+    among: Among | None = None,
     snapshot_id: int | None = None,
 ) -> pa.Table:
     """Read as a view does."""
@@ -148,6 +151,7 @@ def read(
         columns=columns,
         coded=coded,
         where=where,
+        among=among,
         storage=Storage(table.catalog, name="t", where="lake t", address={}),
         release="R",
     )
@@ -206,6 +210,37 @@ def test_it_reads_what_pyiceberg_reads(
         assert pa.types.is_dictionary(field.type) == (field.name in coded)
         kind = field.type.value_type if field.name in coded else field.type
         assert kind == kinds[field.name]
+
+
+@pytest.mark.parametrize("coded", [(), ("symbol", "note")], ids=["plain", "coded"])
+@pytest.mark.parametrize(
+    "columns", [ALL, ("close",), ("note", "symbol")], ids=["all", "one", "other order"]
+)
+@pytest.mark.parametrize("where", ["everything", "numbers", "no file"])
+@pytest.mark.parametrize(
+    "values", [("A", "D"), ("B",), ("AA", "CC", "x"), ("x", "y")], ids=repr
+)
+@pytest.mark.parametrize("by", ["arrow", "pyiceberg"])
+def test_some_of_many_values_are_those_of_a_list(
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    by: str,
+    values: tuple[str, ...],
+    where: str,
+    columns: tuple[str, ...],
+    coded: tuple[str, ...],
+) -> None:
+    if by == "pyiceberg":
+        monkeypatch.setattr(scanning, "read_directly", lambda *_: None)
+    coded = tuple(name for name in coded if name in columns)
+    among = Among("symbol", values)
+
+    found = read(table, columns, coded=coded, where=FILTERS[where], among=among)
+
+    listed: Any = And(FILTERS[where], is_in("symbol", values))
+    assert told(found) == theirs(table, columns, listed)
+    assert found.schema.names == list(columns)
 
 
 def test_an_older_snapshot_is_read_as_it_was(table: Table) -> None:

@@ -38,9 +38,9 @@ from lakebt.lake.committing.releases import read_ledger
 from lakebt.lake.publishing import publish
 from lakebt.lake.storage.catalog import LostRaceError, open_path
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.storage.filters import between
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.planning import plan
-from lakebt.lake.storage.scan import between
 from lakebt.lake.tables.schemas import LEDGER, PRICES
 from lakebt.sessions import Sessions
 from tests.lake.by_year import lake_by_year

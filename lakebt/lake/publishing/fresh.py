@@ -12,7 +12,7 @@ from lakebt.lake.committing.commit import delete_quietly, head_of
 from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.catalog import translated
 from lakebt.lake.storage.datafiles import write_files
-from lakebt.lake.storage.scan import overlap
+from lakebt.lake.storage.filters import overlap
 from lakebt.lake.tables.arrow import column, keep, same, take
 from lakebt.lake.tables.rows import codes
 

@@ -11,8 +11,8 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import ManifestContent
 from pyiceberg.table import FileScanTask
 
+from lakebt.lake.storage.filters import overlap
 from lakebt.lake.storage.planning import manifests_in
-from lakebt.lake.storage.scan import overlap
 from lakebt.lake.tables.rows import codes
 
 if TYPE_CHECKING:

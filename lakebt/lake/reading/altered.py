@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
 
     from lakebt.lake.committing.releases import Release, TablePin
+    from lakebt.lake.storage.filters import Among
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +93,17 @@ class AlteredPinned(Pinned):
         *,
         coded: tuple[str, ...] = (),
         where: BooleanExpression | None = None,
+        among: Among | None = None,
     ) -> pa.Table:
         """Read columns of a table, altered."""
         spec = self.specs[table]
         needed = tuple(dict.fromkeys((*columns, *spec.key, "known_at")))
         rows = self.original.kept(
             table,
-            f"to be altered: {needed}, {coded} of {where}",
-            lambda: self.original.scan(table, needed, coded=coded, where=where),
+            f"to be altered: {needed}, {coded} of {where}, {among}",
+            lambda: self.original.scan(
+                table, needed, coded=coded, where=where, among=among
+            ),
             size=lambda rows: rows.nbytes,
         )
         after, seed = self.alteration.after, self.alteration.seed

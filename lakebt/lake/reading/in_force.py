@@ -10,7 +10,7 @@ from lakebt.errors import UnknownNameError
 from lakebt.lake.reading.diff import frame
 from lakebt.lake.reading.pinned import WHOLE_ROWS
 from lakebt.lake.reading.where import Where
-from lakebt.lake.storage.scan import between, is_in
+from lakebt.lake.storage.filters import between, is_in
 from lakebt.lake.tables.arrow import decoded, keep, take
 from lakebt.lake.tables.rows import newest
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, Kind

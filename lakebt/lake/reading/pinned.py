@@ -13,7 +13,8 @@ from lakebt.lake.committing.unfinished import is_following
 from lakebt.lake.reading.changes import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.reading.panel import Bars
-from lakebt.lake.storage.scan import Cache, is_in, scan
+from lakebt.lake.storage.filters import Among
+from lakebt.lake.storage.scan import Cache, scan
 from lakebt.lake.tables.arrow import column, encoded, pc
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
 from lakebt.lake.tables.specs import Specs, fact_tables
@@ -107,6 +108,7 @@ class Pinned:
         *,
         coded: tuple[str, ...] = (),
         where: BooleanExpression | None = None,
+        among: Among | None = None,
     ) -> pa.Table:
         """Read columns of a table's snapshot."""
         pin = self.release.pin(table)
@@ -119,6 +121,7 @@ class Pinned:
             columns=columns,
             coded=coded,
             where=where,
+            among=among,
             storage=self.storage,
             release=self.release.name,
         )
@@ -191,16 +194,16 @@ class Pinned:
     def bars(self, symbols: Sequence[str] | None, first: tuple[str, ...]) -> Bars:
         """Return the bars of at least `symbols`, of all symbols if None."""
         pin = self.release.pin(PRICES.name)
-        where: BooleanExpression | None = None
+        among: Among | None = None
         what = "bars"
         if pin is not None and pin.rows > WHOLE_ROWS and symbols is not None:
             asked = tuple(sorted(set(symbols)))
             if asked:
-                where, what = is_in("symbol", asked), f"bars of {asked}"
+                among, what = Among("symbol", asked), f"bars of {asked}"
 
         def read(columns: tuple[str, ...]) -> pa.Table:
             coded = ("symbol",) if "symbol" in columns else ()
-            return self.scan(PRICES.name, columns, coded=coded, where=where)
+            return self.scan(PRICES.name, columns, coded=coded, among=among)
 
         return self.kept(
             PRICES.name,

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import DataScan, Table
     from pyiceberg.types import NestedField
 
+    from lakebt.lake.storage.filters import Among
+
 _AS_WRITTEN: dict[object, pa.DataType] = {
     BooleanType: pa.bool_(),
     DateType: pa.date32(),
@@ -59,15 +61,19 @@ _NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
 """What a store says of a file that is read without asking for its size first."""
 
 
-def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
+def read_directly(
+    chosen: DataScan, coded: Collection[str], among: Among | None = None
+) -> pa.Table | None:
     """Read what a scan selects with Arrow alone.
 
     Parameters
     ----------
     chosen
-        Of one snapshot.
+        Of one snapshot; of `among`, what lies within its range.
     coded
         Text columns to return as dictionaries.
+    among
+        The rows to return of what is selected.
 
     Returns
     -------
@@ -90,6 +96,10 @@ def read_directly(chosen: DataScan, coded: Collection[str]) -> pa.Table | None:
         bound = bind(whole, chosen.row_filter, case_sensitive=True)
         condition = expression_to_pyarrow(bound, whole)
         fields |= {n: whole.find_field(n) for n in extract_field_ids(bound)}
+    if among is not None:
+        condition = (
+            among.condition if condition is None else condition & among.condition
+        )
     if not isinstance(io, PyArrowFileIO) or any(
         type(field.field_type) not in _AS_WRITTEN for field in fields.values()
     ):

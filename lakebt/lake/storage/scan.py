@@ -8,27 +8,21 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
-from pyiceberg.expressions import (
-    AlwaysTrue,
-    And,
-    BooleanExpression,
-    GreaterThanOrEqual,
-    In,
-    LessThanOrEqual,
-)
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from lakebt.errors import BrokenReleaseError
 from lakebt.lake.storage.catalog import lost, translated
 from lakebt.lake.storage.direct import arrow_type, read_directly
 from lakebt.lake.storage.disk import DiskCache
-from lakebt.lake.tables.arrow import encoded, pc
+from lakebt.lake.tables.arrow import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable
 
     from pyiceberg.table import DataScan, Table
 
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.storage.filters import Among
 
 T = TypeVar("T")
 
@@ -66,29 +60,6 @@ class Cache:
         return value
 
 
-def is_in(column: str, values: Iterable[str]) -> BooleanExpression:
-    """Return the filter that `column` has one of `values`."""
-    return In(column, tuple(values))  # type: ignore[call-arg,arg-type]  # positional
-
-
-def between(column: str, low: str, high: str) -> BooleanExpression:
-    """Return the filter that `column` lies between two values, inclusive."""
-    return And(
-        GreaterThanOrEqual(column, low),  # type: ignore[call-arg,arg-type]  # positional
-        LessThanOrEqual(column, high),  # type: ignore[call-arg,arg-type]  # positional
-    )
-
-
-def overlap(rows: pa.Table, columns: Iterable[str]) -> BooleanExpression:
-    """Return a filter that leaves out what cannot have the values of any of `rows`."""
-    within: BooleanExpression = AlwaysTrue()
-    for name in columns:
-        ends: Any = pc.min_max(rows.column(name)).as_py()
-        low, high = (v if isinstance(v, str) else v.isoformat() for v in ends.values())
-        within = And(within, between(name, low, high))
-    return within
-
-
 def scan(
     table: Table,
     snapshot_id: int,
@@ -96,6 +67,7 @@ def scan(
     columns: tuple[str, ...],
     coded: tuple[str, ...] = (),
     where: BooleanExpression | None = None,
+    among: Among | None = None,
     storage: Storage,
     release: str,
 ) -> pa.Table:
@@ -111,6 +83,8 @@ def scan(
         Text columns to return as dictionaries.
     where
         Pushed down to files and row groups.
+    among
+        The values that a column of text may have, as many as may be.
     storage, release
         For errors.
 
@@ -127,13 +101,17 @@ def scan(
     with translated(storage.where):
         chosen = table.scan(
             snapshot_id=snapshot_id,
-            row_filter=AlwaysTrue() if where is None else where,
+            row_filter=And(
+                AlwaysTrue() if where is None else where,
+                AlwaysTrue() if among is None else among.within,
+            ),
         )
         there = [field.name for field in chosen.projection().fields]
         found = tuple(name for name in columns if name in there)
         chosen = chosen.update(selected_fields=found or (there[0],))
         try:
-            rows = read_rows(chosen, tuple(name for name in coded if name in found))
+            kept = tuple(name for name in coded if name in found)
+            rows = read_rows(chosen, kept, among)
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"
             raise BrokenReleaseError(release, table.name()[-1], problem) from None
@@ -146,14 +124,21 @@ def scan(
     return encoded(rows, tuple(plain)).unify_dictionaries()
 
 
-def read_rows(chosen: DataScan, coded: tuple[str, ...] = ()) -> pa.Table:
+def read_rows(
+    chosen: DataScan, coded: tuple[str, ...] = (), among: Among | None = None
+) -> pa.Table:
     """Read what a scan selects, in the types that lakebt writes."""
-    rows = read_directly(chosen, coded)
+    rows = read_directly(chosen, coded, among)
     if rows is not None:
         return rows
     # Without `dictionary_columns`: pyiceberg 0.12 cannot join one that is there in some
     # files, and missing in older ones.
-    rows = chosen.to_arrow()
+    names = list(chosen.projection().column_names)
+    if among is None:
+        rows = chosen.to_arrow()
+    else:
+        more = chosen.update(selected_fields=(*dict.fromkeys([*names, among.column]),))
+        rows = more.to_arrow().filter(among.condition).select(names)
     for place, name in enumerate(rows.schema.names):
         kind: Any = arrow_type(chosen.projection().find_field(name))
         rows = rows.set_column(place, name, rows.column(place).cast(kind))

@@ -10,7 +10,8 @@ from pyiceberg.expressions import AlwaysTrue, And, StartsWith
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.lake.reading.where import Where
 from lakebt.lake.storage.catalog import translated
-from lakebt.lake.storage.scan import is_in, read_rows
+from lakebt.lake.storage.filters import is_in
+from lakebt.lake.storage.scan import read_rows
 from lakebt.lake.tables.arrow import column, keep, pc
 from lakebt.lake.tables.schemas import Kind
 from lakebt.lake.tables.trials import TRIALS_SPEC

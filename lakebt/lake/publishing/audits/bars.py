@@ -15,7 +15,7 @@ import pandas as pd
 from lakebt.instants import EPOCH
 from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
 from lakebt.lake.publishing.audits.neighbours import absent, day_index, follows, line
-from lakebt.lake.storage.scan import between
+from lakebt.lake.storage.filters import between
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES
 

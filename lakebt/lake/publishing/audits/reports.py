@@ -18,7 +18,7 @@ from lakebt.lake.publishing.audits.neighbours import (
     known_by,
 )
 from lakebt.lake.reading.holdings import Reports
-from lakebt.lake.storage.scan import between
+from lakebt.lake.storage.filters import between
 from lakebt.lake.tables.arrow import column, take
 from lakebt.lake.tables.rows import flags, integers
 from lakebt.lake.tables.schemas import ETF_HOLDINGS
