@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lakebt.facts import Vintage
 from lakebt.lake.reading.view import View
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from lakebt.facts import IndexChange
     from lakebt.history import PriceHistory
+
+Cuts: TypeAlias = "dict[tuple[str, int], list[tuple[Vintage, ...]]]"
+"""The vintages of an index, cut into so many parts."""
 
 
 class Part(View):
@@ -26,30 +29,32 @@ class Part(View):
         All that the events of the part need.
     part, count
         Which part, of how many.
+    cuts
+        The vintages of each part, by index and `count`: of the parts of one view the
+        first cuts, for that takes longer than what is done with a part.
     """
 
     def __init__(
-        self, view: View, prices: PriceHistory, *, part: int, count: int
+        self, view: View, prices: PriceHistory, *, part: int, count: int, cuts: Cuts
     ) -> None:
         super().__init__(view._pinned, instant=view.instant)  # noqa: SLF001 - it is one
         self._prices, self._part, self._count = prices, part, count
-        self._vintages: dict[str, tuple[Vintage, ...]] = {}
+        self._cuts = cuts
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return the vintages of the part's events; see `View.change_vintages`."""
-        if index not in self._vintages:
-            every = super().change_vintages(index=index)
-            self._vintages[index] = self._of(every)
-        return self._vintages[index]
+        key = index, self._count
+        if key not in self._cuts:
+            self._cuts[key] = self._cut(super().change_vintages(index=index))
+        return self._cuts[key][self._part]
 
     def supplied(self, changes: Sequence[IndexChange]) -> list[IndexChange]:
         """Return those of the caller's changes that are of the part's events."""
         vintages = [Vintage(change_id=c.change_id, change=c) for c in changes]
-        return [vintage.change for vintage in self._of(vintages)]
+        return [vintage.change for vintage in self._cut(vintages)[self._part]]
 
-    def _of(self, vintages: Sequence[Vintage]) -> tuple[Vintage, ...]:
-        parts = by_events(vintages, sessions=self.sessions, count=self._count)
-        return parts[self._part]
+    def _cut(self, vintages: Sequence[Vintage]) -> list[tuple[Vintage, ...]]:
+        return by_events(vintages, sessions=self.sessions, count=self._count)
 
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:  # noqa: ARG002 - all are there
         """Return the prices that were sent, of at least `symbols`."""

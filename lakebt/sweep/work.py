@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lakebt.cells import Cells
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
+    from lakebt.sweep.part_view import Cuts
     from lakebt.sweep.told import Told
 
 T = TypeVar("T")
@@ -239,10 +240,13 @@ def _part(work: Work, prices: Callable[[str], bytes]) -> tuple[Part, Memory]:
     """Return the view of a part, and what is remembered of it in this process."""
     place = work.place
 
+    def opened() -> tuple[View, Cuts]:
+        return place.view(), {}
+
     def make() -> tuple[Part, Memory]:
-        view = _kept(place, place.view)
+        view, cuts = _kept(place, opened)
         sent = unpack_prices(prices(work.prices), sessions=view.sessions)
-        part = Part(view, sent, part=work.part, count=work.count)
+        part = Part(view, sent, part=work.part, count=work.count, cuts=cuts)
         return part, Memory(work.engine)
 
     return _kept((place, work.prices, work.part, work.count, work.engine), make)
