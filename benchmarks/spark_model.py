@@ -24,10 +24,11 @@ NETWORK = 1.25e9
 BYTES_PER_EVENT = 6_050.0
 """Of prices: 6.05 MB of Arrow for 1,000 events of four legs and 46 sessions."""
 
-ASK, ROW_BYTES = 26e-6, 1_324.0
-"""Seconds of the driver to make the ids of a cell, and bytes of its row, measured."""
+ASK, ROW_BYTES = (0.9, 26e-6, 107e-6), 1_324.0
+"""Seconds in which the driver makes the trials' ids (once, for each cell, and for each
+event of the release), and bytes of a trial's row, measured."""
 
-JOBS = 2.5
+JOBS = 1.7
 """Seconds that Spark's jobs take by the clock, of nobody's processor: what the shortest
 runs took longer than the model says."""
 
@@ -81,16 +82,16 @@ MEASURED = tuple(
     for cells, events, orders, cores, driver, workers, seconds in (
         (20_000, 100, 400, 1, 1.55, 6.41, 9.4),
         (20_000, 100, 400, 2, 1.51, 7.79, 8.1),
-        (20, 1_000, 10, 1, 0.26, 2.77, 4.7),
-        (20, 1_000, 10, 2, 0.26, 4.95, 5.2),
+        (20, 1_000, 10, 1, 0.23, 2.81, 5.0),
+        (20, 1_000, 10, 2, 0.2, 5.24, 5.6),
         (20_000, 1_000, 400, 1, 1.99, 13.03, 16.0),
         (20_000, 1_000, 400, 2, 2.2, 15.39, 13.0),
         (200_000, 1_000, 400, 1, 20.37, 97.78, 107.9),
         (200_000, 1_000, 400, 2, 22.33, 104.47, 78.6),
-        (20, 10_000, 10, 1, 3.2, 4.73, 10.6),
-        (20, 10_000, 10, 2, 2.71, 8.52, 10.6),
-        (20, 100_000, 10, 1, 50.6, 67.07, 130.5),
-        (20, 100_000, 10, 2, 50.64, 71.48, 100.7),
+        (20, 10_000, 10, 1, 2.01, 4.86, 9.8),
+        (20, 10_000, 10, 2, 1.83, 9.62, 10.6),
+        (20, 100_000, 10, 1, 20.38, 37.72, 71.5),
+        (20, 100_000, 10, 2, 20.65, 52.8, 62.3),
     )
 )
 """With nothing else running."""
@@ -154,7 +155,7 @@ class Model:
         return {
             "start": start + once,
             "facts": asked.events * facts,
-            "ask": asked.cells * ASK,
+            "ask": float(np.dot(ASK, (1.0, asked.cells, asked.events))),
             "read": asked.events * event,
             "send": bytes_sent / NETWORK,
             "work": float(np.dot(work, terms)) / cores,
