@@ -14,6 +14,7 @@ from lakebt.lake.committing.rewriting import InMemory
 from lakebt.lake.reading.diff import frame
 from lakebt.lake.storage.spark import attach
 from tests.behaviour.places import place_of
+from tests.engines.engine import ON_SPARK
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
@@ -24,13 +25,7 @@ if TYPE_CHECKING:
 
     from tests.behaviour.places import Place
 
-# pyspark leaves the sockets it reads from to the garbage collector.
-pytestmark = [
-    pytest.mark.lake,
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SPARK
 
 KINDS = ("embedded", "postgres", "served", "sqlite-s3", "seaweedfs", "glue")
 LATER = "2022-09-30T00:00:00Z"

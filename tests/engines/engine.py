@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 PLACE = "/data/lake"
 """Where the page's lake lies."""
+
+# pyspark leaves the sockets it reads from to the garbage collector.
+ON_SPARK = [
+    pytest.mark.lake,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The marks of tests that hand Spark rows, or are handed some."""
 
 CATALOG = "spark.sql.catalog.lake"
 TABLES = ("etf_holdings", "index_changes", "prices")

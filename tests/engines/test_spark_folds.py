@@ -16,7 +16,7 @@ from lakebt.lake.committing.one_transaction import OneTransaction
 from lakebt.lake.committing.rewriting import InMemory
 from lakebt.lake.publishing.spark_fold import SparkRewriter
 from lakebt.lake.tables.schemas import PRICES
-from tests.engines.engine import iceberg
+from tests.engines.engine import ON_SPARK, iceberg
 from tests.engines.frames import published, spark_frame
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.other_engines import Clock, files
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
-# pyspark leaves the sockets it reads from to the garbage collector.
-pytestmark = [
-    pytest.mark.lake,
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SPARK
 
 DAYS = ("2022-09-01", "2022-09-02", "2022-09-06", "2022-09-07", "2022-09-08")
 

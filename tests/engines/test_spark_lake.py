@@ -25,7 +25,7 @@ from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.publishing.spark_audits import audit
 from lakebt.lake.tables.schemas import PRICES
-from tests.engines.engine import iceberg
+from tests.engines.engine import ON_SPARK, iceberg
 from tests.engines.frames import published, spark_frame
 from tests.lake import publishers
 from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3, utc
@@ -36,13 +36,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-# pyspark leaves the sockets it reads from to the garbage collector.
-pytestmark = [
-    pytest.mark.lake,
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SPARK
 
 LATER = "2022-09-30T00:00:00Z"
 

@@ -22,19 +22,14 @@ from lakebt.sweep import spark
 from lakebt.sweep.recorder import Recorder
 from lakebt.sweep.scripts import Script
 from lakebt.sweep.sweep import Sweep
+from tests.engines.engine import ON_SPARK
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-# pyspark leaves the sockets it reads from to the garbage collector.
-pytestmark = [
-    pytest.mark.lake,
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SPARK
 
 SOME: dict[str, Any] = {"aggregate": ["pooled", "calendar"], "gross": [0.3, 1.7]}
 

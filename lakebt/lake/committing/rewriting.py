@@ -62,15 +62,7 @@ class InMemory:
     def rewrite(
         self, table: Table, files: Sequence[DataFile], spec: TableSpec
     ) -> list[DataFile]:
-        """Write all rows of `files`, sorted; the new files belong to no snapshot yet.
-
-        Raises
-        ------
-        FileNotFoundError
-            If a file is gone.
-        LakeError
-            If a file does not hold the rows its manifest says.
-        """
+        """Write all rows of `files`, sorted: see `Rewriter`."""
         scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
         rows = scan.to_table([FileScanTask(file) for file in files])
         check_count(len(rows), files, spec)
