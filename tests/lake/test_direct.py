@@ -37,6 +37,7 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
+from lakebt.lake.storage import filters
 from lakebt.lake.storage import scan as scanning
 from lakebt.lake.storage.catalog import Storage, open_path
 from lakebt.lake.storage.direct import read_directly, read_one_file
@@ -220,17 +221,20 @@ def test_it_reads_what_pyiceberg_reads(
 @pytest.mark.parametrize(
     "values", [("A", "D"), ("B",), ("AA", "CC", "x"), ("x", "y")], ids=repr
 )
+@pytest.mark.parametrize("few", [0, 200])
 @pytest.mark.parametrize("by", ["arrow", "pyiceberg"])
 def test_some_of_many_values_are_those_of_a_list(
     table: Table,
     monkeypatch: pytest.MonkeyPatch,
     *,
+    few: int,
     by: str,
     values: tuple[str, ...],
     where: str,
     columns: tuple[str, ...],
     coded: tuple[str, ...],
 ) -> None:
+    monkeypatch.setattr(filters, "FEW", few)
     if by == "pyiceberg":
         monkeypatch.setattr(scanning, "read_directly", lambda *_: None)
     coded = tuple(name for name in coded if name in columns)

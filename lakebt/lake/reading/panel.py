@@ -262,6 +262,6 @@ def _last_known_last(
         seen[cells] = True
         repeats = int(np.count_nonzero(seen)) < len(cells)
     else:
-        cells.sort()  # np.unique hashes, which takes ten times as long
+        cells.sort()  # np.unique hashes, which takes a hundred times as long
         repeats = bool((cells[1:] == cells[:-1]).any())
     return np.argsort(known_at, kind="stable") if repeats else None

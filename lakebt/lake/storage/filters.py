@@ -44,12 +44,16 @@ def overlap(rows: pa.Table, columns: Iterable[str]) -> BooleanExpression:
     return within
 
 
+FEW = 200
+"""pyiceberg compares no more values than these with what a file has."""
+
+
 @dataclass(frozen=True)
 class Among:
     """The values that a column of text may have, as many as may be.
 
     pyiceberg makes an object of each value, several times over: of 400,000 symbols
-    that takes 20 s. So it is told their range, and Arrow the values themselves.
+    that takes 20 s. So of many it is told their range, and Arrow the values themselves.
 
     Attributes
     ----------
@@ -64,6 +68,8 @@ class Among:
     @property
     def within(self) -> BooleanExpression:
         """What leaves out files that have none of the values."""
+        if len(self.values) <= FEW:
+            return is_in(self.column, self.values)
         return between(self.column, self.values[0], self.values[-1])
 
     @property
