@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
+
+
+def apart(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module in a process of its own, and return the JSON of its last line.
+
+    Raises
+    ------
+    SystemExit
+        If it fails; with what it said.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def peak_mb(pid: int | str = "self") -> float:

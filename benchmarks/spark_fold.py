@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 import lakebt
+from benchmarks.processes import apart
 from benchmarks.spark_publish import AS_OF, SETTINGS, bars, peak, say, some
 from lakebt.lake.committing.fold import LIMIT
 from lakebt.lake.tables.schemas import NAMESPACE
@@ -78,26 +77,6 @@ def read(place: str) -> dict[str, float]:
     return found
 
 
-def apart(*arguments: str) -> dict[str, Any]:
-    """Run this module with some arguments in a process of its own.
-
-    Raises
-    ------
-    SystemExit
-        If it fails; with what it said.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", MODULE, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr[-2000:])
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -128,8 +107,8 @@ def main() -> None:
             kept = Path(directory) / "kept"
             shutil.copytree(base, kept)
             told = [str(asked.rows), "--cache", asked.cache]
-            made = apart(*told, "--publish", engine, str(base))
-            closes = apart("--read", str(base))
+            made = apart(MODULE, *told, "--publish", engine, str(base))
+            closes = apart(MODULE, "--read", str(base))
             seen.add((made["digest"], closes["sum one"], closes["sum all"]))
             say(
                 f"| {engine} | {made['seconds']:.1f} | {made['megabytes']:,.0f} | "

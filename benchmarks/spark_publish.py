@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import lakebt
-from benchmarks.processes import peak_mb, started_by
+from benchmarks.processes import apart, peak_mb, started_by
 from lakebt.sessions import Sessions
 
 AS_OF = "2021-01-01T00:00:00Z"
@@ -118,13 +117,7 @@ def peak() -> float:
 
 
 def main() -> None:
-    """Measure, and print a table.
-
-    Raises
-    ------
-    SystemExit
-        If a publish fails; with what it said.
-    """
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("there", type=int, nargs="?", default=5_000_000)
     parser.add_argument("new", type=int, nargs="*", default=[50_000])
@@ -156,23 +149,9 @@ def main() -> None:
                 # Where a lake lies is in its metadata: it is moved there and back.
                 kept = folder / "kept"
                 shutil.copytree(base, kept)
-                command = [sys.executable, "-m", "benchmarks.spark_publish"]
-                command += [
-                    "--cache",
-                    asked.cache,
-                    "--driver-memory",
-                    asked.driver_memory,
-                    "--one",
-                    engine,
-                    str(base),
-                    str(source),
-                ]
-                done = subprocess.run(
-                    command, capture_output=True, text=True, check=False
-                )
-                if done.returncode:
-                    raise SystemExit(done.stderr[-2000:])
-                found = json.loads(done.stdout.splitlines()[-1])
+                told = ["--cache", asked.cache, "--driver-memory", asked.driver_memory]
+                told += ["--one", engine, str(base), str(source)]
+                found = apart("benchmarks.spark_publish", *told)
                 digests.add(found["digest"])
                 say(
                     f"| {asked.there:,} | {count:,} | {engine} | "

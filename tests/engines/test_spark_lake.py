@@ -20,7 +20,7 @@ from lakebt.lake import Lake
 from lakebt.lake.committing import fold
 from lakebt.lake.committing.commit import FOLDED
 from lakebt.lake.committing.one_transaction import OneTransaction
-from lakebt.lake.publishing import spark_ready
+from lakebt.lake.publishing import spark_audits, spark_ready
 from lakebt.lake.publishing.audits.own import Rules
 from lakebt.lake.publishing.spark import Sparks
 from lakebt.lake.publishing.spark_audits import audit
@@ -438,6 +438,27 @@ def test_who_publishes_other_rows_before_each_turn_does_not_hold_spark_up(
     assert looked == [False] * (1 + len(before) if fail_on else 1)
     assert list(sparked.releases()["name"]) == [*before, "R1"]
     assert sparked.doctor(files=True).ok
+
+
+def test_the_lakes_rows_count_for_how_many_an_executor_looks_at_at_once(
+    sparked: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(sparked, {"prices": bars()})
+    late = bars().assign(known_at="2022-09-20T00:00:00Z")
+    rows = spark_frame(sparked, late)
+    monkeypatch.setattr(spark_audits, "TOGETHER_ROWS", 5)
+    really: Any = type(rows).repartition
+    parts: list[Any] = []
+
+    def repartition(frame: DataFrame, number: Any, *columns: Any) -> DataFrame:
+        parts.append(number)
+        cut: DataFrame = really(frame, number, *columns)
+        return cut
+
+    monkeypatch.setattr(type(rows), "repartition", repartition)
+    published(sparked, {"prices": rows}, "R2", LATER)
+
+    assert parts == [3]  # six new rows, and six of the lake
 
 
 def test_what_a_killed_publisher_left_is_found_and_cleared_away(
