@@ -61,8 +61,8 @@ began = time.perf_counter()
 import lakebt
 from benchmarks.processes import peak_mb
 from lakebt.backtest.levels import Level
-from lakebt.summary import Summary
-from lakebt.trading import ENGINES
+from lakebt.study.summary import Summary
+from lakebt.study.engines import ENGINES
 told = json.loads(sys.argv[1])
 view = lakebt.Lake.open(told["lake"], create=False).at("R1")
 imported = time.perf_counter()

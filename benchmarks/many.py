@@ -30,8 +30,8 @@ from pyiceberg.table.snapshots import SnapshotLogEntry
 
 import lakebt
 from benchmarks.growth import days, read_ms, say
-from lakebt.lake.committing import commit as committing
-from lakebt.lake.committing.releases import ledger_rows, read_state
+from lakebt.lake.committing import sql, stage
+from lakebt.lake.committing.ledger import ledger_rows, read_state
 from lakebt.lake.storage import metadata as storing
 from lakebt.lake.tables.schemas import LEDGER
 
@@ -103,10 +103,10 @@ def multiply(path: Path, count: int) -> None:
     location = f"{folder}/09999-made-up.gz.metadata.json"
     storing.write(grown, prices.io, location)
     page = ledger_rows(releases, tables[LEDGER])
-    staged = committing.stage_rewrite(tables[LEDGER], page, summary={})
-    with committing.turn(storage.catalog) as session:  # type: ignore[arg-type]
-        committing.swap(session, storage.catalog, prices, location)  # type: ignore[arg-type]
-        committing.commit(session, storage.catalog, [staged])  # type: ignore[arg-type]
+    staged = stage.stage_rewrite(tables[LEDGER], page, summary={})
+    with sql.turn(storage.catalog) as session:  # type: ignore[arg-type]
+        sql.swap(session, storage.catalog, prices, location)  # type: ignore[arg-type]
+        sql.commit(session, storage.catalog, [staged])  # type: ignore[arg-type]
 
 
 def newest_mb(path: Path, table: str, pattern: str) -> float:

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lakebt
-from lakebt.content import content_key
-from tests.lake.trials import batch
+from lakebt.values.keys import content_key
+from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

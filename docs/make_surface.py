@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lakebt
-from lakebt.evidence import study_contents
 from lakebt.report import words
-from lakebt.report.cells import Cell, scale, surface
 from lakebt.report.palette import DARK, LIGHT, Theme, diverging, readable_on
+from lakebt.report.surface import Cell, scale, surface
 from lakebt.sources.simulated import Planted, simulated_market
+from lakebt.study.report import study_contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lakebt.result import Result
+    from lakebt.study.result import Result
 
 SVG = Path(__file__).with_name("surface.svg")
 

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from lakebt.errors import AuditError, AuditWarning, LakebtError, LookAheadError
     from lakebt.facts import IndexChange, Side
     from lakebt.lake.lake import Lake
-    from lakebt.lake.publishing.audits.report import AuditReport
+    from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.reading.diff import Diff
     from lakebt.lake.reading.view import View
-    from lakebt.result import Result
-    from lakebt.run import Run
-    from lakebt.strategy import Backtest
-    from lakebt.study import Study
+    from lakebt.strategy.backtest import Backtest
+    from lakebt.strategy.run import Run
+    from lakebt.study.result import Result
+    from lakebt.study.study import Study
     from lakebt.sweep.sweep import Sweep
+
 
 __all__ = [
     "AuditError",
@@ -55,19 +56,19 @@ __all__ = [
 
 _HOMES = {
     "AuditError": "lakebt.errors",
-    "AuditReport": "lakebt.lake.publishing.audits.report",
+    "AuditReport": "lakebt.lake.publishing.audits.audit_report",
     "AuditWarning": "lakebt.errors",
-    "Backtest": "lakebt.strategy",
+    "Backtest": "lakebt.strategy.backtest",
     "CostModel": "lakebt.backtest.costs",
     "Diff": "lakebt.lake.reading.diff",
     "IndexChange": "lakebt.facts",
     "Lake": "lakebt.lake.lake",
     "LakebtError": "lakebt.errors",
     "LookAheadError": "lakebt.errors",
-    "Result": "lakebt.result",
-    "Run": "lakebt.run",
+    "Result": "lakebt.study.result",
+    "Run": "lakebt.strategy.run",
     "Side": "lakebt.facts",
-    "Study": "lakebt.study",
+    "Study": "lakebt.study.study",
     "Sweep": "lakebt.sweep.sweep",
     "View": "lakebt.lake.reading.view",
 }

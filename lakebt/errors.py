@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    from lakebt.lake.publishing.audits.report import AuditReport
+    from lakebt.lake.publishing.audits.audit_report import AuditReport
 
 
 class LakebtError(Exception):
@@ -51,7 +51,7 @@ class AuditError(InvalidDataError):
     ----------
     table, problem
         The first that fails, and how many more do.
-    report : lakebt.lake.publishing.audits.report.AuditReport
+    report : lakebt.lake.publishing.audits.audit_report.AuditReport
         All of it, with the offending rows.
     """
 
@@ -267,7 +267,7 @@ class AuditWarning(UserWarning):
 
     Attributes
     ----------
-    report : lakebt.lake.publishing.audits.report.AuditReport
+    report : lakebt.lake.publishing.audits.audit_report.AuditReport
         All of it, with the rows.
     """
 

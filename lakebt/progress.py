@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Step = Callable[[int, int], None]
 
+
 PATIENCE_SECONDS = 2.0
 """How long work may take before a bar says that it goes on."""
 

@@ -14,6 +14,7 @@ from lakebt.instants import EPOCH, TICK
 if TYPE_CHECKING:
     from lakebt._typing import DateVector, IntVector
 
+
 At: TypeAlias = Literal["open", "close"]
 """When in a session an order is filled."""
 

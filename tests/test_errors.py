@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt import errors
-from lakebt.lake.publishing.audits.report import AuditReport
+from lakebt.lake.publishing.audits.audit_report import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

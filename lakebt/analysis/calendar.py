@@ -10,6 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
 
+
 # No fast-math: the same bits everywhere.
 compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
 

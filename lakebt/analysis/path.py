@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.history import PriceHistory
+    from lakebt.prices import PriceHistory
+
 
 LegSide: TypeAlias = Literal["addition", "deletion"]
 

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
 
+
 SESSIONS_PER_YEAR = 252
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.sharpe import (
-    SESSIONS_PER_YEAR,
     lo_standard_error,
     ratio_of_moments,
 )
@@ -18,68 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lakebt._typing import FloatVector, IntVector
-
-
-class Aggregate(enum.StrEnum):
-    """How the returns of many events become one series."""
-
-    POOLED = "pooled"
-    CALENDAR = "calendar"
-
-
-class Weighting(enum.StrEnum):
-    """What the open events of a calendar portfolio are weighted by."""
-
-    EVENT = "event"
-    LEG = "leg"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pooling:
-    """How the returns of many events become one series.
-
-    Attributes
-    ----------
-    how
-        ``pooled`` joins them; ``calendar`` holds the events that are open.
-    weighting
-        Of a calendar portfolio: the same for each open event, or by its legs.
-    max_weight
-        Of a calendar portfolio: the most of the capital that is invested for each open
-        event; the rest is cash. 1 for no limit.
-    """
-
-    how: Aggregate
-    weighting: Weighting = Weighting.EVENT
-    max_weight: float = 1.0
-
-    @property
-    def definition(self) -> str:
-        """The Sharpe ratio of this series, in one line."""
-        if self.how is Aggregate.POOLED:
-            joined = (
-                "of the events joined, sessions with exposure only (the Sharpe while "
-                "invested)"
-            )
-        else:
-            weighted = {
-                Weighting.EVENT: "equal-weighted mean of the open events",
-                Weighting.LEG: "mean of the open events, weighted by their legs",
-            }[self.weighting]
-            limit = (
-                f", at most {self.max_weight:.3g} of the capital for each"
-                if self.max_weight < 1.0
-                else ""
-            )
-            joined = (
-                f"of the {weighted}{limit}, zero when none is, "
-                f"from the first session with exposure to the last exit"
-            )
-        return (
-            f"mean / standard deviation (ddof 1) of daily net returns {joined}, times "
-            f"sqrt({SESSIONS_PER_YEAR}), no risk-free rate taken off; standard error: "
-            f"delete-one-announcement-date jackknife, Lo (2002) where there is one date"
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

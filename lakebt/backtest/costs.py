@@ -1,11 +1,17 @@
-"""What trading costs."""
+"""What was asked of a study, as plain values that make it again."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from lakebt.errors import InvalidArgumentError
+
+
+def costs_json(costs: CostModel) -> dict[str, float]:
+    """Return a cost model as plain values."""
+    return asdict(costs)
+
 
 BPS = 1e-4
 """One basis point, as a fraction."""

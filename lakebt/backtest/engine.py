@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.levels import Level
     from lakebt.sessions import Sessions
 
+
 _CHUNK = 64
 """Slots that a thread takes at once, at least."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     CodePanel = npt.NDArray[np.int8]
 
+
 TRADED, NO_PRICE, RUINED = 0, 1, 2
 """What became of a cell."""
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.weights import Sizing
 
+
 BASIS_USD = 100_000.0
 """The capital that a book is sized for, at a gross of 1; the default of a study."""
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.window import PriceWindow
-    from lakebt.history import PriceHistory
+    from lakebt.prices import PriceHistory
+
 
 ROUNDING = 1e-12
 """What is less than this part of what is held is rounding, and no order."""

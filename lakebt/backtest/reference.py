@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.trades import Trade
     from lakebt.backtest.window import PriceWindow
 
+
 FINANCING = "financing"
 """The column that lends what levered longs need; its price is 1 throughout."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.weights import Sizing
     from lakebt.facts import Side
 
+
 Missing: TypeAlias = Literal["exclude", "drop_leg", "raise"]
 MISSING: tuple[Missing, ...] = get_args(Missing)
 

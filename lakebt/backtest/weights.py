@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.facts import Side
+from lakebt.inputs.checks import check_positive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,19 +52,6 @@ class Sizing:
     def hedged_with(self, symbol: str) -> Sizing:
         """Return the same sizing with a hedge."""
         return replace(self, hedge=symbol)
-
-
-def check_positive(name: str, value: float) -> None:
-    """Refuse what is not a finite number above zero.
-
-    Raises
-    ------
-    InvalidArgumentError
-        With the name and the value.
-    """
-    if isinstance(value, bool) or not (math.isfinite(value) and value > 0.0):
-        msg = f"{name} must be a finite number > 0, was {value!r}"
-        raise InvalidArgumentError(msg)
 
 
 def check_gross(gross: float, max_gross: float) -> None:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import FloatPanel, IntVector
-    from lakebt.history import PriceHistory
+    from lakebt.prices import PriceHistory
     from lakebt.sessions import Sessions
+
 
 Row = TypeVar("Row", int, "IntVector")
 

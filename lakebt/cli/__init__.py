@@ -6,9 +6,9 @@ runs, and only annotations of plain types stand in its signature.
 
 from __future__ import annotations
 
-from lakebt.cli.app import app, main
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
+from lakebt.cli.commands import app, main
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.publish import publish

@@ -8,10 +8,11 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, terminal
-from lakebt.loading import blaming, load_maker
+from lakebt.inputs.user_code import blaming
+from lakebt.strategy.factory import load_maker
 
 if TYPE_CHECKING:
-    from lakebt.analysis.audited import Audit
+    from lakebt.strategy.audit.verdict import Audit
 
 
 def audit(
@@ -55,7 +56,7 @@ def audit(
     with progress("Auditing", unit="decisions") as step:
         path, make = load_maker(strategy)
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
-        from lakebt.strategy import Backtest
+        from lakebt.strategy.backtest import Backtest
 
         choices: dict[str, Any] = {"rebalance": rebalance, "fill": fill}
         asked = Backtest(

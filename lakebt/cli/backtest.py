@@ -8,14 +8,15 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.output import print_banners, print_json, progress, terminal
-from lakebt.loading import blaming, load_strategy
+from lakebt.inputs.user_code import blaming
+from lakebt.strategy.factory import load_strategy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from lakebt.run import Run
+    from lakebt.strategy.run import Run
 
 
 def backtest(
@@ -53,7 +54,7 @@ def backtest(
     with progress("Backtesting", unit="decisions") as step:
         path, mine = load_strategy(strategy)
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
-        from lakebt.strategy import Backtest
+        from lakebt.strategy.backtest import Backtest
 
         choices: dict[str, Any] = {"rebalance": rebalance, "fill": fill}
         asked = Backtest(
@@ -105,9 +106,9 @@ def facts(run: Run) -> dict[str, Any]:
 
 def show(console: Console, run: Run, report: Path | None) -> None:
     """Print what a strategy earned, what it cost, and what was not checked."""
-    from lakebt.evidence import view_banners
     from lakebt.report import words
-    from lakebt.run import UNAUDITED
+    from lakebt.report.provenance import view_banners
+    from lakebt.strategy.run import UNAUDITED
 
     row = facts(run)
     print_banners(console, view_banners(run.backtest.view))

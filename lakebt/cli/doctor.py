@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lakebt.lake.keeping.findings import Diagnosis
     from lakebt.lake.lake import Lake
 
+
 CURES = "Cures, one at a time"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakebt.lake.lake import Lake
     from lakebt.lake.reading.view import View
 
+
 LAKE_VARIABLE = "LAKEBT_LAKE"
 DEFAULT_LAKE = "lake"
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+
 WIDTH = 80
 """Columns of what is printed, unless a terminal has more."""
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.auditing import Auditing, first, foresee
 from lakebt.cli.output import print_json, progress, terminal
-from lakebt.cli.reading import Reading
+from lakebt.cli.publish_audits import Auditing, first, foresee
+from lakebt.cli.publish_files import Reading
 from lakebt.errors import LakeError
 from lakebt.sources.converted import counted
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.lake.committing.releases import Release
+    from lakebt.lake.committing.ledger import Release
     from lakebt.lake.lake import Lake
     from lakebt.sources.converted import Converted
+
 
 SCOPE = "[TABLE:]"
 """What may stand before a value that is meant for one table of several."""

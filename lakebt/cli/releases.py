@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+
 CHANGES = {
     "added": "added",
     "removed": "removed",

@@ -12,8 +12,9 @@ from lakebt.cli.output import print_frame, print_json, progress, records, termin
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lakebt.explain import Explanation
-    from lakebt.reproduce import Reproduction
+    from lakebt.reproduce.explanation import Explanation
+    from lakebt.reproduce.reproduction import Reproduction
+
 
 SHOWN = 5
 """Facts of a table that are shown where more differ."""
@@ -45,7 +46,7 @@ def reproduce(
     Exits with 1 if a figure differs, and says what moved since then.
     """
     with progress("Running it again"):
-        from lakebt.reproduce import reproduce as run_again
+        from lakebt.reproduce.reproduction import reproduce as run_again
 
         opened = options.open_lake(lake, catalog)
         found = run_again(opened, trial_id, strategy=strategy)
@@ -79,7 +80,7 @@ def explain(
 ) -> None:
     """Say which of data, rule, costs, engine or code moved a number, and how far."""
     with progress("Changing one thing at a time"):
-        from lakebt.explain import explain as compare
+        from lakebt.reproduce.explanation import explain as compare
 
         found = compare(options.open_lake(lake, catalog), first, second)
     if as_json:

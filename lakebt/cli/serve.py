@@ -17,6 +17,7 @@ from lakebt.errors import InvalidArgumentError, LakeError
 if TYPE_CHECKING:
     from lakebt.lake.serving.tokens import Token
 
+
 TOKEN_VARIABLE = "LAKEBT_TOKEN"  # noqa: S105 - its name
 
 WHO = "Who may use it"
@@ -65,7 +66,7 @@ def serve(
     token = _token(token_file, host=host, no_auth=no_auth)
     from lakebt.instants import system_clock
     from lakebt.lake.serving.app import make_app
-    from lakebt.lake.serving.running import address, listen, run
+    from lakebt.lake.serving.server import address, listen, run
     from lakebt.lake.storage.catalog import open_path
 
     storage = open_path(options.lake_path(lake), create=False)
@@ -106,7 +107,7 @@ def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
     InvalidArgumentError
         If there is none, or others can read it.
     """
-    from lakebt.lake.serving.running import is_loopback
+    from lakebt.lake.serving.server import is_loopback
     from lakebt.lake.serving.tokens import Token
 
     said = os.environ.get(TOKEN_VARIABLE)

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.output import (
-    print_banners,
-    print_json,
-    progress,
-    records,
-    terminal,
-)
+from lakebt.cli.output import print_banners, print_json, progress, records, terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lakebt.report.contents import StudyContents
-    from lakebt.result import Result
+    from lakebt.study.result import Result
+
 
 RULES = "What is traded, and when"
 
@@ -180,7 +175,7 @@ def study(
     costs = options.cost_model(commission_bps, half_spread_bps, borrow_bps_per_year)
     with progress("Backtesting", unit="events") as step:
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
-        from lakebt.study import Study
+        from lakebt.study.study import Study
 
         policies: dict[str, Any] = {"missing": missing, "on_look_ahead": on_look_ahead}
         asked = Study(
@@ -217,9 +212,9 @@ def study(
 
 def show(console: Console, result: Result, report: Path | None) -> None:
     """Print the surface, what it rests on, and its best cell."""
-    from lakebt.evidence import study_contents
     from lakebt.report import story
-    from lakebt.report.cells import surface
+    from lakebt.report.surface import surface
+    from lakebt.study.report import study_contents
 
     contents = study_contents(result)
     print_banners(console, contents.banners)

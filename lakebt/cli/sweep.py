@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakebt.choices import one_of
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, records, terminal
+from lakebt.inputs.checks import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from lakebt.sweep.found import SweepResult
+    from lakebt.sweep.result import SweepResult
+
 
 RULE = ("entry", "exit")
 
@@ -101,8 +102,8 @@ def _interruptible() -> Iterator[None]:
 
 def show(found: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
-    from lakebt.arguments import in_words
-    from lakebt.sweep.found import FIGURES_SHOWN
+    from lakebt.study.arguments import in_words
+    from lakebt.sweep.result import FIGURES_SHOWN
 
     console = terminal()
     n_found = len(found) - found.n_run
@@ -123,8 +124,8 @@ def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from lakebt.arguments import in_words
     from lakebt.report import words
+    from lakebt.study.arguments import in_words
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Sharpe", "± se", "events", "net bp"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lakebt.lake.tables.schemas import Column
 
+
 DIGITS = 10
 """So many digits of an id are shown: of a million trials, one time in two million two
 begin alike."""

@@ -10,7 +10,7 @@ from lakebt.backtest.weights import leg_weights
 from lakebt.errors import LookAheadError
 from lakebt.sources.sample import sample_releases
 from lakebt.sources.simulated import SimulatedMarket, simulated_market
-from lakebt.study import Study
+from lakebt.study.study import Study
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lakebt.facts import Side
     from lakebt.lake.lake import Lake
     from lakebt.lake.reading.diff import Diff
-    from lakebt.result import Result
+    from lakebt.study.result import Result
+
 
 BEFORE, AFTER, SIMULATED = "Q1_2022", "Q3_2022", "simulated_market"
 RELEASES = (BEFORE, AFTER, SIMULATED)

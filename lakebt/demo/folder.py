@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+
 MARKER = ".made-by-lakebt-demo"
 """A file in each lake that a demo made."""
 

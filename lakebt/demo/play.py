@@ -12,12 +12,12 @@ from rich.text import Text
 
 from lakebt.demo import acts
 from lakebt.demo.folder import Folder
-from lakebt.evidence import study_contents
 from lakebt.instants import in_new_york
 from lakebt.lake.lake import Lake
 from lakebt.report import story, words
-from lakebt.report.cells import surface
+from lakebt.report.surface import surface
 from lakebt.report.terminal import reasons_legend, surface_table
+from lakebt.study.report import study_contents
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from lakebt.errors import LookAheadError
     from lakebt.lake.reading.diff import Diff
-    from lakebt.result import Result
     from lakebt.sources.simulated import SimulatedMarket
+    from lakebt.study.result import Result
+
 
 INDENT = 3
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.events.fills import anchor_session
+from lakebt.events.clock import anchor_session
 from lakebt.events.plan import Event
 from lakebt.instants import EPOCH, TICK
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lakebt._typing import IntVector
-    from lakebt.events.fills import Clock
+    from lakebt.events.clock import Clock
     from lakebt.events.rules import Anchor
     from lakebt.facts import IndexChange, Vintage
+
 
 _NEVER_SHOWN = np.iinfo(np.int64).min
 

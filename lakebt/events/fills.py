@@ -1,192 +1,241 @@
-"""From a rule and a change to the session, the fill instant and the deadline."""
+"""One rule, many changes: where each order is filled, or why it is not.
+
+The same decisions as `lakebt.events.orders`, made at once for all changes that have a
+single vintage; those that were corrected are decided there, one at a time.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from lakebt.errors import InvalidArgumentError
-from lakebt.events.rules import (
-    Anchor,
-    AnchorRule,
-    DateRule,
-    Entry,
-    Exit,
-    SessionsLater,
-    WeeksLater,
-)
-from lakebt.instants import TICK, new_york_day
+from lakebt.events.orders import Entered, enter, leave
+from lakebt.events.plan import Empty, Reason
+from lakebt.events.rules import Anchor, AnchorRule, DateRule, SessionsLater, WeeksLater
 
 if TYPE_CHECKING:
     from lakebt._typing import IntVector
-    from lakebt.facts import IndexChange
-    from lakebt.sessions import At, Sessions
+    from lakebt.events.changes import Changes
+    from lakebt.events.clock import Clock
+    from lakebt.events.rules import Entry, Exit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """Where in time an order is filled, and when it had to be sent.
-
-    Attributes
-    ----------
-    session
-        Number of the session.
-    at
-        Its open or its close.
-    instant
-        Of the fill, UTC.
-    deadline
-        The fill less the lead; what is known from here on comes too late.
-    """
-
-    session: int
-    at: At
-    instant: dt.datetime
-    deadline: dt.datetime
-
-    @property
-    def row(self) -> int:
-        """Return the number of the half session: opens are even, closes odd."""
-        return 2 * self.session + (self.at == "close")
+_NO_ANCHOR = Reason.NO_ANCHOR.rank + 1
+_NO_SESSION = Reason.NO_SESSION.rank + 1
+_LOOK_AHEAD = Reason.LOOK_AHEAD.rank + 1
+_EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.rank + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """The exchange's sessions and the lead an order needs.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resolved:
+    """What one entry rule comes to, a row for each change that may be in an event.
 
     Attributes
     ----------
-    sessions
-        The exchange calendar.
-    min_lead
-        Time between the deadline of an order and its fill.
+    leg : ndarray of shape (n,)
+        Number of the change; ascending.
+    at : ndarray of shape (n,)
+        Which of its vintages.
+    event : ndarray of shape (n,)
+        Code of its event.
+    row : ndarray of shape (n,)
+        Half session of the fill; -1 where there is none.
+    reason : ndarray of shape (n,)
+        Why there is none: 1 + `Reason.rank`, else 0.
+    late : ndarray of shape (n,)
+        Whether a fact was used that was not yet known.
+    corrected : tuple of (int, Entered)
+        The place of each change with several vintages, with its decision in full.
     """
 
-    sessions: Sessions
-    min_lead: dt.timedelta
-
-    def fill(self, session: int, at: At) -> Fill | None:
-        """Return the fill in a session; None where the calendar has no such session."""
-        if not 0 <= session < len(self.sessions):
-            return None
-        instant = self.sessions.instant(session, at)
-        return Fill(
-            session=session, at=at, instant=instant, deadline=instant - self.min_lead
-        )
-
-    def deadlines(self, rows: IntVector) -> IntVector:
-        """Return when the orders of half sessions had to be sent.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n,)
-            ``2 * session``, plus 1 for the close; of -1 the answer has no meaning.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Microseconds since 1970 UTC.
-        """
-        session = np.maximum(rows, 0) // 2
-        opens, closes = self.sessions.instants("open"), self.sessions.instants("close")
-        fills = np.where(rows % 2 == 1, closes[session], opens[session])
-        deadlines: IntVector = fills - self.min_lead // TICK
-        return deadlines
-
-    def first_after(self, instant: dt.datetime, at: At) -> Fill | None:
-        """Return the first fill `at` open or close with a deadline after `instant`."""
-        number = self.sessions.on_or_before(new_york_day(instant + self.min_lead))
-        for session in range(number, number + 3):
-            fill = self.fill(session, at)
-            if fill is None or fill.deadline > instant:
-                return fill
-        return None
-
-    def anchored(self, rule: Entry, change: IndexChange) -> Fill | None:
-        """Return the fill of a rule that stands on a change, or on a date alone.
-
-        Returns None where the change lacks the anchor, and where a date is no session.
-        """
-        if isinstance(rule, DateRule):
-            number = self.sessions.number(rule.date)
-            return None if number is None else self.fill(number, rule.at)
-        anchor = anchor_session(rule.anchor, change, self.sessions)
-        return None if anchor is None else self.fill(anchor + rule.offset, rule.at)
-
-    def from_entry(self, rule: SessionsLater | WeeksLater, entry: Fill) -> Fill | None:
-        """Return the fill of an exit that counts from the entry."""
-        if isinstance(rule, SessionsLater):
-            return self.fill(entry.session + rule.sessions, rule.at)
-        day = self.sessions.date(entry.session) + dt.timedelta(weeks=rule.weeks)
-        return self.fill(self.sessions.on_or_after(day), rule.at)
+    leg: IntVector
+    at: IntVector
+    event: IntVector
+    row: IntVector
+    reason: npt.NDArray[np.int8]
+    late: npt.NDArray[np.bool_]
+    corrected: tuple[tuple[int, Entered], ...]
 
 
-def parse_lead(value: str | dt.timedelta) -> dt.timedelta:
-    """Return the time between the deadline of an order and its fill.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entries:
+    """Legs that have entered, as an exit is asked of them.
 
-    Raises
-    ------
-    InvalidArgumentError
-        If `value` is no duration, negative, or longer than 30 days.
-
-    Examples
-    --------
-    >>> parse_lead("10min")
-    datetime.timedelta(seconds=600)
+    Attributes
+    ----------
+    leg, row, late : ndarray of shape (n_legs,)
+        Number of the change, half session of its entry, whether that was late.
+    corrected : tuple of (int, Entered)
+        The place of each leg with several vintages, with its decision.
     """
-    try:
-        lead = pd.Timedelta(value)
-    except (ValueError, TypeError):
-        msg = f"min_lead {value!r} is not a duration: write 10min or 1h"
-        raise InvalidArgumentError(msg) from None
-    if not (pd.Timedelta(0) <= lead <= pd.Timedelta(days=30)):
-        msg = f"min_lead must be between 0 and 30 days, was {value!r}"
-        raise InvalidArgumentError(msg)
-    return lead.to_pytimedelta()
+
+    leg: IntVector
+    row: IntVector
+    late: npt.NDArray[np.bool_]
+    corrected: tuple[tuple[int, Entered], ...]
 
 
-def has_anchor(rule: Exit, change: IndexChange) -> bool:
-    """Whether `change` has the date that `rule` counts from."""
-    if not isinstance(rule, AnchorRule):
-        return True
-    match rule.anchor:
-        case Anchor.AD:
-            return change.announced is not None
-        case Anchor.ED:
-            return change.effective is not None
-        case Anchor.MD:
-            return change.recorded is not None
-        case _:
-            assert_never(rule.anchor)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Exits:
+    """What one exit rule comes to, for each leg.
 
-
-def anchor_session(
-    anchor: Anchor, change: IndexChange, sessions: Sessions
-) -> int | None:
-    """Return the number of the session that an anchor names.
-
-    AD is the last session on or before the day of the announcement in New York, so a
-    release on a Saturday has AD = Friday. ED is the first session on or after the
-    effective date. MD is, as AD, that of the first report to show the change.
-
-    Returns None where the change lacks the date.
+    Attributes
+    ----------
+    row : ndarray of shape (n_legs,)
+        Half session; -1 where there is none.
+    reason : ndarray of shape (n_legs,)
+        Why there is none: 1 + `Reason.rank`, else 0.
+    late : ndarray of shape (n_legs,)
+        Whether the entry or the exit used a fact that was not yet known.
     """
-    match anchor:
-        case Anchor.AD:
-            if change.announced is None:
-                return None
-            return sessions.on_or_before(new_york_day(change.announced))
-        case Anchor.ED:
-            if change.effective is None:
-                return None
-            return sessions.on_or_after(change.effective)
-        case Anchor.MD:
-            if change.recorded is None:
-                return None
-            return sessions.on_or_before(new_york_day(change.recorded))
-        case _:
-            assert_never(anchor)
+
+    row: IntVector
+    reason: npt.NDArray[np.int8]
+    late: npt.NDArray[np.bool_]
+
+
+def resolve_entry(
+    changes: Changes, rule: Entry, clock: Clock, *, pretend: bool
+) -> Resolved:
+    """Return every change's entry, or why there is none; see `decide.enter`."""
+    row, reason = _anchored(changes, rule, clock, np.arange(len(changes.simple)))
+    deadline = clock.deadlines(row)
+    late = (row >= 0) & (_known_from(changes, rule) >= deadline)
+    if not pretend:
+        reason = np.where(late, np.int8(_LOOK_AHEAD), reason)
+        row = np.where(late, -1, row)
+        late = np.zeros_like(late)
+    several: list[tuple[int, Entered]] = []
+    for number in changes.corrected:
+        leg = enter(changes.histories[number], rule, clock, pretend=pretend)
+        if leg is not None and changes.keep(leg.change):
+            several.append((number, leg))
+    numbers = np.array([number for number, _ in several], dtype=np.int64)
+    legs = np.concatenate([changes.simple, numbers])
+    order = np.argsort(legs)
+    place = np.empty(len(legs), dtype=np.int64)
+    place[order] = np.arange(len(legs))
+
+    def joined(single: npt.NDArray[Any], others: list[int]) -> npt.NDArray[Any]:
+        return np.concatenate([single, np.array(others, dtype=single.dtype)])[order]
+
+    return Resolved(
+        leg=legs[order],
+        at=joined(np.zeros_like(row), [leg.at for _, leg in several]),
+        event=joined(
+            changes.event,
+            [changes.event_code(leg.change) for _, leg in several],
+        ),
+        row=joined(
+            row, [-1 if leg.fill is None else leg.fill.row for _, leg in several]
+        ),
+        reason=joined(
+            reason,
+            [
+                0 if leg.empty is None else leg.empty.reason.rank + 1
+                for _, leg in several
+            ],
+        ),
+        late=joined(late, [leg.late for _, leg in several]),
+        corrected=tuple(
+            (int(place[len(changes.simple) + n]), leg)
+            for n, (_, leg) in enumerate(several)
+        ),
+    )
+
+
+def resolve_exit(
+    changes: Changes, legs: Entries, rule: Exit, clock: Clock, *, pretend: bool
+) -> Exits:
+    """Return where each leg leaves, or why it cannot; see `decide.leave`."""
+    if isinstance(rule, SessionsLater | WeeksLater):
+        row, reason = _from_entry(rule, legs.row, clock)
+        return Exits(row=row, reason=reason, late=legs.late)
+    place = changes.place[legs.leg]
+    is_simple = place >= 0
+    asked = np.where(is_simple, place, 0)
+    if not len(changes.simple):  # nothing but corrected changes
+        row = np.full(len(legs.leg), -1, dtype=np.int64)
+        reason = np.zeros(len(legs.leg), dtype=np.int8)
+        late = legs.late.copy()
+    else:
+        row, reason, late = _follow(changes, legs, rule, clock, asked, pretend=pretend)
+    for number, leg in legs.corrected:
+        found = leave(leg, rule, clock, pretend=pretend)
+        if isinstance(found, Empty):
+            row[number], reason[number] = -1, found.reason.rank + 1
+            late[number] = False
+        else:
+            row[number], reason[number] = found[0].exit.row, 0
+            late[number] = leg.late or found[1]
+    return Exits(row=row, reason=reason, late=late)
+
+
+def _follow(
+    changes: Changes,
+    legs: Entries,
+    rule: Entry,
+    clock: Clock,
+    asked: IntVector,
+    *,
+    pretend: bool,
+) -> tuple[IntVector, npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    row, reason = _anchored(changes, rule, clock, asked)
+    known = _known_from(changes, rule)[asked]
+    found = row >= 0
+    is_early = found & (row <= legs.row)
+    is_early &= legs.late | (known < clock.deadlines(legs.row))
+    is_late = found & ~is_early & (known >= clock.deadlines(row))
+    pretended = is_late & (row > legs.row) & pretend
+    reason = np.where(is_early, np.int8(_EXIT_BEFORE_ENTRY), reason)
+    reason = np.where(is_late & ~pretended, np.int8(_LOOK_AHEAD), reason)
+    return np.where(reason == 0, row, -1), reason, legs.late | pretended
+
+
+def _anchored(
+    changes: Changes, rule: Entry, clock: Clock, asked: IntVector
+) -> tuple[IntVector, npt.NDArray[np.int8]]:
+    """Return the half session of a rule that stands on a change, or on a date alone."""
+    count, is_close = len(clock.sessions), int(rule.at == "close")
+    reason = np.zeros(len(asked), dtype=np.int8)
+    if isinstance(rule, DateRule):
+        number = clock.sessions.number(rule.date)
+        if number is None:
+            reason[:] = _NO_SESSION
+            return np.full(len(asked), -1, dtype=np.int64), reason
+        return np.full(len(asked), 2 * number + is_close, dtype=np.int64), reason
+    anchor = changes.anchors(rule.anchor)[asked]
+    session = anchor + rule.offset
+    is_outside = (session < 0) | (session >= count)
+    reason[is_outside] = _NO_SESSION
+    reason[anchor < 0] = _NO_ANCHOR
+    row = np.where(is_outside | (anchor < 0), -1, 2 * session + is_close)
+    return row, reason
+
+
+def _from_entry(
+    rule: SessionsLater | WeeksLater, entry_row: IntVector, clock: Clock
+) -> tuple[IntVector, npt.NDArray[np.int8]]:
+    sessions = clock.sessions
+    entered = entry_row // 2
+    if isinstance(rule, SessionsLater):
+        session = entered + rule.sessions
+    else:
+        days = sessions.days[entered] + np.timedelta64(7 * rule.weeks, "D")
+        if len(days) and days.max() > sessions.days[-1]:
+            sessions.on_or_after(days.max().item())  # raises, naming the day
+        session = np.searchsorted(sessions.days, days)
+    row = 2 * session + int(rule.at == "close")
+    reason = np.where(row <= entry_row, np.int8(_EXIT_BEFORE_ENTRY), np.int8(0))
+    reason[session >= len(sessions)] = _NO_SESSION
+    return np.where(reason == 0, row, -1), reason
+
+
+def _known_from(changes: Changes, rule: Entry) -> IntVector:
+    """Return when all that `rule` needs of each single vintage was known."""
+    if isinstance(rule, AnchorRule) and rule.anchor is Anchor.MD:
+        return np.maximum(changes.known, changes.recorded)
+    return changes.known

@@ -12,19 +12,17 @@ import itertools
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.errors import LookAheadError
-from lakebt.events.decide import enter, leave
+from lakebt.events.orders import enter, leave
 from lakebt.events.plan import Cell, Empty, Event, PlannedLeg, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from lakebt.events.decide import Entered
-    from lakebt.events.fills import Clock
-    from lakebt.events.rules import (
-        Entry,
-        Exit,
-    )
+    from lakebt.events.clock import Clock
+    from lakebt.events.orders import Entered
+    from lakebt.events.rules import Entry, Exit
     from lakebt.facts import IndexChange, Vintage
+
 
 OnLookAhead: TypeAlias = Literal["mask", "raise", "allow"]
 ON_LOOK_AHEAD: tuple[OnLookAhead, ...] = get_args(OnLookAhead)

@@ -11,7 +11,7 @@ from lakebt.instants import new_york_day
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lakebt.events.fills import Fill
+    from lakebt.events.clock import Fill
     from lakebt.facts import IndexChange
     from lakebt.sessions import Sessions
 

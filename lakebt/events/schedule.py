@@ -1,6 +1,6 @@
 """Every cell of a study as columns, decided by the guard before any price is looked at.
 
-The guard's own words are `lakebt.events.decide`: one change, one order. Here the same
+The guard's own words are `lakebt.events.orders`: one change, one order. Here the same
 decisions are made for many changes at once, wherever a change has a single vintage; a
 change that was corrected goes through `decide` itself. `lakebt.events.guard.plan` is
 the reference: it decides every cell alone, and both give the same.
@@ -16,23 +16,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lakebt.arrays import offsets
 from lakebt.errors import LookAheadError
 from lakebt.events.changes import Changes
-from lakebt.events.decide import enter
+from lakebt.events.fills import resolve_exit
 from lakebt.events.guard import cell_of
+from lakebt.events.orders import enter
 from lakebt.events.plan import REASONS, Cell, Event, Reason
-from lakebt.events.resolve import resolve_exit
 from lakebt.events.slots import Slotting
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from lakebt._typing import IntVector
-    from lakebt.events.fills import Clock
+    from lakebt.events.clock import Clock
     from lakebt.events.guard import OnLookAhead
     from lakebt.events.rules import Entry, Exit
     from lakebt.facts import IndexChange, Vintage
+
 
 CodePanel = npt.NDArray[np.int8]
 RowPanel = npt.NDArray[np.int64]

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lakebt.arrays import offsets, spans
+from lakebt.events.fills import Entries, resolve_entry
 from lakebt.events.plan import Event
-from lakebt.events.resolve import Entries, resolve_entry
+from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import BoolVector, IntVector
     from lakebt.events.changes import Changes
-    from lakebt.events.decide import Entered
-    from lakebt.events.fills import Clock
+    from lakebt.events.clock import Clock
+    from lakebt.events.orders import Entered
     from lakebt.events.rules import Entry
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakebt.lake.committing.releases import Release, TablePin
+from lakebt.lake.committing.ledger import Release, TablePin
 from lakebt.lake.lake import Lake
 from lakebt.lake.reading.diff import Diff
 from lakebt.lake.reading.view import View

@@ -5,23 +5,20 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from lakebt.errors import (
-    InvalidArgumentError,
-    NothingKnownError,
-)
+from lakebt.errors import InvalidArgumentError, NothingKnownError
 from lakebt.instants import parse_instant, system_clock
-from lakebt.lake.committing.releases import Ledger, Release, as_frame, read_ledger
-from lakebt.lake.declaring.methods import Declaring
-from lakebt.lake.keeping.methods import Keeping
-from lakebt.lake.publishing.methods import Publishing
-from lakebt.lake.reading.diff import Diff, diff
-from lakebt.lake.reading.pinned import Pinned
+from lakebt.lake.api.keeping import Keeping
+from lakebt.lake.api.publishing import Publishing
+from lakebt.lake.api.spark import Sparking, use_spark
+from lakebt.lake.api.tables import Declaring
+from lakebt.lake.api.trials import Trying
+from lakebt.lake.committing.ledger import Ledger, Release, as_frame, read_ledger
+from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.reading.view import View
-from lakebt.lake.spark import Sparking, use_spark
+from lakebt.lake.spark.diff import diff
 from lakebt.lake.storage.catalog import Storage, open_catalog, open_path
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.lake.trials.methods import Trying
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.lake.reading.diff import Diff
     from lakebt.lake.tables.specs import Specs
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.report.ingredients import Ingredients
+    from lakebt.report.panel_data import Ingredients
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import sections, story, words
-from lakebt.report.cells import surface
-from lakebt.report.figures import (
+from lakebt.report.charts import (
     equity_figure,
     path_figure,
     ridge_figure,
@@ -19,6 +18,7 @@ from lakebt.report.figures import (
 from lakebt.report.packing import packed
 from lakebt.report.page import Figures, render, write
 from lakebt.report.sections import growth
+from lakebt.report.surface import surface
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.report.contents import RunContents, StudyContents
+
 
 _MOST_BYTES = 3_100_000
 """What the ingredients of the cells may take; Plotly takes 2 MB, a page at most 6."""

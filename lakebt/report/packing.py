@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.arrays import offsets
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
-    from lakebt.report.ingredients import Ingredients
+    from lakebt.report.panel_data import Ingredients
+
 
 Planes = dict[str, "npt.NDArray[np.uint8]"]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
 
+
 Figures: TypeAlias = "dict[str, Callable[..., Any]]"
 """What makes each figure of a theme, by the id of its place in the page."""
 

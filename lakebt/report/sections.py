@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import story, words
-from lakebt.report.cells import Cell, count_reasons, example, records
-from lakebt.report.ridge import ridge, ridge_in_words
-from lakebt.report.ridge_chart import ridge_rows
-from lakebt.report.surface_chart import NUMBERED
-from lakebt.report.years_chart import years_rows
+from lakebt.report.charts.ridge import ridge, ridge_in_words, ridge_rows
+from lakebt.report.charts.surface import NUMBERED
+from lakebt.report.charts.years import years_rows
+from lakebt.report.surface import Cell, count_reasons, example, records
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.report.contents import StudyContents
+
 
 Cells = dict[tuple[str, str], Cell]
 

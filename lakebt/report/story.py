@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.report import words
-from lakebt.report.cells import records
+from lakebt.report.surface import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from lakebt.report.cells import Cell
     from lakebt.report.contents import StudyContents
+    from lakebt.report.surface import Cell
+
 
 BP = "\u00a0bp"
 """Basis points, never at the start of a line."""

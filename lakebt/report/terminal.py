@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lakebt.report import words
-from lakebt.report.cells import count_reasons, scale, surface
 from lakebt.report.palette import DARK, diverging, readable_on
+from lakebt.report.surface import count_reasons, scale, surface
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lakebt.report.cells import Cell
     from lakebt.report.contents import StudyContents
+    from lakebt.report.surface import Cell
+
 
 WIDTH = 80
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Mapping
 
+
 NUMBERS = frozenset(
     {
         *("open", "high", "low", "close", "volume"),

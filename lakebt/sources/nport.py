@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from xml.etree.ElementTree import Element
 
+
 TABLE = "etf_holdings"
 
 NAMESPACE = "{http://www.sec.gov/edgar/nport}"

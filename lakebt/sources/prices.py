@@ -30,6 +30,7 @@ from lakebt.sources.converted import Converted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
 TABLE = "prices"
 
 BASES: Mapping[str, str] = {

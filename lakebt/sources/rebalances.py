@@ -36,6 +36,7 @@ from lakebt.sources.converted import Converted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
 TABLE = "index_changes"
 
 INDEX_NAMES: Mapping[str, str] = {"S&P 500": "SP500", "Nasdaq-100": "NDX100"}

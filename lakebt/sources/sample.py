@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+
 _FILES = {
     "Q1_2022": ("etf_holdings",),
     "Q3_2022": ("etf_holdings", "index_changes"),

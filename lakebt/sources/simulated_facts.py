@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.sessions import Sessions
 
+
 INDEX, FUND, MARKET = "SIM", "SIMETF", "MKT"
 
 # S&P publishes between 17:15 and 19:15 New York, one to three weeks before a change

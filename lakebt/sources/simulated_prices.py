@@ -13,6 +13,7 @@ from lakebt.sources.simulated_facts import MARKET, NOTICE
 if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector, IntVector
 
+
 # An ordinary equity market: 16 % volatility and 6 % growth per year, three tenths of
 # the variance overnight.
 MARKET_PER_DAY, GROWTH_PER_DAY, OVERNIGHT = 0.01, 0.06 / 252, 0.3

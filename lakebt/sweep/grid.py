@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.arguments import costs_json, read_arguments
+from lakebt.backtest.costs import costs_json
 from lakebt.errors import InvalidArgumentError, UnknownNameError
-from lakebt.study import ENTRIES, EXITS, Study
-from lakebt.tried import Origin, cell_ids, family
+from lakebt.lake.trials.origin import Origin
+from lakebt.study.arguments import read_arguments
+from lakebt.study.study import ENTRIES, EXITS, Study
+from lakebt.study.trials import cell_ids, family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.facts import IndexChange
     from lakebt.lake.reading.view import View
+
 
 _OWN = ("self", "view", "index", "changes", "entries", "exits", "costs", "max_gross")
 

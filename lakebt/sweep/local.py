@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.arguments import costs_json
-from lakebt.backtest.costs import CostModel
-from lakebt.content import canonical_json
-from lakebt.lookup import Lookup
-from lakebt.sweep.memory import Memory
-from lakebt.sweep.passes import passes
-from lakebt.sweep.told import Told
-from lakebt.tried import result_row
+from lakebt.backtest.costs import CostModel, costs_json
+from lakebt.study.single import Lookup
+from lakebt.study.trials import result_row
+from lakebt.sweep.passes import Memory, passes
+from lakebt.sweep.trial_rows import Told
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -10,7 +10,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lakebt.lake.trials.ledger import TrialLedger
+    from lakebt.lake.api.trials import TrialLedger
+
 
 SECONDS = 0.5
 """How much work may wait for more, to be recorded in one commit."""

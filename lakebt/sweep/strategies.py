@@ -19,15 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.arguments import costs_json
+from lakebt.backtest.costs import costs_json
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.inputs.user_code import blaming
+from lakebt.lake.api.trials import ledger_of, view_of
 from lakebt.lake.lake import Lake
-from lakebt.lake.trials.ledger import ledger_of, view_of
-from lakebt.loading import blaming, load_class
-from lakebt.ran import run_ids, run_row, run_rule, source_of
-from lakebt.strategy import Backtest
+from lakebt.lake.trials.origin import Origin
+from lakebt.strategy.backtest import Backtest
+from lakebt.strategy.factory import load_class
+from lakebt.strategy.trials import run_ids, run_row, run_rule, source_of
 from lakebt.sweep.grid import each
-from lakebt.tried import Origin
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.reading.view import View
     from lakebt.sweep.recorder import Recorder
+
 
 VARIED = ("start", "end", "rebalance", "fill", "max_gross", "capital_usd", "min_lead")
 """Arguments of a backtest that a sweep can vary, besides its costs."""

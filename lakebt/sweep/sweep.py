@@ -6,20 +6,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lakebt.backtest.costs import CostModel
-from lakebt.choices import one_of
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import one_of
+from lakebt.lake.api.spark import ENGINES as WHERE
+from lakebt.lake.api.spark import session_of
+from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.view import View
-from lakebt.lake.spark import ENGINES as WHERE
-from lakebt.lake.spark import session_of
-from lakebt.lake.trials.ledger import ledger_of
 from lakebt.progress import bar
-from lakebt.study import ENTRIES, EXITS
-from lakebt.sweep.found import SweepResult
+from lakebt.study.engines import ENGINES
+from lakebt.study.study import ENTRIES, EXITS
 from lakebt.sweep.grid import points
 from lakebt.sweep.local import run_points
 from lakebt.sweep.recorder import Recorder
+from lakebt.sweep.result import SweepResult
 from lakebt.sweep.strategies import run_tasks, tasks
-from lakebt.trading import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -234,7 +234,7 @@ class Sweep:
         )
 
     def _run_on_spark(self, told: dict[str, Any]) -> int:
-        from lakebt.sweep import spark  # noqa: PLC0415 - an extra, and slow
+        from lakebt.sweep.spark import driver as spark  # noqa: PLC0415 - an extra, and slow
 
         session = session_of(self.views[0])
         if self.tasks:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lakebt.lake.reading.view import View
 
+
 _TOP = (
     *("name", "release", "releases", "as_of", "index", "entries", "exits"),
     *("engine", "grid", "costs", "where", "strategy", "parameters"),

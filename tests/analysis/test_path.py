@@ -9,7 +9,7 @@ import pytest
 
 from lakebt.analysis.path import OVERNIGHT, PathLeg, event_path
 from lakebt.errors import InvalidArgumentError
-from lakebt.history import PriceHistory
+from lakebt.prices import PriceHistory
 from lakebt.sessions import Sessions
 
 DAY = dt.date(2020, 1, 2)

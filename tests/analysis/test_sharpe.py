@@ -11,11 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lakebt.analysis.sharpe import (
-    lo_standard_error,
-    ratio_of_moments,
-    sharpe_ratio,
-)
+from lakebt.analysis.sharpe import lo_standard_error, ratio_of_moments, sharpe_ratio
 
 
 def test_agrees_with_vectorbt_told_our_year() -> None:

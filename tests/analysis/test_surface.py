@@ -11,15 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.sharpe import lo_standard_error
-from lakebt.analysis.surface import (
-    Aggregate,
-    Pooling,
-    Traded,
-    Weighting,
-    calendar_returns,
-    surface,
-)
+from lakebt.analysis.surface import Traded, calendar_returns, surface
 
 RETURN = st.floats(-0.1, 0.1).map(lambda value: round(value, 6))
 POOLED = Pooling(how=Aggregate.POOLED)

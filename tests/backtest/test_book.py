@@ -20,7 +20,7 @@ from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import keep_vectorbt, order_book
 from lakebt.backtest.window import PriceWindow
-from lakebt.history import PriceHistory
+from lakebt.prices import PriceHistory
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def test_the_fills_of_the_reference_are_the_orders() -> None:
 def test_our_own_engine_does_not_import_the_reference() -> None:
     """It takes three seconds, which a run of our own need not wait for."""
     script = (
-        "import sys, lakebt.strategy, lakebt.run; "
+        "import sys, lakebt.strategy.backtest, lakebt.strategy.run; "
         "sys.exit(any(name.startswith('vectorbt') for name in sys.modules))"
     )
 

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakebt.analysis.sharpe import ratio_of_moments, sharpe_ratio
-from lakebt.arrays import offsets
 from lakebt.backtest import engine
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.engine import Book, Earned, run_book
@@ -27,6 +26,7 @@ from lakebt.backtest.trades import Position, Trade
 from lakebt.backtest.window import PriceWindow
 from lakebt.facts import Side
 from lakebt.sessions import Sessions
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -629,7 +629,7 @@ DIGEST = """
 import hashlib, sys
 import numpy as np
 from dataclasses import fields
-from lakebt.arrays import offsets
+from lakebt.values.arrays import offsets
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.engine import Book, Earned, run_book
 from lakebt.backtest.levels import Level

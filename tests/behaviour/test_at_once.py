@@ -23,7 +23,7 @@ KILLED = textwrap.dedent(
     import os, signal, sys
     from pyiceberg.catalog.rest import RestCatalog
     from lakebt.lake import Lake
-    from lakebt.lake.committing import commit
+    from lakebt.lake.committing import sql as commit
     from lakebt.lake.publishing import publish as publishing
     from tests.lake.crash import publish
     from tests.lake.frames import clock

@@ -16,12 +16,12 @@ from lakebt.errors import (
     ReleaseExistsError,
     TableExistsError,
 )
-from lakebt.lake.keeping.reach import Folders
+from lakebt.lake.keeping.reachable_files import Folders
 from tests.lake.crash import COLUMNS, expected, found, publish, tables
 from tests.lake.earnings import COLUMNS as EARNINGS
 from tests.lake.earnings import DECLARED, calendar, declare
 from tests.lake.frames import AS_OF, bars, q1
-from tests.lake.trials import batch, trial
+from tests.lake.trial_rows import batch, trial
 
 if TYPE_CHECKING:
     from lakebt.lake import Lake
@@ -174,7 +174,7 @@ def test_a_release_ends_and_its_files_go(released: Place) -> None:
 
 def test_what_others_did_is_found_and_cured(released: Place) -> None:
     if released.is_guarded:
-        pytest.skip("our own server lets nobody do it: tests/serving")
+        pytest.skip("our own server lets nobody do it: tests/lake/serving")
     lake = released.open()
     table = released.table("prices")
     table.append(table.scan().to_arrow())
@@ -195,7 +195,7 @@ def test_what_others_did_is_found_and_cured(released: Place) -> None:
 
 def test_a_tag_that_was_moved_is_told_by_the_next_read(released: Place) -> None:
     if released.is_guarded:
-        pytest.skip("our own server lets nobody do it: tests/serving")
+        pytest.skip("our own server lets nobody do it: tests/lake/serving")
     table = released.table("prices")
     head = table.metadata.refs["B"].snapshot_id
     table.manage_snapshots().create_tag(head, "A").commit()

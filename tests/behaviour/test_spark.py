@@ -10,9 +10,9 @@ import pytest
 
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
-from lakebt.lake.committing.rewriting import InMemory
-from lakebt.lake.reading.diff import frame
-from lakebt.lake.storage.spark import attach
+from lakebt.lake.committing.fold import InMemory
+from lakebt.lake.spark.session import attach
+from lakebt.lake.tables.frames import frame
 from tests.behaviour.places import place_of
 from tests.engines.engine import ON_SPARK
 from tests.lake.frames import AS_OF, bars, clock

@@ -8,7 +8,7 @@ import pytest
 
 from lakebt.cli.backtest import backtest
 from lakebt.lake.lake import Lake
-from lakebt.strategy import Backtest
+from lakebt.strategy.backtest import Backtest
 
 if TYPE_CHECKING:
     from pathlib import Path

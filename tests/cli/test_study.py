@@ -12,9 +12,9 @@ from lakebt.cli.output import plain, records
 from lakebt.cli.study import ENTRIES as ENTRIES_SHOWN
 from lakebt.cli.study import EXITS as EXITS_SHOWN
 from lakebt.cli.study import study
-from lakebt.evidence import study_contents
 from lakebt.lake.lake import Lake
-from lakebt.study import ENTRIES, EXITS, Study
+from lakebt.study.report import study_contents
+from lakebt.study.study import ENTRIES, EXITS, Study
 
 if TYPE_CHECKING:
     from pathlib import Path

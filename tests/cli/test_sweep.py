@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakebt.content import content_key
 from lakebt.lake.lake import Lake
 from lakebt.sources.simulated import simulated_market
+from lakebt.values.keys import content_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt.lake.lake import Lake
-from tests.lake.trials import batch, trial
+from tests.lake.trial_rows import batch, trial
 
 if TYPE_CHECKING:
     from pathlib import Path

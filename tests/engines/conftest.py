@@ -9,7 +9,7 @@ import pytest
 from lakebt.lake import Lake
 from lakebt.lake.trials import fold as folding
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.trials import batch
+from tests.lake.trial_rows import batch
 from tests.servers import served
 
 if TYPE_CHECKING:

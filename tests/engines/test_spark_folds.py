@@ -12,9 +12,9 @@ import pytest
 from lakebt.errors import LakeError
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
-from lakebt.lake.committing.one_transaction import OneTransaction
-from lakebt.lake.committing.rewriting import InMemory
-from lakebt.lake.publishing.spark_fold import SparkRewriter
+from lakebt.lake.committing.fold import InMemory
+from lakebt.lake.committing.sql import OneTransaction
+from lakebt.lake.spark.fold import SparkRewriter
 from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import ON_SPARK, iceberg
 from tests.engines.frames import published, spark_frame

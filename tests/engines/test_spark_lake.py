@@ -18,12 +18,13 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
-from lakebt.lake.committing.commit import FOLDED
-from lakebt.lake.committing.one_transaction import OneTransaction
-from lakebt.lake.publishing import spark_audits, spark_ready
-from lakebt.lake.publishing.audits.own import Rules
-from lakebt.lake.publishing.spark import Sparks
-from lakebt.lake.publishing.spark_audits import audit
+from lakebt.lake.committing.sql import OneTransaction
+from lakebt.lake.committing.stage import FOLDED
+from lakebt.lake.publishing.audits.user_audits import Rules
+from lakebt.lake.spark import audits as spark_audits
+from lakebt.lake.spark import branch_rows as spark_ready
+from lakebt.lake.spark.audits import audit
+from lakebt.lake.spark.publish import Sparks
 from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import ON_SPARK, iceberg
 from tests.engines.frames import published, spark_frame
@@ -49,7 +50,7 @@ def beside(tmp_path: Path) -> Lake:
 
 def rows_of(found: DataFrame, *, by: list[str]) -> pd.DataFrame:
     """Return Spark's rows as a view gives them."""
-    from lakebt.lake.reading.diff import frame  # noqa: PLC0415 - what a view ends with
+    from lakebt.lake.tables.frames import frame  # noqa: PLC0415 - what a view ends with
 
     return frame(found.toArrow().sort_by([(name, "ascending") for name in by]))
 

@@ -16,11 +16,11 @@ import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, LakeError, LookAheadError
-from lakebt.lake.trials.ledger import ledger_of
-from lakebt.sweep import portions as cutting
-from lakebt.sweep import spark
+from lakebt.lake.api.trials import ledger_of
 from lakebt.sweep.recorder import Recorder
-from lakebt.sweep.scripts import Script
+from lakebt.sweep.spark import driver as spark
+from lakebt.sweep.spark import pieces as cutting
+from lakebt.sweep.spark.tasks import Script
 from lakebt.sweep.sweep import Sweep
 from tests.engines.engine import ON_SPARK
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same

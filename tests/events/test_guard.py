@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lakebt.errors import LookAheadError
-from lakebt.events.fills import Clock
+from lakebt.events.clock import Clock
 from lakebt.events.guard import plan
 from lakebt.events.plan import Cell, Reason
 from lakebt.events.rules import parse_entries, parse_exits

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LookAheadError
-from lakebt.events.fills import Clock
+from lakebt.events.clock import Clock
 from lakebt.events.guard import plan
 from lakebt.events.plan import REASONS, Cell
 from lakebt.events.rules import parse_entries, parse_exits

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.lake import Lake
-from lakebt.lake.committing import commit
-from lakebt.lake.committing.checks import check_heads
-from lakebt.lake.committing.releases import read_ledger
+from lakebt.lake.committing import sql
+from lakebt.lake.committing.invariants import check_heads
+from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.storage.catalog import open_catalog, open_path
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars, clock, q1
@@ -161,7 +161,7 @@ def _publish(publisher: int, releases: int, path: str | None) -> dict[str, Any]:
         open_lake(folder).publish(warm, release="R", as_of=AS_OF)
     lake = open_lake(path)
     took_s, waited_s = [], []
-    really = commit.turn
+    really = sql.turn
 
     @contextlib.contextmanager
     def turn(catalog: Any, **asked: Any) -> Iterator[Any]:
@@ -170,7 +170,7 @@ def _publish(publisher: int, releases: int, path: str | None) -> dict[str, Any]:
             waited_s.append(time.perf_counter() - begin)
             yield session
 
-    commit.turn = turn
+    sql.turn = turn
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

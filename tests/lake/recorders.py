@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.lake import Lake
-from lakebt.lake.committing import commit
+from lakebt.lake.committing import sql
 from lakebt.lake.trials import fold, record
 from tests.lake.frames import clock
-from tests.lake.trials import batch
+from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def _child(path: Path, moment: str | None, first: int, tell: int) -> None:
     try:
         lake = Lake.open(path, create=False, clock=clock)
         if moment is not None:
-            place = commit if moment in {"commit", "swap", "tidy"} else record
+            place = sql if moment in {"commit", "swap", "tidy"} else record
             really = getattr(place, moment)
 
             def die(*arguments: Any, **named: Any) -> None:

@@ -272,7 +272,8 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
 
 def test_importing_the_report_does_not_import_what_draws_it() -> None:
     code = (
-        "import sys, lakebt.report.html, lakebt.report.tables, lakebt.report.terminal;"
+        "import sys, lakebt.report.html, lakebt.report.notebook;"
+        "import lakebt.report.terminal;"
         "print([m for m in ('plotly', 'jinja2', 'rich') if m in sys.modules])"
     )
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lakebt.report.ingredients import Ingredients, Terms
 from lakebt.report.packing import packed
+from lakebt.report.panel_data import Ingredients, Terms
 
 TERMS = Terms(
     side="both",

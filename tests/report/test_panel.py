@@ -429,8 +429,8 @@ def test_a_study_too_large_to_carry_says_so(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from lakebt.ingredients import ingredients  # noqa: PLC0415
     from lakebt.report import html  # noqa: PLC0415
+    from lakebt.study.panel_data import ingredients  # noqa: PLC0415
 
     made = ingredients(lakebt.Study(view, index="SIM", **GRID).run())
     monkeypatch.setattr(html, "_MOST_BYTES", 1_000)

@@ -9,12 +9,7 @@ import pytest
 from rich.console import Console
 
 from lakebt.report import words
-from lakebt.report.terminal import (
-    frame_table,
-    reasons_legend,
-    surface_table,
-    written,
-)
+from lakebt.report.terminal import frame_table, reasons_legend, surface_table, written
 
 if TYPE_CHECKING:
     from tests.report.conftest import MakeStudy

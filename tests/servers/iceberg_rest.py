@@ -15,7 +15,7 @@ from tests.servers.running import PATIENCE_SECONDS, skip
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REST = Path(__file__).parents[1] / "lake" / "rest_catalog.xml"
+REST = Path(__file__).with_name("rest_catalog.xml")
 """What Iceberg's own REST catalog consists of."""
 
 

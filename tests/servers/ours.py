@@ -30,7 +30,7 @@ def serving(
     storage: Storage, *, token: str | None = None, read_only: bool = False
 ) -> Iterator[tuple[str, list[str]]]:
     """Serve a lake in a thread of this process; gives its address, and its log."""
-    from lakebt.lake.serving import running  # noqa: PLC0415 - may be missing
+    from lakebt.lake.serving import server as running  # noqa: PLC0415 - may be missing
     from lakebt.lake.serving.app import make_app  # noqa: PLC0415
     from lakebt.lake.serving.tokens import Token  # noqa: PLC0415
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lakebt.lake.trials.ledger import ledger_of
+from lakebt.lake.api.trials import ledger_of
 from lakebt.sweep.recorder import SECONDS, Recorder
 from lakebt.sweep.sweep import Sweep
-from tests.lake.trials import trial
+from tests.lake.trial_rows import trial
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 from tests.sweep.mine import Trend
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.reproduce import reproduce
+from lakebt.reproduce.reproduction import reproduce
 from lakebt.sweep.sweep import Sweep
 from lakebt.sweep.toml import read_toml, sweep_from
 from tests.sweep.conftest import COSTS, fill

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.lake.trials.ledger import ledger_of
-from lakebt.reproduce import reproduce
-from lakebt.sweep.found import SweepResult
-from lakebt.sweep.memory import Memory
+from lakebt.lake.api.trials import ledger_of
+from lakebt.reproduce.reproduction import reproduce
+from lakebt.study.trials import rows_of
+from lakebt.sweep.passes import Memory
+from lakebt.sweep.result import SweepResult
 from lakebt.sweep.sweep import Sweep
-from lakebt.tried import rows_of
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
 if TYPE_CHECKING:
@@ -313,7 +313,9 @@ def test_cells_that_other_code_ran_are_told(
 ) -> None:
     sweep = Sweep(lake.at("R1"), **GRID)
     found = sweep.run()
-    monkeypatch.setattr("lakebt.tried.code_version", lambda: "0.0.1+deadbeef")
+    monkeypatch.setattr(
+        "lakebt.lake.trials.origin.code_version", lambda: "0.0.1+deadbeef"
+    )
     other = SweepResult(
         Sweep(lake.at("R1"), **GRID), n_run=6, kept=[], ledger=ledger_of(lake.at("R1"))
     )

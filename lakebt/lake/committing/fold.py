@@ -14,7 +14,7 @@ its rows. Which files are taken decides how many copies there are:
   year, and it is 1.4 and 2.6 times.
 
 Who rewrites them says how large files may be for it: in memory one to five million
-rows, more with Spark (`lakebt.lake.publishing.spark_fold`).
+rows, more with Spark (`lakebt.lake.spark.fold`).
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import FileFormat, ManifestContent
+from pyiceberg.table import FileScanTask
 
-from lakebt.lake.committing.commit import delete_quietly, head_of
-from lakebt.lake.committing.rewriting import InMemory
-from lakebt.lake.storage.datafiles import FILE_ROWS
-from lakebt.lake.storage.planning import manifests_in
+from lakebt.errors import LakeError
+from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.snapshots import delete_quietly, head_of
+from lakebt.lake.tables.arrow import take
+from lakebt.lake.tables.rows import order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +42,8 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestEntry
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.rewriting import Rewriter
     from lakebt.lake.tables.schemas import TableSpec
+
 
 LIMIT = 64
 """How many data files may lie at the head of a table."""
@@ -266,3 +271,68 @@ def _live(table: Table) -> tuple[ManifestEntry, ...] | None:
         for manifest in manifests
         for entry in manifest.fetch_manifest_entry(table.io)
     )
+
+
+class Rewriter(Protocol):
+    """Who writes the rows of several files into few.
+
+    Attributes
+    ----------
+    large_rows
+        A file of so many rows is not small, and stays as it is.
+    most_rows
+        So many rows may be folded at once.
+    """
+
+    @property
+    def large_rows(self) -> int: ...  # noqa: D102 - told above
+    @property
+    def most_rows(self) -> int: ...  # noqa: D102
+
+    def rewrite(
+        self, table: Table, files: Sequence[DataFile], spec: TableSpec
+    ) -> list[DataFile]:
+        """Write all rows of `files`, sorted; the new files belong to no snapshot yet.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file is gone.
+        LakeError
+            If a file does not hold the rows its manifest says.
+        """
+        ...
+
+
+class InMemory:
+    """Rewrites files in this process."""
+
+    large_rows = 1_000_000
+    most_rows = FILE_ROWS
+
+    def rewrite(
+        self, table: Table, files: Sequence[DataFile], spec: TableSpec
+    ) -> list[DataFile]:
+        """Write all rows of `files`, sorted: see `Rewriter`."""
+        scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
+        rows = scan.to_table([FileScanTask(file) for file in files])
+        check_count(len(rows), files, spec)
+        rows = rows.select(spec.names).cast(spec.arrow)
+        return write_files(table, take(rows, order(rows, spec.order)), spec)
+
+
+def check_count(count: int, files: Sequence[DataFile], spec: TableSpec) -> None:
+    """Check that files have as many rows as their manifests say.
+
+    Raises
+    ------
+    LakeError
+        If they do not.
+    """
+    said = sum(file.record_count for file in files)
+    if count != said:
+        msg = (
+            f"table {spec.name} has a damaged file: {len(files)} files hold "
+            f"{count} rows instead of {said}. Restore it from a backup"
+        )
+        raise LakeError(msg)

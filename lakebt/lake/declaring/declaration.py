@@ -8,18 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, TableExistsError, UnknownNameError
-from lakebt.lake.tables.schemas import (
-    LEDGER,
-    SPECS,
-    TRIALS,
-    Column,
-    Kind,
-    TableSpec,
-)
+from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS, Column, Kind, TableSpec
 from lakebt.lake.tables.specs import KEY, KEY_KINDS, KNOWN_AT, ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
 
 RESERVED_TABLES = (*SPECS, LEDGER, TRIALS, "corporate_actions", "instruments")
 """Names lakebt uses itself, or will."""

@@ -14,16 +14,17 @@ from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
 from lakebt.errors import ConflictError, LakeError, TableExistsError
-from lakebt.lake.committing.commit import BusyError, delete_quietly, turn
-from lakebt.lake.committing.patience import ATTEMPTS, step_back
+from lakebt.lake.committing.retry import ATTEMPTS, step_back
+from lakebt.lake.committing.sql import BusyError, turn
 from lakebt.lake.declaring.declaration import notation
-from lakebt.lake.storage.catalog import LostRaceError, locked, translated
+from lakebt.lake.storage.failures import LostRaceError, locked, translated
+from lakebt.lake.storage.snapshots import delete_quietly
 from lakebt.lake.tables.schemas import ICEBERG_TYPES, NAMESPACE, PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lakebt.lake.committing.releases import Release
+    from lakebt.lake.committing.ledger import Release
     from lakebt.lake.declaring.declaration import Declaration
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.specs import Specs

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 
 from lakebt.errors import LakeError
-from lakebt.lake.committing.commit import head_of
-from lakebt.lake.committing.releases import Ledger, read_ledger
-from lakebt.lake.committing.staging import left_behind
-from lakebt.lake.committing.unfinished import STAGED, unfinished
+from lakebt.lake.committing.branch import left_behind
+from lakebt.lake.committing.foreign import foreign, is_ours, last_of_ours, writer
+from lakebt.lake.committing.ledger import Ledger, read_ledger
+from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
-from lakebt.lake.keeping.file_checks import ORPHAN_HOURS, check_files
+from lakebt.lake.keeping.doctor_files import ORPHAN_HOURS, check_files
 from lakebt.lake.keeping.findings import Diagnosis, Finding
-from lakebt.lake.keeping.foreign import foreign, is_ours, last_of_ours, writer
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
-from lakebt.lake.storage.catalog import Storage, explain
+from lakebt.lake.storage.catalog import Storage
+from lakebt.lake.storage.failures import explain
+from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import Specs, fact_tables
 from lakebt.lake.tables.trials import TRIALS_SPEC
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.releases import TablePin
-    from lakebt.lake.committing.unfinished import Unfinished
-    from lakebt.lake.keeping.reach import Step
+    from lakebt.lake.committing.ledger import TablePin
+    from lakebt.lake.committing.recovery import Unfinished
+    from lakebt.lake.keeping.reachable_files import Step
+
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 

@@ -13,6 +13,7 @@ from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 BACKUP = "Restore the lake from a backup"
 BACKUP_OF_TRIALS = (
     f"{BACKUP}, or give up what was tried: drop the table {NAMESPACE}.{TRIALS} in any "

@@ -17,18 +17,18 @@ from pyiceberg.table.update import (
 )
 
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
-from lakebt.lake.committing.commit import delete_quietly, head_of
-from lakebt.lake.committing.releases import read_ledger, read_state
-from lakebt.lake.committing.staging import left_behind, remove
-from lakebt.lake.keeping.file_checks import look
-from lakebt.lake.keeping.foreign import foreign, last_of_ours
-from lakebt.lake.keeping.plural import counted
-from lakebt.lake.keeping.reach import Walk
+from lakebt.lake.committing.branch import left_behind, remove
+from lakebt.lake.committing.foreign import foreign, last_of_ours
+from lakebt.lake.committing.ledger import read_ledger, read_state
+from lakebt.lake.keeping.doctor_files import look
+from lakebt.lake.keeping.maintenance import in_turn, staged
+from lakebt.lake.keeping.reachable_files import Walk
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
-from lakebt.lake.keeping.upkeep import in_turn, staged
-from lakebt.lake.storage.catalog import translated
+from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.values.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.update import TableUpdate
 
-    from lakebt.lake.committing.commit import Staged
-    from lakebt.lake.committing.releases import Ledger, Release
-    from lakebt.lake.keeping.reach import Step
+    from lakebt.lake.committing.ledger import Ledger, Release
+    from lakebt.lake.committing.stage import Staged
+    from lakebt.lake.keeping.reachable_files import Step
     from lakebt.lake.storage.catalog import Storage
 
 

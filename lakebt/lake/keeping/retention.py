@@ -15,13 +15,13 @@ from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
-from lakebt.lake.committing.checks import check_heads
-from lakebt.lake.committing.commit import head_of
-from lakebt.lake.committing.releases import as_frame, read_ledger
-from lakebt.lake.keeping.plural import counted
-from lakebt.lake.keeping.reach import Walk
-from lakebt.lake.keeping.upkeep import in_turn, stage_ledger, staged, state
+from lakebt.lake.committing.invariants import check_heads
+from lakebt.lake.committing.ledger import as_frame, read_ledger
+from lakebt.lake.keeping.maintenance import in_turn, stage_ledger, staged, state
+from lakebt.lake.keeping.reachable_files import Walk
+from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
+from lakebt.values.counts import counted
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
 
-    from lakebt.lake.committing.commit import Staged
-    from lakebt.lake.committing.releases import Ledger, Release
-    from lakebt.lake.keeping.reach import File, Step
+    from lakebt.lake.committing.ledger import Ledger, Release
+    from lakebt.lake.committing.stage import Staged
+    from lakebt.lake.keeping.reachable_files import File, Step
     from lakebt.lake.storage.catalog import Storage
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.refs import SnapshotRef
 
+
 EXPIRY = "history.expire."
 """How the properties begin by which other engines expire snapshots."""
 

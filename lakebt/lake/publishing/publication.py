@@ -11,9 +11,8 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.instants import parse_instant
-from lakebt.lake.committing.commit import head_of
-from lakebt.lake.committing.releases import check_name
-from lakebt.lake.publishing.audits.alone import audit_alone
+from lakebt.lake.committing.ledger import check_name
+from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
 from lakebt.lake.publishing.audits.finding import (
     MATTERS,
     Finding,
@@ -21,11 +20,12 @@ from lakebt.lake.publishing.audits.finding import (
     in_order,
     unreadable,
 )
-from lakebt.lake.publishing.audits.own import Rules, audit_own, rules
-from lakebt.lake.publishing.audits.report import AuditReport, Count
+from lakebt.lake.publishing.audits.row_audits import audit_alone
 from lakebt.lake.publishing.audits.schemas import audit_schema
-from lakebt.lake.publishing.fresh import Lacking, Lacks, lacking_in
-from lakebt.lake.publishing.normalise import normalise
+from lakebt.lake.publishing.audits.user_audits import Rules, audit_own, rules
+from lakebt.lake.publishing.new_rows import Lacking, Lacks, lacking_in
+from lakebt.lake.publishing.normalisation import normalise
+from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import column, pc, take, truth
 from lakebt.lake.tables.digests import digest
 from lakebt.lake.tables.rows import order, plain

@@ -9,21 +9,15 @@ from typing import TYPE_CHECKING
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import ConflictError, LakeError, ReleaseExistsError
-from lakebt.lake.committing import commit as committing
-from lakebt.lake.committing.checks import check_committed, check_heads, check_refs
-from lakebt.lake.committing.commit import BusyError, head_of
+from lakebt.lake.committing import stage
 from lakebt.lake.committing.fold import Folds
-from lakebt.lake.committing.ledger_order import LedgerOrder
-from lakebt.lake.committing.one_transaction import OneTransaction
-from lakebt.lake.committing.patience import ATTEMPTS, step_back
-from lakebt.lake.committing.releases import (
-    Ledger,
-    Release,
-    TablePin,
-    read_ledger,
-)
-from lakebt.lake.publishing.spark_fold import rewriting
-from lakebt.lake.storage.catalog import LostRaceError, locked, translated
+from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
+from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
+from lakebt.lake.committing.retry import ATTEMPTS, step_back
+from lakebt.lake.committing.sql import BusyError, OneTransaction
+from lakebt.lake.committing.stepwise import LedgerOrder
+from lakebt.lake.storage.failures import LostRaceError, locked, translated
+from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
 
@@ -33,9 +27,11 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from lakebt.lake.publishing.fresh import Lacks
+    from lakebt.lake.committing.fold import Rewriter
+    from lakebt.lake.publishing.new_rows import Lacks
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
+
 
 Check = Callable[[Mapping[str, "Table"], Ledger], None]
 
@@ -46,6 +42,7 @@ def publish(
     storage: Storage,
     now: Callable[[], dt.datetime],
     check: Check,
+    rewriter: Rewriter | None = None,
     adopted: Mapping[str, int] | None = None,
 ) -> Release:
     """Commit a publication, or find that it was committed before.
@@ -60,6 +57,8 @@ def publish(
         Given the tables and the ledger, raises if the publication may not be added to
         them. Called before anything is written, and again when others published
         meanwhile.
+    rewriter : Rewriter, optional
+        Writes what is folded; this process by default.
     adopted : mapping of str to int, optional
         By table, the head that others made, whose added rows are just those of the
         publication: it is tagged, and nothing is written.
@@ -84,7 +83,7 @@ def publish(
         if isinstance(storage.catalog, SqlCatalog)
         else LedgerOrder(storage)
     )
-    with rewriting(storage) as rewriter:
+    if True:
         writer = _Writer(
             publication,
             storage,
@@ -178,7 +177,7 @@ class _Writer:
         held = self._look(*self._state())
         if held is not None:
             return held
-        changes: dict[str, committing.Staged] = {}
+        changes: dict[str, stage.Staged] = {}
         try:
             with self.protocol.turn() as commit:
                 tables, ledger = self._state()
@@ -191,7 +190,7 @@ class _Writer:
                 commit(changes, release)
         except LostRaceError:
             self._may_be_visible = False
-            committing.discard(changes.values())
+            stage.discard(changes.values())
             raise
         check_committed(release, self.storage)
         return release
@@ -265,7 +264,7 @@ class _Writer:
 
     def _stage_all(
         self,
-        changes: dict[str, committing.Staged],
+        changes: dict[str, stage.Staged],
         tables: Mapping[str, Table],
         ledger: Ledger,
         committed_at: dt.datetime,
@@ -276,7 +275,7 @@ class _Writer:
                 changes[name] = self._stage(name, tables[name])
         release = self._release(changes, ledger.last, committed_at)
         page = ledger.with_release(release, tables[LEDGER])
-        changes[LEDGER] = committing.stage_rewrite(
+        changes[LEDGER] = stage.stage_rewrite(
             tables[LEDGER], page, summary=self._summary
         )
         return release
@@ -285,18 +284,18 @@ class _Writer:
     def _summary(self) -> dict[str, str]:
         return {"lakebt.release": self.publication.name}
 
-    def _stage(self, name: str, table: Table) -> committing.Staged:
+    def _stage(self, name: str, table: Table) -> stage.Staged:
         tag = self.publication.name
         if name not in self._fresh or self._fresh[name][1].count == 0:
-            return committing.stage_tag(table, tag=tag)
+            return stage.stage_tag(table, tag=tag)
         files = self._written[name][2]
-        return committing.stage_append(
+        return stage.stage_append(
             table, files, tag=tag, summary=self._summary, fold=self._folds.of(name)
         )
 
     def _release(
         self,
-        changes: Mapping[str, committing.Staged],
+        changes: Mapping[str, stage.Staged],
         last: Release | None,
         committed_at: dt.datetime,
     ) -> Release:

@@ -13,15 +13,22 @@ import pyarrow as pa
 
 from lakebt.facts import IndexChange, Side
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
+from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.rows import codes
 from lakebt.lake.tables.schemas import ETF_HOLDINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lakebt.lake.tables.schemas import TableSpec
+
+    Differing = Callable[["View", "View", TableSpec], tuple[pa.Table, pa.Table]]
     from collections.abc import Sequence
 
     from lakebt._typing import IntVector
     from lakebt.lake.reading.view import View
     from lakebt.lake.tables.arrow import BoolVector
+
 
 _BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -89,17 +96,17 @@ class Diff:
         return "".join(parts)
 
 
-def diff(table: str, before: View, after: View) -> Diff:
+def diff(
+    table: str, before: View, after: View, *, differing: Differing | None = None
+) -> Diff:
     """Compare what two views know of one table."""
     pinned = before._pinned  # noqa: SLF001 - the lake's own
     spec = pinned.specs.of(table)
     is_holdings = spec is ETF_HOLDINGS
     key = _HOLDING if is_holdings else spec.key
-    if pinned.storage.spark is None or is_holdings:
+    if differing is None or is_holdings:
         old, new = (_current(view.arrow(table)) for view in (before, after))
     else:
-        from lakebt.lake.reading.spark_diff import differing  # noqa: PLC0415 - Spark's
-
         old, new = differing(before, after, spec)
     names = [name for name in spec.names if name != "retracted"]
     shared = pa.concat_tables([old.select(names), new.select(names)])
@@ -131,15 +138,6 @@ def diff(table: str, before: View, after: View) -> Diff:
         reidentified=_reidentified(pairs),
         _changes=_holding_changes(removed, added, before, after) if is_holdings else (),
     )
-
-
-def frame(rows: pa.Table) -> pd.DataFrame:
-    """Return rows as a DataFrame: dates as ``datetime64[us]``, instants in UTC."""
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_date32(field.type):
-            days = rows.column(place).cast(pa.timestamp("us"))
-            rows = rows.set_column(place, field.name, days)
-    return rows.to_pandas()
 
 
 def _current(rows: pa.Table) -> pa.Table:

@@ -27,6 +27,7 @@ from lakebt.lake.tables.schemas import ETF_HOLDINGS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 STATUSES = ("new", "unchanged", "expired")
 
 _EPOCH = dt.date(1970, 1, 1)

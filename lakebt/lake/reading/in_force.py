@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.expressions import AlwaysTrue, And
 
 from lakebt.errors import UnknownNameError
-from lakebt.lake.reading.diff import frame
-from lakebt.lake.reading.pinned import WHOLE_ROWS
+from lakebt.lake.reading.release_tables import WHOLE_ROWS
 from lakebt.lake.reading.where import Where
-from lakebt.lake.storage.filters import between, is_in
+from lakebt.lake.storage.predicates import between, is_in
 from lakebt.lake.tables.arrow import decoded, keep, take
+from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.rows import newest
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, Kind
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
-    from lakebt.lake.reading.pinned import Pinned
+    from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.schemas import TableSpec
 
 

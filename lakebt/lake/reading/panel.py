@@ -1,267 +1,150 @@
-"""Prices as panels: sessions down, symbols across, scattered from dictionary codes."""
+"""Panels of a release as frames, from the cache on disk where it has them.
+
+Panels are kept by what they are made of, never by the release's name or place, so a
+release whose tag was moved is refused before anything is looked up. A panel of all that
+was ever known is kept once, with the instant from which that is so: a view of an
+earlier one never gets it.
+"""
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+import pandas as pd
+import xxhash
 
-from lakebt.errors import InvalidArgumentError
-from lakebt.history import PriceHistory
-from lakebt.lake.tables.arrow import column
-from lakebt.lake.tables.rows import flags, integers
+from lakebt.errors import UnknownNameError
+from lakebt.lake.reading.bars import PANEL_COLUMNS
+from lakebt.lake.reading.panel_arguments import check_known, distinct, window
+from lakebt.lake.tables.rows import micros
+from lakebt.lake.tables.schemas import PRICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.lake.tables.arrow import Array, BoolVector
+    from lakebt._typing import FloatPanel
+    from lakebt.lake.reading.bars import Bars
+    from lakebt.lake.reading.release_tables import Pinned
     from lakebt.sessions import Sessions
 
-PANEL_COLUMNS = ("open", "high", "low", "close", "volume")
 
-_LONG_AGO = -(2**63)
-
-_BASE = ("symbol", "session", "known_at", "retracted")
+_ALL = "all"
 
 
-class Bars:
-    """Every vintage of every bar that was read from one snapshot.
+def panel(
+    pinned: Pinned,
+    column: str,
+    *,
+    instant: dt.datetime,
+    symbols: Sequence[str] | None,
+    start: object,
+    end: object,
+) -> pd.DataFrame:
+    """Return one column of the prices known at an instant: see `View.panel`.
 
-    Rows are in such an order that of two vintages of a bar the later known comes later.
-
-    Parameters
-    ----------
-    read
-        Reads the named columns of the snapshot, always the same rows in the same order.
-    first
-        The column to read together with what identifies a bar.
-    sessions
-        The calendar.
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
     """
-
-    def __init__(
-        self,
-        read: Callable[[tuple[str, ...]], pa.Table],
-        first: tuple[str, ...],
-        sessions: Sessions,
-    ) -> None:
-        rows = read((*_BASE, *first))
-        coded = column(rows, "symbol")
-        self.sessions = sessions
-        self._read = read
-        code = coded.indices.to_numpy(zero_copy_only=False)
-        session = _numbers(column(rows, "session"), sessions)
-        names = coded.dictionary.to_pylist()
-        is_used = np.zeros(len(names), dtype=bool)
-        is_used[code] = True
-        self.symbols: dict[str, int] = {
-            names[i]: int(i) for i in np.flatnonzero(is_used)
-        }
-        self._width = len(names)
-        known_at, retracted = integers(rows, "known_at"), flags(rows, "retracted")
-        self._order = _last_known_last(session, code, known_at, self._width)
-        self.code, self.session = self._sorted(code), self._sorted(session)
-        self.known_at, self.retracted = self._sorted(known_at), self._sorted(retracted)
-        self.any_retracted = bool(retracted.any())
-        self.last_known = int(known_at.max(initial=_LONG_AGO))
-        self._span = int(session.min(initial=0)), int(session.max(initial=0))
-        self._columns = {name: self._number(rows, name) for name in first}
-        self._asked: set[str] = set()
-
-    @property
-    def nbytes(self) -> int:
-        """The most it may come to hold."""
-        return len(self.code) * (4 + 4 + 8 + 1 + 8 * len(PANEL_COLUMNS))
-
-    def _sorted(self, values: npt.NDArray[np.generic]) -> npt.NDArray:  # type: ignore[type-arg]
-        return values if self._order is None else values[self._order]
-
-    def _number(self, rows: pa.Table, name: str) -> FloatVector:
-        return self._sorted(column(rows, name).to_numpy(zero_copy_only=False))
-
-    def column(self, name: str) -> FloatVector:
-        """Return the values of a column, NaN where there is none."""
-        if name not in self._columns:
-            self._columns[name] = self._number(self._read((name,)), name)
-        return self._columns[name]
-
-    def is_first(self, name: str) -> bool:
-        """Return whether a column is asked about for the first time."""
-        is_new = name not in self._asked
-        self._asked.add(name)
-        return is_new
-
-    def places(self, symbols: Sequence[str]) -> IntVector:
-        """Return each row's column in a panel of `symbols`, -1 if it is in none."""
-        lookup = np.full(max(self._width, 1), -1, dtype=np.int64)
-        for place, symbol in enumerate(symbols):
-            if symbol in self.symbols:
-                lookup[self.symbols[symbol]] = place
-        return np.asarray(lookup[self.code])
-
-    def span(self, symbol: str) -> str:
-        """Say from when to when there are bars of a symbol."""
-        if symbol not in self.symbols:
-            return "it has none at all"
-        own = self.session[self.code == self.symbols[symbol]]
-        first, last = self.sessions.date(own.min()), self.sessions.date(own.max())
-        return f"its prices run from {first} to {last}"
-
-    def known_symbols(self, as_of: int, first: int, last: int) -> tuple[str, ...]:
-        """Return the symbols with a bar known by then in some sessions, sorted."""
-        code = self.code
-        if (here := self._here(as_of, first, last)) is not None:
-            code = code[here]
-        has = np.zeros(self._width, dtype=bool)
-        has[code] = True
-        return tuple(sorted(s for s, code in self.symbols.items() if has[code]))
-
-    def _here(self, as_of: int, first: int, last: int) -> BoolVector | None:
-        """Return which bars in some sessions were known by then; None if all were."""
-        tests = [] if self.last_known <= as_of else [self.known_at <= as_of]
-        if first > self._span[0]:
-            tests.append(self.session >= first)
-        if last < self._span[1]:
-            tests.append(self.session <= last)
-        return functools.reduce(np.logical_and, tests) if tests else None
-
-    def check_window(
-        self, symbols: Sequence[str], first: int, last: int, *, asked: str
-    ) -> None:
-        """Check that each symbol has a bar in some sessions, whenever it was known.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If one has none.
-        """
-        place = self.places(symbols)
-        inside = (self.session >= first) & (self.session <= last) & (place >= 0)
-        counts = np.bincount(place[inside], minlength=len(symbols))
-        for symbol, count in zip(symbols, counts, strict=True):
-            if count == 0:
-                msg = (
-                    f"{symbol} has no prices {asked}: {self.span(symbol)}. Leave it "
-                    f"out, or ask for other dates"
-                )
-                raise InvalidArgumentError(msg)
-
-    def panel(
-        self, name: str, symbols: Sequence[str], *, as_of: int, first: int, last: int
-    ) -> tuple[int, FloatPanel]:
-        """Scatter a column.
-
-        Parameters
-        ----------
-        name
-            One of `PANEL_COLUMNS`.
-        symbols
-            The columns, in this order. One without bars is all NaN.
-        as_of
-            Microseconds since 1970, inclusive.
-        first, last
-            Numbers of sessions, inclusive.
-
-        Returns
-        -------
-        first : int
-            The number of the first session that has a bar known.
-        panel : ndarray of shape (n_sessions, n_symbols)
-            From there to the last session that has one. NaN where there is none.
-        """
-        place = self.places(symbols)
-        use = self._here(as_of, first, last)
-        if place.min(initial=0) < 0:
-            use = (place >= 0) if use is None else use & (place >= 0)
-        values = self.column(name)
-        session, retracted = self.session, self.retracted
-        if use is not None:
-            rows = np.flatnonzero(use)
-            place, values, session = place[rows], values[rows], session[rows]
-            retracted = retracted[rows]
-        if len(place) == 0:
-            return first, np.empty((0, len(symbols)))
-        start, stop = int(session.min()), int(session.max()) + 1
-        flat = _cells(session - start, len(symbols))
-        flat += place
-        panel = np.full((stop - start) * len(symbols), np.nan)
-        # Of assignments to one cell the last one stands: the vintage known last.
-        if not self.any_retracted:
-            panel[flat] = values
-            return start, panel.reshape(-1, len(symbols))
-        panel[flat] = np.where(retracted, np.nan, values)
-        is_bar = np.zeros(len(panel), dtype=bool)
-        is_bar[flat] = ~retracted
-        filled = np.flatnonzero(is_bar.reshape(-1, len(symbols)).any(axis=1))
-        if len(filled) == 0:
-            return first, np.empty((0, len(symbols)))
-        kept = slice(int(filled[0]), int(filled[-1]) + 1)
-        return start + kept.start, panel.reshape(-1, len(symbols))[kept]
-
-    def history(
-        self, symbols: Sequence[str], *, as_of: int, basis: tuple[str, ...]
-    ) -> PriceHistory:
-        """Return every vintage of some symbols known by an instant."""
-        place = self.places(symbols)
-        rows = np.flatnonzero((place >= 0) & (self.known_at <= as_of))
-        present = np.unique(place[rows])
-        code = np.searchsorted(present, place[rows])
-        by_bar = np.lexsort((self.known_at[rows], self.session[rows], code))
-        rows = rows[by_bar]
-        return PriceHistory(
-            symbols=tuple(symbols[i] for i in present),
-            sessions=self.sessions,
-            symbol=code[by_bar].astype(np.int64),
-            session=self.session[rows].astype(np.int64),
-            known_at=self.known_at[rows],
-            open=self.column("open")[rows],
-            close=self.column("close")[rows],
-            retracted=self.retracted[rows],
-            basis=basis,
-        )
-
-
-def _numbers(days: Array, sessions: Sessions) -> npt.NDArray[np.int32]:
-    """Return the number of the session on each of many days, few of them different."""
-    day = np.asarray(days.cast(pa.int32()).to_numpy(zero_copy_only=False), np.int32)
-    if len(day) == 0:
-        return day
-    least = int(day.min())
-    each = np.arange(least, int(day.max()) + 1).astype("datetime64[D]")
-    number = sessions.numbers(each).astype(np.int32)
-    return np.asarray(number[day - np.int32(least)])
-
-
-def _cells(row: npt.NDArray[np.int32], width: int) -> IntVector:
-    """Return where rows of a table of so many columns begin, in an array of its own.
-
-    Memory that is touched for the first time costs more than what is done with it.
-    """
-    return np.multiply(row, width, dtype=np.int64)
-
-
-def _last_known_last(
-    session: npt.NDArray[np.int32],
-    code: npt.NDArray[np.int32],
-    known_at: IntVector,
-    width: int,
-) -> IntVector | None:
-    """Return the order by `known_at`, None if no bar has two vintages."""
-    if len(session) == 0:
-        return None
-    start = int(session.min())
-    cells = _cells(session - start, width)
-    cells += code
-    size = (int(session.max()) - start + 1) * width
-    if size <= 4 * len(cells) + 1_000_000:
-        seen = np.zeros(size, dtype=bool)
-        seen[cells] = True
-        repeats = int(np.count_nonzero(seen)) < len(cells)
+    if column not in PANEL_COLUMNS:
+        raise UnknownNameError("column", str(column), PANEL_COLUMNS)
+    sessions = pinned.sessions
+    first, last = window(sessions, start, end)
+    asked = None if symbols is None else distinct(symbols)
+    known_by = micros(instant)
+    key = _key(pinned, column, asked, first, last)
+    if (kept := _kept(pinned, key, known_by)) is not None:
+        return kept
+    bars = pinned.bars(asked, (column,))
+    if asked is None:
+        asked = bars.known_symbols(known_by, first, last)
     else:
-        cells.sort()  # np.unique hashes, which takes a hundred times as long
-        repeats = bool((cells[1:] == cells[:-1]).any())
-    return np.argsort(known_at, kind="stable") if repeats else None
+        check_known(asked, bars, pinned)
+        words = [f"from {start}"] if start is not None else []
+        words += [f"to {end}"] if end is not None else []
+        if words:
+            whole = pinned.whole.bars(asked, (column,))
+            whole.check_window(asked, first, last, asked=" ".join(words))
+    is_first = bars.is_first(column)
+    begin, values = bars.panel(column, asked, as_of=known_by, first=first, last=last)
+    known = _ALL if bars.last_known <= known_by else known_by
+    # What other tables say of a symbol without bars is not in the key. And the panels
+    # of a backtest's every decision would fill the disk, though none is asked for twice
+    # and each takes milliseconds once the bars are in memory.
+    is_told = len(values) > 0 and bars.symbols.keys() >= set(asked)
+    if is_told and (known == _ALL or is_first):
+        about = _about(values, asked, begin, bars)
+        pinned.cache.disk.keep({**key, "known": known}, values, about)
+    return _frame(values, asked, begin, sessions)
+
+
+def _key(
+    pinned: Pinned,
+    column: str,
+    symbols: tuple[object, ...] | None,
+    first: int,
+    last: int,
+) -> dict[str, object]:
+    """Return all that a panel depends on but the instant."""
+    pin = pinned.release.pin(PRICES.name)
+    days = pinned.sessions.days
+    # What is no text is no symbol, and its panel was never kept.
+    names = [n if isinstance(n, str) else None for n in symbols or ()]
+    return {
+        "table": None if pin is None else pin.uuid,
+        "snapshot": None if pin is None else pin.snapshot_id,
+        "column": column,
+        "symbols": None if symbols is None else names,
+        "exchange": pinned.sessions.exchange,
+        "days": [str(days[first]), str(days[last])],
+    }
+
+
+def _about(
+    values: FloatPanel, symbols: tuple[str, ...], begin: int, bars: Bars
+) -> dict[str, object]:
+    return {
+        "symbols": symbols,
+        "first": str(bars.sessions.date(begin)),
+        "sessions": _checksum(bars.sessions, begin, len(values)),
+        "last_known": bars.last_known,
+    }
+
+
+def _kept(
+    pinned: Pinned, key: Mapping[str, object], known_by: int
+) -> pd.DataFrame | None:
+    """Return the panel that is kept, if it is the one for this instant."""
+    for known in (_ALL, known_by):
+        found = pinned.cache.disk.load({**key, "known": known})
+        if found is None or (known == _ALL and found.about["last_known"] > known_by):
+            continue
+        about: Mapping[str, Any] = found.about
+        begin = pinned.sessions.number(dt.date.fromisoformat(about["first"]))
+        # The calendar may have learnt of another closed day since.
+        if begin is None or about["sessions"] != _checksum(
+            pinned.sessions, begin, len(found.values)
+        ):
+            continue
+        symbols = tuple(about["symbols"])
+        return _frame(found.values, symbols, begin, pinned.sessions)
+    return None
+
+
+def _checksum(sessions: Sessions, begin: int, count: int) -> str:
+    days = sessions.days[begin : begin + count]
+    return xxhash.xxh3_64_hexdigest(days.astype("int64").tobytes())
+
+
+def _frame(
+    values: FloatPanel, symbols: tuple[str, ...], begin: int, sessions: Sessions
+) -> pd.DataFrame:
+    days = sessions.days[begin : begin + len(values)].astype("datetime64[us]")
+    return pd.DataFrame(
+        values,
+        index=pd.DatetimeIndex(days, name="session"),
+        columns=pd.Index(symbols, dtype=object if not symbols else None),
+        copy=False,
+    )

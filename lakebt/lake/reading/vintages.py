@@ -12,18 +12,19 @@ import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.instants import parse_date, parse_instant
-from lakebt.lake.reading.diff import frame
 from lakebt.lake.reading.in_force import equal, vintages_of
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
+from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.rows import flags, integers, micros
 from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from lakebt.lake.reading.pinned import Pinned
+    from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.arrow import Array, BoolVector
     from lakebt.lake.tables.schemas import Column, TableSpec
+
 
 _LISTED = 500
 """Of so many keys at most the nearest is looked for."""

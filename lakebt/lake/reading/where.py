@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.lake.tables.schemas import TableSpec
 
+
 _NAMED = ("fund", "index", "symbol")
 """Columns of names, in which one that nobody ever heard of is an error."""
 

@@ -18,14 +18,14 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from lakebt import __version__
-from lakebt.lake.serving import wire  # noqa: TC001
-from lakebt.lake.serving.gate import Gate, body_of
-from lakebt.lake.serving.refusals import (
+from lakebt.lake.serving import requests as wire  # noqa: TC001
+from lakebt.lake.serving.errors import (
     BadRequestError,
     ForbiddenError,
     RefusedError,
     UnsupportedError,
 )
+from lakebt.lake.serving.middleware import Gate, body_of
 from lakebt.lake.serving.service import Service
 from lakebt.lake.serving.tokens import OAuthError, Token
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from lakebt.lake.storage.catalog import Storage
+
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from pyiceberg.table.refs import MAIN_BRANCH
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.lake.committing.releases import check_name, page_of
-from lakebt.lake.committing.unfinished import UNFINISHED
-from lakebt.lake.keeping.foreign import is_ours
-from lakebt.lake.serving.applying import guarded
-from lakebt.lake.serving.refusals import ForbiddenError
-from lakebt.lake.storage.planning import manifests_in
+from lakebt.lake.committing.foreign import is_ours
+from lakebt.lake.committing.ledger import check_name, page_of
+from lakebt.lake.committing.recovery import UNFINISHED
+from lakebt.lake.serving.errors import ForbiddenError
+from lakebt.lake.serving.updates import guarded
+from lakebt.lake.storage.scan_plan import manifests_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
-    from lakebt.lake.committing.releases import Ledger, Release
+    from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.serving.names import Warehouse
+
 
 _INSTEAD = "Publish, retain and record with lakebt, which may use this server"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from lakebt.lake.serving.refusals import BadRequestError, ForbiddenError
+from lakebt.lake.serving.errors import BadRequestError, ForbiddenError
 from lakebt.lake.tables.schemas import NAMESPACE
 
 SEPARATOR = "\x1f"

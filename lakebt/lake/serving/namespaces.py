@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.lake.serving.names import namespace_of
-from lakebt.lake.serving.refusals import (
+from lakebt.lake.serving.errors import (
     BadRequestError,
     ForbiddenError,
     NotEmptyError,
     translated,
 )
+from lakebt.lake.serving.names import namespace_of
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
 
     from lakebt.lake.serving.names import Namespace, Warehouse
+
 
 _EXISTS = "exists"
 """The property by which a SQL catalog knows a namespace that has none."""

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import SqlCatalog
 
-from lakebt.lake.serving.applying import parsed_requirements, parsed_updates
+from lakebt.lake.serving.commits import Change, Wanted, Writer
+from lakebt.lake.serving.errors import (
+    BadRequestError,
+    NoNamespaceError,
+    NoTableError,
+    UnsupportedError,
+    translated,
+)
 from lakebt.lake.serving.names import (
     Warehouse,
     check_name,
@@ -15,20 +22,14 @@ from lakebt.lake.serving.names import (
     namespace_of,
 )
 from lakebt.lake.serving.namespaces import Namespaces
-from lakebt.lake.serving.refusals import (
-    BadRequestError,
-    NoNamespaceError,
-    NoTableError,
-    UnsupportedError,
-    translated,
-)
-from lakebt.lake.serving.shelf import Shelf, told
-from lakebt.lake.serving.writing import Change, Wanted, Writer
+from lakebt.lake.serving.table_cache import Shelf, told
+from lakebt.lake.serving.updates import parsed_requirements, parsed_updates
 
 if TYPE_CHECKING:
-    from lakebt.lake.serving import wire
+    from lakebt.lake.serving import requests as wire
     from lakebt.lake.serving.names import Namespace
     from lakebt.lake.storage.catalog import Storage
+
 
 _READS = (
     "GET /v1/{prefix}/namespaces",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.lake.serving.refusals import RefusedError
+from lakebt.lake.serving.errors import RefusedError
 
 SHORTEST = 16
 """Characters of a token, so that none is guessed."""

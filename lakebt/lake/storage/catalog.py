@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
-import re
 import time
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyiceberg.exceptions
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
@@ -19,19 +15,18 @@ from sqlalchemy.exc import (
     IntegrityError,
     OperationalError,
     ProgrammingError,
-    SQLAlchemyError,
 )
 from sqlalchemy.pool import NullPool
 
-from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
-from lakebt.lake.storage.loading import Loader
-from lakebt.lake.storage.places import (
+from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
     check_directory,
     check_place,
 )
-from lakebt.lake.storage.refusals import refused
+from lakebt.lake.storage.failures import LOCK_SECONDS, _line, translated
+from lakebt.lake.storage.table_loader import Loader
 from lakebt.lake.tables.schemas import (
     LEDGER,
     NAMESPACE,
@@ -42,29 +37,14 @@ from lakebt.lake.tables.schemas import (
 from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
     from pyspark.sql import SparkSession
 
+
 T = TypeVar("T")
-
-LOCK_SECONDS = 30.0
-"""How long a writer waits for another one's transaction on the same catalog."""
-
-_PASSWORD = re.compile(r"//[^/\s]*@")
-"""In an address: who asks, and what only he may know."""
-
-ICEBERG = tuple(
-    error
-    for error in vars(pyiceberg.exceptions).values()
-    if isinstance(error, type) and issubclass(error, Exception)
-)
-
-
-class LostRaceError(Exception):
-    """Another commit came first. Nothing was changed; look again and retry."""
 
 
 class Storage:
@@ -241,7 +221,7 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
     LakeError
         If there is no such catalog, or it cannot be reached.
     """
-    from lakebt.lake.storage.distant import load  # noqa: PLC0415 - brings requests along
+    from lakebt.lake.storage.remote import load  # noqa: PLC0415 - brings requests along
 
     where = f"catalog {name!r}"
     with translated(where):
@@ -274,89 +254,3 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
     if check:
         storage.tables()
     return storage
-
-
-@contextlib.contextmanager
-def translated(where: str) -> Iterator[None]:
-    """Turn what storage raises into one clear line.
-
-    Raises
-    ------
-    LakeError
-        If anything was raised that is not lakebt's own.
-    LakebtError
-        As it was.
-    LostRaceError
-        As it was.
-    Warning
-        As it was, where somebody made it an error.
-    """
-    try:
-        yield
-    except (LakebtError, LostRaceError, Warning):
-        raise
-    except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
-        msg = f"{where} {explain(error)}"
-        raise LakeError(msg) from None
-
-
-def explain(error: Exception) -> str:
-    """Say in one line what is wrong with storage that raised `error`, and the cure."""
-    if (elsewhere := refused(error)) is not None:
-        return elsewhere
-    text = _line(error)
-    restore = "Restore it from a backup"
-    is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
-    explained = (
-        (isinstance(error, FileNotFoundError), f"has lost {lost(error)}. {restore}"),
-        (
-            isinstance(error, PermissionError) or "readonly" in text,
-            f"is not writable: {text} Check the permissions of its directory",
-        ),
-        (
-            "No space left" in text or "disk is full" in text,
-            f"has no room left: {text} Make some, and publish again",
-        ),
-        (
-            "disk I/O error" in text,  # SQLite's, when it may not delete its journal
-            f"cannot be written: {text} Check its directory's permissions and its disk",
-        ),
-        ("database is locked" in text, locked()),
-        ("no such table" in text, f"is not a lake: its {DATABASE} is empty. {restore}"),
-        (
-            "not a database" in text or "malformed" in text,
-            f"has a corrupt {DATABASE}: {text} {restore}",
-        ),
-        (
-            isinstance(error, (gzip.BadGzipFile, zlib.error))
-            or "end-of-stream marker" in text  # a gzipped file that was cut
-            or "validation error" in text,
-            f"has a corrupt metadata file. {restore}",
-        ),
-        (is_known, f"cannot be used: {text}"),
-    )
-    damaged = f"has a damaged file: {text} {restore}"
-    return next((words for applies, words in explained if applies), damaged)
-
-
-def lost(error: FileNotFoundError | Exception) -> str:
-    """Say which file is gone, without the path that leads there."""
-    found = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b(?!/)", str(error))
-    return f"the file {found.group()}" if found else "a file"
-
-
-def locked() -> str:
-    """Say that nobody gave the catalog free."""
-    return (
-        f"is locked: another program holds its catalog for more than "
-        f"{LOCK_SECONDS:g} s. Close it and try again"
-    )
-
-
-def _line(error: BaseException) -> str:
-    """Return the first line of a foreign error, without class, links or passwords."""
-    original = getattr(error, "orig", None)
-    text = str(original if original is not None else error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
-    first = _PASSWORD.sub("//", first)
-    return first if first.endswith(".") else f"{first}."

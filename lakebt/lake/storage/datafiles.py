@@ -26,8 +26,8 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
-from lakebt.lake.storage.durable import sync
-from lakebt.lake.storage.refusals import is_silent
+from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.failures import is_silent
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt.lake.tables.schemas import TableSpec
+
 
 FILE_ROWS = 5_000_000
 """At most so many rows are in one file."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
+
 _NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
 """Optional fields of a data file that say nothing about ours."""
 

@@ -29,7 +29,7 @@ from pyiceberg.table.update import (
 from pyiceberg.utils.datetime import datetime_to_millis
 
 from lakebt.instants import system_clock
-from lakebt.lake.storage.durable import sync
+from lakebt.lake.storage.durability import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
+
 
 _GZIP_LEVEL = 4
 """Of 10,000 snapshots it makes 0.5 MB of 7; level 9 takes five times as long."""

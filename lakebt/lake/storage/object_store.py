@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pyarrow.fs import FileSystem
 
+
 CONNECT_SECONDS = 5
 """How long a store, or a catalog behind a network, has to accept a connection."""
 

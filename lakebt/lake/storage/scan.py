@@ -11,9 +11,9 @@ import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from lakebt.errors import BrokenReleaseError
-from lakebt.lake.storage.catalog import lost, translated
-from lakebt.lake.storage.direct import arrow_type, read_directly
-from lakebt.lake.storage.disk import DiskCache
+from lakebt.lake.storage.arrow_reads import arrow_type, read_directly
+from lakebt.lake.storage.failures import lost, translated
+from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.tables.arrow import encoded
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import DataScan, Table
 
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.storage.filters import Among
+    from lakebt.lake.storage.predicates import Among
+
 
 T = TypeVar("T")
 

@@ -19,6 +19,7 @@ from lakebt.lake.tables.arrow import Array, pc, truth
 if TYPE_CHECKING:
     from lakebt.lake.tables.arrow import BoolVector
 
+
 Chunks: TypeAlias = Callable[[], Iterable[Array]]
 """Gives the arrays that a column consists of, from the first on each time."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.lake.tables.arrow import BoolVector
 
+
 Codes: TypeAlias = npt.NDArray[Any]
 """Shape (n_rows,), int32 or int64: half the memory is twice the speed."""
 

@@ -34,6 +34,7 @@ from lakebt.lake.tables.arrow import INSTANT
 if TYPE_CHECKING:
     from typing import SupportsIndex
 
+
 NAMESPACE = "quant"
 
 LEDGER = "releases"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.types import NestedField
 
+
 OURS = "lakebt."
 """How every property begins that lakebt sets on a table."""
 

@@ -16,17 +16,18 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import FileFormat
 from pyiceberg.table import FileScanTask
 
-from lakebt.lake.committing.commit import FOLDED, delete_quietly, stage_expiring
 from lakebt.lake.committing.fold import choose
-from lakebt.lake.storage.catalog import LostRaceError
+from lakebt.lake.committing.stage import FOLDED, stage_expiring
 from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Replace
+from lakebt.lake.storage.snapshots import delete_quietly
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.rows import order
 from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
 from lakebt.lake.trials.record import RECORDED, apply
-from lakebt.lake.trials.sweep import sweep
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.commit import Staged
+    from lakebt.lake.committing.stage import Staged
     from lakebt.lake.storage.catalog import Storage
+
 
 LIMIT = 64
 """How many small files may lie at the head of the table."""

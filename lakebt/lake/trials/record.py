@@ -15,17 +15,19 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 
 from lakebt.errors import ConflictError, LakeError
-from lakebt.lake.committing import commit as committing
-from lakebt.lake.committing.commit import BusyError, Staged, stage_expiring
-from lakebt.lake.committing.patience import ATTEMPTS, step_back
-from lakebt.lake.storage.catalog import LostRaceError, locked, translated
+from lakebt.lake.committing import sql
+from lakebt.lake.committing.retry import ATTEMPTS, step_back
+from lakebt.lake.committing.sql import BusyError
+from lakebt.lake.committing.stage import Staged, discard, stage_expiring
+from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.failures import LostRaceError, locked, translated
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.schemas import LEDGER, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
-from lakebt.lake.trials.sweep import sweep
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lakebt.lake.storage.catalog import Storage
+
 
 RECORDED = "lakebt.trials"
 """In a snapshot's summary: how many trials it brought."""
@@ -53,7 +56,7 @@ def record(storage: Storage, rows: pa.Table) -> int:
     ----------
     storage
     rows
-        As `lakebt.lake.trials.rows.checked` returns them.
+        As `lakebt.lake.trials.normalisation.checked` returns them.
 
     Raises
     ------
@@ -173,7 +176,7 @@ class _Batch:
         """Delete the data file, unless a snapshot might refer to it."""
         if self._written is not None and not self._may_be_visible:
             table, _, files = self._written
-            committing.delete_quietly(table.io, [file.file_path for file in files])
+            snapshots.delete_quietly(table.io, [file.file_path for file in files])
             self._written = None
 
 
@@ -201,15 +204,15 @@ def apply(
         return None if change is None else _optimistically(storage, change)
     change = None
     try:
-        with committing.turn(catalog, table=TRIALS) as session:
+        with sql.turn(catalog, table=TRIALS) as session:
             change = stage()
             if change is None:
                 return None
-            applied = committing.commit(session, catalog, [change])
+            applied = sql.commit(session, catalog, [change])
     except LostRaceError:
-        committing.discard([] if change is None else [change])
+        discard([] if change is None else [change])
         raise
-    committing.tidy(catalog, applied)
+    sql.tidy(catalog, applied)
     ((before, after),) = applied
     return before.metadata, after.metadata
 
@@ -232,7 +235,7 @@ def _optimistically(
     try:
         done = storage.catalog.commit_table(base, change.requirements, change.updates)
     except CommitFailedException as error:
-        committing.discard([change])
+        discard([change])
         raise LostRaceError(str(error)) from None
     except Exception as error:  # noqa: BLE001 - it may have happened all the same
         now = storage.trials()

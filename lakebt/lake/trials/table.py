@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pyiceberg.exceptions import TableAlreadyExistsError
 
 from lakebt.errors import LakeError
-from lakebt.lake.keeping.foreign import is_ours, writer
-from lakebt.lake.storage.catalog import translated
+from lakebt.lake.committing.foreign import is_ours, writer
+from lakebt.lake.storage.failures import translated
 from lakebt.lake.tables.schemas import NAMESPACE, PROPERTIES, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 

@@ -15,7 +15,7 @@ import pandas as pd
 from lakebt.instants import EPOCH
 from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
 from lakebt.lake.publishing.audits.neighbours import absent, day_index, follows, line
-from lakebt.lake.storage.filters import between
+from lakebt.lake.storage.predicates import between
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.neighbours import Line
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.sessions import Sessions
+
 
 JUMP = 0.5
 """A close that is more than this above or below the one before, as a fraction."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lakebt.lake.reading.diff import frame
 from lakebt.lake.tables.arrow import take
+from lakebt.lake.tables.frames import frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.lake.tables.schemas import TableSpec
+
 
 Severity: TypeAlias = Literal["fail", "warn"]
 """Whether a finding keeps a release from being published."""
@@ -70,7 +71,7 @@ class Handed:
     spec
         Their table.
     rows
-        As `lakebt.lake.publishing.normalise.normalise` returns them, or some of those.
+        As `lakebt.lake.publishing.normalisation` returns them, or some of those.
     places
         For each its place in what was handed over, from 0.
     """

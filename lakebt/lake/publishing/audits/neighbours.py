@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
     from lakebt.lake.tables.arrow import BoolVector
 
+
 _SHORT = 2**16
 """So many codes NumPy sorts by their digits, in a tenth of the time."""
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lakebt.errors import LakeError
 from lakebt.lake.publishing.audits.finding import Finding, Handed, listed, numbered
-from lakebt.lake.reading.diff import frame
+from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.schemas import PRICES, Kind
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.lake.tables.schemas import Column, TableSpec
+
 
 _CLOSE = ("open", "high", "low", "close")
 

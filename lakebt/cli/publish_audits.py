@@ -1,0 +1,208 @@
+"""What `lakebt publish` does about audits: which are run, and how they are told."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lakebt.cli import options
+from lakebt.cli.output import print_frame, print_json, terminal
+from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
+from lakebt.inputs.user_code import load_function
+from lakebt.sources.converted import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lakebt.lake.publishing.audits.audit_report import AuditReport
+    from lakebt.lake.publishing.audits.user_audits import Audit
+
+
+UNAUDITED = frozenset({"note", "labels", "retain_days"})
+"""What is said of a release and not of its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auditing:
+    """How the rows of one command are audited.
+
+    Attributes
+    ----------
+    audits
+        As given: ``TABLE=FILE.py:function``.
+    fail_on, warn_on
+        Names of audits.
+    rows
+        The file for the rows of every finding, None if there is to be none.
+    """
+
+    audits: Sequence[str]
+    fail_on: Sequence[str]
+    warn_on: Sequence[str]
+    rows: Path | None
+
+    def check(self) -> None:
+        """Refuse a file that could not be written, before the work and not after it.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its folder is not there, or it is a folder.
+        """
+        if self.rows is None:
+            return
+        if not self.rows.parent.is_dir():
+            msg = f"--rows {self.rows}: the folder {self.rows.parent} does not exist"
+            raise InvalidArgumentError(msg)
+        if self.rows.is_dir():
+            msg = f"--rows {self.rows} is a folder: name a file in it, rows.csv"
+            raise InvalidArgumentError(msg)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `Lake.publish` and `Lake.audit` take, functions loaded."""
+        own: dict[str, list[Audit]] = {}
+        for text in self.audits:
+            table, target = options.pair(
+                text, option="--audit", example="prices=my.py:spikes"
+            )
+            own.setdefault(table, []).append(load_function(target))
+        return {
+            "audits": own,
+            "fail_on": [name for text in self.fail_on for name in options.split(text)],
+            "warn_on": [name for text in self.warn_on for name in options.split(text)],
+        }
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell findings on stderr, in one line; write their rows if that is asked.
+
+        Raises
+        ------
+        AuditError
+            With how to see all of it.
+        """
+        show = warnings.showwarning
+        found: list[AuditWarning] = []
+
+        def collect(message: Warning | str, *others: Any, **more: Any) -> None:
+            if isinstance(message, AuditWarning):
+                found.append(message)
+            else:
+                show(message, *others, **more)
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", AuditWarning)
+                warnings.showwarning = collect
+                yield
+        except AuditError as error:
+            self._write(error.report)
+            hint = self._hint(error.report)
+            problem = f"{error.problem}{hint and f' {hint}'}"
+            raise AuditError(error.table, problem, error.report) from None
+        for warning in found:
+            self._write(warning.report)
+            word = typer.style("warning:", fg="yellow", bold=True)
+            line = f"{warning.report.summary} {self._hint(warning.report)}"
+            typer.echo(f"{word} {line}", err=True)
+
+    def _hint(self, report: AuditReport) -> str:
+        """Say where all the rows are, unless the line before has them already."""
+        if self.rows is not None:
+            return f"The rows are in {self.rows}."
+        only = report.found[0]
+        if len(report.found) == 1 and only.severity == "fail" and len(only.rows) <= 3:
+            return ""
+        return "--audit-only tells each, --rows FILE writes their rows."
+
+    def _write(self, report: AuditReport) -> None:
+        if self.rows is not None:
+            report.offending().to_csv(self.rows, index=False)
+
+    def close(self, report: AuditReport, *, as_json: bool) -> None:
+        """End a command that only audits.
+
+        Raises
+        ------
+        typer.Exit
+            With 0 if it would be published, or is there already, else with 1.
+        """
+        self._write(report)
+        if as_json:
+            print_json(report.records())
+        else:
+            self._show(report)
+        raise typer.Exit(0 if report.ok else 1)
+
+    def _show(self, report: AuditReport) -> None:
+        """Print what would become of a publication, and why."""
+        console = terminal()
+        for record in report.records():
+            console.print(_count(record), markup=False)
+        if report.found:
+            console.print()
+            table = report.findings[["severity", "table", "audit", "rows"]]
+            print_frame(console, table, title="Findings")
+            for found in report.found:
+                console.print(f"{found.table}, {found.audit}: {found.message}\n")
+        if self.rows is not None:
+            console.print(f"The rows are in {self.rows}.", markup=False)
+        style = "green" if report.ok else "bold red"
+        console.print(_sentence(report.verdict), style=style, markup=False)
+
+
+def foresee(
+    lake: Path | None,
+    catalog: str | None,
+    *,
+    frames: Mapping[str, pd.DataFrame],
+    arguments: Mapping[str, Any],
+) -> AuditReport:
+    """Return what publishing would do. Nothing is written, not even a new lake."""
+    from lakebt.lake.storage.directory import DATABASE
+
+    if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
+        return first(frames, arguments)
+    wanted = {k: v for k, v in arguments.items() if k not in UNAUDITED}
+    return options.open_lake(lake, catalog).audit(dict(frames), **wanted)
+
+
+def first(
+    frames: Mapping[str, pd.DataFrame], arguments: Mapping[str, Any]
+) -> AuditReport:
+    """Return what publishing into a lake that is yet to be made would do."""
+    from lakebt.instants import system_clock
+    from lakebt.lake.publishing.audits.preview import foreseen_first
+    from lakebt.lake.publishing.publication import examine
+    from lakebt.lake.tables.specs import Specs
+    from lakebt.sessions import Sessions
+
+    publication = examine(
+        frames,
+        specs=Specs({}),
+        now=system_clock(),
+        sessions=Sessions.of,
+        **arguments,
+    )
+    return foreseen_first(publication, sessions=Sessions.of)
+
+
+def _count(record: Mapping[str, Any]) -> str:
+    if record["rows"] is None:
+        return f"{record['table']}: cannot be read"
+    rows = f"{record['table']}: {counted(record['rows'], 'rows')}"
+    if record["new"] is None:
+        return f"{rows}, not compared with the lake"
+    return f"{rows}, {record['new']:,} new, {record['there']:,} in the lake already"
+
+
+def _sentence(text: str) -> str:
+    whole = text[:1].upper() + text[1:]
+    return f"{whole} Nothing was written."

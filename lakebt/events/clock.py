@@ -1,0 +1,204 @@
+"""From a rule and a change to the session, the fill instant and the deadline."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+import pandas as pd
+
+from lakebt.errors import InvalidArgumentError
+from lakebt.events.rules import (
+    Anchor,
+    AnchorRule,
+    DateRule,
+    Entry,
+    Exit,
+    SessionsLater,
+    WeeksLater,
+)
+from lakebt.instants import TICK, new_york_day
+
+if TYPE_CHECKING:
+    from lakebt._typing import IntVector
+    from lakebt.facts import IndexChange
+    from lakebt.sessions import At, Sessions
+
+
+def lead_option(lead: dt.timedelta) -> str:
+    """Return a lead as it is written.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> lead_option(dt.timedelta(minutes=10))
+    '10min'
+    """
+    return f"{lead.total_seconds() / 60:g}min"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """Where in time an order is filled, and when it had to be sent.
+
+    Attributes
+    ----------
+    session
+        Number of the session.
+    at
+        Its open or its close.
+    instant
+        Of the fill, UTC.
+    deadline
+        The fill less the lead; what is known from here on comes too late.
+    """
+
+    session: int
+    at: At
+    instant: dt.datetime
+    deadline: dt.datetime
+
+    @property
+    def row(self) -> int:
+        """Return the number of the half session: opens are even, closes odd."""
+        return 2 * self.session + (self.at == "close")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The exchange's sessions and the lead an order needs.
+
+    Attributes
+    ----------
+    sessions
+        The exchange calendar.
+    min_lead
+        Time between the deadline of an order and its fill.
+    """
+
+    sessions: Sessions
+    min_lead: dt.timedelta
+
+    def fill(self, session: int, at: At) -> Fill | None:
+        """Return the fill in a session; None where the calendar has no such session."""
+        if not 0 <= session < len(self.sessions):
+            return None
+        instant = self.sessions.instant(session, at)
+        return Fill(
+            session=session, at=at, instant=instant, deadline=instant - self.min_lead
+        )
+
+    def deadlines(self, rows: IntVector) -> IntVector:
+        """Return when the orders of half sessions had to be sent.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,)
+            ``2 * session``, plus 1 for the close; of -1 the answer has no meaning.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Microseconds since 1970 UTC.
+        """
+        session = np.maximum(rows, 0) // 2
+        opens, closes = self.sessions.instants("open"), self.sessions.instants("close")
+        fills = np.where(rows % 2 == 1, closes[session], opens[session])
+        deadlines: IntVector = fills - self.min_lead // TICK
+        return deadlines
+
+    def first_after(self, instant: dt.datetime, at: At) -> Fill | None:
+        """Return the first fill `at` open or close with a deadline after `instant`."""
+        number = self.sessions.on_or_before(new_york_day(instant + self.min_lead))
+        for session in range(number, number + 3):
+            fill = self.fill(session, at)
+            if fill is None or fill.deadline > instant:
+                return fill
+        return None
+
+    def anchored(self, rule: Entry, change: IndexChange) -> Fill | None:
+        """Return the fill of a rule that stands on a change, or on a date alone.
+
+        Returns None where the change lacks the anchor, and where a date is no session.
+        """
+        if isinstance(rule, DateRule):
+            number = self.sessions.number(rule.date)
+            return None if number is None else self.fill(number, rule.at)
+        anchor = anchor_session(rule.anchor, change, self.sessions)
+        return None if anchor is None else self.fill(anchor + rule.offset, rule.at)
+
+    def from_entry(self, rule: SessionsLater | WeeksLater, entry: Fill) -> Fill | None:
+        """Return the fill of an exit that counts from the entry."""
+        if isinstance(rule, SessionsLater):
+            return self.fill(entry.session + rule.sessions, rule.at)
+        day = self.sessions.date(entry.session) + dt.timedelta(weeks=rule.weeks)
+        return self.fill(self.sessions.on_or_after(day), rule.at)
+
+
+def parse_lead(value: str | dt.timedelta) -> dt.timedelta:
+    """Return the time between the deadline of an order and its fill.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `value` is no duration, negative, or longer than 30 days.
+
+    Examples
+    --------
+    >>> parse_lead("10min")
+    datetime.timedelta(seconds=600)
+    """
+    try:
+        lead = pd.Timedelta(value)
+    except (ValueError, TypeError):
+        msg = f"min_lead {value!r} is not a duration: write 10min or 1h"
+        raise InvalidArgumentError(msg) from None
+    if not (pd.Timedelta(0) <= lead <= pd.Timedelta(days=30)):
+        msg = f"min_lead must be between 0 and 30 days, was {value!r}"
+        raise InvalidArgumentError(msg)
+    return lead.to_pytimedelta()
+
+
+def has_anchor(rule: Exit, change: IndexChange) -> bool:
+    """Whether `change` has the date that `rule` counts from."""
+    if not isinstance(rule, AnchorRule):
+        return True
+    match rule.anchor:
+        case Anchor.AD:
+            return change.announced is not None
+        case Anchor.ED:
+            return change.effective is not None
+        case Anchor.MD:
+            return change.recorded is not None
+        case _:
+            assert_never(rule.anchor)
+
+
+def anchor_session(
+    anchor: Anchor, change: IndexChange, sessions: Sessions
+) -> int | None:
+    """Return the number of the session that an anchor names.
+
+    AD is the last session on or before the day of the announcement in New York, so a
+    release on a Saturday has AD = Friday. ED is the first session on or after the
+    effective date. MD is, as AD, that of the first report to show the change.
+
+    Returns None where the change lacks the date.
+    """
+    match anchor:
+        case Anchor.AD:
+            if change.announced is None:
+                return None
+            return sessions.on_or_before(new_york_day(change.announced))
+        case Anchor.ED:
+            if change.effective is None:
+                return None
+            return sessions.on_or_after(change.effective)
+        case Anchor.MD:
+            if change.recorded is None:
+                return None
+            return sessions.on_or_before(new_york_day(change.recorded))
+        case _:
+            assert_never(anchor)

@@ -1,0 +1,3 @@
+"""The methods of `lakebt.Lake`, by subject."""
+
+from __future__ import annotations

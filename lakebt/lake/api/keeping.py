@@ -1,0 +1,249 @@
+"""What keeps a lake in order: how releases end, what is wrong, and the cures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.keeping import repair, retention
+from lakebt.lake.keeping.adoption import Appended
+from lakebt.lake.keeping.doctor import diagnose
+from lakebt.lake.publishing.publication import prepare
+from lakebt.lake.publishing.publish import publish
+from lakebt.lake.spark.fold import rewriting
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.keeping.findings import Diagnosis
+    from lakebt.lake.keeping.reachable_files import Step
+    from lakebt.lake.keeping.repair import Repair
+    from lakebt.lake.keeping.retention import Retention
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.specs import Specs
+    from lakebt.sessions import Sessions
+
+
+class Keeping:
+    """The part of a lake that keeps it."""
+
+    _storage: Storage
+    _clock: Callable[[], dt.datetime]
+    _sessions: Callable[[], Sessions]
+    _specs: Callable[[], Specs]
+
+    def retain(
+        self, *, dry_run: bool = False, progress: Step | None = None
+    ) -> Retention:
+        """End the releases whose `retain_days` are over, and delete what only they use.
+
+        A release ends `retain_days` days after it was committed, by the lake's clock,
+        never before, and only here: neither reading nor publishing ends one. It leaves
+        a tombstone, and its name is never used again. Facts that later releases hold
+        too stay in those.
+
+        Parameters
+        ----------
+        dry_run : bool, default False
+            Only say what would happen.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Returns
+        -------
+        Retention
+            What ended, and how many snapshots, files and bytes went with it.
+
+        Raises
+        ------
+        ConflictError
+            If others kept writing first.
+        ForeignCommitError
+            If a table was written by something other than lakebt.
+        LakeError
+            If the lake cannot be written, or what its releases need cannot be read.
+        """
+        return retention.retain(
+            self._storage, now=self._clock(), dry_run=dry_run, step=progress
+        )
+
+    def drop(
+        self,
+        release: str,
+        *,
+        because: str,
+        dry_run: bool = False,
+        progress: Step | None = None,
+    ) -> Retention:
+        """End one release on purpose, whatever its `retain_days`.
+
+        Parameters
+        ----------
+        release : str
+        because : str
+            The reason, which its tombstone tells.
+        dry_run : bool, default False
+            Only say what would happen.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If no reason is given.
+        ConflictError, ForeignCommitError, LakeError
+            As `retain`.
+        ReleaseEndedError
+            If it ended before.
+        UnknownNameError
+            If there is no such release.
+        """
+        return retention.drop(
+            self._storage,
+            release,
+            because=because,
+            now=self._clock(),
+            dry_run=dry_run,
+            step=progress,
+        )
+
+    def doctor(self, *, files: bool = True, progress: Step | None = None) -> Diagnosis:
+        """Find what is wrong with the lake, and the cure of each. Nothing is changed.
+
+        It works on a lake that is too broken to be read: open it with ``check=False``.
+
+        Parameters
+        ----------
+        files : bool, default True
+            Whether to look for every file of every release too, and for files that
+            nothing refers to; without, only the metadata is read.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Returns
+        -------
+        Diagnosis
+            Its `ok` says whether the lake is healthy, its `frame` has a row for each
+            finding: `code`, `table`, `release`, `problem`, `cure`.
+        """
+        return diagnose(self._storage, now=self._clock(), files=files, step=progress)
+
+    def roll_back(self, table: str) -> Repair:
+        """Undo what others committed to a table.
+
+        Its head is again what the ledger says. The snapshots that others made stay
+        until `retain` finds that nothing needs them.
+
+        Raises
+        ------
+        ConflictError
+            If others kept writing first.
+        LakeError
+            If what the ledger says is gone, or the lake cannot be written.
+        UnknownNameError
+            If there is no such table.
+        """
+        return repair.roll_back(self._storage, table)
+
+    def adopt(
+        self,
+        table: str,
+        *,
+        release: str,
+        as_of: object,
+        note: str = "",
+        labels: Mapping[str, str] | None = None,
+    ) -> Release:
+        """Make a release of rows that another engine appended to a table.
+
+        Only if it did nothing else, and the rows could have been published: they pass
+        the audits, and none of them is there already.
+
+        Parameters
+        ----------
+        table : str
+        release, as_of, note, labels
+            As in `Lake.publish`.
+
+        Raises
+        ------
+        ConflictError
+            If others kept writing first.
+        ForeignCommitError
+            If another table was written by something other than lakebt too.
+        InvalidArgumentError
+            If an argument cannot be used, or there is nothing to adopt.
+        InvalidDataError
+            If the rows break a rule of their table.
+        LakeError
+            If anything but an append was done, or the lake cannot be written.
+        ReleaseExistsError
+            If the name holds other content.
+        UnknownNameError
+            If there is no such table.
+        """
+        specs = self._specs()
+        found = Appended(self._storage, specs.of(table))
+        publication = prepare(
+            {table: found.rows},
+            release=release,
+            as_of=as_of,
+            note=note,
+            labels=labels,
+            retain_days=None,
+            specs=specs,
+            now=self._clock(),
+            sessions=self._sessions,
+        )
+        found.check(publication.tables[table])
+        with rewriting(self._storage) as rewriter:
+            return publish(
+                publication,
+                storage=self._storage,
+                rewriter=rewriter,
+                now=self._clock,
+                check=lambda _tables, _ledger: None,
+                adopted={table: found.head},
+            )
+
+    def restore(self) -> Repair:
+        """Put back the tags of living releases, and the settings of the tables.
+
+        Raises
+        ------
+        ConflictError
+            If others kept writing first.
+        LakeError
+            If the lake cannot be written.
+        """
+        return repair.restore(self._storage)
+
+    def remove_orphans(
+        self, *, older_than_hours: float = 24.0, progress: Step | None = None
+    ) -> Repair:
+        """Delete files in the tables' folders that nothing refers to.
+
+        Files of a name that lakebt does not write, and of a table that has lost
+        snapshots of a release, are left alone.
+
+        Parameters
+        ----------
+        older_than_hours : float, default 24
+            By the lake's clock. A publisher may be about to refer to a younger one.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `older_than_hours` is less than 1.
+        LakeError
+            If the lake cannot be read, or a file not be deleted.
+        """
+        return repair.remove_orphans(
+            self._storage,
+            now=self._clock(),
+            older_than_hours=older_than_hours,
+            step=progress,
+        )

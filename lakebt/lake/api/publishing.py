@@ -1,0 +1,187 @@
+"""What a lake does to get rows: publish them, or say what would become of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.publishing.audits.comparison import Comparison
+from lakebt.lake.publishing.audits.preview import foreseen
+from lakebt.lake.publishing.publication import examine, prepare
+from lakebt.lake.publishing.publish import publish
+from lakebt.lake.spark.fold import rewriting
+from lakebt.lake.spark.publish import brought
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.publishing.audits.audit_report import AuditReport
+    from lakebt.lake.publishing.audits.user_audits import Audits
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.specs import Specs
+    from lakebt.sessions import Sessions
+
+
+class Publishing:
+    """The part of a lake that publishes."""
+
+    _storage: Storage
+    _clock: Callable[[], dt.datetime]
+    _exchange: str
+
+    def _specs(self) -> Specs:
+        raise NotImplementedError  # the lake's
+
+    def _sessions(self) -> Sessions:
+        raise NotImplementedError  # the lake's
+
+    def publish(
+        self,
+        tables: Mapping[str, pd.DataFrame | pa.Table | DataFrame],
+        *,
+        release: str,
+        as_of: object,
+        note: str = "",
+        labels: Mapping[str, str] | None = None,
+        retain_days: int | None = None,
+        audits: Audits | None = None,
+        fail_on: Iterable[str] = (),
+        warn_on: Iterable[str] = (),
+    ) -> Release:
+        """Publish tables under one new release, all or nothing.
+
+        Parameters
+        ----------
+        tables : mapping of str to DataFrame or pyarrow.Table
+            Rows by table; of Spark's too, where the lake was opened with it. What a
+            rule derives may be left out: `known_at` of a change from `announced` and of
+            a bar from its session's close, and `change_id`.
+        release : str
+            Its name: a letter, then letters, digits, - or _. Used once, whatever its
+            case.
+        as_of : str or datetime
+            The knowledge cutoff. No row may have been known later, and it may not lie
+            ahead of the clock.
+        note : str
+        labels : mapping of str to str, optional
+        retain_days : int, optional
+            After so many days `retain` ends it. Kept for good by default.
+        audits : mapping of str to function or list of functions, optional
+            Your own, by table. One takes the table's rows as a DataFrame, as
+            `View.read` gives them, and returns those that offend: a mask, some of the
+            rows (with further columns that say why, if you like), or None.
+        fail_on : list of str, default ()
+            Which of `jumps`, `gaps`, `members` and `coverage` fail instead of warning.
+        warn_on : list of str, default ()
+            Which of your own warn instead of failing.
+
+        Returns
+        -------
+        Release
+            The same tables and `as_of` under the same name, whatever the order of rows,
+            are the release that is there already.
+
+        Warns
+        -----
+        AuditWarning
+            Before anything is written, if there are findings that do not fail.
+
+        Raises
+        ------
+        AuditError
+            If rows break a rule of their table, or an audit fails; with a report.
+        ConflictError
+            If other publishers kept coming first.
+        ForeignCommitError
+            If a table was written by something other than lakebt.
+        InvalidArgumentError
+            If an argument cannot be used.
+        InvalidDataError
+            If an audit of your own cannot be run.
+        LakeError
+            If the lake cannot be written.
+        ReleaseExistsError
+            If the name holds other content.
+        UnknownNameError
+            If there is no such table.
+        """
+        with brought(tables, storage=self._storage, exchange=self._exchange) as held:
+            publication = prepare(
+                held,
+                release=release,
+                as_of=as_of,
+                note=note,
+                labels=labels,
+                retain_days=retain_days,
+                audits=audits,
+                fail_on=fail_on,
+                warn_on=warn_on,
+                specs=self._specs(),
+                now=self._clock(),
+                sessions=self._sessions,
+            )
+            with rewriting(self._storage) as rewriter:
+                return publish(
+                    publication,
+                    storage=self._storage,
+                    rewriter=rewriter,
+                    now=self._clock,
+                    check=Comparison(
+                        publication, storage=self._storage, sessions=self._sessions
+                    ),
+                )
+
+    def audit(
+        self,
+        tables: Mapping[str, pd.DataFrame | pa.Table | DataFrame],
+        *,
+        release: str,
+        as_of: object,
+        audits: Audits | None = None,
+        fail_on: Iterable[str] = (),
+        warn_on: Iterable[str] = (),
+    ) -> AuditReport:
+        """Say what `publish` would do with the same arguments, and publish nothing.
+
+        Nothing is written; but of Spark's rows a branch, which is removed again.
+
+        Parameters
+        ----------
+        tables, release, as_of, audits, fail_on, warn_on
+            As for `publish`.
+
+        Returns
+        -------
+        AuditReport
+            Its `findings`, all the `rows` of each, how many rows the lake lacks
+            (`tables`), and whether it would be published (`ok`).
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument cannot be used.
+        InvalidDataError
+            If an audit of your own cannot be run.
+        LakeError
+            If the lake cannot be read.
+        UnknownNameError
+            If there is no such table.
+        """
+        with brought(tables, storage=self._storage, exchange=self._exchange) as held:
+            publication = examine(
+                held,
+                release=release,
+                as_of=as_of,
+                audits=audits,
+                fail_on=fail_on,
+                warn_on=warn_on,
+                specs=self._specs(),
+                now=self._clock(),
+                sessions=self._sessions,
+            )
+            return foreseen(publication, storage=self._storage, sessions=self._sessions)

@@ -1,0 +1,196 @@
+"""What a lake knows of what was tried on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.reading.counterfactual import is_altered
+from lakebt.lake.reading.view import View
+from lakebt.lake.tables.frames import frame
+from lakebt.lake.trials import reader as reading
+from lakebt.lake.trials.fold import fold_if_many
+from lakebt.lake.trials.normalisation import checked
+from lakebt.lake.trials.record import record
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from lakebt.lake.lake import Lake
+    from lakebt.lake.storage.catalog import Storage
+
+
+class Trying:
+    """The part of a lake that remembers trials."""
+
+    _storage: Storage
+
+    def record(self, rows: pd.DataFrame | pa.Table) -> int:
+        """Record trials that are not there yet, all or nothing, in one commit.
+
+        Several processes may record at once, and others publish: no trial is lost, and
+        none is there twice. Nothing is ever recorded over: of a `trial_id` that is
+        there already, or comes again in `rows`, the first row stays. While a strategy
+        is audited nothing is recorded: what it sees then is made up.
+
+        Parameters
+        ----------
+        rows : DataFrame or pyarrow.Table
+            In the columns that `trials` returns; those that may be empty can be left
+            out, and NaN is empty.
+
+        Returns
+        -------
+        int
+            How many of them were new.
+
+        Raises
+        ------
+        ConflictError
+            If others kept recording first.
+        InvalidArgumentError
+            If a column is missing, or a value cannot be recorded; it names both, and
+            the row, counted from 0.
+        LakeError
+            If the lake cannot be written, or something else wrote into its trials.
+        UnknownNameError
+            If the table has no such column.
+        """
+        rows = checked(rows)
+        if is_altered():  # an audit's made-up future is no evidence
+            return 0
+        count = record(self._storage, rows)
+        if count:
+            fold_if_many(self._storage)
+        return count
+
+    def trials(
+        self,
+        where: Mapping[str, object] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return what was tried, the newest last.
+
+        Parameters
+        ----------
+        where : mapping, optional
+            Value, or list of values, by column; None matches a row without a value.
+        columns : sequence of str, optional
+            Which, in this order; all by default.
+
+        Returns
+        -------
+        DataFrame
+            By `run_at`, then study, result, entry, exit and `trial_id`. Numbers that
+            are not there are NaN. Empty, with its columns, if nothing was recorded.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a value of `where` cannot be compared with its column.
+        LakeError
+            If the trials cannot be read.
+        UnknownNameError
+            If there is no such column.
+        """
+        return frame(reading.trials(self._storage, where, columns))
+
+    def trial(self, trial_id: str) -> pd.Series:
+        """Return one trial: a value per column of `trials`.
+
+        Parameters
+        ----------
+        trial_id : str
+            Its 32 hex digits, or the first of them: at least 6, and as many as it takes
+            to tell it from all others.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such trial, or there are several.
+        LakeError
+            If the trials cannot be read.
+        """
+        return frame(reading.one(self._storage, trial_id)).iloc[0].rename(None)
+
+    def trial_ids(self, *, study: str | None = None) -> set[str]:
+        """Return the ids of all trials, or of those of one study.
+
+        What is among them need not be run again.
+
+        Raises
+        ------
+        LakeError
+            If the trials cannot be read.
+        """
+        return reading.ids(self._storage, study)
+
+    def count_trials(self, *, study: str) -> int:
+        """Return how many different rules were tried in a study: of distinct `rule_id`.
+
+        The same rule on another release, by other code or on another engine is the same
+        rule. This is the number of trials that the best Sharpe ratio of a study has to
+        be deflated by [1]_.
+
+        Raises
+        ------
+        LakeError
+            If the trials cannot be read.
+
+        References
+        ----------
+        .. [1] D. H. Bailey and M. Lopez de Prado (2014). "The deflated Sharpe ratio:
+           correcting for selection bias, backtest overfitting, and non-normality".
+           Journal of Portfolio Management 40(5), 94-107.
+        """
+        return reading.count(self._storage, study)
+
+
+class TrialLedger(Trying):
+    """The trials of one lake.
+
+    Attributes
+    ----------
+    address : dict of str to str
+        What `Lake.open` has to be told to open the lake again.
+    clock : callable
+        Tells the present instant.
+    """
+
+    def __init__(self, storage: Storage, *, clock: Callable[[], dt.datetime]) -> None:
+        self._storage = storage
+        self.address = dict(storage.address)
+        self.clock = clock
+
+
+def ledger_of(view: View) -> TrialLedger:
+    """Return the trials of the lake that `view` is of.
+
+    A strategy is handed a view, and a view has no such method: this is for what runs
+    strategies.
+    """
+    pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
+    return TrialLedger(pinned.storage, clock=pinned.clock)
+
+
+def view_of(lake: Lake, *, release: str, as_of: dt.datetime) -> View:
+    """Open the view that a trial was run on, even one past its release's cutoff.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the release no longer is what the ledger says.
+    NothingKnownError
+        If nothing was known at `as_of`.
+    ReleaseEndedError
+        If it ended.
+    UnknownNameError
+        If there is no such release.
+    """
+    view = lake.at(release)
+    if as_of <= view.cutoff:
+        return view.as_of(as_of)
+    return View(view._pinned, instant=as_of)  # noqa: SLF001 - what was known by then

@@ -1,0 +1,93 @@
+"""What others committed to a table on top of what the ledger says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.snapshots import Operation, ancestors_of
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+
+OURS = "lakebt."
+"""How the keys begin that lakebt puts into the summary of each of its snapshots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """Commits that are not the ledger's.
+
+    Attributes
+    ----------
+    snapshots : tuple of Snapshot
+        Newest first.
+    is_on_top : bool
+        Whether they were built on what the ledger says.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    is_on_top: bool
+
+    @property
+    def only_appends(self) -> bool:
+        """Whether they say that they added rows and did nothing else."""
+        return self.is_on_top and all(
+            found.summary is not None and found.summary.operation is Operation.APPEND
+            for found in self.snapshots
+        )
+
+    def __str__(self) -> str:
+        if not self.is_on_top:
+            return "its head is not built on what the ledger says"
+        count = len(self.snapshots)
+        commits = "1 foreign commit" if count == 1 else f"{count} foreign commits"
+        added = sum(_number(found, "added-records") for found in self.snapshots)
+        deleted = sum(_number(found, "deleted-records") for found in self.snapshots)
+        return (
+            f"{commits} by {writer(self.snapshots[0])} added {added:,} and deleted "
+            f"{deleted:,} rows"
+        )
+
+
+def foreign(table: Table, expected: int | None) -> Foreign:
+    """Return what was committed to the main branch of a table since `expected`."""
+    since: list[Snapshot] = []
+    for snapshot in ancestors_of(table.metadata.current_snapshot(), table.metadata):
+        if snapshot.snapshot_id == expected:
+            return Foreign(snapshots=tuple(since), is_on_top=True)
+        since.append(snapshot)
+    return Foreign(snapshots=tuple(since), is_on_top=expected is None)
+
+
+def last_of_ours(table: Table) -> Snapshot | None:
+    """Return the last snapshot of the main branch that lakebt made, None if none."""
+    history = ancestors_of(table.metadata.current_snapshot(), table.metadata)
+    return next(filter(is_ours, history), None)
+
+
+def is_ours(snapshot: Snapshot) -> bool:
+    """Whether a snapshot says that lakebt made it."""
+    return any(key.startswith(OURS) for key in _summary(snapshot))
+
+
+def writer(snapshot: Snapshot) -> str:
+    """Return which program made a snapshot, as far as it says so."""
+    summary = _summary(snapshot)
+    engine = summary.get("engine-name")
+    if engine is None:
+        return summary.get("iceberg-version", "a program that does not say its name")
+    app = summary.get("app-id") or summary.get("spark.app.id")
+    told = f"{engine} {summary.get('engine-version', '')}".strip()
+    return f"{told} ({app})" if app else told
+
+
+def _summary(snapshot: Snapshot) -> dict[str, str]:
+    return {} if snapshot.summary is None else snapshot.summary.additional_properties
+
+
+def _number(snapshot: Snapshot, name: str) -> int:
+    found = _summary(snapshot).get(name, "0")
+    return int(found) if found.isdigit() else 0

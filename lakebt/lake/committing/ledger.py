@@ -1,0 +1,379 @@
+"""The ledger: which release pins which snapshot of which table.
+
+A release exists when its row is here. Order is `sequence`, never a clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+import pandas as pd
+import pyarrow as pa
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+from lakebt.errors import (
+    InvalidArgumentError,
+    LakeError,
+    ReleaseEndedError,
+    UnknownNameError,
+)
+from lakebt.lake.storage.arrow_reads import read_one_file
+from lakebt.lake.storage.failures import translated
+from lakebt.lake.tables.rows import plain
+from lakebt.lake.tables.schemas import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.storage.catalog import Storage
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+
+_LOOKS = 20
+"""How often to read again while others publish in between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePin:
+    """What a release says about one table.
+
+    Attributes
+    ----------
+    table : str
+    uuid : str
+        The table's identity: a table dropped and made again has another.
+    snapshot_id, schema_id : int
+    rows : int
+        Rows of the whole table, all vintages.
+    published : int or None
+        Rows handed over with this release; None if the table was carried along.
+    digest : str
+        Of all that was ever published into the table, in order.
+    earliest : datetime
+        The earliest `known_at` in the table.
+    """
+
+    table: str
+    uuid: str
+    snapshot_id: int
+    schema_id: int
+    rows: int
+    published: int | None
+    digest: str
+    earliest: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A write-once name for one state of the whole lake.
+
+    Attributes
+    ----------
+    name : str
+    sequence : int
+        Its place in the ledger, from 1.
+    as_of : datetime
+        The knowledge cutoff, UTC: no fact published with it was known later.
+    committed_at : datetime
+        By the clock of the publisher; `retain_days` count from it.
+    digest : str
+        Of the tables published with it and of `as_of`.
+    tables : tuple of TablePin
+        Every table that has rows, those published with the release and the rest.
+    note : str
+    labels : mapping of str to str
+    retain_days : int or None
+        After so many days it ends.
+    ended_at : datetime or None
+        When it ended; None while it can be read. What is left of it then is this row,
+        its tombstone: its name is never used again.
+    ended_because : str
+        Why it ended.
+    """
+
+    name: str
+    sequence: int
+    as_of: dt.datetime
+    committed_at: dt.datetime
+    digest: str
+    tables: tuple[TablePin, ...]
+    note: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    retain_days: int | None = None
+    ended_at: dt.datetime | None = None
+    ended_because: str = ""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether only its tombstone is left."""
+        return self.ended_at is not None
+
+    @property
+    def ends(self) -> dt.datetime | None:
+        """When it is due to end; None if it is kept until it is dropped."""
+        if self.retain_days is None:
+            return None
+        return self.committed_at + dt.timedelta(days=self.retain_days)
+
+    def pin(self, table: str) -> TablePin | None:
+        """Return what the release says about `table`, None if it had no rows yet."""
+        return next((pin for pin in self.tables if pin.table == table), None)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The tables published with it."""
+        return tuple(pin.table for pin in self.tables if pin.published is not None)
+
+    @property
+    def rows(self) -> int:
+        """The rows published with it."""
+        return sum(pin.published or 0 for pin in self.tables)
+
+    @property
+    def earliest(self) -> dt.datetime:
+        """The earliest `known_at` of any fact in it."""
+        return min(pin.earliest for pin in self.tables)
+
+
+class Page(Sequence[Release]):
+    """The rows of the ledger by sequence. A release is made of its row when asked for.
+
+    Attributes
+    ----------
+    rows : pyarrow.Table
+    names : list of str
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows.sort_by("sequence")
+        self.names = [str(name) for name in self.rows.column("name").to_pylist()]
+        self._made: dict[int, Release] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> Release: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Release, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Release | tuple[Release, ...]:
+        if isinstance(place, slice):
+            return tuple(self[number] for number in range(*place.indices(len(self))))
+        number = range(len(self))[place]
+        if number not in self._made:
+            self._made[number] = _release(self.rows.slice(number, 1).to_pylist()[0])
+        return self._made[number]
+
+    def __iter__(self) -> Iterator[Release]:
+        if len(self._made) < len(self):  # all at once takes a tenth of one by one
+            made = map(_release, self.rows.to_pylist())
+            self._made = dict(enumerate(made)) | self._made
+        return (self._made[number] for number in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All releases of a lake, by sequence, those that ended among them."""
+
+    releases: Page
+
+    @property
+    def last(self) -> Release | None:
+        """The last by sequence, ended or not: the tables' heads are as it left them."""
+        return self.releases[-1] if self.releases else None
+
+    @property
+    def newest(self) -> Release | None:
+        """The newest by sequence that can be read."""
+        return next((r for r in reversed(self.releases) if not r.is_ended), None)
+
+    @property
+    def living(self) -> tuple[Release, ...]:
+        """Those that can be read."""
+        return tuple(r for r in self.releases if not r.is_ended)
+
+    def get(self, name: str) -> Release:
+        """Return the release called exactly `name`.
+
+        Raises
+        ------
+        ReleaseEndedError
+            If it ended.
+        UnknownNameError
+            If there is none.
+        """
+        if name in self.releases.names:
+            release = self.releases[self.releases.names.index(name)]
+            if release.ended_at is not None:
+                raise ReleaseEndedError(name, release.ended_at, release.ended_because)
+            return release
+        names = [release.name for release in reversed(self.living)]
+        raise UnknownNameError("release", str(name), names)
+
+    def clash(self, name: str) -> Release | None:
+        """Return the release whose name is `name` but for case, ended or not."""
+        folded = [held.lower() for held in self.releases.names]
+        held = name.lower()
+        return self.releases[folded.index(held)] if held in folded else None
+
+    def with_release(self, release: Release, table: Table) -> pa.Table:
+        """Return the rows of the ledger's table once `release` is the last of them."""
+        added = ledger_rows([release], table)
+        return pa.concat_tables([self.releases.rows.cast(added.schema), added])
+
+
+def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFrame:
+    """Return releases as rows; with `ended`, when and why each ended too."""
+    found = list(releases)
+    instants = pd.DatetimeTZDtype("us", "UTC")
+
+    def texts(values: Iterable[str]) -> pd.Series:
+        return pd.Series(list(values), dtype="str")
+
+    def times(values: Iterable[dt.datetime | None]) -> pd.Series:
+        return pd.Series(list(values), dtype=instants)
+
+    def things(values: Iterable[object]) -> pd.Series:
+        return pd.Series(list(values), dtype=object)
+
+    columns = {
+        "name": texts(r.name for r in found),
+        "sequence": pd.Series([r.sequence for r in found], dtype="int64"),
+        "as_of": times(r.as_of for r in found),
+        "committed_at": times(r.committed_at for r in found),
+        "tables": things(list(r.published) for r in found),
+        "rows": pd.Series([r.rows for r in found], dtype="int64"),
+        "note": texts(r.note for r in found),
+        "labels": things(dict(r.labels) for r in found),
+    }
+    if ended:
+        columns["ended_at"] = times(r.ended_at for r in found)
+        columns["ended_because"] = texts(r.ended_because for r in found)
+    return pd.DataFrame(columns)
+
+
+def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
+    """Check that a release may be called `name`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it breaks the grammar, or is reserved.
+    """
+    if not (isinstance(name, str) and _NAME.match(name)):
+        msg = (
+            f"release name {name!r} cannot be used: start with a letter, then at most "
+            f"63 letters, digits, - or _, as in Q3_2022"
+        )
+        raise InvalidArgumentError(msg)
+    folded = name.lower()
+    if (
+        folded == "main"
+        or folded.startswith("lakebt-")
+        or folded in {branch.lower() for branch in branches}
+    ):
+        msg = (
+            f"release name {name!r} is reserved: a tag of that name would replace a "
+            f"branch. Choose another"
+        )
+        raise InvalidArgumentError(msg)
+
+
+def read_ledger(storage: Storage, table: Table) -> Ledger:
+    """Read the ledger from the head of its table; at once if it has not moved.
+
+    Raises
+    ------
+    LakeError
+        If it cannot be read.
+    """
+    location, ledger = storage.memory.get(LEDGER, (None, None))
+    if location != table.metadata_location:
+        with translated(storage.where):
+            try:
+                ledger = page_of(table)
+            except FileNotFoundError:
+                # Ten commits may lie between reading the metadata and its file.
+                table = storage.tables()[LEDGER]
+                ledger = page_of(table)
+        storage.memory[LEDGER] = (table.metadata_location, ledger)
+    assert isinstance(ledger, Ledger)  # noqa: S101 - just read, or kept
+    return ledger
+
+
+def page_of(table: Table) -> Ledger:
+    """Read the ledger at the head of its table, whether or not that is committed."""
+    rows = read_one_file(table)
+    return Ledger(Page(table.scan().to_arrow() if rows is None else rows))
+
+
+def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:
+    """Return the lake's tables, and the ledger of the same instant.
+
+    Raises
+    ------
+    LakeError
+        If they cannot be read.
+    """
+    for _ in range(_LOOKS):
+        tables = storage.tables()
+        ledger = read_ledger(storage, tables[LEDGER])
+        if storage.memory[LEDGER][0] == tables[LEDGER].metadata_location:
+            return tables, ledger
+    msg = f"{storage.where} changes faster than it can be read. Try again"
+    raise LakeError(msg)
+
+
+def ledger_rows(releases: Iterable[Release], table: Table) -> pa.Table:
+    """Return `releases` as rows of the ledger's table."""
+    schema = schema_to_pyarrow(table.schema(), include_field_ids=False)
+    return pa.Table.from_pylist([_row(release) for release in releases], schema=schema)
+
+
+def _release(row: dict[str, Any]) -> Release:
+    pins = tuple(
+        TablePin(**{**pin, "earliest": plain(pin["earliest"])}) for pin in row["tables"]
+    )
+    return Release(
+        **{
+            **row,
+            "as_of": plain(row["as_of"]),
+            "committed_at": plain(row["committed_at"]),
+            "tables": pins,
+            "labels": dict(row["labels"]),
+            # Ledgers made before releases could end have no such columns.
+            "ended_at": plain(ended) if (ended := row.get("ended_at")) else None,
+            "ended_because": row.get("ended_because") or "",
+        }
+    )
+
+
+def _row(release: Release) -> dict[str, Any]:
+    names = (
+        "name",
+        "sequence",
+        "as_of",
+        "committed_at",
+        "digest",
+        "note",
+        "retain_days",
+        "ended_at",
+        "ended_because",
+    )
+    return {
+        **{name: getattr(release, name) for name in names},
+        "labels": list(release.labels.items()),
+        "tables": [
+            {name: getattr(pin, name) for name in TablePin.__dataclass_fields__}
+            for pin in release.tables
+        ],
+    }

@@ -1,0 +1,247 @@
+"""The strict commit in one SQL transaction: all tables, tags and ledger, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import CommitFailedException
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from lakebt.lake.committing.recovery import abandoned_in, removal
+from lakebt.lake.storage import failures
+from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.metadata import next_version, write
+from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.snapshots import delete_quietly
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import StagedTable, Table
+    from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.table.update import TableUpdate
+
+    from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.committing.stage import Staged
+    from lakebt.lake.storage.catalog import Storage
+
+
+class BusyError(LostRaceError):
+    """Others held the catalog for as long as a publisher waits for his turn."""
+
+
+@contextlib.contextmanager
+def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
+    """Give the one SQL transaction in which a publisher may look and commit.
+
+    Its first statement takes the catalog's write lock (SQLite), or that of the row of
+    `table`, so that publishers wait for each other instead of repeating each other's
+    work. Readers are not held up. What is in it becomes visible when it is left.
+
+    Raises
+    ------
+    BusyError
+        If the lock could not be had in time.
+    DBAPIError
+        If the catalog cannot be written for another reason.
+    LostRaceError
+        If the database sacrificed the transaction to another; nothing has changed.
+    """
+    lock = (
+        sa.update(IcebergTables)
+        .where(
+            IcebergTables.catalog_name == catalog.name,
+            IcebergTables.table_namespace == NAMESPACE,
+            IcebergTables.table_name == table,
+        )
+        .values(metadata_location=IcebergTables.metadata_location)
+    )
+    try:
+        with Session(catalog.engine) as session:
+            wait(session, catalog.engine.dialect.name, lock)
+            yield session
+            session.commit()
+    except DBAPIError as error:
+        # psycopg's name for it, then psycopg2's; SQLite has none
+        code = getattr(error.orig, "sqlstate", None) or getattr(
+            error.orig, "pgcode", None
+        )
+        if code in LOST_RACES:
+            raise LostRaceError(code) from None
+        if code == LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig):
+            raise BusyError from None
+        raise
+
+
+def commit(
+    session: Session, catalog: SqlCatalog, changes: Sequence[Staged]
+) -> list[tuple[Table, StagedTable]]:
+    """Apply all `changes` in a SQL transaction, or none.
+
+    Returns
+    -------
+    list of (before, after)
+        For `tidy`, once the transaction is committed.
+
+    Raises
+    ------
+    LostRaceError
+        If any table is no longer what its change was staged on.
+    """
+    applied = []
+    try:
+        for change in changes:
+            new = next_version(
+                catalog, change.base, change.requirements, change.updates
+            )
+            applied.append((change.base, new))
+            write(new.metadata, new.io, new.metadata_location)
+        for old, new in applied:
+            swap(session, catalog, old, new.metadata_location)
+    except (CommitFailedException, LostRaceError) as error:
+        for old, new in applied:
+            delete_quietly(old.io, [new.metadata_location])
+        raise LostRaceError(str(error)) from None
+    return applied
+
+
+def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> None:
+    """Point a table at its new metadata.
+
+    Raises
+    ------
+    LostRaceError
+        If its pointer is no longer what it was.
+    """
+    *namespace, name = table.name()
+    found = session.execute(
+        sa.update(IcebergTables)
+        .where(
+            IcebergTables.catalog_name == catalog.name,
+            IcebergTables.table_namespace == ".".join(namespace),
+            IcebergTables.table_name == name,
+            IcebergTables.metadata_location == table.metadata_location,
+        )
+        .values(
+            metadata_location=location,
+            previous_metadata_location=table.metadata_location,
+        )
+    )
+    if found.rowcount != 1:  # type: ignore[attr-defined]
+        msg = f"{name} has moved on"
+        raise LostRaceError(msg)
+
+
+def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> None:
+    """Delete what nobody can need any more once a commit is made.
+
+    That is the metadata files that have fallen out of the tables' logs, and the files
+    of the ledger's expired snapshots. A crash before it leaves orphans, no more.
+    """
+    for old, new in applied:
+        with contextlib.suppress(OSError):
+            catalog._delete_old_metadata(old.io, old.metadata, new.metadata)  # noqa: SLF001
+        if old.name() == (NAMESPACE, LEDGER):
+            left = {snapshot.snapshot_id for snapshot in new.metadata.snapshots}
+            for snapshot in old.metadata.snapshots:
+                if snapshot.snapshot_id not in left:
+                    _forget(snapshot, old.io)
+
+
+def _forget(snapshot: Snapshot, io: FileIO) -> None:
+    """Delete the files of a snapshot of the ledger, none of which another one has."""
+    with contextlib.suppress(OSError):
+        for manifest in manifests_in(io, snapshot.manifest_list):
+            for entry in manifest.fetch_manifest_entry(io):
+                delete_quietly(io, [entry.data_file.file_path])
+            delete_quietly(io, [manifest.manifest_path])
+    delete_quietly(io, [snapshot.manifest_list])
+
+
+def tidied(change: Staged, release: Release) -> Staged:
+    """Return a change that also removes what others staged for a sequence now taken.
+
+    Only those stage who publish through `lakebt serve`, and died, or were overtaken.
+    """
+    updates: list[TableUpdate] = []
+    for ref in abandoned_in(change.base, release):
+        snapshot_id = change.base.metadata.refs[ref].snapshot_id
+        updates += removal(ref, snapshot_id)
+    return replace(change, updates=(*change.updates, *updates))
+
+
+class OneTransaction:
+    """Publishes in one SQL transaction."""
+
+    def __init__(self, storage: Storage, catalog: SqlCatalog) -> None:
+        self._storage, self._catalog = storage, catalog
+
+    def tables(self) -> Mapping[str, Table]:
+        """Return the tables, all read at one instant."""
+        return self._storage.tables()
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[Mapping[str, Staged], Release], None]]:
+        """Wait for the turn, and give what commits; it takes effect at the end."""
+        applied: list[tuple[Table, StagedTable]] = []
+        catalog = self._catalog
+        with translated(self._storage.where), turn(catalog) as session:
+
+            def commit_all(changes: Mapping[str, Staged], release: Release) -> None:
+                staged = [tidied(change, release) for change in changes.values()]
+                applied.extend(commit(session, catalog, staged))
+
+            self._storage.is_held = True
+            try:
+                yield commit_all
+            finally:
+                self._storage.is_held = False
+        tidy(catalog, applied)
+
+
+LOST_RACES = frozenset({"40001", "40P01"})
+"""SQLSTATE of a serialization failure, and of a deadlock."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""SQLSTATE of a lock that was not given free in time."""
+
+
+def wait(session: Session, dialect: str, lock: sa.Update) -> None:
+    """Take the lock as soon as it is free.
+
+    Raises
+    ------
+    OperationalError
+        If it was not free in time, or cannot be had at all.
+    """
+    patience_ms = round(failures.LOCK_SECONDS * 1000)
+    if dialect != "sqlite":
+        if dialect == "postgresql":
+            limit = sa.func.set_config("lock_timeout", f"{patience_ms}ms", sa.true())
+            session.execute(sa.select(limit))
+        session.execute(lock)
+        return
+    # Left to itself, SQLite asks less often the longer it has waited, so that whoever
+    # came last is served first, and some wait eighty times as long as most.
+    deadline = time.monotonic() + failures.LOCK_SECONDS
+    while True:
+        session.execute(sa.text("pragma busy_timeout = 0"))
+        try:
+            session.execute(lock)
+            break
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                raise
+            session.rollback()
+            time.sleep((5 + secrets.randbelow(10)) / 1000)
+    session.execute(sa.text(f"pragma busy_timeout = {patience_ms}"))

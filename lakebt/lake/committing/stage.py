@@ -1,0 +1,197 @@
+"""Staged snapshots: files and metadata written, not yet committed.
+
+pyiceberg 0.12 moves an existing tag in silence, and loses a tag that is set in the same
+transaction as an append when that append has to be retried. So a release is not made
+with its `append` and `create_tag`: the updates are built here, staged against the very
+metadata they were checked on, and all pointers are swapped in one commit. The private
+names this needs are the reason for the pin ``pyiceberg>=0.12,<0.13``, and
+``tests/lake/committing/test_upstream.py`` holds what they must keep doing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.update import (
+    AssertTableUUID,
+    RemoveSnapshotsUpdate,
+    SetSnapshotRefUpdate,
+)
+
+from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.manifests import Append, Replace
+from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.snapshots import at_ref, delete_quietly, head_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    from lakebt.lake.committing.fold import Fold
+
+
+FOLDED = "lakebt.folded"
+"""In a snapshot's summary: how many files were replaced by a fold of them."""
+
+KEPT = 10
+"""How many snapshots of the ledger, and of the trials, are kept for readers of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A change to one table that nobody can see yet.
+
+    Attributes
+    ----------
+    base : pyiceberg.table.Table
+        The state it was checked on, and the only one it may be applied to.
+    requirements, updates
+        As the Iceberg specification has them.
+    snapshot_id : int
+        The snapshot the table's head, and the release's tag, will name.
+    written : tuple of str
+        Files that are of no use if the commit is lost.
+    """
+
+    base: Table
+    requirements: tuple[TableRequirement, ...]
+    updates: tuple[TableUpdate, ...]
+    snapshot_id: int
+    written: tuple[str, ...] = ()
+
+
+def stage_append(
+    table: Table,
+    files: Iterable[DataFile],
+    *,
+    tag: str,
+    summary: Mapping[str, str],
+    fold: Fold | None = None,
+) -> Staged:
+    """Stage one snapshot that adds `files`, and its tag, as one metadata commit.
+
+    Parameters
+    ----------
+    table, files, tag, summary
+    fold
+        What is to be replaced at the same time, made for the head as it is.
+    """
+    producer: Append | Replace
+    if fold is None:
+        producer = Append(table, summary)
+    else:
+        told = {**summary, FOLDED: str(len(fold.replaced))}
+        producer = Replace(table, told, entries=fold.entries, replaced=fold.replaced)
+        files = (*fold.files, *files)
+    for file in files:
+        producer.append_data_file(file)
+    return _tagged(_staged(table, producer), tag)
+
+
+def stage_tag(table: Table, *, tag: str) -> Staged:
+    """Stage a tag on the table's head."""
+    head = head_of(table)
+    assert head is not None  # noqa: S101 - the caller tags only tables that have rows
+    staged = Staged(
+        base=table,
+        requirements=(at_ref(MAIN_BRANCH, head),),
+        updates=(),
+        snapshot_id=head,
+    )
+    return _tagged(staged, tag)
+
+
+def stage_rewrite(
+    table: Table, rows: pa.Table, *, summary: Mapping[str, str]
+) -> Staged:
+    """Stage one snapshot in which `rows` replace all there were.
+
+    Snapshots beyond the newest `KEPT` are expired with it; `tidy` deletes their files.
+    """
+    files = write_files(table, rows)
+    head = table.metadata.current_snapshot()
+    producer: Append | Replace
+    if head is None:
+        producer = Append(table, summary)
+    else:
+        entries = tuple(
+            entry
+            for manifest in manifests_in(table.io, head.manifest_list)
+            for entry in manifest.fetch_manifest_entry(table.io)
+        )
+        gone = frozenset(entry.data_file.file_path for entry in entries)
+        producer = Replace(table, summary, entries=entries, replaced=gone)
+    staged = stage_expiring(table, producer, files)
+    paths = (file.file_path for file in files)
+    return replace(staged, written=(*staged.written, *paths))
+
+
+def stage_expiring(
+    table: Table, producer: Append | Replace, files: Sequence[DataFile]
+) -> Staged:
+    """Stage one snapshot with `files`, and expire those beyond the newest `KEPT`.
+
+    Snapshots that another branch or a tag names stay.
+    """
+    for file in files:
+        producer.append_data_file(file)
+    staged = _staged(table, producer)
+    uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
+    old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
+    named = {ref.snapshot_id for ref in table.metadata.refs.values()}
+    expired = [number for number in old[: 1 - KEPT] if number not in named]
+    updates = staged.updates
+    if expired:
+        gone_ids = {"snapshot-ids": expired}
+        updates = (*updates, RemoveSnapshotsUpdate.model_validate(gone_ids))
+    requirements = (*staged.requirements, uuid)
+    return replace(staged, requirements=requirements, updates=updates)
+
+
+def _staged(table: Table, producer: Append | Replace) -> Staged:
+    updates, requirements = producer._commit()  # noqa: SLF001
+    sync(table.io, *producer.written)
+    return Staged(
+        base=table,
+        requirements=requirements,
+        updates=updates,
+        snapshot_id=producer.snapshot_id,
+        written=producer.written,
+    )
+
+
+def discard(changes: Iterable[Staged]) -> None:
+    """Delete what lost changes wrote, except the data files that are used again."""
+    for change in changes:
+        delete_quietly(change.base.io, change.written)
+
+
+def _tagged(staged: Staged, tag: str) -> Staged:
+    metadata = staged.base.metadata
+    required: list[TableRequirement] = [AssertTableUUID(uuid=metadata.table_uuid)]
+    # On a table without snapshots the requirement cannot even be stated, and is true.
+    if metadata.snapshots:
+        required.append(at_ref(tag, None))
+    return Staged(
+        base=staged.base,
+        requirements=(*staged.requirements, *required),
+        updates=(
+            *staged.updates,
+            SetSnapshotRefUpdate.model_validate(
+                {
+                    "ref-name": tag,
+                    "snapshot-id": staged.snapshot_id,
+                    "type": SnapshotRefType.TAG,
+                }
+            ),
+        ),
+        snapshot_id=staged.snapshot_id,
+        written=staged.written,
+    )

@@ -1,0 +1,199 @@
+"""The part of `lake.doctor()` that looks at files."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lakebt.lake.keeping import findings as cure
+from lakebt.lake.keeping.findings import Finding
+from lakebt.lake.keeping.reachable_files import (
+    EQUALITY_DELETES,
+    POSITION_DELETES,
+    Folders,
+    Walk,
+    metadata_files,
+)
+from lakebt.lake.tables.schemas import LEDGER, TRIALS
+from lakebt.values.counts import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.committing.ledger import Ledger
+    from lakebt.lake.keeping.reachable_files import File, Found, Step
+
+
+ORPHAN_HOURS = 24.0
+"""How old a file must be that nothing refers to: a publisher may be about to."""
+
+_SHOWN = 10
+"""Lost files that are told one by one; of more, how many there are."""
+
+_HEAD = "the head"
+"""What needs a file that no release does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What the snapshots of one table reach, and what lies in its folders.
+
+    Attributes
+    ----------
+    reached : mapping of str to File
+        By every snapshot of the table, of releases or not.
+    bad : mapping of str to str
+        By path, what is wrong with a file that is reached.
+    orphans : tuple of Found
+        Files that nothing refers to, old enough; none where that is not known.
+    folders : Folders
+    """
+
+    walk: Walk
+    reached: Mapping[str, File]
+    bad: Mapping[str, str]
+    orphans: tuple[Found, ...]
+    folders: Folders
+
+
+def look(
+    table: Table, ledger: Ledger, *, before: dt.datetime, step: Step | None = None
+) -> Files:
+    """Look at every file of one table."""
+    walk, folders = Walk(table.io), Folders(table)
+    reached = walk.reach(table.metadata.snapshots, step)
+    bad = dict(walk.unreadable)
+    for path, file in reached.items():
+        size = folders.size(path)
+        if size is None:
+            bad[path] = "is gone"
+        elif file.n_bytes is not None and size != file.n_bytes:
+            bad.setdefault(path, f"has {size:,} bytes instead of {file.n_bytes:,}")
+    orphans: tuple[Found, ...] = ()
+    if not walk.unreadable and _is_whole(table, ledger):
+        known = [*reached, *metadata_files(table)]
+        orphans = tuple(folders.others(known, before=before))
+    return Files(walk=walk, reached=reached, bad=bad, orphans=orphans, folders=folders)
+
+
+def _is_whole(table: Table, ledger: Ledger) -> bool:
+    """Whether every snapshot is there that a release pins.
+
+    If not, files that nothing seems to refer to may be theirs, and with a backup of the
+    metadata they can be saved.
+    """
+    name, metadata = table.name()[-1], table.metadata
+    held = {found.snapshot_id for found in metadata.snapshots}
+    pins = [release.pin(name) for release in ledger.living]
+    return all(
+        pin is None
+        or (pin.uuid == str(metadata.table_uuid) and pin.snapshot_id in held)
+        for pin in pins
+    )
+
+
+def check_files(
+    tables: Mapping[str, Table], ledger: Ledger, *, now: dt.datetime, step: Step | None
+) -> Iterator[Finding]:
+    """Find lost and damaged files, deletes, and files that nothing refers to."""
+    before = now - dt.timedelta(hours=ORPHAN_HOURS)
+    for name, table in tables.items():
+        files = look(table, ledger, before=before, step=step)
+        yield from _bad(name, table, files, ledger)
+        yield from _deletes(name, table, files, ledger)
+        if files.orphans:
+            n_bytes = sum(file.n_bytes for file in files.orphans)
+            count = len(files.orphans)
+            yield Finding(
+                code="orphan_files",
+                table=name,
+                problem=f"{counted(count, 'file')} ({n_bytes:,} bytes) that nothing "
+                f"refers to",
+                cure=cure.REMOVE_ORPHANS,
+            )
+
+
+def _bad(name: str, table: Table, files: Files, ledger: Ledger) -> Iterator[Finding]:
+    """Find files of living releases, and of the head, that are gone or damaged."""
+    users = _users(table, files, set(files.bad), ledger)
+    harmful = [path for path in files.bad if users[path]]
+    for path in harmful[:_SHOWN]:
+        file, first = files.reached[path], users[path][0]
+        more = len(users[path]) - 1
+        also = ""
+        if more:
+            verb = "needs" if more == 1 else "need"
+            also = f"; {counted(more, 'more release')} {verb} it"
+        is_release = name != LEDGER and first != _HEAD
+        how = cure.BACKUP_OF_TRIALS if name == TRIALS else cure.BACKUP
+        if is_release:
+            how += f", or end the release: {cure.drop(first)}"
+        yield Finding(
+            code="file_gone" if files.bad[path] == "is gone" else "file_damaged",
+            table=name,
+            release=first if is_release else "",
+            problem=f"the {file.kind} {file.name} {files.bad[path]}{also}",
+            cure=how,
+        )
+    if (more := len(harmful) - _SHOWN) > 0:
+        yield Finding(
+            code="file_gone",
+            table=name,
+            problem=f"{more:,} more files are gone or damaged",
+            cure=cure.BACKUP,
+        )
+
+
+def _users(
+    table: Table, files: Files, paths: set[str], ledger: Ledger
+) -> dict[str, list[str]]:
+    """Return which living releases need each of some files; else, whether the head."""
+    needed: dict[str, list[str]] = {path: [] for path in paths}
+    if not paths:
+        return needed
+    name = table.name()[-1]
+    wanted: dict[int, list[str]] = {}
+    for release in ledger.living:
+        if (pin := release.pin(name)) is not None:
+            wanted.setdefault(pin.snapshot_id, []).append(release.name)
+    if (head := table.metadata.current_snapshot()) is not None:
+        wanted.setdefault(head.snapshot_id, [_HEAD])
+    below: dict[str, set[str]] = {}
+    for snapshot in table.metadata.snapshots:
+        if snapshot.snapshot_id not in wanted:
+            continue
+        top = files.walk.top(snapshot)
+        hit = {top.path} & paths
+        for manifest in files.walk.below(top):
+            if manifest.path not in below:
+                inside = {file.path for file in files.walk.below(manifest)}
+                below[manifest.path] = ({manifest.path} | inside) & paths
+            hit |= below[manifest.path]
+        for path in hit:
+            needed[path] += wanted[snapshot.snapshot_id]
+    return needed
+
+
+def _deletes(
+    name: str, table: Table, files: Files, ledger: Ledger
+) -> Iterator[Finding]:
+    """Find files by which another engine deleted rows without rewriting them."""
+    for kind in (EQUALITY_DELETES, POSITION_DELETES):
+        paths = {path for path, file in files.reached.items() if file.kind == kind}
+        users = _users(table, files, paths, ledger)
+        count = sum(bool(users[path]) for path in paths)
+        if count:
+            what = (
+                "lakebt cannot read them"
+                if kind == EQUALITY_DELETES
+                else ("lakebt writes none")
+            )
+            yield Finding(
+                code=kind.replace(" file", "s").replace(" ", "_"),
+                table=name,
+                problem=f"{counted(count, kind)}: {what}",
+                cure=cure.roll_back(name),
+            )

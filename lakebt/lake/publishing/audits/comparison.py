@@ -1,0 +1,187 @@
+"""A publication beside the lake: the audits that need more than its own rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import warnings
+from typing import TYPE_CHECKING, TypeAlias
+
+from lakebt.errors import AuditWarning
+from lakebt.lake.publishing.audits import bars
+from lakebt.lake.publishing.audits import fund_reports as reports
+from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
+from lakebt.lake.publishing.audits.structure import check_structure
+from lakebt.lake.storage.scan import scan
+from lakebt.lake.storage.snapshots import head_of
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.table import Table
+
+    from lakebt.lake.committing.ledger import Ledger
+    from lakebt.lake.publishing.audits.finding import Finding, Handed, Severity
+    from lakebt.lake.publishing.publication import Publication
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.sessions import Sessions
+
+    Held: TypeAlias = Callable[[tuple[str, ...], BooleanExpression], pa.Table]
+
+
+class Comparison:
+    """Compares a publication with the lake, each time its tables have moved.
+
+    Parameters
+    ----------
+    publication
+        Valid by itself.
+    storage
+        The lake.
+    sessions
+        Gives the exchange's calendar.
+    """
+
+    def __init__(
+        self,
+        publication: Publication,
+        *,
+        storage: Storage,
+        sessions: Callable[[], Sessions],
+    ) -> None:
+        self._publication, self._storage = publication, storage
+        self._sessions = sessions
+        self._seen: Mapping[str, int | None] | None = None
+        self._told = ""
+
+    def __call__(self, tables: Mapping[str, Table], ledger: Ledger) -> None:
+        """Check that nothing fails, and warn of the rest, before anything is written.
+
+        Raises
+        ------
+        AuditError
+            If an audit fails.
+        AuditWarning
+            If warnings are errors, in the place of a warning.
+        LakeError
+            If a table has no longer the columns it should have.
+        """
+        heads = {name: head_of(tables[name]) for name in self._publication.tables}
+        if heads == self._seen:
+            return
+        report = self.report(tables, ledger)
+        report.check()
+        if report.warnings and str(report) != self._told:
+            warnings.warn(AuditWarning(report), stacklevel=_outside())
+        self._seen, self._told = heads, str(report)
+
+    def report(self, tables: Mapping[str, Table], ledger: Ledger) -> AuditReport:
+        """Return all that the audits found, with the lake as `tables` have it.
+
+        Raises
+        ------
+        LakeError
+            If a table has no longer the columns it should have.
+        """
+        alone = self._publication.report
+        release = "" if ledger.last is None else ledger.last.name
+        found: list[Finding] = []
+        new: dict[str, int] = {}
+        for name, prepared in self._publication.tables.items():
+            table = tables[name]
+            check_structure(prepared.spec, table)
+            lacking = prepared.lacking(table, storage=self._storage)
+            new[name] = lacking.count
+            found += lacking.found
+            if lacking.handed is not None:
+                found += beside(
+                    lacking.handed,
+                    held=self._held(table, release, lacking.handed),
+                    as_of=self._publication.as_of,
+                    severity=self._publication.rules.severity,
+                    sessions=self._sessions,
+                )
+        counts = [
+            Count(table=c.table, rows=c.rows, new=new.get(c.table))
+            for c in alone.counts
+        ]
+        return dataclasses.replace(
+            alone, counts=tuple(counts), found=(*alone.found, *found)
+        )
+
+    def _held(self, table: Table, release: str, new: Handed) -> Held:
+        """Return what reads the vintages that a table of the lake holds."""
+
+        def held(columns: tuple[str, ...], where: BooleanExpression) -> pa.Table:
+            like = new.rows.select(columns).slice(0, 0)
+            head = head_of(table)
+            if head is None:
+                return like
+            rows = scan(
+                table,
+                head,
+                columns=columns,
+                where=where,
+                storage=self._storage,
+                release=release,
+            )
+            return rows.cast(like.schema)
+
+        return held
+
+
+def beside(
+    new: Handed,
+    *,
+    held: Held,
+    as_of: dt.datetime,
+    severity: Callable[[str], Severity],
+    sessions: Callable[[], Sessions],
+) -> Iterator[Finding]:
+    """Give findings about new rows of one table, beside those there are.
+
+    Parameters
+    ----------
+    new
+        Rows that the lake lacks.
+    held
+        Reads some columns of those that it has.
+    as_of
+        The release's cutoff.
+    severity
+        Of an audit, by its name.
+    sessions
+        Gives the exchange's calendar.
+    """
+    if len(new.rows) == 0:
+        return
+    if new.spec is PRICES:
+        calendar = sessions()
+        yield from bars.audit_bars(
+            held(bars.COLUMNS, bars.reach(new.rows, calendar)),
+            new,
+            as_of=as_of,
+            sessions=calendar,
+            severity=severity,
+        )
+    elif new.spec is ETF_HOLDINGS:
+        yield from reports.audit_reports(
+            held(reports.COLUMNS, reports.reach(new.rows)),
+            new,
+            as_of=as_of,
+            severity=severity,
+        )
+
+
+def _outside() -> int:
+    """Return how many frames up the caller of lakebt is, for `warnings.warn`."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(
+        "lakebt."
+    ):
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)

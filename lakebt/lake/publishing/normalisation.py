@@ -1,0 +1,362 @@
+"""From what a publisher hands over to typed rows in the table's own columns.
+
+Whatever cannot be read is an error that names the column, the first row (counted from
+0) and the value. Nothing is guessed, and no column is dropped.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.facts import default_change_id
+from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
+from lakebt.lake.tables.arrow import INSTANT, Array, one_chunk, pc
+from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from lakebt.lake.tables.schemas import Column, TableSpec
+    from lakebt.sessions import Sessions
+
+
+_IDENTIFYING = (
+    *("change_id", "index", "symbol", "side"),
+    *("announced", "effective", "known_at"),
+)
+
+
+def normalise(
+    data: object, *, spec: TableSpec, sessions: Callable[[], Sessions]
+) -> pa.Table:
+    """Return `data` in the columns and types of `spec`, rows in the order given.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or pyarrow.Table
+        It is not changed.
+    spec
+        The table it is for.
+    sessions
+        Gives the exchange's calendar; called only if a rule needs it.
+
+    Returns
+    -------
+    pyarrow.Table
+        With every column of the table, derived ones filled in. What is required may
+        be empty, and a choice none of those there are: that is for the audits.
+
+    Raises
+    ------
+    InvalidDataError
+        If a column is missing, unknown or cannot be read.
+    """
+    given = _columns(data, spec=spec)
+    rows = len(next(iter(given.values()))) if given else 0
+    if rows == 0:
+        problem = "the frame is empty. Publish at least one row."
+        raise InvalidDataError(spec.name, problem)
+    index = data.index.names if isinstance(data, pd.DataFrame) else ()
+    check_columns(given, spec=spec, index=index)
+    read = {
+        column.name: (
+            _read(given[column.name], column=column, table=spec.name)
+            if column.name in given
+            else _nothing(rows, column=column, spec=spec)
+        )
+        for column in spec.columns
+    }
+    read["retracted"] = pc.fill_null(read["retracted"], False)  # noqa: FBT003 - Arrow's order
+    if spec is PRICES:
+        _derive_bar_known_at(read, sessions)
+    if spec.known_at_from is not None:
+        source = spec.column(spec.known_at_from)
+        published = read[source.name]
+        if source.kind is Kind.DATE:
+            published = _parsed(
+                published, parse_published, INSTANT, column=source, table=spec.name
+            )
+        read["known_at"] = pc.coalesce(read["known_at"], published)
+    if spec is INDEX_CHANGES:
+        _derive_change_id(read)
+    return pa.table([read[name] for name in spec.names], schema=spec.arrow)
+
+
+def _nothing(rows: int, *, column: Column, spec: TableSpec) -> Array:
+    kind: Any = spec.arrow.field(column.name).type
+    return pa.nulls(rows, kind)
+
+
+def _columns(data: object, *, spec: TableSpec) -> dict[str, Array | pd.Series]:
+    if isinstance(data, pa.Table):
+        names = data.column_names
+        columns: list[Any] = [one_chunk(column) for column in data.columns]
+    elif isinstance(data, pd.DataFrame):
+        names = [str(name) for name in data.columns]
+        columns = [data.iloc[:, place] for place in range(len(names))]
+    else:
+        home = type(data).__module__.partition(".")[0].replace("builtins", "a")
+        problem = (
+            f"{home} {type(data).__name__} is not a table. Pass a pandas.DataFrame or "
+            f"a pyarrow.Table."
+        )
+        raise InvalidDataError(spec.name, problem)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        problem = f"column {twice[0]!r} is there twice. Leave one out."
+        raise InvalidDataError(spec.name, problem)
+    return dict(zip(names, columns, strict=True))
+
+
+def check_columns(
+    given: Collection[str], *, spec: TableSpec, index: Iterable[object] = ()
+) -> None:
+    """Check that the columns that are handed over are those of a table.
+
+    Parameters
+    ----------
+    given
+        What they are called.
+    spec
+        The table.
+    index
+        What the levels of the index are called, which is not handed over.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is unknown, or missing.
+    """
+    extra = [name for name in given if name not in spec.names]
+    if extra:
+        close = difflib.get_close_matches(extra[0], spec.names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        problem = (
+            f"unknown column {', '.join(map(repr, extra))}.{hint} The table has "
+            f"{', '.join(spec.names)}: rename it or leave it out."
+        )
+        raise InvalidDataError(spec.name, problem)
+    missing = [
+        column.name
+        for column in spec.columns
+        if column.required and not column.derived and column.name not in given
+    ]
+    if missing:
+        cure = "Call reset_index()" if missing[0] in index else "Add it"
+        problem = f"column {', '.join(map(repr, missing))} is missing. {cure}."
+        raise InvalidDataError(spec.name, problem)
+
+
+def _read(values: Array | pd.Series, *, column: Column, table: str) -> Array:
+    """Return one column in its type, nulls where there is no value."""
+    array = _to_arrow(values)
+    match column.kind:
+        case Kind.TEXT:
+            return _text(array, column=column, table=table)
+        case Kind.NUMBER | Kind.WHOLE:  # no table of facts has whole numbers
+            return _number(array, column=column, table=table)
+        case Kind.FLAG:
+            return _flag(array, column=column, table=table)
+        case Kind.DATE:
+            if isinstance(array, pa.Array) and pa.types.is_date32(array.type):
+                return array
+            return _parsed(array, parse_date, pa.date32(), column=column, table=table)
+        case Kind.INSTANT:
+            return _instant(array, column=column, table=table)
+
+
+def _to_arrow(given: Array | pd.Series) -> Array | list[Any]:
+    """Return an Arrow array, or a list where the values are of several types."""
+    values: Any = given
+    if isinstance(given, pd.Series):
+        try:
+            values = one_chunk(pa.Array.from_pandas(given))
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return [None if _is_missing(value) else value for value in given]
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    return values
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124 - NaN
+
+
+def _wrong(table: str, column: Column, row: int, value: object) -> InvalidDataError:
+    problem = (
+        f"column {column.name!r} must be {column.kind.value}, row {row} has {value!r} "
+        f"({type(value).__name__}). Convert the column before publishing."
+    )
+    return InvalidDataError(table, problem)
+
+
+def _first(array: Array | list[Any], kinds: type | tuple[type, ...]) -> int:
+    """Return the first row whose value is there and is not of `kinds`."""
+    for row, value in enumerate(_python(array)):
+        if value is not None and (
+            not isinstance(value, kinds)
+            or (isinstance(value, bool) and kinds is not bool)
+        ):
+            return row
+    return 0
+
+
+def _python(array: Array | list[Any]) -> list[Any]:
+    return array if isinstance(array, list) else array.to_pylist()
+
+
+def _text(array: Array | list[Any], *, column: Column, table: str) -> Array:
+    if isinstance(array, list) or not (
+        pa.types.is_string(array.type)
+        or pa.types.is_large_string(array.type)
+        or pa.types.is_string_view(array.type)
+        or pa.types.is_null(array.type)
+    ):
+        row = _first(array, str)
+        raise _wrong(table, column, row, _python(array)[row])
+    text = array.cast(pa.string())
+    coded = text.dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    empty = [not name.strip() for name in names]
+    if any(empty):  # an empty symbol is no symbol
+        text = pc.if_else(
+            pc.fill_null(pa.array(empty).take(coded.indices), False),  # noqa: FBT003
+            pa.scalar(None, pa.string()),
+            text,
+        )
+    return text
+
+
+def _number(array: Array | list[Any], *, column: Column, table: str) -> Array:
+    if isinstance(array, list) or not (
+        pa.types.is_integer(array.type)
+        or pa.types.is_floating(array.type)
+        or pa.types.is_decimal(array.type)
+        or pa.types.is_null(array.type)
+    ):
+        values = _python(array)
+        # One bad cell of a file makes its whole column text: name that cell.
+        bad = (n for n, value in enumerate(values) if _is_no_number(value))
+        row = next(bad, _first(array, (int, float)))
+        raise _wrong(table, column, row, values[row])
+    return array.cast(pa.float64(), safe=False)
+
+
+def _is_no_number(value: object) -> bool:
+    """Whether a text is not even the spelling of a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _flag(array: Array | list[Any], *, column: Column, table: str) -> Array:
+    if isinstance(array, list) or not (
+        pa.types.is_boolean(array.type) or pa.types.is_null(array.type)
+    ):
+        row = _first(array, bool)
+        raise _wrong(table, column, row, _python(array)[row])
+    return array.cast(pa.bool_())
+
+
+def _instant(array: Array | list[Any], *, column: Column, table: str) -> Array:
+    if (
+        isinstance(array, pa.Array)
+        and pa.types.is_timestamp(array.type)
+        and array.type.tz is not None
+    ):
+        try:
+            return array.cast(INSTANT)
+        except pa.ArrowInvalid:
+            problem = (
+                f"column {column.name!r} is finer than a microsecond. Round it up to "
+                f"microseconds."
+            )
+            raise InvalidDataError(table, problem) from None
+    parse = parse_published if column.is_publication else parse_instant
+    return _parsed(array, parse, INSTANT, column=column, table=table)
+
+
+def _parsed(
+    array: Array | list[Any],
+    parse: Callable[..., object],
+    target: pa.DataType,
+    *,
+    column: Column,
+    table: str,
+) -> Array:
+    """Parse each distinct value once: a long column has few different days.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value cannot be parsed.
+    """
+    if isinstance(array, list):
+        memory: dict[Any, int] = {}
+        codes = pa.array(
+            [None if v is None else memory.setdefault(v, len(memory)) for v in array],
+            pa.int64(),
+        )
+        distinct = list(memory)
+    else:
+        coded = array.dictionary_encode()
+        codes, distinct = coded.indices, coded.dictionary.to_pylist()
+    parsed = []
+    for code, value in enumerate(distinct):
+        try:
+            parsed.append(parse(value, what=f"column {column.name!r}"))
+        except InvalidArgumentError as error:
+            row = pc.index(codes, pa.scalar(code, codes.type)).as_py()
+            problem = f"row {row}: {error}."
+            raise InvalidDataError(table, problem) from None
+    return pa.array(parsed, target).take(codes)
+
+
+def _derive_bar_known_at(
+    read: dict[str, Array], sessions: Callable[[], Sessions]
+) -> None:
+    """Fill in `known_at`: a bar is known from its session's close."""
+    if not read["known_at"].null_count:
+        return
+    calendar = sessions()
+    is_dated = read["session"].is_valid()
+    filled = pc.fill_null(read["session"], dt.date(1970, 1, 1))
+    days = filled.to_numpy(zero_copy_only=False).astype("datetime64[D]")
+    numbers = calendar.numbers(days)
+    closes = calendar.instants("close")[numbers]
+    derived = pa.array(closes, mask=numbers < 0).cast(INSTANT)
+    # Days without a session get an instant too: the audit names them, not this rule.
+    derived = pc.coalesce(
+        derived, pa.array(days.astype("datetime64[us]")).cast(INSTANT)
+    )
+    derived = pc.if_else(is_dated, derived, pa.scalar(None, INSTANT))
+    read["known_at"] = pc.coalesce(read["known_at"], derived)
+
+
+def _derive_change_id(read: dict[str, Array]) -> None:
+    """Fill in `change_id`."""
+    if not read["change_id"].null_count:
+        return
+    ids = []
+    for change_id, index, symbol, side, announced, effective, known_at in zip(
+        *(read[name].to_pylist() for name in _IDENTIFYING), strict=True
+    ):
+        when = announced or effective or known_at
+        if change_id is not None or None in {index, symbol, side, when}:
+            ids.append(change_id)
+            continue
+        day = new_york_day(when) if isinstance(when, dt.datetime) else when
+        ids.append(default_change_id(index, symbol, side, day))
+    read["change_id"] = pa.array(ids, pa.string())

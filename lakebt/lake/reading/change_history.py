@@ -1,0 +1,79 @@
+"""Index changes with all their vintages, as facts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from lakebt.facts import IndexChange, Side, Vintage
+from lakebt.instants import new_york_day
+from lakebt.lake.tables.arrow import column, keep, pc, take, truth
+from lakebt.lake.tables.rows import order
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pyarrow as pa
+
+    from lakebt.lake.reading.holdings import Reports
+
+
+_FACTS = tuple(
+    field.name for field in dataclasses.fields(IndexChange) if field.name != "recorded"
+)
+
+
+class ChangeHistory:
+    """Every vintage of every change of one index in one snapshot.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        All rows of ``index_changes``.
+    reports
+        From which `recorded` is filled in.
+    index : str
+    """
+
+    def __init__(self, rows: pa.Table, reports: Reports, *, index: str) -> None:
+        rows = keep(rows, truth(pc.equal(column(rows, "index"), index)))
+        rows = take(rows, order(rows, ("change_id", "known_at")))
+        self._vintages: list[tuple[Vintage, Vintage, dt.datetime | None]] = []
+        for row in rows.to_pylist():
+            change = IndexChange(**{name: row[name] for name in _FACTS})
+            shown = reports.first_shown(
+                change.symbol,
+                Side(change.side),
+                after=change.announced or change.known_at,
+                by=reports.last_known,
+                since=new_york_day(change.announced or change.known_at),
+                index=index,
+            )
+            bare = Vintage(
+                change_id=row["change_id"], change=change, retracted=row["retracted"]
+            )
+            if shown is None:
+                self._vintages.append((bare, bare, None))
+                continue
+            recorded = dataclasses.replace(change, recorded=shown.known_at)
+            full = dataclasses.replace(bare, change=recorded)
+            self._vintages.append((bare, full, shown.known_at))
+
+    def __len__(self) -> int:
+        return len(self._vintages)
+
+    def known(self, as_of: dt.datetime) -> tuple[Vintage, ...]:
+        """Return the vintages known at an instant, by `change_id` and `known_at`.
+
+        `recorded` is filled in where the report that showed the change was known too.
+        """
+        return tuple(
+            full if shown_at is not None and shown_at <= as_of else bare
+            for bare, full, shown_at in self._vintages
+            if bare.change.known_at <= as_of
+        )
+
+    def in_force(self, as_of: dt.datetime) -> tuple[Vintage, ...]:
+        """Return the newest known vintage of each change, retracted ones left out."""
+        newest = {vintage.change_id: vintage for vintage in self.known(as_of)}
+        return tuple(v for v in newest.values() if not v.retracted)

@@ -1,0 +1,187 @@
+"""A lake whose later facts are gone, or are others: what an audit lets a strategy see.
+
+While a future is altered, every view of every lake shows the altered facts, whoever
+holds it and whenever it was opened: one that a strategy kept in a global, in a closure
+or in itself, or that it opens anew. What was known by the instant of the alteration
+stays as it is, bit by bit.
+
+It holds for the code that runs inside, and for no other thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from lakebt.lake.reading.counterfactual_rows import removed, replaced, share
+from lakebt.lake.reading.release_tables import Pinned
+from lakebt.lake.storage.panel_cache import DiskCache
+from lakebt.lake.storage.scan import Cache
+from lakebt.lake.tables.schemas import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
+
+    from lakebt.lake.committing.ledger import Release, TablePin
+    from lakebt.lake.storage.predicates import Among
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alteration:
+    """What becomes of the facts known after an instant.
+
+    Attributes
+    ----------
+    after : datetime
+        What was known by then stays, UTC.
+    seed : int or None
+        They are replaced by others, drawn from it; None removes them.
+    is_mirrored : bool
+        Whether what would be drawn high is drawn low, and the other way round.
+    """
+
+    after: dt.datetime
+    seed: int | None = None
+    is_mirrored: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlteredPinned(Pinned):
+    """The tables of a release with their later facts altered.
+
+    Which names and keys there are at all is told as in the release itself: a view says
+    that of the release, whatever its instant.
+    """
+
+    original: Pinned
+    alteration: Alteration
+
+    @classmethod
+    def of(cls, original: Pinned, alteration: Alteration) -> AlteredPinned:
+        """Return a release as altered; it is read anew, and kept apart."""
+        cache = Cache()
+        cache.disk = DiskCache(None)
+        return cls(
+            release=_altered(original.release, alteration),
+            tables=original.tables,
+            specs=original.specs,
+            storage=original.storage,
+            cache=cache,
+            sessions=original.sessions,
+            clock=original.clock,
+            original=original,
+            alteration=alteration,
+        )
+
+    @property
+    def whole(self) -> Pinned:
+        """The release without the alteration."""
+        return self.original
+
+    def scan(
+        self,
+        table: str,
+        columns: tuple[str, ...],
+        *,
+        coded: tuple[str, ...] = (),
+        where: BooleanExpression | None = None,
+        among: Among | None = None,
+    ) -> pa.Table:
+        """Read columns of a table, altered."""
+        spec = self.specs[table]
+        needed = tuple(dict.fromkeys((*columns, *spec.key, "known_at")))
+        rows = self.original.kept(
+            table,
+            f"to be altered: {needed}, {coded} of {where}, {among}",
+            lambda: self.original.scan(
+                table, needed, coded=coded, where=where, among=among
+            ),
+            size=lambda rows: rows.nbytes,
+        )
+        after, seed = self.alteration.after, self.alteration.seed
+        if seed is None:
+            return removed(rows, after=after).select(columns)
+        values = {
+            name: sorted(self._names_in(table, name))
+            for name in columns
+            if name not in spec.key and spec.column(name).kind is Kind.TEXT
+        }
+        altered = replaced(
+            rows,
+            spec=spec,
+            values=values,
+            after=after,
+            seed=seed,
+            is_mirrored=self.alteration.is_mirrored,
+        )
+        return altered.select(columns)
+
+    def _names_in(self, table: str, name: str) -> set[str]:
+        return self.original._names_in(table, name)  # noqa: SLF001 - its own kind
+
+
+class _Altered:
+    """One altered future, with each release as it is in it, made once."""
+
+    def __init__(self, alteration: Alteration) -> None:
+        self._alteration = alteration
+        self._made: dict[int, AlteredPinned] = {}
+
+    def of(self, pinned: Pinned) -> Pinned:
+        whole = pinned.whole
+        if id(whole) not in self._made:  # which it holds, so that the id stays its own
+            self._made[id(whole)] = AlteredPinned.of(whole, self._alteration)
+        return self._made[id(whole)]
+
+
+_NOW: ContextVar[_Altered | None] = ContextVar("altered", default=None)
+
+
+@contextlib.contextmanager
+def altered(alteration: Alteration | None) -> Iterator[None]:
+    """Alter what every view shows, until the block ends; None leaves it as it is."""
+    token = _NOW.set(None if alteration is None else _Altered(alteration))
+    try:
+        yield
+    finally:
+        _NOW.reset(token)
+
+
+def as_seen(pinned: Pinned) -> Pinned:
+    """Return what a view of a release reads now: the release, unless it is altered."""
+    now = _NOW.get()
+    return pinned if now is None else now.of(pinned)
+
+
+def is_altered() -> bool:
+    """Whether the future is altered for the code that asks."""
+    return _NOW.get() is not None
+
+
+def _altered(release: Release, alteration: Alteration) -> Release:
+    """Return what the ledger would say of a release if its later facts were others."""
+    cutoff = release.as_of
+    if cutoff > alteration.after:
+        cutoff = alteration.after
+        if alteration.seed is not None:
+            drawn = share(f"cutoff {alteration.seed}", mirrored=alteration.is_mirrored)
+            cutoff += dt.timedelta(days=1 + int(500 * drawn))
+    return replace(
+        release,
+        as_of=cutoff,
+        tables=tuple(_another(pin, alteration) for pin in release.tables),
+    )
+
+
+def _another(pin: TablePin, alteration: Alteration) -> TablePin:
+    """Return the identity of a table that holds other facts."""
+    digest = xxhash.xxh3_128_hexdigest(f"{pin.digest} {alteration}".encode())
+    return replace(pin, digest=digest, snapshot_id=int(digest[:15], 16))

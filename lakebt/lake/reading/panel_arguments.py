@@ -1,0 +1,69 @@
+"""What somebody asks of a panel, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.instants import parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.lake.reading.bars import Bars
+    from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.sessions import Sessions
+
+
+def window(sessions: Sessions, start: Any, end: Any) -> tuple[int, int]:
+    """Return the numbers of the first and the last session between two days.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `start` is after `end`, or one is no day of the calendar.
+    """
+    first, last = 0, len(sessions) - 1
+    if start is not None:
+        start = parse_date(start, what="start")
+        first = sessions.on_or_after(start)
+    if end is not None:
+        end = parse_date(end, what="end")
+        last = sessions.on_or_before(end)
+    if start is not None and end is not None and start > end:
+        msg = f"start {start} is after end {end}"
+        raise InvalidArgumentError(msg)
+    return first, last
+
+
+def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return a list of symbols of which none is there twice.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is, or it is no list.
+    """
+    if isinstance(symbols, str):
+        msg = f"symbols must be a list, was {symbols!r}: pass [{symbols!r}]"
+        raise InvalidArgumentError(msg)
+    asked = tuple(symbols)
+    if len(set(asked)) < len(asked):
+        twice = next(symbol for symbol in asked if asked.count(symbol) > 1)
+        msg = f"symbol {twice!r} is asked for twice"
+        raise InvalidArgumentError(msg)
+    return asked
+
+
+def check_known(symbols: Sequence[str], bars: Bars, pinned: Pinned) -> None:
+    """Check that some row of the release has each symbol.
+
+    Raises
+    ------
+    UnknownNameError
+        If none has.
+    """
+    for symbol in set(symbols).difference(bars.symbols):
+        known = pinned.names("symbol")
+        if symbol not in known:
+            raise UnknownNameError("symbol", str(symbol), sorted(known))

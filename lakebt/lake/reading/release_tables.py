@@ -1,0 +1,265 @@
+"""One release with its tables, each resolved to a snapshot and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+from pyiceberg.table.refs import SnapshotRefType
+
+from lakebt.errors import BrokenReleaseError
+from lakebt.lake.committing.recovery import is_following
+from lakebt.lake.reading.bars import Bars
+from lakebt.lake.reading.change_history import ChangeHistory
+from lakebt.lake.reading.holdings import Reports
+from lakebt.lake.storage.predicates import Among
+from lakebt.lake.storage.scan import Cache, scan
+from lakebt.lake.tables.arrow import column, encoded, pc
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
+from lakebt.lake.tables.specs import Specs, fact_tables
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.table import Table
+
+    from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.sessions import Sessions
+
+
+T = TypeVar("T")
+
+WHOLE_ROWS = 2_000_000
+"""Up to this many bars are read once and kept; of more, only the symbols asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """The tables of one release, each resolved to its snapshot and checked.
+
+    Attributes
+    ----------
+    release : Release
+    tables : mapping of str to pyiceberg.table.Table
+        Those that have rows.
+    specs : Specs
+        What they, and those without rows, were declared to be when it was checked.
+    storage, cache
+        Where they are read from, and what was read before.
+    sessions : Sessions
+    clock : callable
+        Tells when something is run on it.
+    """
+
+    release: Release
+    tables: Mapping[str, Table]
+    specs: Specs
+    storage: Storage
+    cache: Cache
+    sessions: Sessions
+    clock: Callable[[], dt.datetime]
+
+    @classmethod
+    def check(
+        cls,
+        release: Release,
+        tables: Mapping[str, Table],
+        *,
+        storage: Storage,
+        cache: Cache,
+        sessions: Sessions,
+        clock: Callable[[], dt.datetime],
+    ) -> Pinned:
+        """Resolve a release, and check each table against the ledger.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If a tag was moved, or a table or snapshot is gone.
+        """
+        following = is_following(tables, release.name)
+        for pin in release.tables:
+            table = tables.get(pin.table)
+            problem = _problem(release, table, pin.table, following=following)
+            if problem is not None:
+                raise BrokenReleaseError(release.name, pin.table, problem)
+        return cls(
+            release=release,
+            tables={pin.table: tables[pin.table] for pin in release.tables},
+            specs=Specs(tables, {p.table: p.snapshot_id for p in release.tables}),
+            storage=storage,
+            cache=cache,
+            sessions=sessions,
+            clock=clock,
+        )
+
+    @property
+    def whole(self) -> Pinned:
+        """The release itself, where an audit reads an altered one."""
+        return self
+
+    def scan(
+        self,
+        table: str,
+        columns: tuple[str, ...],
+        *,
+        coded: tuple[str, ...] = (),
+        where: BooleanExpression | None = None,
+        among: Among | None = None,
+    ) -> pa.Table:
+        """Read columns of a table's snapshot."""
+        pin = self.release.pin(table)
+        schema = self.specs[table].arrow
+        if pin is None:
+            return encoded(schema.empty_table().select(columns), coded)
+        rows = scan(
+            self.tables[table],
+            pin.snapshot_id,
+            columns=columns,
+            coded=coded,
+            where=where,
+            among=among,
+            storage=self.storage,
+            release=self.release.name,
+        )
+        fields = [
+            rows.schema.field(n) if n in coded else schema.field(n) for n in columns
+        ]
+        return rows.cast(pa.schema(fields))
+
+    def kept(
+        self,
+        table: str,
+        what: str,
+        make: Callable[[], T],
+        *,
+        size: Callable[[T], int],
+    ) -> T:
+        """Return something made of a table's snapshot, made once."""
+        pin = self.release.pin(table)
+        snapshot = None if pin is None else (pin.uuid, pin.snapshot_id)
+        return self.cache.get((table, snapshot, what), make, size=size)
+
+    def all_rows(self, table: str) -> pa.Table:
+        """Return every row of a table, all vintages."""
+        names = self.specs[table].names  # of one snapshot, more may be asked for later
+        return self.kept(
+            table,
+            f"rows of {names}",
+            lambda: self.scan(table, names),
+            size=lambda rows: rows.nbytes,
+        )
+
+    def reports(self) -> Reports:
+        """Return the holdings as reports."""
+        return self.kept(
+            ETF_HOLDINGS.name,
+            "reports",
+            lambda: Reports(self.all_rows(ETF_HOLDINGS.name)),
+            size=lambda reports: 4 * reports.rows.nbytes,
+        )
+
+    def history(self, index: str) -> ChangeHistory:
+        """Return every vintage of every change of an index."""
+        holdings = self.release.pin(ETF_HOLDINGS.name)
+        snapshot = None if holdings is None else holdings.snapshot_id
+        return self.kept(
+            INDEX_CHANGES.name,
+            f"history of {index} with {snapshot}",
+            lambda: ChangeHistory(
+                self.all_rows(INDEX_CHANGES.name), self.reports(), index=index
+            ),
+            size=lambda history: 1000 * len(history),
+        )
+
+    def names(self, column: str) -> frozenset[str]:
+        """Return every value that any row of the release has in a column of text."""
+        found: set[str] = set()
+        for table, spec in self.specs.items():
+            if column in spec.names and spec.column(column).kind is Kind.TEXT:
+                found |= self._names_in(table, column)
+        return frozenset(found)
+
+    def _names_in(self, table: str, name: str) -> set[str]:
+        def distinct() -> set[str]:
+            values = column(self.scan(table, (name,), coded=(name,)), name)
+            return {v for v in pc.unique(values).to_pylist() if v is not None}
+
+        what = f"names in {name}"
+        return self.kept(table, what, distinct, size=lambda names: 100 * len(names))
+
+    def bars(self, symbols: Sequence[str] | None, first: tuple[str, ...]) -> Bars:
+        """Return the bars of at least `symbols`, of all symbols if None."""
+        pin = self.release.pin(PRICES.name)
+        among: Among | None = None
+        what = "bars"
+        if pin is not None and pin.rows > WHOLE_ROWS and symbols is not None:
+            asked = tuple(sorted(set(symbols)))
+            if asked:
+                among, what = Among("symbol", asked), f"bars of {asked}"
+
+        def read(columns: tuple[str, ...]) -> pa.Table:
+            coded = ("symbol",) if "symbol" in columns else ()
+            return self.scan(PRICES.name, columns, coded=coded, among=among)
+
+        return self.kept(
+            PRICES.name,
+            what,
+            lambda: Bars(read, first, self.sessions),
+            size=lambda bars: bars.nbytes,
+        )
+
+    def basis(self) -> tuple[str, ...]:
+        """Return what the prices of the release are, sorted."""
+        return tuple(sorted(self._names_in(PRICES.name, "basis")))
+
+    def provenance(self, instant: dt.datetime) -> dict[str, Any]:
+        """Return exactly which data is read at an instant: see `View.provenance`."""
+        release = self.release
+        tables = fact_tables(pin.table for pin in release.tables)
+        pins = {table: release.pin(table) for table in tables}
+        return {
+            "lake": self.storage.name,
+            "release": release.name,
+            "as_of": instant.isoformat(),
+            "cutoff": release.as_of.isoformat(),
+            "past_cutoff": instant > release.as_of,
+            "snapshots": {
+                n: None if p is None else p.snapshot_id for n, p in pins.items()
+            },
+            "digests": {n: None if p is None else p.digest for n, p in pins.items()},
+            "basis": list(self.basis()),
+        }
+
+
+def _problem(
+    release: Release, table: Table | None, name: str, *, following: bool
+) -> str | None:
+    """Say what is wrong with a table, None if it is as the ledger says.
+
+    A table that may have yet to follow the ledger may lack the tag.
+    """
+    pin = release.pin(name)
+    problem = None
+    if pin is None:
+        pass
+    elif table is None:
+        problem = "the table is gone"
+    elif str(table.metadata.table_uuid) != pin.uuid:
+        problem = "the table was dropped and made again"
+    elif table.metadata.snapshot_by_id(pin.snapshot_id) is None:
+        problem = f"its snapshot {pin.snapshot_id} is gone"
+    elif (tag := table.metadata.refs.get(release.name)) is None:
+        problem = None if following else "its tag is gone"
+    elif tag.snapshot_ref_type is not SnapshotRefType.TAG:
+        problem = "its tag was replaced by a branch"
+    elif tag.snapshot_id != pin.snapshot_id:
+        problem = (
+            f"its tag was moved to snapshot {tag.snapshot_id}, the ledger says "
+            f"{pin.snapshot_id}"
+        )
+    return problem

@@ -1,0 +1,221 @@
+"""All changes of one commit, judged together and by the ledger there would be.
+
+A commit that adds a release to the ledger is completed here: the heads and tags of its
+tables follow in the same transaction. Where a catalog changes one table at a time they
+follow one after the other (`committing.ledger_order`); this one does not, and whoever
+publishes without a server finds the lake as he left it, or with the whole release.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.table import Table
+from pyiceberg.table.update import SetSnapshotRefUpdate
+
+from lakebt.errors import ForeignCommitError, LakeError
+from lakebt.lake.committing.ledger import read_ledger
+from lakebt.lake.committing.recovery import UNFINISHED, has_followed
+from lakebt.lake.committing.stepwise import following
+from lakebt.lake.serving.errors import ConflictError, ForbiddenError
+from lakebt.lake.serving.ledger_rules import check_page, check_written_by_lakebt
+from lakebt.lake.serving.pending_change import Pending
+from lakebt.lake.serving.table_rules import check_table, columns
+from lakebt.lake.storage.metadata import next_version
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
+from lakebt.lake.tables.trials import TRIALS_SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pyiceberg.table.update import TableUpdate
+
+    from lakebt.lake.committing.ledger import Ledger
+    from lakebt.lake.serving.names import Warehouse
+    from lakebt.lake.storage.catalog import Storage
+
+
+class Guard:
+    """Judges changes to the lake's own tables. Asked only by whoever has the turn."""
+
+    def __init__(self, storage: Storage, warehouse: Warehouse) -> None:
+        self._storage, self._warehouse = storage, warehouse
+
+    def protects(self, namespace: tuple[str, ...], name: str) -> bool:
+        """Whether a table is the lake's, or needed by a release of it."""
+        if namespace != (NAMESPACE,):
+            return False
+        tables, ledger = self._state()
+        return _is_protected(name, tables, ledger)
+
+    def check_stays(self, namespace: tuple[str, ...], name: str, *, what: str) -> None:
+        """Check that a table may be dropped or renamed.
+
+        Raises
+        ------
+        ForbiddenError
+            If it is the lake's.
+        """
+        if not self.protects(namespace, name):
+            return
+        _, ledger = self._state()
+        pins = [release.name for release in ledger.living if release.pin(name)]
+        why = "lakebt writes it"
+        if pins:
+            others = f" and {len(pins) - 1} more" if len(pins) > 1 else ""
+            why = f"it is read by release {pins[-1]!r}{others}"
+        msg = (
+            f"table {name} cannot be {what}: it is the lake's: {why}. A release "
+            f"ends by: lakebt retain --drop NAME --because TEXT"
+        )
+        raise ForbiddenError(msg)
+
+    def judge(self, changes: Sequence[Pending]) -> list[Pending]:
+        """Check changes that are to be made together.
+
+        Returns
+        -------
+        list of Pending
+            Those, and what follows from them.
+
+        Raises
+        ------
+        ConflictError
+            If a release would be added that its tables cannot follow.
+        ForbiddenError
+            If anything would be harmed.
+        """
+        lakes = [each for each in changes if each.is_in_lake and each.changes]
+        if not lakes:
+            return list(changes)
+        tables, ledger = self._state()
+        would = dict(tables) | {each.name: _table(each) for each in lakes}
+        for each in lakes:
+            if each.before is None:
+                self._check_made(each)
+        page = self._check_ledger(lakes, ledger, would)
+        for each in lakes:
+            if each.old is not None and _is_protected(each.name, tables, ledger):
+                check_table(each.name, each.old, each.new, page)
+                if each.name == TRIALS:
+                    check_written_by_lakebt(TRIALS, each.old, each.new)
+            elif each.old is not None:
+                _check_undeclared(each)
+        if len(page.releases) == len(ledger.releases):
+            return list(changes)
+        return [*changes, *self._following(page, would, lakes)]
+
+    def _state(self) -> tuple[Mapping[str, Table], Ledger]:
+        tables = self._storage.tables()
+        return tables, read_ledger(self._storage, tables[LEDGER])
+
+    @staticmethod
+    def _check_made(change: Pending) -> None:
+        """Check a table that is to be made among the lake's own.
+
+        Raises
+        ------
+        ForbiddenError
+            If it would pass for the table of trials.
+        """
+        wanted = [column[1:] for column in columns(TRIALS_SPEC.iceberg())]
+        has = [column[1:] for column in columns(change.new.schema())]
+        if change.name == TRIALS and (has != wanted or change.new.snapshots):
+            msg = f"table {TRIALS} is made by lakebt, with the columns it gives it"
+            raise ForbiddenError(msg)
+
+    def _check_ledger(
+        self, lakes: Iterable[Pending], ledger: Ledger, would: Mapping[str, Table]
+    ) -> Ledger:
+        """Return the ledger there would be, checked."""
+        for each in lakes:
+            if (
+                each.name == LEDGER
+                and each.old is not None
+                and check_written_by_lakebt(LEDGER, each.old, each.new)
+            ):
+                return check_page(
+                    would[LEDGER], ledger, warehouse=self._warehouse, tables=would
+                )
+        return ledger
+
+    def _following(
+        self, page: Ledger, would: Mapping[str, Table], lakes: Sequence[Pending]
+    ) -> list[Pending]:
+        """Return what makes heads and tags follow the release that was added.
+
+        Raises
+        ------
+        ConflictError
+            If a head or a tag is not as the release before left it.
+        """
+        last = page.releases[-1]
+        before = page.releases[-2] if len(page.releases) > 1 else None
+        taken = {each.name for each in lakes}
+        follows = []
+        for pin in last.tables:
+            table = would[pin.table]
+            if has_followed(table, pin, last.name):
+                continue
+            try:
+                required, updates = following(table, last, before)
+            except (ForeignCommitError, LakeError) as error:
+                raise ConflictError(str(error)) from None
+            if pin.table in taken:
+                msg = f"table {pin.table} is changed, and does not follow the ledger"
+                raise ConflictError(msg)
+            catalog: Any = self._storage.catalog
+            after = next_version(catalog, table, required, updates)
+            follows.append(Pending(before=table, after=after))
+        return follows
+
+
+def without_mark(
+    namespace: tuple[str, ...], name: str, updates: Sequence[TableUpdate]
+) -> list[TableUpdate]:
+    """Return updates without the mark of tables that have yet to follow."""
+    if (*namespace, name) != (NAMESPACE, LEDGER):
+        return list(updates)
+    return [
+        update
+        for update in updates
+        if not (
+            isinstance(update, SetSnapshotRefUpdate) and update.ref_name == UNFINISHED
+        )
+    ]
+
+
+def _is_protected(name: str, tables: Mapping[str, Table], ledger: Ledger) -> bool:
+    if name in tables or name == TRIALS:
+        return True
+    return any(release.pin(name) is not None for release in ledger.living)
+
+
+def _check_undeclared(change: Pending) -> None:
+    """Check that a table beside the lake's own does not become one of them.
+
+    Raises
+    ------
+    ForbiddenError
+        If it would.
+    """
+    assert change.old is not None  # noqa: S101 - the caller asked
+    for key in change.new.properties.keys() - change.old.properties.keys():
+        if key.startswith("lakebt."):
+            msg = (
+                f"table {change.name} cannot be given {key}: a table of the lake is "
+                f"made by lakebt declare"
+            )
+            raise ForbiddenError(msg)
+
+
+def _table(change: Pending) -> Table:
+    """Return a table as it would be."""
+    after = change.after
+    return Table(
+        identifier=after.name(),
+        metadata=after.metadata,
+        metadata_location=after.metadata_location,
+        io=after.io,
+        catalog=after.catalog,
+    )

@@ -1,0 +1,385 @@
+"""Everything that changes a catalog, in the lake's own turn: whole, or not at all.
+
+`committing.commit.turn` is what an embedded publisher waits for, too. So nothing that
+was looked at can change before it is done, and a commit of several tables is one SQL
+transaction. Who calls this does so from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import StagedTable
+from pyiceberg.table.metadata import TableMetadataUtil, new_table_metadata
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.table.update import AssertCreate, update_table_metadata
+
+from lakebt.lake.committing import sql
+from lakebt.lake.serving.commit_rules import Guard, without_mark
+from lakebt.lake.serving.errors import (
+    BadRequestError,
+    ExistsError,
+    ForbiddenError,
+    NoNamespaceError,
+    NoTableError,
+    UnsupportedError,
+    translated,
+)
+from lakebt.lake.serving.locations import check_files, first_place, make_folders
+from lakebt.lake.serving.pending_change import Pending
+from lakebt.lake.serving.table_cache import Loaded
+from lakebt.lake.serving.table_rules import check_format
+from lakebt.lake.serving.updates import check, guarded, meant, readable
+from lakebt.lake.storage import snapshots
+from lakebt.lake.storage.metadata import next_version, write
+from lakebt.lake.tables.schemas import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+    from sqlalchemy.orm import Session
+
+    from lakebt.lake.serving.names import Namespace, Warehouse
+    from lakebt.lake.serving.table_cache import Shelf
+    from lakebt.lake.storage.catalog import Storage
+
+
+FORMATS = ("1", "2")
+"""What pyiceberg makes, and upgrades to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a client asks of one table."""
+
+    namespace: Namespace
+    name: str
+    requirements: Sequence[TableRequirement]
+    updates: Sequence[TableUpdate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A table that a client wants to be made."""
+
+    namespace: Namespace
+    name: str
+    location: str | None
+    schema: Mapping[str, Any]
+    partition_spec: Mapping[str, Any] | None
+    write_order: Mapping[str, Any] | None
+    properties: Mapping[str, str]
+
+
+class Writer:
+    """Changes tables."""
+
+    def __init__(self, storage: Storage, shelf: Shelf, warehouse: Warehouse) -> None:
+        catalog = storage.catalog
+        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - an embedded lake's is
+        self._catalog, self._shelf, self._warehouse = catalog, shelf, warehouse
+        self._guard = Guard(storage, warehouse)
+
+    def commit(self, changes: Sequence[Change]) -> list[Loaded]:
+        """Change tables together, and return what each of them is then.
+
+        Raises
+        ------
+        BadRequestError
+            If a change makes no sense.
+        ConflictError
+            If a table is not as required.
+        ForbiddenError
+            If a release would be harmed.
+        NoTableError
+            If there is no such table.
+        """
+        names = [(*each.namespace, each.name) for each in changes]
+        if twice := next((n for n in names if names.count(n) > 1), None):
+            msg = f"table {'.'.join(twice)} is changed twice: put it into one change"
+            raise BadRequestError(msg)
+        return self._carry_out(lambda: [self._prepared(each) for each in changes])
+
+    def create(self, wanted: Wanted) -> Loaded:
+        """Make a table.
+
+        Raises
+        ------
+        BadRequestError, ExistsError, ForbiddenError, NoNamespaceError
+            If it cannot be made.
+        """
+        made = self._carry_out(lambda: [Pending(before=None, after=self.stage(wanted))])
+        return made[0]
+
+    def stage(self, wanted: Wanted) -> StagedTable:
+        """Return a table as it would be made, and make nothing.
+
+        Raises
+        ------
+        BadRequestError
+            If it makes no sense.
+        ExistsError, ForbiddenError, NoNamespaceError
+            If it cannot be made.
+        """
+        self._check_free(wanted.namespace, wanted.name)
+        home = self._home(wanted.namespace, wanted.name)
+        location = (wanted.location or home).rstrip("/")
+        properties = dict(wanted.properties)
+        if properties.get("format-version", "2") not in FORMATS:
+            told = properties["format-version"][:20]
+            msg = f"format-version must be one of {', '.join(FORMATS)}, was {told!a}"
+            raise BadRequestError(msg)
+
+        def make() -> Any:
+            spec, order = wanted.partition_spec, wanted.write_order
+            made = new_table_metadata(
+                schema=Schema.model_validate(wanted.schema),
+                partition_spec=(
+                    PartitionSpec.model_validate(spec)
+                    if spec
+                    else UNPARTITIONED_PARTITION_SPEC
+                ),
+                sort_order=(
+                    SortOrder.model_validate(order) if order else UNSORTED_SORT_ORDER
+                ),
+                location=location,
+                properties=properties,
+            )
+            return TableMetadataUtil.parse_obj(made.model_dump())
+
+        staged = self._staged(wanted.namespace, wanted.name, guarded(make))
+        make_folders(staged.metadata)
+        return staged
+
+    def register(self, namespace: Namespace, name: str, location: str) -> Loaded:
+        """Make a table of metadata that is there, in the warehouse.
+
+        Raises
+        ------
+        BadRequestError
+            If it is no metadata, or it names files elsewhere.
+        ForbiddenError
+            If it is in the lake's own namespace, or outside of the warehouse.
+        """
+        if namespace == (NAMESPACE,):
+            msg = f"a table of the lake is made by lakebt, not registered as {name!r}"
+            raise ForbiddenError(msg)
+        what = "metadata-location"
+        self._warehouse.check(location, what=what)
+        if not location.endswith(".metadata.json"):
+            msg = f"{what} {location[:200]!a} does not end with .metadata.json"
+            raise BadRequestError(msg)
+        metadata = guarded(lambda: self._shelf.read(location))
+        check_files(metadata, self._warehouse, home=None)
+        self._warehouse.check_in_table(location, metadata.location, what=what)
+        with translated(), sql.turn(self._catalog) as session:
+            self._check_free(namespace, name)
+            self._insert(session, namespace, name, location)
+        return Loaded(location, metadata)
+
+    def drop(self, namespace: Namespace, name: str, *, purge: bool) -> None:
+        """Forget a table. Its files stay.
+
+        Raises
+        ------
+        ForbiddenError
+            If it is the lake's.
+        NoTableError
+            If there is none.
+        UnsupportedError
+            If its files shall be deleted.
+        """
+        with translated(), sql.turn(self._catalog) as session:
+            self._check_there(namespace, name)
+            self._guard.check_stays(namespace, name, what="dropped")
+            if purge:
+                msg = (
+                    f"table {name} is not purged: the server deletes no data files. "
+                    f"Drop it without purge, and delete its folder"
+                )
+                raise UnsupportedError(msg)
+            session.execute(sa.delete(IcebergTables).where(*self._is(namespace, name)))
+
+    def rename(
+        self, source: tuple[Namespace, str], target: tuple[Namespace, str]
+    ) -> None:
+        """Give a table another name.
+
+        Raises
+        ------
+        ForbiddenError
+            If either of its names is the lake's.
+        NoNamespaceError, NoTableError
+            If the table, or the namespace it is to be in, is not there.
+        """
+        (namespace, name), (new_namespace, new_name) = source, target
+        with translated(), sql.turn(self._catalog) as session:
+            self._check_there(namespace, name)
+            self._guard.check_stays(namespace, name, what="renamed")
+            if new_namespace == (NAMESPACE,) and namespace != new_namespace:
+                msg = f"table {name} cannot become the lake's: use lakebt declare"
+                raise ForbiddenError(msg)
+            self._check_free(new_namespace, new_name)
+            renamed = sa.update(IcebergTables).where(*self._is(namespace, name))
+            session.execute(
+                renamed.values(
+                    table_namespace=".".join(new_namespace), table_name=new_name
+                )
+            )
+
+    def _is(self, namespace: Namespace, name: str) -> tuple[Any, ...]:
+        """Return what says which row a table is."""
+        return (
+            IcebergTables.catalog_name == self._catalog.name,
+            IcebergTables.table_namespace == ".".join(namespace),
+            IcebergTables.table_name == name,
+        )
+
+    def _carry_out(self, prepare: Any) -> list[Loaded]:
+        """Prepare, judge and commit in one turn."""
+        written: list[Pending] = []
+        may_be_there = False
+        try:
+            with translated(), sql.turn(self._catalog) as session:
+                asked = prepare()
+                everything = [each for each in self._guard.judge(asked) if each.changes]
+                for each in everything:
+                    after = each.after
+                    written.append(each)
+                    write(after.metadata, after.io, after.metadata_location)
+                for each in everything:
+                    self._point(session, each)
+                may_be_there = True  # from here on the database decides
+        except BaseException:
+            for each in () if may_be_there else written:
+                snapshots.delete_quietly(each.after.io, [each.after.metadata_location])
+            raise
+        applied = [(e.before, e.after) for e in written if e.before is not None]
+        with contextlib.suppress(Exception):  # it is done, whatever is left lying about
+            sql.tidy(self._catalog, applied)
+        return [Loaded(e.after.metadata_location, e.new) for e in asked]
+
+    def _prepared(self, change: Change) -> Pending:
+        """Return what a change makes of a table as it is.
+
+        Raises
+        ------
+        ExistsError
+            If the table is there, and was to be made.
+        NoTableError
+            If it is not, and was not.
+        """
+        namespace, name = change.namespace, change.name
+        try:
+            before = self._shelf.table(namespace, name)
+        except NoTableError:
+            if not any(isinstance(r, AssertCreate) for r in change.requirements):
+                raise
+            return self._made(change)
+        if any(isinstance(r, AssertCreate) for r in change.requirements):
+            msg = f"Table already exists: {'.'.join(namespace)}.{name}"
+            raise ExistsError(msg)
+        check(change.requirements, before.metadata)
+        if namespace == (NAMESPACE,):
+            check_format(name, before.metadata, change.updates)
+        updates = without_mark(namespace, name, meant(change.updates, before.metadata))
+        after = guarded(lambda: next_version(self._catalog, before, (), updates))
+        if after.metadata is before.metadata:
+            unchanged = StagedTable(
+                identifier=before.name(),
+                metadata=before.metadata,
+                metadata_location=before.metadata_location,
+                io=before.io,
+                catalog=self._catalog,
+            )
+            return Pending(before=before, after=unchanged)
+        guarded(lambda: readable(after.metadata, updates))
+        check_files(
+            after.metadata,
+            self._warehouse,
+            home=self._home(namespace, name),
+            before=before.metadata,
+        )
+        return Pending(before=before, after=after)
+
+    def _made(self, change: Change) -> Pending:
+        """Return a table that a commit makes."""
+        self._check_free(change.namespace, change.name)
+        empty = self._catalog._empty_table_metadata()  # noqa: SLF001
+        updates = meant(change.updates, None)
+        metadata = guarded(
+            lambda: update_table_metadata(
+                empty, tuple(updates), enforce_validation=True
+            )
+        )
+        after = self._staged(change.namespace, change.name, metadata)
+        return Pending(before=None, after=after)
+
+    def _staged(self, namespace: Namespace, name: str, metadata: Any) -> StagedTable:
+        home = self._home(namespace, name)
+        check_files(metadata, self._warehouse, home=home)
+        catalog: Any = self._catalog
+        return StagedTable(
+            identifier=(*namespace, name),
+            metadata=metadata,
+            metadata_location=first_place(metadata),
+            io=self._shelf.io(metadata.location),
+            catalog=catalog,
+        )
+
+    def _home(self, namespace: Namespace, name: str) -> str:
+        if namespace != (NAMESPACE,):
+            said = self._catalog.load_namespace_properties(namespace).get("location")
+            if said:
+                return f"{said.rstrip('/')}/{name}"
+        return self._warehouse.home(namespace, name)
+
+    def _check_there(self, namespace: Namespace, name: str) -> None:
+        """Check that there is a table.
+
+        Raises
+        ------
+        NoSuchTableError
+            If there is none.
+        """
+        if self._shelf.pointer(namespace, name) is None:
+            msg = f"Table does not exist: {'.'.join(namespace)}.{name}"
+            raise NoSuchTableError(msg)
+
+    def _check_free(self, namespace: Namespace, name: str) -> None:
+        """Check that a table of that name can be made.
+
+        Raises
+        ------
+        ExistsError
+            If there is one.
+        NoNamespaceError
+            If there is no such namespace.
+        """
+        if not self._catalog.namespace_exists(namespace):
+            msg = f"Namespace does not exist: {'.'.join(namespace)}"
+            raise NoNamespaceError(msg)
+        if self._shelf.pointer(namespace, name) is not None:
+            msg = f"Table already exists: {'.'.join(namespace)}.{name}"
+            raise ExistsError(msg)
+
+    def _point(self, session: Session, change: Pending) -> None:
+        place = change.after.metadata_location
+        if change.before is not None:
+            sql.swap(session, self._catalog, change.before, place)
+        else:
+            self._insert(session, change.namespace, change.name, place)
+
+    def _insert(
+        self, session: Session, namespace: Namespace, name: str, place: str
+    ) -> None:
+        row = self._catalog._create_table_row(".".join(namespace), name, place)  # noqa: SLF001
+        session.execute(sa.insert(IcebergTables).values(**row))

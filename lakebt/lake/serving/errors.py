@@ -1,0 +1,152 @@
+"""What the server answers when it does not do what it was asked, with the reason.
+
+The names are those by which clients of the Iceberg REST specification know errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, ClassVar
+
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NamespaceNotEmptyError,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from lakebt.errors import LakebtError
+from lakebt.lake.committing.sql import BusyError
+from lakebt.lake.storage.failures import LostRaceError, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class RefusedError(Exception):
+    """A request that is not done.
+
+    Attributes
+    ----------
+    status : int
+        Of HTTP.
+    kind : str
+        The name of the error in the specification.
+    """
+
+    status: ClassVar[int] = 400
+    kind: ClassVar[str] = "BadRequestException"
+
+
+class BadRequestError(RefusedError):
+    """It makes no sense."""
+
+
+class UnauthorizedError(RefusedError):
+    """It comes without the token."""
+
+    status, kind = 401, "NotAuthorizedException"
+
+
+class ForbiddenError(RefusedError):
+    """It would harm a release, or the server only reads."""
+
+    status, kind = 403, "ForbiddenException"
+
+
+class NoNamespaceError(RefusedError):
+    """There is no such namespace."""
+
+    status, kind = 404, "NoSuchNamespaceException"
+
+
+class NoTableError(RefusedError):
+    """There is no such table."""
+
+    status, kind = 404, "NoSuchTableException"
+
+
+class UnsupportedError(RefusedError):
+    """The server has no way to do it."""
+
+    status, kind = 406, "UnsupportedOperationException"
+
+
+class ExistsError(RefusedError):
+    """The name is taken."""
+
+    status, kind = 409, "AlreadyExistsException"
+
+
+class NotEmptyError(RefusedError):
+    """The namespace holds something."""
+
+    status, kind = 409, "NamespaceNotEmptyException"
+
+
+class ConflictError(RefusedError):
+    """Somebody else came first: look again, and try again."""
+
+    status, kind = 409, "CommitFailedException"
+
+
+class TooLargeError(RefusedError):
+    """It is larger than anything a client has to say."""
+
+    status = 413
+
+
+class UnavailableError(RefusedError):
+    """The lake cannot be used now. Nothing was changed."""
+
+    status, kind = 503, "ServiceUnavailableException"
+
+
+_TRANSLATED: tuple[tuple[type[Exception], type[RefusedError]], ...] = (
+    (CommitFailedException, ConflictError),
+    (NamespaceAlreadyExistsError, ExistsError),
+    (NamespaceNotEmptyError, NotEmptyError),
+    (NoSuchNamespaceError, NoNamespaceError),
+    (NoSuchTableError, NoTableError),
+    (TableAlreadyExistsError, ExistsError),
+)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn what pyiceberg, the lake and its database raise into refusals.
+
+    Raises
+    ------
+    ConflictError
+        If somebody else came first.
+    ExistsError
+        If somebody else took a name first.
+    OperationalError
+        If the database fails in another way than by being locked.
+    RefusedError
+        As `_TRANSLATED` says.
+    UnavailableError
+        If the lake is locked, or cannot be read.
+    """
+    try:
+        yield
+    except tuple(known for known, _ in _TRANSLATED) as error:
+        kind = next(kind for known, kind in _TRANSLATED if isinstance(error, known))
+        raise kind(str(error)) from None
+    except (BusyError, LakebtError) as error:
+        raise UnavailableError(str(error) or f"the lake {locked()}") from None
+    except LostRaceError as error:
+        msg = f"somebody else wrote first: {error}"
+        raise ConflictError(msg) from None
+    except IntegrityError:
+        msg = "somebody else took that name first"
+        raise ExistsError(msg) from None
+    except OperationalError as error:
+        if "locked" not in str(error.orig):
+            raise
+        msg = f"the lake {locked()}"
+        raise UnavailableError(msg) from None

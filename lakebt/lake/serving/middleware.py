@@ -1,0 +1,172 @@
+"""What every request passes: the token, its size, and the line in the access log."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from lakebt.lake.serving.errors import (
+    BadRequestError,
+    ForbiddenError,
+    RefusedError,
+    TooLargeError,
+    UnauthorizedError,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, MutableMapping
+
+    from lakebt.lake.serving.tokens import Token
+
+    Message = MutableMapping[str, Any]
+
+
+LARGEST_BYTES = 32 * 1024 * 1024
+"""Of a body. A commit of a thousand snapshots has one."""
+
+OPEN_PATHS = frozenset({"/v1/oauth/tokens"})
+"""Where a client that has no token yet may knock."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_LONGEST_PATH = 300
+
+
+def body_of(error: RefusedError) -> bytes:
+    """Return an error as the specification has it."""
+    told = {"message": str(error), "type": error.kind, "code": error.status}
+    return json.dumps({"error": told}).encode()
+
+
+class Gate:
+    """Stands before the application.
+
+    Parameters
+    ----------
+    inner
+        The application.
+    token
+        None if everybody on this machine may come in.
+    clock
+    log
+        Takes a line, without its end.
+    """
+
+    def __init__(
+        self,
+        inner: Any,
+        *,
+        token: Token | None,
+        clock: Callable[[], dt.datetime],
+        log: Callable[[str], object],
+    ) -> None:
+        self._inner, self._token = inner, token
+        self._clock, self._log = clock, log
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        """Answer a request, or let it through."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        begin, status = time.perf_counter(), 500
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            try:
+                self._check(scope)
+            except RefusedError as error:
+                await _answer(seen, error)
+            else:
+                await self._inner(scope, _limited(receive), seen)
+        finally:
+            self._log(self._line(scope, status, time.perf_counter() - begin))
+
+    def _check(self, scope: Message) -> None:
+        """Check who asks, and how much he has to say.
+
+        Raises
+        ------
+        BadRequestError
+            If the size of the body is no number.
+        ForbiddenError
+            If a web page asks under another name of this machine.
+        TooLargeError
+            If the body is too large.
+        UnauthorizedError
+            If the token is missing, or another one.
+        """
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        if self._token is None:
+            host = headers.get(b"host", "").lower().rpartition(":")
+            name = host[0] if host[1] and host[2].isdecimal() else "".join(host)
+            if name.strip("[]") not in LOOPBACK:
+                msg = (
+                    "without a token only requests to localhost are answered: a page "
+                    "in a browser must not reach the lake under another name"
+                )
+                raise ForbiddenError(msg)
+        elif scope["path"] not in OPEN_PATHS:
+            said = headers.get(b"authorization")
+            if not self._token.allows(said):
+                msg = (
+                    "the token of this server is missing or wrong: give the client "
+                    "its property token"
+                )
+                raise UnauthorizedError(msg)
+        length = headers.get(b"content-length", "0")
+        if not length.isdecimal():
+            msg = "Content-Length is no number"
+            raise BadRequestError(msg)
+        if int(length) > LARGEST_BYTES:
+            msg = f"a body has at most {LARGEST_BYTES:,} bytes, this one has {length}"
+            raise TooLargeError(msg)
+
+    def _line(self, scope: Message, status: int, seconds: float) -> str:
+        """Return what is logged: no query, no header, no body, and one line."""
+        client = (scope.get("client") or ("-",))[0]
+        raw = scope.get("raw_path") or scope["path"].encode()
+        path = raw.partition(b"?")[0][:_LONGEST_PATH].decode(
+            "ascii", "backslashreplace"
+        )
+        plain = "".join(c if c.isprintable() else "?" for c in path)
+        now = self._clock().isoformat(timespec="milliseconds")
+        return (
+            f"{now} {client} {scope['method']} {plain} {status} {1000 * seconds:.1f} ms"
+        )
+
+
+def _limited(receive: Any) -> Any:
+    """Return what receives a body that ends when it gets too large."""
+    n_bytes = 0
+
+    async def limited() -> Message:
+        nonlocal n_bytes
+        message: Message = await receive()
+        n_bytes += len(message.get("body", b""))
+        if n_bytes > LARGEST_BYTES:
+            msg = f"a body has at most {LARGEST_BYTES:,} bytes"
+            raise TooLargeError(msg)
+        return message
+
+    return limited
+
+
+async def _answer(send: Any, error: RefusedError) -> None:
+    body = body_of(error)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if isinstance(error, UnauthorizedError):
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send(
+        {"type": "http.response.start", "status": error.status, "headers": headers}
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,143 @@
+"""Loading tables: a pointer each time, metadata only when that has moved."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables
+from pyiceberg.io import load_file_io
+from pyiceberg.table import Table
+from sqlalchemy.orm import Session
+
+from lakebt.lake.serving.errors import NoTableError, UnavailableError
+from lakebt.lake.storage.failures import explain
+from lakebt.lake.storage.metadata import read
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.io import FileIO
+    from pyiceberg.table.metadata import TableMetadata
+
+
+_KEPT = 64
+"""How many tables' metadata is known without reading it again."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One version of a table.
+
+    Attributes
+    ----------
+    location : str
+        Of its metadata.
+    metadata : pyiceberg.table.metadata.TableMetadata
+    """
+
+    location: str
+    metadata: TableMetadata = field(repr=False)
+
+    @cached_property
+    def answer(self) -> bytes:
+        """What is sent to whoever loads it."""
+        return told(self.metadata, self.location)
+
+    @cached_property
+    def named_only(self) -> bytes:
+        """The same, with those snapshots only that a branch or tag names."""
+        named = {ref.snapshot_id for ref in self.metadata.refs.values()}
+        kept = [s for s in self.metadata.snapshots if s.snapshot_id in named]
+        return told(self.metadata.model_copy(update={"snapshots": kept}), self.location)
+
+
+def told(metadata: TableMetadata, location: str | None) -> bytes:
+    """Return a table as JSON: what the specification calls a load-table result."""
+    place = b"" if location is None else b'"metadata-location":%s,' % _quoted(location)
+    body = metadata.model_dump_json(exclude_none=True).encode()
+    return b'{%s"metadata":%s,"config":{}}' % (place, body)
+
+
+def _quoted(text: str) -> bytes:
+    return json.dumps(text).encode()
+
+
+class Shelf:
+    """The tables of a SQL catalog, of whatever namespace. Threads share it."""
+
+    def __init__(self, catalog: SqlCatalog) -> None:
+        self._catalog = catalog
+        self._held: OrderedDict[str, Loaded] = OrderedDict()
+        self._lock = Lock()
+
+    def io(self, location: str) -> FileIO:
+        """Return what reads a file, by the catalog's settings and no table's."""
+        return load_file_io(dict(self._catalog.properties), location)
+
+    def read(self, location: str) -> TableMetadata:
+        """Read metadata that may be no table's yet."""
+        return read(self.io(location), location)
+
+    def pointer(self, namespace: tuple[str, ...], name: str) -> str | None:
+        """Return where the metadata of a table is, None if there is no such table."""
+        statement = sa.select(IcebergTables.metadata_location).where(
+            IcebergTables.catalog_name == self._catalog.name,
+            IcebergTables.table_namespace == ".".join(namespace),
+            IcebergTables.table_name == name,
+        )
+        if (no_view := self._catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
+            statement = statement.where(no_view)
+        with Session(self._catalog.engine) as session:
+            return session.scalar(statement)
+
+    def load(self, namespace: tuple[str, ...], name: str) -> Loaded:
+        """Load a table as it is now.
+
+        Raises
+        ------
+        NoTableError
+            If there is none.
+        UnavailableError
+            If its metadata cannot be read.
+        """
+        while True:
+            location = self.pointer(namespace, name)
+            if location is None:
+                msg = f"Table does not exist: {'.'.join(namespace)}.{name}"
+                raise NoTableError(msg)
+            with self._lock:
+                if (held := self._held.get(location)) is not None:
+                    self._held.move_to_end(location)
+                    return held
+            try:
+                loaded = Loaded(location, self.read(location))
+            except FileNotFoundError:
+                # Ten commits may lie between reading a pointer and its file.
+                if self.pointer(namespace, name) == location:
+                    msg = f"table {name} has lost its metadata. Restore a backup"
+                    raise UnavailableError(msg) from None
+                continue
+            except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
+                msg = f"table {name} {explain(error)}"
+                raise UnavailableError(msg) from None
+            with self._lock:
+                held = self._held.setdefault(location, loaded)
+                while len(self._held) > _KEPT:
+                    self._held.popitem(last=False)
+            return held
+
+    def table(self, namespace: tuple[str, ...], name: str) -> Table:
+        """Load a table to change it."""
+        loaded = self.load(namespace, name)
+        return Table(
+            identifier=(*namespace, name),
+            metadata=loaded.metadata,
+            metadata_location=loaded.location,
+            io=self.io(loaded.location),
+            catalog=self._catalog,
+        )

@@ -1,0 +1,234 @@
+"""Rows on a branch that Spark wrote: compared with the lake, and ready to be committed.
+
+Comparing them takes Spark as long as it takes to read them, so it is done before the
+publisher has his turn, and never within it. What others publish until then is seldom of
+the same rows. That is found out from theirs alone, in memory. If it is, the turn is
+given up, and Spark looks again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from lakebt.lake.publishing.audits import bars
+from lakebt.lake.publishing.audits import fund_reports as reports
+from lakebt.lake.spark.audits import audit
+from lakebt.lake.spark.concurrent_rows import added, have_none_of
+from lakebt.lake.spark.reader import session_of, snapshot
+from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.snapshots import head_of
+from lakebt.lake.tables.arrow import pc
+from lakebt.lake.tables.digests import digest_of
+from lakebt.lake.tables.rows import plain
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
+from lakebt.sessions import Sessions
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyspark.sql import DataFrame
+
+    from lakebt.lake.committing.branch import Branch
+    from lakebt.lake.publishing.audits.finding import Finding, Handed
+    from lakebt.lake.publishing.audits.user_audits import Rules
+    from lakebt.lake.spark.audits import Looked
+    from lakebt.lake.spark.publish import Sparks
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.digests import Chunks
+    from lakebt.lake.tables.schemas import TableSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkReady:
+    """One table's rows on a branch: see `lakebt.lake.publishing.publication.Ready`.
+
+    Attributes
+    ----------
+    spec, branch
+        The table, and where the rows lie.
+    source
+        What they were written from.
+    looked, chosen
+        What the audits need to know, and which of them fail.
+    """
+
+    spec: TableSpec
+    branch: Branch
+    source: Sparks
+    looked: Looked
+    chosen: Rules
+    _compared: dict[int | None, SparkLacking] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.branch.count
+
+    def _chunks(self, name: str) -> Chunks:
+        return partial(self.branch.chunks, self.spec.arrow.field(name))
+
+    @cached_property
+    def earliest(self) -> dt.datetime:
+        """The first `known_at` of any of them."""
+        return plain(min(pc.min(part).as_py() for part in self._chunks("known_at")()))
+
+    @cached_property
+    def digest(self) -> str:
+        """What the rows hash to: the same as if they were published from memory."""
+        names = list(self.spec.names)
+        if self.spec.is_declared:
+            names = [name for name in names if not self._is_empty(name)]
+        fields = (self.spec.arrow.field(name) for name in names)
+        return digest_of(self.count, ((f, self._chunks(f.name)) for f in fields))
+
+    def _is_empty(self, name: str) -> bool:
+        return all(part.null_count == len(part) for part in self._chunks(name)())
+
+    def lacking(self, table: Table, *, storage: Storage) -> SparkLacking:
+        """Return what a table in the lake has not got yet; looked at once per head.
+
+        Raises
+        ------
+        LostRaceError
+            If Spark has to look, and its publisher has his turn.
+        """
+        head = head_of(table)
+        if head not in self._compared:
+            seen = dict(self._compared)
+            lacking = self._unchanged(table, seen, storage)
+            if lacking is None and storage.is_held:
+                msg = f"others published rows of {self.spec.name} that are beside these"
+                raise LostRaceError(msg)
+            if lacking is None:
+                lacking = self._compare(table, storage, list(seen.values()))
+            self._compared.clear()
+            self._compared[head] = lacking
+        return self._compared[head]
+
+    def _unchanged(
+        self, table: Table, seen: dict[int | None, SparkLacking], storage: Storage
+    ) -> SparkLacking | None:
+        """Return what was found at an earlier head, if it is no other at this one.
+
+        What audits warn of may be: it is told as it was when Spark looked.
+        """
+        if self.chosen.fail_on:
+            return None
+        spec = self.spec
+        for head, lacking in seen.items():
+            with translated(storage.where):
+                rows = added(table, spec, since=head)
+                if rows is not None and have_none_of(lacking.branch, rows, spec):
+                    return lacking
+        return None
+
+    def _compare(
+        self, table: Table, storage: Storage, earlier: list[SparkLacking]
+    ) -> SparkLacking:
+        spec, head = self.spec, head_of(table)
+        with translated(storage.where):
+            session = session_of(storage)
+            new = snapshot(storage, spec, self.branch.snapshot_id, session)
+            held = self._beside(snapshot(storage, spec, head, session))
+            found = audit(
+                self.looked,
+                new,
+                held,
+                count=self.count,
+                most_held=_rows_of(table),
+                severity=self.chosen.severity,
+            )
+            names = [*spec.key, "known_at"]
+            there = held.select(*(f"`{name}`" for name in names))
+            n_again = 0 if head is None else new.join(there, names).count()
+        branch = self.branch
+        is_good = not any(each.severity == "fail" for each in found)
+        if is_good and 0 < n_again < self.count:
+            # Rows are only ever added to a table, so as many again are the same ones.
+            same = [each.branch for each in earlier if each.n_again == n_again]
+            lacking = new.join(there, names, "left_anti")
+            branch = same[0] if same else self.source.write(lacking, spec)
+        return SparkLacking(
+            source=self.source,
+            branch=branch,
+            found=found,
+            n_again=n_again,
+            count=self.count - n_again,
+        )
+
+    def _beside(self, held: DataFrame) -> DataFrame:
+        """Return the lake's rows that the new ones can contradict, or are beside."""
+        if self.spec not in (PRICES, ETF_HOLDINGS):
+            return held
+        from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
+
+        day = self.spec.key[1]
+        low, high = self._days(day)
+        return held.where(
+            spark.col(f"`{day}`").between(spark.lit(low), spark.lit(high))
+        )
+
+    def _days(self, day: str) -> tuple[dt.date, dt.date]:
+        ends = [pc.min_max(part).as_py() for part in self._chunks(day)()]
+        first = min(each["min"] for each in ends)
+        last = max(each["max"] for each in ends)
+        if self.spec is PRICES:
+            calendar = Sessions.of(self.looked.exchange)
+            return bars.days_beside(first, last, sessions=calendar)
+        return reports.days_beside(first, last)
+
+
+def _rows_of(table: Table) -> int:
+    """Return how many rows, of all vintages, the head of a table has at most."""
+    head = table.metadata.current_snapshot()
+    if head is None:
+        return 0
+    told = None if head.summary is None else head.summary["total-records"]
+    return sys.maxsize if told is None else int(told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkLacking:
+    """What a table lacks of a branch: see `lakebt.lake.publishing.new_rows.Lacks`.
+
+    Attributes
+    ----------
+    source, branch
+        Where its rows lie.
+    found
+        What all the audits found.
+    count
+        How many rows are lacking.
+    n_again
+        How many of those handed over the lake has already.
+    handed
+        None: they were compared where they lie.
+    """
+
+    source: Sparks
+    branch: Branch
+    found: tuple[Finding, ...]
+    count: int
+    n_again: int
+    handed: Handed | None = None
+
+    def same_as(self, other: Any) -> bool:
+        """Whether the other, of an earlier comparison, has just these rows."""
+        same: bool = self.branch is other.branch
+        return same
+
+    def write(self, table: Table) -> list[DataFile]:  # noqa: ARG002 - as in `Lacks`
+        """Return the files that Spark wrote."""
+        return self.source.used(self.branch)
+
+    def forget(self, table: Table, files: list[DataFile]) -> bool:  # noqa: ARG002
+        """Take the files back: no snapshot of a release refers to them."""
+        self.source.unused(self.branch)
+        return True

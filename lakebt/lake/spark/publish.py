@@ -1,0 +1,183 @@
+"""Publishing what Spark holds: written by its executors, committed as everything else.
+
+Spark writes the rows, normalised and sorted, onto a branch of their table that nobody
+reads. There they are audited. Then the one commit that all releases are made by adds
+the very files to the table's head, tags it, and writes the ledger; and the branch goes.
+So there is one protocol, with two ways to write the data. Whoever is killed before the
+commit leaves a branch called ``lakebt-staging-...``, which `lakebt doctor` finds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.lake.publishing.audits.finding import Handed
+from lakebt.lake.publishing.audits.schemas import audit_schema
+from lakebt.lake.publishing.normalisation import check_columns, normalise
+from lakebt.lake.spark.audits import Looked
+from lakebt.lake.spark.branch_rows import SparkReady
+from lakebt.lake.spark.reader import ddl, session_of
+from lakebt.lake.spark.writer import new_branch, remove_quietly, write_on
+from lakebt.lake.storage.snapshots import delete_quietly
+from lakebt.sessions import Sessions
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator
+
+    from pyiceberg.manifest import DataFile
+    from pyspark.sql import DataFrame
+
+    from lakebt.lake.committing.branch import Branch
+    from lakebt.lake.publishing.audits.user_audits import Rules
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.schemas import TableSpec
+
+
+def is_spark(data: object) -> bool:
+    """Whether something is a DataFrame of Spark's."""
+    home = type(data).__module__
+    return home.startswith("pyspark.") and hasattr(data, "mapInArrow")
+
+
+@contextlib.contextmanager
+def brought(
+    tables: Any, *, storage: Storage, exchange: str
+) -> Iterator[Mapping[str, object]]:
+    """Give the tables with what publishes those that Spark holds; then tidy up.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is one, and the lake was opened without Spark.
+    """
+    if not isinstance(tables, Mapping) or not any(map(is_spark, tables.values())):
+        yield tables
+        return
+    session_of(storage)
+    held = {
+        name: Sparks(data, storage=storage, exchange=exchange)
+        for name, data in tables.items()
+        if is_spark(data)
+    }
+    try:
+        yield {**tables, **held}
+    finally:
+        for each in held.values():
+            each.tidy()
+
+
+class Sparks:
+    """A DataFrame of Spark's that is to be published.
+
+    Parameters
+    ----------
+    data
+    storage
+        The lake.
+    exchange
+        Whose sessions count.
+    """
+
+    def __init__(self, data: Any, *, storage: Storage, exchange: str) -> None:
+        self.data: DataFrame = data
+        self.storage, self.exchange = storage, exchange
+        self._branches: list[Branch] = []
+        self._unused: set[str] = set()
+
+    def ready(
+        self, spec: TableSpec, *, as_of: dt.datetime, chosen: Rules
+    ) -> SparkReady:
+        """Write the rows onto a branch of their table.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an audit of the user's own shall look at them.
+        InvalidDataError
+            If a column is missing or unknown, or a value cannot be read.
+        LakeError
+            If Spark cannot write them.
+        """
+        if spec.name in chosen.own:
+            msg = (
+                f"audits= cannot look at {spec.name}: a function of yours takes a "
+                f"pandas.DataFrame, and this one is Spark's. Look at it before you "
+                f"publish it"
+            )
+            raise InvalidArgumentError(msg)
+        check_columns(self.data.columns, spec=spec)
+        rows = self.data.mapInArrow(
+            _normalising(spec, self.exchange, tuple(self.data.columns)), ddl(spec)
+        )
+        branch = self.write(rows, spec)
+        if not branch.count:
+            problem = "the frame is empty. Publish at least one row."
+            raise InvalidDataError(spec.name, problem)
+        looked = Looked(spec=spec, as_of=as_of, exchange=self.exchange)
+        return SparkReady(
+            spec=spec, branch=branch, source=self, looked=looked, chosen=chosen
+        )
+
+    def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
+        """Write rows onto a new branch of their table, sorted as the table is.
+
+        Raises
+        ------
+        InvalidDataError
+            If a value cannot be read.
+        LakeError
+            If Spark cannot write them.
+        """
+        branch = new_branch(self.storage, spec)
+        self._branches.append(branch)
+        write_on(branch, rows, spec)
+        self.unused(branch)
+        return branch
+
+    def used(self, branch: Branch) -> list[DataFile]:
+        """Return a branch's files to be committed; who does so, answers for them."""
+        self._unused.difference_update(file.file_path for file in branch.files)
+        return branch.files
+
+    def unused(self, branch: Branch) -> None:
+        """Take a branch's files back: they may be read again, and go in the end."""
+        self._unused.update(file.file_path for file in branch.files)
+
+    def tidy(self) -> None:
+        """Remove the branches, and what nobody took of their files."""
+        for branch in self._branches:
+            remove_quietly(branch)
+            if branch.files:
+                mine = {file.file_path for file in branch.files}
+                delete_quietly(branch.table.io, mine & self._unused)
+
+
+def _normalising(
+    spec: TableSpec, exchange: str, names: tuple[str, ...]
+) -> Callable[[Any], Iterator[pa.RecordBatch]]:
+    """Return what puts the rows of a partition into the table's columns."""
+
+    def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if not len(batch):
+                continue
+            handed = pa.Table.from_batches([batch]).rename_columns(list(names))
+            rows = normalise(handed, spec=spec, sessions=lambda: Sessions.of(exchange))
+            whole = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
+            if any(
+                rows.column(column.name).null_count
+                for column in spec.columns
+                if column.required
+            ):
+                empty = [f for f in audit_schema(whole) if f.audit == "empty"]
+                raise InvalidDataError(spec.name, empty[0].message)
+            yield from rows.to_batches()
+
+    return rows_of

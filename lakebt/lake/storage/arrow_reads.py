@@ -1,0 +1,225 @@
+"""Reading data files with Arrow alone, where that is what pyiceberg would read.
+
+pyiceberg opens each file in a thread of its own, translates its schema, and rebuilds
+every batch. Of files that hold just the columns asked for, as they were declared, and
+of which no row was deleted since, nothing has to be translated or rebuilt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs as pafs
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.expressions.visitors import bind, extract_field_ids
+from pyiceberg.io.pyarrow import (
+    PyArrowFileIO,
+    expression_to_pyarrow,
+    pyarrow_to_schema,
+    schema_to_pyarrow,
+)
+from pyiceberg.manifest import FileFormat
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    LongType,
+    StringType,
+    TimestamptzType,
+)
+from pyiceberg.utils.concurrent import ExecutorFactory
+
+from lakebt.lake.storage.scan_plan import plan
+from lakebt.lake.tables.arrow import INSTANT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import DataScan, Table
+    from pyiceberg.types import NestedField
+
+    from lakebt.lake.storage.predicates import Among
+
+
+_AS_WRITTEN: dict[object, pa.DataType] = {
+    BooleanType: pa.bool_(),
+    DateType: pa.date32(),
+    DoubleType: pa.float64(),
+    LongType: pa.int64(),
+    StringType: pa.string(),
+    TimestamptzType: INSTANT,
+}
+"""The one Arrow type of each Iceberg type that needs no conversion on the way."""
+
+_FIELD_ID = b"PARQUET:field_id"
+
+_NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
+"""What a store says of a file that is read without asking for its size first."""
+
+
+def read_directly(
+    chosen: DataScan, coded: Collection[str], among: Among | None = None
+) -> pa.Table | None:
+    """Read what a scan selects with Arrow alone.
+
+    Parameters
+    ----------
+    chosen
+        Of one snapshot; of `among`, what lies within its range.
+    coded
+        Text columns to return as dictionaries.
+    among
+        The rows to return of what is selected.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        The rows pyiceberg would return, in its order; columns in the order of the
+        schema. None if that cannot be told without pyiceberg: a file has rows that were
+        deleted since, is no Parquet file, lacks a column, or holds it as another type
+        or under another name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone.
+    """
+    io, wanted = chosen.io, chosen.projection()
+    whole = chosen.update(selected_fields=("*",)).projection()
+    condition = None
+    fields = {field.field_id: field for field in wanted.fields}
+    if not isinstance(chosen.row_filter, AlwaysTrue):
+        bound = bind(whole, chosen.row_filter, case_sensitive=True)
+        condition = expression_to_pyarrow(bound, whole)
+        fields |= {n: whole.find_field(n) for n in extract_field_ids(bound)}
+    if among is not None:
+        condition = (
+            among.condition if condition is None else condition & among.condition
+        )
+    if not isinstance(io, PyArrowFileIO) or any(
+        type(field.field_type) not in _AS_WRITTEN for field in fields.values()
+    ):
+        return None
+    tasks = plan(chosen)
+    if any(
+        t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
+    ):
+        return None
+    layout = ds.ParquetFileFormat(dictionary_columns=set(coded))
+    fragments = [_fragment(task.file, layout, io) for task in tasks]
+    with _all_there(fragments):
+        footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
+        if not all(_holds(footer, fields.values()) for footer in footers):
+            return None
+        names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
+        rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
+        return rows.to_table(columns=list(wanted.column_names), filter=condition)
+
+
+def read_one_file(table: Table) -> pa.Table | None:
+    """Read all that a table holds, if that is one file just as it was declared.
+
+    Parameters
+    ----------
+    table
+        As the ledger is: written anew as a whole with every commit, nested columns too.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        The rows pyiceberg would return; None if that cannot be told without it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is gone.
+    """
+    tasks, io = plan(table.scan()), table.io
+    if (
+        len(tasks) != 1
+        or tasks[0].delete_files
+        or tasks[0].file.file_format is not FileFormat.PARQUET
+        or not isinstance(io, PyArrowFileIO)
+    ):
+        return None
+    fragment = _fragment(tasks[0].file, ds.ParquetFileFormat(), io)
+    with _all_there([fragment]):
+        numbered = all(field.metadata for field in _schema_of(fragment))
+        if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
+            return None
+        rows: pa.Table = fragment.to_table()
+        return rows
+
+
+def arrow_type(field: NestedField) -> pa.DataType:
+    """Return the type a column is read as."""
+    found = _AS_WRITTEN.get(type(field.field_type))
+    other: Any = schema_to_pyarrow(field.field_type)
+    return other if found is None else found
+
+
+def _fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
+    scheme, netloc, path = io.parse_location(file.file_path, io.properties)
+    return layout.make_fragment(
+        path,
+        filesystem=io.fs_by_scheme(scheme, netloc),
+        file_size=file.file_size_in_bytes,  # so that a store is not asked for it
+    )
+
+
+@contextlib.contextmanager
+def _all_there(fragments: Iterable[Any]) -> Iterator[None]:
+    """Say of files in a store which is gone; the store itself only says that one is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is gone.
+    OSError
+        As it was, if none is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _NOT_THERE.search(str(error)):
+            for fragment in fragments:
+                found = fragment.filesystem.get_file_info(fragment.path)
+                if found.type is pafs.FileType.NotFound:
+                    raise FileNotFoundError(fragment.path) from None
+        raise
+
+
+def _schema_of(fragment: Any) -> pa.Schema:
+    """Return what a file says it holds; reads its footer, which the fragment keeps."""
+    schema: pa.Schema = fragment.physical_schema
+    return schema
+
+
+def _holds(footer: pa.Schema, fields: Iterable[NestedField]) -> bool:
+    """Whether a file has all of some columns just as they were declared."""
+    for field in fields:
+        place = footer.get_field_index(field.name)
+        if place < 0:  # it is not there, or twice
+            return False
+        found = footer.field(place)
+        kind: Any = found.type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        number = (found.metadata or {}).get(_FIELD_ID, b"")
+        if kind != _AS_WRITTEN[type(field.field_type)] or number != b"%d" % (
+            field.field_id
+        ):
+            return False
+    return True
+
+
+def _arrow_field(field: NestedField, coded: Collection[str]) -> pa.Field[Any]:
+    kind: Any = _AS_WRITTEN[type(field.field_type)]
+    if field.name in coded:
+        kind = pa.dictionary(pa.int32(), kind)
+    return pa.field(field.name, kind)

@@ -1,0 +1,116 @@
+"""Catalogs behind a network: opened so that one that is silent is given up."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+import pyiceberg.catalog
+from pyiceberg.catalog import (
+    BOTOCORE_SESSION,
+    CatalogType,
+    infer_catalog_type,
+    load_catalog,
+)
+from pyiceberg.catalog.rest import RestCatalog
+
+from lakebt.errors import LakeError
+from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.catalog import Catalog
+    from requests import Session
+
+
+ANSWER_SECONDS = 30
+"""How long a catalog has to answer."""
+
+GLUE_SECONDS = 10
+"""How long Glue has to answer, each time it is asked."""
+
+_RETRIES = 3
+"""How often it is asked again, if nothing else is configured; pyiceberg: ten times."""
+
+
+def load(name: str) -> Catalog:
+    """Load a catalog as pyiceberg is configured, with what the configuration lacks.
+
+    Raises
+    ------
+    ValueError
+        If it is not configured, or cannot be.
+    """
+    configured = _configured(name)
+    added: dict[str, Any] = defaults(configured, os.environ)
+    kind = _kind(name, configured)
+    if kind is CatalogType.REST and configured.get("uri"):
+        return PatientRestCatalog(name, **{**configured, **added})
+    if kind is CatalogType.GLUE:
+        return _glue(name, configured, added)
+    return load_catalog(name, init_catalog_tables="false", **added)
+
+
+def _configured(name: str) -> dict[str, Any]:
+    """Return what pyiceberg will make the catalog from."""
+    found = pyiceberg.catalog._ENV_CONFIG.get_catalog_config(name)  # noqa: SLF001
+    return dict(found or {})
+
+
+def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:
+    if "py-catalog-impl" in configured:
+        return None
+    if said := configured.get("type"):
+        return CatalogType(str(said).lower())
+    return infer_catalog_type(name, dict(configured))
+
+
+class PatientRestCatalog(RestCatalog):
+    """A REST catalog that is waited for so long and no longer."""
+
+    def _config_headers(self, session: Session) -> None:
+        # The first thing that is done with a session, before it asks for a token.
+        super()._config_headers(session)
+        patience = (CONNECT_SECONDS, ANSWER_SECONDS)
+        asking = functools.partial(session.request, timeout=patience)
+        session.request = asking  # type: ignore[method-assign]
+
+
+def _glue(name: str, configured: Mapping[str, Any], added: dict[str, Any]) -> Catalog:
+    """Load AWS Glue, which botocore would wait for a minute at a time.
+
+    Raises
+    ------
+    LakeError
+        If boto3 is not installed.
+    """
+    try:
+        import botocore.session  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.config import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            Config,
+        )
+    except ImportError:
+        msg = f"catalog {name!r} needs boto3: pip install 'lakebt[glue]'"
+        raise LakeError(msg) from None
+    asking = botocore.session.get_session()
+    asking.register_component("data_loader", _models())
+    asking.set_default_client_config(
+        Config(connect_timeout=CONNECT_SECONDS, read_timeout=GLUE_SECONDS)
+    )
+    retries = configured.get("glue.max-retries", _RETRIES)
+    own = {BOTOCORE_SESSION: asking, "glue.max-retries": int(retries)}
+    catalog = load_catalog(name, **added, **own)
+    del catalog.properties[BOTOCORE_SESSION]  # it is of no use to files
+    return catalog
+
+
+@functools.cache
+def _models() -> Any:
+    """Return what reads how AWS's services are spoken to: a tenth of a second once."""
+    from botocore.loaders import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        create_loader,
+    )
+
+    return create_loader()

@@ -1,0 +1,126 @@
+"""Which data files a scan reads, and what lies behind a snapshot.
+
+A table that grows by a file a day has a manifest a day until they are folded. pyiceberg
+works out anew for each, and for each list of them, how its columns are to be read. That
+takes a millisecond, though those of a table all have the same. Here it is done once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pyiceberg.avro.decoder import new_decoder
+from pyiceberg.avro.file import AvroFile
+from pyiceberg.avro.resolver import resolve_reader
+from pyiceberg.manifest import (
+    DEFAULT_READ_VERSION,
+    MANIFEST_ENTRY_SCHEMAS,
+    MANIFEST_LIST_FILE_SCHEMAS,
+    DataFile,
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+    PartitionFieldSummary,
+    _inherit_from_manifest,
+)
+from pyiceberg.table import ManifestGroupPlanner
+from pyiceberg.typedef import Record
+from pyiceberg.utils.schema_conversion import AvroSchemaConversion
+
+if TYPE_CHECKING:
+    from pyiceberg.avro.reader import Reader
+    from pyiceberg.io import FileIO, InputFile
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import DataScan, FileScanTask
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """What a file of metadata holds, and as what it is read."""
+
+    columns: Schema
+    types: dict[int, Any]
+    enums: dict[int, Any]
+
+
+_ENTRIES = _Kind(
+    MANIFEST_ENTRY_SCHEMAS[DEFAULT_READ_VERSION],
+    {-1: ManifestEntry, 2: DataFile},
+    {0: ManifestEntryStatus, 101: FileFormat, 134: DataFileContent},
+)
+_MANIFESTS = _Kind(
+    MANIFEST_LIST_FILE_SCHEMAS[DEFAULT_READ_VERSION],
+    {-1: ManifestFile, 508: PartitionFieldSummary},
+    {517: ManifestContent},
+)
+
+
+def plan(chosen: DataScan) -> list[FileScanTask]:
+    """Return what ``chosen.plan_files()`` does."""
+    snapshot = chosen.snapshot()
+    catalog = chosen.catalog
+    if snapshot is None or (catalog and catalog.supports_server_side_planning()):
+        return list(chosen.plan_files())
+    planner = ManifestGroupPlanner(
+        table_metadata=chosen.table_metadata,
+        io=chosen.io,
+        row_filter=chosen.row_filter,
+        case_sensitive=chosen.case_sensitive,
+        options=chosen.options,
+    )
+    return list(planner.plan_files(manifests_in(chosen.io, snapshot.manifest_list)))
+
+
+def manifests_in(io: FileIO, manifest_list: str) -> list[ManifestFile]:
+    """Return the manifests that a manifest list names."""
+    with _Records[ManifestFile](io.new_input(manifest_list), _MANIFESTS) as records:
+        return [_Manifest(*record._data) for record in records]  # noqa: SLF001
+
+
+class _Manifest(ManifestFile):
+    """A manifest that is read like the one before it, if it has the same columns."""
+
+    def fetch_manifest_entry(
+        self,
+        io: FileIO,
+        discard_deleted: bool = True,  # noqa: FBT001, FBT002 - pyiceberg's own
+    ) -> list[ManifestEntry]:
+        with _Records[ManifestEntry](
+            io.new_input(self.manifest_path), _ENTRIES
+        ) as entries:
+            return [
+                _inherit_from_manifest(entry, self)
+                for entry in entries
+                if not discard_deleted or entry.status != ManifestEntryStatus.DELETED
+            ]
+
+
+class _Records(AvroFile[R]):
+    """The records of a file, read like those of the one before it."""
+
+    def __init__(self, file: InputFile, kind: _Kind) -> None:
+        super().__init__(file, kind.columns)
+        self._kind = kind
+
+    def __enter__(self) -> Self:
+        with self.input_file.open() as file:
+            self.decoder = new_decoder(file.read())
+        self.header = self._read_header()
+        self.reader = _reader(self.header.meta["avro.schema"], self._kind)
+        return self
+
+
+@functools.lru_cache(maxsize=256)
+def _reader(columns: str, kind: _Kind) -> Reader:
+    """Return how a file with these columns is read; it holds nothing of one."""
+    written = AvroSchemaConversion().avro_to_iceberg(json.loads(columns))
+    return resolve_reader(written, kind.columns, kind.types, kind.enums)

@@ -1,0 +1,45 @@
+"""Snapshots of a table: its head, what a tag points at, and deleting files quietly."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.update import (
+    AssertRefSnapshotId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import Table
+
+
+def head_of(table: Table) -> int | None:
+    """Return the snapshot id at the head of the table, None if it has no rows."""
+    snapshot = table.metadata.current_snapshot()
+    return None if snapshot is None else snapshot.snapshot_id
+
+
+def delete_quietly(io: FileIO, paths: Iterable[str]) -> bool:
+    """Delete files nobody refers to. One that stays is litter, not an error.
+
+    Returns
+    -------
+    bool
+        Whether they are gone. Who could not delete one is not asked for the rest: a
+        store that does not answer is waited for each time.
+    """
+    try:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                io.delete(path)
+    except OSError:
+        return False
+    return True
+
+
+def at_ref(ref: str, snapshot_id: int | None) -> AssertRefSnapshotId:
+    """Require that a branch or tag names a snapshot, or, for None, does not exist."""
+    return AssertRefSnapshotId.model_validate({"ref": ref, "snapshot-id": snapshot_id})

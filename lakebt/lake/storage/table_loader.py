@@ -1,0 +1,177 @@
+"""Reading the tables of a lake: their pointers each time, their metadata when moved."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.io import load_file_io
+from pyiceberg.table import Table
+from sqlalchemy.orm import Session
+
+from lakebt.lake.storage.metadata import read
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
+from lakebt.lake.tables.specs import is_fact_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pyiceberg.catalog import Catalog
+
+
+T = TypeVar("T")
+
+_VITAL = frozenset({LEDGER, *SPECS})
+"""What must be readable. What else lies beside it in the namespace need not be."""
+
+
+class Loader:
+    """Loads the tables of one namespace, and remembers what it read.
+
+    Parameters
+    ----------
+    catalog
+        SQL or not. Of a SQL catalog all pointers are read at one instant.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._held: dict[str, Table] = {}
+        self._unreadable: dict[str, str | None] = {}
+        self._trials: Table | None = None
+
+    def load(self) -> dict[str, Table]:
+        """Return the lake's tables by name: the ledger and every fact table.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the metadata of a table is not where its pointer said.
+        """
+        sql = isinstance(self._catalog, SqlCatalog)
+        load = self._load_sql if sql else self._load_each
+        self._held = _again(lambda patient: load(patient=patient))
+        return {
+            name: table
+            for name, table in self._held.items()
+            if name == LEDGER or is_fact_table(name, table)
+        }
+
+    def trials(self) -> Table | None:
+        """Return the table of trials; None if there is none yet.
+
+        It is read only when it is asked for, so that nothing else waits for it or fails
+        with it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If its metadata is not where its pointer said.
+        """
+        return _again(lambda _: self._load_trials())
+
+    def _load_trials(self) -> Table | None:
+        catalog = self._catalog
+        if not isinstance(catalog, SqlCatalog):
+            with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
+                return catalog.load_table((NAMESPACE, TRIALS))
+            return None
+        rows = _pointers(catalog, IcebergTables.table_name == TRIALS)
+        if not rows:
+            return None
+        held = self._trials
+        if held is None or held.metadata_location != rows[0].metadata_location:
+            self._trials = held = _table(catalog, rows[0])
+        return held
+
+    def _load_sql(self, *, patient: bool) -> dict[str, Table]:
+        """Read all pointers in one statement, and only the metadata that changed."""
+        catalog = self._catalog
+        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - the caller asked
+        tables = {}
+        for row in _pointers(catalog, IcebergTables.table_name != TRIALS):
+            name, location = row.table_name, row.metadata_location
+            held = self._held.get(name)
+            if held is not None and held.metadata_location == location:
+                tables[name] = held
+            elif name not in self._unreadable or self._unreadable[name] != location:
+                try:
+                    tables[name] = _table(catalog, row)
+                except Exception as error:
+                    if _must_tell(name, error, patient=patient):
+                        raise
+                    self._unreadable[name] = location
+        return tables
+
+    def _load_each(self, *, patient: bool) -> dict[str, Table]:
+        tables = {}
+        for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
+            with contextlib.suppress(NoSuchTableError):
+                tables[name] = self._catalog.load_table((NAMESPACE, name))
+        names: list[str] = []
+        with contextlib.suppress(NoSuchNamespaceError):
+            names = sorted(name[-1] for name in self._catalog.list_tables(NAMESPACE))
+        for name in names:
+            if name not in _VITAL and name != TRIALS:
+                try:
+                    tables[name] = self._catalog.load_table((NAMESPACE, name))
+                except NoSuchTableError:  # dropped since
+                    continue
+                except Exception as error:
+                    if _must_tell(name, error, patient=patient):
+                        raise
+        return tables
+
+
+def _again(load: Callable[[bool], T]) -> T:
+    """Load something, again if a file is gone.
+
+    Ten commits may lie between reading a pointer and its file. As long as there is
+    another try, `load` is asked to be patient: to raise what the last one overlooks.
+    """
+    for pause in (0.01, 0.1):
+        with contextlib.suppress(FileNotFoundError):
+            return load(True)  # noqa: FBT003 - of a function that is given
+        time.sleep(pause)
+    return load(False)  # noqa: FBT003
+
+
+def _pointers(
+    catalog: SqlCatalog, wanted: sa.ColumnElement[bool]
+) -> Sequence[IcebergTables]:
+    """Return where the metadata of some tables is, all at one instant."""
+    statement = sa.select(IcebergTables).where(
+        IcebergTables.catalog_name == catalog.name,
+        IcebergTables.table_namespace == NAMESPACE,
+        wanted,
+    )
+    if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
+        statement = statement.where(no_view)
+    with Session(catalog.engine) as session:
+        rows = session.scalars(statement).all()
+        session.expunge_all()
+    return rows
+
+
+def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:
+    """Return the table that a pointer leads to.
+
+    Raises
+    ------
+    NoSuchTableError
+        If it leads nowhere.
+    """
+    location = row.metadata_location
+    if location is None:
+        raise NoSuchTableError(row.table_name)
+    metadata = read(load_file_io(dict(catalog.properties), location), location)
+    io = catalog._load_file_io(metadata.properties, location)  # noqa: SLF001
+    return Table((NAMESPACE, row.table_name), metadata, location, io, catalog)
+
+
+def _must_tell(name: str, error: Exception, *, patient: bool) -> bool:
+    return name in _VITAL or (patient and isinstance(error, FileNotFoundError))

@@ -1,0 +1,311 @@
+"""Prices with all their vintages, for the few symbols a study touches."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lakebt.instants import EPOCH, TICK
+from lakebt.values.arrays import spans
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.sessions import Sessions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriceWindows:
+    """Bars of many symbols, each over its own sessions, one after the other.
+
+    Attributes
+    ----------
+    opens, closes : ndarray of shape (n_bars,)
+        NaN where there is no bar.
+    base : ndarray of shape (n_windows,)
+        ``base + session`` is the bar of a session.
+    starts : ndarray of shape (n_windows,)
+        Where each window begins.
+    """
+
+    opens: FloatVector
+    closes: FloatVector
+    base: IntVector
+    starts: IntVector
+
+    @cached_property
+    def marks(self) -> FloatVector:
+        """The closes with each gap filled by the last close before it.
+
+        A gap at the start of a window stays: nothing can be held there.
+        """
+        place = np.arange(len(self.closes))
+        last = np.maximum.accumulate(np.where(np.isnan(self.closes), -1, place))
+        begins = np.zeros(len(place), dtype=np.int64)
+        begins[self.starts] = self.starts
+        begins = np.maximum.accumulate(begins)
+        filled: FloatVector = np.where(
+            last >= begins, self.closes[np.maximum(last, 0)], np.nan
+        )
+        return filled
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriceHistory:
+    """Every vintage of every bar of some symbols that a view could see.
+
+    Rows are sorted by symbol, session, known_at.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Those that have at least one row.
+    sessions
+        The calendar that `session` counts in.
+    symbol : ndarray of shape (n_rows,)
+        Position in `symbols`.
+    session : ndarray of shape (n_rows,)
+        Number of the session.
+    known_at : ndarray of shape (n_rows,)
+        Microseconds since 1970 UTC.
+    open, close : ndarray of shape (n_rows,)
+    retracted : ndarray of shape (n_rows,)
+        Whether the vintage withdraws the bar.
+    basis : tuple of str
+        The bases that occur, sorted.
+    """
+
+    symbols: tuple[str, ...]
+    sessions: Sessions
+    symbol: IntVector
+    session: IntVector
+    known_at: IntVector
+    open: FloatVector
+    close: FloatVector
+    retracted: npt.NDArray[np.bool_]
+    basis: tuple[str, ...] = ()
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {symbol: code for code, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def _starts(self) -> IntVector:
+        """Where each symbol's rows begin, and where the last one's end."""
+        return np.searchsorted(self.symbol, np.arange(len(self.symbols) + 1))
+
+    @cached_property
+    def _newest(self) -> IntVector:
+        """Return the rows in force now: the last of each bar, retractions dropped."""
+        if len(self.symbol) == 0:
+            return np.zeros(0, dtype=np.int64)
+        last = np.ones(len(self.symbol), dtype=bool)
+        last[:-1] = (self.symbol[1:] != self.symbol[:-1]) | (
+            self.session[1:] != self.session[:-1]
+        )
+        return np.flatnonzero(last & ~self.retracted)
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self._codes
+
+    def window(self, symbols: Sequence[str], first: int, last: int) -> FloatPanel:
+        """Return the bars in force now.
+
+        Parameters
+        ----------
+        symbols
+            The columns. One without prices is all NaN.
+        first, last
+            Numbers of the first and the last session, inclusive.
+
+        Returns
+        -------
+        ndarray of shape (2 * n_sessions, n_symbols)
+            Row 2 i is the open of session ``first + i``, row 2 i + 1 its close. NaN
+            where there is no bar.
+        """
+        prices = np.full((2 * (last - first + 1), len(symbols)), np.nan)
+        for column, symbol in enumerate(symbols):
+            if symbol not in self._codes:
+                continue
+            sessions, opens, closes = self._bars[self._codes[symbol]]
+            lo, hi = np.searchsorted(sessions, [first, last + 1])
+            rows = 2 * (sessions[lo:hi] - first)
+            prices[rows, column] = opens[lo:hi]
+            prices[rows + 1, column] = closes[lo:hi]
+        return prices
+
+    def codes(self, symbols: Sequence[str]) -> IntVector:
+        """Return the position of each of `symbols` in the history's, -1 for none."""
+        return np.array([self._codes.get(s, -1) for s in symbols], dtype=np.int64)
+
+    def windows(
+        self, codes: IntVector, *, first: IntVector, last: IntVector
+    ) -> PriceWindows:
+        """Return the bars in force now of many symbols, each over its own sessions.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_windows,)
+            As `codes` gives them; -1 has no bars.
+        first, last : ndarray of shape (n_windows,)
+            Numbers of the first and the last session, inclusive.
+        """
+        rows = self._newest
+        keys, span = self._keys[rows], len(self.sessions)
+        lo = np.searchsorted(keys, codes * span + first)
+        hi = np.searchsorted(keys, codes * span + last + 1)
+        found = np.where(codes >= 0, hi - lo, 0)
+        lengths = last - first + 1
+        starts = np.cumsum(lengths) - lengths
+        base = starts - first
+        taken = rows[spans(lo, found)]
+        bars = np.repeat(base, found) + self.session[taken]
+        opens = np.full(int(lengths.sum()), np.nan)
+        closes = opens.copy()
+        opens[bars], closes[bars] = self.open[taken], self.close[taken]
+        return PriceWindows(opens=opens, closes=closes, base=base, starts=starts)
+
+    @cached_property
+    def _bars(self) -> list[tuple[IntVector, FloatVector, FloatVector]]:
+        """Return each symbol's bars in force now: sessions, opens, closes."""
+        rows = self._newest
+        cuts = np.searchsorted(self.symbol[rows], np.arange(len(self.symbols) + 1))
+        return [
+            (self.session[part], self.open[part], self.close[part])
+            for part in (
+                rows[cuts[code] : cuts[code + 1]] for code in range(len(self.symbols))
+            )
+        ]
+
+    def neighbours(self, symbol: str, session: int) -> tuple[int | None, int | None]:
+        """Return the sessions of the bars in force before and after a session.
+
+        Parameters
+        ----------
+        symbol
+            One without prices has no bars.
+        session
+            Its number. A bar of its own is neither.
+
+        Returns
+        -------
+        before, after : int or None
+            None where there is no such bar.
+        """
+        if symbol not in self._codes:
+            return None, None
+        sessions, _, _ = self._bars[self._codes[symbol]]
+        lo, hi = np.searchsorted(sessions, [session, session + 1])
+        before = int(sessions[lo - 1]) if lo else None
+        return before, int(sessions[hi]) if hi < len(sessions) else None
+
+    def last_close(self, symbol: str, *, before: dt.datetime) -> float:
+        """Return the newest close of `symbol` that was known before an instant.
+
+        It is the close of the newest session whose bar, in the vintage in force before
+        the instant, is not retracted. A session that had not closed by then has no
+        close, whatever the `known_at` of its bar.
+
+        Parameters
+        ----------
+        symbol
+            NaN is returned for one without prices.
+        before
+            UTC. Exclusive: what became known at this instant came too late.
+
+        Returns
+        -------
+        float
+            NaN if no close was known.
+        """
+        micros = np.array([(before - EPOCH) // TICK], dtype=np.int64)
+        return float(self.closes_known(self.codes([symbol]), before=micros)[0])
+
+    def closes_known(self, codes: IntVector, *, before: IntVector) -> FloatVector:
+        """Return the newest close known before an instant, for many pairs of both.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n,)
+            Symbols, as `codes` gives them; of -1 the close is NaN.
+        before : ndarray of shape (n,)
+            Microseconds since 1970 UTC, exclusive.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            See `last_close`.
+        """
+        found = np.full(len(codes), np.nan)
+        if not len(self.symbol):
+            return found
+        span = len(self.sessions)
+        asked = np.flatnonzero(codes >= 0)
+        start = self._starts[codes[asked]]
+        closed = np.searchsorted(self.sessions.instants("close"), before[asked])
+        row = np.searchsorted(self._keys, codes[asked] * span + closed) - 1
+        while len(asked):
+            inside = (row >= start) & (self._least_known[row] < before[asked])
+            asked, row, start = asked[inside], row[inside], start[inside]
+            unknown = self.known_at[row] >= before[asked]
+            withdrawn = ~unknown & self.retracted[row]
+            done = ~unknown & ~withdrawn
+            found[asked[done]] = self.close[row[done]]
+            # A retraction takes the vintages before it along.
+            row = np.where(withdrawn, self._first_of_bar[row], row) - 1
+            asked, row, start = asked[~done], row[~done], start[~done]
+        return found
+
+    def last_closes(
+        self, symbols: Sequence[str], *, before: Sequence[dt.datetime]
+    ) -> FloatPanel:
+        """Return what `last_close` gives for every symbol and instant.
+
+        Parameters
+        ----------
+        symbols
+            The columns. One without prices is all NaN.
+        before
+            UTC, in any order. Each is exclusive.
+
+        Returns
+        -------
+        ndarray of shape (n_instants, n_symbols)
+            NaN where no close was known.
+        """
+        micros = np.array([(at - EPOCH) // TICK for at in before], dtype=np.int64)
+        codes = self.codes(symbols)
+        closes = self.closes_known(
+            np.tile(codes, len(micros)), before=np.repeat(micros, len(codes))
+        )
+        return closes.reshape(len(micros), len(codes))
+
+    @cached_property
+    def _keys(self) -> IntVector:
+        """Symbol and session of each row in one number, ascending."""
+        keys: IntVector = self.symbol * len(self.sessions) + self.session
+        return keys
+
+    @cached_property
+    def _least_known(self) -> IntVector:
+        """When the first of each symbol's rows, up to each one, was known.
+
+        Where everything was known late, nobody walks back to the beginning to see it.
+        """
+        least = self.known_at.copy()
+        for start, end in itertools.pairwise(self._starts.tolist()):
+            np.minimum.accumulate(least[start:end], out=least[start:end])
+        return least
+
+    @cached_property
+    def _first_of_bar(self) -> IntVector:
+        """The row of the first vintage of each row's bar."""
+        return np.searchsorted(self._keys, self._keys)

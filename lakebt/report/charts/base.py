@@ -1,0 +1,81 @@
+"""What all figures share."""
+
+from __future__ import annotations
+
+import copy
+import html
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lakebt.report.palette import Theme
+
+
+FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def base_layout(colours: Theme, *, height: int) -> dict[str, Any]:
+    """Return what all figures share: no frame, no toolbar, nothing to drag.
+
+    Parameters
+    ----------
+    colours
+        The theme.
+    height
+        In pixels; the width is that of the page.
+    """
+    axis = {
+        "fixedrange": True,
+        "automargin": True,
+        "gridcolor": colours.rule,
+        "linecolor": colours.rule,
+        "tickcolor": colours.rule,
+        "zeroline": False,
+        "title": {"text": "", "font": {"size": 13}},
+    }
+    return {
+        "template": None,
+        "height": height,
+        "autosize": True,
+        "dragmode": False,
+        "paper_bgcolor": colours.paper,
+        "plot_bgcolor": colours.paper,
+        "font": {"family": FONT, "size": 13, "color": colours.muted},
+        "margin": {"l": 8, "r": 24, "t": 28, "b": 36},
+        "hoverlabel": {
+            "bgcolor": colours.paper,
+            "bordercolor": colours.muted,
+            "font": {"family": FONT, "size": 13, "color": colours.ink},
+            "align": "left",
+        },
+        "xaxis": copy.deepcopy(axis),
+        "yaxis": copy.deepcopy(axis),
+    }
+
+
+def hover(lines: Iterable[str]) -> str:
+    """Write lines as Plotly reads them: a fact may hold a "<"."""
+    return "<br>".join(html.escape(line) for line in lines)
+
+
+def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
+    """Say what differs in a narrow window, such as a phone's.
+
+    Plotly keeps `meta` as it is; the report's script reads it.
+
+    Parameters
+    ----------
+    layout
+        Changed in place.
+    **changes
+        Value by path in the layout, its dots written as double underscores.
+    """
+    layout.setdefault("meta", {})["narrow"] = {
+        name.replace("__", "."): value for name, value in changes.items()
+    }
+
+
+def day(session: object) -> str:
+    """Write the day of a session, given as a date or a timestamp."""
+    return str(session)[:10]

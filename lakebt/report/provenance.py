@@ -1,0 +1,91 @@
+"""What a result was computed from, in words, and the command that computes it again."""
+
+from __future__ import annotations
+
+import shlex
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from lakebt._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.lake.reading.view import View
+
+
+def shell(words: Mapping[str, str | list[str] | None], *, start: list[str]) -> str:
+    """Return a command line; options without a value are left out.
+
+    Examples
+    --------
+    >>> shell({"--release": "R1", "--hedge": None}, start=["lakebt", "study"])
+    'lakebt study --release R1'
+    """
+    line = list(start)
+    for option, value in words.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None:
+                line += [option, one]
+    return shlex.join(line)
+
+
+def view_options(view: View) -> dict[str, str | None]:
+    """Return the options that open a view again."""
+    as_of = view.instant.isoformat() if view.instant != view.cutoff else None
+    return {"--release": view.release, "--as-of": as_of}
+
+
+def cost_options(costs: CostModel) -> dict[str, tuple[object, object]]:
+    """Return the options that charge the same, each with its default."""
+    return {
+        "--commission-bps": (costs.commission_bps, 0.0),
+        "--half-spread-bps": (costs.half_spread_bps, 0.0),
+        "--borrow-bps-per-year": (costs.borrow_bps_per_year, 0.0),
+    }
+
+
+def only_changed(options: Mapping[str, tuple[object, object]]) -> dict[str, str]:
+    """Return the options whose value is not the default."""
+    return {
+        option: str(value)
+        for option, (value, default) in options.items()
+        if value != default
+    }
+
+
+_COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
+
+
+def view_banners(view: View) -> list[str]:
+    """Return what must be said of a view."""
+    if not view.past_cutoff:
+        return []
+    told = (
+        f"As of {view.instant.isoformat()}, past the release's cutoff "
+        f"{view.cutoff.isoformat()}: facts known since are not in it."
+    )
+    return [told]
+
+
+def view_provenance(view: View) -> dict[str, str]:
+    """Return what a view read, in words."""
+    facts = view.provenance()
+    return {
+        "release": view.release,
+        "as of": view.instant.isoformat(),
+        "cutoff": view.cutoff.isoformat(),
+        "snapshots": ", ".join(
+            f"{table} {snapshot}"
+            for table, snapshot in facts["snapshots"].items()
+            if snapshot is not None
+        ),
+        "price basis": ", ".join(facts["basis"]) or "no prices",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed a result."""
+    others = ", ".join(f"{name} {version(name)}" for name in _COMPUTED_BY)
+    return {"versions": f"lakebt {__version__}, {others}"}

@@ -1,0 +1,182 @@
+"""Why two results differ: which of data, rule, costs, engine or code moved them."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.lake.api.trials import view_of
+from lakebt.lake.spark.diff import diff
+from lakebt.reproduce.rerun import Asked, rerun
+from lakebt.study.arguments import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lakebt.lake.lake import Lake
+    from lakebt.lake.reading.diff import Diff
+
+
+_FIGURES = ("sharpe", "net_bps", "n_events")
+_TABLES = ("prices", "index_changes", "etf_holdings")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explanation:
+    """The way from one trial to another, one change at a time.
+
+    Attributes
+    ----------
+    steps : DataFrame
+        A row per thing that differs, in the order in which it was changed: ``what``,
+        ``before``, ``after``, the figures then (``sharpe``, ``net_bps``, ``n_events``),
+        and by how much it moved them (``sharpe_moved``, ``net_bps_moved``). The first
+        row is where it begins. What moved adds up to the difference of the two trials.
+    rows : DataFrame
+        Facts that differ between the two views: ``table``, ``added``, ``removed``,
+        ``changed``; counts of keys.
+    diffs : mapping of str to Diff
+        The rows themselves, of each table in `rows`.
+
+    Notes
+    -----
+    Where things act together, what each one moved depends on the order: data first,
+    then the rule, costs and the engine; the code, which can only be run as it is now,
+    takes what is left at both ends.
+    """
+
+    first: str
+    second: str
+    steps: pd.DataFrame
+    rows: pd.DataFrame
+    diffs: Mapping[str, Diff]
+
+    def __str__(self) -> str:
+        begin, end = self.steps["sharpe"].iloc[0], self.steps["sharpe"].iloc[-1]
+        told = [f"Sharpe {begin:.4f} → {end:.4f}"]
+        if len(self.steps) == 1:
+            return f"{told[0]}: nothing differs."
+        told += [
+            f"  {step['what']} {step['before']} → {step['after']}: "
+            f"{step['sharpe_moved']:+.4f} ({step['net_bps_moved']:+.1f} bp)"
+            for step in self.steps.iloc[1:].to_dict("records")
+        ]
+        told += [
+            f"  {row['table']}: {row['added']:,} keys added, {row['removed']:,} "
+            f"removed, {row['changed']:,} changed"
+            for row in self.rows.to_dict("records")
+        ]
+        return "\n".join(told)
+
+    def _repr_html_(self) -> str:
+        shown = self.steps.to_html(index=False, border=0, float_format="{:.4f}".format)
+        rows = "" if self.rows.empty else self.rows.to_html(index=False, border=0)
+        return f"<p>{html.escape(f'{self.first} → {self.second}')}</p>{shown}{rows}"
+
+
+def explain(lake: Lake, first: str, second: str) -> Explanation:
+    """Say what moved the number between two trials, and by how much each.
+
+    Parameters
+    ----------
+    lake
+    first, second
+        Ids, or their first digits. Of a result its best cell is taken.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such trial, or it is a strategy's.
+    LakebtError
+        If a release cannot be read, or a step on the way not be run.
+    """
+    rows = [lake.trial(first), lake.trial(second)]
+    one, other = (Asked.of(row).cell(row["entry"], row["exit"]) for row in rows)
+    steps = [{"what": "start", **{name: rows[0][name] for name in _FIGURES}}]
+    now = _run(lake, one)
+    steps.append(_step("code", rows[0]["code_version"], "as it is now", now))
+    for what, before, after, asked in _way(one, other):
+        now = _run(lake, asked)
+        steps.append(_step(what, before, after, now))
+    end = {name: rows[1][name] for name in _FIGURES}
+    steps.append(_step("code", "as it is now", rows[1]["code_version"], end))
+    frame = pd.DataFrame(steps, columns=["what", "before", "after", *_FIGURES]).fillna(
+        {"before": "", "after": ""}
+    )
+    for name in ("sharpe", "net_bps"):
+        frame[f"{name}_moved"] = frame[name].astype("float64").diff()
+    # Code that moved nothing is no news.
+    still = (frame["what"] == "code") & (frame["sharpe_moved"].fillna(0.0) == 0.0)
+    still &= frame["net_bps_moved"].fillna(0.0) == 0.0
+    diffs = _diffs(lake, one, other)
+    counts = [
+        (table, len(found.added), len(found.removed), len(found.changed))
+        for table, found in diffs.items()
+    ]
+    return Explanation(
+        first=rows[0]["trial_id"],
+        second=rows[1]["trial_id"],
+        steps=frame[~still].reset_index(drop=True),
+        rows=pd.DataFrame(counts, columns=["table", "added", "removed", "changed"]),
+        diffs=diffs,
+    )
+
+
+def _step(what: str, before: object, after: object, now: Mapping[str, Any]) -> Any:
+    return {"what": what, "before": before, "after": after, **now}
+
+
+def _run(lake: Lake, asked: Asked) -> dict[str, Any]:
+    row = rerun(lake, asked).iloc[0]
+    return {name: row[name] for name in _FIGURES}
+
+
+def _way(one: Asked, other: Asked) -> Iterator[tuple[str, str, str, Asked]]:
+    """Yield what differs, one thing after the other, and what is asked from then on."""
+    asked = one
+    if (one.release, one.as_of) != (other.release, other.as_of):
+        asked = replace(asked, release=other.release, as_of=other.as_of)
+        yield "data", *_data(one, other), asked
+    for name in dict.fromkeys((*one.rule, *other.rule)):
+        before, after = one.rule.get(name), other.rule.get(name)
+        if before != after:
+            asked = replace(asked, rule={**asked.rule, name: after})
+            yield name, in_words(name, before), in_words(name, after), asked
+    for name in dict.fromkeys((*one.costs, *other.costs)):
+        before, after = one.costs.get(name, 0.0), other.costs.get(name, 0.0)
+        if before != after:
+            asked = replace(asked, costs={**asked.costs, name: after})
+            yield name, f"{before:g}", f"{after:g}", asked
+    if one.engine != other.engine:
+        asked = replace(asked, engine=other.engine)
+        yield "engine", one.engine, other.engine, asked
+
+
+def _data(one: Asked, other: Asked) -> tuple[str, str]:
+    """Return what tells the data of two trials apart."""
+    if one.as_of == other.as_of:
+        return one.release, other.release
+    both = (
+        f"{asked.release} as of {asked.as_of.isoformat()}" for asked in (one, other)
+    )
+    return next(both), next(both)
+
+
+def _diffs(lake: Lake, one: Asked, other: Asked) -> dict[str, Diff]:
+    """Return the facts that differ between two views, by table."""
+    if (one.release, one.as_of) == (other.release, other.as_of):
+        return {}
+    views = [view_of(lake, release=a.release, as_of=a.as_of) for a in (one, other)]
+    found = {table: diff(table, *views) for table in _TABLES}
+    return {
+        table: differs
+        for table, differs in found.items()
+        if len(differs.added) + len(differs.removed) + len(differs.changed)
+    }

@@ -1,0 +1,155 @@
+"""Results are evidence: run one again, and compare it bit for bit."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.reproduce.rerun import Asked, rerun, rerun_strategy
+from lakebt.study.trials import FIGURES
+
+if TYPE_CHECKING:
+    from lakebt.lake.lake import Lake
+
+
+_COMPARED = (*FIGURES, "metrics", "digest")
+_ASIDE = ("audited", "source")
+"""Parts of the metrics that are no figures: what is known of a strategy's file."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reproduction:
+    """What came of running a trial again.
+
+    Attributes
+    ----------
+    trial_id : str
+    differences : DataFrame
+        A row per figure that is not the same to the last bit: ``figure``, ``recorded``,
+        ``now``. Empty where all are.
+    moved : DataFrame
+        What is not as it was then: ``what`` (data, code or a library), ``recorded``,
+        ``now``.
+    n_events : int
+        How many events the digest is of.
+    """
+
+    trial_id: str
+    differences: pd.DataFrame
+    moved: pd.DataFrame
+    n_events: int
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every figure is the same to the last bit."""
+        return self.differences.empty
+
+    def __str__(self) -> str:
+        name = self.trial_id[:10]
+        changed = "; ".join(
+            f"{row.what} {row.recorded} → {row.now}"
+            for row in self.moved.itertuples(index=False)
+        )
+        if self.is_same:
+            since = f" Since then moved: {changed}." if changed else ""
+            return (
+                f"{name}: reproduced. {len(_COMPARED)} figures, among them the digest "
+                f"of every event, are the same to the last bit.{since}"
+            )
+        told = ", ".join(
+            f"{row.figure} {row.recorded} → {row.now}"
+            for row in self.differences.itertuples(index=False)
+            if row.figure not in {"digest", "metrics"}
+        )
+        why = (
+            f"moved since then: {changed}"
+            if changed
+            else "nothing that is recorded moved: the machine did, or a library's build"
+        )
+        return f"{name}: not reproduced. {told or 'The events differ'}; {why}."
+
+    def _repr_html_(self) -> str:
+        shown = "" if self.is_same else self.differences.to_html(index=False, border=0)
+        return f"<p>{html.escape(str(self))}</p>{shown}"
+
+
+def reproduce(
+    lake: Lake, trial_id: str, *, strategy: str | None = None
+) -> Reproduction:
+    """Run a trial again from its release, and compare it bit for bit.
+
+    Parameters
+    ----------
+    lake
+    trial_id
+        Of a cell, a result or a backtest, or its first digits.
+    strategy
+        Of a backtest: ``FILE.py:Name``. The ledger has the name of a strategy, its
+        parameters and a digest of its file, but not its code.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such trial, or it is of a strategy and none is given.
+    LakebtError
+        If its release cannot be read.
+    """
+    recorded = lake.trial(trial_id)
+    if recorded["kind"] == "backtest":
+        now = rerun_strategy(lake, recorded, strategy)
+    else:
+        rows = rerun(lake, Asked.of(recorded))
+        now = rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
+    differences = [
+        (name, _shown(recorded[name]), _shown(now[name]))
+        for name in _COMPARED
+        if not _same(recorded[name], now[name])
+    ]
+    return Reproduction(
+        trial_id=str(recorded["trial_id"]),
+        differences=pd.DataFrame(differences, columns=["figure", "recorded", "now"]),
+        moved=_moved(recorded, now),
+        n_events=int(recorded["n_events"]),
+    )
+
+
+def _moved(recorded: pd.Series, now: pd.Series) -> pd.DataFrame:
+    rows = []
+    for name, what in (("snapshots", "snapshot of"), ("environment", "")):
+        then, today = json.loads(recorded[name]), json.loads(now[name])
+        rows += [
+            (f"{what} {part}".strip(), str(then.get(part)), str(today.get(part)))
+            for part in sorted({*then, *today})
+            if then.get(part) != today.get(part)
+        ]
+    then, today = (json.loads(row["metrics"]).get("source") for row in (recorded, now))
+    if then != today:
+        rows.append(("the strategy's file", str(then), str(today)))
+    if recorded["code_version"] != now["code_version"]:
+        rows.append(("code", recorded["code_version"], now["code_version"]))
+    return pd.DataFrame(rows, columns=["what", "recorded", "now"])
+
+
+def _same(recorded: Any, now: Any) -> bool:
+    if isinstance(recorded, str) and recorded.startswith("{"):
+        told = [json.loads(text) for text in (recorded, now)]
+        return _figures(told[0]) == _figures(told[1])
+    if pd.isna(recorded) or pd.isna(now):
+        return bool(pd.isna(recorded) and pd.isna(now))
+    return bool(recorded == now)
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in metrics.items() if name not in _ASIDE}
+
+
+def _shown(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, float) else str(value)

@@ -1,0 +1,309 @@
+"""Anybody's strategy: called once per decision with the view at its deadline."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+
+from lakebt.backtest.book import borrow_by_session, keep_book
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.rebalancing import Targets, rebalance
+from lakebt.backtest.reference import keep_vectorbt
+from lakebt.backtest.targets import lined_up
+from lakebt.backtest.window import PriceWindow
+from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.events.clock import Clock, parse_lead
+from lakebt.inputs.checks import check_positive, one_of
+from lakebt.instants import parse_date
+from lakebt.strategy.decisions import Decisions
+from lakebt.strategy.factory import Maker
+from lakebt.strategy.run import Run
+from lakebt.strategy.trials import id_of, record_run
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from lakebt.backtest.book import Bookkeeper
+    from lakebt.backtest.rebalancing import Orders, Unfilled
+    from lakebt.events.clock import Fill
+    from lakebt.lake.reading.view import View
+    from lakebt.sessions import At
+    from lakebt.strategy.audit.verdict import Audit
+
+
+_PERIODS: dict[str, Callable[[dt.date], Any]] = {
+    "daily": lambda day: day,
+    "weekly": lambda day: day.isocalendar()[:2],
+    "monthly": lambda day: (day.year, day.month),
+}
+
+ENGINES: Mapping[str, Bookkeeper] = {"event": keep_book, "vectorbt": keep_vectorbt}
+"""What turns a strategy's orders into a book, by name."""
+
+
+class Strategy(Protocol):
+    """What `Backtest` runs: any object with this method."""
+
+    def target_weights(self, view: View) -> pd.Series:
+        """Return symbol → weight, as fractions of equity; what is left out is 0."""
+        ...
+
+
+class Backtest:
+    """A strategy on what was known at each of its decisions.
+
+    Parameters
+    ----------
+    view : View
+        What is known in the end. Each decision sees it as of its own deadline.
+    strategy
+        An object with ``target_weights(view) -> Series``. Or its class, or a function
+        that makes it, of nothing or of the view: then every run has a new one.
+    start, end : str or date
+        First and last day of the run, both inclusive.
+    rebalance : {"daily", "weekly", "monthly"}
+        A decision for the first session of each, from `start` on.
+    fill : {"open", "close"}
+        Where in that session the orders are filled.
+    costs : CostModel
+        Zero by default.
+    max_gross : float
+        The most that the absolute weights of a decision may sum to.
+    capital_usd : float
+        What the run starts with.
+    min_lead : str or timedelta
+        How long before its fill an order must be sent.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument cannot be used, or `end` is past what the view knows.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        strategy: Strategy | Callable[[], Strategy] | Callable[[View], Strategy],
+        *,
+        start: str | dt.date,
+        end: str | dt.date,
+        rebalance: str = "monthly",
+        fill: str = "open",
+        costs: CostModel | None = None,
+        max_gross: float = 2.0,
+        capital_usd: float = 100_000.0,
+        min_lead: str | dt.timedelta = "10min",
+    ) -> None:
+        self._maker = Maker(strategy)
+        self._audit: Audit | None = None
+        check_positive("max_gross", max_gross)
+        check_positive("capital_usd", capital_usd)
+        self.view, self.strategy = view, strategy
+        self.rebalance = one_of(rebalance, _PERIODS, what="rebalance")
+        self.fill = cast("At", one_of(fill, ("open", "close"), what="fill"))
+        self.costs = CostModel() if costs is None else costs
+        self.max_gross, self.capital_usd = max_gross, capital_usd
+        self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))
+        self.start, self.end = (
+            parse_date(start, what="start"),
+            parse_date(end, what="end"),
+        )
+        self.first = view.sessions.on_or_after(self.start)
+        self.last = view.sessions.on_or_before(self.end)
+        if self.last < self.first:
+            msg = f"no session from start {self.start} to end {self.end}"
+            raise InvalidArgumentError(msg)
+        if view.sessions.instant(self.last, "close") > view.instant:
+            msg = (
+                f"end {self.end} is past what the view knows "
+                f"({view.instant.isoformat()}): "
+                f"choose an earlier end, or a later release"
+            )
+            raise InvalidArgumentError(msg)
+
+    def decisions(self) -> list[Fill]:
+        """Return the fill of each decision: the first session of each period."""
+        sessions = self.view.sessions
+        period = _PERIODS[self.rebalance]
+        fills = []
+        before: Any = None
+        for session in range(self.first, self.last + 1):
+            now = period(sessions.date(session))
+            if now != before:
+                fill = self.clock.fill(session, self.fill)
+                assert fill is not None  # noqa: S101 - between two sessions
+                fills.append(fill)
+            before = now
+        return fills
+
+    @property
+    def name(self) -> str:
+        """The strategy's."""
+        return self._maker.name
+
+    @property
+    def audited(self) -> bool:
+        """Whether the strategy passed a look-ahead audit of these decisions."""
+        return self._audit is not None and self._audit.passed
+
+    def _rerun(self) -> Decisions:
+        return Decisions(
+            self.view, self._maker, fills=self.decisions(), max_gross=self.max_gross
+        )
+
+    def audit(
+        self,
+        *,
+        decisions: int | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Audit:
+        """Say whether a decision depends on what was not yet known at its deadline.
+
+        The strategy is made anew, and its decisions are made again with everything
+        known after a deadline removed, and replaced by something else, in every view
+        there is, also in those it kept or opens itself. Runs of this backtest that
+        follow a passed audit say so.
+
+        Parameters
+        ----------
+        decisions : int, optional
+            At how many deadlines; at 50, or all if they are fewer, by default. When one
+            changes, all before it are looked at too, so that the first is named.
+        seed : int
+            From which the other futures are drawn.
+        progress
+            Called with the decisions made and their number, as far as it is known.
+
+        Returns
+        -------
+        Audit
+            `passed` or not, and its `verdict`: a decision that changed is named, with
+            both weights; a strategy that decides otherwise on the same data is not
+            reproducible; one that holds data made before cannot be audited.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `decisions` is not above zero, if the strategy returns no weights, or
+            if it is an object that cannot be copied.
+        """
+        if decisions is not None:
+            check_positive("decisions", decisions)
+        self._audit = self._rerun().audited(
+            decisions=decisions, seed=seed, progress=progress
+        )
+        return self._audit
+
+    def run(
+        self,
+        engine: str = "event",
+        *,
+        record: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """Ask the strategy for every decision, and trade its weights.
+
+        Parameters
+        ----------
+        engine : {"event", "vectorbt"}
+            Our own, or the reference; they agree to 1e-9.
+        record
+            Whether it is recorded among the lake's trials. A lake that cannot be
+            written gives a warning, and the run all the same.
+        progress
+            Called with the decisions made and their number, after each.
+
+        Returns
+        -------
+        Run
+
+        Warns
+        -----
+        LedgerWarning
+            If it could not be recorded.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the strategy returns something other than finite weights of symbols that
+            have prices, or more gross exposure than `max_gross`, or there is no such
+            engine.
+        UntradeableError
+            If it never holds anything, or its equity reaches zero.
+        """
+        keep = ENGINES[one_of(engine, ENGINES, what="engine")]
+        started = time.perf_counter()
+        fills = self.decisions()
+        ask = self._rerun()
+        self._maker.keep()
+        strategy = self._maker.make(self.view)
+        asked: list[pd.Series] = []
+        for number in range(len(fills)):
+            asked.append(ask.decide(strategy, number))
+            if progress is not None:
+                progress(number + 1, len(fills))
+        symbols, weights = lined_up(asked)
+        targets = Targets(
+            rows=np.array([fill.row for fill in fills], dtype=np.int64),
+            deadlines=[fill.deadline for fill in fills],
+            weights=weights,
+        )
+        window, orders, unfilled = self._orders(symbols, targets)
+        book = keep(
+            orders, window=window, costs=self.costs, capital_usd=self.capital_usd
+        )
+        borrow = borrow_by_session(book, window=window, costs=self.costs)
+        equity = book.value - np.cumsum(borrow)
+        if (ruined := np.flatnonzero(equity <= 0.0)).size:
+            day = self.view.sessions.date(self.first + int(ruined[0]))
+            msg = f"equity reached zero on {day}: lower the weights"
+            raise UntradeableError(msg)
+        run = Run(
+            backtest=self,
+            engine=engine,
+            targets=targets,
+            window=window,
+            orders=orders,
+            unfilled=unfilled,
+            book=book,
+            borrow=borrow,
+        )
+        run.id = id_of(run, strategy)
+        if record:
+            run.is_recorded = record_run(
+                run, strategy, seconds=time.perf_counter() - started
+            )
+        return run
+
+    def _orders(
+        self, symbols: tuple[str, ...], targets: Targets
+    ) -> tuple[PriceWindow, Orders, Unfilled]:
+        history = self.view.price_history(symbols)
+        for symbol in symbols:
+            if symbol not in history:
+                msg = (
+                    f"{symbol!r} has no prices in release {self.view.release!r}: "
+                    f"publish them, or leave it out of the weights"
+                )
+                raise InvalidArgumentError(msg)
+        window = PriceWindow.of(history, symbols, first=self.first, last=self.last)
+        orders, unfilled = rebalance(
+            targets,
+            history=history,
+            window=window,
+            costs=self.costs,
+            capital_usd=self.capital_usd,
+        )
+        if not len(orders):
+            msg = (
+                f"the strategy held nothing in {len(targets.rows)} decisions"
+                f"{f'; {len(unfilled)} orders had no price' if len(unfilled) else ''}"
+            )
+            raise UntradeableError(msg)
+        return window, orders, unfilled

@@ -1,0 +1,140 @@
+"""Decisions of a strategy, made again: on what is known, or with its future altered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.backtest.targets import checked_weights
+from lakebt.instants import TICK
+from lakebt.lake.reading.counterfactual import Alteration, altered
+from lakebt.strategy.audit.audit import Failed, Future, audit
+from lakebt.strategy.audit.captures import captured
+from lakebt.strategy.audit.surroundings import Surroundings
+from lakebt.strategy.audit.verdict import Audit, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+    from lakebt.events.clock import Fill
+    from lakebt.lake.reading.view import View
+    from lakebt.strategy.audit.audit import Decided
+    from lakebt.strategy.factory import Maker
+
+
+class Decisions:
+    """Asks a strategy for its decisions; see `lakebt.strategy.audit.audit.Rerun`.
+
+    Parameters
+    ----------
+    view
+        What is known in the end.
+    maker
+        Of the strategy.
+    fills
+        Of all decisions.
+    max_gross
+        The most that the absolute weights of a decision may sum to.
+    """
+
+    def __init__(
+        self, view: View, maker: Maker, *, fills: Sequence[Fill], max_gross: float
+    ) -> None:
+        self._view, self._maker, self._fills = view, maker, fills
+        self._max_gross = max_gross
+        self._surroundings: Surroundings | None = None
+
+    def when(self, number: int) -> str:
+        """Say which decision one is."""
+        return f"decision of {self._view.sessions.date(self._fills[number].session)}"
+
+    def decide(self, strategy: object, number: int) -> pd.Series:
+        """Return one decision of a strategy, checked."""
+        view = self._view.as_of(self._fills[number].deadline - TICK)
+        return checked_weights(
+            strategy.target_weights(view),  # type: ignore[attr-defined]  # Maker's duty
+            when=self.when(number),
+            max_gross=self._max_gross,
+        )
+
+    def __call__(self, future: Future | None, numbers: Sequence[int]) -> list[Decided]:
+        """Return some decisions of a strategy made anew."""
+        with altered(self._alteration(future)):
+            if future is None and len(numbers) == len(self._fills):
+                strategy = self._made()
+                return [self.decide(strategy, number) for number in numbers]
+            decided: list[Decided] = []
+            try:
+                strategy = self._made()
+                for number in numbers:
+                    decided.append(self.decide(strategy, number))  # noqa: PERF401
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+                told = " ".join(str(error).split())
+                failed = Failed(f"{type(error).__name__}{told and f': {told}'}")
+                decided += [failed] * (len(numbers) - len(decided))
+            return decided
+
+    def _made(self) -> object:
+        if self._surroundings is not None:
+            self._surroundings.restore()
+        if self._maker.is_remade:
+            return self._maker.make(self._view)
+        return self._maker.copied()
+
+    def _alteration(self, future: Future | None) -> Alteration | None:
+        if future is None:
+            return None
+        return Alteration(
+            after=self._fills[future.cut].deadline - TICK,
+            seed=future.seed,
+            is_mirrored=future.is_mirrored,
+        )
+
+    def audited(
+        self,
+        *,
+        decisions: int | None,
+        seed: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> Audit:
+        """Return whether the decisions depend on what was not yet known."""
+        sessions = [self._view.sessions.date(fill.session) for fill in self._fills]
+        # What it holds is looked for first: a copy of it would hold the same.
+        held = captured(
+            self._maker.given,
+            after=self._fills[0].deadline,
+            sessions=self._fills[-1].session - self._fills[0].session + 1,
+        )
+        unseen = list(held.histories.values())
+        if self._maker.is_made_with_view:
+            unseen.append("it was made with a view")
+        if unseen:
+            return Audit(
+                strategy=self._maker.name,
+                release=self._view.release,
+                verdict=Verdict.UNSEEN,
+                n_decisions=len(sessions),
+                seed=seed,
+                unseen=tuple(unseen),
+            )
+        self._surroundings = Surroundings(held)
+        try:
+            found = audit(
+                self,
+                sessions=sessions,
+                decisions=decisions,
+                seed=seed,
+                progress=progress,
+            )
+        finally:
+            self._surroundings.restore()
+        return Audit(
+            strategy=self._maker.name,
+            release=self._view.release,
+            verdict=found.verdict,
+            n_decisions=len(sessions),
+            n_checked=found.n_checked,
+            seed=seed,
+            difference=found.difference,
+        )

@@ -1,0 +1,260 @@
+"""A strategy made anew for each run, from a class, a file or an object."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.user_code import _file, _imported, blaming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from lakebt.lake.reading.view import View
+
+
+def load_strategy(target: str) -> tuple[Path, Any]:
+    """Return the file and the strategy that ``FILE.py:Name`` means.
+
+    Parameters
+    ----------
+    target
+        `Name` is a class that needs no arguments or the view, or an object of any kind.
+
+    Returns
+    -------
+    tuple of Path and object
+        The class itself if it needs the view.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file or name, the import fails, or the class needs other
+        arguments.
+    """
+    path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
+    strategy = _named(_imported(path), name, path)
+    if not inspect.isclass(strategy) or takes_view(strategy):
+        return path, strategy
+    with blaming(path):
+        return path, strategy()
+
+
+def load_class(target: str) -> tuple[Path, Any]:
+    """Return the file and the strategy's class that ``FILE.py:Name`` means.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such file or class, or the import fails.
+    """
+    path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
+    found = _named(_imported(path), name, path)
+    if not inspect.isclass(found) or not is_strategy(found):
+        msg = f"{path}: {name} is no class with a method target_weights(view)"
+        raise InvalidArgumentError(msg)
+    return path, found
+
+
+def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
+    """Return the file of a strategy, and a function that makes it of the file anew.
+
+    The whole file is run again each time, with what it imports from its own folder, so
+    that nothing is left of what it read before.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `load_strategy` does.
+    """
+    before = set(sys.modules)
+    path, _ = load_strategy(target)
+    name = target.rpartition(":")[2]
+    own = [n for n in set(sys.modules) - before if _is_beside(sys.modules[n], path)]
+
+    def make(view: View) -> Any:
+        for module in own:
+            sys.modules.pop(module, None)
+        strategy = _named(_imported(path), name, path)
+        if is_strategy(strategy) and not inspect.isclass(strategy):
+            return strategy
+        return strategy(view) if takes_view(strategy) else strategy()
+
+    make.__name__ = name
+    return path, make
+
+
+def _named(module: ModuleType, name: str, path: Path) -> Any:
+    """Return what a module calls so.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is nothing.
+    """
+    if not hasattr(module, name):
+        found = ", ".join(_strategies(module)) or "none"
+        msg = f"{path} has no {name!r}: the strategies in it are {found}"
+        raise InvalidArgumentError(msg)
+    return getattr(module, name)
+
+
+def _is_beside(module: ModuleType, path: Path) -> bool:
+    """Return whether a module is a file of the folder of another."""
+    file = getattr(module, "__file__", None)
+    is_ours = module.__name__.partition(".")[0] == "lakebt"
+    return (
+        not is_ours and file is not None and path.resolve().parent == Path(file).parent
+    )
+
+
+def _strategies(module: ModuleType) -> list[str]:
+    """Return the names in a module that could be run."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(getattr(value, "target_weights", None))
+    ]
+
+
+class Maker:
+    """Makes a strategy.
+
+    Parameters
+    ----------
+    given
+        An object with ``target_weights(view)``; or its class, or a function that makes
+        it, of nothing or of the view.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither, or needs other arguments.
+    """
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        self._kept: Any = None
+        is_one = not inspect.isclass(given) and is_strategy(given)
+        if is_one:
+            self.name = type(given).__name__
+            return
+        self.name = str(getattr(given, "__name__", type(given).__name__))
+        if not callable(given) or (inspect.isclass(given) and not is_strategy(given)):
+            msg = (
+                f"strategy {given!r} has no method target_weights(view): write one "
+                f"that returns a Series, symbol → weight"
+            )
+            raise InvalidArgumentError(msg)
+        self._takes_view = takes_view(given)
+
+    @property
+    def is_remade(self) -> bool:
+        """Whether every strategy is made anew, and none is a copy."""
+        return inspect.isclass(self.given) or not is_strategy(self.given)
+
+    @property
+    def is_made_with_view(self) -> bool:
+        """Whether it is an object of a class that is made with a view."""
+        if self.is_remade:
+            return False
+        return any(
+            _is_for_view(parameter, in_class=True)
+            for parameter in _parameters(type(self.given))
+        )
+
+    def make(self, view: View) -> Any:
+        """Return a strategy: a new one, or the object that was given.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If what a function returned is none.
+        """
+        if not self.is_remade:
+            return self.given
+        made = self.given(view) if self._takes_view else self.given()
+        if not is_strategy(made):
+            msg = (
+                f"{self.name} returned {made!r}, which has no method "
+                f"target_weights(view)"
+            )
+            raise InvalidArgumentError(msg)
+        return made
+
+    def keep(self) -> None:
+        """Copy the object before it is run: what it learns there it may keep."""
+        if self._kept is None and not self.is_remade:
+            with contextlib.suppress(InvalidArgumentError):
+                self._kept = self.copied()
+
+    def copied(self) -> Any:
+        """Return a copy of the object, as it was before its first run.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it cannot be copied.
+        """
+        try:
+            return copy.deepcopy(self.given if self._kept is None else self._kept)
+        except Exception as error:
+            msg = (
+                f"{self.name} cannot be copied ({type(error).__name__}: {error}), and "
+                f"so not be run twice: give its class, or a function that makes it"
+            )
+            raise InvalidArgumentError(msg) from error
+
+
+def takes_view(make: Callable[..., Any]) -> bool:
+    """Return whether a class or a function is to be given the view.
+
+    A function is, if it needs an argument; a class, if it calls it ``view``, or says it
+    is a ``View``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it needs other arguments.
+    """
+    needed = [
+        parameter
+        for parameter in _parameters(make)
+        if parameter.default is parameter.empty
+        and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+    ]
+    if not needed:
+        return False
+    if len(needed) == 1 and needed[0].kind is not inspect.Parameter.KEYWORD_ONLY:
+        in_class = inspect.isclass(make)
+        if _is_for_view(needed[0], in_class=in_class):
+            return True
+    names = ", ".join(parameter.name for parameter in needed)
+    msg = (
+        f"{getattr(make, '__name__', repr(make))} needs the arguments {names}: give "
+        f"them defaults, or name an object made with them"
+    )
+    raise InvalidArgumentError(msg)
+
+
+def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(make).parameters.values())
+    except ValueError:  # some classes written in C tell nobody
+        return []
+
+
+def _is_for_view(parameter: inspect.Parameter, *, in_class: bool) -> bool:
+    is_told = parameter.name == "view" or str(parameter.annotation).endswith("View")
+    return is_told or not in_class
+
+
+def is_strategy(value: object) -> bool:
+    """Return whether a value has the method, as an object or as a class."""
+    return callable(getattr(value, "target_weights", None))

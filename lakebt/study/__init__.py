@@ -1,0 +1,19 @@
+"""An index study: every entry and exit of an index's events, on what a view knew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lakebt._lazy import first_use
+
+if TYPE_CHECKING:
+    from lakebt.study.study import ENTRIES as ENTRIES
+    from lakebt.study.study import EXITS as EXITS
+    from lakebt.study.study import Study as Study
+
+_HOMES = {"ENTRIES": "study", "EXITS": "study", "Study": "study"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    return first_use(__name__, name, _HOMES)

@@ -1,0 +1,235 @@
+"""Why cells are empty: counted from columns, explained in full for a few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.analysis.pooling import Aggregate
+from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.events.plan import REASONS, Reason
+from lakebt.events.schedule import count_reasons
+from lakebt.study import tables as frames
+from lakebt.study.arguments import MARKET
+from lakebt.study.single import deal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+    import pandas as pd
+
+    from lakebt._typing import BoolVector
+    from lakebt.events.plan import Empty
+    from lakebt.events.rules import Entry, Exit
+    from lakebt.study.result import Result
+
+
+LISTED = 200
+"""Events left out that are told in full, for each reason."""
+
+
+def empty_rules(result: Result) -> pd.DataFrame:
+    """Count the empty cells of each rule by reason.
+
+    Returns
+    -------
+    DataFrame
+        A row per `entry`, `exit` and `reason`: `n_events`; and, where no event of the
+        rule was traded, `fact`, `known_at` and `needed_by` of the first event empty for
+        its most frequent reason.
+    """
+    plan, codes = result.schedule, result.cells.reason
+    found = count_reasons(plan, codes).drop(columns="n_total")
+    examples = np.zeros(codes.shape, dtype=bool)
+    for number in range(len(plan.entries)):
+        slots = np.flatnonzero(plan.entry == number)
+        for column in np.flatnonzero((codes[slots] > 0).all(axis=0)).tolist():
+            if len(slots):
+                own = codes[slots, column]
+                most = np.bincount(own).argmax()  # the first reason where two tie
+                examples[slots[np.argmax(own == most)], column] = True
+    told = frames.refused(result.each(only=examples)).drop(columns="event_id")
+    return found.merge(told, on=["entry", "exit", "reason"], how="left")
+
+
+def left_out_events(result: Result) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return the events that the best rule leaves out, or all rules if none is best.
+
+    Returns
+    -------
+    DataFrame
+        As from `Result.refused`, a row per event and reason, the first `LISTED` of each
+        reason.
+    dict of str to int
+        How many events each reason leaves out.
+    """
+    plan, codes = result.schedule, result.cells.reason
+    asked = codes > 0
+    if result.best is not None:
+        asked &= _of_rule(result, *result.best)
+    shown = np.zeros(codes.shape, dtype=bool)
+    counts = {}
+    for number, reason in enumerate(REASONS, 1):
+        slots, exits = np.nonzero(asked & (codes == number))
+        events, first = np.unique(plan.event[slots], return_index=True)
+        if len(events):
+            counts[str(reason)] = len(events)
+            some = first[:LISTED]
+            shown[slots[some], exits[some]] = True
+    return frames.refused(result.each(only=shown)), counts
+
+
+def _of_rule(result: Result, entry: str, exit_: str) -> BoolVector:
+    """Return which cells are of one rule, shape (n_slots, n_exits)."""
+    is_entry = np.array(result.entries) == entry
+    is_exit = np.array(result.exits) == exit_
+    of_rule: BoolVector = is_entry[result.schedule.entry][:, None] & is_exit
+    return of_rule
+
+
+_CURES = {
+    Reason.NO_PRICE: 'publish the prices, or pass missing="drop_leg"',
+    Reason.ONE_SIDED: 'pass hedge="SPY", or trade one side alone',
+    Reason.NO_SESSION: "choose a session the exchange is open on",
+    Reason.RUINED: "lower gross",
+}
+
+
+def check_tradeable(
+    reason: npt.NDArray[np.int8],
+    entries: Sequence[Entry],
+    exits: Sequence[Exit],
+    *,
+    first: Callable[[], Empty],
+) -> None:
+    """Stop where every cell is untradeable; one that is refused is a result.
+
+    Parameters
+    ----------
+    reason : ndarray
+        Of every cell: 1 + `Reason.rank`; 0 for one that was traded.
+    entries, exits
+        The grid, for the message.
+    first
+        Returns why the first cell is empty.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If no exit comes after its entry.
+    UntradeableError
+        If every cell is empty for want of prices, a session, or a side.
+    """
+    codes, numbers = np.unique(reason, return_counts=True)
+    if 0 in codes or any(REASONS[code - 1].is_refusal for code in codes.tolist()):
+        return
+    counts = Counter(
+        {
+            REASONS[code - 1]: number
+            for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
+        }
+    )
+    fact = first().fact
+    if set(counts) == {Reason.EXIT_BEFORE_ENTRY}:
+        msg = (
+            f"none of the exits {', '.join(map(str, exits))} comes after its entry "
+            f"{', '.join(map(str, entries))}: {fact}"
+        )
+        raise InvalidArgumentError(msg)
+    told = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
+    cure = _CURES.get(counts.most_common(1)[0][0], "choose other rules")
+    msg = f"every cell is untradeable: {told} ({fact}). To mend it, {cure}."
+    raise UntradeableError(msg)
+
+
+_WORDS = {
+    Reason.NO_ANCHOR: "without the date a rule counts from",
+    Reason.NO_SESSION: "on a day without a session",
+    Reason.LOOK_AHEAD: "looking ahead",
+    Reason.EXIT_BEFORE_ENTRY: "leaving before entering",
+    Reason.NO_PRICE: "without prices",
+    Reason.ONE_SIDED: "one-sided",
+    Reason.RUINED: "ruined",
+}
+
+
+def left_out(result: Result) -> str:
+    """Return in one line how many events run, why the others do not, and the cure.
+
+    An event runs if any of its cells does; else it is counted under the reason that
+    came last in the order of telling, the one that stood between it and a trade.
+    """
+    plan, cells = result.schedule, result.cells
+    running = np.zeros(len(plan.events), dtype=bool)
+    running[plan.event[cells.traded.any(axis=1)]] = True
+    last = np.zeros(len(plan.events), dtype=np.int64)
+    np.maximum.at(last, plan.event, cells.reason.max(axis=1))
+    why: Counter[Reason] = Counter()
+    rescued = 0
+    for number in np.flatnonzero(~running).tolist():
+        reason = REASONS[last[number] - 1]
+        why[reason] += 1
+        if reason is Reason.ONE_SIDED and _would_run(number, result):
+            rescued += 1
+    n_running = int(running.sum())
+    noun = "event runs" if n_running == 1 else "events run"
+    parts = [f"{n_running} of {len(running)} {noun}"]
+    if why:
+        parts.append(
+            ", ".join(
+                f"{number} {_WORDS[reason]}" for reason, number in why.most_common()
+            )
+        )
+    if rescued:
+        parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
+    gaps = int(cells.gaps[cells.traded].sum())
+    if gaps:
+        noun = "close was" if gaps == 1 else "closes were"
+        parts.append(f"{gaps:,} missing {noun} marked at the last price")
+    n_legs = np.diff(plan.start)[:, None]
+    dropped = int((n_legs - cells.n_legs)[cells.traded].sum())
+    if dropped:
+        noun = "once" if dropped == 1 else f"{dropped:,} times"
+        parts.append(f"a leg without a price was left out {noun}")
+    if told := overlap(result):
+        parts.append(told)
+    return "; ".join(parts)
+
+
+def overlap(result: Result) -> str:
+    """Return how many events the best rule's calendar portfolio holds at once.
+
+    Empty for events that are pooled, and where no rule could be traded.
+    """
+    best = result.best if result.study.pooling.how is Aggregate.CALENDAR else None
+    if best is None:
+        return ""
+    rules = result.surface().set_index(["entry", "exit"])
+    most, mean = rules.loc[best, ["most_open", "mean_open"]]
+    noun = "event" if most == 1 else "events"
+    return (
+        f"at most {most:.0f} {noun} open at once, {mean:.1f} on average "
+        f"({best[0]} to {best[1]})"
+    )
+
+
+def _would_run(event: int, result: Result) -> bool:
+    """Whether a one-sided event would trade if it were hedged with the market."""
+    if MARKET not in result.history:
+        return False
+    plan = result.schedule
+    one_sided = result.cells.reason == Reason.ONE_SIDED.rank + 1
+    slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
+    for place in zip(slots.tolist(), exits.tolist(), strict=True):
+        (found,), _ = deal(
+            [plan.cell(*place)],
+            result.history,
+            sizing=result.study.sizing.hedged_with(MARKET),
+            missing=result.study.missing,
+        )
+        if found.trade is not None:  # mostly the first: a grid has a thousand of them
+            return True
+    return False

@@ -1,0 +1,139 @@
+"""The engines a study can run on: each fills in every cell of a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from lakebt.backtest.reference import run_vectorbt
+from lakebt.backtest.walk import walk_trades
+from lakebt.study.batch import trade_together
+from lakebt.study.cells import Cells, Filling
+from lakebt.study.single import deal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from lakebt.backtest.levels import Level
+    from lakebt.backtest.outcome import Engine
+    from lakebt.events.schedule import Schedule
+    from lakebt.prices import PriceHistory
+    from lakebt.study.arguments import Terms
+
+    Progress = Callable[[int, int], None]
+
+
+class Trader(Protocol):
+    """Fills in every cell of a schedule, once for each level."""
+
+    def __call__(
+        self,
+        plan: Schedule,
+        history: PriceHistory,
+        terms: Terms,
+        levels: Sequence[Level],
+        progress: Progress | None,
+        /,
+    ) -> list[Cells]:
+        """Trade every cell that the schedule did not leave empty."""
+        ...
+
+
+def run_event(
+    plan: Schedule,
+    history: PriceHistory,
+    terms: Terms,
+    levels: Sequence[Level],
+    progress: Progress | None,
+    /,
+) -> list[Cells]:
+    """Trade all cells in one pass; those whose legs leave apart one by one."""
+    filled = trade_together(
+        plan, history, sizing=terms.sizing, missing=terms.missing, levels=levels
+    )
+    apart = plan.apart & (plan.reason == 0)
+    for filling in filled:
+        _trade_alone(
+            apart,
+            plan=plan,
+            history=history,
+            terms=terms,
+            filling=filling,
+            engine=walk_trades,
+        )
+    if progress is not None:
+        progress(len(plan.events), len(plan.events))
+    return [filling.done() for filling in filled]
+
+
+def run_reference(
+    plan: Schedule,
+    history: PriceHistory,
+    terms: Terms,
+    levels: Sequence[Level],
+    progress: Progress | None,
+    /,
+) -> list[Cells]:
+    """Trade the cells of each event as one ``vectorbt.Portfolio``."""
+    filled = Filling.each(plan, levels)
+    for filling in filled:
+        _trade_alone(
+            plan.reason == 0,
+            plan=plan,
+            history=history,
+            terms=terms,
+            filling=filling,
+            engine=run_vectorbt,
+            progress=progress,
+        )
+    return [filling.done() for filling in filled]
+
+
+ENGINES: dict[str, Trader] = {"event": run_event, "vectorbt": run_reference}
+
+
+def _trade_alone(
+    asked: npt.NDArray[np.bool_],
+    *,
+    plan: Schedule,
+    history: PriceHistory,
+    terms: Terms,
+    filling: Filling,
+    engine: Engine,
+    progress: Progress | None = None,
+) -> None:
+    """Trade some cells in full, one event after the other."""
+    level = filling.level
+    sizing = replace(terms.sizing, gross=level.gross, capital_usd=level.capital_usd)
+    by_event: dict[int, list[tuple[int, int]]] = {}
+    for slot, exit_ in zip(*(part.tolist() for part in asked.nonzero()), strict=True):
+        by_event.setdefault(int(plan.event[slot]), []).append((slot, exit_))
+    for number, places in enumerate(by_event.values()):
+        dealt, desk = deal(
+            [plan.cell(*place) for place in places],
+            history,
+            sizing=sizing,
+            missing=terms.missing,
+        )
+        ready = [
+            (place, one.trade)
+            for place, one in zip(places, dealt, strict=True)
+            if one.trade is not None
+        ]
+        for place, one in zip(places, dealt, strict=True):
+            if one.empty is not None:
+                filling.reason[place] = one.empty.reason.rank + 1
+        if ready and desk is not None:
+            outcomes = engine(
+                [trade for _, trade in ready],
+                window=desk.window,
+                costs=level.costs,
+                capital_usd=level.capital_usd,
+            )
+            for (place, trade), outcome in zip(ready, outcomes, strict=True):
+                filling.outcome(place, trade, outcome, gaps=desk.gaps(trade))
+        if progress is not None:
+            progress(number + 1, len(by_event))

@@ -1,0 +1,186 @@
+"""From a result to what its cells are made of; see `lakebt.report.panel_data`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.analysis.pooling import Weighting
+from lakebt.events.rules import AnchorRule, SessionsLater, WeeksLater
+from lakebt.facts import Side
+from lakebt.report.panel_data import Ingredients, Terms
+from lakebt.values.arrays import offsets, spans
+
+if TYPE_CHECKING:
+    from lakebt._typing import FloatVector, IntVector
+    from lakebt.study.result import Result
+
+
+_VINTAGES = 1_000_000
+"""More than a change has vintages."""
+
+
+def ingredients(result: Result) -> Ingredients | None:
+    """Return what the traded cells of a result are made of; None if there are none."""
+    traded = result.cells.traded
+    slots = np.flatnonzero(traded.any(axis=1))
+    if not len(slots):
+        return None
+    return _Gathered(result, slots).ingredients()
+
+
+class _Gathered:
+    """The slots that have a traded cell, and what is asked of them."""
+
+    def __init__(self, result: Result, slots: IntVector) -> None:
+        self._result, self._slots = result, slots
+        plan = result.schedule
+        self._traded = result.cells.traded[slots]
+        self._rows = plan.row[slots]
+        self._exit_rows = np.where(self._traded, plan.exit_row[slots], 0)
+        self._sizes = np.diff(plan.start)[slots]
+        self._legs = spans(plan.start[slots], self._sizes)
+        vintages, self._leg = np.unique(
+            plan.leg[self._legs] * _VINTAGES + plan.at[self._legs], return_inverse=True
+        )
+        self._changes = [
+            plan.changes.histories[code // _VINTAGES][code % _VINTAGES].change
+            for code in vintages.tolist()
+        ]
+        hedge = result.study.sizing.hedge
+        names = {change.symbol for change in self._changes}
+        self._symbols = tuple(sorted(names | ({hedge} if hedge is not None else set())))
+        self._hedge = -1 if hedge is None else self._symbols.index(hedge)
+        places = {symbol: place for place, symbol in enumerate(self._symbols)}
+        self._symbol = np.array([places[c.symbol] for c in self._changes])
+        self._code = result.history.codes(self._symbols)
+
+    def ingredients(self) -> Ingredients:
+        """Return them all."""
+        result, plan = self._result, self._result.schedule
+        events = np.unique(plan.event[self._slots])
+        # Equity is 1 at the close before the first session with exposure, and orders
+        # are sized on the close before the entry.
+        first = max(int(self._rows.min()) // 2 - 1, 0)
+        last = int(self._exit_rows.max()) // 2
+        days = result.study.clock.sessions.days[first : last + 1]
+        series_symbol, series_first, series_last = self._series()
+        bars = result.history.windows(
+            self._code[series_symbol], first=series_first, last=series_last
+        )
+        apart, apart_row = self._apart()
+        positions = self._positions()
+        leaving = self._traded * (self._exit_rows - 2 * first)
+        event_days = [plan.events[event].date for event in events.tolist()]
+        return Ingredients(
+            terms=self._terms(),
+            n_entries=len(plan.entries),
+            n_exits=len(plan.exits),
+            event_ids=tuple(plan.events[event].event_id for event in events.tolist()),
+            symbols=self._symbols,
+            event_day=np.array(event_days, dtype="datetime64[D]").astype(np.int64),
+            days=days.astype("datetime64[D]").astype(np.int64),
+            leg_symbol=self._symbol,
+            leg_is_addition=np.array(
+                [change.side is Side.ADDITION for change in self._changes],
+                dtype=np.int64,
+            ),
+            series_symbol=series_symbol,
+            series_first=series_first - first,
+            series_count=series_last - series_first + 1,
+            opens=bars.opens,
+            closes=bars.closes,
+            slot_event=np.searchsorted(events, plan.event[self._slots]),
+            slot_entry=plan.entry[self._slots],
+            entry_row=self._rows - 2 * first,
+            start=positions[0],
+            leg=positions[1],
+            sizing_price=positions[2],
+            is_traded=self._traded,
+            exit_row=leaving,
+            is_relative=np.array(
+                [isinstance(rule, SessionsLater | WeeksLater) for rule in plan.exits]
+            ),
+            apart=apart,
+            apart_row=apart_row - 2 * first,
+        )
+
+    def _terms(self) -> Terms:
+        study = self._result.study
+        return Terms(
+            side=str(study.sizing.side),
+            hedge=self._hedge,
+            gross=study.sizing.gross,
+            capital_usd=study.sizing.capital_usd,
+            drop_leg=study.missing == "drop_leg",
+            fee=study.costs.proportional,
+            borrow_per_day=study.costs.borrow_per_day,
+            by_leg=study.pooling.weighting is Weighting.LEG,
+            max_weight=study.pooling.max_weight,
+        )
+
+    def _series(self) -> tuple[IntVector, IntVector, IntVector]:
+        """Return symbol, first and last session of each run of bars, none twice."""
+        plan = self._result.schedule
+        entered = self._rows // 2 - 1
+        left = self._exit_rows.max(axis=1) // 2
+        symbol = self._symbol[self._leg]
+        first = np.repeat(entered, self._sizes)
+        last = np.repeat(left, self._sizes)
+        if self._hedge >= 0:
+            symbol = np.append(symbol, np.full(len(self._slots), self._hedge))
+            first, last = np.append(first, entered), np.append(last, left)
+        span = len(plan.clock.sessions)
+        has_bars = self._code[symbol] >= 0
+        symbol, first = symbol[has_bars], np.maximum(first[has_bars], 0)
+        # Runs that touch are one: a symbol's reach so far is a running maximum, and a
+        # run that begins beyond it begins anew.
+        order = np.lexsort((first, symbol))
+        symbol, first, last = symbol[order], first[order], last[has_bars][order]
+        reach = np.maximum.accumulate(symbol * span + last)
+        is_new = np.ones(len(symbol), dtype=bool)
+        is_new[1:] = symbol[1:] * span + first[1:] > reach[:-1] + 1
+        is_new[1:] |= symbol[1:] != symbol[:-1]
+        begins = np.flatnonzero(is_new)
+        ends = np.append(begins[1:], len(symbol)) - 1
+        return symbol[begins], first[begins], reach[ends] - symbol[begins] * span
+
+    def _positions(self) -> tuple[IntVector, IntVector, FloatVector]:
+        """Return where each slot's positions begin, their legs and sizing prices."""
+        deadlines = self._result.schedule.clock.deadlines(self._rows)
+        history = self._result.history
+        leg, code = self._leg, self._code[self._symbol][self._leg]
+        before = np.repeat(deadlines, self._sizes)
+        sizes = self._sizes
+        if self._hedge >= 0:
+            at = np.cumsum(sizes)
+            leg = np.insert(leg, at, -1)
+            code = np.insert(code, at, self._code[self._hedge])
+            before = np.insert(before, at, deadlines)
+            sizes = sizes + 1
+        return offsets(sizes), leg, history.closes_known(code, before=before)
+
+    def _apart(self) -> tuple[IntVector, IntVector]:
+        """Return the cells whose legs leave apart, and the half session of each leg."""
+        plan, n_exits = self._result.schedule, len(self._result.schedule.exits)
+        cells = np.flatnonzero(plan.apart[self._slots] & self._traded)
+        slots, exits = cells // n_exits, cells % n_exits
+        sizes = self._sizes[slots]
+        legs = self._legs[spans(offsets(self._sizes)[slots], sizes)]
+        column = np.repeat(exits, sizes)
+        place = plan.changes.place[plan.leg[legs]]
+        row = np.full(len(legs), -1, dtype=np.int64)
+        for number, rule in enumerate(plan.exits):
+            # A change that was never corrected leaves where its anchor is, whatever
+            # its entry was.
+            asked = (column == number) & (place >= 0)
+            if isinstance(rule, AnchorRule) and asked.any():
+                session = plan.changes.anchors(rule.anchor)[place[asked]] + rule.offset
+                row[asked] = 2 * session + (rule.at == "close")
+        starts = offsets(sizes)
+        missing = np.flatnonzero(row < 0)
+        for cell in np.unique(np.searchsorted(starts, missing, side="right") - 1):
+            full = plan.cell(int(self._slots[slots[cell]]), int(exits[cell]))
+            row[starts[cell] : starts[cell + 1]] = [leg.exit.row for leg in full.legs]
+        return cells, row

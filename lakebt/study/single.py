@@ -1,0 +1,352 @@
+"""One event's cells in full: quotes, sizes, fills, and why one is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
+from lakebt.backtest.walk import walk_trades
+from lakebt.backtest.window import PriceWindow
+from lakebt.errors import UnknownNameError, UntradeableError
+from lakebt.events.plan import Empty, Reason
+from lakebt.study import arguments
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lakebt._typing import IntVector
+    from lakebt.backtest.costs import CostModel
+    from lakebt.backtest.trades import Missing
+    from lakebt.backtest.weights import Sizing
+    from lakebt.events.clock import Fill
+    from lakebt.events.plan import Cell
+    from lakebt.events.schedule import Schedule
+    from lakebt.facts import Side
+    from lakebt.prices import PriceHistory
+    from lakebt.study.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One event under one entry and exit, ready to trade or empty.
+
+    Attributes
+    ----------
+    cell
+        As the guard planned it.
+    quotes
+        One for each planned leg.
+    hedge
+        The hedge's quote for each half session in which a leg leaves.
+    trade
+        None where the cell is empty.
+    empty
+        Why it is.
+    """
+
+    cell: Cell
+    quotes: tuple[LegQuote, ...] = ()
+    hedge: Mapping[int, LegQuote] = field(default_factory=dict)
+    trade: Trade | None = None
+    empty: Empty | None = None
+
+
+def deal(
+    cells: Sequence[Cell], history: PriceHistory, *, sizing: Sizing, missing: Missing
+) -> tuple[list[CellResult], Desk | None]:
+    """Price and size some cells of one event, or say why they cannot be traded.
+
+    Parameters
+    ----------
+    cells
+        As the guard planned them.
+    history
+        Prices of every symbol in them, and of the hedge.
+    sizing, missing
+        The study's.
+
+    Returns
+    -------
+    list of CellResult
+        One for each of `cells`.
+    Desk or None
+        Where they were priced; None if none has legs.
+    """
+    desk = Desk.of(cells, history, sizing)
+    return [
+        CellResult(cell=cell, empty=cell.empty)
+        if desk is None or cell.empty is not None
+        else desk.deal(cell, missing)
+        for cell in cells
+    ], desk
+
+
+class Desk:
+    """The prices one event trades at: a window of sessions for its symbols."""
+
+    def __init__(
+        self, history: PriceHistory, sizing: Sizing, window: PriceWindow
+    ) -> None:
+        self.history, self.sizing, self.window = history, sizing, window
+        self._sized: dict[tuple[str, dt.datetime], float] = {}
+
+    @classmethod
+    def of(
+        cls, cells: Sequence[Cell], history: PriceHistory, sizing: Sizing
+    ) -> Desk | None:
+        """Return the desk of the cells that have legs; None if none has."""
+        planned = [cell for cell in cells if cell.legs]
+        if not planned:
+            return None
+        symbols = {leg.change.symbol for cell in planned for leg in cell.legs}
+        if sizing.hedge is not None:
+            symbols.add(sizing.hedge)
+        first = min(cell.fill.session for cell in planned if cell.fill is not None)
+        last = max(leg.exit.session for cell in planned for leg in cell.legs)
+        window = PriceWindow.of(history, sorted(symbols), first=first, last=last)
+        return cls(history, sizing, window)
+
+    @staticmethod
+    def entry(cell: Cell) -> Fill:
+        """Return the entry of a cell that has legs."""
+        assert cell.fill is not None  # noqa: S101 - legs have entered
+        return cell.fill
+
+    def deal(self, cell: Cell, missing: Missing) -> CellResult:
+        """Price and size one cell that has legs."""
+        quotes, hedge = self.quotes(cell)
+        trade = build_trade(
+            quotes,
+            entry_row=self.entry(cell).row,
+            hedge=hedge,
+            sizing=self.sizing,
+            missing=missing,
+        )
+        if isinstance(trade, Unfilled):
+            empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
+            return CellResult(cell=cell, quotes=quotes, hedge=hedge, empty=empty)
+        return CellResult(cell=cell, quotes=quotes, hedge=hedge, trade=trade)
+
+    def quotes(self, cell: Cell) -> tuple[tuple[LegQuote, ...], dict[int, LegQuote]]:
+        """Return the quote of each leg, and the hedge's for each exit."""
+        entry = self.entry(cell)
+        legs = tuple(
+            self._quote(leg.change.symbol, leg.change.side, entry, leg.exit.row)
+            for leg in cell.legs
+        )
+        return legs, self.hedges(cell)
+
+    def hedges(self, cell: Cell) -> dict[int, LegQuote]:
+        """Return the hedge's quote for each half session in which a leg leaves."""
+        if self.sizing.hedge is None:
+            return {}
+        side = cell.legs[0].change.side  # of no meaning for the hedge
+        return {
+            leg.exit.row: self._quote(
+                self.sizing.hedge, side, self.entry(cell), leg.exit.row
+            )
+            for leg in cell.legs
+        }
+
+    def gaps(self, trade: Trade) -> int:
+        """Return how many closes are missing while positions are held.
+
+        Each is marked at the last price before it.
+        """
+        window = self.window
+        missing = 0
+        for position in trade.positions:
+            held = window.prices[
+                window.row(trade.entry_row) : window.row(position.exit_row),
+                window.columns[position.symbol],
+            ]
+            closes = held[(trade.entry_row + 1) % 2 :: 2]  # odd rows are closes
+            missing += int(np.isnan(closes).sum())
+        return missing
+
+    def _quote(self, symbol: str, side: Side, entry: Fill, exit_row: int) -> LegQuote:
+        key = (symbol, entry.deadline)
+        if key not in self._sized:
+            self._sized[key] = self.history.last_close(symbol, before=entry.deadline)
+        prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
+        lacking = [row // 2 for row, price in prices.items() if np.isnan(price)]
+        return LegQuote(
+            symbol=symbol,
+            side=side,
+            exit_row=exit_row,
+            sizing_price=self._sized[key],
+            entry_price=prices[entry.row],
+            exit_price=prices[exit_row],
+            lacks=self._lacks(symbol, lacking[0]) if lacking else "",
+        )
+
+    def _lacks(self, symbol: str, session: int) -> str:
+        """Return what is known of a bar that is not there, in words."""
+        before, after = self.history.neighbours(symbol, session)
+        date = self.window.sessions.date
+        if before is None and after is None:
+            return f"{symbol}: the view has none"
+        if after is None and before is not None:
+            why = f"its prices end on {date(before)}"
+        elif before is None and after is not None:
+            why = f"its prices begin on {date(after)}"
+        else:
+            why = "the bar is missing"
+        return f"{symbol} on {date(session)}: {why}"
+
+
+_RUINED = Reason.RUINED.rank + 1
+_NO_PRICE = Reason.NO_PRICE.rank + 1
+
+
+class Terms(arguments.Terms, Protocol):
+    """What a study says of its trades, and of their costs."""
+
+    costs: CostModel
+
+
+class Lookup:
+    """Makes cells in full, from what the guard decided and what each one came to."""
+
+    def __init__(
+        self, terms: Terms, plan: Schedule, cells: Cells, history: PriceHistory
+    ) -> None:
+        self._terms, self._plan = terms, plan
+        self._cells, self._history = cells, history
+
+    def each(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit_: str | None = None,
+        only: Any = None,
+    ) -> Iterator[CellResult]:
+        """Yield cells in full, by event, entry and exit.
+
+        Parameters
+        ----------
+        event, entry, exit_
+            Only these; all by default.
+        only : ndarray of bool, shape (n_slots, n_exits)
+            Only these cells.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such event, entry or exit.
+        """
+        plan = self._plan
+        slots = np.arange(len(plan)) if entry is None else self.slots(entry)
+        columns = np.arange(len(plan.exits))
+        if exit_ is not None:
+            columns = columns[[self.column(exit_)]]
+        if event is not None:
+            names = [plan.events[number].event_id for number in plan.event[slots]]
+            if event not in names:
+                raise UnknownNameError("event", event, tuple(dict.fromkeys(names)))
+            slots = slots[np.array(names) == event]
+        shape = (len(slots), len(columns))
+        asked = np.ones(shape, dtype=bool) if only is None else only[slots][:, columns]
+        by_event: dict[int, list[tuple[int, int]]] = {}
+        for row, column in np.argwhere(asked).tolist():
+            place = (int(slots[row]), int(columns[column]))
+            by_event.setdefault(int(plan.event[place[0]]), []).append(place)
+        for places in by_event.values():
+            yield from self._dealt(places)
+
+    def _dealt(self, places: list[tuple[int, int]]) -> Iterator[CellResult]:
+        """Yield some cells of one event."""
+        sizing = self._terms.sizing
+        found, desk = deal(
+            [self._plan.cell(*place) for place in places],
+            self._history,
+            sizing=sizing,
+            missing=self._terms.missing,
+        )
+        for place, result in zip(places, found, strict=True):
+            if self._cells.reason[place] != _RUINED:
+                yield result
+                continue
+            assert desk is not None  # noqa: S101 - it was traded
+            assert result.trade is not None  # noqa: S101 - it was traded
+            (outcome,) = walk_trades(
+                [result.trade],
+                window=desk.window,
+                costs=self._terms.costs,
+                capital_usd=sizing.capital_usd,
+            )
+            fact = f"equity reached {outcome.equity.min():,.0f} USD"
+            yield CellResult(
+                cell=result.cell,
+                quotes=result.quotes,
+                hedge=result.hedge,
+                empty=Empty(reason=Reason.RUINED, fact=fact),
+            )
+
+    def first_empty(self) -> Empty:
+        """Return why the first empty cell is. There must be one."""
+        return self._first(self._cells.reason > 0)[1]
+
+    def _first(self, asked: Any) -> tuple[CellResult, Empty]:
+        slot, column = np.argwhere(asked)[0].tolist()
+        (found,) = self._dealt([(slot, column)])
+        assert found.empty is not None  # noqa: S101 - that was asked
+        return found, found.empty
+
+    def raise_unpriced(self) -> None:
+        """Stop on a cell that lacks a price.
+
+        Raises
+        ------
+        UntradeableError
+            With the event, the rule and the symbols.
+        """
+        unpriced = self._cells.reason == _NO_PRICE
+        if unpriced.any():
+            found, empty = self._first(unpriced)
+            msg = (
+                f"{found.cell.event.event_id}, {found.cell.entry} to "
+                f"{found.cell.exit}: {empty.fact}; publish the prices, or pass "
+                f'missing="exclude" or "drop_leg"'
+            )
+            raise UntradeableError(msg)
+
+    def slots(self, entry: str) -> IntVector:
+        """Return the slots of an entry rule.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such entry.
+        """
+        number = _place("entry", entry, self._plan.entries)
+        return np.flatnonzero(self._plan.entry == number)
+
+    def column(self, exit_: str) -> int:
+        """Return the column of an exit rule.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such exit.
+        """
+        return _place("exit", exit_, self._plan.exits)
+
+
+def _place(kind: str, name: str, rules: Sequence[object]) -> int:
+    """Return the number of a rule.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name.
+    """
+    names = tuple(map(str, rules))
+    if name not in names:
+        raise UnknownNameError(kind, name, names)
+    return names.index(name)

@@ -1,0 +1,236 @@
+"""What each rule came to over its events: the rows of a surface."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+import xxhash
+
+from lakebt.analysis.surface import Surface, Traded, surface_of
+from lakebt.backtest.costs import BPS
+from lakebt.events.plan import REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from lakebt._typing import FloatVector, IntVector
+    from lakebt.analysis.pooling import Pooling
+    from lakebt.backtest.costs import CostModel
+    from lakebt.events.plan import Event
+    from lakebt.study.cells import Cells
+
+
+class Planned(Protocol):
+    """What is asked of a `Schedule`: its slots, and the grid."""
+
+    @property
+    def entries(self) -> Sequence[object]:
+        """Entries of the grid, each with its text."""
+        ...
+
+    @property
+    def exits(self) -> Sequence[object]:
+        """Exits of the grid."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Events by date and name."""
+        ...
+
+    @property
+    def event(self) -> IntVector:
+        """The event of each slot."""
+        ...
+
+    @property
+    def entry(self) -> IntVector:
+        """The entry of each slot."""
+        ...
+
+
+class Summary:
+    """The rules of a schedule, an entry and an exit each, in the order of the grid.
+
+    Parameters
+    ----------
+    schedule, cells
+        What was decided, and what each cell came to.
+    costs, capital_usd
+        What the cells were charged, and what each event started with.
+    pooling
+        How the events become one series.
+    """
+
+    def __init__(
+        self,
+        schedule: Planned,
+        cells: Cells,
+        *,
+        costs: CostModel,
+        capital_usd: float,
+        pooling: Pooling,
+    ) -> None:
+        self._plan, self._cells = schedule, cells
+        self._costs, self._capital_usd, self._pooling = costs, capital_usd, pooling
+        self._n_rules = len(schedule.entries) * len(schedule.exits)
+
+    @cached_property
+    def _rule(self) -> IntVector:
+        """The rule of each cell, shape (n_slots, n_exits)."""
+        n_exits = len(self._plan.exits)
+        rule: IntVector = self._plan.entry[:, None] * n_exits + np.arange(n_exits)
+        return rule
+
+    def traded(self, where: npt.NDArray[np.bool_]) -> Traded:
+        """Return the traded cells of `where`."""
+        cells, plan = self._cells, self._plan
+        at = cells.traded & where
+        days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
+        dates = np.unique(days, return_inverse=True)[1]
+        slots = np.broadcast_to(plan.event[:, None], at.shape)[at]
+        return Traded(
+            rule=self._rule[at],
+            date=dates[slots],
+            held=cells.held,
+            **{name: panel[at] for name, panel in self._pooled.items()},
+        )
+
+    @cached_property
+    def _found(self) -> Surface:
+        return surface_of(self._by_rule(), n_rules=self._n_rules, pooling=self._pooling)
+
+    def _by_rule(self) -> Iterator[Traded]:
+        """Yield the traded events of one rule after the other, by date."""
+        cells, plan = self._cells, self._plan
+        days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
+        date = np.unique(days, return_inverse=True)[1][plan.event]
+        for entry in range(len(plan.entries)):
+            slots = np.flatnonzero(plan.entry == entry)  # by date, as the events are
+            of_entry = {
+                name: np.ascontiguousarray(panel[slots].T)
+                for name, panel in self._pooled.items()
+            }
+            is_traded = np.ascontiguousarray(cells.traded[slots].T)
+            for column, traded in enumerate(is_traded):
+                rule = entry * len(plan.exits) + column
+                yield Traded(
+                    rule=np.full(int(traded.sum()), rule),
+                    date=date[slots][traded],
+                    held=cells.held,
+                    **{name: panel[column][traded] for name, panel in of_entry.items()},
+                )
+
+    @property
+    def _pooled(self) -> dict[str, npt.NDArray[Any]]:
+        cells = self._cells
+        return {
+            "first": cells.first,
+            "n_returns": cells.n_returns,
+            "mean": cells.mean,
+            "m2": cells.m2,
+            "n_legs": cells.n_legs,
+            "start": cells.held_start,
+            "final": cells.final,
+        }
+
+    def _sums(self, values: npt.NDArray[Any]) -> FloatVector:
+        """Sum a figure over the traded cells of each rule."""
+        traded = self._cells.traded
+        return np.bincount(
+            self._rule[traded], values[traded], minlength=self._n_rules
+        ).astype(np.float64)
+
+    @cached_property
+    def counts(self) -> pd.DataFrame:
+        """Empty cells of each rule, a column per reason: ``n_look_ahead`` and so on."""
+        n_codes = len(REASONS) + 1
+        codes = (self._rule * n_codes + self._cells.reason).ravel()
+        counts = np.bincount(codes, minlength=self._n_rules * n_codes)
+        return pd.DataFrame(
+            counts.reshape(self._n_rules, n_codes)[:, 1:],
+            columns=[f"n_{reason}" for reason in REASONS],
+        )
+
+    def digests(self) -> list[str]:
+        """Return a digest per rule, of the figures of every event to the last bit."""
+        plan, cells = self._plan, self._cells
+        names = np.array([event.event_id for event in plan.events], dtype=object)
+        found = []
+        for entry in range(len(plan.entries)):
+            slots = np.flatnonzero(plan.entry == entry)
+            who = "\n".join(names[plan.event[slots]]).encode()
+            reasons = np.ascontiguousarray(cells.reason[slots].T)
+            figures = [np.ascontiguousarray(f[slots].T) for f in self._digested]
+            for column, reason in enumerate(reasons):
+                key = xxhash.xxh3_128(who)
+                key.update(reason.tobytes())
+                traded = reason == 0
+                for panel in figures:
+                    key.update(panel[column][traded].tobytes())
+                found.append(key.hexdigest())
+        return found
+
+    @property
+    def _digested(self) -> tuple[npt.NDArray[Any], ...]:
+        cells = self._cells
+        return (
+            *(cells.first, cells.n_returns, cells.n_legs, cells.gaps),
+            *(cells.mean, cells.m2, cells.final, cells.gross, cells.net),
+            *(cells.traded_usd, cells.borrow_usd, cells.drawdown),
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return a row per rule; see `lakebt.Result.table`."""
+        found, cells, costs = self._found, self._cells, self._costs
+        entries = np.array([str(rule) for rule in self._plan.entries], dtype=object)
+        exits = np.array([str(rule) for rule in self._plan.exits], dtype=object)
+        to_bps = 1.0 / (np.where(found.n_events > 0, found.n_events, np.nan) * BPS)
+        turnover = self._sums(cells.traded_usd) / self._capital_usd
+        borrow = self._sums(cells.borrow_usd) / self._capital_usd
+        refusals = [f"n_{reason}" for reason in REASONS if reason.is_refusal]
+        refused = self.counts[refusals].sum(axis=1).to_numpy()
+        return pd.DataFrame(
+            {
+                "entry": np.repeat(entries, len(exits)),
+                "exit": np.tile(exits, len(entries)),
+                "sharpe": found.sharpe,
+                "sharpe_se": found.standard_error,
+                "n_returns": found.n_returns,
+                "n_events": found.n_events,
+                "n_dates": found.n_dates,
+                "n_refused": refused,
+                "n_untradeable": self.counts.sum(axis=1).to_numpy() - refused,
+                "gross_bps": self._sums(cells.gross) * to_bps,
+                "commission_bps": turnover * costs.commission_bps * BPS * to_bps,
+                "spread_bps": turnover * costs.half_spread_bps * BPS * to_bps,
+                "borrow_bps": borrow * to_bps,
+                "net_bps": self._sums(cells.net) * to_bps,
+                "is_point_in_time": self._sums(cells.late) == 0,
+            }
+        )
+
+    def surface(self) -> pd.DataFrame:
+        """Return a row per rule with every figure; see `lakebt.Result.surface`."""
+        found, cells = self._found, self._cells
+        worst = np.full(self._n_rules, np.nan)
+        place, drawdown = self._rule[cells.traded], cells.drawdown[cells.traded]
+        np.fmax.at(worst, place, drawdown)
+        events = np.where(found.n_events > 0, found.n_events, np.nan)
+        extra = pd.DataFrame(
+            {
+                "mean_bps": found.mean / BPS,
+                "volatility_bps": found.deviation / BPS,
+                "turnover": self._sums(cells.traded_usd) / events / self._capital_usd,
+                "max_drawdown": worst,
+                "n_gaps": self._sums(cells.gaps).astype(np.int64),
+                "most_open": found.most_open,
+                "mean_open": found.mean_open,
+            }
+        )
+        return pd.concat([self.table(), extra, self.counts], axis="columns")

@@ -1,0 +1,336 @@
+"""The tables of a result: one row per event, leg, order, refusal or year."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lakebt.analysis.sharpe import ratio_of_moments
+from lakebt.analysis.surface import surface
+from lakebt.analysis.years import clustered_mean
+from lakebt.backtest.costs import BPS
+from lakebt.events.plan import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from lakebt._typing import IntVector
+    from lakebt.backtest.trades import Position, Trade
+    from lakebt.events.clock import Clock
+    from lakebt.events.plan import PlannedLeg
+    from lakebt.facts import IndexChange
+    from lakebt.study.result import Result
+    from lakebt.study.single import CellResult
+
+
+def session_dates(rows: Sequence[int] | IntVector, clock: Clock) -> pd.DatetimeIndex:
+    """Return the day of each half session."""
+    numbers = np.asarray(rows, dtype=np.int64) // 2
+    return pd.DatetimeIndex(clock.sessions.days[numbers]).as_unit("us")
+
+
+def at_names(rows: Sequence[int]) -> list[str]:
+    """Return "open" or "close" for each half session."""
+    return ["close" if row % 2 else "open" for row in rows]
+
+
+def deadlines(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
+    """Return the UTC instant before which each half session's orders had to be sent."""
+    micros = clock.deadlines(np.asarray(rows, dtype=np.int64))
+    return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")
+
+
+def instants(values: pd.Series) -> pd.Series:
+    """Return instants as UTC; NaT where there is none."""
+    return pd.to_datetime(values, utc=True).astype("datetime64[us, UTC]")
+
+
+def events(result: Result) -> pd.DataFrame:
+    """Return a row per traded event, entry and exit.
+
+    Returns
+    -------
+    DataFrame
+        ``gross_return`` and ``net_return`` over the whole trade as fractions of
+        capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
+        closes were missing while held and were marked at the last price; ``n_dropped``
+        legs had no price and were left out (``missing="drop_leg"``). Of the daily net
+        returns their number ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis
+        points, ddof 1; NaN with one return), and ``sharpe`` per year; ``max_drawdown``
+        of the net equity and ``turnover``, bought and sold over capital, as fractions.
+    """
+    plan, cells = result.schedule, result.cells
+    costs, clock = result.study.costs, result.study.clock
+    slots, exits = np.nonzero(cells.traded)
+    event = plan.event[slots]
+    causes = [
+        ", ".join(sorted({c.cause for c in plan.vintages(slot) if c.cause}))
+        for slot in range(len(plan))
+    ]
+    at = (slots, exits)
+    count, mean, m2 = cells.n_returns[at], cells.mean[at], cells.m2[at]
+    variance = m2 / np.where(count > 1, count - 1, np.nan)
+    return pd.DataFrame(
+        {
+            "event_id": _names([e.event_id for e in plan.events])[event],
+            "entry": _names(result.entries)[plan.entry[slots]],
+            "exit": _names(result.exits)[exits],
+            "date": pd.DatetimeIndex([e.date for e in plan.events]).as_unit("us")[
+                event
+            ],
+            "entry_session": session_dates(plan.row[slots], clock),
+            # Of the legs that were traded: one that was dropped may have left later.
+            "exit_session": session_dates(
+                2 * (cells.first[at] + cells.n_returns[at] - 1), clock
+            ),
+            "n_legs": cells.n_legs[at],
+            "causes": _names(causes)[slots],
+            "gross_return": cells.gross[at],
+            "net_return": cells.net[at],
+            "commission_usd": cells.traded_usd[at] * costs.commission_bps * BPS,
+            "spread_usd": cells.traded_usd[at] * costs.half_spread_bps * BPS,
+            "borrow_usd": cells.borrow_usd[at],
+            "n_gaps": cells.gaps[at],
+            "n_dropped": np.diff(plan.start)[slots] - cells.n_legs[at],
+            "n_returns": count,
+            "mean_bps": mean / BPS,
+            "volatility_bps": np.sqrt(variance) / BPS,
+            "sharpe": ratio_of_moments(count, mean, m2),
+            "max_drawdown": cells.drawdown[at],
+            "turnover": cells.traded_usd[at] / result.study.sizing.capital_usd,
+        }
+    )
+
+
+def _names(texts: Sequence[str]) -> npt.NDArray[np.object_]:
+    return np.array([*texts, ""], dtype=object)[:-1]
+
+
+def legs(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
+    """Return a row per leg known at the entry, for each entry and exit.
+
+    Returns
+    -------
+    DataFrame
+        ``price_return`` is exit over entry price less 1, whatever the side;
+        ``hedge_return`` the hedge's over the same fills, whether or not it was traded;
+        ``weight`` is signed. All NaN where the leg was not traded.
+    """
+    columns = (
+        *("event_id", "entry", "exit", "symbol", "side"),
+        *("entry_session", "exit_session", "entry_price", "exit_price"),
+        *("price_return", "hedge_return", "weight", "cause"),
+    )
+    rows = [row for done in cells for row in _legs(done)]
+    return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
+
+
+def _legs(done: CellResult) -> Iterator[dict[str, object]]:
+    cell = done.cell
+    if cell.fill is None:
+        return
+    weights = _weights(done.trade)
+    nan = float("nan")
+    for leg, quote in zip(cell.legs, done.quotes, strict=True):
+        weight = weights.get((quote.symbol, str(quote.side)))
+        hedge = done.hedge.get(quote.exit_row)
+        row = {
+            "event_id": cell.event.event_id,
+            "entry": cell.entry,
+            "exit": cell.exit,
+            "symbol": quote.symbol,
+            "side": str(quote.side),
+            "entry_session": cell.fill.row,
+            "exit_session": leg.exit.row,
+            "cause": leg.change.cause,
+        }
+        if weight is not None:
+            row |= {
+                "entry_price": quote.entry_price,
+                "exit_price": quote.exit_price,
+                "price_return": quote.exit_price / quote.entry_price - 1.0,
+                "hedge_return": hedge.exit_price / hedge.entry_price - 1.0
+                if hedge is not None
+                else nan,
+                "weight": weight,
+            }
+        yield row
+
+
+def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
+    """Return the weight of each traded leg, by symbol and side."""
+    if trade is None:
+        return {}
+    return {
+        (position.symbol, str(position.side)): position.weight
+        for position in trade.positions
+        if position.side is not None
+    }
+
+
+def orders(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
+    """Return a row per fill, in the order of the cells and, within one, of time.
+
+    Returns
+    -------
+    DataFrame
+        ``side`` is buy or sell, ``size`` a positive number of shares, ``weight`` the
+        signed target weight that the order moves towards, ``deadline`` the UTC instant
+        before which it had to be sent, ``fact`` what it was decided on, and
+        ``known_at`` when all of that was known, UTC.
+    """
+    costs, clock = result.study.costs, result.study.clock
+    rows = [
+        fill
+        for done in cells
+        for fill in sorted(_fills(done), key=lambda f: (f["session"], f["symbol"]))
+    ]
+    columns = (
+        *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
+        *("weight", "fact", "known_at"),
+    )
+    frame = pd.DataFrame(rows, columns=list(columns))
+    halves = frame["session"].to_list()
+    traded = frame["size"] * frame["price"]
+    frame.insert(4, "at", at_names(halves))
+    frame.insert(9, "commission_usd", traded * costs.commission_bps * BPS)
+    frame.insert(10, "spread_usd", traded * costs.half_spread_bps * BPS)
+    frame.insert(12, "deadline", deadlines(halves, clock))
+    frame["session"] = session_dates(halves, clock)
+    frame["known_at"] = instants(frame["known_at"])
+    return frame
+
+
+def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
+    if done.trade is None:
+        return
+    cell = done.cell
+    for position in done.trade.positions:
+        legs = [leg for leg in cell.legs if _is_of(position, leg)]
+        hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
+        is_hedge = position.side is None
+        for half, size, price, weight, fact, known_at in (
+            (
+                done.trade.entry_row,
+                position.size,
+                position.entry_price,
+                position.weight,
+                hedged if is_hedge else _told(legs[0].change),
+                max(leg.entry_known_at for leg in legs),
+            ),
+            (
+                position.exit_row,
+                -position.size,
+                position.exit_price,
+                0.0,
+                hedged if is_hedge else _told(legs[0].exit_change),
+                max(leg.exit_known_at for leg in legs),
+            ),
+        ):
+            yield {
+                "event_id": cell.event.event_id,
+                "entry": cell.entry,
+                "exit": cell.exit,
+                "session": half,
+                "symbol": position.symbol,
+                "side": "buy" if size > 0 else "sell",
+                "size": abs(size),
+                "price": price,
+                "weight": weight,
+                "fact": fact,
+                "known_at": known_at,
+            }
+
+
+def _told(change: IndexChange) -> str:
+    """Return the vintage an order was decided on in words, with both its dates."""
+    if change.announced is None or change.effective is None:
+        return describe(change)
+    return f"{describe(change)}, effective {change.effective}"
+
+
+def _is_of(position: Position, leg: PlannedLeg) -> bool:
+    """Whether a position is that of a leg, or the hedge that leaves with it."""
+    if position.side is None:
+        return leg.exit.row == position.exit_row
+    return (leg.change.symbol, leg.change.side) == (position.symbol, position.side)
+
+
+def refused(cells: Iterable[CellResult]) -> pd.DataFrame:
+    """Return a row per event and empty cell, with the first reason it is empty for.
+
+    Returns
+    -------
+    DataFrame
+        ``known_at`` and ``needed_by`` are UTC, NaT where time has no part in it.
+    """
+    rows = [
+        {
+            "event_id": done.cell.event.event_id,
+            "entry": done.cell.entry,
+            "exit": done.cell.exit,
+            "reason": str(done.empty.reason),
+            "fact": done.empty.fact,
+            "known_at": done.empty.known_at,
+            "needed_by": done.empty.needed_by,
+        }
+        for done in cells
+        if done.empty is not None
+    ]
+    columns = ("event_id", "entry", "exit", "reason", "fact", "known_at", "needed_by")
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for column in ("known_at", "needed_by"):
+        frame[column] = instants(frame[column])
+    return frame
+
+
+def _dated(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
+    """Turn half sessions into days."""
+    for column in ("entry_session", "exit_session"):
+        frame[column] = session_dates(frame[column].to_list(), clock)
+    return frame
+
+
+COLUMNS = {
+    "year": "int64",
+    "n_events": "int64",
+    "n_dates": "int64",
+    "mean_bps": "float64",
+    "se_bps": "float64",
+    "sharpe": "float64",
+    "sharpe_se": "float64",
+}
+
+
+def by_year(result: Result, *, entry: str, exit_: str) -> pd.DataFrame:
+    """Return what one rule earned in each year; see `lakebt.Result.by_year`."""
+    traded = result.traded(entry, exit_)
+    if not len(traded.first):
+        return pd.DataFrame({name: pd.Series(dtype=d) for name, d in COLUMNS.items()})
+    plan, column = result.schedule, result.exits.index(exit_)
+    is_entry = plan.entry == result.entries.index(entry)
+    at = (np.flatnonzero(is_entry & result.cells.traded[:, column]), column)
+    dates = np.array([event.date for event in plan.events], dtype="datetime64[D]")
+    days = dates[plan.event[at[0]]]
+    calendar = days.astype("datetime64[Y]").astype(np.int64) + 1970
+    years, group = np.unique(calendar, return_inverse=True)
+    mean, error = clustered_mean(result.cells.net[at], group=group, date=traded.date)
+    found = surface(
+        replace(traded, rule=group), n_rules=len(years), pooling=result.study.pooling
+    )
+    return pd.DataFrame(
+        {
+            "year": years,
+            "n_events": found.n_events,
+            "n_dates": found.n_dates,
+            "mean_bps": mean / BPS,
+            "se_bps": error / BPS,
+            "sharpe": found.sharpe,
+            "sharpe_se": found.standard_error,
+        }
+    )

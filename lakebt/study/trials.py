@@ -1,0 +1,221 @@
+"""A result as rows of the ledger of trials: what was tried, on what, and what it was.
+
+A trial's id is the key of all that decides its numbers: rule, costs, release, what the
+release holds, what was known, engine, and the code. So to run it again is to find it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.backtest.costs import costs_json
+from lakebt.errors import LakebtError, LedgerWarning
+from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.reading.counterfactual import is_altered
+from lakebt.study.arguments import rule_arguments
+from lakebt.values.keys import canonical_json, content_key
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from lakebt.backtest.costs import CostModel
+    from lakebt.lake.trials.origin import Origin
+    from lakebt.study.result import Result
+    from lakebt.study.summary import Summary
+
+
+def rule_of(arguments: Mapping[str, Any], entry: str, exit_: str) -> dict[str, Any]:
+    """Return what one cell of a study tries, besides its costs."""
+    return {**rule_arguments(arguments), "entry": entry, "exit": exit_}
+
+
+def cell_ids(
+    arguments: Mapping[str, Any], costs: CostModel, origin: Origin
+) -> list[tuple[str, str, str]]:
+    """Return rule, rule's id and trial's id of each cell, before anything is run."""
+    charged = canonical_json(costs_json(costs))
+    found = []
+    for entry in arguments["entries"]:
+        for exit_ in arguments["exits"]:
+            rule = canonical_json(rule_of(arguments, entry, exit_))
+            rule_id = content_key([rule, charged])
+            found.append((rule, rule_id, origin.key(rule_id)))
+    return found
+
+
+def result_id(arguments: Mapping[str, Any], origin: Origin) -> str:
+    """Return the id of a study's result: of all its cells together."""
+    return origin.key({"study": arguments})
+
+
+def family(arguments: Mapping[str, Any]) -> str:
+    """Return what is searched: the index, or the indices of the changes given."""
+    if arguments.get("index"):
+        return str(arguments["index"])
+    indices = {change["index"] for change in arguments.get("changes", ())}
+    return ", ".join(sorted(indices)) or "changes"
+
+
+_NAMES = {
+    "sharpe": "sharpe",
+    "sharpe_se": "sharpe_se",
+    "n_returns": "n_returns",
+    "n_events": "n_events",
+    "n_dates": "n_dates",
+    "n_refused": "n_refused",
+    "n_untradeable": "n_untradeable",
+    "gross_bps": "gross_bps",
+    "commission_bps": "commission_cost_bps",
+    "spread_bps": "spread_cost_bps",
+    "borrow_bps": "borrow_cost_bps",
+    "net_bps": "net_bps",
+    "mean_bps": "mean_bps",
+    "volatility_bps": "volatility_bps",
+    "max_drawdown": "max_drawdown",
+    "turnover": "turnover",
+    "is_point_in_time": "is_point_in_time",
+}
+"""Columns of a surface, and what the ledger calls them: there a cost has its rate."""
+
+FIGURES = tuple(_NAMES.values())
+"""The figures of a trial."""
+
+_MORE = ("n_gaps", "most_open", "mean_open")
+
+
+def cell_rows(
+    summary: Summary,
+    *,
+    arguments: Mapping[str, Any],
+    costs: CostModel,
+    origin: Origin,
+    study: str,
+    result: str,
+    run_at: dt.datetime,
+    seconds: float,
+) -> pd.DataFrame:
+    """Return a row per cell of a study.
+
+    Parameters
+    ----------
+    summary
+        What each cell came to.
+    arguments, costs, origin
+        What was asked, and on what it was run.
+    study
+        The family that is searched.
+    result
+        Id of the result the cells are of.
+    run_at, seconds
+        When, and for how long in all.
+    """
+    surface = summary.surface()
+    ids = cell_ids(arguments, costs, origin)
+    counts = [name for name in surface.columns if name.startswith("n_")]
+    extra = surface[[*_MORE, *(n for n in counts if n not in {*_NAMES, *_MORE})]]
+    charged = costs_json(costs)
+    return pd.DataFrame(
+        {
+            "trial_id": [trial for _, _, trial in ids],
+            "kind": "cell",
+            "study": study,
+            "rule_id": [rule_id for _, rule_id, _ in ids],
+            "result_id": result,
+            "entry": surface["entry"],
+            "exit": surface["exit"],
+            "rule": [rule for rule, _, _ in ids],
+            **{name: charged[name] for name in _RATES},
+            "costs": canonical_json(charged),
+            **origin.columns(),
+            "run_at": run_at,
+            **{name: surface[column] for column, name in _NAMES.items()},
+            "metrics": [_metrics(row) for row in extra.to_dict("records")],
+            "digest": summary.digests(),
+            "seconds": seconds / max(len(surface), 1),
+        }
+    )
+
+
+_RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
+
+
+def result_row(
+    cells: pd.DataFrame,
+    *,
+    arguments: Mapping[str, Any],
+    origin: Origin,
+    run_at: dt.datetime,
+    seconds: float,
+) -> pd.DataFrame:
+    """Return the row of a result: the figures are those of its best cell.
+
+    So is its rule's id: a result is not one more rule that was tried.
+    """
+    ratios = cells["sharpe"]
+    best = int(ratios.argmax()) if ratios.notna().any() else 0
+    row = cells.iloc[[best]].copy()
+    trial = result_id(arguments, origin)
+    shape = {"entries": len(arguments["entries"]), "exits": len(arguments["exits"])}
+    told = {"best": None if ratios.isna().all() else str(row["trial_id"].iloc[0])}
+    row["trial_id"] = row["result_id"] = trial
+    row["kind"] = "result"
+    row["rule"] = canonical_json(
+        {name: value for name, value in arguments.items() if name != "costs"}
+    )
+    row["metrics"] = canonical_json({**shape, **told})
+    row["digest"] = content_key(cells["digest"].to_list())
+    row["is_point_in_time"] = bool(cells["is_point_in_time"].all())
+    row["run_at"], row["seconds"] = run_at, seconds
+    return row
+
+
+def _metrics(row: Mapping[Any, Any]) -> str:
+    plain = {str(name): None if pd.isna(v) else v for name, v in row.items()}
+    return canonical_json(plain)
+
+
+def rows_of(result: Result, *, run_at: dt.datetime) -> pd.DataFrame:
+    """Return what the ledger has of a result: a row per cell, then its own."""
+    arguments = result.study.arguments
+    told: dict[str, Any] = {"run_at": run_at, "seconds": result.seconds}
+    told |= {"arguments": arguments, "origin": result.origin}
+    cells = cell_rows(
+        result.summed,
+        costs=result.study.costs,
+        study=family(arguments),
+        result=result.id,
+        **told,
+    )
+    return pd.concat([cells, result_row(cells, **told)], ignore_index=True)
+
+
+def record(result: Result) -> tuple[bool, int]:
+    """Record every cell of a result among the lake's trials, and the result itself.
+
+    `Study.run` does it. What is there already is left as it is.
+
+    Returns
+    -------
+    is_recorded : bool
+    count : int
+        How many rows were new.
+
+    Warns
+    -----
+    LedgerWarning
+        If the lake cannot be written.
+    """
+    if is_altered():  # a strategy that runs studies is being audited
+        return False, 0
+    ledger = ledger_of(result.study.view)
+    try:
+        count = ledger.record(rows_of(result, run_at=ledger.clock()))
+    except LakebtError as error:
+        msg = f"the trials of this result were not recorded: {error}"
+        warnings.warn(msg, LedgerWarning, stacklevel=4)
+        return False, 0
+    return True, count

@@ -1,0 +1,135 @@
+"""What a sweep found: a row per cell, and the best of them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt.errors import LakeError
+from lakebt.study.trials import FIGURES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.lake.api.trials import TrialLedger
+    from lakebt.sweep.sweep import Sweep
+
+
+_RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
+
+
+FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
+"""Of the best cells."""
+
+
+class SweepResult:
+    """The cells of a sweep, in the order of its grid.
+
+    Attributes
+    ----------
+    sweep
+        What was asked.
+    n_run
+        Cells that were run; the others were among the lake's trials.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        *,
+        n_run: int,
+        kept: Sequence[pd.DataFrame],
+        ledger: TrialLedger | None,
+    ) -> None:
+        self.sweep, self.n_run = sweep, n_run
+        self._kept, self._ledger = kept, ledger
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        if self._ledger is None:
+            rows = pd.concat(self._kept, ignore_index=True)
+            rows = rows[rows["kind"] != "result"]
+        else:
+            kinds = ["cell", "backtest"]
+            families = list(self.sweep.families)
+            rows = self._ledger.trials(where={"kind": kinds, "study": families})
+        rows = rows.drop_duplicates("trial_id").set_index("trial_id")
+        lost = [trial for trial in self.sweep.ids if trial not in rows.index]
+        if lost:
+            msg = (
+                f"{len(lost):,} of {len(self.sweep):,} cells are not among the trials "
+                f"(the first: {lost[0]}): other code ran them, because a module was "
+                f"changed meanwhile. Run the sweep again in a new process"
+            )
+            raise LakeError(msg)
+        return rows.loc[list(self.sweep.ids)]
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        rows = self._rows
+        rules = [json.loads(text) for text in rows["rule"]]
+        asked = pd.DataFrame(
+            [{**rule.pop("parameters", {}), **rule} for rule in rules], dtype=object
+        ).drop(columns=["entry", "exit", "changes"], errors="ignore")
+        first = ["study", "release", "as_of"]
+        if self.sweep.points:
+            first += ["entry", "exit"]
+        return pd.concat(
+            [
+                rows[first].reset_index(drop=True),
+                asked,
+                rows[[*_RATES, *FIGURES]].reset_index(drop=True),
+                pd.Series(rows.index, name="trial_id"),
+            ],
+            axis="columns",
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return a row per cell.
+
+        Returns
+        -------
+        DataFrame
+            The study's name, release and instant; every argument that can be varied;
+            costs; the figures of `lakebt.Lake.trials`; and the ``trial_id``. The same
+            whether it was run at once or in parts.
+        """
+        return self._table.copy()
+
+    def best(self, n: int = 10) -> pd.DataFrame:
+        """Return the `n` cells with the highest Sharpe ratio, and what differs in them.
+
+        They are the best of many: how many rules were tried `Lake.count_trials` says.
+        """
+        order = self._table["sharpe"].sort_values(ascending=False, kind="stable").index
+        ranked = self._table.loc[order].head(n)
+        return ranked[self._telling()].reset_index(drop=True)
+
+    def _telling(self) -> list[str]:
+        """Return the columns that tell its cells apart, and the figures."""
+        figures = {*FIGURES, "trial_id"}
+        asked = [name for name in self._table.columns if name not in figures]
+        varying = [
+            name
+            for name in asked
+            if name in {"entry", "exit"} or len(set(map(str, self._table[name]))) > 1
+        ]
+        return [*varying, *FIGURES_SHOWN]
+
+    def __len__(self) -> int:
+        return len(self.sweep)
+
+    def __repr__(self) -> str:
+        return f"SweepResult({len(self):,} cells, {self.n_run:,} run now)"
+
+    def _repr_html_(self) -> str:
+        shown = self.best().to_html(index=False, border=0, float_format="{:.2f}".format)
+        told = (
+            f"{len(self):,} cells in {len(self.sweep.points)} studies, {self.n_run:,} "
+            f"run now, the others found among the lake's trials. The ten highest "
+            f"Sharpe ratios, which are the best of many:"
+        )
+        return f"<p>{told}</p>{shown}"

@@ -1,0 +1,317 @@
+"""A sweep on Apache Spark: executors run it, the driver records it.
+
+A task is a pass over some events, or one backtest. Tasks go out in waves, a Spark job
+each, several at once so that no core waits for the end of a wave. What a wave brings
+back is recorded by the driver before the next one is awaited: so nothing is recorded
+twice, whatever Spark runs twice, and whoever kills the driver loses the waves that were
+on their way.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pandas as pd
+
+from lakebt.errors import LakebtError, LakeError
+from lakebt.lake.trials.origin import code_version
+from lakebt.sweep.local import with_result
+from lakebt.sweep.passes import Memory, passes
+from lakebt.sweep.spark.messages import ERROR, ROWS, Done, unpack_error, unpack_rows
+from lakebt.sweep.spark.pieces import portions
+from lakebt.sweep.spark.tasks import (
+    SCHEMA,
+    Script,
+    Sent,
+    do_backtests,
+    do_works,
+    join_parts,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from lakebt.sweep.grid import Point
+    from lakebt.sweep.recorder import Recorder
+    from lakebt.sweep.spark.pieces import Portions, Unit
+    from lakebt.sweep.strategies import Task
+
+
+PER_CORE = 2
+"""Processes for each core, at most, that join what parts of the events came to."""
+
+
+def run_points(
+    points: Sequence[Point],
+    *,
+    known: frozenset[str],
+    recorder: Recorder,
+    engine: str,
+    clock: Callable[[], dt.datetime],
+    session: SparkSession,
+    parts: int | None = None,
+) -> int:
+    """Run the cells that are not known yet; see `lakebt.sweep.local.run_points`.
+
+    Parameters
+    ----------
+    points, known, recorder, engine, clock
+        As there.
+    session
+        Where it runs.
+    parts
+        Of the events; chosen by their number if None.
+
+    Raises
+    ------
+    LakeError
+        If Spark cannot run it, or an executor has other code.
+    LakebtError
+        What it would raise locally.
+    """
+    asked = passes(points, known=known, memory=Memory(engine))
+    context = context_of(session)
+    cores = int(context.defaultParallelism)
+    cut = portions(asked, engine=engine, cores=cores, known=known, parts=parts)
+    recorder.know(sum(len(i) for point in points for i in point.ids) - cut.n_cells)
+    sent = {key: context.broadcast(p) for key, p in cut.prices.items()}
+    cut.prices.clear()
+
+    def job(units: Sequence[Unit]) -> DataFrame:
+        works = [work for unit in units for work in unit.works]
+        told = Sent(code=code_version(), run_at=clock())
+        frame = _tasks(session, len(works), partial(do_works, works, sent, told))
+        if units[0].is_whole:
+            return frame
+        wanted = {n: cut.told[n] for work in works for n, _ in work.told}
+        count = min(len(wanted), PER_CORE * cores)
+        shuffled = frame.repartition(count, "number")
+        ordered = shuffled.sortWithinPartitions("number", "part")
+        return ordered.mapInArrow(partial(join_parts, wanted, told), SCHEMA)
+
+    gathered = _Gathered(cut, recorder)
+    try:
+        whole = [unit for unit in cut.units if unit.is_whole]
+        parted = [unit for unit in cut.units if not unit.is_whole]
+        for units in (whole, parted):
+            Waves(context, job=job, take=gathered.take, recorder=recorder).run(units)
+    finally:
+        for broadcast in sent.values():
+            broadcast.destroy()
+    return cut.n_cells
+
+
+def run_tasks(
+    asked: Sequence[Task],
+    *,
+    known: frozenset[str],
+    recorder: Recorder,
+    clock: Callable[[], dt.datetime],
+    session: SparkSession,
+) -> int:
+    """Run the backtests that are not known; see `lakebt.sweep.strategies.run_tasks`.
+
+    Raises
+    ------
+    LakeError
+        If Spark cannot run it, or an executor has other code.
+    LakebtError
+        What it would raise locally.
+    """
+    missing = [task for task in asked if task.trial_id not in known]
+    recorder.know(len(asked) - len(missing))
+    targets = dict.fromkeys(task.target for task in missing)
+    scripts = {target: Script.of(target) for target in targets}
+
+    def job(tasks: Sequence[Task]) -> DataFrame:
+        told = Sent(code=code_version(), run_at=clock())
+        return _tasks(session, len(tasks), partial(do_backtests, tasks, scripts, told))
+
+    def take(done: Done) -> None:
+        recorder.add(unpack_rows(done.payload))
+
+    Waves(context_of(session), job=job, take=take, recorder=recorder).run(missing)
+    return len(missing)
+
+
+def context_of(session: SparkSession) -> Any:
+    """Return the context of a session: its driver is here.
+
+    Raises
+    ------
+    LakeError
+        If it is one of Spark Connect, whose context is elsewhere.
+    """
+    try:
+        return session.sparkContext
+    except Exception:  # noqa: BLE001 - whatever pyspark calls it
+        msg = (
+            "a sweep needs a Spark session whose driver is this process, and this one "
+            "is of Spark Connect. Start the sweep by spark-submit"
+        )
+        raise LakeError(msg) from None
+
+
+class _Gathered:
+    """Hands the rows that come back to the recorder, and a study's when it is whole."""
+
+    def __init__(self, cut: Portions, recorder: Recorder) -> None:
+        self._cut, self._recorder = cut, recorder
+        self._numbers: dict[int, list[int]] = {}
+        for number, asked in enumerate(cut.asked):
+            self._numbers.setdefault(id(asked), []).append(number)
+        self._rows: dict[int, pd.DataFrame] = {}
+
+    def take(self, done: Done) -> None:
+        """Take the rows of one study, or of some of its entries."""
+        asked = self._cut.asked[done.number]
+        numbers = self._numbers[id(asked)]
+        rows = unpack_rows(done.payload)
+        self._rows[done.number] = rows
+        if all(number in self._rows for number in numbers):
+            whole = [self._rows.pop(number) for number in numbers]
+            every = pd.concat(whole, ignore_index=True)
+            full = with_result(every, asked.point, self._recorder)
+            rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
+        n_cells = len(self._cut.told[done.number].entries) * len(asked.study.exits)
+        self._recorder.add(rows, count=n_cells)
+
+
+def _tasks(session: SparkSession, count: int, do_one: Callable[..., Any]) -> DataFrame:
+    """Return what each of so many tasks gives, each in a partition of its own."""
+    return session.range(0, count, 1, count).mapInArrow(do_one, SCHEMA)
+
+
+T = TypeVar("T")
+
+SECONDS = 1.5
+"""How long a wave should take: as much as somebody who kills the driver may lose."""
+
+LANES = 32
+"""Waves at once, at most: each is a thread of the driver's."""
+
+
+Wave = tuple[int, list[Done]]
+"""How many units it was of, and what they brought."""
+
+
+class Waves(Generic[T]):
+    """Runs units of work in waves of about `SECONDS`.
+
+    Parameters
+    ----------
+    context
+        Spark's.
+    job : callable
+        Returns the DataFrame that does some units: rows of `Done`.
+    take : callable
+        Is handed what was done.
+    recorder
+        Is asked in between whether what waits is to be recorded.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        *,
+        job: Callable[[Sequence[T]], Any],
+        take: Callable[[Done], None],
+        recorder: Recorder,
+    ) -> None:
+        self._context, self._job, self._take = context, job, take
+        self._recorder = recorder
+        self._cores = int(context.defaultParallelism)
+        self._lanes = min(self._cores + 1, LANES)
+        self._fewest = math.ceil(self._cores / (self._lanes - 1))
+        self._size = self._fewest
+        self._tag = f"lakebt-{secrets.token_hex(6)}"
+        self._errors: list[tuple[int, LakebtError]] = []
+
+    def run(self, units: Sequence[T]) -> None:
+        """Run units of work, in their order.
+
+        Raises
+        ------
+        LakeError
+            If Spark cannot run them.
+        LakebtError
+            The first of what executors handed back; all that was on its way is taken.
+        """
+        left = list(units)
+        running: set[Future[Wave]] = set()
+        with ThreadPoolExecutor(self._lanes) as pool:
+            try:
+                while running or left:
+                    while left and len(running) < self._lanes:
+                        some, left = left[: self._size], left[self._size :]
+                        running.add(pool.submit(self._wave, some))
+                    patience = self._recorder.patience
+                    ready, running = wait(running, patience, FIRST_COMPLETED)
+                    for wave in ready:
+                        self._taken(wave.result())
+                    self._recorder.record_if_due()
+                    left = [] if self._errors else left
+            except BaseException:
+                self._stop(running)
+                raise
+        if self._errors:
+            raise min(self._errors, key=lambda one: one[0])[1]
+
+    def _wave(self, some: Sequence[T]) -> Wave:
+        """Run a Spark job, in a thread of its own.
+
+        Raises
+        ------
+        LakeError
+            If Spark fails.
+        LakebtError
+            If the driver does.
+        """
+        self._context.addJobTag(self._tag)
+        try:
+            table = self._job(some).toArrow()
+        except LakebtError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever Java says, and pyspark
+            raise LakeError(explained(error)) from None
+        return len(some), [Done(**row) for row in table.to_pylist()]
+
+    def _taken(self, wave: Wave) -> None:
+        """Hand over what a wave brought, and choose how large the next one is."""
+        count, found = wave
+        for done in found:
+            if done.kind == ERROR:
+                self._errors.append((done.number, unpack_error(done.payload)))
+            else:
+                self._take(done)
+        spent = sum(done.seconds for done in found) / count
+        fits = int(SECONDS * self._cores / (self._lanes * max(spent, 1e-3)))
+        self._size = min(max(fits, self._fewest), 4 * self._size)
+
+    def _stop(self, running: set[Future[Wave]]) -> None:
+        """Cancel what runs, and take what came before that."""
+        self._recorder.hush()
+        self._context.cancelJobsWithTag(self._tag)
+        for wave in running:
+            if wave.exception() is None:
+                for done in wave.result()[1]:
+                    if done.kind == ROWS:
+                        self._take(done)
+
+
+def explained(error: Exception) -> str:
+    """Say in one line why a job failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if "Error: " in line or "Exception: " in line]
+    first = (told or lines or [type(error).__name__])[0]
+    return (
+        f"Spark could not run the sweep: {first}. What was finished is recorded: run "
+        f"it again"
+    )

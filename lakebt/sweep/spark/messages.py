@@ -1,0 +1,212 @@
+"""What travels between a driver and its executors, as Arrow: nothing is pickled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from lakebt import errors
+from lakebt.errors import LakeError
+from lakebt.events.plan import Event
+from lakebt.prices import PriceHistory
+from lakebt.study.cells import Cells
+from lakebt.sweep.spark.parts import PANELS, Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from lakebt.errors import LakebtError
+    from lakebt.sessions import Sessions
+
+
+ROWS, CELLS, ERROR = "rows", "cells", "error"
+"""What an executor hands back: trials, what some events came to, or why not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What came of a piece.
+
+    Attributes
+    ----------
+    number
+        What it is of.
+    part
+        Of the events.
+    kind
+        `ROWS`, `CELLS` or `ERROR`.
+    seconds
+        How long it took.
+    payload
+    """
+
+    number: int
+    part: int
+    kind: str
+    seconds: float
+    payload: bytes
+
+
+def pack_error(error: LakebtError) -> bytes:
+    """Return an error as text that another process can read."""
+    told = {"name": type(error).__name__, "text": str(error)}
+    told["args"] = json.dumps(error.args, default=_instant)
+    return json.dumps(told).encode()
+
+
+def _instant(value: object) -> object:
+    return {"at": value.isoformat()} if isinstance(value, dt.datetime) else str(value)
+
+
+def unpack_error(told: bytes) -> LakebtError:
+    """Return the error again."""
+    read = json.loads(told)
+    args = json.loads(read["args"], object_hook=_read_instant)
+    made: LakebtError = getattr(errors, read["name"], LakeError)(*args)
+    return made
+
+
+def _read_instant(told: dict[str, Any]) -> object:
+    return dt.datetime.fromisoformat(told["at"]) if set(told) == {"at"} else told
+
+
+_SMALL = {"n_legs": "int32", "first": "int32", "n_returns": "int32", "gaps": "int32"}
+"""Counts travel as what they fit into: no calendar has two billion sessions."""
+
+_ROWS = ("known_at", "session", "open", "close", "retracted")
+
+
+def pack(arrays: Mapping[str, np.ndarray[Any, Any] | Sequence[str]]) -> bytes:
+    """Return arrays, or lists of texts, of any lengths as an Arrow stream."""
+    columns = []
+    for values in arrays.values():
+        kind = pa.string() if isinstance(values, list) else None
+        array: Any = pa.array(values, kind)
+        ends = pa.array([0, len(array)], pa.int64())
+        columns.append(pa.LargeListArray.from_arrays(ends, array))
+    batch = pa.RecordBatch.from_arrays(columns, names=list(arrays))
+    return _written(batch.schema, [batch])
+
+
+def unpack(told: bytes) -> dict[str, Any]:
+    """Return the arrays again; numbers without a copy, and so read only."""
+    with pa.ipc.open_stream(pa.py_buffer(told)) as stream:
+        batch = stream.read_next_batch()
+    found = {}
+    column: Any
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        values = column.values  # noqa: PD011 - an Arrow list's
+        if pa.types.is_string(values.type):
+            found[name] = values.to_pylist()
+        else:
+            found[name] = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def pack_rows(rows: pd.DataFrame) -> bytes:
+    """Return a frame as an Arrow stream."""
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    return _written(table.schema, table.to_batches())
+
+
+def unpack_rows(told: bytes) -> pd.DataFrame:
+    """Return the frame again."""
+    with pa.ipc.open_stream(pa.py_buffer(told)) as stream:
+        table: Any = stream.read_all()
+    rows: pd.DataFrame = table.to_pandas()
+    return rows
+
+
+def _written(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as stream:
+        for batch in batches:
+            stream.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
+    """Return the prices of some symbols; those that have none are left out."""
+    codes = np.sort(history.codes(symbols))
+    codes = codes[codes >= 0]
+    cuts = np.searchsorted(history.symbol, np.arange(len(history.symbols) + 1))
+    taken = np.concatenate(
+        [np.arange(cuts[code], cuts[code + 1]) for code in codes.tolist()]
+        or [np.zeros(0, dtype=np.int64)]
+    )
+    return pack(
+        {
+            "symbols": [history.symbols[code] for code in codes.tolist()],
+            "basis": list(history.basis),
+            "counts": np.diff(cuts)[codes],
+            **{name: getattr(history, name)[taken] for name in _ROWS},
+        }
+    )
+
+
+def unpack_prices(told: bytes, *, sessions: Sessions) -> PriceHistory:
+    """Return prices again, on the calendar that they were packed with."""
+    found = unpack(told)
+    symbols = tuple(found["symbols"])
+    return PriceHistory(
+        symbols=symbols,
+        sessions=sessions,
+        symbol=np.repeat(np.arange(len(symbols)), found["counts"]),
+        basis=tuple(found["basis"]),
+        **{name: found[name] for name in _ROWS},
+    )
+
+
+def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
+    """Return what some events came to.
+
+    Parameters
+    ----------
+    slots, cells
+    with_returns
+        Whether the daily returns are needed: those of a calendar portfolio are.
+    """
+    told: dict[str, Any] = {
+        "events": [event.event_id for event in slots.events],
+        "indices": [event.index for event in slots.events],
+        "dates": np.array([event.date.toordinal() for event in slots.events], "int64"),
+        "event": slots.event,
+        "entry": slots.entry,
+        "held": cells.held if with_returns else np.zeros(0),
+    }
+    for name in PANELS:
+        panel = getattr(cells, name)
+        if name == "held_start" and not with_returns:
+            panel = np.zeros(panel.shape, dtype=np.int8)
+        told[name] = panel.ravel().astype(_SMALL.get(name, panel.dtype), copy=False)
+    return pack(told)
+
+
+def unpack_cells(
+    told: bytes, *, entries: Sequence[str], exits: Sequence[str]
+) -> tuple[Slots, Cells]:
+    """Return what some events came to, under a grid."""
+    found = unpack(told)
+    named = zip(found["events"], found["indices"], found["dates"].tolist(), strict=True)
+    slots = Slots(
+        entries=entries,
+        exits=exits,
+        events=tuple(
+            Event(event_id=event, index=index, date=dt.date.fromordinal(day))
+            for event, index, day in named
+        ),
+        event=found["event"],
+        entry=found["entry"],
+    )
+    shape = len(slots.event), len(exits)
+    panels = {name: found[name].reshape(shape) for name in PANELS}
+    for name in (*_SMALL, "held_start"):
+        panels[name] = panels[name].astype(np.int64)
+    return slots, Cells(**panels, held=found["held"])

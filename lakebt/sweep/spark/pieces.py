@@ -1,0 +1,312 @@
+"""Cutting a sweep into pieces of work: by levels, by entries, and by events."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lakebt.facts import Vintage
+from lakebt.lake.api.trials import ledger_of
+from lakebt.study.arguments import MARKET
+from lakebt.sweep import passes as local
+from lakebt.sweep.spark.messages import pack_prices
+from lakebt.sweep.spark.parts import by_events
+from lakebt.sweep.spark.work import Place, Work
+from lakebt.sweep.trial_rows import Told
+from lakebt.values.keys import content_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lakebt.backtest.levels import Level
+    from lakebt.lake.reading.view import View
+    from lakebt.prices import PriceHistory
+    from lakebt.study.study import Study
+    from lakebt.sweep.passes import Asked, Pass
+
+
+class Facts:
+    """What the studies of one view are decided on, and the prices that they need.
+
+    Parameters
+    ----------
+    study
+        One of them.
+    hedges
+        Of all of them.
+    """
+
+    def __init__(self, study: Study, hedges: set[str]) -> None:
+        self._view, self._hedges = study.view, hedges
+        if study.index is not None:
+            self._vintages = study.view.change_vintages(index=study.index)
+        else:
+            self._vintages = tuple(
+                Vintage(change_id=change.change_id, change=change)
+                for change in study.changes or ()
+            )
+        self._keys: dict[int, list[str]] = {}
+
+    @cached_property
+    def n_events(self) -> int:
+        """How many can be decided apart."""
+        parts = self._parts(max(len(self._vintages), 1))
+        return max(sum(map(bool, parts)), 1)
+
+    def _parts(self, count: int) -> list[tuple[Vintage, ...]]:
+        return by_events(self._vintages, sessions=self._view.sessions, count=count)
+
+    @cached_property
+    def _history(self) -> PriceHistory:
+        return self._view.price_history(self._symbols(self._vintages))
+
+    def _symbols(self, vintages: Sequence[Vintage]) -> list[str]:
+        named = {vintage.change.symbol for vintage in vintages}
+        return sorted({*named, *self._hedges, MARKET})
+
+    def keys(self, count: int, prices: dict[str, bytes]) -> list[str]:
+        """Return the key of each part's prices, which are added to `prices`.
+
+        Parameters
+        ----------
+        count
+            In how many parts the events are taken.
+        prices
+            By key, packed.
+        """
+        if count not in self._keys:
+            self._keys[count] = []
+            for part in self._parts(count):
+                packed = pack_prices(self._history, self._symbols(part))
+                key = hashlib.blake2b(packed, digest_size=16).hexdigest()
+                prices[key] = packed
+                self._keys[count].append(key)
+        return self._keys[count]
+
+
+JOINED = 1_000_000
+"""Cells of one level, of all events, that are joined in one process: some 90 MB."""
+
+EVENTS = 20_000
+"""Events whose prices are held in one process, at most."""
+
+FEWEST = 250
+"""Events that are worth a task of their own: it costs some 30 ms to start one."""
+
+PER_CORE = 2
+"""Tasks for each core, at least, where there are events enough: they differ in size."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unit:
+    """Pieces that have to be there together: one, or all parts of the events."""
+
+    works: tuple[Work, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its one piece is of all events."""
+        return self.works[0].count == 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Portions:
+    """A sweep in pieces.
+
+    Attributes
+    ----------
+    units
+        In the order in which they are run here.
+    asked : list of Asked
+        By number: what each `Told` is a part of.
+    told : list of Told
+        By number.
+    prices : dict of str to bytes
+        What is sent to the executors, by its key.
+    """
+
+    units: list[Unit] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    prices: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells are run."""
+        return sum(len(told.entries) * len(told.exits) for told in self.told)
+
+
+def portions(
+    asked: Sequence[Pass],
+    *,
+    engine: str,
+    cores: int,
+    known: frozenset[str] = frozenset(),
+    parts: int | None = None,
+) -> Portions:
+    """Cut passes into pieces of work.
+
+    A pass is cut by levels until it fits into memory, as locally, and there are pieces
+    enough; by entries, if one level does not fit; and by events, if the pieces are
+    still too few, or the prices too many. What stops at the first fact that is missing
+    is not cut by events: it is to be the first of all.
+
+    Parameters
+    ----------
+    asked
+        As `lakebt.sweep.passes.passes` gives them.
+    engine
+        That trades.
+    cores
+        How many pieces run at once.
+    known
+        Ids of the trials that are there already.
+    parts
+        Of the events; chosen by their number if None.
+    """
+    made = Portions()
+    hedges: dict[int, set[str]] = {}
+    for one in asked:
+        named = hedges.setdefault(id(one.study.view), set())
+        if one.study.sizing.hedge is not None:
+            named.add(one.study.sizing.hedge)
+    found: dict[object, Facts] = {}
+    facts = []
+    for one in asked:
+        view = one.study.view
+        key = id(view), content_key(_decided_on(one.study))
+        if key not in found:
+            found[key] = Facts(one.study, hedges[id(view)])
+        facts.append(found[key])
+    n_levels = sum(len(one.asked) for one in asked)
+    most = max(n_levels // (PER_CORE * cores), 1)
+    cut = [
+        list(_cut(one, of.n_events, engine=engine, most=most))
+        for one, of in zip(asked, facts, strict=True)
+    ]
+    n_whole = sum(map(len, cut))
+    for pieces, of in zip(cut, facts, strict=True):
+        for entries, some in pieces:
+            count = parts or _count(of.n_events, n_whole=n_whole, cores=cores)
+            study = next(iter(some.values()))[0].study
+            if _stops(study):
+                count = 1
+            keys = of.keys(count, made.prices)
+            _add(made, some, entries, engine=engine, keys=keys, known=known)
+    return made
+
+
+def _decided_on(study: Study) -> dict[str, object]:
+    return {name: study.arguments.get(name) for name in ("index", "changes")}
+
+
+def _stops(study: Study) -> bool:
+    return study.missing == "raise" or study.on_look_ahead == "raise"
+
+
+def _count(n_events: int, *, n_whole: int, cores: int) -> int:
+    """Return in how many parts the events are taken.
+
+    Examples
+    --------
+    >>> [
+    ...     _count(n, n_whole=whole, cores=8)
+    ...     for n, whole in [(500, 100), (500, 1), (10_000, 1), (90_000, 100)]
+    ... ]
+    [1, 2, 16, 5]
+    """
+    least = math.ceil(n_events / EVENTS)
+    wanted = math.ceil(PER_CORE * cores / n_whole)
+    return max(least, min(wanted, n_events // FEWEST), 1)
+
+
+def _cut(
+    one: Pass, n_events: int, *, engine: str, most: int
+) -> Iterator[tuple[tuple[str, ...], dict[Level, list[Asked]]]]:
+    """Yield entries and levels that are traded together, at most so many levels."""
+    entries = tuple(map(str, one.study.entries))
+    across = max(n_events * len(one.study.exits), 1)
+    width = max(JOINED // across, 1)
+    if _stops(one.study):
+        width = len(entries)
+    for start in range(0, len(entries), width):
+        block = entries[start : start + width]
+        size = across * len(block) * (1 if engine == "event" else 1 + local.ALONE)
+        count = max(min(local.AT_ONCE // size, most), 1)
+        levels = list(one.asked)
+        for at in range(0, len(levels), count):
+            yield block, {level: one.asked[level] for level in levels[at : at + count]}
+
+
+def _add(
+    made: Portions,
+    some: dict[Level, list[Asked]],
+    entries: tuple[str, ...],
+    *,
+    engine: str,
+    keys: Sequence[str],
+    known: frozenset[str],
+) -> None:
+    """Add a unit of what is not known: its pieces are parts of the events."""
+    told: list[tuple[int, Told]] = []
+    for those in some.values():
+        for asked in those:
+            one = Told.of(asked)
+            only = Told(
+                arguments=one.arguments,
+                entries=entries,
+                exits=one.exits,
+                origin=one.origin,
+                family=one.family,
+            )
+            if known.issuperset(_ids(asked, only)):
+                continue
+            told.append((len(made.told), only))
+            made.told.append(only)
+            made.asked.append(asked)
+    if not told:
+        return
+    study = made.asked[-1].study
+    grid = {"entries": list(entries), "exits": list(map(str, study.exits))}
+    made.units.append(
+        Unit(
+            works=tuple(
+                Work(
+                    place=place_of(study.view),
+                    arguments={**study.arguments, **grid},
+                    told=tuple(told),
+                    engine=engine,
+                    prices=key,
+                    part=part,
+                    count=len(keys),
+                )
+                for part, key in enumerate(keys)
+            )
+        )
+    )
+
+
+def _ids(asked: Asked, told: Told) -> Iterator[str]:
+    """Yield the trials of what is told of a study."""
+    point = asked.point
+    entries, exits = (
+        {str(rule): place for place, rule in enumerate(rules)}
+        for rules in (point.study.entries, point.study.exits)
+    )
+    ids = point.ids[point.costs.index(asked.costs)]
+    for entry in told.entries:
+        for exit_ in told.exits:
+            yield ids[entries[entry] * len(exits) + exits[exit_]]
+
+
+def place_of(view: View) -> Place:
+    """Return where a view can be opened again."""
+    address = {**ledger_of(view).address, "exchange": view.sessions.exchange}
+    return Place(
+        address=tuple(sorted(address.items())),
+        release=view.release,
+        as_of=view.instant,
+    )

@@ -1,0 +1,267 @@
+"""A piece of a sweep as plain values, and how an executor does it.
+
+An executor is a process that was told where the lake is, and has the prices it was
+sent. It opens the release itself, and its guard decides every order, as anywhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from lakebt.analysis.pooling import Aggregate
+from lakebt.errors import LakebtError, LakeError
+from lakebt.lake.api.trials import view_of
+from lakebt.lake.lake import Lake
+from lakebt.lake.trials.origin import code_version
+from lakebt.study.arguments import read_arguments
+from lakebt.study.single import Lookup
+from lakebt.study.study import Study
+from lakebt.sweep.passes import Memory
+from lakebt.sweep.spark.messages import (
+    CELLS,
+    ERROR,
+    ROWS,
+    Done,
+    pack_cells,
+    pack_error,
+    pack_rows,
+    unpack_cells,
+    unpack_prices,
+)
+from lakebt.sweep.spark.parts import Part, Slots, joined
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lakebt.backtest.levels import Level
+    from lakebt.events.schedule import Schedule
+    from lakebt.lake.reading.view import View
+    from lakebt.study.cells import Cells
+    from lakebt.sweep.spark.parts import Cuts
+    from lakebt.sweep.trial_rows import Told
+
+
+T = TypeVar("T")
+
+_KEPT: OrderedDict[object, Any] = OrderedDict()
+_MOST_KEPT = 4
+"""How much a process keeps of what it made: views, and parts of them with prices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A view, as any process can open it.
+
+    Attributes
+    ----------
+    address
+        What `Lake.open` is told; also the exchange. No credentials.
+    release, as_of
+    """
+
+    address: tuple[tuple[str, Any], ...]
+    release: str
+    as_of: dt.datetime
+
+    def view(self) -> View:
+        """Open it."""
+        lake = Lake.open(**dict(self.address), create=False)
+        return view_of(lake, release=self.release, as_of=self.as_of)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """One pass over some of the events.
+
+    Attributes
+    ----------
+    place
+        What it is run on.
+    arguments
+        Of a study with what is run: the others differ in nothing but their levels.
+    told : tuple of (int, Told)
+        What is asked, each with its number in the sweep.
+    engine
+    prices
+        Key of the prices that were sent.
+    part, count
+        Which part of the events, of how many.
+    """
+
+    place: Place
+    arguments: Mapping[str, Any]
+    told: tuple[tuple[int, Told], ...]
+    engine: str
+    prices: str
+    part: int = 0
+    count: int = 1
+
+
+def check_code(told: str) -> None:
+    """Check that an executor has the sources that the driver has.
+
+    Raises
+    ------
+    LakeError
+        If it does not.
+    """
+    mine = code_version()
+    if mine != told:
+        msg = (
+            f"an executor runs lakebt {mine}, the driver {told}: their figures could "
+            f"differ. Install the same one on both (spark-submit --archives, or the "
+            f"same image), and run the sweep again"
+        )
+        raise LakeError(msg)
+
+
+def do(
+    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime
+) -> Iterator[Done]:
+    """Do a piece of a sweep.
+
+    Parameters
+    ----------
+    work
+    prices
+        Returns the prices that have a key.
+    run_at
+
+    Yields
+    ------
+    Done
+        Of a pass over all events the rows of each study; of a part of them what its
+        cells came to. An error of ours is handed back: to try again would not help.
+    """
+    try:
+        yield from _done(work, prices=prices, run_at=run_at)
+    except LakebtError as error:
+        yield Done(
+            number=work.told[0][0],
+            part=work.part,
+            kind=ERROR,
+            seconds=0.0,
+            payload=pack_error(error),
+        )
+
+
+def _done(
+    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime
+) -> Iterator[Done]:
+    started = time.perf_counter()
+    view, memory = _part(work, prices)
+    asked = read_arguments(work.arguments)
+    if work.count > 1 and "changes" in asked:
+        asked["changes"] = view.supplied(asked["changes"])
+    study = Study(view, **asked)
+    plan = memory.schedule(study)
+    levels: dict[Level, list[tuple[int, Told]]] = {}
+    for number, told in work.told:
+        levels.setdefault(told.level, []).append((number, told))
+    traded = memory.trade(study, list(levels))
+    if study.missing == "raise":
+        Lookup(study, plan, traded[0], memory.history(study)).raise_unpriced()
+    share = (time.perf_counter() - started) / len(work.told)
+    for those, cells in zip(levels.values(), traded, strict=True):
+        for number, told in those:
+            began = time.perf_counter()
+            kind, payload = _handed(
+                work, told, plan, cells, run_at=run_at, seconds=share
+            )
+            spent = share + time.perf_counter() - began
+            yield Done(
+                number=number,
+                part=work.part,
+                kind=kind,
+                seconds=spent,
+                payload=payload,
+            )
+
+
+def _handed(
+    work: Work,
+    told: Told,
+    plan: Schedule,
+    cells: Cells,
+    *,
+    run_at: dt.datetime,
+    seconds: float,
+) -> tuple[str, bytes]:
+    if work.count == 1:
+        began = time.perf_counter()
+        rows = told.rows(plan, cells, run_at=run_at, seconds=seconds)
+        rows["seconds"] += (time.perf_counter() - began) / len(rows)
+        return ROWS, pack_rows(rows)
+    slots = Slots(
+        entries=told.entries,
+        exits=told.exits,
+        events=plan.events,
+        event=plan.event,
+        entry=plan.entry,
+    )
+    is_calendar = told.pooling.how is Aggregate.CALENDAR
+    return CELLS, pack_cells(slots, cells, with_returns=is_calendar)
+
+
+def together(told: Told, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
+    """Return the rows of a study, of which each part of the events was traded.
+
+    Parameters
+    ----------
+    told
+    parts
+        All of them, in any order.
+    run_at
+    """
+    failed = [part for part in parts if part.kind == ERROR]
+    if failed:
+        return failed[0]
+    began = time.perf_counter()
+    slots, cells = joined(
+        [
+            unpack_cells(part.payload, entries=told.entries, exits=told.exits)
+            for part in sorted(parts, key=lambda part: part.part)
+        ]
+    )
+    seconds = sum(part.seconds for part in parts)
+    rows = told.rows(slots, cells, run_at=run_at, seconds=seconds)
+    spent = time.perf_counter() - began
+    rows["seconds"] += spent / len(rows)
+    return Done(
+        number=parts[0].number,
+        part=0,
+        kind=ROWS,
+        seconds=seconds + spent,
+        payload=pack_rows(rows),
+    )
+
+
+def _part(work: Work, prices: Callable[[str], bytes]) -> tuple[Part, Memory]:
+    """Return the view of a part, and what is remembered of it in this process."""
+    place = work.place
+
+    def opened() -> tuple[View, Cuts]:
+        return place.view(), {}
+
+    def make() -> tuple[Part, Memory]:
+        view, cuts = _kept(place, opened)
+        sent = unpack_prices(prices(work.prices), sessions=view.sessions)
+        part = Part(view, sent, part=work.part, count=work.count, cuts=cuts)
+        return part, Memory(work.engine)
+
+    return _kept((place, work.prices, work.part, work.count, work.engine), make)
+
+
+def _kept(key: object, make: Callable[[], T]) -> T:
+    """Return what was made under a key, made now if it is not there."""
+    if key not in _KEPT:
+        made = make()
+        while len(_KEPT) >= _MOST_KEPT:
+            _KEPT.popitem(last=False)
+        _KEPT[key] = made
+    _KEPT.move_to_end(key)
+    return cast("T", _KEPT[key])

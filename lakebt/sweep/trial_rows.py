@@ -1,0 +1,107 @@
+"""One study under one of its costs, as plain values: what its rows are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakebt.analysis.pooling import parse_pooling
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.levels import Level
+from lakebt.study.summary import Summary
+from lakebt.study.trials import cell_rows, result_id
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from lakebt.analysis.pooling import Pooling
+    from lakebt.lake.trials.origin import Origin
+    from lakebt.study.cells import Cells
+    from lakebt.study.summary import Planned
+    from lakebt.sweep.passes import Asked
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Told:
+    """What is asked of one study, under one of its costs.
+
+    Attributes
+    ----------
+    arguments
+        Of the whole study, its costs among them; see `lakebt.study.arguments`.
+    entries, exits : tuple of str
+        Those that are run.
+    origin
+        What it is run on, and by what.
+    family
+        What is searched.
+    """
+
+    arguments: Mapping[str, Any]
+    entries: tuple[str, ...]
+    exits: tuple[str, ...]
+    origin: Origin
+    family: str
+
+    @classmethod
+    def of(cls, asked: Asked) -> Told:
+        """Return what a sweep asks of a study of its own."""
+        return cls(
+            arguments=asked.point.arguments(asked.costs),
+            entries=tuple(map(str, asked.study.entries)),
+            exits=tuple(map(str, asked.study.exits)),
+            origin=asked.point.origin,
+            family=asked.point.family,
+        )
+
+    @property
+    def costs(self) -> CostModel:
+        """What it is charged."""
+        return CostModel(**self.arguments["costs"])
+
+    @property
+    def level(self) -> Level:
+        """Its costs, and how large its positions are."""
+        gross, capital_usd = self.arguments["gross"], self.arguments["capital_usd"]
+        return Level(costs=self.costs, gross=gross, capital_usd=capital_usd)
+
+    @property
+    def pooling(self) -> Pooling:
+        """How its events become one series."""
+        names = ("aggregate", "weighting", "max_weight")
+        return parse_pooling(*(self.arguments[name] for name in names))
+
+    def rows(
+        self, plan: Planned, cells: Cells, *, run_at: dt.datetime, seconds: float
+    ) -> pd.DataFrame:
+        """Return the ledger's rows of the cells that were run.
+
+        Parameters
+        ----------
+        plan, cells
+            What was decided, and what each cell came to.
+        run_at, seconds
+            When, and for how long.
+        """
+        costs = self.costs
+        summary = Summary(
+            plan,
+            cells,
+            costs=costs,
+            capital_usd=self.arguments["capital_usd"],
+            pooling=self.pooling,
+        )
+        grid = {"entries": list(self.entries), "exits": list(self.exits)}
+        return cell_rows(
+            summary,
+            arguments={**self.arguments, **grid},
+            costs=costs,
+            origin=self.origin,
+            study=self.family,
+            result=result_id(self.arguments, self.origin),
+            run_at=run_at,
+            seconds=seconds,
+        )

@@ -1,0 +1,535 @@
+"""Publishing through a catalog that changes one table at a time: Iceberg's own REST."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+import requests
+from pyiceberg.exceptions import BadRequestError, CommitFailedException
+from pyiceberg.table.update import SetSnapshotRefUpdate
+
+from lakebt.errors import (
+    ConflictError,
+    ForeignCommitError,
+    LakeError,
+    ReleaseExistsError,
+)
+from lakebt.lake.committing import stepwise as ledger_order
+from lakebt.lake.committing.ledger import read_ledger
+from lakebt.lake.committing.recovery import STAGED, unfinished
+from lakebt.lake.committing.stage import stage_append
+from lakebt.lake.committing.stepwise import set_ref
+from lakebt.lake.storage.datafiles import write_files
+from lakebt.lake.storage.failures import LostRaceError
+from lakebt.lake.storage.snapshots import at_ref
+from lakebt.lake.tables.schemas import LEDGER
+from tests.lake.crash import expected, found, publish, tables
+from tests.lake.frames import AS_OF, q1
+from tests.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lakebt.lake.storage.catalog import Storage
+    from tests.lake.remote import Remote
+
+pytestmark = pytest.mark.lake
+
+TABLE = "etf_holdings"
+LOST = "the answer was lost"
+SECRET = "hush"  # noqa: S105 - opens nothing
+
+STEPS = (
+    *("stage 1", "stage 2", "stage 3", "decide"),
+    *("follow 1", "follow 2", "follow 3", "finish"),
+)
+"""The changes of one publication over three tables, in their order."""
+
+DECIDED = STEPS.index("decide") + 1
+"""After how many of them the release exists."""
+
+
+def made_by(remote: Remote) -> tuple[str, ...]:
+    """The changes a publisher makes: at our own server tables follow the decision."""
+    return STEPS[:DECIDED] if remote.is_ours else STEPS
+
+
+def skip_unless_made(remote: Remote, step: int) -> None:
+    """Skip a test of a change that a publisher does not make there."""
+    if step >= len(made_by(remote)):
+        pytest.skip("our own server lets tables follow in the change that decides")
+
+
+class Interrupted(BaseException):
+    """Stands for the end of a process."""
+
+
+def before_step(storage: Storage, step: int, do: Callable[[], object]) -> None:
+    """Do something just before one of a publisher's changes."""
+    catalog: Any = storage.catalog
+    really, count = catalog.commit_table, 0
+
+    def commit_table(*arguments: Any) -> Any:
+        nonlocal count
+        if count == step:
+            catalog.commit_table = really
+            do()
+        count += 1
+        return catalog.__class__.commit_table(catalog, *arguments)
+
+    catalog.commit_table = commit_table
+
+
+def told(remote: Remote) -> Any:
+    """Say what is unfinished, as a new process would."""
+    storage = remote.storage()
+    tables = storage.tables()
+    return unfinished(tables, read_ledger(storage, tables[LEDGER]))
+
+
+# ------------------------------------------------------------------ what is relied on
+
+
+def test_the_catalog_does_what_is_required_or_nothing(remote: Remote) -> None:
+    """What `ledger_order` needs of a catalog, and nothing more."""
+    catalog = remote.catalog()
+    schema = pa.schema([pa.field("symbol", pa.string())])
+    table = catalog.create_table("quant.t", schema)
+    rows = pa.table({"symbol": ["A"]}, schema=schema)
+
+    def staged(tag: str) -> Any:
+        return stage_append(table, write_files(table, rows), tag=tag, summary={})
+
+    def kept(change: Any) -> tuple[Any, ...]:
+        return tuple(
+            u for u in change.updates if not isinstance(u, SetSnapshotRefUpdate)
+        )
+
+    def named(ref: str, number: int) -> SetSnapshotRefUpdate:
+        return set_ref(ref, number)
+
+    # A snapshot may be held by a tag alone, in a table without a head.
+    first = staged("R1")
+    number = first.snapshot_id
+    catalog.commit_table(table, first.requirements, (*kept(first), named("S", number)))
+    table = catalog.load_table("quant.t")
+    assert table.current_snapshot() is None
+    assert list(table.metadata.refs) == ["S"]
+
+    # Head and tag move together, and only if they are as required.
+    both = (named("main", number), named("R1", number))
+    for stale in (at_ref("main", number), at_ref("S", None), at_ref("S", number + 1)):
+        with pytest.raises(CommitFailedException, match="Requirement failed"):
+            catalog.commit_table(table, (stale,), both)
+    required = (at_ref("main", None), at_ref("R1", None), at_ref("S", number))
+    table = catalog.load_table("quant.t")
+    catalog.commit_table(table, required, both)
+    table = catalog.load_table("quant.t")
+    assert {ref: to.snapshot_id for ref, to in table.metadata.refs.items()} == {
+        "main": number,
+        "R1": number,
+        "S": number,
+    }
+    with pytest.raises(CommitFailedException, match="R1 was created concurrently"):
+        catalog.commit_table(table, (at_ref("R1", None),), both)
+
+    # Of two snapshots staged side by side only one gets the sequence number.
+    ours, theirs = staged("R2"), staged("R3")
+    catalog.commit_table(
+        table, theirs.requirements, (*kept(theirs), named("S2", theirs.snapshot_id))
+    )
+    late = (BadRequestError, CommitFailedException)
+    with pytest.raises(late, match="sequence number"):
+        catalog.commit_table(
+            table, ours.requirements, (*kept(ours), named("S3", ours.snapshot_id))
+        )
+
+
+# --------------------------------------------------------------------- one publisher
+
+
+def test_a_tag_that_appears_in_between_stops_what_has_yet_to_follow(
+    remote: Remote,
+) -> None:
+    skip_unless_made(remote, DECIDED)
+    lake = remote.storage()
+    publish(remote.lake(lake), 1)
+    table = remote.table("prices")
+    head = table.metadata.refs["main"].snapshot_id
+
+    def tag() -> None:
+        table.manage_snapshots().create_tag(head, "R2").commit()
+
+    before_step(lake, DECIDED, tag)
+    with pytest.raises(LakeError, match=r"'R2' is published and can .*another tag"):
+        publish(remote.lake(lake), 2)
+
+    remote.table("prices").manage_snapshots().remove_tag("R2").commit()
+    publish(remote.open(), 3)
+    remote.check_whole([1, 2, 3])
+
+
+def test_a_head_that_others_move_in_between_is_not_moved_back(remote: Remote) -> None:
+    skip_unless_made(remote, DECIDED)
+    publish(remote.open(), 1)
+    storage = remote.storage()
+
+    def write() -> None:
+        table = remote.table(TABLE)
+        table.append(table.scan().to_arrow())
+
+    before_step(storage, DECIDED, write)
+    with pytest.raises(ForeignCommitError, match=f"{TABLE}.*lakebt doctor"):
+        publish(remote.lake(storage), 2)
+
+    assert len(remote.table(TABLE).scan().to_arrow()) == 4
+    for number in (1, 2):
+        assert found(remote.open(), number) == expected(number)
+
+
+# ----------------------------------------------------------- publishers that are killed
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+    from pyiceberg.catalog.rest import RestCatalog
+    from tests.lake.crash import publish
+    from lakebt.lake import Lake
+    from tests.lake.frames import clock
+
+    step, number = map(int, sys.argv[1:])
+    lake = Lake.open(catalog="prod", create=False, clock=clock)
+    really, done = RestCatalog.commit_table, 0
+
+    def commit_table(*arguments):
+        global done
+        if done == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done += 1
+        return really(*arguments)
+
+    RestCatalog.commit_table = commit_table
+    publish(lake, number)
+    """
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
+def test_a_publisher_killed_at_any_step_leaves_old_or_new(
+    remote: Remote, step: int, *, first: bool
+) -> None:
+    skip_unless_made(remote, step)
+    before = [] if first else [1]
+    for number in before:
+        publish(remote.open(), number)
+    number = len(before) + 1
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(step), str(number)], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+    # What is there can be read at once, by whoever may only read.
+    there = [*before, number] if step >= DECIDED else before
+    lake = remote.open()
+    assert list(lake.releases()["name"]) == [f"R{each}" for each in there]
+    for each in there:
+        assert found(lake, each) == expected(each)
+
+    # The next publisher finishes, or goes on without it.
+    following = len(there) + 1
+    publish(lake, following)
+    remote.check_whole([*there, following])
+
+
+def test_a_publisher_that_never_dies_makes_all_these_steps(remote: Remote) -> None:
+    publish(remote.open(), 1)
+    lake = remote.storage()
+    made = []
+    for step, name in enumerate(made_by(remote)):
+        before_step(lake, step, lambda name=name: made.append(name))  # type: ignore[misc]
+        number = step + 2
+        publish(remote.lake(lake), number)
+    beyond = len(made_by(remote))
+    before_step(lake, beyond, lambda: made.append("more"))
+    publish(remote.lake(lake), beyond + 2)
+
+    assert made == list(made_by(remote))
+
+
+@pytest.mark.parametrize("step", range(1, len(STEPS)), ids=STEPS[1:])
+def test_what_is_unfinished_is_told_without_changing_it(
+    remote: Remote, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_unless_made(remote, step)
+    publish(remote.open(), 1)
+    lake = remote.storage()
+
+    before_step(lake, step, die)
+    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    with pytest.raises(Interrupted):
+        publish(remote.lake(lake), 2)
+
+    report = told(remote)
+    assert told(remote) == report
+    if step < DECIDED:
+        assert report is None  # its publisher might be alive
+        publish(remote.open(), 2)
+        assert told(remote) is None
+    else:
+        assert report.release == "R2"
+        assert report.abandoned == ()
+        assert len(report.behind) == max(0, 3 - (step - DECIDED))
+        ledger_order.finish(remote.storage())
+        assert told(remote) is None
+    remote.check_whole([1, 2])
+
+
+def die() -> None:
+    raise Interrupted
+
+
+def test_what_a_dead_publisher_staged_goes_with_the_next_release(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(remote.open(), 1)
+    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    dead = remote.storage()
+    before_step(dead, 2, die)
+    with pytest.raises(Interrupted):
+        publish(remote.lake(dead), 2)
+    staged = [ref for ref in remote.table(TABLE).metadata.refs if STAGED in ref]
+    assert len(staged) == 1
+
+    publish(remote.open(), 2)
+
+    remote.check_whole([1, 2])
+    assert len(remote.table(TABLE).metadata.snapshots) == 2
+
+
+def test_what_is_staged_too_late_is_told_and_goes_with_the_next_release(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(remote.open(), 1)
+    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    slow = remote.storage()
+
+    def overtake() -> None:
+        other = {"index_changes": tables(2)["index_changes"]}
+        remote.open().publish(other, release="Other", as_of=AS_OF)
+        before_step(slow, 1, die)
+
+    before_step(slow, 0, overtake)
+    with pytest.raises(Interrupted):
+        remote.lake(slow).publish({TABLE: q1(fund="X")}, release="X", as_of=AS_OF)
+    report = told(remote)
+    assert report.release is None
+    assert [name for name, _ in report.abandoned] == [TABLE]
+
+    remote.open().publish({TABLE: q1(fund="Y")}, release="Y", as_of=AS_OF)
+
+    assert told(remote) is None
+    view = remote.open().at("Y")
+    assert set(view.read(TABLE)["fund"]) == {"F1", "Y"}
+    assert len(view.read("index_changes")) == 4
+
+
+# ------------------------------------------------------------- several publishers
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+def test_a_publisher_who_is_overtaken_at_any_step_loses_nothing(
+    remote: Remote, step: int
+) -> None:
+    skip_unless_made(remote, step)
+    publish(remote.open(), 1)
+    slow = remote.storage()
+    mine, others = (2, 3) if step >= DECIDED else (3, 2)
+    before_step(slow, step, lambda: publish(remote.open(), others))
+
+    publish(remote.lake(slow), mine)
+
+    remote.check_whole([1, 2, 3])
+
+
+def test_snapshots_staged_side_by_side_do_not_get_in_each_others_way(
+    remote: Remote,
+) -> None:
+    """The second one's sequence number is taken, though no head has moved."""
+    publish(remote.open(), 1)
+    ours, theirs = remote.storage(), remote.storage()
+    before_step(theirs, DECIDED - 1, die)
+
+    def stage() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+            with pytest.raises(Interrupted):
+                publish(remote.lake(theirs), 9)
+
+    before_step(ours, 1, stage)
+    publish(remote.lake(ours), 2)
+
+    remote.check_whole([1, 2])
+
+
+@pytest.mark.parametrize("load", range(6))
+def test_a_publisher_who_reads_while_others_publish_looks_again(
+    remote: Remote, load: int
+) -> None:
+    """Tables are read one after the other, and the ledger may move in between."""
+    publish(remote.open(), 1)
+    storage = remote.storage()
+    catalog: Any = storage.catalog
+    really, count = catalog.load_table, 0
+
+    def load_table(name: Any) -> Any:
+        nonlocal count
+        if count == load:
+            catalog.load_table = really
+            publish(remote.open(), 2)
+        count += 1
+        return really(name)
+
+    catalog.load_table = load_table
+    publish(remote.lake(storage), 3)
+
+    assert catalog.load_table == really
+    remote.check_whole([1, 2, 3])
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+def test_a_release_is_absent_or_whole_for_a_reader_at_any_step(
+    remote: Remote, step: int
+) -> None:
+    skip_unless_made(remote, step)
+    publish(remote.open(), 1)
+    seen: list[str] = []
+    lake = remote.storage()
+
+    def read() -> None:
+        reader = remote.open()
+        seen.extend(reader.releases()["name"])
+        for number in range(1, len(seen) + 1):
+            assert found(reader, number) == expected(number)
+
+    before_step(lake, step, read)
+    publish(remote.lake(lake), 2)
+
+    assert seen == (["R1", "R2"] if step >= DECIDED else ["R1"])
+
+
+def test_the_same_name_at_once_is_one_release(remote: Remote) -> None:
+    for step in range(DECIDED):
+        slow, name = remote.storage(), f"R{step}"
+        other = {TABLE: q1(fund=f"theirs {step}")}
+        before_step(
+            slow,
+            min(step, 1),
+            lambda name=name, other=other: remote.open().publish(  # type: ignore[misc]
+                other, release=name, as_of=AS_OF
+            ),
+        )
+        with pytest.raises(ReleaseExistsError, match="comes with other rows"):
+            remote.lake(slow).publish(
+                {TABLE: q1(fund="ours")}, release=name, as_of=AS_OF
+            )
+        assert "ours" not in set(remote.open().at(name).read(TABLE)["fund"])
+
+
+def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(remote.open(), 1)
+    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 3)
+    storage = remote.storage()
+
+    def lose(*_: object) -> None:
+        raise LostRaceError
+
+    monkeypatch.setattr(storage.catalog, "commit_table", lose)
+    files = sorted((remote.folder / "warehouse").rglob("*.*"))
+    with pytest.raises(ConflictError, match=r"'R2': somebody else wrote first 3 times"):
+        publish(remote.lake(storage), 2)
+
+    assert sorted((remote.folder / "warehouse").rglob("*.*")) == files
+
+
+def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(remote.open(), 1)
+    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 1)
+    storage = remote.storage()
+    changes = tables(2)["index_changes"]
+    before_step(
+        storage,
+        0,  # the first of his tables stays as it was, the second does not
+        lambda: remote.open().publish(
+            {"index_changes": changes}, release="Other", as_of=AS_OF
+        ),
+    )
+
+    mine = {TABLE: q1(fund="X"), "index_changes": tables(3)["index_changes"]}
+    with pytest.raises(ConflictError, match="'X': somebody else wrote first"):
+        remote.lake(storage).publish(mine, release="X", as_of=AS_OF)
+
+    assert set(remote.table(TABLE).metadata.refs) == {"main", "R1", "Other"}
+    assert len(remote.table(TABLE).metadata.snapshots) == 1
+
+
+# --------------------------------------------------------------- answers that are lost
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["done", "not done"])
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+def test_a_lost_answer_tears_nothing(
+    remote: Remote, step: int, *, arrives: bool
+) -> None:
+    skip_unless_made(remote, step)
+    publish(remote.open(), 1)
+    storage = remote.storage()
+    catalog: Any = storage.catalog
+
+    really, count = catalog.commit_table, 0
+
+    def commit_table(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        answer = really(*arguments) if count != step + 1 or arrives else None
+        if count == step + 1:
+            raise requests.ConnectionError(LOST)
+        return answer
+
+    catalog.commit_table = commit_table
+    if arrives:
+        publish(remote.lake(storage), 2)
+    else:
+        after = "did not say whether" if STEPS[step] == "decide" else "was cut"
+        with pytest.raises(LakeError, match=after) as caught:
+            publish(remote.lake(storage), 2)
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        publish(remote.open(), 2)
+
+    remote.check_whole([1, 2])
+
+
+def test_a_catalog_that_is_gone_is_one_clear_line_without_its_credential(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    remote.configure(monkeypatch, type="rest", uri=gone, token=SECRET)
+
+    with pytest.raises(LakeError, match="catalog 'prod' cannot be used: ") as caught:
+        remote.open()
+
+    assert "\n" not in str(caught.value)
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,261 @@
+"""Pieces of a sweep, done one by one, come to what the sweep comes to at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lakebt.errors import LakeError, LookAheadError, UnknownNameError, UntradeableError
+from lakebt.facts import IndexChange, Side, Vintage
+from lakebt.lake.trials.origin import code_version
+from lakebt.sessions import Sessions
+from lakebt.sweep import passes as local
+from lakebt.sweep.passes import Memory, passes
+from lakebt.sweep.spark import pieces as cutting
+from lakebt.sweep.spark.messages import (
+    CELLS,
+    ERROR,
+    ROWS,
+    pack_error,
+    pack_prices,
+    unpack_error,
+    unpack_prices,
+    unpack_rows,
+)
+from lakebt.sweep.spark.parts import by_events
+from lakebt.sweep.spark.pieces import place_of, portions
+from lakebt.sweep.spark.work import check_code, do, together
+from tests.sweep import moved
+from tests.sweep.moved import EVERYTHING, N_EVENTS, grid, in_order, same
+
+if TYPE_CHECKING:
+    import lakebt
+    from lakebt.sweep.sweep import Sweep
+
+pytestmark = [pytest.mark.lake]
+
+NYSE = Sessions.of("XNYS")
+NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
+    return moved.fill(tmp_path_factory.mktemp("moved") / "lake")
+
+
+def done(sweep: Sweep, **how: Any) -> tuple[list[pd.DataFrame], Counter[str]]:
+    """Do all pieces of a sweep here; return their rows, and how many of each kind."""
+    asked = passes(sweep.points, known=frozenset(), memory=Memory("event"))
+    cut = portions(asked, engine="event", **{"cores": 1, **how})
+    found, kinds = [], Counter[str]()
+    for unit in cut.units:
+        by_number: dict[int, list[Any]] = {}
+        for piece in unit.works:
+            for one in do(piece, prices=cut.prices.__getitem__, run_at=NOW):
+                kinds[one.kind] += 1
+                assert one.kind != ERROR, unpack_error(one.payload)
+                by_number.setdefault(one.number, []).append(one)
+        for number, parts in by_number.items():
+            if unit.is_whole:
+                (whole,) = parts
+            else:
+                whole = together(cut.told[number], parts[::-1], run_at=NOW)
+            found.append(unpack_rows(whole.payload))
+    return found, kinds
+
+
+def at_once(sweep: Sweep) -> pd.DataFrame:
+    """Return the cells of a sweep as they are run together."""
+    rows = pd.concat(sweep.run(record=False)._kept)  # noqa: SLF001 - as recorded
+    return in_order([rows[rows["kind"] == "cell"]])
+
+
+@pytest.fixture(scope="module")
+def everything(lake: lakebt.Lake) -> pd.DataFrame:
+    """The cells of a sweep, run at once."""
+    return at_once(grid(lake.at("R1"), **EVERYTHING))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [1, 2, 50])
+def test_however_the_events_are_cut_every_column_is_the_same_to_the_bit(
+    lake: lakebt.Lake, everything: pd.DataFrame, parts: int
+) -> None:
+    sweep = grid(lake.at("R1"), **EVERYTHING)
+
+    found, kinds = done(sweep, parts=parts)
+
+    assert set(kinds) == {ROWS if parts == 1 else CELLS}
+    assert len(everything) == len(sweep) == 2**7 * 2 * 9
+    assert (everything["n_events"] >= N_EVENTS - 3).any()
+    assert (everything["n_refused"] > 0).any()
+    assert (everything["n_untradeable"] > 0).any()
+    same(in_order(found), everything)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [1, 3])
+def test_by_entries_and_levels_too(
+    lake: lakebt.Lake, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    asked = {name: EVERYTHING[name] for name in ("gross", "aggregate", "side")}
+    sweep = grid(lake.at("R1"), **asked)
+    monkeypatch.setattr(cutting, "JOINED", 1)
+    monkeypatch.setattr(local, "AT_ONCE", 2 * N_EVENTS * 3)
+
+    found, kinds = done(sweep, parts=parts)
+
+    assert kinds.total() == 2 * 2 * 2 * 2 * 3 * parts  # a study for each entry
+    same(in_order(found), at_once(sweep))
+
+
+def test_there_are_pieces_enough_for_every_core(lake: lakebt.Lake) -> None:
+    asked = {name: EVERYTHING[name] for name in ("gross", "capital_usd", "side")}
+    sweep = grid(lake.at("R1"), **asked)
+
+    few, many = (
+        portions(
+            passes(sweep.points, known=frozenset(), memory=Memory("event")),
+            engine="event",
+            cores=cores,
+        )
+        for cores in (1, 100)
+    )
+
+    assert len(few.units) == 2  # a book for each side
+    assert len(many.units) == 2 * 2 * 2 * 2  # and one for each size and cost
+    assert few.n_cells == many.n_cells == len(sweep)
+    known = frozenset(sweep.ids) - set(sweep.points[0].ids[1][3:6])
+    left = portions(
+        passes(sweep.points, known=known, memory=Memory("event")),
+        engine="event",
+        cores=1,
+        known=known,
+    )
+    assert left.n_cells == 3
+    assert [told.entries for told in left.told] == [("ED@close",)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [1, 4])
+def test_changes_of_the_caller_s_own_are_cut_as_those_of_the_lake(
+    lake: lakebt.Lake, parts: int
+) -> None:
+    view = lake.at("R1")
+    own = view.changes(index="SIM")[:20]
+    sweep = grid(view, index=None, changes=own, aggregate=["pooled", "calendar"])
+
+    found, _ = done(sweep, parts=parts)
+
+    same(in_order(found), at_once(sweep))
+
+
+def test_what_was_ever_of_one_event_lies_in_one_part(lake: lakebt.Lake) -> None:
+    vintages = lake.at("R1").change_vintages(index="SIM")
+
+    parts = by_events(vintages, sessions=NYSE, count=100)
+
+    told = [{vintage.change_id for vintage in part} for part in parts if part]
+    assert sum(map(len, parts)) == len(vintages) == 4 * N_EVENTS + 3
+    every = list(itertools.chain.from_iterable(told))
+    assert sorted(every) == sorted({v.change_id for v in vintages})
+    # Change 9 was of the third event, and became one of the fourth.
+    (both,) = (ids for ids in told if "C9" in ids)
+    assert both == {f"C{n}" for n in range(8, 16)}
+    assert {"C4", "C5", "C6", "C7"} in told
+
+
+def test_parts_are_as_large_as_each_other_and_in_the_order_of_time() -> None:
+    days = pd.bdate_range("2020-01-06", periods=23)  # noqa: TID251 - any days will do
+    changes = [
+        IndexChange(
+            index="SIM",
+            symbol=f"S{number}",
+            side=Side.ADDITION,
+            announced=day.strftime("%Y-%m-%dT22:00:00Z"),
+        )
+        for number, day in enumerate(days)
+    ]
+    vintages = [Vintage(change_id=c.change_id, change=c) for c in reversed(changes)]
+
+    parts = by_events(vintages, sessions=NYSE, count=5)
+
+    assert sorted(map(len, parts)) == [4, 4, 5, 5, 5]
+    for part, following in itertools.pairwise(parts):
+        assert max(v.change.known_at for v in part) < min(
+            v.change.known_at for v in following
+        )
+    assert by_events([], sessions=NYSE, count=2) == [(), ()]
+
+
+def test_prices_arrive_as_they_were_sent(lake: lakebt.Lake) -> None:
+    history = lake.at("R1").price_history(["ADD0001", "ADD0004", "DEL0002", "MKT"])
+
+    sent = pack_prices(history, ["MKT", "ADD0004", "NOBODY"])
+    arrived = unpack_prices(sent, sessions=NYSE)
+
+    expected = lake.at("R1").price_history(["ADD0004", "MKT"])
+    assert arrived.symbols == expected.symbols == ("ADD0004", "MKT")
+    assert arrived.basis == expected.basis
+    for name in ("symbol", "session", "known_at", "open", "close", "retracted"):
+        np.testing.assert_array_equal(getattr(arrived, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LookAheadError("the fact", NOW, None),
+        UntradeableError("no event"),
+        UnknownNameError("symbol", "AAX", ["AAA"]),
+    ],
+)
+def test_an_error_arrives_as_it_was_raised(error: Exception) -> None:
+    arrived = unpack_error(pack_error(error))  # type: ignore[arg-type]  # they are ours
+
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("asked", "raised"),
+    [
+        ({"on_look_ahead": "raise"}, LookAheadError),
+        ({"missing": "raise"}, UntradeableError),
+    ],
+)
+def test_what_stops_a_sweep_is_not_cut_and_is_the_local_error(
+    lake: lakebt.Lake, asked: dict[str, str], raised: type[Exception]
+) -> None:
+    sweep = grid(lake.at("R1"), **asked)
+    with pytest.raises(raised) as here:
+        sweep.run(record=False)
+
+    points = passes(sweep.points, known=frozenset(), memory=Memory("event"))
+    cut = portions(points, engine="event", cores=8, parts=3)
+    for unit in cut.units:  # its levels apart, but never its events or entries
+        (one,) = do(unit.works[0], prices=cut.prices.__getitem__, run_at=NOW)
+
+        assert unit.is_whole
+        entries = list(map(str, sweep.points[0].study.entries))
+        assert unit.works[0].arguments["entries"] == entries
+        assert one.kind == ERROR
+        assert str(unpack_error(one.payload)) == str(here.value)
+
+
+def test_other_code_is_refused() -> None:
+    check_code(code_version())
+    with pytest.raises(LakeError, match=r"driver 0\.0\+beef.*Install the same"):
+        check_code("0.0+beef")
+
+
+def test_a_place_says_where_and_nothing_secret(lake: lakebt.Lake) -> None:
+    place = place_of(lake.at("R1"))
+
+    assert dict(place.address).keys() == {"path", "exchange"}
+    assert place.view().provenance() == lake.at("R1").provenance()
