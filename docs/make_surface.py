@@ -18,6 +18,7 @@ from lakebt.report.palette import DARK, LIGHT, Theme, diverging, readable_on
 from lakebt.report.surface import Cell, scale, surface
 from lakebt.sources.simulated import Planted, simulated_market
 from lakebt.study.report import study_contents
+from lakebt.values.reasons import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,7 +101,7 @@ def _note(planted: Planted) -> str:
 
 
 def _why(reason: str) -> str:
-    return words.reason_label(reason)
+    return text_of(reason).label
 
 
 def _style() -> str:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lakebt.events.orders import Entered, enter, leave
-from lakebt.events.plan import Empty, Reason
+from lakebt.events.plan import Empty
 from lakebt.events.rules import Anchor, AnchorRule, DateRule, SessionsLater, WeeksLater
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from lakebt._typing import IntVector
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from lakebt.events.rules import Entry, Exit
 
 
-_NO_ANCHOR = Reason.NO_ANCHOR.rank + 1
-_NO_SESSION = Reason.NO_SESSION.rank + 1
-_LOOK_AHEAD = Reason.LOOK_AHEAD.rank + 1
-_EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.rank + 1
+_NO_ANCHOR = Reason.NO_ANCHOR.code
+_NO_SESSION = Reason.NO_SESSION.code
+_LOOK_AHEAD = Reason.LOOK_AHEAD.code
+_EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.code
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +45,7 @@ class Resolved:
     row : ndarray of shape (n,)
         Half session of the fill; -1 where there is none.
     reason : ndarray of shape (n,)
-        Why there is none: 1 + `Reason.rank`, else 0.
+        Why there is none: `Reason.code`, else 0.
     late : ndarray of shape (n,)
         Whether a fact was used that was not yet known.
     corrected : tuple of (int, Entered)
@@ -87,7 +88,7 @@ class Exits:
     row : ndarray of shape (n_legs,)
         Half session; -1 where there is none.
     reason : ndarray of shape (n_legs,)
-        Why there is none: 1 + `Reason.rank`, else 0.
+        Why there is none: `Reason.code`, else 0.
     late : ndarray of shape (n_legs,)
         Whether the entry or the exit used a fact that was not yet known.
     """
@@ -134,10 +135,7 @@ def resolve_entry(
         ),
         reason=joined(
             reason,
-            [
-                0 if leg.empty is None else leg.empty.reason.rank + 1
-                for _, leg in several
-            ],
+            [0 if leg.empty is None else leg.empty.reason.code for _, leg in several],
         ),
         late=joined(late, [leg.late for _, leg in several]),
         corrected=tuple(
@@ -166,7 +164,7 @@ def resolve_exit(
     for number, leg in legs.corrected:
         found = leave(leg, rule, clock, pretend=pretend)
         if isinstance(found, Empty):
-            row[number], reason[number] = -1, found.reason.rank + 1
+            row[number], reason[number] = -1, found.reason.code
             late[number] = False
         else:
             row[number], reason[number] = found[0].exit.row, 0

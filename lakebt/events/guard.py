@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.errors import LookAheadError
 from lakebt.events.orders import enter, leave
-from lakebt.events.plan import Cell, Empty, Event, PlannedLeg, Reason
+from lakebt.events.plan import Cell, Empty, Event, PlannedLeg
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -151,7 +152,7 @@ def cell_of(
     refusals = [leg.empty for leg in legs if leg.empty is not None]
     fill = legs[0].fill
     if fill is None:
-        first = min(refusals, key=lambda empty: empty.reason.rank)
+        first = min(refusals, key=lambda empty: empty.reason.code)
         return Cell(
             event=event, entry=str(entry), exit=str(exit_), fill=None, empty=first
         )
@@ -166,7 +167,7 @@ def cell_of(
             planned.append(found[0])
             late = late or leg.late or found[1]
     if empties:
-        first = min(empties, key=lambda empty: empty.reason.rank)
+        first = min(empties, key=lambda empty: empty.reason.code)
         return Cell(
             event=event, entry=str(entry), exit=str(exit_), fill=fill, empty=first
         )

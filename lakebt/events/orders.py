@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakebt.events.clock import Clock, Fill, has_anchor
-from lakebt.events.plan import Empty, PlannedLeg, Reason, describe
+from lakebt.events.plan import Empty, PlannedLeg, describe
 from lakebt.events.rules import (
     Anchor,
     AnchorRule,
@@ -20,6 +20,7 @@ from lakebt.events.rules import (
     SessionsLater,
     WeeksLater,
 )
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from lakebt.facts import IndexChange, Vintage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,32 +13,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Fill
     from lakebt.facts import IndexChange
     from lakebt.sessions import Sessions
-
-
-class Reason(enum.StrEnum):
-    """Why a cell is empty, in the order in which the first one is told."""
-
-    NO_ANCHOR = "no_anchor"
-    NO_SESSION = "no_session"
-    LOOK_AHEAD = "look_ahead"
-    EXIT_BEFORE_ENTRY = "exit_before_entry"
-    NO_PRICE = "no_price"
-    ONE_SIDED = "one_sided"
-    RUINED = "ruined"
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether a fact was not yet known; the others could not be filled."""
-        return self in {Reason.NO_ANCHOR, Reason.LOOK_AHEAD}
-
-    @property
-    def rank(self) -> int:
-        """Return the place in the order of telling."""
-        return REASONS.index(self)
-
-
-REASONS = tuple(Reason)
-"""Every reason, in the order of telling."""
+    from lakebt.values.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

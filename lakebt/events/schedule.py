@@ -21,9 +21,9 @@ from lakebt.events.changes import Changes
 from lakebt.events.fills import resolve_exit
 from lakebt.events.guard import cell_of
 from lakebt.events.orders import enter
-from lakebt.events.plan import REASONS, Cell, Event, Reason
 from lakebt.events.slots import Slotting
 from lakebt.values.arrays import offsets
+from lakebt.values.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.events.clock import Clock
     from lakebt.events.guard import OnLookAhead
+    from lakebt.events.plan import Cell, Event
     from lakebt.events.rules import Entry, Exit
     from lakebt.facts import IndexChange, Vintage
 
@@ -69,7 +70,7 @@ class Schedule:
     exit_row : ndarray of shape (n_slots, n_exits)
         Half session in which the last leg leaves; -1 where the cell is empty.
     reason : ndarray of shape (n_slots, n_exits)
-        Why a cell is empty: 0 where it is not, else 1 + `Reason.rank`.
+        Why a cell is empty: 0 where it is not, else `Reason.code`.
     apart : ndarray of shape (n_slots, n_exits)
         Whether the legs leave in different half sessions.
     late : ndarray of shape (n_slots, n_exits)
@@ -160,7 +161,13 @@ def count_reasons(schedule: Schedule, reason: CodePanel) -> pd.DataFrame:
         for column, exit_ in enumerate(schedule.exits):
             counts = np.bincount(codes[:, column], minlength=len(REASONS) + 1)
             rows += [
-                (str(entry), str(exit_), str(REASONS[code - 1]), int(count), len(codes))
+                (
+                    str(entry),
+                    str(exit_),
+                    str(Reason.of_code(code)),
+                    int(count),
+                    len(codes),
+                )
                 for code, count in enumerate(counts.tolist())
                 if code and count
             ]
@@ -254,7 +261,7 @@ def schedule(
 
 
 def _raise_first(plan: Schedule) -> None:
-    slots, exits = np.nonzero(plan.reason == Reason.LOOK_AHEAD.rank + 1)
+    slots, exits = np.nonzero(plan.reason == Reason.LOOK_AHEAD.code)
     if len(slots):
         first = int(np.lexsort((exits, slots, plan.entry[slots]))[0])
         cell = plan.cell(int(slots[first]), int(exits[first]))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lakebt.report import story, words
 from lakebt.report.palette import LIGHT, faded
 from lakebt.report.surface import count_reasons, records, scale, surface
+from lakebt.values.reasons import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +81,7 @@ def surface_html(contents: StudyContents) -> str:
     ran = [cell.n_events for cell in cells.values() if cell.reason is None]
     over = f", over {words.span(ran)} event{'s' * (max(ran) != 1)}" if ran else ""
     counts = "; ".join(
-        f"{words.count(number, 'cell')} {words.reason_label(reason)}"
+        f"{words.count(number, 'cell')} {text_of(reason).label}"
         for reason, number in count_reasons(cells.values()).items()
     )
     hatched = f"; hatched: {counts}" if counts else ""
@@ -208,7 +209,7 @@ def _refusals(refusals: pd.DataFrame) -> str:
             f"all {n_exits} exits" if len(exits) == n_exits > 1 else ", ".join(exits)
         )
         events = f"{words.count(n_events)} of {words.count(n_total, 'event')}"
-        values = (entry, named, words.reason_meaning(reason), events)
+        values = (entry, named, text_of(reason).meaning, events)
         lines.append(
             "<tr>"
             + "".join(f'<td style="{_LEFT}">{html.escape(v)}</td>' for v in values)

@@ -9,6 +9,7 @@ from lakebt.report.charts.ridge import ridge, ridge_in_words, ridge_rows
 from lakebt.report.charts.surface import NUMBERED
 from lakebt.report.charts.years import years_rows
 from lakebt.report.surface import Cell, count_reasons, example, records
+from lakebt.values.reasons import order_of, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,7 @@ def surface_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
             "costs": words.cost_bps(cell.costs_bps),
             "net": words.bps(cell.net_bps),
             "left_out": words.count(cell.n_left_out),
-            "reason": words.reason_label(cell.reason) if cell.reason else "",
+            "reason": text_of(cell.reason).label if cell.reason else "",
         }
         for cell in cells.values()
     ]
@@ -112,10 +113,10 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
 def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
     """Return the events missing from the best cell, or from any, by reason."""
     counts = dict(
-        sorted(contents.n_refused.items(), key=lambda item: words.reason_rank(item[0]))
+        sorted(contents.n_refused.items(), key=lambda item: order_of(item[0]))
     )
     rows = records(contents.refused)
-    rows.sort(key=lambda row: words.reason_rank(row["reason"]))
+    rows.sort(key=lambda row: order_of(row["reason"]))
     where, ran = "Left out of one cell or more", 0
     if contents.best is not None:
         entry, exit_ = contents.best
@@ -129,8 +130,8 @@ def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         "meaning": story.left_out(counts, ran=ran),
         "counts": [
             {
-                "label": words.reason_label(reason),
-                "meaning": words.reason_meaning(reason),
+                "label": text_of(reason).label,
+                "meaning": text_of(reason).meaning,
                 "events": words.count(number),
             }
             for reason, number in counts.items()
@@ -149,7 +150,7 @@ def _listed(reason: str, number: int, rows: list[dict[str, Any]]) -> dict[str, A
     if len(rows) < number:
         shown = f"the first {words.count(len(rows))} of {words.count(number)} events"
     return {
-        "summary": f"{words.reason_label(reason).capitalize()}: {shown}",
+        "summary": f"{text_of(reason).label.capitalize()}: {shown}",
         "rows": [{"event": row["event_id"], "fact": example(row)} for row in rows],
     }
 
@@ -166,7 +167,7 @@ def refused_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
             "exits": [f"all {len(group)}"]
             if len(group) == len(contents.exits) > 1
             else [cell.exit for cell in group],
-            "label": words.reason_label(reason),
+            "label": text_of(reason).label,
             "events": words.span([cell.n_reason for cell in group]),
             "example": group[0].detail,
         }

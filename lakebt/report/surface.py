@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
+from lakebt.values.reasons import TOO_FEW, order_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +70,7 @@ class Cell:
         head = f"{self.entry} to {self.exit}"
         if self.reason is not None:
             share = f": {words.count(self.n_reason, 'event')}" if self.n_reason else ""
-            why = f"Empty, {words.reason_meaning(self.reason)}{share}"
+            why = f"Empty, {text_of(self.reason).meaning}{share}"
             return (head, why, self.detail) if self.detail else (head, why)
         left_out = f"; {words.count(self.n_left_out)} left out" * bool(self.n_left_out)
         return (
@@ -102,11 +103,9 @@ def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:
             n_events = _count(row.get("n_events"))
             reason, n_reason, detail = None, 0, ""
             if math.isnan(sharpe):
-                reason, n_reason, detail = words.TOO_FEW, n_events, ""
+                reason, n_reason, detail = TOO_FEW, n_events, ""
                 if not n_events:
-                    reason, n_reason, detail = why.get(
-                        (entry, exit_), (words.TOO_FEW, 0, "")
-                    )
+                    reason, n_reason, detail = why.get((entry, exit_), (TOO_FEW, 0, ""))
             cells[entry, exit_] = Cell(
                 entry=entry,
                 exit=exit_,
@@ -136,7 +135,7 @@ def count_reasons(cells: Iterable[Cell]) -> dict[str, int]:
     for cell in cells:
         if cell.reason is not None:
             found[cell.reason] = found.get(cell.reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: words.reason_rank(item[0])))
+    return dict(sorted(found.items(), key=lambda item: order_of(item[0])))
 
 
 def scale(cells: Iterable[Cell]) -> float:
@@ -178,7 +177,7 @@ def _reasons(
 
 def _weight(row: dict[str, Any]) -> tuple[int, int]:
     """Order reasons by frequency, then by which comes first."""
-    return row["n_events"], -words.reason_rank(row["reason"])
+    return row["n_events"], -order_of(row["reason"])
 
 
 def _number(value: object) -> float:

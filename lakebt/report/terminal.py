@@ -12,6 +12,7 @@ import pandas as pd
 from lakebt.report import words
 from lakebt.report.palette import DARK, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
+from lakebt.values.reasons import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 
 
 WIDTH = 80
-
-MARKS = {
-    "look_ahead": "·",
-    "no_anchor": "-",
-    "no_session": "o",
-    "exit_before_entry": "<",
-    "no_price": "x",
-    "one_sided": "/",
-    "ruined": "!",
-    words.TOO_FEW: "?",
-}
-"""What stands in an empty cell, by reason."""
 
 BEST = "*"
 """What follows the number of the chosen cell."""
@@ -117,8 +106,8 @@ def reasons_legend(contents: StudyContents) -> Text:
         best = f"; {BEST} is the best" if contents.best is not None else ""
         lines.append(f"Each number rests on {words.span(ran)} events{best}.")
     lines += [
-        f"{MARKS.get(reason, '·')}  {words.count(number, 'cell')}: "
-        f"{words.reason_meaning(reason)}"
+        f"{text_of(reason).mark}  {words.count(number, 'cell')}: "
+        f"{text_of(reason).meaning}"
         for reason, number in count_reasons(cells.values()).items()
     ]
     return Text("\n".join(lines), style="dim")
@@ -162,7 +151,7 @@ def frame_table(frame: pd.DataFrame, *, title: str | None = None) -> Table:
 
 def _number(cell: Cell) -> str:
     if cell.reason is not None:
-        return MARKS.get(cell.reason, "·")
+        return text_of(cell.reason).mark
     return words.sharpe(cell.sharpe) + (BEST if cell.chosen else " ")
 
 

@@ -1,4 +1,4 @@
-"""How numbers, instants and reasons are written, wherever they are shown."""
+"""How numbers and instants are written, wherever they are shown."""
 
 from __future__ import annotations
 
@@ -11,43 +11,6 @@ NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
 
 MINUS = "\N{MINUS SIGN}"
-
-TOO_FEW = "too_few_returns"
-"""Why a cell that was traded can still be empty."""
-
-REASONS = {
-    "no_anchor": ("no such date", "the date the rule counts from is not there"),
-    "no_session": ("no such session", "the rule names a day that is not a session"),
-    "look_ahead": ("not yet known", "needs a fact that was not yet known"),
-    "exit_before_entry": ("exit before entry", "the exit does not follow the entry"),
-    "no_price": ("no price", "a leg has no price to trade at"),
-    "one_sided": ("one side only", "the event has only one side, and no hedge"),
-    "ruined": ("ruined", "the equity reached zero"),
-    TOO_FEW: ("too few returns", "fewer than two daily returns"),
-}
-"""Reason to a label and an explanation, in the order in which they apply."""
-
-
-def reason_label(reason: str) -> str:
-    """Return a reason in two or three words.
-
-    Examples
-    --------
-    >>> reason_label("look_ahead")
-    'not yet known'
-    """
-    return REASONS.get(reason, (reason, reason))[0]
-
-
-def reason_meaning(reason: str) -> str:
-    """Return a reason as the end of a sentence."""
-    return REASONS.get(reason, (reason, reason))[1]
-
-
-def reason_rank(reason: str) -> int:
-    """Return where a reason stands among all; unknown ones come last."""
-    names = list(REASONS)
-    return names.index(reason) if reason in names else len(names)
 
 
 def _signed(text: str) -> str:

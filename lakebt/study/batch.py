@@ -15,10 +15,10 @@ import pandas as pd
 from lakebt.backtest.engine import Book, run_book
 from lakebt.backtest.levels import BASIS_USD
 from lakebt.backtest.weights import TradedSide
-from lakebt.events.plan import Reason
 from lakebt.facts import Side
 from lakebt.study.cells import Filling
 from lakebt.values.arrays import offsets, spans
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from lakebt.prices import PriceHistory, PriceWindows
 
 
-_NO_PRICE = Reason.NO_PRICE.rank + 1
-_ONE_SIDED = Reason.ONE_SIDED.rank + 1
+_NO_PRICE = Reason.NO_PRICE.code
+_ONE_SIDED = Reason.ONE_SIDED.code
 
 
 def trade_together(

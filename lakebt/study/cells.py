@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakebt.backtest.engine import Earned
-from lakebt.events.plan import Reason
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FloatCells = npt.NDArray[np.float64]
 IntCells = npt.NDArray[np.int64]
 
-_RUINED = Reason.RUINED.rank + 1
-_NO_PRICE = Reason.NO_PRICE.rank + 1
+_RUINED = Reason.RUINED.code
+_NO_PRICE = Reason.NO_PRICE.code
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +37,7 @@ class Cells:
     Attributes
     ----------
     reason
-        Why a cell is empty: 0 where it was traded, else 1 + `Reason.rank`.
+        Why a cell is empty: 0 where it was traded, else `Reason.code`.
     late
         Whether it was traded on a fact that was not yet known.
     n_legs

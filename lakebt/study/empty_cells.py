@@ -9,11 +9,11 @@ import numpy as np
 
 from lakebt.analysis.pooling import Aggregate
 from lakebt.errors import InvalidArgumentError, UntradeableError
-from lakebt.events.plan import REASONS, Reason
 from lakebt.events.schedule import count_reasons
 from lakebt.study import tables as frames
 from lakebt.study.arguments import MARKET
 from lakebt.study.single import deal
+from lakebt.values.reasons import REASONS, Reason, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,8 +72,8 @@ def left_out_events(result: Result) -> tuple[pd.DataFrame, dict[str, int]]:
         asked &= _of_rule(result, *result.best)
     shown = np.zeros(codes.shape, dtype=bool)
     counts = {}
-    for number, reason in enumerate(REASONS, 1):
-        slots, exits = np.nonzero(asked & (codes == number))
+    for reason in REASONS:
+        slots, exits = np.nonzero(asked & (codes == reason.code))
         events, first = np.unique(plan.event[slots], return_index=True)
         if len(events):
             counts[str(reason)] = len(events)
@@ -90,14 +90,6 @@ def _of_rule(result: Result, entry: str, exit_: str) -> BoolVector:
     return of_rule
 
 
-_CURES = {
-    Reason.NO_PRICE: 'publish the prices, or pass missing="drop_leg"',
-    Reason.ONE_SIDED: 'pass hedge="SPY", or trade one side alone',
-    Reason.NO_SESSION: "choose a session the exchange is open on",
-    Reason.RUINED: "lower gross",
-}
-
-
 def check_tradeable(
     reason: npt.NDArray[np.int8],
     entries: Sequence[Entry],
@@ -110,7 +102,7 @@ def check_tradeable(
     Parameters
     ----------
     reason : ndarray
-        Of every cell: 1 + `Reason.rank`; 0 for one that was traded.
+        Of every cell: `Reason.code`; 0 for one that was traded.
     entries, exits
         The grid, for the message.
     first
@@ -124,11 +116,11 @@ def check_tradeable(
         If every cell is empty for want of prices, a session, or a side.
     """
     codes, numbers = np.unique(reason, return_counts=True)
-    if 0 in codes or any(REASONS[code - 1].is_refusal for code in codes.tolist()):
+    if 0 in codes or any(Reason.of_code(code).is_refusal for code in codes.tolist()):
         return
     counts = Counter(
         {
-            REASONS[code - 1]: number
+            Reason.of_code(code): number
             for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
         }
     )
@@ -140,20 +132,9 @@ def check_tradeable(
         )
         raise InvalidArgumentError(msg)
     told = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
-    cure = _CURES.get(counts.most_common(1)[0][0], "choose other rules")
+    cure = text_of(counts.most_common(1)[0][0]).cure
     msg = f"every cell is untradeable: {told} ({fact}). To mend it, {cure}."
     raise UntradeableError(msg)
-
-
-_WORDS = {
-    Reason.NO_ANCHOR: "without the date a rule counts from",
-    Reason.NO_SESSION: "on a day without a session",
-    Reason.LOOK_AHEAD: "looking ahead",
-    Reason.EXIT_BEFORE_ENTRY: "leaving before entering",
-    Reason.NO_PRICE: "without prices",
-    Reason.ONE_SIDED: "one-sided",
-    Reason.RUINED: "ruined",
-}
 
 
 def left_out(result: Result) -> str:
@@ -170,7 +151,7 @@ def left_out(result: Result) -> str:
     why: Counter[Reason] = Counter()
     rescued = 0
     for number in np.flatnonzero(~running).tolist():
-        reason = REASONS[last[number] - 1]
+        reason = Reason.of_code(last[number])
         why[reason] += 1
         if reason is Reason.ONE_SIDED and _would_run(number, result):
             rescued += 1
@@ -180,7 +161,8 @@ def left_out(result: Result) -> str:
     if why:
         parts.append(
             ", ".join(
-                f"{number} {_WORDS[reason]}" for reason, number in why.most_common()
+                f"{number} {text_of(reason).counted}"
+                for reason, number in why.most_common()
             )
         )
     if rescued:
@@ -221,7 +203,7 @@ def _would_run(event: int, result: Result) -> bool:
     if MARKET not in result.history:
         return False
     plan = result.schedule
-    one_sided = result.cells.reason == Reason.ONE_SIDED.rank + 1
+    one_sided = result.cells.reason == Reason.ONE_SIDED.code
     slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
     for place in zip(slots.tolist(), exits.tolist(), strict=True):
         (found,), _ = deal(

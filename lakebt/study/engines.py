@@ -125,7 +125,7 @@ def _trade_alone(
         ]
         for place, one in zip(places, dealt, strict=True):
             if one.empty is not None:
-                filling.reason[place] = one.empty.reason.rank + 1
+                filling.reason[place] = one.empty.reason.code
         if ready and desk is not None:
             outcomes = engine(
                 [trade for _, trade in ready],

@@ -11,8 +11,9 @@ from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
 from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import UnknownNameError, UntradeableError
-from lakebt.events.plan import Empty, Reason
+from lakebt.events.plan import Empty
 from lakebt.study import arguments
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -199,8 +200,8 @@ class Desk:
         return f"{symbol} on {date(session)}: {why}"
 
 
-_RUINED = Reason.RUINED.rank + 1
-_NO_PRICE = Reason.NO_PRICE.rank + 1
+_RUINED = Reason.RUINED.code
+_NO_PRICE = Reason.NO_PRICE.code
 
 
 class Terms(arguments.Terms, Protocol):

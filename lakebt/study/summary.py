@@ -11,7 +11,7 @@ import xxhash
 
 from lakebt.analysis.surface import Surface, Traded, surface_of
 from lakebt.backtest.costs import BPS
-from lakebt.events.plan import REASONS
+from lakebt.values.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,3 +1,3 @@
-"""Plain values: flat arrays of runs, canonical JSON and its keys, counts in words."""
+"""Plain values: runs in flat arrays, canonical JSON, counts and reasons in words."""
 
 from __future__ import annotations

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lakebt.errors import LookAheadError
 from lakebt.events.clock import Clock
 from lakebt.events.guard import plan
-from lakebt.events.plan import Cell, Reason
 from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.facts import IndexChange, Vintage
 from lakebt.sessions import Sessions
+from lakebt.values.reasons import Reason
+
+if TYPE_CHECKING:
+    from lakebt.events.plan import Cell
 
 NYSE = Sessions.of("XNYS")
 CLOCK = Clock(sessions=NYSE, min_lead=dt.timedelta(minutes=10))

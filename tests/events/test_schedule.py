@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from lakebt.errors import InvalidArgumentError, LakebtError, LookAheadError
 from lakebt.events.clock import Clock
 from lakebt.events.guard import plan
-from lakebt.events.plan import REASONS, Cell
 from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.events.schedule import Schedule, schedule
 from lakebt.facts import IndexChange, Vintage
 from lakebt.sessions import Sessions
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lakebt.events.guard import OnLookAhead
+    from lakebt.events.plan import Cell
 
 NYSE = Sessions.of("XNYS")
 LEADS = (dt.timedelta(0), dt.timedelta(minutes=10), dt.timedelta(days=2))
@@ -211,7 +212,7 @@ def same_cell(cell: Cell, found: Schedule, slot: int, exit_: int) -> None:
     assert str(found.exits[exit_]) == cell.exit
     assert found.row[slot] == (-1 if cell.fill is None else cell.fill.row)
     code = found.reason[slot, exit_]
-    assert (None if code == 0 else REASONS[code - 1]) == (
+    assert (None if code == 0 else Reason.of_code(code)) == (
         None if cell.empty is None else cell.empty.reason
     )
     rows = [leg.exit.row for leg in cell.legs]
@@ -296,7 +297,7 @@ def table(*vintages: Vintage, entries: Sequence[str], exits: Sequence[str]) -> A
             found.events[found.event[slot]].event_id.removeprefix("SP500:"),
             str(found.entries[found.entry[slot]]),
             str(rule),
-            str(REASONS[found.reason[slot, n] - 1])
+            str(Reason.of_code(found.reason[slot, n]))
             if found.reason[slot, n]
             else f"{fill(found.row[slot])} {fill(found.exit_row[slot, n])}",
         )
@@ -437,8 +438,8 @@ def test_an_exit_past_the_end_of_the_calendar_has_no_session() -> None:
     )
 
     assert found is not None
-    assert [REASONS[code - 1].value if code else None for code in found.reason[0]] == [
-        *(None, "no_session", "no_session")
-    ]
+    assert [
+        Reason.of_code(code).value if code else None for code in found.reason[0]
+    ] == [*(None, "no_session", "no_session")]
     with pytest.raises(InvalidArgumentError, match="2050-01-05 is outside the calend"):
         Asked(vintages=(late,), entries=("AD+1@open",), exits=("1w",)).of(schedule)

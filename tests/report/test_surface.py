@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from lakebt.report import story, words
+from lakebt.report import story
 from lakebt.report.charts.ridge import ridge_in_words
 from lakebt.report.surface import count_reasons, scale, surface
+from lakebt.values.reasons import TOO_FEW
 from tests.report.conftest import refused_rows
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def test_a_traded_cell_without_a_number_had_too_few_returns(
 
     cell = surface(make_study(table=table))["AD+1@open", "+1"]
 
-    assert cell.reason == words.TOO_FEW
+    assert cell.reason == TOO_FEW
     assert cell.n_reason == cell.n_events == 44
 
 
@@ -73,7 +74,7 @@ def test_a_cell_missing_from_the_table_is_empty(make_study: MakeStudy) -> None:
 
     cells = surface(make_study(table=study.table.iloc[:0], refused=refused_rows()[:0]))
 
-    assert {cell.reason for cell in cells.values()} == {words.TOO_FEW}
+    assert {cell.reason for cell in cells.values()} == {TOO_FEW}
     assert scale(cells.values()) == 1.0
 
 

@@ -37,13 +37,6 @@ def test_small_returns_have_a_decimal(value: float, written: str) -> None:
     assert words.bps(value) == written
 
 
-def test_a_known_reason_is_explained_and_an_unknown_one_shown() -> None:
-    assert words.reason_meaning("no_price") == "a leg has no price to trade at"
-    assert words.reason_label("quarantined") == "quarantined"
-    assert words.reason_rank("no_anchor") < words.reason_rank("ruined")
-    assert words.reason_rank("ruined") < words.reason_rank("quarantined")
-
-
 @pytest.mark.parametrize("missing", [None, pd.NaT, float("nan"), "2022-11-28"])
 def test_what_is_no_instant_is_a_dash(missing: object) -> None:
     assert words.instant(missing) == words.NOTHING

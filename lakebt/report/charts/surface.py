@@ -10,6 +10,7 @@ from lakebt.report.charts.base import base_layout, hover, when_narrow
 from lakebt.report.charts.ridge import ridge
 from lakebt.report.palette import THEMES, Theme, ThemeName, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
+from lakebt.values.reasons import text_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
     from lakebt.report.contents import StudyContents
     from lakebt.report.surface import Cell
 
-
-# A pattern per reason, so that they differ in print and without colour.
-_HATCHES = {
-    "look_ahead": "/",
-    "no_anchor": "\\",
-    "no_session": "|",
-    "exit_before_entry": "-",
-    "no_price": "x",
-    "one_sided": "+",
-    "ruined": ".",
-}
 
 NUMBERED = 12
 """Columns up to which a cell of the surface has room for its number."""
@@ -222,12 +212,12 @@ def _add_hatched(
         base=[row - 0.48 for _, row, _ in chosen],
         y=[0.96] * len(chosen),
         width=0.985,
-        name=f"{words.reason_label(reason)} ({words.count(number)})",
+        name=f"{text_of(reason).label} ({words.count(number)})",
         marker={
             "color": colours.paper,
             "line": {"width": 0},
             "pattern": {
-                "shape": _HATCHES.get(reason, "/"),
+                "shape": text_of(reason).hatch,
                 "fgcolor": colours.hatch,
                 "bgcolor": colours.paper,
                 "size": 7,
