@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakebt.instants import EPOCH, TICK
+from lakebt.sessions import half_session
 from lakebt.values.arrays import spans
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class PriceHistory:
         Returns
         -------
         ndarray of shape (2 * n_sessions, n_symbols)
-            Row 2 i is the open of session ``first + i``, row 2 i + 1 its close. NaN
+            The open and the close of each session in turn. NaN
             where there is no bar.
         """
         prices = np.full((2 * (last - first + 1), len(symbols)), np.nan)
@@ -137,9 +138,9 @@ class PriceHistory:
                 continue
             sessions, opens, closes = self._bars[self._codes[symbol]]
             lo, hi = np.searchsorted(sessions, [first, last + 1])
-            rows = 2 * (sessions[lo:hi] - first)
-            prices[rows, column] = opens[lo:hi]
-            prices[rows + 1, column] = closes[lo:hi]
+            since = sessions[lo:hi] - first
+            prices[half_session(since, "open"), column] = opens[lo:hi]
+            prices[half_session(since, "close"), column] = closes[lo:hi]
         return prices
 
     def codes(self, symbols: Sequence[str]) -> IntVector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.instants import EPOCH, TICK
 
 if TYPE_CHECKING:
-    from lakebt._typing import DateVector, IntVector
+    from lakebt._typing import BoolVector, DateVector, IntVector
 
 
 At: TypeAlias = Literal["open", "close"]
 """When in a session an order is filled."""
+
+Halves = TypeVar("Halves", int, "IntVector")
+"""One half session, or an array of them. See `half_session`."""
 
 # Given, because exchange_calendars' defaults are relative to today's date.
 FIRST, LAST = dt.date(1980, 1, 1), dt.date(2049, 12, 31)
@@ -174,6 +177,51 @@ class Sessions:
         found = self.days.searchsorted(days)
         inside = np.minimum(found, len(self) - 1)
         return np.where(self.days[inside] == days, inside, -1)
+
+
+# Half sessions are whole numbers, so that fills are compared, sorted and kept in arrays
+# as one column. Only here (and in the compiled loop of `lakebt.backtest.kernel`, which
+# calls no Python) is it known how they are numbered.
+
+
+def half_session(session: Halves, at: At) -> Halves:
+    """Return the half session of an open or close: opens are even, closes odd.
+
+    Parameters
+    ----------
+    session : int or ndarray of int
+        Numbers of sessions.
+    at
+        One of the two.
+
+    Examples
+    --------
+    >>> half_session(10, "open"), half_session(10, "close"), session_of(21)
+    (20, 21, 10)
+    """
+    return 2 * session + (at == "close")
+
+
+def session_of(half: Halves) -> Halves:
+    """Return the number of the session that a half session belongs to."""
+    return half // 2
+
+
+@overload
+def is_close(half: int) -> bool: ...
+@overload
+def is_close(half: IntVector) -> BoolVector: ...
+def is_close(half: int | IntVector) -> bool | BoolVector:
+    """Whether a half session is a close."""
+    return half % 2 == 1
+
+
+def exposed_from(entry: Halves) -> Halves:
+    """Return the first session with market exposure after an entry.
+
+    It is the entry's own, or the next one after an entry at the close.
+    """
+    return (entry + 1) // 2
 
 
 @functools.cache

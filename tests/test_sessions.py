@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.sessions import Sessions
+from lakebt.sessions import (
+    Sessions,
+    exposed_from,
+    half_session,
+    is_close,
+    session_of,
+)
+
+if TYPE_CHECKING:
+    from lakebt.sessions import At
 
 NYSE = Sessions.of()
 FRIDAY = dt.date(2022, 9, 2)  # before Labor Day
@@ -199,3 +209,28 @@ def test_what_is_shared_cannot_be_written() -> None:
     for shared in (NYSE.days, NYSE.instants("open"), NYSE.instants("close")):
         with pytest.raises(ValueError, match="read-only"):
             shared[0] = shared[1]
+
+
+@given(st.integers(0, len(NYSE) - 1), st.sampled_from(("open", "close")))
+def test_a_half_session_names_a_session_and_its_open_or_close(
+    session: int, at: At
+) -> None:
+    half = half_session(session, at)
+    assert session_of(half) == session
+    assert is_close(half) is (at == "close")
+    assert exposed_from(half) == (session if at == "open" else session + 1)
+
+
+def test_half_sessions_are_in_the_order_of_their_instants() -> None:
+    halves = np.arange(2 * len(NYSE))
+    closes = is_close(halves)
+    instants = np.where(
+        closes,
+        NYSE.instants("close")[session_of(halves)],
+        NYSE.instants("open")[session_of(halves)],
+    )
+    assert (np.diff(instants) > 0).all()
+    numbers = np.arange(len(NYSE))
+    assert half_session(numbers, "open").tolist() == halves[~closes].tolist()
+    assert half_session(numbers, "close").tolist() == halves[closes].tolist()
+    assert exposed_from(halves[:3]).tolist() == [0, 1, 1]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -116,9 +117,13 @@ class _Axis:
         closes = np.concatenate([inner, later]) + self.before
         return np.concatenate(
             [
-                2 * np.arange(self.before + 1) + 1,
-                [2 * (self.before + 1)],
-                np.where(np.isnan(closes), -1, 2 * np.nan_to_num(closes) + 1),
+                half_session(np.arange(self.before + 1), "close"),
+                [half_session(self.before + 1, "open")],
+                np.where(
+                    np.isnan(closes),
+                    -1,
+                    half_session(np.nan_to_num(closes).astype(np.int64), "close"),
+                ),
             ]
         ).astype(np.int64)
 
@@ -257,12 +262,12 @@ def _returns(
 
     points = len(axis.x())
     returns = np.full((len(legs), points), np.nan)
-    base = 2 * axis.before + 1
+    base = half_session(axis.before, "close")
     for row, leg in enumerate(legs):
         start = leg.announced - axis.before
         end = max(leg.announced + 1, leg.effective) + axis.after
         own = history.window([leg.symbol], start, end)[:, 0]
-        over = index[2 * (start - first) :][: len(own)]
+        over = index[half_session(start - first, "open") :][: len(own)]
         rows = axis.rows(leg)
         excess = own / own[base] - over / over[base]
         returns[row] = np.where(rows >= 0, excess[rows], np.nan)

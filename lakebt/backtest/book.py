@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from lakebt.sessions import session_of
+
 if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector
     from lakebt.backtest.costs import CostModel
@@ -62,8 +64,8 @@ def keep_book(
     orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
 ) -> Book:
     """Return the book of `orders`, as running sums; see `Bookkeeper`."""
-    sessions = len(window.prices) // 2
-    session = orders.row // 2 - window.first
+    sessions = window.n_sessions
+    session = session_of(orders.row) - window.first
     positions = np.zeros((sessions, len(window.symbols)))
     np.add.at(positions, (session, orders.column), orders.size)
     np.cumsum(positions, axis=0, out=positions)

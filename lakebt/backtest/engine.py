@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakebt.backtest.levels import BASIS_USD
+from lakebt.sessions import exposed_from, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Book:
     start : ndarray of shape (n_slots + 1,)
         Where each slot's positions begin.
     entry_row : ndarray of shape (n_slots,)
-        Half session of the entry: ``2 * session``, plus 1 for the close.
+        Half session of the entry; see `lakebt.sessions.half_session`.
     exits : ndarray of shape (n_slots + 1,)
         Where each slot's cells begin. Every slot has at least one.
     exit_row : ndarray of shape (n_cells,)
@@ -180,8 +181,8 @@ def run_book(
         if n_slots
         else np.zeros(0, dtype=np.int64)
     )
-    first = (book.entry_row + 1) // 2
-    lengths = last_row // 2 - first + 1
+    first = exposed_from(book.entry_row)
+    lengths = session_of(last_row) - first + 1
     held_start = np.cumsum(lengths) - lengths
     held = np.zeros((len(levels), int(lengths.sum())))
     n_before = earned.held.shape[1]

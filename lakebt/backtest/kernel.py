@@ -120,6 +120,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     peak, worst = np.empty(longest), np.empty(longest)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
+    # Half sessions are numbered as in `lakebt.sessions`: opens even, closes odd. Its
+    # functions are not compiled, so that the arithmetic is written out here.
     for slot in range(lo, hi):
         entered = entry_row[slot] // 2
         skipped = entry_row[slot] % 2  # an entry at the close begins a session later

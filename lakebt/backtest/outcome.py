@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from lakebt.sessions import exposed_from, session_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -106,7 +108,7 @@ def exposure(trade: Trade) -> tuple[int, int]:
 
     An entry at the close begins with the next session.
     """
-    return (trade.entry_row + 1) // 2, trade.exit_row // 2
+    return exposed_from(trade.entry_row), session_of(trade.exit_row)
 
 
 def borrow_charges(
@@ -126,14 +128,14 @@ def borrow_charges(
     if costs.borrow_per_day == 0.0:
         return charges
     # Session 1 + i is charged on the close of session i, if the short was on by then.
-    entered = trade.entry_row // 2
+    entered = session_of(trade.entry_row)
     days = np.diff(window.sessions.days[entered : last + 1]).astype(np.int64)
     for position in trade.positions:
         if position.size >= 0.0:
             continue
         # Held at the close of every session from the entry's to the one before the
         # exit's; an exit at the close ends before that close's charge.
-        held = np.arange(entered, position.exit_row // 2)
+        held = np.arange(entered, session_of(position.exit_row))
         closes = window.closes[held - window.first, window.columns[position.symbol]]
         value = -position.size * closes
         charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]

@@ -28,7 +28,7 @@ class Targets:
     Attributes
     ----------
     rows : ndarray of shape (n_decisions,)
-        The half session of each fill: ``2 * session``, plus 1 for the close. Rising.
+        The half session of each fill, rising; see `lakebt.sessions.half_session`.
     deadlines : sequence of datetime
         Before which the orders had to be sent, UTC.
     weights : ndarray of shape (n_decisions, n_symbols)

@@ -14,6 +14,7 @@ import pandas as pd
 from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
+from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def run_vectorbt(
     outcomes = []
     for number, trade in enumerate(trades):
         first, last = exposure(trade)
-        rows = window.row(2 * np.arange(first, last + 1) + 1)
+        rows = window.row(half_session(np.arange(first, last + 1), "close"))
         borrow = borrow_charges(trade, window=window, costs=costs)
         total = float(paid[rows[-1], number])
         outcomes.append(

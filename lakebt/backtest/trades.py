@@ -88,7 +88,7 @@ class Trade:
     Attributes
     ----------
     entry_row
-        Half session of the entry: ``2 * session``, plus 1 for the close.
+        Half session of the entry; see `lakebt.sessions.half_session`.
     positions
         At least one.
     """

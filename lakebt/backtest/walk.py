@@ -8,6 +8,7 @@ import numpy as np
 
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
+from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +39,8 @@ def _walk(
     gross = np.full(last - first + 1, capital_usd)
     traded = np.zeros(last - first + 1)
     for position in trade.positions:
-        left = (
-            position.exit_row // 2 - first
-        )  # from its exit on it is worth what it got
+        # From its exit on it is worth what it got.
+        left = session_of(position.exit_row) - first
         marks = window.closes[first - window.first :, window.columns[position.symbol]]
         worth = np.append(marks[:left], np.full(len(gross) - left, position.exit_price))
         gross += position.size * (worth - position.entry_price)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from lakebt.sessions import Halves, half_session
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatPanel, IntVector
+    from lakebt._typing import FloatPanel
     from lakebt.prices import PriceHistory
     from lakebt.sessions import Sessions
-
-
-Row = TypeVar("Row", int, "IntVector")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,14 +52,19 @@ class PriceWindow:
             sessions=history.sessions,
         )
 
+    @property
+    def n_sessions(self) -> int:
+        """Number of sessions."""
+        return len(self.prices) // 2
+
     @cached_property
     def columns(self) -> dict[str, int]:
         """The place of each symbol."""
         return {symbol: place for place, symbol in enumerate(self.symbols)}
 
-    def row(self, half: Row) -> Row:
-        """Return the row of a half session (``2 * session``, plus 1 for the close)."""
-        return half - 2 * self.first
+    def row(self, half: Halves) -> Halves:
+        """Return the row of a half session."""
+        return half - half_session(self.first, "open")
 
     def price(self, symbol: str, half: int) -> float:
         """Return the price of `symbol` in a half session; NaN if there is none."""
@@ -84,7 +88,7 @@ class PriceWindow:
     def instants(self) -> pd.DatetimeIndex:
         """The UTC instant of each row."""
         both = np.empty(len(self.prices), dtype=np.int64)
-        run = slice(self.first, self.first + len(both) // 2)
+        run = slice(self.first, self.first + self.n_sessions)
         both[0::2] = self.sessions.instants("open")[run]
         both[1::2] = self.sessions.instants("close")[run]
         return pd.DatetimeIndex(both.astype("datetime64[us]"), tz="UTC")

@@ -20,6 +20,7 @@ from lakebt.events.rules import (
     WeeksLater,
 )
 from lakebt.instants import TICK, new_york_day
+from lakebt.sessions import half_session, is_close, session_of
 
 if TYPE_CHECKING:
     from lakebt._typing import IntVector
@@ -62,8 +63,8 @@ class Fill:
 
     @property
     def row(self) -> int:
-        """Return the number of the half session: opens are even, closes odd."""
-        return 2 * self.session + (self.at == "close")
+        """The half session."""
+        return half_session(self.session, self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +97,16 @@ class Clock:
         Parameters
         ----------
         rows : ndarray of shape (n,)
-            ``2 * session``, plus 1 for the close; of -1 the answer has no meaning.
+            Half sessions; of -1 the answer has no meaning.
 
         Returns
         -------
         ndarray of shape (n,)
             Microseconds since 1970 UTC.
         """
-        session = np.maximum(rows, 0) // 2
+        session = session_of(np.maximum(rows, 0))
         opens, closes = self.sessions.instants("open"), self.sessions.instants("close")
-        fills = np.where(rows % 2 == 1, closes[session], opens[session])
+        fills = np.where(is_close(rows), closes[session], opens[session])
         deadlines: IntVector = fills - self.min_lead // TICK
         return deadlines
 

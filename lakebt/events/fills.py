@@ -15,6 +15,7 @@ import numpy.typing as npt
 from lakebt.events.orders import Entered, enter, leave
 from lakebt.events.plan import Empty
 from lakebt.events.rules import Anchor, AnchorRule, DateRule, SessionsLater, WeeksLater
+from lakebt.sessions import half_session, session_of
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
@@ -197,20 +198,21 @@ def _anchored(
     changes: Changes, rule: Entry, clock: Clock, asked: IntVector
 ) -> tuple[IntVector, npt.NDArray[np.int8]]:
     """Return the half session of a rule that stands on a change, or on a date alone."""
-    count, is_close = len(clock.sessions), int(rule.at == "close")
+    count = len(clock.sessions)
     reason = np.zeros(len(asked), dtype=np.int8)
     if isinstance(rule, DateRule):
         number = clock.sessions.number(rule.date)
         if number is None:
             reason[:] = _NO_SESSION
             return np.full(len(asked), -1, dtype=np.int64), reason
-        return np.full(len(asked), 2 * number + is_close, dtype=np.int64), reason
+        fill = half_session(number, rule.at)
+        return np.full(len(asked), fill, dtype=np.int64), reason
     anchor = changes.anchors(rule.anchor)[asked]
     session = anchor + rule.offset
     is_outside = (session < 0) | (session >= count)
     reason[is_outside] = _NO_SESSION
     reason[anchor < 0] = _NO_ANCHOR
-    row = np.where(is_outside | (anchor < 0), -1, 2 * session + is_close)
+    row = np.where(is_outside | (anchor < 0), -1, half_session(session, rule.at))
     return row, reason
 
 
@@ -218,7 +220,7 @@ def _from_entry(
     rule: SessionsLater | WeeksLater, entry_row: IntVector, clock: Clock
 ) -> tuple[IntVector, npt.NDArray[np.int8]]:
     sessions = clock.sessions
-    entered = entry_row // 2
+    entered = session_of(entry_row)
     if isinstance(rule, SessionsLater):
         session = entered + rule.sessions
     else:
@@ -226,7 +228,7 @@ def _from_entry(
         if len(days) and days.max() > sessions.days[-1]:
             sessions.on_or_after(days.max().item())  # raises, naming the day
         session = np.searchsorted(sessions.days, days)
-    row = 2 * session + int(rule.at == "close")
+    row = half_session(session, rule.at)
     reason = np.where(row <= entry_row, np.int8(_EXIT_BEFORE_ENTRY), np.int8(0))
     reason[session >= len(sessions)] = _NO_SESSION
     return np.where(reason == 0, row, -1), reason

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from lakebt.errors import LookAheadError
 from lakebt.events.orders import enter, leave
 from lakebt.events.plan import Cell, Empty, Event, PlannedLeg
+from lakebt.sessions import session_of
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _events(
         for number, row in enumerate(sorted(by_row)):
             part = event
             if number:
-                day = clock.sessions.date(row // 2)
+                day = clock.sessions.date(session_of(row))
                 part = Event(
                     event_id=f"{event.event_id}@{day}",
                     index=event.index,

@@ -102,6 +102,24 @@ class Schedule:
         """The slot of each leg, shape (n_legs,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
+    def vintages_of(self, legs: IntVector) -> tuple[IntVector, list[IndexChange]]:
+        """Return the vintage that each of `legs` entered on.
+
+        Returns
+        -------
+        ndarray of shape (n_legs,)
+            Places in the list.
+        list of IndexChange
+            Each vintage once, by change and age.
+        """
+        histories = self.changes.histories
+        most = max(map(len, histories), default=1)
+        codes, vintages = pd.factorize(self.leg[legs] * most + self.at[legs], sort=True)
+        return codes, [
+            histories[number // most][number % most].change
+            for number in vintages.tolist()
+        ]
+
     @cached_property
     def _slots(self) -> dict[tuple[str, str], int]:
         return {

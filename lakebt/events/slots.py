@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lakebt.events.fills import Entries, resolve_entry
 from lakebt.events.plan import Event
+from lakebt.sessions import session_of
 from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Slotting:
 
     def _place(self, event: Event, row: int, *, again: bool) -> int:
         if again:
-            day = self._clock.sessions.date(row // 2)
+            day = self._clock.sessions.date(session_of(row))
             event = Event(
                 event_id=f"{event.event_id}@{day}", index=event.index, date=event.date
             )

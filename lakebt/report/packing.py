@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lakebt.sessions import session_of
 from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _sizing(made: Ingredients) -> tuple[IntVector, FloatVector]:
     0 where there was no close, the number of sessions before the entry, or 255 for a
     price of its own: a close that was corrected later.
     """
-    entered = np.repeat(made.entry_row // 2, np.diff(made.start))
+    entered = np.repeat(session_of(made.entry_row), np.diff(made.start))
     symbol = np.where(made.leg >= 0, made.leg_symbol[made.leg], made.terms.hedge)
     sized = np.where(np.isnan(made.sizing_price), _UNSIZED, _OWN)
     span = len(made.days) + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lakebt.sessions import half_session
 from lakebt.sources.simulated_facts import MARKET, NOTICE
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def planted_effects(
     # Half-sessions, 0 the night before the first session's open, so that "from an open
     # to a close" is a range of them.
     half = np.arange(2 * n_sessions)
-    night_after_announced = 2 * (before + 1)
-    last_step_of_drift = 2 * (before + notice[:, None]) - 1  # the day of ED-1
+    night_after_announced = half_session(before + 1, "open")
+    last_step_of_drift = half_session(before + notice[:, None] - 1, "close")  # of ED-1
 
     def spread(total_bps: float, where: np.ndarray) -> FloatPanel:
         total = np.log1p(signs * total_bps / 1e4)[:, None]

@@ -22,6 +22,7 @@ from lakebt.report.provenance import (
     view_options,
     view_provenance,
 )
+from lakebt.sessions import exposed_from, is_close, session_of
 
 if TYPE_CHECKING:
     import os
@@ -86,7 +87,7 @@ class Run:
     def _net_returns(self) -> pd.Series:
         """Return the value of each session over the one before, from the first held."""
         value = self._book.value - np.cumsum(self._borrow)
-        first = int(self._orders.row.min() + 1) // 2 - self._window.first
+        first = exposed_from(int(self._orders.row.min())) - self._window.first
         # The first session of exposure starts from the capital, and bears what an order
         # at the close before it has paid.
         before = np.concatenate([[self.backtest.capital_usd], value[first:-1]])
@@ -98,13 +99,13 @@ class Run:
 
     def _by_session(self) -> pd.DatetimeIndex:
         first = self._window.first
-        count = len(self._window.prices) // 2
+        count = self._window.n_sessions
         days = self._window.sessions.days[first : first + count]
         return pd.DatetimeIndex(days, name="session").as_unit("us")
 
     def _decided(self, rows: Any) -> pd.DatetimeIndex:
         """Return the days of half sessions."""
-        days = self._window.sessions.days[np.asarray(rows) // 2]
+        days = self._window.sessions.days[session_of(np.asarray(rows))]
         return pd.DatetimeIndex(days, name="session").as_unit("us")
 
     @property
@@ -165,7 +166,7 @@ class Run:
         return pd.DataFrame(
             {
                 "session": self._decided(orders.row),
-                "at": np.where(orders.row % 2, "close", "open"),
+                "at": np.where(is_close(orders.row), "close", "open"),
                 "symbol": self._names(orders.column),
                 "side": np.where(orders.size > 0, "buy", "sell"),
                 "size": np.abs(orders.size),

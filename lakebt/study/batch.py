@@ -16,6 +16,7 @@ from lakebt.backtest.engine import Book, run_book
 from lakebt.backtest.levels import BASIS_USD
 from lakebt.backtest.weights import TradedSide
 from lakebt.facts import Side
+from lakebt.sessions import is_close, session_of
 from lakebt.study.cells import Filling
 from lakebt.values.arrays import offsets, spans
 from lakebt.values.reasons import Reason
@@ -147,11 +148,7 @@ class _Desk:
         self, schedule: Schedule, history: PriceHistory, sizing: Sizing
     ) -> None:
         self.schedule, self.history, self.sizing = schedule, history, sizing
-        self._pair, pairs = pd.factorize(schedule.leg * 1_000_000 + schedule.at)
-        known = [
-            schedule.changes.histories[pair // 1_000_000][pair % 1_000_000].change
-            for pair in pairs.tolist()
-        ]
+        self._pair, known = schedule.vintages_of(np.arange(len(schedule.leg)))
         self._code = history.codes([change.symbol for change in known])[self._pair]
         is_addition = np.array([c.side is Side.ADDITION for c in known], dtype=bool)
         self.is_addition: BoolVector = is_addition[self._pair]
@@ -170,8 +167,8 @@ class _Desk:
         last = np.full(n_events, -1, dtype=np.int64)
         entered = schedule.row >= 0
         event = schedule.event[entered]
-        np.minimum.at(first, event, schedule.row[entered] // 2)
-        np.maximum.at(last, event, schedule.exit_row[entered].max(axis=1) // 2)
+        np.minimum.at(first, event, session_of(schedule.row[entered]))
+        np.maximum.at(last, event, session_of(schedule.exit_row[entered].max(axis=1)))
         return first, np.maximum(last, first)
 
     @cached_property
@@ -224,9 +221,9 @@ class _Desk:
 
     def price_at(self, base: IntVector, row: IntVector) -> FloatVector:
         """Return the price of each position in a half session; NaN without a bar."""
-        bar = base + row // 2
-        windows = self.windows
-        price: FloatVector = np.where(row % 2, windows.closes[bar], windows.opens[bar])
+        bar = base + session_of(row)
+        opens, closes = self.windows.opens[bar], self.windows.closes[bar]
+        price: FloatVector = np.where(is_close(row), closes, opens)
         return price
 
     @cached_property

@@ -10,15 +10,12 @@ from lakebt.analysis.pooling import Weighting
 from lakebt.events.rules import AnchorRule, SessionsLater, WeeksLater
 from lakebt.facts import Side
 from lakebt.report.panel_data import Ingredients, Terms
+from lakebt.sessions import half_session, session_of
 from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
     from lakebt.study.result import Result
-
-
-_VINTAGES = 1_000_000
-"""More than a change has vintages."""
 
 
 def ingredients(result: Result) -> Ingredients | None:
@@ -41,13 +38,7 @@ class _Gathered:
         self._exit_rows = np.where(self._traded, plan.exit_row[slots], 0)
         self._sizes = np.diff(plan.start)[slots]
         self._legs = spans(plan.start[slots], self._sizes)
-        vintages, self._leg = np.unique(
-            plan.leg[self._legs] * _VINTAGES + plan.at[self._legs], return_inverse=True
-        )
-        self._changes = [
-            plan.changes.histories[code // _VINTAGES][code % _VINTAGES].change
-            for code in vintages.tolist()
-        ]
+        self._leg, self._changes = plan.vintages_of(self._legs)
         hedge = result.study.sizing.hedge
         names = {change.symbol for change in self._changes}
         self._symbols = tuple(sorted(names | ({hedge} if hedge is not None else set())))
@@ -62,8 +53,8 @@ class _Gathered:
         events = np.unique(plan.event[self._slots])
         # Equity is 1 at the close before the first session with exposure, and orders
         # are sized on the close before the entry.
-        first = max(int(self._rows.min()) // 2 - 1, 0)
-        last = int(self._exit_rows.max()) // 2
+        first = max(session_of(int(self._rows.min())) - 1, 0)
+        last = session_of(int(self._exit_rows.max()))
         days = result.study.clock.sessions.days[first : last + 1]
         series_symbol, series_first, series_last = self._series()
         bars = result.history.windows(
@@ -71,7 +62,7 @@ class _Gathered:
         )
         apart, apart_row = self._apart()
         positions = self._positions()
-        leaving = self._traded * (self._exit_rows - 2 * first)
+        leaving = self._traded * (self._exit_rows - half_session(first, "open"))
         event_days = [plan.events[event].date for event in events.tolist()]
         return Ingredients(
             terms=self._terms(),
@@ -93,7 +84,7 @@ class _Gathered:
             closes=bars.closes,
             slot_event=np.searchsorted(events, plan.event[self._slots]),
             slot_entry=plan.entry[self._slots],
-            entry_row=self._rows - 2 * first,
+            entry_row=self._rows - half_session(first, "open"),
             start=positions[0],
             leg=positions[1],
             sizing_price=positions[2],
@@ -103,7 +94,7 @@ class _Gathered:
                 [isinstance(rule, SessionsLater | WeeksLater) for rule in plan.exits]
             ),
             apart=apart,
-            apart_row=apart_row - 2 * first,
+            apart_row=apart_row - half_session(first, "open"),
         )
 
     def _terms(self) -> Terms:
@@ -123,8 +114,8 @@ class _Gathered:
     def _series(self) -> tuple[IntVector, IntVector, IntVector]:
         """Return symbol, first and last session of each run of bars, none twice."""
         plan = self._result.schedule
-        entered = self._rows // 2 - 1
-        left = self._exit_rows.max(axis=1) // 2
+        entered = session_of(self._rows) - 1
+        left = session_of(self._exit_rows.max(axis=1))
         symbol = self._symbol[self._leg]
         first = np.repeat(entered, self._sizes)
         last = np.repeat(left, self._sizes)
@@ -177,7 +168,7 @@ class _Gathered:
             asked = (column == number) & (place >= 0)
             if isinstance(rule, AnchorRule) and asked.any():
                 session = plan.changes.anchors(rule.anchor)[place[asked]] + rule.offset
-                row[asked] = 2 * session + (rule.at == "close")
+                row[asked] = half_session(session, rule.at)
         starts = offsets(sizes)
         missing = np.flatnonzero(row < 0)
         for cell in np.unique(np.searchsorted(starts, missing, side="right") - 1):

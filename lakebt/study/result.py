@@ -15,6 +15,7 @@ from lakebt.analysis.surface import calendar_returns
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.trials.origin import Origin
+from lakebt.sessions import session_of
 from lakebt.study import tables as frames
 from lakebt.study.empty_cells import left_out
 from lakebt.study.panel_data import ingredients
@@ -411,8 +412,8 @@ class Result(Shown):
         window = PriceWindow.of(
             self.history,
             sorted({position.symbol for position in trade.positions}),
-            first=trade.entry_row // 2,
-            last=trade.exit_row // 2,
+            first=session_of(trade.entry_row),
+            last=session_of(trade.exit_row),
         )
         return to_vectorbt(
             trade,

@@ -12,6 +12,7 @@ from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import UnknownNameError, UntradeableError
 from lakebt.events.plan import Empty
+from lakebt.sessions import is_close, session_of
 from lakebt.study import arguments
 from lakebt.values.reasons import Reason
 
@@ -165,7 +166,7 @@ class Desk:
                 window.row(trade.entry_row) : window.row(position.exit_row),
                 window.columns[position.symbol],
             ]
-            closes = held[(trade.entry_row + 1) % 2 :: 2]  # odd rows are closes
+            closes = held[0 if is_close(trade.entry_row) else 1 :: 2]
             missing += int(np.isnan(closes).sum())
         return missing
 
@@ -174,7 +175,7 @@ class Desk:
         if key not in self._sized:
             self._sized[key] = self.history.last_close(symbol, before=entry.deadline)
         prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
-        lacking = [row // 2 for row, price in prices.items() if np.isnan(price)]
+        lacking = [session_of(row) for row, price in prices.items() if np.isnan(price)]
         return LegQuote(
             symbol=symbol,
             side=side,

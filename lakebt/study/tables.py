@@ -13,6 +13,7 @@ from lakebt.analysis.surface import surface
 from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
+from lakebt.sessions import half_session, is_close, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
 def session_dates(rows: Sequence[int] | IntVector, clock: Clock) -> pd.DatetimeIndex:
     """Return the day of each half session."""
-    numbers = np.asarray(rows, dtype=np.int64) // 2
+    numbers = session_of(np.asarray(rows, dtype=np.int64))
     return pd.DatetimeIndex(clock.sessions.days[numbers]).as_unit("us")
 
 
 def at_names(rows: Sequence[int]) -> list[str]:
     """Return "open" or "close" for each half session."""
-    return ["close" if row % 2 else "open" for row in rows]
+    return ["close" if is_close(row) else "open" for row in rows]
 
 
 def deadlines(rows: Sequence[int], clock: Clock) -> pd.DatetimeIndex:
@@ -86,7 +87,7 @@ def events(result: Result) -> pd.DataFrame:
             "entry_session": session_dates(plan.row[slots], clock),
             # Of the legs that were traded: one that was dropped may have left later.
             "exit_session": session_dates(
-                2 * (cells.first[at] + cells.n_returns[at] - 1), clock
+                half_session(cells.first[at] + cells.n_returns[at] - 1, "open"), clock
             ),
             "n_legs": cells.n_legs[at],
             "causes": _names(causes)[slots],

@@ -221,6 +221,8 @@ def same_cell(cell: Cell, found: Schedule, slot: int, exit_: int) -> None:
     assert found.late[slot, exit_] == cell.late
     if cell.legs:
         assert found.vintages(slot) == tuple(leg.change for leg in cell.legs)
+        codes, changes = found.vintages_of(np.arange(*found.start[slot : slot + 2]))
+        assert [changes[code] for code in codes] == [leg.change for leg in cell.legs]
 
 
 @settings(max_examples=150)
