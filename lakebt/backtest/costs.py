@@ -1,17 +1,12 @@
-"""What was asked of a study, as plain values that make it again."""
+"""The rates a backtest charges: commission, half spread and borrow."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
 
 from lakebt.errors import InvalidArgumentError
-
-
-def costs_json(costs: CostModel) -> dict[str, float]:
-    """Return a cost model as plain values."""
-    return asdict(costs)
-
 
 BPS = 1e-4
 """One basis point, as a fraction."""
@@ -35,6 +30,8 @@ class CostModel:
     borrow_bps_per_year
         On every short, the hedge's too: each session, the short value at the close
         before, times the calendar days since it, over 360.
+    RATES : tuple of str
+        The names of the rates: of options, of columns of trials, of canonical JSON.
 
     Raises
     ------
@@ -50,6 +47,8 @@ class CostModel:
     commission_bps: float = 0.0
     half_spread_bps: float = 0.0
     borrow_bps_per_year: float = 0.0
+
+    RATES: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -78,3 +77,11 @@ class CostModel:
             f"half spread {self.half_spread_bps:g} bps, "
             f"borrow {self.borrow_bps_per_year:g} bps/year"
         )
+
+
+CostModel.RATES = tuple(field.name for field in fields(CostModel))
+
+
+def costs_json(costs: CostModel) -> dict[str, float]:
+    """Return a cost model as plain values."""
+    return asdict(costs)

@@ -186,8 +186,10 @@ def _rule(row: dict[str, Any]) -> str:
 
 def _costs(row: dict[str, Any]) -> str:
     """Return commission and half spread, and the borrow per year below them."""
-    names = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
-    costs = ["" if math.isnan(row[name]) else f"{row[name]:g}" for name in names]
+    from lakebt.backtest.costs import CostModel
+
+    rates = [row[name] for name in CostModel.RATES]
+    costs = ["" if math.isnan(rate) else f"{rate:g}" for rate in rates]
     if not any(costs):
         return str(row["costs"])
     told = " + ".join(filter(None, costs[:2]))

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lakebt._version import __version__
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
-    from lakebt.backtest.costs import CostModel
-    from lakebt.lake.reading.view import View
+    from _typeshed import DataclassInstance
+
+
+class View(Protocol):
+    """What is said of a view of the lake; see `lakebt.View`."""
+
+    @property
+    def release(self) -> str: ...  # noqa: D102 - as there
+    @property
+    def instant(self) -> dt.datetime: ...  # noqa: D102
+    @property
+    def cutoff(self) -> dt.datetime: ...  # noqa: D102
+    @property
+    def past_cutoff(self) -> bool: ...  # noqa: D102
+    def provenance(self) -> dict[str, Any]: ...  # noqa: D102
 
 
 def shell(words: Mapping[str, str | list[str] | None], *, start: list[str]) -> str:
@@ -37,12 +52,18 @@ def view_options(view: View) -> dict[str, str | None]:
     return {"--release": view.release, "--as-of": as_of}
 
 
-def cost_options(costs: CostModel) -> dict[str, tuple[object, object]]:
-    """Return the options that charge the same, each with its default."""
+def cost_options(costs: DataclassInstance) -> dict[str, tuple[object, object]]:
+    """Return the options that charge the same, each with its default.
+
+    Examples
+    --------
+    >>> from lakebt import CostModel
+    >>> cost_options(CostModel(commission_bps=1.0))["--commission-bps"]
+    (1.0, 0.0)
+    """
     return {
-        "--commission-bps": (costs.commission_bps, 0.0),
-        "--half-spread-bps": (costs.half_spread_bps, 0.0),
-        "--borrow-bps-per-year": (costs.borrow_bps_per_year, 0.0),
+        f"--{field.name.replace('_', '-')}": (getattr(costs, field.name), field.default)
+        for field in fields(costs)
     }
 
 
@@ -62,11 +83,11 @@ def view_banners(view: View) -> list[str]:
     """Return what must be said of a view."""
     if not view.past_cutoff:
         return []
-    told = (
+    banner = (
         f"As of {view.instant.isoformat()}, past the release's cutoff "
         f"{view.cutoff.isoformat()}: facts known since are not in it."
     )
-    return [told]
+    return [banner]
 
 
 def view_provenance(view: View) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from lakebt.backtest.costs import BPS, costs_json
+from lakebt.backtest.costs import BPS, CostModel, costs_json
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.events.clock import lead_option
 from lakebt.lake.api.trials import ledger_of
@@ -135,7 +135,7 @@ def run_row(
                 "result_id": trial,
                 "strategy": backtest.name,
                 "rule": canonical_json(rule),
-                **{f"{name}": charged[name] for name in _RATES},
+                **{name: charged[name] for name in CostModel.RATES},
                 "costs": canonical_json(charged),
                 **origin.columns(),
                 "run_at": run_at,
@@ -166,9 +166,6 @@ def run_row(
             }
         ]
     )
-
-
-_RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
 
 
 def _digest(run: Run) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.backtest.costs import costs_json
+from lakebt.backtest.costs import CostModel, costs_json
 from lakebt.errors import LakebtError, LedgerWarning
 from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.counterfactual import is_altered
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
     from lakebt.study.result import Result
     from lakebt.study.summary import Summary
@@ -128,7 +127,7 @@ def cell_rows(
             "entry": surface["entry"],
             "exit": surface["exit"],
             "rule": [rule for rule, _, _ in ids],
-            **{name: charged[name] for name in _RATES},
+            **{name: charged[name] for name in CostModel.RATES},
             "costs": canonical_json(charged),
             **origin.columns(),
             "run_at": run_at,
@@ -138,9 +137,6 @@ def cell_rows(
             "seconds": seconds / max(len(surface), 1),
         }
     )
-
-
-_RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
 
 
 def result_row(

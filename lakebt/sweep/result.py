@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lakebt.backtest.costs import CostModel
 from lakebt.errors import LakeError
 from lakebt.study.trials import FIGURES
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from lakebt.lake.api.trials import TrialLedger
     from lakebt.sweep.sweep import Sweep
-
-
-_RATES = ("commission_bps", "half_spread_bps", "borrow_bps_per_year")
 
 
 FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
@@ -81,7 +79,7 @@ class SweepResult:
             [
                 rows[first].reset_index(drop=True),
                 asked,
-                rows[[*_RATES, *FIGURES]].reset_index(drop=True),
+                rows[[*CostModel.RATES, *FIGURES]].reset_index(drop=True),
                 pd.Series(rows.index, name="trial_id"),
             ],
             axis="columns",

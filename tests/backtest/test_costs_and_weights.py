@@ -11,6 +11,7 @@ from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
 from lakebt.backtest.weights import Sizing, TradedSide, check_gross, leg_weights
 from lakebt.errors import LakebtError
 from lakebt.facts import Side
+from lakebt.lake.tables.trials import TRIALS_SPEC
 
 NAN = float("nan")
 A, D = Side.ADDITION, Side.DELETION
@@ -21,14 +22,16 @@ def sizing(side: str = "both", hedge: str | None = None, gross: float = 1.0) -> 
 
 
 @pytest.mark.parametrize("rate", [-1.0, NAN, float("inf"), "1", True, None])
-@pytest.mark.parametrize(
-    "name", ["commission_bps", "half_spread_bps", "borrow_bps_per_year"]
-)
+@pytest.mark.parametrize("name", CostModel.RATES)
 def test_a_rate_that_makes_no_sense_is_refused(name: str, rate: float) -> None:
     with pytest.raises(ValueError, match=f"{name} must be a finite number >= 0") as it:
         CostModel(**{name: rate})
     assert repr(rate) in str(it.value)
     assert isinstance(it.value, LakebtError)
+
+
+def test_the_trials_have_a_column_for_each_rate() -> None:
+    assert set(CostModel.RATES) <= {column.name for column in TRIALS_SPEC.columns}
 
 
 def test_costs_default_to_nothing() -> None:

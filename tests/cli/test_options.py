@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lakebt.backtest.costs import CostModel
 from lakebt.cli import options
+from lakebt.cli.backtest import backtest
+from lakebt.cli.study import study
 from lakebt.errors import InvalidArgumentError
+from lakebt.report.provenance import cost_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.cli.conftest import Run
 
 
@@ -116,3 +123,15 @@ def test_a_report_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> N
         options.check_report(tmp_path)
     options.check_report(tmp_path / "report.html")
     options.check_report(None)
+
+
+@pytest.mark.parametrize("command", [study, backtest])
+def test_every_rate_is_an_option_that_charges_nothing_unless_given(
+    command: Callable[..., None],
+) -> None:
+    parameters = inspect.signature(command).parameters
+
+    assert [parameters[rate].default for rate in CostModel.RATES] == [0.0, 0.0, 0.0]
+    assert list(cost_options(CostModel())) == [
+        f"--{rate.replace('_', '-')}" for rate in CostModel.RATES
+    ]
