@@ -183,9 +183,7 @@ def study(
             index=index,
             entries=options.split(entries),
             exits=options.split(exits),
-            where=options.gathered(
-                where or (), option="--where", example="cause=discretionary"
-            ),
+            where=options.where_option(where or (), example="cause=discretionary"),
             period=options.two(period, option="--period"),
             size=options.two_numbers(size, option="--size"),
             side=side,

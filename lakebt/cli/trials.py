@@ -101,7 +101,7 @@ def _wanted(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
     from lakebt.lake.tables.trials import TRIALS_SPEC
 
     found: dict[str, Any] = {}
-    given = options.gathered(texts, option="--where", example="engine=event")
+    given = options.where_option(texts, example="engine=event")
     for name, values in given.items():
         is_known = name in TRIALS_SPEC.names
         column = TRIALS_SPEC.column(name) if is_known else None
@@ -109,7 +109,7 @@ def _wanted(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _value(text: str, column: Column | None) -> object:
+def _value(text: str | None, column: Column | None) -> object:
     """Return what a text stands for in a column.
 
     Raises
@@ -119,7 +119,7 @@ def _value(text: str, column: Column | None) -> object:
     """
     from lakebt.lake.tables.schemas import Kind
 
-    if not text:
+    if text is None:
         return None
     if column is None or column.kind in {Kind.TEXT, Kind.INSTANT}:
         return text

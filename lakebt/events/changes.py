@@ -55,7 +55,7 @@ class Changes:
         vintages: Iterable[Vintage],
         *,
         clock: Clock,
-        keep: Callable[[IndexChange], bool],
+        keep: Callable[[Vintage], bool],
     ) -> None:
         self.keep = keep
         self._clock = clock
@@ -67,7 +67,7 @@ class Changes:
         self.histories = tuple(
             group
             for group in groups
-            if len(group) > 1 or (not group[0].retracted and keep(group[0].change))
+            if len(group) > 1 or (not group[0].retracted and keep(group[0]))
         )
         self.simple: IntVector = np.flatnonzero([len(h) == 1 for h in self.histories])
         self.corrected = [n for n, h in enumerate(self.histories) if len(h) > 1]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock
     from lakebt.events.orders import Entered
     from lakebt.events.rules import Entry, Exit
-    from lakebt.facts import IndexChange, Vintage
+    from lakebt.facts import Vintage
 
 
 OnLookAhead: TypeAlias = Literal["mask", "raise", "allow"]
@@ -36,7 +36,7 @@ def plan(
     entries: Sequence[Entry],
     exits: Sequence[Exit],
     clock: Clock,
-    keep: Callable[[IndexChange], bool] = lambda _: True,
+    keep: Callable[[Vintage], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
 ) -> tuple[Cell, ...]:
     """Resolve every order of every event and decide it at its own deadline.
@@ -106,7 +106,7 @@ def _events(
     histories: Iterable[tuple[Vintage, ...]],
     entry: Entry,
     clock: Clock,
-    keep: Callable[[IndexChange], bool],
+    keep: Callable[[Vintage], bool],
     *,
     pretend: bool,
 ) -> list[tuple[Event, list[Entered]]]:
@@ -117,7 +117,7 @@ def _events(
     groups: dict[Event, list[Entered]] = {}
     for history in histories:
         leg = enter(history, entry, clock, pretend=pretend)
-        if leg is not None and keep(leg.change):
+        if leg is not None and keep(leg.vintage):
             groups.setdefault(Event.of(leg.change, clock.sessions), []).append(leg)
     events: list[tuple[Event, list[Entered]]] = []
     for event, legs in groups.items():

@@ -55,9 +55,14 @@ class Entered:
     late: bool = False
 
     @property
+    def vintage(self) -> Vintage:
+        """The version of the change that the entry belongs to."""
+        return self.history[self.at]
+
+    @property
     def change(self) -> IndexChange:
         """The change as the entry knew it."""
-        return self.history[self.at].change
+        return self.vintage.change
 
 
 def known_from(rule: Exit, change: IndexChange) -> dt.datetime:

@@ -199,7 +199,7 @@ def schedule(
     entries: Sequence[Entry],
     exits: Sequence[Exit],
     clock: Clock,
-    keep: Callable[[IndexChange], bool] = lambda _: True,
+    keep: Callable[[Vintage], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
     size: tuple[int, int] | None = None,
 ) -> Schedule:

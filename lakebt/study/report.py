@@ -14,6 +14,7 @@ from lakebt.analysis.surface import calendar_returns
 from lakebt.events.clock import anchor_session, lead_option
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
+from lakebt.inputs.where import values_of
 from lakebt.report.contents import StudyContents
 from lakebt.report.provenance import (
     cost_options,
@@ -56,9 +57,9 @@ def study_command(study: Study, *, engine: str) -> str:
         for name, pair in (("period", study.period), ("size", study.size))
     }
     where = [
-        f"{column}={value}"
+        f"{column}={'' if value is None else value}"
         for column, values in study.where.items()
-        for value in (values if isinstance(values, list | tuple) else [values])
+        for value in values_of(values)
     ]
     return shell(
         {

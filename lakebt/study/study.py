@@ -13,12 +13,13 @@ from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import Sizing, TradedSide, check_gross
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.clock import Clock, parse_lead
-from lakebt.events.filters import is_within, matcher, parse_period, parse_size
+from lakebt.events.filters import is_within, parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD, plan
 from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.events.schedule import schedule
 from lakebt.facts import IndexChange, Vintage
 from lakebt.inputs.checks import check_positive, one_of
+from lakebt.inputs.where import ChangeFilter, plain_where
 from lakebt.study.arguments import MARKET, study_arguments
 from lakebt.study.empty_cells import check_tradeable
 from lakebt.study.engines import ENGINES
@@ -132,8 +133,8 @@ class Study:
         self.index = index
         self.entries = parse_entries(entries)
         self.exits = parse_exits(exits)
-        self.where = dict(where or {})
-        self._matches = matcher(where)
+        self.where = plain_where(where)
+        self._matches = ChangeFilter(self.where).matches
         self.period, self.size = parse_period(period), parse_size(size)
         check_gross(gross, max_gross)
         check_positive("capital_usd", capital_usd)
@@ -217,13 +218,14 @@ class Study:
         return tuple(
             vintage.change
             for vintage in last.values()
-            if not vintage.retracted and self._keeps(vintage.change)
+            if not vintage.retracted and self._keeps(vintage)
         )
 
-    def _keeps(self, change: IndexChange) -> bool:
+    def _keeps(self, vintage: Vintage) -> bool:
+        change = vintage.change
         return (
             self.sizing.side.takes(change.side)
-            and self._matches(change)
+            and self._matches(vintage)
             and (self.period is None or is_within(self.period, change))
         )
 

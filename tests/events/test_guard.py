@@ -252,8 +252,8 @@ def test_the_filter_is_asked_of_the_vintage_in_force() -> None:
     reclassified = vintage(cause="merger", known_at="2022-09-12T12:00:00Z")
     first = vintage(cause="discretionary")
 
-    def keep(change: IndexChange) -> bool:
-        return change.cause == "discretionary"
+    def keep(vintage: Vintage) -> bool:
+        return vintage.change.cause == "discretionary"
 
     early = cells(first, reclassified, entry="AD+1@open", exit_="+1", keep=keep)
     late = cells(first, reclassified, entry="ED@close", exit_="+1", keep=keep)

@@ -58,7 +58,8 @@ class Asked:
     side: str | None = None
     cause: str | None = None
 
-    def keep(self, change: IndexChange) -> bool:
+    def keep(self, vintage: Vintage) -> bool:
+        change = vintage.change
         return (self.side is None or change.side == self.side) and (
             self.cause is None or change.cause == self.cause
         )

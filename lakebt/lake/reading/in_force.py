@@ -8,7 +8,7 @@ from pyiceberg.expressions import AlwaysTrue, And
 
 from lakebt.errors import UnknownNameError
 from lakebt.lake.reading.release_tables import WHOLE_ROWS
-from lakebt.lake.reading.where import Where
+from lakebt.lake.reading.where import RowFilter
 from lakebt.lake.storage.predicates import between, is_in
 from lakebt.lake.tables.arrow import decoded, keep, take
 from lakebt.lake.tables.frames import frame
@@ -129,7 +129,8 @@ def read(
     """
     spec = pinned.specs.of(table)
     asked = chosen(spec, columns)
-    wanted = Where(where, spec=spec, known=visible(spec), names=pinned.names)
+    wanted = RowFilter(where, spec=spec, known=visible(spec))
+    wanted.check_names(pinned.names)
     needed = tuple(dict.fromkeys((*asked, *wanted.columns)))
     rows = in_force(pinned, spec, instant, _pushed(wanted, spec), columns=needed)
     return frame(keep(rows, wanted.matches(rows)).select(list(asked)))
@@ -144,7 +145,7 @@ def equal(values: Mapping[str, Any]) -> BooleanExpression:
     return within
 
 
-def _pushed(wanted: Where, spec: TableSpec) -> BooleanExpression | None:
+def _pushed(wanted: RowFilter, spec: TableSpec) -> BooleanExpression | None:
     """Return the part of a filter that files can be left out by: texts of the key.
 
     What is in the key is the same in all vintages, and its columns are in every schema

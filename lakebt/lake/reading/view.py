@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
+from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import in_new_york, new_york_day, parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
-from lakebt.lake.reading.in_force import chosen, in_force, read, visible
+from lakebt.lake.reading.in_force import chosen, in_force, read
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.vintages import vintages
-from lakebt.lake.reading.where import Where
+from lakebt.lake.reading.where import check_names
 from lakebt.lake.tables.rows import micros
-from lakebt.lake.tables.schemas import INDEX_CHANGES
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -165,7 +165,8 @@ class View:
         columns : sequence of str, optional
             Which, in this order; all by default.
         where : mapping, optional
-            Value, or list of values, by column. Applied to the rows in force.
+            Value, or values (a list, set, array or Series), by column. Applied to the
+            rows in force.
 
         Returns
         -------
@@ -223,7 +224,8 @@ class View:
         ----------
         index : str
         where : mapping, optional
-            Value, or list of values, by column of ``index_changes``.
+            Value, or values (a list, set, array or Series), by column: one of
+            `IndexChange`, or ``change_id``.
 
         Returns
         -------
@@ -240,16 +242,12 @@ class View:
             If no row of the release has the index, or there is no such column.
         """
         self._check_index(index)
-        wanted = Where(
-            where,
-            spec=INDEX_CHANGES,
-            known=visible(INDEX_CHANGES),
-            names=self._pinned.names,
-        )
+        wanted = ChangeFilter(where)
+        check_names(wanted, self._pinned.names, columns=("index", "symbol"))
         found = [
             vintage.change
             for vintage in self._pinned.history(index).in_force(self.instant)
-            if wanted.match(vintage.change, change_id=vintage.change_id)
+            if wanted.matches(vintage)
         ]
         return tuple(sorted(found, key=lambda c: (c.known_at, c.symbol, c.side)))
 

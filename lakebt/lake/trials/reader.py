@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.expressions import AlwaysTrue, And, StartsWith
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
-from lakebt.lake.reading.where import Where
+from lakebt.lake.reading.where import RowFilter
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.predicates import is_in
 from lakebt.lake.storage.scan import read_rows
@@ -55,9 +55,7 @@ def trials(
     for name in asked:
         if name not in names:
             raise UnknownNameError("column", str(name), names)
-    wanted = Where(
-        where, spec=TRIALS_SPEC, known=names, names=lambda _: frozenset[str]()
-    )
+    wanted = RowFilter(where, spec=TRIALS_SPEC, known=names)
     pushed: BooleanExpression = AlwaysTrue()
     for name in wanted.columns:
         is_text = TRIALS_SPEC.column(name).kind is Kind.TEXT

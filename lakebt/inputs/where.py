@@ -1,0 +1,240 @@
+"""Filters by column, ``{"cause": ["merger", "other"]}``: read once, for every table."""
+
+from __future__ import annotations
+
+import datetime as dt
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.facts import IndexChange
+from lakebt.instants import new_york_day, parse_date, parse_instant
+
+if TYPE_CHECKING:
+    from lakebt.facts import Vintage
+
+
+Reader: TypeAlias = Callable[[object, str], object]
+"""Reads one value of a column; the second argument names the column in errors."""
+
+
+def is_many(value: object) -> bool:
+    """Return whether a value of `where` is several, of which one must match.
+
+    Any list, tuple, set, array, Series, Index or other iterable is; a text is one.
+
+    Examples
+    --------
+    >>> is_many("merger"), is_many({"merger"}), is_many(np.array(["merger", "other"]))
+    (False, True, True)
+    """
+    if isinstance(value, str | bytes | Mapping) or getattr(value, "ndim", 1) == 0:
+        return False
+    return isinstance(value, Iterable)
+
+
+def values_of(value: object) -> list[Any]:
+    """Return the values that one column must match, as plain values of Python.
+
+    Those of a set are sorted, all others keep their order. What is missing, whether
+    NaN, NaT or `pandas.NA`, is None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is a table, and not a list of values.
+
+    Examples
+    --------
+    >>> values_of({"merger", "cascade"}), values_of("merger")
+    (['cascade', 'merger'], ['merger'])
+    """
+    if not is_many(value):
+        return [_plain(value)]
+    if getattr(value, "ndim", 1) > 1:
+        msg = (
+            f"where takes a value or a list of values for a column, was a "
+            f"{type(value).__name__} of {value.ndim} dimensions"  # type: ignore[attr-defined]
+        )
+        raise InvalidArgumentError(msg)
+    values = [_plain(each) for each in value]  # type: ignore[attr-defined]
+    return sorted(values, key=_text) if isinstance(value, AbstractSet) else values
+
+
+def plain_where(where: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a filter whose values are lists or single values of Python.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not map columns to values.
+
+    Examples
+    --------
+    >>> plain_where({"cause": np.array(["merger"]), "isin": None})
+    {'cause': ['merger'], 'isin': None}
+    """
+    if where is None:
+        return {}
+    if not isinstance(where, Mapping):
+        msg = f"where must map columns to values, was {where!r}"
+        raise InvalidArgumentError(msg)
+    return {
+        column: values_of(value) if is_many(value) else _plain(value)
+        for column, value in where.items()
+    }
+
+
+class Where:
+    """What the values of a row must match.
+
+    Parameters
+    ----------
+    where
+        Value, or values, by column; None matches a row without a value. A bare date
+        matches every instant on that day in New York.
+    columns
+        How the values of each column there is are read.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value cannot be compared with its column.
+    UnknownNameError
+        If there is no such column.
+    """
+
+    def __init__(
+        self, where: Mapping[str, Any] | None, columns: Mapping[str, Reader]
+    ) -> None:
+        self.wanted: dict[str, frozenset[Any]] = {}
+        for column, given in plain_where(where).items():
+            if column not in columns:
+                raise UnknownNameError("column", str(column), columns)
+            read = columns[column]
+            self.wanted[column] = frozenset(
+                None if value is None else read(value, f"where {column}:")
+                for value in (given if isinstance(given, list) else [given])
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it looks at."""
+        return tuple(self.wanted)
+
+    def texts(self, column: str) -> tuple[str, ...]:
+        """Return what a column of text must be one of; empty if it may be anything."""
+        values = self.wanted.get(column, frozenset())
+        return () if None in values else tuple(sorted(values))
+
+    def accepts(self, column: str, value: object) -> bool:
+        """Return whether a column may have a value."""
+        wanted = self.wanted[column]
+        if value in wanted:
+            return True
+        return isinstance(value, dt.datetime) and new_york_day(value) in wanted
+
+
+class ChangeFilter(Where):
+    """What index changes must match: columns of `IndexChange`, and `change_id`."""
+
+    def __init__(self, where: Mapping[str, Any] | None) -> None:
+        super().__init__(where, CHANGE_COLUMNS)
+
+    def matches(self, vintage: Vintage) -> bool:
+        """Return whether one version of a change matches."""
+        return all(
+            self.accepts(
+                column,
+                vintage.change_id
+                if column == "change_id"
+                else getattr(vintage.change, column),
+            )
+            for column in self.wanted
+        )
+
+
+def text(value: object, what: str) -> str:
+    """Read a text."""
+    if not isinstance(value, str):
+        _refuse(value, what, "text")
+    return str(value)
+
+
+def number(value: object, what: str) -> float:
+    """Read a number; true and false are none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        _refuse(value, what, "a number")
+    return float(value)
+
+
+def flag(value: object, what: str) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        _refuse(value, what, "true or false")
+    return value
+
+
+def date(value: object, what: str) -> dt.date:
+    """Read a date."""
+    return parse_date(value, what=what)
+
+
+def instant(value: object, what: str) -> dt.date:
+    """Read an instant, or the date of a day in New York."""
+    try:
+        return parse_date(value, what=what)
+    except InvalidArgumentError:
+        return parse_instant(value, what=what)
+
+
+_READERS: dict[str, Reader] = {
+    **dict.fromkeys(("announced", "known_at", "recorded"), instant),
+    "effective": date,
+}
+
+CHANGE_COLUMNS: dict[str, Reader] = {
+    name: _READERS.get(name, text)
+    for name in ("change_id", *(field.name for field in fields(IndexChange)))
+}
+"""What an index change can be filtered by, and how its values are read."""
+
+
+def _refuse(value: object, what: str, kind: str) -> NoReturn:
+    """Refuse a value of another kind than its column.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the column and the value.
+    """
+    msg = f"{what} {value!r} cannot be compared with {kind}"
+    raise InvalidArgumentError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of NumPy's, pandas' or Arrow's as Python's; None if missing."""
+    if hasattr(value, "as_py"):  # Arrow's
+        value = value.as_py()
+    if isinstance(value, np.datetime64):
+        is_day = np.datetime_data(value.dtype)[0] in {"Y", "M", "W", "D"}
+        value = value.astype("datetime64[D]" if is_day else "datetime64[us]").item()
+    elif isinstance(value, np.generic) or getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    return None if _is_missing(value) else value
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether it is None, or does not equal itself: NaN, NaT and `pandas.NA`."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, float | dt.datetime) and value != value  # noqa: PLR0124
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
