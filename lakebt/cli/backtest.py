@@ -10,6 +10,7 @@ from lakebt.cli import options
 from lakebt.cli.output import print_banners, print_json, progress, terminal
 from lakebt.inputs.user_code import blaming
 from lakebt.strategy.factory import load_strategy
+from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,22 +113,22 @@ def show(console: Console, run: Run, report: Path | None) -> None:
 
     row = facts(run)
     print_banners(console, view_banners(run.backtest.view))
-    orders = words.count(row["n_orders"], "order")
+    orders = count(row["n_orders"], "order")
     unfilled = f", {row['n_unfilled']:,} not filled" if row["n_unfilled"] else ""
     capital = run.backtest.capital_usd
     console.print(
         f"[bold]{row['strategy']}[/bold], release {row['release']}, "
         f"{row['start'].date()} to {row['end'].date()}: "
-        f"{words.count(row['n_decisions'], 'decision')}, {orders}{unfilled}."
+        f"{count(row['n_decisions'], 'decision')}, {orders}{unfilled}."
     )
     console.print(
         f"[bold]Sharpe {words.sharpe(row['sharpe'])} "
         f"{words.error(row['sharpe_se'])}[/bold] over "
-        f"{words.count(row['n_returns'], 'session')}; "
+        f"{count(row['n_returns'], 'session')}; "
         f"{words.bps(1e4 * row['net_return'])} bp net in all."
     )
     for name, paid in run.paid().items():
-        label = name.removesuffix("_usd").capitalize()
+        label = capitalised(name.removesuffix("_usd"))
         console.print(
             f"{label}: {paid:,.2f} USD, {words.cost_bps(1e4 * paid / capital)} bp of "
             f"the capital at the start."

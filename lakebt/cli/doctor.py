@@ -9,6 +9,7 @@ import typer
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, records, terminal
 from lakebt.errors import InvalidArgumentError
+from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
     from lakebt.lake.keeping.findings import Diagnosis
@@ -86,7 +87,7 @@ def doctor(
         done: tuple[str, ...]
         if adopt is not None:
             made = target.adopt(adopt, release=str(release), as_of=as_of)
-            rows = "1 new row is" if made.rows == 1 else f"{made.rows:,} new rows are"
+            rows = count(made.rows, "new row is", many="new rows are")
             done = (f"table {adopt}: {rows} release {made.name}",)
         else:
             done = _cure(target, roll_back, restore=restore)
@@ -150,7 +151,7 @@ def _cure(target: Lake, roll_back: str | None, *, restore: bool) -> tuple[str, .
 def _tell(found: Diagnosis) -> None:
     console = terminal()
     if found.ok:
-        console.print(f"{str(found).capitalize()}.", style="green", markup=False)
+        console.print(f"{capitalised(str(found))}.", style="green", markup=False)
         return
     for finding in found:
         place = ", ".join(part for part in (finding.table, finding.release) if part)

@@ -12,7 +12,7 @@ from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.publish_audits import Auditing, first, foresee
 from lakebt.cli.publish_files import Reading
 from lakebt.errors import LakeError
-from lakebt.sources.converted import counted
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -308,7 +308,7 @@ def _tell(
     when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
     if is_new:
         told = (
-            f"Published release {made.name}: {counted(made.rows, 'rows')} in "
+            f"Published release {made.name}: {count(made.rows, 'row')} in "
             f"{', '.join(made.published)}, as of {when}."
         )
     else:

@@ -13,7 +13,7 @@ from lakebt.cli import options
 from lakebt.cli.output import print_frame, print_json, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
 from lakebt.inputs.user_code import load_function
-from lakebt.sources.converted import counted
+from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,12 +197,11 @@ def first(
 def _count(record: Mapping[str, Any]) -> str:
     if record["rows"] is None:
         return f"{record['table']}: cannot be read"
-    rows = f"{record['table']}: {counted(record['rows'], 'rows')}"
+    rows = f"{record['table']}: {count(record['rows'], 'row')}"
     if record["new"] is None:
         return f"{rows}, not compared with the lake"
     return f"{rows}, {record['new']:,} new, {record['there']:,} in the lake already"
 
 
 def _sentence(text: str) -> str:
-    whole = text[:1].upper() + text[1:]
-    return f"{whole} Nothing was written."
+    return f"{capitalised(text)} Nothing was written."

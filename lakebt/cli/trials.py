@@ -12,6 +12,7 @@ from rich.markup import escape
 from lakebt.cli import options
 from lakebt.cli.output import plain, print_json, records, terminal
 from lakebt.errors import InvalidArgumentError
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,11 +141,11 @@ def _tell(frame: pd.DataFrame, shown: pd.DataFrame, *, is_filtered: bool) -> Non
         console.print(nothing)
         return
     console.print(_table(shown))
-    count, rules = len(frame), frame["rule_id"].nunique()
-    told = f"{count:,} trial{'s' * (count != 1)} of {rules:,} rule{'s' * (rules != 1)}."
-    if len(shown) < count:
-        told += f" These are the last {len(shown):,}: --last N shows more."
-    console.print(told, style="dim", markup=False)
+    rules = count(frame["rule_id"].nunique(), "rule")
+    footer = f"{count(len(frame), 'trial')} of {rules}."
+    if len(shown) < len(frame):
+        footer += f" These are the last {len(shown):,}: --last N shows more."
+    console.print(footer, style="dim", markup=False)
 
 
 def _table(frame: pd.DataFrame) -> Table:

@@ -18,6 +18,7 @@ from lakebt.report import story, words
 from lakebt.report.surface import surface
 from lakebt.report.terminal import reasons_legend, surface_table
 from lakebt.study.report import study_contents
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -250,7 +251,7 @@ class _Play:
         told.append(f"{words.bps(row['gross_bps'])} bp per event", style="bold red")
         told.append(
             f" in the night between the announcement and the next open, over "
-            f"{words.count(row['n_events'], 'event')} of the simulated market. "
+            f"{count(row['n_events'], 'event')} of the simulated market. "
             f"No order could have caught it."
         )
         self.shows(told, above=False)

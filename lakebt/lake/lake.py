@@ -20,6 +20,7 @@ from lakebt.lake.storage.catalog import Storage, open_catalog, open_path
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.sessions import Sessions
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -120,9 +121,8 @@ class Lake(Publishing, Declaring, Keeping, Trying, Sparking):
         ledger = self._ledger()
         newest = ledger.newest
         last = "" if newest is None else f", the last {newest.name!r}"
-        count = len(ledger.living)
-        noun = "release" if count == 1 else "releases"
-        return f"Lake({self._storage.name!r}: {count} {noun}{last})"
+        living = count(len(ledger.living), "release")
+        return f"Lake({self._storage.name!r}: {living}{last})"
 
     def _repr_html_(self) -> str:
         frame = self.releases()

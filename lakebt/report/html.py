@@ -19,6 +19,7 @@ from lakebt.report.packing import packed
 from lakebt.report.page import Figures, render, write
 from lakebt.report.sections import growth
 from lakebt.report.surface import surface
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import os
@@ -122,7 +123,7 @@ def made_of(contents: StudyContents) -> dict[str, str | None]:
     text = packed(contents.ingredients)
     if len(text) <= _MOST_BYTES:
         return {"text": text, "why_not": ""}
-    events = words.count(len(contents.ingredients.event_ids), "event")
+    events = count(len(contents.ingredients.event_ids), "event")
     return {
         "text": None,
         "why_not": f"What the cells of {events} are made of would take "
@@ -159,7 +160,7 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
     if len(contents.weights):
         figures["weights-figure"] = functools.partial(weights_figure, contents.weights)
         weights = _weights_section(contents.weights)
-    n = words.count(contents.n_returns, "daily return")
+    n = count(contents.n_returns, "daily return")
     page = render(
         "run.html.j2",
         figures=figures,
@@ -192,10 +193,10 @@ def _weights_section(weights: pd.DataFrame) -> dict[str, Any]:
     largest = last.reindex(last.abs().sort_values(ascending=False).index)[:10]
     average = (held != 0).sum(axis=1).mean()
     return {
-        "lede": f"{words.count(len(held), 'decision')}, on average "
-        f"{words.count(round(average), 'symbol')} held.",
+        "lede": f"{count(len(held), 'decision')}, on average "
+        f"{count(round(average), 'symbol')} held.",
         "summary": f"The last decision, {str(held.index[-1])[:10]}: "
-        f"{words.count(len(largest))} largest of {words.count(len(last), 'position')}",
+        f"{count(len(largest))} largest of {count(len(last), 'position')}",
         "rows": [
             {"symbol": symbol, "weight": f"{value:+.2%}".replace("-", words.MINUS)}
             for symbol, value in largest.items()
@@ -207,4 +208,4 @@ def _period(equity: pd.Series[float]) -> str:
     if not len(equity):
         return "No session was traded"
     first, last = str(equity.index[0])[:10], str(equity.index[-1])[:10]
-    return f"{first} to {last}, {words.count(len(equity), 'session')}"
+    return f"{first} to {last}, {count(len(equity), 'session')}"

@@ -13,6 +13,7 @@ from lakebt.report import story, words
 from lakebt.report.palette import LIGHT, faded
 from lakebt.report.surface import count_reasons, records, scale, surface
 from lakebt.values.reasons import text_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,9 +80,9 @@ def surface_html(contents: StudyContents) -> str:
         for entry in entries
     )
     ran = [cell.n_events for cell in cells.values() if cell.reason is None]
-    over = f", over {words.span(ran)} event{'s' * (max(ran) != 1)}" if ran else ""
+    over = f", over {words.span(ran, 'event')}" if ran else ""
     counts = "; ".join(
-        f"{words.count(number, 'cell')} {text_of(reason).label}"
+        f"{count(number, 'cell')} {text_of(reason).label}"
         for reason, number in count_reasons(cells.values()).items()
     )
     hatched = f"; hatched: {counts}" if counts else ""
@@ -112,8 +113,8 @@ def _cut(contents: StudyContents, n_entries: int, n_exits: int) -> str:
         return ""
     where = "first" if contents.best is None else "ones around the best"
     return _note(
-        f"Shown: {words.count(n_entries)} of {words.count(entries)} entries and "
-        f"{words.count(n_exits)} of {words.count(exits)} exits, the {where}. "
+        f"Shown: {count(n_entries)} of {count(entries)} entries and "
+        f"{count(n_exits)} of {count(exits)} exits, the {where}. "
         f".plot() draws all of them, .report(path) shows each; the numbers are in "
         f".sharpe() and .surface()."
     )
@@ -156,7 +157,7 @@ def run_html(contents: RunContents) -> str:
     """
     rows = {
         "Sharpe": f"{words.sharpe(contents.sharpe)} {words.error(contents.sharpe_se)}, "
-        f"from {words.count(contents.n_returns, 'daily return')}",
+        f"from {count(contents.n_returns, 'daily return')}",
     }
     if len(contents.equity):
         first, last = (str(contents.equity.index[end])[:10] for end in (0, -1))
@@ -164,7 +165,7 @@ def run_html(contents: RunContents) -> str:
             f"1 became {float(contents.equity.iloc[-1]):,.4f}, {first} to {last}"
         )
     if len(contents.weights):
-        rows["Decisions"] = words.count(len(contents.weights))
+        rows["Decisions"] = count(len(contents.weights))
     for name, value in contents.costs.items():
         rows[words.with_unit(name)] = f"{value:,.2f}"
     return _block(
@@ -208,7 +209,7 @@ def _refusals(refusals: pd.DataFrame) -> str:
         named = (
             f"all {n_exits} exits" if len(exits) == n_exits > 1 else ", ".join(exits)
         )
-        events = f"{words.count(n_events)} of {words.count(n_total, 'event')}"
+        events = f"{count(n_events)} of {count(n_total, 'event')}"
         values = (entry, named, text_of(reason).meaning, events)
         lines.append(
             "<tr>"

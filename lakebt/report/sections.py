@@ -10,6 +10,7 @@ from lakebt.report.charts.surface import NUMBERED
 from lakebt.report.charts.years import years_rows
 from lakebt.report.surface import Cell, count_reasons, example, records
 from lakebt.values.reasons import order_of, text_of
+from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def surface_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
     if ran:
         lede = (
             f"Sharpe ratio per year, net, {contents.aggregate}; each cell rests on "
-            f"{words.span(ran)} events. The best cell is outlined. "
+            f"{words.span(ran, 'event')}. The best cell is outlined. "
             f"{story.empty_cells(counts, total=len(cells))}"
         )
     rows = [
@@ -49,13 +50,13 @@ def surface_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
             "sharpe": words.NOTHING
             if cell.reason
             else f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
-            "events": words.count(cell.n_events),
-            "dates": words.count(cell.n_dates),
-            "returns": words.count(cell.n_returns),
+            "events": count(cell.n_events),
+            "dates": count(cell.n_dates),
+            "returns": count(cell.n_returns),
             "gross": words.bps(cell.gross_bps),
             "costs": words.cost_bps(cell.costs_bps),
             "net": words.bps(cell.net_bps),
-            "left_out": words.count(cell.n_left_out),
+            "left_out": count(cell.n_left_out),
             "reason": text_of(cell.reason).label if cell.reason else "",
         }
         for cell in cells.values()
@@ -75,7 +76,7 @@ def ridge_section(contents: StudyContents, cells: Cells) -> dict[str, Any] | Non
     return {
         "lede": ridge_in_words(best),
         "note": f"The band is one standard error either way. Each point is the highest "
-        f"of up to {words.count(len(contents.exits), 'exit')}, and so flatters.",
+        f"of up to {count(len(contents.exits), 'exit')}, and so flatters.",
         "rows": ridge_rows(contents),
     }
 
@@ -86,8 +87,8 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         return dict.fromkeys(("big", "earned", "money", "equity", "years"))
     best = cells[contents.best]
     n = (
-        f"{words.count(best.n_events, 'event')} on {words.count(best.n_dates, 'date')} "
-        f"({words.count(best.n_returns, 'daily return')})"
+        f"{count(best.n_events, 'event')} on {count(best.n_dates, 'date')} "
+        f"({count(best.n_returns, 'daily return')})"
     )
     paid = "net of costs" if best.costs_bps else "no costs charged"
     return {
@@ -123,7 +124,7 @@ def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         where = f"Left out of the chosen rule, {entry} to {exit_}"
         ran = cells[contents.best].n_events
     # A rule leaves an event out for one reason. Without a best, none runs under any.
-    of = words.count(contents.n_events, "event")
+    of = count(contents.n_events, "event")
     n = contents.n_events if contents.best is None else sum(counts.values())
     return {
         "line": contents.left_out,
@@ -132,11 +133,11 @@ def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
             {
                 "label": text_of(reason).label,
                 "meaning": text_of(reason).meaning,
-                "events": words.count(number),
+                "events": count(number),
             }
             for reason, number in counts.items()
         ],
-        "scope": f"{where}: {words.count(n)} of {of}.",
+        "scope": f"{where}: {count(n)} of {of}.",
         "groups": [
             _listed(reason, number, [row for row in rows if row["reason"] == reason])
             for reason, number in counts.items()
@@ -146,11 +147,11 @@ def left_out_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
 
 def _listed(reason: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the events left out for one reason, and how many of them are listed."""
-    shown = words.count(number, "event")
+    shown = count(number, "event")
     if len(rows) < number:
-        shown = f"the first {words.count(len(rows))} of {words.count(number)} events"
+        shown = f"the first {count(len(rows))} of {count(number)} events"
     return {
-        "summary": f"{text_of(reason).label.capitalize()}: {shown}",
+        "summary": f"{capitalised(text_of(reason).label)}: {shown}",
         "rows": [{"event": row["event_id"], "fact": example(row)} for row in rows],
     }
 
@@ -175,7 +176,7 @@ def refused_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
     ]
     number = sum(map(len, groups.values()))
     return {
-        "lede": f"{words.count(number, 'cell')} of {words.count(len(cells))}, with the "
+        "lede": f"{count(number, 'cell')} of {count(len(cells))}, with the "
         f"reason that empties each and how many events it stops.",
         "rows": rows,
     }
@@ -186,5 +187,5 @@ def growth(equity: pd.Series[float]) -> str:
     if not len(equity):
         return ""
     end = f"{float(equity.iloc[-1]):,.4f}"
-    n = words.count(len(equity) - 1, "session")
+    n = count(len(equity) - 1, "session")
     return f"An investment of 1 became {end} in {n}, net of costs."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.report import words
 from lakebt.report.surface import records
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ Cells = dict[tuple[str, str], "Cell"]
 
 def subject(contents: StudyContents) -> str:
     """Say whose changes, how many events, and when."""
-    n = words.count(contents.n_events, "event")
+    n = count(contents.n_events, "event")
     if contents.first is None or contents.last is None:
         return f"{contents.index}: {n}"
     first, last = contents.first.isoformat(), contents.last.isoformat()
@@ -36,16 +37,16 @@ def answer(contents: StudyContents, cells: Cells) -> str:
     """Say which cell is best and what it earned, or that none could be traded."""
     if contents.best is None:
         return (
-            f"No rule could be traded: all {words.count(len(cells), 'cell')} of "
-            f"{words.count(contents.n_events, 'event')} are empty."
+            f"No rule could be traded: all {count(len(cells), 'cell')} of "
+            f"{count(contents.n_events, 'event')} are empty."
         )
     best = cells[contents.best]
     return (
         f"The best {_kind(contents)} is to enter at {best.entry} and exit at "
         f"{best.exit}: Sharpe {words.sharpe(best.sharpe)} "
         f"{words.error(best.sharpe_se)} ({contents.aggregate}) over "
-        f"{words.count(best.n_events, 'event')} on "
-        f"{words.count(best.n_dates, 'date')}."
+        f"{count(best.n_events, 'event')} on "
+        f"{count(best.n_dates, 'date')}."
     )
 
 
@@ -61,8 +62,8 @@ def caution(contents: StudyContents, cells: Cells) -> str:
     able = "could be traded" if contents.is_point_in_time else "were computed"
     traded = sum(cell.reason is None for cell in cells.values())
     chosen = (
-        f"the best of {words.count(traded, 'cell')} that {able}, of "
-        f"{words.count(len(cells))} asked for"
+        f"the best of {count(traded, 'cell')} that {able}, of "
+        f"{count(len(cells))} asked for"
     )
     lost = "" if best.sharpe > 0 else " No cell has a positive Sharpe ratio."
     if not best.sharpe_se > 0:
@@ -85,7 +86,7 @@ def definition(text: str) -> str:
 
 def earned(cell: Cell) -> str:
     """Say what the cell earned per event, before and after costs."""
-    n = words.count(cell.n_events, "event")
+    n = count(cell.n_events, "event")
     if cell.costs_bps == 0:
         return (
             f"{words.bps(cell.net_bps)}{BP} per event on average over {n}. No cost was "
@@ -118,7 +119,7 @@ def path_note(path: pd.DataFrame) -> str:
     """Say how many legs are behind each line, and what the bands are."""
     drawn = path[path["side"] != "all"]
     parts = [
-        f"{words.span([int(n) for n in rows['n']])} {side}s"
+        words.span([int(n) for n in rows["n"]], str(side))
         for side, rows in drawn.groupby("side", sort=True)
     ]
     note = (
@@ -139,7 +140,7 @@ def path_note(path: pd.DataFrame) -> str:
         where = f"{abs(after):.0f} sessions {'after' if after >= 0 else 'before'} ED"
         note += (
             f" MD, when holdings data first showed the change, is at the median of "
-            f"{words.count(recorded['n'].iloc[0], 'leg')}: {where}"
+            f"{count(recorded['n'].iloc[0], 'leg')}: {where}"
         )
         note += "."
     return note
@@ -148,9 +149,9 @@ def path_note(path: pd.DataFrame) -> str:
 def empty_cells(counts: Mapping[str, int], *, total: int) -> str:
     """Say how many cells are empty, in one sentence."""
     if not counts:
-        return f"All {words.count(total, 'cell')} could be traded."
+        return f"All {count(total, 'cell')} could be traded."
     return (
-        f"{words.count(sum(counts.values()))} of {words.count(total)} could not be "
+        f"{count(sum(counts.values()))} of {count(total)} could not be "
         f"traded and are hatched by reason."
     )
 
@@ -167,7 +168,7 @@ def left_out(counts: Mapping[str, int], *, ran: int) -> str:
     parts = []
     if late:
         parts.append(
-            f"Nothing real was lost with the {words.count(late, 'event')} not yet "
+            f"Nothing real was lost with the {count(late, 'event')} not yet "
             f"known: no order could have been sent in time."
         )
     if unpriced:
@@ -177,7 +178,7 @@ def left_out(counts: Mapping[str, int], *, ran: int) -> str:
         )
     if counts and ran:
         parts.append(
-            f"The Sharpe ratio speaks for the {words.count(ran, 'event')} that ran, "
+            f"The Sharpe ratio speaks for the {count(ran, 'event')} that ran, "
             f"not for all."
         )
     return " ".join(parts) or "No event was left out of the chosen rule."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
 from lakebt.values.reasons import TOO_FEW, order_of, text_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,10 +70,10 @@ class Cell:
         """The cell in words, as a tooltip says them."""
         head = f"{self.entry} to {self.exit}"
         if self.reason is not None:
-            share = f": {words.count(self.n_reason, 'event')}" if self.n_reason else ""
+            share = f": {count(self.n_reason, 'event')}" if self.n_reason else ""
             why = f"Empty, {text_of(self.reason).meaning}{share}"
             return (head, why, self.detail) if self.detail else (head, why)
-        left_out = f"; {words.count(self.n_left_out)} left out" * bool(self.n_left_out)
+        left_out = f"; {count(self.n_left_out)} left out" * bool(self.n_left_out)
         return (
             head,
             f"Sharpe {words.sharpe(self.sharpe)} {words.error(self.sharpe_se)}",
@@ -84,9 +85,9 @@ class Cell:
                 f"{words.cost_bps(self.borrow_bps)}"
             ),
             (
-                f"{words.count(self.n_events, 'event')} on "
-                f"{words.count(self.n_dates, 'date')}, "
-                f"{words.count(self.n_returns, 'return')}{left_out}"
+                f"{count(self.n_events, 'event')} on "
+                f"{count(self.n_dates, 'date')}, "
+                f"{count(self.n_returns, 'return')}{left_out}"
             ),
         )
 

@@ -13,6 +13,7 @@ from lakebt.report import words
 from lakebt.report.palette import DARK, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
 from lakebt.values.reasons import text_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,10 +105,9 @@ def reasons_legend(contents: StudyContents) -> Text:
     ran = [cell.n_events for cell in cells.values() if cell.reason is None]
     if ran:
         best = f"; {BEST} is the best" if contents.best is not None else ""
-        lines.append(f"Each number rests on {words.span(ran)} events{best}.")
+        lines.append(f"Each number rests on {words.span(ran, 'event')}{best}.")
     lines += [
-        f"{text_of(reason).mark}  {words.count(number, 'cell')}: "
-        f"{text_of(reason).meaning}"
+        f"{text_of(reason).mark}  {count(number, 'cell')}: {text_of(reason).meaning}"
         for reason, number in count_reasons(cells.values()).items()
     ]
     return Text("\n".join(lines), style="dim")

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 
 from lakebt.instants import in_new_york
+from lakebt.values.text import capitalised, count
 
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -89,20 +90,6 @@ def n_of(number: float) -> str:
     return f"(n\u00a0=\u00a0{count(number)})"
 
 
-def count(n: float, noun: str = "", *, many: str = "") -> str:
-    """Write a count with thousands separators, and its noun.
-
-    Examples
-    --------
-    >>> count(1320, "rule"), count(1, "event"), count(3914)
-    ('1,320 rules', '1 event', '3,914')
-    """
-    number = f"{int(n):,}" if not math.isnan(n) else "0"
-    if not noun:
-        return number
-    return f"{number} {noun if n == 1 else many or f'{noun}s'}"
-
-
 def instant(value: object) -> str:
     """Write an instant as people at the exchange say it.
 
@@ -121,16 +108,17 @@ def instant(value: object) -> str:
     return in_new_york(value)
 
 
-def span(numbers: list[int]) -> str:
-    """Write the smallest and the largest of some counts.
+def span(numbers: list[int], noun: str = "") -> str:
+    """Write the smallest and the largest of some counts, and their noun.
 
     Examples
     --------
-    >>> span([206, 187]), span([5, 5])
-    ('187 to 206', '5')
+    >>> span([206, 187], "event"), span([5, 5])
+    ('187 to 206 events', '5')
     """
     low, high = min(numbers), max(numbers)
-    return count(low) if low == high else f"{count(low)} to {count(high)}"
+    highest = count(high, noun)
+    return highest if low == high else f"{count(low)} to {highest}"
 
 
 def with_unit(name: str) -> str:
@@ -150,4 +138,4 @@ def with_unit(name: str) -> str:
         if name.endswith(suffix):
             text = f"{name.removesuffix(suffix)}, {unit}"
             break
-    return text.replace("_", " ").capitalize().replace("usd", "USD")
+    return capitalised(text.replace("_", " "))

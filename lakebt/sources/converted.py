@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lakebt.values.text import count
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,9 +58,9 @@ class Converted:
         ... ).summary()
         'index_changes: 2 rows from 3 read; dropped: 2 rows without an announcement date; columns left out: note'
         """  # noqa: E501 - one line is the point
-        kept = counted(self.kept, "rows")
+        kept = count(self.kept, "row")
         parts = [f"{self.table}: {kept} from {self.n_read:,} read"]
-        reasons = [counted(n, why) for why, n in self.dropped.items() if n]
+        reasons = [_counted(n, why) for why, n in self.dropped.items() if n]
         if reasons:
             parts.append(f"dropped: {', '.join(reasons)}")
         if self.left_out:
@@ -68,14 +70,7 @@ class Converted:
         return "; ".join(parts)
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number and its noun, whose plural is the first word of `what`.
-
-    Examples
-    --------
-    >>> counted(1, "rows without a date"), counted(1_200, "rows")
-    ('1 row without a date', '1,200 rows')
-    """
-    noun, _, rest = what.partition(" ")
-    noun = noun.removesuffix("s") if number == 1 else noun
-    return f"{number:,} {noun} {rest}".rstrip()
+def _counted(number: int, why: str) -> str:
+    """Return a number with a reason, whose first word is a plural."""
+    first, _, rest = why.partition(" ")
+    return count(number, f"{first.removesuffix('s')} {rest}", many=why)

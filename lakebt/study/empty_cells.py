@@ -14,6 +14,7 @@ from lakebt.study import tables as frames
 from lakebt.study.arguments import MARKET
 from lakebt.study.single import deal
 from lakebt.values.reasons import REASONS, Reason, text_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,8 +170,8 @@ def left_out(result: Result) -> str:
         parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
     gaps = int(cells.gaps[cells.traded].sum())
     if gaps:
-        noun = "close was" if gaps == 1 else "closes were"
-        parts.append(f"{gaps:,} missing {noun} marked at the last price")
+        missing = count(gaps, "missing close was", many="missing closes were")
+        parts.append(f"{missing} marked at the last price")
     n_legs = np.diff(plan.start)[:, None]
     dropped = int((n_legs - cells.n_legs)[cells.traded].sum())
     if dropped:
@@ -190,10 +191,10 @@ def overlap(result: Result) -> str:
     if best is None:
         return ""
     rules = result.surface().set_index(["entry", "exit"])
-    most, mean = rules.loc[best, ["most_open", "mean_open"]]
-    noun = "event" if most == 1 else "events"
+    figures = rules.loc[[best], ["most_open", "mean_open"]].to_numpy()
+    most, mean = figures[0].tolist()
     return (
-        f"at most {most:.0f} {noun} open at once, {mean:.1f} on average "
+        f"at most {count(most, 'event')} open at once, {mean:.1f} on average "
         f"({best[0]} to {best[1]})"
     )
 

@@ -101,6 +101,13 @@ def test_a_healthy_lake_is_said_to_be_so(path: Path, run: Run) -> None:
         assert (healthy.exit_code, healthy.stdout) == (0, said)
 
 
+def test_a_lake_is_called_by_its_name_as_written(tmp_path: Path, run: Run) -> None:
+    lake = tmp_path / "MyLake"
+    Lake.open(lake)
+
+    assert run("doctor", "--lake", lake).stdout == "Lake MyLake is healthy.\n"
+
+
 def test_findings_are_told_with_their_cures(path: Path, run: Run) -> None:
     with foreign_table(path, "prices") as table:
         table.manage_snapshots().remove_tag("A").commit()

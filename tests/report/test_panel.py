@@ -16,6 +16,7 @@ import lakebt
 from lakebt.report import words
 from lakebt.report.html import write_study_report
 from lakebt.sources.simulated import simulated_market
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,7 +202,7 @@ def test_the_equity_of_a_cell_is_that_of_its_returns(
 
     drawn = page.run("return [...document.getElementById('cell-equity').data[0].y]")
     np.testing.assert_allclose(drawn, [1.0, *equity], rtol=1e-9)
-    n = words.count(len(equity), "session")
+    n = count(len(equity), "session")
     assert text(page, "cell-growth") == (
         f"1 became {equity.iloc[-1]:,.4f} in {n}, net of costs."
     )

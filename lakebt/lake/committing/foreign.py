@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.snapshots import Operation, ancestors_of
 
+from lakebt.values.text import count
+
 if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
@@ -42,8 +44,7 @@ class Foreign:
     def __str__(self) -> str:
         if not self.is_on_top:
             return "its head is not built on what the ledger says"
-        count = len(self.snapshots)
-        commits = "1 foreign commit" if count == 1 else f"{count} foreign commits"
+        commits = count(len(self.snapshots), "foreign commit")
         added = sum(_number(found, "added-records") for found in self.snapshots)
         deleted = sum(_number(found, "deleted-records") for found in self.snapshots)
         return (

@@ -16,7 +16,7 @@ from lakebt.lake.keeping.reachable_files import (
     metadata_files,
 )
 from lakebt.lake.tables.schemas import LEDGER, TRIALS
-from lakebt.values.counts import counted
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,12 +106,11 @@ def check_files(
         yield from _deletes(name, table, files, ledger)
         if files.orphans:
             n_bytes = sum(file.n_bytes for file in files.orphans)
-            count = len(files.orphans)
             yield Finding(
                 code="orphan_files",
                 table=name,
-                problem=f"{counted(count, 'file')} ({n_bytes:,} bytes) that nothing "
-                f"refers to",
+                problem=f"{count(len(files.orphans), 'file')} ({n_bytes:,} bytes) that "
+                f"nothing refers to",
                 cure=cure.REMOVE_ORPHANS,
             )
 
@@ -125,8 +124,8 @@ def _bad(name: str, table: Table, files: Files, ledger: Ledger) -> Iterator[Find
         more = len(users[path]) - 1
         also = ""
         if more:
-            verb = "needs" if more == 1 else "need"
-            also = f"; {counted(more, 'more release')} {verb} it"
+            needs = count(more, "more release needs", many="more releases need")
+            also = f"; {needs} it"
         is_release = name != LEDGER and first != _HEAD
         how = cure.BACKUP_OF_TRIALS if name == TRIALS else cure.BACKUP
         if is_release:
@@ -184,8 +183,8 @@ def _deletes(
     for kind in (EQUALITY_DELETES, POSITION_DELETES):
         paths = {path for path, file in files.reached.items() if file.kind == kind}
         users = _users(table, files, paths, ledger)
-        count = sum(bool(users[path]) for path in paths)
-        if count:
+        n_used = sum(bool(users[path]) for path in paths)
+        if n_used:
             what = (
                 "lakebt cannot read them"
                 if kind == EQUALITY_DELETES
@@ -194,6 +193,6 @@ def _deletes(
             yield Finding(
                 code=kind.replace(" file", "s").replace(" ", "_"),
                 table=name,
-                problem=f"{counted(count, kind)}: {what}",
+                problem=f"{count(n_used, kind)}: {what}",
                 cure=cure.roll_back(name),
             )

@@ -28,7 +28,7 @@ from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
-from lakebt.values.counts import counted
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -264,8 +264,8 @@ def remove_orphans(
                     files.folders.delete(file)
             if files.orphans:
                 n_bytes = sum(file.n_bytes for file in files.orphans)
-                count = counted(len(files.orphans), "file")
-                done.append(f"table {name}: {count}, {n_bytes:,} bytes, are gone")
+                n_files = count(len(files.orphans), "file")
+                done.append(f"table {name}: {n_files}, {n_bytes:,} bytes, are gone")
     return Repair(tuple(done))
 
 

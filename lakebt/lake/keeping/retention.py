@@ -21,7 +21,7 @@ from lakebt.lake.keeping.maintenance import in_turn, stage_ledger, staged, state
 from lakebt.lake.keeping.reachable_files import Walk
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.values.counts import counted
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -76,8 +76,8 @@ class Retention:
         verb = "would end" if self.is_dry_run else "ended"
         gone = "would go" if self.is_dry_run else "are gone"
         return (
-            f"{names} {verb}; {counted(self.n_snapshots, 'snapshot')} and "
-            f"{counted(self.n_files, 'file')} with {self.n_bytes:,} bytes {gone}."
+            f"{names} {verb}; {count(self.n_snapshots, 'snapshot')} and "
+            f"{count(self.n_files, 'file')} with {self.n_bytes:,} bytes {gone}."
         )
 
 

@@ -9,6 +9,7 @@ from lakebt.report import words
 from lakebt.report.charts.base import base_layout, day, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, faded
 from lakebt.report.surface import surface
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +124,7 @@ def waterfall_figure(
         decreasing={"marker": {"color": colours.deletion}},
         hovertemplate=(
             f"%{{x}}: %{{text}} bp per event, mean of "
-            f"{words.count(cell.n_events, 'event')}<extra></extra>"
+            f"{count(cell.n_events, 'event')}<extra></extra>"
         ),
         width=0.6,
     )
@@ -193,7 +194,7 @@ def weights_figure(weights: pd.DataFrame, *, theme: ThemeName = "light") -> go.F
             fill="tozeroy",
             fillcolor=faded(colour, 0.25),
             text=[
-                f"{day}: {name} {value:+.1%} in {words.count(number, 'symbol')}"
+                f"{day}: {name} {value:+.1%} in {count(number, 'symbol')}"
                 for day, value, number in zip(
                     days, total, (part != 0).sum(axis=1), strict=True
                 )

@@ -9,6 +9,7 @@ from lakebt.report import words
 from lakebt.report.charts.base import base_layout, when_narrow
 from lakebt.report.palette import THEMES, Theme, ThemeName, faded
 from lakebt.report.surface import records
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
             text=[
                 f"{row['label']}: {words.bps(row['mean_bps'])} bp, {side}s<br>"
                 f"95% band {words.bps(row['low_bps'])} to "
-                f"{words.bps(row['high_bps'])}, n = {words.count(row['n'])}"
+                f"{words.bps(row['high_bps'])}, n = {count(row['n'])}"
                 for row in records(rows)
             ],
             hovertemplate="%{text}<extra></extra>",

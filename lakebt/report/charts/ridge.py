@@ -11,6 +11,7 @@ from lakebt.report import words
 from lakebt.report.charts.base import base_layout, hover, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, faded
 from lakebt.report.surface import surface
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,14 +41,14 @@ def ridge_in_words(best: Sequence[Cell | None]) -> str:
         return "No entry has an exit that could be traded."
     if len(exits) == 1:
         return f"The only entry that could be traded is best left at {exits[0]}."
-    entries = words.count(len(exits), "entry", many="entries")
+    entries = count(len(exits), "entry", many="entries")
     name, number = Counter(exits).most_common(1)[0]
     changes = sum(a != b for a, b in itertools.pairwise(exits))
     if not changes:
         return f"{name} is the best exit of all {entries}."
-    times = {1: "once", 2: "twice"}.get(changes, f"{words.count(changes)} times")
+    times = {1: "once", 2: "twice"}.get(changes, f"{count(changes)} times")
     return (
-        f"{name} is the best exit of {words.count(number)} of {entries}; from one "
+        f"{name} is the best exit of {count(number)} of {entries}; from one "
         f"entry to the next the best exit changes {times}."
     )
 
@@ -178,7 +179,7 @@ def ridge_rows(contents: StudyContents) -> list[dict[str, str]]:
             row |= {
                 "exit": cell.exit,
                 "sharpe": f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
-                "events": words.count(cell.n_events),
+                "events": count(cell.n_events),
             }
         rows.append(row)
     return rows

@@ -11,6 +11,7 @@ from lakebt.report.charts.ridge import ridge
 from lakebt.report.palette import THEMES, Theme, ThemeName, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
 from lakebt.values.reasons import text_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -212,7 +213,7 @@ def _add_hatched(
         base=[row - 0.48 for _, row, _ in chosen],
         y=[0.96] * len(chosen),
         width=0.985,
-        name=f"{text_of(reason).label} ({words.count(number)})",
+        name=f"{text_of(reason).label} ({count(number)})",
         marker={
             "color": colours.paper,
             "line": {"width": 0},

@@ -9,6 +9,7 @@ from lakebt.report import words
 from lakebt.report.charts.base import base_layout, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.report.surface import records
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,7 @@ def year_in_words(row: dict[str, float]) -> str:
     return (
         f"{int(row['year'])}: {words.bps(row['mean_bps'])} "
         f"{words.error_bps(row['se_bps'])} bp net per event, "
-        f"n = {words.count(row['n_events'])}"
+        f"n = {count(row['n_events'])}"
     )
 
 
@@ -117,8 +118,8 @@ def years_rows(years: pd.DataFrame) -> list[dict[str, str]]:
             "year": str(int(row["year"])),
             "net": f"{words.bps(row['mean_bps'])} {words.error_bps(row['se_bps'])}",
             "sharpe": f"{words.sharpe(row['sharpe'])} {words.error(row['sharpe_se'])}",
-            "events": words.count(row["n_events"]),
-            "dates": words.count(row["n_dates"]),
+            "events": count(row["n_events"]),
+            "dates": count(row["n_dates"]),
         }
         for row in records(years)
     ]

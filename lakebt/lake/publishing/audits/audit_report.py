@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.errors import AuditError, UnknownNameError
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -192,14 +193,12 @@ class AuditReport:
         if self.refused:
             return self.refused
         if self.failures:
-            count = len(self.failures)
-            what = "audit fails" if count == 1 else "audits fail"
-            return f"release {self.release!r} would not be published: {count} {what}."
+            fail = count(len(self.failures), "audit fails", many="audits fail")
+            return f"release {self.release!r} would not be published: {fail}."
         if self.exists:
             return f"release {self.release!r} holds exactly this already."
-        warned = len(self.warnings)
-        what = "finding" if warned == 1 else "findings"
-        also = f", with {warned} {what}" if warned else ""
+        warnings = self.warnings
+        also = f", with {count(len(warnings), 'finding')}" if warnings else ""
         return f"release {self.release!r} would be published{also}."
 
     @property
@@ -222,8 +221,8 @@ class AuditReport:
         problem = first.message
         if others:
             names = ", ".join(dict.fromkeys(f"{f.table} {f.audit}" for f in others))
-            what = "audit fails" if len(others) == 1 else "audits fail"
-            problem += f" {len(others)} more {what}: {names}."
+            fail = count(len(others), "more audit fails", many="more audits fail")
+            problem += f" {fail}: {names}."
         raise AuditError(first.table, problem, self)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from lakebt.lake.publishing.audits.neighbours import absent, day_index, follows,
 from lakebt.lake.storage.predicates import between
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,8 +145,7 @@ def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     rows = rows.sort_values(["sessions", "row", "session"], ignore_index=True)
     told = [
         f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
-        f"{100 * row.move:+,.0f} % in {row.sessions:,} "
-        f"{'session' if row.sessions == 1 else 'sessions'}"
+        f"{100 * row.move:+,.0f} % in {count(row.sessions, 'session')}"
         for row in first(rows)
     ]
     yield Finding(
@@ -177,8 +177,8 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         message=(
             f"{some(len(rows))} no bar of their symbol on the session before, only "
             f"on an earlier one ({listed(told, len(rows))}); "
-            f"{total:,} {'bar is' if total == 1 else 'bars are'} missing in all. Add "
-            f"them if there was trading."
+            f"{count(total, 'bar is', many='bars are')} missing in all. Add them if "
+            f"there was trading."
         ),
         rows=rows,
     )

@@ -1,0 +1,43 @@
+"""Numbers with their nouns, and sentences that begin with a capital."""
+
+from __future__ import annotations
+
+import math
+
+
+def count(n: float, noun: str = "", *, many: str = "") -> str:
+    """Write a number with thousands separators, and its noun.
+
+    Parameters
+    ----------
+    n
+        How many there are; NaN counts as none.
+    noun
+        In the singular; only the number is written where it is empty.
+    many
+        The noun in the plural: `noun` and an "s" by default.
+
+    Examples
+    --------
+    >>> count(1320, "rule"), count(1, "event"), count(3914)
+    ('1,320 rules', '1 event', '3,914')
+    >>> count(2, "row is", many="rows are")
+    '2 rows are'
+    """
+    number = f"{int(n):,}" if not math.isnan(n) else "0"
+    if not noun:
+        return number
+    return f"{number} {noun if n == 1 else many or f'{noun}s'}"
+
+
+def capitalised(text: str) -> str:
+    """Return a sentence with a capital at its beginning, and the rest as it is.
+
+    `str.capitalize` would write every other capital small, of names too.
+
+    Examples
+    --------
+    >>> capitalised("lake MyLake is healthy")
+    'Lake MyLake is healthy'
+    """
+    return text[:1].upper() + text[1:]
