@@ -190,9 +190,9 @@ def overlap(result: Result) -> str:
     best = result.best if result.study.pooling.how is Aggregate.CALENDAR else None
     if best is None:
         return ""
-    rules = result.surface().set_index(["entry", "exit"])
-    figures = rules.loc[[best], ["most_open", "mean_open"]].to_numpy()
-    most, mean = figures[0].tolist()
+    rules = result.surface()
+    chosen = rules[(rules["entry"] == best[0]) & (rules["exit"] == best[1])]
+    most, mean = chosen[["most_open", "mean_open"]].to_numpy()[0].tolist()
     return (
         f"at most {count(most, 'event')} open at once, {mean:.1f} on average "
         f"({best[0]} to {best[1]})"
