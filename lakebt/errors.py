@@ -1,4 +1,4 @@
-"""Every error lakebt raises on purpose.
+"""Every error and warning that lakebt raises on purpose.
 
 Catch `LakebtError` to catch them all. A bad argument is a `ValueError` too. Each leaf
 carries its facts as attributes and says in its message what, where, and what to do
@@ -8,13 +8,50 @@ next.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    from lakebt.lake.publishing.audits.audit_report import AuditReport
+    import pandas as pd
+
+
+class Finding(Protocol):
+    """What one audit has against the rows of one table."""
+
+    @property
+    def table(self) -> str: ...  # noqa: D102
+    @property
+    def audit(self) -> str: ...  # noqa: D102
+    @property
+    def severity(self) -> str: ...  # noqa: D102
+    @property
+    def message(self) -> str: ...  # noqa: D102
+    @property
+    def rows(self) -> pd.DataFrame: ...  # noqa: D102
+
+
+class Report(Protocol):
+    """What an error says of an audit; it is a `lakebt.AuditReport`."""
+
+    @property
+    def ok(self) -> bool: ...  # noqa: D102
+    @property
+    def failures(self) -> tuple[Finding, ...]: ...  # noqa: D102
+    @property
+    def warnings(self) -> tuple[Finding, ...]: ...  # noqa: D102
+    @property
+    def findings(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def tables(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def verdict(self) -> str: ...  # noqa: D102
+    @property
+    def summary(self) -> str: ...  # noqa: D102
+    def rows(self, table: str, audit: str) -> pd.DataFrame: ...  # noqa: D102
+    def offending(self) -> pd.DataFrame: ...  # noqa: D102
+    def records(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
 class LakebtError(Exception):
@@ -51,11 +88,11 @@ class AuditError(InvalidDataError):
     ----------
     table, problem
         The first that fails, and how many more do.
-    report : lakebt.lake.publishing.audits.audit_report.AuditReport
-        All of it, with the offending rows.
+    report : lakebt.AuditReport
+        All findings, with the offending rows.
     """
 
-    def __init__(self, table: str, problem: str, report: AuditReport) -> None:
+    def __init__(self, table: str, problem: str, report: Report) -> None:
         super().__init__(table, problem)
         self.args = (table, problem, report)  # all of them: errors must pickle
         self.report = report
@@ -267,11 +304,11 @@ class AuditWarning(UserWarning):
 
     Attributes
     ----------
-    report : lakebt.lake.publishing.audits.audit_report.AuditReport
-        All of it, with the rows.
+    report : lakebt.AuditReport
+        All findings, with the rows.
     """
 
-    def __init__(self, report: AuditReport) -> None:
+    def __init__(self, report: Report) -> None:
         super().__init__(report)
         self.report = report
 

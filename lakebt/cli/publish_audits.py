@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.errors import Report
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audit
 
@@ -113,16 +114,16 @@ class Auditing:
             line = f"{warning.report.summary} {self._hint(warning.report)}"
             typer.echo(f"{word} {line}", err=True)
 
-    def _hint(self, report: AuditReport) -> str:
+    def _hint(self, report: Report) -> str:
         """Say where all the rows are, unless the line before has them already."""
         if self.rows is not None:
             return f"The rows are in {self.rows}."
-        only = report.found[0]
-        if len(report.found) == 1 and only.severity == "fail" and len(only.rows) <= 3:
+        only = report.failures[0] if len(report.failures) == 1 else None
+        if only is not None and not report.warnings and len(only.rows) <= 3:
             return ""
         return "--audit-only tells each, --rows FILE writes their rows."
 
-    def _write(self, report: AuditReport) -> None:
+    def _write(self, report: Report) -> None:
         if self.rows is not None:
             report.offending().to_csv(self.rows, index=False)
 

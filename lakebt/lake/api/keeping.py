@@ -1,9 +1,10 @@
-"""What keeps a lake in order: how releases end, what is wrong, and the cures."""
+"""A lake kept in order: how releases end, what is wrong, and the cures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.api.base import LakeBase
 from lakebt.lake.keeping import repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
@@ -12,26 +13,17 @@ from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.keeping.findings import Diagnosis
     from lakebt.lake.keeping.reachable_files import Step
     from lakebt.lake.keeping.repair import Repair
     from lakebt.lake.keeping.retention import Retention
-    from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.tables.specs import Specs
-    from lakebt.sessions import Sessions
 
 
-class Keeping:
+class Keeping(LakeBase):
     """The part of a lake that keeps it."""
-
-    _storage: Storage
-    _clock: Callable[[], dt.datetime]
-    _sessions: Callable[[], Sessions]
-    _specs: Callable[[], Specs]
 
     def retain(
         self, *, dry_run: bool = False, progress: Step | None = None
@@ -82,7 +74,7 @@ class Keeping:
         ----------
         release : str
         because : str
-            The reason, which its tombstone tells.
+            The reason, which its tombstone keeps.
         dry_run : bool, default False
             Only say what would happen.
         progress : callable, optional

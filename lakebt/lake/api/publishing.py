@@ -1,9 +1,10 @@
-"""What a lake does to get rows: publish them, or say what would become of it."""
+"""Rows published under a release, or audited only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.api.base import LakeBase
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.preview import foreseen
 from lakebt.lake.publishing.publication import examine, prepare
@@ -12,8 +13,7 @@ from lakebt.lake.spark.fold import rewriting
 from lakebt.lake.spark.publish import brought
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     import pyarrow as pa
@@ -22,23 +22,10 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audits
-    from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.tables.specs import Specs
-    from lakebt.sessions import Sessions
 
 
-class Publishing:
+class Publishing(LakeBase):
     """The part of a lake that publishes."""
-
-    _storage: Storage
-    _clock: Callable[[], dt.datetime]
-    _exchange: str
-
-    def _specs(self) -> Specs:
-        raise NotImplementedError  # the lake's
-
-    def _sessions(self) -> Sessions:
-        raise NotImplementedError  # the lake's
 
     def publish(
         self,

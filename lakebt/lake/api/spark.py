@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.inputs.checks import one_of
+from lakebt.lake.api.base import LakeBase
 from lakebt.lake.spark import reader as reading
 from lakebt.lake.spark import session as sessions
 from lakebt.lake.spark.conf import spark_conf
@@ -43,8 +44,8 @@ def use_spark(storage: Storage, *, engine: str, session: object) -> None:
 def session_of(view: View) -> SparkSession:
     """Return a Spark session that can compute what is asked of a view.
 
-    The one its lake was opened with; else the one of this process, which may be what
-    ``spark-submit`` was told to use; else a new one with `Sparking.spark_conf`.
+    The one its lake was opened with; else the one of this process, which may be that of
+    ``spark-submit``; else a new one with `Spark.spark_conf`.
 
     Raises
     ------
@@ -55,13 +56,11 @@ def session_of(view: View) -> SparkSession:
     return sessions.session_here(pinned.storage)
 
 
-class Sparking:
-    """The part of a lake that knows Spark."""
-
-    _storage: Storage
+class Spark(LakeBase):
+    """The part of a lake that reads it with Spark."""
 
     def spark_conf(self, *, spark_version: str = "4.1") -> dict[str, str]:
-        """Return what a Spark session has to be told to use this lake.
+        """Return the settings of a Spark session that uses this lake.
 
         Parameters
         ----------

@@ -1,28 +1,21 @@
-"""What a lake's tables are, and how a user adds one."""
+"""The tables of a lake, and how a user declares one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.api.base import LakeBase
 from lakebt.lake.declaring.declaration import checked
 from lakebt.lake.declaring.declare import declare, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from lakebt.lake.committing.ledger import Ledger
-    from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.tables.specs import Specs
 
-
-class Declaring:
-    """The part of a lake that knows its tables."""
-
-    _storage: Storage
-    _specs: Callable[[], Specs]
-    _ledger: Callable[[], Ledger]
+class Tables(LakeBase):
+    """The part of a lake that lists and declares tables."""
 
     def declare(
         self,
@@ -88,8 +81,10 @@ class Declaring:
         ...     lake.tables()["name"].tolist()
         ['etf_holdings', 'index_changes', 'prices', 'ratings']
         """
-        found = checked(name, key=key, columns=columns, known_at=known_at, order=order)
-        declare(self._storage, found)
+        declaration = checked(
+            name, key=key, columns=columns, known_at=known_at, order=order
+        )
+        declare(self._storage, declaration)
 
     def tables(self) -> pd.DataFrame:
         """Return the tables of facts, the built-in ones first.

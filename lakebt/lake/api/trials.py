@@ -1,9 +1,10 @@
-"""What a lake knows of what was tried on it."""
+"""The trials of a lake: recorded, read and counted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.api.base import LakeBase
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.view import View
 from lakebt.lake.tables.frames import frame
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lakebt.lake.lake import Lake
+    from lakebt.lake.api.reading import Reading
     from lakebt.lake.storage.catalog import Storage
 
 
-class Trying:
-    """The part of a lake that remembers trials."""
-
-    _storage: Storage
+class Trials(LakeBase):
+    """The part of a lake that keeps its trials."""
 
     def record(self, rows: pd.DataFrame | pa.Table) -> int:
         """Record trials that are not there yet, all or nothing, in one commit.
@@ -149,19 +148,25 @@ class Trying:
         return reading.count(self._storage, study)
 
 
-class TrialLedger(Trying):
+class TrialLedger(Trials):
     """The trials of one lake.
 
     Attributes
     ----------
     address : dict of str to str
-        What `Lake.open` has to be told to open the lake again.
+        The arguments of `Lake.open` that open the lake again.
     clock : callable
-        Tells the present instant.
+        Returns the present instant.
     """
 
-    def __init__(self, storage: Storage, *, clock: Callable[[], dt.datetime]) -> None:
-        self._storage = storage
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        exchange: str,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        super().__init__(storage, exchange=exchange, clock=clock)
         self.address = dict(storage.address)
         self.clock = clock
 
@@ -173,10 +178,12 @@ def ledger_of(view: View) -> TrialLedger:
     strategies.
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
-    return TrialLedger(pinned.storage, clock=pinned.clock)
+    return TrialLedger(
+        pinned.storage, exchange=pinned.sessions.exchange, clock=pinned.clock
+    )
 
 
-def view_of(lake: Lake, *, release: str, as_of: dt.datetime) -> View:
+def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:
     """Open the view that a trial was run on, even one past its release's cutoff.
 
     Raises

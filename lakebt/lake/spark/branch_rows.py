@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lakebt.lake.publishing.audits import bars
 from lakebt.lake.publishing.audits import fund_reports as reports
@@ -37,10 +37,25 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.finding import Finding, Handed
     from lakebt.lake.publishing.audits.user_audits import Rules
     from lakebt.lake.spark.audits import Looked
-    from lakebt.lake.spark.publish import Sparks
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.digests import Chunks
     from lakebt.lake.tables.schemas import TableSpec
+
+
+class Source(Protocol):
+    """What writes rows onto branches, and deletes files that no commit took."""
+
+    def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
+        """Write rows onto a new branch of their table."""
+        ...
+
+    def used(self, branch: Branch) -> list[DataFile]:
+        """Return a branch's files to be committed."""
+        ...
+
+    def unused(self, branch: Branch) -> None:
+        """Take a branch's files back."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +74,7 @@ class SparkReady:
 
     spec: TableSpec
     branch: Branch
-    source: Sparks
+    source: Source
     looked: Looked
     chosen: Rules
     _compared: dict[int | None, SparkLacking] = field(
@@ -212,7 +227,7 @@ class SparkLacking:
         None: they were compared where they lie.
     """
 
-    source: Sparks
+    source: Source
     branch: Branch
     found: tuple[Finding, ...]
     count: int

@@ -1,0 +1,43 @@
+"""What all methods of a lake share: its tables, its exchange and its clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.committing.ledger import Ledger, read_ledger
+from lakebt.lake.tables.schemas import LEDGER
+from lakebt.sessions import Sessions
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.specs import Specs
+
+
+class LakeBase:
+    """The state of a lake, which its methods of each subject build on."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        exchange: str,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._storage = storage
+        self._exchange = exchange
+        self._clock = clock
+
+    def _sessions(self) -> Sessions:
+        return Sessions.of(self._exchange)
+
+    def _specs(self) -> Specs:
+        """Return what the lake's fact tables are now."""
+        self._storage.tables()
+        return self._storage.specs
+
+    def _ledger(self) -> Ledger:
+        """Return the ledger as it is now."""
+        return read_ledger(self._storage, self._storage.tables()[LEDGER])

@@ -1,0 +1,151 @@
+"""The releases of a lake, and views of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.errors import InvalidArgumentError, NothingKnownError
+from lakebt.instants import parse_instant
+from lakebt.lake.api.base import LakeBase
+from lakebt.lake.committing.ledger import Release, as_frame
+from lakebt.lake.reading.release_tables import Pinned
+from lakebt.lake.reading.view import View
+from lakebt.lake.spark.diff import diff
+from lakebt.lake.storage.scan import Cache
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from lakebt.lake.reading.diff import Diff
+    from lakebt.lake.storage.catalog import Storage
+
+
+class Reading(LakeBase):
+    """The part of a lake that reads it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        exchange: str,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        super().__init__(storage, exchange=exchange, clock=clock)
+        self._cache = Cache()
+
+    def releases(
+        self, labels: Mapping[str, str] | None = None, *, ended: bool = False
+    ) -> pd.DataFrame:
+        """Return the releases, in the order of their publication.
+
+        Parameters
+        ----------
+        labels : mapping of str to str, optional
+            Only those that carry all of these.
+        ended : bool, default False
+            Whether to list those that ended too, which can no longer be read.
+
+        Returns
+        -------
+        DataFrame
+            `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
+            `rows` (published with it), `note`, `labels`. With `ended` also `ended_at`,
+            NaT for those that live, and `ended_because`.
+        """
+        wanted = dict(labels or {}).items()
+        ledger = self._ledger()
+        listed = ledger.releases if ended else ledger.living
+        return as_frame(
+            (r for r in listed if wanted <= dict(r.labels).items()), ended=ended
+        )
+
+    def at(self, release: str, *, as_of: object = None) -> View:
+        """Open a release, as known at its cutoff or at an earlier instant.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If the release no longer is what the ledger says.
+        InvalidArgumentError
+            If `as_of` is later than the release's cutoff.
+        NothingKnownError
+            If nothing was known at `as_of`.
+        ReleaseEndedError
+            If it ended.
+        UnknownNameError
+            If there is no such release.
+        """
+        pinned = self._ledger().get(release)
+        instant = pinned.as_of
+        if as_of is not None:
+            instant = parse_instant(as_of, what="as_of")
+            if instant > pinned.as_of:
+                msg = (
+                    f"as_of {instant.isoformat()} is later than the cutoff of release "
+                    f"{pinned.name!r}, {pinned.as_of.isoformat()}: a release knows "
+                    f"nothing after it"
+                )
+                raise InvalidArgumentError(msg)
+        return self._view(pinned, instant)
+
+    def as_of(self, instant: object) -> View:
+        """Open the newest release, as known at an instant.
+
+        Newest is by `sequence`. The instant may lie past that release's cutoff, and the
+        view then says so.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If the release no longer is what the ledger says.
+        InvalidArgumentError
+            If `instant` lies ahead of the clock.
+        NothingKnownError
+            If nothing was known by then.
+        """
+        known_at = parse_instant(instant, what="as_of")
+        now = self._clock()
+        if known_at > now:
+            msg = (
+                f"as_of {known_at.isoformat()} lies ahead of the clock, which says "
+                f"{now.isoformat()}"
+            )
+            raise InvalidArgumentError(msg)
+        newest = self._ledger().newest
+        if newest is None:
+            raise NothingKnownError(known_at, None)
+        return self._view(newest, known_at)
+
+    def _view(self, release: Release, instant: dt.datetime) -> View:
+        pinned = Pinned.check(
+            release,
+            self._storage.tables(),
+            storage=self._storage,
+            cache=self._cache,
+            sessions=self._sessions(),
+            clock=self._clock,
+        )
+        return View(pinned, instant=instant)
+
+    def diff(self, table: str, before: str, after: str) -> Diff:
+        """Compare one table between two releases, by key.
+
+        Parameters
+        ----------
+        table : str
+        before, after : str
+            Names of releases.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If a release no longer is what the ledger says.
+        ReleaseEndedError
+            If one ended.
+        UnknownNameError
+            If there is no such table or release.
+        """
+        return diff(table, self.at(before), self.at(after))
