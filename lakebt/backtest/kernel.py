@@ -109,6 +109,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Of the shares as they are: the gross return as a fraction of `basis`, the USD
         bought and sold; and closes that were missing while held.
     """
+    # Working space for the longest slot, made once: to make it for each slot would take
+    # longer than most slots do.
     longest = 1
     for slot in range(lo, hi):
         longest = max(longest, last_row[slot] // 2 - entry_row[slot] // 2 + 1)
@@ -133,6 +135,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         short[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
+        # The sums over the positions, which neither exits nor levels change.
         for position in range(start[slot], start[slot + 1]):
             shares, paid = size[position], price[position]
             invested += shares * paid
@@ -150,13 +153,15 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             for t in range(length):
                 gap[t] += missing[bar + t]
         for t in range(1, length):
-            gap[t] += gap[t - 1]
+            gap[t] += gap[t - 1]  # from here on: missing closes up to this session
         for level in range(len(fee)):
             times, began = scale[level], capital[level]
             per_usd = 1.0 / began
             before_fees = began - times * invested
             paid_in = before_fees - times * bought * fee[level]
             own_held = held[level, held_start[slot] :]
+            # A session pays for what was short at the close before, for each calendar
+            # day since.
             if borrow_per_day[level] > 0.0:
                 owed[0] = 0.0
                 for t in range(1, length):
@@ -166,12 +171,17 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 owed[:length] = 0.0
             for t in range(length):
                 equity[t] = paid_in + times * at_close[t] - owed[t]
+            # After an entry at the close the capital is the close before the first
+            # return; what the entry cost is in that return, as in every other case.
             if skipped:
                 equity[0] = began
             else:
                 own_held[0] = equity[0] / began - 1.0
             for t in range(1, length):
                 own_held[t - skipped] = equity[t] / equity[t - 1] - 1.0
+            # Deviations are summed from the first return and not from 0, where squares
+            # of nearly equal returns would cancel. Each session keeps the sums so far,
+            # so that an exit takes those of the session before it.
             shift = own_held[0] if length > skipped else 0.0
             sum_, sum_squares = 0.0, 0.0
             high, per_high, deep, low = began, per_usd, 0.0, inf
@@ -183,16 +193,19 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 if value > high:
                     high, per_high = value, 1.0 / value
                 deep = max(deep, 1.0 - value * per_high)
+                # Ruined is who reaches zero after costs, or before them.
                 low = min(low, value, before_fees + times * at_close[t])
                 total[t], squares[t] = sum_, sum_squares
                 peak[t], worst[t], lowest[t] = per_high, deep, low
+            # An exit puts the price it got in the place of its own session's mark: one
+            # return more than those of the sessions before it.
             for cell in range(exits[slot], exits[slot + 1]):
                 out = place[cell]
                 t = exit_row[cell] // 2 - entered
                 unmarked = gap[t - 1] if t > 0 else 0
                 if exit_row[cell] % 2:
                     received, moved = at_close[t], moved_close[t]
-                    filled = gap[t] == unmarked
+                    filled = gap[t] == unmarked  # a missing close has a mark, no fill
                 else:
                     received, moved = at_open[t], moved_open[t]
                     filled = not isnan(received)
@@ -209,7 +222,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     sum_, sum_squares = total[t - 1] + apart, squares[t - 1] + apart**2
                     mean[level, out] = shift + sum_ * share[count - 1]
                     spread = sum_squares - sum_ * sum_ * share[count - 1]
-                    m2[level, out] = max(spread, 0.0)
+                    m2[level, out] = max(spread, 0.0)  # rounding may fall below zero
                     per_high, deep = peak[t - 1], worst[t - 1]
                     low = min(low, lowest[t - 1])
                 else:

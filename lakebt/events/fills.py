@@ -1,7 +1,8 @@
 """One rule, many changes: where each order is filled, or why it is not.
 
 The same decisions as `lakebt.events.orders`, made at once for all changes that have a
-single vintage; those that were corrected are decided there, one at a time.
+single vintage; those that were corrected are decided there, one at a time. The two must
+agree: ``tests/events/test_schedule.py`` holds one against the other, cell by cell.
 """
 
 from __future__ import annotations
@@ -102,8 +103,9 @@ class Exits:
 def resolve_entry(
     changes: Changes, rule: Entry, clock: Clock, *, pretend: bool
 ) -> Resolved:
-    """Return every change's entry, or why there is none; see `decide.enter`."""
+    """Return every change's entry, or why there is none; see `orders.enter`."""
     row, reason = _anchored(changes, rule, clock, np.arange(len(changes.simple)))
+    # Of a row of -1 the deadline means nothing; `late` is False there.
     deadline = clock.deadlines(row)
     late = (row >= 0) & (_known_from(changes, rule) >= deadline)
     if not pretend:
@@ -149,27 +151,28 @@ def resolve_entry(
 def resolve_exit(
     changes: Changes, legs: Entries, rule: Exit, clock: Clock, *, pretend: bool
 ) -> Exits:
-    """Return where each leg leaves, or why it cannot; see `decide.leave`."""
+    """Return where each leg leaves, or why it cannot; see `orders.leave`."""
     if isinstance(rule, SessionsLater | WeeksLater):
         row, reason = _from_entry(rule, legs.row, clock)
         return Exits(row=row, reason=reason, late=legs.late)
+    # Corrected changes have no place among the single ones: they are computed as if
+    # they were the first of those, which keeps arrays whole, and overwritten below.
     place = changes.place[legs.leg]
-    is_simple = place >= 0
-    asked = np.where(is_simple, place, 0)
+    single = np.where(place >= 0, place, 0)
     if not len(changes.simple):  # nothing but corrected changes
         row = np.full(len(legs.leg), -1, dtype=np.int64)
         reason = np.zeros(len(legs.leg), dtype=np.int8)
         late = legs.late.copy()
     else:
-        row, reason, late = _follow(changes, legs, rule, clock, asked, pretend=pretend)
+        row, reason, late = _follow(changes, legs, rule, clock, single, pretend=pretend)
     for number, leg in legs.corrected:
-        found = leave(leg, rule, clock, pretend=pretend)
-        if isinstance(found, Empty):
-            row[number], reason[number] = -1, found.reason.code
+        decision = leave(leg, rule, clock, pretend=pretend)
+        if isinstance(decision, Empty):
+            row[number], reason[number] = -1, decision.reason.code
             late[number] = False
         else:
-            row[number], reason[number] = found[0].exit.row, 0
-            late[number] = leg.late or found[1]
+            row[number], reason[number] = decision[0].exit.row, 0
+            late[number] = leg.late or decision[1]
     return Exits(row=row, reason=reason, late=late)
 
 
@@ -178,16 +181,18 @@ def _follow(
     legs: Entries,
     rule: Entry,
     clock: Clock,
-    asked: IntVector,
+    single: IntVector,
     *,
     pretend: bool,
 ) -> tuple[IntVector, npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
-    row, reason = _anchored(changes, rule, clock, asked)
-    known = _known_from(changes, rule)[asked]
-    found = row >= 0
-    is_early = found & (row <= legs.row)
+    row, reason = _anchored(changes, rule, clock, single)
+    known = _known_from(changes, rule)[single]
+    # As `orders._follow` for a history of one vintage: before the entry only where the
+    # entry could know so; else late if it was known after the exit's own deadline.
+    is_filled = row >= 0
+    is_early = is_filled & (row <= legs.row)
     is_early &= legs.late | (known < clock.deadlines(legs.row))
-    is_late = found & ~is_early & (known >= clock.deadlines(row))
+    is_late = is_filled & ~is_early & (known >= clock.deadlines(row))
     pretended = is_late & (row > legs.row) & pretend
     reason = np.where(is_early, np.int8(_EXIT_BEFORE_ENTRY), reason)
     reason = np.where(is_late & ~pretended, np.int8(_LOOK_AHEAD), reason)
@@ -195,19 +200,19 @@ def _follow(
 
 
 def _anchored(
-    changes: Changes, rule: Entry, clock: Clock, asked: IntVector
+    changes: Changes, rule: Entry, clock: Clock, single: IntVector
 ) -> tuple[IntVector, npt.NDArray[np.int8]]:
     """Return the half session of a rule that stands on a change, or on a date alone."""
     count = len(clock.sessions)
-    reason = np.zeros(len(asked), dtype=np.int8)
+    reason = np.zeros(len(single), dtype=np.int8)
     if isinstance(rule, DateRule):
         number = clock.sessions.number(rule.date)
         if number is None:
             reason[:] = _NO_SESSION
-            return np.full(len(asked), -1, dtype=np.int64), reason
+            return np.full(len(single), -1, dtype=np.int64), reason
         fill = half_session(number, rule.at)
-        return np.full(len(asked), fill, dtype=np.int64), reason
-    anchor = changes.anchors(rule.anchor)[asked]
+        return np.full(len(single), fill, dtype=np.int64), reason
+    anchor = changes.anchors(rule.anchor)[single]
     session = anchor + rule.offset
     is_outside = (session < 0) | (session >= count)
     reason[is_outside] = _NO_SESSION

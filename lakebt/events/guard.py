@@ -4,6 +4,10 @@ A vintage of a change is in force from its `known_at` until the next one's. An o
 belongs to the first vintage whose own deadline lies within its force; there is none
 where the fact came too late, and the order is refused. What came after the deadline
 neither refuses nor changes an order.
+
+Here orders are decided one at a time, as objects; `lakebt.events.schedule` decides the
+same as columns, which is what a study runs. The two must agree in every cell:
+``tests/events/test_schedule.py`` draws changes and holds one against the other.
 """
 
 from __future__ import annotations
@@ -39,34 +43,12 @@ def plan(
     keep: Callable[[Vintage], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
 ) -> tuple[Cell, ...]:
-    """Resolve every order of every event and decide it at its own deadline.
-
-    One cell after the other: `lakebt.events.schedule` gives the same as columns.
-
-    Parameters
-    ----------
-    vintages
-        Every vintage known to the view, in any order.
-    entries, exits
-        The grid.
-    clock
-        Sessions and lead.
-    keep
-        The study's filter; asked of the vintage in force at the entry.
-    on_look_ahead
-        What to do with an order that needs a later fact: leave its cell empty
-        ("mask"), stop ("raise"), or pretend ("allow").
+    """Decide one cell after the other; arguments and errors are those of `schedule`.
 
     Returns
     -------
     tuple of Cell
         By event (oldest first), entry and exit, both in the order given.
-
-    Raises
-    ------
-    LookAheadError
-        Under "raise", for the first order that needs a fact from after its deadline: of
-        the first entry that has one, in the oldest event.
     """
     histories = _histories(vintages)
     cells: list[Cell] = []
@@ -86,6 +68,13 @@ def plan(
 
 
 def _raise_first(cells: Iterable[Cell]) -> None:
+    """Raise for the first cell that looks ahead.
+
+    Raises
+    ------
+    LookAheadError
+        If there is one.
+    """
     for cell in cells:
         empty = cell.empty
         if empty is not None and empty.reason is Reason.LOOK_AHEAD:
@@ -114,6 +103,8 @@ def _events(
 
     Legs that enter on different sessions (their MD differs) are events of their own.
     """
+    # Which event a change is a leg of depends on its dates as the entry knew them: two
+    # entries may group the same changes differently.
     groups: dict[Event, list[Entered]] = {}
     for history in histories:
         leg = enter(history, entry, clock, pretend=pretend)
@@ -150,6 +141,8 @@ def cell_of(
     pretend: bool,
 ) -> Cell:
     """Return the cell of an event: its legs with their exits, or why it is empty."""
+    # Legs of one event share the entry's fill or have none at all (see `_events`); one
+    # that could not leave empties the cell, for an event is traded whole.
     refusals = [leg.empty for leg in legs if leg.empty is not None]
     fill = legs[0].fill
     if fill is None:
@@ -161,12 +154,12 @@ def cell_of(
     empties: list[Empty] = []
     late = False
     for leg in legs:
-        found = leave(leg, exit_, clock, pretend=pretend)
-        if isinstance(found, Empty):
-            empties.append(found)
+        decision = leave(leg, exit_, clock, pretend=pretend)
+        if isinstance(decision, Empty):
+            empties.append(decision)
         else:
-            planned.append(found[0])
-            late = late or leg.late or found[1]
+            planned.append(decision[0])
+            late = late or leg.late or decision[1]
     if empties:
         first = min(empties, key=lambda empty: empty.reason.code)
         return Cell(

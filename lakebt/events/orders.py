@@ -2,6 +2,9 @@
 
 A vintage of a change is in force from its `known_at` until the next one's. An order
 belongs to the first vintage whose own deadline lies within its force.
+
+`lakebt.events.fills` decides the same for many changes at once, those with a single
+vintage: change both or neither. ``tests/events/test_schedule.py`` holds them together.
 """
 
 from __future__ import annotations
@@ -105,8 +108,10 @@ def enter(
         trade and nothing to refuse.
     """
     empty: Empty | None = None
-    told = 0
+    empty_at = 0
     hindsight: Entered | None = None
+    # In the order in which they came to be known. A vintage that was replaced before
+    # its own deadline decides nothing: the order was not sent yet, and follows a later.
     for number, vintage in enumerate(history):
         change = vintage.change
         if vintage.retracted:
@@ -114,12 +119,12 @@ def enter(
         fill = clock.anchored(rule, change)
         if fill is None:
             if empty is None:
-                empty, told = _unresolved(rule, change), number
+                empty, empty_at = _unresolved(rule, change), number
             continue
         known = known_from(rule, change)
         if known >= fill.deadline:
             empty = _late(rule, change, known, fill)
-            told = number
+            empty_at = number
             hindsight = Entered(
                 history=history, at=number, fill=fill, known_at=known, late=True
             )
@@ -129,7 +134,7 @@ def enter(
         return hindsight
     if empty is None:
         return None
-    return Entered(history=history, at=told, empty=empty)
+    return Entered(history=history, at=empty_at, empty=empty)
 
 
 def _unresolved(rule: Exit, change: IndexChange) -> Empty:
@@ -194,6 +199,8 @@ def leave(
 def _follow(
     leg: Entered, entry: Fill, rule: Entry, clock: Clock, *, pretend: bool
 ) -> tuple[PlannedLeg, bool] | Empty:
+    # Too early is the reason only where the entry could know it. Where it could not,
+    # the exit's date came too late, which is looking ahead.
     first, known = clock.anchored(rule, leg.change), known_from(rule, leg.change)
     was_known = leg.late or known < entry.deadline
     if first is not None and first.instant <= entry.instant and was_known:
@@ -206,18 +213,19 @@ def _follow(
         vintage = leg.history[number]
         fill = None if vintage.retracted else clock.anchored(rule, vintage.change)
         if fill is not None:
-            told = known_from(rule, vintage.change)
-            if told < fill.deadline:
-                planned, known, decided = fill, told, vintage.change
-            elif planned is not None:
-                planned, known = clock.first_after(told, rule.at), told
+            learned = known_from(rule, vintage.change)
+            if learned < fill.deadline:
+                planned, known, decided = fill, learned, vintage.change
+            elif planned is not None:  # too late for its own date: as soon as possible
+                planned, known = clock.first_after(learned, rule.at), learned
                 decided = vintage.change
             else:
-                refused = _late(rule, vintage.change, told, fill)
+                refused = _late(rule, vintage.change, learned, fill)
                 if fill.instant > entry.instant:
-                    hindsight = fill, vintage.change, told
+                    hindsight = fill, vintage.change, learned
         elif not vintage.retracted and planned is None and refused is None:
             refused = _unresolved(rule, vintage.change)
+        # A plan is carried out once its deadline passes with nothing newer known.
         until = _in_force_until(leg.history, number)
         if planned is not None and planned.deadline <= until:
             return _planned(leg, planned, decided, known_at=known), False

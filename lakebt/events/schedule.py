@@ -1,9 +1,9 @@
 """Every cell of a study as columns, decided by the guard before any price is looked at.
 
-The guard's own words are `lakebt.events.orders`: one change, one order. Here the same
-decisions are made for many changes at once, wherever a change has a single vintage; a
-change that was corrected goes through `decide` itself. `lakebt.events.guard.plan` is
-the reference: it decides every cell alone, and both give the same.
+`lakebt.events.orders` decides one order of one change. Here the same decisions are made
+for many changes at once, wherever a change has a single vintage; a change that was
+corrected goes through `orders` itself. `lakebt.events.guard.plan` is the reference: it
+decides every cell alone, and ``tests/events/test_schedule.py`` holds the two together.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 CodePanel = npt.NDArray[np.int8]
 RowPanel = npt.NDArray[np.int64]
 BoolPanel = npt.NDArray[np.bool_]
+
+_NO_REASON = np.int8(127)
+"""Greater than every `Reason.code`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,7 +222,7 @@ def schedule(
         What to do with an order that needs a later fact: leave its cell empty
         ("mask"), stop ("raise"), or pretend ("allow").
     size
-        Keep the slots with so many legs, from and to.
+        Keep the slots with this many legs, from and to.
 
     Returns
     -------
@@ -244,17 +247,19 @@ def schedule(
         legs = made.legs_of(entered)
         starts = offsets(np.diff(made.start)[entered])[:-1]
         for column, rule in enumerate(exits):
-            found = resolve_exit(changes, legs, rule, clock, pretend=pretend)
-            codes = np.where(found.reason == 0, np.int8(127), found.reason)
+            left = resolve_exit(changes, legs, rule, clock, pretend=pretend)
+            # One leg that cannot leave empties the cell, for the first of its legs'
+            # reasons: the smallest code that is not 0.
+            codes = np.where(left.reason == 0, _NO_REASON, left.reason)
             first = np.minimum.reduceat(codes, starts)
-            empty = first < 127
-            last = np.maximum.reduceat(found.row, starts)
+            empty = first < _NO_REASON
+            last = np.maximum.reduceat(left.row, starts)
             reason[entered, column] = np.where(empty, first, 0)
             exit_row[entered, column] = np.where(empty, -1, last)
             apart[entered, column] = ~empty & (
-                np.minimum.reduceat(found.row, starts) != last
+                np.minimum.reduceat(left.row, starts) != last
             )
-            late[entered, column] = ~empty & np.logical_or.reduceat(found.late, starts)
+            late[entered, column] = ~empty & np.logical_or.reduceat(left.late, starts)
     plan = Schedule(
         entries=tuple(entries),
         exits=tuple(exits),
