@@ -63,6 +63,7 @@ from benchmarks.processes import peak_mb
 from lakebt.backtest.levels import Level
 from lakebt.study.summary import Summary
 from lakebt.study.engines import ENGINES
+from lakebt.study.scope import Scope
 told = json.loads(sys.argv[1])
 view = lakebt.Lake.open(told["lake"], create=False).at("R1")
 imported = time.perf_counter()
@@ -70,19 +71,20 @@ study = lakebt.Study(
     view, index=told["index"], entries=told["entries"], exits=told["exits"],
     hedge=told["hedge"], costs=lakebt.CostModel(commission_bps=1.0),
 )
-plan = study.schedule
-history = study.history(plan)
+scope = Scope(view, study.arguments)
+plan = scope.schedule
+history = scope.history(plan)
 decided = time.perf_counter()
 costs = [
     lakebt.CostModel(commission_bps=1.0 + level, borrow_bps_per_year=50.0)
     for level in range(told["levels"])
 ]
-levels = [Level.of(cost, study.sizing) for cost in costs]
-traded = ENGINES["event"](plan, history, study, levels, None)
+levels = [Level.of(cost, study.arguments.sizing) for cost in costs]
+traded = ENGINES["event"](plan, history, study.arguments, levels, None)
 done = time.perf_counter()
 for cost, cells in zip(costs, traded):
     frame = Summary(
-        plan, cells, costs=cost, capital_usd=1e5, pooling=study.pooling
+        plan, cells, costs=cost, capital_usd=1e5, pooling=study.arguments.pooling
     ).surface()
 shown = time.perf_counter()
 print(json.dumps({

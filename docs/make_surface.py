@@ -17,7 +17,7 @@ from lakebt.report import words
 from lakebt.report.palette import DARK, LIGHT, Theme, diverging, readable_on
 from lakebt.report.surface import Cell, scale, surface
 from lakebt.sources.simulated import Planted, simulated_market
-from lakebt.study.report import study_contents
+from lakebt.study.report import contents as contents_of
 from lakebt.values.reasons import text_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run() -> tuple[Result, Planted]:
 
 def draw(result: Result, planted: Planted) -> str:
     """Return the surface of a result as SVG."""
-    contents = study_contents(result)
+    contents = contents_of(result.traded)
     cells = surface(contents)
     limit = scale(cells.values())
     traded = sum(cell.reason is None for cell in cells.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from lakebt.errors import InvalidArgumentError
@@ -80,8 +80,3 @@ class CostModel:
 
 
 CostModel.RATES = tuple(field.name for field in fields(CostModel))
-
-
-def costs_json(costs: CostModel) -> dict[str, float]:
-    """Return a cost model as plain values."""
-    return asdict(costs)

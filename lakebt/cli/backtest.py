@@ -83,15 +83,15 @@ def backtest(
 def facts(run: Run) -> dict[str, Any]:
     """Return what a run found, as one row."""
     returns = run.returns()
-    backtest = run.backtest
+    terms = run.terms
     return {
-        "strategy": backtest.name,
-        "release": backtest.view.release,
-        "as_of": backtest.view.instant,
+        "strategy": run.name,
+        "release": run.view.release,
+        "as_of": run.view.instant,
         "start": returns.index[0],
         "end": returns.index[-1],
-        "rebalance": backtest.rebalance,
-        "fill": backtest.fill,
+        "rebalance": terms.rebalance,
+        "fill": terms.fill,
         "sharpe": run.sharpe(),
         "sharpe_se": run.sharpe_se(),
         "n_returns": len(returns),
@@ -109,13 +109,13 @@ def show(console: Console, run: Run, report: Path | None) -> None:
     """Print what a strategy earned, what it cost, and what was not checked."""
     from lakebt.report import words
     from lakebt.report.provenance import view_banners
-    from lakebt.strategy.run import UNAUDITED
+    from lakebt.strategy.report import UNAUDITED
 
     row = facts(run)
-    print_banners(console, view_banners(run.backtest.view))
+    print_banners(console, view_banners(run.view))
     orders = count(row["n_orders"], "order")
     unfilled = f", {row['n_unfilled']:,} not filled" if row["n_unfilled"] else ""
-    capital = run.backtest.capital_usd
+    capital = run.terms.capital_usd
     console.print(
         f"[bold]{row['strategy']}[/bold], release {row['release']}, "
         f"{row['start'].date()} to {row['end'].date()}: "

@@ -212,9 +212,9 @@ def show(console: Console, result: Result, report: Path | None) -> None:
     """Print the surface, what it rests on, and its best cell."""
     from lakebt.report import story
     from lakebt.report.surface import surface
-    from lakebt.study.report import study_contents
+    from lakebt.study.report import contents as contents_of
 
-    contents = study_contents(result)
+    contents = contents_of(result.traded)
     print_banners(console, contents.banners)
     console.print(story.subject(contents), markup=False)
     console.print()

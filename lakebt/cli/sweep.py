@@ -102,7 +102,7 @@ def _interruptible() -> Iterator[None]:
 
 def show(found: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
-    from lakebt.study.arguments import in_words
+    from lakebt.inputs.in_words import in_words
     from lakebt.sweep.result import FIGURES_SHOWN
 
     console = terminal()
@@ -124,8 +124,8 @@ def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
+    from lakebt.inputs.in_words import in_words
     from lakebt.report import words
-    from lakebt.study.arguments import in_words
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Sharpe", "± se", "events", "net bp"):

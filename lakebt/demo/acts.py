@@ -117,7 +117,9 @@ def trade_on_announcement(lake: Lake) -> list[PlannedOrder]:
         on_look_ahead="raise",
     )
     (cell,) = study.plan()
-    weights = leg_weights([leg.change.side for leg in cell.legs], study.sizing)
+    weights = leg_weights(
+        [leg.change.side for leg in cell.legs], study.arguments.sizing
+    )
     assert cell.fill is not None  # noqa: S101 - the article's own trade
     assert weights is not None  # noqa: S101
     return [

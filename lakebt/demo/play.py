@@ -17,7 +17,7 @@ from lakebt.lake.lake import Lake
 from lakebt.report import story, words
 from lakebt.report.surface import surface
 from lakebt.report.terminal import reasons_legend, surface_table
-from lakebt.study.report import study_contents
+from lakebt.study.report import contents as contents_of
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class _Play:
             f"{planted.drift_bps:g} bp until it takes effect, and a reversal of "
             f"{planted.reversal_bps:g} bp after it. Costs: {acts.COSTS}."
         )
-        contents = study_contents(result)
+        contents = contents_of(result.traded)
         cells = surface(contents)
         for (entry, exit_), cell in cells.items():
             self.tells(

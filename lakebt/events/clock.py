@@ -28,16 +28,26 @@ if TYPE_CHECKING:
     from lakebt.sessions import At, Sessions
 
 
-def lead_option(lead: dt.timedelta) -> str:
-    """Return a lead as it is written.
+def lead_text(lead: dt.timedelta) -> str:
+    """Return a lead as it is written, so that `parse_lead` reads the same one back.
 
     Examples
     --------
-    >>> import datetime as dt
-    >>> lead_option(dt.timedelta(minutes=10))
-    '10min'
+    >>> [lead_text(parse_lead(text)) for text in ("10min", "90s", "601s", "1us")]
+    ['10min', '1.5min', '601s', '1us']
     """
-    return f"{lead.total_seconds() / 60:g}min"
+    # Minutes with six digits are what earlier versions recorded: where they are exact
+    # they stay, for the text is part of a trial's id.
+    minutes = f"{lead.total_seconds() / 60:g}min"
+    try:
+        if parse_lead(minutes) == lead:
+            return minutes
+    except InvalidArgumentError:  # as 1.7e-08min, which is not a duration
+        pass
+    microseconds = lead // TICK
+    if microseconds % 1_000_000 == 0:
+        return f"{microseconds // 1_000_000}s"
+    return f"{microseconds}us"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,8 +11,6 @@ from lakebt._version import __version__
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
-
-    from _typeshed import DataclassInstance
 
 
 class View(Protocol):
@@ -50,30 +47,6 @@ def view_options(view: View) -> dict[str, str | None]:
     """Return the options that open a view again."""
     as_of = view.instant.isoformat() if view.instant != view.cutoff else None
     return {"--release": view.release, "--as-of": as_of}
-
-
-def cost_options(costs: DataclassInstance) -> dict[str, tuple[object, object]]:
-    """Return the options that charge the same, each with its default.
-
-    Examples
-    --------
-    >>> from lakebt import CostModel
-    >>> cost_options(CostModel(commission_bps=1.0))["--commission-bps"]
-    (1.0, 0.0)
-    """
-    return {
-        f"--{field.name.replace('_', '-')}": (getattr(costs, field.name), field.default)
-        for field in fields(costs)
-    }
-
-
-def only_changed(options: Mapping[str, tuple[object, object]]) -> dict[str, str]:
-    """Return the options whose value is not the default."""
-    return {
-        option: str(value)
-        for option, (value, default) in options.items()
-        if value != default
-    }
 
 
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")

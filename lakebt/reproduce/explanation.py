@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lakebt.inputs.in_words import in_words
 from lakebt.lake.api.trials import view_of
 from lakebt.lake.spark.diff import diff
-from lakebt.reproduce.rerun import Asked, rerun
-from lakebt.study.arguments import in_words
+from lakebt.reproduce.rerun import Recipe, rerun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
         If a release cannot be read, or a step on the way not be run.
     """
     rows = [lake.trial(first), lake.trial(second)]
-    one, other = (Asked.of(row).cell(row["entry"], row["exit"]) for row in rows)
+    one, other = (Recipe.of(row).cell(row["entry"], row["exit"]) for row in rows)
     steps = [{"what": "start", **{name: rows[0][name] for name in _FIGURES}}]
     now = _run(lake, one)
     steps.append(_step("code", rows[0]["code_version"], "as it is now", now))
@@ -133,12 +133,12 @@ def _step(what: str, before: object, after: object, now: Mapping[str, Any]) -> A
     return {"what": what, "before": before, "after": after, **now}
 
 
-def _run(lake: Lake, asked: Asked) -> dict[str, Any]:
+def _run(lake: Lake, asked: Recipe) -> dict[str, Any]:
     row = rerun(lake, asked).iloc[0]
     return {name: row[name] for name in _FIGURES}
 
 
-def _way(one: Asked, other: Asked) -> Iterator[tuple[str, str, str, Asked]]:
+def _way(one: Recipe, other: Recipe) -> Iterator[tuple[str, str, str, Recipe]]:
     """Yield what differs, one thing after the other, and what is asked from then on."""
     asked = one
     if (one.release, one.as_of) != (other.release, other.as_of):
@@ -159,7 +159,7 @@ def _way(one: Asked, other: Asked) -> Iterator[tuple[str, str, str, Asked]]:
         yield "engine", one.engine, other.engine, asked
 
 
-def _data(one: Asked, other: Asked) -> tuple[str, str]:
+def _data(one: Recipe, other: Recipe) -> tuple[str, str]:
     """Return what tells the data of two trials apart."""
     if one.as_of == other.as_of:
         return one.release, other.release
@@ -169,7 +169,7 @@ def _data(one: Asked, other: Asked) -> tuple[str, str]:
     return next(both), next(both)
 
 
-def _diffs(lake: Lake, one: Asked, other: Asked) -> dict[str, Diff]:
+def _diffs(lake: Lake, one: Recipe, other: Recipe) -> dict[str, Diff]:
     """Return the facts that differ between two views, by table."""
     if (one.release, one.as_of) == (other.release, other.as_of):
         return {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.reproduce.rerun import Asked, rerun, rerun_strategy
+from lakebt.reproduce.rerun import Recipe, rerun, rerun_strategy
 from lakebt.study.trials import FIGURES
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def reproduce(
     if recorded["kind"] == "backtest":
         now = rerun_strategy(lake, recorded, strategy)
     else:
-        rows = rerun(lake, Asked.of(recorded))
+        rows = rerun(lake, Recipe.of(recorded))
         now = rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
     differences = [
         (name, _shown(recorded[name]), _shown(now[name]))

@@ -6,15 +6,16 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.user_code import blaming
 from lakebt.lake.api.trials import view_of
 from lakebt.strategy.backtest import Backtest
 from lakebt.strategy.factory import load_class
+from lakebt.strategy.terms import Terms
 from lakebt.strategy.trials import run_row
-from lakebt.study.arguments import read_arguments
-from lakebt.study.study import Study
+from lakebt.study.arguments import Arguments
+from lakebt.study.scope import Scope
+from lakebt.study.traded import trade
 from lakebt.study.trials import rows_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a trial asks: everything that decides its numbers, but for the code.
+class Recipe:
+    """The recipe of a trial: everything that decides its numbers, but for the code.
 
     Attributes
     ----------
@@ -47,7 +48,7 @@ class Asked:
     engine: str
 
     @classmethod
-    def of(cls, row: pd.Series) -> Asked:
+    def of(cls, row: pd.Series) -> Recipe:
         """Return what a row of the ledger asks.
 
         Raises
@@ -76,12 +77,12 @@ class Asked:
             engine=row["engine"],
         )
 
-    def cell(self, entry: str, exit_: str) -> Asked:
+    def cell(self, entry: str, exit_: str) -> Recipe:
         """Return what one cell of it asks."""
         return replace(self, rule={**self.rule, "entries": [entry], "exits": [exit_]})
 
 
-def rerun(lake: Lake, asked: Asked) -> pd.DataFrame:
+def rerun(lake: Lake, recipe: Recipe) -> pd.DataFrame:
     """Run a trial again, and return the rows that the ledger would have of it.
 
     Nothing is recorded: the row of the result itself comes last, its cells before.
@@ -89,13 +90,12 @@ def rerun(lake: Lake, asked: Asked) -> pd.DataFrame:
     Raises
     ------
     LakebtError
-        If the release cannot be read, or the study not be run.
+        If the release cannot be read, or the study cannot be run.
     """
-    view = view_of(lake, release=asked.release, as_of=asked.as_of)
-    arguments = read_arguments({**asked.rule, "costs": asked.costs})
-    study = Study(view, **arguments)
-    result = study.trade(engine=asked.engine)
-    return rows_of(result, run_at=asked.as_of)
+    view = view_of(lake, release=recipe.release, as_of=recipe.as_of)
+    arguments = Arguments.read({**recipe.rule, "costs": recipe.costs})
+    study = trade(Scope(view, arguments), engine=recipe.engine)
+    return rows_of(study, run_at=recipe.as_of)
 
 
 def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
@@ -126,15 +126,9 @@ def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
     with blaming(path):
         strategy = made(**rule["parameters"])
     view = view_of(lake, release=row["release"], as_of=row["as_of"].to_pydatetime())
-    names = ("start", "end", "rebalance", "fill", "capital_usd", "min_lead")
-    backtest = Backtest(
-        view,
-        strategy,
-        costs=CostModel(**json.loads(row["costs"])),
-        max_gross=float("1e9"),
-        **{name: rule[name] for name in names},
-    )
+    terms = Terms.read(rule, json.loads(row["costs"]))
+    backtest = Backtest(view, strategy, **{n: getattr(terms, n) for n in terms.names()})
     with blaming(path):
         run = backtest.run(row["engine"], record=False)
-    now = run_row(run, strategy, study=None, run_at=row["run_at"], seconds=0.0)
+    now = run_row(run.traded, family=None, run_at=row["run_at"], seconds=0.0)
     return now.iloc[0]

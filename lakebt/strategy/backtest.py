@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lakebt.backtest.book import borrow_by_session, keep_book
-from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import keep_vectorbt
 from lakebt.backtest.targets import lined_up
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UntradeableError
-from lakebt.events.clock import Clock, parse_lead
+from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of
-from lakebt.instants import parse_date
 from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.factory import Maker
 from lakebt.strategy.run import Run
-from lakebt.strategy.trials import id_of, record_run
+from lakebt.strategy.terms import PERIODS, Terms
+from lakebt.strategy.traded import TradedStrategy
+from lakebt.strategy.trials import parameters_of, record_run, source_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,18 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.backtest.book import Bookkeeper
+    from lakebt.backtest.costs import CostModel
     from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
-    from lakebt.sessions import At
     from lakebt.strategy.audit.verdict import Audit
 
-
-_PERIODS: dict[str, Callable[[dt.date], Any]] = {
-    "daily": lambda day: day,
-    "weekly": lambda day: day.isocalendar()[:2],
-    "monthly": lambda day: (day.year, day.month),
-}
 
 ENGINES: Mapping[str, Bookkeeper] = {"event": keep_book, "vectorbt": keep_vectorbt}
 """What turns a strategy's orders into a book, by name."""
@@ -101,26 +95,25 @@ class Backtest:
     ) -> None:
         self._maker = Maker(strategy)
         self._audit: Audit | None = None
-        check_positive("max_gross", max_gross)
-        check_positive("capital_usd", capital_usd)
         self.view, self.strategy = view, strategy
-        self.rebalance = one_of(rebalance, _PERIODS, what="rebalance")
-        self.fill = cast("At", one_of(fill, ("open", "close"), what="fill"))
-        self.costs = CostModel() if costs is None else costs
-        self.max_gross, self.capital_usd = max_gross, capital_usd
-        self.clock = Clock(sessions=view.sessions, min_lead=parse_lead(min_lead))
-        self.start, self.end = (
-            parse_date(start, what="start"),
-            parse_date(end, what="end"),
+        self.terms = Terms.parse(
+            start=start,
+            end=end,
+            rebalance=rebalance,
+            fill=fill,
+            costs=costs,
+            max_gross=max_gross,
+            capital_usd=capital_usd,
+            min_lead=min_lead,
         )
-        self.first = view.sessions.on_or_after(self.start)
-        self.last = view.sessions.on_or_before(self.end)
-        if self.last < self.first:
-            msg = f"no session from start {self.start} to end {self.end}"
+        self._first = view.sessions.on_or_after(self.terms.start)
+        self._last = view.sessions.on_or_before(self.terms.end)
+        if self._last < self._first:
+            msg = f"no session from start {self.terms.start} to end {self.terms.end}"
             raise InvalidArgumentError(msg)
-        if view.sessions.instant(self.last, "close") > view.instant:
+        if view.sessions.instant(self._last, "close") > view.instant:
             msg = (
-                f"end {self.end} is past what the view knows "
+                f"end {self.terms.end} is past what the view knows "
                 f"({view.instant.isoformat()}): "
                 f"choose an earlier end, or a later release"
             )
@@ -129,13 +122,14 @@ class Backtest:
     def decisions(self) -> list[Fill]:
         """Return the fill of each decision: the first session of each period."""
         sessions = self.view.sessions
-        period = _PERIODS[self.rebalance]
+        clock = Clock(sessions=sessions, min_lead=self.terms.min_lead)
+        period = PERIODS[self.terms.rebalance]
         fills = []
         before: Any = None
-        for session in range(self.first, self.last + 1):
+        for session in range(self._first, self._last + 1):
             now = period(sessions.date(session))
             if now != before:
-                fill = self.clock.fill(session, self.fill)
+                fill = clock.fill(session, self.terms.fill)
                 assert fill is not None  # noqa: S101 - between two sessions
                 fills.append(fill)
             before = now
@@ -153,7 +147,10 @@ class Backtest:
 
     def _rerun(self) -> Decisions:
         return Decisions(
-            self.view, self._maker, fills=self.decisions(), max_gross=self.max_gross
+            self.view,
+            self._maker,
+            fills=self.decisions(),
+            max_gross=self.terms.max_gross,
         )
 
     def audit(
@@ -239,16 +236,17 @@ class Backtest:
         """
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
         started = time.perf_counter()
+        terms = self.terms
         fills = self.decisions()
-        ask = self._rerun()
+        decisions = self._rerun()
         self._maker.keep()
         strategy = self._maker.make(self.view)
-        asked: list[pd.Series] = []
+        decided: list[pd.Series] = []
         for number in range(len(fills)):
-            asked.append(ask.decide(strategy, number))
+            decided.append(decisions.decide(strategy, number))
             if progress is not None:
                 progress(number + 1, len(fills))
-        symbols, weights = lined_up(asked)
+        symbols, weights = lined_up(decided)
         targets = Targets(
             rows=np.array([fill.row for fill in fills], dtype=np.int64),
             deadlines=[fill.deadline for fill in fills],
@@ -256,17 +254,22 @@ class Backtest:
         )
         window, orders, unfilled = self._orders(symbols, targets)
         book = keep(
-            orders, window=window, costs=self.costs, capital_usd=self.capital_usd
+            orders, window=window, costs=terms.costs, capital_usd=terms.capital_usd
         )
-        borrow = borrow_by_session(book, window=window, costs=self.costs)
+        borrow = borrow_by_session(book, window=window, costs=terms.costs)
         equity = book.value - np.cumsum(borrow)
         if (ruined := np.flatnonzero(equity <= 0.0)).size:
-            day = self.view.sessions.date(self.first + int(ruined[0]))
+            day = self.view.sessions.date(self._first + int(ruined[0]))
             msg = f"equity reached zero on {day}: lower the weights"
             raise UntradeableError(msg)
-        run = Run(
-            backtest=self,
+        traded = TradedStrategy(
+            view=self.view,
+            terms=terms,
+            name=self.name,
+            parameters=parameters_of(strategy),
+            source=source_of(strategy),
             engine=engine,
+            audited=self.audited,
             targets=targets,
             window=window,
             orders=orders,
@@ -274,11 +277,10 @@ class Backtest:
             book=book,
             borrow=borrow,
         )
-        run.id = id_of(run, strategy)
+        run = Run(traded)
         if record:
-            run.is_recorded = record_run(
-                run, strategy, seconds=time.perf_counter() - started
-            )
+            seconds = time.perf_counter() - started
+            run.is_recorded = record_run(traded, seconds=seconds)
         return run
 
     def _orders(
@@ -292,13 +294,13 @@ class Backtest:
                     f"publish them, or leave it out of the weights"
                 )
                 raise InvalidArgumentError(msg)
-        window = PriceWindow.of(history, symbols, first=self.first, last=self.last)
+        window = PriceWindow.of(history, symbols, first=self._first, last=self._last)
         orders, unfilled = rebalance(
             targets,
             history=history,
             window=window,
-            costs=self.costs,
-            capital_usd=self.capital_usd,
+            costs=self.terms.costs,
+            capital_usd=self.terms.capital_usd,
         )
         if not len(orders):
             msg = (

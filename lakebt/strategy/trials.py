@@ -6,39 +6,33 @@ import dataclasses
 import hashlib
 import inspect
 import warnings
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xxhash
 
-from lakebt.backtest.costs import BPS, CostModel, costs_json
+from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
+from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
-from lakebt.events.clock import lead_option
 from lakebt.lake.api.trials import ledger_of
-from lakebt.lake.trials.origin import Origin
+from lakebt.strategy import tables
 from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from lakebt.strategy.backtest import Backtest
-    from lakebt.strategy.run import Run
+    from lakebt.backtest.costs import CostModel
+    from lakebt.lake.trials.origin import Origin
+    from lakebt.strategy.terms import Terms
+    from lakebt.strategy.traded import TradedStrategy
 
 
-def run_rule(backtest: Backtest, strategy: object) -> dict[str, Any]:
+def run_rule(name: str, parameters: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     """Return what a backtest tries: strategy, parameters, and when it trades."""
-    return {
-        "strategy": backtest.name,
-        "parameters": parameters_of(strategy),
-        "start": str(backtest.start),
-        "end": str(backtest.end),
-        "rebalance": backtest.rebalance,
-        "fill": backtest.fill,
-        "capital_usd": backtest.capital_usd,
-        "min_lead": lead_option(backtest.clock.min_lead),
-    }
+    return {"strategy": name, "parameters": dict(parameters), **terms.rule()}
 
 
 def parameters_of(strategy: object) -> dict[str, Any]:
@@ -73,56 +67,47 @@ def source_of(strategy: object) -> str:
 
 
 def run_ids(
-    rule: Mapping[str, Any], charged: Mapping[str, float], source: str, origin: Origin
+    rule: Mapping[str, Any], costs: CostModel, source: str, origin: Origin
 ) -> tuple[str, str]:
     """Return the ids of a rule and of its trial, before anything is run."""
-    rule_id = content_key({"rule": rule, "costs": charged})
+    rule_id = content_key({"rule": rule, "costs": asdict(costs)})
     return rule_id, origin.key({"rule": rule_id, "source": source})
 
 
-def id_of(run: Run, strategy: object) -> str:
+def trial_id(run: TradedStrategy) -> str:
     """Return the id that a run has among the lake's trials."""
-    backtest = run.backtest
-    rule, charged = run_rule(backtest, strategy), costs_json(backtest.costs)
-    origin = Origin.of(backtest.view, engine=run.engine, tables=None)
-    return run_ids(rule, charged, source_of(strategy), origin)[1]
+    rule = run_rule(run.name, run.parameters, run.terms)
+    return run_ids(rule, run.terms.costs, run.source, run.origin)[1]
 
 
 def run_row(
-    run: Run,
-    strategy: object,
-    *,
-    study: str | None,
-    run_at: dt.datetime,
-    seconds: float,
+    run: TradedStrategy, *, family: str | None, run_at: dt.datetime, seconds: float
 ) -> pd.DataFrame:
-    """Return the ledger's row of a run.
+    """Return the row that the trials have of a run.
 
     Parameters
     ----------
-    run, strategy
-        The run, and the strategy that was run.
-    study
-        The family that is searched; the strategy's name by default.
+    run
+    family
+        What is searched; the strategy's name by default.
     run_at, seconds
         When, and for how long.
     """
-    backtest = run.backtest
-    rule, charged = run_rule(backtest, strategy), costs_json(backtest.costs)
-    source = source_of(strategy)
-    origin = Origin.of(backtest.view, engine=run.engine, tables=None)
-    rule_id, trial = run_ids(rule, charged, source, origin)
-    returns = run.returns().to_numpy()
+    rule = run_rule(run.name, run.parameters, run.terms)
+    rates, origin = asdict(run.terms.costs), run.origin
+    rule_id, trial = run_ids(rule, run.terms.costs, run.source, origin)
+    returns = run.returns.to_numpy()
+    sharpe = sharpe_ratio(returns)
     equity = np.append(1.0, np.cumprod(1.0 + returns))
-    paid, capital = run.paid(), backtest.capital_usd
-    orders = run.orders()
+    paid, capital = tables.paid(run), run.terms.capital_usd
+    orders = tables.orders(run)
     net = float(equity[-1] - 1.0)
     cost_bps = {name: value / capital / BPS for name, value in paid.items()}
     metrics = {
-        "n_decisions": len(run.weights()),
+        "n_decisions": len(tables.weights(run)),
         "n_orders": len(orders),
         "audited": run.audited,
-        "source": source,
+        "source": run.source,
         "net_return": net,
     }
     return pd.DataFrame(
@@ -130,22 +115,22 @@ def run_row(
             {
                 "trial_id": trial,
                 "kind": "backtest",
-                "study": study or backtest.name,
+                "study": family or run.name,
                 "rule_id": rule_id,
                 "result_id": trial,
-                "strategy": backtest.name,
+                "strategy": run.name,
                 "rule": canonical_json(rule),
-                **{name: charged[name] for name in CostModel.RATES},
-                "costs": canonical_json(charged),
+                **rates,
+                "costs": canonical_json(rates),
                 **origin.columns(),
                 "run_at": run_at,
-                "sharpe": run.sharpe(),
-                "sharpe_se": run.sharpe_se(),
+                "sharpe": sharpe,
+                "sharpe_se": lo_standard_error(sharpe, len(returns)),
                 "n_returns": len(returns),
                 "n_events": 0,
                 "n_dates": 0,
                 "n_refused": 0,
-                "n_untradeable": len(run.unfilled()),
+                "n_untradeable": len(run.unfilled),
                 "gross_bps": net / BPS + sum(cost_bps.values()),
                 "commission_cost_bps": cost_bps["commission_usd"],
                 "spread_cost_bps": cost_bps["spread_usd"],
@@ -168,18 +153,18 @@ def run_row(
     )
 
 
-def _digest(run: Run) -> str:
+def _digest(run: TradedStrategy) -> str:
     """Return a digest of a run's weights, orders and returns, to the last bit."""
-    key = xxhash.xxh3_128(run.returns().to_numpy().tobytes())
-    key.update(run.weights().to_numpy(dtype=np.float64).tobytes())
-    orders = run.orders()
+    key = xxhash.xxh3_128(run.returns.to_numpy().tobytes())
+    key.update(tables.weights(run).to_numpy(dtype=np.float64).tobytes())
+    orders = tables.orders(run)
     key.update(" ".join(orders["symbol"]).encode())
     for name in ("size", "price"):
         key.update(orders[name].to_numpy(dtype=np.float64).tobytes())
     return key.hexdigest()
 
 
-def record_run(run: Run, strategy: object, *, seconds: float) -> bool:
+def record_run(run: TradedStrategy, *, seconds: float) -> bool:
     """Record a run among the lake's trials; `Backtest.run` does it.
 
     Returns
@@ -192,9 +177,9 @@ def record_run(run: Run, strategy: object, *, seconds: float) -> bool:
     LedgerWarning
         If the lake cannot be written.
     """
-    ledger = ledger_of(run.backtest.view)
+    ledger = ledger_of(run.view)
     try:
-        row = run_row(run, strategy, study=None, run_at=ledger.clock(), seconds=seconds)
+        row = run_row(run, family=None, run_at=ledger.clock(), seconds=seconds)
         ledger.record(row)
     except LakebtError as error:
         msg = f"this run was not recorded among the trials: {error}"

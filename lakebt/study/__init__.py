@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from lakebt._lazy import first_use
 
 if TYPE_CHECKING:
-    from lakebt.study.study import ENTRIES as ENTRIES
-    from lakebt.study.study import EXITS as EXITS
+    from lakebt.study.arguments import ENTRIES as ENTRIES
+    from lakebt.study.arguments import EXITS as EXITS
     from lakebt.study.study import Study as Study
 
-_HOMES = {"ENTRIES": "study", "EXITS": "study", "Study": "study"}
+_HOMES = {"ENTRIES": "arguments", "EXITS": "arguments", "Study": "study"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,153 +1,285 @@
-"""What a study is asked, as plain values that make it again."""
+"""What a study is asked, as one frozen value whose fields say what they decide."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
-from lakebt.backtest.costs import CostModel, costs_json
+from lakebt.analysis.pooling import Aggregate, Pooling, Weighting, parse_pooling
+from lakebt.backtest.costs import CostModel
+from lakebt.backtest.trades import MISSING
+from lakebt.backtest.weights import Sizing, TradedSide, check_gross
 from lakebt.errors import InvalidArgumentError
-from lakebt.events.clock import lead_option
+from lakebt.events.clock import lead_text, parse_lead
+from lakebt.events.filters import parse_period, parse_size
+from lakebt.events.guard import ON_LOOK_AHEAD
+from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.facts import IndexChange
+from lakebt.inputs.checks import check_positive, one_of
+from lakebt.inputs.in_words import in_words
+from lakebt.inputs.where import ChangeFilter, plain_where, values_of
+from lakebt.inputs.roles import (
+    ArgumentList,
+    Decides,
+    an_option_each,
+    argument,
+    option_name,
+    written_by,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lakebt.backtest.trades import Missing
-    from lakebt.backtest.weights import Sizing
-    from lakebt.study.study import Study
+    from lakebt.events.filters import Period
+    from lakebt.events.guard import OnLookAhead
+    from lakebt.events.rules import Entry, Exit
 
-    Progress = Callable[[int, int], None]
+ENTRIES = ("AD+1@open", "ED-1@close", "ED@close", "MD+1@open")
+EXITS = ("+1", "1w", "2w", "3w", "4w")
+"""The grid of a study that is given none."""
 
+GRID = ("entries", "exits")
+"""Arguments that a cell has one of, and its study several."""
 
-_GRID = ("entries", "exits")
+PAIRS = ("period", "size")
+"""Arguments whose one value is a pair."""
 
+SOURCES = ("index", "changes")
+"""Where the changes come from: one of the two is given."""
 
-def study_arguments(study: Study) -> dict[str, Any]:
-    """Return the arguments of a study other than its view.
-
-    Returns
-    -------
-    dict
-        Values that JSON has: texts, numbers, lists, mappings. Those that only refuse
-        (`max_gross`) are left out. `study_from` reads them back.
-    """
-    arguments: dict[str, Any] = {
-        "index": study.index,
-        "entries": [str(rule) for rule in study.entries],
-        "exits": [str(rule) for rule in study.exits],
-        "where": {name: _values(values) for name, values in study.where.items()},
-        "period": [str(day) for day in study.period] if study.period else None,
-        "size": list(study.size) if study.size else None,
-        "side": str(study.sizing.side),
-        "hedge": study.sizing.hedge,
-        "gross": study.sizing.gross,
-        "capital_usd": study.sizing.capital_usd,
-        "missing": study.missing,
-        "aggregate": str(study.pooling.how),
-        "weighting": str(study.pooling.weighting),
-        "max_weight": study.pooling.max_weight,
-        "costs": costs_json(study.costs),
-        "on_look_ahead": study.on_look_ahead,
-        "min_lead": lead_option(study.clock.min_lead),
-    }
-    if study.changes is not None:
-        arguments["changes"] = [_change(change) for change in study.changes]
-    return arguments
+_ORDERS = Decides.ORDERS | Decides.PRICES | Decides.BOOKS
 
 
-def rule_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what one cell shares with all others of its study: no grid, no costs."""
-    return {
-        name: value
-        for name, value in arguments.items()
-        if name not in {*_GRID, "costs"}
-    }
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(value) for value in values]
 
 
-def read_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `Study` takes from what `study_arguments` gave.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If there is an argument that this version of lakebt does not have.
-    """
-    known = {field.name for field in fields(CostModel)}
-    read = dict(arguments)
-    costs = dict(read.pop("costs", {}))
-    if unknown := set(costs) - known:
-        msg = f"costs have {', '.join(sorted(unknown))}, which this version does not"
-        raise InvalidArgumentError(msg)
-    read["costs"] = CostModel(**costs)
-    if "changes" in read:
-        read["changes"] = [IndexChange(**change) for change in read["changes"]]
-    read["max_gross"] = max(2.0, float(read.get("gross", 1.0)))
-    return read
+def _commas(name: str, values: Iterable[object] | None) -> dict[str, str | list[str]]:
+    return {} if values is None else {option_name(name): ",".join(map(str, values))}
 
 
-def in_words(name: str, value: Any) -> str:  # noqa: PLR0911 - a case each
-    """Return the value of an argument as people say it.
-
-    Examples
-    --------
-    >>> in_words("hedge", None), in_words("period", ["2010-01-01", "2014-12-31"])
-    ('no hedge', '2010-01-01 to 2014-12-31')
-    >>> in_words("where", {"cause": ["merger", "other"]}), in_words("exits", ["+1"])
-    ('cause merger or other', '+1')
-    """
-    match name, value:
-        case "where", dict() if not value:
-            return "everything"
-        case "where", dict():
-            parts = (
-                f"{column} {' or '.join(map(str, v if isinstance(v, list) else [v]))}"
-                for column, v in value.items()
-            )
-            return ", ".join(parts)
-        case "period" | "size", [first, last]:
-            return f"{first} to {last}" + (" legs" if name == "size" else "")
-        case "hedge", str():
-            return f"hedge {value}"
-        case _, None:
-            return {"hedge": "no hedge"}.get(name, f"any {name}")
-        case _, list():
-            return ", ".join(map(str, value))
-        case (
-            "commission_bps" | "half_spread_bps" | "borrow_bps_per_year",
-            float() | int(),
-        ):
-            what = name.removesuffix("_per_year").removesuffix("_bps").replace("_", " ")
-            return f"{what} {value:g}"
-        case _, float():
-            return f"{value:g}"
-    return str(value)
-
-
-def _values(values: object) -> Any:
-    if isinstance(values, set | frozenset):
-        return sorted(map(_plain, values), key=str)
-    if isinstance(values, list | tuple):
-        return [_plain(value) for value in values]
-    return _plain(values)
-
-
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _change(change: IndexChange) -> dict[str, Any]:
-    told = {field.name: getattr(change, field.name) for field in fields(change)}
-    return {name: _plain(value) for name, value in told.items() if value is not None}
+def _plain_where(where: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        column: list(map(_plain, value)) if isinstance(value, list) else _plain(value)
+        for column, value in where.items()
+    }
 
 
-MARKET = "SPY"
-"""What the path of an event is measured against when the study has no hedge."""
+def _where_options(name: str, where: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    texts = [
+        f"{column}={'' if value is None else _plain(value)}"
+        for column, values in where.items()
+        for value in values_of(values)
+    ]
+    return {option_name(name): texts} if texts else {}
 
 
-class Terms(Protocol):
-    """What a study says of its trades; gross and capital are those of a level."""
+def _plain_pair(pair: tuple[object, object] | None) -> list[Any] | None:
+    return None if pair is None else [_plain(value) for value in pair]
 
-    sizing: Sizing
-    missing: Missing
+
+def _plain_changes(changes: Sequence[IndexChange] | None) -> list[Any] | None:
+    if changes is None:
+        return None
+    return [
+        {
+            field.name: _plain(getattr(change, field.name))
+            for field in fields(change)
+            if getattr(change, field.name) is not None
+        }
+        for change in changes
+    ]
+
+
+def _no_option(_name: str, _value: object) -> dict[str, str | list[str]]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(ArgumentList):
+    """What is asked of a study, other than its view: checked, and valid from birth.
+
+    The fields are the arguments of `lakebt.Study`, in the order in which they are
+    written.
+    """
+
+    index: str | None = argument(_ORDERS, default=None)
+    changes: tuple[IndexChange, ...] | None = argument(
+        _ORDERS, default=None, plain=_plain_changes, options=_no_option
+    )
+    entries: tuple[Entry, ...] = argument(_ORDERS, plain=_texts, options=_commas)
+    exits: tuple[Exit, ...] = argument(_ORDERS, plain=_texts, options=_commas)
+    where: Mapping[str, Any] = argument(
+        _ORDERS, plain=_plain_where, options=_where_options
+    )
+    period: Period | None = argument(
+        _ORDERS, default=None, plain=_plain_pair, options=_commas
+    )
+    size: tuple[int, int] | None = argument(
+        _ORDERS, default=None, plain=_plain_pair, options=_commas
+    )
+    side: TradedSide = argument(_ORDERS, default=TradedSide.BOTH, plain=str)
+    hedge: str | None = argument(Decides.PRICES | Decides.BOOKS, default=None)
+    gross: float = argument(Decides.LEVEL, default=1.0)
+    max_gross: float = argument(Decides.REFUSAL, default=2.0)
+    capital_usd: float = argument(Decides.LEVEL, default=100_000.0)
+    missing: Missing = argument(Decides.BOOKS, default="exclude")
+    aggregate: Aggregate = argument(Decides.SERIES, default=Aggregate.POOLED, plain=str)
+    weighting: Weighting = argument(Decides.SERIES, default=Weighting.EVENT, plain=str)
+    max_weight: float = argument(Decides.SERIES, default=1.0)
+    costs: CostModel = argument(
+        Decides.LEVEL, default=CostModel(), plain=asdict, options=an_option_each
+    )
+    on_look_ahead: OnLookAhead = argument(_ORDERS, default="mask")
+    min_lead: dt.timedelta = argument(
+        _ORDERS,
+        default=dt.timedelta(minutes=10),
+        plain=lead_text,
+        options=written_by(lead_text),
+    )
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        index: str | None = None,
+        changes: Iterable[IndexChange] | None = None,
+        entries: Sequence[str] = ENTRIES,
+        exits: Sequence[str] = EXITS,
+        where: Mapping[str, Any] | None = None,
+        period: Any = None,
+        size: Any = None,
+        side: str = "both",
+        hedge: str | None = None,
+        gross: float = 1.0,
+        max_gross: float = 2.0,
+        capital_usd: float = 100_000.0,
+        missing: str = "exclude",
+        aggregate: str = "pooled",
+        weighting: str = "event",
+        max_weight: float = 1.0,
+        costs: CostModel | None = None,
+        on_look_ahead: str = "mask",
+        min_lead: str | dt.timedelta = "10min",
+    ) -> Arguments:
+        """Return what somebody wrote, checked.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument cannot be used; the message names it and the cure.
+        UnknownNameError
+            If a word is unknown, or `where` names no column.
+        """
+        if (index is None) == (changes is None):
+            msg = "pass either index= (changes from the lake) or changes= (your own)"
+            raise InvalidArgumentError(msg)
+        ChangeFilter(where)  # refuses what it cannot match
+        check_gross(gross, max_gross)
+        check_positive("capital_usd", capital_usd)
+        pooling = parse_pooling(aggregate, weighting, max_weight)
+        on_look_ahead = one_of(on_look_ahead, ON_LOOK_AHEAD, what="on_look_ahead")
+        return cls(
+            index=index,
+            changes=None if changes is None else tuple(changes),
+            entries=parse_entries(entries),
+            exits=parse_exits(exits),
+            where=plain_where(where),
+            period=parse_period(period),
+            size=parse_size(size),
+            side=TradedSide(one_of(side, TradedSide, what="side")),
+            hedge=hedge,
+            gross=gross,
+            max_gross=max_gross,
+            capital_usd=capital_usd,
+            missing=cast("Missing", one_of(missing, MISSING, what="missing")),
+            aggregate=pooling.how,
+            weighting=pooling.weighting,
+            max_weight=pooling.max_weight,
+            costs=CostModel() if costs is None else costs,
+            on_look_ahead=cast("OnLookAhead", on_look_ahead),
+            min_lead=parse_lead(min_lead),
+        )
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Arguments:
+        """Return the arguments that `plain` gave; what only refuses is let through.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is an argument or a rate that this version of lakebt does not have.
+        """
+        rates = dict(plain.get("costs", {}))
+        for kind, names, known in (
+            ("arguments", set(plain), set(cls.names())),
+            ("costs", set(rates), set(CostModel.RATES)),
+        ):
+            if unknown := sorted(names - known):
+                msg = f"{kind} have {', '.join(unknown)}, which this version does not"
+                raise InvalidArgumentError(msg)
+        read = {**plain, "costs": CostModel(**rates)}
+        if read.get("changes") is not None:
+            read["changes"] = [IndexChange(**change) for change in read["changes"]]
+        gross = float(read.get("gross", 1.0))
+        return cls.parse(**{"max_gross": max(2.0, gross), **read})
+
+    def plain(self, decides: Decides | None = None) -> dict[str, Any]:
+        """Return the arguments as values that JSON has; see `ArgumentList.plain`.
+
+        Returns
+        -------
+        dict
+            Of a trial's rule unless a role is given. `changes` is there if they were
+            given, and not as None: so ids of trials are those of earlier versions.
+        """
+        plain = super().plain(decides)
+        if self.changes is None:
+            plain.pop("changes", None)
+        return plain
+
+    def replaced(self, **changed: Any) -> Arguments:
+        """Return the arguments with some of them changed, which have been parsed."""
+        return replace(self, **changed)
+
+    @cached_property
+    def sizing(self) -> Sizing:
+        """How much of the capital goes where."""
+        return Sizing(
+            side=self.side,
+            hedge=self.hedge,
+            gross=self.gross,
+            capital_usd=self.capital_usd,
+        )
+
+    @cached_property
+    def pooling(self) -> Pooling:
+        """How the events become one series."""
+        return Pooling(
+            how=self.aggregate, weighting=self.weighting, max_weight=self.max_weight
+        )
+
+    def in_words(self) -> dict[str, str]:
+        """Return every argument as people say it, by its name with spaces."""
+        plain = super().plain(~Decides(0))
+        words = {name: in_words(name, value) for name, value in plain.items()}
+        words["costs"] = str(self.costs)
+        if self.index is None:
+            words["index"] = "changes supplied by the caller"
+        if self.changes is None:
+            del words["changes"]
+        return {name.replace("_", " "): text for name, text in words.items()}
+
+
+def rule_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one cell shares with all others of its study: no grid, no costs."""
+    return {
+        name: value for name, value in plain.items() if name not in {*GRID, "costs"}
+    }

@@ -10,29 +10,24 @@ import numpy as np
 from lakebt.analysis.pooling import Aggregate
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.schedule import count_reasons
-from lakebt.study import tables as frames
-from lakebt.study.arguments import MARKET
+from lakebt.study import tables
+from lakebt.study.scope import MARKET
 from lakebt.study.single import deal
 from lakebt.values.reasons import REASONS, Reason, text_of
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import numpy.typing as npt
     import pandas as pd
 
     from lakebt._typing import BoolVector
-    from lakebt.events.plan import Empty
-    from lakebt.events.rules import Entry, Exit
-    from lakebt.study.result import Result
+    from lakebt.study.traded import TradedStudy
 
 
 LISTED = 200
 """Events left out that are told in full, for each reason."""
 
 
-def empty_rules(result: Result) -> pd.DataFrame:
+def empty_rules(study: TradedStudy) -> pd.DataFrame:
     """Count the empty cells of each rule by reason.
 
     Returns
@@ -42,8 +37,8 @@ def empty_rules(result: Result) -> pd.DataFrame:
         rule was traded, `fact`, `known_at` and `needed_by` of the first event empty for
         its most frequent reason.
     """
-    plan, codes = result.schedule, result.cells.reason
-    found = count_reasons(plan, codes).drop(columns="n_total")
+    plan, codes = study.schedule, study.cells.reason
+    counts = count_reasons(plan, codes).drop(columns="n_total")
     examples = np.zeros(codes.shape, dtype=bool)
     for number in range(len(plan.entries)):
         slots = np.flatnonzero(plan.entry == number)
@@ -52,11 +47,11 @@ def empty_rules(result: Result) -> pd.DataFrame:
                 own = codes[slots, column]
                 most = np.bincount(own).argmax()  # the first reason where two tie
                 examples[slots[np.argmax(own == most)], column] = True
-    told = frames.refused(result.each(only=examples)).drop(columns="event_id")
-    return found.merge(told, on=["entry", "exit", "reason"], how="left")
+    first = tables.refused(study.lookup.each(only=examples)).drop(columns="event_id")
+    return counts.merge(first, on=["entry", "exit", "reason"], how="left")
 
 
-def left_out_events(result: Result) -> tuple[pd.DataFrame, dict[str, int]]:
+def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the events that the best rule leaves out, or all rules if none is best.
 
     Returns
@@ -67,10 +62,10 @@ def left_out_events(result: Result) -> tuple[pd.DataFrame, dict[str, int]]:
     dict of str to int
         How many events each reason leaves out.
     """
-    plan, codes = result.schedule, result.cells.reason
+    plan, codes = study.schedule, study.cells.reason
     asked = codes > 0
-    if result.best is not None:
-        asked &= _of_rule(result, *result.best)
+    if study.best is not None:
+        asked &= _of_rule(study, *study.best)
     shown = np.zeros(codes.shape, dtype=bool)
     counts = {}
     for reason in REASONS:
@@ -80,34 +75,19 @@ def left_out_events(result: Result) -> tuple[pd.DataFrame, dict[str, int]]:
             counts[str(reason)] = len(events)
             some = first[:LISTED]
             shown[slots[some], exits[some]] = True
-    return frames.refused(result.each(only=shown)), counts
+    return tables.refused(study.lookup.each(only=shown)), counts
 
 
-def _of_rule(result: Result, entry: str, exit_: str) -> BoolVector:
+def _of_rule(study: TradedStudy, entry: str, exit_: str) -> BoolVector:
     """Return which cells are of one rule, shape (n_slots, n_exits)."""
-    is_entry = np.array(result.entries) == entry
-    is_exit = np.array(result.exits) == exit_
-    of_rule: BoolVector = is_entry[result.schedule.entry][:, None] & is_exit
+    is_entry = np.array(study.entries) == entry
+    is_exit = np.array(study.exits) == exit_
+    of_rule: BoolVector = is_entry[study.schedule.entry][:, None] & is_exit
     return of_rule
 
 
-def check_tradeable(
-    reason: npt.NDArray[np.int8],
-    entries: Sequence[Entry],
-    exits: Sequence[Exit],
-    *,
-    first: Callable[[], Empty],
-) -> None:
+def check_tradeable(study: TradedStudy) -> None:
     """Stop where every cell is untradeable; one that is refused is a result.
-
-    Parameters
-    ----------
-    reason : ndarray
-        Of every cell: `Reason.code`; 0 for one that was traded.
-    entries, exits
-        The grid, for the message.
-    first
-        Returns why the first cell is empty.
 
     Raises
     ------
@@ -116,7 +96,7 @@ def check_tradeable(
     UntradeableError
         If every cell is empty for want of prices, a session, or a side.
     """
-    codes, numbers = np.unique(reason, return_counts=True)
+    codes, numbers = np.unique(study.cells.reason, return_counts=True)
     if 0 in codes or any(Reason.of_code(code).is_refusal for code in codes.tolist()):
         return
     counts = Counter(
@@ -125,26 +105,26 @@ def check_tradeable(
             for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
         }
     )
-    fact = first().fact
+    fact = study.lookup.first_empty().fact
     if set(counts) == {Reason.EXIT_BEFORE_ENTRY}:
         msg = (
-            f"none of the exits {', '.join(map(str, exits))} comes after its entry "
-            f"{', '.join(map(str, entries))}: {fact}"
+            f"none of the exits {', '.join(study.exits)} comes after its entry "
+            f"{', '.join(study.entries)}: {fact}"
         )
         raise InvalidArgumentError(msg)
-    told = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
+    reasons = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
     cure = text_of(counts.most_common(1)[0][0]).cure
-    msg = f"every cell is untradeable: {told} ({fact}). To mend it, {cure}."
+    msg = f"every cell is untradeable: {reasons} ({fact}). To mend it, {cure}."
     raise UntradeableError(msg)
 
 
-def left_out(result: Result) -> str:
+def left_out(study: TradedStudy) -> str:
     """Return in one line how many events run, why the others do not, and the cure.
 
     An event runs if any of its cells does; else it is counted under the reason that
     came last in the order of telling, the one that stood between it and a trade.
     """
-    plan, cells = result.schedule, result.cells
+    plan, cells = study.schedule, study.cells
     running = np.zeros(len(plan.events), dtype=bool)
     running[plan.event[cells.traded.any(axis=1)]] = True
     last = np.zeros(len(plan.events), dtype=np.int64)
@@ -154,7 +134,7 @@ def left_out(result: Result) -> str:
     for number in np.flatnonzero(~running).tolist():
         reason = Reason.of_code(last[number])
         why[reason] += 1
-        if reason is Reason.ONE_SIDED and _would_run(number, result):
+        if reason is Reason.ONE_SIDED and _would_run(number, study):
             rescued += 1
     n_running = int(running.sum())
     noun = "event runs" if n_running == 1 else "events run"
@@ -177,20 +157,20 @@ def left_out(result: Result) -> str:
     if dropped:
         noun = "once" if dropped == 1 else f"{dropped:,} times"
         parts.append(f"a leg without a price was left out {noun}")
-    if told := overlap(result):
-        parts.append(told)
+    if sentence := overlap(study):
+        parts.append(sentence)
     return "; ".join(parts)
 
 
-def overlap(result: Result) -> str:
+def overlap(study: TradedStudy) -> str:
     """Return how many events the best rule's calendar portfolio holds at once.
 
     Empty for events that are pooled, and where no rule could be traded.
     """
-    best = result.best if result.study.pooling.how is Aggregate.CALENDAR else None
+    best = study.best if study.arguments.aggregate is Aggregate.CALENDAR else None
     if best is None:
         return ""
-    rules = result.surface()
+    rules = study.summary.surface()
     chosen = rules[(rules["entry"] == best[0]) & (rules["exit"] == best[1])]
     most, mean = chosen[["most_open", "mean_open"]].to_numpy()[0].tolist()
     return (
@@ -199,19 +179,19 @@ def overlap(result: Result) -> str:
     )
 
 
-def _would_run(event: int, result: Result) -> bool:
+def _would_run(event: int, study: TradedStudy) -> bool:
     """Whether a one-sided event would trade if it were hedged with the market."""
-    if MARKET not in result.history:
+    if MARKET not in study.history:
         return False
-    plan = result.schedule
-    one_sided = result.cells.reason == Reason.ONE_SIDED.code
+    plan = study.schedule
+    one_sided = study.cells.reason == Reason.ONE_SIDED.code
     slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
     for place in zip(slots.tolist(), exits.tolist(), strict=True):
         (found,), _ = deal(
             [plan.cell(*place)],
-            result.history,
-            sizing=result.study.sizing.hedged_with(MARKET),
-            missing=result.study.missing,
+            study.history,
+            sizing=study.arguments.sizing.hedged_with(MARKET),
+            missing=study.arguments.missing,
         )
         if found.trade is not None:  # mostly the first: a grid has a thousand of them
             return True

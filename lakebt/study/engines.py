@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.outcome import Engine
     from lakebt.events.schedule import Schedule
     from lakebt.prices import PriceHistory
-    from lakebt.study.arguments import Terms
+    from lakebt.study.arguments import Arguments
 
     Progress = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ class Trader(Protocol):
         self,
         plan: Schedule,
         history: PriceHistory,
-        terms: Terms,
+        arguments: Arguments,
         levels: Sequence[Level],
         progress: Progress | None,
         /,
@@ -45,14 +45,14 @@ class Trader(Protocol):
 def run_event(
     plan: Schedule,
     history: PriceHistory,
-    terms: Terms,
+    arguments: Arguments,
     levels: Sequence[Level],
     progress: Progress | None,
     /,
 ) -> list[Cells]:
     """Trade all cells in one pass; those whose legs leave apart one by one."""
     filled = trade_together(
-        plan, history, sizing=terms.sizing, missing=terms.missing, levels=levels
+        plan, history, sizing=arguments.sizing, missing=arguments.missing, levels=levels
     )
     apart = plan.apart & (plan.reason == 0)
     for filling in filled:
@@ -60,7 +60,7 @@ def run_event(
             apart,
             plan=plan,
             history=history,
-            terms=terms,
+            arguments=arguments,
             filling=filling,
             engine=walk_trades,
         )
@@ -72,7 +72,7 @@ def run_event(
 def run_reference(
     plan: Schedule,
     history: PriceHistory,
-    terms: Terms,
+    arguments: Arguments,
     levels: Sequence[Level],
     progress: Progress | None,
     /,
@@ -84,7 +84,7 @@ def run_reference(
             plan.reason == 0,
             plan=plan,
             history=history,
-            terms=terms,
+            arguments=arguments,
             filling=filling,
             engine=run_vectorbt,
             progress=progress,
@@ -100,14 +100,14 @@ def _trade_alone(
     *,
     plan: Schedule,
     history: PriceHistory,
-    terms: Terms,
+    arguments: Arguments,
     filling: Filling,
     engine: Engine,
     progress: Progress | None = None,
 ) -> None:
     """Trade some cells in full, one event after the other."""
     level = filling.level
-    sizing = replace(terms.sizing, gross=level.gross, capital_usd=level.capital_usd)
+    sizing = replace(arguments.sizing, gross=level.gross, capital_usd=level.capital_usd)
     by_event: dict[int, list[tuple[int, int]]] = {}
     for slot, exit_ in zip(*(part.tolist() for part in asked.nonzero()), strict=True):
         by_event.setdefault(int(plan.event[slot]), []).append((slot, exit_))
@@ -116,7 +116,7 @@ def _trade_alone(
             [plan.cell(*place) for place in places],
             history,
             sizing=sizing,
-            missing=terms.missing,
+            missing=arguments.missing,
         )
         ready = [
             (place, one.trade)

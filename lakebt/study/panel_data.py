@@ -1,4 +1,4 @@
-"""From a result to what its cells are made of; see `lakebt.report.panel_data`."""
+"""What the page of a study needs to trade its cells itself."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.study.result import Result
+    from lakebt.study.traded import TradedStudy
 
 
-def ingredients(result: Result) -> Ingredients | None:
+def ingredients(study: TradedStudy) -> Ingredients | None:
     """Return what the traded cells of a result are made of; None if there are none."""
-    traded = result.cells.traded
+    traded = study.cells.traded
     slots = np.flatnonzero(traded.any(axis=1))
     if not len(slots):
         return None
-    return _Gathered(result, slots).ingredients()
+    return _Gathered(study, slots).ingredients()
 
 
 class _Gathered:
     """The slots that have a traded cell, and what is asked of them."""
 
-    def __init__(self, result: Result, slots: IntVector) -> None:
-        self._result, self._slots = result, slots
-        plan = result.schedule
-        self._traded = result.cells.traded[slots]
+    def __init__(self, study: TradedStudy, slots: IntVector) -> None:
+        self._study, self._slots = study, slots
+        plan = study.schedule
+        self._traded = study.cells.traded[slots]
         self._rows = plan.row[slots]
         self._exit_rows = np.where(self._traded, plan.exit_row[slots], 0)
         self._sizes = np.diff(plan.start)[slots]
         self._legs = spans(plan.start[slots], self._sizes)
         self._leg, self._changes = plan.vintages_of(self._legs)
-        hedge = result.study.sizing.hedge
+        hedge = study.arguments.hedge
         names = {change.symbol for change in self._changes}
         self._symbols = tuple(sorted(names | ({hedge} if hedge is not None else set())))
         self._hedge = -1 if hedge is None else self._symbols.index(hedge)
         places = {symbol: place for place, symbol in enumerate(self._symbols)}
         self._symbol = np.array([places[c.symbol] for c in self._changes])
-        self._code = result.history.codes(self._symbols)
+        self._code = study.history.codes(self._symbols)
 
     def ingredients(self) -> Ingredients:
         """Return them all."""
-        result, plan = self._result, self._result.schedule
+        study, plan = self._study, self._study.schedule
         events = np.unique(plan.event[self._slots])
         # Equity is 1 at the close before the first session with exposure, and orders
         # are sized on the close before the entry.
         first = max(session_of(int(self._rows.min())) - 1, 0)
         last = session_of(int(self._exit_rows.max()))
-        days = result.study.clock.sessions.days[first : last + 1]
+        days = study.clock.sessions.days[first : last + 1]
         series_symbol, series_first, series_last = self._series()
-        bars = result.history.windows(
+        bars = study.history.windows(
             self._code[series_symbol], first=series_first, last=series_last
         )
         apart, apart_row = self._apart()
@@ -98,22 +98,22 @@ class _Gathered:
         )
 
     def _terms(self) -> Terms:
-        study = self._result.study
+        arguments = self._study.arguments
         return Terms(
-            side=str(study.sizing.side),
+            side=str(arguments.side),
             hedge=self._hedge,
-            gross=study.sizing.gross,
-            capital_usd=study.sizing.capital_usd,
-            drop_leg=study.missing == "drop_leg",
-            fee=study.costs.proportional,
-            borrow_per_day=study.costs.borrow_per_day,
-            by_leg=study.pooling.weighting is Weighting.LEG,
-            max_weight=study.pooling.max_weight,
+            gross=arguments.gross,
+            capital_usd=arguments.capital_usd,
+            drop_leg=arguments.missing == "drop_leg",
+            fee=arguments.costs.proportional,
+            borrow_per_day=arguments.costs.borrow_per_day,
+            by_leg=arguments.weighting is Weighting.LEG,
+            max_weight=arguments.max_weight,
         )
 
     def _series(self) -> tuple[IntVector, IntVector, IntVector]:
         """Return symbol, first and last session of each run of bars, none twice."""
-        plan = self._result.schedule
+        plan = self._study.schedule
         entered = session_of(self._rows) - 1
         left = session_of(self._exit_rows.max(axis=1))
         symbol = self._symbol[self._leg]
@@ -139,8 +139,8 @@ class _Gathered:
 
     def _positions(self) -> tuple[IntVector, IntVector, FloatVector]:
         """Return where each slot's positions begin, their legs and sizing prices."""
-        deadlines = self._result.schedule.clock.deadlines(self._rows)
-        history = self._result.history
+        deadlines = self._study.schedule.clock.deadlines(self._rows)
+        history = self._study.history
         leg, code = self._leg, self._code[self._symbol][self._leg]
         before = np.repeat(deadlines, self._sizes)
         sizes = self._sizes
@@ -154,7 +154,7 @@ class _Gathered:
 
     def _apart(self) -> tuple[IntVector, IntVector]:
         """Return the cells whose legs leave apart, and the half session of each leg."""
-        plan, n_exits = self._result.schedule, len(self._result.schedule.exits)
+        plan, n_exits = self._study.schedule, len(self._study.schedule.exits)
         cells = np.flatnonzero(plan.apart[self._slots] & self._traded)
         slots, exits = cells // n_exits, cells % n_exits
         sizes = self._sizes[slots]

@@ -2,183 +2,72 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from lakebt.analysis.pooling import Aggregate
-from lakebt.analysis.surface import calendar_returns
-from lakebt.backtest.window import PriceWindow
-from lakebt.errors import InvalidArgumentError
-from lakebt.lake.trials.origin import Origin
-from lakebt.sessions import session_of
-from lakebt.study import tables as frames
+from lakebt.study import tables
 from lakebt.study.empty_cells import left_out
 from lakebt.study.panel_data import ingredients
-from lakebt.study.report import paths, study_contents
-from lakebt.study.single import Lookup
-from lakebt.study.summary import Summary
-from lakebt.study.tables import by_year
-from lakebt.study.trials import record, result_id
+from lakebt.study.report import contents, paths
+from lakebt.study.trials import record
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
-    from lakebt.analysis.surface import Traded
-    from lakebt.events.plan import Empty
-    from lakebt.events.schedule import Schedule
-    from lakebt.prices import PriceHistory
-    from lakebt.study.cells import Cells
-    from lakebt.study.single import CellResult
-    from lakebt.study.study import Study
+    from lakebt.lake.reading.view import View
+    from lakebt.study.arguments import Arguments
+    from lakebt.study.traded import TradedStudy
 
 
-class Shown:
-    """What `lakebt.Result` can be looked at as."""
-
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the report: one self-contained HTML file.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the folder does not exist or cannot be written.
-        """
-        from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
-
-        made_of = ingredients(self._result)
-        whole = replace(study_contents(self._result), ingredients=made_of)
-        write_study_report(whole, path)
-
-    def plot(self) -> Any:
-        """Return the surface as a plotly figure."""
-        from lakebt.report.charts import surface_figure  # noqa: PLC0415 - plotly is slow
-
-        return surface_figure(study_contents(self._result))
-
-    def plot_ridge(self) -> Any:
-        """Return the best exit of each entry as a plotly figure.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If every cell is empty.
-        """
-        from lakebt.report.charts import ridge_figure  # noqa: PLC0415 - plotly is slow
-
-        return ridge_figure(study_contents(self._result))
-
-    def plot_years(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
-        """Return the mean net return of each year as a plotly figure.
-
-        Parameters
-        ----------
-        entry, exit
-            Of the rule; those of the best by default.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such entry or exit.
-        InvalidArgumentError
-            If the rule has no traded event.
-        """
-        from lakebt.report.charts import years_figure  # noqa: PLC0415 - plotly is slow
-
-        result = self._result
-        best = result.best or (result.entries[0], result.exits[0])
-        rule = (entry or best[0], exit or best[1])
-        return years_figure(result.by_year(entry=rule[0], exit=rule[1]), rule=rule)
-
-    def plot_paths(self) -> Any:
-        """Return the average path of an event as a plotly figure."""
-        from lakebt.report.charts import path_figure  # noqa: PLC0415 - plotly is slow
-
-        return path_figure(study_contents(self._result))
-
-    @property
-    def _result(self) -> Result:
-        return cast("Result", self)
-
-    def _repr_html_(self) -> str:
-        from lakebt.report.notebook import surface_html  # noqa: PLC0415 - notebooks only
-
-        return surface_html(study_contents(self._result))
-
-
-class Result(Shown):
+class Result:
     """The surface of a study, and everything under it.
 
     Every table is a copy; changing it changes nothing here.
 
     Attributes
     ----------
-    study
-        What was asked.
-    engine
-        What turned orders into equity.
-    schedule
-        Every event under every entry and exit, as the guard decided it.
-    cells
-        What each of them earned, or why it is empty.
-    history
-        The prices it was computed from.
-    seconds
-        How long it took to compute.
-    is_point_in_time
-        False if a fact from after a deadline was used (``on_look_ahead="allow"``).
-    is_recorded
+    traded : TradedStudy
+        What it shows: schedule, prices and cells, for programs that need more than
+        tables.
+    is_recorded : bool
         Whether its cells are among the lake's trials.
     """
 
-    def __init__(
-        self,
-        *,
-        study: Study,
-        engine: str,
-        schedule: Schedule,
-        cells: Cells,
-        history: PriceHistory,
-        seconds: float,
-    ) -> None:
-        self.study, self.engine, self.seconds = study, engine, seconds
+    def __init__(self, traded: TradedStudy) -> None:
+        self.traded = traded
         self.is_recorded = False
-        self.schedule, self.cells, self.history = schedule, cells, history
-        self.is_point_in_time = not cells.late.any()
-        self._lookup = Lookup(study, schedule, cells, history)
 
-    # --- the surface -----------------------------------------------------------------
+    # --- what was asked --------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """What was known."""
+        return self.traded.view
+
+    @property
+    def arguments(self) -> Arguments:
+        """What was asked."""
+        return self.traded.arguments
+
+    @property
+    def engine(self) -> str:
+        """What turned orders into equity."""
+        return self.traded.engine
 
     @property
     def entries(self) -> tuple[str, ...]:
         """The entry rules, as written."""
-        return tuple(map(str, self.study.entries))
+        return self.traded.entries
 
     @property
     def exits(self) -> tuple[str, ...]:
         """The exit rules, as written."""
-        return tuple(map(str, self.study.exits))
+        return self.traded.exits
 
-    @cached_property
-    def summed(self) -> Summary:
-        """What each rule came to."""
-        sizing = self.study.sizing
-        return Summary(
-            self.schedule,
-            self.cells,
-            costs=self.study.costs,
-            capital_usd=sizing.capital_usd,
-            pooling=self.study.pooling,
-        )
-
-    @cached_property
-    def _table(self) -> pd.DataFrame:
-        return self.summed.table()
+    # --- the surface -----------------------------------------------------------------
 
     def table(self) -> pd.DataFrame:
         """Return a row per entry and exit.
@@ -191,7 +80,7 @@ class Result(Shown):
             ``net_bps``: means per event, basis points of capital, NaN without events;
             ``is_point_in_time`` is False where a fact that was not yet known was used.
         """
-        return self._table.copy()
+        return self.traded.table.copy()
 
     def surface(self) -> pd.DataFrame:
         """Return the surface as a tidy frame: a row per entry and exit.
@@ -207,14 +96,14 @@ class Result(Shown):
             NaN for a pooled one); and a count of empty cells per reason:
             ``n_look_ahead`` and so on. NaN where the cell is empty.
         """
-        return self.summed.surface()
+        return self.traded.summary.surface()
 
     def sharpe(self) -> pd.DataFrame:
         """Return the Sharpe ratios, entries down and exits across; NaN where empty.
 
         The definition is in ``.attrs["definition"]``.
         """
-        values = self._table["sharpe"].to_numpy(dtype=np.float64)
+        values = self.traded.table["sharpe"].to_numpy(dtype=np.float64)
         frame = pd.DataFrame(
             values.reshape(len(self.entries), len(self.exits)),
             index=pd.Index(self.entries, name="entry"),
@@ -226,39 +115,38 @@ class Result(Shown):
     @property
     def definition(self) -> str:
         """What the Sharpe ratio is, in one line."""
-        return self.study.pooling.definition
+        return self.arguments.pooling.definition
 
     @property
     def best(self) -> tuple[str, str] | None:
         """The entry and exit of the highest Sharpe ratio; None if all are empty."""
-        ratios = self._table["sharpe"]
-        if ratios.isna().all():
-            return None
-        row = int(np.nanargmax(ratios.to_numpy()))
-        return str(self._table["entry"].iloc[row]), str(self._table["exit"].iloc[row])
+        return self.traded.best
 
-    # --- among what was tried ---------------------------------------------------------
+    # --- among the trials ------------------------------------------------------------
 
-    @cached_property
-    def origin(self) -> Origin:
-        """What it was run on, and by what."""
-        return Origin.of(self.study.view, engine=self.engine)
-
-    @cached_property
+    @property
     def id(self) -> str:
         """Its id among the lake's trials: the key of all that decides its numbers."""
-        return result_id(self.study.arguments, self.origin)
+        return self.traded.result_id
 
     def record(self) -> int:
-        """Record every cell among the lake's trials; see `lakebt.study.trials`."""
-        self.is_recorded, count = record(self)
+        """Record every cell among the lake's trials, and return how many were new.
+
+        `Study.run` does it, unless it is told not to.
+
+        Warns
+        -----
+        LedgerWarning
+            If the lake cannot be written.
+        """
+        self.is_recorded, count = record(self.traded)
         return count
 
     # --- what lies under it ----------------------------------------------------------
 
     def events(self) -> pd.DataFrame:
         """Return a row per traded event, entry and exit; see `lakebt.study.tables`."""
-        return frames.events(self)
+        return tables.events(self.traded)
 
     def legs(
         self,
@@ -267,14 +155,15 @@ class Result(Shown):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per leg, entry and exit; see `lakebt.study.tables.legs`.
+        """Return a row per leg, entry and exit.
 
         Parameters
         ----------
         event, entry, exit
             Only these cells; all by default.
         """
-        return frames.legs(self.each(event=event, entry=entry, exit_=exit), self)
+        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        return tables.legs(cells, self.traded)
 
     def orders(
         self,
@@ -283,14 +172,15 @@ class Result(Shown):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per fill; see `lakebt.study.tables.orders`.
+        """Return a row per fill.
 
         Parameters
         ----------
         event, entry, exit
             Only these cells; all by default.
         """
-        return frames.orders(self.each(event=event, entry=entry, exit_=exit), self)
+        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        return tables.orders(cells, self.traded)
 
     def refused(
         self,
@@ -299,15 +189,18 @@ class Result(Shown):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per event and empty cell; see `lakebt.study.tables.refused`.
+        """Return a row per event and empty cell.
 
         Parameters
         ----------
         event, entry, exit
             Only these cells; all by default.
         """
-        found = self.each(event=event, entry=entry, exit_=exit, only=~self.cells.traded)
-        return frames.refused(found)
+        empty = ~self.traded.cells.traded
+        cells = self.traded.lookup.each(
+            event=event, entry=entry, exit_=exit, only=empty
+        )
+        return tables.refused(cells)
 
     def returns(self, *, entry: str, exit: str) -> pd.Series:  # noqa: A002 - the surface's name
         """Return the daily net returns of one rule, as fractions.
@@ -323,47 +216,7 @@ class Result(Shown):
         UnknownNameError
             If the study has no such entry or exit.
         """
-        days = self.study.clock.sessions.days
-        traded = self.traded(entry, exit)
-        if self.study.pooling.how is Aggregate.CALENDAR:
-            first, returns = (
-                calendar_returns(traded, self.study.pooling)
-                if len(traded.first)
-                else (0, np.zeros(0))
-            )
-            index: pd.Index[Any] = pd.DatetimeIndex(
-                days[first : first + len(returns)], name="session"
-            ).as_unit("us")
-            return pd.Series(returns, index=index, name="net_return")
-        column = self._lookup.column(exit)
-        slots = self._lookup.slots(entry)
-        slots = slots[self.cells.traded[slots, column]]
-        parts = [self.cells.returns(slot, column) for slot in slots.tolist()]
-        counts = traded.n_returns
-        starts = np.repeat(traded.first, counts)
-        within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
-        names = np.array([e.event_id for e in self.schedule.events], dtype=object)
-        index = pd.MultiIndex.from_arrays(
-            [
-                np.repeat(names[self.schedule.event[slots]], counts),
-                pd.DatetimeIndex(days[starts + within]).as_unit("us"),
-            ],
-            names=["event_id", "session"],
-        )
-        joined = np.concatenate(parts) if parts else np.zeros(0)
-        return pd.Series(joined, index=index, name="net_return")
-
-    def traded(self, entry: str, exit_: str) -> Traded:
-        """Return the traded events of one rule, by event.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such entry or exit.
-        """
-        where = np.zeros(self.cells.reason.shape, dtype=bool)
-        where[self._lookup.slots(entry), self._lookup.column(exit_)] = True
-        return self.summed.traded(where)
+        return tables.returns(self.traded, entry=entry, exit_=exit)
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.
@@ -382,7 +235,11 @@ class Result(Shown):
         UnknownNameError
             If the study has no such entry or exit.
         """
-        return by_year(self, entry=entry, exit_=exit)
+        return tables.by_year(self.traded, entry=entry, exit_=exit)
+
+    def causes(self) -> pd.Series:
+        """Return how many of the traded events have a leg of each cause."""
+        return tables.causes(self.traded)
 
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name
         """Return one cell of one event as a ``vectorbt.Portfolio``.
@@ -401,64 +258,90 @@ class Result(Shown):
         InvalidArgumentError
             If the cell is empty.
         """
-        from lakebt.backtest.reference import to_vectorbt  # noqa: PLC0415 - users of it only
-
-        (result,) = self.each(event=event, entry=entry, exit_=exit)
-        if result.trade is None:
-            why = result.empty.reason if result.empty else "empty"
-            msg = f"{event}, {entry} to {exit} was not traded: {why}"
-            raise InvalidArgumentError(msg)
-        trade = result.trade
-        window = PriceWindow.of(
-            self.history,
-            sorted({position.symbol for position in trade.positions}),
-            first=session_of(trade.entry_row),
-            last=session_of(trade.exit_row),
-        )
-        return to_vectorbt(
-            trade,
-            window=window,
-            costs=self.study.costs,
-            capital_usd=self.study.sizing.capital_usd,
-        )
-
-    def each(self, **asked: Any) -> Iterator[CellResult]:
-        """Yield cells in full; see `lakebt.study.single.Lookup.each`."""
-        return self._lookup.each(**asked)
-
-    def first_empty(self) -> Empty:
-        """Return why the first empty cell is. There must be one."""
-        return self._lookup.first_empty()
-
-    def raise_unpriced(self) -> None:
-        """Stop on a cell that lacks a price; see `lakebt.study.single`."""
-        self._lookup.raise_unpriced()
+        return self.traded.lookup.to_vectorbt(event=event, entry=entry, exit_=exit)
 
     # --- what it rests on ------------------------------------------------------------
 
+    @property
+    def is_point_in_time(self) -> bool:
+        """False if a fact known after a deadline was used (``"allow"``)."""
+        return self.traded.is_point_in_time
+
     def summary(self) -> str:
         """Return in one line how many events run and why the others do not."""
-        return left_out(self)
-
-    def causes(self) -> pd.Series:
-        """Return how many of the traded events have a leg of each cause."""
-        counts: Counter[str] = Counter()
-        seen: dict[int, set[str]] = {}
-        for slot in np.flatnonzero(self.cells.traded.any(axis=1)).tolist():
-            seen.setdefault(int(self.schedule.event[slot]), set()).update(
-                str(change.cause or "unknown")
-                for change in self.schedule.vintages(slot)
-            )
-        for found in seen.values():
-            counts.update(found)
-        return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")
+        return left_out(self.traded)
 
     def paths(self) -> pd.DataFrame:
         """Return the average cumulative return over the market in event time.
 
         See `lakebt.analysis.path.event_path` for the columns.
         """
-        return paths(self)
+        return paths(self.traded)
+
+    # --- as people see it ------------------------------------------------------------
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the report: one self-contained HTML file.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the folder does not exist or cannot be written.
+        """
+        from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
+
+        panel = ingredients(self.traded)
+        write_study_report(replace(contents(self.traded), ingredients=panel), path)
+
+    def plot(self) -> Any:
+        """Return the surface as a plotly figure."""
+        from lakebt.report.charts import surface_figure  # noqa: PLC0415 - plotly is slow
+
+        return surface_figure(contents(self.traded))
+
+    def plot_ridge(self) -> Any:
+        """Return the best exit of each entry as a plotly figure.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If every cell is empty.
+        """
+        from lakebt.report.charts import ridge_figure  # noqa: PLC0415 - plotly is slow
+
+        return ridge_figure(contents(self.traded))
+
+    def plot_years(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
+        """Return the mean net return of each year as a plotly figure.
+
+        Parameters
+        ----------
+        entry, exit
+            Of the rule; those of the best by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+        InvalidArgumentError
+            If the rule has no traded event.
+        """
+        from lakebt.report.charts import years_figure  # noqa: PLC0415 - plotly is slow
+
+        best = self.best or (self.entries[0], self.exits[0])
+        rule = (entry or best[0], exit or best[1])
+        return years_figure(self.by_year(entry=rule[0], exit=rule[1]), rule=rule)
+
+    def plot_paths(self) -> Any:
+        """Return the average path of an event as a plotly figure."""
+        from lakebt.report.charts import path_figure  # noqa: PLC0415 - plotly is slow
+
+        return path_figure(contents(self.traded))
 
     def __repr__(self) -> str:
-        return f"Result({self.study!r}: {self.summary()})"
+        return f"Result(Study({self.traded.scope.title}): {self.summary()})"
+
+    def _repr_html_(self) -> str:
+        from lakebt.report.notebook import surface_html  # noqa: PLC0415 - notebooks only
+
+        return surface_html(contents(self.traded))

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
-from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow
-from lakebt.errors import UnknownNameError, UntradeableError
 from lakebt.events.plan import Empty
 from lakebt.sessions import is_close, session_of
-from lakebt.study import arguments
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lakebt._typing import IntVector
-    from lakebt.backtest.costs import CostModel
     from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
     from lakebt.events.clock import Fill
     from lakebt.events.plan import Cell
-    from lakebt.events.schedule import Schedule
     from lakebt.facts import Side
     from lakebt.prices import PriceHistory
-    from lakebt.study.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,156 +192,3 @@ class Desk:
         else:
             why = "the bar is missing"
         return f"{symbol} on {date(session)}: {why}"
-
-
-_RUINED = Reason.RUINED.code
-_NO_PRICE = Reason.NO_PRICE.code
-
-
-class Terms(arguments.Terms, Protocol):
-    """What a study says of its trades, and of their costs."""
-
-    costs: CostModel
-
-
-class Lookup:
-    """Makes cells in full, from what the guard decided and what each one came to."""
-
-    def __init__(
-        self, terms: Terms, plan: Schedule, cells: Cells, history: PriceHistory
-    ) -> None:
-        self._terms, self._plan = terms, plan
-        self._cells, self._history = cells, history
-
-    def each(
-        self,
-        *,
-        event: str | None = None,
-        entry: str | None = None,
-        exit_: str | None = None,
-        only: Any = None,
-    ) -> Iterator[CellResult]:
-        """Yield cells in full, by event, entry and exit.
-
-        Parameters
-        ----------
-        event, entry, exit_
-            Only these; all by default.
-        only : ndarray of bool, shape (n_slots, n_exits)
-            Only these cells.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such event, entry or exit.
-        """
-        plan = self._plan
-        slots = np.arange(len(plan)) if entry is None else self.slots(entry)
-        columns = np.arange(len(plan.exits))
-        if exit_ is not None:
-            columns = columns[[self.column(exit_)]]
-        if event is not None:
-            names = [plan.events[number].event_id for number in plan.event[slots]]
-            if event not in names:
-                raise UnknownNameError("event", event, tuple(dict.fromkeys(names)))
-            slots = slots[np.array(names) == event]
-        shape = (len(slots), len(columns))
-        asked = np.ones(shape, dtype=bool) if only is None else only[slots][:, columns]
-        by_event: dict[int, list[tuple[int, int]]] = {}
-        for row, column in np.argwhere(asked).tolist():
-            place = (int(slots[row]), int(columns[column]))
-            by_event.setdefault(int(plan.event[place[0]]), []).append(place)
-        for places in by_event.values():
-            yield from self._dealt(places)
-
-    def _dealt(self, places: list[tuple[int, int]]) -> Iterator[CellResult]:
-        """Yield some cells of one event."""
-        sizing = self._terms.sizing
-        found, desk = deal(
-            [self._plan.cell(*place) for place in places],
-            self._history,
-            sizing=sizing,
-            missing=self._terms.missing,
-        )
-        for place, result in zip(places, found, strict=True):
-            if self._cells.reason[place] != _RUINED:
-                yield result
-                continue
-            assert desk is not None  # noqa: S101 - it was traded
-            assert result.trade is not None  # noqa: S101 - it was traded
-            (outcome,) = walk_trades(
-                [result.trade],
-                window=desk.window,
-                costs=self._terms.costs,
-                capital_usd=sizing.capital_usd,
-            )
-            fact = f"equity reached {outcome.equity.min():,.0f} USD"
-            yield CellResult(
-                cell=result.cell,
-                quotes=result.quotes,
-                hedge=result.hedge,
-                empty=Empty(reason=Reason.RUINED, fact=fact),
-            )
-
-    def first_empty(self) -> Empty:
-        """Return why the first empty cell is. There must be one."""
-        return self._first(self._cells.reason > 0)[1]
-
-    def _first(self, asked: Any) -> tuple[CellResult, Empty]:
-        slot, column = np.argwhere(asked)[0].tolist()
-        (found,) = self._dealt([(slot, column)])
-        assert found.empty is not None  # noqa: S101 - that was asked
-        return found, found.empty
-
-    def raise_unpriced(self) -> None:
-        """Stop on a cell that lacks a price.
-
-        Raises
-        ------
-        UntradeableError
-            With the event, the rule and the symbols.
-        """
-        unpriced = self._cells.reason == _NO_PRICE
-        if unpriced.any():
-            found, empty = self._first(unpriced)
-            msg = (
-                f"{found.cell.event.event_id}, {found.cell.entry} to "
-                f"{found.cell.exit}: {empty.fact}; publish the prices, or pass "
-                f'missing="exclude" or "drop_leg"'
-            )
-            raise UntradeableError(msg)
-
-    def slots(self, entry: str) -> IntVector:
-        """Return the slots of an entry rule.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such entry.
-        """
-        number = _place("entry", entry, self._plan.entries)
-        return np.flatnonzero(self._plan.entry == number)
-
-    def column(self, exit_: str) -> int:
-        """Return the column of an exit rule.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such exit.
-        """
-        return _place("exit", exit_, self._plan.exits)
-
-
-def _place(kind: str, name: str, rules: Sequence[object]) -> int:
-    """Return the number of a rule.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none of that name.
-    """
-    names = tuple(map(str, rules))
-    if name not in names:
-        raise UnknownNameError(kind, name, names)
-    return names.index(name)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from lakebt.analysis.pooling import Aggregate
 from lakebt.analysis.sharpe import ratio_of_moments
-from lakebt.analysis.surface import surface
+from lakebt.analysis.surface import calendar_returns, surface
 from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import IntVector
+    from lakebt.analysis.surface import Traded
     from lakebt.backtest.trades import Position, Trade
     from lakebt.events.clock import Clock
     from lakebt.events.plan import PlannedLeg
     from lakebt.facts import IndexChange
-    from lakebt.study.result import Result
     from lakebt.study.single import CellResult
+    from lakebt.study.traded import TradedStudy
 
 
 def session_dates(rows: Sequence[int] | IntVector, clock: Clock) -> pd.DatetimeIndex:
@@ -51,7 +54,7 @@ def instants(values: pd.Series) -> pd.Series:
     return pd.to_datetime(values, utc=True).astype("datetime64[us, UTC]")
 
 
-def events(result: Result) -> pd.DataFrame:
+def events(study: TradedStudy) -> pd.DataFrame:
     """Return a row per traded event, entry and exit.
 
     Returns
@@ -65,8 +68,8 @@ def events(result: Result) -> pd.DataFrame:
         points, ddof 1; NaN with one return), and ``sharpe`` per year; ``max_drawdown``
         of the net equity and ``turnover``, bought and sold over capital, as fractions.
     """
-    plan, cells = result.schedule, result.cells
-    costs, clock = result.study.costs, result.study.clock
+    plan, cells = study.schedule, study.cells
+    costs, clock = study.arguments.costs, study.clock
     slots, exits = np.nonzero(cells.traded)
     event = plan.event[slots]
     causes = [
@@ -79,8 +82,8 @@ def events(result: Result) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "event_id": _names([e.event_id for e in plan.events])[event],
-            "entry": _names(result.entries)[plan.entry[slots]],
-            "exit": _names(result.exits)[exits],
+            "entry": _names(study.entries)[plan.entry[slots]],
+            "exit": _names(study.exits)[exits],
             "date": pd.DatetimeIndex([e.date for e in plan.events]).as_unit("us")[
                 event
             ],
@@ -103,7 +106,7 @@ def events(result: Result) -> pd.DataFrame:
             "volatility_bps": np.sqrt(variance) / BPS,
             "sharpe": ratio_of_moments(count, mean, m2),
             "max_drawdown": cells.drawdown[at],
-            "turnover": cells.traded_usd[at] / result.study.sizing.capital_usd,
+            "turnover": cells.traded_usd[at] / study.arguments.capital_usd,
         }
     )
 
@@ -112,7 +115,7 @@ def _names(texts: Sequence[str]) -> npt.NDArray[np.object_]:
     return np.array([*texts, ""], dtype=object)[:-1]
 
 
-def legs(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
+def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per leg known at the entry, for each entry and exit.
 
     Returns
@@ -128,7 +131,7 @@ def legs(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
         *("price_return", "hedge_return", "weight", "cause"),
     )
     rows = [row for done in cells for row in _legs(done)]
-    return _dated(pd.DataFrame(rows, columns=list(columns)), result.study.clock)
+    return _dated(pd.DataFrame(rows, columns=list(columns)), study.clock)
 
 
 def _legs(done: CellResult) -> Iterator[dict[str, object]]:
@@ -174,7 +177,7 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
     }
 
 
-def orders(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
+def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per fill, in the order of the cells and, within one, of time.
 
     Returns
@@ -185,7 +188,7 @@ def orders(cells: Iterable[CellResult], result: Result) -> pd.DataFrame:
         before which it had to be sent, ``fact`` what it was decided on, and
         ``known_at`` when all of that was known, UTC.
     """
-    costs, clock = result.study.costs, result.study.clock
+    costs, clock = study.arguments.costs, study.clock
     rows = [
         fill
         for done in cells
@@ -308,21 +311,21 @@ COLUMNS = {
 }
 
 
-def by_year(result: Result, *, entry: str, exit_: str) -> pd.DataFrame:
+def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
     """Return what one rule earned in each year; see `lakebt.Result.by_year`."""
-    traded = result.traded(entry, exit_)
+    traded = study.traded(entry, exit_)
     if not len(traded.first):
         return pd.DataFrame({name: pd.Series(dtype=d) for name, d in COLUMNS.items()})
-    plan, column = result.schedule, result.exits.index(exit_)
-    is_entry = plan.entry == result.entries.index(entry)
-    at = (np.flatnonzero(is_entry & result.cells.traded[:, column]), column)
+    plan, column = study.schedule, study.exits.index(exit_)
+    is_entry = plan.entry == study.entries.index(entry)
+    at = (np.flatnonzero(is_entry & study.cells.traded[:, column]), column)
     dates = np.array([event.date for event in plan.events], dtype="datetime64[D]")
     days = dates[plan.event[at[0]]]
     calendar = days.astype("datetime64[Y]").astype(np.int64) + 1970
     years, group = np.unique(calendar, return_inverse=True)
-    mean, error = clustered_mean(result.cells.net[at], group=group, date=traded.date)
+    mean, error = clustered_mean(study.cells.net[at], group=group, date=traded.date)
     found = surface(
-        replace(traded, rule=group), n_rules=len(years), pooling=result.study.pooling
+        replace(traded, rule=group), n_rules=len(years), pooling=study.arguments.pooling
     )
     return pd.DataFrame(
         {
@@ -335,3 +338,48 @@ def by_year(result: Result, *, entry: str, exit_: str) -> pd.DataFrame:
             "sharpe_se": found.standard_error,
         }
     )
+
+
+def causes(study: TradedStudy) -> pd.Series:
+    """Return how many of the traded events have a leg of each cause."""
+    of_event: dict[int, set[str]] = {}
+    for slot in np.flatnonzero(study.cells.traded.any(axis=1)).tolist():
+        of_event.setdefault(int(study.schedule.event[slot]), set()).update(
+            str(change.cause or "unknown") for change in study.schedule.vintages(slot)
+        )
+    counts = Counter(cause for causes in of_event.values() for cause in causes)
+    return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")
+
+
+def returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
+    """Return the daily net returns of one rule; see `lakebt.Result.returns`."""
+    traded = study.traded(entry, exit_)
+    if study.arguments.aggregate is Aggregate.CALENDAR:
+        return _calendar_returns(study, traded)
+    days = study.clock.sessions.days
+    column = study.lookup.column(exit_)
+    slots = study.lookup.slots(entry)
+    slots = slots[study.cells.traded[slots, column]]
+    parts = [study.cells.returns(slot, column) for slot in slots.tolist()]
+    counts = traded.n_returns
+    starts = np.repeat(traded.first, counts)
+    within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
+    names = np.array([e.event_id for e in study.schedule.events], dtype=object)
+    index = pd.MultiIndex.from_arrays(
+        [
+            np.repeat(names[study.schedule.event[slots]], counts),
+            pd.DatetimeIndex(days[starts + within]).as_unit("us"),
+        ],
+        names=["event_id", "session"],
+    )
+    joined = np.concatenate(parts) if parts else np.zeros(0)
+    return pd.Series(joined, index=index, name="net_return")
+
+
+def _calendar_returns(study: TradedStudy, traded: Traded) -> pd.Series:
+    first, series = 0, np.zeros(0)
+    if len(traded.first):
+        first, series = calendar_returns(traded, study.arguments.pooling)
+    days = study.clock.sessions.days[first : first + len(series)]
+    index = pd.DatetimeIndex(days, name="session").as_unit("us")
+    return pd.Series(series, index=index, name="net_return")

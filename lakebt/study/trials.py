@@ -1,4 +1,4 @@
-"""A result as rows of the ledger of trials: what was tried, on what, and what it was.
+"""A traded study as rows of the trials: what was tried, on what, and what it was.
 
 A trial's id is the key of all that decides its numbers: rule, costs, release, what the
 release holds, what was known, engine, and the code. So to run it again is to find it.
@@ -7,11 +7,11 @@ release holds, what was known, engine, and the code. So to run it again is to fi
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.backtest.costs import CostModel, costs_json
 from lakebt.errors import LakebtError, LedgerWarning
 from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.counterfactual import is_altered
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+    from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
-    from lakebt.study.result import Result
     from lakebt.study.summary import Summary
+    from lakebt.study.traded import TradedStudy
 
 
 def rule_of(arguments: Mapping[str, Any], entry: str, exit_: str) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def cell_ids(
     arguments: Mapping[str, Any], costs: CostModel, origin: Origin
 ) -> list[tuple[str, str, str]]:
     """Return rule, rule's id and trial's id of each cell, before anything is run."""
-    charged = canonical_json(costs_json(costs))
+    charged = canonical_json(asdict(costs))
     found = []
     for entry in arguments["entries"]:
         for exit_ in arguments["exits"]:
@@ -44,11 +45,6 @@ def cell_ids(
             rule_id = content_key([rule, charged])
             found.append((rule, rule_id, origin.key(rule_id)))
     return found
-
-
-def result_id(arguments: Mapping[str, Any], origin: Origin) -> str:
-    """Return the id of a study's result: of all its cells together."""
-    return origin.key({"study": arguments})
 
 
 def family(arguments: Mapping[str, Any]) -> str:
@@ -116,7 +112,7 @@ def cell_rows(
     ids = cell_ids(arguments, costs, origin)
     counts = [name for name in surface.columns if name.startswith("n_")]
     extra = surface[[*_MORE, *(n for n in counts if n not in {*_NAMES, *_MORE})]]
-    charged = costs_json(costs)
+    charged = asdict(costs)
     return pd.DataFrame(
         {
             "trial_id": [trial for _, _, trial in ids],
@@ -127,7 +123,7 @@ def cell_rows(
             "entry": surface["entry"],
             "exit": surface["exit"],
             "rule": [rule for rule, _, _ in ids],
-            **{name: charged[name] for name in CostModel.RATES},
+            **charged,
             "costs": canonical_json(charged),
             **origin.columns(),
             "run_at": run_at,
@@ -154,15 +150,15 @@ def result_row(
     ratios = cells["sharpe"]
     best = int(ratios.argmax()) if ratios.notna().any() else 0
     row = cells.iloc[[best]].copy()
-    trial = result_id(arguments, origin)
+    trial = origin.result_id(arguments)
     shape = {"entries": len(arguments["entries"]), "exits": len(arguments["exits"])}
-    told = {"best": None if ratios.isna().all() else str(row["trial_id"].iloc[0])}
+    best_id = None if ratios.isna().all() else str(row["trial_id"].iloc[0])
     row["trial_id"] = row["result_id"] = trial
     row["kind"] = "result"
     row["rule"] = canonical_json(
         {name: value for name, value in arguments.items() if name != "costs"}
     )
-    row["metrics"] = canonical_json({**shape, **told})
+    row["metrics"] = canonical_json({**shape, "best": best_id})
     row["digest"] = content_key(cells["digest"].to_list())
     row["is_point_in_time"] = bool(cells["is_point_in_time"].all())
     row["run_at"], row["seconds"] = run_at, seconds
@@ -174,23 +170,31 @@ def _metrics(row: Mapping[Any, Any]) -> str:
     return canonical_json(plain)
 
 
-def rows_of(result: Result, *, run_at: dt.datetime) -> pd.DataFrame:
-    """Return what the ledger has of a result: a row per cell, then its own."""
-    arguments = result.study.arguments
-    told: dict[str, Any] = {"run_at": run_at, "seconds": result.seconds}
-    told |= {"arguments": arguments, "origin": result.origin}
+def rows_of(study: TradedStudy, *, run_at: dt.datetime) -> pd.DataFrame:
+    """Return what the trials have of a study: a row per cell, then its result's."""
+    arguments, origin = study.arguments.plain(), study.origin
     cells = cell_rows(
-        result.summed,
-        costs=result.study.costs,
+        study.summary,
+        arguments=arguments,
+        costs=study.arguments.costs,
+        origin=origin,
         study=family(arguments),
-        result=result.id,
-        **told,
+        result=study.result_id,
+        run_at=run_at,
+        seconds=study.seconds,
     )
-    return pd.concat([cells, result_row(cells, **told)], ignore_index=True)
+    result = result_row(
+        cells,
+        arguments=arguments,
+        origin=origin,
+        run_at=run_at,
+        seconds=study.seconds,
+    )
+    return pd.concat([cells, result], ignore_index=True)
 
 
-def record(result: Result) -> tuple[bool, int]:
-    """Record every cell of a result among the lake's trials, and the result itself.
+def record(study: TradedStudy) -> tuple[bool, int]:
+    """Record every cell of a study among the lake's trials, and its result.
 
     `Study.run` does it. What is there already is left as it is.
 
@@ -207,9 +211,9 @@ def record(result: Result) -> tuple[bool, int]:
     """
     if is_altered():  # a strategy that runs studies is being audited
         return False, 0
-    ledger = ledger_of(result.study.view)
+    ledger = ledger_of(study.view)
     try:
-        count = ledger.record(rows_of(result, run_at=ledger.clock()))
+        count = ledger.record(rows_of(study, run_at=ledger.clock()))
     except LakebtError as error:
         msg = f"the trials of this result were not recorded: {error}"
         warnings.warn(msg, LedgerWarning, stacklevel=4)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.backtest.costs import costs_json
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.events.rules import parse_entries, parse_exits
+from lakebt.inputs.roles import Decides
 from lakebt.lake.trials.origin import Origin
-from lakebt.study.arguments import read_arguments
-from lakebt.study.study import ENTRIES, EXITS, Study
+from lakebt.study.arguments import ENTRIES, EXITS, GRID, PAIRS, SOURCES, Arguments
+from lakebt.study.scope import Scope
 from lakebt.study.trials import cell_ids, family
 
 if TYPE_CHECKING:
@@ -24,15 +24,12 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
 
 
-_OWN = ("self", "view", "index", "changes", "entries", "exits", "costs", "max_gross")
-
 VARIED = tuple(
-    name for name in inspect.signature(Study.__init__).parameters if name not in _OWN
+    name
+    for name in Arguments.names(~Decides.REFUSAL)
+    if name not in {*SOURCES, *GRID, "costs"}
 )
 """Arguments of a study that a sweep can vary, besides its grid, costs and view."""
-
-_PAIRS = ("period", "size")
-"""Those whose one value is a pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +53,7 @@ class Point:
 
     Attributes
     ----------
-    study : Study
+    scope : Scope
         Its own costs are the first of `costs`.
     costs : tuple of CostModel
     origin : Origin
@@ -67,7 +64,7 @@ class Point:
         For each of `costs` the trial ids of the study's cells, by entry and exit.
     """
 
-    study: Study
+    scope: Scope
     costs: tuple[CostModel, ...]
     origin: Origin
     family: str
@@ -76,17 +73,17 @@ class Point:
     @classmethod
     def of(
         cls,
-        study: Study,
+        scope: Scope,
         costs: tuple[CostModel, ...],
         *,
         engine: str,
         name: str | None,
     ) -> Point:
         """Return the point of a study; no price is looked at."""
-        origin = Origin.of(study.view, engine=engine)
-        arguments = study.arguments
+        origin = Origin.of(scope.view, engine=engine)
+        arguments = scope.arguments.plain()
         return cls(
-            study=study,
+            scope=scope,
             costs=costs,
             origin=origin,
             family=family(arguments) if name is None else name,
@@ -96,16 +93,26 @@ class Point:
             ),
         )
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entry rules, as written."""
+        return tuple(map(str, self.scope.arguments.entries))
+
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """The exit rules, as written."""
+        return tuple(map(str, self.scope.arguments.exits))
+
     def arguments(self, cost: CostModel) -> dict[str, Any]:
         """Return what is asked under one of the costs."""
-        return {**self.study.arguments, "costs": costs_json(cost)}
+        return self.scope.arguments.replaced(costs=cost).plain()
 
     def missing(self, known: frozenset[str]) -> Missing | None:
         """Return what has to be run: the costs, entries and exits of unknown trials.
 
         None if every trial is known.
         """
-        shape = (len(self.costs), len(self.study.entries), len(self.study.exits))
+        shape = (len(self.costs), len(self.entries), len(self.exits))
         unknown = np.array(
             [[trial not in known for trial in ids] for ids in self.ids]
         ).reshape(shape)
@@ -116,17 +123,20 @@ class Point:
         )
         return Missing(
             costs=tuple(self.costs[number] for number in levels.tolist()),
-            entries=tuple(str(self.study.entries[n]) for n in entries.tolist()),
-            exits=tuple(str(self.study.exits[n]) for n in exits.tolist()),
+            entries=tuple(self.entries[n] for n in entries.tolist()),
+            exits=tuple(self.exits[n] for n in exits.tolist()),
         )
 
-    def only(self, missing: Missing) -> Study:
-        """Return the study of what is missing: a rule does not depend on the others."""
+    def only(self, missing: Missing) -> Scope:
+        """Return the scope of what is missing: a rule does not depend on the others."""
         if len(missing.entries) * len(missing.exits) == len(self.ids[0]):
-            return self.study
-        asked = self.arguments(missing.costs[0])
-        asked |= {"entries": list(missing.entries), "exits": list(missing.exits)}
-        return Study(self.study.view, **read_arguments(asked))
+            return self.scope
+        arguments = self.scope.arguments.replaced(
+            costs=missing.costs[0],
+            entries=parse_entries(missing.entries),
+            exits=parse_exits(missing.exits),
+        )
+        return Scope(self.scope.view, arguments)
 
 
 def each(value: object, name: str) -> tuple[Any, ...]:
@@ -144,7 +154,7 @@ def each(value: object, name: str) -> tuple[Any, ...]:
     >>> each(("2010-01-01", "2014-12-31"), "period")
     (('2010-01-01', '2014-12-31'),)
     """
-    if name in _PAIRS:
+    if name in PAIRS:
         is_many = isinstance(value, list)
     else:
         is_many = isinstance(value, list | tuple)
@@ -199,8 +209,7 @@ def points(
     for view in views:
         for chosen in combinations(varied):
             gross = float(chosen.get("gross", 1.0))
-            study = Study(
-                view,
+            arguments = Arguments.parse(
                 index=index,
                 changes=changes,
                 entries=entries,
@@ -209,5 +218,6 @@ def points(
                 max_gross=max(2.0, gross),
                 **chosen,
             )
-            found.append(Point.of(study, costs, engine=engine, name=name))
+            scope = Scope(view, arguments)
+            found.append(Point.of(scope, costs, engine=engine, name=name))
     return tuple(found)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.backtest.costs import CostModel, costs_json
-from lakebt.study.single import Lookup
+from lakebt.backtest.costs import CostModel
+from lakebt.study.lookup import Lookup
 from lakebt.study.trials import result_row
 from lakebt.sweep.passes import Memory, passes
-from lakebt.sweep.trial_rows import Told
+from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lakebt.sweep.grid import Point
-    from lakebt.sweep.passes import Asked, Pass
+    from lakebt.sweep.passes import Pass, StudyAtCost
     from lakebt.sweep.recorder import Recorder
 
 
@@ -55,7 +56,7 @@ def run_points(
     run = sum(one.n_cells for p in asked for those in p.asked.values() for one in those)
     recorder.know(sum(len(ids) for point in points for ids in point.ids) - run)
     for whole in asked:
-        for part in whole.parts(memory.schedule(whole.study), engine):
+        for part in whole.parts(memory.schedule(whole.scope), engine):
             for one, rows in _run(part, memory, now=clock):
                 done = with_result(rows, one.point, recorder)
                 recorder.add(done, count=one.n_cells)
@@ -64,20 +65,20 @@ def run_points(
 
 def _run(
     part: Pass, memory: Memory, *, now: Callable[[], dt.datetime]
-) -> Iterator[tuple[Asked, pd.DataFrame]]:
+) -> Iterator[tuple[StudyAtCost, pd.DataFrame]]:
     """Yield the rows of each study's cells."""
     started = time.perf_counter()
-    study = part.study
-    plan = memory.schedule(study)
-    traded = memory.trade(study, list(part.asked))
-    if study.missing == "raise":
-        Lookup(study, plan, traded[0], memory.history(study)).raise_unpriced()
+    scope = part.scope
+    plan = memory.schedule(scope)
+    traded = memory.trade(scope, list(part.asked))
+    if scope.arguments.missing == "raise":
+        history = memory.history(scope)
+        Lookup(scope.arguments, plan, traded[0], history).raise_unpriced()
     share = (time.perf_counter() - started) / part.n_asked
     for those, cells in zip(part.asked.values(), traded, strict=True):
         for one in those:
             began = time.perf_counter()
-            told = Told.of(one)
-            rows = told.rows(plan, cells, run_at=now(), seconds=share)
+            rows = TrialSpec.of(one).rows(plan, cells, run_at=now(), seconds=share)
             rows["seconds"] += (time.perf_counter() - began) / len(rows)
             yield one, rows
 
@@ -114,7 +115,7 @@ def _completed(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataF
     (ids,) = (
         ids
         for cost, ids in zip(point.costs, point.ids, strict=True)
-        if canonical_json(costs_json(cost)) == costs
+        if canonical_json(asdict(cost)) == costs
     )
     joined = pd.concat([recorder.recorded(ids), rows], ignore_index=True)
     return (

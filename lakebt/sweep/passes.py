@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lakebt.backtest.levels import Level
+from lakebt.inputs.roles import Decides
 from lakebt.study.engines import ENGINES
 from lakebt.values.keys import content_key
 
@@ -16,20 +17,11 @@ if TYPE_CHECKING:
     from lakebt.events.schedule import Schedule
     from lakebt.prices import PriceHistory
     from lakebt.study.cells import Cells
-    from lakebt.study.study import Study
+    from lakebt.study.scope import Scope
     from lakebt.sweep.grid import Point
 
 
 T = TypeVar("T")
-
-_DECIDE = (
-    *("index", "changes", "entries", "exits", "where", "period", "size"),
-    *("side", "on_look_ahead", "min_lead"),
-)
-"""Arguments that orders are decided by."""
-
-_BOOK = (*_DECIDE, "hedge", "missing")
-"""Arguments that books are made by. Costs, gross and capital are their levels."""
 
 
 class Memory:
@@ -39,7 +31,7 @@ class Memory:
         self.engine = engine
         self._last: dict[str, tuple[Any, Any]] = {}
 
-    def schedule(self, study: Study) -> Schedule:
+    def schedule(self, scope: Scope) -> Schedule:
         """Return what the guard decides for a study.
 
         Raises
@@ -47,10 +39,10 @@ class Memory:
         LookAheadError
             Under ``on_look_ahead="raise"``.
         """
-        key = self._key(study, _DECIDE)
-        return self._kept("schedule", key, lambda: study.schedule)
+        key = self._key(scope, Decides.ORDERS)
+        return self._kept("schedule", key, lambda: scope.schedule)
 
-    def history(self, study: Study) -> PriceHistory:
+    def history(self, scope: Scope) -> PriceHistory:
         """Return the prices of a study.
 
         Raises
@@ -58,26 +50,25 @@ class Memory:
         InvalidArgumentError
             If its hedge has none.
         """
-        plan = self.schedule(study)
-        key = self._key(study, (*_DECIDE, "hedge"))
-        return self._kept("history", key, lambda: study.history(plan))
+        plan = self.schedule(scope)
+        key = self._key(scope, Decides.ORDERS | Decides.PRICES)
+        return self._kept("history", key, lambda: scope.history(plan))
 
-    def trade(self, study: Study, levels: Sequence[Level]) -> list[Cells]:
+    def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
         """Return what each cell of a study comes to, at each level, in one pass."""
-        plan, history = self.schedule(study), self.history(study)
-        return ENGINES[self.engine](plan, history, study, levels, None)
+        plan, history = self.schedule(scope), self.history(scope)
+        return ENGINES[self.engine](plan, history, scope.arguments, levels, None)
 
-    def book_key(self, study: Study) -> object:
+    def book_key(self, scope: Scope) -> object:
         """Return what is equal for studies that differ in nothing but their levels.
 
         They may differ in how their events become one series, too.
         """
-        return self._key(study, _BOOK)
+        return self._key(scope, Decides.BOOKS)
 
     @staticmethod
-    def _key(study: Study, names: tuple[str, ...]) -> tuple[int, str]:
-        asked = {name: study.arguments.get(name) for name in names}
-        return id(study.view), content_key(asked)
+    def _key(scope: Scope, decides: Decides) -> tuple[int, str]:
+        return id(scope.view), content_key(scope.arguments.plain(decides))
 
     def _kept(self, what: str, key: object, make: Callable[[], T]) -> T:
         if what in self._last and self._last[what][0] == key:
@@ -98,25 +89,25 @@ finished must not wait for hours of others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
+class StudyAtCost:
     """One study of a point, under one of its costs.
 
     Attributes
     ----------
     point
-    study
+    scope
         Of the entries and exits that are missing.
     costs
     """
 
     point: Point
-    study: Study
+    scope: Scope
     costs: CostModel
 
     @property
     def n_cells(self) -> int:
         """How many cells that are."""
-        return len(self.study.entries) * len(self.study.exits)
+        return len(self.scope.arguments.entries) * len(self.scope.arguments.exits)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,14 +116,14 @@ class Pass:
 
     Attributes
     ----------
-    study
-        One of them.
-    asked : dict of Level to list of Asked
+    scope
+        Of one of them.
+    asked : dict of Level to list of StudyAtCost
         Those of one level differ in how their events become one series.
     """
 
-    study: Study
-    asked: dict[Level, list[Asked]] = field(default_factory=dict)
+    scope: Scope
+    asked: dict[Level, list[StudyAtCost]] = field(default_factory=dict)
 
     @property
     def n_asked(self) -> int:
@@ -150,7 +141,7 @@ class Pass:
         for start in range(0, len(levels), count):
             some = levels[start : start + count]
             yield Pass(
-                study=self.study, asked={level: self.asked[level] for level in some}
+                scope=self.scope, asked={level: self.asked[level] for level in some}
             )
 
 
@@ -177,10 +168,10 @@ def passes(
         missing = point.missing(known)
         if missing is None:
             continue
-        study = point.only(missing)
-        one = found.setdefault(memory.book_key(study), Pass(study=study))
+        scope = point.only(missing)
+        one = found.setdefault(memory.book_key(scope), Pass(scope=scope))
         for costs in missing.costs:
-            level = Level.of(costs, study.sizing)
-            asked = Asked(point=point, study=study, costs=costs)
+            level = Level.of(costs, scope.arguments.sizing)
+            asked = StudyAtCost(point=point, scope=scope, costs=costs)
             one.asked.setdefault(level, []).append(asked)
     return list(found.values())

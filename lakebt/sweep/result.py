@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt.lake.api.trials import TrialLedger
-    from lakebt.sweep.sweep import Sweep
 
 
 FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
@@ -28,21 +27,24 @@ class SweepResult:
 
     Attributes
     ----------
-    sweep
-        What was asked.
-    n_run
+    ids : tuple of str
+        The trial id of every cell, in the order of the grid.
+    n_run : int
         Cells that were run; the others were among the lake's trials.
     """
 
     def __init__(
         self,
-        sweep: Sweep,
         *,
+        ids: tuple[str, ...],
+        families: tuple[str, ...],
+        n_studies: int,
         n_run: int,
         kept: Sequence[pd.DataFrame],
         ledger: TrialLedger | None,
     ) -> None:
-        self.sweep, self.n_run = sweep, n_run
+        self.ids, self.n_run = ids, n_run
+        self._families, self._n_studies = families, n_studies
         self._kept, self._ledger = kept, ledger
 
     @cached_property
@@ -52,18 +54,18 @@ class SweepResult:
             rows = rows[rows["kind"] != "result"]
         else:
             kinds = ["cell", "backtest"]
-            families = list(self.sweep.families)
+            families = list(self._families)
             rows = self._ledger.trials(where={"kind": kinds, "study": families})
         rows = rows.drop_duplicates("trial_id").set_index("trial_id")
-        lost = [trial for trial in self.sweep.ids if trial not in rows.index]
+        lost = [trial for trial in self.ids if trial not in rows.index]
         if lost:
             msg = (
-                f"{len(lost):,} of {len(self.sweep):,} cells are not among the trials "
+                f"{len(lost):,} of {len(self):,} cells are not among the trials "
                 f"(the first: {lost[0]}): other code ran them, because a module was "
                 f"changed meanwhile. Run the sweep again in a new process"
             )
             raise LakeError(msg)
-        return rows.loc[list(self.sweep.ids)]
+        return rows.loc[list(self.ids)]
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -73,7 +75,7 @@ class SweepResult:
             [{**rule.pop("parameters", {}), **rule} for rule in rules], dtype=object
         ).drop(columns=["entry", "exit", "changes"], errors="ignore")
         first = ["study", "release", "as_of"]
-        if self.sweep.points:
+        if self._n_studies:
             first += ["entry", "exit"]
         return pd.concat(
             [
@@ -118,7 +120,7 @@ class SweepResult:
         return [*varying, *FIGURES_SHOWN]
 
     def __len__(self) -> int:
-        return len(self.sweep)
+        return len(self.ids)
 
     def __repr__(self) -> str:
         return f"SweepResult({len(self):,} cells, {self.n_run:,} run now)"
@@ -126,7 +128,7 @@ class SweepResult:
     def _repr_html_(self) -> str:
         shown = self.best().to_html(index=False, border=0, float_format="{:.2f}".format)
         told = (
-            f"{len(self):,} cells in {len(self.sweep.points)} studies, {self.n_run:,} "
+            f"{len(self):,} cells in {self._n_studies} studies, {self.n_run:,} "
             f"run now, the others found among the lake's trials. The ten highest "
             f"Sharpe ratios, which are the best of many:"
         )

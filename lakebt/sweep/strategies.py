@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.backtest.costs import costs_json
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.user_code import blaming
 from lakebt.lake.api.trials import ledger_of, view_of
@@ -27,7 +26,8 @@ from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import Origin
 from lakebt.strategy.backtest import Backtest
 from lakebt.strategy.factory import load_class
-from lakebt.strategy.trials import run_ids, run_row, run_rule, source_of
+from lakebt.strategy.terms import Terms
+from lakebt.strategy.trials import parameters_of, run_ids, run_row, run_rule, source_of
 from lakebt.sweep.grid import each
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lakebt.sweep.recorder import Recorder
 
 
-VARIED = ("start", "end", "rebalance", "fill", "max_gross", "capital_usd", "min_lead")
+VARIED = tuple(name for name in Terms.names() if name != "costs")
 """Arguments of a backtest that a sweep can vary, besides its costs."""
 
 
@@ -144,8 +144,8 @@ def tasks(
             instance = _instance(made, told, path)
             for cost in costs:
                 backtest = Backtest(view, instance, costs=cost, **chosen)
-                rule = run_rule(backtest, instance)
-                ids = run_ids(rule, costs_json(cost), source, origin)
+                rule = run_rule(backtest.name, parameters_of(instance), backtest.terms)
+                ids = run_ids(rule, cost, source, origin)
                 found.append(
                     Task(
                         address=address,
@@ -198,9 +198,8 @@ def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
     with blaming(path):
         run = backtest.run(task.engine, record=False)
     return run_row(
-        run,
-        strategy,
-        study=task.study,
+        run.traded,
+        family=task.study,
         run_at=now,
         seconds=time.perf_counter() - started,
     )

@@ -13,8 +13,8 @@ from lakebt.lake.api.spark import session_of
 from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.view import View
 from lakebt.progress import bar
+from lakebt.study.arguments import ENTRIES, EXITS
 from lakebt.study.engines import ENGINES
-from lakebt.study.study import ENTRIES, EXITS
 from lakebt.sweep.grid import points
 from lakebt.sweep.local import run_points
 from lakebt.sweep.recorder import Recorder
@@ -230,7 +230,12 @@ class Sweep:
             else:
                 n_run = run_points(self.points, engine=self.engine, **told)
         return SweepResult(
-            self, n_run=n_run, kept=recorder.kept, ledger=ledger if record else None
+            ids=self.ids,
+            families=self.families,
+            n_studies=len(self.points),
+            n_run=n_run,
+            kept=recorder.kept,
+            ledger=ledger if record else None,
         )
 
     def _run_on_spark(self, told: dict[str, Any]) -> int:

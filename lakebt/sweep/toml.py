@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.study.arguments import PAIRS
 from lakebt.sweep.grid import VARIED
 from lakebt.sweep.strategies import VARIED as BACKTEST
 from lakebt.sweep.sweep import Sweep
@@ -108,7 +109,7 @@ def sweep_from(
         hedges = varied["hedge"]
         many = hedges if isinstance(hedges, list) else [hedges]
         varied["hedge"] = [hedge or None for hedge in many]
-    for name in ("period", "size"):
+    for name in PAIRS:
         if name in varied:
             varied[name] = _pairs(varied[name])
     if "where" in told:

@@ -9,7 +9,7 @@ from lakebt.analysis.pooling import parse_pooling
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.levels import Level
 from lakebt.study.summary import Summary
-from lakebt.study.trials import cell_rows, result_id
+from lakebt.study.trials import cell_rows
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from lakebt.lake.trials.origin import Origin
     from lakebt.study.cells import Cells
     from lakebt.study.summary import Planned
-    from lakebt.sweep.passes import Asked
+    from lakebt.sweep.passes import StudyAtCost
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
+class TrialSpec:
     """What is asked of one study, under one of its costs.
 
     Attributes
@@ -47,14 +47,14 @@ class Told:
     family: str
 
     @classmethod
-    def of(cls, asked: Asked) -> Told:
+    def of(cls, study: StudyAtCost) -> TrialSpec:
         """Return what a sweep asks of a study of its own."""
         return cls(
-            arguments=asked.point.arguments(asked.costs),
-            entries=tuple(map(str, asked.study.entries)),
-            exits=tuple(map(str, asked.study.exits)),
-            origin=asked.point.origin,
-            family=asked.point.family,
+            arguments=study.point.arguments(study.costs),
+            entries=tuple(map(str, study.scope.arguments.entries)),
+            exits=tuple(map(str, study.scope.arguments.exits)),
+            origin=study.point.origin,
+            family=study.point.family,
         )
 
     @property
@@ -101,7 +101,7 @@ class Told:
             costs=costs,
             origin=self.origin,
             study=self.family,
-            result=result_id(self.arguments, self.origin),
+            result=self.origin.result_id(self.arguments),
             run_at=run_at,
             seconds=seconds,
         )

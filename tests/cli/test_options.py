@@ -11,7 +11,6 @@ from lakebt.cli import options
 from lakebt.cli.backtest import backtest
 from lakebt.cli.study import study
 from lakebt.errors import InvalidArgumentError
-from lakebt.report.provenance import cost_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +131,3 @@ def test_every_rate_is_an_option_that_charges_nothing_unless_given(
     parameters = inspect.signature(command).parameters
 
     assert [parameters[rate].default for rate in CostModel.RATES] == [0.0, 0.0, 0.0]
-    assert list(cost_options(CostModel())) == [
-        f"--{rate.replace('_', '-')}" for rate in CostModel.RATES
-    ]

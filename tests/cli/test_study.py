@@ -13,8 +13,9 @@ from lakebt.cli.study import ENTRIES as ENTRIES_SHOWN
 from lakebt.cli.study import EXITS as EXITS_SHOWN
 from lakebt.cli.study import study
 from lakebt.lake.lake import Lake
-from lakebt.study.report import study_contents
-from lakebt.study.study import ENTRIES, EXITS, Study
+from lakebt.study.arguments import ENTRIES, EXITS
+from lakebt.study.report import contents
+from lakebt.study.study import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +117,7 @@ def test_the_command_in_a_report_gives_the_same_table(
 ) -> None:
     view = Lake.open(lake, create=False).at("SIM", as_of=as_of)
     result = Study(view, index="SIM", **arguments).run()
-    program, *words = shlex.split(study_contents(result).command)
+    program, *words = shlex.split(contents(result.traded).command)
 
     shown = run(*words, "--lake", lake, "--json")
 

@@ -138,9 +138,7 @@ def held_equity(
 ) -> pd.Series:
     """Return the equity of the portfolio of open events, from each event's returns."""
     pooled = {"aggregate": "pooled", "weighting": "event", "max_weight": 1.0}
-    own = lakebt.Study(
-        result.study.view, index="SIM", **GRID, **{**asked, **pooled}
-    ).run()
+    own = lakebt.Study(result.view, index="SIM", **GRID, **{**asked, **pooled}).run()
     returns = own.returns(entry=entry, exit=exit_).unstack("event_id")  # noqa: PD010
     is_open = returns.notna()
     weight = is_open.astype(float)
@@ -149,7 +147,7 @@ def held_equity(
         weight *= events.set_index("event_id")["n_legs"]
     share = (asked.get("max_weight", 1.0) * is_open.sum(axis=1)).clip(upper=1.0)
     daily = (returns * weight).sum(axis=1) / weight.sum(axis=1) * share
-    days = result.study.clock.sessions.days
+    days = result.traded.clock.sessions.days
     days = days[(days >= daily.index[0]) & (days <= daily.index[-1])]
     equity: pd.Series = (1.0 + daily.reindex(days, fill_value=0.0)).cumprod()
     return equity
@@ -285,10 +283,10 @@ def test_the_head_of_the_panel_says_what_the_table_does(
 def test_an_exit_of_legs_that_leave_apart_is_among_them(view: lakebt.View) -> None:
     result = lakebt.Study(view, index="SIM", **GRID).run()
 
-    plan = result.schedule
-    assert (plan.apart & result.cells.traded).sum() > 10
+    plan = result.traded.schedule
+    assert (plan.apart & result.traded.cells.traded).sum() > 10
     assert any(len(history) > 1 for history in plan.changes.histories)
-    assert result.cells.gaps.sum() > 0
+    assert result.traded.cells.gaps.sum() > 0
 
 
 @pytest.fixture(scope="module")
@@ -433,7 +431,7 @@ def test_a_study_too_large_to_carry_says_so(
     from lakebt.report import html  # noqa: PLC0415
     from lakebt.study.panel_data import ingredients  # noqa: PLC0415
 
-    made = ingredients(lakebt.Study(view, index="SIM", **GRID).run())
+    made = ingredients(lakebt.Study(view, index="SIM", **GRID).run().traded)
     monkeypatch.setattr(html, "_MOST_BYTES", 1_000)
 
     page = write_study_report(make_study(ingredients=made), tmp_path / "large.html")

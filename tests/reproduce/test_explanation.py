@@ -9,6 +9,7 @@ import pytest
 
 import lakebt
 from lakebt.reproduce.explanation import explain
+from lakebt.study.scope import Scope
 from lakebt.study.trials import cell_ids
 from lakebt.values.keys import content_key
 from tests.sweep.conftest import fill
@@ -22,6 +23,11 @@ RULE: dict[str, Any] = {"index": "SIM", "entries": ["AD+1@open"], "exits": ["1w"
 CHARGED = lakebt.CostModel(commission_bps=2.0, borrow_bps_per_year=300.0)
 
 
+def cell_ids_of(result: lakebt.Result) -> list[tuple[str, str, str]]:
+    asked = result.arguments
+    return cell_ids(asked.plain(), asked.costs, result.traded.origin)
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
     return fill(tmp_path_factory.mktemp("explain") / "lake")
@@ -33,7 +39,9 @@ def run(
     """Run one cell, and return its id and its Sharpe ratio."""
     study = lakebt.Study(lake.at(release), **{**RULE, **asked})
     result = study.run(engine=engine)
-    ((_, _, trial),) = cell_ids(study.arguments, study.costs, result.origin)
+    ((_, _, trial),) = cell_ids(
+        study.arguments.plain(), study.arguments.costs, result.traded.origin
+    )
     return trial, float(result.table()["sharpe"].iloc[0])
 
 
@@ -90,7 +98,9 @@ def test_the_facts_that_differ_are_counted(lake: lakebt.Lake) -> None:
 
 def test_an_earlier_instant_is_other_data(lake: lakebt.Lake) -> None:
     view = lake.at("R1")
-    earlier = view.as_of(lakebt.Study(view, **RULE).newest()[-1].known_at)
+    earlier = view.as_of(
+        Scope(view, lakebt.Study(view, **RULE).arguments).changes()[-1].known_at
+    )
     study = lakebt.Study(earlier, **RULE)
     result = study.run()
 

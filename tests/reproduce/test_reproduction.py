@@ -15,7 +15,7 @@ from lakebt.lake.trials import origin as origins
 from lakebt.reproduce.reproduction import reproduce
 from lakebt.sources.simulated import simulated_market
 from lakebt.study import trials
-from lakebt.study.arguments import read_arguments
+from lakebt.study.arguments import Arguments
 from lakebt.values.keys import content_key
 from tests.sweep.conftest import fill
 
@@ -28,6 +28,11 @@ GRID: dict[str, Any] = {
     "entries": ["AD@close", "AD+1@open", "MD+1@open"],
     "exits": ["+1", "ED@close", "2w"],
 }
+
+
+def cell_ids_of(result: lakebt.Result) -> list[tuple[str, str, str]]:
+    asked = result.arguments
+    return trials.cell_ids(asked.plain(), asked.costs, result.traded.origin)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,9 @@ def test_a_result_and_its_cells_are_the_same_to_the_last_bit(
     assert whole.is_same, str(whole)
     assert whole.moved.empty
     assert "the same to the last bit" in str(whole)
-    cells = trials.cell_ids(study.arguments, study.costs, result.origin)
+    cells = trials.cell_ids(
+        study.arguments.plain(), study.arguments.costs, result.traded.origin
+    )
     for _, _, trial in (cells[0], cells[4], cells[-1]):
         found = reproduce(lake, trial[:12])
         assert found.is_same, str(found)
@@ -102,7 +109,9 @@ def tampered(lake: lakebt.Lake, **changed: Any) -> str:
     """Record a copy of a cell with other figures, and return its id."""
     study = lakebt.Study(lake.at("R1"), index="SIM", **GRID)
     result = study.run()
-    ids = trials.cell_ids(study.arguments, study.costs, result.origin)
+    ids = trials.cell_ids(
+        study.arguments.plain(), study.arguments.costs, result.traded.origin
+    )
     rows = lake.trials(where={"trial_id": [trial for _, _, trial in ids]})
     row = rows[rows["sharpe"].notna()].iloc[[0]].assign(**changed)
     row["trial_id"] = content_key({"tampered": sorted(changed)})
@@ -175,7 +184,7 @@ def ids(view: lakebt.View, engine: str = "event", **asked: Any) -> set[str]:
         view, index="SIM", **{**GRID, "entries": ["AD+1@open"], **asked}
     )
     origin = origins.Origin.of(view, engine=engine)
-    cells = trials.cell_ids(study.arguments, study.costs, origin)
+    cells = trials.cell_ids(study.arguments.plain(), study.arguments.costs, origin)
     return {trial for _, _, trial in cells}
 
 
@@ -212,9 +221,9 @@ def test_what_only_refuses_makes_no_other_trial(lake: lakebt.Lake) -> None:
 def test_a_study_is_made_again_from_its_arguments(lake: lakebt.Lake) -> None:
     study = lakebt.Study(lake.at("R1"), index="SIM", **ARGUMENTS)
 
-    again = lakebt.Study(lake.at("R1"), **read_arguments(study.arguments))
+    again = Arguments.read(study.arguments.plain())
 
-    assert again.arguments == study.arguments
+    assert again == study.arguments
 
 
 def test_a_lake_that_cannot_be_written_warns_and_gives_the_result(
@@ -252,7 +261,7 @@ def test_nothing_of_a_made_up_future_is_recorded(tmp_path: Path) -> None:
     with altered(Alteration(after=after, seed=1)):
         result = lakebt.Study(lake.at("R1"), index="SIM", **GRID).run()
         assert not result.is_recorded
-        assert lake.record(trials.rows_of(result, run_at=after)) == 0
+        assert lake.record(trials.rows_of(result.traded, run_at=after)) == 0
 
     assert lake.trials().empty
     assert study.run().is_recorded

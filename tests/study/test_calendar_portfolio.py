@@ -148,7 +148,7 @@ def test_the_overlap_is_told_wherever_the_result_is(
 
     assert max(counts) > 2
     assert result.summary() == f"8 of 8 events run; {told}"
-    assert provenance(result)["overlap"] == told
+    assert provenance(result.traded)["overlap"] == told
     assert told in (tmp_path / "report.html").read_text()
     assert told in result._repr_html_()
 
@@ -156,9 +156,9 @@ def test_the_overlap_is_told_wherever_the_result_is(
 def test_without_a_portfolio_no_overlap_is_told(view: lakebt.View) -> None:
     refused = run(view, aggregate="calendar", entries=["AD@close"])
 
-    assert overlap(run(view)) == ""
-    assert "overlap" not in provenance(run(view))
-    assert overlap(refused) == ""
+    assert overlap(run(view).traded) == ""
+    assert "overlap" not in provenance(run(view).traded)
+    assert overlap(refused.traded) == ""
     assert refused.summary() == "0 of 8 events run; 8 looking ahead"
 
 

@@ -15,6 +15,7 @@ from lakebt.backtest.levels import Level
 from lakebt.errors import UntradeableError
 from lakebt.sessions import Sessions
 from lakebt.study.engines import ENGINES
+from lakebt.study.scope import Scope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,8 +138,8 @@ def agree(ours: lakebt.Result, theirs: lakebt.Result) -> None:
     for entry, exit_ in itertools.product(ENTRIES, EXITS):
         asked = {"entry": entry, "exit": exit_}
         same(ours.returns(**asked), theirs.returns(**asked))
-    np.testing.assert_array_equal(ours.cells.reason, theirs.cells.reason)
-    same_figures(ours.cells, theirs.cells)
+    np.testing.assert_array_equal(ours.traded.cells.reason, theirs.traded.cells.reason)
+    same_figures(ours.traded.cells, theirs.traded.cells)
     assert ours.summary() == theirs.summary()
 
 
@@ -151,7 +152,7 @@ def test_every_table_is_the_same(
     ours, theirs = both(view, side=side, hedge=hedge, missing=missing, costs=COSTS)
 
     agree(ours, theirs)
-    assert ours.cells.traded.any()
+    assert ours.traded.cells.traded.any()
 
 
 def test_the_lake_asks_every_kind_of_question(view: lakebt.View) -> None:
@@ -163,7 +164,7 @@ def test_the_lake_asks_every_kind_of_question(view: lakebt.View) -> None:
 
     legs = set(run(missing="drop_leg", hedge="SPY").events()["n_legs"])
     assert legs >= {1, 2, 3, 5, 7, 8, 12, 13, 40}
-    assert dropped.schedule.apart.any()
+    assert dropped.traded.schedule.apart.any()
     assert dropped.events()["n_gaps"].max() > 1
     reasons = set(excluded.refused()["reason"])
     assert reasons == {"look_ahead", "exit_before_entry", "no_price", "one_sided"}
@@ -221,12 +222,12 @@ def test_several_sizes_and_costs_in_one_pass_are_as_vectorbt_has_them(
 ) -> None:
     asked: dict[str, Any] = {"index": "IDX", "entries": ENTRIES, "exits": EXITS}
     study = lakebt.Study(view, hedge=hedge, missing=missing, **asked)
-    plan = study.schedule
-    history = study.history(plan)
+    scope = Scope(view, study.arguments)
+    plan, history = scope.schedule, scope.history(scope.schedule)
     assert (plan.apart & (plan.reason == 0)).any()
 
     ours, theirs = (
-        ENGINES[engine](plan, history, study, LEVELS, None)
+        ENGINES[engine](plan, history, study.arguments, LEVELS, None)
         for engine in ("event", "vectorbt")
     )
 
@@ -242,8 +243,8 @@ def test_several_sizes_and_costs_in_one_pass_are_as_vectorbt_has_them(
             capital_usd=level.capital_usd,
             **asked,
         ).run(record=False)
-        traded = alone.cells.traded
+        traded = alone.traded.cells.traded
         for name in (*FIGURES, "gross", "net", "borrow_usd", "first", "n_returns"):
-            one, several = getattr(alone.cells, name), getattr(event, name)
+            one, several = getattr(alone.traded.cells, name), getattr(event, name)
             assert one[traded].tobytes() == several[traded].tobytes(), name
-        assert alone.cells.held.tobytes() == event.held.tobytes()
+        assert alone.traded.cells.held.tobytes() == event.held.tobytes()

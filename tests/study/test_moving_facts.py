@@ -389,5 +389,5 @@ def test_an_amendment_that_takes_back_what_was_shown_moves_nothing(
         ("12-12", "close", "sell", 50.0, 1_000.0, "2022-11-28 20:50:55+00:00"),
     ]
     pd.testing.assert_frame_equal(before.orders(), after.orders(), check_exact=True)
-    held = after.study.view.read("etf_holdings")
+    held = after.view.read("etf_holdings")
     assert "NEW" not in set(held["symbol"])  # though the holdings say so by now

@@ -12,7 +12,7 @@ import lakebt
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources.simulated import simulated_market
 from lakebt.study import empty_cells as emptiness
-from lakebt.study.report import study_contents
+from lakebt.study.report import contents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,7 @@ def test_the_figures_are_of_the_best_by_default(result: lakebt.Result) -> None:
 
 
 def test_empty_cells_are_counted_as_if_each_were_made(result: lakebt.Result) -> None:
-    counted = emptiness.empty_rules(result)
+    counted = emptiness.empty_rules(result.traded)
 
     refused = result.refused()
     keys = ["entry", "exit", "reason"]
@@ -127,7 +127,7 @@ def test_the_events_the_best_rule_leaves_out_are_listed(view: lakebt.View) -> No
     study = lakebt.Study(view, index="SIM", entries=["AD+7@open"], exits=["ED-1@close"])
     result = study.run()
 
-    rows, counts = emptiness.left_out_events(result)
+    rows, counts = emptiness.left_out_events(result.traded)
 
     refused = result.refused()
     assert 0 < len(refused) < 30
@@ -160,7 +160,9 @@ def test_an_event_ends_with_the_last_leg_that_was_traded(
 
     result = study.run()
 
-    assert result.schedule.apart.all(), "the leg without prices would leave later"
+    assert result.traded.schedule.apart.all(), (
+        "the leg without prices would leave later"
+    )
     (event,) = result.events().itertuples()
     assert event.exit_session == result.orders()["session"].max()
 
@@ -171,11 +173,11 @@ def test_only_the_first_events_of_a_reason_are_listed(
     monkeypatch.setattr(emptiness, "LISTED", 7)
     study = lakebt.Study(view, index="SIM", entries=["AD@close"], exits=["+1", "1w"])
 
-    contents = study_contents(study.run())
+    shown = contents(study.run().traded)
 
-    assert contents.n_refused == {"look_ahead": 30}
-    assert len(contents.refused) == 7
-    assert contents.refused["event_id"].is_monotonic_increasing
+    assert shown.n_refused == {"look_ahead": 30}
+    assert len(shown.refused) == 7
+    assert shown.refused["event_id"].is_monotonic_increasing
 
 
 def test_a_wide_grid_shows_a_part_of_itself(view: lakebt.View) -> None:

@@ -411,7 +411,7 @@ def test_each_event_has_the_figures_of_its_own_returns(result: lakebt.Result) ->
     traded = (orders["size"] * orders["price"]).groupby(
         [orders["event_id"], orders["entry"], orders["exit"]]
     )
-    turnover = traded.sum() / result.study.sizing.capital_usd
+    turnover = traded.sum() / result.arguments.capital_usd
 
     for row in rows.to_dict("records"):
         returns = result.returns(entry=row["entry"], exit=row["exit"])[row["event_id"]]

@@ -32,7 +32,7 @@ def rows(number: int, *, seconds: float) -> pd.DataFrame:
     return pd.DataFrame([{**trial(number), "seconds": seconds}])
 
 
-class Told:
+class TrialSpec:
     """Who is told, and looks into the lake at that moment."""
 
     def __init__(self, lake: lakebt.Lake) -> None:
@@ -43,12 +43,12 @@ class Told:
         self.calls.append((done, total, len(self.lake.trial_ids())))
 
 
-def recorder_of(lake: lakebt.Lake, told: Told) -> Recorder:
+def recorder_of(lake: lakebt.Lake, told: TrialSpec) -> Recorder:
     return Recorder(ledger_of(lake.at("R1")), total=9, told=told)
 
 
 def test_what_took_long_is_recorded_at_once_and_then_told(lake: lakebt.Lake) -> None:
-    told = Told(lake)
+    told = TrialSpec(lake)
 
     with recorder_of(lake, told) as recorder:
         recorder.add(rows(1, seconds=SECONDS / 10))
@@ -62,7 +62,7 @@ def test_what_took_long_is_recorded_at_once_and_then_told(lake: lakebt.Lake) -> 
 
 
 def test_what_took_a_moment_waits_no_longer_than_it_may(lake: lakebt.Lake) -> None:
-    told = Told(lake)
+    told = TrialSpec(lake)
 
     with recorder_of(lake, told) as recorder:
         recorder.add(rows(1, seconds=0.0))
@@ -76,7 +76,7 @@ def test_what_took_a_moment_waits_no_longer_than_it_may(lake: lakebt.Lake) -> No
 
 
 def test_who_stops_the_sweep_is_told_nothing_more(lake: lakebt.Lake) -> None:
-    told = Told(lake)
+    told = TrialSpec(lake)
 
     def stop() -> None:
         with recorder_of(lake, told) as recorder:

@@ -25,6 +25,8 @@ from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lakebt.study.scope import Scope
+
 pytestmark = pytest.mark.lake
 
 GRID: dict[str, Any] = {"index": "SIM", "entries": ENTRIES, "exits": EXITS}
@@ -62,7 +64,10 @@ def test_every_combination_is_what_a_study_of_its_own_finds(
 
 def test_filters_periods_and_sizes_are_varied_too(market_lake: lakebt.Lake) -> None:
     view = market_lake.at("R1")
-    dates = sorted(e.date for e in lakebt.Study(view, **GRID).schedule.events)
+    dates = sorted(
+        e.date
+        for e in lakebt.Study(view, **GRID).run(record=False).traded.schedule.events
+    )
     halves = [(dates[0], dates[3]), (str(dates[4]), str(dates[-1]))]
     where = [{}, {"side": ["addition"]}]
 
@@ -139,9 +144,9 @@ def passes_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     trade = Memory.trade
 
-    def counted(memory: Memory, study: lakebt.Study, levels: Any) -> Any:
+    def counted(memory: Memory, scope: Scope, levels: Any) -> Any:
         made.append(len(levels))
-        return trade(memory, study, levels)
+        return trade(memory, scope, levels)
 
     monkeypatch.setattr(Memory, "trade", counted)
     return made
@@ -162,7 +167,7 @@ def alone(view: lakebt.View, **asked: Any) -> pd.DataFrame:
         told = dict(zip(SIZED, chosen, strict=True))
         study = lakebt.Study(view, costs=cost, **told, **GRID)
         result = study.run(record=False, **asked)
-        found.append(rows_of(result, run_at=view.instant))
+        found.append(rows_of(result.traded, run_at=view.instant))
     return pd.concat(found, ignore_index=True).set_index("trial_id")
 
 
@@ -198,7 +203,8 @@ def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
 ) -> None:
     sweep = Sweep(lake.at("R1"), costs=COSTS, gross=[0.3, 1.0, 1.7], **GRID)
     at_once = sweep.run(record=False)
-    n_cells = lakebt.Study(lake.at("R1"), **GRID).schedule.reason.size
+    traded = lakebt.Study(lake.at("R1"), **GRID).run(record=False).traded
+    n_cells = traded.schedule.reason.size
     monkeypatch.setattr("lakebt.sweep.passes.AT_ONCE", 4 * n_cells)
 
     parts = sweep.run(record=False)
@@ -316,8 +322,14 @@ def test_cells_that_other_code_ran_are_told(
     monkeypatch.setattr(
         "lakebt.lake.trials.origin.code_version", lambda: "0.0.1+deadbeef"
     )
+    again = Sweep(lake.at("R1"), **GRID)
     other = SweepResult(
-        Sweep(lake.at("R1"), **GRID), n_run=6, kept=[], ledger=ledger_of(lake.at("R1"))
+        ids=again.ids,
+        families=again.families,
+        n_studies=1,
+        n_run=6,
+        kept=[],
+        ledger=ledger_of(lake.at("R1")),
     )
 
     with pytest.raises(lakebt.LakebtError, match="6 of 6 cells are not among the tri"):

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lakebt
+from lakebt import _version
 from lakebt._version import __version__
 from lakebt.values.keys import canonical_json, content_key
 
@@ -39,7 +39,7 @@ def code_version() -> str:
     >>> code_version().partition("+")[0] == __version__
     True
     """
-    root = Path(lakebt.__file__).parent
+    root = Path(_version.__file__).parent
     key = hashlib.blake2b(digest_size=4)
     for path in sorted(root.rglob("*.py")):
         place = path.relative_to(root)
@@ -120,6 +120,10 @@ class Origin:
     def key(self, what: object) -> str:
         """Return the id of something that is run here."""
         return content_key({"what": what, "on": self._key})
+
+    def result_id(self, arguments: Mapping[str, Any]) -> str:
+        """Return the id of a study's result: of all its cells together."""
+        return self.key({"study": arguments})
 
     def columns(self) -> dict[str, Any]:
         """Return what the ledger says of it."""

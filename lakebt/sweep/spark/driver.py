@@ -180,7 +180,9 @@ class _Gathered:
             every = pd.concat(whole, ignore_index=True)
             full = with_result(every, asked.point, self._recorder)
             rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
-        n_cells = len(self._cut.told[done.number].entries) * len(asked.study.exits)
+        n_cells = len(self._cut.told[done.number].entries) * len(
+            asked.scope.arguments.exits
+        )
         self._recorder.add(rows, count=n_cells)
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from lakebt.facts import Vintage
 from lakebt.lake.api.trials import ledger_of
-from lakebt.study.arguments import MARKET
+from lakebt.study.arguments import SOURCES
+from lakebt.study.scope import MARKET
 from lakebt.sweep import passes as local
 from lakebt.sweep.spark.messages import pack_prices
 from lakebt.sweep.spark.parts import by_events
 from lakebt.sweep.spark.work import Place, Work
-from lakebt.sweep.trial_rows import Told
+from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import content_key
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from lakebt.backtest.levels import Level
     from lakebt.lake.reading.view import View
     from lakebt.prices import PriceHistory
-    from lakebt.study.study import Study
-    from lakebt.sweep.passes import Asked, Pass
+    from lakebt.study.scope import Scope
+    from lakebt.sweep.passes import Pass, StudyAtCost
 
 
 class Facts:
@@ -33,20 +34,21 @@ class Facts:
 
     Parameters
     ----------
-    study
-        One of them.
+    scope
+        Of one of them.
     hedges
         Of all of them.
     """
 
-    def __init__(self, study: Study, hedges: set[str]) -> None:
-        self._view, self._hedges = study.view, hedges
-        if study.index is not None:
-            self._vintages = study.view.change_vintages(index=study.index)
+    def __init__(self, scope: Scope, hedges: set[str]) -> None:
+        self._view, self._hedges = scope.view, hedges
+        if scope.arguments.index is not None:
+            index = scope.arguments.index
+            self._vintages = scope.view.change_vintages(index=index)
         else:
             self._vintages = tuple(
                 Vintage(change_id=change.change_id, change=change)
-                for change in study.changes or ()
+                for change in scope.arguments.changes or ()
             )
         self._keys: dict[int, list[str]] = {}
 
@@ -120,17 +122,17 @@ class Portions:
     ----------
     units
         In the order in which they are run here.
-    asked : list of Asked
-        By number: what each `Told` is a part of.
-    told : list of Told
+    asked : list of StudyAtCost
+        By number: what each `TrialSpec` is a part of.
+    told : list of TrialSpec
         By number.
     prices : dict of str to bytes
         What is sent to the executors, by its key.
     """
 
     units: list[Unit] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    asked: list[StudyAtCost] = field(default_factory=list)
+    told: list[TrialSpec] = field(default_factory=list)
     prices: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -170,16 +172,16 @@ def portions(
     made = Portions()
     hedges: dict[int, set[str]] = {}
     for one in asked:
-        named = hedges.setdefault(id(one.study.view), set())
-        if one.study.sizing.hedge is not None:
-            named.add(one.study.sizing.hedge)
+        named = hedges.setdefault(id(one.scope.view), set())
+        if one.scope.arguments.hedge is not None:
+            named.add(one.scope.arguments.hedge)
     found: dict[object, Facts] = {}
     facts = []
     for one in asked:
-        view = one.study.view
-        key = id(view), content_key(_decided_on(one.study))
+        view = one.scope.view
+        key = id(view), content_key(_source(one.scope))
         if key not in found:
-            found[key] = Facts(one.study, hedges[id(view)])
+            found[key] = Facts(one.scope, hedges[id(view)])
         facts.append(found[key])
     n_levels = sum(len(one.asked) for one in asked)
     most = max(n_levels // (PER_CORE * cores), 1)
@@ -191,20 +193,23 @@ def portions(
     for pieces, of in zip(cut, facts, strict=True):
         for entries, some in pieces:
             count = parts or _count(of.n_events, n_whole=n_whole, cores=cores)
-            study = next(iter(some.values()))[0].study
-            if _stops(study):
+            scope = next(iter(some.values()))[0].scope
+            if _stops(scope):
                 count = 1
             keys = of.keys(count, made.prices)
             _add(made, some, entries, engine=engine, keys=keys, known=known)
     return made
 
 
-def _decided_on(study: Study) -> dict[str, object]:
-    return {name: study.arguments.get(name) for name in ("index", "changes")}
+def _source(scope: Scope) -> dict[str, object]:
+    plain = scope.arguments.plain()
+    return {name: plain.get(name) for name in SOURCES}
 
 
-def _stops(study: Study) -> bool:
-    return study.missing == "raise" or study.on_look_ahead == "raise"
+def _stops(scope: Scope) -> bool:
+    """Whether the first fact or price that is missing stops the study."""
+    arguments = scope.arguments
+    return arguments.missing == "raise" or arguments.on_look_ahead == "raise"
 
 
 def _count(n_events: int, *, n_whole: int, cores: int) -> int:
@@ -225,12 +230,12 @@ def _count(n_events: int, *, n_whole: int, cores: int) -> int:
 
 def _cut(
     one: Pass, n_events: int, *, engine: str, most: int
-) -> Iterator[tuple[tuple[str, ...], dict[Level, list[Asked]]]]:
+) -> Iterator[tuple[tuple[str, ...], dict[Level, list[StudyAtCost]]]]:
     """Yield entries and levels that are traded together, at most so many levels."""
-    entries = tuple(map(str, one.study.entries))
-    across = max(n_events * len(one.study.exits), 1)
+    entries = tuple(map(str, one.scope.arguments.entries))
+    across = max(n_events * len(one.scope.arguments.exits), 1)
     width = max(JOINED // across, 1)
-    if _stops(one.study):
+    if _stops(one.scope):
         width = len(entries)
     for start in range(0, len(entries), width):
         block = entries[start : start + width]
@@ -243,7 +248,7 @@ def _cut(
 
 def _add(
     made: Portions,
-    some: dict[Level, list[Asked]],
+    some: dict[Level, list[StudyAtCost]],
     entries: tuple[str, ...],
     *,
     engine: str,
@@ -251,11 +256,11 @@ def _add(
     known: frozenset[str],
 ) -> None:
     """Add a unit of what is not known: its pieces are parts of the events."""
-    told: list[tuple[int, Told]] = []
+    told: list[tuple[int, TrialSpec]] = []
     for those in some.values():
         for asked in those:
-            one = Told.of(asked)
-            only = Told(
+            one = TrialSpec.of(asked)
+            only = TrialSpec(
                 arguments=one.arguments,
                 entries=entries,
                 exits=one.exits,
@@ -269,14 +274,15 @@ def _add(
             made.asked.append(asked)
     if not told:
         return
-    study = made.asked[-1].study
-    grid = {"entries": list(entries), "exits": list(map(str, study.exits))}
+    scope = made.asked[-1].scope
+    exits = list(map(str, scope.arguments.exits))
+    grid = {"entries": list(entries), "exits": exits}
     made.units.append(
         Unit(
             works=tuple(
                 Work(
-                    place=place_of(study.view),
-                    arguments={**study.arguments, **grid},
+                    place=place_of(scope.view),
+                    arguments={**scope.arguments.plain(), **grid},
                     told=tuple(told),
                     engine=engine,
                     prices=key,
@@ -289,12 +295,12 @@ def _add(
     )
 
 
-def _ids(asked: Asked, told: Told) -> Iterator[str]:
+def _ids(asked: StudyAtCost, told: TrialSpec) -> Iterator[str]:
     """Yield the trials of what is told of a study."""
     point = asked.point
     entries, exits = (
         {str(rule): place for place, rule in enumerate(rules)}
-        for rules in (point.study.entries, point.study.exits)
+        for rules in (point.entries, point.exits)
     )
     ids = point.ids[point.costs.index(asked.costs)]
     for entry in told.entries:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.sweep.spark.work import Work
-    from lakebt.sweep.trial_rows import Told
+    from lakebt.sweep.trial_rows import TrialSpec
 
     Batches = Iterable[pa.RecordBatch]
 
@@ -137,7 +137,7 @@ def do_works(
 
 
 def join_parts(
-    wanted: Mapping[int, Told], sent: Sent, batches: Batches
+    wanted: Mapping[int, TrialSpec], sent: Sent, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """Join the parts of each study, which come one study after the other."""
     waiting: list[Done] = []
@@ -152,7 +152,7 @@ def join_parts(
         yield _batch(_joined(wanted, sent, waiting))
 
 
-def _joined(wanted: Mapping[int, Told], sent: Sent, parts: list[Done]) -> Done:
+def _joined(wanted: Mapping[int, TrialSpec], sent: Sent, parts: list[Done]) -> Done:
     return together(wanted[parts[0].number], parts, run_at=sent.run_at)
 
 

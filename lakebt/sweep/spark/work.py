@@ -16,9 +16,9 @@ from lakebt.errors import LakebtError, LakeError
 from lakebt.lake.api.trials import view_of
 from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import code_version
-from lakebt.study.arguments import read_arguments
-from lakebt.study.single import Lookup
-from lakebt.study.study import Study
+from lakebt.study.arguments import Arguments
+from lakebt.study.lookup import Lookup
+from lakebt.study.scope import Scope
 from lakebt.sweep.passes import Memory
 from lakebt.sweep.spark.messages import (
     CELLS,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.study.cells import Cells
     from lakebt.sweep.spark.parts import Cuts
-    from lakebt.sweep.trial_rows import Told
+    from lakebt.sweep.trial_rows import TrialSpec
 
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Work:
         What it is run on.
     arguments
         Of a study with what is run: the others differ in nothing but their levels.
-    told : tuple of (int, Told)
+    told : tuple of (int, TrialSpec)
         What is asked, each with its number in the sweep.
     engine
     prices
@@ -94,7 +94,7 @@ class Work:
 
     place: Place
     arguments: Mapping[str, Any]
-    told: tuple[tuple[int, Told], ...]
+    told: tuple[tuple[int, TrialSpec], ...]
     engine: str
     prices: str
     part: int = 0
@@ -154,17 +154,19 @@ def _done(
 ) -> Iterator[Done]:
     started = time.perf_counter()
     view, memory = _part(work, prices)
-    asked = read_arguments(work.arguments)
-    if work.count > 1 and "changes" in asked:
-        asked["changes"] = view.supplied(asked["changes"])
-    study = Study(view, **asked)
-    plan = memory.schedule(study)
-    levels: dict[Level, list[tuple[int, Told]]] = {}
+    arguments = Arguments.read(work.arguments)
+    if work.count > 1 and arguments.changes is not None:
+        of_part = tuple(view.supplied(arguments.changes))
+        arguments = arguments.replaced(changes=of_part)
+    scope = Scope(view, arguments)
+    plan = memory.schedule(scope)
+    levels: dict[Level, list[tuple[int, TrialSpec]]] = {}
     for number, told in work.told:
         levels.setdefault(told.level, []).append((number, told))
-    traded = memory.trade(study, list(levels))
-    if study.missing == "raise":
-        Lookup(study, plan, traded[0], memory.history(study)).raise_unpriced()
+    traded = memory.trade(scope, list(levels))
+    if arguments.missing == "raise":
+        history = memory.history(scope)
+        Lookup(arguments, plan, traded[0], history).raise_unpriced()
     share = (time.perf_counter() - started) / len(work.told)
     for those, cells in zip(levels.values(), traded, strict=True):
         for number, told in those:
@@ -184,7 +186,7 @@ def _done(
 
 def _handed(
     work: Work,
-    told: Told,
+    told: TrialSpec,
     plan: Schedule,
     cells: Cells,
     *,
@@ -207,7 +209,7 @@ def _handed(
     return CELLS, pack_cells(slots, cells, with_returns=is_calendar)
 
 
-def together(told: Told, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
+def together(told: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
     """Return the rows of a study, of which each part of the events was traded.
 
     Parameters

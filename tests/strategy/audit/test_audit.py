@@ -218,7 +218,7 @@ class FullSampleMean:
 def test_a_class_made_with_the_view_can_be_run_too(view: lakebt.View) -> None:
     run = backtest(view, NextRow).run()
 
-    assert run.backtest.name == "NextRow"
+    assert run.name == "NextRow"
     assert len(run.weights()) == 22
 
 

@@ -242,7 +242,7 @@ def test_what_stops_a_sweep_is_not_cut_and_is_the_local_error(
         (one,) = do(unit.works[0], prices=cut.prices.__getitem__, run_at=NOW)
 
         assert unit.is_whole
-        entries = list(map(str, sweep.points[0].study.entries))
+        entries = list(sweep.points[0].entries)
         assert unit.works[0].arguments["entries"] == entries
         assert one.kind == ERROR
         assert str(unpack_error(one.payload)) == str(here.value)

@@ -1,0 +1,99 @@
+"""The contents of a run's report, and the command that computes it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
+from lakebt.inputs.in_words import in_words
+from lakebt.inputs.roles import Decides
+from lakebt.report.contents import RunContents
+from lakebt.report.provenance import (
+    shell,
+    versions,
+    view_banners,
+    view_options,
+    view_provenance,
+)
+from lakebt.strategy import tables
+from lakebt.strategy.trials import trial_id
+
+if TYPE_CHECKING:
+    from lakebt.strategy.traded import TradedStrategy
+
+DEFINITION = (
+    "mean / standard deviation (ddof 1) of daily net returns from the first session "
+    "with exposure to the end, times sqrt(252), no risk-free rate taken off; "
+    "standard error: Lo (2002)"
+)
+
+UNAUDITED = (
+    "Not audited for look-ahead (audited=False): the strategy saw only what was known "
+    "at each deadline, but no audit of it has passed."
+)
+
+
+def run_command(run: TradedStrategy) -> str:
+    """Return the command that gives the same run, once the file is named."""
+    options = {
+        **view_options(run.view),
+        **run.terms.options(always=("start", "end", "rebalance", "fill")),
+        "--engine": run.engine if run.engine != "event" else None,
+    }
+    return shell(options, start=["lakebt", "backtest", f"FILE.py:{run.name}"])
+
+
+def contents(run: TradedStrategy) -> RunContents:
+    """Return what the report of a run shows."""
+    sharpe = sharpe_ratio(run.returns.to_numpy())
+    return RunContents(
+        title=run.name,
+        sharpe=sharpe,
+        sharpe_se=lo_standard_error(sharpe, len(run.returns)),
+        n_returns=len(run.returns),
+        equity=_equity(run),
+        weights=tables.weights(run),
+        costs=tables.paid(run),
+        definition=DEFINITION,
+        banners=banners(run),
+        provenance=provenance(run),
+        command=run_command(run),
+    )
+
+
+def banners(run: TradedStrategy) -> tuple[str, ...]:
+    """Return what must be read before the numbers; empty when nothing must."""
+    sentences = view_banners(run.view)
+    if not run.audited:
+        sentences.insert(0, UNAUDITED)
+    if count := len(run.unfilled):
+        sentences.append(f"{count:,} orders had no price and were not filled.")
+    return tuple(sentences)
+
+
+def provenance(run: TradedStrategy) -> dict[str, str]:
+    """Return release, terms, parameters and versions, in the order shown."""
+    plain = run.terms.plain(~Decides(0))
+    terms = {name: in_words(name, value) for name, value in plain.items()}
+    terms["costs"] = str(run.terms.costs)
+    return {
+        **view_provenance(run.view),
+        "strategy": run.name,
+        "parameters": in_words("parameters", dict(run.parameters)),
+        **{name.replace("_", " "): words for name, words in terms.items()},
+        "sharpe": DEFINITION,
+        "audited": str(run.audited),
+        "engine": run.engine,
+        "result": f"{trial_id(run)}, code {run.origin.code}",
+        "source": run.source or "not in a file",
+        **versions(),
+    }
+
+
+def _equity(run: TradedStrategy) -> pd.Series:
+    """Return the net equity by session, 1 at the close of the session before."""
+    start = pd.Series([1.0], index=run.days([max(run.first - 1, 0)]))
+    equity: pd.Series[float] = pd.concat([start, run.returns.add(1.0).cumprod()])
+    return equity.rename("equity").rename_axis("session")

@@ -1,0 +1,201 @@
+"""What a study is about: the changes it keeps, their orders, and their prices."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lakebt.backtest.weights import TradedSide
+from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.events.clock import Clock
+from lakebt.events.filters import is_within
+from lakebt.inputs.where import ChangeFilter
+from lakebt.events.guard import plan
+from lakebt.events.schedule import schedule
+from lakebt.facts import IndexChange, Vintage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lakebt.events.plan import Cell
+    from lakebt.events.schedule import Schedule
+    from lakebt.lake.reading.view import View
+    from lakebt.prices import PriceHistory
+    from lakebt.study.arguments import Arguments
+
+MARKET = "SPY"
+"""What the path of an event is measured against when the study has no hedge."""
+
+
+class Scope:
+    """What some arguments are about, on a view.
+
+    Parameters
+    ----------
+    view
+        What is known: a release as of an instant.
+    arguments
+        All else that is asked.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a supplied change is not an `IndexChange`.
+    UnknownNameError
+        If the view has no such index.
+    """
+
+    def __init__(self, view: View, arguments: Arguments) -> None:
+        self.view, self.arguments = view, arguments
+        self.clock = Clock(sessions=view.sessions, min_lead=arguments.min_lead)
+        self._filter = ChangeFilter(arguments.where)
+        self._vintages = (
+            view.change_vintages(index=arguments.index)
+            if arguments.index is not None
+            else _supplied(arguments.changes or (), view)
+        )
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Every order, decided before any price is looked at, as columns.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``, for the first order that needs later facts.
+        """
+        return schedule(
+            self._vintages,
+            entries=self.arguments.entries,
+            exits=self.arguments.exits,
+            clock=self.clock,
+            keep=self._keeps,
+            on_look_ahead=self.arguments.on_look_ahead,
+            size=self.arguments.size,
+        )
+
+    def plan(self) -> tuple[Cell, ...]:
+        """Return the same orders as objects; the filter by `size` is not applied.
+
+        Raises
+        ------
+        LookAheadError
+            As `schedule` does.
+        """
+        return plan(
+            self._vintages,
+            entries=self.arguments.entries,
+            exits=self.arguments.exits,
+            clock=self.clock,
+            keep=self._keeps,
+            on_look_ahead=self.arguments.on_look_ahead,
+        )
+
+    def changes(self) -> tuple[IndexChange, ...]:
+        """Return the changes the study is about, as the view knows them at its end."""
+        last = {
+            vintage.change_id: vintage
+            for vintage in sorted(self._vintages, key=lambda v: v.change.known_at)
+        }
+        return tuple(
+            vintage.change
+            for vintage in last.values()
+            if not vintage.retracted and self._keeps(vintage)
+        )
+
+    def _keeps(self, vintage: Vintage) -> bool:
+        change, period = vintage.change, self.arguments.period
+        return (
+            self.arguments.side.takes(change.side)
+            and self._filter.matches(vintage)
+            and (period is None or is_within(period, change))
+        )
+
+    def check_events(self) -> None:
+        """Stop if there is no event.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``.
+        UntradeableError
+            If no event matches.
+        """
+        if len(self.schedule):
+            return
+        arguments = self.arguments
+        subject = f"{arguments.side} of {arguments.index or 'the changes given'} match"
+        if arguments.side is TradedSide.BOTH:
+            subject = f"change of {arguments.index or 'those given'} matches"
+        plain = arguments.plain()
+        filters = "".join(
+            f" {name}={plain[name]}"
+            for name in ("where", "period", "size")
+            if plain[name]
+        )
+        msg = (
+            f"no {subject}{filters} as known at {self.view.instant.isoformat()}: widen "
+            f"where=, period=, size= or side=, or take a later view"
+        )
+        raise UntradeableError(msg)
+
+    def history(self, orders: Schedule) -> PriceHistory:
+        """Return the prices of every leg of a schedule, of the hedge, and the market.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the hedge has no prices.
+        """
+        symbols = {
+            vintage.change.symbol
+            for vintages in orders.changes.histories
+            for vintage in vintages
+        }
+        symbols.add(MARKET)
+        hedge = self.arguments.hedge
+        if hedge is not None:
+            symbols.add(hedge)
+        history = self.view.price_history(sorted(symbols))
+        if hedge is not None and hedge not in history:
+            msg = (
+                f"hedge {hedge!r} has no prices in release {self.view.release!r}: "
+                f"publish them, or hedge with another symbol"
+            )
+            raise InvalidArgumentError(msg)
+        return history
+
+    @property
+    def title(self) -> str:
+        """The study in a line: what, on which release, and how many rules."""
+        arguments = self.arguments
+        return (
+            f"{arguments.index or 'changes given'}, release {self.view.release!r}, "
+            f"{len(arguments.entries)} entries x {len(arguments.exits)} exits"
+        )
+
+
+def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:
+    """Return vintages like those of the lake, with what its holdings showed of each.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is not an `IndexChange`.
+    """
+    vintages = []
+    for change in changes:
+        if not isinstance(change, IndexChange):
+            msg = f"changes must be IndexChange values, one was {change!r}"
+            raise InvalidArgumentError(msg)
+        if change.recorded is None:
+            shown = view.first_shown(
+                index=change.index,
+                symbol=change.symbol,
+                side=change.side,
+                after=change.announced or change.known_at,
+            )
+            known = {name: getattr(change, name) for name in IndexChange.__slots__}
+            change = IndexChange(**{**known, "recorded": shown})  # noqa: PLW2901 - a copy
+        vintages.append(Vintage(change_id=change.change_id, change=change))
+    return tuple(vintages)
