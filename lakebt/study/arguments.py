@@ -19,7 +19,6 @@ from lakebt.events.rules import parse_entries, parse_exits
 from lakebt.facts import IndexChange
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.inputs.in_words import in_words
-from lakebt.inputs.where import ChangeFilter, plain_where, values_of
 from lakebt.inputs.roles import (
     ArgumentList,
     Decides,
@@ -28,6 +27,7 @@ from lakebt.inputs.roles import (
     option_name,
     written_by,
 )
+from lakebt.inputs.where import ChangeFilter, plain_where, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -181,7 +181,8 @@ class Arguments(ArgumentList):
         if (index is None) == (changes is None):
             msg = "pass either index= (changes from the lake) or changes= (your own)"
             raise InvalidArgumentError(msg)
-        ChangeFilter(where)  # refuses what it cannot match
+        filters = plain_where(where)  # once: its values may be an iterator
+        ChangeFilter(filters)  # refuses what it cannot match
         check_gross(gross, max_gross)
         check_positive("capital_usd", capital_usd)
         pooling = parse_pooling(aggregate, weighting, max_weight)
@@ -191,7 +192,7 @@ class Arguments(ArgumentList):
             changes=None if changes is None else tuple(changes),
             entries=parse_entries(entries),
             exits=parse_exits(exits),
-            where=plain_where(where),
+            where=filters,
             period=parse_period(period),
             size=parse_size(size),
             side=TradedSide(one_of(side, TradedSide, what="side")),

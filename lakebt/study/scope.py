@@ -9,10 +9,10 @@ from lakebt.backtest.weights import TradedSide
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.clock import Clock
 from lakebt.events.filters import is_within
-from lakebt.inputs.where import ChangeFilter
 from lakebt.events.guard import plan
 from lakebt.events.schedule import schedule
 from lakebt.facts import IndexChange, Vintage
+from lakebt.inputs.where import ChangeFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -129,7 +129,7 @@ def test_the_command_in_a_report_gives_the_same_table(
 def test_every_argument_of_a_study_has_an_option() -> None:
     elsewhere = {"self", "view", "changes", "costs"}
     wanted = set(inspect.signature(Study.__init__).parameters) - elsewhere
-    wanted |= {"release", "as_of", "engine", *CostModel.__dataclass_fields__}
+    wanted |= {"release", "as_of", "engine", *CostModel.RATES}
 
     assert wanted <= set(inspect.signature(study).parameters)
 
@@ -156,7 +156,7 @@ def test_defaults_are_those_of_a_study() -> None:
             "unknown column 'causes'. Did you mean 'cause'?",
         ),
         (["--where", "cause"], "--where 'cause' is not NAME=VALUE"),
-        (["--where", "cause=merger"], "matches {'cause': ['merger']}"),
+        (["--where", "cause=merger"], "matches where={'cause': ['merger']}"),
         (["--side", "long"], "unknown side 'long'"),
         (["--engine", "zipline"], "unknown engine 'zipline'"),
         (["--missing", "skip"], "unknown missing 'skip'"),

@@ -17,7 +17,7 @@ import lakebt
 from lakebt.facts import IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter, is_many, plain_where, values_of
 from lakebt.sources.simulated import simulated_market
-from lakebt.study.arguments import study_arguments
+from lakebt.study.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,13 +146,14 @@ def test_views_and_studies_agree_whatever_holds_the_values(
     assert sorted(read["change_id"]) == expected
     expected_symbols = sorted(r["symbol"] for r in rows if r["change_id"] in expected)
     assert sorted(change.symbol for change in changes) == expected_symbols
-    assert sorted(change.symbol for change in study.newest()) == expected_symbols
+    kept = Scope(view, study.arguments).changes()
+    assert sorted(change.symbol for change in kept) == expected_symbols
 
 
 def test_a_filter_is_written_as_the_same_plain_values(view: lakebt.View) -> None:
     def written(value: Any) -> Any:
         study = lakebt.Study(view, index="SIM", where={"cause": value})
-        return study_arguments(study)["where"]["cause"]
+        return study.arguments.plain()["where"]["cause"]
 
     causes = ["merger", "cascade"]
     assert written("merger") == "merger"
