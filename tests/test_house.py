@@ -74,6 +74,8 @@ ONE_IDEA = {
     "sweep": "of many studies; its command",
     "tables": "of a study; of a lake; their command",
     "trials": "what was tried, of each kind; their command",
+    "base": "what the modules of a folder share",
+    "reading": "what a lake knows; the methods for it",
     "traded": "a study, and a strategy, with everything traded",
     "where": "which rows are meant; in the lake's terms",
     "years": "of a study's events; their chart",

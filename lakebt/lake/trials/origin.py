@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,13 +27,29 @@ _TABLES = ("prices", "index_changes", "etf_holdings")
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "pyiceberg", "numba", "vectorbt")
 
-_NOT_COMPUTING = ("cli", "demo", "report", "sources")
-"""Packages that no number of a result comes from."""
+COMPUTING = (
+    *("study", "strategy", "events", "backtest", "analysis", "inputs", "values"),
+    *("facts.py", "instants.py", "prices.py", "sessions.py"),
+    *("lake/reading", "lake/tables"),
+    *("sweep/passes.py", "sweep/trial_rows.py", "sweep/spark/parts.py"),
+    *("sweep/spark/messages.py", "sweep/spark/work.py"),
+)
+"""Packages and modules that a number of a trial comes from."""
+
+NOT_COMPUTING = (
+    *("study/panel_data.py", "study/report.py", "study/result.py"),
+    *("strategy/audit", "strategy/report.py", "strategy/run.py"),
+    "inputs/in_words.py",
+)
+"""What lies among them, and only shows, words or audits."""
 
 
 @functools.cache
 def code_version() -> str:
     """Return the version of the code that computes, its sources included.
+
+    It is another one after a change of what computes, and the same after a change of
+    anything else: of serving, of commands, of docstrings and of comments.
 
     Examples
     --------
@@ -41,11 +58,48 @@ def code_version() -> str:
     """
     root = Path(_version.__file__).parent
     key = hashlib.blake2b(digest_size=4)
-    for path in sorted(root.rglob("*.py")):
-        place = path.relative_to(root)
-        if place.parts[0] not in _NOT_COMPUTING:
-            key.update(str(place).encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in computing_modules(root):
+        code = code_of(path.read_text(encoding="utf-8"))
+        key.update(f"{path.relative_to(root).as_posix()}\0{code}\0".encode())
     return f"{__version__}+{key.hexdigest()}"
+
+
+def computing_modules(root: Path) -> list[Path]:
+    """Return the modules of a copy of lakebt that compute, sorted by their paths."""
+    return sorted(
+        path
+        for path in root.rglob("*.py")
+        if _is_in(COMPUTING, path.relative_to(root))
+        and not _is_in(NOT_COMPUTING, path.relative_to(root))
+    )
+
+
+def _is_in(places: tuple[str, ...], path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in places)
+
+
+_DOCSTRING = re.compile(r'^[ \t]*r?"""[^"]*(?:"(?!"")[^"]*)*"""[ \t]*$', re.MULTILINE)
+_COMMENT = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|[ \t]*#.*$""")
+
+
+def code_of(source: str) -> str:
+    r"""Return a module without its docstrings, comments and blank lines.
+
+    Parameters
+    ----------
+    source
+        As the formatter leaves it: a docstring begins a line, and ends one.
+
+    Examples
+    --------
+    >>> code_of("x = '#'  # why\n\n# Say.\ny = 2\n").splitlines()
+    ["x = '#'", 'y = 2']
+    """
+    # Two expressions, and not a parser, which would cost each process that records a
+    # trial a tenth of a second. A test holds them equal to Python's tokens.
+    lines = _DOCSTRING.sub("", source).splitlines()
+    code = (_COMMENT.sub(r"\1", line) if "#" in line else line for line in lines)
+    return "\n".join(line.rstrip() for line in code if line.strip())
 
 
 @functools.cache

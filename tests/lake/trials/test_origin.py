@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import ast
+import io
+import shutil
+import sys
+import tokenize
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import lakebt
+from lakebt.lake.trials import origin
+from lakebt.lake.trials.origin import code_of, code_version, computing_modules
+from lakebt.sources.simulated import simulated_market
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+
+ROOT = Path(lakebt.__file__).parent
+
+
+def docstrings(source: str) -> set[tuple[int, int]]:
+    """Where texts that are statements begin."""
+    return {
+        (node.lineno, node.col_offset)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def tokens(source: str, *, but: set[tuple[int, int]]) -> list[str]:
+    """The slow way: every token but comments and layout."""
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE}
+    return [
+        token.string
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type not in {*layout, tokenize.INDENT, tokenize.DEDENT}
+        and token.start not in but
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", computing_modules(ROOT), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_code_of_a_module_is_what_python_reads(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+
+    assert tokens(code_of(source), but=set()) == tokens(source, but=docstrings(source))
+
+
+def version_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(origin._version, "__file__", str(root / "_version.py"))  # noqa: SLF001
+    return code_version.__wrapped__()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", "*.html.j2")
+    return Path(shutil.copytree(ROOT, tmp_path / "lakebt", ignore=ignored))
+
+
+@pytest.mark.parametrize(
+    ("module", "is_other"),
+    [
+        ("backtest/kernel.py", True),
+        ("lake/reading/panel.py", True),
+        ("study/summary.py", True),
+        ("study/engines.py", True),
+        ("strategy/decisions.py", True),
+        ("sessions.py", True),
+        ("lake/serving/app.py", False),
+        ("lake/publishing/publish.py", False),
+        ("sweep/recorder.py", False),
+        ("study/report.py", False),
+        ("strategy/audit/audit.py", False),
+        ("report/html.py", False),
+        ("cli/study.py", False),
+        ("errors.py", False),
+    ],
+)
+def test_only_what_computes_makes_another_code(
+    module: str,
+    *,
+    is_other: bool,
+    copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = version_of(copy, monkeypatch)
+
+    with (copy / module).open("a", encoding="utf-8") as file:
+        file.write("\nADDED = 1\n")
+
+    assert (version_of(copy, monkeypatch) != before) is is_other
+
+
+def test_words_about_the_kernel_leave_the_code_as_it_is(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = version_of(copy, monkeypatch)
+    kernel = copy / "backtest" / "kernel.py"
+    source = kernel.read_text(encoding="utf-8")
+
+    kernel.write_text(f"# Why.\n{source.replace('Return', 'Give')}", encoding="utf-8")
+
+    assert version_of(copy, monkeypatch) == before
+    kernel.write_text(source.replace(" += ", " -= ", 1), encoding="utf-8")
+    assert version_of(copy, monkeypatch) != before
+
+
+MOVES_BYTES = {
+    *("lake/api", "lake/lake.py", "lake/storage", "lake/committing", "lake/trials"),
+    *("lake/spark", "errors.py", "_lazy.py", "__init__.py"),
+    *("study/result.py", "report"),
+}
+"""What a run enters besides, and makes no number: it finds, reads and shows."""
+
+
+def test_what_a_run_enters_is_known_to_compute_or_not(tmp_path: Path) -> None:
+    entered: set[CodeType] = set()
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            entered.add(frame.f_code)
+
+    market = simulated_market(seed=1, n_events=5)
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    view = lake.at("R1")
+    study = lakebt.Study(view, index="SIM", hedge="MKT", missing="drop_leg")
+    sys.setprofile(watch)
+    try:
+        result = study.run(record=False)
+        result.surface()
+        result.events()
+    finally:
+        sys.setprofile(None)
+
+    files = {Path(code.co_filename) for code in entered}
+    modules = {file.relative_to(ROOT) for file in files if file.is_relative_to(ROOT)}
+    computing = {path.relative_to(ROOT) for path in computing_modules(ROOT)}
+    others = {
+        str(module)
+        for module in modules - computing
+        if not any(module.is_relative_to(place) for place in MOVES_BYTES)
+    }
+    assert others == set()
+    assert {Path("study/summary.py"), Path("backtest/engine.py")} <= modules
