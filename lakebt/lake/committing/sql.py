@@ -115,6 +115,15 @@ def commit(
     return applied
 
 
+def insert(
+    session: Session, catalog: SqlCatalog, table: tuple[str, ...], location: str
+) -> None:
+    """Add a table, of its namespace and name, with its metadata."""
+    *namespace, name = table
+    row = catalog._create_table_row(".".join(namespace), name, location)  # noqa: SLF001
+    session.execute(sa.insert(IcebergTables).values(**row))
+
+
 def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> None:
     """Point a table at its new metadata.
 

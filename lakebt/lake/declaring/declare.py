@@ -15,7 +15,7 @@ from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
 from lakebt.errors import ConflictError, LakeError, TableExistsError
 from lakebt.lake.committing.retry import ATTEMPTS, step_back
-from lakebt.lake.committing.sql import BusyError, turn
+from lakebt.lake.committing.sql import BusyError, insert, turn
 from lakebt.lake.declaring.declaration import notation
 from lakebt.lake.storage.failures import LostRaceError, locked, translated
 from lakebt.lake.storage.snapshots import delete_quietly
@@ -120,8 +120,7 @@ def _create(storage: Storage, declaration: Declaration) -> None:
             catalog._write_metadata(  # noqa: SLF001
                 staged.metadata, staged.io, staged.metadata_location
             )
-            row = catalog._create_table_row(*name, staged.metadata_location)  # noqa: SLF001
-            session.execute(sa.insert(IcebergTables).values(**row))
+            insert(session, catalog, name, staged.metadata_location)
     except BaseException:
         delete_quietly(staged.io, [staged.metadata_location])
         raise

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
-from lakebt import __version__
+from lakebt._version import __version__
 from lakebt.lake.serving import requests as wire  # noqa: TC001
 from lakebt.lake.serving.errors import (
     BadRequestError,

@@ -19,7 +19,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import StagedTable
 from pyiceberg.table.metadata import TableMetadataUtil, new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
-from pyiceberg.table.update import AssertCreate, update_table_metadata
+from pyiceberg.table.update import AssertCreate
 
 from lakebt.lake.committing import sql
 from lakebt.lake.serving.commit_rules import Guard, without_mark
@@ -38,7 +38,7 @@ from lakebt.lake.serving.table_cache import Loaded
 from lakebt.lake.serving.table_rules import check_format
 from lakebt.lake.serving.updates import check, guarded, meant, readable
 from lakebt.lake.storage import snapshots
-from lakebt.lake.storage.metadata import next_version, write
+from lakebt.lake.storage.metadata import first_version, next_version, write
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Writer:
         self._warehouse.check_in_table(location, metadata.location, what=what)
         with translated(), sql.turn(self._catalog) as session:
             self._check_free(namespace, name)
-            self._insert(session, namespace, name, location)
+            sql.insert(session, self._catalog, (*namespace, name), location)
         return Loaded(location, metadata)
 
     def drop(self, namespace: Namespace, name: str, *, purge: bool) -> None:
@@ -313,13 +313,8 @@ class Writer:
     def _made(self, change: Change) -> Pending:
         """Return a table that a commit makes."""
         self._check_free(change.namespace, change.name)
-        empty = self._catalog._empty_table_metadata()  # noqa: SLF001
         updates = meant(change.updates, None)
-        metadata = guarded(
-            lambda: update_table_metadata(
-                empty, tuple(updates), enforce_validation=True
-            )
-        )
+        metadata = guarded(lambda: first_version(self._catalog, updates))
         after = self._staged(change.namespace, change.name, metadata)
         return Pending(before=None, after=after)
 
@@ -372,14 +367,10 @@ class Writer:
             raise ExistsError(msg)
 
     def _point(self, session: Session, change: Pending) -> None:
-        place = change.after.metadata_location
+        """Point a table at its new metadata; one that is made gets its row."""
+        location = change.after.metadata_location
         if change.before is not None:
-            sql.swap(session, self._catalog, change.before, place)
+            sql.swap(session, self._catalog, change.before, location)
         else:
-            self._insert(session, change.namespace, change.name, place)
-
-    def _insert(
-        self, session: Session, namespace: Namespace, name: str, place: str
-    ) -> None:
-        row = self._catalog._create_table_row(".".join(namespace), name, place)  # noqa: SLF001
-        session.execute(sa.insert(IcebergTables).values(**row))
+            table = (*change.namespace, change.name)
+            sql.insert(session, self._catalog, table, location)

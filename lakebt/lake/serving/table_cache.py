@@ -9,15 +9,13 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
-from sqlalchemy.orm import Session
 
 from lakebt.lake.serving.errors import NoTableError, UnavailableError
 from lakebt.lake.storage.failures import explain
 from lakebt.lake.storage.metadata import read
+from lakebt.lake.storage.table_loader import pointer
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
@@ -85,15 +83,7 @@ class Shelf:
 
     def pointer(self, namespace: tuple[str, ...], name: str) -> str | None:
         """Return where the metadata of a table is, None if there is no such table."""
-        statement = sa.select(IcebergTables.metadata_location).where(
-            IcebergTables.catalog_name == self._catalog.name,
-            IcebergTables.table_namespace == ".".join(namespace),
-            IcebergTables.table_name == name,
-        )
-        if (no_view := self._catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
-            statement = statement.where(no_view)
-        with Session(self._catalog.engine) as session:
-            return session.scalar(statement)
+        return pointer(self._catalog, namespace, name)
 
     def load(self, namespace: tuple[str, ...], name: str) -> Loaded:
         """Load a table as it is now.

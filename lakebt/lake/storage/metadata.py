@@ -25,6 +25,7 @@ from pyiceberg.table.update import (
     _apply_table_update,
     _TableMetadataUpdateContext,
     _update_table_metadata_log,
+    update_table_metadata,
 )
 from pyiceberg.utils.datetime import datetime_to_millis
 
@@ -48,6 +49,14 @@ _REMEMBERED = 8
 """How much of what was just written is known without parsing it again."""
 
 _WRITTEN: OrderedDict[str, tuple[bytes, TableMetadata]] = OrderedDict()
+
+
+def first_version(
+    catalog: MetastoreCatalog, updates: Iterable[TableUpdate]
+) -> TableMetadata:
+    """Return the metadata that updates make of nothing."""
+    empty = catalog._empty_table_metadata()  # noqa: SLF001
+    return update_table_metadata(empty, tuple(updates), enforce_validation=True)
 
 
 def next_version(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
@@ -140,19 +140,34 @@ def _again(load: Callable[[bool], T]) -> T:
     return load(False)  # noqa: FBT003
 
 
+def pointer(catalog: SqlCatalog, namespace: tuple[str, ...], name: str) -> str | None:
+    """Return where the metadata of one table is, None if there is no such table."""
+    rows = _rows(catalog, namespace).where(IcebergTables.table_name == name)
+    with Session(catalog.engine) as session:
+        location: str | None = session.scalar(
+            rows.with_only_columns(IcebergTables.metadata_location)
+        )
+    return location
+
+
+def _rows(catalog: SqlCatalog, namespace: tuple[str, ...]) -> sa.Select[Any]:
+    """Return what selects the tables of a namespace: no views."""
+    statement = sa.select(IcebergTables).where(
+        IcebergTables.catalog_name == catalog.name,
+        IcebergTables.table_namespace == ".".join(namespace),
+    )
+    if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
+        statement = statement.where(no_view)
+    return statement
+
+
 def _pointers(
     catalog: SqlCatalog, wanted: sa.ColumnElement[bool]
 ) -> Sequence[IcebergTables]:
     """Return where the metadata of some tables is, all at one instant."""
-    statement = sa.select(IcebergTables).where(
-        IcebergTables.catalog_name == catalog.name,
-        IcebergTables.table_namespace == NAMESPACE,
-        wanted,
-    )
-    if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
-        statement = statement.where(no_view)
+    statement = _rows(catalog, (NAMESPACE,)).where(wanted)
     with Session(catalog.engine) as session:
-        rows = session.scalars(statement).all()
+        rows: Sequence[IcebergTables] = session.scalars(statement).all()
         session.expunge_all()
     return rows
 
