@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint test bench arctic
+.PHONY: help demo install lint test docs bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
@@ -31,6 +31,10 @@ test: lint ## lint, the surface other programs use, and every test
 	@if [ -d ../shared/contract ]; then \
 	  set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract; fi
 	$(PYTEST) --numprocesses 2
+
+# Strict: a warning, a dead link or a dead anchor fails it.
+docs: $(VENV)/.installed-dev ## the documentation and the reference as a site, in site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-dev ## what the README claims, measured side by side
 	$(PYTEST) benchmarks --benchmark-only --benchmark-autosave

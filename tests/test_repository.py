@@ -90,7 +90,7 @@ def test_changelog_says_what_is_not_yet_released() -> None:
 
 
 def test_decisions_are_numbered_and_have_a_status() -> None:
-    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    pages = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
 
     for number, page in enumerate(pages, start=1):
         assert page.name.startswith(f"{number:04}-")
