@@ -17,7 +17,8 @@ from pyiceberg.table.update import (
 
 from lakebt.errors import LakeError
 from lakebt.instants import EPOCH
-from lakebt.lake.committing.retry import ATTEMPTS, step_back
+from lakebt.lake.committing.retry import again
+from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly
@@ -216,7 +217,8 @@ def _change(
     LakeError
         If they keep coming first.
     """
-    for attempt in range(ATTEMPTS):
+
+    def attempt() -> Table:
         now = storage.catalog.load_table((NAMESPACE, table))
         wanted = updates(now)
         if not wanted:
@@ -224,12 +226,16 @@ def _change(
         uuid = AssertTableUUID(uuid=now.metadata.table_uuid)
         try:
             storage.catalog.commit_table(now, (uuid,), wanted)
-        except CommitFailedException:
-            step_back(attempt)
-        else:
-            return storage.catalog.load_table((NAMESPACE, table))
-    msg = f"{storage.where}: somebody else wrote {table} first {ATTEMPTS} times"
-    raise LakeError(msg)
+        except CommitFailedException as error:
+            raise LostRaceError(str(error)) from None
+        return storage.catalog.load_table((NAMESPACE, table))
+
+    def exhausted(attempts: int) -> LakeError:
+        return LakeError(
+            f"{storage.where}: somebody else wrote {table} first {attempts} times"
+        )
+
+    return again(attempt, where=storage.where, exhausted=exhausted)
 
 
 def _first(file: DataFile, io: FileIO, order: Sequence[str]) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake.storage.arrow_reads import read_one_file
-from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
 
@@ -313,7 +313,10 @@ def read_ledger(storage: Storage, table: Table) -> Ledger:
 def page_of(table: Table) -> Ledger:
     """Read the ledger at the head of its table, whether or not that is committed."""
     rows = read_one_file(table)
-    return Ledger(Page(table.scan().to_arrow() if rows is None else rows))
+    if rows is None:
+        with parsing():
+            rows = table.scan().to_arrow()
+    return Ledger(Page(rows))
 
 
 def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:

@@ -1,12 +1,63 @@
-"""How long those wait who came second."""
+"""Trying again when somebody else changed the lake first."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from typing import TYPE_CHECKING, TypeVar
+
+from lakebt.errors import LakebtError, LakeError
+from lakebt.lake.storage.failures import BusyError, LostRaceError, locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+T = TypeVar("T")
 
 ATTEMPTS = 40
-"""How often somebody looks again after another one came first."""
+"""How often something is tried before whoever keeps coming first is told of."""
+
+
+def again(
+    attempt: Callable[[], T],
+    *,
+    where: str,
+    exhausted: Callable[[int], LakebtError],
+    has_moved: Callable[[], bool] = lambda: False,
+) -> T:
+    """Try something until nobody else comes first.
+
+    Parameters
+    ----------
+    attempt
+        Looks at the lake, and changes it; raises `LostRaceError` if others did.
+    where
+        The lake, for errors.
+    exhausted
+        Makes the error after that many attempts.
+    has_moved
+        Whether the lake has changed since the attempt looked. Who waited in vain for
+        a lock tries again only then: a lock that is held by a program that gets
+        nothing done is not waited for twice.
+
+    Raises
+    ------
+    LakeError
+        If the catalog is locked, and nothing gets done.
+    LakebtError
+        If others came first each time; or what `attempt` raises.
+    """
+    for number in range(ATTEMPTS):
+        try:
+            return attempt()
+        except BusyError:
+            if not has_moved():
+                msg = f"{where} {locked()}"
+                raise LakeError(msg) from None
+        except LostRaceError:
+            step_back(number)
+    raise exhausted(ATTEMPTS)
 
 
 def step_back(attempt: int) -> None:

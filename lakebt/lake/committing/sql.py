@@ -16,28 +16,27 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from lakebt.lake.committing.recovery import abandoned_in, removal
+from lakebt.lake.committing.stage import discard
 from lakebt.lake.storage import failures
-from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.failures import BusyError, LostRaceError, translated
 from lakebt.lake.storage.metadata import next_version, write
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.io import FileIO
+    from pyiceberg.schema import Schema
     from pyiceberg.table import StagedTable, Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.committing.stage import Staged
     from lakebt.lake.storage.catalog import Storage
-
-
-class BusyError(LostRaceError):
-    """Others held the catalog for as long as a publisher waits for his turn."""
 
 
 @contextlib.contextmanager
@@ -190,7 +189,9 @@ def tidied(change: Staged, release: Release) -> Staged:
 
 
 class OneTransaction:
-    """Publishes in one SQL transaction."""
+    """Commits in one SQL transaction: see `lakebt.lake.committing.protocol`."""
+
+    is_atomic = True
 
     def __init__(self, storage: Storage, catalog: SqlCatalog) -> None:
         self._storage, self._catalog = storage, catalog
@@ -216,6 +217,78 @@ class OneTransaction:
             finally:
                 self._storage.is_held = False
         tidy(catalog, applied)
+
+    def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:
+        """Change tables, all or none.
+
+        Raises
+        ------
+        LostRaceError
+            If somebody else came first; nothing has changed.
+        """
+        changes: Sequence[Staged] = ()
+        try:
+            with turn(self._catalog) as session:
+                changes = stage(self._storage.tables())
+                applied = commit(session, self._catalog, changes)
+        except LostRaceError:
+            discard(changes)
+            raise
+        tidy(self._catalog, applied)
+
+    def change_trials(
+        self, stage: Callable[[], Staged | None]
+    ) -> tuple[TableMetadata, TableMetadata] | None:
+        """Change the table of trials, and return it before and after.
+
+        The lock is that of its own row: where rows can be locked, those who record and
+        those who publish do not wait for each other.
+
+        Raises
+        ------
+        LostRaceError
+            If somebody else came first; nothing has changed.
+        """
+        change = None
+        try:
+            with turn(self._catalog, table=TRIALS) as session:
+                change = stage()
+                if change is None:
+                    return None
+                applied = commit(session, self._catalog, [change])
+        except LostRaceError:
+            discard([] if change is None else [change])
+            raise
+        tidy(self._catalog, applied)
+        ((before, after),) = applied
+        return before.metadata, after.metadata
+
+    def create_table(
+        self,
+        name: str,
+        schema: Schema,
+        properties: dict[str, str],
+        check: Callable[[Iterable[str]], None],
+    ) -> None:
+        """Create a table in a turn, in which nobody else can take its name."""
+        catalog = self._catalog
+        staged = catalog._create_staged_table(  # noqa: SLF001
+            (NAMESPACE, name), schema, properties=properties
+        )
+        try:
+            with turn(catalog) as session:
+                there = sa.select(IcebergTables.table_name).where(
+                    IcebergTables.catalog_name == catalog.name,
+                    IcebergTables.table_namespace == NAMESPACE,
+                )
+                check(session.scalars(there))
+                catalog._write_metadata(  # noqa: SLF001
+                    staged.metadata, staged.io, staged.metadata_location
+                )
+                insert(session, catalog, (NAMESPACE, name), staged.metadata_location)
+        except BaseException:
+            delete_quietly(staged.io, [staged.metadata_location])
+            raise
 
 
 LOST_RACES = frozenset({"40001", "40P01"})

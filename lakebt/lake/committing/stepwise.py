@@ -39,7 +39,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update import (
     AddSnapshotUpdate,
@@ -57,15 +57,19 @@ from lakebt.lake.committing.recovery import (
     removal,
     staging_tag,
 )
-from lakebt.lake.storage.failures import LostRaceError, is_silent, translated
+from lakebt.lake.committing.stage import discard
+from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.storage.snapshots import at_ref, head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
     from lakebt.lake.committing.ledger import Release
@@ -77,8 +81,14 @@ ROUNDS = 40
 """How often to look again at a lake that others are changing."""
 
 
+class UncertainError(LostRaceError):
+    """Another commit was made; ours may have been, too."""
+
+
 class LedgerOrder:
-    """Publishes by the order of the ledger; see the module."""
+    """Commits one table after the other: see the module."""
+
+    is_atomic = False
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -108,6 +118,84 @@ class LedgerOrder:
         """Give what commits; nobody waits for anybody."""
         with translated(self._storage.where):
             yield self._commit
+
+    def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:
+        """Change one table after the other.
+
+        What is staged must do no harm if only the first part of it happens.
+
+        Raises
+        ------
+        LostRaceError
+            If somebody else came first somewhere.
+        """
+        for change in stage(self.tables()):
+            try:
+                self._storage.catalog.commit_table(
+                    change.base, change.requirements, change.updates
+                )
+            except CommitFailedException as error:
+                raise LostRaceError(str(error)) from None
+
+    def change_trials(
+        self, stage: Callable[[], Staged | None]
+    ) -> tuple[TableMetadata, TableMetadata] | None:
+        """Change the table of trials, and return it before and after.
+
+        Raises
+        ------
+        LakeError
+            If the catalog did not say what became of it.
+        LostRaceError
+            If somebody else came first.
+        UncertainError
+            If somebody else came, most likely first.
+        """
+        change = stage()
+        if change is None:
+            return None
+        storage, base = self._storage, change.base
+        try:
+            after = storage.catalog.commit_table(
+                base, change.requirements, change.updates
+            )
+        except CommitFailedException as error:
+            discard([change])
+            raise LostRaceError(str(error)) from None
+        except Exception as error:
+            now = storage.trials()
+            if now is not None and now.metadata.snapshot_by_id(change.snapshot_id):
+                return base.metadata, now.metadata
+            if now is not None and now.metadata_location != base.metadata_location:
+                raise UncertainError(str(error)) from error
+            msg = (
+                f"{storage.where} did not say whether the trials were recorded "
+                f"({type(error).__name__}). Record them again: what is there is not "
+                f"recorded twice"
+            )
+            raise LakeError(msg) from error
+        return base.metadata, after.metadata
+
+    def create_table(
+        self,
+        name: str,
+        schema: Schema,
+        properties: dict[str, str],
+        check: Callable[[Iterable[str]], None],
+    ) -> None:
+        """Create a table.
+
+        Raises
+        ------
+        LostRaceError
+            If somebody made one of that name meanwhile.
+        """
+        catalog = self._storage.catalog
+        check(there[-1] for there in catalog.list_tables(NAMESPACE))
+        try:
+            catalog.create_table((NAMESPACE, name), schema, properties=properties)
+        except TableAlreadyExistsError as error:
+            raise LostRaceError(str(error)) from None
 
     def _commit(self, changes: Mapping[str, Staged], release: Release) -> None:
         """Stage, decide and follow.
@@ -199,12 +287,12 @@ class LedgerOrder:
             table = _ledger(self._storage)
             is_there = read_ledger(self._storage, table).clash(release.name) == release
         except Exception:  # noqa: BLE001 - whatever fails, nothing is known
-            raise LakeError(msg) from None
+            raise LakeError(msg) from error
         if is_there:
             return
         if head_of(table) != head_of(change.base):
             raise LostRaceError from None
-        raise LakeError(msg) from None
+        raise LakeError(msg) from error
 
     def _withdraw(self, changes: Iterable[Staged], release: Release) -> None:
         """Remove what was staged in vain. What stays is removed by others, later."""

@@ -9,17 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException
 
-from lakebt.errors import ConflictError, LakeError, TableExistsError
-from lakebt.lake.committing.retry import ATTEMPTS, step_back
-from lakebt.lake.committing.sql import BusyError, insert, turn
+from lakebt.errors import ConflictError, TableExistsError
+from lakebt.lake.committing import protocol
+from lakebt.lake.committing.retry import again
 from lakebt.lake.declaring.declaration import notation
-from lakebt.lake.storage.failures import LostRaceError, locked, translated
-from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.lake.tables.schemas import ICEBERG_TYPES, NAMESPACE, PROPERTIES
+from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.tables.schemas import ICEBERG_TYPES, PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,25 +39,20 @@ def declare(storage: Storage, declaration: Declaration) -> None:
     TableExistsError
         If the table is there and was declared otherwise.
     """
-    for attempt in range(ATTEMPTS):
-        try:
-            with translated(storage.where):
-                if _is_declared(storage, declaration):
-                    return
+
+    def attempt() -> None:
+        with translated(storage.where):
+            if not _is_declared(storage, declaration):
                 _create(storage, declaration)
-        except BusyError:
-            msg = f"{storage.where} {locked()}"
-            raise LakeError(msg) from None
-        except LostRaceError:
-            step_back(attempt)
-        else:
-            storage.tables()
-            return
-    msg = (
-        f"table {declaration.name!r}: somebody else changed it first {ATTEMPTS} times. "
-        f"Declare it again"
-    )
-    raise ConflictError(msg)
+                storage.tables()
+
+    def exhausted(attempts: int) -> ConflictError:
+        return ConflictError(
+            f"table {declaration.name!r}: somebody else changed it first {attempts} "
+            f"times. Declare it again"
+        )
+
+    again(attempt, where=storage.where, exhausted=exhausted)
 
 
 def _is_declared(storage: Storage, declaration: Declaration) -> bool:
@@ -96,34 +88,12 @@ def _create(storage: Storage, declaration: Declaration) -> None:
     TableExistsError
         If the name is somebody else's, whatever its case.
     """
-    spec, name = declaration.spec(), (NAMESPACE, declaration.name)
-    properties = {**PROPERTIES, **declaration.properties()}
-    catalog = storage.catalog
-    if not isinstance(catalog, SqlCatalog):
-        taken = (there[-1] for there in catalog.list_tables(NAMESPACE))
-        _check_free(declaration.name, taken, storage)
-        try:
-            catalog.create_table(name, schema=spec.iceberg(), properties=properties)
-        except TableAlreadyExistsError as error:
-            raise LostRaceError(str(error)) from None
-        return
-    staged = catalog._create_staged_table(  # noqa: SLF001
-        name, spec.iceberg(), properties=properties
+    protocol.of(storage).create_table(
+        declaration.name,
+        declaration.spec().iceberg(),
+        {**PROPERTIES, **declaration.properties()},
+        lambda taken: _check_free(declaration.name, taken, storage),
     )
-    try:
-        with turn(catalog) as session:  # in which nobody else can take the name
-            there = sa.select(IcebergTables.table_name).where(
-                IcebergTables.catalog_name == catalog.name,
-                IcebergTables.table_namespace == NAMESPACE,
-            )
-            _check_free(declaration.name, session.scalars(there), storage)
-            catalog._write_metadata(  # noqa: SLF001
-                staged.metadata, staged.io, staged.metadata_location
-            )
-            insert(session, catalog, name, staged.metadata_location)
-    except BaseException:
-        delete_quietly(staged.io, [staged.metadata_location])
-        raise
 
 
 def _check_free(name: str, taken: Iterable[str], storage: Storage) -> None:

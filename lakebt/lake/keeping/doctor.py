@@ -22,7 +22,7 @@ from lakebt.lake.keeping.doctor_files import ORPHAN_HOURS, check_files
 from lakebt.lake.keeping.findings import Diagnosis, Finding
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
 from lakebt.lake.storage.catalog import Storage
-from lakebt.lake.storage.failures import explain
+from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import Specs, fact_tables
@@ -90,15 +90,20 @@ def _tables(storage: Storage, found: list[Finding]) -> Mapping[str, Table]:
     tables: dict[str, Table] = {}
     try:
         names = sorted(name[-1] for name in storage.catalog.list_tables(NAMESPACE))
-    except Exception as error:  # noqa: BLE001 - a damaged catalog can raise anything
+    except Exception as error:
+        if not is_failure(error):
+            raise
         found.append(_unreadable("lake_unreadable", "", f"it {explain(error)}"))
         return tables
     for name in names:
         if name == TRIALS:  # looked at by itself
             continue
         try:
-            tables[name] = storage.catalog.load_table((NAMESPACE, name))
-        except Exception as error:  # noqa: BLE001 - nor a damaged table
+            with parsing():
+                tables[name] = storage.catalog.load_table((NAMESPACE, name))
+        except Exception as error:
+            if not is_failure(error):
+                raise
             found.append(_unreadable("table_unreadable", name, f"it {explain(error)}"))
     if not found and LEDGER in tables:
         found.append(_unreadable("lake_unreadable", "", whole))

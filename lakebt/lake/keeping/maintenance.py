@@ -5,23 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.update import AssertTableUUID, update_table_metadata
 from pyiceberg.table.update.schema import UpdateSchema
 from pyiceberg.types import StringType, TimestamptzType
 
-from lakebt.errors import ConflictError, LakeError
-from lakebt.lake.committing import sql
+from lakebt.errors import ConflictError
+from lakebt.lake.committing import protocol
 from lakebt.lake.committing.ledger import ledger_rows
-from lakebt.lake.committing.retry import ATTEMPTS, step_back
-from lakebt.lake.committing.sql import BusyError
-from lakebt.lake.committing.stage import Staged, discard, stage_rewrite
-from lakebt.lake.committing.stepwise import LedgerOrder
+from lakebt.lake.committing.retry import again
+from lakebt.lake.committing.stage import Staged, stage_rewrite
 from lakebt.lake.storage import snapshots
-from lakebt.lake.storage.failures import LostRaceError, locked, translated
+from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
 
@@ -46,10 +42,8 @@ def state(storage: Storage) -> Mapping[str, Table]:
     ConflictError
         If others keep changing them.
     """
-    if storage.is_sql:
-        return storage.tables()
     try:
-        return LedgerOrder(storage).tables()
+        return protocol.of(storage).tables()
     except LostRaceError:
         msg = f"{storage.where}: others keep publishing. Try again"
         raise ConflictError(msg) from None
@@ -67,7 +61,7 @@ def in_turn(
     ----------
     storage
     stage
-        Given the tables as they are, says what shall change. Called again when somebody
+        Given the tables as they are, returns the changes. Called again when somebody
         else came first.
 
     Raises
@@ -77,61 +71,31 @@ def in_turn(
     LakeError
         If the lake cannot be written.
     """
-    apply = _in_one_transaction if storage.is_sql else _one_by_one
-    for attempt in range(ATTEMPTS):
-        before = storage.tables()[LEDGER].metadata_location
-        try:
-            with translated(storage.where):
-                apply(storage, stage)
-        except BusyError:
-            # Those who held the catalog must at least have got something done.
-            if storage.tables()[LEDGER].metadata_location == before:
-                msg = f"{storage.where} {locked()}"
-                raise LakeError(msg) from None
-        except LostRaceError:
-            step_back(attempt)
-        else:
-            return
-    msg = (
-        f"{storage.where}: somebody else wrote first {ATTEMPTS} times. Nothing was "
-        f"changed; try again"
+    commits = protocol.of(storage)
+    seen = ""
+
+    def attempt() -> None:
+        nonlocal seen
+        seen = _ledger_location(storage)
+        with translated(storage.where):
+            commits.change(stage)
+
+    def exhausted(attempts: int) -> ConflictError:
+        return ConflictError(
+            f"{storage.where}: somebody else wrote first {attempts} times. Nothing "
+            f"was changed; try again"
+        )
+
+    again(
+        attempt,
+        where=storage.where,
+        exhausted=exhausted,
+        has_moved=lambda: _ledger_location(storage) != seen,
     )
-    raise ConflictError(msg)
 
 
-def _in_one_transaction(
-    storage: Storage, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]
-) -> None:
-    catalog = storage.catalog
-    assert isinstance(catalog, SqlCatalog)  # noqa: S101 - the caller asked
-    changes: Sequence[Staged] = ()
-    try:
-        with sql.turn(catalog) as session:
-            changes = stage(storage.tables())
-            applied = sql.commit(session, catalog, changes)
-    except LostRaceError:
-        discard(changes)
-        raise
-    sql.tidy(catalog, applied)
-
-
-def _one_by_one(
-    storage: Storage, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]
-) -> None:
-    """Change one table after the other.
-
-    Raises
-    ------
-    LostRaceError
-        If somebody else came first somewhere.
-    """
-    for change in stage(LedgerOrder(storage).tables()):
-        try:
-            storage.catalog.commit_table(
-                change.base, change.requirements, change.updates
-            )
-        except CommitFailedException as error:
-            raise LostRaceError(str(error)) from None
+def _ledger_location(storage: Storage) -> str:
+    return storage.tables()[LEDGER].metadata_location
 
 
 def staged(table: Table, updates: Iterable[TableUpdate], *, head: int | None) -> Staged:

@@ -15,6 +15,7 @@ import pyarrow.fs as pafs
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import DataFileContent
 
+from lakebt.lake.storage.failures import is_failure
 from lakebt.lake.storage.scan_plan import manifests_in
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class Walk:
             read = self._read_list if file.kind == MANIFEST_LIST else self._read
             try:
                 self._below[file.path] = read(file.path)
-            except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
+            except Exception as error:
+                if not is_failure(error):
+                    raise
                 is_lost = isinstance(error, FileNotFoundError)
                 self.unreadable[file.path] = "is gone" if is_lost else "is damaged"
                 self._below[file.path] = ()

@@ -15,6 +15,7 @@ from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake.committing import protocol
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
 from lakebt.lake.keeping.maintenance import in_turn, stage_ledger, staged, state
@@ -188,7 +189,8 @@ def _carry_out(
         return stage
 
     names = (LEDGER, *plan.snapshots)  # the ledger first: what it says has ended, has
-    for group in [names] if storage.is_sql else [(name,) for name in names]:
+    is_atomic = protocol.of(storage).is_atomic
+    for group in [names] if is_atomic else [(name,) for name in names]:
         in_turn(storage, part(*group))
     return replace(
         done[LEDGER], snapshots={name: done[name].snapshots[name] for name in names[1:]}

@@ -6,17 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.sql import SqlCatalog
-
-from lakebt.errors import ConflictError, LakeError, ReleaseExistsError
-from lakebt.lake.committing import stage
+from lakebt.errors import ConflictError, ReleaseExistsError
+from lakebt.lake.committing import protocol, stage
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
 from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
-from lakebt.lake.committing.retry import ATTEMPTS, step_back
-from lakebt.lake.committing.sql import BusyError, OneTransaction
-from lakebt.lake.committing.stepwise import LedgerOrder
-from lakebt.lake.storage.failures import LostRaceError, locked, translated
+from lakebt.lake.committing.retry import again
+from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
@@ -78,37 +74,29 @@ def publish(
     ReleaseExistsError
         If the name holds other content.
     """
-    protocol: OneTransaction | LedgerOrder = (
-        OneTransaction(storage, storage.catalog)
-        if isinstance(storage.catalog, SqlCatalog)
-        else LedgerOrder(storage)
+    writer = _Writer(
+        publication,
+        storage,
+        check=check,
+        folds=Folds(rewriter),
+        adopted=adopted or {},
     )
-    if True:
-        writer = _Writer(
-            publication,
-            storage,
-            protocol,
-            check=check,
-            folds=Folds(rewriter),
-            adopted=adopted or {},
+
+    def exhausted(attempts: int) -> ConflictError:
+        return ConflictError(
+            f"release {publication.name!r}: somebody else wrote first {attempts} "
+            f"times. Nothing was published; publish it again"
         )
-        try:
-            for attempt in range(ATTEMPTS):
-                try:
-                    release = writer.publish(committed_at=now())
-                except BusyError:
-                    writer.check_progress()
-                except LostRaceError:
-                    step_back(attempt)
-                else:
-                    return release
-        finally:
-            writer.withdraw()
-    msg = (
-        f"release {publication.name!r}: somebody else wrote first {ATTEMPTS} times. "
-        f"Nothing was published; publish it again"
-    )
-    raise ConflictError(msg)
+
+    try:
+        return again(
+            lambda: writer.publish(committed_at=now()),
+            where=storage.where,
+            exhausted=exhausted,
+            has_moved=writer.has_moved,
+        )
+    finally:
+        writer.withdraw()
 
 
 def find_held(publication: Publication, ledger: Ledger) -> Release | None:
@@ -150,7 +138,6 @@ class _Writer:
         self,
         publication: Publication,
         storage: Storage,
-        protocol: OneTransaction | LedgerOrder,
         *,
         check: Check,
         folds: Folds,
@@ -158,7 +145,7 @@ class _Writer:
     ) -> None:
         self.adopted = adopted
         self.publication, self.storage = publication, storage
-        self.protocol, self.check = protocol, check
+        self.protocol, self.check = protocol.of(storage), check
         self._checked: dict[str, int | None] | None = None
         self._fresh: dict[str, tuple[int | None, Lacks]] = {}
         self._written: dict[str, tuple[Table, Lacks, list[DataFile]]] = {}
@@ -195,18 +182,9 @@ class _Writer:
         check_committed(release, self.storage)
         return release
 
-    def check_progress(self) -> None:
-        """Check that those who held the catalog meanwhile got something done.
-
-        Raises
-        ------
-        LakeError
-            If the ledger has not moved.
-        """
-        tables = self.storage.tables()
-        if tables[LEDGER].metadata_location == self._seen:
-            msg = f"{self.storage.where} {locked()}"
-            raise LakeError(msg)
+    def has_moved(self) -> bool:
+        """Whether somebody published since this attempt looked."""
+        return self.storage.tables()[LEDGER].metadata_location != self._seen
 
     def _state(self) -> tuple[Mapping[str, Table], Ledger]:
         """Return the lake as it is, its tables and the ledger of the same instant.

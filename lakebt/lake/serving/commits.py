@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog.sql import IcebergTables
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.schema import Schema
@@ -44,6 +44,7 @@ from lakebt.lake.tables.schemas import NAMESPACE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.table.update import TableRequirement, TableUpdate
     from sqlalchemy.orm import Session
 
@@ -82,9 +83,13 @@ class Wanted:
 class Writer:
     """Changes tables."""
 
-    def __init__(self, storage: Storage, shelf: Shelf, warehouse: Warehouse) -> None:
-        catalog = storage.catalog
-        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - an embedded lake's is
+    def __init__(
+        self,
+        storage: Storage,
+        catalog: SqlCatalog,
+        shelf: Shelf,
+        warehouse: Warehouse,
+    ) -> None:
         self._catalog, self._shelf, self._warehouse = catalog, shelf, warehouse
         self._guard = Guard(storage, warehouse)
 

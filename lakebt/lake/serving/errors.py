@@ -19,8 +19,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lakebt.errors import LakebtError
-from lakebt.lake.committing.sql import BusyError
-from lakebt.lake.storage.failures import LostRaceError, locked
+from lakebt.lake.storage.failures import BusyError, LostRaceError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.catalog.sql import SqlCatalog
-
+from lakebt.errors import LakeError
 from lakebt.lake.serving.commits import Change, Wanted, Writer
 from lakebt.lake.serving.errors import (
     BadRequestError,
@@ -58,12 +57,14 @@ class Service:
     """The catalog of one lake. Reading is done by any thread, writing by one."""
 
     def __init__(self, storage: Storage) -> None:
-        catalog = storage.catalog
-        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - an embedded lake's is
+        catalog = storage.sql
+        if catalog is None:
+            msg = f"{storage.where} cannot be served: its catalog is not SQL"
+            raise LakeError(msg)
         self.warehouse = Warehouse(str(catalog.properties["warehouse"]).rstrip("/"))
         self._shelf = Shelf(catalog)
         self._spaces = Namespaces(catalog, self.warehouse)
-        self._writer = Writer(storage, self._shelf, self.warehouse)
+        self._writer = Writer(storage, catalog, self._shelf, self.warehouse)
 
     # ------------------------------------------------------------------- reading
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import LakeError
 
@@ -122,8 +121,8 @@ def catalog_conf(storage: Storage) -> dict[str, str]:
 def _kind(storage: Storage) -> dict[str, str]:
     catalog = storage.catalog
     has = catalog.properties
-    if isinstance(catalog, SqlCatalog):
-        return {"type": "jdbc", **_jdbc(catalog.engine.url, storage)}
+    if storage.sql is not None:
+        return {"type": "jdbc", **_jdbc(storage.sql.engine.url, storage)}
     if isinstance(catalog, RestCatalog):
         headers = [name for name in has if name.startswith("header.")]
         return {"type": "rest"} | {n: has[n] for n in (*_REST, *headers) if n in has}
@@ -215,8 +214,8 @@ def _jars(storage: Storage, spark_version: str) -> dict[str, str]:
         return {"spark.jars": paths}
     wanted = [f"org.apache.iceberg:{_runtime(spark_version)}:{ICEBERG}"]
     catalog = storage.catalog
-    if isinstance(catalog, SqlCatalog):
-        is_sqlite = catalog.engine.url.get_backend_name() == "sqlite"
+    if storage.sql is not None:
+        is_sqlite = storage.sql.engine.url.get_backend_name() == "sqlite"
         wanted.append(_SQLITE if is_sqlite else _POSTGRES)
     if _is_s3(catalog):
         wanted.append(f"org.apache.iceberg:iceberg-aws-bundle:{ICEBERG}")

@@ -25,8 +25,8 @@ from lakebt.lake.storage.directory import (
     check_directory,
     check_place,
 )
-from lakebt.lake.storage.failures import LOCK_SECONDS, _line, translated
-from lakebt.lake.storage.table_loader import Loader
+from lakebt.lake.storage.failures import LOCK_SECONDS, first_line, translated
+from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
     LEDGER,
     NAMESPACE,
@@ -74,15 +74,15 @@ class Storage:
         self.catalog, self.name, self.where = catalog, name, where
         self.address = address
         self._loaded: dict[str, Table] = {}
-        self._loader = Loader(catalog)
+        self._loader = loader_of(catalog)
         self.memory: dict[str, Any] = {}
         self.spark: SparkSession | None = None
         self.is_held = False
 
     @property
-    def is_sql(self) -> bool:
-        """Whether several tables can be committed in one transaction."""
-        return isinstance(self.catalog, SqlCatalog)
+    def sql(self) -> SqlCatalog | None:
+        """The catalog if it is SQL, which changes several tables at once; else None."""
+        return self.catalog if isinstance(self.catalog, SqlCatalog) else None
 
     def tables(self) -> dict[str, Table]:
         """Return the lake's tables by name, all read at one instant if it is SQL.
@@ -228,11 +228,14 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
         try:
             catalog = load(name)
         except (ValueError, TypeError) as error:
-            why = "" if "URI missing" in str(error) else f": {_line(error)}"
+            why = "" if "URI missing" in str(error) else f": {first_line(error)}"
             msg = (
                 f"{where} is not configured{why.removesuffix('.')}. Give its uri in "
                 f".pyiceberg.yaml, or as PYICEBERG_CATALOG__{name.upper()}__URI"
             )
+            raise LakeError(msg) from None
+        except ImportError as error:
+            msg = f"{where} needs the module {error.name!r}, which is not installed"
             raise LakeError(msg) from None
     if isinstance(catalog, SqlCatalog):
         url = catalog.engine.url

@@ -27,7 +27,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
 from lakebt.lake.storage.durability import sync
-from lakebt.lake.storage.failures import is_silent
+from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:

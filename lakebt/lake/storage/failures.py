@@ -1,28 +1,22 @@
-"""Errors of catalogs and files, as lakebt's own: what failed, where, and the cure."""
+"""Errors of catalogs and files in one line: what failed, where, and the cure."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import re
+import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyiceberg.exceptions
-from pyiceberg.exceptions import (
-    AuthorizationExpiredError,
-    ForbiddenError,
-    OAuthError,
-    UnauthorizedError,
-)
-from sqlalchemy.exc import (
-    SQLAlchemyError,
-)
+from pydantic_core import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from lakebt.errors import LakebtError, LakeError
-from lakebt.lake.storage.directory import (
-    DATABASE,
-)
+from lakebt.lake.storage.directory import DATABASE
+from lakebt.lake.storage.remote_failures import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +26,7 @@ LOCK_SECONDS = 30.0
 """How long a writer waits for another one's transaction on the same catalog."""
 
 _PASSWORD = re.compile(r"//[^/\s]*@")
-"""In an address: who asks, and what only he may know."""
+"""The user and the password in a URL."""
 
 ICEBERG = tuple(
     error
@@ -45,35 +39,106 @@ class LostRaceError(Exception):
     """Another commit came first. Nothing was changed; look again and retry."""
 
 
+class BusyError(LostRaceError):
+    """Others held the catalog's lock for as long as anybody waits for it."""
+
+
+class DamagedFileError(Exception):
+    """A parser could not read a file of the lake; its cause is what it raised."""
+
+
+_STORAGE = (
+    *(OSError, SQLAlchemyError, pa.ArrowException, *ICEBERG),
+    *(EOFError, zlib.error, ValidationError, DamagedFileError),
+)
+
+_CLIENTS = frozenset(
+    {"boto3", "botocore", "google", "hive_metastore", "py4j", "pyspark", "thrift"}
+)
+"""Packages that talk to a catalog or a store, whose errors have no base in common."""
+
+_OF_PARSERS = (
+    *(ValueError, LookupError, ArithmeticError, AssertionError, NotImplementedError),
+    struct.error,
+)
+
+_PARSERS = frozenset({"pyiceberg", "pydantic", "pydantic_core", "json"})
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether storage raised an error: a catalog, a store, a file or a parser.
+
+    A closed list. Everything else is a fault of lakebt's, and is never told as damage
+    of a lake, which would send people to a backup for a mistake of ours.
+    """
+    package = type(error).__module__.partition(".")[0]
+    return isinstance(error, _STORAGE) or package in _CLIENTS
+
+
+@contextlib.contextmanager
+def parsing() -> Iterator[None]:
+    """Tell a file that a parser cannot read from a fault of lakebt's.
+
+    Only the call of the parser belongs into it.
+
+    Raises
+    ------
+    DamagedFileError
+        From what the parser raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_failure(error) or not _is_of_parser(error):
+            raise
+        raise DamagedFileError(str(error)) from error
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Return whether a parser raised an error.
+
+    In a damaged file it meets values of any type, so a `TypeError` counts if the call
+    that failed was made within the parser. One of a call of ours does not.
+    """
+    if isinstance(error, LakebtError):
+        return False
+    if isinstance(error, _OF_PARSERS):
+        return True
+    if not isinstance(error, TypeError | AttributeError):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in _PARSERS
+
+
 @contextlib.contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turn what storage raises into one clear line.
+    """Turn what storage raises into one clear line. Everything else passes as it is.
 
     Raises
     ------
     LakeError
-        If anything was raised that is not lakebt's own.
-    LakebtError
-        As it was.
-    LostRaceError
-        As it was.
-    Warning
-        As it was, where somebody made it an error.
+        If a catalog, a store, a file or a parser raised: see `is_failure`.
     """
     try:
         yield
-    except (LakebtError, LostRaceError, Warning):
-        raise
-    except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
+    except Exception as error:
+        if isinstance(error, LakebtError | LostRaceError) or not is_failure(error):
+            raise
         msg = f"{where} {explain(error)}"
+        # Without its cause, whose text may hold a password.
         raise LakeError(msg) from None
 
 
 def explain(error: Exception) -> str:
     """Say in one line what is wrong with storage that raised `error`, and the cure."""
-    if (elsewhere := refused(error)) is not None:
-        return elsewhere
-    text = _line(error)
+    if isinstance(error, DamagedFileError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    if (remote := refused(error)) is not None:
+        return remote
+    text = first_line(error)
     restore = "Restore it from a backup"
     is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
     explained = (
@@ -115,127 +180,17 @@ def lost(error: FileNotFoundError | Exception) -> str:
 
 
 def locked() -> str:
-    """Say that nobody gave the catalog free."""
+    """Return the words for a lock that nobody released in time."""
     return (
         f"is locked: another program holds its catalog for more than "
         f"{LOCK_SECONDS:g} s. Close it and try again"
     )
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of a foreign error, without class, links or passwords."""
     original = getattr(error, "orig", None)
     text = str(original if original is not None else error).strip()
     first = text.splitlines()[0] if text else type(error).__name__
     first = _PASSWORD.sub("//", first)
     return first if first.endswith(".") else f"{first}."
-
-
-_AWS = re.compile(r"AWS Error ([A-Z_]+(?: \(HTTP status \d+\))?)")
-_BUCKET = re.compile(r"bucket '([^']+)'")
-_CURL = re.compile(r"curlCode: \d+, ([^;]+)")
-_HOST = re.compile(r"host='([^']+)', port=(\d+)")
-
-_UNANSWERED = {"requests.exceptions.ConnectionError", "requests.exceptions.Timeout"}
-"""By name: only who has a REST catalog has imported them."""
-
-_DENIED = re.compile(
-    r"ACCESS_?DENIED|FORBIDDEN|HTTP status 40[13]|SIGNATURE|EXPIRED|TOKEN"
-    r"|INVALID_?ACCESS_?KEY|INVALID_?CLIENT|UNRECOGNIZED_?CLIENT",
-    re.IGNORECASE,
-)
-_CHAIN = "(AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
-_CREDENTIALS = f"Check the credentials that the usual chain finds {_CHAIN}"
-_AGAIN = "Check that it runs, and its address, and try again"
-
-
-def refused(error: BaseException) -> str | None:
-    """Say in one line what is wrong, and the cure; None if it is something else.
-
-    Parameters
-    ----------
-    error
-        What Arrow's file system, requests, pyiceberg's REST client or botocore raised.
-    """
-    if type(error).__module__.startswith("botocore."):
-        return _of_botocore(error)
-    text = str(error)
-    if found := _AWS.search(text):
-        return _of_store(found.group(1), text)
-    if _UNANSWERED & _kinds(error):
-        place = _HOST.search(text)
-        who = "its server" if place is None else ":".join(place.groups())
-        return f"cannot be used: nobody answers at {who} ({_why(text)}). {_AGAIN}"
-    if isinstance(
-        error,
-        (AuthorizationExpiredError, ForbiddenError, OAuthError, UnauthorizedError),
-    ):
-        said = text.splitlines()[0].removesuffix(".") if text else "not authorized"
-        return f"cannot be used: {said}. Check its credential or its token"
-    return None
-
-
-def is_silent(error: BaseException) -> bool:
-    """Whether a store did not answer several times, or a catalog said nothing."""
-    is_store = isinstance(error, OSError) and bool(_CURL.search(str(error)))
-    return is_store or "requests.exceptions.Timeout" in _kinds(error)
-
-
-def _kinds(error: BaseException) -> set[str]:
-    return {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
-
-
-def _of_store(code: str, text: str) -> str | None:
-    """Say what Arrow's S3 file system has met with."""
-    found = _BUCKET.search(text)
-    bucket = "its bucket" if found is None else f"bucket {found.group(1)!r}"
-    if curl := _CURL.search(text):
-        store = "the object store"
-        if found is not None:
-            store = f"the object store of {bucket}"
-        why = curl.group(1).strip().lower()
-        return f"cannot be used: {store} does not answer ({why}). {_AGAIN}"
-    if code == "NO_SUCH_BUCKET":
-        cure = "Make it, or correct the catalog's warehouse"
-        return f"cannot be used: there is no {bucket}. {cure}"
-    if "301" in code:
-        cure = "Set s3.region to the region it is in"
-        return f"cannot be used: {bucket} is in another region. {cure}"
-    if _DENIED.search(code):
-        what = "and what they may do there"
-        return f"cannot be used: {bucket} refuses access. {_CREDENTIALS}, {what}"
-    return f"cannot be used: {bucket} does not do what is asked ({code}). Try again"
-
-
-def _of_botocore(error: Any) -> str:
-    """Say what the client of Glue has met with."""
-    kind = type(error).__name__
-    if kind == "NoCredentialsError":
-        return f"cannot be used: the usual chain finds no credentials {_CHAIN}"
-    if kind == "NoRegionError":
-        cure = "Set AWS_DEFAULT_REGION, or its glue.region"
-        return f"cannot be used: it has no region. {cure}"
-    if kind == "ProfileNotFound":
-        return f"cannot be used: {error}. Check AWS_PROFILE"
-    if url := getattr(error, "kwargs", {}).get("endpoint_url"):
-        why = _why(f"{kind} {error}")
-        return f"cannot be used: nobody answers at {url} ({why}). {_AGAIN}"
-    response: dict[str, Any] = getattr(error, "response", {})
-    code = response.get("Error", {}).get("Code", kind)
-    if _DENIED.search(code):
-        return f"cannot be used: AWS refuses access ({code}). {_CREDENTIALS}"
-    return f"cannot be used: AWS does not do what is asked ({code}). Try again"
-
-
-def _why(text: str) -> str:
-    lowered = text.lower()
-    for sign, why in (
-        ("refused", "connection refused"),
-        ("resolve", "no such host"),
-        ("timed out", "no answer in time"),
-        ("timeout", "no answer in time"),
-        ("could not connect", "no connection"),
-    ):
-        if sign in lowered:
-            return why
-    return "the connection was cut"

@@ -31,6 +31,7 @@ from pyiceberg.utils.datetime import datetime_to_millis
 
 from lakebt.instants import system_clock
 from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.failures import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -118,7 +119,7 @@ def read(io: FileIO, location: str) -> TableMetadata:
     ------
     FileNotFoundError
         If it is gone.
-    ValidationError
+    DamagedFileError
         If it makes no sense.
     """
     with io.new_input(location).open() as stream:
@@ -127,8 +128,8 @@ def read(io: FileIO, location: str) -> TableMetadata:
     if metadata is not None and written == content:
         return metadata
     is_gzipped = location.endswith(".gz.metadata.json")
-    text = gzip.decompress(content) if is_gzipped else content
-    with _uncollected():
+    with parsing(), _uncollected():
+        text = gzip.decompress(content) if is_gzipped else content
         return TableMetadataUtil.parse_obj(from_json(text))
 
 

@@ -12,7 +12,7 @@ from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from lakebt.errors import BrokenReleaseError
 from lakebt.lake.storage.arrow_reads import arrow_type, read_directly
-from lakebt.lake.storage.failures import lost, translated
+from lakebt.lake.storage.failures import lost, parsing, translated
 from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.tables.arrow import encoded
 
@@ -136,10 +136,13 @@ def read_rows(
     # files, and missing in older ones.
     names = list(chosen.projection().column_names)
     if among is None:
-        rows = chosen.to_arrow()
+        with parsing():
+            rows = chosen.to_arrow()
     else:
         more = chosen.update(selected_fields=(*dict.fromkeys([*names, among.column]),))
-        rows = more.to_arrow().filter(among.condition).select(names)
+        with parsing():
+            rows = more.to_arrow()
+        rows = rows.filter(among.condition).select(names)
     for place, name in enumerate(rows.schema.names):
         kind: Any = arrow_type(chosen.projection().find_field(name))
         rows = rows.set_column(place, name, rows.column(place).cast(kind))

@@ -33,6 +33,8 @@ from pyiceberg.table import ManifestGroupPlanner
 from pyiceberg.typedef import Record
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
+from lakebt.lake.storage.failures import parsing
+
 if TYPE_CHECKING:
     from pyiceberg.avro.reader import Reader
     from pyiceberg.io import FileIO, InputFile
@@ -82,7 +84,8 @@ def plan(chosen: DataScan) -> list[FileScanTask]:
 
 def manifests_in(io: FileIO, manifest_list: str) -> list[ManifestFile]:
     """Return the manifests that a manifest list names."""
-    with _Records[ManifestFile](io.new_input(manifest_list), _MANIFESTS) as records:
+    file = io.new_input(manifest_list)
+    with parsing(), _Records[ManifestFile](file, _MANIFESTS) as records:
         return [_Manifest(*record._data) for record in records]  # noqa: SLF001
 
 
@@ -94,9 +97,8 @@ class _Manifest(ManifestFile):
         io: FileIO,
         discard_deleted: bool = True,  # noqa: FBT001, FBT002 - pyiceberg's own
     ) -> list[ManifestEntry]:
-        with _Records[ManifestEntry](
-            io.new_input(self.manifest_path), _ENTRIES
-        ) as entries:
+        file = io.new_input(self.manifest_path)
+        with parsing(), _Records[ManifestEntry](file, _ENTRIES) as entries:
             return [
                 _inherit_from_manifest(entry, self)
                 for entry in entries

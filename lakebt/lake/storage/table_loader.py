@@ -13,6 +13,7 @@ from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 from sqlalchemy.orm import Session
 
+from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import is_fact_table
@@ -29,20 +30,22 @@ _VITAL = frozenset({LEDGER, *SPECS})
 """What must be readable. What else lies beside it in the namespace need not be."""
 
 
+def loader_of(catalog: Catalog) -> Loader:
+    """Return what loads the tables of a lake in a catalog."""
+    return SqlLoader(catalog) if isinstance(catalog, SqlCatalog) else Loader(catalog)
+
+
 class Loader:
-    """Loads the tables of one namespace, and remembers what it read.
+    """Loads the tables of one namespace, one after the other.
 
     Parameters
     ----------
     catalog
-        SQL or not. Of a SQL catalog all pointers are read at one instant.
+        Any that pyiceberg has.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._held: dict[str, Table] = {}
-        self._unreadable: dict[str, str | None] = {}
-        self._trials: Table | None = None
 
     def load(self) -> dict[str, Table]:
         """Return the lake's tables by name: the ledger and every fact table.
@@ -52,12 +55,10 @@ class Loader:
         FileNotFoundError
             If the metadata of a table is not where its pointer said.
         """
-        sql = isinstance(self._catalog, SqlCatalog)
-        load = self._load_sql if sql else self._load_each
-        self._held = _again(lambda patient: load(patient=patient))
+        tables = _again(lambda patient: self._load(patient=patient))
         return {
             name: table
-            for name, table in self._held.items()
+            for name, table in tables.items()
             if name == LEDGER or is_fact_table(name, table)
         }
 
@@ -74,57 +75,70 @@ class Loader:
         """
         return _again(lambda _: self._load_trials())
 
-    def _load_trials(self) -> Table | None:
-        catalog = self._catalog
-        if not isinstance(catalog, SqlCatalog):
-            with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
-                return catalog.load_table((NAMESPACE, TRIALS))
-            return None
-        rows = _pointers(catalog, IcebergTables.table_name == TRIALS)
-        if not rows:
-            return None
-        held = self._trials
-        if held is None or held.metadata_location != rows[0].metadata_location:
-            self._trials = held = _table(catalog, rows[0])
-        return held
-
-    def _load_sql(self, *, patient: bool) -> dict[str, Table]:
-        """Read all pointers in one statement, and only the metadata that changed."""
-        catalog = self._catalog
-        assert isinstance(catalog, SqlCatalog)  # noqa: S101 - the caller asked
-        tables = {}
-        for row in _pointers(catalog, IcebergTables.table_name != TRIALS):
-            name, location = row.table_name, row.metadata_location
-            held = self._held.get(name)
-            if held is not None and held.metadata_location == location:
-                tables[name] = held
-            elif name not in self._unreadable or self._unreadable[name] != location:
-                try:
-                    tables[name] = _table(catalog, row)
-                except Exception as error:
-                    if _must_tell(name, error, patient=patient):
-                        raise
-                    self._unreadable[name] = location
-        return tables
-
-    def _load_each(self, *, patient: bool) -> dict[str, Table]:
+    def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
         for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
             with contextlib.suppress(NoSuchTableError):
-                tables[name] = self._catalog.load_table((NAMESPACE, name))
+                tables[name] = self._table(name)
         names: list[str] = []
         with contextlib.suppress(NoSuchNamespaceError):
             names = sorted(name[-1] for name in self._catalog.list_tables(NAMESPACE))
         for name in names:
             if name not in _VITAL and name != TRIALS:
                 try:
-                    tables[name] = self._catalog.load_table((NAMESPACE, name))
+                    tables[name] = self._table(name)
                 except NoSuchTableError:  # dropped since
                     continue
                 except Exception as error:
                     if _must_tell(name, error, patient=patient):
                         raise
         return tables
+
+    def _load_trials(self) -> Table | None:
+        with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
+            return self._table(TRIALS)
+        return None
+
+    def _table(self, name: str) -> Table:
+        with parsing():  # the catalog reads the metadata itself
+            return self._catalog.load_table((NAMESPACE, name))
+
+
+class SqlLoader(Loader):
+    """Loads all pointers at one instant, and only the metadata that changed."""
+
+    def __init__(self, catalog: SqlCatalog) -> None:
+        super().__init__(catalog)
+        self._sql = catalog
+        self._loaded: dict[str, Table] = {}
+        self._unreadable: dict[str, str | None] = {}
+        self._trials: Table | None = None
+
+    def _load(self, *, patient: bool) -> dict[str, Table]:
+        tables = {}
+        for row in _pointers(self._sql, IcebergTables.table_name != TRIALS):
+            name, location = row.table_name, row.metadata_location
+            loaded = self._loaded.get(name)
+            if loaded is not None and loaded.metadata_location == location:
+                tables[name] = loaded
+            elif name not in self._unreadable or self._unreadable[name] != location:
+                try:
+                    tables[name] = _table(self._sql, row)
+                except Exception as error:
+                    if _must_tell(name, error, patient=patient):
+                        raise
+                    self._unreadable[name] = location
+        self._loaded = tables
+        return tables
+
+    def _load_trials(self) -> Table | None:
+        rows = _pointers(self._sql, IcebergTables.table_name == TRIALS)
+        if not rows:
+            return None
+        loaded = self._trials
+        if loaded is None or loaded.metadata_location != rows[0].metadata_location:
+            self._trials = loaded = _table(self._sql, rows[0])
+        return loaded
 
 
 def _again(load: Callable[[bool], T]) -> T:
@@ -189,4 +203,6 @@ def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:
 
 
 def _must_tell(name: str, error: Exception, *, patient: bool) -> bool:
-    return name in _VITAL or (patient and isinstance(error, FileNotFoundError))
+    if name in _VITAL or not is_failure(error):
+        return True
+    return patient and isinstance(error, FileNotFoundError)

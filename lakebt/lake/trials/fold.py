@@ -16,6 +16,7 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import FileFormat
 from pyiceberg.table import FileScanTask
 
+from lakebt.lake.committing import protocol
 from lakebt.lake.committing.fold import choose
 from lakebt.lake.committing.stage import FOLDED, stage_expiring
 from lakebt.lake.storage.datafiles import write_files
@@ -27,7 +28,7 @@ from lakebt.lake.tables.rows import order
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
-from lakebt.lake.trials.record import RECORDED, apply
+from lakebt.lake.trials.record import RECORDED
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ def _fold(storage: Storage, table: Table, gone: Sequence[DataFile]) -> None:
         producer = Replace(now, summary, entries=entries, replaced=replaced)
         return stage_expiring(now, producer, files)
 
-    done = None
+    change = None
     with contextlib.suppress(LostRaceError):
-        done = apply(storage, stage)
-    if done is None:
+        change = protocol.of(storage).change_trials(stage)
+    if change is None:
         delete_quietly(table.io, [file.file_path for file in files])
     else:
-        sweep(*done, io=table.io, index=index)
+        sweep(*change, io=table.io, index=index)
 
 
 def _read(table: Table, files: Sequence[DataFile]) -> pa.Table:

@@ -11,42 +11,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import CommitFailedException
-
-from lakebt.errors import ConflictError, LakeError
-from lakebt.lake.committing import sql
-from lakebt.lake.committing.retry import ATTEMPTS, step_back
-from lakebt.lake.committing.sql import BusyError
-from lakebt.lake.committing.stage import Staged, discard, stage_expiring
+from lakebt.errors import ConflictError
+from lakebt.lake.committing import protocol
+from lakebt.lake.committing.retry import again
+from lakebt.lake.committing.stage import Staged, stage_expiring
+from lakebt.lake.committing.stepwise import UncertainError
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.datafiles import write_files
-from lakebt.lake.storage.failures import LostRaceError, locked, translated
+from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.tables.arrow import keep
-from lakebt.lake.tables.schemas import LEDGER, TRIALS
+from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
-    from pyiceberg.table.metadata import TableMetadata
 
     from lakebt.lake.storage.catalog import Storage
 
 
 RECORDED = "lakebt.trials"
 """In a snapshot's summary: how many trials it brought."""
-
-
-class UncertainError(LostRaceError):
-    """Another commit came, and it is not known for certain that ours did not."""
 
 
 def record(storage: Storage, rows: pa.Table) -> int:
@@ -68,38 +58,38 @@ def record(storage: Storage, rows: pa.Table) -> int:
     if not len(rows):
         return 0
     batch = _Batch(storage, rows)
+    seen: tuple[str, str] | None = None
+
+    def attempt() -> int:
+        nonlocal seen
+        seen = _locations(storage)
+        with translated(storage.where):
+            return batch.record()
+
+    def exhausted(attempts: int) -> ConflictError:
+        return ConflictError(
+            f"{storage.where}: somebody else recorded first {attempts} times. No "
+            f"trial was recorded; record them again"
+        )
+
     try:
-        for attempt in range(ATTEMPTS):
-            before = _places(storage)
-            try:
-                with translated(storage.where):
-                    done = batch.record()
-            except BusyError:
-                # Those who held the catalog must at least have got something done.
-                if _places(storage) == before:
-                    msg = f"{storage.where} {locked()}"
-                    raise LakeError(msg) from None
-            except LostRaceError:
-                step_back(attempt)
-            else:
-                if done is not None:
-                    return done
+        return again(
+            attempt,
+            where=storage.where,
+            exhausted=exhausted,
+            has_moved=lambda: _locations(storage) != seen,
+        )
     finally:
         batch.withdraw()
-    msg = (
-        f"{storage.where}: somebody else recorded first {ATTEMPTS} times. No trial was "
-        f"recorded; record them again"
-    )
-    raise ConflictError(msg)
 
 
-def _places(storage: Storage) -> tuple[str, str] | None:
-    """Return what has moved if anybody wrote, where one waits for a lock."""
-    if not storage.is_sql:
+def _locations(storage: Storage) -> tuple[str, str] | None:
+    """Return what moves when anybody writes; None where nobody waits for a lock."""
+    if not protocol.of(storage).is_atomic:
         return None
     table = storage.trials()
-    place = "" if table is None else table.metadata_location
-    return storage.tables()[LEDGER].metadata_location, place
+    location = "" if table is None else table.metadata_location
+    return storage.tables()[LEDGER].metadata_location, location
 
 
 class _Batch:
@@ -111,14 +101,8 @@ class _Batch:
         self._written: tuple[Table, int, list[DataFile]] | None = None
         self._may_be_visible = False
 
-    def record(self) -> int | None:
-        """Write, look again, and commit.
-
-        Returns
-        -------
-        int or None
-            How many trials were new. None if others recorded some of them meanwhile,
-            so that it has to be tried again.
+    def record(self) -> int:
+        """Write, look again, and commit; return how many trials were new.
 
         Raises
         ------
@@ -142,7 +126,7 @@ class _Batch:
             return self._stage(now)
 
         try:
-            done = apply(self._storage, stage)
+            change = protocol.of(self._storage).change_trials(stage)
         except UncertainError:
             self._written = None  # not to be used again, nor to be deleted
             self._may_be_visible = False
@@ -150,9 +134,10 @@ class _Batch:
         except LostRaceError:
             self._may_be_visible = False
             raise
-        if done is None:
-            return None
-        sweep(*done, io=table.io, index=self._index)
+        if change is None:
+            msg = "others recorded some of these trials"
+            raise LostRaceError(msg)
+        sweep(*change, io=table.io, index=self._index)
         return len(self._rows)
 
     def _narrow(self, table: Table) -> None:
@@ -178,75 +163,3 @@ class _Batch:
             table, _, files = self._written
             snapshots.delete_quietly(table.io, [file.file_path for file in files])
             self._written = None
-
-
-def apply(
-    storage: Storage, stage: Callable[[], Staged | None]
-) -> tuple[TableMetadata, TableMetadata] | None:
-    """Commit one change to the table of trials, and return it before and after.
-
-    Parameters
-    ----------
-    storage
-    stage
-        Looks at the table, and says what shall change; None if nothing shall.
-
-    Raises
-    ------
-    LakeError
-        If the catalog did not say what became of the change.
-    LostRaceError
-        If somebody else came first; nothing has changed.
-    """
-    catalog = storage.catalog
-    if not isinstance(catalog, SqlCatalog):
-        change = stage()
-        return None if change is None else _optimistically(storage, change)
-    change = None
-    try:
-        with sql.turn(catalog, table=TRIALS) as session:
-            change = stage()
-            if change is None:
-                return None
-            applied = sql.commit(session, catalog, [change])
-    except LostRaceError:
-        discard([] if change is None else [change])
-        raise
-    sql.tidy(catalog, applied)
-    ((before, after),) = applied
-    return before.metadata, after.metadata
-
-
-def _optimistically(
-    storage: Storage, change: Staged
-) -> tuple[TableMetadata, TableMetadata]:
-    """Commit a change where the catalog is not SQL.
-
-    Raises
-    ------
-    LakeError
-        If the catalog did not say what became of it.
-    LostRaceError
-        If somebody else came first.
-    UncertainError
-        If somebody else came, most likely first.
-    """
-    base = change.base
-    try:
-        done = storage.catalog.commit_table(base, change.requirements, change.updates)
-    except CommitFailedException as error:
-        discard([change])
-        raise LostRaceError(str(error)) from None
-    except Exception as error:  # noqa: BLE001 - it may have happened all the same
-        now = storage.trials()
-        if now is not None and now.metadata.snapshot_by_id(change.snapshot_id):
-            return base.metadata, now.metadata
-        if now is not None and now.metadata_location != base.metadata_location:
-            raise UncertainError(str(error)) from None
-        msg = (
-            f"{storage.where} did not say whether the trials were recorded "
-            f"({type(error).__name__}). Record them again: what is there is not "
-            f"recorded twice"
-        )
-        raise LakeError(msg) from None
-    return base.metadata, done.metadata

@@ -33,9 +33,8 @@ from pyiceberg.manifest import (
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake import Lake
-from lakebt.lake.committing import fold, sql, stage
+from lakebt.lake.committing import fold, retry, sql, stage
 from lakebt.lake.committing.ledger import read_ledger
-from lakebt.lake.publishing import publish
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
 from lakebt.lake.storage.failures import LostRaceError
@@ -500,7 +499,7 @@ def test_a_fold_that_is_not_published_is_withdrawn(
         raise LostRaceError
 
     monkeypatch.setattr(sql, "commit", lose)
-    monkeypatch.setattr(publish, "ATTEMPTS", 2)
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
     with pytest.raises(ConflictError, match="'late'"):
         lake.publish({"prices": day(1)}, release="late", as_of=AS_OF)
 

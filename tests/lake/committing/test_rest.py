@@ -448,7 +448,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 3)
+    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 3)
     storage = remote.storage()
 
     def lose(*_: object) -> None:
@@ -466,7 +466,7 @@ def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 1)
+    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 1)
     storage = remote.storage()
     changes = tables(2)["index_changes"]
     before_step(

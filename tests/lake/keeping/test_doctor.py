@@ -539,7 +539,7 @@ def test_an_unfinished_publish_is_told(
     assert found["release"][0] == "B"
     assert "have yet to follow it in prices" in found["problem"][0]
     assert found["table"][1] == "prices"
-    monkeypatch.setattr(Storage, "is_sql", False)
+    monkeypatch.setattr(Storage, "sql", None)
     lake.retain()
     assert lake.doctor().ok
 

@@ -422,7 +422,7 @@ def test_cures_work_where_a_catalog_is_not_sql(
     with foreign_table(path, "prices") as table:
         table.append(table.scan().to_arrow())
         table.manage_snapshots().remove_tag("A").commit()
-    monkeypatch.setattr(Storage, "is_sql", False)
+    monkeypatch.setattr(Storage, "sql", None)
 
     lake.roll_back("prices")
     lake.restore()

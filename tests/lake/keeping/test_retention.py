@@ -360,7 +360,7 @@ def test_where_a_catalog_is_not_sql_the_ledger_comes_first(
     for name in ("A", "B", "C"):
         publish(lake, name, f"{name}{name}{name}")
     lake.publish({"etf_holdings": q1()}, release="D", as_of=AS_OF)
-    monkeypatch.setattr(Storage, "is_sql", False)
+    monkeypatch.setattr(Storage, "sql", None)
     really, changed = SqlCatalog.commit_table, list[str]()
 
     class KilledError(BaseException):

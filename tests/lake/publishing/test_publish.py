@@ -257,7 +257,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
         raise LostRaceError
 
     monkeypatch.setattr(sql, "swap", lose)
-    monkeypatch.setattr("lakebt.lake.publishing.publish.ATTEMPTS", 3)
+    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 3)
 
     with pytest.raises(ConflictError, match=r"'R2': somebody else wrote first 3 times"):
         lake.publish({"prices": bars()}, release="R2", as_of=AS_OF)

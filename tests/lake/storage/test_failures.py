@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import random
+import zlib
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyiceberg.exceptions
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyiceberg.catalog.sql import SqlCatalog
+from sqlalchemy import exc as sql_errors
 
-from lakebt.errors import BrokenReleaseError
+from lakebt.errors import BrokenReleaseError, LakeError
+from lakebt.lake import Lake
+from lakebt.lake.storage import scan, table_loader
+from lakebt.lake.storage.failures import DamagedFileError, parsing, translated
 from tests.lake.frames import Q1_KNOWN, Q3_KNOWN, q1, q3
 
 if TYPE_CHECKING:
@@ -16,9 +28,31 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
-    from lakebt.lake import Lake
 
 pytestmark = pytest.mark.lake
+
+
+def kinds_in(module: object) -> list[type[Exception]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Exception)
+        and not issubclass(value, ExceptionGroup)
+    ]
+
+
+STORAGE: tuple[type[Exception], ...] = (
+    *(OSError, EOFError, zlib.error, pa.ArrowException, sql_errors.SQLAlchemyError),
+    *kinds_in(pyiceberg.exceptions),
+)
+
+EVERY_KIND = (
+    *kinds_in(builtins),
+    *kinds_in(pa.lib),
+    *kinds_in(pyiceberg.exceptions),
+    *(sql_errors.ArgumentError, sql_errors.NoSuchModuleError),
+)
 
 
 @pytest.fixture
@@ -98,3 +132,72 @@ def test_a_file_that_is_gone_is_found_when_it_is_read(
 
     with pytest.raises(BrokenReleaseError, match=f"the file {name} is gone"):
         view.read("etf_holdings")
+
+
+@given(
+    kind=st.sampled_from(EVERY_KIND),
+    text=st.sampled_from(["", "database is locked", "x"]),
+)
+def test_only_what_storage_raises_is_told_of_as_storage(
+    kind: type[Exception], text: str
+) -> None:
+    """A mistake in lakebt is no damage of a lake: it passes as it is."""
+    error = kind.__new__(kind)
+    error.args = (text,)
+
+    with pytest.raises(Exception) as caught, translated("lake X"):  # noqa: PT011
+        raise error
+
+    if issubclass(kind, STORAGE):
+        assert isinstance(caught.value, LakeError)
+        assert str(caught.value).startswith("lake X ")
+    else:
+        assert caught.value is error
+
+
+@given(kind=st.sampled_from(EVERY_KIND))
+def test_a_mistake_beside_a_parser_is_no_damaged_file(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+
+    with pytest.raises(Exception) as caught, parsing():  # noqa: PT011
+        raise error
+
+    told = isinstance(caught.value, DamagedFileError)
+    assert not (told and issubclass(kind, TypeError | AttributeError | NameError))
+    assert told or caught.value is error
+
+
+def test_a_mistake_in_lakebt_sends_nobody_to_a_backup(
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.publish({"etf_holdings": q1()}, release="Q1", as_of=Q1_KNOWN)
+
+    def mistaken(io: object) -> None:
+        raise AssertionError(io)
+
+    for module, name in ((table_loader, "read"), (scan, "read_directly")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, mistaken)
+            with pytest.raises(TypeError, match=r"mistaken\(\) takes 1 positional"):
+                Lake.open(path).at("Q1").read("etf_holdings")
+
+
+@pytest.mark.parametrize("kind", ["snap-*.avro", "*-m0.avro", "*.json"])
+def test_a_file_with_bytes_of_another_is_damage_or_is_read(
+    lake: Lake, path: Path, kind: str
+) -> None:
+    """Whatever a parser makes of wrong bytes, it is one line, or not noticed."""
+    lake.publish({"etf_holdings": q1()}, release="Q1", as_of=Q1_KNOWN)
+    generator = random.Random(7)  # noqa: S311 - of no secret
+    file = max((path / "warehouse/quant/etf_holdings").rglob(kind))
+    whole = file.read_bytes()
+
+    for _ in range(40):
+        start = generator.randrange(len(whole))
+        wrong = generator.randbytes(generator.choice([1, 3, 40]))
+        file.write_bytes(whole[:start] + wrong + whole[start + len(wrong) :])
+        with contextlib.suppress(LakeError, BrokenReleaseError):
+            Lake.open(path, create=False).at("Q1").read("etf_holdings")
+    file.write_bytes(whole)
+
+    assert len(Lake.open(path).at("Q1").read("etf_holdings")) == len(q1())

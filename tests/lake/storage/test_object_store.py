@@ -21,8 +21,8 @@ import lakebt
 from lakebt.errors import LakebtError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.storage import remote as distant
-from lakebt.lake.storage.failures import refused
 from lakebt.lake.storage.object_store import defaults
+from lakebt.lake.storage.remote_failures import refused
 from lakebt.sources.simulated import simulated_market
 from tests.conftest import CACHE, ROOT
 from tests.lake.crash import expected, found, publish

@@ -13,6 +13,7 @@ import requests
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake import Lake
+from lakebt.lake.committing import retry
 from lakebt.lake.trials import fold as folding
 from lakebt.lake.trials import record as recording
 from tests.conftest import program
@@ -112,7 +113,7 @@ def test_whoever_is_always_overtaken_says_so(
     lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, numbers = Lake.open(path, clock=clock), iter(range(100))
-    monkeypatch.setattr(recording, "ATTEMPTS", 3)
+    monkeypatch.setattr(retry, "ATTEMPTS", 3)
     in_between(monkeypatch, lambda: other.record(batch([next(numbers)])))
 
     with pytest.raises(ConflictError, match="somebody else recorded first 3 times"):
