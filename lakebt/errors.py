@@ -55,7 +55,17 @@ class Report(Protocol):
 
 
 class LakebtError(Exception):
-    """Base of every error raised by lakebt."""
+    """Base of every error raised by lakebt.
+
+    Examples
+    --------
+    >>> import lakebt
+    >>> try:
+    ...     lakebt.CostModel(commission_bps=-1)
+    ... except lakebt.LakebtError as error:
+    ...     print(type(error).__name__)
+    InvalidArgumentError
+    """
 
 
 class InvalidArgumentError(LakebtError, ValueError):
@@ -90,6 +100,23 @@ class AuditError(InvalidDataError):
         The first that fails, and how many more do.
     report : lakebt.AuditReport
         All findings, with the offending rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> import pandas as pd
+    >>> prices = pd.DataFrame({"symbol": ["PENN"], "session": "2022-09-02"})
+    >>> prices = prices.assign(open=31, high=32, low=30, close=-31.5, basis="raw")
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     lake = lakebt.Lake.open(directory)
+    ...     try:
+    ...         lake.publish(
+    ...             {"prices": prices}, release="R1", as_of="2022-12-01T00:00:00Z"
+    ...         )
+    ...     except lakebt.AuditError as error:
+    ...         print(error.table, error.report.failures[0].audit)
+    prices positive
     """
 
     def __init__(self, table: str, problem: str, report: Report) -> None:
@@ -135,6 +162,28 @@ class LookAheadError(LakebtError):
     needed_by
         The UTC instant before which the order had to be sent; None if no order could
         be dated without the fact.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=1)
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     lake = lakebt.Lake.open(directory)
+    ...     release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    ...     study = lakebt.Study(
+    ...         lake.at("R1"),
+    ...         index="SIM",
+    ...         entries=["AD@close"],
+    ...         exits=["+1"],
+    ...         on_look_ahead="raise",
+    ...     )
+    ...     try:
+    ...         study.plan()
+    ...     except lakebt.LookAheadError as error:
+    ...         print(error.known_at > error.needed_by)
+    True
     """
 
     def __init__(
@@ -306,6 +355,27 @@ class AuditWarning(UserWarning):
     ----------
     report : lakebt.AuditReport
         All findings, with the rows.
+
+    Examples
+    --------
+    >>> import tempfile, warnings
+    >>> import lakebt
+    >>> import pandas as pd
+    >>> close = pd.Series([31.0, 310.0], name="close")
+    >>> prices = pd.DataFrame(dict.fromkeys(["open", "high", "low", "close"], close))
+    >>> prices = prices.assign(
+    ...     symbol="PENN", session=["2022-09-01", "2022-09-02"], basis="raw"
+    ... )
+    >>> with (
+    ...     tempfile.TemporaryDirectory() as directory,
+    ...     warnings.catch_warnings(record=True, action="always") as caught,
+    ... ):
+    ...     lake = lakebt.Lake.open(directory)
+    ...     release = lake.publish(
+    ...         {"prices": prices}, release="R1", as_of="2022-12-01T00:00:00Z"
+    ...     )
+    >>> caught[0].message.report.warnings[0].audit
+    'jumps'
     """
 
     def __init__(self, report: Report) -> None:

@@ -13,7 +13,15 @@ from lakebt.instants import new_york_day, parse_date, parse_instant, parse_publi
 
 
 class Side(enum.StrEnum):
-    """Which way a symbol crosses the index boundary."""
+    """Which way a symbol crosses the index boundary.
+
+    Examples
+    --------
+    >>> Side("addition")
+    <Side.ADDITION: 'addition'>
+    >>> Side.DELETION == "deletion"
+    True
+    """
 
     ADDITION = "addition"
     DELETION = "deletion"

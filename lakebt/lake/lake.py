@@ -27,6 +27,25 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> changes = pd.DataFrame(
+    ...     [["SP500", "PENN", "deletion", "2022-09-02", "2022-09-19"]],
+    ...     columns=["index", "symbol", "side", "announced", "effective"],
+    ... )
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = Lake.open(directory.name)
+    >>> release = lake.publish(
+    ...     {"index_changes": changes}, release="R1", as_of="2022-12-01T00:00:00Z"
+    ... )
+    >>> lake.releases()[["name", "rows"]].values.tolist()
+    [['R1', 1]]
+    >>> lake.at("R1").changes(index="SP500")[0].symbol
+    'PENN'
+    >>> directory.cleanup()
     """
 
     @classmethod

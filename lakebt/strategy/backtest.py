@@ -77,6 +77,30 @@ class Backtest:
     ------
     InvalidArgumentError
         If an argument cannot be used, or `end` is past what the view knows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> import pandas as pd
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> class Winner:
+    ...     "Holds the symbol that rose the most."
+    ...
+    ...     def target_weights(self, view):
+    ...         close = view.panel("close")
+    ...         return pd.Series({(close.iloc[-1] / close.iloc[0]).idxmax(): 1.0})
+    >>> market = simulated_market(seed=1, n_events=3)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> backtest = lakebt.Backtest(
+    ...     lake.at("R1"), Winner, start="2010-02-01", end="2010-04-30"
+    ... )
+    >>> run = backtest.run(record=False)
+    >>> len(run.weights())
+    3
+    >>> directory.cleanup()
     """
 
     def __init__(

@@ -31,6 +31,30 @@ class Run:
         than tables.
     is_recorded : bool
         Whether it is among the lake's trials.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> import pandas as pd
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> class Market:
+    ...     "Holds the market, whatever is known."
+    ...
+    ...     def target_weights(self, view):
+    ...         return pd.Series({"MKT": 1.0})
+    >>> market = simulated_market(seed=1, n_events=3)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> run = lakebt.Backtest(
+    ...     lake.at("R1"), Market, start="2010-02-01", end="2010-03-31"
+    ... ).run(record=False)
+    >>> run.orders()[["symbol", "side"]].head(1).values.tolist()
+    [['MKT', 'buy']]
+    >>> run.audited
+    False
+    >>> directory.cleanup()
     """
 
     def __init__(self, traded: TradedStrategy) -> None:

@@ -34,6 +34,24 @@ class Result:
         tables.
     is_recorded : bool
         Whether its cells are among the lake's trials.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=3, jump_bps=220)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> result = lakebt.Study(
+    ...     lake.at("R1"), index="SIM", entries=["AD@close", "AD+1@open"], exits=["+1"]
+    ... ).run()
+    >>> result.table()[["entry", "n_events", "n_refused"]].values.tolist()
+    [['AD@close', 0, 3], ['AD+1@open', 3, 0]]
+    >>> result.refused(entry="AD@close")["reason"].unique().tolist()
+    ['look_ahead']
+    >>> directory.cleanup()
     """
 
     def __init__(self, traded: TradedStudy) -> None:
@@ -132,7 +150,7 @@ class Result:
     def record(self) -> int:
         """Record every cell among the lake's trials, and return how many were new.
 
-        `Study.run` does it, unless it is told not to.
+        `Study.run` does it, unless it is called with ``record=False``.
 
         Warns
         -----
@@ -145,7 +163,22 @@ class Result:
     # --- what lies under it ----------------------------------------------------------
 
     def events(self) -> pd.DataFrame:
-        """Return a row per traded event, entry and exit; see `lakebt.study.tables`."""
+        """Return a row per traded event, entry and exit.
+
+        Returns
+        -------
+        DataFrame
+            ``event_id``, ``entry``, ``exit``; ``date``, the event's day in New York;
+            ``entry_session`` and ``exit_session``; ``n_legs`` and their ``causes``;
+            ``gross_return`` and ``net_return`` over the whole trade as fractions of
+            capital; ``commission_usd``, ``spread_usd`` and ``borrow_usd``; ``n_gaps``,
+            closes that were missing while held and were marked at the last price;
+            ``n_dropped``, legs without a price that were left out
+            (``missing="drop_leg"``). Of the daily net returns their number
+            ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis points, ddof 1;
+            NaN with one return), and ``sharpe`` per year. ``max_drawdown`` of the net
+            equity and ``turnover``, bought and sold over capital, as fractions.
+        """
         return tables.events(self.traded)
 
     def legs(
@@ -155,12 +188,16 @@ class Result:
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per leg, entry and exit.
+        """Return a row per leg of the cells of `event`, `entry` and `exit`, or of all.
 
-        Parameters
-        ----------
-        event, entry, exit
-            Only these cells; all by default.
+        Returns
+        -------
+        DataFrame
+            ``event_id``, ``entry``, ``exit``, ``symbol``, ``side``, ``entry_session``,
+            ``exit_session``, ``entry_price``, ``exit_price``; ``price_return``, exit
+            over entry price less 1, whatever the side; ``hedge_return``, the hedge's
+            over the same fills, whether or not it was traded; ``weight``, signed; and
+            ``cause``. Prices, returns and weight are NaN where the leg was not traded.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)
@@ -172,12 +209,18 @@ class Result:
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per fill.
+        """Return a row per fill of the cells of `event`, `entry` and `exit`, or of all.
 
-        Parameters
-        ----------
-        event, entry, exit
-            Only these cells; all by default.
+        Returns
+        -------
+        DataFrame
+            In the order of the cells and, within one, of time.
+            ``event_id``, ``entry``, ``exit``, ``session``, ``at`` (open or close),
+            ``symbol``, ``side`` (buy or sell), ``size`` (a positive number of shares),
+            ``price``, ``commission_usd``, ``spread_usd``; ``weight``, the signed target
+            that the order moves towards; ``deadline``, the UTC instant before which it
+            had to be sent; ``fact``, what it was decided on; and ``known_at``, when all
+            of that was known, UTC.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return tables.orders(cells, self.traded)
@@ -189,12 +232,14 @@ class Result:
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per event and empty cell.
+        """Return a row per empty cell of `event`, `entry` and `exit`, or of all.
 
-        Parameters
-        ----------
-        event, entry, exit
-            Only these cells; all by default.
+        Returns
+        -------
+        DataFrame
+            ``event_id``, ``entry``, ``exit``; ``reason``, the first why it is empty;
+            ``fact``, in words; ``known_at`` and ``needed_by``, UTC, NaT where time has
+            no part in it.
         """
         empty = ~self.traded.cells.traded
         cells = self.traded.lookup.each(
@@ -274,7 +319,13 @@ class Result:
     def paths(self) -> pd.DataFrame:
         """Return the average cumulative return over the market in event time.
 
-        See `lakebt.analysis.path.event_path` for the columns.
+        Returns
+        -------
+        DataFrame
+            A row per point and side, in the order of time: ``x`` in sessions, 0 at AD;
+            its ``label``, as AD+1 open; ``side``; ``mean_bps``, and its 95 % interval
+            ``low_bps`` and ``high_bps``, in basis points of the price at AD; and ``n``,
+            the number of legs. A last row ``MD`` says where holdings showed it.
         """
         return paths(self.traded)
 

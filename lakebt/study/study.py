@@ -81,6 +81,26 @@ class Study:
     -----
     Orders are filled at the named price, sized on the last close known before the
     entry's deadline, and held to the exit; weights are not rebalanced in between.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=3, jump_bps=220)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> study = lakebt.Study(
+    ...     lake.at("R1"),
+    ...     index="SIM",
+    ...     entries=["AD+1@open"],
+    ...     exits=["+1", "1w"],
+    ...     costs=lakebt.CostModel(commission_bps=1.0),
+    ... )
+    >>> study.run().sharpe().shape
+    (1, 2)
+    >>> directory.cleanup()
     """
 
     def __init__(

@@ -55,19 +55,7 @@ def instants(values: pd.Series) -> pd.Series:
 
 
 def events(study: TradedStudy) -> pd.DataFrame:
-    """Return a row per traded event, entry and exit.
-
-    Returns
-    -------
-    DataFrame
-        ``gross_return`` and ``net_return`` over the whole trade as fractions of
-        capital, what each cost in USD, the number of legs and their causes; ``n_gaps``
-        closes were missing while held and were marked at the last price; ``n_dropped``
-        legs had no price and were left out (``missing="drop_leg"``). Of the daily net
-        returns their number ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis
-        points, ddof 1; NaN with one return), and ``sharpe`` per year; ``max_drawdown``
-        of the net equity and ``turnover``, bought and sold over capital, as fractions.
-    """
+    """Return a row per traded event, entry and exit; see `lakebt.Result.events`."""
     plan, cells = study.schedule, study.cells
     costs, clock = study.arguments.costs, study.clock
     slots, exits = np.nonzero(cells.traded)
@@ -116,15 +104,7 @@ def _names(texts: Sequence[str]) -> npt.NDArray[np.object_]:
 
 
 def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
-    """Return a row per leg known at the entry, for each entry and exit.
-
-    Returns
-    -------
-    DataFrame
-        ``price_return`` is exit over entry price less 1, whatever the side;
-        ``hedge_return`` the hedge's over the same fills, whether or not it was traded;
-        ``weight`` is signed. All NaN where the leg was not traded.
-    """
+    """Return a row per leg known at the entry; see `lakebt.Result.legs`."""
     columns = (
         *("event_id", "entry", "exit", "symbol", "side"),
         *("entry_session", "exit_session", "entry_price", "exit_price"),
@@ -178,16 +158,7 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
 
 
 def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
-    """Return a row per fill, in the order of the cells and, within one, of time.
-
-    Returns
-    -------
-    DataFrame
-        ``side`` is buy or sell, ``size`` a positive number of shares, ``weight`` the
-        signed target weight that the order moves towards, ``deadline`` the UTC instant
-        before which it had to be sent, ``fact`` what it was decided on, and
-        ``known_at`` when all of that was known, UTC.
-    """
+    """Return a row per fill; see `lakebt.Result.orders`."""
     costs, clock = study.arguments.costs, study.clock
     rows = [
         fill
@@ -266,13 +237,7 @@ def _is_of(position: Position, leg: PlannedLeg) -> bool:
 
 
 def refused(cells: Iterable[CellResult]) -> pd.DataFrame:
-    """Return a row per event and empty cell, with the first reason it is empty for.
-
-    Returns
-    -------
-    DataFrame
-        ``known_at`` and ``needed_by`` are UTC, NaT where time has no part in it.
-    """
+    """Return a row per event and empty cell; see `lakebt.Result.refused`."""
     rows = [
         {
             "event_id": done.cell.event.event_id,

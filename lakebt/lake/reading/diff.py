@@ -54,6 +54,24 @@ class Diff:
     reidentified : DataFrame
         Holdings of the same fund and symbol under another ISIN, or of the same ISIN
         under another symbol: no trade, only a new name.
+
+    Examples
+    --------
+    What a fund's second report shows that its first did not:
+
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.sample import sample_releases
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> for sample in sample_releases():
+    ...     release = lake.publish(
+    ...         dict(sample.tables), release=sample.name, as_of=sample.as_of
+    ...     )
+    >>> diff = lake.diff("etf_holdings", "Q1_2022", "Q3_2022")
+    >>> [change.symbol for change in diff.changes() if change.side == "deletion"]
+    ['CERN', 'DISCA', 'IPGP', 'LTP', 'PENN', 'PVH', 'UA', 'UAA']
+    >>> directory.cleanup()
     """
 
     table: str

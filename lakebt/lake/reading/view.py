@@ -69,6 +69,27 @@ class View:
     -----
     A strategy is handed a view, so nothing public leads back to the lake, or to rows
     that were not yet known.
+
+    Examples
+    --------
+    The announcement of a Friday evening is not known at that day's close:
+
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.sample import sample_releases
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> for sample in sample_releases():
+    ...     release = lake.publish(
+    ...         dict(sample.tables), release=sample.name, as_of=sample.as_of
+    ...     )
+    >>> view = lake.at("Q3_2022")
+    >>> len(view.changes(index="SP500", where={"symbol": "PENN"}))
+    1
+    >>> friday = view.as_of("2022-09-02T20:00:00Z")
+    >>> friday.changes(index="SP500", where={"symbol": "PENN"})
+    ()
+    >>> directory.cleanup()
     """
 
     def __init__(self, pinned: Pinned, *, instant: dt.datetime) -> None:

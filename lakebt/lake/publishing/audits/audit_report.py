@@ -59,7 +59,29 @@ class AuditReport:
     counts
         Per table, in the order handed over.
     found
-        In the order in which they are told.
+        In the order in which they are shown.
+
+    Examples
+    --------
+    A price that is no price keeps a release from being published:
+
+    >>> import tempfile
+    >>> import lakebt
+    >>> import pandas as pd
+    >>> prices = pd.DataFrame(
+    ...     [["PENN", "2022-09-02", 31.0, 32.0, 30.0, -31.5, "raw"]],
+    ...     columns=["symbol", "session", "open", "high", "low", "close", "basis"],
+    ... )
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> report = lake.audit(
+    ...     {"prices": prices}, release="R1", as_of="2022-12-01T00:00:00Z"
+    ... )
+    >>> report.ok
+    False
+    >>> report.offending()[["symbol", "close"]].drop_duplicates().values.tolist()
+    [['PENN', -31.5]]
+    >>> directory.cleanup()
     """
 
     release: str
