@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,18 +10,17 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, terminal
-from lakebt.cli.publish_audits import Auditing, first, foresee
+from lakebt.cli.publish_audits import Auditing, foresee
 from lakebt.cli.publish_files import Reading
 from lakebt.errors import LakeError
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from lakebt.lake.committing.ledger import Release
-    from lakebt.lake.lake import Lake
     from lakebt.sources.converted import Converted
 
 
@@ -228,10 +228,8 @@ def publish(
         auditing.close(report, as_json=as_json)
     with auditing.told(), progress("Publishing"):
         frames = _frames(read)
-        target = _opened(lake, catalog, frames=frames, **arguments)
-        before = set(target.releases()["name"])
-        made = target.publish(frames, **arguments)
-    _tell(made, read, is_new=made.name not in before, as_json=as_json)
+        made = _published(lake, catalog, frames, arguments)
+    _tell(made, read, as_json=as_json)
 
 
 def _declared(
@@ -263,26 +261,27 @@ def _frames(read: Sequence[tuple[str, Converted]]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _opened(
+def _published(
     lake: Path | None,
     catalog: str | None,
-    *,
-    frames: dict[str, pd.DataFrame],
-    **arguments: Any,
-) -> Lake:
-    """Return the lake, made only if there is something valid to publish into it."""
+    frames: Mapping[str, pd.DataFrame],
+    arguments: Mapping[str, Any],
+) -> Release:
+    """Publish; the lake is made only if there is something valid to publish into it."""
+    from lakebt.lake.api.publishing import publish_first
+
     try:
-        return options.open_lake(lake, catalog, create=False)
+        target = options.open_lake(lake, catalog, create=False)
     except LakeError:
-        first(frames, arguments).check()
-        return options.open_lake(lake, catalog, create=True)
+        make = partial(options.open_lake, lake, catalog, create=True)
+        return publish_first(make, frames, **arguments)
+    return target.publish(frames, **arguments)
 
 
 def _tell(
     made: Release,
     read: Sequence[tuple[str, Converted]],
     *,
-    is_new: bool,
     as_json: bool,
 ) -> None:
     if as_json:
@@ -297,7 +296,7 @@ def _tell(
                 "rows": converted.kept,
                 "dropped": dict(converted.dropped),
                 "left_out": list(converted.left_out),
-                "is_new": is_new,
+                "is_new": made.is_new,
             }
             for name, converted in read
         )
@@ -306,7 +305,7 @@ def _tell(
     for _, converted in read:
         console.print(converted.summary(), markup=False)
     when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
-    if is_new:
+    if made.is_new:
         told = (
             f"Published release {made.name}: {count(made.rows, 'row')} in "
             f"{', '.join(made.published)}, as of {when}."

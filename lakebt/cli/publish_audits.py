@@ -1,4 +1,4 @@
-"""What `lakebt publish` does about audits: which are run, and how they are told."""
+"""The audits of `lakebt publish`: which are run, and how findings are shown."""
 
 from __future__ import annotations
 
@@ -170,29 +170,11 @@ def foresee(
     from lakebt.lake.storage.directory import DATABASE
 
     if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
-        return first(frames, arguments)
+        from lakebt.lake.api.publishing import audit_first
+
+        return audit_first(frames, **arguments)
     wanted = {k: v for k, v in arguments.items() if k not in UNAUDITED}
     return options.open_lake(lake, catalog).audit(dict(frames), **wanted)
-
-
-def first(
-    frames: Mapping[str, pd.DataFrame], arguments: Mapping[str, Any]
-) -> AuditReport:
-    """Return what publishing into a lake that is yet to be made would do."""
-    from lakebt.instants import system_clock
-    from lakebt.lake.publishing.audits.preview import foreseen_first
-    from lakebt.lake.publishing.publication import examine
-    from lakebt.lake.tables.specs import Specs
-    from lakebt.sessions import Sessions
-
-    publication = examine(
-        frames,
-        specs=Specs({}),
-        now=system_clock(),
-        sessions=Sessions.of,
-        **arguments,
-    )
-    return foreseen_first(publication, sessions=Sessions.of)
 
 
 def _count(record: Mapping[str, Any]) -> str:

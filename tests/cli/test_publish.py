@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 from lakebt.cli.publish import publish
 from lakebt.lake.lake import Lake
+from lakebt.lake.publishing import publication
+from lakebt.lake.publishing.audits import bars
 from lakebt.sources.formats import FORMATS
 
 if TYPE_CHECKING:
+    from lakebt.lake.committing.ledger import Release
     from tests.cli.conftest import Run, RunProcess
 
 CHANGES = """index,symbol,side,announced,effective
@@ -447,3 +452,55 @@ def test_what_cannot_be_audited_is_one_line(
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (gappy / "lake").exists()
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new lake", "empty lake"])
+def test_the_first_release_is_read_and_audited_once(
+    files: Path, run: Run, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    counts: Counter[str] = Counter()
+
+    def counted(module: Any, name: str) -> None:
+        really = getattr(module, name)
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return really(*arguments, **named)
+
+        monkeypatch.setattr(module, name, counting)
+
+    for name in ("normalise", "audit_schema", "audit_alone", "audit_own"):
+        counted(publication, name)
+    counted(bars, "audit_bars")
+    if is_there:
+        Lake.open(files / "lake")
+
+    done = run(
+        *("publish", f"prices={files / 'bars.csv'}", *AS_OF, "--lake", files / "lake"),
+        *("--map", "prices:date=session", "--set", "prices:basis=raw"),
+        *("--leave-out", "prices:source", "--json"),
+    )
+
+    assert done.exit_code == 0, done.stderr
+    assert [row["is_new"] for row in json.loads(done.stdout)] == [True]
+    assert set(counts) == {
+        *("normalise", "audit_schema", "audit_alone", "audit_own", "audit_bars")
+    }
+    assert set(counts.values()) == {1}
+
+
+def test_a_release_says_whether_it_is_new(tmp_path: Path) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    bar = {"symbol": ["AAA"], "session": [dt.date(2022, 9, 6)], "basis": "raw"}
+    prices = pd.DataFrame(bar | dict.fromkeys(("open", "high", "low", "close"), 10.0))
+
+    def publish() -> Release:
+        return lake.publish({"prices": prices}, release="R1", as_of=AS_OF[-1])
+
+    first, again = publish(), publish()
+
+    assert (first.is_new, again.is_new) == (True, False)
+    assert first == again
+    assert repr(first) == repr(again)
+    assert "is_new" not in repr(first)
+    assert "is_new" not in lake.releases()

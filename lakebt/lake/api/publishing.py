@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lakebt.instants import system_clock
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.publishing.audits.comparison import Comparison
-from lakebt.lake.publishing.audits.preview import foreseen
+from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
 from lakebt.lake.publishing.publication import examine, prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
 from lakebt.lake.spark.publish import brought
+from lakebt.lake.tables.specs import Specs
+from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
     import pyarrow as pa
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audits
+    from lakebt.lake.publishing.publication import Publication
 
 
 class Publishing(LakeBase):
@@ -112,16 +116,23 @@ class Publishing(LakeBase):
                 now=self._clock(),
                 sessions=self._sessions,
             )
-            with rewriting(self._storage) as rewriter:
-                return publish(
-                    publication,
-                    storage=self._storage,
-                    rewriter=rewriter,
-                    now=self._clock,
-                    check=Comparison(
-                        publication, storage=self._storage, sessions=self._sessions
-                    ),
-                )
+            return self._publish(publication)
+
+    def _publish(
+        self, publication: Publication, *, first: AuditReport | None = None
+    ) -> Release:
+        """Publish what was prepared; `first` is what audits found beside no rows."""
+        check = Comparison(
+            publication, storage=self._storage, sessions=self._sessions, first=first
+        )
+        with rewriting(self._storage) as rewriter:
+            return publish(
+                publication,
+                storage=self._storage,
+                rewriter=rewriter,
+                now=self._clock,
+                check=check,
+            )
 
     def audit(
         self,
@@ -172,3 +183,46 @@ class Publishing(LakeBase):
                 sessions=self._sessions,
             )
             return foreseen(publication, storage=self._storage, sessions=self._sessions)
+
+
+def audit_first(
+    tables: Mapping[str, pd.DataFrame | pa.Table], **arguments: Any
+) -> AuditReport:
+    """Return what publishing into a lake that is yet to be made would do.
+
+    Parameters
+    ----------
+    tables, **arguments
+        As for `Lake.audit`.
+    """
+    publication = examine(tables, **_FIRST, now=system_clock(), **arguments)
+    return foreseen_first(publication, sessions=Sessions.of)
+
+
+def publish_first(
+    make: Callable[[], Publishing],
+    tables: Mapping[str, pd.DataFrame | pa.Table],
+    **arguments: Any,
+) -> Release:
+    """Publish into a lake that is made only if nothing fails. All is audited once.
+
+    Parameters
+    ----------
+    make
+        Makes the lake.
+    tables, **arguments
+        As for `Lake.publish`.
+
+    Raises
+    ------
+    AuditError
+        If rows break a rule of their table, or an audit fails: no lake is made.
+    """
+    publication = prepare(tables, **_FIRST, now=system_clock(), **arguments)
+    report = foreseen_first(publication, sessions=Sessions.of)
+    report.check()
+    return make()._publish(publication, first=report)  # noqa: SLF001 - of this module
+
+
+_FIRST: dict[str, Any] = {"specs": Specs({}), "sessions": Sessions.of}
+"""What a new lake has: the built-in tables, and the sessions of New York."""

@@ -96,6 +96,9 @@ class Release:
         its tombstone: its name is never used again.
     ended_because : str
         Why it ended.
+    is_new : bool
+        Whether this call of `Lake.publish` or `Lake.adopt` made it; False if it was
+        there already. Two that differ only in this are equal.
     """
 
     name: str
@@ -109,6 +112,7 @@ class Release:
     retain_days: int | None = None
     ended_at: dt.datetime | None = None
     ended_because: str = ""
+    is_new: bool = field(default=False, compare=False, repr=False)
 
     @property
     def is_ended(self) -> bool:

@@ -313,6 +313,7 @@ class _Writer:
             note=self.publication.note,
             labels=self.publication.labels,
             retain_days=self.publication.retain_days,
+            is_new=True,
         )
 
     def withdraw(self) -> None:

@@ -44,6 +44,8 @@ class Comparison:
         The lake.
     sessions
         Gives the exchange's calendar.
+    first
+        What the audits found beside a lake that has no rows, if they were run.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Comparison:
         *,
         storage: Storage,
         sessions: Callable[[], Sessions],
+        first: AuditReport | None = None,
     ) -> None:
         self._publication, self._storage = publication, storage
-        self._sessions = sessions
+        self._sessions, self._first = sessions, first
         self._seen: Mapping[str, int | None] | None = None
         self._told = ""
 
@@ -87,6 +90,8 @@ class Comparison:
         LakeError
             If a table has no longer the columns it should have.
         """
+        if self._first is not None and self._has_no_rows(tables):
+            return self._first
         alone = self._publication.report
         release = "" if ledger.last is None else ledger.last.name
         found: list[Finding] = []
@@ -112,6 +117,18 @@ class Comparison:
         return dataclasses.replace(
             alone, counts=tuple(counts), found=(*alone.found, *found)
         )
+
+    def _has_no_rows(self, tables: Mapping[str, Table]) -> bool:
+        """Whether none of the tables has a row, and all have the columns they should.
+
+        Raises
+        ------
+        LakeError
+            If a table has no longer the columns it should have.
+        """
+        for name, prepared in self._publication.tables.items():
+            check_structure(prepared.spec, tables[name])
+        return all(head_of(tables[name]) is None for name in self._publication.tables)
 
     def _held(self, table: Table, release: str, new: Handed) -> Held:
         """Return what reads the vintages that a table of the lake holds."""
