@@ -77,7 +77,7 @@ def serve(
     where = address(listening)
 
     def ready() -> None:
-        for line in _told(where, storage.where, token=token, read_only=read_only):
+        for line in _greeting(where, storage.where, token=token, read_only=read_only):
             typer.echo(line)
         sys.stdout.flush()
 
@@ -110,8 +110,8 @@ def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
     from lakebt.lake.serving.server import is_loopback
     from lakebt.lake.serving.tokens import Token
 
-    said = os.environ.get(TOKEN_VARIABLE)
-    given = file is not None or said is not None
+    from_environment = os.environ.get(TOKEN_VARIABLE)
+    given = file is not None or from_environment is not None
     if no_auth and given:
         msg = f"--no-auth, and a token by --token-file or {TOKEN_VARIABLE}: give one"
         raise InvalidArgumentError(msg)
@@ -127,12 +127,12 @@ def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
         )
         raise InvalidArgumentError(msg)
     if file is None:
-        return Token(str(said).strip())
+        return Token(str(from_environment).strip())
     try:
         mode = file.stat().st_mode
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
+        why = getattr(error, "strerror", None) or "it is not text"
         msg = f"--token-file {file} cannot be read: {why}"
         raise InvalidArgumentError(msg) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -141,10 +141,10 @@ def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
     return Token(text.strip())
 
 
-def _told(
+def _greeting(
     where: str, lake: str, *, token: Token | None, read_only: bool
 ) -> tuple[str, ...]:
-    """Return what is said at the start: never the token."""
+    """Return the lines printed at the start: never the token."""
     python = f'load_catalog("lake", type="rest", uri="{where}"'
     spark = f"spark.sql.catalog.lake.type rest, spark.sql.catalog.lake.uri {where}"
     if token is not None:

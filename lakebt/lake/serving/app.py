@@ -1,7 +1,7 @@
-"""The HTTP of it: routes, threads, and errors as the specification words them.
+"""The HTTP routes, and errors as the specification words them.
 
-What reads runs in any of forty threads. What writes runs in one, and waits for it in
-the order in which it came, so that it keeps no reader waiting.
+Reads run in any of forty threads. Writes run in a single one, in the order in which
+they came, so that they keep no reader waiting.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from lakebt._version import __version__
-from lakebt.lake.serving import requests as wire  # noqa: TC001
+from lakebt.lake.serving import requests  # noqa: TC001
 from lakebt.lake.serving.errors import (
     BadRequestError,
     ForbiddenError,
     RefusedError,
     UnsupportedError,
 )
-from lakebt.lake.serving.middleware import Gate, body_of
+from lakebt.lake.serving.middleware import Middleware, body_of
 from lakebt.lake.serving.service import Service
 from lakebt.lake.serving.tokens import OAuthError, Token
 
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Write = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Waits for the turn of whoever writes, and does it."""
+"""Runs a write when its turn has come."""
 
 LARGEST = 2**63 - 1
-"""No number of Iceberg is larger."""
+"""The largest number of Iceberg: a long."""
 
 SPACE = "/v1/namespaces/{namespace}"
 TABLE = SPACE + "/tables/{table}"
 
-AskedFor = Annotated[str | None, Query(max_length=1000)]
+QueryText = Annotated[str | None, Query(max_length=1000)]
 
 
 class StrictRequest(Request):
-    """A request whose JSON has nothing in it that no file and no reader can hold."""
+    """A request whose JSON holds only what files and readers can hold, too."""
 
     async def json(self) -> Any:
         """Return the body.
@@ -58,22 +58,22 @@ class StrictRequest(Request):
         Raises
         ------
         RequestValidationError
-            If it is no JSON, or has half a character, or a number that is too large.
+            If it is not JSON, or has half a character, or a number that is too large.
         """
         try:
-            said = from_json(await self.body(), allow_inf_nan=False)
-            _check_numbers(said)
+            content = from_json(await self.body(), allow_inf_nan=False)
+            _check_numbers(content)
         except ValueError as error:
-            told = {"loc": ("body",), "msg": f"the body is no JSON: {error}"}
-            raise RequestValidationError([told]) from None
-        return said
+            error_detail = {"loc": ("body",), "msg": f"the body is not JSON: {error}"}
+            raise RequestValidationError([error_detail]) from None
+        return content
 
 
 class Route(APIRoute):
-    """Reads bodies strictly."""
+    """A route that reads bodies as `StrictRequest` does."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return what answers."""
+        """Return the handler."""
         answer = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
@@ -83,7 +83,7 @@ class Route(APIRoute):
         return strictly
 
 
-def _check_numbers(said: Any) -> None:
+def _check_numbers(value: Any) -> None:
     """Check that every whole number has at most 64 bits.
 
     Raises
@@ -91,14 +91,14 @@ def _check_numbers(said: Any) -> None:
     ValueError
         If one has more.
     """
-    match said:
+    match value:
         case dict():
-            for each in said.values():
-                _check_numbers(each)
+            for part in value.values():
+                _check_numbers(part)
         case list():
-            for each in said:
-                _check_numbers(each)
-        case int() if abs(said) > LARGEST:
+            for part in value:
+                _check_numbers(part)
+        case int() if abs(value) > LARGEST:
             msg = "a number has more than 64 bits"
             raise ValueError(msg)
 
@@ -110,7 +110,7 @@ def make_app(
     read_only: bool,
     clock: Callable[[], dt.datetime],
     log: Callable[[str], object],
-) -> Gate:
+) -> Middleware:
     """Return the application that serves a lake.
 
     Parameters
@@ -118,16 +118,16 @@ def make_app(
     storage
         The lake, embedded.
     token
-        None if whoever reaches the server may use it.
+        None if the server answers everybody who reaches it.
     read_only
-        Whether nothing can be changed.
+        Whether to refuse every change.
     clock
         Of the access log.
     log
         Takes its lines.
     """
     app = make_routes(Service(storage), token=token, read_only=read_only)
-    return Gate(app, token=token, clock=clock, log=log)
+    return Middleware(app, token=token, clock=clock, log=log)
 
 
 def make_routes(service: Service, *, token: Token | None, read_only: bool) -> FastAPI:
@@ -152,15 +152,15 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RefusedError)
     def refused(_: Request, error: RefusedError) -> Response:
         if isinstance(error, OAuthError):
-            told = {"error": error.word, "error_description": str(error)}
-            return JSONResponse(told, error.code)
+            content = {"error": error.word, "error_description": str(error)}
+            return JSONResponse(content, error.code)
         return _json(body_of(error), error.status)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        place = ".".join(map(ascii, first["loc"]))[:200]
-        refusal = BadRequestError(f"{place}: {first['msg']}")
+        location = ".".join(map(ascii, first["loc"]))[:200]
+        refusal = BadRequestError(f"{location}: {first['msg']}")
         return _json(body_of(refusal), refusal.status)
 
     @app.exception_handler(HTTPException)
@@ -179,12 +179,12 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def broken(_: Request, __: Exception) -> Response:
-        told = {
+        content = {
             "message": "the server failed; its log says where",
             "type": "InternalServerError",
             "code": 500,
         }
-        return JSONResponse({"error": told}, 500)
+        return JSONResponse({"error": content}, 500)
 
 
 def _json(body: bytes, status: int = 200) -> Response:
@@ -193,12 +193,12 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
     @app.get("/v1/config")
-    def config(warehouse: AskedFor = None) -> dict[str, Any]:
+    def config(warehouse: QueryText = None) -> dict[str, Any]:
         del warehouse  # a server has one, whatever a client calls it
         return service.config(read_only=read_only)
 
     @app.get("/v1/namespaces")
-    def namespaces(parent: AskedFor = None) -> dict[str, Any]:
+    def namespaces(parent: QueryText = None) -> dict[str, Any]:
         return service.namespaces(parent)
 
     @app.get(SPACE)
@@ -232,7 +232,7 @@ def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
         service.check_table(namespace, table)
 
     @app.post(TABLE + "/metrics", status_code=204)
-    def metrics(namespace: str, table: str, report: wire.Object) -> None:
+    def metrics(namespace: str, table: str, report: requests.Object) -> None:
         del report  # it is taken, and not kept
         service.check_table(namespace, table)
 
@@ -251,7 +251,7 @@ def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
     one = CapacityLimiter(1)
 
     async def write(do: Callable[[], T]) -> T:
-        """Wait for the others, and write.
+        """Write when the writes before are done.
 
         Raises
         ------
@@ -269,8 +269,8 @@ def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
 
 def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:
     @app.post("/v1/namespaces")
-    async def create_namespace(asked: wire.NewNamespace) -> dict[str, Any]:
-        done = await write(lambda: service.create_namespace(asked))
+    async def create_namespace(body: requests.NewNamespace) -> dict[str, Any]:
+        done = await write(lambda: service.create_namespace(body))
         return dict(done)
 
     @app.delete(SPACE, status_code=204)
@@ -279,24 +279,26 @@ def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:
 
     @app.post(SPACE + "/properties")
     async def update_namespace(
-        namespace: str, asked: wire.NamespaceChanges
+        namespace: str, body: requests.NamespaceChanges
     ) -> dict[str, list[str]]:
-        done = await write(lambda: service.update_namespace(namespace, asked))
+        done = await write(lambda: service.update_namespace(namespace, body))
         return dict(done)
 
 
 def _add_table_writes(app: FastAPI, service: Service, write: Write) -> None:
     @app.post(SPACE + "/tables")
-    async def create_table(namespace: str, asked: wire.NewTable) -> Response:
-        return _json(await write(lambda: service.create_table(namespace, asked)))
+    async def create_table(namespace: str, body: requests.NewTable) -> Response:
+        return _json(await write(lambda: service.create_table(namespace, body)))
 
     @app.post(SPACE + "/register")
-    async def register(namespace: str, asked: wire.Registration) -> Response:
-        return _json(await write(lambda: service.register(namespace, asked)))
+    async def register(namespace: str, body: requests.Registration) -> Response:
+        return _json(await write(lambda: service.register(namespace, body)))
 
     @app.post(TABLE)
-    async def commit(namespace: str, table: str, asked: wire.TableChange) -> Response:
-        return _json(await write(lambda: service.commit(namespace, table, asked)))
+    async def commit(
+        namespace: str, table: str, body: requests.TableChange
+    ) -> Response:
+        return _json(await write(lambda: service.commit(namespace, table, body)))
 
     @app.delete(TABLE, status_code=204)
     async def drop_table(
@@ -307,9 +309,9 @@ def _add_table_writes(app: FastAPI, service: Service, write: Write) -> None:
         await write(lambda: service.drop_table(namespace, table, purge=purge))
 
     @app.post("/v1/tables/rename", status_code=204)
-    async def rename_table(asked: wire.Renaming) -> None:
-        await write(lambda: service.rename_table(asked))
+    async def rename_table(body: requests.Renaming) -> None:
+        await write(lambda: service.rename_table(body))
 
     @app.post("/v1/transactions/commit", status_code=204)
-    async def commit_together(asked: wire.Together) -> None:
-        await write(lambda: service.commit_together(asked))
+    async def commit_together(body: requests.Transaction) -> None:
+        await write(lambda: service.commit_together(body))

@@ -1,9 +1,9 @@
-"""All changes of one commit, judged together and by the ledger there would be.
+"""Rules for all changes of one commit together, by the ledger as it would be.
 
 A commit that adds a release to the ledger is completed here: the heads and tags of its
 tables follow in the same transaction. Where a catalog changes one table at a time they
-follow one after the other (`committing.ledger_order`); this one does not, and whoever
-publishes without a server finds the lake as he left it, or with the whole release.
+follow one after the other (`committing.stepwise`). Here they do not, so that publishers
+without a server see the lake either before the release or after it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """Judges changes to the lake's own tables. Asked only by whoever has the turn."""
+    """Checks changes to the lake's own tables. Call it within the lake's turn only."""
 
     def __init__(self, storage: Storage, warehouse: Warehouse) -> None:
         self._storage, self._warehouse = storage, warehouse
@@ -71,19 +71,19 @@ class Guard:
         raise ForbiddenError(msg)
 
     def judge(self, changes: Sequence[Pending]) -> list[Pending]:
-        """Check changes that are to be made together.
+        """Check changes of one commit, and complete them.
 
         Returns
         -------
         list of Pending
-            Those, and what follows from them.
+            Those, and the heads and tags that follow a new release.
 
         Raises
         ------
         ConflictError
             If a release would be added that its tables cannot follow.
         ForbiddenError
-            If anything would be harmed.
+            If a release, or the lake, would be harmed.
         """
         lakes = [each for each in changes if each.is_in_lake and each.changes]
         if not lakes:
@@ -127,7 +127,7 @@ class Guard:
     def _check_ledger(
         self, lakes: Iterable[Pending], ledger: Ledger, would: Mapping[str, Table]
     ) -> Ledger:
-        """Return the ledger there would be, checked."""
+        """Return the ledger as it would be, checked."""
         for each in lakes:
             if (
                 each.name == LEDGER
@@ -142,7 +142,7 @@ class Guard:
     def _following(
         self, page: Ledger, would: Mapping[str, Table], lakes: Sequence[Pending]
     ) -> list[Pending]:
-        """Return what makes heads and tags follow the release that was added.
+        """Return the changes by which heads and tags follow a new release.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Guard:
 def without_mark(
     namespace: tuple[str, ...], name: str, updates: Sequence[TableUpdate]
 ) -> list[TableUpdate]:
-    """Return updates without the mark of tables that have yet to follow."""
+    """Return updates without the mark of an unfinished release."""
     if (*namespace, name) != (NAMESPACE, LEDGER):
         return list(updates)
     return [

@@ -1,8 +1,8 @@
-"""Everything that changes a catalog, in the lake's own turn: whole, or not at all.
+"""Changes tables of a catalog: a commit is made whole, or not at all.
 
-`committing.commit.turn` is what an embedded publisher waits for, too. So nothing that
-was looked at can change before it is done, and a commit of several tables is one SQL
-transaction. Who calls this does so from one thread at a time.
+It waits for `committing.sql.turn`, as an embedded publisher does. So nothing that was
+checked can change before the commit, and a commit of several tables is one SQL
+transaction. One thread at a time may call this.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from lakebt.lake.serving.locations import check_files, first_place, make_folders
 from lakebt.lake.serving.pending_change import Pending
 from lakebt.lake.serving.table_cache import Loaded
 from lakebt.lake.serving.table_rules import check_format
-from lakebt.lake.serving.updates import check, guarded, meant, readable
+from lakebt.lake.serving.updates import as_specified, check, guarded, readable
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.metadata import first_version, next_version, write
 from lakebt.lake.tables.schemas import NAMESPACE
@@ -49,17 +49,17 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from lakebt.lake.serving.names import Namespace, Warehouse
-    from lakebt.lake.serving.table_cache import Shelf
+    from lakebt.lake.serving.table_cache import TableCache
     from lakebt.lake.storage.catalog import Storage
 
 
 FORMATS = ("1", "2")
-"""What pyiceberg makes, and upgrades to."""
+"""Format versions that pyiceberg writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a client asks of one table."""
+    """The requirements and updates of one table in a commit."""
 
     namespace: Namespace
     name: str
@@ -68,7 +68,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Creation:
     """A table that a client wants to be made."""
 
     namespace: Namespace
@@ -87,14 +87,14 @@ class Writer:
         self,
         storage: Storage,
         catalog: SqlCatalog,
-        shelf: Shelf,
+        cache: TableCache,
         warehouse: Warehouse,
     ) -> None:
-        self._catalog, self._shelf, self._warehouse = catalog, shelf, warehouse
+        self._catalog, self._cache, self._warehouse = catalog, cache, warehouse
         self._guard = Guard(storage, warehouse)
 
     def commit(self, changes: Sequence[Change]) -> list[Loaded]:
-        """Change tables together, and return what each of them is then.
+        """Change tables together, and return their new versions.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Writer:
             raise BadRequestError(msg)
         return self._carry_out(lambda: [self._prepared(each) for each in changes])
 
-    def create(self, wanted: Wanted) -> Loaded:
+    def create(self, creation: Creation) -> Loaded:
         """Make a table.
 
         Raises
@@ -121,11 +121,13 @@ class Writer:
         BadRequestError, ExistsError, ForbiddenError, NoNamespaceError
             If it cannot be made.
         """
-        made = self._carry_out(lambda: [Pending(before=None, after=self.stage(wanted))])
-        return made[0]
+        loaded = self._carry_out(
+            lambda: [Pending(before=None, after=self.stage(creation))]
+        )
+        return loaded[0]
 
-    def stage(self, wanted: Wanted) -> StagedTable:
-        """Return a table as it would be made, and make nothing.
+    def stage(self, creation: Creation) -> StagedTable:
+        """Return a table as it would be made, without making it.
 
         Raises
         ------
@@ -134,19 +136,19 @@ class Writer:
         ExistsError, ForbiddenError, NoNamespaceError
             If it cannot be made.
         """
-        self._check_free(wanted.namespace, wanted.name)
-        home = self._home(wanted.namespace, wanted.name)
-        location = (wanted.location or home).rstrip("/")
-        properties = dict(wanted.properties)
+        self._check_free(creation.namespace, creation.name)
+        home = self._home(creation.namespace, creation.name)
+        location = (creation.location or home).rstrip("/")
+        properties = dict(creation.properties)
         if properties.get("format-version", "2") not in FORMATS:
-            told = properties["format-version"][:20]
-            msg = f"format-version must be one of {', '.join(FORMATS)}, was {told!a}"
+            version = properties["format-version"][:20]
+            msg = f"format-version must be one of {', '.join(FORMATS)}, was {version!a}"
             raise BadRequestError(msg)
 
         def make() -> Any:
-            spec, order = wanted.partition_spec, wanted.write_order
+            spec, order = creation.partition_spec, creation.write_order
             made = new_table_metadata(
-                schema=Schema.model_validate(wanted.schema),
+                schema=Schema.model_validate(creation.schema),
                 partition_spec=(
                     PartitionSpec.model_validate(spec)
                     if spec
@@ -160,17 +162,17 @@ class Writer:
             )
             return TableMetadataUtil.parse_obj(made.model_dump())
 
-        staged = self._staged(wanted.namespace, wanted.name, guarded(make))
+        staged = self._staged(creation.namespace, creation.name, guarded(make))
         make_folders(staged.metadata)
         return staged
 
     def register(self, namespace: Namespace, name: str, location: str) -> Loaded:
-        """Make a table of metadata that is there, in the warehouse.
+        """Make a table of metadata that exists in the warehouse.
 
         Raises
         ------
         BadRequestError
-            If it is no metadata, or it names files elsewhere.
+            If it is not metadata, or names files elsewhere.
         ForbiddenError
             If it is in the lake's own namespace, or outside of the warehouse.
         """
@@ -182,7 +184,7 @@ class Writer:
         if not location.endswith(".metadata.json"):
             msg = f"{what} {location[:200]!a} does not end with .metadata.json"
             raise BadRequestError(msg)
-        metadata = guarded(lambda: self._shelf.read(location))
+        metadata = guarded(lambda: self._cache.read(location))
         check_files(metadata, self._warehouse, home=None)
         self._warehouse.check_in_table(location, metadata.location, what=what)
         with translated(), sql.turn(self._catalog) as session:
@@ -191,7 +193,7 @@ class Writer:
         return Loaded(location, metadata)
 
     def drop(self, namespace: Namespace, name: str, *, purge: bool) -> None:
-        """Forget a table. Its files stay.
+        """Remove a table from the catalog. Its files stay.
 
         Raises
         ------
@@ -200,7 +202,7 @@ class Writer:
         NoTableError
             If there is none.
         UnsupportedError
-            If its files shall be deleted.
+            If its files are to be deleted.
         """
         with translated(), sql.turn(self._catalog) as session:
             self._check_there(namespace, name)
@@ -241,7 +243,7 @@ class Writer:
             )
 
     def _is(self, namespace: Namespace, name: str) -> tuple[Any, ...]:
-        """Return what says which row a table is."""
+        """Return the conditions that select a table's row."""
         return (
             IcebergTables.catalog_name == self._catalog.name,
             IcebergTables.table_namespace == ".".join(namespace),
@@ -249,42 +251,52 @@ class Writer:
         )
 
     def _carry_out(self, prepare: Any) -> list[Loaded]:
-        """Prepare, judge and commit in one turn."""
+        """Prepare, check and commit changes in one turn."""
         written: list[Pending] = []
         may_be_there = False
         try:
             with translated(), sql.turn(self._catalog) as session:
-                asked = prepare()
-                everything = [each for each in self._guard.judge(asked) if each.changes]
-                for each in everything:
-                    after = each.after
-                    written.append(each)
+                changes = prepare()
+                effective = [
+                    change for change in self._guard.judge(changes) if change.changes
+                ]
+                for change in effective:
+                    after = change.after
+                    written.append(change)
                     write(after.metadata, after.io, after.metadata_location)
-                for each in everything:
-                    self._point(session, each)
+                for change in effective:
+                    self._point(session, change)
                 may_be_there = True  # from here on the database decides
         except BaseException:
-            for each in () if may_be_there else written:
-                snapshots.delete_quietly(each.after.io, [each.after.metadata_location])
+            for change in () if may_be_there else written:
+                snapshots.delete_quietly(
+                    change.after.io, [change.after.metadata_location]
+                )
             raise
-        applied = [(e.before, e.after) for e in written if e.before is not None]
+        applied = [
+            (pending.before, pending.after)
+            for pending in written
+            if pending.before is not None
+        ]
         with contextlib.suppress(Exception):  # it is done, whatever is left lying about
             sql.tidy(self._catalog, applied)
-        return [Loaded(e.after.metadata_location, e.new) for e in asked]
+        return [
+            Loaded(pending.after.metadata_location, pending.new) for pending in changes
+        ]
 
     def _prepared(self, change: Change) -> Pending:
-        """Return what a change makes of a table as it is.
+        """Return the version that a change makes of a table.
 
         Raises
         ------
         ExistsError
-            If the table is there, and was to be made.
+            If the table exists, and was to be made.
         NoTableError
-            If it is not, and was not.
+            If it does not, and was to be changed.
         """
         namespace, name = change.namespace, change.name
         try:
-            before = self._shelf.table(namespace, name)
+            before = self._cache.table(namespace, name)
         except NoTableError:
             if not any(isinstance(r, AssertCreate) for r in change.requirements):
                 raise
@@ -295,7 +307,9 @@ class Writer:
         check(change.requirements, before.metadata)
         if namespace == (NAMESPACE,):
             check_format(name, before.metadata, change.updates)
-        updates = without_mark(namespace, name, meant(change.updates, before.metadata))
+        updates = without_mark(
+            namespace, name, as_specified(change.updates, before.metadata)
+        )
         after = guarded(lambda: next_version(self._catalog, before, (), updates))
         if after.metadata is before.metadata:
             unchanged = StagedTable(
@@ -318,7 +332,7 @@ class Writer:
     def _made(self, change: Change) -> Pending:
         """Return a table that a commit makes."""
         self._check_free(change.namespace, change.name)
-        updates = meant(change.updates, None)
+        updates = as_specified(change.updates, None)
         metadata = guarded(lambda: first_version(self._catalog, updates))
         after = self._staged(change.namespace, change.name, metadata)
         return Pending(before=None, after=after)
@@ -331,15 +345,17 @@ class Writer:
             identifier=(*namespace, name),
             metadata=metadata,
             metadata_location=first_place(metadata),
-            io=self._shelf.io(metadata.location),
+            io=self._cache.io(metadata.location),
             catalog=catalog,
         )
 
     def _home(self, namespace: Namespace, name: str) -> str:
         if namespace != (NAMESPACE,):
-            said = self._catalog.load_namespace_properties(namespace).get("location")
-            if said:
-                return f"{said.rstrip('/')}/{name}"
+            location = self._catalog.load_namespace_properties(namespace).get(
+                "location"
+            )
+            if location:
+                return f"{location.rstrip('/')}/{name}"
         return self._warehouse.home(namespace, name)
 
     def _check_there(self, namespace: Namespace, name: str) -> None:
@@ -350,7 +366,7 @@ class Writer:
         NoSuchTableError
             If there is none.
         """
-        if self._shelf.pointer(namespace, name) is None:
+        if self._cache.pointer(namespace, name) is None:
             msg = f"Table does not exist: {'.'.join(namespace)}.{name}"
             raise NoSuchTableError(msg)
 
@@ -367,7 +383,7 @@ class Writer:
         if not self._catalog.namespace_exists(namespace):
             msg = f"Namespace does not exist: {'.'.join(namespace)}"
             raise NoNamespaceError(msg)
-        if self._shelf.pointer(namespace, name) is not None:
+        if self._cache.pointer(namespace, name) is not None:
             msg = f"Table already exists: {'.'.join(namespace)}.{name}"
             raise ExistsError(msg)
 

@@ -1,7 +1,4 @@
-"""What the server answers when it does not do what it was asked, with the reason.
-
-The names are those by which clients of the Iceberg REST specification know errors.
-"""
+"""Errors as clients of the Iceberg REST specification know them."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """A request that is not done.
+    """A request that is refused.
 
     Attributes
     ----------
@@ -41,17 +38,17 @@ class RefusedError(Exception):
 
 
 class BadRequestError(RefusedError):
-    """It makes no sense."""
+    """The request makes no sense."""
 
 
 class UnauthorizedError(RefusedError):
-    """It comes without the token."""
+    """The request lacks the token."""
 
     status, kind = 401, "NotAuthorizedException"
 
 
 class ForbiddenError(RefusedError):
-    """It would harm a release, or the server only reads."""
+    """The request would harm a release, or the server is read-only."""
 
     status, kind = 403, "ForbiddenException"
 
@@ -69,7 +66,7 @@ class NoTableError(RefusedError):
 
 
 class UnsupportedError(RefusedError):
-    """The server has no way to do it."""
+    """The server does not support the request."""
 
     status, kind = 406, "UnsupportedOperationException"
 
@@ -87,13 +84,13 @@ class NotEmptyError(RefusedError):
 
 
 class ConflictError(RefusedError):
-    """Somebody else came first: look again, and try again."""
+    """Another commit came first: load the table again and retry."""
 
     status, kind = 409, "CommitFailedException"
 
 
 class TooLargeError(RefusedError):
-    """It is larger than anything a client has to say."""
+    """The body is larger than any sensible request."""
 
     status = 413
 

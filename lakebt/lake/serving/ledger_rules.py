@@ -1,8 +1,8 @@
-"""What may happen to the ledger and to the trials: what lakebt itself does to them.
+"""Rules for the ledger and the trials, which only lakebt writes.
 
-Only lakebt writes them. Its snapshots say so, and here that is not believed: the page
-that a commit would make the head is read, before it is the head, and compared with the
-page there is. Releases are added at the end, one at a time, and end by a tombstone.
+Its snapshots say that lakebt wrote them, but a client could claim that. So the page
+that a commit would make the head is read before, and compared with the current page.
+Releases are added at the end, one at a time, and end by a tombstone.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def check_written_by_lakebt(
 def check_page(
     after: Table, ledger: Ledger, *, warehouse: Warehouse, tables: Mapping[str, Table]
 ) -> Ledger:
-    """Check the page that is to be the ledger's next, and return it.
+    """Return the ledger's next page after checking it.
 
     Parameters
     ----------
@@ -92,27 +92,29 @@ def check_page(
     Raises
     ------
     ForbiddenError
-        If a release would be changed or lost, or one added that is not there.
+        If a release would be changed or lost, or a wrong one added.
     """
     head = after.metadata.current_snapshot()
     assert head is not None  # noqa: S101 - it has just moved
     _check_files(after, head.manifest_list, warehouse)
     page: Ledger = guarded(lambda: page_of(after))
-    held, would = ledger.releases, page.releases
-    unchanged = len(held) if _begins_alike(held.rows, would.rows) else 0
-    for number in range(unchanged, len(held)):
-        release = held[number]
-        then = (
-            guarded(partial(would.__getitem__, number)) if number < len(would) else None
+    releases, next_releases = ledger.releases, page.releases
+    unchanged = len(releases) if _begins_alike(releases.rows, next_releases.rows) else 0
+    for number in range(unchanged, len(releases)):
+        release = releases[number]
+        next_release = (
+            guarded(partial(next_releases.__getitem__, number))
+            if number < len(next_releases)
+            else None
         )
-        if then != release and not _is_ended(release, then):
-            verb = "taken out of the ledger" if then is None else "changed"
+        if next_release != release and not _is_ended(release, next_release):
+            verb = "taken out of the ledger" if next_release is None else "changed"
             msg = (
                 f"release {release.name!r} cannot be {verb}: it is there for ever. To "
                 f"end it: lakebt retain --drop {release.name} --because TEXT"
             )
             raise ForbiddenError(msg)
-    added = guarded(lambda: would[len(held) :])
+    added = guarded(lambda: next_releases[len(releases) :])
     if len(added) > 1:
         msg = f"{len(added)} releases at once: each is published by itself"
         raise ForbiddenError(msg)
@@ -121,10 +123,10 @@ def check_page(
     return page
 
 
-def _begins_alike(held: pa.Table, would: pa.Table) -> bool:
-    """Whether all rows there are stay as they are: of a thousand, it mostly is so."""
-    is_same = would.schema.equals(held.schema)
-    return is_same and bool(would.slice(0, len(held)).equals(held))
+def _begins_alike(rows: pa.Table, next_rows: pa.Table) -> bool:
+    """Whether all rows stay as they are. Mostly they do, and none is parsed."""
+    is_same = next_rows.schema.equals(rows.schema)
+    return is_same and bool(next_rows.slice(0, len(rows)).equals(rows))
 
 
 def _check_files(after: Table, manifest_list: str, warehouse: Warehouse) -> None:

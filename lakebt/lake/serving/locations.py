@@ -1,7 +1,7 @@
-"""Where the files of a table may lie, and which settings no client may give one.
+"""Where the files of a table may lie, and which settings a client may not make.
 
-Metadata names files, and who reads it reads, writes and deletes those: the server,
-engines that trust it, `lakebt retain`. So what a client adds to it is looked at.
+Whatever reads a table's metadata (the server, engines, `lakebt retain`) reads, writes
+and deletes the files it names. So everything a client adds to it is checked.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path")
-"""Properties that say where files go."""
+"""Properties that say where files are written."""
 
 CODE = ("py-io-impl", "write.py-location-provider.impl")
-"""Properties that name a class, which pyiceberg imports: here, and at every reader."""
+"""Properties that name a class, which pyiceberg imports, here and in every reader."""
 
 
 def check_files(
@@ -38,7 +38,7 @@ def check_files(
     home: str | None,
     before: TableMetadata | None = None,
 ) -> None:
-    """Check what a client says about files, as far as it is new.
+    """Check the files and locations that a client adds to metadata.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def check_files(
         As it would be.
     warehouse
     home
-        Where the table lies unless somebody says otherwise. None if it is registered.
+        The default location of the table; None if it is registered.
     before
         As it is; None if there is no such table.
 
@@ -62,25 +62,25 @@ def check_files(
         _check_location(location, warehouse, home=home if is_lakes else None)
     _check_properties(metadata, warehouse, {} if before is None else before.properties)
     known = frozenset() if before is None else frozenset(_named(before))
-    for what, path in _named(metadata):
-        if (what, path) in known:
+    for kind, path in _named(metadata):
+        if (kind, path) in known:
             continue
         if is_lakes:
-            warehouse.check_in_table(path, location, what=what)
+            warehouse.check_in_table(path, location, what=kind)
         else:
-            warehouse.check(path, what=what)
+            warehouse.check(path, what=kind)
     if home is None:
         for entry in metadata.metadata_log:
             warehouse.check(entry.metadata_file, what="metadata-log")
 
 
 def _check_location(location: str, warehouse: Warehouse, *, home: str | None) -> None:
-    """Check where a table is to lie; one of the lake's has a home that it keeps.
+    """Check the location of a table; one of the lake's keeps its default.
 
     Raises
     ------
     ForbiddenError
-        If it would lie elsewhere.
+        If it would be elsewhere.
     """
     if home is None:
         warehouse.check(location, what="location")
@@ -93,17 +93,17 @@ def _check_location(location: str, warehouse: Warehouse, *, home: str | None) ->
 
 
 def _check_properties(
-    metadata: TableMetadata, warehouse: Warehouse, held: Mapping[str, str]
+    metadata: TableMetadata, warehouse: Warehouse, before: Mapping[str, str]
 ) -> None:
     """Check the properties that are new.
 
     Raises
     ------
     ForbiddenError
-        If one names code, or a place elsewhere.
+        If one names code, or a location elsewhere.
     """
     for key, value in metadata.properties.items():
-        if held.get(key) == value:
+        if before.get(key) == value:
             continue
         if key in CODE:
             msg = f"property {key} cannot be set: it names code that others would run"
@@ -113,7 +113,7 @@ def _check_properties(
 
 
 def _named(metadata: TableMetadata) -> Iterator[tuple[str, str]]:
-    """Give the files that metadata names, each with what it is."""
+    """Give the files that metadata names, each with its kind."""
     for snapshot in metadata.snapshots:
         yield "manifest-list", snapshot.manifest_list
     for statistics in metadata.statistics:
@@ -123,11 +123,11 @@ def _named(metadata: TableMetadata) -> Iterator[tuple[str, str]]:
 
 
 def make_folders(metadata: TableMetadata) -> None:
-    """Make the folders of a table that lies on a disk: DuckDB does not."""
-    place = Path(urlsplit(metadata.location).path)
+    """Make the folders of a table on a disk: DuckDB does not."""
+    folder = Path(urlsplit(metadata.location).path)
     for name in ("data", "metadata"):
         with contextlib.suppress(OSError):
-            (place / name).mkdir(parents=True, exist_ok=True)
+            (folder / name).mkdir(parents=True, exist_ok=True)
 
 
 def first_place(metadata: TableMetadata) -> str:

@@ -1,4 +1,4 @@
-"""What every request passes: the token, its size, and the line in the access log."""
+"""Checks the token and the size of every request, and writes the access log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST_BYTES = 32 * 1024 * 1024
 """Of a body. A commit of a thousand snapshots has one."""
 
 OPEN_PATHS = frozenset({"/v1/oauth/tokens"})
-"""Where a client that has no token yet may knock."""
+"""Paths that a client without a token may ask for."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -35,20 +35,20 @@ _LONGEST_PATH = 300
 
 
 def body_of(error: RefusedError) -> bytes:
-    """Return an error as the specification has it."""
-    told = {"message": str(error), "type": error.kind, "code": error.status}
-    return json.dumps({"error": told}).encode()
+    """Return an error in the JSON of the specification."""
+    content = {"message": str(error), "type": error.kind, "code": error.status}
+    return json.dumps({"error": content}).encode()
 
 
-class Gate:
-    """Stands before the application.
+class Middleware:
+    """Checks and logs requests before the application sees them.
 
     Parameters
     ----------
     inner
         The application.
     token
-        None if everybody on this machine may come in.
+        None if every program of this machine may ask.
     clock
     log
         Takes a line, without its end.
@@ -72,7 +72,7 @@ class Gate:
             return
         begin, status = time.perf_counter(), 500
 
-        async def seen(message: Message) -> None:
+        async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -82,25 +82,25 @@ class Gate:
             try:
                 self._check(scope)
             except RefusedError as error:
-                await _answer(seen, error)
+                await _answer(watched, error)
             else:
-                await self._inner(scope, _limited(receive), seen)
+                await self._inner(scope, _limited(receive), watched)
         finally:
             self._log(self._line(scope, status, time.perf_counter() - begin))
 
     def _check(self, scope: Message) -> None:
-        """Check who asks, and how much he has to say.
+        """Check the token, and the size of the body.
 
         Raises
         ------
         BadRequestError
-            If the size of the body is no number.
+            If the size of the body is not a number.
         ForbiddenError
             If a web page asks under another name of this machine.
         TooLargeError
             If the body is too large.
         UnauthorizedError
-            If the token is missing, or another one.
+            If the token is missing or wrong.
         """
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         if self._token is None:
@@ -113,8 +113,8 @@ class Gate:
                 )
                 raise ForbiddenError(msg)
         elif scope["path"] not in OPEN_PATHS:
-            said = headers.get(b"authorization")
-            if not self._token.allows(said):
+            authorization = headers.get(b"authorization")
+            if not self._token.allows(authorization):
                 msg = (
                     "the token of this server is missing or wrong: give the client "
                     "its property token"
@@ -122,7 +122,7 @@ class Gate:
                 raise UnauthorizedError(msg)
         length = headers.get(b"content-length", "0")
         if not length.isdecimal():
-            msg = "Content-Length is no number"
+            msg = "Content-Length is not a number"
             raise BadRequestError(msg)
         if int(length) > LARGEST_BYTES:
             msg = f"a body has at most {LARGEST_BYTES:,} bytes, this one has {length}"

@@ -1,7 +1,7 @@
-"""Names and places that clients give, checked before anything is done with them.
+"""Checks of the names and locations that clients give.
 
-A name becomes part of a path and of a SQL key; a place is where the server, or somebody
-who trusts a table's metadata, will read, write and delete.
+A name becomes part of a path and of a SQL key. At a location the server, or an engine
+that trusts a table's metadata, will read, write and delete.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lakebt.lake.serving.errors import BadRequestError, ForbiddenError
 from lakebt.lake.tables.schemas import NAMESPACE
 
 SEPARATOR = "\x1f"
-"""What parts the levels of a namespace in a path."""
+"""Stands between the levels of a namespace in a path."""
 
 _NAME = re.compile(
     r"[^\x00-\x20\x7f-\xa0/\\?#%.:*\"<>|\ud800-\udfff][^/\\?#%.:*\"<>|]*"
@@ -55,7 +55,7 @@ def check_namespace(parts: tuple[str, ...] | list[str]) -> Namespace:
     Raises
     ------
     BadRequestError
-        If one may not, there is none, or it differs from the lake's in case only.
+        If one may not, there is no name, or it differs from the lake's in case only.
     """
     if not parts:
         msg = "a namespace has at least one name"
@@ -72,13 +72,13 @@ def check_namespace(parts: tuple[str, ...] | list[str]) -> Namespace:
 
 
 def namespace_of(text: str) -> Namespace:
-    """Return the namespace that stands in a path."""
+    """Return the namespace of a path."""
     return check_namespace(text.split(SEPARATOR))
 
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """The folder in which all tables lie, and beyond which no client may reach.
+    """The folder of all tables; no client reaches beyond it.
 
     Attributes
     ----------
@@ -89,20 +89,20 @@ class Warehouse:
     address: str
 
     def home(self, namespace: Namespace, name: str) -> str:
-        """Return where a table lies unless somebody says otherwise."""
+        """Return the default location of a table."""
         return f"{self.address}/{'.'.join(namespace)}/{name}"
 
     def is_lakes(self, location: str) -> bool:
-        """Whether a place of ours is in the folder of the lake's own tables."""
+        """Whether a location, as `home` gives it, is in the lake's own folder."""
         return location.startswith(f"{self.address}/{NAMESPACE}/")
 
     def check(self, location: str, *, what: str) -> None:
-        """Check that a place is in the warehouse, and not in the lake's own folder.
+        """Check that a location is in the warehouse, and not in the lake's own folder.
 
         Raises
         ------
         BadRequestError
-            If it is no file URL that can only be understood in one way.
+            If it is not a file URL with a single meaning.
         ForbiddenError
             If it is elsewhere.
         """
@@ -127,7 +127,7 @@ class Warehouse:
             raise ForbiddenError(msg)
 
     def _inside(self, location: str, *, what: str) -> PurePosixPath:
-        """Return the path of a place from the warehouse on, links followed.
+        """Return the path of a location below the warehouse, links resolved.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Namespaces: listed, made, changed and dropped, all but the lake's own."""
+"""Lists, makes, changes and drops namespaces, but not the lake's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _EXISTS = "exists"
-"""The property by which a SQL catalog knows a namespace that has none."""
+"""The property that marks a namespace without any other in a SQL catalog."""
 
 
 class Namespaces:
@@ -32,7 +32,7 @@ class Namespaces:
         self._catalog, self._warehouse = catalog, warehouse
 
     def names(self, parent: str | None) -> list[Namespace]:
-        """Return those at the top, or directly below another one, sorted."""
+        """Return the namespaces at the top, or directly below `parent`, sorted."""
         above = namespace_of(parent) if parent else ()
         with translated():
             return sorted(map(tuple, self._catalog.list_namespaces(above)))
@@ -43,25 +43,25 @@ class Namespaces:
             return sorted(name[-1] for name in self._catalog.list_tables(namespace))
 
     def exists(self, namespace: Namespace) -> bool:
-        """Whether there is one."""
+        """Whether there is such a namespace."""
         with translated():
             return self._catalog.namespace_exists(namespace)
 
     def properties(self, namespace: Namespace) -> dict[str, str]:
-        """Return what is said about one."""
+        """Return the properties of a namespace."""
         with translated():
-            said = dict(self._catalog.load_namespace_properties(namespace))
-        said.pop(_EXISTS, None)
-        return said
+            properties = dict(self._catalog.load_namespace_properties(namespace))
+        properties.pop(_EXISTS, None)
+        return properties
 
     def create(self, namespace: Namespace, properties: Mapping[str, str]) -> None:
-        """Make one."""
+        """Make a namespace."""
         self._check(namespace, properties)
         with translated():
             self._catalog.create_namespace(namespace, {**properties, _EXISTS: "true"})
 
     def drop(self, namespace: Namespace) -> None:
-        """Drop one that is empty.
+        """Drop a namespace that is empty.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Namespaces:
         removals: Iterable[str],
         updates: Mapping[str, str],
     ) -> dict[str, list[str]]:
-        """Change what is said about one, and return what was changed.
+        """Change the properties of a namespace, and return which were changed.
 
         Raises
         ------
@@ -110,12 +110,12 @@ class Namespaces:
         }
 
     def _check(self, namespace: Namespace, properties: Mapping[str, str]) -> None:
-        """Check what a client wants to say about one.
+        """Check the properties that a client sets.
 
         Raises
         ------
         BadRequestError
-            If it is too long, or the catalog's own.
+            If one is too long, or the catalog's own.
         ForbiddenError
             If its tables would lie elsewhere.
         """

@@ -1,4 +1,4 @@
-"""One table's change that is not committed yet: what it was, and what it would be."""
+"""One table's change that is not committed yet: before and after."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Pending:
 
     @property
     def old(self) -> TableMetadata | None:
-        """What the table was."""
+        """The metadata before."""
         return None if self.before is None else self.before.metadata
 
     @property
     def new(self) -> TableMetadata:
-        """What the table would be."""
+        """The metadata after."""
         return self.after.metadata
 
     @property

@@ -1,4 +1,4 @@
-"""What clients send, as far as it is not pyiceberg's own."""
+"""The bodies of requests, as far as pyiceberg has no types for them."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ Properties = dict[Text, Text]
 Object = dict[str, Any]
 
 
-class _Said(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(populate_by_name=True, frozen=True)
 
 
-class NewNamespace(_Said):
+class NewNamespace(_Body):
     """A namespace to be made."""
 
     namespace: Names
     properties: Properties | None = None
 
 
-class NamespaceChanges(_Said):
-    """What shall be said about a namespace."""
+class NamespaceChanges(_Body):
+    """Properties of a namespace to be set and removed."""
 
     removals: Names | None = None
     updates: Properties | None = None
 
 
-class Identifier(_Said):
+class Identifier(_Body):
     """A table's name."""
 
     namespace: Names
     name: Text
 
 
-class NewTable(_Said):
+class NewTable(_Body):
     """A table to be made."""
 
     name: Text
@@ -49,30 +49,30 @@ class NewTable(_Said):
     properties: Properties | None = None
 
 
-class Registration(_Said):
-    """A table to be made of metadata that is there."""
+class Registration(_Body):
+    """A table to be made of metadata that exists."""
 
     name: Text
     metadata_location: Text = Field(alias="metadata-location")
     overwrite: bool | None = False
 
 
-class Renaming(_Said):
+class Renaming(_Body):
     """A table's name, and its new one."""
 
     source: Identifier
     destination: Identifier
 
 
-class TableChange(_Said):
-    """What is required of a table, and shall be changed in it."""
+class TableChange(_Body):
+    """Requirements of one table, and updates to it."""
 
     identifier: Identifier | None = None
     requirements: list[Object] = []
     updates: list[Object] = []
 
 
-class Together(_Said):
-    """Changes of several tables, all or none."""
+class Transaction(_Body):
+    """Changes of several tables, all or none of which are made."""
 
     table_changes: list[TableChange] = Field(alias="table-changes")

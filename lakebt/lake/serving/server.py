@@ -50,18 +50,20 @@ def listen(host: str, port: int) -> socket.socket:
         msg = f"--port must be between 0 and 65535, was {port}"
         raise InvalidArgumentError(msg)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        made = socket.create_server((host, port), family=found[0][0], backlog=512)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        listening = socket.create_server(
+            (host, port), family=addresses[0][0], backlog=512
+        )
         # Headers and body are two packets. Asyncio sees to it only for sockets that say
         # which protocol they speak; without it each answer waits 40 ms for a receipt.
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         msg = (
             f"cannot listen on {host} port {port}: {error.strerror}. Choose another by "
             f"--port, or end what listens there"
         )
         raise LakeError(msg) from None
-    return made
+    return listening
 
 
 def address(listening: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""What the server can be asked, without HTTP: the words of a client, and answers."""
+"""The requests of a catalog, without HTTP: from bodies to answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import LakeError
-from lakebt.lake.serving.commits import Change, Wanted, Writer
+from lakebt.lake.serving.commits import Change, Creation, Writer
 from lakebt.lake.serving.errors import (
     BadRequestError,
     NoNamespaceError,
@@ -21,11 +21,11 @@ from lakebt.lake.serving.names import (
     namespace_of,
 )
 from lakebt.lake.serving.namespaces import Namespaces
-from lakebt.lake.serving.table_cache import Shelf, told
+from lakebt.lake.serving.table_cache import TableCache, load_result
 from lakebt.lake.serving.updates import parsed_requirements, parsed_updates
 
 if TYPE_CHECKING:
-    from lakebt.lake.serving import requests as wire
+    from lakebt.lake.serving import requests
     from lakebt.lake.serving.names import Namespace
     from lakebt.lake.storage.catalog import Storage
 
@@ -54,7 +54,7 @@ _WRITES = (
 
 
 class Service:
-    """The catalog of one lake. Reading is done by any thread, writing by one."""
+    """The catalog of one lake. Any thread may read, one at a time may write."""
 
     def __init__(self, storage: Storage) -> None:
         catalog = storage.sql
@@ -62,14 +62,14 @@ class Service:
             msg = f"{storage.where} cannot be served: its catalog is not SQL"
             raise LakeError(msg)
         self.warehouse = Warehouse(str(catalog.properties["warehouse"]).rstrip("/"))
-        self._shelf = Shelf(catalog)
+        self._cache = TableCache(catalog)
         self._spaces = Namespaces(catalog, self.warehouse)
-        self._writer = Writer(storage, catalog, self._shelf, self.warehouse)
+        self._writer = Writer(storage, catalog, self._cache, self.warehouse)
 
     # ------------------------------------------------------------------- reading
 
     def config(self, *, read_only: bool) -> dict[str, Any]:
-        """Return what a client asks first. Nothing in it is secret."""
+        """Return the configuration, which a client asks first. It has no secret."""
         return {
             "defaults": {"warehouse": self.warehouse.address},
             "overrides": {},
@@ -80,12 +80,12 @@ class Service:
         """List namespaces."""
         return {"namespaces": [list(name) for name in self._spaces.names(parent)]}
 
-    def namespace(self, said: str) -> dict[str, Any]:
-        """Return what is said about a namespace."""
-        name = namespace_of(said)
+    def namespace(self, path: str) -> dict[str, Any]:
+        """Return the properties of a namespace."""
+        name = namespace_of(path)
         return {"namespace": list(name), "properties": self._spaces.properties(name)}
 
-    def check_namespace(self, said: str) -> None:
+    def check_namespace(self, path: str) -> None:
         """Check that there is a namespace.
 
         Raises
@@ -93,28 +93,30 @@ class Service:
         NoNamespaceError
             If there is none.
         """
-        if not self._spaces.exists(namespace_of(said)):
-            msg = f"Namespace does not exist: {said[:80]!a}"
+        if not self._spaces.exists(namespace_of(path)):
+            msg = f"Namespace does not exist: {path[:80]!a}"
             raise NoNamespaceError(msg)
 
-    def tables(self, said: str) -> dict[str, Any]:
+    def tables(self, path: str) -> dict[str, Any]:
         """List tables."""
-        space = namespace_of(said)
-        names = self._spaces.tables(space)
+        namespace = namespace_of(path)
+        names = self._spaces.tables(namespace)
         return {
-            "identifiers": [{"namespace": list(space), "name": name} for name in names]
+            "identifiers": [
+                {"namespace": list(namespace), "name": name} for name in names
+            ]
         }
 
-    def table(self, said: str, name: str, *, snapshots: str) -> tuple[bytes, str]:
-        """Return a table as JSON, and what tells this version of it from others."""
-        place = _place(said, name)
+    def table(self, path: str, name: str, *, snapshots: str) -> tuple[bytes, str]:
+        """Return a table as JSON, and the entity tag of this version."""
+        table_name = _table_of(path, name)
         with translated():
-            loaded = self._shelf.load(*place)
-        mark = hashlib.sha256(f"{loaded.location} {snapshots}".encode()).hexdigest()
-        body = loaded.named_only if snapshots == "refs" else loaded.answer
-        return body, f'"{mark[:32]}"'
+            loaded = self._cache.load(*table_name)
+        etag = hashlib.sha256(f"{loaded.location} {snapshots}".encode()).hexdigest()
+        body = loaded.refs_only if snapshots == "refs" else loaded.answer
+        return body, f'"{etag[:32]}"'
 
-    def check_table(self, said: str, name: str) -> None:
+    def check_table(self, path: str, name: str) -> None:
         """Check that there is a table.
 
         Raises
@@ -123,71 +125,70 @@ class Service:
             If there is none.
         """
         with translated():
-            is_there = self._shelf.pointer(*_place(said, name)) is not None
+            is_there = self._cache.pointer(*_table_of(path, name)) is not None
         if not is_there:
             msg = f"Table does not exist: {name[:80]!a}"
             raise NoTableError(msg)
 
     # ------------------------------------------------------------------- writing
 
-    def create_namespace(self, asked: wire.NewNamespace) -> dict[str, Any]:
+    def create_namespace(self, request: requests.NewNamespace) -> dict[str, Any]:
         """Make a namespace."""
-        name = check_namespace(asked.namespace)
-        self._spaces.create(name, asked.properties or {})
+        name = check_namespace(request.namespace)
+        self._spaces.create(name, request.properties or {})
         return {"namespace": list(name), "properties": self._spaces.properties(name)}
 
-    def drop_namespace(self, said: str) -> None:
+    def drop_namespace(self, path: str) -> None:
         """Drop a namespace that is empty."""
-        self._spaces.drop(namespace_of(said))
+        self._spaces.drop(namespace_of(path))
 
     def update_namespace(
-        self, said: str, asked: wire.NamespaceChanges
+        self, path: str, request: requests.NamespaceChanges
     ) -> dict[str, list[str]]:
-        """Change what is said about a namespace."""
+        """Change the properties of a namespace."""
         return self._spaces.update(
-            namespace_of(said),
-            removals=asked.removals or (),
-            updates=asked.updates or {},
+            namespace_of(path),
+            removals=request.removals or (),
+            updates=request.updates or {},
         )
 
-    def create_table(self, said: str, asked: wire.NewTable) -> bytes:
-        """Make a table, or, where that is asked, only say how it would be."""
-        wanted = Wanted(
-            namespace=namespace_of(said),
-            name=check_name(asked.name, what="table"),
-            location=asked.location,
-            schema=asked.table_schema,
-            partition_spec=asked.partition_spec,
-            write_order=asked.write_order,
-            properties=asked.properties or {},
+    def create_table(self, path: str, request: requests.NewTable) -> bytes:
+        """Make a table; one that is staged is only described."""
+        creation = Creation(
+            namespace=namespace_of(path),
+            name=check_name(request.name, what="table"),
+            location=request.location,
+            schema=request.table_schema,
+            partition_spec=request.partition_spec,
+            write_order=request.write_order,
+            properties=request.properties or {},
         )
-        if asked.stage_create:
+        if request.stage_create:
             with translated():
-                return told(self._writer.stage(wanted).metadata, None)
-        return self._writer.create(wanted).answer
+                return load_result(self._writer.stage(creation).metadata, None)
+        return self._writer.create(creation).answer
 
-    def register(self, said: str, asked: wire.Registration) -> bytes:
+    def register(self, path: str, request: requests.Registration) -> bytes:
         """Make a table of metadata that is there.
 
         Raises
         ------
         UnsupportedError
-            If it shall take the place of another one.
+            If it is to replace another one.
         """
-        if asked.overwrite:
-            msg = (
-                f"table {asked.name[:80]!a} is not overwritten: drop it, then register"
-            )
+        if request.overwrite:
+            table = request.name[:80]
+            msg = f"table {table!a} is not overwritten: drop it, then register"
             raise UnsupportedError(msg)
-        name = check_name(asked.name, what="table")
-        place = namespace_of(said)
-        return self._writer.register(place, name, asked.metadata_location).answer
+        name = check_name(request.name, what="table")
+        namespace = namespace_of(path)
+        return self._writer.register(namespace, name, request.metadata_location).answer
 
-    def commit(self, said: str, name: str, asked: wire.TableChange) -> bytes:
+    def commit(self, path: str, name: str, request: requests.TableChange) -> bytes:
         """Change a table."""
-        return self._writer.commit([_change(_place(said, name), asked)])[0].answer
+        return self._writer.commit([_change(_table_of(path, name), request)])[0].answer
 
-    def commit_together(self, asked: wire.Together) -> None:
+    def commit_together(self, request: requests.Transaction) -> None:
         """Change several tables, all or none.
 
         Raises
@@ -196,36 +197,36 @@ class Service:
             If one is not named.
         """
         changes = []
-        for each in asked.table_changes:
-            if each.identifier is None:
+        for change in request.table_changes:
+            if change.identifier is None:
                 msg = "each change of a transaction names its table: identifier"
                 raise BadRequestError(msg)
-            changes.append(_change(_named(each.identifier), each))
+            changes.append(_change(_named(change.identifier), change))
         if changes:
             self._writer.commit(changes)
 
-    def drop_table(self, said: str, name: str, *, purge: bool) -> None:
+    def drop_table(self, path: str, name: str, *, purge: bool) -> None:
         """Forget a table."""
-        self._writer.drop(*_place(said, name), purge=purge)
+        self._writer.drop(*_table_of(path, name), purge=purge)
 
-    def rename_table(self, asked: wire.Renaming) -> None:
+    def rename_table(self, request: requests.Renaming) -> None:
         """Give a table another name."""
-        self._writer.rename(_named(asked.source), _named(asked.destination))
+        self._writer.rename(_named(request.source), _named(request.destination))
 
 
-def _place(said: str, name: str) -> tuple[Namespace, str]:
-    return namespace_of(said), check_name(name, what="table")
+def _table_of(path: str, name: str) -> tuple[Namespace, str]:
+    return namespace_of(path), check_name(name, what="table")
 
 
-def _named(identifier: wire.Identifier) -> tuple[Namespace, str]:
-    space = check_namespace(identifier.namespace)
-    return space, check_name(identifier.name, what="table")
+def _named(identifier: requests.Identifier) -> tuple[Namespace, str]:
+    namespace = check_namespace(identifier.namespace)
+    return namespace, check_name(identifier.name, what="table")
 
 
-def _change(place: tuple[Namespace, str], asked: wire.TableChange) -> Change:
+def _change(table: tuple[Namespace, str], request: requests.TableChange) -> Change:
     return Change(
-        namespace=place[0],
-        name=place[1],
-        requirements=parsed_requirements(asked.requirements),
-        updates=parsed_updates(asked.updates),
+        namespace=table[0],
+        name=table[1],
+        requirements=parsed_requirements(request.requirements),
+        updates=parsed_updates(request.updates),
     )

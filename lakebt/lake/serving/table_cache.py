@@ -1,4 +1,4 @@
-"""Loading tables: a pointer each time, metadata only when that has moved."""
+"""Loads tables: the pointer each time, the metadata only when the pointer moved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _KEPT = 64
-"""How many tables' metadata is known without reading it again."""
+"""Number of tables whose metadata is kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,34 @@ class Loaded:
 
     @cached_property
     def answer(self) -> bytes:
-        """What is sent to whoever loads it."""
-        return told(self.metadata, self.location)
+        """The body of the answer to a client that loads it."""
+        return load_result(self.metadata, self.location)
 
     @cached_property
-    def named_only(self) -> bytes:
-        """The same, with those snapshots only that a branch or tag names."""
+    def refs_only(self) -> bytes:
+        """The same, with only the snapshots that a branch or tag names."""
         named = {ref.snapshot_id for ref in self.metadata.refs.values()}
         kept = [s for s in self.metadata.snapshots if s.snapshot_id in named]
-        return told(self.metadata.model_copy(update={"snapshots": kept}), self.location)
+        return load_result(
+            self.metadata.model_copy(update={"snapshots": kept}), self.location
+        )
 
 
-def told(metadata: TableMetadata, location: str | None) -> bytes:
+def load_result(metadata: TableMetadata, location: str | None) -> bytes:
     """Return a table as JSON: what the specification calls a load-table result."""
-    place = b"" if location is None else b'"metadata-location":%s,' % _quoted(location)
+    pointer = (
+        b"" if location is None else b'"metadata-location":%s,' % _quoted(location)
+    )
     body = metadata.model_dump_json(exclude_none=True).encode()
-    return b'{%s"metadata":%s,"config":{}}' % (place, body)
+    return b'{%s"metadata":%s,"config":{}}' % (pointer, body)
 
 
 def _quoted(text: str) -> bytes:
     return json.dumps(text).encode()
 
 
-class Shelf:
-    """The tables of a SQL catalog, of whatever namespace. Threads share it."""
+class TableCache:
+    """The tables of a SQL catalog, of every namespace. Threads share it."""
 
     def __init__(self, catalog: SqlCatalog) -> None:
         self._catalog = catalog
@@ -74,11 +78,11 @@ class Shelf:
         self._lock = Lock()
 
     def io(self, location: str) -> FileIO:
-        """Return what reads a file, by the catalog's settings and no table's."""
+        """Return a reader of files with the catalog's settings, never a table's."""
         return load_file_io(dict(self._catalog.properties), location)
 
     def read(self, location: str) -> TableMetadata:
-        """Read metadata that may be no table's yet."""
+        """Read metadata that no table may have yet."""
         return read(self.io(location), location)
 
     def pointer(self, namespace: tuple[str, ...], name: str) -> str | None:
@@ -101,9 +105,9 @@ class Shelf:
                 msg = f"Table does not exist: {'.'.join(namespace)}.{name}"
                 raise NoTableError(msg)
             with self._lock:
-                if (held := self._held.get(location)) is not None:
+                if (known := self._held.get(location)) is not None:
                     self._held.move_to_end(location)
-                    return held
+                    return known
             try:
                 loaded = Loaded(location, self.read(location))
             except FileNotFoundError:
@@ -116,10 +120,10 @@ class Shelf:
                 msg = f"table {name} {explain(error)}"
                 raise UnavailableError(msg) from None
             with self._lock:
-                held = self._held.setdefault(location, loaded)
+                known = self._held.setdefault(location, loaded)
                 while len(self._held) > _KEPT:
                     self._held.popitem(last=False)
-            return held
+            return known
 
     def table(self, namespace: tuple[str, ...], name: str) -> Table:
         """Load a table to change it."""

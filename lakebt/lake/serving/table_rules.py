@@ -1,8 +1,8 @@
-"""What no client may do to a table of the lake, by what it was and would be.
+"""Rules for tables of the lake, by their metadata before and after a commit.
 
-The two states are compared, and not the updates between them: whatever a client sends,
-in whatever order, what a living release needs must be there afterwards as it was. The
-reasons are told: which release, and what to do instead.
+The two states are compared, not the updates between them: whatever a client sends, in
+whatever order, everything that a living release needs must be the same afterwards. An
+error names the release, and what to do instead.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 _OURS = "lakebt."
-"""How the properties begin that declare a table."""
+"""Prefix of the properties that declare a table."""
 
 _FIXED = (*PROPERTIES, *PLACES, "write.location-provider.impl")
-"""Properties that stay as they are, or become what lakebt makes them."""
+"""Properties that stay as they are, or get lakebt's value."""
 
 _LEDGER_COLUMNS = frozenset(field.name for field in ledger_schema().fields)
 
@@ -198,14 +198,14 @@ def _check_settings(name: str, before: TableMetadata, after: TableMetadata) -> N
     """
     was, would = before.properties, after.properties
     for key in sorted(was.keys() | would.keys()):
-        told = would.get(key)
-        if was.get(key) == told:
+        value = would.get(key)
+        if was.get(key) == value:
             continue
         is_kept = key in _FIXED or key.startswith((_OURS, EXPIRY))
         wanted = None if key.startswith(EXPIRY) else PROPERTIES.get(key)
-        is_cure = told == wanted and (key in PROPERTIES or key.startswith(EXPIRY))
+        is_cure = value == wanted and (key in PROPERTIES or key.startswith(EXPIRY))
         if is_kept and not (is_cure and key != "format-version"):
-            verb = "removed" if told is None else f"set to {told!r}"
+            verb = "removed" if value is None else f"set to {value!r}"
             msg = (
                 f"property {key} of table {name} cannot be {verb}: it keeps the "
                 f"snapshots and files that releases need. `lakebt retain` ends "
@@ -306,12 +306,12 @@ def _check_snapshots(
     ForbiddenError
         If one is not.
     """
-    there = {found.snapshot_id: found for found in after.snapshots}
-    held = {found.snapshot_id: found for found in before.snapshots}
+    left = {snapshot.snapshot_id: snapshot for snapshot in after.snapshots}
+    had = {snapshot.snapshot_id: snapshot for snapshot in before.snapshots}
     for release in _needing(ledger):
         pin = release.pin(name)
-        was = None if pin is None else held.get(pin.snapshot_id)
-        if was is not None and not _is_same(was, there.get(was.snapshot_id)):
+        was = None if pin is None else had.get(pin.snapshot_id)
+        if was is not None and not _is_same(was, left.get(was.snapshot_id)):
             ending = (
                 f"End it first: lakebt retain --drop {release.name} --because TEXT"
                 if not release.is_ended

@@ -1,4 +1,4 @@
-"""The token that a client has to know, and the exchange of a credential for it."""
+"""The token of a server, and the exchange of a credential for it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.lake.serving.errors import RefusedError
 
 SHORTEST = 16
-"""Characters of a token, so that none is guessed."""
+"""Fewest characters of a token, so that it cannot be guessed."""
 
 _ISSUED = "urn:ietf:params:oauth:token-type:access_token"
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _LIFE_SECONDS = 86_400
-"""After which a client asks again. The token itself is good as long as the server."""
+"""After which a client asks again. The token is valid as long as the server runs."""
 
 
 class OAuthError(RefusedError):
-    """A credential that opens nothing, as OAuth words it.
+    """A request for a token that is refused, in the words of OAuth.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class OAuthError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What opens the server. It is never shown.
+    """The secret of a server. It is never shown.
 
     Attributes
     ----------
@@ -63,14 +63,14 @@ class Token:
             msg = "the token must consist of ASCII letters, digits and signs, no spaces"
             raise InvalidArgumentError(msg)
 
-    def opens(self, said: str) -> bool:
-        """Whether somebody said the token, found out in a time that tells nothing."""
-        return hmac.compare_digest(self.text.encode(), said.encode(errors="replace"))
+    def opens(self, secret: str) -> bool:
+        """Whether this is the token, compared in constant time."""
+        return hmac.compare_digest(self.text.encode(), secret.encode(errors="replace"))
 
     def allows(self, authorization: str | None) -> bool:
-        """Whether a header ``Authorization`` has it."""
-        scheme, _, said = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and self.opens(said.strip())
+        """Whether a header ``Authorization`` has the token."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        return scheme.lower() == "bearer" and self.opens(secret.strip())
 
     def exchange(self, body: bytes, authorization: str | None) -> dict[str, object]:
         """Answer a request for a token: the credential is ``anything:token``.
@@ -78,22 +78,22 @@ class Token:
         Raises
         ------
         OAuthError
-            If it is no such request, or the credential is another one.
+            If it is not such a request, or the credential is wrong.
         """
         try:
             form = parse_qs(body.decode("ascii"), max_num_fields=20)
         except ValueError:
             word = "invalid_request"
-            raise OAuthError(word, "the body is no form") from None
+            raise OAuthError(word, "the body is not a form") from None
         grant = form.get("grant_type", [""])[0]
         if grant == _EXCHANGE:
-            said = form.get("subject_token", [""])[0]
+            secret = form.get("subject_token", [""])[0]
         elif grant == "client_credentials":
-            said = form.get("client_secret", [""])[0] or _secret(authorization)
+            secret = form.get("client_secret", [""])[0] or _secret(authorization)
         else:
             word = "unsupported_grant_type"
             raise OAuthError(word, "the grant type is client_credentials")
-        if not self.opens(said):
+        if not self.opens(secret):
             word = "invalid_client"
             raise OAuthError(word, "the credential is not that of this server")
         return {
@@ -106,11 +106,11 @@ class Token:
 
 def _secret(authorization: str | None) -> str:
     """Return the password of a header ``Authorization``, empty if it has none."""
-    scheme, _, said = (authorization or "").partition(" ")
+    scheme, _, encoded = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return ""
     try:
-        text = base64.b64decode(said.strip(), validate=True).decode()
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
     return unquote(text.partition(":")[2])

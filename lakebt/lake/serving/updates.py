@@ -1,9 +1,9 @@
-"""What a commit requires and changes, as the specification means it.
+"""The requirements and updates of a commit, applied as the specification says.
 
 pyiceberg applies most updates as the reference implementation does, but not all: it
-raises a `KeyError` where a property to be removed is not there, and refuses to remove
-a snapshot that is gone; it accepts a tag called ``main``, and a snapshot whose sequence
-number is taken if it has no parent; and a layout that is added twice is there twice.
+raises a `KeyError` if a property to be removed does not exist, and refuses to remove a
+snapshot that is gone; it accepts a tag called ``main``, and a snapshot without a parent
+whose sequence number is taken; and it keeps a layout twice that is added twice.
 """
 
 from __future__ import annotations
@@ -57,35 +57,37 @@ _PLAIN = (
     SetPropertiesUpdate,
     SetSnapshotRefUpdate,
 )
-"""Updates that cannot make metadata that cannot be read back."""
+"""Updates after which metadata can always be read back."""
 
 
-def parsed_updates(said: Sequence[dict[str, Any]]) -> list[TableUpdate]:
-    """Return updates as pyiceberg has them."""
-    return [_parsed(_UPDATE, each, "update", "action") for each in said]
+def parsed_updates(objects: Sequence[dict[str, Any]]) -> list[TableUpdate]:
+    """Return updates as pyiceberg's types."""
+    return [_parsed(_UPDATE, one, "update", "action") for one in objects]
 
 
-def parsed_requirements(said: Sequence[dict[str, Any]]) -> list[TableRequirement]:
-    """Return requirements as pyiceberg has them."""
-    return [_parsed(_REQUIREMENT, each, "requirement", "type") for each in said]
+def parsed_requirements(objects: Sequence[dict[str, Any]]) -> list[TableRequirement]:
+    """Return requirements as pyiceberg's types."""
+    return [_parsed(_REQUIREMENT, one, "requirement", "type") for one in objects]
 
 
-def _parsed(adapter: TypeAdapter[Any], said: dict[str, Any], what: str, by: str) -> Any:
-    """Return one of them.
+def _parsed(
+    adapter: TypeAdapter[Any], plain: dict[str, Any], kind: str, key: str
+) -> Any:
+    """Return one update or requirement.
 
     Raises
     ------
     BadRequestError
-        If there is no such thing.
+        If there is no such kind, or it makes no sense.
     """
     try:
-        return adapter.validate_python(said)
+        return adapter.validate_python(plain)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        msg = f"{what} {str(said.get(by))[:80]!a}: {place}: {first['msg']}"
+        location = ".".join(map(str, first["loc"]))
+        msg = f"{kind} {str(plain.get(key))[:80]!a}: {location}: {first['msg']}"
     except Exception as error:  # noqa: BLE001 - parsers of types raise anything
-        msg = f"{what} {str(said.get(by))[:80]!a}: {_line(error)}"
+        msg = f"{kind} {str(plain.get(key))[:80]!a}: {_line(error)}"
     raise BadRequestError(msg)
 
 
@@ -114,7 +116,7 @@ def check(
 
 
 def guarded(make: Callable[[], Any]) -> Any:
-    """Make something of what a client said; whatever fails, it is what he said.
+    """Make something of a request; if that fails, the request is at fault.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def guarded(make: Callable[[], Any]) -> Any:
 
 
 def readable(metadata: TableMetadata, updates: Iterable[TableUpdate]) -> TableMetadata:
-    """Return metadata, having checked that it can be read back and fits together."""
+    """Return metadata after checking that it fits together and can be read back."""
     if all(isinstance(update, _PLAIN) for update in updates):
         return metadata
     metadata.spec().check_compatible(metadata.schema())
@@ -142,10 +144,10 @@ def _line(error: Exception) -> str:
     return text.splitlines()[0][:300] if text else type(error).__name__
 
 
-def meant(
+def as_specified(
     updates: Iterable[TableUpdate], metadata: TableMetadata | None
 ) -> list[TableUpdate]:
-    """Return updates that pyiceberg applies as the specification means those given.
+    """Return updates by which pyiceberg does what the specification says.
 
     Parameters
     ----------
@@ -160,12 +162,12 @@ def meant(
     ConflictError
         If one was made for an earlier state of the table.
     """
-    meaning = _Meaning(metadata)
-    return [one for update in updates for one in meaning.of(update)]
+    state = _State(metadata)
+    return [one for update in updates for one in state.as_specified(update)]
 
 
-class _Meaning:
-    """Follows what a table has while updates are applied."""
+class _State:
+    """Follows the content of a table while updates are applied."""
 
     def __init__(self, metadata: TableMetadata | None) -> None:
         self._metadata = metadata
@@ -178,14 +180,14 @@ class _Meaning:
         self._orders: dict[int, Any] = {}
         if metadata is not None:
             self._properties |= set(metadata.properties)
-            self._snapshots |= {found.snapshot_id for found in metadata.snapshots}
+            self._snapshots |= {snapshot.snapshot_id for snapshot in metadata.snapshots}
             self._sequence = getattr(metadata, "last_sequence_number", 0)
             self._schemas |= {s.schema_id: s for s in metadata.schemas}
             self._specs |= {s.spec_id: s for s in metadata.partition_specs}
             self._orders |= {o.order_id: o for o in metadata.sort_orders}
 
-    def of(self, update: TableUpdate) -> Iterator[TableUpdate]:  # noqa: C901, PLR0912
-        """Give what an update means: itself, another, or nothing.
+    def as_specified(self, update: TableUpdate) -> Iterator[TableUpdate]:  # noqa: C901, PLR0912
+        """Give what to apply for an update: itself, another, or nothing.
 
         Raises
         ------
@@ -228,19 +230,19 @@ class _Meaning:
                 self._check_sequence(update)
                 self._snapshots.add(update.snapshot.snapshot_id)
             case RemoveSnapshotsUpdate(snapshot_ids=ids):
-                there = [number for number in dict.fromkeys(ids) if self._has(number)]
-                self._snapshots.difference_update(there)
-                if not there:
+                present = [number for number in dict.fromkeys(ids) if self._has(number)]
+                self._snapshots.difference_update(present)
+                if not present:
                     return
-                chosen = {"snapshot-ids": there}
+                chosen = {"snapshot-ids": present}
                 update = RemoveSnapshotsUpdate.model_validate(chosen)
             case SetSnapshotRefUpdate(ref_name="main", type=SnapshotRefType.TAG):
                 msg = f"{MAIN_BRANCH} is a branch, and no tag can have its name"
                 raise BadRequestError(msg)
-            case SetPropertiesUpdate(updates=said):
-                self._properties |= set(said)
-            case RemovePropertiesUpdate(removals=said):
-                known = [k for k in dict.fromkeys(said) if k in self._properties]
+            case SetPropertiesUpdate(updates=names):
+                self._properties |= set(names)
+            case RemovePropertiesUpdate(removals=names):
+                known = [k for k in dict.fromkeys(names) if k in self._properties]
                 self._properties.difference_update(known)
                 update = RemovePropertiesUpdate(removals=known)
             case RemoveStatisticsUpdate() | RemovePartitionStatisticsUpdate():
@@ -258,12 +260,12 @@ class _Meaning:
     ) -> bool:
         if self._metadata is None:
             return False
-        held = (
+        statistics = (
             self._metadata.statistics
             if isinstance(update, RemoveStatisticsUpdate)
             else self._metadata.partition_statistics
         )
-        return any(each.snapshot_id == update.snapshot_id for each in held)
+        return any(one.snapshot_id == update.snapshot_id for one in statistics)
 
     def _check_sequence(self, update: AddSnapshotUpdate) -> None:
         """Check that no snapshot has the sequence number of another.
@@ -287,8 +289,10 @@ class _Meaning:
             raise ConflictError(msg)
         self._sequence = number
 
-    def _is_new(self, what: str, number: int, added: Any, held: dict[int, Any]) -> bool:
-        """Whether a layout is not there yet.
+    def _is_new(
+        self, what: str, number: int, added: Any, known: dict[int, Any]
+    ) -> bool:
+        """Whether a schema, partition spec or sort order is new.
 
         Raises
         ------
@@ -296,10 +300,10 @@ class _Meaning:
             If another one has its number.
         """
         self._last[what] = number
-        if number not in held:
-            held[number] = added
+        if number not in known:
+            known[number] = added
             return True
-        if held[number] != added:
+        if known[number] != added:
             msg = f"{what} {number} is another one by now. Load the table again"
             raise ConflictError(msg)
         return False
