@@ -114,7 +114,8 @@ class RunContents:
     n_returns : int
         Daily net returns behind `sharpe`.
     equity : Series
-        Net equity by session, starting at 1.
+        Net equity by session, starting at 1 at the close of the session before the
+        first that was traded.
     weights : DataFrame
         Target weights: a row per decision's session, a column per symbol; missing is 0.
     costs : mapping of str to float

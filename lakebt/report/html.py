@@ -205,7 +205,8 @@ def _weights_section(weights: pd.DataFrame) -> dict[str, Any]:
 
 
 def _period(equity: pd.Series[float]) -> str:
-    if not len(equity):
+    traded = equity.iloc[1:]  # it starts at 1, at the close of the session before
+    if not len(traded):
         return "No session was traded"
-    first, last = str(equity.index[0])[:10], str(equity.index[-1])[:10]
-    return f"{first} to {last}, {count(len(equity), 'session')}"
+    first, last = str(traded.index[0])[:10], str(traded.index[-1])[:10]
+    return f"{first} to {last}, {count(len(traded), 'session')}"

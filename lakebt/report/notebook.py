@@ -159,8 +159,8 @@ def run_html(contents: RunContents) -> str:
         "Sharpe": f"{words.sharpe(contents.sharpe)} {words.error(contents.sharpe_se)}, "
         f"from {count(contents.n_returns, 'daily return')}",
     }
-    if len(contents.equity):
-        first, last = (str(contents.equity.index[end])[:10] for end in (0, -1))
+    if len(contents.equity) > 1:  # the first value is that of the session before
+        first, last = (str(contents.equity.index[end])[:10] for end in (1, -1))
         rows["Equity"] = (
             f"1 became {float(contents.equity.iloc[-1]):,.4f}, {first} to {last}"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import lakebt
-from lakebt.lake.trials import origin
+from lakebt import _version
 from lakebt.lake.trials.origin import code_of, code_version, computing_modules
 from lakebt.sources.simulated import simulated_market
 
@@ -54,7 +54,7 @@ def test_the_code_of_a_module_is_what_python_reads(path: Path) -> None:
 
 
 def version_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(origin._version, "__file__", str(root / "_version.py"))  # noqa: SLF001
+    monkeypatch.setattr(_version, "__file__", str(root / "_version.py"))
     return code_version.__wrapped__()
 
 
