@@ -12,7 +12,7 @@ from lakebt.lake.api.spark import ENGINES as WHERE
 from lakebt.lake.api.spark import session_of
 from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.view import View
-from lakebt.progress import bar
+from lakebt.report.progress import bar
 from lakebt.study.arguments import ENTRIES, EXITS
 from lakebt.study.engines import ENGINES
 from lakebt.sweep.grid import points

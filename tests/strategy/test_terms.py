@@ -1,4 +1,4 @@
-"""The arguments of a backtest are listed once; all that is derived from them is here."""
+"""The arguments of a backtest are listed once; what is derived from them is held."""
 
 from __future__ import annotations
 

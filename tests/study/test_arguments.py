@@ -189,7 +189,8 @@ def test_a_sweep_over_any_argument_equals_its_studies(
     given: dict[str, Any] = {**RULES, **NEEDED.get(name, {})}
     given.pop(name, None)
 
-    swept = Sweep(view, index="SIM", **{name: values}, **given).run(record=False)
+    grid: dict[str, Any] = {name: values, **given}
+    swept = Sweep(view, index="SIM", **grid).run(record=False)
 
     table = swept.table()
     studies = [
@@ -276,7 +277,7 @@ def test_the_page_tells_every_argument(
     source: dict[str, Any] = {"index": "SIM"}
     if is_supplied:
         source = {"changes": view.changes(index="SIM")}
-    asked = {
+    asked: dict[str, Any] = {
         "period": ("2010-01-04", "2010-12-31"),
         "size": (1, 9),
         "max_gross": 7.5,

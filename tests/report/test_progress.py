@@ -11,11 +11,11 @@ import pytest
 from nbclient import NotebookClient
 from rich.console import Console
 
-from lakebt.progress import bar, progress_html, terminal_bar
+from lakebt.report.progress import bar, progress_html, terminal_bar
 
 CELL = """
 import time
-from lakebt import progress
+from lakebt.report import progress
 progress.PATIENCE_SECONDS = {patience}
 with progress.bar("Sweeping", unit="cells") as step:
     for done in range(1, 6):
@@ -46,7 +46,7 @@ def test_a_notebook_shows_one_bar_and_none_for_short_work(patience: float) -> No
 
 
 def test_a_terminal_shows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakebt.progress.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("lakebt.report.progress.PATIENCE_SECONDS", 0.0)
     told = io.StringIO()
     console = Console(file=told, force_terminal=True, width=100)
 
