@@ -297,3 +297,19 @@ def test_decisions_are_listed() -> None:
     listed = [link for link in LINK.findall(text) if link[0].isdigit()]
 
     assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.parametrize(
+    "page", sorted((DOCS / "adr").glob("[0-9]*.md")), ids=lambda page: page.name[:4]
+)
+def test_a_decision_is_of_a_page_at_most(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))  # but for a drawing
+
+    assert len(text.splitlines()) <= 45
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_software_is_nobody(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+
+    assert re.findall(r"\b(?:he|him|his|she|her|hers)\b", text, re.IGNORECASE) == []
