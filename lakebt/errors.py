@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Finding(Protocol):
-    """What one audit has against the rows of one table."""
+    """A finding of one audit in the rows of one table."""
 
     @property
     def table(self) -> str: ...  # noqa: D102
@@ -33,7 +33,7 @@ class Finding(Protocol):
 
 
 class Report(Protocol):
-    """What an error says of an audit; it is a `lakebt.AuditReport`."""
+    """The report that an error carries: a `lakebt.AuditReport`."""
 
     @property
     def ok(self) -> bool: ...  # noqa: D102
@@ -92,7 +92,7 @@ class InvalidDataError(LakebtError, ValueError):
 
 
 class AuditError(InvalidDataError):
-    """Audits found what keeps a release from being published.
+    """A release fails its audits, and was not published.
 
     Attributes
     ----------
@@ -126,14 +126,14 @@ class AuditError(InvalidDataError):
 
 
 class UnknownNameError(LakebtError, ValueError):
-    """A table, release, index, fund, symbol or column that is not there.
+    """A table, release, index, fund, symbol or column does not exist.
 
     Attributes
     ----------
     kind, name
-        What was looked for.
+        What was asked for.
     known
-        What is there.
+        The names that exist.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -248,7 +248,7 @@ class ReleaseExistsError(LakebtError):
 
 
 class ReleaseEndedError(LakebtError):
-    """A release that cannot be read any more: it was dropped, or its days were over.
+    """A release has ended and cannot be read: it was dropped, or its days were over.
 
     Attributes
     ----------
@@ -286,7 +286,7 @@ class BrokenReleaseError(LakebtError):
 
 
 class TableExistsError(LakebtError):
-    """A table is there already, and is not what is declared now.
+    """A table exists already, and differs from what is declared.
 
     Attributes
     ----------
@@ -302,14 +302,14 @@ class TableExistsError(LakebtError):
 
     def __str__(self) -> str:
         return (
-            f"table {self.table!r} is there already, and {self.why}. Declare it as it "
+            f"table {self.table!r} exists already, and {self.why}. Declare it as it "
             f"is, or under another name: nothing but a column that may be empty can be "
             f"added to it."
         )
 
 
 class ForeignCommitError(LakebtError):
-    """Somebody else wrote to a table of the lake."""
+    """A table of the lake was written by something other than lakebt."""
 
     def __init__(self, table: str, expected: int | None, found: int | None) -> None:
         super().__init__(table, expected, found)
@@ -345,11 +345,11 @@ class NothingKnownError(LakebtError, ValueError):
 
 
 class LedgerWarning(UserWarning):
-    """What was tried could not be recorded; the result is there all the same."""
+    """A trial could not be recorded; its result is returned all the same."""
 
 
 class AuditWarning(UserWarning):
-    """Audits found what is published all the same: jumps, gaps and the like.
+    """A release was published with findings that only warn: jumps, gaps and the like.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Prices with all their vintages, for the few symbols a study touches."""
+"""Prices with all their vintages, for the symbols of a study."""
 
 from __future__ import annotations
 
@@ -163,12 +163,12 @@ class PriceHistory:
         keys, span = self._keys[rows], len(self.sessions)
         lo = np.searchsorted(keys, codes * span + first)
         hi = np.searchsorted(keys, codes * span + last + 1)
-        found = np.where(codes >= 0, hi - lo, 0)
+        n_bars = np.where(codes >= 0, hi - lo, 0)
         lengths = last - first + 1
         starts = np.cumsum(lengths) - lengths
         base = starts - first
-        taken = rows[spans(lo, found)]
-        bars = np.repeat(base, found) + self.session[taken]
+        taken = rows[spans(lo, n_bars)]
+        bars = np.repeat(base, n_bars) + self.session[taken]
         opens = np.full(int(lengths.sum()), np.nan)
         closes = opens.copy()
         opens[bars], closes[bars] = self.open[taken], self.close[taken]
@@ -245,25 +245,25 @@ class PriceHistory:
         ndarray of shape (n,)
             See `last_close`.
         """
-        found = np.full(len(codes), np.nan)
+        closes = np.full(len(codes), np.nan)
         if not len(self.symbol):
-            return found
+            return closes
         span = len(self.sessions)
-        asked = np.flatnonzero(codes >= 0)
-        start = self._starts[codes[asked]]
-        closed = np.searchsorted(self.sessions.instants("close"), before[asked])
-        row = np.searchsorted(self._keys, codes[asked] * span + closed) - 1
-        while len(asked):
-            inside = (row >= start) & (self._least_known[row] < before[asked])
-            asked, row, start = asked[inside], row[inside], start[inside]
-            unknown = self.known_at[row] >= before[asked]
+        pending = np.flatnonzero(codes >= 0)
+        start = self._starts[codes[pending]]
+        closed = np.searchsorted(self.sessions.instants("close"), before[pending])
+        row = np.searchsorted(self._keys, codes[pending] * span + closed) - 1
+        while len(pending):
+            inside = (row >= start) & (self._least_known[row] < before[pending])
+            pending, row, start = pending[inside], row[inside], start[inside]
+            unknown = self.known_at[row] >= before[pending]
             withdrawn = ~unknown & self.retracted[row]
             done = ~unknown & ~withdrawn
-            found[asked[done]] = self.close[row[done]]
+            closes[pending[done]] = self.close[row[done]]
             # A retraction takes the vintages before it along.
             row = np.where(withdrawn, self._first_of_bar[row], row) - 1
-            asked, row, start = asked[~done], row[~done], start[~done]
-        return found
+            pending, row, start = pending[~done], row[~done], start[~done]
+        return closes
 
     def last_closes(
         self, symbols: Sequence[str], *, before: Sequence[dt.datetime]

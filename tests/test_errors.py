@@ -55,7 +55,7 @@ EXAMPLES: dict[errors.LakebtError, str] = {
         "not 4. Read another release, or restore the table from a backup."
     ),
     errors.TableExistsError("earnings", "its key is (symbol), not (symbol, day)"): (
-        "table 'earnings' is there already, and its key is (symbol), not (symbol, "
+        "table 'earnings' exists already, and its key is (symbol), not (symbol, "
         "day). Declare it as it is, or under another name: nothing but a column that "
         "may be empty can be added to it."
     ),

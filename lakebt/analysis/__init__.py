@@ -1,1 +1,1 @@
-"""What it means: the Sharpe ratio, its standard error, and the path of an event."""
+"""From equity to statistics: Sharpe ratios with errors, and paths of events."""

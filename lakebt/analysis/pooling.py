@@ -1,4 +1,4 @@
-"""How the events of a study become one series: pooled, or a calendar portfolio."""
+"""How the events of a study become one series of returns."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def parse_pooling(aggregate: str, weighting: str, max_weight: float) -> Pooling:
         msg = f"max_weight must be at most 1, all of the capital, was {max_weight:g}"
         raise InvalidArgumentError(msg)
     if how is Aggregate.POOLED and (weigh is not Weighting.EVENT or max_weight < 1.0):
-        asked = f"weighting={weighting!r}, max_weight={max_weight:g}"
-        msg = f'{asked} are of a calendar portfolio: pass aggregate="calendar" too'
+        given = f"weighting={weighting!r}, max_weight={max_weight:g}"
+        msg = f'{given} are of a calendar portfolio: pass aggregate="calendar" too'
         raise InvalidArgumentError(msg)
     return Pooling(how=how, weighting=weigh, max_weight=float(max_weight))

@@ -127,11 +127,11 @@ def surface_of(rules: Iterable[Traded], *, n_rules: int, pooling: Pooling) -> Su
     rules
         The events of one rule after the other, each by date.
     n_rules
-        How many there are.
+        The number of rules.
     pooling
         How the events become one series.
     """
-    found = Surface(
+    result = Surface(
         sharpe=np.full(n_rules, np.nan),
         standard_error=np.full(n_rules, np.nan),
         n_returns=np.zeros(n_rules, dtype=np.int64),
@@ -144,30 +144,30 @@ def surface_of(rules: Iterable[Traded], *, n_rules: int, pooling: Pooling) -> Su
     )
     for rule, events in enumerate(rules):
         if len(events.first):
-            found.n_events[rule] = len(events.first)
-            _fill(found, rule, events, pooling)
-    return found
+            result.n_events[rule] = len(events.first)
+            _fill(result, rule, events, pooling)
+    return result
 
 
-def _fill(found: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
+def _fill(result: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
     is_new = np.append(True, events.date[1:] != events.date[:-1])
     dates = np.cumsum(is_new) - 1
     n_dates = int(dates[-1]) + 1
     if pooling.how is Aggregate.POOLED:
         count, mean, m2, parts = _pooled(events, np.flatnonzero(is_new))
     else:
-        count, mean, m2, parts = _calendar(found, rule, events, dates, pooling)
+        count, mean, m2, parts = _calendar(result, rule, events, dates, pooling)
     value = float(ratio_of_moments(count, mean, m2))
-    found.n_returns[rule], found.n_dates[rule] = count, n_dates
-    found.sharpe[rule], found.mean[rule] = value, mean
+    result.n_returns[rule], result.n_dates[rule] = count, n_dates
+    result.sharpe[rule], result.mean[rule] = value, mean
     if count > 1:
-        found.deviation[rule] = np.sqrt(m2 / (count - 1))
+        result.deviation[rule] = np.sqrt(m2 / (count - 1))
     if np.isnan(value):
         return
     if parts is None:
-        found.standard_error[rule] = lo_standard_error(value, count)
+        result.standard_error[rule] = lo_standard_error(value, count)
     else:
-        found.standard_error[rule] = _jackknife(ratio_of_moments(*parts))
+        result.standard_error[rule] = _jackknife(ratio_of_moments(*parts))
 
 
 _Moments = tuple["IntVector", "FloatVector", "FloatVector"]
@@ -198,25 +198,25 @@ def _pooled(
 
 
 def _calendar(
-    found: Surface, rule: int, events: Traded, dates: IntVector, pooling: Pooling
+    result: Surface, rule: int, events: Traded, dates: IntVector, pooling: Pooling
 ) -> tuple[int, float, float, _Moments | None]:
     """Return the moments of the portfolio of open events, and those without a date."""
     from lakebt.analysis.calendar import portfolio, without_each_date  # noqa: PLC0415 - numba
 
     weight = _weights(events, pooling)
-    told = (
+    arguments = (
         *(events.first, events.n_returns, events.start, events.held),
         *(events.final, weight, pooling.max_weight),
     )
-    _, _, _, n_open, returns = portfolio(*told)
-    found.most_open[rule] = n_open.max()
-    found.mean_open[rule] = n_open.sum() / np.count_nonzero(n_open)
+    _, _, _, n_open, returns = portfolio(*arguments)
+    result.most_open[rule] = n_open.max()
+    result.mean_open[rule] = n_open.sum() / np.count_nonzero(n_open)
     mean = float(returns.mean())
     m2 = float(((returns - mean) ** 2).sum())
     n_dates = int(dates[-1]) + 1
     if n_dates < 2:
         return len(returns), mean, m2, None
-    return len(returns), mean, m2, without_each_date(*told, dates, n_dates)
+    return len(returns), mean, m2, without_each_date(*arguments, dates, n_dates)
 
 
 def _weights(events: Traded, pooling: Pooling) -> FloatVector:

@@ -1,4 +1,4 @@
-"""What a rule earned year by year: to see whether it was one lucky year."""
+"""The returns of a rule year by year, to see whether it was one lucky year."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What it earned: target weights, positions, costs, gross returns, net returns."""
+"""From orders to equity: sizes, fills, costs, gross and net returns."""

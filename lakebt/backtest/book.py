@@ -1,4 +1,4 @@
-"""What a strategy's orders come to: shares, cash and value at every close."""
+"""The book of a strategy: shares, cash and value at every close."""
 
 from __future__ import annotations
 

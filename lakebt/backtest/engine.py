@@ -125,7 +125,7 @@ class Earned:
 
     @classmethod
     def empty(cls, n_levels: int, n_cells: int) -> Earned:
-        """Return room for so many cells, all figures 0."""
+        """Return arrays for this many cells, all figures 0."""
         panel = (n_levels, n_cells)
         return cls(
             status=np.zeros(panel, dtype=np.int8),
@@ -252,5 +252,6 @@ def processors() -> int:
     No more than ``OMP_NUM_THREADS`` says, as in other libraries that compute: Spark
     sets it to 1 in its Python workers, of which each core has one.
     """
-    here, told = len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS", "")
-    return min(int(told), here) if told.isdigit() and int(told) else here
+    available = len(os.sched_getaffinity(0))
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(int(limit), available) if limit.isdigit() and int(limit) else available

@@ -1,7 +1,7 @@
 """The event engine's inner loop, compiled: one pass over the sessions of each slot.
 
-A slot is an event under an entry: so many shares of each leg, bought or sold once. Its
-equity is linear in the prices, so the sessions from the entry to the last exit are
+A slot is an event under an entry: a number of shares of each leg, bought or sold once.
+Its equity is linear in the prices, so the sessions from the entry to the last exit are
 walked through once, with running sums; every exit and every level then takes a handful
 of operations, whatever the number of legs. A level is what is charged, and how many
 times the shares are held: equity is linear in those, too.
@@ -193,7 +193,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 if value > high:
                     high, per_high = value, 1.0 / value
                 deep = max(deep, 1.0 - value * per_high)
-                # Ruined is who reaches zero after costs, or before them.
+                # A trade is ruined if it reaches zero after costs, or before them.
                 low = min(low, value, before_fees + times * at_close[t])
                 total[t], squares[t] = sum_, sum_squares
                 peak[t], worst[t], lowest[t] = per_high, deep, low

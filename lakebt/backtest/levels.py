@@ -1,4 +1,4 @@
-"""Levels: what one pass over the sessions is worked out for, besides rules."""
+"""Levels: the costs, gross and capital that one pass works out together."""
 
 from __future__ import annotations
 

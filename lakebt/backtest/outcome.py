@@ -1,4 +1,4 @@
-"""What an engine returns: the equity of a trade, session by session."""
+"""The equity of a trade, session by session, as every engine returns it."""
 
 from __future__ import annotations
 

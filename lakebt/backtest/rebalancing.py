@@ -106,7 +106,7 @@ def rebalance(
     Each decision takes the equity at the last closes known before its deadline and
     orders the difference between ``weight * equity / last close`` and what is held. A
     symbol without a price to fill at keeps its position, and the order is listed. A
-    difference that is but rounding is no order.
+    difference that is only rounding is not an order.
 
     Parameters
     ----------
@@ -133,17 +133,19 @@ def rebalance(
     amounts = np.where(is_priced, prices, 0.0)
     sizes = np.zeros_like(weights)
     is_unfilled = np.zeros(weights.shape, dtype=bool)
-    held = np.zeros(len(window.symbols))
+    shares = np.zeros(len(window.symbols))
     cash = capital_usd
     for number, weight in enumerate(weights):
         # Nowhere `@`: BLAS adds in the order of its threads, and of the processor.
-        equity = cash + float((held * values[number]).sum())
-        is_wanted = (weight != 0.0) | (held != 0.0)
+        equity = cash + float((shares * values[number]).sum())
+        is_wanted = (weight != 0.0) | (shares != 0.0)
         is_unfilled[number] = is_wanted & ~is_priced[number]
-        size = weight * equity / values[number] - held
-        is_order = is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(held))
+        size = weight * equity / values[number] - shares
+        is_order = (
+            is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(shares))
+        )
         size[~is_order] = 0.0
-        held += size
+        shares += size
         traded = size * amounts[number]
         cash -= float(traded.sum()) + float(np.abs(traded).sum()) * costs.proportional
         sizes[number] = size

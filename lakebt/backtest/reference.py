@@ -150,7 +150,7 @@ def _from_trades(
             column = number * width + window.columns[position.symbol]
             _add(sizes, enter, column, position.size)
             _add(sizes, window.row(position.exit_row), column, -position.size)
-        # vectorbt clips longs that cash cannot pay for; so much is lent meanwhile.
+        # vectorbt clips longs that cash cannot pay for; that amount is lent meanwhile.
         lent = 2.0 * sum(
             abs(position.size) * position.entry_price for position in trade.positions
         )
@@ -196,5 +196,5 @@ def _portfolio(
 
 
 def _add(sizes: FloatPanel, row: int, column: int, size: float) -> None:
-    held = sizes[row, column]
-    sizes[row, column] = size if np.isnan(held) else held + size
+    size_before = sizes[row, column]
+    sizes[row, column] = size if np.isnan(size_before) else size_before + size

@@ -1,4 +1,4 @@
-"""What somebody's strategy returned: checked, and lined up by symbol.
+"""Target weights of a strategy, checked and aligned by symbol.
 
 Weights are the border to other people's code: errors say what is wrong with them.
 """
@@ -34,7 +34,7 @@ def checked_weights(weights: object, *, when: str, max_gross: float) -> pd.Serie
     Raises
     ------
     InvalidArgumentError
-        If they are no Series of finite numbers by distinct symbols, or sum to more.
+        If they are not a Series of finite numbers by distinct symbols, or sum to more.
     """
     if not isinstance(weights, pd.Series):
         msg = f"{when}: target_weights must return a Series, was {weights!r}"

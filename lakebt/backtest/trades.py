@@ -175,10 +175,10 @@ def build_trade(
 
 
 def _no_price(without: Sequence[LegQuote]) -> Unfilled:
-    told = [quote.lacks or quote.symbol for quote in without[:_TOLD]]
+    facts = [quote.lacks or quote.symbol for quote in without[:_TOLD]]
     if len(without) > _TOLD:
-        told.append(f"and {len(without) - _TOLD} more")
-    return Unfilled(reason="no_price", fact=f"no price of {'; '.join(told)}")
+        facts.append(f"and {len(without) - _TOLD} more")
+    return Unfilled(reason="no_price", fact=f"no price of {'; '.join(facts)}")
 
 
 def _position(

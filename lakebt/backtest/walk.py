@@ -1,4 +1,4 @@
-"""One trade, walked through alone: for positions that leave at different times."""
+"""Walks through a single trade, for positions that leave at different times."""
 
 from __future__ import annotations
 

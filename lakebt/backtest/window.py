@@ -1,4 +1,4 @@
-"""The prices a trade sees: some sessions of some symbols, two rows a session."""
+"""Prices of some symbols over a run of sessions, two rows a session."""
 
 from __future__ import annotations
 

@@ -58,22 +58,22 @@ def audit(
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.strategy.backtest import Backtest
 
-        choices: dict[str, Any] = {"rebalance": rebalance, "fill": fill}
-        asked = Backtest(
+        backtest = Backtest(
             view,
             make,
             start=start,
             end=end,
             max_gross=max_gross,
             min_lead=min_lead,
-            **choices,
+            rebalance=rebalance,
+            fill=fill,
         )
         with blaming(path):
-            found = asked.audit(decisions=decisions, seed=seed, progress=step)
-    tell(found, as_json=as_json)
+            result = backtest.audit(decisions=decisions, seed=seed, progress=step)
+    tell(result, as_json=as_json)
 
 
-def tell(found: Audit, *, as_json: bool) -> None:
+def tell(audit: Audit, *, as_json: bool) -> None:
     """Print what an audit found.
 
     Raises
@@ -82,31 +82,31 @@ def tell(found: Audit, *, as_json: bool) -> None:
         If it was not passed.
     """
     if as_json:
-        print_json([facts(found)])
-    elif found.passed:
-        terminal().print(f"{found}.", markup=False)
+        print_json([facts(audit)])
+    elif audit.passed:
+        terminal().print(f"{audit}.", markup=False)
     else:
         mark = typer.style("error:", fg="red", bold=True)
-        typer.echo(f"{mark} {found}", err=True)
-    if not found.passed:
+        typer.echo(f"{mark} {audit}", err=True)
+    if not audit.passed:
         raise typer.Exit(1)
 
 
-def facts(found: Audit) -> dict[str, Any]:
+def facts(audit: Audit) -> dict[str, Any]:
     """Return what an audit found, as one row."""
-    first = found.difference
+    first = audit.difference
     return {
-        "strategy": found.strategy,
-        "release": found.release,
-        "verdict": str(found.verdict),
-        "n_decisions": found.n_decisions,
-        "n_checked": found.n_checked,
-        "seed": found.seed,
+        "strategy": audit.strategy,
+        "release": audit.release,
+        "verdict": str(audit.verdict),
+        "n_decisions": audit.n_decisions,
+        "n_checked": audit.n_checked,
+        "seed": audit.seed,
         "session": None if first is None else first.session,
         "symbol": None if first is None else first.symbol,
         "weight": None if first is None else first.weight,
         "other": None if first is None else first.other,
         "how": None if first is None else first.how,
         "raised": None if first is None else first.error or None,
-        "unseen": list(found.unseen),
+        "unseen": list(audit.unseen),
     }

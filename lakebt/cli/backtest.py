@@ -1,4 +1,4 @@
-"""`lakebt backtest`: somebody's own strategy, on what was known at each decision."""
+"""`lakebt backtest`: a strategy of your own, on what was known by then."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def backtest(
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.strategy.backtest import Backtest
 
-        choices: dict[str, Any] = {"rebalance": rebalance, "fill": fill}
-        asked = Backtest(
+        planned = Backtest(
             view,
             mine,
             start=start,
@@ -67,10 +66,11 @@ def backtest(
             max_gross=max_gross,
             capital_usd=capital_usd,
             min_lead=min_lead,
-            **choices,
+            rebalance=rebalance,
+            fill=fill,
         )
         with blaming(path):
-            run = asked.run(engine, progress=step)
+            run = planned.run(engine, progress=step)
     with progress("Writing the report"):
         if report is not None:
             run.report(report)
@@ -137,7 +137,7 @@ def show(console: Console, run: Run, report: Path | None) -> None:
     if not run.audited:
         console.print(UNAUDITED, style="yellow", markup=False)
     if run.is_recorded:
-        told = f"lakebt reproduce {run.id[:10]} --strategy FILE.py:{row['strategy']}"
-        console.print(f"Result {run.id[:10]}: {told}", style="dim", markup=False)
+        command = f"lakebt reproduce {run.id[:10]} --strategy FILE.py:{row['strategy']}"
+        console.print(f"Result {run.id[:10]}: {command}", style="dim", markup=False)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What all commands share: how they fail, and how they are asked for help."""
+"""The application of all commands, and how a command fails."""
 
 from __future__ import annotations
 

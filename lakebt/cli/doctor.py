@@ -86,9 +86,9 @@ def doctor(
         target = options.open_lake(lake, catalog)
         done: tuple[str, ...]
         if adopt is not None:
-            made = target.adopt(adopt, release=str(release), as_of=as_of)
-            rows = count(made.rows, "new row is", many="new rows are")
-            done = (f"table {adopt}: {rows} release {made.name}",)
+            adopted = target.adopt(adopt, release=str(release), as_of=as_of)
+            rows = count(adopted.rows, "new row is", many="new rows are")
+            done = (f"table {adopt}: {rows} release {adopted.name}",)
         else:
             done = _cure(target, roll_back, restore=restore)
         if as_json:
@@ -99,12 +99,12 @@ def doctor(
         return
     target = options.open_lake(lake, catalog, check=False)
     with progress("Following snapshots to their files", unit="files") as step:
-        found = target.doctor(files=not fast, progress=step)
+        diagnosis = target.doctor(files=not fast, progress=step)
     if as_json:
-        print_json(records(found.frame()))
+        print_json(records(diagnosis.frame()))
     else:
-        _tell(found)
-    _end(found)
+        _tell(diagnosis)
+    _end(diagnosis)
 
 
 def _check(adopt: str | None, release: str | None, as_of: str | None) -> bool:
@@ -148,19 +148,19 @@ def _cure(target: Lake, roll_back: str | None, *, restore: bool) -> tuple[str, .
         return target.remove_orphans(progress=step).done
 
 
-def _tell(found: Diagnosis) -> None:
+def _tell(diagnosis: Diagnosis) -> None:
     console = terminal()
-    if found.ok:
-        console.print(f"{capitalised(str(found))}.", style="green", markup=False)
+    if diagnosis.ok:
+        console.print(f"{capitalised(str(diagnosis))}.", style="green", markup=False)
         return
-    for finding in found:
-        place = ", ".join(part for part in (finding.table, finding.release) if part)
-        console.print(f"{finding.code}  {place}", style="bold", markup=False)
+    for finding in diagnosis:
+        where = ", ".join(part for part in (finding.table, finding.release) if part)
+        console.print(f"{finding.code}  {where}", style="bold", markup=False)
         console.print(f"  {finding.problem}", markup=False)
         console.print(f"  cure: {finding.cure}", style="green", markup=False)
 
 
-def _end(found: Diagnosis) -> None:
+def _end(diagnosis: Diagnosis) -> None:
     """End the command: well only if the lake is.
 
     Raises
@@ -168,5 +168,5 @@ def _end(found: Diagnosis) -> None:
     typer.Exit
         If anything is wrong.
     """
-    if not found.ok:
+    if not diagnosis.ok:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Options that several commands take, and what they mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -279,11 +279,11 @@ def gathered(
     texts: Iterable[str], *, option: str, example: str
 ) -> dict[str, list[str]]:
     """Return the values of each name, in the order given."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for text in texts:
         name, value = pair(text, option=option, example=example)
-        found.setdefault(name, []).append(value)
-    return found
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def where_option(texts: Iterable[str], *, example: str) -> dict[str, list[str | None]]:

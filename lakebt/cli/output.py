@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, progress on stderr."""
+"""Output of commands: tables for people, JSON for programs, progress on stderr."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def progress(what: str, *, unit: str = "") -> Iterator[Callable[[int, int], None
     what
         Said before the bar.
     unit
-        What is counted, in the plural.
+        Noun of the items, in the plural.
 
     Yields
     ------

@@ -106,8 +106,10 @@ def diff(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what changed in a table between two releases, by key."""
-    found = options.open_lake(lake, catalog).diff(table, before, after)
-    frames: dict[str, pd.DataFrame] = {name: getattr(found, name) for name in CHANGES}
+    difference = options.open_lake(lake, catalog).diff(table, before, after)
+    frames: dict[str, pd.DataFrame] = {
+        name: getattr(difference, name) for name in CHANGES
+    }
     if as_json:
         print_json(
             {"change": name, **row}
@@ -123,15 +125,15 @@ def diff(
     console.print(f"[bold]{table}, {before} to {after}:[/bold] {counts}.")
     for name, title in CHANGES.items():
         if len(frames[name]):
-            told = f"{title} ({len(frames[name]):,})"
-            print_frame(console, _narrow(frames[name]), title=told)
+            caption = f"{title} ({len(frames[name]):,})"
+            print_frame(console, _narrow(frames[name]), title=caption)
 
 
 def _narrow(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that say something, and not more than fit."""
     filled = frame.loc[:, frame.notna().any()]
-    told = [name for name in filled.columns if not _is_repeated(filled, name)]
-    return filled[told[:MOST_COLUMNS]]
+    names = [name for name in filled.columns if not _is_repeated(filled, name)]
+    return filled[names[:MOST_COLUMNS]]
 
 
 def _is_repeated(frame: pd.DataFrame, name: str) -> bool:

@@ -49,16 +49,16 @@ def reproduce(
         from lakebt.reproduce.reproduction import reproduce as run_again
 
         opened = options.open_lake(lake, catalog)
-        found = run_again(opened, trial_id, strategy=strategy)
+        reproduction = run_again(opened, trial_id, strategy=strategy)
     if as_json:
-        print_json(records(found.differences))
+        print_json(records(reproduction.differences))
     else:
-        style = "green" if found.is_same else "bold red"
-        terminal().print(str(found), style=style, markup=False)
-    _end(found)
+        style = "green" if reproduction.is_same else "bold red"
+        terminal().print(str(reproduction), style=style, markup=False)
+    _end(reproduction)
 
 
-def _end(found: Reproduction) -> None:
+def _end(reproduction: Reproduction) -> None:
     """End the command: well only if every figure is the same.
 
     Raises
@@ -66,7 +66,7 @@ def _end(found: Reproduction) -> None:
     typer.Exit
         If one is not.
     """
-    if not found.is_same:
+    if not reproduction.is_same:
         raise typer.Exit(1)
 
 
@@ -82,21 +82,21 @@ def explain(
     with progress("Changing one thing at a time"):
         from lakebt.reproduce.explanation import explain as compare
 
-        found = compare(options.open_lake(lake, catalog), first, second)
+        explanation = compare(options.open_lake(lake, catalog), first, second)
     if as_json:
-        print_json(records(found.steps))
+        print_json(records(explanation.steps))
         return
     console = terminal()
-    console.print(_table(found))
-    for row in found.rows.to_dict("records"):
-        told = ", ".join(f"{row[k]:,} {k}" for k in ("added", "removed", "changed"))
-        console.print(f"Keys of {row['table']} that differ: {told}.")
-        changed = found.diffs[row["table"]].changed.head(SHOWN)
+    console.print(_table(explanation))
+    for row in explanation.rows.to_dict("records"):
+        counts = ", ".join(f"{row[k]:,} {k}" for k in ("added", "removed", "changed"))
+        console.print(f"Keys of {row['table']} that differ: {counts}.")
+        changed = explanation.diffs[row["table"]].changed.head(SHOWN)
         if len(changed):
             print_frame(console, changed, title=f"Changed, the first {len(changed)}:")
 
 
-def _table(found: Explanation) -> Table:
+def _table(explanation: Explanation) -> Table:
     """Return the way from one trial to the other."""
     from rich import box
     from rich.table import Table
@@ -108,8 +108,10 @@ def _table(found: Explanation) -> Table:
     table.add_column("change", overflow="fold")
     for name in ("Sharpe", "moved", "net bp", "moved "):
         table.add_column(name, justify="right")
-    for number, step in enumerate(found.steps.to_dict("records")):
-        change = f"{step['before']} → {step['after']}" if number else found.first[:10]
+    for number, step in enumerate(explanation.steps.to_dict("records")):
+        change = (
+            f"{step['before']} → {step['after']}" if number else explanation.first[:10]
+        )
         table.add_row(
             str(step["what"]),
             change,

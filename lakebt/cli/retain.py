@@ -11,7 +11,7 @@ from lakebt.cli.output import print_json, progress, terminal
 from lakebt.errors import InvalidArgumentError
 
 MOST = 20
-"""Releases that end are told one by one up to so many; --json lists all."""
+"""Most releases that are printed one by one; --json lists all."""
 
 
 def retain(

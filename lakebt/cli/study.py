@@ -78,7 +78,7 @@ def study(
         str | None,
         typer.Option(
             metavar="FROM,TO",
-            help="Only events with so many legs, as known at the entry.",
+            help="Only events with this many legs, as known at the entry.",
             rich_help_panel=RULES,
         ),
     ] = None,
@@ -178,7 +178,7 @@ def study(
         from lakebt.study.study import Study
 
         policies: dict[str, Any] = {"missing": missing, "on_look_ahead": on_look_ahead}
-        asked = Study(
+        planned = Study(
             view,
             index=index,
             entries=options.split(entries),
@@ -198,7 +198,7 @@ def study(
             min_lead=min_lead,
             **policies,
         )
-        result = asked.run(engine=engine, progress=step)
+        result = planned.run(engine=engine, progress=step)
     with progress("Writing the report"):
         if report is not None:
             result.report(report)
@@ -226,8 +226,8 @@ def show(console: Console, result: Result, report: Path | None) -> None:
     if caution := story.caution(contents, cells):
         console.print(caution, markup=False)
     if result.is_recorded:
-        told = f"Result {result.id[:10]}: lakebt reproduce {result.id[:10]}"
-        console.print(told, style="dim", markup=False)
+        command = f"Result {result.id[:10]}: lakebt reproduce {result.id[:10]}"
+        console.print(command, style="dim", markup=False)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)
 

@@ -72,15 +72,15 @@ def sweep(
     one_of(engine, ("local", "spark"), what="engine")
     from lakebt.sweep.toml import read_toml, sweep_from
 
-    told = read_toml(file)
+    table = read_toml(file)
     opened = options.open_lake(lake, catalog)
-    asked = sweep_from(told, open_view=lambda name, at: opened.at(name, as_of=at))
+    planned = sweep_from(table, open_view=lambda name, at: opened.at(name, as_of=at))
     with _interruptible(), progress("Sweeping", unit="cells") as step:
-        found = asked.run(engine=engine, resume=resume, progress=step)
+        result = planned.run(engine=engine, resume=resume, progress=step)
     if as_json:
-        print_json(records(found.table()))
+        print_json(records(result.table()))
         return
-    show(found, best=best)
+    show(result, best=best)
 
 
 @contextlib.contextmanager
@@ -95,28 +95,30 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        told = "Interrupted. What was finished is recorded: the same command goes on."
-        typer.echo(told, err=True)
+        message = (
+            "Interrupted. What was finished is recorded: the same command goes on."
+        )
+        typer.echo(message, err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def show(found: SweepResult, *, best: int) -> None:
+def show(result: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
     from lakebt.inputs.in_words import in_words
     from lakebt.sweep.result import FIGURES_SHOWN
 
     console = terminal()
-    n_found = len(found) - found.n_run
+    n_found = len(result) - result.n_run
     again = f", {n_found:,} were recorded already" if n_found else ""
-    console.print(f"{len(found):,} cells: {found.n_run:,} run now{again}.")
-    rows = found.best(best)
-    asked = [name for name in rows.columns if name not in {*RULE, *FIGURES_SHOWN}]
-    telling = [name for name in asked if len(set(map(str, rows[name]))) > 1]
+    console.print(f"{len(result):,} cells: {result.n_run:,} run now{again}.")
+    rows = result.best(best)
+    arguments = [name for name in rows.columns if name not in {*RULE, *FIGURES_SHOWN}]
+    telling = [name for name in arguments if len(set(map(str, rows[name]))) > 1]
     console.print(_table(rows, telling))
-    shared = [in_words(n, rows[n].iloc[0]) for n in asked if n not in telling]
+    shared = [in_words(n, rows[n].iloc[0]) for n in arguments if n not in telling]
     common = f" All of these: {'; '.join(shared)}." if shared else ""
-    told = f"The highest Sharpe ratios, which are the best of many.{common}"
-    console.print(told, style="dim", markup=False)
+    footer = f"The highest Sharpe ratios, which are the best of many.{common}"
+    console.print(footer, style="dim", markup=False)
 
 
 def _table(rows: pd.DataFrame, telling: list[str]) -> Table:

@@ -57,19 +57,19 @@ def declare(
     """
     from lakebt.lake.declaring.declaration import checked
 
-    said: dict[str, Any] = {
+    declaration: dict[str, Any] = {
         "key": options.split(key),
         "columns": _columns(column),
         "known_at": known_at,
         "order": None if order is None else options.split(order),
     }
-    checked(name, **said)  # before a lake is made for nothing
+    checked(name, **declaration)  # before a lake is made for nothing
     target = options.open_lake(lake, catalog, create=True)
-    target.declare(name, **said)
-    found = target.tables().set_index("name").loc[name]
-    count = len(found["columns"])
+    target.declare(name, **declaration)
+    declared = target.tables().set_index("name").loc[name]
+    count = len(declared["columns"])
     terminal().print(
-        f"Table {name}: {count} columns, key {', '.join(found['key'])}.",
+        f"Table {name}: {count} columns, key {', '.join(declared['key'])}.",
         style="green",
         markup=False,
     )
@@ -84,12 +84,12 @@ def _columns(texts: list[str]) -> dict[str, str]:
         If a column is given twice.
     """
     example = "eps_usd=number?"
-    found = options.gathered(texts, option="--column", example=example)
-    for name, kinds in found.items():
+    kinds_by_name = options.gathered(texts, option="--column", example=example)
+    for name, kinds in kinds_by_name.items():
         if len(kinds) > 1:
             msg = f"--column {name} is given twice, as {' and as '.join(kinds)}"
             raise InvalidArgumentError(msg)
-    return {name: kinds[0] for name, kinds in found.items()}
+    return {name: kinds[0] for name, kinds in kinds_by_name.items()}
 
 
 def tables(
@@ -151,12 +151,12 @@ def vintages(
         )
         return
     changed = [", ".join(names) for names in frame["changed"]]
-    told = ["known_at", "in_force", "retracted", "changed"]
-    differs = [name for name in frame.columns if _varies(frame, name, told)]
-    shown = frame.assign(changed=changed)[[*told[:1], *differs, *told[1:]]]
+    standing = ["known_at", "in_force", "retracted", "changed"]
+    differs = [name for name in frame.columns if _varies(frame, name, standing)]
+    shown = frame.assign(changed=changed)[[*standing[:1], *differs, *standing[1:]]]
     print_frame(console, shown, title=f"{table} {called}, {len(frame)} vintages")
 
 
-def _varies(frame: pd.DataFrame, name: str, told: list[str]) -> bool:
+def _varies(frame: pd.DataFrame, name: str, standing: list[str]) -> bool:
     """Whether a column is not the same in all vintages."""
-    return name not in told and len(frame[name].drop_duplicates()) > 1
+    return name not in standing and len(frame[name].drop_duplicates()) > 1

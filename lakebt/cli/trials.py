@@ -101,13 +101,13 @@ def _wanted(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
     """Return the values of each column, as what the column holds."""
     from lakebt.lake.tables.trials import TRIALS_SPEC
 
-    found: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     given = options.where_option(texts, example="engine=event")
     for name, values in given.items():
         is_known = name in TRIALS_SPEC.names
         column = TRIALS_SPEC.column(name) if is_known else None
-        found[name] = [_value(text, column) for text in values]
-    return found
+        chosen[name] = [_value(text, column) for text in values]
+    return chosen
 
 
 def _value(text: str | None, column: Column | None) -> object:
@@ -193,8 +193,8 @@ def _costs(row: dict[str, Any]) -> str:
     costs = ["" if math.isnan(rate) else f"{rate:g}" for rate in rates]
     if not any(costs):
         return str(row["costs"])
-    told = " + ".join(filter(None, costs[:2]))
-    return f"{told}\n{costs[2]} p.a." if costs[2] else told
+    charged = " + ".join(filter(None, costs[:2]))
+    return f"{charged}\n{costs[2]} p.a." if costs[2] else charged
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the demo does, act by act, as facts. `lakebt.demo.play` shows them."""
+"""The acts of the demo as facts, which `lakebt.demo.play` prints."""
 
 from __future__ import annotations
 

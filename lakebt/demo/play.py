@@ -1,4 +1,4 @@
-"""Show the acts: a line of plain English, then one small table, 80 columns at most."""
+"""Prints the acts: a line of plain English, then one small table."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ class _Play:
             symbols = sorted(frame["symbol"].dropna())
             nameless = len(frame) - len(symbols)
             self.tells(change=name, count=len(frame), symbols=symbols)
-            told = " ".join(symbols) + (f" and {nameless} unnamed" if nameless else "")
-            table.add_row(Text(name, style=style), str(len(frame)), told)
+            line = " ".join(symbols) + (f" and {nameless} unnamed" if nameless else "")
+            table.add_row(Text(name, style=style), str(len(frame)), line)
         for row in diff.reidentified.itertuples():
             self.tells(
                 change="re-identified",
@@ -138,10 +138,10 @@ class _Play:
                 isin_before=row.isin_before,
                 isin_after=row.isin_after,
             )
-            told = (
+            line = (
                 f"{row.symbol}: {row.isin_before} is now {row.isin_after}; not a trade"
             )
-            table.add_row(Text("re-identified", style="yellow"), str(by_isin), told)
+            table.add_row(Text("re-identified", style="yellow"), str(by_isin), line)
         self.shows(table)
 
     def refused(self, refusal: LookAheadError) -> None:
@@ -247,14 +247,14 @@ class _Play:
             n_events=row["n_events"],
             is_point_in_time=result.is_point_in_time,
         )
-        told = Text()
-        told.append(f"{words.bps(row['gross_bps'])} bp per event", style="bold red")
-        told.append(
+        line = Text()
+        line.append(f"{words.bps(row['gross_bps'])} bp per event", style="bold red")
+        line.append(
             f" in the night between the announcement and the next open, over "
             f"{count(row['n_events'], 'event')} of the simulated market. "
             f"No order could have caught it."
         )
-        self.shows(told, above=False)
+        self.shows(line, above=False)
 
     def next_steps(self) -> None:
         folder = self.folder

@@ -1,1 +1,1 @@
-"""What changed in the index, and when each order on it must be sent."""
+"""Order decisions, before any price: which orders, when, on what was known."""

@@ -1,4 +1,4 @@
-"""The changes a study decides on, as columns where a change has a single vintage."""
+"""The changes of a study, as columns where a change has a single vintage."""
 
 from __future__ import annotations
 
@@ -116,11 +116,11 @@ class Changes:
         """
         if anchor not in self._anchors:
             sessions = self._clock.sessions
-            found = [
+            numbers = [
                 anchor_session(anchor, change, sessions) for change in self._single
             ]
             self._anchors[anchor] = np.array(
-                [-1 if number is None else number for number in found], dtype=np.int64
+                [-1 if number is None else number for number in numbers], dtype=np.int64
             )
         return self._anchors[anchor]
 
@@ -131,9 +131,9 @@ class Changes:
     @cached_property
     def place(self) -> IntVector:
         """The place of each change among those with a single vintage, -1 for others."""
-        place = np.full(len(self.histories), -1, dtype=np.int64)
-        place[self.simple] = np.arange(len(self.simple))
-        return place
+        places = np.full(len(self.histories), -1, dtype=np.int64)
+        places[self.simple] = np.arange(len(self.simple))
+        return places
 
 
 def _micros(instant: dt.datetime) -> int:

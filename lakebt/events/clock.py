@@ -1,4 +1,4 @@
-"""From a rule and a change to the session, the fill instant and the deadline."""
+"""Resolves a rule and a change to a session, its instant and its deadline."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Clock:
     def anchored(self, rule: Entry, change: IndexChange) -> Fill | None:
         """Return the fill of a rule that stands on a change, or on a date alone.
 
-        Returns None where the change lacks the anchor, and where a date is no session.
+        Returns None if the change lacks the anchor, or the date is not a session.
         """
         if isinstance(rule, DateRule):
             number = self.sessions.number(rule.date)
@@ -154,7 +154,7 @@ def parse_lead(value: str | dt.timedelta) -> dt.timedelta:
     Raises
     ------
     InvalidArgumentError
-        If `value` is no duration, negative, or longer than 30 days.
+        If `value` is not a duration, negative, or longer than 30 days.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One rule, many changes: where each order is filled, or why it is not.
+"""Fills of one rule for many changes at once, or why there is none.
 
 The same decisions as `lakebt.events.orders`, made at once for all changes that have a
 single vintage; those that were corrected are decided there, one at a time. The two must
@@ -120,8 +120,8 @@ def resolve_entry(
     numbers = np.array([number for number, _ in several], dtype=np.int64)
     legs = np.concatenate([changes.simple, numbers])
     order = np.argsort(legs)
-    place = np.empty(len(legs), dtype=np.int64)
-    place[order] = np.arange(len(legs))
+    position = np.empty(len(legs), dtype=np.int64)
+    position[order] = np.arange(len(legs))
 
     def joined(single: npt.NDArray[Any], others: list[int]) -> npt.NDArray[Any]:
         return np.concatenate([single, np.array(others, dtype=single.dtype)])[order]
@@ -142,7 +142,7 @@ def resolve_entry(
         ),
         late=joined(late, [leg.late for _, leg in several]),
         corrected=tuple(
-            (int(place[len(changes.simple) + n]), leg)
+            (int(position[len(changes.simple) + n]), leg)
             for n, (_, leg) in enumerate(several)
         ),
     )

@@ -1,4 +1,4 @@
-"""One change, one order: the vintage it is decided on, or why there is none.
+"""The order of one change: the vintage it is decided on, or why there is none.
 
 A vintage of a change is in force from its `known_at` until the next one's. An order
 belongs to the first vintage whose own deadline lies within its force.

@@ -1,4 +1,4 @@
-"""What the guard hands to the backtest: cells, planned or empty with their reason."""
+"""Events, and their cells and legs as objects; an empty cell has its reason."""
 
 from __future__ import annotations
 

@@ -236,16 +236,16 @@ def schedule(
     """
     changes = Changes(vintages, clock=clock, keep=keep)
     pretend = on_look_ahead == "allow"
-    made = Slotting(changes, entries, clock, pretend=pretend).in_order(size)
-    shape = (len(made.event), len(exits))
+    slots = Slotting(changes, entries, clock, pretend=pretend).in_order(size)
+    shape = (len(slots.event), len(exits))
     exit_row = np.full(shape, -1, dtype=np.int64)
     reason = np.zeros(shape, dtype=np.int8)
     apart, late = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    reason[:] = made.reason[:, None]
-    entered = np.flatnonzero(made.row >= 0)
+    reason[:] = slots.reason[:, None]
+    entered = np.flatnonzero(slots.row >= 0)
     if len(entered):
-        legs = made.legs_of(entered)
-        starts = offsets(np.diff(made.start)[entered])[:-1]
+        legs = slots.legs_of(entered)
+        starts = offsets(np.diff(slots.start)[entered])[:-1]
         for column, rule in enumerate(exits):
             left = resolve_exit(changes, legs, rule, clock, pretend=pretend)
             # One leg that cannot leave empties the cell, for the first of its legs'
@@ -266,13 +266,13 @@ def schedule(
         clock=clock,
         pretend=pretend,
         changes=changes,
-        events=made.events,
-        event=made.event,
-        entry=made.entry,
-        row=made.row,
-        start=made.start,
-        leg=made.leg,
-        at=made.at,
+        events=slots.events,
+        event=slots.event,
+        entry=slots.entry,
+        row=slots.row,
+        start=slots.start,
+        leg=slots.leg,
+        at=slots.at,
         exit_row=exit_row,
         reason=reason,
         apart=apart,

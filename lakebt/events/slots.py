@@ -1,4 +1,4 @@
-"""From the entries of changes to slots: each event under each entry, with its legs."""
+"""Groups entered legs into slots: an event under an entry."""
 
 from __future__ import annotations
 
@@ -98,22 +98,22 @@ class Slotting:
     def _add(
         self, number: int, changes: Changes, rule: Entry, *, pretend: bool
     ) -> None:
-        found = resolve_entry(changes, rule, self._clock, pretend=pretend)
+        entries = resolve_entry(changes, rule, self._clock, pretend=pretend)
         events = changes.events
         # Legs that enter on different sessions (their MD differs) are events of their
         # own; a leg that could not enter is in none, unless none could.
         has_entered = np.zeros(len(events), dtype=bool)
-        has_entered[found.event[found.row >= 0]] = True
-        taken = np.flatnonzero((found.row >= 0) | ~has_entered[found.event])
-        order = np.lexsort((found.row[taken], found.event[taken]))
+        has_entered[entries.event[entries.row >= 0]] = True
+        taken = np.flatnonzero((entries.row >= 0) | ~has_entered[entries.event])
+        order = np.lexsort((entries.row[taken], entries.event[taken]))
         taken = taken[order]
-        event, row = found.event[taken], found.row[taken]
+        event, row = entries.event[taken], entries.row[taken]
         is_first = np.ones(len(taken), dtype=bool)
         is_first[1:] = (event[1:] != event[:-1]) | (row[1:] != row[:-1])
         cuts = np.flatnonzero(is_first)
         if not len(cuts):
             return
-        reasons = np.minimum.reduceat(found.reason[taken], cuts)
+        reasons = np.minimum.reduceat(entries.reason[taken], cuts)
         before = -1
         for cut, code in zip(event[cuts].tolist(), row[cuts].tolist(), strict=True):
             self._event.append(self._place(events[cut], code, again=cut == before))
@@ -122,11 +122,11 @@ class Slotting:
         self._row += row[cuts].tolist()
         self._reason += reasons.tolist()
         self._size += np.diff(np.append(cuts, len(taken))).tolist()
-        self._leg.append(found.leg[taken])
-        vintages = found.at
+        self._leg.append(entries.leg[taken])
+        vintages = entries.at
         self._vintage.append(vintages[taken])
-        self._late.append(found.late[taken])
-        corrected = dict(found.corrected)
+        self._late.append(entries.late[taken])
+        corrected = dict(entries.corrected)
         self._corrected.append([corrected.get(place) for place in taken.tolist()])
 
     def _place(self, event: Event, row: int, *, again: bool) -> int:
@@ -148,9 +148,9 @@ class Slotting:
         ranked = sorted(
             set(code[kept].tolist()), key=lambda n: (events[n].date, events[n].event_id)
         )
-        place = np.full(len(events), -1, dtype=np.int64)
-        place[ranked] = np.arange(len(ranked))
-        event = place[code]
+        position = np.full(len(events), -1, dtype=np.int64)
+        position[ranked] = np.arange(len(ranked))
+        event = position[code]
         order = kept[np.lexsort((entry[kept], event[kept]))]
         starts = np.cumsum(legs) - legs
         taken = spans(starts[order], legs[order])

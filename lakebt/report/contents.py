@@ -1,4 +1,4 @@
-"""What a report is made of: plain values, so that anybody can fill them in."""
+"""The contents of a report, as plain values that anybody can fill in."""
 
 from __future__ import annotations
 

@@ -187,15 +187,15 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
 
 
 def _weights_section(weights: pd.DataFrame) -> dict[str, Any]:
-    held = weights.fillna(0.0)
-    last = held.iloc[-1]
+    filled = weights.fillna(0.0)
+    last = filled.iloc[-1]
     last = last[last != 0]
     largest = last.reindex(last.abs().sort_values(ascending=False).index)[:10]
-    average = (held != 0).sum(axis=1).mean()
+    average = (filled != 0).sum(axis=1).mean()
     return {
-        "lede": f"{count(len(held), 'decision')}, on average "
+        "lede": f"{count(len(filled), 'decision')}, on average "
         f"{count(round(average), 'symbol')} held.",
-        "summary": f"The last decision, {str(held.index[-1])[:10]}: "
+        "summary": f"The last decision, {str(filled.index[-1])[:10]}: "
         f"{count(len(largest))} largest of {count(len(last), 'position')}",
         "rows": [
             {"symbol": symbol, "weight": f"{value:+.2%}".replace("-", words.MINUS)}

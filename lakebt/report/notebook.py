@@ -101,7 +101,7 @@ def surface_html(contents: StudyContents) -> str:
 
 
 def _around(name: str, names: tuple[str, ...], *, most: int) -> tuple[str, ...]:
-    """Return at most so many neighbours of a name, itself in the middle."""
+    """Return at most `most` neighbours of a name, itself in the middle."""
     first = max(0, min(names.index(name) - most // 2, len(names) - most))
     return names[first : first + most]
 

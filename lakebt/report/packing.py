@@ -1,4 +1,4 @@
-"""The ingredients of a study as text for a page, small and exact.
+"""Packs the data of a page as text, small and exact.
 
 Whole numbers are written as planes: the lowest byte of each, then the next byte of
 each, and so on, which gzip makes much smaller than one number after the other. Prices
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lakebt.report.panel_data import Ingredients
 
 
-Planes = dict[str, "npt.NDArray[np.uint8]"]
-
 _SIGNIFICANT = 11
 """Digits of a price that is exact in no unit: a return errs by less than 1e-6 bp."""
 
@@ -49,41 +47,41 @@ def packed(ingredients: Ingredients) -> str:
     The file is four bytes of length, lowest first, then a JSON text of that length that
     names everything, then the bytes of the arrays it describes.
     """
-    made = ingredients
-    count = np.diff(made.start)
-    base = np.full(len(made.event_ids), np.iinfo(np.int64).max)
-    np.minimum.at(base, made.slot_event, made.entry_row)
+    data = ingredients
+    count = np.diff(data.start)
+    base = np.full(len(data.event_ids), np.iinfo(np.int64).max)
+    np.minimum.at(base, data.slot_event, data.entry_row)
     # Exits that count from the entry are the same distance from every entry; the others
     # are the same half session for every entry of an event.
     since = np.where(
-        made.is_relative, made.entry_row[:, None], base[made.slot_event][:, None]
+        data.is_relative, data.entry_row[:, None], base[data.slot_event][:, None]
     )
-    leaving = np.where(made.is_traded, made.exit_row - since, 0)
-    sized, own = _sizing(made)
-    digits, missing, steps = _prices(made)
+    leaving = np.where(data.is_traded, data.exit_row - since, 0)
+    sized, own = _sizing(data)
+    digits, missing, steps = _prices(data)
     numbers = {
-        "event_day": _steps(made.event_day),
-        "days": _steps(made.days),
-        "leg_symbol": made.leg_symbol,
-        "leg_is_addition": made.leg_is_addition,
-        "series_symbol": _steps(made.series_symbol),
-        "series_first": made.series_first,
-        "series_count": made.series_count,
+        "event_day": _steps(data.event_day),
+        "days": _steps(data.days),
+        "leg_symbol": data.leg_symbol,
+        "leg_is_addition": data.leg_is_addition,
+        "series_symbol": _steps(data.series_symbol),
+        "series_first": data.series_first,
+        "series_count": data.series_count,
         "series_digits": digits,
         "missing": missing,
         "price_steps": steps,
-        "slot_event": _steps(made.slot_event),
-        "slot_entry": made.slot_entry,
+        "slot_event": _steps(data.slot_event),
+        "slot_entry": data.slot_entry,
         "event_row": base,
-        "entry_row": made.entry_row - base[made.slot_event],
+        "entry_row": data.entry_row - base[data.slot_event],
         "position_count": count,
-        "leg": made.leg,
+        "leg": data.leg,
         "sized": sized,
-        "is_traded": made.is_traded.T.ravel(),
+        "is_traded": data.is_traded.T.ravel(),
         "exit_row": leaving.T.ravel(),
-        "is_relative": made.is_relative,
-        "apart": _steps(made.apart),
-        "apart_row": made.apart_row,
+        "is_relative": data.is_relative,
+        "apart": _steps(data.apart),
+        "apart_row": data.apart_row,
     }
     arrays: dict[str, Any] = {}
     parts: list[bytes] = []
@@ -94,11 +92,11 @@ def packed(ingredients: Ingredients) -> str:
     arrays["own_sizing"] = {"n": len(own), "width": 8, "float": True}
     parts.append(own.astype("<f8").view(np.uint8).reshape(-1, 8).T.tobytes())
     header = {
-        "terms": asdict(made.terms),
-        "n_entries": made.n_entries,
-        "n_exits": made.n_exits,
-        "event_ids": made.event_ids,
-        "symbols": made.symbols,
+        "terms": asdict(data.terms),
+        "n_entries": data.n_entries,
+        "n_exits": data.n_exits,
+        "event_ids": data.event_ids,
+        "symbols": data.symbols,
         "arrays": arrays,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -124,21 +122,21 @@ def _planes(values: IntVector) -> npt.NDArray[np.uint8]:
     return folded.astype("<u8").view(np.uint8).reshape(-1, 8).T[:width]
 
 
-def _prices(made: Ingredients) -> tuple[IntVector, BoolVector, IntVector]:
+def _prices(data: Ingredients) -> tuple[IntVector, BoolVector, IntVector]:
     """Return each series' digits, which bars are missing, and the steps of the others.
 
     Opens and closes take turns. A price is its whole number over 10 to the digits.
     """
-    prices = np.column_stack([made.opens, made.closes]).ravel()
-    starts = offsets(2 * made.series_count)[:-1]
+    prices = np.column_stack([data.opens, data.closes]).ravel()
+    starts = offsets(2 * data.series_count)[:-1]
     is_there = np.isfinite(prices)
     digits = np.zeros(len(starts), dtype=np.int64)
     if len(starts):
         filled = np.where(is_there, prices, 0.0)
         digits = _digits(filled, is_there, starts)
-    own = np.repeat(digits, 2 * made.series_count)
+    own = np.repeat(digits, 2 * data.series_count)
     whole = np.rint(np.where(is_there, prices, 0.0) * 10.0**own).astype(np.int64)
-    of = np.repeat(np.arange(len(starts)), 2 * made.series_count)[is_there]
+    of = np.repeat(np.arange(len(starts)), 2 * data.series_count)[is_there]
     steps = _steps(whole[is_there])
     is_first = np.append(True, of[1:] != of[:-1])[: len(of)]
     steps[is_first] = whole[is_there][is_first]
@@ -158,28 +156,28 @@ def _digits(filled: FloatVector, is_there: BoolVector, starts: IntVector) -> Int
         exact = np.rint(filled * unit) / unit == filled
         is_exact = np.logical_and.reduceat(exact, starts) & (decimals <= most)
         digits = np.where(is_exact, decimals, digits)
-    found: IntVector = digits.astype(np.int64)
-    return found
+    whole: IntVector = digits.astype(np.int64)
+    return whole
 
 
-def _sizing(made: Ingredients) -> tuple[IntVector, FloatVector]:
+def _sizing(data: Ingredients) -> tuple[IntVector, FloatVector]:
     """Return which close each position was sized on, and the prices that are none.
 
     0 where there was no close, the number of sessions before the entry, or 255 for a
     price of its own: a close that was corrected later.
     """
-    entered = np.repeat(session_of(made.entry_row), np.diff(made.start))
-    symbol = np.where(made.leg >= 0, made.leg_symbol[made.leg], made.terms.hedge)
-    sized = np.where(np.isnan(made.sizing_price), _UNSIZED, _OWN)
-    span = len(made.days) + 1
-    keys = made.series_symbol * span + made.series_first
-    bars = offsets(made.series_count)
+    entered = np.repeat(session_of(data.entry_row), np.diff(data.start))
+    symbol = np.where(data.leg >= 0, data.leg_symbol[data.leg], data.terms.hedge)
+    sized = np.where(np.isnan(data.sizing_price), _UNSIZED, _OWN)
+    span = len(data.days) + 1
+    keys = data.series_symbol * span + data.series_first
+    bars = offsets(data.series_count)
     for back in range(_BACK, 0, -1):
         session = entered - back
         series = np.searchsorted(keys, symbol * span + session, side="right") - 1
-        place = session - made.series_first[series]
-        inside = (series >= 0) & (made.series_symbol[series] == symbol) & (place >= 0)
-        inside &= place < made.series_count[series]
+        place = session - data.series_first[series]
+        inside = (series >= 0) & (data.series_symbol[series] == symbol) & (place >= 0)
+        inside &= place < data.series_count[series]
         bar = np.where(inside, bars[series] + place, 0)
-        sized[inside & (made.closes[bar] == made.sizing_price)] = back
-    return sized, made.sizing_price[sized == _OWN]
+        sized[inside & (data.closes[bar] == data.sizing_price)] = back
+    return sized, data.sizing_price[sized == _OWN]

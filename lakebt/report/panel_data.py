@@ -1,4 +1,4 @@
-"""What the cells of a study are made of, so that a page can make any of them again.
+"""The data from which a page trades any cell of a study again.
 
 Results of every cell would take a page of their own size: a thousand events under a
 thousand rules are a million cells. What they are made of is small: some bars around

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 2.0
-"""How long work may take before a bar says that it goes on."""
+"""How long work may take before a bar is shown."""
 
 _REDRAW_SECONDS = 0.2
 
@@ -31,9 +31,9 @@ def bar(what: str, *, unit: str, told: Step | None = None) -> Iterator[Step]:
     Parameters
     ----------
     what
-        Said before the bar.
+        Label before the bar.
     unit
-        What is counted, in the plural.
+        Noun of the items, in the plural.
     told
         Called instead of showing anything.
 

@@ -1,4 +1,4 @@
-"""What a result was computed from, in words, and the command that computes it again."""
+"""The provenance of a result in words, and the command that makes it again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """What is said of a view of the lake; see `lakebt.View`."""
+    """The part of a `lakebt.View` that a report names."""
 
     @property
     def release(self) -> str: ...  # noqa: D102 - as there

@@ -1,4 +1,4 @@
-"""The sections of a study's report, as what its template names."""
+"""The sections of a study's report, as its template names them."""
 
 from __future__ import annotations
 

@@ -132,11 +132,11 @@ def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:
 
 def count_reasons(cells: Iterable[Cell]) -> dict[str, int]:
     """Return how many cells are empty for each reason, in the reasons' order."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for cell in cells:
         if cell.reason is not None:
-            found[cell.reason] = found.get(cell.reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: order_of(item[0])))
+            counts[cell.reason] = counts.get(cell.reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: order_of(item[0])))
 
 
 def scale(cells: Iterable[Cell]) -> float:
@@ -148,10 +148,10 @@ def scale(cells: Iterable[Cell]) -> float:
 def example(row: dict[str, Any]) -> str:
     """Return a refused row's fact and times, in words."""
     parts = [row["fact"]] if isinstance(row.get("fact"), str) else []
-    for name, said in (("known_at", "known"), ("needed_by", "needed before")):
+    for name, label in (("known_at", "known"), ("needed_by", "needed before")):
         moment = words.instant(row.get(name))
         if moment != words.NOTHING:
-            parts.append(f"{said} {moment}")
+            parts.append(f"{label} {moment}")
     return "; ".join(part for part in parts if part)
 
 
@@ -165,14 +165,14 @@ def _reasons(
     empty: pd.DataFrame,
 ) -> dict[tuple[str, str], tuple[str, int, str]]:
     """Return each cell's most frequent reason, its count and one event in words."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    most: dict[tuple[str, str], dict[str, Any]] = {}
     for row in records(empty):
         cell = (row["entry"], row["exit"])
-        if cell not in found or _weight(row) > _weight(found[cell]):
-            found[cell] = row
+        if cell not in most or _weight(row) > _weight(most[cell]):
+            most[cell] = row
     return {
         cell: (row["reason"], row["n_events"], example(row))
-        for cell, row in found.items()
+        for cell, row in most.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""What a source hands over: rows to publish, and a count of what it did not keep."""
+"""The rows that a source gives, and a count of those it dropped."""
 
 from __future__ import annotations
 

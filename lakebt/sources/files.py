@@ -120,8 +120,8 @@ def _read(path: Path, table: str) -> pa.Table:
         )
         raise InvalidDataError(table, problem)
     if not path.is_file():
-        what = "is a directory, not a file" if path.is_dir() else "does not exist"
-        raise InvalidDataError(table, f"file {path} {what}: check the path.")
+        problem = "is a directory, not a file" if path.is_dir() else "does not exist"
+        raise InvalidDataError(table, f"file {path} {problem}: check the path.")
     try:
         rows = _read_csv(path) if suffix == ".csv" else pa_parquet.read_table(path)
     except (pa.ArrowException, OSError, ValueError, csv.Error) as error:

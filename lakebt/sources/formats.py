@@ -126,7 +126,7 @@ def read_source(
     report = {"known_at": known_at, "fund": fund, "index": index, "symbols": symbols}
     for option, value in (tabular if name == "nport" else report).items():
         if value:
-            msg = f"{option}={value!r} means nothing for format {name!r}: leave it away"
+            msg = f"{option}={value!r} means nothing for format {name!r}: omit it"
             raise InvalidArgumentError(msg)
     if name == "nport":
         if known_at is None:
@@ -138,7 +138,7 @@ def read_source(
         return nport.read_nport(
             path, known_at=known_at, fund=fund, index=index, symbols=symbols
         )
-    found = read_file(
+    ours = read_file(
         path,
         table=table,
         columns=columns,
@@ -148,6 +148,6 @@ def read_source(
         flags=flags,
     )
     if chosen.convert is None:
-        return found
-    converted = chosen.convert(found.frame)
-    return replace(converted, left_out=found.left_out + converted.left_out)
+        return ours
+    converted = chosen.convert(ours.frame)
+    return replace(converted, left_out=ours.left_out + converted.left_out)

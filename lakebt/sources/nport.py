@@ -221,8 +221,8 @@ def _identifier(identifiers: Element | None, kind: str) -> str:
     """Return the first identifier of a kind, empty if there is none."""
     if identifiers is None:
         return ""
-    found = identifiers.find(f"{NAMESPACE}{kind}")
-    value = "" if found is None else found.get("value", "").strip()
+    element = identifiers.find(f"{NAMESPACE}{kind}")
+    value = "" if element is None else element.get("value", "").strip()
     return "" if value in NOT_GIVEN else value
 
 

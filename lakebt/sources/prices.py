@@ -47,7 +47,7 @@ REQUIRED = ("symbol", "date", "open", "high", "low", "close", "basis")
 
 
 def convert_prices(frame: pd.DataFrame) -> Converted:
-    """Return the rows of ``prices`` told by a long table of bars.
+    """Return a long table of bars as rows of ``prices``.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ TWICE = "legs told by an earlier row already"
 def convert_rebalances(
     frame: pd.DataFrame, *, index_names: Mapping[str, str] = INDEX_NAMES
 ) -> Converted:
-    """Return the rows of ``index_changes`` told by a table of rebalances.
+    """Return a table of rebalances as rows of ``index_changes``.
 
     Parameters
     ----------
@@ -119,17 +119,17 @@ def convert_rebalances(
             row["announcement_source"] or None,
         )
         index = index_names.get(row["index_name"], row["index_name"])
-        found = False
+        has_leg = False
         for name, side in (("added", Side.ADDITION), ("removed", Side.DELETION)):
             symbol = _symbol(
                 row[name], row[f"{name}_px"], row["effective_date"], price_keys
             )
             if symbol:
-                found = True
+                has_leg = True
                 leg = (index, symbol, side.value, *common)
                 dropped[TWICE] += leg in legs
                 legs[leg] = None
-        dropped[NO_LEG] += not found
+        dropped[NO_LEG] += not has_leg
     names = ("index", "symbol", "side", "announced", "effective")
     return Converted(
         table=TABLE,

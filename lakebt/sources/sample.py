@@ -74,13 +74,13 @@ def sample_releases() -> tuple[SampleRelease, ...]:
     Q3_2022 2022-11-28 20:50:55+00:00 ['etf_holdings', 'index_changes']
     """
     folder = _folder()
-    found = []
+    releases = []
     for name, tables in _FILES.items():
         frames = {table: _frame(folder, table, name) for table in tables}
         accepted = str(frames["etf_holdings"]["known_at"].max())
         as_of = parse_instant(accepted, what="known_at")
-        found.append(SampleRelease(name=name, as_of=as_of, tables=frames))
-    return tuple(found)
+        releases.append(SampleRelease(name=name, as_of=as_of, tables=frames))
+    return tuple(releases)
 
 
 def _frame(folder: Traversable, table: str, release: str) -> pd.DataFrame:

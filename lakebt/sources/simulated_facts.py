@@ -1,4 +1,4 @@
-"""What a simulated provider and a simulated fund publish."""
+"""The index changes and fund reports of a simulated market."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def holdings_reports(
     deletions = legs[legs["side"] == Side.DELETION]
     reports = []
     for date, known_at in _reports(legs["announced_session"].iloc[0], sessions, as_of):
-        held = [
+        symbols = [
             *members,
             *deletions.loc[deletions["effective"] > date, "symbol"],
             *additions.loc[additions["effective"] <= date, "symbol"],
@@ -104,9 +104,9 @@ def holdings_reports(
                     "fund": FUND,
                     "index": INDEX,
                     "date": date,
-                    "isin": [_isin(symbol) for symbol in held],
-                    "symbol": held,
-                    "weight_pct": 100.0 / len(held),
+                    "isin": [_isin(symbol) for symbol in symbols],
+                    "symbol": symbols,
+                    "weight_pct": 100.0 / len(symbols),
                     "known_at": pd.Timestamp(known_at),
                 }
             )

@@ -1,4 +1,4 @@
-"""Bars made of a market's steps, a stock's own noise, and a planted effect."""
+"""The bars of a simulated market, with a planted effect."""
 
 from __future__ import annotations
 

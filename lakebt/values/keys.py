@@ -76,8 +76,8 @@ def canonical_json(value: object) -> str:
     Raises
     ------
     InvalidArgumentError
-        If a part of it is NaN or infinite, an instant without a zone, a text that is no
-        Unicode, a key that is no text, or anything else. The message says where.
+        If a part of it is NaN or infinite, an instant without a zone, a text that is
+        not Unicode, a key that is not a text, or anything else. The message says where.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _plain(value: Any, place: str) -> Any:  # noqa: C901, PLR0911 - a case each
         case Mapping():
             for key in value:
                 if not isinstance(key, str):
-                    msg = f"{_at(place)}key {key!r} is no text: write it as one"
+                    msg = f"{_at(place)}key {key!r} is not a text: write it as one"
                     raise InvalidArgumentError(msg)
             return {
                 str(key): _plain(part, f"{place}.{key}") for key, part in value.items()
@@ -152,7 +152,9 @@ def _number(value: float, place: str) -> int | float:
         If it is not finite.
     """
     if not math.isfinite(value):
-        msg = f"{_at(place)}{value!r} is no number: pass None where there is no value"
+        msg = (
+            f"{_at(place)}{value!r} is not a number: pass None where there is no value"
+        )
         raise InvalidArgumentError(msg)
     return int(value) if value.is_integer() else value
 
@@ -166,7 +168,7 @@ def _instant(value: dt.datetime, place: str) -> str:
         If it has no zone, or is pandas' NaT.
     """
     if value != value or value.tzinfo is None:  # noqa: PLR0124 - NaT
-        msg = f"{_at(place)}{value!r} is no instant: give it a time zone"
+        msg = f"{_at(place)}{value!r} is not an instant: give it a time zone"
         raise InvalidArgumentError(msg)
     return value.astimezone(dt.UTC).isoformat()
 

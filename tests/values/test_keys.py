@@ -150,15 +150,15 @@ def test_the_key_does_not_depend_on_the_process() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (float("nan"), "nan is no number"),
-        ({"costs": [{"bps": float("inf")}]}, r"costs\[0\]\.bps: inf is no number"),
-        ({"a": {1: 2}}, "a: key 1 is no text"),
+        (float("nan"), "nan is not a number"),
+        ({"costs": [{"bps": float("inf")}]}, r"costs\[0\]\.bps: inf is not a number"),
+        ({"a": {1: 2}}, "a: key 1 is not a text"),
         ({"a": {1, 2}}, r"a: \{1, 2\} \(set\) has no canonical JSON"),
         ({"a": b"x"}, r"a: b'x' \(bytes\) has no canonical JSON"),
         (np.array([1.0]), "ndarray"),
         (np.datetime64("2022-09-02"), "datetime64"),
-        (dt.datetime(2022, 9, 2), r"no instant: give it a time zone"),  # noqa: DTZ001
-        (pd.NaT, "NaT is no instant"),
+        (dt.datetime(2022, 9, 2), r"not an instant: give it a time zone"),  # noqa: DTZ001
+        (pd.NaT, "NaT is not an instant"),
         ("\ud800", "half a character"),
         (dt.timedelta(1), "timedelta"),
     ],

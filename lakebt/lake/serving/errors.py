@@ -118,9 +118,9 @@ def translated() -> Iterator[None]:
     Raises
     ------
     ConflictError
-        If somebody else came first.
+        If another commit came first.
     ExistsError
-        If somebody else took a name first.
+        If the name was taken meanwhile.
     OperationalError
         If the database fails in another way than by being locked.
     RefusedError
@@ -136,10 +136,10 @@ def translated() -> Iterator[None]:
     except (BusyError, LakebtError) as error:
         raise UnavailableError(str(error) or f"the lake {locked()}") from None
     except LostRaceError as error:
-        msg = f"somebody else wrote first: {error}"
+        msg = f"another commit came first: {error}"
         raise ConflictError(msg) from None
     except IntegrityError:
-        msg = "somebody else took that name first"
+        msg = "the name was taken meanwhile"
         raise ExistsError(msg) from None
     except OperationalError as error:
         if "locked" not in str(error.orig):

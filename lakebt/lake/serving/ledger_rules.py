@@ -48,7 +48,7 @@ def check_written_by_lakebt(
     Raises
     ------
     ForbiddenError
-        If somebody else writes.
+        If another program writes.
     """
     strange = [
         ref
@@ -171,7 +171,7 @@ def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) 
     sequence = 1 if last is None else last.sequence + 1
     problem = None
     if ledger.clash(release.name) is not None:
-        problem = "a release of that name is there already"
+        problem = "a release of that name exists already"
     elif release.sequence != sequence:
         problem = f"its sequence is {release.sequence}, and the next is {sequence}"
     elif release.is_ended:

@@ -1,4 +1,4 @@
-"""Running the server until somebody ends it, and ending it without losing a request."""
+"""Runs the server until a signal, and ends it without losing a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 60
-"""How long requests that run may take to end when the server is told to."""
+"""How long running requests may take after the signal."""
 
 
 def is_loopback(host: str) -> bool:

@@ -132,7 +132,7 @@ def _check_columns(name: str, before: TableMetadata, after: TableMetadata) -> No
         wanted = [column[1:] for column in columns(built_in[name].iceberg())]
         as_made = [column[1:] for column in would] == wanted
         if as_made and would in map(columns, before.schemas):
-            return  # which undoes what somebody did before
+            return  # it undoes an earlier change by another program
     if lost := [column for column in was if column not in would]:
         msg = (
             f"column {lost[0][1]} of table {name} cannot be changed, renamed or "

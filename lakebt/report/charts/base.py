@@ -1,4 +1,4 @@
-"""What all figures share."""
+"""The layout and the hover texts that all figures share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule earned, what it paid and what it held, drawn."""
+"""Draws what a rule earned, what it paid and what it held."""
 
 from __future__ import annotations
 
@@ -175,12 +175,12 @@ def weights_figure(weights: pd.DataFrame, *, theme: ThemeName = "light") -> go.F
     import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
 
     colours = THEMES[theme]
-    held = weights.fillna(0.0)
-    days = [day(session) for session in held.index]
+    filled = weights.fillna(0.0)
+    days = [day(session) for session in filled.index]
     figure = go.Figure()
     for name, part, colour in (
-        ("long", held.clip(lower=0.0), colours.addition),
-        ("short", held.clip(upper=0.0), colours.deletion),
+        ("long", filled.clip(lower=0.0), colours.addition),
+        ("short", filled.clip(upper=0.0), colours.deletion),
     ):
         if not (part != 0).any(axis=None):
             continue

@@ -1,4 +1,4 @@
-"""The path of an event, drawn."""
+"""Draws the path of an event."""
 
 from __future__ import annotations
 

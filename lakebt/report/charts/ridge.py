@@ -1,4 +1,4 @@
-"""The ridge of best exits, drawn."""
+"""Draws the best exit of each entry."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def ridge(
     contents: StudyContents, cells: Mapping[tuple[str, str], Cell]
 ) -> dict[str, Cell | None]:
     """Return the cell with the highest Sharpe ratio of each entry, None for none."""
-    found: dict[str, Cell | None] = {}
+    best: dict[str, Cell | None] = {}
     for entry in contents.entries:
         row = [cells[entry, exit_] for exit_ in contents.exits]
         traded = [cell for cell in row if cell.reason is None]
-        found[entry] = max(traded, key=lambda cell: cell.sharpe, default=None)
-    return found
+        best[entry] = max(traded, key=lambda cell: cell.sharpe, default=None)
+    return best
 
 
 def ridge_in_words(best: Sequence[Cell | None]) -> str:
@@ -85,8 +85,8 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
     import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
 
     colours = THEMES[theme]
-    found = list(ridge(contents, surface(contents)).values())
-    best = [(x, cell) for x, cell in enumerate(found) if cell is not None]
+    by_entry = ridge(contents, surface(contents)).values()
+    best = [(x, cell) for x, cell in enumerate(by_entry) if cell is not None]
     if not best:
         msg = f"{contents.index} has no ridge to draw: every cell is empty"
         raise InvalidArgumentError(msg)

@@ -1,4 +1,4 @@
-"""The surface of entries and exits, drawn."""
+"""Draws the surface of entries and exits."""
 
 from __future__ import annotations
 

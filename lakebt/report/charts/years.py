@@ -1,4 +1,4 @@
-"""What a rule earned year by year, drawn."""
+"""Draws the returns of a rule year by year."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_what_is_declared_otherwise_is_refused_and_told_what_is_there(
     before = table_of(published).metadata_location
 
     with pytest.raises(
-        TableExistsError, match=f"'earnings' is there already, and {message}"
+        TableExistsError, match=f"'earnings' exists already, and {message}"
     ):
         declare(published, **changed)
 
@@ -188,6 +188,6 @@ def test_what_is_declared_otherwise_is_refused_and_told_what_is_there(
 
 def test_a_name_is_unique_whatever_its_case(published: Lake) -> None:
     with pytest.raises(
-        TableExistsError, match="'earnings' is there already, and 'Earnings' differs"
+        TableExistsError, match="'earnings' exists already, and 'Earnings' differs"
     ):
         published.declare("Earnings", **DECLARED)

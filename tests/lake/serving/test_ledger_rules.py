@@ -86,7 +86,7 @@ def another(release: Release, **changes: Any) -> Release:
         ),
         (
             lambda rows: [*rows, another(rows[-1], name="r1")],
-            "'r1' cannot be added: a release of that name is there already",
+            "'r1' cannot be added: a release of that name exists already",
         ),
         (
             lambda rows: [*rows, another(rows[-1], name="main")],
