@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
     import lakebt
+
+FREE = 3
+"""The longest look back that waits at no gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,25 @@ class Trend:
             closes.iloc[-1] > closes.iloc[-1 - self.lookback]
         )
         return pd.Series({"MKT": self.weight if rose else 0.0})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gated(Trend):
+    """Waits before its decisions, if it looks far back, until a gate is opened."""
+
+    gate: str
+
+    @property
+    def begun(self) -> Path:
+        """A file that is there as soon as one of them waits."""
+        return Path(self.gate).with_suffix(".begun")
+
+    def target_weights(self, view: lakebt.View) -> pd.Series:
+        """Return the market's weight."""
+        while self.lookback > FREE and not Path(self.gate).exists():
+            self.begun.touch()
+            time.sleep(0.01)
+        return super().target_weights(view)
 
 
 class Failing:

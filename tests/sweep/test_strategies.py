@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import time
+from concurrent.futures import as_completed
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 import lakebt
 from lakebt.reproduce.reproduction import reproduce
+from lakebt.sweep import recorder, strategies
 from lakebt.sweep.sweep import Sweep
 from lakebt.sweep.toml import read_toml, sweep_from
 from tests.sweep.conftest import COSTS, fill
-from tests.sweep.mine import Failing, Trend
+from tests.sweep.mine import FREE, Failing, Gated, Trend
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from concurrent.futures import Future
 
 pytestmark = pytest.mark.lake
 
@@ -75,22 +82,42 @@ def test_every_combination_is_what_a_backtest_of_its_own_finds(
 def test_what_runs_when_somebody_stops_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakebt.sweep.recorder.SECONDS", 0.0)  # each by itself
+    monkeypatch.setattr(recorder, "SECONDS", 0.0)  # each by itself
     lake = fill(tmp_path / "lake", n_events=6)
+    gate = tmp_path / "gate"
+    running: list[int] = []
 
     def stop(done: int, total: int) -> None:
-        assert total == 16
+        assert total == 12
         if done >= 2:
+            while not Gated(gate=str(gate)).begun.exists():
+                time.sleep(0.01)
             raise KeyboardInterrupt
 
+    def open_gate(left: Collection[Future[pd.DataFrame]]) -> Iterator[Any]:
+        running.append(len(left))  # the rest was cancelled
+        gate.touch()
+        return as_completed(left)
+
+    monkeypatch.setattr(strategies, "as_completed", open_gate)
+    lookbacks = list(range(FREE - 1, FREE + 11))
+    gated = Sweep(
+        lake.at("R1"),
+        strategy=Gated,
+        parameters={"lookback": lookbacks, "gate": str(gate)},
+        rebalance="monthly",
+        **PERIOD,
+    )
+
     with pytest.raises(KeyboardInterrupt):
-        sweep(lake).run(workers=2, progress=stop)
+        gated.run(workers=2, progress=stop)
 
     n_kept = len(lake.trials())
-    assert 2 <= n_kept < 16
-    again = sweep(lake).run(workers=1)
-    assert again.n_run == 16 - n_kept
-    assert len(again.table()) == 16
+    assert running[0] >= 1
+    assert n_kept == 2 + running[0] < 12
+    again = gated.run(workers=1)
+    assert again.n_run == 12 - n_kept
+    assert len(again.table()) == 12
 
 
 def test_a_run_by_hand_is_known_to_the_sweep(lake: lakebt.Lake) -> None:
