@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
+FAST := not (java or servers or browser or slow)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint test docs bench arctic
+.PHONY: help demo install lint test test-fast docs bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.installed ## the whole path on the sample data, into demo-output
 	@$(BIN)/lakebt demo --out $(OUT)
@@ -25,6 +26,9 @@ lint: $(VENV)/.installed-dev ## everything that needs no data: format, rules, ty
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
+
+test-fast: $(VENV)/.installed-dev ## the tests that need no Java, no server and no browser
+	$(PYTEST) --numprocesses 2 -m '$(FAST)'
 
 # Parallel by two: each worker pays several seconds to import the reference engine.
 test: lint ## lint, the surface other programs use, and every test

@@ -6,17 +6,39 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.engines.sessions"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+pytest_plugins = ["tests.engines.sessions", "tests.servers.fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - the run makes a folder of its own in it
+ROOM = 8 << 30
+
+
+def fast_folder() -> str | None:
+    """Make a folder in memory, where there is room; None if somebody named another.
+
+    Lakes are small and ask for each file to be on the disk: in memory, it is at once.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    if "TMPDIR" in os.environ or not has_room or not os.access(MEMORY, os.W_OK):
+        return None
+    folder = tempfile.mkdtemp(prefix="lakebt-tests-", dir=MEMORY)
+    Path(folder).chmod(0o711)  # Postgres runs as somebody else, and passes through
+    return folder
+
+
 # Before anything is imported or started that could read it: no test finds what an
 # earlier run left, and none writes below the home directory.
+if FOLDER := fast_folder():
+    os.environ["TMPDIR"] = tempfile.tempdir = FOLDER
 CACHE = tempfile.mkdtemp(prefix="lakebt-cache-")
 os.environ["LAKEBT_CACHE"] = CACHE
 
@@ -33,6 +55,90 @@ PROMISED = frozenset(os.environ.get("LAKEBT_REQUIRE", "").split(",")) - {""}
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(CACHE, ignore_errors=True)
+    if FOLDER:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+# --- what a test needs, and when it runs ----------------------------------------------
+
+NEEDS = {
+    "java": {"shared_spark", "rest_servers"},
+    "servers": {
+        "postgres_server",
+        "seaweed_server",
+        "aws_server",
+        "rest_servers",
+        "server",
+        "served",
+    },
+    "browser": {"chromium", "chromedriver"},
+}
+"""The fixtures by which a test is known to need something dear."""
+
+KINDS = {"java": {"iceberg", "rest"}, "servers": {"iceberg", "rest", "postgres"}}
+KINDS["servers"] |= {"served", "sqlite-s3", "seaweedfs", "glue"}
+"""The parameters of `place`, `filled` and `remote` by which it is."""
+
+DEAR = (
+    "engines",
+    "tests/behaviour/",
+    "tests/lake/committing/",
+    "tests/lake/trials/",
+    "tests/sweep/",
+    "tests/lake/",
+    "tests/notebooks/",
+    "tests/test_docs.py",
+    "tests/report/test_",
+)
+"""What takes longest, which therefore begins first."""
+
+
+def needs_of(file: str, fixtures: Collection[str], kind: object = None) -> set[str]:
+    """Return the marks of a test, by where it lies and what it is given.
+
+    Parameters
+    ----------
+    file
+        Of the test, from the root.
+    fixtures
+        All it asks for, and those that these ask for.
+    kind
+        The kind of lake it is given.
+    """
+    marks = {mark for mark, names in NEEDS.items() if not names.isdisjoint(fixtures)}
+    marks |= {mark for mark, kinds in KINDS.items() if kind in kinds}
+    return marks | ({"java"} if file.startswith("tests/engines/test_s") else set())
+
+
+def unit_of(nodeid: str) -> str:
+    """Return what one worker runs as a whole: a file, or all that starts Spark."""
+    file = nodeid.partition("::")[0]
+    is_spark = file.startswith("tests/engines/") or file.endswith("/test_spark.py")
+    return "engines" if is_spark else file
+
+
+def rank(nodeid: str) -> int:
+    """Return when a test begins: what is dear first."""
+    unit = unit_of(nodeid)
+    return next((n for n, dear in enumerate(DEAR) if unit.startswith(dear)), len(DEAR))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by what it needs."""
+    chosen = getattr(item, "callspec", None)
+    given = {} if chosen is None else chosen.params
+    kinds = [given[name] for name in ("place", "filled", "remote") if name in given]
+    for mark in needs_of(item.nodeid, getattr(item, "fixturenames", ()), *kinds):
+        item.add_marker(mark)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Have several processes begin with what is dear."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,11 +146,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a worker whole files, and one of them all that needs Spark to be started."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - may be missing
 
-    def unit_of(nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        is_spark = file.startswith("tests/engines/") or file.endswith("/test_spark.py")
-        return "engines" if is_spark else file
-
+    config.option.loadscopereorder = False  # in the order in which they were collected
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = unit_of  # noqa: SLF001 - what a subclass overrides
     return scheduler

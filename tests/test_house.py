@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import lakebt
+from tests.conftest import needs_of, rank, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -454,3 +455,33 @@ def make(folder: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
     return package
+
+
+# --- what tests need ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "fixtures", "kind", "marks"),
+    [
+        ("tests/cli/test_x.py", ["lake", "tmp_path"], None, set()),
+        ("tests/engines/test_spark_x.py", ["lake"], None, {"java"}),
+        ("tests/engines/test_duckdb.py", ["lake"], None, set()),
+        ("tests/behaviour/test_x.py", ["place"], "embedded", set()),
+        ("tests/behaviour/test_x.py", ["place"], "glue", {"servers"}),
+        ("tests/behaviour/test_x.py", ["place"], "rest", {"java", "servers"}),
+        ("tests/lake/test_x.py", ["server", "postgres_server"], None, {"servers"}),
+        ("tests/report/test_x.py", ["page", "chromium"], None, {"browser"}),
+    ],
+)
+def test_what_a_test_needs_is_known_by_what_it_is_given(
+    file: str, fixtures: list[str], kind: str | None, marks: set[str]
+) -> None:
+    assert needs_of(file, fixtures, kind) == marks
+
+
+def test_what_is_dear_begins_first_and_spark_is_one_unit() -> None:
+    spark = ["tests/behaviour/test_spark.py::test_a", "tests/engines/test_x.py::test_b"]
+    others = ["tests/behaviour/test_x.py::test_c", "tests/test_facts.py::test_d"]
+
+    assert {unit_of(nodeid) for nodeid in spark} == {"engines"}
+    assert sorted([*others, *spark], key=rank) == [*spark, *others]

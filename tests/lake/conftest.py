@@ -12,7 +12,7 @@ from lakebt.lake.storage.catalog import open_path
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.remote import Remote
-from tests.servers import rest_catalogs, serving
+from tests.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +42,6 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
-@pytest.fixture(scope="session")
-def servers(pytestconfig: pytest.Config) -> Iterator[RestCatalogs]:
-    """Iceberg's own REST catalogs, in one process of Java."""
-    assert pytestconfig.cache is not None
-    with rest_catalogs(pytestconfig.cache.mkdir("rest-catalog")) as catalogs:
-        yield catalogs
-
-
 @pytest.fixture(params=["iceberg", "lakebt"])
 def remote(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -61,7 +53,7 @@ def remote(
             storage = open_path(tmp_path, create=True)
             address, _ = stack.enter_context(serving(storage))
         else:
-            servers: RestCatalogs = request.getfixturevalue("servers")
+            servers: RestCatalogs = request.getfixturevalue("rest_servers")
             address = stack.enter_context(servers.serve(tmp_path))
         made = Remote(tmp_path, is_ours=is_ours)
         made.configure(monkeypatch, type="rest", uri=address)

@@ -235,7 +235,7 @@ def equity_of(rng: np.random.Generator, n: int, *, start: str) -> pd.Series[floa
     return pd.Series(values, index=pd.DatetimeIndex(days[first : first + n]))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def driver(
     chromium: str, chromedriver: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[webdriver.Chrome]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.report.browser import Page
     from tests.report.conftest import MakeRun, MakeStudy
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 DRAWN = {
     "path-figure": ".scatterlayer .trace .js-line",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.report.browser import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.lake, pytest.mark.slow]
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
 ENTRIES = [
     f"{anchor}{offset}@{at}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.report.browser import Page
     from tests.report.conftest import MakeStudy
 
-pytestmark = [pytest.mark.browser, pytest.mark.lake, pytest.mark.slow]
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
 MARKET = "MKT"
 GRID: dict[str, Any] = {

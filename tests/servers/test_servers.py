@@ -6,15 +6,11 @@ import contextlib
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from tests.servers import Aws, Seaweed, Wire, aws, free_port, seaweedfs, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.servers import Aws, Seaweed, Wire, free_port, seaweedfs, wire
 
 pytestmark = pytest.mark.slow
 
@@ -38,16 +34,14 @@ def listening(process: int) -> set[tuple[str, int]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Seaweed]:
-    with seaweedfs() as running:
-        yield running
+@pytest.fixture(scope="session")
+def store(seaweed_server: Seaweed) -> Seaweed:
+    return seaweed_server
 
 
-@pytest.fixture(scope="module")
-def account() -> Iterator[Aws]:
-    with aws() as running:
-        yield running
+@pytest.fixture(scope="session")
+def account(aws_server: Aws) -> Aws:
+    return aws_server
 
 
 def test_seaweedfs_listens_on_loopback_only(store: Seaweed) -> None:

@@ -23,20 +23,18 @@ from tests.lake import publishers
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, q1
 from tests.lake.remote import Remote
-from tests.servers import Postgres, free_port, postgres
+from tests.servers import Postgres, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 pytestmark = pytest.mark.lake
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
+@pytest.fixture(scope="session")
+def server(postgres_server: Postgres) -> Postgres:
+    return postgres_server
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, bars, q1
 from tests.lake.remote import Remote
 from tests.lake.trial_rows import batch
-from tests.servers import Seaweed, Wire, aws, free_port, seaweedfs, wire
+from tests.servers import Aws, Seaweed, Wire, free_port, seaweedfs, wire
 from tests.servers.seaweed import BUCKET
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ pytestmark = [pytest.mark.lake, pytest.mark.slow]
 OURS = "lakebt.lake.storage.object_store.ObjectStoreIO"
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Seaweed]:
-    with seaweedfs() as running:
-        yield running
+@pytest.fixture(scope="session")
+def store(seaweed_server: Seaweed) -> Seaweed:
+    return seaweed_server
 
 
 @pytest.fixture
@@ -169,7 +168,11 @@ def test_a_small_file_is_sent_in_one_request(remote: Remote, line: Wire) -> None
 
 @pytest.mark.parametrize("catalog", ["sqlite", "seaweedfs", "glue"])
 def test_the_settings_of_the_page_are_enough(
-    store: Seaweed, tmp_path: Path, catalog: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    store: Seaweed,
+    tmp_path: Path,
+    catalog: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     page = (ROOT / "docs" / "object-store.md").read_text(encoding="utf-8")
     text = page.split(f"```text {catalog}.env\n")[1].split("```")[0]
@@ -183,22 +186,21 @@ def test_the_settings_of_the_page_are_enough(
     }
     for written, real in here.items():
         text = text.replace(written, real)
-    with contextlib.ExitStack() as running:
-        if catalog == "glue":
-            account = running.enter_context(aws())
-            addresses = {"GLUE": account.endpoint, "S3": store.endpoint}
-            for what, address in addresses.items():
-                text += f"PYICEBERG_CATALOG__PROD__{what}__ENDPOINT={address}\n"
-        for name, value in store.keys.items():
-            monkeypatch.setenv(name, value)
-        for setting in text.split():
-            monkeypatch.setenv(*setting.split("=", maxsplit=1))
-        remote = Remote(tmp_path)
-        remote.configure(monkeypatch)
+    if catalog == "glue":
+        account: Aws = request.getfixturevalue("aws_server")
+        addresses = {"GLUE": account.endpoint, "S3": store.endpoint}
+        for what, address in addresses.items():
+            text += f"PYICEBERG_CATALOG__PROD__{what}__ENDPOINT={address}\n"
+    for name, value in store.keys.items():
+        monkeypatch.setenv(name, value)
+    for setting in text.split():
+        monkeypatch.setenv(*setting.split("=", maxsplit=1))
+    remote = Remote(tmp_path)
+    remote.configure(monkeypatch)
 
-        publish(remote.open(create=True), 1)
+    publish(remote.open(create=True), 1)
 
-        assert found(remote.open(), 1) == expected(1)
+    assert found(remote.open(), 1) == expected(1)
 
 
 def test_a_publish_costs_as_many_requests_as_the_page_says(

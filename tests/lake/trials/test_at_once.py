@@ -21,13 +21,13 @@ from tests.lake import recorders
 from tests.lake.crash import data_files, orphans, publish, raw_tables
 from tests.lake.frames import clock
 from tests.lake.trial_rows import batch, trial
-from tests.servers import Postgres, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.lake.remote import Remote
+    from tests.servers import Postgres
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
@@ -233,10 +233,9 @@ def test_a_lake_that_cannot_be_written_is_read_and_says_so_when_recorded_into(
 # -------------------------------------------------------------------- other catalogs
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
+@pytest.fixture(scope="session")
+def server(postgres_server: Postgres) -> Postgres:
+    return postgres_server
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
