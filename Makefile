@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
+LOWEST := .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 FAST := not (java or servers or browser or slow)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint test test-fast docs bench arctic
+.PHONY: help demo install lint test test-fast test-lowest docs bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
@@ -29,6 +30,13 @@ lint: $(VENV)/.installed-dev ## everything that needs no data: format, rules, ty
 
 test-fast: $(VENV)/.installed-dev ## the tests that need no Java, no server and no browser
 	$(PYTEST) --numprocesses 2 -m '$(FAST)'
+
+# No package is compiled ahead: the tests import few of the modules.
+test-lowest: ## the fast tests with the oldest versions that pyproject.toml allows
+	@test -d .venv-lowest || $(PYTHON) -m venv .venv-lowest
+	$(LOWEST) --no-compile --requirement constraints-lowest.txt
+	$(LOWEST) --editable .
+	.venv-lowest/bin/python -m pytest --numprocesses 2 -m '$(FAST)' tests
 
 # Parallel by two: each worker pays several seconds to import the reference engine.
 test: lint ## lint, the surface other programs use, and every test

@@ -8,8 +8,14 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+]+)\Z")
@@ -171,6 +177,45 @@ def test_everything_we_depend_on_is_pinned() -> None:
     }
 
     assert needed <= pinned, f"not in constraints.txt: {sorted(needed - pinned)}"
+
+
+def not_lowest(requirements: Iterable[str], lines: Iterable[str]) -> list[str]:
+    """The requirements whose oldest version is not the one that is pinned."""
+    pairs = [line.split("==") for line in lines if not line.startswith("#")]
+    pinned = {normalised(name): Version(version) for name, version in pairs}
+    return [
+        requirement
+        for requirement in requirements
+        if [pinned.get(normalised(Requirement(requirement).name))]
+        != [
+            Version(bound.version)
+            for bound in Requirement(requirement).specifier
+            if bound.operator == ">="
+        ]
+    ]
+
+
+def test_the_lowest_constraints_are_the_bounds_that_are_promised() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"]]
+    needed += [
+        each for extra in ("glue", "postgres", "serve") for each in extras[extra]
+    ]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+
+    assert not_lowest(needed, lines) == []
+
+
+def test_a_bound_that_is_not_tested_would_be_found() -> None:
+    needed = ["a>=2", "b[x]>=1.0,<2", "C_c>=3", "d", "e>=1"]
+
+    assert not_lowest(needed, ["# why", "a==2.0", "b==1.1", "c-c==3", "d==1"]) == [
+        "b[x]>=1.0,<2",
+        "d",
+        "e>=1",
+    ]
 
 
 def imported_by(*command: str) -> set[str]:

@@ -160,6 +160,7 @@ def test_jars_that_lie_on_the_machine_are_not_fetched(
         lake.spark_conf()
 
 
+@pytest.mark.java
 def test_missing_java_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +175,7 @@ def test_missing_java_is_said_in_one_line(
         Lake.open(tmp_path / "lake", clock=clock, engine="spark")
 
 
+@pytest.mark.java
 def test_an_old_java_is_said_with_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
