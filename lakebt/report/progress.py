@@ -25,7 +25,7 @@ _REDRAW_SECONDS = 0.2
 
 
 @contextlib.contextmanager
-def bar(what: str, *, unit: str, told: Step | None = None) -> Iterator[Step]:
+def bar(what: str, *, unit: str, notify: Step | None = None) -> Iterator[Step]:
     """Show a bar in a terminal or a notebook, if the work takes long.
 
     Parameters
@@ -34,7 +34,7 @@ def bar(what: str, *, unit: str, told: Step | None = None) -> Iterator[Step]:
         Label before the bar.
     unit
         Noun of the items, in the plural.
-    told
+    notify
         Called instead of showing anything.
 
     Yields
@@ -42,8 +42,8 @@ def bar(what: str, *, unit: str, told: Step | None = None) -> Iterator[Step]:
     callable
         To be called with how many are done, and of how many.
     """
-    if told is not None:
-        yield told
+    if notify is not None:
+        yield notify
     elif (display := _notebook()) is not None:
         yield _Drawn(display, what, unit)
     else:

@@ -120,7 +120,7 @@ class Decisions:
             )
         self._surroundings = Surroundings(held)
         try:
-            found = audit(
+            outcome = audit(
                 self,
                 sessions=sessions,
                 decisions=decisions,
@@ -132,9 +132,9 @@ class Decisions:
         return Audit(
             strategy=self._maker.name,
             release=self._view.release,
-            verdict=found.verdict,
+            verdict=outcome.verdict,
             n_decisions=len(sessions),
-            n_checked=found.n_checked,
+            n_checked=outcome.n_checked,
             seed=seed,
-            difference=found.difference,
+            difference=outcome.difference,
         )

@@ -55,11 +55,11 @@ def load_class(target: str) -> tuple[Path, Any]:
         If there is no such file or class, or the import fails.
     """
     path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
-    found = _named(_imported(path), name, path)
-    if not inspect.isclass(found) or not is_strategy(found):
+    named = _named(_imported(path), name, path)
+    if not inspect.isclass(named) or not is_strategy(named):
         msg = f"{path}: {name} is no class with a method target_weights(view)"
         raise InvalidArgumentError(msg)
-    return path, found
+    return path, named
 
 
 def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
@@ -99,8 +99,8 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
         If there is nothing.
     """
     if not hasattr(module, name):
-        found = ", ".join(_strategies(module)) or "none"
-        msg = f"{path} has no {name!r}: the strategies in it are {found}"
+        names = ", ".join(_strategies(module)) or "none"
+        msg = f"{path} has no {name!r}: the strategies in it are {names}"
         raise InvalidArgumentError(msg)
     return getattr(module, name)
 
@@ -179,14 +179,14 @@ class Maker:
         """
         if not self.is_remade:
             return self.given
-        made = self.given(view) if self._takes_view else self.given()
-        if not is_strategy(made):
+        strategy = self.given(view) if self._takes_view else self.given()
+        if not is_strategy(strategy):
             msg = (
-                f"{self.name} returned {made!r}, which has no method "
+                f"{self.name} returned {strategy!r}, which has no method "
                 f"target_weights(view)"
             )
             raise InvalidArgumentError(msg)
-        return made
+        return strategy
 
     def keep(self) -> None:
         """Copy the object before it is run: what it learns there it may keep."""

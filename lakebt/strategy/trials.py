@@ -45,22 +45,22 @@ def parameters_of(strategy: object) -> dict[str, Any]:
         names = [field.name for field in dataclasses.fields(strategy)]
     else:
         names = [name for name in vars(strategy) if not name.startswith("_")]
-    found = {}
+    parameters = {}
     for name in names:
         value = getattr(strategy, name, None)
         try:
             canonical_json(value)
         except InvalidArgumentError:
             continue
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters
 
 
 def source_of(strategy: object) -> str:
     """Return a digest of the file a strategy's class is in; empty if there is none."""
-    made = strategy if inspect.isclass(strategy) else type(strategy)
+    owner = strategy if inspect.isclass(strategy) else type(strategy)
     try:
-        text = inspect.getsource(inspect.getmodule(made) or made)
+        text = inspect.getsource(inspect.getmodule(owner) or owner)
     except (OSError, TypeError):
         return ""
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

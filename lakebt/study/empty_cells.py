@@ -63,13 +63,13 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
         How many events each reason leaves out.
     """
     plan, codes = study.schedule, study.cells.reason
-    asked = codes > 0
+    is_empty = codes > 0
     if study.best is not None:
-        asked &= _of_rule(study, *study.best)
+        is_empty &= _of_rule(study, *study.best)
     shown = np.zeros(codes.shape, dtype=bool)
     counts = {}
     for reason in REASONS:
-        slots, exits = np.nonzero(asked & (codes == reason.code))
+        slots, exits = np.nonzero(is_empty & (codes == reason.code))
         events, first = np.unique(plan.event[slots], return_index=True)
         if len(events):
             counts[str(reason)] = len(events)
@@ -187,12 +187,12 @@ def _would_run(event: int, study: TradedStudy) -> bool:
     one_sided = study.cells.reason == Reason.ONE_SIDED.code
     slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
     for place in zip(slots.tolist(), exits.tolist(), strict=True):
-        (found,), _ = deal(
+        (result,), _ = deal(
             [plan.cell(*place)],
             study.history,
             sizing=study.arguments.sizing.hedged_with(MARKET),
             missing=study.arguments.missing,
         )
-        if found.trade is not None:  # mostly the first: a grid has a thousand of them
+        if result.trade is not None:  # mostly the first: a grid has a thousand of them
             return True
     return False

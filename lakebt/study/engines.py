@@ -96,7 +96,7 @@ ENGINES: dict[str, Trader] = {"event": run_event, "vectorbt": run_reference}
 
 
 def _trade_alone(
-    asked: npt.NDArray[np.bool_],
+    wanted: npt.NDArray[np.bool_],
     *,
     plan: Schedule,
     history: PriceHistory,
@@ -109,7 +109,7 @@ def _trade_alone(
     level = filling.level
     sizing = replace(arguments.sizing, gross=level.gross, capital_usd=level.capital_usd)
     by_event: dict[int, list[tuple[int, int]]] = {}
-    for slot, exit_ in zip(*(part.tolist() for part in asked.nonzero()), strict=True):
+    for slot, exit_ in zip(*(part.tolist() for part in wanted.nonzero()), strict=True):
         by_event.setdefault(int(plan.event[slot]), []).append((slot, exit_))
     for number, places in enumerate(by_event.values()):
         dealt, desk = deal(

@@ -73,9 +73,9 @@ class Lookup:
                 raise UnknownNameError("event", event, tuple(dict.fromkeys(names)))
             slots = slots[np.array(names) == event]
         shape = (len(slots), len(columns))
-        asked = np.ones(shape, dtype=bool) if only is None else only[slots][:, columns]
+        wanted = np.ones(shape, dtype=bool) if only is None else only[slots][:, columns]
         by_event: dict[int, list[tuple[int, int]]] = {}
-        for row, column in np.argwhere(asked).tolist():
+        for row, column in np.argwhere(wanted).tolist():
             place = (int(slots[row]), int(columns[column]))
             by_event.setdefault(int(plan.event[place[0]]), []).append(place)
         for places in by_event.values():
@@ -84,13 +84,13 @@ class Lookup:
     def _dealt(self, places: list[tuple[int, int]]) -> Iterator[CellResult]:
         """Yield some cells of one event."""
         sizing = self._arguments.sizing
-        found, desk = deal(
+        results, desk = deal(
             [self._plan.cell(*place) for place in places],
             self._history,
             sizing=sizing,
             missing=self._arguments.missing,
         )
-        for place, result in zip(places, found, strict=True):
+        for place, result in zip(places, results, strict=True):
             if self._cells.reason[place] != _RUINED:
                 yield result
                 continue
@@ -145,11 +145,11 @@ class Lookup:
         """Return why the first empty cell is. There must be one."""
         return self._first(self._cells.reason > 0)[1]
 
-    def _first(self, asked: Any) -> tuple[CellResult, Empty]:
-        slot, column = np.argwhere(asked)[0].tolist()
-        (found,) = self._dealt([(slot, column)])
-        assert found.empty is not None  # noqa: S101 - that was asked
-        return found, found.empty
+    def _first(self, wanted: Any) -> tuple[CellResult, Empty]:
+        slot, column = np.argwhere(wanted)[0].tolist()
+        (cell,) = self._dealt([(slot, column)])
+        assert cell.empty is not None  # noqa: S101 - that was asked
+        return cell, cell.empty
 
     def raise_unpriced(self) -> None:
         """Stop on a cell that lacks a price.
@@ -161,10 +161,10 @@ class Lookup:
         """
         unpriced = self._cells.reason == _NO_PRICE
         if unpriced.any():
-            found, empty = self._first(unpriced)
+            cell, empty = self._first(unpriced)
             msg = (
-                f"{found.cell.event.event_id}, {found.cell.entry} to "
-                f"{found.cell.exit}: {empty.fact}; publish the prices, or pass "
+                f"{cell.cell.event.event_id}, {cell.cell.entry} to "
+                f"{cell.cell.exit}: {empty.fact}; publish the prices, or pass "
                 f'missing="exclude" or "drop_leg"'
             )
             raise UntradeableError(msg)

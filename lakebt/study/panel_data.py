@@ -165,10 +165,10 @@ class _Gathered:
         for number, rule in enumerate(plan.exits):
             # A change that was never corrected leaves where its anchor is, whatever
             # its entry was.
-            asked = (column == number) & (place >= 0)
-            if isinstance(rule, AnchorRule) and asked.any():
-                session = plan.changes.anchors(rule.anchor)[place[asked]] + rule.offset
-                row[asked] = half_session(session, rule.at)
+            moved = (column == number) & (place >= 0)
+            if isinstance(rule, AnchorRule) and moved.any():
+                session = plan.changes.anchors(rule.anchor)[place[moved]] + rule.offset
+                row[moved] = half_session(session, rule.at)
         starts = offsets(sizes)
         missing = np.flatnonzero(row < 0)
         for cell in np.unique(np.searchsorted(starts, missing, side="right") - 1):

@@ -161,7 +161,7 @@ class Summary:
         """Return a digest per rule, of the figures of every event to the last bit."""
         plan, cells = self._plan, self._cells
         names = np.array([event.event_id for event in plan.events], dtype=object)
-        found = []
+        digests = []
         for entry in range(len(plan.entries)):
             slots = np.flatnonzero(plan.entry == entry)
             who = "\n".join(names[plan.event[slots]]).encode()
@@ -173,8 +173,8 @@ class Summary:
                 traded = reason == 0
                 for panel in figures:
                     key.update(panel[column][traded].tobytes())
-                found.append(key.hexdigest())
-        return found
+                digests.append(key.hexdigest())
+        return digests
 
     @property
     def _digested(self) -> tuple[npt.NDArray[Any], ...]:
@@ -187,10 +187,10 @@ class Summary:
 
     def table(self) -> pd.DataFrame:
         """Return a row per rule; see `lakebt.Result.table`."""
-        found, cells, costs = self._found, self._cells, self._costs
+        surface, cells, costs = self._found, self._cells, self._costs
         entries = np.array([str(rule) for rule in self._plan.entries], dtype=object)
         exits = np.array([str(rule) for rule in self._plan.exits], dtype=object)
-        to_bps = 1.0 / (np.where(found.n_events > 0, found.n_events, np.nan) * BPS)
+        to_bps = 1.0 / (np.where(surface.n_events > 0, surface.n_events, np.nan) * BPS)
         turnover = self._sums(cells.traded_usd) / self._capital_usd
         borrow = self._sums(cells.borrow_usd) / self._capital_usd
         refusals = [f"n_{reason}" for reason in REASONS if reason.is_refusal]
@@ -199,11 +199,11 @@ class Summary:
             {
                 "entry": np.repeat(entries, len(exits)),
                 "exit": np.tile(exits, len(entries)),
-                "sharpe": found.sharpe,
-                "sharpe_se": found.standard_error,
-                "n_returns": found.n_returns,
-                "n_events": found.n_events,
-                "n_dates": found.n_dates,
+                "sharpe": surface.sharpe,
+                "sharpe_se": surface.standard_error,
+                "n_returns": surface.n_returns,
+                "n_events": surface.n_events,
+                "n_dates": surface.n_dates,
                 "n_refused": refused,
                 "n_untradeable": self.counts.sum(axis=1).to_numpy() - refused,
                 "gross_bps": self._sums(cells.gross) * to_bps,
@@ -217,20 +217,20 @@ class Summary:
 
     def surface(self) -> pd.DataFrame:
         """Return a row per rule with every figure; see `lakebt.Result.surface`."""
-        found, cells = self._found, self._cells
+        surface, cells = self._found, self._cells
         worst = np.full(self._n_rules, np.nan)
         place, drawdown = self._rule[cells.traded], cells.drawdown[cells.traded]
         np.fmax.at(worst, place, drawdown)
-        events = np.where(found.n_events > 0, found.n_events, np.nan)
+        events = np.where(surface.n_events > 0, surface.n_events, np.nan)
         extra = pd.DataFrame(
             {
-                "mean_bps": found.mean / BPS,
-                "volatility_bps": found.deviation / BPS,
+                "mean_bps": surface.mean / BPS,
+                "volatility_bps": surface.deviation / BPS,
                 "turnover": self._sums(cells.traded_usd) / events / self._capital_usd,
                 "max_drawdown": worst,
                 "n_gaps": self._sums(cells.gaps).astype(np.int64),
-                "most_open": found.most_open,
-                "mean_open": found.mean_open,
+                "most_open": surface.most_open,
+                "mean_open": surface.mean_open,
             }
         )
         return pd.concat([self.table(), extra, self.counts], axis="columns")

@@ -289,18 +289,18 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
     calendar = days.astype("datetime64[Y]").astype(np.int64) + 1970
     years, group = np.unique(calendar, return_inverse=True)
     mean, error = clustered_mean(study.cells.net[at], group=group, date=traded.date)
-    found = surface(
+    by_year_surface = surface(
         replace(traded, rule=group), n_rules=len(years), pooling=study.arguments.pooling
     )
     return pd.DataFrame(
         {
             "year": years,
-            "n_events": found.n_events,
-            "n_dates": found.n_dates,
+            "n_events": by_year_surface.n_events,
+            "n_dates": by_year_surface.n_dates,
             "mean_bps": mean / BPS,
             "se_bps": error / BPS,
-            "sharpe": found.sharpe,
-            "sharpe_se": found.standard_error,
+            "sharpe": by_year_surface.sharpe,
+            "sharpe_se": by_year_surface.standard_error,
         }
     )
 

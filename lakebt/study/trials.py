@@ -38,13 +38,13 @@ def cell_ids(
 ) -> list[tuple[str, str, str]]:
     """Return rule, rule's id and trial's id of each cell, before anything is run."""
     charged = canonical_json(asdict(costs))
-    found = []
+    ids = []
     for entry in arguments["entries"]:
         for exit_ in arguments["exits"]:
             rule = canonical_json(rule_of(arguments, entry, exit_))
             rule_id = content_key([rule, charged])
-            found.append((rule, rule_id, origin.key(rule_id)))
-    return found
+            ids.append((rule, rule_id, origin.key(rule_id)))
+    return ids
 
 
 def family(arguments: Mapping[str, Any]) -> str:

@@ -205,7 +205,7 @@ def points(
     UnknownNameError
         If a name is unknown.
     """
-    found = []
+    points_ = []
     for view in views:
         for chosen in combinations(varied):
             gross = float(chosen.get("gross", 1.0))
@@ -219,5 +219,5 @@ def points(
                 **chosen,
             )
             scope = Scope(view, arguments)
-            found.append(Point.of(scope, costs, engine=engine, name=name))
-    return tuple(found)
+            points_.append(Point.of(scope, costs, engine=engine, name=name))
+    return tuple(points_)

@@ -52,10 +52,12 @@ def run_points(
         How many cells were run.
     """
     memory = Memory(engine)
-    asked = passes(points, known=known, memory=memory)
-    run = sum(one.n_cells for p in asked for those in p.asked.values() for one in those)
+    to_run = passes(points, known=known, memory=memory)
+    run = sum(
+        one.n_cells for p in to_run for those in p.studies.values() for one in those
+    )
     recorder.know(sum(len(ids) for point in points for ids in point.ids) - run)
-    for whole in asked:
+    for whole in to_run:
         for part in whole.parts(memory.schedule(whole.scope), engine):
             for one, rows in _run(part, memory, now=clock):
                 done = with_result(rows, one.point, recorder)
@@ -70,12 +72,12 @@ def _run(
     started = time.perf_counter()
     scope = part.scope
     plan = memory.schedule(scope)
-    traded = memory.trade(scope, list(part.asked))
+    traded = memory.trade(scope, list(part.studies))
     if scope.arguments.missing == "raise":
         history = memory.history(scope)
         Lookup(scope.arguments, plan, traded[0], history).raise_unpriced()
-    share = (time.perf_counter() - started) / part.n_asked
-    for those, cells in zip(part.asked.values(), traded, strict=True):
+    share = (time.perf_counter() - started) / part.n_studies
+    for those, cells in zip(part.studies.values(), traded, strict=True):
         for one in those:
             began = time.perf_counter()
             rows = TrialSpec.of(one).rows(plan, cells, run_at=now(), seconds=share)

@@ -118,17 +118,17 @@ class Pass:
     ----------
     scope
         Of one of them.
-    asked : dict of Level to list of StudyAtCost
+    studies : dict of Level to list of StudyAtCost
         Those of one level differ in how their events become one series.
     """
 
     scope: Scope
-    asked: dict[Level, list[StudyAtCost]] = field(default_factory=dict)
+    studies: dict[Level, list[StudyAtCost]] = field(default_factory=dict)
 
     @property
-    def n_asked(self) -> int:
+    def n_studies(self) -> int:
         """How many studies it serves."""
-        return sum(map(len, self.asked.values()))
+        return sum(map(len, self.studies.values()))
 
     def parts(self, plan: Schedule, engine: str) -> Iterator[Pass]:
         """Yield it in passes of so many levels as are to be worked out at once."""
@@ -137,11 +137,11 @@ class Pass:
             is_alone &= plan.apart
         size = plan.reason.size + ALONE * int(is_alone.sum())
         count = max(AT_ONCE // max(size, 1), 1)
-        levels = list(self.asked)
+        levels = list(self.studies)
         for start in range(0, len(levels), count):
             some = levels[start : start + count]
             yield Pass(
-                scope=self.scope, asked={level: self.asked[level] for level in some}
+                scope=self.scope, studies={level: self.studies[level] for level in some}
             )
 
 
@@ -172,6 +172,6 @@ def passes(
         one = found.setdefault(memory.book_key(scope), Pass(scope=scope))
         for costs in missing.costs:
             level = Level.of(costs, scope.arguments.sizing)
-            asked = StudyAtCost(point=point, scope=scope, costs=costs)
-            one.asked.setdefault(level, []).append(asked)
+            study = StudyAtCost(point=point, scope=scope, costs=costs)
+            one.studies.setdefault(level, []).append(study)
     return list(found.values())

@@ -1,4 +1,4 @@
-"""Recording what a sweep has finished, before anybody is told that it is finished."""
+"""Recording what a sweep has finished, before it is reported as finished."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recorder:
 
     A batch is recorded as soon as what waits took `SECONDS` to run, or has waited that
     long: what took minutes waits for nothing. Whoever kills the process loses what was
-    running and at most that much else, and nothing of which he was told.
+    running and at most that much else, and nothing that was reported as done.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Recorder:
         None to keep them in memory alone.
     total
         How many there are to do.
-    told : callable
+    notify : callable
         Called with those that are done and all of them.
 
     Attributes
@@ -44,9 +44,9 @@ class Recorder:
         ledger: TrialLedger | None,
         *,
         total: int,
-        told: Callable[[int, int], None],
+        notify: Callable[[int, int], None],
     ) -> None:
-        self._ledger, self._total, self._told = ledger, total, told
+        self._ledger, self._total, self._notify = ledger, total, notify
         self._done = self._count = 0
         self._waiting: list[pd.DataFrame] = []
         self._worked = 0.0
@@ -64,11 +64,11 @@ class Recorder:
     def know(self, count: int) -> None:
         """Take note of trials that were recorded before."""
         self._done += count
-        self._told(self._done, self._total)
+        self._notify(self._done, self._total)
 
     def hush(self) -> None:
-        """Tell of nothing more: somebody stops the sweep, perhaps who was told."""
-        self._told = lambda _done, _total: None
+        """Report nothing more: the sweep is being stopped, perhaps by who listens."""
+        self._notify = lambda _done, _total: None
 
     def add(self, rows: pd.DataFrame, *, count: int = 1) -> None:
         """Take finished trials, `count` of the total; their ``seconds`` say how long.

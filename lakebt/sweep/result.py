@@ -71,7 +71,7 @@ class SweepResult:
     def _table(self) -> pd.DataFrame:
         rows = self._rows
         rules = [json.loads(text) for text in rows["rule"]]
-        asked = pd.DataFrame(
+        arguments = pd.DataFrame(
             [{**rule.pop("parameters", {}), **rule} for rule in rules], dtype=object
         ).drop(columns=["entry", "exit", "changes"], errors="ignore")
         first = ["study", "release", "as_of"]
@@ -80,7 +80,7 @@ class SweepResult:
         return pd.concat(
             [
                 rows[first].reset_index(drop=True),
-                asked,
+                arguments,
                 rows[[*CostModel.RATES, *FIGURES]].reset_index(drop=True),
                 pd.Series(rows.index, name="trial_id"),
             ],
@@ -111,10 +111,10 @@ class SweepResult:
     def _telling(self) -> list[str]:
         """Return the columns that tell its cells apart, and the figures."""
         figures = {*FIGURES, "trial_id"}
-        asked = [name for name in self._table.columns if name not in figures]
+        arguments = [name for name in self._table.columns if name not in figures]
         varying = [
             name
-            for name in asked
+            for name in arguments
             if name in {"entry", "exit"} or len(set(map(str, self._table[name]))) > 1
         ]
         return [*varying, *FIGURES_SHOWN]
@@ -127,9 +127,9 @@ class SweepResult:
 
     def _repr_html_(self) -> str:
         shown = self.best().to_html(index=False, border=0, float_format="{:.2f}".format)
-        told = (
+        sentence = (
             f"{len(self):,} cells in {self._n_studies} studies, {self.n_run:,} "
             f"run now, the others found among the lake's trials. The ten highest "
             f"Sharpe ratios, which are the best of many:"
         )
-        return f"<p>{told}</p>{shown}"
+        return f"<p>{sentence}</p>{shown}"

@@ -131,28 +131,28 @@ def tasks(
             what = "argument of a sweep over a strategy"
             raise UnknownNameError(what, argument, VARIED)
     target = target_of(strategy)
-    path, made = load_class(target)
-    source = source_of(made)
-    found = []
+    path, strategy_class = load_class(target)
+    source = source_of(strategy_class)
+    tasks_ = []
     for view in views:
         ledger = ledger_of(view)
         origin = Origin.of(view, engine=engine, tables=None)
         address = {**ledger.address, "exchange": view.sessions.exchange}
-        for told, chosen in itertools.product(
+        for chosen_parameters, chosen in itertools.product(
             _combinations(parameters), list(_combinations(varied))
         ):
-            instance = _instance(made, told, path)
+            instance = _instance(strategy_class, chosen_parameters, path)
             for cost in costs:
                 backtest = Backtest(view, instance, costs=cost, **chosen)
                 rule = run_rule(backtest.name, parameters_of(instance), backtest.terms)
                 ids = run_ids(rule, cost, source, origin)
-                found.append(
+                tasks_.append(
                     Task(
                         address=address,
                         release=view.release,
                         as_of=view.instant,
                         target=target,
-                        parameters=told,
+                        parameters=chosen_parameters,
                         arguments=chosen,
                         costs=cost,
                         engine=engine,
@@ -160,7 +160,7 @@ def tasks(
                         trial_id=ids[1],
                     )
                 )
-    return tuple(found)
+    return tuple(tasks_)
 
 
 def _combinations(varied: Mapping[str, object]) -> Iterator[dict[str, Any]]:
@@ -169,7 +169,7 @@ def _combinations(varied: Mapping[str, object]) -> Iterator[dict[str, Any]]:
         yield dict(zip(varied, chosen, strict=True))
 
 
-def _instance(made: Any, parameters: Mapping[str, Any], path: Path) -> Any:
+def _instance(strategy_class: Any, parameters: Mapping[str, Any], path: Path) -> Any:
     """Return a strategy made with some parameters.
 
     Raises
@@ -178,13 +178,13 @@ def _instance(made: Any, parameters: Mapping[str, Any], path: Path) -> Any:
         If it does not take them.
     """
     try:
-        inspect.signature(made).bind(**parameters)
+        inspect.signature(strategy_class).bind(**parameters)
     except TypeError as error:
-        told = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
-        msg = f"{made.__name__}({told}) cannot be made: {error}"
+        values = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+        msg = f"{strategy_class.__name__}({values}) cannot be made: {error}"
         raise InvalidArgumentError(msg) from None
     with blaming(path):
-        return made(**parameters)
+        return strategy_class(**parameters)
 
 
 def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
@@ -192,8 +192,8 @@ def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
     started = time.perf_counter()
     lake = Lake.open(**task.address, create=False)
     view = view_of(lake, release=task.release, as_of=task.as_of)
-    path, made = load_class(task.target)
-    strategy = _instance(made, task.parameters, path)
+    path, strategy_class = load_class(task.target)
+    strategy = _instance(strategy_class, task.parameters, path)
     backtest = Backtest(view, strategy, costs=task.costs, **task.arguments)
     with blaming(path):
         run = backtest.run(task.engine, record=False)

@@ -102,7 +102,7 @@ class Sweep:
             raise InvalidArgumentError(msg)
         self.engine = one_of(engine, ENGINES, what="engine")
         charged = each_cost(costs)
-        told: dict[str, Any] = {"varied": varied, "engine": self.engine, "name": name}
+        common: dict[str, Any] = {"varied": varied, "engine": self.engine, "name": name}
         self.points: tuple[Point, ...] = ()
         self.tasks: tuple[Task, ...] = ()
         if strategy is None:
@@ -113,7 +113,7 @@ class Sweep:
                 entries=entries,
                 exits=exits,
                 costs=charged,
-                **told,
+                **common,
             )
             return
         if index is not None or changes is not None:
@@ -124,7 +124,7 @@ class Sweep:
             strategy=strategy,
             parameters=parameters or {},
             costs=charged,
-            **told,
+            **common,
         )
 
     @cached_property
@@ -135,7 +135,7 @@ class Sweep:
         return tuple(dict.fromkeys(every))
 
     @property
-    def _n_asked(self) -> int:
+    def _n_cells(self) -> int:
         """How many cells are run or known: one that is asked for twice counts twice."""
         return sum(len(i) for p in self.points for i in p.ids) + len(self.tasks)
 
@@ -213,22 +213,22 @@ class Sweep:
         known = ledger.trial_ids() if record and resume else set[str]()
         unit = "backtests" if self.tasks else "cells"
         with (
-            bar("Sweeping", unit=unit, told=progress) as step,
+            bar("Sweeping", unit=unit, notify=progress) as step,
             Recorder(
-                ledger if record else None, total=self._n_asked, told=step
+                ledger if record else None, total=self._n_cells, notify=step
             ) as recorder,
         ):
-            told: dict[str, Any] = {
+            common: dict[str, Any] = {
                 "known": frozenset(known),
                 "recorder": recorder,
                 "clock": ledger.clock,
             }
             if engine == "spark":
-                n_run = self._run_on_spark(told)
+                n_run = self._run_on_spark(common)
             elif self.tasks:
-                n_run = run_tasks(self.tasks, workers=workers, **told)
+                n_run = run_tasks(self.tasks, workers=workers, **common)
             else:
-                n_run = run_points(self.points, engine=self.engine, **told)
+                n_run = run_points(self.points, engine=self.engine, **common)
         return SweepResult(
             ids=self.ids,
             families=self.families,
@@ -238,14 +238,14 @@ class Sweep:
             ledger=ledger if record else None,
         )
 
-    def _run_on_spark(self, told: dict[str, Any]) -> int:
+    def _run_on_spark(self, common: dict[str, Any]) -> int:
         from lakebt.sweep.spark import driver as spark  # noqa: PLC0415 - an extra, and slow
 
         session = session_of(self.views[0])
         if self.tasks:
-            return spark.run_tasks(self.tasks, session=session, **told)
+            return spark.run_tasks(self.tasks, session=session, **common)
         return spark.run_points(
-            self.points, engine=self.engine, session=session, **told
+            self.points, engine=self.engine, session=session, **common
         )
 
     def __repr__(self) -> str:

@@ -47,43 +47,43 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     UnknownNameError
         If it says something that no sweep has.
     """
-    place = Path(path).expanduser()
+    file = Path(path).expanduser()
     try:
-        told = tomllib.loads(place.read_text(encoding="utf-8"))
+        sweep = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = f"sweep file {place} cannot be read: {error.strerror}. Check the path"
+        msg = f"sweep file {file} cannot be read: {error.strerror}. Check the path"
         raise InvalidArgumentError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"sweep file {place} is not TOML: {error}"
+        msg = f"sweep file {file} is not TOML: {error}"
         raise InvalidArgumentError(msg) from None
-    _check_names(told, _TOP, where=f"{place}: key")
-    grid = _table(told, "grid", place)
+    _check_names(sweep, _TOP, where=f"{file}: key")
+    grid = _table(sweep, "grid", file)
     of_study = [name for name in VARIED if name != "where"]
-    known = BACKTEST if "strategy" in told else of_study
-    _check_names(grid, known, where=f"{place}: [grid] key")
-    if ("index" in told) == ("strategy" in told):
-        how = "both an index and a" if "index" in told else "neither an index nor a"
+    known = BACKTEST if "strategy" in sweep else of_study
+    _check_names(grid, known, where=f"{file}: [grid] key")
+    if ("index" in sweep) == ("strategy" in sweep):
+        how = "both an index and a" if "index" in sweep else "neither an index nor a"
         msg = (
-            f"sweep file {place} names {how} strategy: write either "
+            f"sweep file {file} names {how} strategy: write either "
             f'index = "SP500" or strategy = "FILE.py:Name"'
         )
         raise InvalidArgumentError(msg)
-    if ("release" in told) == ("releases" in told):
-        msg = f'sweep file {place}: write either release = "R1" or releases = [...]'
+    if ("release" in sweep) == ("releases" in sweep):
+        msg = f'sweep file {file}: write either release = "R1" or releases = [...]'
         raise InvalidArgumentError(msg)
-    if "strategy" in told:
-        told["strategy"] = _beside(place, str(told["strategy"]))
-    return told
+    if "strategy" in sweep:
+        sweep["strategy"] = _beside(file, str(sweep["strategy"]))
+    return sweep
 
 
-def _beside(place: Path, target: str) -> str:
+def _beside(file_of_sweep: Path, target: str) -> str:
     """Return the target of a strategy, whose file is named from where the sweep is."""
     file, _, name = target.rpartition(":")
-    return f"{place.parent / Path(file).expanduser()}:{name}"
+    return f"{file_of_sweep.parent / Path(file).expanduser()}:{name}"
 
 
 def sweep_from(
-    told: Mapping[str, Any], *, open_view: Callable[[str, object], View]
+    sweep: Mapping[str, Any], *, open_view: Callable[[str, object], View]
 ) -> Sweep:
     """Return the sweep that a SWEEP.toml describes.
 
@@ -101,10 +101,10 @@ def sweep_from(
     UnknownNameError
         If a name is unknown.
     """
-    releases = told.get("releases", [told.get("release")])
+    releases = sweep.get("releases", [sweep.get("release")])
     if isinstance(releases, str):
         releases = [releases]
-    varied: dict[str, Any] = dict(told.get("grid", {}))
+    varied: dict[str, Any] = dict(sweep.get("grid", {}))
     if "hedge" in varied:
         hedges = varied["hedge"]
         many = hedges if isinstance(hedges, list) else [hedges]
@@ -112,17 +112,17 @@ def sweep_from(
     for name in PAIRS:
         if name in varied:
             varied[name] = _pairs(varied[name])
-    if "where" in told:
-        filters = told["where"]
+    if "where" in sweep:
+        filters = sweep["where"]
         varied["where"] = filters if isinstance(filters, list) else [filters]
-    grid = {name: told[name] for name in ("entries", "exits", "name") if name in told}
+    grid = {name: sweep[name] for name in ("entries", "exits", "name") if name in sweep}
     for name in ("index", "strategy", "parameters"):
-        if name in told:
-            grid[name] = told[name]
+        if name in sweep:
+            grid[name] = sweep[name]
     return Sweep(
-        [open_view(str(name), told.get("as_of")) for name in releases],
-        costs=[_costs(cost) for cost in told.get("costs", [{}])],
-        engine=told.get("engine", "event"),
+        [open_view(str(name), sweep.get("as_of")) for name in releases],
+        costs=[_costs(cost) for cost in sweep.get("costs", [{}])],
+        engine=sweep.get("engine", "event"),
         **grid,
         **varied,
     )
@@ -135,22 +135,22 @@ def _pairs(value: Any) -> list[Any]:
     return [tuple(pair) if pair else None for pair in pairs]
 
 
-def _costs(told: Mapping[str, Any]) -> CostModel:
+def _costs(rates: Mapping[str, Any]) -> CostModel:
     _check_names(
-        told, [field.name for field in fields(CostModel)], where="[[costs]] key"
+        rates, [field.name for field in fields(CostModel)], where="[[costs]] key"
     )
-    return CostModel(**told)
+    return CostModel(**rates)
 
 
-def _table(told: Mapping[str, Any], name: str, place: Path) -> Mapping[str, Any]:
-    found = told.get(name, {})
-    if not isinstance(found, dict):
-        msg = f"sweep file {place}: {name} must be a table: write [{name}]"
+def _table(sweep: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
+    table = sweep.get(name, {})
+    if not isinstance(table, dict):
+        msg = f"sweep file {file}: {name} must be a table: write [{name}]"
         raise InvalidArgumentError(msg)
-    return found
+    return table
 
 
-def _check_names(told: Mapping[str, Any], known: Any, *, where: str) -> None:
-    for name in told:
+def _check_names(names: Mapping[str, Any], known: Any, *, where: str) -> None:
+    for name in names:
         if name not in known:
             raise UnknownNameError(where, name, known)

@@ -98,7 +98,9 @@ def test_a_task_whose_process_dies_is_done_again_and_leaves_no_duplicates(
     sweep = grid(view, name=name, **SOME)
 
     ledger = ledger_of(view)
-    with Recorder(ledger, total=len(sweep), told=lambda _done, _all: None) as recorder:
+    with Recorder(
+        ledger, total=len(sweep), notify=lambda _done, _all: None
+    ) as recorder:
         spark.run_points(
             sweep.points,
             known=frozenset(),

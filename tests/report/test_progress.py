@@ -71,7 +71,7 @@ def test_a_pipe_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_whoever_asks_to_be_told_is_told_and_nothing_is_shown() -> None:
     told: list[tuple[int, int]] = []
 
-    with bar("Sweeping", unit="cells", told=lambda *now: told.append(now)) as step:
+    with bar("Sweeping", unit="cells", notify=lambda *now: told.append(now)) as step:
         step(1, 2)
         step(2, 2)
 

@@ -44,7 +44,7 @@ class TrialSpec:
 
 
 def recorder_of(lake: lakebt.Lake, told: TrialSpec) -> Recorder:
-    return Recorder(ledger_of(lake.at("R1")), total=9, told=told)
+    return Recorder(ledger_of(lake.at("R1")), total=9, notify=told)
 
 
 def test_what_took_long_is_recorded_at_once_and_then_told(lake: lakebt.Lake) -> None:

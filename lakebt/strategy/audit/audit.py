@@ -118,8 +118,8 @@ def audit(
     base = counted(None, range(count))
     again = counted(None, range(count))
     for number in range(count):
-        if told := _differs(base[number], again[number]):
-            difference = _difference(sessions[number], told, "the same data again")
+        if weights := _differs(base[number], again[number]):
+            difference = _difference(sessions[number], weights, "the same data again")
             return Found(
                 verdict=Verdict.NOT_REPRODUCIBLE, n_checked=0, difference=difference
             )
@@ -131,15 +131,15 @@ def audit(
         found = examiner.cut(number, is_whole=number == cuts[-1])
         if found is None:
             continue
-        first, told, how = found
+        first, weights, how = found
         for earlier in range(first):
             if earlier not in cuts and (nearer := examiner.cut(earlier)) is not None:
-                first, told, how = nearer
+                first, weights, how = nearer
                 break
         return Found(
             verdict=Verdict.LOOK_AHEAD,
             n_checked=examiner.n_cuts,
-            difference=_difference(sessions[first], told, how),
+            difference=_difference(sessions[first], weights, how),
         )
     return Found(verdict=Verdict.PASSED, n_checked=len(cuts))
 
@@ -194,8 +194,8 @@ class _Examiner:
         ):
             decided = self._rerun(future, numbers)
             for place, other in zip(numbers, decided, strict=True):
-                if told := _differs(self._base[place], other):
-                    return place, told, future.words
+                if weights := _differs(self._base[place], other):
+                    return place, weights, future.words
         return None
 
     def _needs_its_past(self, number: int) -> bool:
@@ -257,8 +257,8 @@ def _differs(base: Decided, other: Decided) -> _Told | None:
     return symbol, float(before[symbol]), float(after[symbol]), ""
 
 
-def _difference(session: dt.date, told: _Told, how: str) -> Difference:
-    symbol, weight, other, error = told
+def _difference(session: dt.date, weights: _Told, how: str) -> Difference:
+    symbol, weight, other, error = weights
     return Difference(
         session=session,
         symbol=symbol,

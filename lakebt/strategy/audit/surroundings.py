@@ -17,9 +17,9 @@ class Surroundings:
     data of a lake that is not the one it runs on.
     """
 
-    def __init__(self, found: Captured) -> None:
-        self._found = found
-        self._contents = [container.copy() for container in found.containers]
+    def __init__(self, captured: Captured) -> None:
+        self._found = captured
+        self._contents = [container.copy() for container in captured.containers]
 
     def restore(self) -> None:
         """Put everything back, and empty every cache."""

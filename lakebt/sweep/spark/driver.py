@@ -76,25 +76,25 @@ def run_points(
     LakebtError
         What it would raise locally.
     """
-    asked = passes(points, known=known, memory=Memory(engine))
+    todo = passes(points, known=known, memory=Memory(engine))
     context = context_of(session)
     cores = int(context.defaultParallelism)
-    cut = portions(asked, engine=engine, cores=cores, known=known, parts=parts)
+    cut = portions(todo, engine=engine, cores=cores, known=known, parts=parts)
     recorder.know(sum(len(i) for point in points for i in point.ids) - cut.n_cells)
     sent = {key: context.broadcast(p) for key, p in cut.prices.items()}
     cut.prices.clear()
 
     def job(units: Sequence[Unit]) -> DataFrame:
         works = [work for unit in units for work in unit.works]
-        told = Sent(code=code_version(), run_at=clock())
-        frame = _tasks(session, len(works), partial(do_works, works, sent, told))
+        sent_along = Sent(code=code_version(), run_at=clock())
+        frame = _tasks(session, len(works), partial(do_works, works, sent, sent_along))
         if units[0].is_whole:
             return frame
-        wanted = {n: cut.told[n] for work in works for n, _ in work.told}
+        wanted = {n: cut.specs[n] for work in works for n, _ in work.specs}
         count = min(len(wanted), PER_CORE * cores)
         shuffled = frame.repartition(count, "number")
         ordered = shuffled.sortWithinPartitions("number", "part")
-        return ordered.mapInArrow(partial(join_parts, wanted, told), SCHEMA)
+        return ordered.mapInArrow(partial(join_parts, wanted, sent_along), SCHEMA)
 
     gathered = _Gathered(cut, recorder)
     try:
@@ -131,8 +131,10 @@ def run_tasks(
     scripts = {target: Script.of(target) for target in targets}
 
     def job(tasks: Sequence[Task]) -> DataFrame:
-        told = Sent(code=code_version(), run_at=clock())
-        return _tasks(session, len(tasks), partial(do_backtests, tasks, scripts, told))
+        sent_along = Sent(code=code_version(), run_at=clock())
+        return _tasks(
+            session, len(tasks), partial(do_backtests, tasks, scripts, sent_along)
+        )
 
     def take(done: Done) -> None:
         recorder.add(unpack_rows(done.payload))
@@ -165,23 +167,23 @@ class _Gathered:
     def __init__(self, cut: Portions, recorder: Recorder) -> None:
         self._cut, self._recorder = cut, recorder
         self._numbers: dict[int, list[int]] = {}
-        for number, asked in enumerate(cut.asked):
-            self._numbers.setdefault(id(asked), []).append(number)
+        for number, study in enumerate(cut.studies):
+            self._numbers.setdefault(id(study), []).append(number)
         self._rows: dict[int, pd.DataFrame] = {}
 
     def take(self, done: Done) -> None:
         """Take the rows of one study, or of some of its entries."""
-        asked = self._cut.asked[done.number]
-        numbers = self._numbers[id(asked)]
+        study = self._cut.studies[done.number]
+        numbers = self._numbers[id(study)]
         rows = unpack_rows(done.payload)
         self._rows[done.number] = rows
         if all(number in self._rows for number in numbers):
             whole = [self._rows.pop(number) for number in numbers]
             every = pd.concat(whole, ignore_index=True)
-            full = with_result(every, asked.point, self._recorder)
+            full = with_result(every, study.point, self._recorder)
             rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
-        n_cells = len(self._cut.told[done.number].entries) * len(
-            asked.scope.arguments.exits
+        n_cells = len(self._cut.specs[done.number].entries) * len(
+            study.scope.arguments.exits
         )
         self._recorder.add(rows, count=n_cells)
 

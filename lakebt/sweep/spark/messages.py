@@ -56,25 +56,25 @@ class Done:
 
 def pack_error(error: LakebtError) -> bytes:
     """Return an error as text that another process can read."""
-    told = {"name": type(error).__name__, "text": str(error)}
-    told["args"] = json.dumps(error.args, default=_instant)
-    return json.dumps(told).encode()
+    message = {"name": type(error).__name__, "text": str(error)}
+    message["args"] = json.dumps(error.args, default=_instant)
+    return json.dumps(message).encode()
 
 
 def _instant(value: object) -> object:
     return {"at": value.isoformat()} if isinstance(value, dt.datetime) else str(value)
 
 
-def unpack_error(told: bytes) -> LakebtError:
+def unpack_error(packed: bytes) -> LakebtError:
     """Return the error again."""
-    read = json.loads(told)
+    read = json.loads(packed)
     args = json.loads(read["args"], object_hook=_read_instant)
-    made: LakebtError = getattr(errors, read["name"], LakeError)(*args)
-    return made
+    error: LakebtError = getattr(errors, read["name"], LakeError)(*args)
+    return error
 
 
-def _read_instant(told: dict[str, Any]) -> object:
-    return dt.datetime.fromisoformat(told["at"]) if set(told) == {"at"} else told
+def _read_instant(value: dict[str, Any]) -> object:
+    return dt.datetime.fromisoformat(value["at"]) if set(value) == {"at"} else value
 
 
 _SMALL = {"n_legs": "int32", "first": "int32", "n_returns": "int32", "gaps": "int32"}
@@ -95,19 +95,19 @@ def pack(arrays: Mapping[str, np.ndarray[Any, Any] | Sequence[str]]) -> bytes:
     return _written(batch.schema, [batch])
 
 
-def unpack(told: bytes) -> dict[str, Any]:
+def unpack(packed: bytes) -> dict[str, Any]:
     """Return the arrays again; numbers without a copy, and so read only."""
-    with pa.ipc.open_stream(pa.py_buffer(told)) as stream:
+    with pa.ipc.open_stream(pa.py_buffer(packed)) as stream:
         batch = stream.read_next_batch()
-    found = {}
+    columns = {}
     column: Any
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         values = column.values  # noqa: PD011 - an Arrow list's
         if pa.types.is_string(values.type):
-            found[name] = values.to_pylist()
+            columns[name] = values.to_pylist()
         else:
-            found[name] = values.to_numpy(zero_copy_only=False)
-    return found
+            columns[name] = values.to_numpy(zero_copy_only=False)
+    return columns
 
 
 def pack_rows(rows: pd.DataFrame) -> bytes:
@@ -116,9 +116,9 @@ def pack_rows(rows: pd.DataFrame) -> bytes:
     return _written(table.schema, table.to_batches())
 
 
-def unpack_rows(told: bytes) -> pd.DataFrame:
+def unpack_rows(packed: bytes) -> pd.DataFrame:
     """Return the frame again."""
-    with pa.ipc.open_stream(pa.py_buffer(told)) as stream:
+    with pa.ipc.open_stream(pa.py_buffer(packed)) as stream:
         table: Any = stream.read_all()
     rows: pd.DataFrame = table.to_pandas()
     return rows
@@ -151,16 +151,16 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
     )
 
 
-def unpack_prices(told: bytes, *, sessions: Sessions) -> PriceHistory:
+def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
     """Return prices again, on the calendar that they were packed with."""
-    found = unpack(told)
-    symbols = tuple(found["symbols"])
+    columns = unpack(packed)
+    symbols = tuple(columns["symbols"])
     return PriceHistory(
         symbols=symbols,
         sessions=sessions,
-        symbol=np.repeat(np.arange(len(symbols)), found["counts"]),
-        basis=tuple(found["basis"]),
-        **{name: found[name] for name in _ROWS},
+        symbol=np.repeat(np.arange(len(symbols)), columns["counts"]),
+        basis=tuple(columns["basis"]),
+        **{name: columns[name] for name in _ROWS},
     )
 
 
@@ -173,7 +173,7 @@ def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
     with_returns
         Whether the daily returns are needed: those of a calendar portfolio are.
     """
-    told: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "events": [event.event_id for event in slots.events],
         "indices": [event.index for event in slots.events],
         "dates": np.array([event.date.toordinal() for event in slots.events], "int64"),
@@ -185,16 +185,18 @@ def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
         panel = getattr(cells, name)
         if name == "held_start" and not with_returns:
             panel = np.zeros(panel.shape, dtype=np.int8)
-        told[name] = panel.ravel().astype(_SMALL.get(name, panel.dtype), copy=False)
-    return pack(told)
+        columns[name] = panel.ravel().astype(_SMALL.get(name, panel.dtype), copy=False)
+    return pack(columns)
 
 
 def unpack_cells(
-    told: bytes, *, entries: Sequence[str], exits: Sequence[str]
+    packed: bytes, *, entries: Sequence[str], exits: Sequence[str]
 ) -> tuple[Slots, Cells]:
     """Return what some events came to, under a grid."""
-    found = unpack(told)
-    named = zip(found["events"], found["indices"], found["dates"].tolist(), strict=True)
+    columns = unpack(packed)
+    named = zip(
+        columns["events"], columns["indices"], columns["dates"].tolist(), strict=True
+    )
     slots = Slots(
         entries=entries,
         exits=exits,
@@ -202,11 +204,11 @@ def unpack_cells(
             Event(event_id=event, index=index, date=dt.date.fromordinal(day))
             for event, index, day in named
         ),
-        event=found["event"],
-        entry=found["entry"],
+        event=columns["event"],
+        entry=columns["entry"],
     )
     shape = len(slots.event), len(exits)
-    panels = {name: found[name].reshape(shape) for name in PANELS}
+    panels = {name: columns[name].reshape(shape) for name in PANELS}
     for name in (*_SMALL, "held_start"):
         panels[name] = panels[name].astype(np.int64)
-    return slots, Cells(**panels, held=found["held"])
+    return slots, Cells(**panels, held=columns["held"])

@@ -109,10 +109,10 @@ def by_events(
         when[root] = min(when.get(root, key), key)
     ranked = sorted(when, key=when.__getitem__)
     part = {root: rank * count // len(ranked) for rank, root in enumerate(ranked)}
-    found: list[list[Vintage]] = [[] for _ in range(count)]
+    parts: list[list[Vintage]] = [[] for _ in range(count)]
     for vintage, root in zip(vintages, roots, strict=True):
-        found[part[root]].append(vintage)
-    return [tuple(some) for some in found]
+        parts[part[root]].append(vintage)
+    return [tuple(some) for some in parts]
 
 
 class _Together:

@@ -122,27 +122,27 @@ class Portions:
     ----------
     units
         In the order in which they are run here.
-    asked : list of StudyAtCost
-        By number: what each `TrialSpec` is a part of.
-    told : list of TrialSpec
+    studies : list of StudyAtCost
+        By number: what each spec is a part of.
+    specs : list of TrialSpec
         By number.
     prices : dict of str to bytes
         What is sent to the executors, by its key.
     """
 
     units: list[Unit] = field(default_factory=list)
-    asked: list[StudyAtCost] = field(default_factory=list)
-    told: list[TrialSpec] = field(default_factory=list)
+    studies: list[StudyAtCost] = field(default_factory=list)
+    specs: list[TrialSpec] = field(default_factory=list)
     prices: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def n_cells(self) -> int:
         """How many cells are run."""
-        return sum(len(told.entries) * len(told.exits) for told in self.told)
+        return sum(len(spec.entries) * len(spec.exits) for spec in self.specs)
 
 
 def portions(
-    asked: Sequence[Pass],
+    to_run: Sequence[Pass],
     *,
     engine: str,
     cores: int,
@@ -158,7 +158,7 @@ def portions(
 
     Parameters
     ----------
-    asked
+    to_run
         As `lakebt.sweep.passes.passes` gives them.
     engine
         That trades.
@@ -171,23 +171,23 @@ def portions(
     """
     made = Portions()
     hedges: dict[int, set[str]] = {}
-    for one in asked:
+    for one in to_run:
         named = hedges.setdefault(id(one.scope.view), set())
         if one.scope.arguments.hedge is not None:
             named.add(one.scope.arguments.hedge)
     found: dict[object, Facts] = {}
     facts = []
-    for one in asked:
+    for one in to_run:
         view = one.scope.view
         key = id(view), content_key(_source(one.scope))
         if key not in found:
             found[key] = Facts(one.scope, hedges[id(view)])
         facts.append(found[key])
-    n_levels = sum(len(one.asked) for one in asked)
+    n_levels = sum(len(one.studies) for one in to_run)
     most = max(n_levels // (PER_CORE * cores), 1)
     cut = [
         list(_cut(one, of.n_events, engine=engine, most=most))
-        for one, of in zip(asked, facts, strict=True)
+        for one, of in zip(to_run, facts, strict=True)
     ]
     n_whole = sum(map(len, cut))
     for pieces, of in zip(cut, facts, strict=True):
@@ -241,9 +241,12 @@ def _cut(
         block = entries[start : start + width]
         size = across * len(block) * (1 if engine == "event" else 1 + local.ALONE)
         count = max(min(local.AT_ONCE // size, most), 1)
-        levels = list(one.asked)
+        levels = list(one.studies)
         for at in range(0, len(levels), count):
-            yield block, {level: one.asked[level] for level in levels[at : at + count]}
+            yield (
+                block,
+                {level: one.studies[level] for level in levels[at : at + count]},
+            )
 
 
 def _add(
@@ -256,10 +259,10 @@ def _add(
     known: frozenset[str],
 ) -> None:
     """Add a unit of what is not known: its pieces are parts of the events."""
-    told: list[tuple[int, TrialSpec]] = []
+    specs: list[tuple[int, TrialSpec]] = []
     for those in some.values():
-        for asked in those:
-            one = TrialSpec.of(asked)
+        for study in those:
+            one = TrialSpec.of(study)
             only = TrialSpec(
                 arguments=one.arguments,
                 entries=entries,
@@ -267,14 +270,14 @@ def _add(
                 origin=one.origin,
                 family=one.family,
             )
-            if known.issuperset(_ids(asked, only)):
+            if known.issuperset(_ids(study, only)):
                 continue
-            told.append((len(made.told), only))
-            made.told.append(only)
-            made.asked.append(asked)
-    if not told:
+            specs.append((len(made.specs), only))
+            made.specs.append(only)
+            made.studies.append(study)
+    if not specs:
         return
-    scope = made.asked[-1].scope
+    scope = made.studies[-1].scope
     exits = list(map(str, scope.arguments.exits))
     grid = {"entries": list(entries), "exits": exits}
     made.units.append(
@@ -283,7 +286,7 @@ def _add(
                 Work(
                     place=place_of(scope.view),
                     arguments={**scope.arguments.plain(), **grid},
-                    told=tuple(told),
+                    specs=tuple(specs),
                     engine=engine,
                     prices=key,
                     part=part,
@@ -295,16 +298,16 @@ def _add(
     )
 
 
-def _ids(asked: StudyAtCost, told: TrialSpec) -> Iterator[str]:
+def _ids(study: StudyAtCost, spec: TrialSpec) -> Iterator[str]:
     """Yield the trials of what is told of a study."""
-    point = asked.point
+    point = study.point
     entries, exits = (
         {str(rule): place for place, rule in enumerate(rules)}
         for rules in (point.entries, point.exits)
     )
-    ids = point.ids[point.costs.index(asked.costs)]
-    for entry in told.entries:
-        for exit_ in told.exits:
+    ids = point.ids[point.costs.index(study.costs)]
+    for entry in spec.entries:
+        for exit_ in spec.exits:
             yield ids[entries[entry] * len(exits) + exits[exit_]]
 
 

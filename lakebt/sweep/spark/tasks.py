@@ -129,7 +129,7 @@ def do_works(
         try:
             check_code(told.code)
         except LakeError as error:
-            yield _refused(works[number].told[0][0], error)
+            yield _refused(works[number].specs[0][0], error)
             continue
         done = do(works[number], prices=lambda key: sent[key].value, run_at=told.run_at)
         for one in done:

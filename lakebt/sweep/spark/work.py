@@ -83,8 +83,8 @@ class Work:
         What it is run on.
     arguments
         Of a study with what is run: the others differ in nothing but their levels.
-    told : tuple of (int, TrialSpec)
-        What is asked, each with its number in the sweep.
+    specs : tuple of (int, TrialSpec)
+        What is to be run, each with its number in the sweep.
     engine
     prices
         Key of the prices that were sent.
@@ -94,14 +94,14 @@ class Work:
 
     place: Place
     arguments: Mapping[str, Any]
-    told: tuple[tuple[int, TrialSpec], ...]
+    specs: tuple[tuple[int, TrialSpec], ...]
     engine: str
     prices: str
     part: int = 0
     count: int = 1
 
 
-def check_code(told: str) -> None:
+def check_code(driver: str) -> None:
     """Check that an executor has the sources that the driver has.
 
     Raises
@@ -110,9 +110,9 @@ def check_code(told: str) -> None:
         If it does not.
     """
     mine = code_version()
-    if mine != told:
+    if mine != driver:
         msg = (
-            f"an executor runs lakebt {mine}, the driver {told}: their figures could "
+            f"an executor runs lakebt {mine}, the driver {driver}: their figures could "
             f"differ. Install the same one on both (spark-submit --archives, or the "
             f"same image), and run the sweep again"
         )
@@ -141,7 +141,7 @@ def do(
         yield from _done(work, prices=prices, run_at=run_at)
     except LakebtError as error:
         yield Done(
-            number=work.told[0][0],
+            number=work.specs[0][0],
             part=work.part,
             kind=ERROR,
             seconds=0.0,
@@ -161,18 +161,18 @@ def _done(
     scope = Scope(view, arguments)
     plan = memory.schedule(scope)
     levels: dict[Level, list[tuple[int, TrialSpec]]] = {}
-    for number, told in work.told:
-        levels.setdefault(told.level, []).append((number, told))
+    for number, spec in work.specs:
+        levels.setdefault(spec.level, []).append((number, spec))
     traded = memory.trade(scope, list(levels))
     if arguments.missing == "raise":
         history = memory.history(scope)
         Lookup(arguments, plan, traded[0], history).raise_unpriced()
-    share = (time.perf_counter() - started) / len(work.told)
+    share = (time.perf_counter() - started) / len(work.specs)
     for those, cells in zip(levels.values(), traded, strict=True):
-        for number, told in those:
+        for number, spec in those:
             began = time.perf_counter()
             kind, payload = _handed(
-                work, told, plan, cells, run_at=run_at, seconds=share
+                work, spec, plan, cells, run_at=run_at, seconds=share
             )
             spent = share + time.perf_counter() - began
             yield Done(
@@ -186,7 +186,7 @@ def _done(
 
 def _handed(
     work: Work,
-    told: TrialSpec,
+    spec: TrialSpec,
     plan: Schedule,
     cells: Cells,
     *,
@@ -195,21 +195,21 @@ def _handed(
 ) -> tuple[str, bytes]:
     if work.count == 1:
         began = time.perf_counter()
-        rows = told.rows(plan, cells, run_at=run_at, seconds=seconds)
+        rows = spec.rows(plan, cells, run_at=run_at, seconds=seconds)
         rows["seconds"] += (time.perf_counter() - began) / len(rows)
         return ROWS, pack_rows(rows)
     slots = Slots(
-        entries=told.entries,
-        exits=told.exits,
+        entries=spec.entries,
+        exits=spec.exits,
         events=plan.events,
         event=plan.event,
         entry=plan.entry,
     )
-    is_calendar = told.pooling.how is Aggregate.CALENDAR
+    is_calendar = spec.pooling.how is Aggregate.CALENDAR
     return CELLS, pack_cells(slots, cells, with_returns=is_calendar)
 
 
-def together(told: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
+def together(spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
     """Return the rows of a study, of which each part of the events was traded.
 
     Parameters
@@ -225,12 +225,12 @@ def together(told: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> 
     began = time.perf_counter()
     slots, cells = joined(
         [
-            unpack_cells(part.payload, entries=told.entries, exits=told.exits)
+            unpack_cells(part.payload, entries=spec.entries, exits=spec.exits)
             for part in sorted(parts, key=lambda part: part.part)
         ]
     )
     seconds = sum(part.seconds for part in parts)
-    rows = told.rows(slots, cells, run_at=run_at, seconds=seconds)
+    rows = spec.rows(slots, cells, run_at=run_at, seconds=seconds)
     spent = time.perf_counter() - began
     rows["seconds"] += spent / len(rows)
     return Done(

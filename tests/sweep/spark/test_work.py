@@ -65,7 +65,7 @@ def done(sweep: Sweep, **how: Any) -> tuple[list[pd.DataFrame], Counter[str]]:
             if unit.is_whole:
                 (whole,) = parts
             else:
-                whole = together(cut.told[number], parts[::-1], run_at=NOW)
+                whole = together(cut.specs[number], parts[::-1], run_at=NOW)
             found.append(unpack_rows(whole.payload))
     return found, kinds
 
@@ -139,7 +139,7 @@ def test_there_are_pieces_enough_for_every_core(lake: lakebt.Lake) -> None:
         known=known,
     )
     assert left.n_cells == 3
-    assert [told.entries for told in left.told] == [("ED@close",)]
+    assert [told.entries for told in left.specs] == [("ED@close",)]
 
 
 @pytest.mark.slow
