@@ -18,6 +18,7 @@ import pytest
 
 import lakebt
 import lakebt.errors
+import lakebt.reproduce
 import lakebt.sources
 from lakebt.cli import app
 from lakebt.lake.tables.schemas import SPECS
@@ -83,9 +84,9 @@ def test_a_public_name_and_what_it_has_say_what_they_are(name: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("name", lakebt.__all__)
+@pytest.mark.parametrize("name", [*lakebt.__all__, "reproduce", "explain"])
 def test_a_public_name_has_an_example_that_is_run(name: str) -> None:
-    owner = getattr(lakebt, name)
+    owner = getattr(lakebt if name in lakebt.__all__ else lakebt.reproduce, name)
     parts = re.split(
         r"^Examples\n-+\n", inspect.cleandoc(owner.__doc__), flags=re.MULTILINE
     )
@@ -167,6 +168,15 @@ def test_a_public_name_in_the_text_leads_to_the_reference(site: Path) -> None:
     text = (site / "how-it-works.html").read_text(encoding="utf-8")
 
     assert 'href="reference/strategy.html#lakebt.Backtest"' in text
+
+
+@pytest.mark.slow
+def test_defaults_are_those_of_the_signature(site: Path) -> None:
+    """And not the first of the choices, nor that of the name before it."""
+    text = (site / "reference" / "strategy.html").read_text(encoding="utf-8")
+    words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+    assert re.search(r"rebalance \(.{0,60}default: .{0,6}monthly", words)
 
 
 # --- no page asks for anything from elsewhere -----------------------------------------

@@ -96,6 +96,25 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
         If there is no such trial, or it is a strategy's.
     LakebtError
         If a release cannot be read, or a step on the way not be run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.reproduce import explain
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=3)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> study = lakebt.Study(
+    ...     lake.at("R1"), index="SIM", entries=["AD+1@open"], exits=["+1", "1w"]
+    ... )
+    >>> result = study.run()
+    >>> one, other = lake.trials(where={"kind": "cell"})["trial_id"]
+    >>> explain(lake, one, other).steps["what"].tolist()
+    ['start', 'exits']
+    >>> directory.cleanup()
     """
     rows = [lake.trial(first), lake.trial(second)]
     one, other = (Recipe.of(row).cell(row["entry"], row["exit"]) for row in rows)

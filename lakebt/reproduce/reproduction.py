@@ -101,6 +101,24 @@ def reproduce(
         If there is no such trial, or it is of a strategy and none is given.
     LakebtError
         If its release cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.reproduce import reproduce
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=3)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> study = lakebt.Study(
+    ...     lake.at("R1"), index="SIM", entries=["AD+1@open"], exits=["+1", "1w"]
+    ... )
+    >>> result = study.run()
+    >>> reproduce(lake, result.id).is_same
+    True
+    >>> directory.cleanup()
     """
     recorded = lake.trial(trial_id)
     if recorded["kind"] == "backtest":
