@@ -2,17 +2,18 @@
 """Defaults in the reference are those of the signature.
 
 The reader of numpydoc takes the first of ``{"daily", "weekly"}`` for the default, and
-that of the first name of ``entries, exits`` for both.
+that of the first name of ``entries, exits`` for both. Every docstring of lakebt is read for
+it, so a parameter that was renamed, and not where it is described, is a warning, too.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from griffe import Class, DocstringSectionKind, Extension, Function
+from griffe import Class, DocstringSectionKind, Extension, Function, Object
 
 if TYPE_CHECKING:
-    from griffe import Module, Object
+    from griffe import Module
 
 SHOWN = {DocstringSectionKind.parameters, DocstringSectionKind.other_parameters}
 
@@ -33,5 +34,5 @@ def _correct(owner: Object) -> None:
                 for parameter in section.value:
                     parameter.value = defaults.get(parameter.name.lstrip("*"))
     for member in owner.members.values():
-        if not member.is_alias:
+        if isinstance(member, Object):  # not one that is imported from elsewhere
             _correct(member)

@@ -89,7 +89,7 @@ def sweep_from(
 
     Parameters
     ----------
-    told
+    sweep
         As `read_toml` returns it.
     open_view
         Opens a release, as of an instant or of its cutoff.

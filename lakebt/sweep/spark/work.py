@@ -210,15 +210,7 @@ def _handed(
 
 
 def together(spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
-    """Return the rows of a study, of which each part of the events was traded.
-
-    Parameters
-    ----------
-    told
-    parts
-        All of them, in any order.
-    run_at
-    """
+    """Return the rows of a study from all of its parts, in whatever order they come."""
     failed = [part for part in parts if part.kind == ERROR]
     if failed:
         return failed[0]
