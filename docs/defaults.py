@@ -2,8 +2,8 @@
 """Defaults in the reference are those of the signature.
 
 The reader of numpydoc takes the first of ``{"daily", "weekly"}`` for the default, and
-that of the first name of ``entries, exits`` for both. Every docstring of lakebt is read for
-it, so a parameter that was renamed, and not where it is described, is a warning, too.
+that of the first name of ``entries, exits`` for both. Every docstring of lakebt is read
+for it, so one that describes a parameter by an old name is a warning.
 """
 
 from __future__ import annotations
