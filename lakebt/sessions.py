@@ -136,8 +136,8 @@ class Sessions:
         InvalidArgumentError
             If `day` is outside the calendar.
         """
-        found = self.on_or_after(day)
-        return found if self.date(found) == day else None
+        session = self.on_or_after(day)
+        return session if self.date(session) == day else None
 
     def date(self, number: int) -> dt.date:
         """Return the day of session `number`.
@@ -174,8 +174,8 @@ class Sessions:
 
     def numbers(self, days: DateVector) -> IntVector:
         """Return the number of the session on each of `days`; -1 if there is none."""
-        found = self.days.searchsorted(days)
-        inside = np.minimum(found, len(self) - 1)
+        positions = self.days.searchsorted(days)
+        inside = np.minimum(positions, len(self) - 1)
         return np.where(self.days[inside] == days, inside, -1)
 
 

@@ -101,10 +101,10 @@ def earned(cell: Cell) -> str:
 
 def overnight(path: pd.DataFrame, *, market: str | None) -> str:
     """Say what happened before the first price anybody could trade at."""
-    found = path[(path["label"] == "AD+1 open") & (path["n"] > 0)]
+    jumps = path[(path["label"] == "AD+1 open") & (path["n"] > 0)]
     parts = [
         f"{row['side']}s {words.bps(row['mean_bps'])}{BP} {words.n_of(row['n'])}"
-        for row in records(found)
+        for row in records(jumps)
     ]
     if not parts:
         return ""

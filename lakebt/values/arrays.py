@@ -20,8 +20,8 @@ def spans(starts: IntVector, sizes: IntVector) -> IntVector:
     """
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    found: IntVector = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
-    return found
+    numbers: IntVector = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
+    return numbers
 
 
 def offsets(sizes: IntVector) -> IntVector:

@@ -147,7 +147,7 @@ class Writer:
 
         def make() -> Any:
             spec, order = creation.partition_spec, creation.write_order
-            made = new_table_metadata(
+            metadata = new_table_metadata(
                 schema=Schema.model_validate(creation.schema),
                 partition_spec=(
                     PartitionSpec.model_validate(spec)
@@ -160,7 +160,7 @@ class Writer:
                 location=location,
                 properties=properties,
             )
-            return TableMetadataUtil.parse_obj(made.model_dump())
+            return TableMetadataUtil.parse_obj(metadata.model_dump())
 
         staged = self._staged(creation.namespace, creation.name, guarded(make))
         make_folders(staged.metadata)
