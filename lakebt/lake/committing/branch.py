@@ -22,7 +22,7 @@ from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.lake.tables.schemas import NAMESPACE
+from lakebt.lake.tables.schemas import NAMESPACE, OURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PREFIX = "lakebt-staging-"
 """How such a branch is called."""
 
-STAGING = "lakebt.staging"
+STAGING = f"{OURS}staging"
 """In a snapshot's summary: the branch that it begins."""
 
 _BATCH_ROWS = 262_144

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.snapshots import Operation, ancestors_of
 
+from lakebt.lake.tables.schemas import OURS
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
-
-
-OURS = "lakebt."
-"""How the keys begin that lakebt puts into the summary of each of its snapshots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

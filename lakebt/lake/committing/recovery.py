@@ -1,4 +1,4 @@
-"""What an interrupted publisher left undone, where `ledger_order` is how one publishes.
+"""What an interrupted publisher left undone, where one table commits at a time.
 
 On a SQL catalog there is nothing but what others staged who publish through a server
 of it: its own transaction is done or not.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def is_following(tables: Mapping[str, Table], release: str) -> bool:
     page = None if ref is None else ledger.snapshot_by_id(ref.snapshot_id)
     if page is None or page.summary is None:
         return False
-    return page.summary.additional_properties.get("lakebt.release") == release
+    return page.summary.additional_properties.get(RELEASE) == release
 
 
 def has_followed(table: Table, pin: TablePin, release: str) -> bool:

@@ -25,6 +25,7 @@ from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.manifests import Append, Replace
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import at_ref, delete_quietly, head_of
+from lakebt.lake.tables.schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.fold import Fold
 
 
-FOLDED = "lakebt.folded"
+FOLDED = f"{OURS}folded"
 """In a snapshot's summary: how many files were replaced by a fold of them."""
 
 KEPT = 10

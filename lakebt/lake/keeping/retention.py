@@ -21,7 +21,7 @@ from lakebt.lake.committing.ledger import as_frame, read_ledger
 from lakebt.lake.keeping.maintenance import in_turn, stage_ledger, staged, state
 from lakebt.lake.keeping.reachable_files import Walk
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, OURS
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _stage(plan: _Plan, names: Iterable[str]) -> list[Staged]:
             if plan.ended:
                 tombstones = {release.name: release for release in plan.ended}
                 rows = [tombstones.get(r.name, r) for r in plan.ledger.releases]
-                summary = {"lakebt.ended": ",".join(tombstones)}
+                summary = {f"{OURS}ended": ",".join(tombstones)}
                 changes.append(stage_ledger(table, rows, summary=summary))
             continue
         updates: list[TableUpdate] = [

@@ -16,7 +16,8 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.facts import default_change_id
 from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
-from lakebt.lake.tables.arrow import INSTANT, Array, one_chunk, pc
+from lakebt.lake.tables.arrow import INSTANT, Array, pc
+from lakebt.lake.tables.columns import columns_of, is_text, to_arrow, without_blanks
 from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES, Kind
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ def normalise(
     InvalidDataError
         If a column is missing, unknown or cannot be read.
     """
-    given = _columns(data, spec=spec)
+    try:
+        given = columns_of(data)
+    except InvalidArgumentError as error:
+        raise InvalidDataError(spec.name, f"{error}.") from None
     rows = len(next(iter(given.values()))) if given else 0
     if rows == 0:
         problem = "the frame is empty. Publish at least one row."
@@ -91,27 +95,6 @@ def normalise(
 def _nothing(rows: int, *, column: Column, spec: TableSpec) -> Array:
     kind: Any = spec.arrow.field(column.name).type
     return pa.nulls(rows, kind)
-
-
-def _columns(data: object, *, spec: TableSpec) -> dict[str, Array | pd.Series]:
-    if isinstance(data, pa.Table):
-        names = data.column_names
-        columns: list[Any] = [one_chunk(column) for column in data.columns]
-    elif isinstance(data, pd.DataFrame):
-        names = [str(name) for name in data.columns]
-        columns = [data.iloc[:, place] for place in range(len(names))]
-    else:
-        home = type(data).__module__.partition(".")[0].replace("builtins", "a")
-        problem = (
-            f"{home} {type(data).__name__} is not a table. Pass a pandas.DataFrame or "
-            f"a pyarrow.Table."
-        )
-        raise InvalidDataError(spec.name, problem)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        problem = f"column {twice[0]!r} is there twice. Leave one out."
-        raise InvalidDataError(spec.name, problem)
-    return dict(zip(names, columns, strict=True))
 
 
 def check_columns(
@@ -155,7 +138,7 @@ def check_columns(
 
 def _read(values: Array | pd.Series, *, column: Column, table: str) -> Array:
     """Return one column in its type, nulls where there is no value."""
-    array = _to_arrow(values)
+    array = to_arrow(values)
     match column.kind:
         case Kind.TEXT:
             return _text(array, column=column, table=table)
@@ -169,25 +152,6 @@ def _read(values: Array | pd.Series, *, column: Column, table: str) -> Array:
             return _parsed(array, parse_date, pa.date32(), column=column, table=table)
         case Kind.INSTANT:
             return _instant(array, column=column, table=table)
-
-
-def _to_arrow(given: Array | pd.Series) -> Array | list[Any]:
-    """Return an Arrow array, or a list where the values are of several types."""
-    values: Any = given
-    if isinstance(given, pd.Series):
-        try:
-            values = one_chunk(pa.Array.from_pandas(given))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            return [None if _is_missing(value) else value for value in given]
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_floating(values.type):
-        return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    return values
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124 - NaN
 
 
 def _wrong(table: str, column: Column, row: int, value: object) -> InvalidDataError:
@@ -215,24 +179,12 @@ def _python(array: Array | list[Any]) -> list[Any]:
 
 def _text(array: Array | list[Any], *, column: Column, table: str) -> Array:
     if isinstance(array, list) or not (
-        pa.types.is_string(array.type)
-        or pa.types.is_large_string(array.type)
-        or pa.types.is_string_view(array.type)
-        or pa.types.is_null(array.type)
+        is_text(array.type) or pa.types.is_null(array.type)
     ):
         row = _first(array, str)
         raise _wrong(table, column, row, _python(array)[row])
     text = array.cast(pa.string())
-    coded = text.dictionary_encode()
-    names = coded.dictionary.to_pylist()
-    empty = [not name.strip() for name in names]
-    if any(empty):  # an empty symbol is no symbol
-        text = pc.if_else(
-            pc.fill_null(pa.array(empty).take(coded.indices), False),  # noqa: FBT003
-            pa.scalar(None, pa.string()),
-            text,
-        )
-    return text
+    return without_blanks(text, text.dictionary_encode())  # a blank symbol is none
 
 
 def _number(array: Array | list[Any], *, column: Column, table: str) -> Array:

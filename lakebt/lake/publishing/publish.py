@@ -14,7 +14,7 @@ from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
 from lakebt.lake.committing.retry import again
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class _Writer:
 
     @property
     def _summary(self) -> dict[str, str]:
-        return {"lakebt.release": self.publication.name}
+        return {RELEASE: self.publication.name}
 
     def _stage(self, name: str, table: Table) -> stage.Staged:
         tag = self.publication.name

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-STATUSES = ("new", "unchanged", "expired")
-
 _EPOCH = dt.date(1970, 1, 1)
 
 

@@ -38,7 +38,7 @@ def visible(spec: TableSpec) -> tuple[str, ...]:
 
 
 def chosen(spec: TableSpec, columns: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Return the columns somebody asks for, all if he names none.
+    """Return the columns that are asked for, all if none is named.
 
     Raises
     ------

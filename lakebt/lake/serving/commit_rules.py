@@ -14,15 +14,15 @@ from pyiceberg.table import Table
 from pyiceberg.table.update import SetSnapshotRefUpdate
 
 from lakebt.errors import ForeignCommitError, LakeError
+from lakebt.lake.committing.follow_up import following
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, has_followed
-from lakebt.lake.committing.stepwise import following
 from lakebt.lake.serving.errors import ConflictError, ForbiddenError
 from lakebt.lake.serving.ledger_rules import check_page, check_written_by_lakebt
 from lakebt.lake.serving.pending_change import Pending
 from lakebt.lake.serving.table_rules import check_table, columns
 from lakebt.lake.storage.metadata import next_version
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _check_undeclared(change: Pending) -> None:
     """
     assert change.old is not None  # noqa: S101 - the caller asked
     for key in change.new.properties.keys() - change.old.properties.keys():
-        if key.startswith("lakebt."):
+        if key.startswith(OURS):
             msg = (
                 f"table {change.name} cannot be given {key}: a table of the lake is "
                 f"made by lakebt declare"

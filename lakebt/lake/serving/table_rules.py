@@ -18,6 +18,7 @@ from lakebt.lake.serving.locations import PLACES
 from lakebt.lake.tables.schemas import (
     ICEBERG_TYPES,
     LEDGER,
+    OURS,
     PROPERTIES,
     SPECS,
     TRIALS,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Ledger, Release, TablePin
 
-
-_OURS = "lakebt."
-"""Prefix of the properties that declare a table."""
 
 _FIXED = (*PROPERTIES, *PLACES, "write.location-provider.impl")
 """Properties that stay as they are, or get lakebt's value."""
@@ -201,7 +199,7 @@ def _check_settings(name: str, before: TableMetadata, after: TableMetadata) -> N
         value = would.get(key)
         if was.get(key) == value:
             continue
-        is_kept = key in _FIXED or key.startswith((_OURS, EXPIRY))
+        is_kept = key in _FIXED or key.startswith((OURS, EXPIRY))
         wanted = None if key.startswith(EXPIRY) else PROPERTIES.get(key)
         is_cure = value == wanted and (key in PROPERTIES or key.startswith(EXPIRY))
         if is_kept and not (is_cure and key != "format-version"):

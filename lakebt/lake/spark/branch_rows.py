@@ -1,7 +1,7 @@
 """Rows on a branch that Spark wrote: compared with the lake, and ready to be committed.
 
 Comparing them takes Spark as long as it takes to read them, so it is done before the
-publisher has his turn, and never within it. What others publish until then is seldom of
+publisher has its turn, and never within it. What others publish until then is seldom of
 the same rows. That is found out from theirs alone, in memory. If it is, the turn is
 given up, and Spark looks again.
 """
@@ -112,7 +112,7 @@ class SparkReady:
         Raises
         ------
         LostRaceError
-            If Spark has to look, and its publisher has his turn.
+            If Spark has to look, and its publisher has its turn.
         """
         head = head_of(table)
         if head not in self._compared:

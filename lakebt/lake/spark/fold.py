@@ -80,7 +80,7 @@ class SparkRewriter:
         LakeError
             If a file does not hold the rows its manifest says, or Spark cannot write.
         LostRaceError
-            If Spark has to, and its publisher has his turn.
+            If Spark has to, and its publisher has its turn.
         """
         count = sum(file.record_count for file in files)
         if count <= InMemory.most_rows:

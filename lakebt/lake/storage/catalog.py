@@ -1,4 +1,4 @@
-"""Where the tables are: an embedded SQLite catalog, or any catalog of pyiceberg."""
+"""The catalog of a lake: an embedded SQLite one, or any that pyiceberg has."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class Storage:
     name : str
         The lake's directory or the catalog's name; never a path or a credential.
     where : str
-        How errors call it.
+        Its name in errors.
     address : dict of str to str
-        What `Lake.open` has to be told to open it again.
+        The arguments of `Lake.open` that open it again.
     memory : dict
-        What was read last, by what it is.
+        What was read last, by its kind.
     spark : pyspark.sql.SparkSession or None
         Where the lake was opened with Spark, a session that has its catalog.
     is_held : bool
-        Whether a publisher of this process has his turn: nobody else, Spark included,
+        Whether a publisher of this process has its turn: nobody else, Spark included,
         can commit to the catalog until it ends.
     """
 

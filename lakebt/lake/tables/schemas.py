@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 NAMESPACE = "quant"
 
+OURS = "lakebt."
+"""What lakebt's properties of tables and snapshots begin with."""
+
+RELEASE = f"{OURS}release"
+"""In a snapshot's summary: the release that it was made for."""
+
 LEDGER = "releases"
 
 TRIALS = "trials"

@@ -18,7 +18,16 @@ from pyiceberg.types import (
 )
 
 from lakebt.errors import LakeError, UnknownNameError
-from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS, Column, Kind, TableSpec
+from lakebt.lake.tables.schemas import (
+    LEDGER,
+    OURS,
+    RELEASE,
+    SPECS,
+    TRIALS,
+    Column,
+    Kind,
+    TableSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,12 +37,9 @@ if TYPE_CHECKING:
     from pyiceberg.types import NestedField
 
 
-OURS = "lakebt."
-"""How every property begins that lakebt sets on a table."""
-
-KEY = "lakebt.key"
-ORDER = "lakebt.order"
-KNOWN_AT = "lakebt.known-at"
+KEY = f"{OURS}key"
+ORDER = f"{OURS}order"
+KNOWN_AT = f"{OURS}known-at"
 
 KEY_KINDS = (Kind.TEXT, Kind.DATE, Kind.INSTANT)
 """What a key may consist of. Not numbers: -0.0 equals 0.0 and NaN not itself, and what
@@ -128,7 +134,7 @@ def is_fact_table(name: str, table: Table) -> bool:
         return True
     head = table.metadata.current_snapshot()
     summary = None if head is None else head.summary
-    return summary is not None and "lakebt.release" in summary.additional_properties
+    return summary is not None and RELEASE in summary.additional_properties
 
 
 def schema_of(table: Table, snapshot_id: int) -> Schema:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import numbers
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
 import pyarrow as pa
 from pydantic_core import from_json
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.instants import parse_instant
 from lakebt.lake.tables.arrow import INSTANT, Array, one_chunk, pc
+from lakebt.lake.tables.columns import columns_of, is_text, to_arrow, without_blanks
 from lakebt.lake.tables.schemas import Kind
 from lakebt.lake.tables.trials import IDS, JSON, TRIALS_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pandas as pd
 
     from lakebt.lake.tables.schemas import Column
 
@@ -51,7 +53,12 @@ def checked(data: object) -> pa.Table:
     UnknownNameError
         If a column is none of the table's.
     """
-    given, count = _columns(data)
+    try:
+        given = columns_of(data)
+    except InvalidArgumentError as error:
+        msg = f"trials: {error}"
+        raise InvalidArgumentError(msg) from None
+    count = len(cast("pd.DataFrame | pa.Table", data))
     for name in given:
         if name not in TRIALS_SPEC.names:
             raise UnknownNameError("column", name, TRIALS_SPEC.names)
@@ -80,33 +87,6 @@ def _once(rows: pa.Table) -> pa.Table:
     return rows.take(list(first.values()))
 
 
-def _columns(data: object) -> tuple[dict[str, Any], int]:
-    """Return the columns by name, and how many rows there are.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If `data` is no table, or a column is there twice.
-    """
-    if isinstance(data, pa.Table):
-        names = data.column_names
-        columns: list[Any] = [one_chunk(column) for column in data.columns]
-    elif isinstance(data, pd.DataFrame):
-        names = [str(name) for name in data.columns]
-        columns = [data.iloc[:, place] for place in range(len(names))]
-    else:
-        msg = (
-            f"trials: {type(data).__name__} is not a table. Pass a pandas.DataFrame or "
-            f"a pyarrow.Table"
-        )
-        raise InvalidArgumentError(msg)
-    for name in names:
-        if names.count(name) > 1:
-            msg = f"trials: column {name!r} is there twice. Leave one out"
-            raise InvalidArgumentError(msg)
-    return dict(zip(names, columns, strict=True)), len(data)
-
-
 def _read(given: Any, column: Column) -> Array:
     """Return one column in its type.
 
@@ -115,7 +95,7 @@ def _read(given: Any, column: Column) -> Array:
     InvalidArgumentError
         If a value cannot be recorded.
     """
-    values = _arrow(given)
+    values = to_arrow(given)
     if isinstance(values, list) and column.kind is not Kind.INSTANT:
         row = _first(values, column.kind)
         raise InvalidArgumentError(_wrong(column, row, values[row]))
@@ -135,25 +115,6 @@ def _read(given: Any, column: Column) -> Array:
         msg = f"trials: column {column.name!r} is empty in row {row}, and is required"
         raise InvalidArgumentError(msg)
     return read
-
-
-def _arrow(given: Any) -> Array | list[Any]:
-    """Return an Arrow array, NaN as null; a list where values are of several types."""
-    values = given
-    if isinstance(given, pd.Series):
-        try:
-            values = one_chunk(pa.Array.from_pandas(given))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            return [None if _is_missing(value) else value for value in given]
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_floating(values.type):
-        return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    return values
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124 - NaN
 
 
 _PYTHON: dict[Kind, type] = {
@@ -207,21 +168,14 @@ def _as(
 
 
 def _text(values: Array, column: Column) -> Array:
-    text = _as(
-        *(values, column, pa.string(), pa.types.is_string),
-        *(pa.types.is_large_string, pa.types.is_string_view),
-    )
+    text = _as(values, column, pa.string(), is_text)
     coded = text.dictionary_encode()
     distinct = coded.dictionary.to_pylist()
     for code, value in enumerate(distinct):
         if what := _odd(value, column):
             row = pc.index(coded.indices, pa.scalar(code, pa.int32())).as_py()
             raise InvalidArgumentError(_wrong(column, row, value, what))
-    blank = [not value.strip() for value in distinct]
-    if any(blank):
-        is_blank = pc.fill_null(pa.array(blank).take(coded.indices), False)  # noqa: FBT003
-        return pc.if_else(is_blank, pa.scalar(None, pa.string()), text)
-    return text
+    return without_blanks(text, coded)
 
 
 def _odd(value: str, column: Column) -> str:

@@ -21,7 +21,7 @@ from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.tables.arrow import keep
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, OURS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
 
 
-RECORDED = "lakebt.trials"
+RECORDED = f"{OURS}trials"
 """In a snapshot's summary: how many trials it brought."""
 
 

@@ -20,11 +20,11 @@ from lakebt.errors import (
     LakeError,
     ReleaseExistsError,
 )
-from lakebt.lake.committing import stepwise as ledger_order
+from lakebt.lake.committing import follow_up, stepwise
+from lakebt.lake.committing.follow_up import set_ref
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.committing.stage import stage_append
-from lakebt.lake.committing.stepwise import set_ref
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import at_ref
@@ -97,7 +97,7 @@ def told(remote: Remote) -> Any:
 
 
 def test_the_catalog_does_what_is_required_or_nothing(remote: Remote) -> None:
-    """What `ledger_order` needs of a catalog, and nothing more."""
+    """What `stepwise` needs of a catalog, and nothing more."""
     catalog = remote.catalog()
     schema = pa.schema([pa.field("symbol", pa.string())])
     table = catalog.create_table("quant.t", schema)
@@ -274,7 +274,7 @@ def test_what_is_unfinished_is_told_without_changing_it(
     lake = remote.storage()
 
     before_step(lake, step, die)
-    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
     with pytest.raises(Interrupted):
         publish(remote.lake(lake), 2)
 
@@ -288,7 +288,7 @@ def test_what_is_unfinished_is_told_without_changing_it(
         assert report.release == "R2"
         assert report.abandoned == ()
         assert len(report.behind) == max(0, 3 - (step - DECIDED))
-        ledger_order.finish(remote.storage())
+        follow_up.finish(remote.storage())
         assert told(remote) is None
     remote.check_whole([1, 2])
 
@@ -301,7 +301,7 @@ def test_what_a_dead_publisher_staged_goes_with_the_next_release(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
     dead = remote.storage()
     before_step(dead, 2, die)
     with pytest.raises(Interrupted):
@@ -319,7 +319,7 @@ def test_what_is_staged_too_late_is_told_and_goes_with_the_next_release(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+    monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
     slow = remote.storage()
 
     def overtake() -> None:
@@ -370,7 +370,7 @@ def test_snapshots_staged_side_by_side_do_not_get_in_each_others_way(
 
     def stage() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+            patch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
             with pytest.raises(Interrupted):
                 publish(remote.lake(theirs), 9)
 

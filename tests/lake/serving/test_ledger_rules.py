@@ -11,10 +11,10 @@ import pytest
 from pyiceberg.exceptions import ForbiddenError
 
 from lakebt.errors import ForeignCommitError
-from lakebt.lake.committing import stepwise as ledger_order
+from lakebt.lake.committing import stepwise
+from lakebt.lake.committing.follow_up import set_ref
 from lakebt.lake.committing.ledger import ledger_rows, read_ledger
 from lakebt.lake.committing.stage import stage_rewrite
-from lakebt.lake.committing.stepwise import set_ref
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.committing.test_rest import Interrupted, before_step
@@ -302,7 +302,7 @@ def test_what_a_dead_publisher_staged_goes_with_a_release_of_this_side(
 
     before_step(storage, 1, die)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger_order.LedgerOrder, "_withdraw", lambda *_: None)
+        patch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
         with pytest.raises(Interrupted):
             remote.lake(storage).publish(
                 {"prices": bars(("2022-09-08",))}, release="DEAD", as_of=AS_OF

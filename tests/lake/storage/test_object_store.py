@@ -452,7 +452,7 @@ def test_a_connection_that_is_cut_tears_nothing(
 def test_a_connection_to_the_catalog_that_is_cut_leaves_old_or_new(
     served: tuple[Remote, Wire], step: int
 ) -> None:
-    """Each of the changes that `ledger_order` makes of three tables and its ledger."""
+    """Each of the changes that `stepwise` makes of three tables and its ledger."""
     remote, laid = served
     lake = remote.open()
     publish(lake, 1)

@@ -271,7 +271,7 @@ def test_a_table_of_other_columns_is_refused(lake: Lake) -> None:
         lake.record(rows.assign(sharp=1.0))
     with pytest.raises(InvalidArgumentError, match="column 'study' is there twice"):
         lake.record(pd.concat([rows, rows[["study"]]], axis=1))
-    with pytest.raises(InvalidArgumentError, match="trials: dict is not a table"):
+    with pytest.raises(InvalidArgumentError, match="trials: a dict is not a table"):
         lake.record({"study": ["SP500"]})  # type: ignore[arg-type]
     assert list(rows) == list(trial(1))  # and nobody wrote into it
 
