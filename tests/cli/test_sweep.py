@@ -137,7 +137,7 @@ def test_two_trials_are_explained(own: Path, file: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["reproduce", "nothex"], "trial 'nothex' is no id"),
+        (["reproduce", "nothex"], "trial 'nothex' is not an id"),
         (["reproduce", "ffffffff"], "there is no trial 'ffffffff'"),
         (["explain", "ffffffff", "eeeeee"], "there is no trial 'ffffffff'"),
         (["sweep", "nowhere.toml"], "sweep file nowhere.toml cannot be read"),

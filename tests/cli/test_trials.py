@@ -101,7 +101,7 @@ def test_what_cannot_be_shown_is_one_line(tried: Path, run: Run) -> None:
         assert done.stderr.count("\n") == 1
         return done.stderr
 
-    assert "trial '12' is no id" in error("12")
+    assert "trial '12' is not an id" in error("12")
     assert "there is no trial '0123456' in lake" in error("0123456")
     assert "leave --study, --where and --last out" in error("0123456", "--last", 3)
     assert "unknown column 'sharp'. Did you mean 'sharpe'?" in error(

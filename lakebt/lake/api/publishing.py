@@ -61,7 +61,7 @@ class Publishing(LakeBase):
         note : str
         labels : mapping of str to str, optional
         retain_days : int, optional
-            After so many days `retain` ends it. Kept for good by default.
+            After this many days `retain` ends it. Kept for good by default.
         audits : mapping of str to function or list of functions, optional
             Your own, by table. One takes the table's rows as a DataFrame, as
             `View.read` gives them, and returns those that offend: a mask, some of the

@@ -28,7 +28,7 @@ def use_spark(storage: Storage, *, engine: str, session: object) -> None:
     Raises
     ------
     InvalidArgumentError
-        If `session` is no session.
+        If `session` is not a session.
     LakeError
         If Spark cannot be had.
     UnknownNameError

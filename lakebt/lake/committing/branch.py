@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 
 PREFIX = "lakebt-staging-"
-"""How such a branch is called."""
+"""Prefix of the name of such a branch."""
 
 STAGING = f"{OURS}staging"
 """In a snapshot's summary: the branch that it begins."""
 
 _BATCH_ROWS = 262_144
-"""So many rows of a file are read at a time."""
+"""Rows of a file that are read at a time."""
 
 
 @dataclass(kw_only=True, eq=False)

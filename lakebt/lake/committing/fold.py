@@ -13,7 +13,7 @@ its rows. Which files are taken decides how many copies there are:
   prices that are partitioned by year, as those of older lakes are, a file holds one
   year, and it is 1.4 and 2.6 times.
 
-Who rewrites them says how large files may be for it: in memory one to five million
+What rewrites them says how large files may be for it: in memory one to five million
 rows, more with Spark (`lakebt.lake.spark.fold`).
 """
 
@@ -49,7 +49,7 @@ LIMIT = 64
 """How many data files may lie at the head of a table."""
 
 _LEAP = 4.0
-"""A file that has so many times the rows of those before it is not one of the small."""
+"""A file with this many times the rows of those before it is not a small one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,9 +279,9 @@ class Rewriter(Protocol):
     Attributes
     ----------
     large_rows
-        A file of so many rows is not small, and stays as it is.
+        A file of this many rows is not small, and stays as it is.
     most_rows
-        So many rows may be folded at once.
+        Most rows that are folded at once.
     """
 
     @property

@@ -90,7 +90,7 @@ class Release:
     note : str
     labels : mapping of str to str
     retain_days : int or None
-        After so many days it ends.
+        After this many days it ends.
     ended_at : datetime or None
         When it ended; None while it can be read. What is left of it then is this row,
         its tombstone: its name is never used again.

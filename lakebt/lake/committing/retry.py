@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ATTEMPTS = 40
-"""How often something is tried before whoever keeps coming first is told of."""
+"""How often something is tried before it fails because others came first."""
 
 
 def again(

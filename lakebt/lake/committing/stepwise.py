@@ -52,7 +52,7 @@ from lakebt.lake.committing.follow_up import (
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, removal, staging_tag
 from lakebt.lake.committing.stage import discard
-from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.failures import LostRaceError, is_failure, translated
 from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.storage.snapshots import at_ref, head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
@@ -152,18 +152,18 @@ class LedgerOrder:
         except CommitFailedException as error:
             discard([change])
             raise LostRaceError(str(error)) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it may have happened all the same
             now = storage.trials()
             if now is not None and now.metadata.snapshot_by_id(change.snapshot_id):
                 return base.metadata, now.metadata
             if now is not None and now.metadata_location != base.metadata_location:
-                raise UncertainError(str(error)) from error
+                raise UncertainError(str(error)) from _fault(error)
             msg = (
                 f"{storage.where} did not say whether the trials were recorded "
                 f"({type(error).__name__}). Record them again: what is there is not "
                 f"recorded twice"
             )
-            raise LakeError(msg) from error
+            raise LakeError(msg) from _fault(error)
         return base.metadata, after.metadata
 
     def create_table(
@@ -277,12 +277,12 @@ class LedgerOrder:
             table = ledger_table(self._storage)
             is_there = read_ledger(self._storage, table).clash(release.name) == release
         except Exception:  # noqa: BLE001 - whatever fails, nothing is known
-            raise LakeError(msg) from error
+            raise LakeError(msg) from _fault(error)
         if is_there:
             return
         if head_of(table) != head_of(change.base):
             raise LostRaceError from None
-        raise LakeError(msg) from error
+        raise LakeError(msg) from _fault(error)
 
     def _withdraw(self, changes: Iterable[Staged], release: Release) -> None:
         """Remove what was staged in vain. What stays is removed by others, later."""
@@ -296,6 +296,11 @@ class LedgerOrder:
                         [at_ref(ref, change.snapshot_id)],
                         removal(ref, change.snapshot_id),
                     )
+
+
+def _fault(error: Exception) -> Exception | None:
+    """Return an error that storage did not raise, to be shown as a cause; else None."""
+    return None if is_failure(error) else error
 
 
 def _adds_snapshot(change: Staged) -> bool:

@@ -22,7 +22,7 @@ ADDED = ("known_at", "retracted")
 """Columns every fact table has: nobody declares them."""
 
 RESERVED_COLUMNS = (*ADDED, "in_force", "changed")
-"""Those, and what is told beside the columns of a vintage."""
+"""Those, and the columns that `View.vintages` adds."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 _KINDS = {kind.name.lower(): kind for kind in Kind if kind is not Kind.WHOLE}

@@ -31,7 +31,7 @@ ORPHAN_HOURS = 24.0
 """How old a file must be that nothing refers to: a publisher may be about to."""
 
 _SHOWN = 10
-"""Lost files that are told one by one; of more, how many there are."""
+"""Lost files that are listed one by one; of more, only their number is."""
 
 _HEAD = "the head"
 """What needs a file that no release does."""

@@ -33,7 +33,7 @@ class Lacks(Protocol):
     found
         What the comparison has against them.
     count
-        How many they are.
+        Number of rows.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""What shall become a release, checked as far as it can be without the lake."""
+"""A release to be, checked as far as it can be without the lake."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Ready(Protocol):
     """
 
     @property
-    def spec(self) -> TableSpec: ...  # noqa: D102 - told above
+    def spec(self) -> TableSpec: ...  # noqa: D102 - see above
     @property
     def digest(self) -> str: ...  # noqa: D102
     @property

@@ -238,7 +238,7 @@ def _numbers(days: Array, sessions: Sessions) -> npt.NDArray[np.int32]:
 
 
 def _cells(row: npt.NDArray[np.int32], width: int) -> IntVector:
-    """Return where rows of a table of so many columns begin, in an array of its own.
+    """Return where the rows of a table of `width` columns begin, in a new array.
 
     Memory that is touched for the first time costs more than what is done with it.
     """

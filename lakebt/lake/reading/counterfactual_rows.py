@@ -34,7 +34,7 @@ _KEPT = ("known_at", "announced", "index", "basis")
 
 _DAY = 86_400_000_000
 _DROPPED = 0.15
-"""So many of the later rows of a table are gone, prices excepted."""
+"""Share of the later rows of a table that are removed, prices excepted."""
 
 
 def removed(rows: pa.Table, *, after: dt.datetime) -> pa.Table:

@@ -42,7 +42,7 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     InvalidArgumentError
-        If one is, or it is no list.
+        If one is, or it is not a list.
     """
     if isinstance(symbols, str):
         msg = f"symbols must be a list, was {symbols!r}: pass [{symbols!r}]"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _LISTED = 500
-"""Of so many keys at most the nearest is looked for."""
+"""Up to this many keys the nearest to an unknown one is looked for."""
 
 
 def vintages(

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 
 TOGETHER_ROWS = 500_000
-"""About so many rows, new ones and the lake's, an executor looks at at once."""
+"""About how many rows, new and the lake's, an executor audits at once."""
 
 LOOKED_AT = 1_000
-"""So many of the names that offend are looked at again, the first ones by name."""
+"""Offending names that are audited again, the first by name."""
 
 _HELD = "__held"
 _COVERAGE = {PRICES.name: bars.tell_coverage, ETF_HOLDINGS.name: reports.tell_coverage}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 MOST_ROWS = 2_000_000
-"""Of so many rows it is found out in memory whether they matter."""
+"""Up to this many rows are compared in memory."""
 
 
 def added(table: Table, spec: TableSpec, *, since: int | None) -> pa.Table | None:

@@ -74,7 +74,7 @@ def spark_name(storage: Storage) -> str:
 
 
 def spark_conf(storage: Storage, *, spark_version: str = "4.1") -> dict[str, str]:
-    """Return what a Spark session has to be told to use a lake.
+    """Return the settings of a Spark session that uses a lake.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 FILE_ROWS = 16_000_000
-"""About so many rows of a fold by Spark are in one file."""
+"""About how many rows of a fold by Spark are in one file."""
 
 
 @contextlib.contextmanager

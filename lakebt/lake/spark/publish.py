@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def is_spark(data: object) -> bool:
-    """Whether something is a DataFrame of Spark's."""
+    """Return whether something is a DataFrame of Spark's."""
     home = type(data).__module__
     return home.startswith("pyspark.") and hasattr(data, "mapInArrow")
 
@@ -99,7 +99,7 @@ class Sparks:
         Raises
         ------
         InvalidArgumentError
-            If an audit of the user's own shall look at them.
+            If an audit of the user's own is to look at them.
         InvalidDataError
             If a column is missing or unknown, or a value cannot be read.
         LakeError

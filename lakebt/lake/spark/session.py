@@ -38,7 +38,7 @@ def attach(storage: Storage, session: object) -> SparkSession:
     Raises
     ------
     InvalidArgumentError
-        If it is no session.
+        If it is not a session.
     LakeError
         If Iceberg's Java library has no such catalog, or the session lacks Iceberg.
     """
@@ -137,8 +137,8 @@ def make_session(storage: Storage, settings: Mapping[str, str]) -> SparkSession:
 def session_here(storage: Storage) -> SparkSession:
     """Return a session that computes: the lake's, that of this process, or a new one.
 
-    Its Spark need not have the lake's catalog. In a program that ``spark-submit`` runs
-    it is what that was told to use.
+    Its Spark need not have the lake's catalog. Under ``spark-submit`` the session of
+    that program is used.
 
     Raises
     ------

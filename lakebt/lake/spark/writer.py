@@ -45,7 +45,7 @@ def write_on(
     ----------
     branch, rows, spec
     parts
-        Into how many parts; as many as Spark likes, if None.
+        Into how many parts; Spark decides, if None.
 
     Raises
     ------

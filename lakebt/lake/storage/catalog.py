@@ -168,7 +168,7 @@ def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
     Raises
     ------
     InvalidArgumentError
-        If it is no path, or one that cannot be written as a file URL.
+        If it is not a path, or one that cannot be written as a file URL.
     LakeError
         If it is not a directory, not a lake, or cannot be read or made.
     """

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 FILE_ROWS = 5_000_000
-"""At most so many rows are in one file."""
+"""Most rows of one file."""
 
 _GROUP_ROWS = 131_072
 """Rows per row group: a year of 500 bars a day is read without the other nine."""
@@ -50,10 +50,10 @@ _DENSE_ROWS = 60_000
 """Up to here a file is compressed at leisure. Of more it would hold a publisher up."""
 
 _REPEATS = 8
-"""A dictionary pays where each of its values stands for so many rows."""
+"""Rows for each value from which a dictionary pays."""
 
 _SAMPLE_ROWS = 8_192
-"""Where most values of so many rows differ, all of them are not counted."""
+"""Rows sampled: where most of their values differ, not all are counted."""
 
 
 def write_files(

@@ -54,10 +54,10 @@ class Kept:
     Attributes
     ----------
     values
-        Shape (n_sessions, n_symbols). The reader's own: what he writes into it changes
-        neither the file nor what others read.
+        Shape (n_sessions, n_symbols). A copy: writing into it changes neither the file
+        nor what others read.
     about
-        What was said about it when it was kept.
+        What was kept with it.
     """
 
     values: FloatPanel
@@ -91,7 +91,7 @@ class DiskCache:
         Raises
         ------
         InvalidArgumentError
-            If ``LAKEBT_CACHE_BYTES`` is no number of bytes.
+            If ``LAKEBT_CACHE_BYTES`` is not a number of bytes.
         """
         size = environment.get("LAKEBT_CACHE_BYTES") or str(DEFAULT_BYTES)
         if not (size.isascii() and size.isdigit()):

@@ -50,10 +50,10 @@ FEW = 200
 
 @dataclass(frozen=True)
 class Among:
-    """The values that a column of text may have, as many as may be.
+    """The values that a column of text may have, however many.
 
     pyiceberg makes an object of each value, several times over: of 400,000 symbols
-    that takes 20 s. So of many it is told their range, and Arrow the values themselves.
+    that takes 20 s. So of many it gets the range, and Arrow the values.
 
     Attributes
     ----------

@@ -85,7 +85,7 @@ def scan(
     where
         Pushed down to files and row groups.
     among
-        The values that a column of text may have, as many as may be.
+        The values that a column of text may have, however many.
     storage, release
         For errors.
 

@@ -36,7 +36,7 @@ def digest(rows: pa.Table) -> str:
 
 
 def digest_of(count: int, columns: Iterable[tuple[pa.Field[Any], Chunks]]) -> str:
-    """Return the digest of so many rows.
+    """Return the digest of this many rows.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ LIMIT = 64
 """How many small files may lie at the head of the table."""
 
 LARGE_ROWS = 20_000
-"""A file of so many trials is not small, and stays as it is: rows of trials are wide,
+"""A file of this many trials is not small, and stays as it is: rows of trials are wide,
 and 65 small files have to fit into memory."""
 
 

@@ -117,7 +117,7 @@ def one(storage: Storage, trial_id: object) -> pa.Table:
     asked = trial_id.lower() if isinstance(trial_id, str) else ""
     if not _PREFIX.match(asked):
         msg = (
-            f"trial {trial_id!r} is no id: pass its 32 hex digits, or the first of "
+            f"trial {trial_id!r} is not an id: pass its 32 hex digits, or the first of "
             f"them, at least 6"
         )
         raise InvalidArgumentError(msg)

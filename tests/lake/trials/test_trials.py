@@ -184,7 +184,7 @@ def test_a_trial_is_found_by_the_first_digits_of_its_id(lake: Lake) -> None:
     with pytest.raises(InvalidArgumentError, match="there is no trial '0123456'"):
         lake.trial("0123456")
     for odd in ("abcde", "xbcdef", "", 33 * "a", 7):
-        with pytest.raises(InvalidArgumentError, match=f"trial {odd!r} is no id"):
+        with pytest.raises(InvalidArgumentError, match=f"trial {odd!r} is not an id"):
             lake.trial(odd)  # type: ignore[arg-type]
 
 

@@ -103,7 +103,7 @@ class AuditReport:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What is told, and published all the same."""
+        """What does not keep it from being published."""
         return tuple(each for each in self.found if each.severity == "warn")
 
     @property

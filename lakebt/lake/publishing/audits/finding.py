@@ -30,10 +30,10 @@ MATTERS = (
     *("positive", "high_low", "open_range", "close_range", "volume"),
     *("effective", "report_date", "contradiction"),
 )
-"""The audits that always fail, in the order in which they are told."""
+"""The audits that always fail, in the order in which they are listed."""
 
 WARNS = ("jumps", "gaps", "members", "coverage")
-"""The audits that warn unless they are told to fail."""
+"""The audits that warn unless `fail_on` names them."""
 
 _SHOWN = 3
 
@@ -145,7 +145,7 @@ def unreadable(spec: TableSpec, problem: str) -> Finding:
 
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the order in which they are told, those of users last."""
+    """Return findings in the order in which they are listed, those of users last."""
     order = (*MATTERS, *WARNS)
     return sorted(
         found,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _SHORT = 2**16
-"""So many codes NumPy sorts by their digits, in a tenth of the time."""
+"""Up to this many codes NumPy sorts by digits, in a tenth of the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
