@@ -1,3 +1,3 @@
-"""What people hand in, checked before it is used: words, numbers, files of code."""
+"""What people pass in, read and checked: words, numbers, filters, files of code."""
 
 from __future__ import annotations

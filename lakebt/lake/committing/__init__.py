@@ -1,3 +1,3 @@
-"""The strict commit, and the ledger it keeps."""
+"""All tables or none: the strict commit, and the ledger that it keeps."""
 
 from __future__ import annotations

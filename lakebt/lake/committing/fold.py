@@ -159,6 +159,7 @@ def fold(
     entries = _live(table)
     if entries is None:
         return None
+    # Large files are left alone: to copy them costs more than one file fewer saves.
     files = [e.data_file for e in entries if _may_fold(e.data_file, table)]
     files = [file for file in files if file.record_count < writes.large_rows]
     files.sort(key=lambda file: (file.record_count, file.file_path))

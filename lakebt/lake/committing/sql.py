@@ -103,8 +103,10 @@ def commit(
             new = next_version(
                 catalog, change.base, change.requirements, change.updates
             )
+            # Listed before it is written: a file that is cut has to be deleted, too.
             applied.append((change.base, new))
             write(new.metadata, new.io, new.metadata_location)
+        # All files before the first pointer: no pointer ever names one that is missing.
         for old, new in applied:
             swap(session, catalog, old, new.metadata_location)
     except (CommitFailedException, LostRaceError) as error:
@@ -211,11 +213,13 @@ class OneTransaction:
                 staged = [tidied(change, release) for change in changes.values()]
                 applied.extend(commit(session, catalog, staged))
 
+            # Spark has a connection of its own: in a turn it would wait for itself.
             self._storage.is_held = True
             try:
                 yield commit_all
             finally:
                 self._storage.is_held = False
+        # After the commit only: until then these files are what the tables name.
         tidy(catalog, applied)
 
     def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:

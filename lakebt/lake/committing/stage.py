@@ -88,8 +88,8 @@ def stage_append(
     if fold is None:
         producer = Append(table, summary)
     else:
-        told = {**summary, FOLDED: str(len(fold.replaced))}
-        producer = Replace(table, told, entries=fold.entries, replaced=fold.replaced)
+        summary = {**summary, FOLDED: str(len(fold.replaced))}
+        producer = Replace(table, summary, entries=fold.entries, replaced=fold.replaced)
         files = (*fold.files, *files)
     for file in files:
         producer.append_data_file(file)
@@ -145,6 +145,7 @@ def stage_expiring(
         producer.append_data_file(file)
     staged = _staged(table, producer)
     uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
+    # Those who read the table as it was a few commits ago must still find its files.
     old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
     named = {ref.snapshot_id for ref in table.metadata.refs.values()}
     expired = [number for number in old[: 1 - KEPT] if number not in named]
@@ -158,6 +159,7 @@ def stage_expiring(
 
 def _staged(table: Table, producer: Append | Replace) -> Staged:
     updates, requirements = producer._commit()  # noqa: SLF001
+    # A commit must survive a power cut with the manifests that it refers to.
     sync(table.io, *producer.written)
     return Staged(
         base=table,

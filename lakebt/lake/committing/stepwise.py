@@ -202,6 +202,7 @@ class LedgerOrder:
             for name, change in changes.items()
             if name != LEDGER and _adds_snapshot(change)
         ]
+        # Tables first: the ledger may only name snapshots that are in their tables.
         try:
             for change in added:
                 self._stage(change, release)

@@ -1,3 +1,3 @@
-"""Tables of a user's own."""
+"""Tables that users declare."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What somebody says a table of theirs is, checked before anything is made of it."""
+"""The declaration of a user's table, checked before the table is made."""
 
 from __future__ import annotations
 

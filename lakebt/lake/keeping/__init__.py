@@ -1,3 +1,3 @@
-"""What becomes of a lake: releases end, others interfere, and it is mended."""
+"""Keeping a lake in order: retention, diagnosis and repair."""
 
 from __future__ import annotations

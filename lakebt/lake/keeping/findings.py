@@ -1,4 +1,4 @@
-"""What `doctor` found, each with its cure."""
+"""The findings of `lake.doctor()`, each with its cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties of a table that others may have changed, to the harm of its releases."""
+"""Properties of a table that its releases depend on, and others may have changed."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""From what a publisher hands over to a release."""
+"""Rows normalised, audited, and published as a release."""
 
 from __future__ import annotations

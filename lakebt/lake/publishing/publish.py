@@ -173,6 +173,8 @@ class _Writer:
                     return held
                 with translated(self.storage.where):
                     release = self._stage_all(changes, tables, ledger, committed_at)
+                # From here the commit may be made and its answer lost: only a race that
+                # is known to be lost makes the files ours to delete again.
                 self._may_be_visible = True
                 commit(changes, release)
         except LostRaceError:
@@ -210,6 +212,7 @@ class _Writer:
         check_heads(tables, ledger.last, adopted=self.adopted)
         check_refs(self.publication.name, tables)
         heads = {name: head_of(table) for name, table in tables.items()}
+        # Audits take long, and a turn keeps others waiting: only if a head has moved.
         if heads != self._checked:
             self.check(tables, ledger)
             self._checked = heads

@@ -1,3 +1,3 @@
-"""What a release says, as known at an instant."""
+"""Views: what a release says, as known at an instant."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What somebody asks of a panel, checked."""
+"""The arguments of a panel, checked."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""Where tables are, and how their files are written and read."""
+"""Catalogs, and the files of their tables, written and read."""
 
 from __future__ import annotations

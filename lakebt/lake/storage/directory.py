@@ -1,4 +1,4 @@
-"""Where an embedded lake lies: its directory, and that it was not moved."""
+"""The directory of an embedded lake, and the check that it was not moved."""
 
 from __future__ import annotations
 

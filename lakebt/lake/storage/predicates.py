@@ -1,4 +1,4 @@
-"""Which rows are wanted, as pyiceberg and Arrow take it."""
+"""Predicates on rows, in the forms that pyiceberg and Arrow take."""
 
 from __future__ import annotations
 

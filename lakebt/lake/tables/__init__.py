@@ -1,3 +1,3 @@
-"""What a fact table is: its columns, its rows as arrays, and the words for them."""
+"""The tables of a lake as pure data: schemas, rows as arrays, digests."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""What was tried: one row for each trial, recorded once, and never changed."""
+"""The ledger of trials: one row for each, recorded once and never changed."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table itself: found, made when the first trial comes, and told from others'."""
+"""The table of trials: found, or made with the first trial."""
 
 from __future__ import annotations
 

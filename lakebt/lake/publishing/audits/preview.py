@@ -1,4 +1,4 @@
-"""What would become of a publication, without writing anything."""
+"""What publishing would do, without writing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a table in the lake has the columns of its spec: they are only added."""
+"""Whether a table in the lake has the columns of its spec."""
 
 from __future__ import annotations
 
