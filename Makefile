@@ -8,7 +8,7 @@ LOWEST := .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-c
 FAST := not (java or servers or browser or slow)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint test test-fast test-lowest docs bench arctic
+.PHONY: help demo install lint style types test test-fast test-lowest docs bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
@@ -21,12 +21,16 @@ demo: $(VENV)/.installed ## the whole path on the sample data, into demo-output
 install: $(VENV)/.installed-dev ## set up the development environment and the git hooks
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/pre-commit install; fi
 
-lint: $(VENV)/.installed-dev ## everything that needs no data: format, rules, types, layers, spelling
+lint: style types ## everything that needs no data: format, rules, types, layers, spelling
+
+style: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
 
 test-fast: $(VENV)/.installed-dev ## the tests that need no Java, no server and no browser
 	$(PYTEST) --numprocesses 2 -m '$(FAST)'
@@ -38,11 +42,15 @@ test-lowest: ## the fast tests with the oldest versions that pyproject.toml allo
 	$(LOWEST) --editable .
 	.venv-lowest/bin/python -m pytest --numprocesses 2 -m '$(FAST)' tests
 
-# Parallel by two: each worker pays several seconds to import the reference engine.
-test: lint ## lint, the surface other programs use, and every test
-	@if [ -d ../shared/contract ]; then \
-	  set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract; fi
-	$(PYTEST) --numprocesses 2
+# Parallel by two: each worker pays several seconds to import the reference engine. Types are
+# checked beside the first of them.
+test: style ## lint, the surface other programs use, and every test
+	@$(BIN)/mypy >$(VENV)/types.log 2>&1 & types=$$!; failed=0; \
+	if [ -d ../shared/contract ]; then \
+	  (set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract) || failed=1; fi; \
+	wait $$types || { cat $(VENV)/types.log; exit 1; }; \
+	test $$failed = 0 || exit 1; \
+	set -x; $(PYTEST) --numprocesses 2
 
 # Strict: a warning, a dead link or a dead anchor fails it.
 docs: $(VENV)/.installed-dev ## the documentation and the reference as a site, in site/index.html

@@ -118,6 +118,7 @@ def standard_error(events: list[Event], pooling: Pooling, value: float) -> float
     return math.sqrt((len(values) - 1) / len(values) * spread)
 
 
+@pytest.mark.slow
 @given(events=EVENTS, pooling=POOLINGS)
 def test_each_rule_agrees_with_the_slow_loop(
     events: list[Event], pooling: Pooling

@@ -229,6 +229,7 @@ def books(case: Case, orders: Orders) -> tuple[Book, Book]:
     return keep_book(orders, **arguments), keep_vectorbt(orders, **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(case=cases())
 @settings(max_examples=100, deadline=None)
 def test_both_engines_and_a_slow_walk_agree(case: Case) -> None:

@@ -291,6 +291,7 @@ def with_gaps(
 # --- against the loop -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     book=st.lists(slots(), min_size=1, max_size=4),

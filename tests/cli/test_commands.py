@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import lakebt
 from lakebt.cli import app
+from lakebt.lake.lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def test_a_bug_shows_where_it_comes_from(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("lakebt.lake.lake.Lake.releases", broken)
+    monkeypatch.setattr(Lake, "releases", broken)
 
     shown = CliRunner().invoke(app, ["releases", "--lake", str(lake)])
 

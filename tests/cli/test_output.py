@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from lakebt.cli import output
+from lakebt.report import progress
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def on_a_screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_long_work_shows_a_bar_with_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = on_a_screen(monkeypatch)
-    monkeypatch.setattr("lakebt.report.progress.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
 
     with output.progress("Backtesting", unit="events") as step:
         for done in range(40):
@@ -92,7 +93,7 @@ def test_short_work_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pipe_sees_no_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lakebt.report.progress.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
 
     with output.progress("Backtesting", unit="events") as step:
         step(1, 2)
@@ -102,7 +103,7 @@ def test_a_pipe_sees_no_bar(
 
 def test_a_bar_ends_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     on_a_screen(monkeypatch)
-    monkeypatch.setattr("lakebt.report.progress.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
 
     with pytest.raises(KeyError), output.progress("Backtesting"):
         raise KeyError

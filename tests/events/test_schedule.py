@@ -226,12 +226,14 @@ def same_cell(cell: Cell, found: Schedule, slot: int, exit_: int) -> None:
         assert [changes[code] for code in codes] == [leg.change for leg in cell.legs]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(question=asked())
 def test_every_cell_is_the_one_the_guard_decides_alone(question: Asked) -> None:
     same(question)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(question=asked(span=END))
 def test_it_is_so_where_the_calendar_ends(question: Asked) -> None:
@@ -241,6 +243,7 @@ def test_it_is_so_where_the_calendar_ends(question: Asked) -> None:
     same(replace(question, exits=without_weeks))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(question=asked(span=BEGINNING))
 def test_it_is_so_where_the_calendar_begins(question: Asked) -> None:

@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from rich.console import Console
 
+from lakebt.report import progress
 from lakebt.report.progress import bar, progress_html, terminal_bar
 
 CELL = """
@@ -46,7 +47,7 @@ def test_a_notebook_shows_one_bar_and_none_for_short_work(patience: float) -> No
 
 
 def test_a_terminal_shows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakebt.report.progress.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
     told = io.StringIO()
     console = Console(file=told, force_terminal=True, width=100)
 

@@ -9,6 +9,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import LedgerWarning
+from lakebt.lake.api import trials as lake_trials
 from lakebt.lake.api.trials import ledger_of
 from lakebt.lake.reading.counterfactual import Alteration, altered
 from lakebt.lake.trials import origin as origins
@@ -236,7 +237,7 @@ def test_a_lake_that_cannot_be_written_warns_and_gives_the_result(
         msg = "lake x cannot be written: make its directory writable"
         raise lakebt.LakebtError(msg)
 
-    monkeypatch.setattr("lakebt.lake.api.trials.record", refuse)
+    monkeypatch.setattr(lake_trials, "record", refuse)
     with pytest.warns(LedgerWarning, match="not recorded: lake x cannot be written"):
         result = study.run()
 

@@ -15,8 +15,10 @@ import pytest
 
 import lakebt
 from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.trials import origin
 from lakebt.reproduce.reproduction import reproduce
 from lakebt.study.trials import rows_of
+from lakebt.sweep import passes, recorder
 from lakebt.sweep.passes import Memory
 from lakebt.sweep.result import SweepResult
 from lakebt.sweep.sweep import Sweep
@@ -205,7 +207,7 @@ def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
     at_once = sweep.run(record=False)
     traded = lakebt.Study(lake.at("R1"), **GRID).run(record=False).traded
     n_cells = traded.schedule.reason.size
-    monkeypatch.setattr("lakebt.sweep.passes.AT_ONCE", 4 * n_cells)
+    monkeypatch.setattr(passes, "AT_ONCE", 4 * n_cells)
 
     parts = sweep.run(record=False)
 
@@ -217,7 +219,7 @@ def test_what_takes_long_is_not_run_together(
     lake: lakebt.Lake, passes_made: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = Sweep(lake.at("R1"), gross=[0.3, 1.7], engine="vectorbt", **GRID)
-    monkeypatch.setattr("lakebt.sweep.passes.ALONE", 1_000_000)
+    monkeypatch.setattr(passes, "ALONE", 1_000_000)
 
     sweep.run()
 
@@ -247,7 +249,7 @@ class Stopped(KeyboardInterrupt):
 def test_ctrl_c_loses_nothing_that_was_finished(
     lake: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakebt.sweep.recorder.SECONDS", 0.0)  # each by itself
+    monkeypatch.setattr(recorder, "SECONDS", 0.0)  # each by itself
     sweep = Sweep(lake.at("R1"), **GRID, **VARIED)
 
     def stop(done: int, total: int) -> None:
@@ -319,9 +321,7 @@ def test_cells_that_other_code_ran_are_told(
 ) -> None:
     sweep = Sweep(lake.at("R1"), **GRID)
     found = sweep.run()
-    monkeypatch.setattr(
-        "lakebt.lake.trials.origin.code_version", lambda: "0.0.1+deadbeef"
-    )
+    monkeypatch.setattr(origin, "code_version", lambda: "0.0.1+deadbeef")
     again = Sweep(lake.at("R1"), **GRID)
     other = SweepResult(
         ids=again.ids,

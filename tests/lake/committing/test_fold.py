@@ -148,6 +148,7 @@ def story(model: Model, *, length: int, seed: int) -> None:
             model.publish(day(1000 + back, **known))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("is_old", [False, True], ids=["whole", "by year"])
@@ -268,6 +269,7 @@ def test_a_file_of_many_days_is_read_by_other_engines(lake: Lake, path: Path) ->
     assert dict(fields) == numbers
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
     for number in range(4 * FEW):
@@ -279,6 +281,7 @@ def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
     assert max(counts) <= FEW + 2  # what stays, what a fold dropped, and a day each
 
 
+@pytest.mark.slow
 def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> None:
     for number in range(fold.LIMIT + 1):
         frame = bars(days=(session(70 - number),), symbols=("AAA",))
@@ -459,6 +462,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where", ["rewriting.write_files", "commit.write", "commit.swap"]
 )

@@ -20,7 +20,7 @@ from lakebt.errors import (
     LakeError,
     ReleaseExistsError,
 )
-from lakebt.lake.committing import follow_up, stepwise
+from lakebt.lake.committing import follow_up, retry, stepwise
 from lakebt.lake.committing.follow_up import set_ref
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
@@ -448,7 +448,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 3)
+    monkeypatch.setattr(retry, "ATTEMPTS", 3)
     storage = remote.storage()
 
     def lose(*_: object) -> None:
@@ -466,7 +466,7 @@ def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(remote.open(), 1)
-    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 1)
+    monkeypatch.setattr(retry, "ATTEMPTS", 1)
     storage = remote.storage()
     changes = tables(2)["index_changes"]
     before_step(

@@ -16,6 +16,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
+from lakebt.lake.api import publishing
 from lakebt.lake.publishing.publish import publish
 from tests.lake.earnings import (
     COLUMNS,
@@ -275,7 +276,7 @@ def test_a_column_may_be_added_while_somebody_publishes(
         declare(others, columns=MORE)
         return publish(*arguments, **options)
 
-    monkeypatch.setattr("lakebt.lake.api.publishing.publish", publish_later)
+    monkeypatch.setattr(publishing, "publish", publish_later)
     made = published.publish({"earnings": rows}, release="R2", as_of=AS_OF)
 
     assert made == published.publish({"earnings": rows}, release="R2", as_of=AS_OF)

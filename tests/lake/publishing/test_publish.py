@@ -25,7 +25,7 @@ from lakebt.errors import (
     ReleaseExistsError,
 )
 from lakebt.lake import Lake
-from lakebt.lake.committing import sql
+from lakebt.lake.committing import retry, sql
 from lakebt.lake.storage.failures import LostRaceError
 from tests.lake import publishers
 from tests.lake.by_year import lake_by_year
@@ -257,7 +257,7 @@ def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
         raise LostRaceError
 
     monkeypatch.setattr(sql, "swap", lose)
-    monkeypatch.setattr("lakebt.lake.committing.retry.ATTEMPTS", 3)
+    monkeypatch.setattr(retry, "ATTEMPTS", 3)
 
     with pytest.raises(ConflictError, match=r"'R2': somebody else wrote first 3 times"):
         lake.publish({"prices": bars()}, release="R2", as_of=AS_OF)

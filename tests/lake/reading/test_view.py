@@ -9,6 +9,7 @@ import pytest
 
 from lakebt.facts import Side
 from lakebt.lake import Lake
+from lakebt.lake.reading import in_force
 from lakebt.lake.reading import release_tables as pinned
 from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, clock, q1, q3, utc
 
@@ -135,7 +136,7 @@ def test_a_withdrawn_bar_is_a_gap_from_then_on(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(pinned, "WHOLE_ROWS", limit)
-    monkeypatch.setattr("lakebt.lake.reading.in_force.WHOLE_ROWS", limit)
+    monkeypatch.setattr(in_force, "WHOLE_ROWS", limit)
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
     gone = bars(("2022-09-06",), known_at=pd.Timestamp("2022-10-01T00:00Z"))
     lake.publish({"prices": gone.assign(retracted=True)}, release="R2", as_of=AS_OF)

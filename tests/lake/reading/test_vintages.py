@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.lake import Lake
+from lakebt.lake.reading import in_force as in_force_module
 from tests.lake.earnings import calendar
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, q1, utc
 
@@ -154,7 +155,7 @@ def test_a_key_that_no_row_has_is_named_with_those_like_it(
     key: tuple[str, str],
     message: str,
 ) -> None:
-    monkeypatch.setattr("lakebt.lake.reading.in_force.FEW_ROWS", few)
+    monkeypatch.setattr(in_force_module, "FEW_ROWS", few)
 
     with pytest.raises(UnknownNameError, match=message):
         published.at("R1").vintages("earnings", key)
@@ -173,7 +174,7 @@ def test_keys_that_are_not_yet_known_are_not_told(corrected: Lake) -> None:
 def test_a_bar_has_vintages_too(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr("lakebt.lake.reading.in_force.FEW_ROWS", few)
+    monkeypatch.setattr(in_force_module, "FEW_ROWS", few)
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
     fixed = bars(("2022-09-02",), ("BBB",), known_at=pd.Timestamp("2022-09-09T12:00Z"))
     lake.publish({"prices": fixed}, release="R2", as_of=AS_OF)

@@ -20,6 +20,7 @@ from pyiceberg.exceptions import OAuthError
 import lakebt
 from lakebt.errors import LakebtError, LakeError
 from lakebt.lake import Lake
+from lakebt.lake.storage import panel_cache
 from lakebt.lake.storage import remote as distant
 from lakebt.lake.storage.object_store import defaults
 from lakebt.lake.storage.remote_failures import refused
@@ -553,7 +554,7 @@ def test_no_credential_is_written_or_shown_anywhere(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lakebt.lake.storage.panel_cache.LEAST_BYTES", 0)
+    monkeypatch.setattr(panel_cache, "LEAST_BYTES", 0)
     caplog.set_level("DEBUG")
     caplog.set_level("WARNING", logger="numba")  # which tells of every instruction
     market = simulated_market(seed=3, n_events=4, n_members=2)
