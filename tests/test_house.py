@@ -27,25 +27,6 @@ HIDDEN = {"__init__", "__main__", "_lazy", "_typing", "_version"}
 WITHOUT_A_ROOM = {"behaviour", "engines", "notebooks", "servers", "strategies"}
 """Folders of tests of the whole of lakebt, or of what uses it."""
 
-STILL_IN_CIRCLES: set[str] = {
-    "lakebt",
-    "lakebt.errors",
-    "lakebt.facts",
-    "lakebt.instants",
-    "lakebt.lake.api.trials",
-    "lakebt.lake.lake",
-    "lakebt.lake.publishing.audits.audit_report",
-    "lakebt.lake.publishing.audits.finding",
-    "lakebt.lake.spark.branch_rows",
-    "lakebt.lake.spark.publish",
-    "lakebt.lake.tables.schemas",
-    "lakebt.lake.trials.origin",
-    "lakebt.strategy.*",
-    "lakebt.study.*",
-    "lakebt.sweep.*",
-}
-"""May only shrink."""
-
 ONE_IDEA = {
     "audit": "the look-ahead audit; its command",
     "audits": "of rows, here; on Spark",
@@ -192,11 +173,7 @@ def in_circles(package: Path) -> set[str]:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    allowed = re.compile("|".join(STILL_IN_CIRCLES).replace(".*", r"(\..*)?"))
-
-    found = {name for name in in_circles(PACKAGE) if not allowed.fullmatch(name)}
-
-    assert found == set()
+    assert in_circles(PACKAGE) == set()
 
 
 @pytest.mark.parametrize(
