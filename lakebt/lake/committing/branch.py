@@ -181,26 +181,26 @@ def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
     before
         Who makes a release of a younger one may be at it.
     """
-    found = []
+    names = []
     for name, ref in table.metadata.refs.items():
         is_branch = ref.snapshot_ref_type is SnapshotRefType.BRANCH
         head = _snapshot(table, ref.snapshot_id)
         if name.startswith(PREFIX) and is_branch and head is not None:
             written = EPOCH + dt.timedelta(milliseconds=head.timestamp_ms)
             if written < before:
-                found.append(name)
-    return found
+                names.append(name)
+    return names
 
 
 def _line(table: Table, head: int) -> list[Snapshot]:
     """Return a snapshot and all before it."""
-    found = []
+    line = []
     at = _snapshot(table, head)
     while at is not None:
-        found.append(at)
+        line.append(at)
         parent = at.parent_snapshot_id
         at = None if parent is None else _snapshot(table, parent)
-    return found
+    return line
 
 
 def _snapshot(table: Table, snapshot_id: int) -> Snapshot | None:

@@ -330,10 +330,10 @@ def check_count(count: int, files: Sequence[DataFile], spec: TableSpec) -> None:
     LakeError
         If they do not.
     """
-    said = sum(file.record_count for file in files)
-    if count != said:
+    expected = sum(file.record_count for file in files)
+    if count != expected:
         msg = (
             f"table {spec.name} has a damaged file: {len(files)} files hold "
-            f"{count} rows instead of {said}. Restore it from a backup"
+            f"{count} rows instead of {expected}. Restore it from a backup"
         )
         raise LakeError(msg)

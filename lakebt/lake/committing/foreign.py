@@ -78,8 +78,8 @@ def writer(snapshot: Snapshot) -> str:
     if engine is None:
         return summary.get("iceberg-version", "a program that does not say its name")
     app = summary.get("app-id") or summary.get("spark.app.id")
-    told = f"{engine} {summary.get('engine-version', '')}".strip()
-    return f"{told} ({app})" if app else told
+    program = f"{engine} {summary.get('engine-version', '')}".strip()
+    return f"{program} ({app})" if app else program
 
 
 def _summary(snapshot: Snapshot) -> dict[str, str]:
@@ -87,5 +87,5 @@ def _summary(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _number(snapshot: Snapshot, name: str) -> int:
-    found = _summary(snapshot).get(name, "0")
-    return int(found) if found.isdigit() else 0
+    number = _summary(snapshot).get(name, "0")
+    return int(number) if number.isdigit() else 0

@@ -70,10 +70,10 @@ def check_heads(
             raise LakeError(msg)
         expected = None if pin is None else pin.snapshot_id
         expected = (adopted or {}).get(name, expected)
-        found = head_of(tables[name])
+        head = head_of(tables[name])
         is_other = pin is not None and str(tables[name].metadata.table_uuid) != pin.uuid
-        if found != expected or is_other:
-            raise ForeignCommitError(name, expected, found)
+        if head != expected or is_other:
+            raise ForeignCommitError(name, expected, head)
 
 
 def check_committed(release: Release, storage: Storage) -> None:

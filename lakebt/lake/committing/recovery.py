@@ -92,15 +92,15 @@ def has_followed(table: Table, pin: TablePin, release: str) -> bool:
 def abandoned_in(table: Table, last: Release | None) -> list[str]:
     """Return the staging tags of releases that can no longer be."""
     pin = None if last is None else last.pin(table.name()[-1])
-    found = []
+    refs = []
     for ref, to in table.metadata.refs.items():
         sequence = ref.removeprefix(STAGED).partition("-")[0]
         if not (ref.startswith(STAGED) and sequence.isdecimal()):
             continue
         is_pinned = pin is not None and to.snapshot_id == pin.snapshot_id
         if last is not None and int(sequence) <= last.sequence and not is_pinned:
-            found.append(ref)
-    return found
+            refs.append(ref)
+    return refs
 
 
 def staging_tag(release: Release, snapshot_id: int) -> str:

@@ -134,7 +134,7 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
         If its pointer is no longer what it was.
     """
     *namespace, name = table.name()
-    found = session.execute(
+    updated = session.execute(
         sa.update(IcebergTables)
         .where(
             IcebergTables.catalog_name == catalog.name,
@@ -147,7 +147,7 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
             previous_metadata_location=table.metadata_location,
         )
     )
-    if found.rowcount != 1:  # type: ignore[attr-defined]
+    if updated.rowcount != 1:  # type: ignore[attr-defined]
         msg = f"{name} has moved on"
         raise LostRaceError(msg)
 

@@ -65,8 +65,12 @@ class Declaration:
 
     def properties(self) -> dict[str, str]:
         """Return what the schema does not say."""
-        said = {KEY: ",".join(self.key), ORDER: ",".join(self.order or self.key)}
-        return said if self.known_at is None else {**said, KNOWN_AT: self.known_at}
+        properties = {KEY: ",".join(self.key), ORDER: ",".join(self.order or self.key)}
+        return (
+            properties
+            if self.known_at is None
+            else {**properties, KNOWN_AT: self.known_at}
+        )
 
     def missing(self, there: TableSpec) -> list[Column]:
         """Return the columns a table lacks.
@@ -76,13 +80,13 @@ class Declaration:
         TableExistsError
             If it was declared otherwise.
         """
-        held = {column.name: column for column in there.columns}
-        lacks = [column for column in self.columns if column.name not in held]
-        plain = {name.lower(): name for name in held}
+        existing = {column.name: column for column in there.columns}
+        lacks = [column for column in self.columns if column.name not in existing]
+        plain = {name.lower(): name for name in existing}
         differ = [
-            f"its column {c.name} is {notation(held[c.name])}, not {notation(c)}"
+            f"its column {c.name} is {notation(existing[c.name])}, not {notation(c)}"
             for c in self.columns
-            if c.name in held and notation(c) != notation(held[c.name])
+            if c.name in existing and notation(c) != notation(existing[c.name])
         ]
         differ += [
             f"its column {plain[c.name.lower()]} differs from {c.name} in case only"

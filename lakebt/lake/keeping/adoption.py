@@ -135,11 +135,11 @@ class Appended:
             return
         names = (*spec.key, "known_at")
         with translated(self._storage.where):
-            held = self._table.scan(
+            present = self._table.scan(
                 snapshot_id=self._pin.snapshot_id, selected_fields=names
             ).to_arrow()
         added = self.rows.select(names)
-        both = pa.concat_tables([held.select(names).cast(added.schema), added])
+        both = pa.concat_tables([present.select(names).cast(added.schema), added])
         again = repeated(codes(both, names))
         if again.any():
             first = take(both, [int(again.argmax())]).to_pylist()[0]

@@ -238,14 +238,14 @@ def _pins(
     name: str, table: Table, ledger: Ledger, *, skip: str | None
 ) -> Iterator[Finding]:
     """Find snapshots and tags of living releases that are not what the ledger says."""
-    held = {found.snapshot_id for found in table.metadata.snapshots}
+    present = {found.snapshot_id for found in table.metadata.snapshots}
     for release in ledger.living:
         pin = release.pin(name)
         if pin is None or _is_other(table, pin) or release.name == skip:
             continue
         tag = table.metadata.refs.get(release.name)
         code, problem, how = "tag_moved", "", cure.RESTORE
-        if pin.snapshot_id not in held:
+        if pin.snapshot_id not in present:
             code = "snapshot_gone"
             problem = f"its snapshot {pin.snapshot_id} is gone"
             how = f"{cure.BACKUP}, or end the release: {cure.drop(release.name)}"
@@ -302,8 +302,8 @@ def _staging(name: str, table: Table, now: dt.datetime) -> Iterator[Finding]:
 def _settings(name: str, table: Table) -> Iterator[Finding]:
     """Find properties by which others expire, or metadata grows without end."""
     metadata = table.metadata
-    said = metadata.properties
-    wrong = [f"{key} {said.get(key, 'not set')}" for key in wrong_settings(table)]
+    properties = metadata.properties
+    wrong = [f"{key} {properties.get(key, 'not set')}" for key in wrong_settings(table)]
     main = metadata.refs.get(MAIN_BRANCH)
     if main is not None and ages(main):
         wrong.append(f"its main branch {ages(main)}")

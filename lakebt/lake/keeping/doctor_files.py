@@ -86,11 +86,11 @@ def _is_whole(table: Table, ledger: Ledger) -> bool:
     metadata they can be saved.
     """
     name, metadata = table.name()[-1], table.metadata
-    held = {found.snapshot_id for found in metadata.snapshots}
+    present = {found.snapshot_id for found in metadata.snapshots}
     pins = [release.pin(name) for release in ledger.living]
     return all(
         pin is None
-        or (pin.uuid == str(metadata.table_uuid) and pin.snapshot_id in held)
+        or (pin.uuid == str(metadata.table_uuid) and pin.snapshot_id in present)
         for pin in pins
     )
 

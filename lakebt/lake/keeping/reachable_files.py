@@ -87,17 +87,17 @@ class Walk:
     ) -> dict[str, File]:
         """Return every file that any of the snapshots reaches, by path."""
         lists = [self.top(snapshot) for snapshot in snapshots]
-        found = {file.path: file for file in lists}
+        files = {file.path: file for file in lists}
         for number, file in enumerate(lists):
-            found.update((below.path, below) for below in self.below(file))
+            files.update((below.path, below) for below in self.below(file))
             if step is not None:
                 step(number, 2 * len(lists))
-        manifests = [file for file in found.values() if file.kind == MANIFEST]
+        manifests = [file for file in files.values() if file.kind == MANIFEST]
         for number, file in enumerate(manifests):
-            found.update((below.path, below) for below in self.below(file))
+            files.update((below.path, below) for below in self.below(file))
             if step is not None:
                 step(len(lists) + number, len(lists) + len(manifests))
-        return found
+        return files
 
     def top(self, snapshot: Snapshot) -> File:
         """Return the manifest list of a snapshot."""

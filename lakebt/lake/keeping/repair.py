@@ -194,11 +194,11 @@ def _tags(
     table: Table, living: tuple[Release, ...], done: list[str]
 ) -> list[TableUpdate]:
     name, metadata = table.name()[-1], table.metadata
-    held = {found.snapshot_id for found in metadata.snapshots}
+    present = {found.snapshot_id for found in metadata.snapshots}
     updates = []
     for release in living:
         pin = release.pin(name)
-        if pin is None or pin.snapshot_id not in held:
+        if pin is None or pin.snapshot_id not in present:
             continue  # nothing to tag: doctor says so
         tag = metadata.refs.get(release.name)
         wanted = _at(release.name, pin.snapshot_id)

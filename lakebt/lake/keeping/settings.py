@@ -28,9 +28,9 @@ def wrong_settings(table: Table) -> dict[str, str | None]:
 
     None means that there should be no such property.
     """
-    said = table.metadata.properties
-    wrong: dict[str, str | None] = {k: None for k in said if k.startswith(EXPIRY)}
-    if said.get(GC, "").lower() != PROPERTIES[GC]:
+    properties = table.metadata.properties
+    wrong: dict[str, str | None] = {k: None for k in properties if k.startswith(EXPIRY)}
+    if properties.get(GC, "").lower() != PROPERTIES[GC]:
         wrong[GC] = PROPERTIES[GC]
     return wrong
 
@@ -40,22 +40,24 @@ def lost_settings(table: Table) -> dict[str, str]:
 
     Of a number it is enough that it is there.
     """
-    said = table.metadata.properties
+    properties = table.metadata.properties
     return {
         key: PROPERTIES[key]
         for key in DELETING
         if not (
-            key in said
-            and (PROPERTIES[key].isdigit() or said[key].lower() == PROPERTIES[key])
+            key in properties
+            and (
+                PROPERTIES[key].isdigit() or properties[key].lower() == PROPERTIES[key]
+            )
         )
     }
 
 
 def ages(ref: SnapshotRef) -> str:
     """Return what a branch or tag says about its expiry; empty if nothing."""
-    said = {
+    limits = {
         "max-ref-age-ms": ref.max_ref_age_ms,
         "max-snapshot-age-ms": ref.max_snapshot_age_ms,
         "min-snapshots-to-keep": ref.min_snapshots_to_keep,
     }
-    return ", ".join(f"{key} {age}" for key, age in said.items() if age is not None)
+    return ", ".join(f"{key} {age}" for key, age in limits.items() if age is not None)

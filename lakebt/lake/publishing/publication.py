@@ -277,7 +277,7 @@ def _audited(
     except InvalidDataError as error:
         return None, [unreadable(spec, error.problem)]
     handed = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
-    found = list(audit_schema(handed))
+    findings = list(audit_schema(handed))
     # Keys and clocks are compared where there are any.
     whole = np.ones(len(rows), dtype=bool)
     for each in spec.columns:
@@ -285,18 +285,18 @@ def _audited(
         if each.required and values.null_count:
             whole &= truth(values.is_valid())
     known = handed if whole.all() else handed.at(np.flatnonzero(whole))
-    found += audit_alone(known, as_of=as_of, sessions=sessions)
-    if not found:
-        found += audit_own(handed, chosen)
-    return rows, in_order(found)
+    findings += audit_alone(known, as_of=as_of, sessions=sessions)
+    if not findings:
+        findings += audit_own(handed, chosen)
+    return rows, in_order(findings)
 
 
 def _sorted(rows: pa.Table, spec: TableSpec) -> Prepared:
     by_key = order(rows, spec.order)
     if (np.diff(by_key) != 1).any():
         rows = take(rows, by_key)
-    told = digest(_telling(rows, spec))
-    return Prepared(spec=spec, rows=rows, digest=told, places=by_key)
+    content_digest = digest(_telling(rows, spec))
+    return Prepared(spec=spec, rows=rows, digest=content_digest, places=by_key)
 
 
 def _telling(rows: pa.Table, spec: TableSpec) -> pa.Table:

@@ -161,16 +161,16 @@ class _Writer:
         LostRaceError
             If somebody who does not wait came first; nothing has changed.
         """
-        held = self._look(*self._state())
-        if held is not None:
-            return held
+        existing = self._look(*self._state())
+        if existing is not None:
+            return existing
         changes: dict[str, stage.Staged] = {}
         try:
             with self.protocol.turn() as commit:
                 tables, ledger = self._state()
-                held = self._look(tables, ledger)
-                if held is not None:
-                    return held
+                existing = self._look(tables, ledger)
+                if existing is not None:
+                    return existing
                 with translated(self.storage.where):
                     release = self._stage_all(changes, tables, ledger, committed_at)
                 # From here the commit may be made and its answer lost: only a race that
@@ -206,9 +206,9 @@ class _Writer:
 
     def _look(self, tables: Mapping[str, Table], ledger: Ledger) -> Release | None:
         """Compare with the lake, and write the rows it lacks; or find the release."""
-        held = find_held(self.publication, ledger)
-        if held is not None:
-            return held
+        existing = find_held(self.publication, ledger)
+        if existing is not None:
+            return existing
         check_heads(tables, ledger.last, adopted=self.adopted)
         check_refs(self.publication.name, tables)
         heads = {name: head_of(table) for name, table in tables.items()}

@@ -188,8 +188,8 @@ def _all_there(fragments: Iterable[Any]) -> Iterator[None]:
     except OSError as error:
         if _NOT_THERE.search(str(error)):
             for fragment in fragments:
-                found = fragment.filesystem.get_file_info(fragment.path)
-                if found.type is pafs.FileType.NotFound:
+                info = fragment.filesystem.get_file_info(fragment.path)
+                if info.type is pafs.FileType.NotFound:
                     raise FileNotFoundError(fragment.path) from None
         raise
 
@@ -206,11 +206,11 @@ def _holds(footer: pa.Schema, fields: Iterable[NestedField]) -> bool:
         place = footer.get_field_index(field.name)
         if place < 0:  # it is not there, or twice
             return False
-        found = footer.field(place)
-        kind: Any = found.type
+        column = footer.field(place)
+        kind: Any = column.type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
-        number = (found.metadata or {}).get(_FIELD_ID, b"")
+        number = (column.metadata or {}).get(_FIELD_ID, b"")
         if kind != _AS_WRITTEN[type(field.field_type)] or number != b"%d" % (
             field.field_id
         ):

@@ -175,8 +175,8 @@ def explain(error: Exception) -> str:
 
 def lost(error: FileNotFoundError | Exception) -> str:
     """Say which file is gone, without the path that leads there."""
-    found = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b(?!/)", str(error))
-    return f"the file {found.group()}" if found else "a file"
+    match = re.search(r"[^/'\"]+\.(json|avro|parquet|db)\b(?!/)", str(error))
+    return f"the file {match.group()}" if match else "a file"
 
 
 def locked() -> str:

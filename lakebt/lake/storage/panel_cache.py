@@ -118,15 +118,15 @@ class DiskCache:
             os.close(file)
 
     def _believed(self, file: int, name: str, text: str) -> Kept | None:
-        found = os.fstat(file)
-        is_own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-        if not is_own or found.st_mode & _OTHERS_MAY_WRITE:
+        status = os.fstat(file)
+        is_own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if not is_own or status.st_mode & _OTHERS_MAY_WRITE:
             return None
-        mapped = mmap.mmap(file, found.st_size, access=mmap.ACCESS_COPY)
+        mapped = mmap.mmap(file, status.st_size, access=mmap.ACCESS_COPY)
         magic, checksum, length = _HEAD.unpack_from(mapped)
         if magic != _MAGIC:
             return None
-        if self._verified.get(name) != _identity(found):
+        if self._verified.get(name) != _identity(status):
             with memoryview(mapped) as whole, whole[_SUMMED:] as summed:
                 if xxhash.xxh3_128_digest(summed) != checksum:
                     return None
@@ -138,7 +138,7 @@ class DiskCache:
         header = json.loads(mapped[_HEAD.size : _HEAD.size + length])
         rows, columns = header["shape"]
         start = _aligned(_HEAD.size + length)
-        if header["key"] != text or found.st_size != start + 8 * rows * columns:
+        if header["key"] != text or status.st_size != start + 8 * rows * columns:
             return None
         values = np.frombuffer(mapped, "<f8", count=rows * columns, offset=start)
         return Kept(values.reshape(rows, columns), header["about"])
@@ -188,11 +188,13 @@ class DiskCache:
             if make:
                 self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._folder.mkdir(mode=0o700, exist_ok=True)
-            found = self._folder.stat()
+            status = self._folder.stat()
         except OSError:
             return None
-        is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-        return None if not is_own or found.st_mode & _OTHERS_MAY_WRITE else self._folder
+        is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        return (
+            None if not is_own or status.st_mode & _OTHERS_MAY_WRITE else self._folder
+        )
 
 
 def _folder(environment: Mapping[str, str]) -> Path | None:

@@ -51,8 +51,8 @@ def refused(error: BaseException) -> str | None:
         error,
         (AuthorizationExpiredError, ForbiddenError, OAuthError, UnauthorizedError),
     ):
-        said = text.splitlines()[0].removesuffix(".") if text else "not authorized"
-        return f"cannot be used: {said}. Check its credential or its token"
+        reason = text.splitlines()[0].removesuffix(".") if text else "not authorized"
+        return f"cannot be used: {reason}. Check its credential or its token"
     return None
 
 
@@ -68,11 +68,11 @@ def _kinds(error: BaseException) -> set[str]:
 
 def _of_store(code: str, text: str) -> str | None:
     """Say what Arrow's S3 file system has met with."""
-    found = _BUCKET.search(text)
-    bucket = "its bucket" if found is None else f"bucket {found.group(1)!r}"
+    match = _BUCKET.search(text)
+    bucket = "its bucket" if match is None else f"bucket {match.group(1)!r}"
     if curl := _CURL.search(text):
         store = "the object store"
-        if found is not None:
+        if match is not None:
             store = f"the object store of {bucket}"
         why = curl.group(1).strip().lower()
         return f"cannot be used: {store} does not answer ({why}). {_AGAIN}"

@@ -108,10 +108,10 @@ def scan(
             ),
         )
         there = [field.name for field in chosen.projection().fields]
-        found = tuple(name for name in columns if name in there)
-        chosen = chosen.update(selected_fields=found or (there[0],))
+        present = tuple(name for name in columns if name in there)
+        chosen = chosen.update(selected_fields=present or (there[0],))
         try:
-            kept = tuple(name for name in coded if name in found)
+            kept = tuple(name for name in coded if name in present)
             rows = read_rows(chosen, kept, among)
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"

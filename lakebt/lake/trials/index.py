@@ -107,9 +107,9 @@ class Index:
         if head is None:
             return []
         manifests = self.manifests(head, table.io)
-        held = {manifest.manifest_path for manifest in manifests}
+        paths = {manifest.manifest_path for manifest in manifests}
         lists = {found.manifest_list for found in table.metadata.snapshots}
-        self._entries = {k: v for k, v in self._entries.items() if k in held}
+        self._entries = {k: v for k, v in self._entries.items() if k in paths}
         self._manifests = {k: v for k, v in self._manifests.items() if k in lists}
         return self.entries(manifests, table.io)
 

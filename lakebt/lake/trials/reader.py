@@ -51,8 +51,8 @@ def trials(
         If there is no such column.
     """
     names = TRIALS_SPEC.names
-    asked = (columns,) if isinstance(columns, str) else tuple(columns or names)
-    for name in asked:
+    selected = (columns,) if isinstance(columns, str) else tuple(columns or names)
+    for name in selected:
         if name not in names:
             raise UnknownNameError("column", str(name), names)
     wanted = RowFilter(where, spec=TRIALS_SPEC, known=names)
@@ -61,12 +61,12 @@ def trials(
         is_text = TRIALS_SPEC.column(name).kind is Kind.TEXT
         if is_text and (texts := wanted.texts(name)):
             pushed = And(pushed, is_in(name, texts))
-    needed = tuple(dict.fromkeys((*asked, *wanted.columns, *TRIALS_SPEC.order)))
+    needed = tuple(dict.fromkeys((*selected, *wanted.columns, *TRIALS_SPEC.order)))
     rows = rows_of(storage, needed, pushed)
     rows = keep(rows, wanted.matches(rows))
     by = [(name, "ascending") for name in TRIALS_SPEC.order]
     places = pc.sort_indices(rows, sort_keys=by)
-    return rows.select(list(asked)).take(places)
+    return rows.select(list(selected)).take(places)
 
 
 def rows_of(
@@ -114,23 +114,25 @@ def one(storage: Storage, trial_id: object) -> pa.Table:
     InvalidArgumentError
         If there is none, or several, that begin so.
     """
-    asked = trial_id.lower() if isinstance(trial_id, str) else ""
-    if not _PREFIX.match(asked):
+    prefix = trial_id.lower() if isinstance(trial_id, str) else ""
+    if not _PREFIX.match(prefix):
         msg = (
             f"trial {trial_id!r} is not an id: pass its 32 hex digits, or the first of "
             f"them, at least 6"
         )
         raise InvalidArgumentError(msg)
-    begins: BooleanExpression = StartsWith("trial_id", asked)  # type: ignore[call-arg,arg-type]  # positional
-    found = column(rows_of(storage, ("trial_id",), begins), "trial_id").to_pylist()
-    if not found:
-        msg = f"there is no trial {asked!r} in {storage.where}: lake.trials() lists all"
+    begins: BooleanExpression = StartsWith("trial_id", prefix)  # type: ignore[call-arg,arg-type]  # positional
+    matching = column(rows_of(storage, ("trial_id",), begins), "trial_id").to_pylist()
+    if not matching:
+        msg = (
+            f"there is no trial {prefix!r} in {storage.where}: lake.trials() lists all"
+        )
         raise InvalidArgumentError(msg)
-    if len(found) > 1:
-        shown = ", ".join(sorted(found)[:_SHOWN])
-        msg = f"{len(found)} trials begin with {asked!r}: {shown}. Give more digits"
+    if len(matching) > 1:
+        shown = ", ".join(sorted(matching)[:_SHOWN])
+        msg = f"{len(matching)} trials begin with {prefix!r}: {shown}. Give more digits"
         raise InvalidArgumentError(msg)
-    return rows_of(storage, TRIALS_SPEC.names, is_in("trial_id", found))
+    return rows_of(storage, TRIALS_SPEC.names, is_in("trial_id", matching))
 
 
 def ids(storage: Storage, study: str | None) -> set[str]:
