@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -177,7 +177,6 @@ def study(
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.study.study import Study
 
-        policies: dict[str, Any] = {"missing": missing, "on_look_ahead": on_look_ahead}
         planned = Study(
             view,
             index=index,
@@ -195,8 +194,9 @@ def study(
             weighting=weighting,
             max_weight=max_weight,
             costs=costs,
+            missing=missing,
+            on_look_ahead=on_look_ahead,
             min_lead=min_lead,
-            **policies,
         )
         result = planned.run(engine=engine, progress=step)
     with progress("Writing the report"):

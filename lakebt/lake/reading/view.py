@@ -51,6 +51,10 @@ def view_html(view: View, pins: Iterable[TablePin]) -> str:
     )
 
 
+_FOR_LAKEBT = {"change_vintages", "first_shown", "price_history"}
+"""Methods of a view that give studies and backtests values of lakebt's own."""
+
+
 class View:
     """A release as known at an instant. Nothing known later can be read from it.
 
@@ -121,6 +125,10 @@ class View:
 
     def __deepcopy__(self, memo: object) -> View:
         return self  # nothing in it ever changes
+
+    def __dir__(self) -> list[str]:
+        """Return what completion offers: not what other parts of lakebt read by."""
+        return sorted(set(super().__dir__()) - _FOR_LAKEBT)
 
     def __repr__(self) -> str:
         past = ", past the cutoff" if self.past_cutoff else ""

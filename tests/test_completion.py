@@ -1,0 +1,55 @@
+"""What completion offers of the public classes: what users need, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sources.simulated import simulated_market
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.lake
+
+OFFERED = {
+    "Lake": "adopt as_of at audit count_trials declare diff doctor drop open publish "
+    "record releases remove_orphans restore retain roll_back spark_conf spark_read "
+    "spark_session tables trial trial_ids trials",
+    "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
+    "release sessions vintages",
+    "Study": "arguments plan refusals run view",
+    "Result": "arguments best by_year causes definition engine entries events exits id "
+    "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
+    "plot_years record refused report returns sharpe summary surface table to_vectorbt "
+    "traded view",
+    "Backtest": "audit audited decisions name run strategy terms view",
+    "Run": "audited cash definition engine equity id is_recorded name orders paid "
+    "positions report returns sharpe sharpe_se terms to_vectorbt traded unfilled value "
+    "view weights",
+}
+
+
+class Hold:
+    def target_weights(self, view: lakebt.View) -> pd.Series:  # noqa: ARG002 - whatever it knows
+        return pd.Series({"MKT": 0.5})
+
+
+def test_completion_offers_what_users_need(tmp_path: Path) -> None:
+    market = simulated_market(seed=1, n_events=3)
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    view = lake.at("R1")
+    study = lakebt.Study(view, index="SIM")
+    backtest = lakebt.Backtest(view, Hold(), start="2010-04-01", end="2010-04-30")
+    values = [lake, view, study, study.run(), backtest, backtest.run()]
+
+    offered = {
+        type(value).__name__: [name for name in dir(value) if not name.startswith("_")]
+        for value in values
+    }
+
+    assert offered == {name: names.split() for name, names in OFFERED.items()}
