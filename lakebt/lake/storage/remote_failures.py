@@ -74,7 +74,8 @@ def _of_store(code: str, text: str) -> str | None:
         store = "the object store"
         if match is not None:
             store = f"the object store of {bucket}"
-        why = curl.group(1).strip().lower()
+        why = curl.group(1).strip()
+        why = why[:1].lower() + why[1:]  # the rest has names, as SSL
         return f"cannot be used: {store} does not answer ({why}). {_AGAIN}"
     if code == "NO_SUCH_BUCKET":
         cure = "Make it, or correct the catalog's warehouse"
