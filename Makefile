@@ -13,7 +13,7 @@ FAST := not (java or servers or browser or slow)
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
 	@echo
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(VENV)/.installed ## the whole path on the sample data, into demo-output
 	@$(BIN)/lakebt demo --out $(OUT)
