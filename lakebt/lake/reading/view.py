@@ -76,8 +76,6 @@ class View:
 
     Examples
     --------
-    The announcement of a Friday evening is not known at that day's close:
-
     >>> import tempfile
     >>> import lakebt
     >>> from lakebt.sources.sample import sample_releases
@@ -88,9 +86,7 @@ class View:
     ...         dict(sample.tables), release=sample.name, as_of=sample.as_of
     ...     )
     >>> view = lake.at("Q3_2022")
-    >>> len(view.changes(index="SP500", where={"symbol": "PENN"}))
-    1
-    >>> friday = view.as_of("2022-09-02T20:00:00Z")
+    >>> friday = view.as_of("2022-09-02T20:00:00Z")  # announced in the evening
     >>> friday.changes(index="SP500", where={"symbol": "PENN"})
     ()
     >>> directory.cleanup()
