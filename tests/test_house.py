@@ -39,6 +39,7 @@ ONE_IDEA = {
     "fold": "of tables; of trials; on Spark",
     "keeping": "of a lake; the lake's methods for it",
     "lake": "the folder; its class",
+    "notebook": "what a view, and a result, show in one",
     "normalisation": "of rows to publish; of trials",
     "panel_data": "of a study; as a page holds it",
     "path": "of average returns; its chart",

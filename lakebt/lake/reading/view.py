@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
-from lakebt.instants import in_new_york, new_york_day, parse_instant
+from lakebt.instants import new_york_day, parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
 from lakebt.lake.reading.in_force import chosen, in_force, read
+from lakebt.lake.reading.notebook import view_html
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.vintages import vintages
 from lakebt.lake.reading.where import check_names
@@ -18,37 +18,15 @@ from lakebt.lake.tables.rows import micros
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
 
     from lakebt.facts import IndexChange, Vintage
-    from lakebt.lake.committing.ledger import TablePin
     from lakebt.lake.reading.holdings import Reports
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.prices import PriceHistory
-
-
-def view_html(view: View, pins: Iterable[TablePin]) -> str:
-    """Return the release, what the view knows, and its tables with their rows."""
-    tables = "".join(
-        f"<tr><td>{html.escape(pin.table)}</td>"
-        f"<td style='text-align:right'>{pin.rows:,}</td></tr>"
-        for pin in pins
-    )
-    past = (
-        f"<p style='color:#b00020'>This is past the cutoff of the release, "
-        f"{html.escape(view.cutoff.isoformat())}: facts may be missing.</p>"
-        if view.past_cutoff
-        else ""
-    )
-    return (
-        f"<p><b>{html.escape(view.release)}</b> as known at "
-        f"{html.escape(view.instant.isoformat())} "
-        f"({html.escape(in_new_york(view.instant))})</p>{past}"
-        f"<table><tr><th>table</th><th>rows, all vintages</th></tr>{tables}</table>"
-    )
 
 
 _FOR_LAKEBT = {"change_vintages", "first_shown", "price_history"}
@@ -131,7 +109,12 @@ class View:
         return f"View({self.release!r}, as of {self.instant.isoformat()}{past})"
 
     def _repr_html_(self) -> str:
-        return view_html(self, self._pinned.release.tables)
+        return view_html(
+            release=self.release,
+            instant=self.instant,
+            cutoff=self.cutoff if self.past_cutoff else None,
+            pins=self._pinned.release.tables,
+        )
 
     def as_of(self, instant: object) -> View:
         """Return the same release as known at an earlier instant.

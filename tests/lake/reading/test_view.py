@@ -352,7 +352,8 @@ def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
     """A new public name has to be put here, and asked what it lets through."""
     view = prices.at("R1")
 
-    public = {name for name in dir(view) if not name.startswith("_")}
+    names = {*vars(view), *dir(type(view))}  # also what completion leaves out
+    public = {name for name in names if not name.startswith("_")}
 
     assert public == {
         *("release", "instant", "cutoff", "past_cutoff", "sessions", "provenance"),
