@@ -241,10 +241,10 @@ def _declared(
     if set(tables) <= set(SPECS):
         return {}
     try:
-        found = options.open_lake(lake, catalog).tables()
+        declared = options.open_lake(lake, catalog).tables()
     except LakeError:  # there is none yet, or it says so when it is published into
         return {}
-    kinds = found[found["declared"]].set_index("name")["columns"]
+    kinds = declared[declared["declared"]].set_index("name")["columns"]
     return {str(name): columns for name, columns in kinds.items()}
 
 
@@ -306,13 +306,13 @@ def _tell(
         console.print(converted.summary(), markup=False)
     when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
     if made.is_new:
-        told = (
+        sentence = (
             f"Published release {made.name}: {count(made.rows, 'row')} in "
             f"{', '.join(made.published)}, as of {when}."
         )
     else:
-        told = (
+        sentence = (
             f"Release {made.name} holds exactly this already, as of {when}: nothing "
             f"was written."
         )
-    console.print(told, style="green", markup=False)
+    console.print(sentence, style="green", markup=False)

@@ -151,8 +151,8 @@ class Auditing:
             console.print()
             table = report.findings[["severity", "table", "audit", "rows"]]
             print_frame(console, table, title="Findings")
-            for found in report.found:
-                console.print(f"{found.table}, {found.audit}: {found.message}\n")
+            for finding in report.found:
+                console.print(f"{finding.table}, {finding.audit}: {finding.message}\n")
         if self.rows is not None:
             console.print(f"The rows are in {self.rows}.", markup=False)
         style = "green" if report.ok else "bold red"

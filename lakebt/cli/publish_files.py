@@ -101,7 +101,7 @@ class Reading:
         """
         from lakebt.sources.formats import FORMATS
 
-        found = None
+        layout = None
         for text in self.formats:
             target, equals, name = text.rpartition("=")
             if name not in FORMATS:
@@ -115,8 +115,8 @@ class Reading:
                 )
                 raise InvalidArgumentError(msg)
             if its_table in {None, table}:
-                found = name
-        return found
+                layout = name
+        return layout
 
 
 def _of_kind(kinds: Mapping[str, str], kind: str) -> frozenset[str]:
@@ -134,12 +134,12 @@ def _number(text: str) -> str | float:
 
 def _scoped(texts: Sequence[str], table: str, tables: Sequence[str]) -> list[str]:
     """Return those meant for a table: its own, and those that name none."""
-    found = []
+    columns = []
     for text in texts:
         scope, colon, rest = text.partition(":")
         if colon and scope in tables:
             if scope == table:
-                found.append(rest)
+                columns.append(rest)
         else:
-            found.append(text)
-    return found
+            columns.append(text)
+    return columns

@@ -33,8 +33,8 @@ def load_function(target: str) -> Callable[..., Any]:
     module = _imported(path)
     function = getattr(module, name, None)
     if not callable(function):
-        found = ", ".join(_functions(module)) or "none"
-        msg = f"{path} has no function {name!r}: the functions in it are {found}"
+        names = ", ".join(_functions(module)) or "none"
+        msg = f"{path} has no function {name!r}: the functions in it are {names}"
         raise InvalidArgumentError(msg)
     called: Callable[..., Any] = function
     return called

@@ -56,20 +56,20 @@ class Explanation:
 
     def __str__(self) -> str:
         begin, end = self.steps["sharpe"].iloc[0], self.steps["sharpe"].iloc[-1]
-        told = [f"Sharpe {begin:.4f} → {end:.4f}"]
+        lines = [f"Sharpe {begin:.4f} → {end:.4f}"]
         if len(self.steps) == 1:
-            return f"{told[0]}: nothing differs."
-        told += [
+            return f"{lines[0]}: nothing differs."
+        lines += [
             f"  {step['what']} {step['before']} → {step['after']}: "
             f"{step['sharpe_moved']:+.4f} ({step['net_bps_moved']:+.1f} bp)"
             for step in self.steps.iloc[1:].to_dict("records")
         ]
-        told += [
+        lines += [
             f"  {row['table']}: {row['added']:,} keys added, {row['removed']:,} "
             f"removed, {row['changed']:,} changed"
             for row in self.rows.to_dict("records")
         ]
-        return "\n".join(told)
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         shown = self.steps.to_html(index=False, border=0, float_format="{:.4f}".format)
@@ -121,8 +121,8 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
     steps = [{"what": "start", **{name: rows[0][name] for name in _FIGURES}}]
     now = _run(lake, one)
     steps.append(_step("code", rows[0]["code_version"], "as it is now", now))
-    for what, before, after, asked in _way(one, other):
-        now = _run(lake, asked)
+    for what, before, after, recipe in _way(one, other):
+        now = _run(lake, recipe)
         steps.append(_step(what, before, after, now))
     end = {name: rows[1][name] for name in _FIGURES}
     steps.append(_step("code", "as it is now", rows[1]["code_version"], end))
@@ -136,8 +136,8 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
     still &= frame["net_bps_moved"].fillna(0.0) == 0.0
     diffs = _diffs(lake, one, other)
     counts = [
-        (table, len(found.added), len(found.removed), len(found.changed))
-        for table, found in diffs.items()
+        (table, len(table_diff.added), len(table_diff.removed), len(table_diff.changed))
+        for table, table_diff in diffs.items()
     ]
     return Explanation(
         first=rows[0]["trial_id"],
@@ -159,23 +159,23 @@ def _run(lake: Lake, asked: Recipe) -> dict[str, Any]:
 
 def _way(one: Recipe, other: Recipe) -> Iterator[tuple[str, str, str, Recipe]]:
     """Yield what differs, one thing after the other, and what is asked from then on."""
-    asked = one
+    recipe = one
     if (one.release, one.as_of) != (other.release, other.as_of):
-        asked = replace(asked, release=other.release, as_of=other.as_of)
-        yield "data", *_data(one, other), asked
+        recipe = replace(recipe, release=other.release, as_of=other.as_of)
+        yield "data", *_data(one, other), recipe
     for name in dict.fromkeys((*one.rule, *other.rule)):
         before, after = one.rule.get(name), other.rule.get(name)
         if before != after:
-            asked = replace(asked, rule={**asked.rule, name: after})
-            yield name, in_words(name, before), in_words(name, after), asked
+            recipe = replace(recipe, rule={**recipe.rule, name: after})
+            yield name, in_words(name, before), in_words(name, after), recipe
     for name in dict.fromkeys((*one.costs, *other.costs)):
         before, after = one.costs.get(name, 0.0), other.costs.get(name, 0.0)
         if before != after:
-            asked = replace(asked, costs={**asked.costs, name: after})
-            yield name, f"{before:g}", f"{after:g}", asked
+            recipe = replace(recipe, costs={**recipe.costs, name: after})
+            yield name, f"{before:g}", f"{after:g}", recipe
     if one.engine != other.engine:
-        asked = replace(asked, engine=other.engine)
-        yield "engine", one.engine, other.engine, asked
+        recipe = replace(recipe, engine=other.engine)
+        yield "engine", one.engine, other.engine, recipe
 
 
 def _data(one: Recipe, other: Recipe) -> tuple[str, str]:
@@ -183,7 +183,7 @@ def _data(one: Recipe, other: Recipe) -> tuple[str, str]:
     if one.as_of == other.as_of:
         return one.release, other.release
     both = (
-        f"{asked.release} as of {asked.as_of.isoformat()}" for asked in (one, other)
+        f"{recipe.release} as of {recipe.as_of.isoformat()}" for recipe in (one, other)
     )
     return next(both), next(both)
 
@@ -193,9 +193,9 @@ def _diffs(lake: Lake, one: Recipe, other: Recipe) -> dict[str, Diff]:
     if (one.release, one.as_of) == (other.release, other.as_of):
         return {}
     views = [view_of(lake, release=a.release, as_of=a.as_of) for a in (one, other)]
-    found = {table: diff(table, *views) for table in _TABLES}
+    diffs = {table: diff(table, *views) for table in _TABLES}
     return {
         table: differs
-        for table, differs in found.items()
+        for table, differs in diffs.items()
         if len(differs.added) + len(differs.removed) + len(differs.changed)
     }

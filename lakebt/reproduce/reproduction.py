@@ -60,7 +60,7 @@ class Reproduction:
                 f"{name}: reproduced. {len(_COMPARED)} figures, among them the digest "
                 f"of every event, are the same to the last bit.{since}"
             )
-        told = ", ".join(
+        figures = ", ".join(
             f"{row.figure} {row.recorded} → {row.now}"
             for row in self.differences.itertuples(index=False)
             if row.figure not in {"digest", "metrics"}
@@ -70,7 +70,7 @@ class Reproduction:
             if changed
             else "nothing that is recorded moved: the machine did, or a library's build"
         )
-        return f"{name}: not reproduced. {told or 'The events differ'}; {why}."
+        return f"{name}: not reproduced. {figures or 'The events differ'}; {why}."
 
     def _repr_html_(self) -> str:
         shown = "" if self.is_same else self.differences.to_html(index=False, border=0)
@@ -158,8 +158,8 @@ def _moved(recorded: pd.Series, now: pd.Series) -> pd.DataFrame:
 
 def _same(recorded: Any, now: Any) -> bool:
     if isinstance(recorded, str) and recorded.startswith("{"):
-        told = [json.loads(text) for text in (recorded, now)]
-        return _figures(told[0]) == _figures(told[1])
+        values = [json.loads(text) for text in (recorded, now)]
+        return _figures(values[0]) == _figures(values[1])
     if pd.isna(recorded) or pd.isna(now):
         return bool(pd.isna(recorded) and pd.isna(now))
     return bool(recorded == now)

@@ -70,8 +70,8 @@ class Decisions:
                 for number in numbers:
                     decided.append(self.decide(strategy, number))  # noqa: PERF401
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-                told = " ".join(str(error).split())
-                failed = Failed(f"{type(error).__name__}{told and f': {told}'}")
+                text = " ".join(str(error).split())
+                failed = Failed(f"{type(error).__name__}{text and f': {text}'}")
                 decided += [failed] * (len(numbers) - len(decided))
             return decided
 

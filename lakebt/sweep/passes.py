@@ -163,15 +163,15 @@ def passes(
     list of Pass
         In the order of the points.
     """
-    found: dict[object, Pass] = {}
+    by_book: dict[object, Pass] = {}
     for point in points:
         missing = point.missing(known)
         if missing is None:
             continue
         scope = point.only(missing)
-        one = found.setdefault(memory.book_key(scope), Pass(scope=scope))
+        one = by_book.setdefault(memory.book_key(scope), Pass(scope=scope))
         for costs in missing.costs:
             level = Level.of(costs, scope.arguments.sizing)
             study = StudyAtCost(point=point, scope=scope, costs=costs)
             one.studies.setdefault(level, []).append(study)
-    return list(found.values())
+    return list(by_book.values())

@@ -176,9 +176,9 @@ class Keeping(LakeBase):
             If there is no such table.
         """
         specs = self._specs()
-        found = Appended(self._storage, specs.of(table))
+        appended = Appended(self._storage, specs.of(table))
         publication = prepare(
-            {table: found.rows},
+            {table: appended.rows},
             release=release,
             as_of=as_of,
             note=note,
@@ -188,7 +188,7 @@ class Keeping(LakeBase):
             now=self._clock(),
             sessions=self._sessions,
         )
-        found.check(publication.tables[table])
+        appended.check(publication.tables[table])
         with rewriting(self._storage) as rewriter:
             return publish(
                 publication,
@@ -196,7 +196,7 @@ class Keeping(LakeBase):
                 rewriter=rewriter,
                 now=self._clock,
                 check=lambda _tables, _ledger: None,
-                adopted={table: found.head},
+                adopted={table: appended.head},
             )
 
     def restore(self) -> Repair:

@@ -34,16 +34,19 @@ class Foreign:
     def only_appends(self) -> bool:
         """Whether they say that they added rows and did nothing else."""
         return self.is_on_top and all(
-            found.summary is not None and found.summary.operation is Operation.APPEND
-            for found in self.snapshots
+            snapshot.summary is not None
+            and snapshot.summary.operation is Operation.APPEND
+            for snapshot in self.snapshots
         )
 
     def __str__(self) -> str:
         if not self.is_on_top:
             return "its head is not built on what the ledger says"
         commits = count(len(self.snapshots), "foreign commit")
-        added = sum(_number(found, "added-records") for found in self.snapshots)
-        deleted = sum(_number(found, "deleted-records") for found in self.snapshots)
+        added = sum(_number(snapshot, "added-records") for snapshot in self.snapshots)
+        deleted = sum(
+            _number(snapshot, "deleted-records") for snapshot in self.snapshots
+        )
         return (
             f"{commits} by {writer(self.snapshots[0])} added {added:,} and deleted "
             f"{deleted:,} rows"

@@ -237,7 +237,7 @@ class Ledger:
 
 def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFrame:
     """Return releases as rows; with `ended`, when and why each ended too."""
-    found = list(releases)
+    listed = list(releases)
     instants = pd.DatetimeTZDtype("us", "UTC")
 
     def texts(values: Iterable[str]) -> pd.Series:
@@ -250,18 +250,18 @@ def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFram
         return pd.Series(list(values), dtype=object)
 
     columns = {
-        "name": texts(r.name for r in found),
-        "sequence": pd.Series([r.sequence for r in found], dtype="int64"),
-        "as_of": times(r.as_of for r in found),
-        "committed_at": times(r.committed_at for r in found),
-        "tables": things(list(r.published) for r in found),
-        "rows": pd.Series([r.rows for r in found], dtype="int64"),
-        "note": texts(r.note for r in found),
-        "labels": things(dict(r.labels) for r in found),
+        "name": texts(r.name for r in listed),
+        "sequence": pd.Series([r.sequence for r in listed], dtype="int64"),
+        "as_of": times(r.as_of for r in listed),
+        "committed_at": times(r.committed_at for r in listed),
+        "tables": things(list(r.published) for r in listed),
+        "rows": pd.Series([r.rows for r in listed], dtype="int64"),
+        "note": texts(r.note for r in listed),
+        "labels": things(dict(r.labels) for r in listed),
     }
     if ended:
-        columns["ended_at"] = times(r.ended_at for r in found)
-        columns["ended_because"] = texts(r.ended_because for r in found)
+        columns["ended_at"] = times(r.ended_at for r in listed)
+        columns["ended_because"] = texts(r.ended_because for r in listed)
     return pd.DataFrame(columns)
 
 

@@ -52,32 +52,32 @@ def diagnose(
         where=storage.where,
         address=storage.address,
     )
-    found: list[Finding] = []
-    tables = _tables(storage, found)
-    ledger = _ledger(storage, tables, found)
+    findings: list[Finding] = []
+    tables = _tables(storage, findings)
+    ledger = _ledger(storage, tables, findings)
     left = None if ledger is None else unfinished(tables, ledger)
     behind = () if left is None else left.behind
     if ledger is not None:
-        found += _unfinished(left)
-        found += _missing(tables, ledger)
+        findings += _unfinished(left)
+        findings += _missing(tables, ledger)
     for name, table in tables.items():
         if ledger is not None and name != LEDGER:
             if name not in behind:
-                found += _head(name, table, ledger)
+                findings += _head(name, table, ledger)
             skip = None if left is None else left.release
-            found += _pins(name, table, ledger, skip=skip)
-            found += _other_tags(name, table, ledger)
-            found += _staging(name, table, now)
-        found += _settings(name, table)
-        found += _names(name, table)
-        found += _schema(name, table)
-    if (trials := _trials(storage, found)) is not None:
-        found += _tried(trials, ledger)
+            findings += _pins(name, table, ledger, skip=skip)
+            findings += _other_tags(name, table, ledger)
+            findings += _staging(name, table, now)
+        findings += _settings(name, table)
+        findings += _names(name, table)
+        findings += _schema(name, table)
+    if (trials := _trials(storage, findings)) is not None:
+        findings += _tried(trials, ledger)
         tables = {**tables, TRIALS: trials}
     if files and ledger is not None:
-        found += check_files(tables, ledger, now=now, step=step)
+        findings += check_files(tables, ledger, now=now, step=step)
     return Diagnosis(
-        lake=storage.name, findings=tuple(dict.fromkeys(found)), files_checked=files
+        lake=storage.name, findings=tuple(dict.fromkeys(findings)), files_checked=files
     )
 
 
@@ -120,10 +120,10 @@ def _ledger(
     head = tables[LEDGER].metadata.current_snapshot()
     if head is not None and not is_ours(head):
         # What it says cannot be held against the tables.
-        told = f"the ledger was written by {writer(head)}"
+        problem = f"the ledger was written by {writer(head)}"
         how = cure.roll_back(LEDGER)
         found.append(
-            Finding(code="foreign_commit", table=LEDGER, problem=told, cure=how)
+            Finding(code="foreign_commit", table=LEDGER, problem=problem, cure=how)
         )
         return None
     try:
@@ -141,8 +141,8 @@ def _trials(storage: Storage, found: list[Finding]) -> Table | None:
     except LakeError as error:
         if not any(finding.code == "lake_unreadable" for finding in found):
             said = str(error).removeprefix(f"{storage.where} ")
-            told = _unreadable("table_unreadable", TRIALS, f"it {said}")
-            found.append(replace(told, cure=cure.BACKUP_OF_TRIALS))
+            unreadable = _unreadable("table_unreadable", TRIALS, f"it {said}")
+            found.append(replace(unreadable, cure=cure.BACKUP_OF_TRIALS))
     return None
 
 
@@ -165,9 +165,11 @@ def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
 
 
 def _unreadable(code: str, table: str, problem: str) -> Finding:
-    told = problem.removesuffix(".").removesuffix(f". {cure.BACKUP.split(' the')[0]}")
-    told = told.replace(". Restore it from a backup", "")
-    return Finding(code=code, table=table, problem=told, cure=cure.BACKUP)
+    sentence = problem.removesuffix(".").removesuffix(
+        f". {cure.BACKUP.split(' the')[0]}"
+    )
+    sentence = sentence.replace(". Restore it from a backup", "")
+    return Finding(code=code, table=table, problem=sentence, cure=cure.BACKUP)
 
 
 def _unfinished(left: Unfinished | None) -> Iterator[Finding]:
@@ -238,7 +240,7 @@ def _pins(
     name: str, table: Table, ledger: Ledger, *, skip: str | None
 ) -> Iterator[Finding]:
     """Find snapshots and tags of living releases that are not what the ledger says."""
-    present = {found.snapshot_id for found in table.metadata.snapshots}
+    present = {snapshot.snapshot_id for snapshot in table.metadata.snapshots}
     for release in ledger.living:
         pin = release.pin(name)
         if pin is None or _is_other(table, pin) or release.name == skip:
@@ -335,14 +337,14 @@ def _names(name: str, table: Table) -> Iterator[Finding]:
     columns = [field.name for field in table.schema().fields]
     odd = [column for column in columns if not _NAME.match(column)]
     tags = [ref for ref in table.metadata.refs if ref.isdigit()]
-    told = [
+    problems = [
         *(f"tag {tag} is all digits: Spark takes it for a snapshot id" for tag in tags),
         *(f"tags {both} differ in case only" for both in _twins(table.metadata.refs)),
         *([] if _NAME.match(name) else [f"the table's name {name!r} needs quoting"]),
         *(f"column {column!r} needs quoting" for column in odd),
         *(f"columns {both} differ in case only" for both in _twins(columns)),
     ]
-    for problem in told:
+    for problem in problems:
         yield Finding(
             code="unreadable_name",
             table=name,

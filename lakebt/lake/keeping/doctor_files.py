@@ -86,7 +86,7 @@ def _is_whole(table: Table, ledger: Ledger) -> bool:
     metadata they can be saved.
     """
     name, metadata = table.name()[-1], table.metadata
-    present = {found.snapshot_id for found in metadata.snapshots}
+    present = {snapshot.snapshot_id for snapshot in metadata.snapshots}
     pins = [release.pin(name) for release in ledger.living]
     return all(
         pin is None

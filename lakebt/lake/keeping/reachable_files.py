@@ -122,10 +122,12 @@ class Walk:
 
     def _read_list(self, path: str) -> tuple[File, ...]:
         manifests = manifests_in(self._io, path)
-        self._manifests.update((found.manifest_path, found) for found in manifests)
+        self._manifests.update(
+            (manifest.manifest_path, manifest) for manifest in manifests
+        )
         return tuple(
-            File(found.manifest_path, MANIFEST, found.manifest_length)
-            for found in manifests
+            File(manifest.manifest_path, MANIFEST, manifest.manifest_length)
+            for manifest in manifests
         )
 
     def _read(self, path: str) -> tuple[File, ...]:

@@ -101,11 +101,11 @@ def _last_of_ours(table: Table) -> int | None:
     LakeError
         If there is none of the ledger.
     """
-    found = last_of_ours(table)
-    if found is None and table.name()[-1] == LEDGER:
+    snapshot = last_of_ours(table)
+    if snapshot is None and table.name()[-1] == LEDGER:
         msg = "no snapshot of the ledger is lakebt's. Restore the lake from a backup"
         raise LakeError(msg)
-    return None if found is None else found.snapshot_id
+    return None if snapshot is None else snapshot.snapshot_id
 
 
 def _with_trials(storage: Storage, tables: Mapping[str, Table]) -> dict[str, Table]:
@@ -194,7 +194,7 @@ def _tags(
     table: Table, living: tuple[Release, ...], done: list[str]
 ) -> list[TableUpdate]:
     name, metadata = table.name()[-1], table.metadata
-    present = {found.snapshot_id for found in metadata.snapshots}
+    present = {snapshot.snapshot_id for snapshot in metadata.snapshots}
     updates = []
     for release in living:
         pin = release.pin(name)

@@ -231,9 +231,9 @@ def _plan(
             if (pin := release.pin(name)) is not None:
                 needed.add(pin.snapshot_id)
         snapshots[name] = tuple(
-            found
-            for found in table.metadata.snapshots
-            if found.snapshot_id not in needed
+            snapshot
+            for snapshot in table.metadata.snapshots
+            if snapshot.snapshot_id not in needed
         )
     return _Plan(
         tables=tables, ledger=ledger, ended=ended, snapshots=snapshots, tags=tags
@@ -256,7 +256,7 @@ def _stage(plan: _Plan, names: Iterable[str]) -> list[Staged]:
             RemoveSnapshotRefUpdate.model_validate({"ref-name": tag})
             for tag in plan.tags[name]
         ]
-        if ids := [found.snapshot_id for found in plan.snapshots[name]]:
+        if ids := [snapshot.snapshot_id for snapshot in plan.snapshots[name]]:
             updates.append(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": ids}))
         if updates:
             changes.append(staged(table, updates, head=head_of(table)))
@@ -280,11 +280,11 @@ def _doomed(
     doomed: dict[str, File] = {}
     affected = [name for name, snapshots in plan.snapshots.items() if snapshots]
     for number, name in enumerate(affected):
-        going = {found.snapshot_id for found in plan.snapshots[name]}
+        going = {snapshot.snapshot_id for snapshot in plan.snapshots[name]}
         staying = [
-            found
-            for found in tables[name].metadata.snapshots
-            if found.snapshot_id not in going
+            snapshot
+            for snapshot in tables[name].metadata.snapshots
+            if snapshot.snapshot_id not in going
         ]
         needed = walks[name].reach(staying, _part(step, number, len(affected)))
         lost = next((path for path in needed if path in walks[name].unreadable), None)

@@ -112,16 +112,16 @@ def compare(handed: Handed, there: pa.Table) -> Lacking:
     old, new = code[: len(there)], code[len(there) :]
     by_code = np.argsort(old, kind="stable")
     place = np.minimum(np.searchsorted(old[by_code], new), len(old) - 1)
-    found = old[by_code][place] == new
-    mine, theirs = keep(rows, found), take(there, by_code[place[found]])
+    is_same = old[by_code][place] == new
+    mine, theirs = keep(rows, is_same), take(there, by_code[place[is_same]])
     differing = {
         name: ~same(column(mine, name), column(theirs, name)) for name in spec.names
     }
     disagree = np.flatnonzero(np.logical_or.reduce(list(differing.values())))
-    fresh = Handed(spec=spec, rows=keep(rows, ~found), places=handed.places[~found])
+    fresh = Handed(spec=spec, rows=keep(rows, ~is_same), places=handed.places[~is_same])
     if len(disagree) == 0:
         return Lacking(handed=fresh)
-    which = np.flatnonzero(found)[disagree]
+    which = np.flatnonzero(is_same)[disagree]
     names = [
         ", ".join(name for name, differs in differing.items() if differs[row])
         for row in disagree

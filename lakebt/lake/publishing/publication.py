@@ -233,7 +233,7 @@ def examine(
     wanted = [(specs.of(name), data) for name, data in tables.items()]
     prepared: dict[str, Ready] = {}
     counts: list[Count] = []
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for spec, data in wanted:
         if isinstance(data, Elsewhere):
             there = data.ready(spec, as_of=cutoff, chosen=chosen)
@@ -243,7 +243,7 @@ def examine(
         rows, problems = _audited(
             data, spec, as_of=cutoff, sessions=sessions, chosen=chosen
         )
-        found += problems
+        findings += problems
         counts.append(
             Count(table=spec.name, rows=None if rows is None else len(rows), new=None)
         )
@@ -258,7 +258,7 @@ def examine(
         retain_days=days,
         rules=chosen,
         report=AuditReport(
-            release=release, as_of=cutoff, counts=tuple(counts), found=tuple(found)
+            release=release, as_of=cutoff, counts=tuple(counts), found=tuple(findings)
         ),
     )
 

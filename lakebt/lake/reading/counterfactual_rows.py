@@ -152,10 +152,10 @@ def _numbers(told: Array, name: str, draw: _Draw, *, is_price: bool) -> Any:
 
 def _identities(rows: pa.Table, names: Sequence[str]) -> Hashes:
     """Return a number for each row, the same wherever the row is read."""
-    found = np.zeros(len(rows), dtype=np.uint64)
+    hashes = np.zeros(len(rows), dtype=np.uint64)
     for name in names:
-        found = _mixed(found ^ _hashes(rows, name))
-    return found
+        hashes = _mixed(hashes ^ _hashes(rows, name))
+    return hashes
 
 
 def _hashes(rows: pa.Table, name: str) -> Hashes:

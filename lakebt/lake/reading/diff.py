@@ -235,7 +235,7 @@ def _holding_changes(
     removed: pa.Table, added: pa.Table, before: View, after: View
 ) -> tuple[IndexChange, ...]:
     reports = after._reports()  # noqa: SLF001 - the lake's own
-    found = []
+    changes = []
     for side, rows in ((Side.ADDITION, added), (Side.DELETION, removed)):
         for row in rows.to_pylist():
             fund, symbol = row["fund"], row["symbol"]
@@ -254,7 +254,7 @@ def _holding_changes(
                 fund=fund,
             )
             known_at = accepted if shown is None else shown.known_at
-            found.append(
+            changes.append(
                 IndexChange(
                     index=row["index"] or fund,
                     symbol=symbol,
@@ -265,4 +265,4 @@ def _holding_changes(
                     source=f"{ETF_HOLDINGS.name} {fund}",
                 )
             )
-    return tuple(sorted(found, key=lambda c: (c.side, c.symbol, c.index)))
+    return tuple(sorted(changes, key=lambda c: (c.side, c.symbol, c.index)))

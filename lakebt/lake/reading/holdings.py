@@ -80,7 +80,7 @@ class Reports:
                 _Version(known_at=int(known[start]), rows=range(start, stop))
             )
 
-        self._dates = {fund: sorted(found) for fund, found in self._reports.items()}
+        self._dates = {fund: sorted(of_fund) for fund, of_fund in self._reports.items()}
 
     @property
     def funds(self) -> tuple[str, ...]:
@@ -127,8 +127,8 @@ class Reports:
         newest, before : dict of str to int
             Row by ISIN; empty if there is none.
         """
-        found = [state for _, state in self._backwards(fund, micros(as_of))]
-        return found[0] if found else {}, found[1] if len(found) > 1 else {}
+        states = [state for _, state in self._backwards(fund, micros(as_of))]
+        return states[0] if states else {}, states[1] if len(states) > 1 else {}
 
     def accepted(self, fund: str, as_of: dt.datetime) -> dt.datetime | None:
         """Return when a fund's newest report known at an instant was last amended."""
@@ -233,7 +233,7 @@ class Reports:
     @cached_property
     def _transitions(self) -> dict[tuple[str, str | None, str, Side], list[Shown]]:
         """Every first showing or lack of a symbol, as known then, by acceptance."""
-        found: dict[tuple[str, str | None, str, Side], list[Shown]] = {}
+        transitions: dict[tuple[str, str | None, str, Side], list[Shown]] = {}
         accepted = sorted(
             (version.known_at, fund, date)
             for fund, reports in self._reports.items()
@@ -248,13 +248,13 @@ class Reports:
             )
             if before is not None:
                 shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(date))
-                self._compare(found, fund, shown, before=before, now=now)
+                self._compare(transitions, fund, shown, before=before, now=now)
             # A late report is a new predecessor of the one after it.
             after = self._after(fund, known_at, date)
             if after is not None and now:
                 shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(after[0]))
-                self._compare(found, fund, shown, before=now, now=after[1])
-        return found
+                self._compare(transitions, fund, shown, before=now, now=after[1])
+        return transitions
 
     def _compare(
         self,

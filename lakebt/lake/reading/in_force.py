@@ -46,11 +46,11 @@ def chosen(spec: TableSpec, columns: Sequence[str] | str | None) -> tuple[str, .
         If there is no such column.
     """
     known = visible(spec)
-    asked = (columns,) if isinstance(columns, str) else tuple(columns or known)
-    for name in asked:
+    names = (columns,) if isinstance(columns, str) else tuple(columns or known)
+    for name in names:
         if name not in known:
             raise UnknownNameError("column", str(name), known)
-    return asked
+    return names
 
 
 def vintages_of(
@@ -102,14 +102,14 @@ def in_force(
     if spec is ETF_HOLDINGS:
         rows = pinned.reports().known(instant)
         return rows if columns is None else rows.select(columns)
-    asked = spec.names if columns is None else columns
-    needed = tuple(dict.fromkeys((*asked, *spec.key, "known_at", "retracted")))
+    names = spec.names if columns is None else columns
+    needed = tuple(dict.fromkeys((*names, *spec.key, "known_at", "retracted")))
     texts = tuple(name for name in spec.key if spec.column(name).kind is Kind.TEXT)
     rows = vintages_of(pinned, spec, where, columns=needed, coded=texts)
     rows = rows.combine_chunks()
     # Of each key one row is left, so `known_at`, the last to sort by, decides nothing.
     places = newest(rows, key=spec.order[:-1], as_of=instant)
-    return decoded(take(rows.select(asked), places))
+    return decoded(take(rows.select(names), places))
 
 
 def read(
@@ -128,12 +128,12 @@ def read(
         If there is no such column.
     """
     spec = pinned.specs.of(table)
-    asked = chosen(spec, columns)
+    names = chosen(spec, columns)
     wanted = RowFilter(where, spec=spec, known=visible(spec))
     wanted.check_names(pinned.names)
-    needed = tuple(dict.fromkeys((*asked, *wanted.columns)))
+    needed = tuple(dict.fromkeys((*names, *wanted.columns)))
     rows = in_force(pinned, spec, instant, _pushed(wanted, spec), columns=needed)
-    return frame(keep(rows, wanted.matches(rows)).select(list(asked)))
+    return frame(keep(rows, wanted.matches(rows)).select(list(names)))
 
 
 def equal(values: Mapping[str, Any]) -> BooleanExpression:

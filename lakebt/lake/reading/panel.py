@@ -52,32 +52,34 @@ def panel(
         raise UnknownNameError("column", str(column), PANEL_COLUMNS)
     sessions = pinned.sessions
     first, last = window(sessions, start, end)
-    asked = None if symbols is None else distinct(symbols)
+    wanted_symbols = None if symbols is None else distinct(symbols)
     known_by = micros(instant)
-    key = _key(pinned, column, asked, first, last)
+    key = _key(pinned, column, wanted_symbols, first, last)
     if (kept := _kept(pinned, key, known_by)) is not None:
         return kept
-    bars = pinned.bars(asked, (column,))
-    if asked is None:
-        asked = bars.known_symbols(known_by, first, last)
+    bars = pinned.bars(wanted_symbols, (column,))
+    if wanted_symbols is None:
+        wanted_symbols = bars.known_symbols(known_by, first, last)
     else:
-        check_known(asked, bars, pinned)
+        check_known(wanted_symbols, bars, pinned)
         words = [f"from {start}"] if start is not None else []
         words += [f"to {end}"] if end is not None else []
         if words:
-            whole = pinned.whole.bars(asked, (column,))
-            whole.check_window(asked, first, last, asked=" ".join(words))
+            whole = pinned.whole.bars(wanted_symbols, (column,))
+            whole.check_window(wanted_symbols, first, last, asked=" ".join(words))
     is_first = bars.is_first(column)
-    begin, values = bars.panel(column, asked, as_of=known_by, first=first, last=last)
+    begin, values = bars.panel(
+        column, wanted_symbols, as_of=known_by, first=first, last=last
+    )
     known = _ALL if bars.last_known <= known_by else known_by
     # What other tables say of a symbol without bars is not in the key. And the panels
     # of a backtest's every decision would fill the disk, though none is asked for twice
     # and each takes milliseconds once the bars are in memory.
-    is_told = len(values) > 0 and bars.symbols.keys() >= set(asked)
+    is_told = len(values) > 0 and bars.symbols.keys() >= set(wanted_symbols)
     if is_told and (known == _ALL or is_first):
-        about = _about(values, asked, begin, bars)
+        about = _about(values, wanted_symbols, begin, bars)
         pinned.cache.disk.keep({**key, "known": known}, values, about)
-    return _frame(values, asked, begin, sessions)
+    return _frame(values, wanted_symbols, begin, sessions)
 
 
 def _key(
@@ -118,18 +120,18 @@ def _kept(
 ) -> pd.DataFrame | None:
     """Return the panel that is kept, if it is the one for this instant."""
     for known in (_ALL, known_by):
-        found = pinned.cache.disk.load({**key, "known": known})
-        if found is None or (known == _ALL and found.about["last_known"] > known_by):
+        entry = pinned.cache.disk.load({**key, "known": known})
+        if entry is None or (known == _ALL and entry.about["last_known"] > known_by):
             continue
-        about: Mapping[str, Any] = found.about
+        about: Mapping[str, Any] = entry.about
         begin = pinned.sessions.number(dt.date.fromisoformat(about["first"]))
         # The calendar may have learnt of another closed day since.
         if begin is None or about["sessions"] != _checksum(
-            pinned.sessions, begin, len(found.values)
+            pinned.sessions, begin, len(entry.values)
         ):
             continue
         symbols = tuple(about["symbols"])
-        return _frame(found.values, symbols, begin, pinned.sessions)
+        return _frame(entry.values, symbols, begin, pinned.sessions)
     return None
 
 

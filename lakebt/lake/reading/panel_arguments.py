@@ -47,12 +47,12 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
     if isinstance(symbols, str):
         msg = f"symbols must be a list, was {symbols!r}: pass [{symbols!r}]"
         raise InvalidArgumentError(msg)
-    asked = tuple(symbols)
-    if len(set(asked)) < len(asked):
-        twice = next(symbol for symbol in asked if asked.count(symbol) > 1)
+    names = tuple(symbols)
+    if len(set(names)) < len(names):
+        twice = next(symbol for symbol in names if names.count(symbol) > 1)
         msg = f"symbol {twice!r} is asked for twice"
         raise InvalidArgumentError(msg)
-    return asked
+    return names
 
 
 def check_known(symbols: Sequence[str], bars: Bars, pinned: Pinned) -> None:

@@ -178,11 +178,11 @@ class Pinned:
 
     def names(self, column: str) -> frozenset[str]:
         """Return every value that any row of the release has in a column of text."""
-        found: set[str] = set()
+        names_there: set[str] = set()
         for table, spec in self.specs.items():
             if column in spec.names and spec.column(column).kind is Kind.TEXT:
-                found |= self._names_in(table, column)
-        return frozenset(found)
+                names_there |= self._names_in(table, column)
+        return frozenset(names_there)
 
     def _names_in(self, table: str, name: str) -> set[str]:
         def distinct() -> set[str]:
@@ -198,9 +198,12 @@ class Pinned:
         among: Among | None = None
         what = "bars"
         if pin is not None and pin.rows > WHOLE_ROWS and symbols is not None:
-            asked = tuple(sorted(set(symbols)))
-            if asked:
-                among, what = Among("symbol", asked), f"bars of {asked}"
+            wanted_symbols = tuple(sorted(set(symbols)))
+            if wanted_symbols:
+                among, what = (
+                    Among("symbol", wanted_symbols),
+                    f"bars of {wanted_symbols}",
+                )
 
         def read(columns: tuple[str, ...]) -> pa.Table:
             coded = ("symbol",) if "symbol" in columns else ()

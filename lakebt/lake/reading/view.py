@@ -150,8 +150,8 @@ class View:
             If there is no such table or column.
         """
         spec = self._pinned.specs.of(table)
-        asked = None if columns is None else chosen(spec, columns)
-        return in_force(self._pinned, spec, self.instant, columns=asked)
+        names = None if columns is None else chosen(spec, columns)
+        return in_force(self._pinned, spec, self.instant, columns=names)
 
     def _reports(self) -> Reports:
         """Return every holdings report of the release, whenever it was known."""
@@ -252,12 +252,12 @@ class View:
         self._check_index(index)
         wanted = ChangeFilter(where)
         check_names(wanted, self._pinned.names, columns=("index", "symbol"))
-        found = [
+        kept_changes = [
             vintage.change
             for vintage in self._pinned.history(index).in_force(self.instant)
             if wanted.matches(vintage)
         ]
-        return tuple(sorted(found, key=lambda c: (c.known_at, c.symbol, c.side)))
+        return tuple(sorted(kept_changes, key=lambda c: (c.known_at, c.symbol, c.side)))
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return every vintage of every change of an index known at the instant.
@@ -364,10 +364,10 @@ class View:
 
         Symbols without any are left out of its `symbols`.
         """
-        asked = tuple(dict.fromkeys(symbols))
-        bars = self._pinned.bars(asked, ("open", "close"))
+        distinct_symbols = tuple(dict.fromkeys(symbols))
+        bars = self._pinned.bars(distinct_symbols, ("open", "close"))
         return bars.history(
-            asked, as_of=micros(self.instant), basis=self._pinned.basis()
+            distinct_symbols, as_of=micros(self.instant), basis=self._pinned.basis()
         )
 
     def provenance(self) -> dict[str, Any]:

@@ -105,20 +105,20 @@ def _value(value: object, column: Column) -> Any:
 
 def _told(rows: pa.Table, spec: TableSpec) -> pd.DataFrame:
     """Return vintages, by `known_at`, and what became of them."""
-    found = frame(rows)
+    table_frame = frame(rows)
     shows = np.zeros(len(rows), dtype=bool)
     shows[-1:] = ~flags(rows, "retracted")[-1:]
-    found["in_force"] = shows
+    table_frame["in_force"] = shows
     compare = [n for n in spec.names if n not in spec.key and n != "known_at"]
     differs = {name: _differs(rows, name) for name in compare}
-    found["changed"] = pd.Series(
+    table_frame["changed"] = pd.Series(
         [
             tuple(name for name in compare if differs[name][number])
             for number in range(len(rows))
         ],
         dtype=object,
     )
-    return found
+    return table_frame
 
 
 def _differs(rows: pa.Table, name: str) -> BoolVector:

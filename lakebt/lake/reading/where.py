@@ -105,8 +105,8 @@ def check_names(
         If no row of the release has such a name.
     """
     for column in columns:
-        asked = wanted.wanted.get(column, frozenset()) - {None}
-        if asked:
+        wanted_values = wanted.wanted.get(column, frozenset()) - {None}
+        if wanted_values:
             known = names(column)
-            for name in sorted(asked - known):
+            for name in sorted(wanted_values - known):
                 raise UnknownNameError(column, name, sorted(known))

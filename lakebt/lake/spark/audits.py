@@ -86,21 +86,21 @@ class Looked:
         def calendar() -> Sessions:
             return Sessions.of(self.exchange)
 
-        found = [
+        findings = [
             *audit_schema(handed),
             *audit_alone(handed, as_of=self.as_of, sessions=calendar),
         ]
-        if not found:
+        if not findings:
             lacking = compare(handed, held)
-            found += lacking.found
-            found += beside(
+            findings += lacking.found
+            findings += beside(
                 lacking.handed,
                 held=lambda columns, _: held.select(columns),
                 as_of=self.as_of,
                 severity=severity,
                 sessions=calendar,
             )
-        return in_order(each for each in found if each.audit != "coverage")
+        return in_order(each for each in findings if each.audit != "coverage")
 
 
 def audit(
@@ -151,17 +151,17 @@ def audit(
         .orderBy(name)
     )
     names = fetched(offend).column(0).to_pylist()
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if names:
         some = spark.col(name).isin(names[:LOOKED_AT])
-        found += looked.find(
+        findings += looked.find(
             _fetched(new.where(some), looked.spec),
             _fetched(held.where(some), looked.spec),
             severity,
         )
     if looked.spec.name in _COVERAGE:
-        found += _coverage(looked, both, severity)
-    return tuple(found)
+        findings += _coverage(looked, both, severity)
+    return tuple(findings)
 
 
 def _offending(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
@@ -176,8 +176,8 @@ def _offending(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
         rows = collected(whole, looked.spec)
         new, held = keep(rows, ~is_held), keep(rows, is_held)
         names: set[str] = set()
-        for found in looked.find(new, held, lambda _: "warn") if len(new) else ():
-            names.update(map(str, found.rows[looked.name]))
+        for finding in looked.find(new, held, lambda _: "warn") if len(new) else ():
+            names.update(map(str, finding.rows[looked.name]))
         if names:
             yield pa.record_batch({looked.name: sorted(names)})
 

@@ -205,8 +205,8 @@ def _rows_of(table: Table) -> int:
     head = table.metadata.current_snapshot()
     if head is None:
         return 0
-    told = None if head.summary is None else head.summary["total-records"]
-    return sys.maxsize if told is None else int(told)
+    total = None if head.summary is None else head.summary["total-records"]
+    return sys.maxsize if total is None else int(total)
 
 
 @dataclass(frozen=True, kw_only=True)

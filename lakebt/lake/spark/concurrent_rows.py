@@ -61,11 +61,11 @@ def have_none_of(branch: Branch, rows: pa.Table, spec: TableSpec) -> bool:
     """Whether no row of a branch has the key and the clock of one of `rows`."""
     if not len(rows):
         return True
-    told = rows.column_names
-    where = overlap(rows, told)
+    columns = rows.column_names
+    where = overlap(rows, columns)
     for file in branch.files:  # a branch need not fit into memory
         mine = _read(branch.table, [file], spec, where)
-        code = codes(pa.concat_tables([rows, mine]), told)
+        code = codes(pa.concat_tables([rows, mine]), columns)
         if np.isin(code[len(rows) :], code[: len(rows)]).any():
             return False
     return True
@@ -92,7 +92,9 @@ def _read(
     table: Table, files: Sequence[DataFile], spec: TableSpec, where: BooleanExpression
 ) -> pa.Table:
     """Read the keys and clocks of some files' rows."""
-    told = (*spec.key, "known_at")
-    scan = ArrowScan(table.metadata, table.io, table.schema().select(*told), where)
+    columns = (*spec.key, "known_at")
+    scan = ArrowScan(table.metadata, table.io, table.schema().select(*columns), where)
     rows = scan.to_table([FileScanTask(file) for file in files])
-    return rows.select(told).cast(pa.schema([spec.arrow.field(name) for name in told]))
+    return rows.select(columns).cast(
+        pa.schema([spec.arrow.field(name) for name in columns])
+    )

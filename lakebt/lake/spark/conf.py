@@ -112,9 +112,9 @@ def catalog_conf(storage: Storage) -> dict[str, str]:
         # Spark would show tables as they were half a minute ago.
         ".cache-enabled": "false",
     }
-    told = {**_kind(storage), **_files(catalog)}
+    settings = {**_kind(storage), **_files(catalog)}
     prefix = f"spark.sql.catalog.{spark_name(storage)}"
-    chosen |= {f".{key}": value for key, value in told.items()}
+    chosen |= {f".{key}": value for key, value in settings.items()}
     return {f"{prefix}{key}": value for key, value in chosen.items()}
 
 
@@ -147,7 +147,7 @@ def _jdbc(url: sa.URL, storage: Storage) -> dict[str, str]:
     LakeError
         If it is neither SQLite nor Postgres.
     """
-    told = {
+    settings = {
         "warehouse": str(storage.catalog.properties.get("warehouse", "")),
         "jdbc.schema-version": "V1",
         # Looking for them leaves a lock on a SQLite file; they are there.
@@ -155,12 +155,12 @@ def _jdbc(url: sa.URL, storage: Storage) -> dict[str, str]:
     }
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return {**told, "uri": f"jdbc:sqlite:{url.database}"}
+        return {**settings, "uri": f"jdbc:sqlite:{url.database}"}
     if backend == "postgresql":
         port = "" if url.port is None else f":{url.port}"
-        told["uri"] = f"jdbc:postgresql://{url.host}{port}/{url.database}"
+        settings["uri"] = f"jdbc:postgresql://{url.host}{port}/{url.database}"
         login = {"jdbc.user": url.username, "jdbc.password": url.password}
-        return {**told, **{k: str(v) for k, v in login.items() if v is not None}}
+        return {**settings, **{k: str(v) for k, v in login.items() if v is not None}}
     msg = (
         f"{storage.where} cannot be used from Spark: no driver of {backend} is known "
         f"to lakebt, only those of SQLite and Postgres. Put the lake behind `lakebt "
@@ -178,14 +178,14 @@ def _files(catalog: Catalog) -> dict[str, str]:
     if not _is_s3(catalog):
         return {}
     has = catalog.properties
-    told = {"io-impl": "org.apache.iceberg.aws.s3.S3FileIO"}
-    told |= {java: str(has[name]) for name, java in _S3.items() if name in has}
+    settings = {"io-impl": "org.apache.iceberg.aws.s3.S3FileIO"}
+    settings |= {java: str(has[name]) for name, java in _S3.items() if name in has}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
-        told.setdefault("s3.endpoint", endpoint)
+        settings.setdefault("s3.endpoint", endpoint)
     virtual = str(has.get("s3.force-virtual-addressing", "")).lower() == "true"
-    if "s3.endpoint" in told and not virtual:
-        told["s3.path-style-access"] = "true"
-    return told
+    if "s3.endpoint" in settings and not virtual:
+        settings["s3.path-style-access"] = "true"
+    return settings
 
 
 def _is_s3(catalog: Catalog) -> bool:

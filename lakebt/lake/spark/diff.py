@@ -34,8 +34,8 @@ def differing(before: View, after: View, spec: TableSpec) -> tuple[pa.Table, pa.
         frame(view._pinned, spec.name, view.instant, session)  # noqa: SLF001 - ours
         for view in (before, after)
     )
-    told = [f"`{name}`" for name in old.columns if name != "known_at"]
-    return _collected(old, new, told, spec), _collected(new, old, told, spec)
+    columns = [f"`{name}`" for name in old.columns if name != "known_at"]
+    return _collected(old, new, columns, spec), _collected(new, old, columns, spec)
 
 
 def _collected(
@@ -47,7 +47,9 @@ def _collected(
     mine, theirs = rows.alias("mine"), others.alias("theirs")
     same = [spark.col(f"mine.{n}").eqNullSafe(spark.col(f"theirs.{n}")) for n in told]
     lacking = mine.join(theirs, same, "left_anti")
-    found = fetched(lacking.orderBy(*(f"`{name}`" for name in spec.order)))
-    names = [field.name for field in spec.arrow if field.name in found.column_names]
+    differing_rows = fetched(lacking.orderBy(*(f"`{name}`" for name in spec.order)))
+    names = [
+        field.name for field in spec.arrow if field.name in differing_rows.column_names
+    ]
     schema = [spec.arrow.field(name) for name in names]
-    return found.select(names).cast(pa.schema(schema))
+    return differing_rows.select(names).cast(pa.schema(schema))

@@ -59,8 +59,8 @@ def attach(storage: Storage, session: object) -> SparkSession:
         raise LakeError(msg)
     own.conf.set("spark.sql.session.timeZone", "UTC")
     for name, value in catalog_conf(storage).items():
-        told = theirs.conf.get(name, None)
-        own.conf.set(name, value if told is None else told)
+        setting = theirs.conf.get(name, None)
+        own.conf.set(name, value if setting is None else setting)
     _check_jars(own, storage)
     return own
 
@@ -154,8 +154,8 @@ def session_here(storage: Storage) -> SparkSession:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra, and slow
 
     with _workers_like_us():
-        found: SparkSession = SparkSession.builder.getOrCreate()
-    return found
+        session: SparkSession = SparkSession.builder.getOrCreate()
+    return session
 
 
 def check_installed() -> None:
@@ -178,12 +178,12 @@ def check_installed() -> None:
         where = f"JAVA_HOME is {home}, which has no bin/java" if home else "not found"
         msg = f"Spark needs Java, {where}. {cure}, or set JAVA_HOME"
         raise LakeError(msg)
-    told = subprocess.run(  # noqa: S603 - the machine's own Java
+    answer = subprocess.run(  # noqa: S603 - the machine's own Java
         [java, "-version"], capture_output=True, text=True, check=False
     )
-    found = re.search(r'version "(\d+)', told.stderr)
-    if found is not None and int(found.group(1)) < _OLDEST_JAVA:
-        msg = f"Spark 4 needs Java 17 or newer, {java} is {found.group(1)}. {cure}"
+    version = re.search(r'version "(\d+)', answer.stderr)
+    if version is not None and int(version.group(1)) < _OLDEST_JAVA:
+        msg = f"Spark 4 needs Java 17 or newer, {java} is {version.group(1)}. {cure}"
         raise LakeError(msg)
 
 
@@ -196,8 +196,8 @@ def _master(settings: Mapping[str, str]) -> str:
     if said is None and folder is not None:
         file = Path(folder) / "spark-defaults.conf"
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        found = re.search(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
-        said = None if found is None else found.group(1)
+        setting = re.search(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
+        said = None if setting is None else setting.group(1)
     return said or "local[*]"
 
 

@@ -158,9 +158,9 @@ def read_one_file(table: Table) -> pa.Table | None:
 
 def arrow_type(field: NestedField) -> pa.DataType:
     """Return the type a column is read as."""
-    found = _AS_WRITTEN.get(type(field.field_type))
+    arrow = _AS_WRITTEN.get(type(field.field_type))
     other: Any = schema_to_pyarrow(field.field_type)
-    return other if found is None else found
+    return other if arrow is None else arrow
 
 
 def _fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:

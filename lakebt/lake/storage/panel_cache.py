@@ -232,7 +232,7 @@ def _identity(found: os.stat_result) -> tuple[int, ...]:
 
 def _make_room(folder: Path, limit: int) -> None:
     """Delete the files not opened for longest, those left by the killed among them."""
-    found = []
+    files = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if _OURS.fullmatch(entry.name):
@@ -240,9 +240,9 @@ def _make_room(folder: Path, limit: int) -> None:
                     FileNotFoundError
                 ):  # another process was first
                     about = entry.stat(follow_symlinks=False)
-                    found.append((about.st_mtime_ns, about.st_size, entry.path))
-    used = sum(size for _, size, _ in found)
-    for _, size, path in sorted(found):
+                    files.append((about.st_mtime_ns, about.st_size, entry.path))
+    used = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
         if used <= limit:
             break
         with contextlib.suppress(OSError):

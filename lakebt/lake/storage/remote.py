@@ -55,8 +55,8 @@ def load(name: str) -> Catalog:
 
 def _configured(name: str) -> dict[str, Any]:
     """Return what pyiceberg will make the catalog from."""
-    found = pyiceberg.catalog._ENV_CONFIG.get_catalog_config(name)  # noqa: SLF001
-    return dict(found or {})
+    configuration = pyiceberg.catalog._ENV_CONFIG.get_catalog_config(name)  # noqa: SLF001
+    return dict(configuration or {})
 
 
 def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:

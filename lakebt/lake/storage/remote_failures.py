@@ -41,8 +41,8 @@ def refused(error: BaseException) -> str | None:
     if type(error).__module__.startswith("botocore."):
         return _of_botocore(error)
     text = str(error)
-    if found := _AWS.search(text):
-        return _of_store(found.group(1), text)
+    if refusal := _AWS.search(text):
+        return _of_store(refusal.group(1), text)
     if _UNANSWERED & _kinds(error):
         place = _HOST.search(text)
         who = "its server" if place is None else ":".join(place.groups())

@@ -206,16 +206,16 @@ def _names(
     if name not in properties:
         msg = f"its property {name} is gone"
         raise ValueError(msg)
-    found = tuple(properties[name].split(","))
-    for column in found:
-        if column not in columns or found.count(column) > 1:
+    names_there = tuple(properties[name].split(","))
+    for column in names_there:
+        if column not in columns or names_there.count(column) > 1:
             what = "is there twice" if column in columns else "is no column of it"
             msg = f"its property {name} is {properties[name]!r}, and {column!r} {what}"
             raise ValueError(msg)
         if columns[column].kind not in KEY_KINDS or not columns[column].required:
             msg = f"column {column} of its key holds {columns[column].kind.value} now"
             raise ValueError(msg)
-    return found
+    return names_there
 
 
 def _column(field: NestedField, source: str | None, *, required: bool) -> Column:

@@ -23,7 +23,7 @@ def sweep(
 ) -> None:
     """Delete the files that the snapshots reached which a commit expired."""
     stays = {snapshot.snapshot_id for snapshot in after.snapshots}
-    gone = [found for found in before.snapshots if found.snapshot_id not in stays]
+    gone = [old for old in before.snapshots if old.snapshot_id not in stays]
     if not gone:
         return
     try:

@@ -51,13 +51,13 @@ class Keys:
     def have(self, high: Any, low: Any) -> BoolVector:
         """Return which ids are among them. It is fastest if `high` is sorted."""
         place = np.searchsorted(self.high, high)
-        found = np.zeros(len(high), dtype=bool)
-        asked = np.flatnonzero(place < len(self.high))
-        while len(asked := asked[self.high[place[asked]] == high[asked]]):
-            found[asked] |= self.low[place[asked]] == low[asked]
-            place[asked] += 1  # another one may have the same first half
-            asked = asked[place[asked] < len(self.high)]
-        return found
+        is_known = np.zeros(len(high), dtype=bool)
+        rows = np.flatnonzero(place < len(self.high))
+        while len(rows := rows[self.high[place[rows]] == high[rows]]):
+            is_known[rows] |= self.low[place[rows]] == low[rows]
+            place[rows] += 1  # another one may have the same first half
+            rows = rows[place[rows] < len(self.high)]
+        return is_known
 
 
 def halves(rows: pa.Table) -> tuple[Any, Any]:
@@ -93,13 +93,13 @@ class Index:
         self, manifests: Iterable[ManifestFile], io: FileIO
     ) -> list[ManifestEntry]:
         """Return the files that manifests say are live."""
-        found = []
+        entries_ = []
         for manifest in manifests:
             place = manifest.manifest_path
             if place not in self._entries:
                 self._entries[place] = manifest.fetch_manifest_entry(io)
-            found += self._entries[place]
-        return found
+            entries_ += self._entries[place]
+        return entries_
 
     def live(self, table: Table) -> list[ManifestEntry]:
         """Return every live file at the head of the table."""
@@ -108,7 +108,7 @@ class Index:
             return []
         manifests = self.manifests(head, table.io)
         paths = {manifest.manifest_path for manifest in manifests}
-        lists = {found.manifest_list for found in table.metadata.snapshots}
+        lists = {snapshot.manifest_list for snapshot in table.metadata.snapshots}
         self._entries = {k: v for k, v in self._entries.items() if k in paths}
         self._manifests = {k: v for k, v in self._manifests.items() if k in lists}
         return self.entries(manifests, table.io)

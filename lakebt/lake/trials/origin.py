@@ -37,9 +37,12 @@ COMPUTING = (
 """Packages and modules that a number of a trial comes from."""
 
 NOT_COMPUTING = (
-    *("study/panel_data.py", "study/report.py", "study/result.py"),
+    *("study/empty_cells.py", "study/panel_data.py", "study/report.py"),
+    *("study/result.py", "study/study.py"),
     *("strategy/audit", "strategy/report.py", "strategy/run.py"),
-    "inputs/in_words.py",
+    *("inputs/in_words.py", "inputs/user_code.py", "values/text.py"),
+    *("lake/reading/counterfactual_rows.py", "lake/reading/diff.py"),
+    "lake/reading/notebook.py",
 )
 """What lies among them, and only shows, words or audits."""
 
@@ -146,13 +149,13 @@ class Origin:
         cls, view: View, *, engine: str, tables: tuple[str, ...] | None = _TABLES
     ) -> Origin:
         """Return the origin of what is run on `view`; of all `tables` if None."""
-        told = view.provenance()
-        names = tuple(told["snapshots"]) if tables is None else tables
+        provenance = view.provenance()
+        names = tuple(provenance["snapshots"]) if tables is None else tables
         return cls(
             release=view.release,
             as_of=view.instant,
-            snapshots={name: told["snapshots"].get(name) for name in names},
-            digests={name: told["digests"].get(name) for name in names},
+            snapshots={name: provenance["snapshots"].get(name) for name in names},
+            digests={name: provenance["digests"].get(name) for name in names},
             exchange=view.sessions.exchange,
             engine=engine,
             code=code_version(),

@@ -128,10 +128,10 @@ def audit(
     counted.expect(4 * len(cuts))
     for number in cuts:
         # Whatever its state, the whole way to the last one is made again.
-        found = examiner.cut(number, is_whole=number == cuts[-1])
-        if found is None:
+        changed = examiner.cut(number, is_whole=number == cuts[-1])
+        if changed is None:
             continue
-        first, weights, how = found
+        first, weights, how = changed
         for earlier in range(first):
             if earlier not in cuts and (nearer := examiner.cut(earlier)) is not None:
                 first, weights, how = nearer

@@ -281,8 +281,8 @@ def _last_date(value: pd.DataFrame | pd.Series) -> pd.Timestamp | None:
         for index in indexes
         for level in (index.levels if isinstance(index, pd.MultiIndex) else [index])
     ]
-    found = [last for level in levels if (last := _latest(level)) is not None]
-    return max(found, key=_comparable, default=None)
+    dates = [last for level in levels if (last := _latest(level)) is not None]
+    return max(dates, key=_comparable, default=None)
 
 
 def _comparable(at: pd.Timestamp) -> pd.Timestamp:

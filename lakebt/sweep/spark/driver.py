@@ -313,8 +313,8 @@ class Waves(Generic[T]):
 def explained(error: Exception) -> str:
     """Say in one line why a job failed."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if "Error: " in line or "Exception: " in line]
-    first = (told or lines or [type(error).__name__])[0]
+    named_lines = [line for line in lines if "Error: " in line or "Exception: " in line]
+    first = (named_lines or lines or [type(error).__name__])[0]
     return (
         f"Spark could not run the sweep: {first}. What was finished is recorded: run "
         f"it again"

@@ -175,14 +175,14 @@ def portions(
         named = hedges.setdefault(id(one.scope.view), set())
         if one.scope.arguments.hedge is not None:
             named.add(one.scope.arguments.hedge)
-    found: dict[object, Facts] = {}
+    facts_of: dict[object, Facts] = {}
     facts = []
     for one in to_run:
         view = one.scope.view
         key = id(view), content_key(_source(one.scope))
-        if key not in found:
-            found[key] = Facts(one.scope, hedges[id(view)])
-        facts.append(found[key])
+        if key not in facts_of:
+            facts_of[key] = Facts(one.scope, hedges[id(view)])
+        facts.append(facts_of[key])
     n_levels = sum(len(one.studies) for one in to_run)
     most = max(n_levels // (PER_CORE * cores), 1)
     cut = [

@@ -79,10 +79,10 @@ def run_script(
     name = task.target.rpartition(":")[2]
     here = replace(task, target=f"{script.placed(folder)}:{name}")
     rows = run_task(here, now)
-    (found,) = rows["trial_id"]
-    if found != task.trial_id:
+    (trial,) = rows["trial_id"]
+    if trial != task.trial_id:
         msg = (
-            f"an executor ran trial {found} where {task.trial_id} was asked for: it "
+            f"an executor ran trial {trial} where {task.trial_id} was asked for: it "
             f"has another lake under the same address, or {name} is made of more than "
             f"its file and parameters"
         )

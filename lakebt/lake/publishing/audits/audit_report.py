@@ -226,8 +226,8 @@ class AuditReport:
     @property
     def summary(self) -> str:
         """One line: the findings that only warn, each with its number of rows."""
-        told = [f"{f.table} {f.audit} ({len(f.rows):,})" for f in self.warnings]
-        return f"release {self.release!r} has findings: {', '.join(told)}."
+        counts = [f"{f.table} {f.audit} ({len(f.rows):,})" for f in self.warnings]
+        return f"release {self.release!r} has findings: {', '.join(counts)}."
 
     def check(self) -> None:
         """Check that nothing fails.
@@ -258,5 +258,5 @@ class AuditReport:
     def _repr_html_(self) -> str:
         table = self.findings.to_html(index=False, border=0) if self.found else ""
         colour = "inherit" if self.ok else "#b00020"
-        told = html.escape(self.verdict)
-        return f"<p style='color:{colour}'><b>{told}</b></p>{table}"
+        verdict = html.escape(self.verdict)
+        return f"<p style='color:{colour}'><b>{verdict}</b></p>{table}"

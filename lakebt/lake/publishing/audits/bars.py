@@ -85,22 +85,24 @@ def audit_bars(
     severity
         Of an audit, by its name.
     """
-    found = line(held, new.rows, new.places, name="symbol", day="session", as_of=as_of)
-    number = _numbers(found.day, sessions)
-    close = found.numbers("close")
-    second = np.flatnonzero(follows(found.code, found.place))
+    timeline = line(
+        held, new.rows, new.places, name="symbol", day="session", as_of=as_of
+    )
+    number = _numbers(timeline.day, sessions)
+    close = timeline.numbers("close")
+    second = np.flatnonzero(follows(timeline.code, timeline.place))
     first = second - 1
     away = number[second] - number[first]
     move = close[second] / close[first] - 1.0
     yield from _jumps(
-        _pairs(found, second, close, np.abs(move) > JUMP, move=move, sessions=away),
+        _pairs(timeline, second, close, np.abs(move) > JUMP, move=move, sessions=away),
         severity("jumps"),
     )
     yield from _gaps(
-        _pairs(found, second, close, away > 1, missing=away - 1),
+        _pairs(timeline, second, close, away > 1, missing=away - 1),
         severity("gaps"),
     )
-    missing = absent(found.names, found.code, found.day, found.place)
+    missing = absent(timeline.names, timeline.code, timeline.day, timeline.place)
     yield from tell_coverage(missing, severity("coverage"))
 
 
@@ -143,7 +145,7 @@ def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         return
     # A move in one session is odder than the same over a year without bars.
     rows = rows.sort_values(["sessions", "row", "session"], ignore_index=True)
-    told = [
+    lines = [
         f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
         f"{100 * row.move:+,.0f} % in {count(row.sessions, 'session')}"
         for row in first(rows)
@@ -154,7 +156,7 @@ def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows))} a close more than {100 * JUMP:.0f} % above or below "
-            f"the symbol's one before ({listed(told, len(rows))}). Look for a split, "
+            f"the symbol's one before ({listed(lines, len(rows))}). Look for a split, "
             f"another basis or a wrong price."
         ),
         rows=rows,
@@ -164,7 +166,7 @@ def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
 def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     if rows.empty:
         return
-    told = [
+    lines = [
         f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
         f"{row.missing} missing before it"
         for row in first(rows)
@@ -176,7 +178,7 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows))} no bar of their symbol on the session before, only "
-            f"on an earlier one ({listed(told, len(rows))}); "
+            f"on an earlier one ({listed(lines, len(rows))}); "
             f"{count(total, 'bar is', many='bars are')} missing in all. Add them if "
             f"there was trading."
         ),

@@ -94,16 +94,16 @@ class Comparison:
             return self._first
         alone = self._publication.report
         release = "" if ledger.last is None else ledger.last.name
-        found: list[Finding] = []
+        findings: list[Finding] = []
         new: dict[str, int] = {}
         for name, prepared in self._publication.tables.items():
             table = tables[name]
             check_structure(prepared.spec, table)
             lacking = prepared.lacking(table, storage=self._storage)
             new[name] = lacking.count
-            found += lacking.found
+            findings += lacking.found
             if lacking.handed is not None:
-                found += beside(
+                findings += beside(
                     lacking.handed,
                     held=self._held(table, release, lacking.handed),
                     as_of=self._publication.as_of,
@@ -115,7 +115,7 @@ class Comparison:
             for c in alone.counts
         ]
         return dataclasses.replace(
-            alone, counts=tuple(counts), found=(*alone.found, *found)
+            alone, counts=tuple(counts), found=(*alone.found, *findings)
         )
 
     def _has_no_rows(self, tables: Mapping[str, Table]) -> bool:

@@ -120,7 +120,7 @@ class Handed:
         key = self.spec.key
         names = (*key, *(name for name in shown if name not in key))
         first = take(self.rows, which[:_SHOWN]).select(names).to_pylist()
-        told = [
+        lines = [
             f"row {place}: {', '.join(f'{n} {v}' for n, v in row.items())}"
             for place, row in zip(self.places[which], first, strict=False)
         ]
@@ -128,7 +128,7 @@ class Handed:
             table=self.spec.name,
             audit=audit,
             severity="fail",
-            message=f"{some(len(which))} {what} ({listed(told, len(which))}). {cure}.",
+            message=f"{some(len(which))} {what} ({listed(lines, len(which))}). {cure}.",
             rows=self.at(which).frame(),
         )
 
@@ -155,9 +155,9 @@ def in_order(found: Iterable[Finding]) -> list[Finding]:
 
 def numbered(rows: pd.DataFrame, places: IntVector) -> pd.DataFrame:
     """Return rows with their places first, in a new DataFrame."""
-    found = rows.reset_index(drop=True)
-    found.insert(0, "row", places)
-    return found
+    frame = rows.reset_index(drop=True)
+    frame.insert(0, "row", places)
+    return frame
 
 
 def first(rows: pd.DataFrame) -> list[Any]:

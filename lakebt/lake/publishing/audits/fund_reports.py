@@ -107,7 +107,7 @@ def audit_reports(
 def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     if rows.empty:
         return
-    told = [
+    lines = [
         f"row {row.row}: fund {row.fund}, date {row.date.date()}, {row.members} after "
         f"{row.previous_members}"
         for row in first(rows)
@@ -118,7 +118,7 @@ def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows), 'report')} over {100 * CHANGE:.0f} % more or fewer "
-            f"members than the one before ({listed(told, len(rows))}). Check that the "
+            f"members than the one before ({listed(lines, len(rows))}). Check that the "
             f"lists are whole."
         ),
         rows=rows,

@@ -130,9 +130,9 @@ def follows(code: IntVector, place: IntVector) -> BoolVector:
     place
         Where it was handed over, -1 for what the lake holds.
     """
-    found = np.zeros(len(code), dtype=bool)
-    found[1:] = (code[1:] == code[:-1]) & ((place[1:] >= 0) | (place[:-1] >= 0))
-    return found
+    is_next = np.zeros(len(code), dtype=bool)
+    is_next[1:] = (code[1:] == code[:-1]) & ((place[1:] >= 0) | (place[:-1] >= 0))
+    return is_next
 
 
 def absent(

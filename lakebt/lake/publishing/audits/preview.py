@@ -69,11 +69,11 @@ def foreseen_first(
         Gives the exchange's calendar.
     """
     report = publication.report
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for prepared in publication.tables.values():
         assert isinstance(prepared, Prepared)  # noqa: S101 - Spark needs a lake
         new = Handed(spec=prepared.spec, rows=prepared.rows, places=prepared.places)
-        found += beside(
+        findings += beside(
             new,
             held=functools.partial(_nothing, prepared.rows),
             as_of=publication.as_of,
@@ -88,7 +88,7 @@ def foreseen_first(
         )
         for each in report.counts
     )
-    return dataclasses.replace(report, counts=counts, found=(*report.found, *found))
+    return dataclasses.replace(report, counts=counts, found=(*report.found, *findings))
 
 
 def _nothing(like: pa.Table, columns: tuple[str, ...], _where: object) -> pa.Table:

@@ -138,7 +138,7 @@ def _broken(handed: Handed) -> dict[str, IntVector]:
         msg = "audits need pandera's own backend: unset PANDERA_USE_NARWHALS_BACKEND"
         raise LakeError(msg)
     seen = handed.rows.to_pandas(types_mapper=pd.ArrowDtype)
-    found: dict[str, list[IntVector]] = {}
+    rows_by_check: dict[str, list[IntVector]] = {}
     try:
         # An environment variable of pandera's may not switch our audits off.
         with config_context(
@@ -151,8 +151,13 @@ def _broken(handed: Handed) -> dict[str, IntVector]:
             if error.check_output is None:
                 raise
             passed = np.asarray(error.check_output, dtype=bool)
-            found.setdefault(error.check.name, []).append(np.flatnonzero(~passed))
-    return {audit: np.unique(np.concatenate(places)) for audit, places in found.items()}
+            rows_by_check.setdefault(error.check.name, []).append(
+                np.flatnonzero(~passed)
+            )
+    return {
+        audit: np.unique(np.concatenate(places))
+        for audit, places in rows_by_check.items()
+    }
 
 
 def _series(passed: Any, like: Any) -> pd.Series:
@@ -226,7 +231,7 @@ def _empty(handed: Handed, column: Column, which: IntVector) -> Finding:
 def _not_a_choice(handed: Handed, column: Column, which: IntVector) -> Finding:
     rows = handed.at(which)
     values = rows.rows.column(column.name)[:3].to_pylist()
-    told = [
+    lines = [
         f"row {place} has {value!r}"
         for place, value in zip(rows.places, values, strict=False)
     ]
@@ -236,7 +241,7 @@ def _not_a_choice(handed: Handed, column: Column, which: IntVector) -> Finding:
         severity="fail",
         message=(
             f"column {column.name!r} must be one of {', '.join(column.choices)}, "
-            f"{listed(told, len(which))}."
+            f"{listed(lines, len(which))}."
         ),
         rows=_with_column(handed, column, which),
     )

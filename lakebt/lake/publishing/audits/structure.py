@@ -21,9 +21,9 @@ def check_structure(spec: TableSpec, table: Table) -> None:
         If a column is gone, holds something else, or became required.
     """
     wanted = {field.name: field for field in spec.iceberg().fields}
-    found = {field.name: field for field in table.schema().fields}
+    columns_there = {field.name: field for field in table.schema().fields}
     for name, field in wanted.items():
-        there = found.get(name)
+        there = columns_there.get(name)
         if there is None:
             problem = f"has no column {name!r} any more"
         elif there.field_type != field.field_type:
@@ -33,7 +33,7 @@ def check_structure(spec: TableSpec, table: Table) -> None:
         else:
             continue
         raise LakeError(_said(spec, problem))
-    for name, there in found.items():
+    for name, there in columns_there.items():
         if name not in wanted and there.required:
             problem = f"requires a column {name!r}, which lakebt does not know"
             raise LakeError(_said(spec, problem))

@@ -188,7 +188,7 @@ def audit_own(handed: Handed, chosen: Rules) -> Iterator[Finding]:
 def _finding(
     spec: TableSpec, name: str, offending: pd.DataFrame, severity: Severity
 ) -> Finding:
-    told = [
+    lines = [
         f"row {row['row']}: " + ", ".join(f"{k} {_plain(row[k])}" for k in spec.key)
         for _, row in offending.head(3).iterrows()
     ]
@@ -197,7 +197,7 @@ def _finding(
         table=spec.name,
         audit=name,
         severity=severity,
-        message=f"your audit {name!r} found {count} ({listed(told, len(offending))}).",
+        message=f"your audit {name!r} found {count} ({listed(lines, len(offending))}).",
         rows=offending,
     )
 
