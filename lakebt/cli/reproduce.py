@@ -34,7 +34,7 @@ def reproduce(
         str | None,
         typer.Option(
             metavar="FILE.py:Name",
-            help="Of a backtest: the strategy, whose code the ledger does not have.",
+            help="Of a backtest: the strategy, whose code was not recorded.",
         ),
     ] = None,
     lake: options.LakePath = None,

@@ -88,7 +88,7 @@ def reproduce(
     trial_id
         Of a cell, a result or a backtest, or its first digits.
     strategy
-        Of a backtest: ``FILE.py:Name``. The ledger has the name of a strategy, its
+        Of a backtest: ``FILE.py:Name``. The trials have the name of a strategy, its
         parameters and a digest of its file, but not its code.
 
     Returns

@@ -1,4 +1,4 @@
-"""Running a trial again from what the ledger has of it."""
+"""Running a trial again from what was recorded of it."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Recipe:
 
     @classmethod
     def of(cls, row: pd.Series) -> Recipe:
-        """Return what a row of the ledger asks.
+        """Return what a row of the trials asks.
 
         Raises
         ------
         InvalidArgumentError
-            If it is a strategy's, which the ledger has only the name of.
+            If it is a strategy's, of which only the name was recorded.
         """
         if row["kind"] == "backtest":
             msg = (
@@ -83,7 +83,7 @@ class Recipe:
 
 
 def rerun(lake: Lake, recipe: Recipe) -> pd.DataFrame:
-    """Run a trial again, and return the rows that the ledger would have of it.
+    """Run a trial again, and return the rows that the trials would have of it.
 
     Nothing is recorded: the row of the result itself comes last, its cells before.
 
@@ -99,13 +99,13 @@ def rerun(lake: Lake, recipe: Recipe) -> pd.DataFrame:
 
 
 def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
-    """Run a backtest again, and return the row that the ledger would have of it.
+    """Run a backtest again, and return the row that the trials would have of it.
 
     Parameters
     ----------
     lake
     row
-        Of the ledger.
+        Of the trials.
     target
         ``FILE.py:Name`` of the strategy.
 
@@ -117,7 +117,7 @@ def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
     if target is None or target.rpartition(":")[2] != row["strategy"]:
         msg = (
             f"trial {row['trial_id'][:10]} is of the strategy {row['strategy']}, whose "
-            f"code the ledger does not have: pass --strategy "
+            f"code was not recorded: pass --strategy "
             f"FILE.py:{row['strategy']}"
         )
         raise InvalidArgumentError(msg)

@@ -1,4 +1,4 @@
-"""A strategy's run as a row of the ledger of trials."""
+"""A strategy's run as a row of the trials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import xxhash
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.strategy import tables
 from lakebt.values.keys import canonical_json, content_key
 
@@ -177,10 +177,10 @@ def record_run(run: TradedStrategy, *, seconds: float) -> bool:
     LedgerWarning
         If the lake cannot be written.
     """
-    ledger = ledger_of(run.view)
+    store = trials_of(run.view)
     try:
-        row = run_row(run, family=None, run_at=ledger.clock(), seconds=seconds)
-        ledger.record(row)
+        row = run_row(run, family=None, run_at=store.clock(), seconds=seconds)
+        store.record(row)
     except LakebtError as error:
         msg = f"this run was not recorded among the trials: {error}"
         warnings.warn(msg, LedgerWarning, stacklevel=4)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.errors import LakebtError, LedgerWarning
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.study.arguments import rule_arguments
 from lakebt.values.keys import canonical_json, content_key
@@ -74,7 +74,7 @@ _NAMES = {
     "turnover": "turnover",
     "is_point_in_time": "is_point_in_time",
 }
-"""Columns of a surface, and what the ledger calls them: there a cost has its rate."""
+"""Columns of a surface, and what trials call them: there a cost has its rate."""
 
 FIGURES = tuple(_NAMES.values())
 """The figures of a trial."""
@@ -211,9 +211,9 @@ def record(study: TradedStudy) -> tuple[bool, int]:
     """
     if is_altered():  # a strategy that runs studies is being audited
         return False, 0
-    ledger = ledger_of(study.view)
+    store = trials_of(study.view)
     try:
-        count = ledger.record(rows_of(study, run_at=ledger.clock()))
+        count = store.record(rows_of(study, run_at=store.clock()))
     except LakebtError as error:
         msg = f"the trials of this result were not recorded: {error}"
         warnings.warn(msg, LedgerWarning, stacklevel=4)

@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lakebt.lake.api.trials import TrialLedger
+    from lakebt.lake.api.trials import TrialStore
 
 
 SECONDS = 0.5
@@ -26,7 +26,7 @@ class Recorder:
 
     Parameters
     ----------
-    ledger
+    store
         None to keep them in memory alone.
     total
         How many there are to do.
@@ -36,17 +36,17 @@ class Recorder:
     Attributes
     ----------
     kept : list of DataFrame
-        Without a ledger, what was added.
+        Without a store, what was added.
     """
 
     def __init__(
         self,
-        ledger: TrialLedger | None,
+        store: TrialStore | None,
         *,
         total: int,
         notify: Callable[[int, int], None],
     ) -> None:
-        self._ledger, self._total, self._notify = ledger, total, notify
+        self._store, self._total, self._notify = store, total, notify
         self._done = self._count = 0
         self._waiting: list[pd.DataFrame] = []
         self._worked = 0.0
@@ -80,7 +80,7 @@ class Recorder:
         LakeError
             If the lake cannot be written.
         """
-        if self._ledger is None:
+        if self._store is None:
             self.kept.append(rows)
             self.know(count)
             return
@@ -90,9 +90,9 @@ class Recorder:
         self.record_if_due()
 
     def recorded(self, ids: Sequence[str]) -> pd.DataFrame:
-        """Return those of some trials that are in the ledger."""
-        assert self._ledger is not None  # noqa: S101 - something was known
-        return self._ledger.trials(where={"trial_id": list(ids)})
+        """Return those of some trials that are recorded."""
+        assert self._store is not None  # noqa: S101 - something was known
+        return self._store.trials(where={"trial_id": list(ids)})
 
     def record_if_due(self) -> None:
         """Record what waits, if it has waited long enough, and tell of it.
@@ -109,8 +109,8 @@ class Recorder:
 
     def _record(self) -> int:
         """Record what waits, and return how many of the total that is."""
-        if self._waiting and self._ledger is not None:
-            self._ledger.record(pd.concat(self._waiting, ignore_index=True))
+        if self._waiting and self._store is not None:
+            self._store.record(pd.concat(self._waiting, ignore_index=True))
         count = self._count
         self._waiting.clear()
         self._count, self._worked = 0, 0.0

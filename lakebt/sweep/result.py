@@ -15,7 +15,7 @@ from lakebt.study.trials import FIGURES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt.lake.api.trials import TrialLedger
+    from lakebt.lake.api.trials import TrialStore
 
 
 FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
@@ -41,21 +41,21 @@ class SweepResult:
         n_studies: int,
         n_run: int,
         kept: Sequence[pd.DataFrame],
-        ledger: TrialLedger | None,
+        store: TrialStore | None,
     ) -> None:
         self.ids, self.n_run = ids, n_run
         self._families, self._n_studies = families, n_studies
-        self._kept, self._ledger = kept, ledger
+        self._kept, self._store = kept, store
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
-        if self._ledger is None:
+        if self._store is None:
             rows = pd.concat(self._kept, ignore_index=True)
             rows = rows[rows["kind"] != "result"]
         else:
             kinds = ["cell", "backtest"]
             families = list(self._families)
-            rows = self._ledger.trials(where={"kind": kinds, "study": families})
+            rows = self._store.trials(where={"kind": kinds, "study": families})
         rows = rows.drop_duplicates("trial_id").set_index("trial_id")
         lost = [trial for trial in self.ids if trial not in rows.index]
         if lost:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.user_code import blaming
-from lakebt.lake.api.trials import ledger_of, view_of
+from lakebt.lake.api.trials import trials_of, view_of
 from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import Origin
 from lakebt.strategy.backtest import Backtest
@@ -135,9 +135,9 @@ def tasks(
     source = source_of(strategy_class)
     tasks_ = []
     for view in views:
-        ledger = ledger_of(view)
+        store = trials_of(view)
         origin = Origin.of(view, engine=engine, tables=None)
-        address = {**ledger.address, "exchange": view.sessions.exchange}
+        address = {**store.address, "exchange": view.sessions.exchange}
         for chosen_parameters, chosen in itertools.product(
             _combinations(parameters), list(_combinations(varied))
         ):
@@ -188,7 +188,7 @@ def _instance(strategy_class: Any, parameters: Mapping[str, Any], path: Path) ->
 
 
 def run_task(task: Task, now: dt.datetime) -> pd.DataFrame:
-    """Run one backtest, in a process of its own, and return the ledger's row of it."""
+    """Run one backtest, in a process of its own, and return its row of the trials."""
     started = time.perf_counter()
     lake = Lake.open(**task.address, create=False)
     view = view_of(lake, release=task.release, as_of=task.as_of)

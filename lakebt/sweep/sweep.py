@@ -10,7 +10,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import one_of
 from lakebt.lake.api.spark import ENGINES as WHERE
 from lakebt.lake.api.spark import session_of
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.view import View
 from lakebt.report.progress import bar
 from lakebt.study.arguments import ENTRIES, EXITS
@@ -97,7 +97,7 @@ class Sweep:
         if not self.views:
             msg = "a sweep needs at least one view: pass lake.at(release)"
             raise InvalidArgumentError(msg)
-        if len({str(ledger_of(view).address) for view in self.views}) > 1:
+        if len({str(trials_of(view).address) for view in self.views}) > 1:
             msg = "the views of a sweep must be of one lake, which records its trials"
             raise InvalidArgumentError(msg)
         self.engine = one_of(engine, ENGINES, what="engine")
@@ -209,19 +209,19 @@ class Sweep:
                 f"executors of its own: leave it out, or pass engine='local'"
             )
             raise InvalidArgumentError(msg)
-        ledger = ledger_of(self.views[0])
-        known = ledger.trial_ids() if record and resume else set[str]()
+        store = trials_of(self.views[0])
+        known = store.trial_ids() if record and resume else set[str]()
         unit = "backtests" if self.tasks else "cells"
         with (
             bar("Sweeping", unit=unit, notify=progress) as step,
             Recorder(
-                ledger if record else None, total=self._n_cells, notify=step
+                store if record else None, total=self._n_cells, notify=step
             ) as recorder,
         ):
             common: dict[str, Any] = {
                 "known": frozenset(known),
                 "recorder": recorder,
-                "clock": ledger.clock,
+                "clock": store.clock,
             }
             if engine == "spark":
                 n_run = self._run_on_spark(common)
@@ -235,7 +235,7 @@ class Sweep:
             n_studies=len(self.points),
             n_run=n_run,
             kept=recorder.kept,
-            ledger=ledger if record else None,
+            store=store if record else None,
         )
 
     def _run_on_spark(self, common: dict[str, Any]) -> int:

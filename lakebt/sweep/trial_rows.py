@@ -77,7 +77,7 @@ class TrialSpec:
     def rows(
         self, plan: Planned, cells: Cells, *, run_at: dt.datetime, seconds: float
     ) -> pd.DataFrame:
-        """Return the ledger's rows of the cells that were run.
+        """Return the trials' rows of the cells that were run.
 
         Parameters
         ----------

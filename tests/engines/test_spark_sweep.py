@@ -16,7 +16,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, LakeError, LookAheadError
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.sweep.recorder import Recorder
 from lakebt.sweep.spark import driver as spark
 from lakebt.sweep.spark import pieces as cutting
@@ -97,16 +97,14 @@ def test_a_task_whose_process_dies_is_done_again_and_leaves_no_duplicates(
     view = there.at("R1")
     sweep = grid(view, name=name, **SOME)
 
-    ledger = ledger_of(view)
-    with Recorder(
-        ledger, total=len(sweep), notify=lambda _done, _all: None
-    ) as recorder:
+    store = trials_of(view)
+    with Recorder(store, total=len(sweep), notify=lambda _done, _all: None) as recorder:
         spark.run_points(
             sweep.points,
             known=frozenset(),
             recorder=recorder,
             engine="event",
-            clock=ledger.clock,
+            clock=store.clock,
             session=shared_spark,
             parts=3,
         )

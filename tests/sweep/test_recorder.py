@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.sweep.recorder import SECONDS, Recorder
 from lakebt.sweep.sweep import Sweep
 from tests.lake.trial_rows import trial
@@ -44,7 +44,7 @@ class TrialSpec:
 
 
 def recorder_of(lake: lakebt.Lake, told: TrialSpec) -> Recorder:
-    return Recorder(ledger_of(lake.at("R1")), total=9, notify=told)
+    return Recorder(trials_of(lake.at("R1")), total=9, notify=told)
 
 
 def test_what_took_long_is_recorded_at_once_and_then_told(lake: lakebt.Lake) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.lake.trials import origin
 from lakebt.reproduce.reproduction import reproduce
 from lakebt.study.trials import rows_of
@@ -329,7 +329,7 @@ def test_cells_that_other_code_ran_are_told(
         n_studies=1,
         n_run=6,
         kept=[],
-        ledger=ledger_of(lake.at("R1")),
+        store=trials_of(lake.at("R1")),
     )
 
     with pytest.raises(lakebt.LakebtError, match="6 of 6 cells are not among the tri"):

@@ -148,7 +148,7 @@ class Trials(LakeBase):
         return reading.count(self._storage, study)
 
 
-class TrialLedger(Trials):
+class TrialStore(Trials):
     """The trials of one lake.
 
     Attributes
@@ -171,14 +171,14 @@ class TrialLedger(Trials):
         self.clock = clock
 
 
-def ledger_of(view: View) -> TrialLedger:
+def trials_of(view: View) -> TrialStore:
     """Return the trials of the lake that `view` is of.
 
     A strategy is handed a view, and a view has no such method: this is for what runs
     strategies.
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
-    return TrialLedger(
+    return TrialStore(
         pinned.storage, exchange=pinned.sessions.exchange, clock=pinned.clock
     )
 

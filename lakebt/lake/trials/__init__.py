@@ -1,3 +1,3 @@
-"""The ledger of trials: one row for each, recorded once and never changed."""
+"""The trials: one row for everything tried, recorded once and never changed."""
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ class Origin:
         return self.key({"study": arguments})
 
     def columns(self) -> dict[str, Any]:
-        """Return what the ledger says of it."""
+        """Return what its trials say of it."""
         return {
             "release": self.release,
             "as_of": self.as_of,

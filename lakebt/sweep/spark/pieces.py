@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lakebt.facts import Vintage
-from lakebt.lake.api.trials import ledger_of
+from lakebt.lake.api.trials import trials_of
 from lakebt.study.arguments import SOURCES
 from lakebt.study.scope import MARKET
 from lakebt.sweep import passes as local
@@ -313,7 +313,7 @@ def _ids(study: StudyAtCost, spec: TrialSpec) -> Iterator[str]:
 
 def place_of(view: View) -> Place:
     """Return where a view can be opened again."""
-    address = {**ledger_of(view).address, "exchange": view.sessions.exchange}
+    address = {**trials_of(view).address, "exchange": view.sessions.exchange}
     return Place(
         address=tuple(sorted(address.items())),
         release=view.release,

@@ -69,7 +69,7 @@ class Script:
 def run_script(
     task: Task, script: Script, *, now: dt.datetime, folder: Path
 ) -> pd.DataFrame:
-    """Run one backtest of a strategy that was sent, and return the ledger's row.
+    """Run one backtest of a strategy that was sent, and return its row of the trials.
 
     Raises
     ------

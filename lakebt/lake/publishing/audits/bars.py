@@ -14,7 +14,13 @@ import pandas as pd
 
 from lakebt.instants import EPOCH
 from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
-from lakebt.lake.publishing.audits.neighbours import absent, day_index, follows, line
+from lakebt.lake.publishing.audits.neighbours import (
+    absence,
+    absent,
+    day_index,
+    follows,
+    line,
+)
 from lakebt.lake.storage.predicates import between
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector, IntVector
     from lakebt.lake.publishing.audits.finding import Severity
-    from lakebt.lake.publishing.audits.neighbours import Line
+    from lakebt.lake.publishing.audits.neighbours import Absentees, Line
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.sessions import Sessions
 
@@ -186,28 +192,14 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     )
 
 
-def tell_coverage(
-    missing: tuple[list[str], int, int] | None, severity: Severity
-) -> Iterator[Finding]:
-    """Give who is missing, as `absent` found it."""
-    if missing is None or not missing[0]:
-        return
-    names, newest, count = missing
-    day = (EPOCH + dt.timedelta(days=newest)).date()
-    yield Finding(
+def tell_coverage(absentees: Absentees, severity: Severity) -> Iterator[Finding]:
+    """Give the symbols that are missing, as `absent` found them."""
+    return absence(
+        absentees,
+        severity,
         table=PRICES.name,
-        audit="coverage",
-        severity=severity,
-        message=(
-            f"{len(names)} of the {count} symbols of the lake's newest session, {day}, "
-            f"{'has' if len(names) == 1 else 'have'} no bar after it "
-            f"({listed(names, len(names), by=', ')}). Add them, unless "
-            f"they are traded no more."
-        ),
-        rows=pd.DataFrame(
-            {
-                "symbol": pd.Series(names, dtype="str"),
-                "last_session": day_index(np.full(len(names), newest)),
-            }
-        ),
+        columns=("symbol", "last_session"),
+        are="symbols of the lake's newest session",
+        lack="no bar after it",
+        unless="they are traded no more",
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 from lakebt.instants import EPOCH
 from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
 from lakebt.lake.publishing.audits.neighbours import (
+    absence,
     absent,
     day_index,
     follows,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.finding import Severity
+    from lakebt.lake.publishing.audits.neighbours import Absentees
     from lakebt.lake.tables.arrow import Array
 
 
@@ -125,30 +127,16 @@ def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
     )
 
 
-def tell_coverage(
-    missing: tuple[list[str], int, int] | None, severity: Severity
-) -> Iterator[Finding]:
-    """Give who is missing, as `absent` found it."""
-    if missing is None or not missing[0]:
-        return
-    names, newest, count = missing
-    date = (EPOCH + dt.timedelta(days=newest)).date()
-    yield Finding(
+def tell_coverage(absentees: Absentees, severity: Severity) -> Iterator[Finding]:
+    """Give the funds that are missing, as `absent` found them."""
+    return absence(
+        absentees,
+        severity,
         table=ETF_HOLDINGS.name,
-        audit="coverage",
-        severity=severity,
-        message=(
-            f"{len(names)} of the {count} funds of the lake's newest report, {date}, "
-            f"{'has' if len(names) == 1 else 'have'} none after it "
-            f"({listed(names, len(names), by=', ')}). Add them, unless theirs is "
-            f"still to come."
-        ),
-        rows=pd.DataFrame(
-            {
-                "fund": pd.Series(names, dtype="str"),
-                "last_date": day_index(np.full(len(names), newest)),
-            }
-        ),
+        columns=("fund", "last_date"),
+        are="funds of the lake's newest report",
+        lack="none after it",
+        unless="theirs is still to come",
     )
 
 

@@ -6,23 +6,29 @@ look only at rows that the lake does not hold yet.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from lakebt.instants import EPOCH
+from lakebt.lake.publishing.audits.finding import Finding, listed
 from lakebt.lake.tables.arrow import column, keep
 from lakebt.lake.tables.rows import flags, integers, micros
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lakebt._typing import FloatVector, IntVector
+    from lakebt.lake.publishing.audits.finding import Severity
     from lakebt.lake.tables.arrow import BoolVector
 
+
+Absentees: TypeAlias = tuple[list[str], int, int] | None
+"""Names that are missing, the newest day in the lake, and how many names it has."""
 
 _SHORT = 2**16
 """Up to this many codes NumPy sorts by digits, in a tenth of the time."""
@@ -137,7 +143,7 @@ def follows(code: IntVector, place: IntVector) -> BoolVector:
 
 def absent(
     names: Sequence[str], code: IntVector, day: IntVector, place: IntVector
-) -> tuple[list[str], int, int] | None:
+) -> Absentees:
     """Return who of the lake's newest day is missing on every day after it.
 
     Returns
@@ -156,3 +162,48 @@ def absent(
     then = np.unique(code[is_held & (day == newest)])
     gone = np.setdiff1d(then, code[later])
     return sorted(names[each] for each in gone), newest, len(then)
+
+
+def absence(
+    absentees: Absentees,
+    severity: Severity,
+    *,
+    table: str,
+    columns: tuple[str, str],
+    are: str,
+    lack: str,
+    unless: str,
+) -> Iterator[Finding]:
+    """Give who is missing from a publication, if anybody is.
+
+    Parameters
+    ----------
+    absentees
+        As `absent` found them.
+    severity
+        Of the finding.
+    table, columns
+        Of its rows: the name, and the day of the last row there is.
+    are, lack, unless
+        Words for whose names they are, what they lack, and when that is right.
+    """
+    if absentees is None or not absentees[0]:
+        return
+    names, newest, n_names = absentees
+    day = (EPOCH + dt.timedelta(days=newest)).date()
+    yield Finding(
+        table=table,
+        audit="coverage",
+        severity=severity,
+        message=(
+            f"{len(names)} of the {n_names} {are}, {day}, "
+            f"{'has' if len(names) == 1 else 'have'} {lack} "
+            f"({listed(names, len(names), by=', ')}). Add them, unless {unless}."
+        ),
+        rows=pd.DataFrame(
+            {
+                columns[0]: pd.Series(names, dtype="str"),
+                columns[1]: day_index(np.full(len(names), newest)),
+            }
+        ),
+    )
