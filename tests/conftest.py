@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 pytest_plugins = ["tests.engines.sessions", "tests.servers.fixtures"]
 
@@ -121,6 +123,20 @@ def rank(nodeid: str) -> int:
     """Return when a test begins: what is dear first."""
     unit = unit_of(nodeid)
     return next((n for n, dear in enumerate(DEAR) if unit.startswith(dear)), len(DEAR))
+
+
+LONGEST = 600
+"""Seconds after which a test is stuck: its process says where, and ends."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """End a process whose test is stuck: nothing else would, and CI would wait."""
+    faulthandler.dump_traceback_later(LONGEST, exit=True, file=sys.__stderr__)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

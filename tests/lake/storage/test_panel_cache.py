@@ -6,6 +6,9 @@ import multiprocessing
 import os
 import resource
 import stat
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ import pytest
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.storage import panel_cache as disk
 from lakebt.lake.storage.panel_cache import LEAST_BYTES, DiskCache
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +62,9 @@ def test_what_is_kept_is_found_by_another_process(
     panel[3, 1] = np.nan
     cache.keep(KEY, panel, ABOUT)
 
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = pool.apply(held, (DiskCache(folder),))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        found = pool.submit(held, DiskCache(folder)).result()
 
     np.testing.assert_array_equal(found, panel)
     kept = cache.load(KEY)
@@ -379,10 +384,23 @@ def _use(folder: Path, seed: int) -> int:
 
 @pytest.mark.slow
 def test_several_processes_use_one_cache(folder: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        wrong = pool.starmap(_use, [(folder, seed) for seed in range(4)])
+    program = (
+        "import sys; from pathlib import Path; from tests.lake.storage import "
+        "test_panel_cache as t; print(t._use(Path(sys.argv[1]), int(sys.argv[2])))"
+    )
+    # Programs, and not a pool: one that dies is an error, and not waited for.
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(folder), str(seed)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(4)
+    ]
+    wrong = [process.communicate()[0].strip() for process in processes]
 
-    assert wrong == [0, 0, 0, 0]
+    assert wrong == ["0", "0", "0", "0"]
     left = [file.name for file in folder.iterdir()]
     assert all(name.endswith(".panel") for name in left)
     assert 1 <= len(left) <= 3
