@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import stat
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +26,12 @@ if TYPE_CHECKING:
 KEY = {"table": "t", "snapshot": 1, "column": "close"}
 OTHER = {**KEY, "snapshot": 2}
 ABOUT = {"symbols": ["AAA", "BBB"]}
+
+HERE = (
+    "import sys; from pathlib import Path; "
+    "from tests.lake.storage import test_panel_cache as t; "
+)
+"""How a program of another process begins. An interpreter of its own, from the root."""
 
 
 def values(seed: float = 0.0) -> FloatPanel:
@@ -62,9 +66,16 @@ def test_what_is_kept_is_found_by_another_process(
     panel[3, 1] = np.nan
     cache.keep(KEY, panel, ABOUT)
 
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        found = pool.submit(held, DiskCache(folder)).result()
+    program = (
+        "sys.stdout.buffer.write(t.held(t.DiskCache(Path(sys.argv[1]))).tobytes())"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", HERE + program, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    found = np.frombuffer(there.stdout).reshape(panel.shape)
 
     np.testing.assert_array_equal(found, panel)
     kept = cache.load(KEY)
@@ -384,10 +395,7 @@ def _use(folder: Path, seed: int) -> int:
 
 @pytest.mark.slow
 def test_several_processes_use_one_cache(folder: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from tests.lake.storage import "
-        "test_panel_cache as t; print(t._use(Path(sys.argv[1]), int(sys.argv[2])))"
-    )
+    program = HERE + "print(t._use(Path(sys.argv[1]), int(sys.argv[2])))"
     # Programs, and not a pool: one that dies is an error, and not waited for.
     processes = [
         subprocess.Popen(
