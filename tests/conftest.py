@@ -132,7 +132,7 @@ LONGEST = 600
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
     """End a process whose test is stuck: nothing else would, and CI would wait."""
-    faulthandler.dump_traceback_later(LONGEST, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(LONGEST, exit=True, file=sys.__stderr__ or 2)
     try:
         return (yield)
     finally:
