@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
+from tests.conftest import ROOT
 from tests.lake.earnings import (
     COLUMNS,
     DECLARED,
@@ -44,37 +48,32 @@ def test_a_lake_that_is_open_sees_what_another_process_declares(path: Path) -> N
     assert len(theirs.at("R1").read("earnings")) == 2
 
 
-def declared_there(
-    path: str, name: str, said: dict[str, Any], start: Any, told: Any
-) -> None:
-    """Declare in another process, at the same moment as others."""
-    lake = Lake.open(path, clock=clock)
-    start.wait(30)
-    try:
-        lake.declare(name, **said)
-    except Exception as error:  # noqa: BLE001 - told to the test
-        told.put((type(error).__name__, str(error)))
-    else:
-        told.put(("", ""))
-
-
 def at_once(
     path: Path, said: list[tuple[str, dict[str, Any]]]
 ) -> list[tuple[str, str]]:
     """Declare several things at the same moment; return what each was told."""
-    spawn = multiprocessing.get_context("spawn")
-    start, told = spawn.Barrier(len(said)), spawn.Queue()
-    workers = [
-        spawn.Process(target=declared_there, args=(str(path), *each, start, told))
-        for each in said
-    ]
-    for worker in workers:
-        worker.start()
-    found = [told.get(timeout=60) for _ in workers]
-    for worker in workers:
-        worker.join(60)
-        assert worker.exitcode == 0
-    return sorted(found)
+    with contextlib.ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.lake.declaring.declarer", str(path)],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in said
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker, (name, declared) in zip(workers, said, strict=True):
+            assert worker.stdin is not None
+            worker.stdin.write(json.dumps([name, declared]) + "\n")
+            worker.stdin.flush()
+        answers = [worker.communicate(timeout=60)[0] for worker in workers]
+    return sorted(tuple(json.loads(answer)) for answer in answers)
 
 
 @pytest.mark.slow

@@ -189,6 +189,7 @@ def test_the_settings_of_the_page_are_enough(
         text = text.replace(written, real)
     if catalog == "glue":
         account: Aws = request.getfixturevalue("aws_server")
+        account.reset()  # the page names one database, and so did another test
         addresses = {"GLUE": account.endpoint, "S3": store.endpoint}
         for what, address in addresses.items():
             text += f"PYICEBERG_CATALOG__PROD__{what}__ENDPOINT={address}\n"
