@@ -19,13 +19,14 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake.storage import failures
 from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
     check_directory,
     check_place,
 )
-from lakebt.lake.storage.failures import LOCK_SECONDS, first_line, translated
+from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
     LEDGER,
@@ -158,7 +159,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, poolclass=NullPool)
     return sa.create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS}
+        url, poolclass=NullPool, connect_args={"timeout": failures.LOCK_SECONDS}
     )
 
 
