@@ -110,7 +110,7 @@ MinLead: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="DURATION",
-        help="How long before its fill an order must be sent.",
+        help="How long before its fill an order must be sent, as 10min.",
         rich_help_panel=SIZE,
     ),
 ]

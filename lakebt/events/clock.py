@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
-import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.rules import (
@@ -19,6 +18,7 @@ from lakebt.events.rules import (
     SessionsLater,
     WeeksLater,
 )
+from lakebt.inputs.durations import parse_duration
 from lakebt.instants import TICK, new_york_day
 from lakebt.sessions import half_session, is_close, session_of
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.facts import IndexChange
     from lakebt.sessions import At, Sessions
+
+
+_LONGEST_LEAD = dt.timedelta(days=30)
 
 
 def lead_text(lead: dt.timedelta) -> str:
@@ -154,22 +157,19 @@ def parse_lead(value: str | dt.timedelta) -> dt.timedelta:
     Raises
     ------
     InvalidArgumentError
-        If `value` is not a duration, negative, or longer than 30 days.
+        If `value` is no duration, a number without a unit, negative, or longer than 30
+        days.
 
     Examples
     --------
     >>> parse_lead("10min")
     datetime.timedelta(seconds=600)
     """
-    try:
-        lead = pd.Timedelta(value)
-    except (ValueError, TypeError):
-        msg = f"min_lead {value!r} is not a duration: write 10min or 1h"
-        raise InvalidArgumentError(msg) from None
-    if not (pd.Timedelta(0) <= lead <= pd.Timedelta(days=30)):
+    lead = parse_duration(value, what="min_lead")
+    if not (dt.timedelta(0) <= lead <= _LONGEST_LEAD):
         msg = f"min_lead must be between 0 and 30 days, was {value!r}"
         raise InvalidArgumentError(msg)
-    return lead.to_pytimedelta()
+    return lead
 
 
 def has_anchor(rule: Exit, change: IndexChange) -> bool:

@@ -71,7 +71,7 @@ class Backtest:
     capital_usd : float
         What the run starts with.
     min_lead : str or timedelta
-        How long before its fill an order must be sent.
+        How long before its fill an order must be sent, with its unit: ``10min``.
 
     Raises
     ------

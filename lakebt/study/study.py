@@ -68,7 +68,7 @@ class Study:
     on_look_ahead : {"mask", "raise", "allow"}
         What to do with an order that needs a fact from after its deadline.
     min_lead : str or timedelta
-        How long before its fill an order must be sent.
+        How long before its fill an order must be sent, with its unit: ``10min``.
 
     Raises
     ------

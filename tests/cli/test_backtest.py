@@ -155,6 +155,7 @@ def test_every_argument_of_a_backtest_has_an_option() -> None:
         (["Market", "--rebalance", "yearly"], "unknown rebalance 'yearly'"),
         (["Market", "--fill", "noon"], "unknown fill 'noon'"),
         (["Market", "--engine", "steam"], "unknown engine 'steam'"),
+        (["Market", "--min-lead", "10"], "min_lead '10' has no unit"),
         (["Market", "--half-spread-bps", "-2"], "half_spread_bps must be"),
         (["Market", "--release", "SIMS"], "unknown release 'SIMS'"),
         (["Market", "--report", "nowhere/r.html"], "the folder nowhere does not exist"),

@@ -167,6 +167,7 @@ def test_defaults_are_those_of_a_study() -> None:
         (["--borrow-bps-per-year", "nan"], "was nan"),
         (["--capital-usd", "0"], "capital_usd must be a finite number > 0"),
         (["--min-lead", "soon"], "min_lead 'soon' is not a duration"),
+        (["--min-lead", "10"], "min_lead '10' has no unit: write"),
         (["--hedge", "NOPE"], "hedge 'NOPE' has no prices"),
         (["--as-of", "2010-06-01"], "2010-06-01"),
         (["--as-of", "2009-01-01T00:00:00Z"], "the earliest known_at is 2010"),

@@ -98,6 +98,10 @@ def test_the_least_file_takes_the_defaults(
         ('index = "SIM"\nrelease = "R1"\ngrid = 3', r"grid must be a table"),
         ('index = "SIM"\nrelease = "R1"\n[grid]\nside = []', "side is an empty list"),
         ('index = "SIM"\nrelease = "R1"\n[grid]\nsides = 1', r"\[grid\] key 'sides'"),
+        (
+            'index = "SIM"\nrelease = "R1"\n[grid]\nmin_lead = ["1h", 10]',
+            "min_lead 10 has no unit",
+        ),
         ('index = "SIM"\nrelease = "R1"\n[[costs]]\nfee = 1', r"key 'fee'"),
         (
             'index = "SIM"\nrelease = "R1"\n[[costs]]\ncommission_bps = -1',
