@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table.update import AddSnapshotUpdate, SetSnapshotRefUpdate
 
 from tests.lake.frames import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pyiceberg.table import Table
@@ -62,3 +64,48 @@ def data_of(table: Table, tag: str) -> set[str]:
     """The names of the data files that a tag reaches, by pyiceberg's own planning."""
     tasks = table.scan().use_ref(tag).plan_files()
     return {task.file.file_path.rsplit("/", maxsplit=1)[-1] for task in tasks}
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": lambda path: f"file://{path}",
+    "a dot": lambda path: f"file://{'/./'.join(os.path.split(path))}",
+    "two slashes": lambda path: f"file://{path.replace('/metadata/', '/metadata//')}",
+    "no scheme": lambda path: path,
+    "one slash": lambda path: f"file:{path}",
+    "there and back": lambda path: (
+        f"file://{path.replace('/quant', '/quant/../quant')}"
+    ),
+    "capitals": lambda path: f"FILE://{path}",
+    "a query": lambda path: f"file://{path}?x=1",
+}
+"""How the path of a file can be written, so that pyiceberg reads the same file."""
+
+
+def spelled(uri: str, spelling: str) -> str:
+    """Write the URI of a local file in another way."""
+    return SPELLINGS[spelling](uri.removeprefix("file://"))
+
+
+def wedge(path: Path, name: str, manifest_list: str) -> int:
+    """Add a snapshot that no branch has, with a manifest list that somebody chose."""
+    with foreign_table(path, name) as table:
+        head = table.metadata.current_snapshot()
+        assert head is not None
+        sequence = getattr(table.metadata, "last_sequence_number", 0) + 1
+        number = 1000 + sequence
+        said: dict[str, Any] = head.model_dump(by_alias=True, mode="json") | {
+            "snapshot-id": number,
+            "sequence-number": sequence,
+            "manifest-list": manifest_list,
+        }
+        added = AddSnapshotUpdate.model_validate({"snapshot": said})
+        table.catalog.commit_table(table, (), (added,))
+    return number
+
+
+def name_snapshot(path: Path, table: str, ref: str, number: int, kind: str) -> None:
+    """Set a branch or a tag, as any other program can."""
+    said = {"ref-name": ref, "snapshot-id": number, "type": kind}
+    with foreign_table(path, table) as held:
+        update = SetSnapshotRefUpdate.model_validate(said)
+        held.catalog.commit_table(held, (), (update,))

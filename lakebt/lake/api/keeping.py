@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.keeping.findings import Diagnosis
-    from lakebt.lake.keeping.reachable_files import Step
     from lakebt.lake.keeping.repair import Repair
     from lakebt.lake.keeping.retention import Retention
+    from lakebt.lake.storage.reach import Step
 
 
 class Keeping(LakeBase):

@@ -17,20 +17,23 @@ from pyiceberg.table.update import (
 
 from lakebt.errors import LakeError
 from lakebt.instants import EPOCH
+from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.retry import again
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Append
+from lakebt.lake.storage.reach import delete_expired
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.lake.tables.schemas import NAMESPACE, OURS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
 
@@ -153,23 +156,38 @@ class Branch:
 
 
 def remove(storage: Storage, table: str, branch: str) -> None:
-    """Remove a branch, its snapshots, and their manifests. No data file goes."""
-    gone: list[Snapshot] = []
+    """Remove a branch, the snapshots that nothing else needs, and their manifests.
+
+    No data file goes.
+    """
+    before: list[TableMetadata] = []
 
     def without(now: Table) -> tuple[TableUpdate, ...]:
         ref = now.metadata.refs.get(branch)
         if ref is None:
             return ()
-        gone[:] = _line(now, ref.snapshot_id)
-        numbers = {"snapshot-ids": [each.snapshot_id for each in gone]}
+        before[:] = [now.metadata]
         removed = RemoveSnapshotRefUpdate.model_validate({"ref-name": branch})
+        needed = _line(now, _heads(storage, now, but=branch))
+        line = _line(now, {ref.snapshot_id})
+        if not (gone := [number for number in line if number not in needed]):
+            return (removed,)
+        numbers = {"snapshot-ids": gone}
         return (removed, RemoveSnapshotsUpdate.model_validate(numbers))
 
     after = _change(storage, table, without)
-    for snapshot in gone:
-        manifests = manifests_in(after.io, snapshot.manifest_list)
-        own = [m.manifest_path for m in manifests]
-        delete_quietly(after.io, [*own, snapshot.manifest_list])
+    for metadata in before:
+        delete_expired(after.io, metadata, after.metadata, data=False)
+
+
+def _heads(storage: Storage, table: Table, *, but: str) -> set[int]:
+    """Return the snapshots that a release, or any other branch or tag, names."""
+    ledger = read_ledger(storage, storage.tables()[LEDGER])
+    pins = [release.pin(table.name()[-1]) for release in ledger.releases]
+    heads = {pin.snapshot_id for pin in pins if pin is not None}
+    return heads | {
+        to.snapshot_id for ref, to in table.metadata.refs.items() if ref != but
+    }
 
 
 def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
@@ -192,14 +210,15 @@ def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
     return names
 
 
-def _line(table: Table, head: int) -> list[Snapshot]:
-    """Return a snapshot and all before it."""
-    line = []
-    at = _snapshot(table, head)
-    while at is not None:
-        line.append(at)
-        parent = at.parent_snapshot_id
-        at = None if parent is None else _snapshot(table, parent)
+def _line(table: Table, heads: Iterable[int]) -> set[int]:
+    """Return the snapshots that are heads, or before one."""
+    parents = {s.snapshot_id: s.parent_snapshot_id for s in table.metadata.snapshots}
+    line: set[int] = set()
+    for head in heads:
+        at: int | None = head
+        while at in parents and at not in line:
+            line.add(at)
+            at = parents[at]
     return line
 
 

@@ -33,7 +33,7 @@ from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pyiceberg.table import Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
@@ -64,10 +64,9 @@ def finish(storage: Storage) -> None:
         if ref is None:
             return
         releases = read_ledger(storage, tables[LEDGER]).releases
-        last, before = releases[-1], releases[-2] if len(releases) > 1 else None
         try:
             for name in fact_tables(tables):
-                _follow(storage, tables[name], last, before)
+                _follow(storage, tables[name], releases)
             commit_one(
                 storage,
                 tables[LEDGER],
@@ -86,9 +85,7 @@ def finish(storage: Storage) -> None:
     raise LostRaceError(msg)
 
 
-def _follow(
-    storage: Storage, table: Table, release: Release, before: Release | None
-) -> None:
+def _follow(storage: Storage, table: Table, releases: Sequence[Release]) -> None:
     """Move a table's head and the release's tag to what the ledger says.
 
     Raises
@@ -96,15 +93,21 @@ def _follow(
     ForeignCommitError, LakeError
         As `following`.
     """
-    required, updates = following(table, release, before)
+    required, updates = following(table, releases)
     if updates:
         commit_one(storage, table, required, updates)
 
 
 def following(
-    table: Table, release: Release, before: Release | None
+    table: Table, releases: Sequence[Release]
 ) -> tuple[list[TableRequirement], list[TableUpdate]]:
     """Return what makes a table follow the ledger, and what that requires.
+
+    Parameters
+    ----------
+    table
+    releases
+        All of the ledger, by sequence; the last is followed.
 
     Raises
     ------
@@ -114,6 +117,7 @@ def following(
         If another tag has the release's name.
     """
     name, metadata = table.name()[-1], table.metadata
+    release, before = releases[-1], releases[-2] if len(releases) > 1 else None
     pin = release.pin(name)
     required: list[TableRequirement] = []
     updates: list[TableUpdate] = []
@@ -141,10 +145,9 @@ def following(
         and (ref := staging_tag(release, pin.snapshot_id)) in metadata.refs
     ):
         updates.append(RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}))
-    for ref in abandoned_in(table, release):
-        snapshot_id = metadata.refs[ref].snapshot_id
-        required.append(at_ref(ref, snapshot_id))
-        updates.extend(removal(ref, snapshot_id))
+    if abandoned := abandoned_in(table, release):
+        required += [at_ref(ref, metadata.refs[ref].snapshot_id) for ref in abandoned]
+        updates += removal(table, abandoned, releases)
     return required, updates
 
 

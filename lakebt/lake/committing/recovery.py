@@ -16,7 +16,7 @@ from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pyiceberg.table import Table
     from pyiceberg.table.update import TableUpdate
@@ -108,9 +108,29 @@ def staging_tag(release: Release, snapshot_id: int) -> str:
     return f"{STAGED}{release.sequence}-{snapshot_id}"
 
 
-def removal(ref: str, snapshot_id: int) -> list[TableUpdate]:
-    """Return what removes a staging tag, and the snapshot it held."""
-    return [
-        RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}),
-        RemoveSnapshotsUpdate.model_validate({"snapshot-ids": [snapshot_id]}),
+def removal(
+    table: Table, refs: Collection[str], releases: Iterable[Release]
+) -> list[TableUpdate]:
+    """Return what removes staging tags, and the snapshots that nothing else holds.
+
+    Parameters
+    ----------
+    table
+        As it is.
+    refs
+        The tags that go.
+    releases
+        All of the ledger: what one of them pins stays, whoever tagged it.
+    """
+    held = table.metadata.refs
+    updates: list[TableUpdate] = [
+        RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}) for ref in refs
     ]
+    pins = [release.pin(table.name()[-1]) for release in releases]
+    needed = {pin.snapshot_id for pin in pins if pin is not None}
+    needed |= {to.snapshot_id for ref, to in held.items() if ref not in refs}
+    going = {held[ref].snapshot_id for ref in refs} - needed
+    if going:
+        gone = {"snapshot-ids": sorted(going)}
+        updates.append(RemoveSnapshotsUpdate.model_validate(gone))
+    return updates

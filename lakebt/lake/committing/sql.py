@@ -15,24 +15,22 @@ from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
 from lakebt.lake.committing.stage import discard
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.failures import BusyError, LostRaceError, translated
 from lakebt.lake.storage.metadata import next_version, write
-from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.reach import delete_expired
 from lakebt.lake.storage.snapshots import delete_quietly
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pyiceberg.io import FileIO
     from pyiceberg.schema import Schema
     from pyiceberg.table import StagedTable, Table
     from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.snapshots import Snapshot
-    from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.committing.stage import Staged
@@ -162,31 +160,19 @@ def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> N
         with contextlib.suppress(OSError):
             catalog._delete_old_metadata(old.io, old.metadata, new.metadata)  # noqa: SLF001
         if old.name() == (NAMESPACE, LEDGER):
-            left = {snapshot.snapshot_id for snapshot in new.metadata.snapshots}
-            for snapshot in old.metadata.snapshots:
-                if snapshot.snapshot_id not in left:
-                    _forget(snapshot, old.io)
+            with contextlib.suppress(OSError):
+                delete_expired(old.io, old.metadata, new.metadata)
 
 
-def _forget(snapshot: Snapshot, io: FileIO) -> None:
-    """Delete the files of a snapshot of the ledger, none of which another one has."""
-    with contextlib.suppress(OSError):
-        for manifest in manifests_in(io, snapshot.manifest_list):
-            for entry in manifest.fetch_manifest_entry(io):
-                delete_quietly(io, [entry.data_file.file_path])
-            delete_quietly(io, [manifest.manifest_path])
-    delete_quietly(io, [snapshot.manifest_list])
-
-
-def tidied(change: Staged, release: Release) -> Staged:
+def tidied(storage: Storage, change: Staged, release: Release) -> Staged:
     """Return a change that also removes what others staged for a sequence now taken.
 
     Only those stage who publish through `lakebt serve`, and died, or were overtaken.
     """
-    updates: list[TableUpdate] = []
-    for ref in abandoned_in(change.base, release):
-        snapshot_id = change.base.metadata.refs[ref].snapshot_id
-        updates += removal(ref, snapshot_id)
+    if not (refs := abandoned_in(change.base, release)):
+        return change
+    ledger = read_ledger(storage, storage.tables()[LEDGER])
+    updates = removal(change.base, refs, [*ledger.releases, release])
     return replace(change, updates=(*change.updates, *updates))
 
 
@@ -210,7 +196,10 @@ class OneTransaction:
         with translated(self._storage.where), turn(catalog) as session:
 
             def commit_all(changes: Mapping[str, Staged], release: Release) -> None:
-                staged = [tidied(change, release) for change in changes.values()]
+                staged = [
+                    tidied(self._storage, change, release)
+                    for change in changes.values()
+                ]
                 applied.extend(commit(session, catalog, staged))
 
             # Spark has a connection of its own: in a turn it would wait for itself.

@@ -38,7 +38,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
-from pyiceberg.table.update import AddSnapshotUpdate, SetSnapshotRefUpdate
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    RemoveSnapshotRefUpdate,
+    RemoveSnapshotsUpdate,
+    SetSnapshotRefUpdate,
+)
 
 from lakebt.errors import LakeError
 from lakebt.lake.committing import follow_up
@@ -50,7 +55,7 @@ from lakebt.lake.committing.follow_up import (
     set_ref,
 )
 from lakebt.lake.committing.ledger import read_ledger
-from lakebt.lake.committing.recovery import UNFINISHED, removal, staging_tag
+from lakebt.lake.committing.recovery import UNFINISHED, staging_tag
 from lakebt.lake.committing.stage import discard
 from lakebt.lake.storage.failures import LostRaceError, is_failure, translated
 from lakebt.lake.storage.remote_failures import is_silent
@@ -290,12 +295,16 @@ class LedgerOrder:
         with suppress(Exception):  # who does not answer is not asked for the rest
             for change in changes:
                 ref = staging_tag(release, change.snapshot_id)
+                gone = {"snapshot-ids": [change.snapshot_id]}
                 with suppress(LostRaceError):
                     commit_one(
                         self._storage,
                         change.base,
                         [at_ref(ref, change.snapshot_id)],
-                        removal(ref, change.snapshot_id),
+                        [
+                            RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}),
+                            RemoveSnapshotsUpdate.model_validate(gone),
+                        ],
                     )
 
 

@@ -14,9 +14,9 @@ from pyiceberg.io.pyarrow import ArrowScan
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
 from lakebt.lake.committing.foreign import foreign
 from lakebt.lake.committing.ledger import read_state
-from lakebt.lake.keeping.reachable_files import DATA, MANIFEST, MANIFEST_LIST, Walk
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.reach import DATA, MANIFEST, MANIFEST_LIST, Walk
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.digests import digest

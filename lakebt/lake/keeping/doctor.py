@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import TablePin
     from lakebt.lake.committing.recovery import Unfinished
-    from lakebt.lake.keeping.reachable_files import Step
+    from lakebt.lake.storage.reach import Step
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.findings import Finding
-from lakebt.lake.keeping.reachable_files import (
-    EQUALITY_DELETES,
-    POSITION_DELETES,
-    Folders,
-    Walk,
-    metadata_files,
-)
+from lakebt.lake.keeping.reachable_files import Folders, metadata_files
+from lakebt.lake.storage.reach import EQUALITY_DELETES, POSITION_DELETES, Walk
 from lakebt.lake.tables.schemas import LEDGER, TRIALS
 from lakebt.values.text import count
 
@@ -24,7 +19,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt.lake.committing.ledger import Ledger
-    from lakebt.lake.keeping.reachable_files import File, Found, Step
+    from lakebt.lake.keeping.reachable_files import Found
+    from lakebt.lake.storage.reach import File, Step
 
 
 ORPHAN_HOURS = 24.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pyiceberg.table.update import AssertTableUUID, update_table_metadata
 from pyiceberg.table.update.schema import UpdateSchema
 from pyiceberg.types import StringType, TimestamptzType
 
-from lakebt.errors import ConflictError
+from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.ledger import ledger_rows
 from lakebt.lake.committing.retry import again
@@ -19,7 +20,7 @@ from lakebt.lake.committing.stage import Staged, stage_rewrite
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,6 +48,14 @@ def state(storage: Storage) -> Mapping[str, Table]:
     except LostRaceError:
         msg = f"{storage.where}: others keep publishing. Try again"
         raise ConflictError(msg) from None
+
+
+def with_trials(storage: Storage, tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the lake's tables, and that of trials, if it is there and can be read."""
+    with contextlib.suppress(LakeError):
+        if (trials := storage.trials()) is not None:
+            return {**tables, TRIALS: trials}
+    return dict(tables)
 
 
 def in_turn(

@@ -1,142 +1,25 @@
-"""Which files the snapshots of a table reach, and which files lie in its folders.
-
-A file is deleted only when no snapshot that stays reaches it, and that is found by
-following every one of them: snapshot, manifest list, manifest, data file. None of these
-ever changes, so each is read once.
-"""
+"""Which files lie in the folders of a table, and which its metadata names."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
 from pyiceberg.io.pyarrow import PyArrowFileIO
-from pyiceberg.manifest import DataFileContent
 
-from lakebt.lake.storage.failures import is_failure
-from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.reach import place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from pyiceberg.io import FileIO
-    from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot
 
-    Step = Callable[[int, int], None]
-
-
-MANIFEST_LIST, MANIFEST, DATA = "manifest list", "manifest", "data file"
-POSITION_DELETES, EQUALITY_DELETES = "positional delete file", "equality delete file"
-
-_CONTENT = {
-    DataFileContent.DATA: DATA,
-    DataFileContent.POSITION_DELETES: POSITION_DELETES,
-    DataFileContent.EQUALITY_DELETES: EQUALITY_DELETES,
-}
 
 _WRITTEN = (".parquet", ".avro", ".metadata.json")
 """How the names of files end that lakebt writes; others are somebody else's."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that a snapshot reaches.
-
-    Attributes
-    ----------
-    path : str
-        As it is written in the metadata.
-    kind : str
-        What it is, in words.
-    n_bytes : int or None
-        Its size, as what refers to it says; None where nothing does.
-    """
-
-    path: str
-    kind: str
-    n_bytes: int | None
-
-    @property
-    def name(self) -> str:
-        """Its name, without the path that leads there."""
-        return self.path.rsplit("/", maxsplit=1)[-1]
-
-
-class Walk:
-    """Follows snapshots to their files. Each file is read once, however often asked.
-
-    Attributes
-    ----------
-    unreadable : dict of str to str
-        By path, why a manifest list or a manifest could not be read: what lies behind
-        it is not known.
-    """
-
-    def __init__(self, io: FileIO) -> None:
-        self._io = io
-        self._manifests: dict[str, ManifestFile] = {}
-        self._below: dict[str, tuple[File, ...]] = {}
-        self.unreadable: dict[str, str] = {}
-
-    def reach(
-        self, snapshots: Iterable[Snapshot], step: Step | None = None
-    ) -> dict[str, File]:
-        """Return every file that any of the snapshots reaches, by path."""
-        lists = [self.top(snapshot) for snapshot in snapshots]
-        files = {file.path: file for file in lists}
-        for number, file in enumerate(lists):
-            files.update((below.path, below) for below in self.below(file))
-            if step is not None:
-                step(number, 2 * len(lists))
-        manifests = [file for file in files.values() if file.kind == MANIFEST]
-        for number, file in enumerate(manifests):
-            files.update((below.path, below) for below in self.below(file))
-            if step is not None:
-                step(len(lists) + number, len(lists) + len(manifests))
-        return files
-
-    def top(self, snapshot: Snapshot) -> File:
-        """Return the manifest list of a snapshot."""
-        return File(snapshot.manifest_list, MANIFEST_LIST, None)
-
-    def below(self, file: File) -> tuple[File, ...]:
-        """Return what a manifest list or a manifest refers to, without what it drops.
-
-        Nothing if it cannot be read, which `unreadable` then says.
-        """
-        if file.path not in self._below:
-            read = self._read_list if file.kind == MANIFEST_LIST else self._read
-            try:
-                self._below[file.path] = read(file.path)
-            except Exception as error:
-                if not is_failure(error):
-                    raise
-                is_lost = isinstance(error, FileNotFoundError)
-                self.unreadable[file.path] = "is gone" if is_lost else "is damaged"
-                self._below[file.path] = ()
-        return self._below[file.path]
-
-    def _read_list(self, path: str) -> tuple[File, ...]:
-        manifests = manifests_in(self._io, path)
-        self._manifests.update(
-            (manifest.manifest_path, manifest) for manifest in manifests
-        )
-        return tuple(
-            File(manifest.manifest_path, MANIFEST, manifest.manifest_length)
-            for manifest in manifests
-        )
-
-    def _read(self, path: str) -> tuple[File, ...]:
-        entries = self._manifests[path].fetch_manifest_entry(self._io)
-        files = [entry.data_file for entry in entries]
-        return tuple(
-            File(file.file_path, _CONTENT[file.content], file.file_size_in_bytes)
-            for file in files
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +50,25 @@ class Folders:
                     written = dt.datetime.fromtimestamp(seconds, dt.UTC)
                     self.files[info.path] = Found(info.path, info.size, written)
         self._system = self._place(table.location())[0]
+        scheme = urlsplit(table.location()).scheme
+        self._scheme = "" if scheme in {"", "file"} else f"{scheme}://"
 
     def size(self, path: str) -> int | None:
         """Return how many bytes a file of the metadata has; None if it is gone."""
-        system, place = self._place(path)
-        if place in self.files:
-            return self.files[place].n_bytes
-        info = system.get_file_info(place)  # one that lies elsewhere
+        system, inner = self._place(path)
+        if inner in self.files:
+            return self.files[inner].n_bytes
+        info = system.get_file_info(inner)  # one that lies elsewhere
         return info.size if info.type is pafs.FileType.File else None
 
     def others(self, reached: Iterable[str], *, before: dt.datetime) -> list[Found]:
         """Return files such as lakebt writes that are not `reached`, if old enough."""
-        known = {self._place(path)[1] for path in reached}
+        known = set(map(place, reached))
         return [
             file
-            for place, file in self.files.items()
-            if place not in known
-            and place.endswith(_WRITTEN)
+            for path, file in self.files.items()
+            if place(f"{self._scheme}{path}") not in known
+            and path.endswith(_WRITTEN)
             and file.written_at < before
         ]
 
@@ -198,8 +83,8 @@ class Folders:
         self._system.delete_file(file.path)
 
     def _place(self, path: str) -> tuple[pafs.FileSystem, str]:
-        scheme, netloc, place = PyArrowFileIO.parse_location(path, self._io.properties)
-        return self._io.fs_by_scheme(scheme, netloc), place
+        scheme, netloc, inner = PyArrowFileIO.parse_location(path, self._io.properties)
+        return self._io.fs_by_scheme(scheme, netloc), inner
 
 
 def metadata_files(table: Table) -> list[str]:

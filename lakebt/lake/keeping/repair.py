@@ -21,10 +21,10 @@ from lakebt.lake.committing.branch import left_behind, remove
 from lakebt.lake.committing.foreign import foreign, last_of_ours
 from lakebt.lake.committing.ledger import read_ledger, read_state
 from lakebt.lake.keeping.doctor_files import look
-from lakebt.lake.keeping.maintenance import in_turn, staged
-from lakebt.lake.keeping.reachable_files import Walk
+from lakebt.lake.keeping.maintenance import in_turn, staged, with_trials
 from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
 from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.committing.stage import Staged
-    from lakebt.lake.keeping.reachable_files import Step
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.storage.reach import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,6 @@ def _last_of_ours(table: Table) -> int | None:
     return None if snapshot is None else snapshot.snapshot_id
 
 
-def _with_trials(storage: Storage, tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Return the lake's tables, and that of trials, if it is there and can be read."""
-    with contextlib.suppress(LakeError):
-        if (trials := storage.trials()) is not None:
-            return {**tables, TRIALS: trials}
-    return dict(tables)
-
-
 def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
     """Return the head that the ledger says a table has.
 
@@ -179,7 +171,7 @@ def restore(storage: Storage) -> Repair:
         done.clear()
         ledger = read_ledger(storage, tables[LEDGER])
         changes = []
-        for name, table in _with_trials(storage, tables).items():
+        for name, table in with_trials(storage, tables).items():
             living = () if name in {LEDGER, TRIALS} else ledger.living
             updates = [*_tags(table, living, done), *_settings(table, done)]
             if updates:
@@ -257,7 +249,7 @@ def remove_orphans(
                 done.append(f"table {name}: branch {branch} is gone")
     tables, ledger = read_state(storage)
     with translated(storage.where):
-        for name, table in _with_trials(storage, tables).items():
+        for name, table in with_trials(storage, tables).items():
             files = look(table, ledger, before=before, step=step)
             for file in files.orphans:
                 with contextlib.suppress(FileNotFoundError):
@@ -279,6 +271,9 @@ def _clear_away(storage: Storage, name: str, branch: str) -> None:
     remove(storage, name, branch)
     after = storage.catalog.load_table((NAMESPACE, name))
     walk = Walk(after.io)
-    kept = walk.reach(after.metadata.snapshots)
+    kept = dict(walk.reach(after.metadata.snapshots))
+    for other, beside in with_trials(storage, storage.tables()).items():
+        if other != name:
+            kept |= Walk(beside.io).reach(beside.metadata.snapshots)
     if not walk.unreadable:
-        delete_quietly(after.io, [path for path in mine if path not in kept])
+        delete_quietly(after.io, unneeded(mine, kept, folder=after.location()))

@@ -18,8 +18,14 @@ from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
-from lakebt.lake.keeping.maintenance import in_turn, stage_ledger, staged, state
-from lakebt.lake.keeping.reachable_files import Walk
+from lakebt.lake.keeping.maintenance import (
+    in_turn,
+    stage_ledger,
+    staged,
+    state,
+    with_trials,
+)
+from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, OURS
 from lakebt.values.text import count
@@ -35,8 +41,8 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.committing.stage import Staged
-    from lakebt.lake.keeping.reachable_files import File, Step
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.storage.reach import File, Step
 
 
 _SHOWN = 5
@@ -155,13 +161,15 @@ def _end(
 ) -> Retention:
     tables = state(storage)
     plan = _plan(tables, read_ledger(storage, tables[LEDGER]), choose)
-    walks = {name: Walk(table.io) for name, table in tables.items()}
+    walks: dict[str, Walk] = {}
     # Before the commit, so that nothing changes where it cannot be known what goes.
-    doomed = _doomed(plan, plan.tables, walks, storage, step)
+    doomed = _doomed(plan, with_trials(storage, plan.tables), walks, storage, step)
     if not dry_run:
         plan = _carry_out(storage, plan, choose)
         # Again, from what the lake now says: others may have published meanwhile.
-        doomed = _doomed(plan, storage.tables(), walks, storage, None)
+        doomed = _doomed(
+            plan, with_trials(storage, storage.tables()), walks, storage, None
+        )
     n_bytes = {path: _size(path, file, plan.tables) for path, file in doomed.items()}
     gone = doomed if dry_run else _delete(doomed, plan.tables[LEDGER].io)
     return Retention(
@@ -266,38 +274,51 @@ def _stage(plan: _Plan, names: Iterable[str]) -> list[Staged]:
 def _doomed(
     plan: _Plan,
     tables: Mapping[str, Table],
-    walks: Mapping[str, Walk],
+    walks: dict[str, Walk],
     storage: Storage,
     step: Step | None,
 ) -> dict[str, File]:
     """Return the files that only the snapshots which go can reach, by path.
+
+    Files of one table that another one reaches stay, too, the trials among them.
 
     Raises
     ------
     LakeError
         If what a snapshot that stays needs cannot be read.
     """
-    doomed: dict[str, File] = {}
-    affected = [name for name, snapshots in plan.snapshots.items() if snapshots]
-    for number, name in enumerate(affected):
-        going = {snapshot.snapshot_id for snapshot in plan.snapshots[name]}
+    going = {
+        name: {snapshot.snapshot_id for snapshot in snapshots}
+        for name, snapshots in plan.snapshots.items()
+        if snapshots
+    }
+    if not going:
+        return {}
+    needed: dict[str, File] = {}
+    for number, (name, table) in enumerate(tables.items()):
         staying = [
             snapshot
-            for snapshot in tables[name].metadata.snapshots
-            if snapshot.snapshot_id not in going
+            for snapshot in table.metadata.snapshots
+            if snapshot.snapshot_id not in going.get(name, ())
         ]
-        needed = walks[name].reach(staying, _part(step, number, len(affected)))
-        lost = next((path for path in needed if path in walks[name].unreadable), None)
-        if lost is not None:
-            why = walks[name].unreadable[lost]
+        walk = walks.setdefault(name, Walk(table.io))
+        reached = walk.reach(staying, _part(step, number, len(tables)))
+        lost = next((path for path in reached if path in walk.unreadable), None)
+        if lost is not None and name in going:
             msg = (
-                f"{storage.where}: the {needed[lost].kind} {needed[lost].name} of "
-                f"table {name} {why}, so it is not known which files it needs. "
-                f"Nothing was changed; `lakebt doctor` says what to do"
+                f"{storage.where}: the {reached[lost].kind} {reached[lost].name} of "
+                f"table {name} {walk.unreadable[lost]}, so it is not known which files "
+                f"it needs. Nothing was changed; `lakebt doctor` says what to do"
             )
             raise LakeError(msg)
+        needed |= reached
+    doomed: dict[str, File] = {}
+    for name in going:
         reached = walks[name].reach(plan.snapshots[name])
-        doomed |= {path: file for path, file in reached.items() if path not in needed}
+        folder = tables[name].location()
+        doomed |= {
+            path: reached[path] for path in unneeded(reached, needed, folder=folder)
+        }
     return doomed
 
 

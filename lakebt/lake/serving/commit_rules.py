@@ -150,7 +150,6 @@ class Guard:
             If a head or a tag is not as the release before left it.
         """
         last = page.releases[-1]
-        before = page.releases[-2] if len(page.releases) > 1 else None
         taken = {each.name for each in lakes}
         follows = []
         for pin in last.tables:
@@ -158,7 +157,7 @@ class Guard:
             if has_followed(table, pin, last.name):
                 continue
             try:
-                required, updates = following(table, last, before)
+                required, updates = following(table, page.releases)
             except (ForeignCommitError, LakeError) as error:
                 raise ConflictError(str(error)) from None
             if pin.table in taken:

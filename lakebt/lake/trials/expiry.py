@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.storage.reach import place, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ def sweep(
         doomed = _doomed(before, after, io=io, index=index)
     except Exception:  # noqa: BLE001 - what cannot be read is not deleted
         return
-    delete_quietly(io, doomed)
-    delete_quietly(io, [snapshot.manifest_list for snapshot in gone])
+    lists = unneeded(
+        [snapshot.manifest_list for snapshot in gone],
+        [snapshot.manifest_list for snapshot in after.snapshots],
+        folder=after.location,
+    )
+    delete_quietly(io, [*doomed, *lists])
 
 
 def _doomed(
@@ -40,7 +45,7 @@ def _doomed(
     """Return the manifests and data files that no snapshot has any more."""
     stays = {snapshot.snapshot_id for snapshot in after.snapshots}
     going = {
-        manifest.manifest_path: manifest
+        place(manifest.manifest_path): manifest
         for snapshot in before.snapshots
         if snapshot.snapshot_id not in stays
         for manifest in index.manifests(snapshot, io)
@@ -48,10 +53,11 @@ def _doomed(
     kept = {}
     for snapshot in after.snapshots:  # the oldest first: it mostly has all of them
         for manifest in index.manifests(snapshot, io):
-            kept[manifest.manifest_path] = manifest
-            going.pop(manifest.manifest_path, None)
+            kept[place(manifest.manifest_path)] = manifest
+            going.pop(place(manifest.manifest_path), None)
         if not going:
             return []
     live = {e.data_file.file_path for e in index.entries(kept.values(), io)}
     files = {e.data_file.file_path for e in index.entries(going.values(), io)}
-    return [*going, *(files - live)]
+    own = [manifest.manifest_path for manifest in going.values()]
+    return unneeded([*own, *files], live, folder=after.location)

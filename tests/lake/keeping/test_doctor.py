@@ -17,8 +17,8 @@ from pyiceberg.types import LongType
 
 from lakebt.errors import BrokenReleaseError, ForeignCommitError, LakeError
 from lakebt.lake import Lake
-from lakebt.lake.keeping.reachable_files import Walk
 from lakebt.lake.storage.catalog import Storage
+from lakebt.lake.storage.reach import Walk
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 from tests.lake.other_engines import (
     Clock,
