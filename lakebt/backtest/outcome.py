@@ -10,7 +10,7 @@ import numpy as np
 from lakebt.sessions import exposed_from, session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lakebt._typing import FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
@@ -117,7 +117,8 @@ def borrow_charges(
     """Return the borrow paid in each session with exposure, in USD.
 
     Each session bears the value at the close before of what was short then, times the
-    calendar days since that close, over 360.
+    calendar days since that close, over 360. A symbol held on both sides is short by
+    their sum.
 
     Returns
     -------
@@ -130,13 +131,27 @@ def borrow_charges(
     # Session 1 + i is charged on the close of session i, if the short was on by then.
     entered = session_of(trade.entry_row)
     days = np.diff(window.sessions.days[entered : last + 1]).astype(np.int64)
-    for position in trade.positions:
-        if position.size >= 0.0:
-            continue
+    for symbol, size, left in _holdings(trade):
         # Held at the close of every session from the entry's to the one before the
         # exit's; an exit at the close ends before that close's charge.
-        held = np.arange(entered, session_of(position.exit_row))
-        closes = window.closes[held - window.first, window.columns[position.symbol]]
-        value = -position.size * closes
+        held = np.arange(entered, left)
+        closes = window.closes[held - window.first, window.columns[symbol]]
+        value = np.maximum(-size[: len(held)], 0.0) * closes
         charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]
     return charges
+
+
+def _holdings(trade: Trade) -> Iterator[tuple[str, FloatVector, int]]:
+    """Yield what may be short: symbol, shares by session, session it is gone by."""
+    opposed, entered = trade.opposed, session_of(trade.entry_row)
+    length = session_of(trade.exit_row) - entered
+    sums: dict[str, FloatVector] = {}
+    for position in trade.positions:
+        left = session_of(position.exit_row)
+        if position.symbol in opposed:
+            held = sums.setdefault(position.symbol, np.zeros(length))
+            held[: left - entered] += position.size
+        elif position.size < 0.0:
+            yield position.symbol, np.full(left - entered, position.size), left
+    for symbol, held in sums.items():
+        yield symbol, held, entered + length

@@ -82,8 +82,32 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetOrder:
+    """What is bought or sold of one symbol in one half session.
+
+    Attributes
+    ----------
+    symbol
+    row
+        Half session of the fill.
+    size
+        Signed number of shares; 0 where positions cancel, and nothing is sent.
+    price
+    """
+
+    symbol: str
+    row: int
+    size: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """One event under one entry and one exit, ready for an engine.
+
+    An account holds a symbol once: where positions in it are on both sides, as of a
+    symbol that is added and deleted, or that hedges itself, it is their sum that is
+    traded, charged, and short.
 
     Attributes
     ----------
@@ -100,6 +124,43 @@ class Trade:
     def exit_row(self) -> int:
         """Half session in which the last position leaves."""
         return max(position.exit_row for position in self.positions)
+
+    @property
+    def opposed(self) -> frozenset[str]:
+        """The symbols with positions on both sides."""
+        bought, sold = (
+            {p.symbol for p in self.positions if (p.size < 0.0) is is_short}
+            for is_short in (False, True)
+        )
+        return frozenset(bought & sold)
+
+    def orders(self) -> list[NetOrder]:
+        """Return what is traded: each position's entry and exit, or a symbol's sum."""
+        opposed = self.opposed
+        orders: dict[object, NetOrder] = {}
+        for number, position in enumerate(self.positions):
+            for row, size, price in (
+                (self.entry_row, position.size, position.entry_price),
+                (position.exit_row, -position.size, position.exit_price),
+            ):
+                is_net = position.symbol in opposed
+                key = (position.symbol if is_net else number, row)
+                if key in orders:
+                    size += orders[key].size  # noqa: PLW2901 - the sum
+                orders[key] = NetOrder(
+                    symbol=position.symbol, row=row, size=size, price=price
+                )
+        return list(orders.values())
+
+    @property
+    def traded_usd(self) -> float:
+        """Bought and sold, over the whole trade."""
+        if self.opposed:
+            return sum(abs(order.size) * order.price for order in self.orders())
+        return sum(
+            abs(position.size) * (position.entry_price + position.exit_price)
+            for position in self.positions
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

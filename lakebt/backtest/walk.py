@@ -44,8 +44,10 @@ def _walk(
         marks = window.closes[first - window.first :, window.columns[position.symbol]]
         worth = np.append(marks[:left], np.full(len(gross) - left, position.exit_price))
         gross += position.size * (worth - position.entry_price)
-        traded += abs(position.size) * position.entry_price
-        traded[left:] += abs(position.size) * position.exit_price
+    for order in trade.orders():
+        # An entry at the close is paid in the first session with exposure.
+        filled = max(session_of(order.row) - first, 0)
+        traded[filled:] += abs(order.size) * order.price
     borrow = borrow_charges(trade, window=window, costs=costs)
     return Outcome(
         first=first,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lakebt.backtest.engine import Book, run_book
 from lakebt.backtest.levels import BASIS_USD
+from lakebt.backtest.netting import net_sizes
 from lakebt.backtest.weights import TradedSide
 from lakebt.facts import Side
 from lakebt.sessions import is_close, session_of
@@ -152,11 +153,25 @@ class _Desk:
         self._code = history.codes([change.symbol for change in known])[self._pair]
         is_addition = np.array([c.side is Side.ADDITION for c in known], dtype=bool)
         self.is_addition: BoolVector = is_addition[self._pair]
+        added, deleted = (
+            {c.symbol for c in known if (c.side is Side.ADDITION) is is_added}
+            for is_added in (True, False)
+        )
+        hedge = {sizing.hedge} & (added | deleted)
+        opposed = sorted(symbol for symbol in (added & deleted) | hedge if symbol)
+        self._opposed: IntVector = history.codes(opposed)
 
     def legs_of(self, slots: IntVector) -> tuple[IntVector, IntVector]:
         """Return the legs of some slots, and where each slot's begin."""
         sizes = np.diff(self.schedule.start)[slots]
         return spans(self.schedule.start[slots], sizes), offsets(sizes)
+
+    def opposed(self, legs: IntVector) -> IntVector:
+        """Return the code of each leg's symbol where others may oppose it, else -1."""
+        if not len(self._opposed):
+            return np.full(len(legs), -1)
+        code = self._code[legs]
+        return np.where(np.isin(code, self._opposed), code, -1)
 
     @cached_property
     def _spans(self) -> tuple[IntVector, IntVector]:
@@ -242,6 +257,12 @@ class _Desk:
         deadlines = self.schedule.clock.deadlines(rows)
         return self.history.closes_known(self._code, before=deadlines)
 
+    @property
+    def hedge_code(self) -> int:
+        """The hedge's number among the symbols with prices."""
+        assert self.sizing.hedge is not None  # noqa: S101 - asked of hedged slots
+        return int(self.history.codes([self.sizing.hedge])[0])
+
     def hedge_quotes(
         self, slots: IntVector
     ) -> tuple[IntVector, FloatVector, FloatVector]:
@@ -319,6 +340,7 @@ class _Run:
         ) - np.where(is_addition, 0.0, share[slot] / deletions[slot].clip(1))
         sized, price = desk.sizing_price[self.legs], desk.entry_price[self.legs]
         base = desk.base[self.legs]
+        symbol = desk.opposed(self.legs)
         hedged = np.flatnonzero(is_hedged)
         if len(hedged):
             at, close, paid = desk.hedge_quotes(self.slots[hedged])
@@ -330,7 +352,12 @@ class _Run:
             sized = np.concatenate([sized, close])[order]
             price = np.concatenate([price, paid])[order]
             base = np.concatenate([base, at])[order]
+            own = desk.hedge_code if (symbol == desk.hedge_code).any() else -1
+            symbol = np.concatenate([symbol, np.full(len(hedged), own)])[order]
         size = weight * BASIS_USD / np.where(np.isfinite(sized), sized, price)
+        if (symbol >= 0).any():
+            keep, size = net_sizes(slot, symbol, size)
+            slot, base, size, price = slot[keep], base[keep], size[keep], price[keep]
         book = Book(
             opens=desk.windows.opens,
             marks=desk.windows.marks,

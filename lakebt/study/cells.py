@@ -175,10 +175,7 @@ class Filling:
         earned.first[at] = outcome.first
         earned.n_returns[at] = len(returns)
         earned.held_start[at] = earned.held.shape[1] + self._n_alone
-        traded_usd = sum(
-            abs(position.size) * (position.entry_price + position.exit_price)
-            for position in trade.positions
-        )
+        traded_usd = trade.traded_usd
         self._traded_alone[at] = outcome.gross_return, traded_usd
         earned.gaps[at] = gaps
         earned.mean[level, at] = mean

@@ -152,12 +152,17 @@ class Desk:
 
         Each is marked at the last price before it.
         """
-        window = self.window
+        window, opposed = self.window, trade.opposed
+        until: dict[object, tuple[str, int]] = {}
+        for number, position in enumerate(trade.positions):
+            # A symbol that is held on both sides is held once, until it is gone.
+            key = position.symbol if position.symbol in opposed else number
+            _, row = until.get(key, ("", position.exit_row))
+            until[key] = position.symbol, max(row, position.exit_row)
         missing = 0
-        for position in trade.positions:
+        for symbol, row in until.values():
             held = window.prices[
-                window.row(trade.entry_row) : window.row(position.exit_row),
-                window.columns[position.symbol],
+                window.row(trade.entry_row) : window.row(row), window.columns[symbol]
             ]
             closes = held[0 if is_close(trade.entry_row) else 1 :: 2]
             missing += int(np.isnan(closes).sum())

@@ -80,7 +80,9 @@ class Study:
     Notes
     -----
     Orders are filled at the named price, sized on the last close known before the
-    entry's deadline, and held to the exit; weights are not rebalanced in between.
+    entry's deadline, and held to the exit; weights are not rebalanced in between. An
+    account holds a symbol once: one that is added and deleted by the same event, or
+    that is its own hedge, is traded, charged and borrowed as the sum of its positions.
 
     Examples
     --------

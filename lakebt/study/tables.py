@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lakebt.analysis.surface import Traded
     from lakebt.backtest.trades import Position, Trade
     from lakebt.events.clock import Clock
-    from lakebt.events.plan import PlannedLeg
+    from lakebt.events.plan import Cell, PlannedLeg
     from lakebt.facts import IndexChange
     from lakebt.study.single import CellResult
     from lakebt.study.traded import TradedStudy
@@ -157,11 +157,14 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
     }
 
 
+_SIDES = {True: "buy", False: "sell"}
+
+
 def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per fill; see `lakebt.Result.orders`."""
     costs, clock = study.arguments.costs, study.clock
     rows = [
-        fill
+        {**fill, "side": _SIDES[fill["size"] > 0.0], "size": abs(fill["size"])}
         for done in cells
         for fill in sorted(_fills(done), key=lambda f: (f["session"], f["symbol"]))
     ]
@@ -182,44 +185,66 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
 
 
 def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
+    """Yield what is sent, sizes signed: of a symbol on both sides the sum, if any."""
     if done.trade is None:
         return
-    cell = done.cell
+    opposed = done.trade.opposed
+    netted: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for position in done.trade.positions:
-        legs = [leg for leg in cell.legs if _is_of(position, leg)]
-        hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
-        is_hedge = position.side is None
-        for half, size, price, weight, fact, known_at in (
-            (
-                done.trade.entry_row,
-                position.size,
-                position.entry_price,
-                position.weight,
-                hedged if is_hedge else _told(legs[0].change),
-                max(leg.entry_known_at for leg in legs),
-            ),
-            (
-                position.exit_row,
-                -position.size,
-                position.exit_price,
-                0.0,
-                hedged if is_hedge else _told(legs[0].exit_change),
-                max(leg.exit_known_at for leg in legs),
-            ),
-        ):
-            yield {
-                "event_id": cell.event.event_id,
-                "entry": cell.entry,
-                "exit": cell.exit,
-                "session": half,
-                "symbol": position.symbol,
-                "side": "buy" if size > 0 else "sell",
-                "size": abs(size),
-                "price": price,
-                "weight": weight,
-                "fact": fact,
-                "known_at": known_at,
-            }
+        for fill in _fills_of(position, done.trade, done.cell):
+            if position.symbol in opposed:
+                key = (position.symbol, fill["session"])
+                netted.setdefault(key, []).append(fill)
+            else:
+                yield fill
+    for symbol in sorted(opposed):
+        for half in sorted(row for own, row in netted if own == symbol):
+            fills = netted[symbol, half]
+            held = [
+                position.weight
+                for position in done.trade.positions
+                if position.symbol == symbol and position.exit_row > half
+            ]
+            size = sum(fill["size"] for fill in fills)
+            if size:
+                yield {
+                    **fills[0],
+                    "size": size,
+                    "weight": sum(held),
+                    "fact": "; ".join(dict.fromkeys(fill["fact"] for fill in fills)),
+                    "known_at": max(fill["known_at"] for fill in fills),
+                }
+
+
+def _fills_of(position: Position, trade: Trade, cell: Cell) -> Iterator[dict[str, Any]]:
+    """Yield the entry and the exit of a position, sizes signed."""
+    legs = [leg for leg in cell.legs if _is_of(position, leg)]
+    hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
+    is_hedge = position.side is None
+    common = {
+        "event_id": cell.event.event_id,
+        "entry": cell.entry,
+        "exit": cell.exit,
+        "symbol": position.symbol,
+    }
+    yield {
+        **common,
+        "session": trade.entry_row,
+        "size": position.size,
+        "price": position.entry_price,
+        "weight": position.weight,
+        "fact": hedged if is_hedge else _told(legs[0].change),
+        "known_at": max(leg.entry_known_at for leg in legs),
+    }
+    yield {
+        **common,
+        "session": position.exit_row,
+        "size": -position.size,
+        "price": position.exit_price,
+        "weight": 0.0,
+        "fact": hedged if is_hedge else _told(legs[0].exit_change),
+        "known_at": max(leg.exit_known_at for leg in legs),
+    }
 
 
 def _told(change: IndexChange) -> str:

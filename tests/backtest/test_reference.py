@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.reference import run_vectorbt, to_vectorbt
 from lakebt.backtest.trades import Position, Trade
+from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow, fill_gaps
 from lakebt.facts import Side
 from lakebt.sessions import Sessions
@@ -43,7 +44,7 @@ def window(prices: FloatPanel) -> PriceWindow:
     return PriceWindow(symbols=SYMBOLS, prices=prices, first=FIRST, sessions=NYSE)
 
 
-def obvious_loop(  # noqa: C901, PLR0912 - one walk, no helpers to hide in
+def obvious_loop(  # noqa: C901 - one walk, no helpers to hide in
     trade: Trade, prices: FloatPanel, costs: CostModel
 ) -> Expected:
     """Walk through the half sessions with a purse and a bag of shares."""
@@ -64,28 +65,37 @@ def obvious_loop(  # noqa: C901, PLR0912 - one walk, no helpers to hide in
             expected.borrow += fee
             short_value = 0.0
         now = 2 * session + at_close
+        sent: dict[str, tuple[float, float]] = {}
         for position in trade.positions:
             for when, size, price in (
                 (trade.entry_row, position.size, position.entry_price),
                 (position.exit_row, -position.size, position.exit_price),
             ):
                 if when == now:
-                    held[position.symbol] += size
-                    traded = abs(size) * price
-                    commission = traded * costs.commission_bps / 1e4
-                    spread = traded * costs.half_spread_bps / 1e4
-                    gross_cash -= size * price
-                    cash -= size * price + commission + spread
-                    expected.commission += commission
-                    expected.spread += spread
+                    # one order for each symbol, whatever it is for
+                    sent[position.symbol] = (
+                        sent.get(position.symbol, (0.0, 0.0))[0] + size,
+                        price,
+                    )
+        for symbol, (size, price) in sent.items():
+            held[symbol] += size
+            traded = abs(size) * price
+            commission = traded * costs.commission_bps / 1e4
+            spread = traded * costs.half_spread_bps / 1e4
+            gross_cash -= size * price
+            cash -= size * price + commission + spread
+            expected.commission += commission
+            expected.spread += spread
         if at_close:
             short_day = NYSE.days[session]
             for symbol in SYMBOLS:
-                # each position is borrowed by itself, as the broker books it
-                for position in trade.positions:
-                    on = trade.entry_row <= now < position.exit_row
-                    if position.symbol == symbol and position.size < 0 and on:
-                        short_value += -position.size * seen[symbol]
+                shares = sum(
+                    position.size
+                    for position in trade.positions
+                    if position.symbol == symbol
+                    and trade.entry_row <= now < position.exit_row
+                )
+                short_value += max(-shares, 0.0) * seen[symbol]
             worth = sum(held[s] * seen[s] for s in SYMBOLS if held[s] != 0.0)
             begun = trade.entry_row < now or trade.entry_row % 2 == 0
             if begun and now >= trade.entry_row and session <= trade.exit_row // 2:
@@ -123,7 +133,7 @@ RATE = st.sampled_from([0.0, 1.0, 7.5, 500.0])
 def trades(draw: st.DrawFn) -> Trade:
     entry = draw(st.integers(0, 2 * COUNT - 2))
     positions = []
-    for symbol in draw(st.sets(st.sampled_from(SYMBOLS), min_size=1)):
+    for symbol in draw(st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4)):
         exit_row = draw(st.integers(entry + 1, 2 * COUNT - 1))
         weight = draw(st.floats(0.05, 1.0)) * draw(st.sampled_from([-1.0, 1.0]))
         positions.append((symbol, exit_row, weight))
@@ -206,8 +216,10 @@ def test_agrees_with_the_obvious_loop(
         commission_bps=commission, half_spread_bps=spread, borrow_bps_per_year=borrow
     )
 
-    for outcome, trade in zip(run(cells, prices, costs), cells, strict=True):
-        agrees(outcome, obvious_loop(trade, prices, costs))
+    walked = walk_trades(cells, window=window(prices), costs=costs, capital_usd=CAPITAL)
+    for outcomes in (run(cells, prices, costs), walked):
+        for outcome, trade in zip(outcomes, cells, strict=True):
+            agrees(outcome, obvious_loop(trade, prices, costs))
 
 
 def flat(price: float) -> FloatPanel:

@@ -65,6 +65,14 @@ def postponed(changes: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(known_at=rows["announced"] + pd.Timedelta("2D"))
 
 
+def with_both_sides(changes: pd.DataFrame) -> pd.DataFrame:
+    """Add changes of symbols that are on the other side too, and of the hedge."""
+    added = changes[changes["side"] == "addition"].iloc[::9]
+    hedge = changes[changes["side"] == "addition"].iloc[4::11]
+    rows = [changes, added.assign(side="deletion"), hedge.assign(symbol=MARKET)]
+    return pd.concat(rows, ignore_index=True)
+
+
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
     """Overlapping events, with missing bars, corrections and no round prices."""
@@ -80,7 +88,8 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
     prices.loc[odd, columns] = prices.loc[odd, columns] / 3.0
     path: Path = tmp_path_factory.mktemp("panel") / "lake"
     lake = lakebt.Lake.open(path)
-    tables = {**market.tables, "prices": prices}
+    changes = with_both_sides(market.index_changes)
+    tables = {**market.tables, "prices": prices, "index_changes": changes}
     lake.publish(tables, release="R1", as_of=market.as_of)
     lake.publish(
         {

@@ -59,11 +59,23 @@ def changes() -> pd.DataFrame:
                 for number in range(count)
             ]
     told = pd.DataFrame(rows)
-    moved = told[told["symbol"].isin(["ADD3_00", "DEL4_01"])].assign(
-        effective=[day(40).isoformat(), day(44).isoformat()],
-        known_at=[f"{day(36)}T15:00:00Z", f"{day(39)}T15:00:00Z"],
+    # Symbols on both sides of an event, of which one leaves apart from itself; and the
+    # hedge as a leg: alone in its event, beside others, and where a leg leaves apart.
+    told = pd.concat([told, _like(told, "ADD3_01", side="deletion")])
+    told = pd.concat([told, _like(told, "DEL4_01", side="addition")])
+    told = pd.concat([told, _like(told, "ADD0_00", symbol="SPY")])
+    told = pd.concat([told, _like(told, "DEL2_00", symbol="SPY")])
+    is_moved = told["symbol"].isin(["ADD3_00", "DEL4_01", "DEL2_01"])
+    is_moved &= (told["side"] == "deletion") | (told["symbol"] == "ADD3_00")
+    moved = told[is_moved].assign(
+        effective=[day(n).isoformat() for n in (38, 40, 44)],
+        known_at=[f"{day(n)}T15:00:00Z" for n in (33, 36, 39)],
     )
     return pd.concat([told, moved], ignore_index=True)
+
+
+def _like(told: pd.DataFrame, *symbols: str, **other: str) -> pd.DataFrame:
+    return told[told["symbol"].isin(symbols)].assign(**other)
 
 
 def prices(symbols: list[str]) -> pd.DataFrame:
@@ -100,7 +112,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
     lake = lakebt.Lake.open(path)
     tables = {
         "index_changes": told,
-        "prices": prices([*sorted(set(told["symbol"])), "SPY"]),
+        "prices": prices(sorted(set(told["symbol"]))),
     }
     lake.publish(tables, release="R1", as_of="2022-12-01T00:00:00Z")
     return lake.at("R1")
@@ -153,6 +165,42 @@ def test_every_table_is_the_same(
 
     agree(ours, theirs)
     assert ours.traded.cells.traded.any()
+
+
+def test_a_symbol_on_both_sides_is_traded_as_its_sum(view: lakebt.View) -> None:
+    """By hand: what hedges itself holds nothing, so that it neither earns nor pays."""
+    alone = {"where": {"symbol": ["SPY"]}, "hedge": "SPY"}
+    ours, theirs = both(view, costs=COSTS, side="additions", **alone)
+
+    for result in (ours, theirs):
+        events = result.events()
+        assert len(events)
+        paid = events[["commission_usd", "spread_usd", "borrow_usd", "turnover"]]
+        assert not paid.to_numpy().any()
+        assert events[["gross_return", "net_return"]].abs().to_numpy().max() < 1e-12
+        assert result.orders().empty
+        assert set(result.legs()["weight"].dropna()) == {0.5}
+    cell = {"event": ours.events()["event_id"].iloc[0]}
+    cell |= {"entry": "AD+1@open", "exit": "1w"}
+    assert len(ours.to_vectorbt(**cell).orders.records) <= 2  # what is lent, and back
+
+
+def test_both_sides_of_one_event_are_hedged_by_each_other(view: lakebt.View) -> None:
+    ours, _ = both(view, costs=COSTS)
+    rule = {"entry": "AD+1@open", "exit": "+3"}
+    legs = ours.legs(**rule)
+    event = legs.loc[legs["symbol"] == "ADD3_01", "event_id"].iloc[0]
+    orders, legs = ours.orders(event=event, **rule), legs[legs["event_id"] == event]
+
+    weights = {symbol: own["weight"].sum() for symbol, own in legs.groupby("symbol")}
+    targets = orders[orders["session"] == orders["session"].min()]
+
+    # A quarter of it is bought as one of two additions, an eighth sold as one of four
+    # deletions.
+    assert len(legs) == len(weights) + 1 == 6
+    assert weights["ADD3_01"] == 0.125
+    assert dict(zip(targets["symbol"], targets["weight"], strict=True)) == weights
+    assert len(orders) == 2 * len(weights)
 
 
 def test_the_lake_asks_every_kind_of_question(view: lakebt.View) -> None:

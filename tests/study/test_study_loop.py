@@ -64,6 +64,10 @@ def tables() -> dict[str, pd.DataFrame]:
     changes = market.index_changes
     first_deletions = changes[changes["side"] == "deletion"].index[:2]
     changes = changes.drop(first_deletions).reset_index(drop=True)
+    # The hedge as a leg of the event with additions alone; a symbol on both sides.
+    added = changes[changes["symbol"].isin(["ADD0001", "ADD0007"])]
+    copies = added.assign(symbol=["MKT", "ADD0007"], side=["addition", "deletion"])
+    changes = pd.concat([changes, copies], ignore_index=True)
     prices = market.prices
     days = {"ADD0003": None, "DEL0005": None}
     for symbol in days:
@@ -169,14 +173,16 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one walk, no helpers to hide in
     if alone and hedge is None:
         row.reason = "one_sided"
         return row
-    book = {}
+    book: dict[str, Any] = {}
     for (symbol, side), quote in priced.items():
         sign = 1.0 if side == "addition" else -1.0
-        book[symbol] = (sign * GROSS / 2 / sides.count(side), quote)
+        other, _ = book.get(symbol, (0.0, quote))
+        book[symbol] = (other + sign * GROSS / 2 / sides.count(side), quote)
     if alone and hedge is not None:
         total = sum(weight for weight, _ in book.values())
+        other, _ = book.get(hedge, (0.0, None))
         book[hedge] = (
-            -total,
+            other - total,
             (price(market, hedge, start, when), price(market, hedge, end, until)),
         )
     sizes = {}
@@ -185,6 +191,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one walk, no helpers to hide in
         sizes[symbol] = weight * CAPITAL / (quote[0] if math.isnan(sizing) else sizing)
     cash = gross_cash = CAPITAL
     for symbol, (weight, quote) in book.items():
+        if weight == 0.0:
+            continue  # bought as much as sold: nothing is sent
         for place, at, size, paid, target in (
             (start, when, sizes[symbol], quote[0], weight),
             (end, until, -sizes[symbol], quote[1], 0.0),

@@ -55,6 +55,41 @@ lakebt.cell = (() => {
     return held;
   }
 
+  // The symbols that are held on both sides: an account holds their sum.
+  function opposed(held) {
+    const sides = new Map();
+    for (const { symbol, size } of held) {
+      if (!sides.has(symbol)) sides.set(symbol, new Set());
+      sides.get(symbol).add(size < 0);
+    }
+    return new Set([...sides].filter(([, both]) => both.size > 1).map(([symbol]) => symbol));
+  }
+
+  // What is traded: the entry and the exit of each position, or of a symbol the sum.
+  function sent(held, entryRow) {
+    const both = opposed(held);
+    const found = new Map();
+    held.forEach(({ symbol, exitRow, size, entry, exit }, number) => {
+      for (const [row, shares, price] of [[entryRow, size, entry], [exitRow, -size, exit]]) {
+        const key = (both.has(symbol) ? "net " + symbol : "own " + number) + " " + row;
+        found.set(key, { row, symbol, size: shares + (found.get(key)?.size ?? 0), price });
+      }
+    });
+    return [...found.values()].filter(order => order.size);
+  }
+
+  // What is short at each close from the entry's on: a position, or of a symbol the sum.
+  function shorts(held, entered, n) {
+    const both = opposed(held);
+    const found = new Map();
+    held.forEach(({ symbol, exitRow, size }, number) => {
+      const key = both.has(symbol) ? "net " + symbol : number;
+      if (!found.has(key)) found.set(key, { symbol, shares: new Float64Array(n) });
+      found.get(key).shares.subarray(0, (exitRow >> 1) - entered).forEach((_, t, own) => { own[t] += size; });
+    });
+    return [...found.values()];
+  }
+
   // Closes from a session on, a gap filled by the last close before it.
   function marks(made, symbol, session, count) {
     const found = new Float64Array(count);
@@ -82,13 +117,17 @@ lakebt.cell = (() => {
       for (let t = 0; t < n; t++) {
         const worth = first + t < left ? closes[first + t - entered] : exit;
         gross[t] += size * (worth - entry);
-        traded[t] += Math.abs(size) * entry;
-        if (first + t >= left) traded[t] += Math.abs(size) * exit;
       }
-      if (size >= 0 || perDay === 0) continue;
-      for (let session = entered; session < left; session++) {
-        const days = made.days[session + 1] - made.days[session];
-        borrow[session + 1 - first] += perDay * -size * closes[session - entered] * days;
+    }
+    for (const { row, size, price: paid } of sent(held, entryRow)) {
+      for (let t = Math.max((row >> 1) - first, 0); t < n; t++) traded[t] += Math.abs(size) * paid;
+    }
+    for (const { symbol, shares } of perDay ? shorts(held, entered, last - entered) : []) {
+      const closes = marks(made, symbol, entered, last - entered);
+      for (let t = 0; t < shares.length; t++) {
+        if (shares[t] >= 0) continue;
+        const days = made.days[entered + t + 1] - made.days[entered + t];
+        borrow[entered + t + 1 - first] += perDay * -shares[t] * closes[t] * days;
       }
     }
     let owed = 0;
@@ -177,10 +216,8 @@ lakebt.cell = (() => {
 
   // Every fill of an event, in the order of time and, within a session, of symbols.
   function orders(made, event) {
-    const fills = event.held.flatMap(one => [
-      { row: event.entryRow, symbol: made.symbols[one.symbol], size: one.size, price: one.entry },
-      { row: one.exitRow, symbol: made.symbols[one.symbol], size: -one.size, price: one.exit },
-    ]);
+    const fills = sent(event.held, event.entryRow)
+      .map(order => ({ ...order, symbol: made.symbols[order.symbol] }));
     const inOrder = (a, b) => a.row - b.row || (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0);
     return fills.sort(inOrder);
   }
