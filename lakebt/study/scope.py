@@ -15,6 +15,7 @@ from lakebt.facts import IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable
 
     from lakebt.events.plan import Cell
@@ -40,7 +41,7 @@ class Scope:
     Raises
     ------
     InvalidArgumentError
-        If a supplied change is not an `IndexChange`.
+        If a supplied change is not an `IndexChange`, or two contradict each other.
     UnknownNameError
         If the view has no such index.
     """
@@ -181,9 +182,9 @@ def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]
     Raises
     ------
     InvalidArgumentError
-        If one is not an `IndexChange`.
+        If one is not an `IndexChange`, or two are the same change and differ.
     """
-    vintages = []
+    vintages: dict[tuple[str, dt.datetime], Vintage] = {}
     for change in changes:
         if not isinstance(change, IndexChange):
             msg = f"changes must be IndexChange values, one was {change!r}"
@@ -197,5 +198,26 @@ def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]
             )
             known = {name: getattr(change, name) for name in IndexChange.__slots__}
             change = IndexChange(**{**known, "recorded": shown})  # noqa: PLW2901 - a copy
-        vintages.append(Vintage(change_id=change.change_id, change=change))
-    return tuple(vintages)
+        vintage = Vintage(change_id=change.change_id, change=change)
+        key = vintage.change_id, change.known_at
+        before = vintages.setdefault(key, vintage).change
+        if before != change:
+            raise InvalidArgumentError(_contradiction(before, change))
+    return tuple(vintages.values())
+
+
+def _contradiction(one: IndexChange, other: IndexChange) -> str:
+    """Name two changes of which neither corrects the other."""
+    told = [
+        ", ".join(
+            f"{name}={value if value is None else str(value)!r}"
+            for name in IndexChange.__slots__
+            if (value := getattr(change, name)) != getattr(twin, name)
+        )
+        for change, twin in ((one, other), (other, one))
+    ]
+    return (
+        f"changes has two versions of {one.change_id}, {told[0]} and {told[1]}, both "
+        f"known at {one.known_at.isoformat()}: leave one out, or give the one that "
+        f"corrects the other a later known_at"
+    )

@@ -34,7 +34,9 @@ class Study:
     index : str, optional
         The index whose changes, read from the lake, are traded.
     changes : sequence of IndexChange, optional
-        Instead of `index`: changes supplied by the caller. The result says so.
+        Instead of `index`: changes supplied by the caller. The result says so. Of two
+        of one index, symbol, side and day the one with the later `known_at` corrects
+        the other; with the same one they are refused, unless they are equal.
     entries, exits : sequence of str
         The grid: ``AD+1@open``, ``ED-1@close``, ``2022-10-03@open``; exits also ``+1``
         (sessions after the entry) and ``2w`` (weeks).

@@ -12,6 +12,7 @@ import pytest
 import lakebt
 from lakebt.errors import LakebtError, UntradeableError
 from lakebt.sources.simulated import simulated_market
+from lakebt.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,6 +168,67 @@ def test_facts_of_the_caller_are_stamped(view: lakebt.View) -> None:
     assert result.events()["event_id"].tolist() == ["MINE:2010-03-01:2010-03-08"]
     with pytest.raises(ValueError, match="changes must be IndexChange values"):
         lakebt.Study(view, changes=["MEM0001"], **GRID)  # type: ignore[list-item]
+
+
+def told(**other: Any) -> lakebt.IndexChange:
+    known: dict[str, Any] = {
+        "index": "MINE",
+        "symbol": "MEM0001",
+        "side": "addition",
+        "announced": "2010-03-01",
+        "effective": "2010-03-08",
+    }
+    return lakebt.IndexChange(**{**known, **other})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"effective": "2010-03-15"},
+        {"effective": None},
+        {"cause": "merger"},
+        {"isin": "US0378331005"},
+    ],
+)
+def test_two_versions_of_a_change_known_at_once_are_refused_with_both_named(
+    view: lakebt.View, other: dict[str, Any]
+) -> None:
+    changes = [told(), told(**other)]
+    ((name, value),) = other.items()
+    for order in (changes, changes[::-1]):
+        with pytest.raises(ValueError, match="MINE:MEM0001:addition:2010-03-01") as no:
+            lakebt.Study(view, changes=order, **GRID)
+        assert f"{name}={value!r}" in str(no.value)
+        assert str(no.value).count(f"{name}=") == 2
+    with pytest.raises(ValueError, match="two versions"):
+        Sweep(view, changes=changes, **GRID)
+
+
+def test_the_order_of_changes_and_one_given_twice_decide_nothing(
+    view: lakebt.View,
+) -> None:
+    changes = [
+        told(),
+        told(effective="2010-03-15", known_at="2010-03-03T12:00:00Z"),  # a correction
+        told(announced="2010-03-02"),
+        told(symbol="MEM0002"),
+        told(symbol="MEM0002", side="deletion"),
+    ]
+
+    def events(of: list[lakebt.IndexChange]) -> pd.DataFrame:
+        study = lakebt.Study(
+            view,
+            changes=of,
+            hedge="MKT",
+            entries=["AD+1@open", "ED@open"],
+            exits=["ED@close", "+3"],
+        )
+        return study.run(record=False).events()
+
+    expected = events(changes)
+    assert expected["event_id"].nunique() == 3
+    for other in (changes[::-1], changes[2:] + changes[:2], [*changes, *changes]):
+        pd.testing.assert_frame_equal(events(other), expected)
 
 
 def test_missing_prices_stop_exclude_or_drop(view: lakebt.View) -> None:
