@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 SESSIONS_PER_YEAR = 252
 
+_ROUNDING = 1e-14
+"""A daily deviation of less, as a fraction, is that of the arithmetic."""
+
 
 def sharpe_ratio(returns: FloatVector) -> float:
     r"""Return the annualised Sharpe ratio of daily returns.
@@ -71,8 +74,8 @@ def ratio_of_moments(
     number, average = np.asarray(count), np.asarray(mean, dtype=np.float64)
     spread = np.maximum(m2, 0.0) / np.maximum(number - 1, 1)
     deviation = np.sqrt(spread)
-    # A constant series deviates by rounding alone.
-    varies = (number > 1) & (deviation > 1e-14 * np.maximum(np.abs(average), 1e-6))
+    # A constant series deviates by rounding alone: that of equity over equity, less 1.
+    varies = (number > 1) & (deviation > _ROUNDING * np.maximum(np.abs(average), 1.0))
     ratio: FloatVector = np.where(
         varies,
         average / np.where(varies, deviation, 1.0) * np.sqrt(SESSIONS_PER_YEAR),

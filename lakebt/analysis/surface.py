@@ -170,6 +170,9 @@ def _fill(result: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
         result.standard_error[rule] = _jackknife(ratio_of_moments(*parts))
 
 
+_CANCELLED = 1e-6
+"""As in `lakebt.analysis.calendar`, which is not imported for it."""
+
 _Moments = tuple["IntVector", "FloatVector", "FloatVector"]
 
 
@@ -189,12 +192,19 @@ def _pooled(
         return count, mean, m2, None
     left = count - np.add.reduceat(counts, cuts)
     left_sum, left_squares = sums.sum() - sums, m2 - squares
-    return (
-        count,
-        mean,
-        m2,
-        (left, mean + left_sum / left, left_squares - left_sum * left_sum / left),
-    )
+    left_mean = mean + left_sum / left
+    left_m2 = left_squares - left_sum * left_sum / left
+    # Where nearly all that varies is left out, the difference is rounding: what is left
+    # is summed by itself.
+    ends = np.append(cuts[1:], len(counts))
+    for date in np.flatnonzero(left_m2 <= _CANCELLED * m2).tolist():
+        rest = np.ones(len(counts), dtype=bool)
+        rest[cuts[date] : ends[date]] = False
+        n, means = counts[rest], events.mean[rest]
+        left_mean[date] = (n * means).sum() / left[date]
+        apart = means - left_mean[date]
+        left_m2[date] = (events.m2[rest] + n * apart * apart).sum()
+    return count, mean, m2, (left, left_mean, left_m2)
 
 
 def _calendar(

@@ -16,6 +16,12 @@ from lakebt.analysis.sharpe import lo_standard_error
 from lakebt.analysis.surface import Traded, calendar_returns, surface
 
 RETURN = st.floats(-0.1, 0.1).map(lambda value: round(value, 6))
+# Some events earn the same every day: without the others nothing varies.
+RETURNS = st.lists(RETURN, min_size=1, max_size=6) | st.builds(
+    lambda value, count: [value] * count,
+    st.sampled_from([0.0, 0.03, -0.007]),
+    st.integers(1, 6),
+)
 POOLED = Pooling(how=Aggregate.POOLED)
 CALENDAR = Pooling(how=Aggregate.CALENDAR)
 
@@ -38,7 +44,7 @@ EVENTS = st.lists(
         date=st.integers(1, 4),
         first=st.integers(100, 112),
         legs=st.integers(1, 5),
-        returns=st.lists(RETURN, min_size=1, max_size=6),
+        returns=RETURNS,
     ),
     min_size=1,
     max_size=12,
@@ -136,7 +142,8 @@ def test_each_rule_agrees_with_the_slow_loop(
         whole = series(own, pooling)
         left = [[e for e in own if e.date != date] for date in {e.date for e in own}]
         samples = [whole, *(series(some, pooling) for some in left if some)]
-        assume(all(len(s) < 2 or statistics.stdev(s) > 1e-6 for s in samples))
+        spreads = [statistics.stdev(s) for s in samples if len(s) > 1]
+        assume(all(spread > 1e-6 or spread < 1e-15 for spread in spreads))
         expected = ratio(whole)
         assert found.n_returns[rule] == len(whole)
         np.testing.assert_allclose(found.sharpe[rule], expected, rtol=1e-9, atol=1e-9)
@@ -188,6 +195,42 @@ def test_legs_and_limits_by_hand() -> None:
     np.testing.assert_allclose(weighted, [0.02, 0.01, 0.0, 0.0, -0.01])
     # One open event takes a quarter of the capital, two take a half.
     np.testing.assert_allclose(partly, [0.005, 0.01, 0.0, 0.0, -0.0025])
+
+
+@pytest.mark.parametrize("pooling", [POOLED, CALENDAR])
+@pytest.mark.parametrize("calm", [0.0, 0.03])
+def test_a_replicate_that_does_not_vary_is_undefined(
+    pooling: Pooling, calm: float
+) -> None:
+    """Without the first date nothing varies: its ratio is no 0 among the replicates."""
+    wild = [0.31, -0.22, 0.17]
+    events = [
+        Event(rule=0, date=1, first=10, legs=1, returns=wild),
+        *(
+            Event(rule=0, date=d, first=10 * d, legs=1, returns=[calm] * 10)
+            for d in (2, 3)
+        ),
+    ]
+
+    found = surface(traded(events), n_rules=1, pooling=pooling)
+
+    # What is left are two replicates: without the second and without the third date.
+    left = [[e for e in events if e.date != d] for d in (2, 3)]
+    one, other = (ratio(series(some, pooling)) for some in left)
+    assert found.standard_error[0] == pytest.approx(abs(one - other) / 2, abs=1e-9)
+
+
+@pytest.mark.parametrize("pooling", [POOLED, CALENDAR])
+def test_an_error_needs_two_replicates(pooling: Pooling) -> None:
+    events = [
+        Event(rule=0, date=1, first=10, legs=1, returns=[0.31, -0.22, 0.17]),
+        Event(rule=0, date=2, first=20, legs=1, returns=[0.0, 0.0]),
+    ]
+
+    found = surface(traded(events), n_rules=1, pooling=pooling)
+
+    assert not np.isnan(found.sharpe[0])
+    assert np.isnan(found.standard_error[0])
 
 
 def test_nothing_has_no_ratio() -> None:
