@@ -24,7 +24,9 @@ PACKAGE = ROOT / "lakebt"
 HIDDEN = {"__init__", "__main__", "_lazy", "_typing", "_version"}
 """Modules of the root that nobody has to know."""
 
-WITHOUT_A_ROOM = {"behaviour", "engines", "notebooks", "servers", "strategies"}
+WITHOUT_A_ROOM = {
+    *("behaviour", "engines", "forked", "notebooks", "servers", "strategies"),
+}
 """Folders of tests of the whole of lakebt, or of what uses it."""
 
 ONE_IDEA = {

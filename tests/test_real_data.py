@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ import pytest
 import lakebt
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
+from tests.forked import python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,7 +205,10 @@ def test_the_command_line_publishes_the_files_and_runs_the_study(
     def lakebt_(*arguments: str) -> str:
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "lakebt", *arguments),
+                *python(),
+                "-m",
+                "lakebt",
+                *arguments,
                 *("--lake", str(tmp_path / "lake"), "--json"),
             ],
             capture_output=True,

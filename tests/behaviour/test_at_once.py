@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forked import python
 from tests.lake import publishers
 from tests.lake.crash import expected, found, publish
 
@@ -58,7 +58,7 @@ def test_a_publisher_that_is_killed_leaves_old_or_new(
     publish(place.open(), 1)
     path = [] if place.path is None else [str(place.path)]
 
-    killed = subprocess.run([sys.executable, "-c", KILLED, moment, *path], check=False)
+    killed = subprocess.run([*python(), "-c", KILLED, moment, *path], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     there = ["R1", "R2"] if moment == "done" else ["R1"]

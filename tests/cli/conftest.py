@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from lakebt.cli import app
 from lakebt.lake.lake import Lake
 from lakebt.sources.sample import sample_releases
 from lakebt.sources.simulated import simulated_market
+from tests.forked import python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def run_process() -> RunProcess:
         *arguments: object, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "lakebt", *map(str, arguments)],
+            [*python(), "-m", "lakebt", *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import lakebt
 from lakebt.cli import app
 from lakebt.lake.lake import Lake
+from tests.forked import python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def test_a_bug_shows_where_it_comes_from(
 
 @pytest.mark.parametrize("words", [["--json"], []])
 def test_a_closed_pipe_ends_in_silence(lake: Path, words: list[str]) -> None:
-    command = [sys.executable, "-m", "lakebt", "diff", "prices", "Q1_2022", "SIM"]
+    command = [*python(), "-m", "lakebt", "diff", "prices", "Q1_2022", "SIM"]
     with subprocess.Popen(
         [*command, "--lake", str(lake), *words],
         stdout=subprocess.PIPE,

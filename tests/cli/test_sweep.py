@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import pytest
 from lakebt.lake.lake import Lake
 from lakebt.sources.simulated import simulated_market
 from lakebt.values.keys import content_key
+from tests.forked import python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,7 +193,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     gross = ", ".join(f"{0.5 + 0.001 * number:.3f}" for number in range(n_studies))
     file = tmp_path / "SWEEP.toml"
     file.write_text(FILE.replace("[grid]", f"[grid]\ngross = [{gross}]"))
-    command = [sys.executable, "-m", "lakebt", "sweep", str(file)]
+    command = [*python(), "-m", "lakebt", "sweep", str(file)]
     command += ["--lake", str(tmp_path / "lake")]
 
     process = subprocess.Popen(

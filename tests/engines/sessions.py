@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import PROMISED, program
 from tests.engines.engine import CATALOG, settings
+from tests.servers.running import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": " ".join(
-            f"-D{name}={value}" for name, value in java.items()
+            [*QUICK, *(f"-D{name}={value}" for name, value in java.items())]
         ),
         "spark.jars.ivy": str(cache),
         "spark.local.dir": str(folder),

@@ -18,6 +18,7 @@ from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.storage.catalog import open_catalog, open_path
 from lakebt.lake.tables.schemas import LEDGER
+from tests.forked import python
 from tests.lake.frames import AS_OF, bars, clock, q1
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run(
         What this process does meanwhile.
     """
     open_lake(path)
-    order = [sys.executable, "-m", "tests.lake.publishers", str(releases)]
+    order = [*python(), "-m", "tests.lake.publishers", str(releases)]
     place = [] if path is None else [path]
     processes = [
         subprocess.Popen(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.lake import Lake
 from lakebt.lake.committing import sql
 from lakebt.lake.trials import fold, record
+from tests.forked import python
 from tests.lake.frames import clock
 from tests.lake.trial_rows import batch
 
@@ -47,7 +48,7 @@ def open_lake(path: str | None) -> Lake:
 
 def start(path: str | None, *, recorders: int, batches: int) -> list[Any]:
     """Start recorders, each of which records all of the same batches in an order."""
-    order = [sys.executable, "-m", "tests.lake.recorders", "record", str(batches)]
+    order = [*python(), "-m", "tests.lake.recorders", "record", str(batches)]
     place = [] if path is None else [path]
     return [
         subprocess.Popen(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import program
-from tests.servers.running import PATIENCE_SECONDS, skip
+from tests.servers.running import PATIENCE_SECONDS, QUICK, skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,7 @@ class RestCatalogs:
         port, self._process = launch_gateway(
             jarpath=str(next(ours.glob("py4j-*.jar"))),
             classpath=":".join([f"{jars}/*", *found]),
+            javaopts=list(QUICK),
             die_on_exit=True,
             return_proc=True,
         )

@@ -7,7 +7,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from pyiceberg.catalog.rest import RestCatalog
 
+from tests.forked import python
 from tests.lake.frames import clock
 from tests.servers.running import PATIENCE_SECONDS
 
@@ -111,7 +111,12 @@ def served(lake: Path, folder: Path, *options: str) -> Iterator[Served]:
     with log.open("w") as errors:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "lakebt", "serve", "--lake", str(lake)),
+                *python(),
+                "-m",
+                "lakebt",
+                "serve",
+                "--lake",
+                str(lake),
                 *("--port", "0", "--token-file", str(file), *options),
             ],
             stdout=subprocess.PIPE,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60.0
 
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of a Java that lives for minutes: it compiles once, and in haste."""
+
 
 def free_port() -> int:
     """Return a port of the loopback interface that nobody listens on."""

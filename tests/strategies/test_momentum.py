@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 import lakebt
 from lakebt.sources.simulated import simulated_market
 from strategies.momentum import Momentum
+from tests.forked import python
 from tests.strategies.lakes import bars, before_open, change, publish, report
 
 if TYPE_CHECKING:
@@ -227,7 +227,10 @@ def test_the_command_line_runs_both_strategies(tmp_path: Path) -> None:
     ):
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "lakebt", "backtest"),
+                *python(),
+                "-m",
+                "lakebt",
+                "backtest",
                 f"{ROOT / 'strategies' / file}:{name}",
                 *("--lake", str(tmp_path / "lake"), "--release", "R1"),
                 *("--start", "2022-09-01", "--end", "2022-12-01"),

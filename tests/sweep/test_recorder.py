@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pytest
 from lakebt.lake.api.trials import trials_of
 from lakebt.sweep.recorder import SECONDS, Recorder
 from lakebt.sweep.sweep import Sweep
+from tests.forked import python
 from tests.lake.trial_rows import trial
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 from tests.sweep.mine import Trend
@@ -160,7 +160,7 @@ def start(
     """Run a sweep that prints what it is told, and kills itself at a `moment`."""
     told = [str(lake), what, str(seconds), str(moment), __file__]
     return subprocess.Popen(
-        [sys.executable, "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
+        [*python(), "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
     )
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -43,6 +42,7 @@ from lakebt.lake.storage.predicates import between
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.schemas import LEDGER, PRICES
 from lakebt.sessions import Sessions
+from tests.forked import python
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, bars, clock
 
@@ -408,7 +408,7 @@ def test_publishers_who_fold_lose_nothing(lake: Lake, path: Path) -> None:
     root = Path(__file__).parents[3]
     program = textwrap.dedent(PUBLISHER)
     running = [
-        subprocess.Popen([sys.executable, "-c", program, str(path), who], cwd=root)
+        subprocess.Popen([*python(), "-c", program, str(path), who], cwd=root)
         for who in "01"
     ]
     assert [process.wait(timeout=300) for process in running] == [0, 0]
@@ -474,7 +474,7 @@ def test_a_publisher_killed_while_he_folds_leaves_no_trace(
         model.publish(day(30 - number))
 
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(path), where],
+        [*python(), "-c", textwrap.dedent(KILLED), str(path), where],
         check=False,
         cwd=Path(__file__).parents[3],
     )

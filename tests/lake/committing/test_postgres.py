@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import traceback
@@ -19,6 +18,7 @@ from lakebt.errors import LakebtError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.committing import sql
 from lakebt.lake.storage import failures
+from tests.forked import python
 from tests.lake import publishers
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, q1
@@ -79,7 +79,7 @@ def test_several_processes_may_make_a_lake_at_once(
     program = "import lakebt; print(len(lakebt.Lake.open(catalog='prod').releases()))"
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", program],
+            [*python(), "-c", program],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -139,7 +139,7 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
         publish(Lake.open(catalog="prod", create=False, clock=clock), 2)
         """
     )
-    killed = subprocess.run([sys.executable, "-c", program, moment], check=False)
+    killed = subprocess.run([*python(), "-c", program, moment], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     remote.check_whole([1, 2] if moment == "tidy" else [1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import at_ref
 from lakebt.lake.tables.schemas import LEDGER
+from tests.forked import python
 from tests.lake.crash import expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
 from tests.servers import free_port
@@ -233,7 +233,7 @@ def test_a_publisher_killed_at_any_step_leaves_old_or_new(
     number = len(before) + 1
 
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(step), str(number)], check=False
+        [*python(), "-c", KILLED, str(step), str(number)], check=False
     )
     assert killed.returncode == -signal.SIGKILL
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from tests.conftest import ROOT
+from tests.forked import python
 from tests.lake.earnings import (
     COLUMNS,
     DECLARED,
@@ -56,7 +56,7 @@ def at_once(
         workers = [
             stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "tests.lake.declaring.declarer", str(path)],
+                    [*python(), "-m", "tests.lake.declaring.declarer", str(path)],
                     cwd=ROOT,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import Storage
+from tests.forked import python
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 from tests.lake.other_engines import files, foreign_catalog, foreign_table
 
@@ -401,7 +401,7 @@ def test_what_a_killed_publisher_left_is_removed_and_nothing_else(
         lake.publish({"prices": frame}, release="C", as_of=AS_OF)
         """
     )
-    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    killed = subprocess.run([*python(), "-c", program, str(path)], check=False)
     assert killed.returncode == -signal.SIGKILL
     left = files(path) - kept
     assert {file.suffix for file in left} == {".parquet", ".avro"}

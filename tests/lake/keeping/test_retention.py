@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +40,7 @@ from lakebt.lake import Lake
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.tables.schemas import ledger_schema
+from tests.forked import python
 from tests.lake.frames import AS_OF, NOW, bars, changes, q1, q3
 from tests.lake.other_engines import Clock, data_of, files, foreign_table
 
@@ -423,9 +423,7 @@ def test_killed_at_any_moment_every_living_release_reads_as_before(
         Lake.open(path, clock=clock).drop("B", because="a test")
         """
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, str(path), moment], check=False
-    )
+    killed = subprocess.run([*python(), "-c", program, str(path), moment], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     lake = Lake.open(path, clock=Clock())

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.committing import retry, sql
 from lakebt.lake.storage.failures import LostRaceError
+from tests.forked import python
 from tests.lake import publishers
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
@@ -322,9 +322,7 @@ def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
         Lake.open(path, clock=clock).publish(tables, release="R2", as_of=AS_OF)
         """
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, str(path), moment], check=False
-    )
+    killed = subprocess.run([*python(), "-c", program, str(path), moment], check=False)
     assert killed.returncode == -signal.SIGKILL
 
     names = list(Lake.open(path, clock=clock).releases()["name"])

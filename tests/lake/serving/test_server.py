@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from typer.testing import CliRunner
 
 from lakebt.cli import app
 from lakebt.lake import Lake
+from tests.forked import python
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.serving.conftest import error
 from tests.servers import served
@@ -214,7 +214,7 @@ def test_it_ends_when_it_is_told_to_and_finishes_what_runs(
 
 
 def test_without_a_token_only_this_machine_comes_in(path: Path) -> None:
-    command = [sys.executable, "-m", "lakebt", "serve", "--lake", str(path)]
+    command = [*python(), "-m", "lakebt", "serve", "--lake", str(path)]
     with subprocess.Popen(
         [*command, "--port", "0", "--no-auth"],
         stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@ from pyiceberg.utils.config import Config
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.storage import failures
+from tests.forked import python
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def test_several_processes_may_make_a_lake_at_once(path: Path) -> None:
     )
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(path)],
+            [*python(), "-c", program, str(path)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

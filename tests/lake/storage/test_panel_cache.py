@@ -6,7 +6,6 @@ import os
 import resource
 import stat
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.lake.storage import panel_cache as disk
 from lakebt.lake.storage.panel_cache import LEAST_BYTES, DiskCache
 from tests.conftest import ROOT
+from tests.forked import python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def test_what_is_kept_is_found_by_another_process(
         "sys.stdout.buffer.write(t.held(t.DiskCache(Path(sys.argv[1]))).tobytes())"
     )
     there = subprocess.run(
-        [sys.executable, "-c", HERE + program, str(folder)],
+        [*python(), "-c", HERE + program, str(folder)],
         cwd=ROOT,
         capture_output=True,
         check=True,
@@ -399,7 +399,7 @@ def test_several_processes_use_one_cache(folder: Path) -> None:
     # Programs, and not a pool: one that dies is an error, and not waited for.
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(folder), str(seed)],
+            [*python(), "-c", program, str(folder), str(seed)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
