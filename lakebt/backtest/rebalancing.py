@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.sessions import session_of
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
@@ -93,6 +95,31 @@ class Unfilled:
         return len(self.row)
 
 
+def borrow_charges(
+    shares: FloatVector, held: slice, window: PriceWindow, costs: CostModel
+) -> FloatVector:
+    """Return what each session but the first of `held` pays for the shorts, in USD.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (n_symbols,)
+        Held at the close of each of the sessions but the last.
+    held
+        Sessions, counted from the window's first.
+
+    Returns
+    -------
+    ndarray of shape (n_held - 1,)
+        The value of the shorts at the close before, times the calendar days since it,
+        over 360.
+    """
+    closes = window.closes[held][:-1]
+    value = np.einsum("ij,j->i", closes, np.clip(-shares, 0.0, None))
+    days = np.diff(window.sessions.days[window.first :][held]).astype(np.int64)
+    charges: FloatVector = costs.borrow_per_day * value * days
+    return charges
+
+
 def rebalance(
     targets: Targets,
     *,
@@ -103,10 +130,11 @@ def rebalance(
 ) -> tuple[Orders, Unfilled]:
     """Turn target weights into orders.
 
-    Each decision takes the equity at the last closes known before its deadline and
-    orders the difference between ``weight * equity / last close`` and what is held. A
-    symbol without a price to fill at keeps its position, and the order is listed. A
-    difference that is only rounding is not an order.
+    Each decision takes the equity at the last closes known before its deadline, less
+    the borrow of every session up to its own, and orders the difference between
+    ``weight * equity / last close`` and what is held. A symbol without a price to fill
+    at keeps its position, and the order is listed. A difference that is only
+    rounding is not an order.
 
     Parameters
     ----------
@@ -117,8 +145,7 @@ def rebalance(
     window
         The prices to fill at; its symbols are the columns of the weights.
     costs, capital_usd
-        The run's. Borrow paid before a decision is not taken off its equity here; it is
-        a cash flow of the outcome.
+        The run's.
 
     Returns
     -------
@@ -135,7 +162,11 @@ def rebalance(
     is_unfilled = np.zeros(weights.shape, dtype=bool)
     shares = np.zeros(len(window.symbols))
     cash = capital_usd
+    sessions = session_of(targets.rows) - window.first
     for number, weight in enumerate(weights):
+        if number and costs.borrow_per_day > 0.0:
+            held = slice(sessions[number - 1], sessions[number] + 1)
+            cash -= float(borrow_charges(shares, held, window, costs).sum())
         # Nowhere `@`: BLAS adds in the order of its threads, and of the processor.
         equity = cash + float((shares * values[number]).sum())
         is_wanted = (weight != 0.0) | (shares != 0.0)

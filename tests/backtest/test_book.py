@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +115,7 @@ class Walked:
 def walk(case: Case) -> Walked:  # noqa: C901, PLR0912 - no helpers to hide in
     """Go from session to session with a purse and a bag of shares."""
     seen = Walked(fills=[], unfilled=[], held=[], cash=[], value=[])
-    purse, owed = CAPITAL, 0.0  # sizes do not see what is owed for borrow
+    purse, owed = CAPITAL, 0.0
     bag = [0.0] * 3
     known_in_run: list[float] = [math.nan] * 3  # the last price of the run itself
     short, day = 0.0, NYSE.days[FIRST]
@@ -140,7 +140,7 @@ def walk(case: Case) -> Walked:  # noqa: C901, PLR0912 - no helpers to hide in
                 if math.isnan(close):
                     close = known_in_run[s]
                 last.append(close)
-            worth = purse + sum(bag[s] * last[s] for s in range(3) if bag[s])
+            worth = purse - owed + sum(bag[s] * last[s] for s in range(3) if bag[s])
             for s, weight in enumerate(case.decisions[session]):
                 if weight == 0.0 and bag[s] == 0.0:
                     continue
@@ -291,6 +291,23 @@ def test_a_book_of_flat_prices_by_hand() -> None:
     assert book.cash[[0, 1, 4]].tolist() == pytest.approx([100_000, 99_900, 99_800])
     assert book.value[[0, 1, 4]].tolist() == pytest.approx([100_000, 99_900, 99_800])
     assert borrow.tolist() == pytest.approx([0, 0, 20, 5, 5, 0, 0, 0])
+
+
+def test_a_short_that_is_renewed_stays_as_large_as_the_equity() -> None:
+    """By hand: each order is of the equity that the borrow so far has left.
+
+    Decided at the opens of 2 and 6 September; four nights of 20,000 USD short at 1 %
+    a day are 800 USD, which the second order is smaller by.
+    """
+    case = replace(
+        flat(),
+        decisions={1: (0.0, -0.2, 0.0), 2: (0.0, -0.2, 0.0)},
+        costs=CostModel(borrow_bps_per_year=36_000.0),
+    )
+
+    orders, _ = case.rebalanced()
+
+    assert orders.size.tolist() == pytest.approx([-400.0, 400.0 - 0.2 * 99_200 / 50])
 
 
 def test_the_fills_of_the_reference_are_the_orders() -> None:

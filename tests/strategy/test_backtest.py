@@ -80,7 +80,7 @@ def walk(
     opens: Any = view.panel("open", symbols=symbols)
     closes: Any = view.panel("close", symbols=symbols)
     sessions = [day for day in closes.index if START <= str(day.date()) <= END]
-    cash, held = 100_000.0, dict.fromkeys(symbols, 0.0)
+    cash, owed, held = 100_000.0, 0.0, dict.fromkeys(symbols, 0.0)
     steps, orders = [], []
     period: Any = None
     decided = 0
@@ -89,13 +89,13 @@ def walk(
         days = (day - last).days
         short = sum(-n * closes.loc[last, s] for s, n in held.items() if n < 0)
         borrow = short * COSTS["borrow_bps_per_year"] / 1e4 / 360 * days
+        owed += borrow
         now = day.isocalendar()[:2] if rebalance == "weekly" else (day.year, day.month)
         if now != period:
             decided += 1
             sign = 1.0 if decided % 2 else -1.0
             target = {"MEM0001": 0.7 * sign, "MEM0002": -0.5 * sign, "MKT": 0.1}
-            # borrow is a cash flow of the outcome; sizes do not see it
-            worth = cash + sum(n * closes.loc[last, s] for s, n in held.items())
+            worth = cash - owed + sum(n * closes.loc[last, s] for s, n in held.items())
             for symbol in symbols:
                 price = (opens if fill == "open" else closes).loc[day, symbol]
                 size = target[symbol] * worth / closes.loc[last, symbol] - held[symbol]
