@@ -14,10 +14,13 @@ import pytest
 from tests.forked import python
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-STARTS = {"forked": python, "started": lambda: (sys.executable,)}
+STARTS: dict[str, Callable[[], Sequence[str]]] = {
+    "forked": python,
+    "started": lambda: (sys.executable,),
+}
 
 WAITING = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
