@@ -43,15 +43,15 @@ test-lowest: ## the fast tests with the oldest versions that pyproject.toml allo
 	$(LOWEST) --editable .
 	LAKEBT_REQUIRE= .venv-lowest/bin/python -m pytest --numprocesses 2 -m '$(FAST)' tests
 
-# Parallel by two: each worker pays several seconds to import the reference engine. Types are
-# checked beside the first of them.
+# Three processes for two cores: one of them mostly waits, for Java or a server. Types are
+# checked beside the first tests.
 test: style ## lint, the surface other programs use, and every test
 	@$(BIN)/mypy >$(VENV)/types.log 2>&1 & types=$$!; failed=0; \
 	if [ -d ../shared/contract ]; then \
 	  (set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract) || failed=1; fi; \
 	wait $$types || { cat $(VENV)/types.log; exit 1; }; \
 	test $$failed = 0 || exit 1; \
-	set -x; $(PYTEST) --numprocesses 2
+	set -x; $(PYTEST) --numprocesses 3
 
 # Strict: a warning, a dead link or a dead anchor fails it.
 docs: $(VENV)/.installed-dev ## the documentation and the reference as a site, in site/index.html

@@ -78,7 +78,7 @@ NEEDS = {
 """The fixtures by which a test is known to need something dear."""
 
 KINDS = {"java": {"iceberg", "rest"}, "servers": {"iceberg", "rest", "postgres"}}
-KINDS["servers"] |= {"served", "sqlite-s3", "seaweedfs", "glue"}
+KINDS["servers"] |= {"served", "lakebt", "sqlite-s3", "seaweedfs", "glue"}
 """The parameters of `place`, `filled` and `remote` by which it is."""
 
 DEAR = (

@@ -450,6 +450,7 @@ def make(folder: Path, files: Mapping[str, str]) -> Path:
         ("tests/behaviour/test_x.py", ["place"], "glue", {"servers"}),
         ("tests/behaviour/test_x.py", ["place"], "rest", {"java", "servers"}),
         ("tests/lake/test_x.py", ["server", "postgres_server"], None, {"servers"}),
+        ("tests/lake/test_x.py", ["remote"], "lakebt", {"servers"}),
         ("tests/report/test_x.py", ["page", "chromium"], None, {"browser"}),
     ],
 )

@@ -238,6 +238,7 @@ def test_import_of_lakebt_is_cheap() -> None:
     assert imported_by("-c", "import lakebt") & HEAVY == set()
 
 
+@pytest.mark.slow
 def test_public_names_do_not_load_the_reference_engine() -> None:
     code = "import lakebt; [getattr(lakebt, name) for name in lakebt.__all__]"
 

@@ -158,6 +158,7 @@ def test_each_rule_agrees_with_the_slow_loop(
         )
 
 
+@pytest.mark.slow
 @given(events=EVENTS)
 def test_open_events_are_counted(events: list[Event]) -> None:
     found = surface(traded(events), n_rules=3, pooling=CALENDAR)
@@ -185,6 +186,7 @@ def test_calendar_returns_by_hand() -> None:
     np.testing.assert_allclose(returns, [0.02, 0.02, 0.0, 0.0, -0.01])
 
 
+@pytest.mark.slow
 def test_legs_and_limits_by_hand() -> None:
     by_leg = Pooling(how=Aggregate.CALENDAR, weighting=Weighting.LEG)
     limited = Pooling(how=Aggregate.CALENDAR, max_weight=0.25)

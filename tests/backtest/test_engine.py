@@ -315,6 +315,7 @@ def test_every_cell_is_what_a_slow_loop_makes_of_it(
             same_cell(earned, number, cell, walk(slot, left, market, level), level)
 
 
+@pytest.mark.slow
 @given(
     book=st.lists(slots(), min_size=1, max_size=6),
     prices=PANEL,

@@ -278,6 +278,7 @@ def test_levered_longs_are_not_clipped() -> None:
     assert outcome.gross_return == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_forty_times_gross_loses_no_order() -> None:
     prices = flat(100.0)
     legs = (

@@ -105,6 +105,7 @@ def mine(tmp_path: Path, lake: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 PERIOD = ("--release", "SIM", "--start", "2010-03-01", "--end", "2010-06-30")
 
 
+@pytest.mark.slow
 def test_a_strategy_that_passes_says_so(mine: Path, run: Run) -> None:
     done = run("audit", f"{mine}:Clean", *PERIOD, "--rebalance", "weekly")
 

@@ -98,6 +98,7 @@ def test_a_bug_shows_where_it_comes_from(
     assert isinstance(shown.exception, ZeroDivisionError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--json"], []])
 def test_a_closed_pipe_ends_in_silence(lake: Path, words: list[str]) -> None:
     command = [*python(), "-m", "lakebt", "diff", "prices", "Q1_2022", "SIM"]

@@ -40,6 +40,7 @@ VARIED: dict[str, Any] = {
 FIGURES = ["sharpe", "sharpe_se", "n_returns", "n_events", "gross_bps", "net_bps"]
 
 
+@pytest.mark.slow
 def test_every_combination_is_what_a_study_of_its_own_finds(
     market_lake: lakebt.Lake,
 ) -> None:
@@ -215,6 +216,7 @@ def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
     pd.testing.assert_frame_equal(at_once.table(), parts.table(), check_exact=True)
 
 
+@pytest.mark.slow
 def test_what_takes_long_is_not_run_together(
     lake: lakebt.Lake, passes_made: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

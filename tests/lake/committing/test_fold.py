@@ -167,6 +167,7 @@ def test_every_release_holds_what_was_published(
     assert (len(years) > 3) == is_old
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_what_a_view_returns_is_the_same_before_and_after_a_fold(
     lake: Lake, path: Path
@@ -191,6 +192,7 @@ def test_what_a_view_returns_is_the_same_before_and_after_a_fold(
     assert first.to_numpy().tolist() == [[10.0, 11.0, 12.0]]
 
 
+@pytest.mark.slow
 def test_a_head_never_has_more_files_than_the_limit(
     lake: Lake, path: Path, few: int
 ) -> None:
@@ -225,6 +227,7 @@ def test_a_fold_is_part_of_the_commit_that_needs_it(
     assert head.summary["lakebt.release"] == f"R{few}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_a_file_of_many_days_is_sorted(lake: Lake, path: Path) -> None:
     for number in np.random.default_rng(0).permutation(20):
@@ -299,6 +302,7 @@ def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> No
     assert gone.manifest_length < 8_192
 
 
+@pytest.mark.slow
 def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
     lake: Lake, path: Path
 ) -> None:
@@ -315,6 +319,7 @@ def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
     assert len(set(names)) == fold.LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_some_sessions_are_read_from_the_files_that_hold_them(
     lake: Lake, path: Path
@@ -349,6 +354,7 @@ def test_a_day_costs_two_small_files_beside_its_bars(lake: Lake, path: Path) -> 
     assert max(file.stat().st_size for file in files) < 4096  # a block on most disks
 
 
+@pytest.mark.slow
 def test_what_no_release_needs_any_more_of_the_ledger_is_deleted(
     lake: Lake, path: Path
 ) -> None:

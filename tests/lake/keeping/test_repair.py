@@ -384,6 +384,7 @@ def test_orphans_need_an_hour(lake: Lake) -> None:
         lake.remove_orphans(older_than_hours=0.5)
 
 
+@pytest.mark.slow
 def test_what_a_killed_publisher_left_is_removed_and_nothing_else(
     lake: Lake, path: Path
 ) -> None:

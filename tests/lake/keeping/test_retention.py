@@ -390,6 +390,7 @@ def test_where_a_catalog_is_not_sql_the_ledger_comes_first(
     assert lake.doctor().ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["commit", "swap", "tidy", "delete"])
 def test_killed_at_any_moment_every_living_release_reads_as_before(
     lake: Lake, path: Path, moment: str
@@ -471,6 +472,7 @@ def test_a_catalog_that_somebody_holds_is_one_clear_line(
     assert list(lake.releases()["name"]) == ["A"]
 
 
+@pytest.mark.slow
 def test_publishers_and_retention_do_not_harm_each_other(path: Path) -> None:
     late = Clock()
     late.pass_by(days=30)

@@ -296,6 +296,7 @@ def test_concurrent_publishers_lose_duplicate_and_tear_nothing(path: Path) -> No
     publishers.check(str(path), publishers=4, releases=6, read=range(1, 25))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["write_files", "commit", "swap", "tidy"])
 def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
     lake: Lake, path: Path, moment: str

@@ -73,6 +73,7 @@ def alterations(after: dt.datetime) -> list[Alteration]:
     ]
 
 
+@pytest.mark.slow
 @given(after=INSTANTS, before=INSTANTS)
 @settings(max_examples=15, deadline=None)
 def test_what_was_known_stays_as_it_is(
@@ -89,6 +90,7 @@ def test_what_was_known_stays_as_it_is(
     assert same(told(earlier)["close"], expected["close"])
 
 
+@pytest.mark.slow
 @given(after=INSTANTS)
 @settings(max_examples=15, deadline=None)
 def test_nothing_known_later_is_left(view: View, after: dt.datetime) -> None:

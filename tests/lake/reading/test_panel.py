@@ -275,6 +275,7 @@ VINTAGES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     vintages=VINTAGES,

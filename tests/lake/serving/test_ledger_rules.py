@@ -211,6 +211,7 @@ def test_the_trials_are_made_by_lakebt(house: House) -> None:
         house.client().create_table("quant.trials", house.table().schema())
 
 
+@pytest.mark.slow
 def test_whoever_publishes_without_the_server_never_sees_half_a_release(
     house: House, remote: Remote
 ) -> None:

@@ -277,6 +277,7 @@ def test_a_catalog_without_a_lake_is_refused_for_reading(
         Lake.open(catalog="empty", create=False)
 
 
+@pytest.mark.slow
 def test_a_locked_catalog_is_one_clear_line(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +295,7 @@ def test_a_locked_catalog_is_one_clear_line(
     assert list(lake.releases()["name"]) == ["R1"]
 
 
+@pytest.mark.slow
 def test_several_processes_may_make_a_lake_at_once(path: Path) -> None:
     program = textwrap.dedent(
         """
@@ -316,6 +318,7 @@ def test_several_processes_may_make_a_lake_at_once(path: Path) -> None:
     assert [(out, err) for out, err in results] == [("0\n", "")] * 3
 
 
+@pytest.mark.slow
 def test_no_connection_is_left_open(path: Path) -> None:
     program = textwrap.dedent(
         """

@@ -59,6 +59,7 @@ def held(cache: DiskCache, key: Any = KEY) -> FloatPanel | None:
     return None if kept is None else kept.values
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_found_by_another_process(
     cache: DiskCache, folder: Path
 ) -> None:

@@ -82,6 +82,7 @@ def slowly(rows: pa.Table) -> str:
     return hashlib.sha256(told).hexdigest()
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(ROWS, max_size=40),
     cuts=st.lists(st.integers(0, 40), max_size=6),

@@ -83,6 +83,7 @@ def obvious(
     return [held[of] for of in sorted(held) if not rows[held[of]]["retracted"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("few", [1_000_000, 0], ids=["spread out", "made dense"])
 @given(rows=ROWS, key=KEYS, hours=st.integers(-1, 4), coded=st.booleans())
 @example(rows=[], key=("name",), hours=0, coded=False)

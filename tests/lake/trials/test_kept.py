@@ -135,6 +135,7 @@ def test_metadata_that_is_lost_is_found_and_hides_nothing_else(
     assert only(lake).table == "trials"
 
 
+@pytest.mark.slow
 def test_what_another_engine_recorded_is_refused_found_and_rolled_back(
     lake: Lake, path: Path
 ) -> None:

@@ -123,6 +123,7 @@ MOVES_BYTES = {
 """What a run enters besides, and makes no number: it finds, reads and shows."""
 
 
+@pytest.mark.slow
 def test_what_a_run_enters_is_known_to_compute_or_not(tmp_path: Path) -> None:
     entered: set[CodeType] = set()
 

@@ -458,6 +458,7 @@ def test_a_fold_is_done_beside_those_who_record_meanwhile(
     assert orphans(path) == set()
 
 
+@pytest.mark.slow
 def test_a_reader_whose_files_were_folded_away_looks_again(
     lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

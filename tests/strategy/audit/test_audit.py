@@ -43,6 +43,7 @@ def test_there_are_at_least_fifteen_of_each() -> None:
     assert min(len(LEAKY), len(CLEAN)) >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", LEAKY, ids=name)
 def test_a_leak_is_caught_at_the_first_decision_that_can_differ(
     view: lakebt.View, strategy: Any
@@ -57,6 +58,7 @@ def test_a_leak_is_caught_at_the_first_decision_that_can_differ(
     assert not asked.run().audited
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", CLEAN, ids=name)
 def test_a_clean_strategy_passes(view: lakebt.View, strategy: Any) -> None:
     audit = backtest(view, strategy).audit()

@@ -206,6 +206,7 @@ def test_nothing_outside_switches_the_schema_off(lake: Lake) -> None:
         lake.publish({"prices": flat().assign(volume=-1)}, release="R2", as_of=AS_OF)
 
 
+@pytest.mark.slow
 def test_a_million_broken_rows_are_all_named(lake: Lake) -> None:
     many = pd.concat([flat()] * 20_000, ignore_index=True).assign(volume=-1.0)
 
@@ -214,6 +215,7 @@ def test_a_million_broken_rows_are_all_named(lake: Lake) -> None:
     assert rows["row"].tolist() == list(range(200_000))
 
 
+@pytest.mark.slow
 def test_only_publishing_imports_pandera(held: Lake, path: Path) -> None:
     assert held.releases()["name"].tolist() == ["R1"]
     code = (

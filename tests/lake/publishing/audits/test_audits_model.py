@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +121,7 @@ def expected_of_bars(
     return jumps, gaps, absent if later else set()
 
 
+@pytest.mark.slow
 @given(
     held=st.lists(vintage, max_size=20, unique_by=lambda v: (v[0], v[2])),
     new=st.lists(vintage, min_size=1, max_size=20, unique_by=lambda v: (v[0], v[2])),
@@ -210,6 +212,7 @@ def expected_of_reports(
     return odd, absent if later else set()
 
 
+@pytest.mark.slow
 @given(
     held=st.lists(report, max_size=6, unique_by=lambda r: r[:3]),
     new=st.lists(report, min_size=1, max_size=6, unique_by=lambda r: r[:3]),
