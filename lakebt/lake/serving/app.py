@@ -46,6 +46,9 @@ LARGEST = 2**63 - 1
 SPACE = "/v1/namespaces/{namespace}"
 TABLE = SPACE + "/tables/{table}"
 
+EMPTY: dict[str, Any] = {"status_code": 204, "response_model": None}
+"""A route that answers with nothing. FastAPI 0.115.0 takes `None` for a body."""
+
 QueryText = Annotated[str | None, Query(max_length=1000)]
 
 
@@ -205,7 +208,7 @@ def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
     def namespace(namespace: str) -> dict[str, Any]:
         return service.namespace(namespace)
 
-    @app.head(SPACE, status_code=204)
+    @app.head(SPACE, **EMPTY)
     def namespace_exists(namespace: str) -> None:
         service.check_namespace(namespace)
 
@@ -227,11 +230,11 @@ def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
         answer.headers["ETag"] = mark
         return answer
 
-    @app.head(TABLE, status_code=204)
+    @app.head(TABLE, **EMPTY)
     def table_exists(namespace: str, table: str) -> None:
         service.check_table(namespace, table)
 
-    @app.post(TABLE + "/metrics", status_code=204)
+    @app.post(TABLE + "/metrics", **EMPTY)
     def metrics(namespace: str, table: str, report: requests.Object) -> None:
         del report  # it is taken, and not kept
         service.check_table(namespace, table)
@@ -273,7 +276,7 @@ def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:
         done = await write(lambda: service.create_namespace(body))
         return dict(done)
 
-    @app.delete(SPACE, status_code=204)
+    @app.delete(SPACE, **EMPTY)
     async def drop_namespace(namespace: str) -> None:
         await write(lambda: service.drop_namespace(namespace))
 
@@ -300,7 +303,7 @@ def _add_table_writes(app: FastAPI, service: Service, write: Write) -> None:
     ) -> Response:
         return _json(await write(lambda: service.commit(namespace, table, body)))
 
-    @app.delete(TABLE, status_code=204)
+    @app.delete(TABLE, **EMPTY)
     async def drop_table(
         namespace: str,
         table: str,
@@ -308,10 +311,10 @@ def _add_table_writes(app: FastAPI, service: Service, write: Write) -> None:
     ) -> None:
         await write(lambda: service.drop_table(namespace, table, purge=purge))
 
-    @app.post("/v1/tables/rename", status_code=204)
+    @app.post("/v1/tables/rename", **EMPTY)
     async def rename_table(body: requests.Renaming) -> None:
         await write(lambda: service.rename_table(body))
 
-    @app.post("/v1/transactions/commit", status_code=204)
+    @app.post("/v1/transactions/commit", **EMPTY)
     async def commit_together(body: requests.Transaction) -> None:
         await write(lambda: service.commit_together(body))
