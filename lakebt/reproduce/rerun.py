@@ -12,7 +12,7 @@ from lakebt.lake.api.trials import view_of
 from lakebt.strategy.backtest import Backtest
 from lakebt.strategy.factory import load_class
 from lakebt.strategy.terms import Terms
-from lakebt.strategy.trials import run_row
+from lakebt.strategy.trials import as_made, run_row
 from lakebt.study.arguments import Arguments
 from lakebt.study.scope import Scope
 from lakebt.study.traded import trade
@@ -124,7 +124,7 @@ def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
     path, made = load_class(target)
     rule = json.loads(row["rule"])
     with blaming(path):
-        strategy = made(**rule["parameters"])
+        strategy = made(**as_made(made, rule["parameters"]))
     view = view_of(lake, release=row["release"], as_of=row["as_of"].to_pydatetime())
     terms = Terms.read(rule, json.loads(row["costs"]))
     backtest = Backtest(view, strategy, **{n: getattr(terms, n) for n in terms.names()})

@@ -17,10 +17,11 @@ from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.factory import Maker
+from lakebt.strategy.identity import identity_of
 from lakebt.strategy.run import Run
 from lakebt.strategy.terms import PERIODS, Terms
 from lakebt.strategy.traded import TradedStrategy
-from lakebt.strategy.trials import parameters_of, record_run, source_of
+from lakebt.strategy.trials import parameters_of, record_run
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -254,7 +255,8 @@ class Backtest:
         InvalidArgumentError
             If the strategy returns something other than finite weights of symbols that
             have prices, or more gross exposure than `max_gross`, or there is no such
-            engine.
+            engine; if it is to be recorded and holds something that cannot be told
+            from another one, or was recorded before with other numbers.
         UntradeableError
             If it never holds anything, or its equity reaches zero.
         """
@@ -263,13 +265,17 @@ class Backtest:
         terms = self.terms
         fills = self.decisions()
         decisions = self._rerun()
-        self._maker.keep()
-        strategy = self._maker.make(self.view)
         decided: list[pd.Series] = []
-        for number in range(len(fills)):
-            decided.append(decisions.decide(strategy, number))
-            if progress is not None:
-                progress(number + 1, len(fills))
+        with decisions.running():
+            self._maker.keep()
+            strategy = self._maker.make(self.view)
+            # What it is, before it learns: so every run of it is the same one.
+            parameters = parameters_of(strategy)
+            source = self._source(strategy, is_needed=record)
+            for number in range(len(fills)):
+                decided.append(decisions.decide(strategy, number))
+                if progress is not None:
+                    progress(number + 1, len(fills))
         symbols, weights = lined_up(decided)
         targets = Targets(
             rows=np.array([fill.row for fill in fills], dtype=np.int64),
@@ -290,8 +296,8 @@ class Backtest:
             view=self.view,
             terms=terms,
             name=self.name,
-            parameters=parameters_of(strategy),
-            source=source_of(strategy),
+            parameters=parameters,
+            source=source,
             engine=engine,
             audited=self.audited,
             targets=targets,
@@ -306,6 +312,21 @@ class Backtest:
             seconds = time.perf_counter() - started
             run.is_recorded = record_run(traded, seconds=seconds)
         return run
+
+    def _source(self, strategy: object, *, is_needed: bool) -> str:
+        """Return what a strategy is; empty if nobody needs to know and none can.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If somebody needs to.
+        """
+        try:
+            return identity_of(strategy, name=self.name)
+        except InvalidArgumentError:
+            if is_needed:
+                raise
+            return ""
 
     def _orders(
         self, symbols: tuple[str, ...], targets: Targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lakebt.backtest.targets import checked_weights
@@ -13,14 +14,18 @@ from lakebt.strategy.audit.surroundings import Surroundings
 from lakebt.strategy.audit.verdict import Audit, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
     from lakebt.strategy.audit.audit import Decided
+    from lakebt.strategy.audit.captures import Captured
     from lakebt.strategy.factory import Maker
+
+FEWEST = 10
+"""What a strategy holds may be so long, however few decisions it makes."""
 
 
 class Decisions:
@@ -91,6 +96,27 @@ class Decisions:
             is_mirrored=future.is_mirrored,
         )
 
+    def _reached(self) -> Captured:
+        return captured(
+            self._maker.given,
+            after=self._fills[0].deadline,
+            many=max(FEWEST, len(self._fills)),
+        )
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Let a strategy run as if none had run before, and remember what it leaves."""
+        given = self._maker.given
+        # What an object learnt is its own: it goes on where it was.
+        around = given if self._maker.is_remade else type(given)
+        first = self._fills[0].deadline
+        Surroundings(captured(around, after=first, many=FEWEST)).take_back()
+        before = Surroundings(self._reached())
+        try:
+            yield
+        finally:
+            before.remember()
+
     def audited(
         self,
         *,
@@ -100,35 +126,38 @@ class Decisions:
     ) -> Audit:
         """Return whether the decisions depend on what was not yet known."""
         sessions = [self._view.sessions.date(fill.session) for fill in self._fills]
-        # What it holds is looked for first: a copy of it would hold the same.
-        held = captured(
-            self._maker.given,
-            after=self._fills[0].deadline,
-            sessions=self._fills[-1].session - self._fills[0].session + 1,
-        )
-        unseen = list(held.histories.values())
-        if self._maker.is_made_with_view:
-            unseen.append("it was made with a view")
-        if unseen:
-            return Audit(
-                strategy=self._maker.name,
-                release=self._view.release,
-                verdict=Verdict.UNSEEN,
-                n_decisions=len(sessions),
-                seed=seed,
-                unseen=tuple(unseen),
-            )
-        self._surroundings = Surroundings(held)
+        now = Surroundings(self._reached())
+        now.take_back()  # a memo that a run filled would hide what it was made from
         try:
-            outcome = audit(
-                self,
-                sessions=sessions,
-                decisions=decisions,
-                seed=seed,
-                progress=progress,
-            )
+            if not self._maker.is_remade:
+                self._maker.copied()  # or it says why not
+            # What it holds is looked for first: a copy of it would hold the same.
+            held = self._reached()
+            unseen = list(held.histories.values())
+            if self._maker.is_made_with_view:
+                unseen.append("it was made with a view")
+            if unseen:
+                return Audit(
+                    strategy=self._maker.name,
+                    release=self._view.release,
+                    verdict=Verdict.UNSEEN,
+                    n_decisions=len(sessions),
+                    seed=seed,
+                    unseen=tuple(unseen),
+                )
+            self._surroundings = Surroundings(held)
+            try:
+                outcome = audit(
+                    self,
+                    sessions=sessions,
+                    decisions=decisions,
+                    seed=seed,
+                    progress=progress,
+                )
+            finally:
+                self._surroundings.restore()
         finally:
-            self._surroundings.restore()
+            now.restore()
         return Audit(
             strategy=self._maker.name,
             release=self._view.release,

@@ -86,8 +86,8 @@ def provenance(run: TradedStrategy) -> dict[str, str]:
         "sharpe": DEFINITION,
         "audited": str(run.audited),
         "engine": run.engine,
-        "result": f"{trial_id(run)}, code {run.origin.code}",
-        "source": run.source or "not in a file",
+        "result": f"{trial_id(run) if run.source else 'no id'}, code {run.origin.code}",
+        "source": run.source or "holds what cannot be told from another one",
         **versions(),
     }
 

@@ -35,7 +35,8 @@ class TradedStrategy:
     terms
         What was asked.
     name, parameters, source
-        Of the strategy; `source` is a digest of its file.
+        Of the strategy; `source` is its identity, a digest of its code and of
+        everything it was made with; empty if it cannot be told from another one.
     engine
         What kept its book.
     audited

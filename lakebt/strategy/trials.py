@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import hashlib
 import inspect
 import warnings
 from dataclasses import asdict
@@ -18,6 +18,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.lake.api.trials import trials_of
 from lakebt.strategy import tables
+from lakebt.strategy.own_code import attributes
 from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
@@ -36,46 +37,75 @@ def run_rule(name: str, parameters: Mapping[str, Any], terms: Terms) -> dict[str
 
 
 def parameters_of(strategy: object) -> dict[str, Any]:
-    """Return the parameters of a strategy that are plain values.
+    """Return the parameters of a strategy that are plain values, to be shown.
 
-    The fields of a dataclass, else the public attributes. What JSON cannot hold, a
-    frame or a view, is no parameter.
+    The fields of a dataclass or a named tuple, else the public attributes, and what its
+    class is made with if that is kept under a private name. What JSON cannot hold, a
+    frame or a view, is no parameter; `identity_of` has everything.
     """
     if dataclasses.is_dataclass(strategy):
-        names = [field.name for field in dataclasses.fields(strategy)]
+        held = {
+            field.name: getattr(strategy, field.name, None)
+            for field in dataclasses.fields(strategy)
+        }
+    elif isinstance(strategy, tuple) and hasattr(strategy, "_fields"):
+        held = {name: getattr(strategy, name) for name in strategy._fields}
     else:
-        names = [name for name in vars(strategy) if not name.startswith("_")]
+        found = dict(attributes(strategy))
+        held = {name: v for name, v in found.items() if not name.startswith("_")}
+        for name in _made_with(type(strategy)):
+            if name not in held and f"_{name}" in found:
+                held[name] = found[f"_{name}"]
     parameters = {}
-    for name in names:
-        value = getattr(strategy, name, None)
+    for name, value in held.items():
         try:
             canonical_json(value)
         except InvalidArgumentError:
             continue
-        parameters[name] = value
+        parameters[name] = copy.deepcopy(value)  # it may learn while it runs
     return parameters
 
 
-def source_of(strategy: object) -> str:
-    """Return a digest of the file a strategy's class is in; empty if there is none."""
-    owner = strategy if inspect.isclass(strategy) else type(strategy)
+def as_made(owner: type, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some recorded parameters that a class is made with."""
+    names = _made_with(owner)
+    return {name: value for name, value in parameters.items() if name in names}
+
+
+def _made_with(owner: type) -> list[str]:
+    """Return the names of the arguments that a class is made with."""
     try:
-        text = inspect.getsource(inspect.getmodule(owner) or owner)
-    except (OSError, TypeError):
-        return ""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return list(inspect.signature(owner).parameters)
+    except (TypeError, ValueError):  # some classes written in C tell nobody
+        return []
 
 
 def run_ids(
     rule: Mapping[str, Any], costs: CostModel, source: str, origin: Origin
 ) -> tuple[str, str]:
-    """Return the ids of a rule and of its trial, before anything is run."""
-    rule_id = content_key({"rule": rule, "costs": asdict(costs)})
-    return rule_id, origin.key({"rule": rule_id, "source": source})
+    """Return the ids of a rule and of its trial, before anything is run.
+
+    A rule is the strategy's code and everything that it was made with, `source`, and
+    how it is traded.
+    """
+    rule_id = content_key({"rule": rule, "costs": asdict(costs), "source": source})
+    return rule_id, origin.key(rule_id)
 
 
 def trial_id(run: TradedStrategy) -> str:
-    """Return the id that a run has among the lake's trials."""
+    """Return the id that a run has among the lake's trials.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the strategy cannot be told from another one.
+    """
+    if not run.source:
+        msg = (
+            f"this run of {run.name} has no id: the strategy holds something that "
+            f"cannot be told from another one. run() without record=False names it"
+        )
+        raise InvalidArgumentError(msg)
     rule = run_rule(run.name, run.parameters, run.terms)
     return run_ids(rule, run.terms.costs, run.source, run.origin)[1]
 
@@ -176,11 +206,18 @@ def record_run(run: TradedStrategy, *, seconds: float) -> bool:
     -----
     LedgerWarning
         If the lake cannot be written.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was recorded before, with other numbers.
     """
     store = trials_of(run.view)
     try:
         row = run_row(run, family=None, run_at=store.clock(), seconds=seconds)
         store.record(row)
+    except InvalidArgumentError:  # it came back with other numbers
+        raise
     except LakebtError as error:
         msg = f"this run was not recorded among the trials: {error}"
         warnings.warn(msg, LedgerWarning, stacklevel=4)

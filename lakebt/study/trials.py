@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.errors import LakebtError, LedgerWarning
+from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.study.arguments import rule_arguments
@@ -208,12 +208,19 @@ def record(study: TradedStudy) -> tuple[bool, int]:
     -----
     LedgerWarning
         If the lake cannot be written.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was recorded before, with other numbers.
     """
     if is_altered():  # a strategy that runs studies is being audited
         return False, 0
     store = trials_of(study.view)
     try:
         count = store.record(rows_of(study, run_at=store.clock()))
+    except InvalidArgumentError:  # it came back with other numbers
+        raise
     except LakebtError as error:
         msg = f"the trials of this result were not recorded: {error}"
         warnings.warn(msg, LedgerWarning, stacklevel=4)

@@ -26,8 +26,9 @@ from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import Origin
 from lakebt.strategy.backtest import Backtest
 from lakebt.strategy.factory import load_class
+from lakebt.strategy.identity import identity_of
 from lakebt.strategy.terms import Terms
-from lakebt.strategy.trials import parameters_of, run_ids, run_row, run_rule, source_of
+from lakebt.strategy.trials import parameters_of, run_ids, run_row, run_rule
 from lakebt.sweep.grid import each
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ def tasks(
             raise UnknownNameError(what, argument, VARIED)
     target = target_of(strategy)
     path, strategy_class = load_class(target)
-    source = source_of(strategy_class)
     tasks_ = []
     for view in views:
         store = trials_of(view)
@@ -142,6 +142,7 @@ def tasks(
             _combinations(parameters), list(_combinations(varied))
         ):
             instance = _instance(strategy_class, chosen_parameters, path)
+            source = identity_of(instance, name=strategy_class.__name__)
             for cost in costs:
                 backtest = Backtest(view, instance, costs=cost, **chosen)
                 rule = run_rule(backtest.name, parameters_of(instance), backtest.terms)

@@ -32,8 +32,9 @@ class Trials(LakeBase):
 
         Several processes may record at once, and others publish: no trial is lost, and
         none is there twice. Nothing is ever recorded over: of a `trial_id` that is
-        there already, or comes again in `rows`, the first row stays. While a strategy
-        is audited nothing is recorded: what it sees then is made up.
+        there already, or comes again in `rows`, the first row stays, and one with
+        another `digest` is refused. While a strategy is audited nothing is recorded:
+        what it sees then is made up.
 
         Parameters
         ----------
@@ -52,7 +53,9 @@ class Trials(LakeBase):
             If others kept recording first.
         InvalidArgumentError
             If a column is missing, or a value cannot be recorded; it names both, and
-            the row, counted from 0.
+            the row, counted from 0. If a trial is there, or comes again, with another
+            `digest`; one that was run with other versions of Python or of a library
+            gives a `LedgerWarning` instead, and the row that is there stays.
         LakeError
             If the lake cannot be written, or something else wrote into its trials.
         UnknownNameError

@@ -1,7 +1,7 @@
 """Which trials the table holds, known without reading it again.
 
 Neither a manifest nor a data file ever changes, so of each is kept what it holds. What
-a batch costs depends on what came since, and not on all that is there: 16 bytes of
+a batch costs depends on what came since, and not on all that is there: 24 bytes of
 memory for each trial, and a search in one sorted array for each data file.
 """
 
@@ -36,33 +36,38 @@ class Keys:
     Attributes
     ----------
     high, low : ndarray of uint64, shape (n,)
+    said : ndarray of uint64, shape (n,)
+        The first half of the digest of each trial's numbers.
     """
 
     high: Any
     low: Any
+    said: Any
 
     @classmethod
     def of(cls, rows: pa.Table) -> Keys:
         """Return the ids of some rows, in another order."""
-        high, low = halves(rows)
+        high, low = halves(rows, "trial_id")
+        said, _ = halves(rows, "digest")
         by_high = np.argsort(high, kind="stable")
-        return cls(high[by_high], low[by_high])
+        return cls(high[by_high], low[by_high], said[by_high])
 
-    def have(self, high: Any, low: Any) -> BoolVector:
-        """Return which ids are among them. It is fastest if `high` is sorted."""
+    def places(self, high: Any, low: Any) -> Any:
+        """Return where ids are among them, else -1; fastest if `high` is sorted."""
         place = np.searchsorted(self.high, high)
-        is_known = np.zeros(len(high), dtype=bool)
+        found = np.full(len(high), -1, dtype=np.int64)
         rows = np.flatnonzero(place < len(self.high))
         while len(rows := rows[self.high[place[rows]] == high[rows]]):
-            is_known[rows] |= self.low[place[rows]] == low[rows]
+            same = rows[self.low[place[rows]] == low[rows]]
+            found[same] = place[same]
             place[rows] += 1  # another one may have the same first half
             rows = rows[place[rows] < len(self.high)]
-        return is_known
+        return found
 
 
-def halves(rows: pa.Table) -> tuple[Any, Any]:
-    """Return the ids of some rows as two integers each, in their order."""
-    digits = "".join(column(rows, "trial_id").to_pylist())
+def halves(rows: pa.Table, name: str) -> tuple[Any, Any]:
+    """Return a column of 32 hex digits as two integers each, in their order."""
+    digits = "".join(column(rows, name).to_pylist())
     both = np.frombuffer(bytes.fromhex(digits), dtype=">u8").astype(np.uint64)
     return both[::2], both[1::2]
 
@@ -121,6 +126,16 @@ class Index:
         FileNotFoundError
             If a data file is gone.
         """
+        return self.compared(table, rows)[0]
+
+    def compared(self, table: Table, rows: pa.Table) -> tuple[BoolVector, BoolVector]:
+        """Return which rows the table lacks, and which it holds with other numbers.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a data file is gone.
+        """
         files = {e.data_file.file_path: e.data_file for e in self.live(table)}
         known = {path: keys for path, keys in self._keys.items() if path in files}
         unread = [file for path, file in files.items() if path not in known]
@@ -129,16 +144,22 @@ class Index:
         )
         known.update((f.file_path, k) for f, k in zip(unread, read, strict=True))
         self._keys = known
-        high, low = halves(rows)
+        high, low = halves(rows, "trial_id")
+        said, _ = halves(rows, "digest")
         by_high = np.argsort(high)
-        high, low = high[by_high], low[by_high]
+        high, low, said = high[by_high], low[by_high], said[by_high]
         lacking = np.ones(len(rows), dtype=bool)
+        differing = np.zeros(len(rows), dtype=bool)
         for keys in known.values():
-            lacking[by_high] &= ~keys.have(high, low)
-        return lacking
+            places = keys.places(high, low)
+            is_known = places >= 0
+            lacking[by_high] &= ~is_known
+            is_other = keys.said[places] != said if len(keys.said) else is_known
+            differing[by_high] |= is_known & is_other
+        return lacking, differing
 
 
 def _keys_of(file: DataFile, io: FileIO) -> Keys:
     with io.new_input(file.file_path).open() as stream:
         source: Any = stream
-        return Keys.of(pq.read_table(source, columns=["trial_id"]))
+        return Keys.of(pq.read_table(source, columns=["trial_id", "digest"]))

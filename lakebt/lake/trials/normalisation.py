@@ -77,13 +77,26 @@ def checked(data: object) -> pa.Table:
 
 
 def _once(rows: pa.Table) -> pa.Table:
-    """Return the first row of each trial."""
+    """Return the first row of each trial.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If another one has other numbers.
+    """
     ids = one_chunk(rows.column("trial_id")).dictionary_encode()
     if len(ids.dictionary) == len(rows):
         return rows
     first: dict[int, int] = {}
+    digests = rows.column("digest").to_pylist()
     for row, code in enumerate(ids.indices.to_pylist()):
-        first.setdefault(code, row)
+        if digests[first.setdefault(code, row)] != digests[row]:
+            trial = ids.dictionary[code].as_py()
+            msg = (
+                f"trials: rows {first[code]} and {row} are of one trial, {trial}, and "
+                f"have different digests: give what differs in them to its id"
+            )
+            raise InvalidArgumentError(msg)
     return rows.take(list(first.values()))
 
 

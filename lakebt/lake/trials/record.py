@@ -25,6 +25,7 @@ from lakebt.lake.tables.schemas import LEDGER, OURS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.expiry import sweep
 from lakebt.lake.trials.index import Index
+from lakebt.lake.trials.repeat import check_repeats
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def record(storage: Storage, rows: pa.Table) -> int:
     ------
     ConflictError
         If others kept coming first.
+    InvalidArgumentError
+        If one is there with other numbers.
     LakeError
         If the lake cannot be written.
     """
@@ -141,8 +144,11 @@ class _Batch:
         return len(self._rows)
 
     def _narrow(self, table: Table) -> None:
-        """Leave out the trials that the table holds."""
-        self._rows = keep(self._rows, self._index.lacks(table, self._rows))
+        """Leave out the trials that the table holds, with the same numbers."""
+        lacking, differing = self._index.compared(table, self._rows)
+        if differing.any():
+            check_repeats(self._storage, keep(self._rows, differing))
+        self._rows = keep(self._rows, lacking)
 
     def _write(self, table: Table) -> None:
         """Write the rows, unless an earlier attempt wrote just these."""

@@ -1,41 +1,61 @@
 """What a strategy holds that was made before an audit, and that it cannot make anew.
 
-An audit alters what views show. A frame that was read before is out of its reach: what
-it says of the past may have been computed from the future. So it is looked for, in the
-strategy, its classes, and the globals and closures of its functions.
+An audit alters what views show. What was read before is out of its reach: what it says
+of the past may have been computed from the future. So everything that can be reached
+from the strategy is looked at, its classes, the globals, closures and defaults of its
+functions, and whatever is in those: scalars and small configuration may be there, and
+what an audit alters; all else is named.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import inspect
-import sys
 import types
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from lakebt.strategy.audit.configuration import (
+    PANDAS,
+    SEQUENCES,
+    SETS,
+    Judge,
+    tells_nothing,
+)
+from lakebt.strategy.audit.dates import date_of
+from lakebt.strategy.own_code import (
+    WRAPPERS,
+    attributes,
+    cells_of,
+    codes_of,
+    is_library,
+    is_own_class,
+    is_own_function,
+    is_own_module,
+    names_of,
+    plain,
+    used_globals,
+    wrapped,
+    written,
+)
+
 if TYPE_CHECKING:
+    import datetime as dt
+    import enum
     from collections.abc import Iterator
 
+_CONTAINERS = (Mapping, *SEQUENCES, *SETS)
 
-_DEEPEST = 8
-_LONGEST = 10_000
-"""How far containers are looked into."""
+_LONGEST_KEY = 3
+"""Of so many parts a key of a fact is, as code writes it down."""
 
-_PLAIN = (str, bytes, int, float, complex, bool, type(None), dt.date, dt.timedelta)
-_MADE_BY_A_STATEMENT = 1 << 9
-"""The flag of classes that are no part of the interpreter."""
-
-_LIBRARIES = frozenset({"lakebt", "numpy", "pandas", "pyarrow", "polars", "plotly"})
-
-_WRAPPERS = (
-    *(functools.partial, types.MethodType, property, staticmethod, classmethod),
-    functools._lru_cache_wrapper,  # noqa: SLF001 - its only name
-)
+_OF_ATTRIBUTES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
+"""Classes of Python whose objects are their attributes."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +65,8 @@ class Captured:
     Attributes
     ----------
     histories : dict of int to str
-        What may tell of a time after the first decision: by identity, in words.
+        What may tell of a time after the first decision, or cannot be looked into: by
+        identity, in words.
     caches : list
         Functions that remember what they returned.
     spaces : list of tuple
@@ -54,7 +75,7 @@ class Captured:
     cells : list of tuple
         Variables of closures, and what they hold.
     containers : list
-        Dictionaries, lists and sets.
+        Dictionaries, lists, queues and sets.
     """
 
     histories: dict[int, str] = field(default_factory=dict)
@@ -64,7 +85,7 @@ class Captured:
     containers: list[Any] = field(default_factory=list)
 
 
-def captured(strategy: object, *, after: dt.datetime, sessions: int) -> Captured:
+def captured(strategy: object, *, after: dt.datetime, many: int) -> Captured:
     """Return what can be reached from a strategy.
 
     Parameters
@@ -72,65 +93,31 @@ def captured(strategy: object, *, after: dt.datetime, sessions: int) -> Captured
     strategy
         An object, or the class or the function that makes it.
     after
-        A frame or a mapping with dates tells a history if one of them is later.
-    sessions
-        Without dates, an array, a list or a frame does if it is at least this long.
+        A date tells a history if it is later.
+    many
+        So long is a history: what has no dates and no names, has to be shorter.
     """
-    walk = _Walk(after=pd.Timestamp(after), sessions=sessions)
-    walk.look(strategy, "it", depth=0)
+    walk = _Walk(after=pd.Timestamp(after), many=many)
+    walk.look(strategy)
     return walk.found
 
 
 class _Walk:
-    def __init__(self, *, after: pd.Timestamp, sessions: int) -> None:
-        self._after, self._sessions = after, sessions
-        self._seen: set[int] = set()
+    def __init__(self, *, after: pd.Timestamp, many: int) -> None:
+        self._after = after
+        self._judge = Judge(self._is_later, many)
+        self._seen: dict[int, Any] = {}  # kept, so that no other gets the same `id`
         self.found = Captured()
 
-    def look(self, value: Any, where: str, *, depth: int) -> None:
-        if isinstance(value, _PLAIN) or depth > _DEEPEST or id(value) in self._seen:
-            return
-        self._seen.add(id(value))
-        if what := self._history(value):
-            self.found.histories[id(value)] = f"{where} is {what}"
-            return
-        if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - its only name
-            self.found.caches.append(value)
-        if isinstance(value, dict | list | set):
-            self.found.containers.append(value)
-        for part, name in self._parts(value, where):
-            self.look(part, name, depth=depth + 1)
-
-    def _history(self, value: Any) -> str:
-        """Say what a value is, if it may tell of a time after the first decision."""
-        kind, what = type(value).__name__, ""
-        if isinstance(value, pd.DataFrame | pd.Series):
-            what = self._frame(value)
-        elif isinstance(value, np.ndarray):
-            if value.dtype.kind in "fiuc" and self._is_long(value.shape):
-                what = f"an array of {_size(value)}"
-        elif type(value).__module__.startswith("pyarrow"):
-            if self._is_long(getattr(value, "shape", None) or ()):
-                what = f"a {kind} of {_size(value)}"
-        elif isinstance(value, dict):
-            last = _latest(list(value)[:_LONGEST])
-            if last is not None and self._is_later(last):
-                what = f"a {kind} by date up to {last.date()}"
-        elif isinstance(value, list | tuple) and self._is_long((len(value),)):
-            is_number = isinstance(value[0], int | float | np.number)
-            what = f"a {kind} of {len(value):,} numbers" if is_number else ""
-        return what
-
-    def _frame(self, value: pd.DataFrame | pd.Series) -> str:
-        kind = type(value).__name__
-        last = _last_date(value)
-        if last is None:
-            is_long = self._is_long(_numbered(value))
-            return f"a {kind} of {_size(value)}" if is_long else ""
-        return f"a {kind} up to {last.date()}" if self._is_later(last) else ""
-
-    def _is_long(self, lengths: tuple[int, ...]) -> bool:
-        return max(lengths, default=0) >= self._sessions
+    def look(self, strategy: Any) -> None:
+        """Look at a strategy, and at all that can be reached from it."""
+        ahead: deque[tuple[Any, str, int]] = deque([(strategy, "it", 0)])
+        while ahead:
+            value, where, within = ahead.popleft()
+            if id(value) in self._seen:
+                continue
+            self._seen[id(value)] = value
+            ahead.extend(self._parts(value, where, within))
 
     def _is_later(self, last: pd.Timestamp) -> bool:
         if last.tzinfo is None:
@@ -138,174 +125,139 @@ class _Walk:
             return last.date() >= self._after.tz_convert("America/New_York").date()
         return last > self._after
 
-    def _parts(self, value: Any, where: str) -> Iterator[tuple[Any, str]]:
-        if inspect.isfunction(value):
+    def _parts(  # noqa: C901 - a case each
+        self, value: Any, where: str, within: int
+    ) -> Iterator[tuple[Any, str, int]]:
+        """Judge a value, and yield what is in it."""
+        if isinstance(value, WRAPPERS):
+            if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - its only name
+                self.found.caches.append(value)
+            yield from ((part, where, 0) for part in wrapped(value))
+        elif inspect.isfunction(value):
             yield from self._of_function(value)
-        elif isinstance(value, dict):
-            yield from ((part, f"{where}[{n!r}]") for n, part in _some(value.items()))
-        elif isinstance(value, list | tuple | set | frozenset):
-            yield from ((part, where) for part in _some(value))
         elif isinstance(value, type):
             yield from self._of_class(value)
-        elif isinstance(value, _WRAPPERS):
-            yield from ((part, where) for part in _wrapped(value))
-        elif not isinstance(value, types.ModuleType) and not _is_library(type(value)):
-            yield from self._of_object(value)
-
-    def _of_object(self, value: Any) -> Iterator[tuple[Any, str]]:
-        is_own = not _is_installed(sys.modules.get(type(value).__module__))
-        if is_own and hasattr(value, "__dict__"):
+        elif isinstance(value, types.ModuleType):
+            return
+        elif is_own_class(type(value)):
+            yield from self._of_object(value, where)
+        elif f"{type(value).__module__}.{type(value).__qualname__}" in _OF_ATTRIBUTES:
             self.found.spaces.append((vars(value), dict(vars(value)), True))
-        for name, part in _attributes(value):
-            # Of other people's objects only what they hold, and nothing is put back.
-            if is_own or isinstance(part, pd.DataFrame | pd.Series | np.ndarray):
-                yield part, f"self.{name}"
-        if is_own:
-            yield type(value), type(value).__name__
+            yield from self._of_attributes(value, where)
+        elif (native := getattr(value, "py_func", None)) is not None:  # numba's
+            yield native, where, 0
+        elif isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
+            yield value.__self__, where, 0
+        elif not tells_nothing(value):
+            yield from self._of_data(value, where, within)
 
-    def _of_class(self, owner: type) -> Iterator[tuple[Any, str]]:
-        if _is_library(owner) or _is_installed(sys.modules.get(owner.__module__)):
+    def _of_data(
+        self, value: Any, where: str, within: int
+    ) -> Iterator[tuple[Any, str, int]]:
+        if isinstance(value, dict | list | set | deque):
+            self.found.containers.append(value)
+        if what := self._judge.fault(value, within=within):
+            self.found.histories[id(value)] = f"{where} is {what}"
+            return
+        if isinstance(value, _CONTAINERS):
+            most = max(within, len(value))
+            if isinstance(value, Mapping):
+                yield from ((part, where, most) for part in value)
+                items = value.items()
+                yield from ((part, f"{where}[{n!r}]", most) for n, part in items)
+            else:
+                yield from ((part, where, most) for part in value)
+        elif isinstance(value, (*PANDAS, np.ndarray)):
+            array = np.asarray(value, dtype=object)
+            yield from ((part, where, array.size) for part in array.ravel())
+
+    def _of_object(self, value: Any, where: str) -> Iterator[tuple[Any, str, int]]:
+        if hasattr(value, "__dict__"):
+            self.found.spaces.append((vars(value), dict(vars(value)), True))
+        yield type(value), type(value).__name__, 0
+        if isinstance(value, (*_CONTAINERS, *PANDAS, np.ndarray, str, bytes, int)):
+            yield from self._of_data(value, where, 0)
+        yield from self._of_attributes(value, where)
+
+    def _of_attributes(self, value: Any, where: str) -> Iterator[tuple[Any, str, int]]:
+        owner = "self" if where == "it" or where.startswith("self") else where
+        for name, part in attributes(value):
+            last = date_of(name.strip("_").replace("_", "-").lstrip("dtDT"))
+            if last is not None and self._is_later(last):
+                told = f"{owner}.{name} is an attribute by date"
+                self.found.histories[id(value)] = told
+            yield part, f"{owner}.{name}", 0
+
+    def _of_class(self, owner: type) -> Iterator[tuple[Any, str, int]]:
+        if not is_own_class(owner):
+            return
+        yield type(owner), type(owner).__name__, 0
+        if _is_enum(owner):
+            members: list[enum.Enum] = list(owner)  # type: ignore[call-overload]
+            held = {member.name: member.value for member in members}
+            yield held, owner.__name__, 0
+            yield from ((v, n, 0) for n, v in written(owner) if inspect.isfunction(v))
             return
         self.found.spaces.append((owner, plain(owner), True))
-        yield from ((part, f"{owner.__name__}.{n}") for n, part in vars(owner).items())
-        yield from ((base, base.__name__) for base in owner.__bases__)
+        yield from ((part, f"{owner.__name__}.{n}", 0) for n, part in written(owner))
+        yield from ((base, base.__name__, 0) for base in owner.__bases__)
 
-    def _of_function(self, value: types.FunctionType) -> Iterator[tuple[Any, str]]:
-        home = sys.modules.get(str(value.__globals__.get("__name__")))
-        if _is_library(value) or _is_installed(home):
+    def _of_function(
+        self, function: types.FunctionType
+    ) -> Iterator[tuple[Any, str, int]]:
+        name = function.__name__
+        if (inner := getattr(function, "__wrapped__", None)) is not None:
+            yield inner, name, 0
+        is_own = is_own_function(function)
+        for variable, cell, held in cells_of(function):
+            if is_own:
+                self.found.cells.append((cell, held))
+            yield held, f"{variable}, in the closure of {name},", 0
+        if not is_own:
             return
-        for name, cell in zip(
-            value.__code__.co_freevars, value.__closure__ or (), strict=True
-        ):
-            try:
-                held = cell.cell_contents
-            except ValueError:  # not filled yet
-                continue
-            self.found.cells.append((cell, held))
-            yield held, f"{name}, in the closure of {value.__name__},"
-        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
-        yield from ((part, f"a default of {value.__name__}") for part in defaults)
-        names = _globals_of(value.__code__)
-        used = self._space(value.__globals__, names)
-        yield from ((part, f"the global {n}") for n, part in used.items())
+        yield from (
+            (part, f"{name}.{key}", 0) for key, part in sorted(vars(function).items())
+        )
+        self.found.spaces.append((vars(function), dict(vars(function)), True))
+        defaults = (
+            *(function.__defaults__ or ()),
+            *(function.__kwdefaults__ or {}).values(),
+        )
+        yield from ((part, f"a default of {name}", 0) for part in defaults)
+        code = function.__code__
+        for each in codes_of(code):
+            said = (c for c in each.co_consts if _is_data(c) and c != function.__doc__)
+            yield from ((part, f"a constant of {name}", 0) for part in said)
+        used = used_globals(function)
+        own = {n: v for n, v in used.items() if n in function.__globals__}
+        self.found.spaces.append((function.__globals__, own, False))
+        yield from ((part, f"the global {n}", 0) for n, part in used.items())
+        names = names_of(code)
         for called, part in used.items():
-            if not isinstance(part, types.ModuleType) or _is_library(part):
-                continue
-            if part.__dict__.get("__file__") and not _is_installed(part):
-                inside = self._space(vars(part), names)
-                yield from ((each, f"{called}.{n}") for n, each in inside.items())
+            if isinstance(part, types.ModuleType):
+                yield from self._of_module(part, names, called)
 
-    def _space(self, space: dict[str, Any], names: set[str]) -> dict[str, Any]:
-        """Return the names that are used of a module's."""
+    def _of_module(
+        self, module: types.ModuleType, names: set[str], where: str
+    ) -> Iterator[tuple[Any, str, int]]:
+        """Yield what is used of a module of the user's own."""
+        if not is_own_module(module) or is_library(module):
+            return
+        space = vars(module)
         used = {n: space[n] for n in sorted(names) if n in space}
         self.found.spaces.append((space, used, False))
-        return used
+        for name, part in used.items():
+            yield part, f"{where}.{name}", 0
+            if isinstance(part, types.ModuleType) and part is not module:
+                yield from self._of_module(part, names - {name}, f"{where}.{name}")
 
 
-def _globals_of(code: types.CodeType) -> set[str]:
-    """Return the names that code, and the functions in it, may mean as globals."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _globals_of(constant)
-    return names
+def _is_data(constant: Any) -> bool:
+    """Return whether a constant of code may be a table: a key of a fact is none."""
+    is_key = isinstance(constant, tuple | frozenset) and len(constant) <= _LONGEST_KEY
+    return not is_key
 
 
-def _is_installed(module: types.ModuleType | None) -> bool:
-    """Return whether a module came with a package, as against the user's own."""
-    file = getattr(module, "__file__", None)
-    return file is not None and "site-packages" in file
-
-
-def plain(owner: type) -> dict[str, Any]:
-    """Return the attributes of a class that have no name of the language's."""
-    return {name: v for name, v in vars(owner).items() if not _is_dunder(name)}
-
-
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
-
-
-def _is_library(value: Any) -> bool:
-    if isinstance(value, types.ModuleType):
-        name = value.__name__
-    elif inspect.isfunction(value):
-        name = value.__globals__.get("__name__", "")
-    else:
-        name = getattr(value, "__module__", "")
-    home = str(name).partition(".")[0]
-    if home == "builtins" and isinstance(value, type):
-        return not value.__flags__ & _MADE_BY_A_STATEMENT  # as those of a bare `exec`
-    return home in _LIBRARIES or home in sys.stdlib_module_names - {"__main__"}
-
-
-def _wrapped(value: Any) -> Iterator[Any]:
-    """Return what a method, a property or another wrapper leads to."""
-    for name in ("__func__", "__self__", "__wrapped__", "func", "args", "keywords"):
-        yield getattr(value, name, None)
-    yield getattr(value, "fget", None)
-
-
-def _attributes(value: object) -> Iterator[tuple[str, Any]]:
-    yield from getattr(value, "__dict__", {}).items()
-    for owner in type(value).__mro__:
-        slots = owner.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(value, name):
-                yield name, getattr(value, name)
-
-
-def _some(values: Any) -> Iterator[Any]:
-    yield from list(values)[:_LONGEST]
-
-
-def _numbered(value: pd.DataFrame | pd.Series) -> tuple[int, ...]:
-    """Return the lengths of a frame's axes that are labelled by numbers."""
-    return tuple(len(axis) for axis in value.axes if axis.inferred_type == "integer")
-
-
-def _size(value: Any) -> str:
-    return " x ".join(f"{length:,}" for length in value.shape)
-
-
-def _last_date(value: pd.DataFrame | pd.Series) -> pd.Timestamp | None:
-    """Return the last date in a frame's labels or values; None if it has no dates."""
-    indexes: list[Any] = [value.index]
-    if isinstance(value, pd.DataFrame):
-        indexes.append(value.columns)
-        indexes += [value[n] for n in value.columns if _has_dates(value[n])]
-    else:
-        indexes.append(value)
-    levels = [
-        level
-        for index in indexes
-        for level in (index.levels if isinstance(index, pd.MultiIndex) else [index])
-    ]
-    dates = [last for level in levels if (last := _latest(level)) is not None]
-    return max(dates, key=_comparable, default=None)
-
-
-def _comparable(at: pd.Timestamp) -> pd.Timestamp:
-    return at.tz_localize("UTC") if at.tzinfo is None else at
-
-
-def _has_dates(values: Any) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return True
-    is_object = values.dtype == object
-    return bool(is_object and len(values) and isinstance(values.iloc[0], dt.date))
-
-
-def _latest(values: Any) -> pd.Timestamp | None:
-    """Return the last of some dates; None if they are none."""
-    dtype = getattr(values, "dtype", None)
-    if dtype is not None and pd.api.types.is_datetime64_any_dtype(dtype):
-        last = values.max()
-        return None if pd.isna(last) else pd.Timestamp(last)
-    if isinstance(dtype, pd.PeriodDtype):
-        return pd.Timestamp(values.max().end_time) if len(values) else None
-    if dtype is not None and dtype.kind != "O":
-        return None
-    dates = (value for value in values if isinstance(value, dt.date | np.datetime64))
-    stamps: list[Any] = [pd.Timestamp(value) for value in dates]
-    return max((s for s in stamps if not pd.isna(s)), key=_comparable, default=None)
+def _is_enum(owner: type) -> bool:
+    """Return whether a class lists its members."""
+    return any(base.__module__ == "enum" for base in owner.__mro__)

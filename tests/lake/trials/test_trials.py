@@ -485,10 +485,18 @@ ids = st.lists(st.builds(str.__add__, halves, halves), max_size=12, unique=True)
 
 @given(held=ids, asked=ids)
 def test_ids_that_begin_alike_are_told_apart(held: list[str], asked: list[str]) -> None:
-    keys = Keys.of(pa.table({"trial_id": pa.array(held, pa.string())}))
-    high, low = of_rows(pa.table({"trial_id": pa.array(asked, pa.string())}))
+    digests = pa.array([each[16:] + each[:16] for each in held], pa.string())
+    keys = Keys.of(
+        pa.table({"trial_id": pa.array(held, pa.string()), "digest": digests})
+    )
+    high, low = of_rows(
+        pa.table({"trial_id": pa.array(asked, pa.string())}), "trial_id"
+    )
 
-    assert list(keys.have(high, low)) == [each in held for each in asked]
+    places = keys.places(high, low)
+    assert list(places >= 0) == [each in held for each in asked]
+    said = [int(keys.said[place]) if place >= 0 else None for place in places]
+    assert said == [int(each[16:], 16) if each in held else None for each in asked]
 
 
 # ---------------------------------------------------------------- against a dictionary

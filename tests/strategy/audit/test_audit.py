@@ -267,9 +267,142 @@ def test_an_object_that_cannot_be_copied_is_told(view: lakebt.View) -> None:
 
     asked = backtest(view, Generator())
 
-    assert asked.run().weights()["AAA"].iloc[1] == 0.02
+    assert asked.run(record=False).weights()["AAA"].iloc[1] == 0.02
     with pytest.raises(ValueError, match=r"Generator cannot be copied \(TypeError: "):
         asked.audit()
+
+
+def in_a_class() -> Any:
+    class Memo:
+        memo: ClassVar[dict[str, float]] = {}
+
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            return from_memo(self.memo, view)
+
+    return Memo
+
+
+def in_a_closure() -> Any:
+    memo: dict[str, float] = {}
+
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            return from_memo(memo, view)
+
+    return Memo
+
+
+def in_a_cell() -> Any:
+    mean: float | None = None
+
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            nonlocal mean
+            mean = mean or from_memo({}, view)["AAA"]
+            return pd.Series({"AAA": mean})
+
+    return Memo
+
+
+def in_a_default() -> Any:
+    class Memo:
+        def target_weights(
+            self,
+            view: lakebt.View,
+            memo: dict[str, float] = {},  # noqa: B006 - the very mistake
+        ) -> pd.Series:
+            return from_memo(memo, view)
+
+    return Memo
+
+
+def in_an_attribute_of_a_function() -> Any:
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            memo = Memo.target_weights.__dict__.setdefault("memo", {})
+            return from_memo(memo, view)
+
+    return Memo
+
+
+def in_an_object() -> Any:
+    class Memo:
+        def __init__(self) -> None:
+            self.memo: dict[str, float] = {}
+
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            return from_memo(self.memo, view)
+
+    return Memo()
+
+
+def from_memo(memo: dict[str, float], view: lakebt.View) -> pd.Series:
+    """A weight by the mean of the whole sample, which is read once."""
+    del view
+    if not memo:
+        memo["AAA"] = float(OUTER.view.panel("close", symbols=["AAA"])["AAA"].mean())
+    return pd.Series({"AAA": memo["AAA"] % 1.0})
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(in_a_class, in_a_closure, in_a_cell, in_a_default),
+        *(in_an_attribute_of_a_function, in_an_object),
+    ],
+    ids=name,
+)
+def test_what_a_run_remembers_hides_nothing_from_an_audit(
+    view: lakebt.View,
+    make: Any,
+    is_another: bool,  # noqa: FBT001 - a case
+) -> None:
+    strategy = make()
+    asked = backtest(view, strategy)
+    first = asked.run()
+    if is_another:
+        asked = backtest(view, strategy)
+
+    audit = asked.audit(decisions=2)
+    again = asked.run()
+
+    assert audit.verdict is Verdict.LOOK_AHEAD, str(audit)
+    assert not again.audited
+    pd.testing.assert_frame_equal(first.weights(), again.weights())
+    if make is not in_an_object:  # which is another one, with what it has learnt
+        assert first.id == again.id
+
+
+def test_what_a_run_leaves_stays_until_the_next_one(view: lakebt.View) -> None:
+    seen: list[str] = []
+
+    class Tells:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            seen.append(str(today(view).date()))
+            return equal(["AAA"])
+
+    asked = backtest(view, Tells)
+    asked.run()
+    assert len(seen) == 22
+    assert asked.audit(decisions=2).passed
+    assert len(seen) == 22
+    asked.run()
+    assert len(seen) == 22
+    seen.append("by hand")
+    asked.run()
+    assert len(seen) == 45
+
+
+def test_a_strategy_that_draws_without_a_seed_is_not_recorded_twice(
+    view: lakebt.View,
+) -> None:
+    asked = backtest(view, Undecided)
+    first = asked.run()
+
+    with pytest.raises(ValueError, match=rf"^trial {first.id[:10]} was recorded on .*"):
+        asked.run()
+    assert asked.run(record=False).id == first.id
 
 
 def test_a_class_that_needs_something_else_is_told(view: lakebt.View) -> None:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import array
+import collections
+import dataclasses
 import datetime as dt
+import enum
 import functools
+import json
+import logging
+import pathlib
+import pickle
+import re
+import sqlite3
+import sys
+import threading
 import types
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pluggy
+import pyarrow as pa
 import pytest
 
 from lakebt.strategy.audit.captures import captured
@@ -23,7 +36,7 @@ FRAME = pd.DataFrame({"A": 1.0}, index=DAYS)
 
 
 def found(value: object) -> list[str]:
-    looked = captured(value, after=AFTER, sessions=SESSIONS)
+    looked = captured(value, after=AFTER, many=SESSIONS)
     return list(looked.histories.values())
 
 
@@ -66,7 +79,7 @@ def test_a_history_is_found(value: object, told: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        FRAME.loc[:"2021-01-31"],  # known before the first decision
+        FRAME.loc["2021-01-01":"2021-01-31"],  # short, and known before
         FRAME.iloc[:0],
         pd.Series({"AAA": "tech", "BBB": "banks"}),
         pd.Series(1.0, index=[f"S{n:04d}" for n in range(500)]),  # by symbol
@@ -83,6 +96,144 @@ def test_a_history_is_found(value: object, told: str) -> None:
 )
 def test_what_tells_no_future_is_not(value: object) -> None:
     assert found(Holder(value)) == []
+
+
+MORE = pd.date_range("2021-02-01", periods=SESSIONS)
+WINNERS = pd.Series([f"S{n % 7}" for n in range(SESSIONS)], index=MORE)
+BY_DAY = {str(day.date()): name for day, name in zip(MORE, WINNERS, strict=True)}
+NAMES = WINNERS.to_list()
+
+
+def closure_of_closures(kept: object) -> object:
+    return lambda: lambda: kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        BY_DAY,
+        {day.toordinal(): name for day, name in zip(MORE, WINNERS, strict=True)},
+        {day.value: name for day, name in zip(MORE, WINNERS, strict=True)},
+        {
+            np.int64(day.timestamp()): name
+            for day, name in zip(MORE, WINNERS, strict=True)
+        },
+        {int(f"{day:%Y%m%d}"): name for day, name in zip(MORE, WINNERS, strict=True)},
+        {("S1", day): 1.0 for day in BY_DAY},
+        list(BY_DAY.items()),
+        WINNERS.rename("it").reset_index().to_dict("records"),
+        FRAME["A"].rolling(3),
+        FRAME["A"].groupby(level=0),
+        collections.deque(NAMES),
+        WINNERS.to_frame("it").to_records(),
+        WINNERS.to_numpy(dtype=object),
+        WINNERS.to_numpy(dtype=str),
+        np.array(NAMES).astype("S2"),
+        WINNERS.to_list(),
+        tuple(NAMES),
+        WINNERS.reset_index(drop=True),
+        pd.Categorical(NAMES),
+        dict(enumerate(NAMES)),
+        {str(n): name for n, name in enumerate(NAMES)},
+        array.array("d", range(SESSIONS)),
+        np.eye(10),
+        [[float(n) for n in range(10)] for _ in range(10)],
+        {"2021-03": "S1", "2021-04": "S2"},
+        {2021: "S1", 2022: "S2"},
+        {"2021Q1": "S1"},
+        {"Mar 2021": "S1"},
+        {"03/02/2021": "S1"},
+        {"S1": dt.date(2021, 3, 1)},
+        [("S1", "2021-03-01"), ("S2", "2021-04-01")],
+        [(737850, "S1"), (737860, "S2")],
+        frozenset(BY_DAY.items()),
+        frozenset(BY_DAY),
+        set(MORE),
+        MORE[[0, 3, 4]],
+        MORE.to_numpy()[:3],
+        types.MappingProxyType(BY_DAY),
+        types.SimpleNamespace(d2021_03_01="S1"),
+        collections.ChainMap(BY_DAY),
+        collections.UserDict(BY_DAY),
+        collections.defaultdict(str, BY_DAY),
+        BY_DAY.get,
+        BY_DAY.values(),
+        (name for name in NAMES),
+        iter(NAMES),
+        zip(MORE, NAMES, strict=True),
+        functools.partial(max, BY_DAY),
+        functools.lru_cache(lambda kept=BY_DAY: kept),
+        lambda: lambda: BY_DAY,
+        closure_of_closures(BY_DAY),
+        pa.table({"it": NAMES}),
+        json.dumps(BY_DAY),
+        ",".join(NAMES),
+        pickle.dumps(BY_DAY),
+        int.from_bytes(pickle.dumps(BY_DAY)),
+        np.poly1d([1.0, 2.0]),
+        sqlite3.connect(":memory:"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_may_be_by_time_is_found(value: object) -> None:
+    assert found(Holder(value))
+    assert found(Holder({"deep": [Holder(value)]}))
+    if isinstance(value, sqlite3.Connection):
+        value.close()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"window": 20, "names": ["S1", "S2"], "deep": {"levels": (5, 10, 20, 60)}},
+        {"tech": ["S1", "S2"], "oil": [f"S{n}" for n in range(500)]},
+        {f"S{n}": 0.1 for n in range(500)},
+        [("S1", 0.5), ("S2", 0.5)],
+        {"capital": 50_000, "most": 2000},
+        {1: 0.5, 2: 0.3},
+        ["AGN-201503"],
+        dt.date(2021, 3, 1),
+        "2021-03-01",
+        "select * from quant.eps where eps > 3 and eps < 9 order by eps",
+        pd.DataFrame({"sector": ["tech"] * 500}, index=[f"S{n}" for n in range(500)]),
+        pd.offsets.BDay(3),
+        np.random.default_rng(1),
+        np.mean,
+        functools.partial(np.mean, axis=0),
+        lambda x: x + 1,
+        re.compile("S1"),
+        logging.getLogger("mine"),
+        threading.Lock(),
+        pathlib.Path("mine"),
+        dataclasses.make_dataclass("Setting", ["window"])(20),
+        enum.Enum("Speed", {"SLOW": 20, "FAST": 5}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_configuration_is_not_accused(value: object) -> None:
+    assert found(Holder(value)) == []
+
+
+def test_it_is_found_in_what_a_function_imports_and_in_its_constants() -> None:
+    own = types.ModuleType("lakebt_test_own")
+    own.__file__ = "own.py"
+    own.PANEL = FRAME  # type: ignore[attr-defined]
+    sys.modules["lakebt_test_own"] = own
+    space: dict[str, Any] = {}
+    text = (
+        "def imports():\n    import lakebt_test_own as own\n    return own.PANEL\n"
+        "def says():\n    return {'2021-03-01': 1, '2021-03-02': 2, '2021-03-03': 3,"
+        " '2021-03-04': 4}\n"
+        "def looks_up(view):\n    return view.vintages('eps', ('S1', '2021-03-31'))\n"
+    )
+    exec(text, space)  # noqa: S102 - functions of our own
+
+    assert found(space["imports"]) == [
+        "lakebt_test_own.PANEL is a DataFrame up to 2021-06-30"
+    ]
+    assert found(space["says"])
+    assert found(space["looks_up"]) == []
+    del sys.modules["lakebt_test_own"]
 
 
 def test_it_is_found_where_functions_and_classes_keep_it() -> None:
@@ -134,9 +285,11 @@ def test_it_is_found_in_what_has_no_module() -> None:
 
 def test_what_other_people_s_objects_hold_is_found_and_left_alone() -> None:
     theirs = a_package_s_object()
-    looked = captured(Holder(theirs), after=AFTER, sessions=SESSIONS)
+    looked = captured(Holder(theirs), after=AFTER, many=SESSIONS)
 
-    assert list(looked.histories.values()) == ["self.fitted is an array of 100"]
+    assert list(looked.histories.values()) == [
+        "self.held is a PluginManager, which an audit cannot make anew"
+    ]
     assert all(space is not vars(theirs) for space, _, _ in looked.spaces)
 
 
@@ -184,7 +337,7 @@ def test_everything_is_put_back_as_it_was() -> None:
             LOG.other = view  # type: ignore[attr-defined]
             return view
 
-    surroundings = Surroundings(captured(Writes, after=AFTER, sessions=SESSIONS))
+    surroundings = Surroundings(captured(Writes, after=AFTER, many=SESSIONS))
     for _ in range(2):
         Writes().target_weights("view")
         surroundings.restore()

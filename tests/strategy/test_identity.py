@@ -1,0 +1,236 @@
+"""Two strategies have one identity if they do the same, and two if they do not."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import functools
+import linecache
+import threading
+import types
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lakebt.strategy.factory import load_class
+from lakebt.strategy.identity import identity_of
+from lakebt.strategy.trials import parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def identity(strategy: object) -> str:
+    return identity_of(strategy, name="Mine")
+
+
+def in_a_closure(window: int) -> object:
+    class Mine:
+        def target_weights(self, view: Any) -> Any:
+            return view.panel("close").iloc[-window:]
+
+    return Mine()
+
+
+class Private:
+    def __init__(self, window: int) -> None:
+        self._window = window
+
+    def target_weights(self, view: Any) -> Any: ...
+
+
+class Slots:
+    __slots__ = ("__share", "window")
+
+    def __init__(self, window: int) -> None:
+        self.window, self.__share = window, window / 2
+
+    def target_weights(self, view: Any) -> Any: ...
+
+
+class OfTuple(NamedTuple):
+    window: int
+
+    def target_weights(self, view: Any) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    held: Any
+
+    def target_weights(self, view: Any) -> Any: ...
+
+
+class Speed(enum.Enum):
+    SLOW = 20
+    FAST = 5
+
+
+def of_a_class_attribute(window: int) -> object:
+    return type("Mine", (Private,), {"width": window})(1)
+
+
+def of_a_default(window: int) -> object:
+    class Mine:
+        def target_weights(self, view: Any, window: int = window) -> Any:
+            return view, window
+
+    return Mine()
+
+
+def of_a_source(text: str, **names: Any) -> object:
+    """As a notebook does: a class of a cell, without a file."""
+    space: dict[str, Any] = {"__name__": "__main__", **names}
+    exec(compile(text, "<cell>", "exec"), space)  # noqa: S102 - code of our own
+    return space["Mine"]()
+
+
+def of_a_cell(window: int) -> object:
+    return of_a_source(
+        "class Mine:\n    def target_weights(self, view):\n"
+        f"        return view.panel('close').iloc[-{window}:]"
+    )
+
+
+def of_a_global(window: int) -> object:
+    text = "class Mine:\n    def target_weights(self, view):\n        return WINDOW"
+    return of_a_source(text, WINDOW=window)
+
+
+def of_a_helper(window: int) -> object:
+    own = types.ModuleType("own")
+    own.__file__ = "own.py"
+    space = vars(own)
+    exec(f"def signal(x): return x * {window}", space)  # noqa: S102 - of our own
+    text = "class Mine:\n    def target_weights(self, view): return own.signal(view)"
+    return of_a_source(text, own=own)
+
+
+def of_a_base(window: int) -> object:
+    text = (
+        f"class Base:\n    def look(self): return {window}\n"
+        "class Mine(Base):\n    def target_weights(self, view): return self.look()"
+    )
+    return of_a_source(text)
+
+
+MAKERS: tuple[Callable[[int], object], ...] = (
+    in_a_closure,
+    Private,
+    Slots,
+    OfTuple,
+    Holder,
+    of_a_class_attribute,
+    of_a_default,
+    of_a_cell,
+    of_a_global,
+    of_a_helper,
+    of_a_base,
+    lambda n: Holder(lambda x: x + n),
+    lambda n: Holder((lambda x: x + 1) if n == 5 else (lambda x: x - 1)),
+    lambda n: Holder(pd.DataFrame({"A": [1.0, n]})),
+    lambda n: Holder(pd.Series(1.0, index=pd.date_range("2021-01-01", periods=n))),
+    lambda n: Holder(
+        pd.Series(["a", "b"], dtype="category").cat.add_categories([str(n)])
+    ),
+    lambda n: Holder(np.arange(n)),
+    lambda n: Holder(np.array([None, n], dtype=object)),
+    lambda n: Holder(np.random.default_rng(n)),
+    lambda n: Holder({"a": {"b": [n]}}),
+    lambda n: Holder({n, 1}),
+    lambda n: Holder(collections.deque([1, 2], maxlen=n)),
+    lambda n: Holder(functools.partial(max, n)),
+    lambda n: Holder(functools.partial(dict, **{"a" if n == 5 else "b": 1})),
+    lambda n: Holder(Speed(n)),
+    lambda n: Holder(functools.cache(lambda x: x + n)),
+    lambda n: Holder(Private(n)),
+    lambda n: Holder(property(lambda _: n)),
+    lambda n: Holder(True if n == 5 else 1),
+    lambda n: Holder("1" if n == 5 else 1),
+    lambda n: functools.partial(in_a_closure, n),
+    lambda n: lambda: in_a_closure(n),
+)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_differs_in_anything_is_another_one(make: Callable[[int], object]) -> None:
+    five, again, twenty = make(5), make(5), make(20)
+
+    assert identity(five) == identity(again)
+    assert identity(five) != identity(twenty)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Holder(5), Holder(5.0)),
+        (Holder(5), Holder(np.int64(5))),
+        (Holder([1, 2]), Holder((1, 2))),
+        (Holder({"a": 1, "b": 2}), Holder({"b": 2, "a": 1})),
+        (Holder({"b", "a"}), Holder(frozenset({"a", "b"}))),
+        (
+            Holder(pd.DataFrame({"A": [1.0], "B": [2.0]})),
+            Holder(pd.DataFrame(np.array([[1.0, 2.0]]), columns=["A", "B"])),
+        ),
+    ],
+)
+def test_what_is_equal_is_one(one: object, other: object) -> None:
+    assert identity(one) == identity(other)
+
+
+def test_neither_lines_nor_docstrings_nor_what_it_is_not_used_count() -> None:
+    plain = "class Mine:\n    def target_weights(self, view):\n        return 1"
+    told = (
+        '# A comment.\n\nclass Mine:\n    "Mine."\n\n'
+        '    def target_weights(self, view):\n        "Return."\n        return 1'
+    )
+
+    assert identity(of_a_source(plain)) == identity(of_a_source(told, other=3))
+
+
+def test_a_class_is_the_same_wherever_it_is_imported_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = (
+        "import dataclasses\n\nFEW = 3\n\n\n@dataclasses.dataclass\nclass Mine:\n"
+        "    window: int = 5\n\n    def target_weights(self, view):\n"
+        "        return super().__init__(), FEW, self.window\n"
+    )
+    file.write_text(text, encoding="utf-8")
+    _, first = load_class(f"{file}:Mine")
+    (tmp_path / "moved.py").write_text(f"\n# moved\n{text}", encoding="utf-8")
+    _, second = load_class(f"{tmp_path / 'moved.py'}:Mine")
+    linecache.clearcache()
+
+    assert first is not second
+    assert identity(first()) == identity(second())
+    assert identity(first()) != identity(second(window=6))
+
+
+@pytest.mark.parametrize("held", [(n for n in range(3)), threading.Lock(), open])
+def test_what_cannot_be_told_apart_is_refused_with_the_cure(held: Any) -> None:
+    if held is open:
+        held = open(__file__, encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
+    with pytest.raises(ValueError, match=r"^Mine holds a .* \(self\.held\), which can"):
+        identity(Holder(held))
+    if hasattr(held, "close"):
+        held.close()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        (Private(5), {"window": 5}),
+        (Slots(5), {"window": 5}),
+        (OfTuple(5), {"window": 5}),
+        (Holder(5), {"held": 5}),
+        (Holder(len), {}),
+    ],
+)
+def test_parameters_are_shown_however_they_are_kept(
+    strategy: object, told: dict[str, object]
+) -> None:
+    assert parameters_of(strategy) == told
