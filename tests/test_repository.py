@@ -97,8 +97,10 @@ def test_changelog_says_what_is_not_yet_released() -> None:
 
 def test_decisions_are_numbered_and_have_a_status() -> None:
     pages = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    numbers = [int(page.name.partition("-")[0]) for page in pages]
 
-    for number, page in enumerate(pages, start=1):
+    assert len(set(numbers)) == len(numbers)
+    for number, page in zip(numbers, pages, strict=True):
         assert page.name.startswith(f"{number:04}-")
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# {number}. ")
