@@ -168,6 +168,33 @@ def _build(text: str, match: re.Match[str]) -> Exit:
     return DateRule(text=text, date=date, at=at)
 
 
+def one_spelling(text: str) -> str:
+    """Return the one text of all that mean the same rule.
+
+    Parameters
+    ----------
+    text
+        An entry or an exit that parses.
+
+    Examples
+    --------
+    >>> [one_spelling(text) for text in ("+05", "+5@close", "ED-0@open", "01w@open")]
+    ['+5', '+5', 'ED@open', '1w@open']
+    """
+    rule = parse_exit(text)
+    at = f"@{rule.at}"
+    match rule:
+        case SessionsLater():
+            return f"+{rule.sessions}{at}".removesuffix("@close")
+        case WeeksLater():
+            return f"{rule.weeks}w{at}".removesuffix("@close")
+        case AnchorRule():
+            offset = f"{rule.offset:+d}" if rule.offset else ""
+            return f"{rule.anchor}{offset}{at}"
+        case DateRule():
+            return f"{rule.date}{at}"
+
+
 def parse_entries(texts: Sequence[str]) -> tuple[Entry, ...]:
     """Return the entry rules of a grid.
 

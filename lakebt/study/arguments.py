@@ -15,7 +15,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import lead_text, parse_lead
 from lakebt.events.filters import parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD
-from lakebt.events.rules import parse_entries, parse_exits
+from lakebt.events.rules import one_spelling, parse_entries, parse_exits
 from lakebt.facts import IndexChange
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.inputs.in_words import in_words
@@ -28,6 +28,7 @@ from lakebt.inputs.roles import (
     written_by,
 )
 from lakebt.inputs.where import ChangeFilter, plain_where, values_of
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -284,3 +285,17 @@ def rule_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value for name, value in plain.items() if name not in {*GRID, "costs"}
     }
+
+
+def one_writing(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of a study as all that mean the same are written.
+
+    The values of a filter are a list, each once, in one order; of rules there is one
+    spelling.
+    """
+    wanted = ChangeFilter(arguments.get("where") or {}).wanted
+    filters = {
+        column: sorted(values, key=canonical_json) for column, values in wanted.items()
+    }
+    grid = {name: list(map(one_spelling, arguments[name])) for name in GRID}
+    return {**arguments, "where": filters, **grid}

@@ -11,6 +11,7 @@ import numpy as np
 
 from lakebt.backtest.levels import Level
 from lakebt.lake.trials.origin import Origin
+from lakebt.study.arguments import one_writing
 from lakebt.study.engines import ENGINES
 from lakebt.study.lookup import Lookup
 from lakebt.study.summary import Summary
@@ -137,7 +138,7 @@ class TradedStudy:
     @cached_property
     def result_id(self) -> str:
         """Its id among the lake's trials: the key of all that decides its numbers."""
-        return self.origin.result_id(self.arguments.plain())
+        return self.origin.result_id(one_writing(self.arguments.plain()))
 
 
 def trade(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
+from lakebt.events.rules import one_spelling
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.counterfactual import is_altered
-from lakebt.study.arguments import rule_arguments
+from lakebt.study.arguments import one_writing, rule_arguments
 from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
@@ -38,11 +39,17 @@ def cell_ids(
 ) -> list[tuple[str, str, str]]:
     """Return rule, rule's id and trial's id of each cell, before anything is run."""
     charged = canonical_json(asdict(costs))
+    shared = one_writing(arguments)
+    spelled = {
+        text: one_spelling(text)
+        for text in (*arguments["entries"], *arguments["exits"])
+    }
     ids = []
     for entry in arguments["entries"]:
         for exit_ in arguments["exits"]:
             rule = canonical_json(rule_of(arguments, entry, exit_))
-            rule_id = content_key([rule, charged])
+            meant = canonical_json(rule_of(shared, spelled[entry], spelled[exit_]))
+            rule_id = content_key([meant, charged])
             ids.append((rule, rule_id, origin.key(rule_id)))
     return ids
 
@@ -150,7 +157,7 @@ def result_row(
     ratios = cells["sharpe"]
     best = int(ratios.argmax()) if ratios.notna().any() else 0
     row = cells.iloc[[best]].copy()
-    trial = origin.result_id(arguments)
+    trial = origin.result_id(one_writing(arguments))
     shape = {"entries": len(arguments["entries"]), "exits": len(arguments["exits"])}
     best_id = None if ratios.isna().all() else str(row["trial_id"].iloc[0])
     row["trial_id"] = row["result_id"] = trial

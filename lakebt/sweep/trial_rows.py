@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.analysis.pooling import parse_pooling
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.levels import Level
+from lakebt.study.arguments import one_writing
 from lakebt.study.summary import Summary
 from lakebt.study.trials import cell_rows
 
@@ -101,7 +102,7 @@ class TrialSpec:
             costs=costs,
             origin=self.origin,
             study=self.family,
-            result=self.origin.result_id(self.arguments),
+            result=self.origin.result_id(one_writing(self.arguments)),
             run_at=run_at,
             seconds=seconds,
         )
