@@ -23,11 +23,11 @@ from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.reach import delete_expired
 from lakebt.lake.storage.scan_plan import manifests_in
-from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS
+from lakebt.lake.storage.snapshots import delete_quietly, line
+from lakebt.lake.tables.schemas import LEDGER, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     from pyiceberg.io import FileIO
@@ -135,7 +135,7 @@ class Branch:
         LakeError
             If the branch is gone.
         """
-        self.table = self.storage.catalog.load_table(self.table.name())
+        self.table = self.storage.table(self.table.name()[-1])
         ref = self.table.metadata.refs.get(self.name)
         head = None if ref is None else _snapshot(self.table, ref.snapshot_id)
         if head is None:
@@ -168,9 +168,8 @@ def remove(storage: Storage, table: str, branch: str) -> None:
             return ()
         before[:] = [now.metadata]
         removed = RemoveSnapshotRefUpdate.model_validate({"ref-name": branch})
-        needed = _line(now, _heads(storage, now, but=branch))
-        line = _line(now, {ref.snapshot_id})
-        if not (gone := [number for number in line if number not in needed]):
+        needed = line(now.metadata, _heads(storage, now, but=branch))
+        if not (gone := sorted(line(now.metadata, {ref.snapshot_id}) - needed)):
             return (removed,)
         numbers = {"snapshot-ids": gone}
         return (removed, RemoveSnapshotsUpdate.model_validate(numbers))
@@ -210,18 +209,6 @@ def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
     return names
 
 
-def _line(table: Table, heads: Iterable[int]) -> set[int]:
-    """Return the snapshots that are heads, or before one."""
-    parents = {s.snapshot_id: s.parent_snapshot_id for s in table.metadata.snapshots}
-    line: set[int] = set()
-    for head in heads:
-        at: int | None = head
-        while at in parents and at not in line:
-            line.add(at)
-            at = parents[at]
-    return line
-
-
 def _snapshot(table: Table, snapshot_id: int) -> Snapshot | None:
     return table.metadata.snapshot_by_id(snapshot_id)
 
@@ -238,7 +225,7 @@ def _change(
     """
 
     def attempt() -> Table:
-        now = storage.catalog.load_table((NAMESPACE, table))
+        now = storage.table(table)
         wanted = updates(now)
         if not wanted:
             return now
@@ -247,7 +234,7 @@ def _change(
             storage.catalog.commit_table(now, (uuid,), wanted)
         except CommitFailedException as error:
             raise LostRaceError(str(error)) from None
-        return storage.catalog.load_table((NAMESPACE, table))
+        return storage.table(table)
 
     def exhausted(attempts: int) -> LakeError:
         return LakeError(

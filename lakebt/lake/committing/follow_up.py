@@ -29,7 +29,7 @@ from lakebt.lake.committing.recovery import (
 )
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import at_ref, head_of
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
+from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def commit_one(
         raise LostRaceError(str(error)) from None
     except Exception as error:
         # A snapshot staged beside ours has taken its sequence number, for one.
-        now = storage.catalog.load_table(table.name())
+        now = storage.table(table.name()[-1])
         if now.metadata_location != table.metadata_location:
             raise LostRaceError(str(error)) from None
         raise
@@ -187,7 +187,7 @@ def set_ref(ref: str, snapshot_id: int) -> SetSnapshotRefUpdate:
 
 def ledger_table(storage: Storage) -> Table:
     """Return the ledger's table as it is now."""
-    return storage.catalog.load_table((NAMESPACE, LEDGER))
+    return storage.table(LEDGER)
 
 
 def pause() -> None:

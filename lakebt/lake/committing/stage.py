@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
     from lakebt.lake.committing.fold import Fold
@@ -145,16 +146,20 @@ def stage_expiring(
         producer.append_data_file(file)
     staged = _staged(table, producer)
     uuid = AssertTableUUID(uuid=table.metadata.table_uuid)
-    # Those who read the table as it was a few commits ago must still find its files.
-    old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
-    named = {ref.snapshot_id for ref in table.metadata.refs.values()}
-    expired = [number for number in old[: 1 - KEPT] if number not in named]
     updates = staged.updates
-    if expired:
+    if expired := expiring(table.metadata):
         gone_ids = {"snapshot-ids": expired}
         updates = (*updates, RemoveSnapshotsUpdate.model_validate(gone_ids))
     requirements = (*staged.requirements, uuid)
     return replace(staged, requirements=requirements, updates=updates)
+
+
+def expiring(metadata: TableMetadata) -> list[int]:
+    """Return the snapshots that the next commit expires of a table written anew."""
+    # Those who read the table as it was a few commits ago must still find its files.
+    old = [snapshot.snapshot_id for snapshot in metadata.snapshots]
+    named = {ref.snapshot_id for ref in metadata.refs.values()}
+    return [number for number in old[: 1 - KEPT] if number not in named]
 
 
 def _staged(table: Table, producer: Append | Replace) -> Staged:

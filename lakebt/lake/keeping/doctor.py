@@ -20,7 +20,13 @@ from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.doctor_files import ORPHAN_HOURS, check_files
 from lakebt.lake.keeping.findings import Diagnosis, Finding
-from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
+from lakebt.lake.keeping.settings import (
+    ages,
+    all_properties,
+    lost_settings,
+    strange_settings,
+    wrong_settings,
+)
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.snapshots import head_of
@@ -100,7 +106,7 @@ def _tables(storage: Storage, found: list[Finding]) -> Mapping[str, Table]:
             continue
         try:
             with parsing():
-                tables[name] = storage.catalog.load_table((NAMESPACE, name))
+                tables[name] = storage.table(name)
         except Exception as error:
             if not is_failure(error):
                 raise
@@ -304,7 +310,7 @@ def _staging(name: str, table: Table, now: dt.datetime) -> Iterator[Finding]:
 def _settings(name: str, table: Table) -> Iterator[Finding]:
     """Find properties by which others expire, or metadata grows without end."""
     metadata = table.metadata
-    properties = metadata.properties
+    properties = all_properties(table)
     wrong = [f"{key} {properties.get(key, 'not set')}" for key in wrong_settings(table)]
     main = metadata.refs.get(MAIN_BRANCH)
     if main is not None and ages(main):
@@ -314,6 +320,14 @@ def _settings(name: str, table: Table) -> Iterator[Finding]:
             code="external_expiry",
             table=name,
             problem=f"other engines may expire its snapshots: {', '.join(wrong)}",
+            cure=cure.RESTORE,
+        )
+    if strange := strange_settings(table):
+        yield Finding(
+            code="strange_settings",
+            table=name,
+            problem=f"it has properties that no table of a lake may have, and that "
+            f"lakebt does not read: {', '.join(map(repr, strange))}",
             cure=cure.RESTORE,
         )
     if lost := lost_settings(table):

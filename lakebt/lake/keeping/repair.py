@@ -22,11 +22,16 @@ from lakebt.lake.committing.foreign import foreign, last_of_ours
 from lakebt.lake.committing.ledger import read_ledger, read_state
 from lakebt.lake.keeping.doctor_files import look
 from lakebt.lake.keeping.maintenance import in_turn, staged, with_trials
-from lakebt.lake.keeping.settings import ages, lost_settings, wrong_settings
+from lakebt.lake.keeping.settings import (
+    ages,
+    lost_settings,
+    strange_settings,
+    wrong_settings,
+)
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.values.text import count
 
@@ -209,8 +214,11 @@ def _settings(table: Table, done: list[str]) -> list[TableUpdate]:
     name = table.name()[-1]
     updates: list[TableUpdate] = []
     wrong, lost = wrong_settings(table), lost_settings(table)
-    if surplus := [key for key, wanted in wrong.items() if wanted is None]:
-        updates.append(RemovePropertiesUpdate(removals=surplus))
+    surplus = {*strange_settings(table), *(k for k, want in wrong.items() if not want)}
+    if surplus:
+        # Set before they are removed: some are left out of the table as it was read.
+        updates.append(SetPropertiesUpdate(updates=dict.fromkeys(surplus, "")))
+        updates.append(RemovePropertiesUpdate(removals=sorted(surplus)))
     wanted = {key: value for key, value in wrong.items() if value is not None} | lost
     if wanted:
         updates.append(SetPropertiesUpdate(updates=wanted))
@@ -263,13 +271,13 @@ def remove_orphans(
 
 def _clear_away(storage: Storage, name: str, branch: str) -> None:
     """Remove a branch that was left behind, and what nothing else has of its files."""
-    table = storage.catalog.load_table((NAMESPACE, name))
+    table = storage.table(name)
     head = table.metadata.refs[branch].snapshot_id
     mine = Walk(table.io).reach(
         [each for each in table.metadata.snapshots if each.snapshot_id == head]
     )
     remove(storage, name, branch)
-    after = storage.catalog.load_table((NAMESPACE, name))
+    after = storage.table(name)
     walk = Walk(after.io)
     kept = dict(walk.reach(after.metadata.snapshots))
     for other, beside in with_trials(storage, storage.tables()).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.lake.storage.code import ignored_properties
 from lakebt.lake.tables.schemas import PROPERTIES
 
 if TYPE_CHECKING:
@@ -23,16 +24,32 @@ DELETING = (
 """The properties by which old metadata files are deleted."""
 
 
+def all_properties(table: Table) -> dict[str, str]:
+    """Return the properties of a table, those among them that are not read."""
+    return {**table.metadata.properties, **ignored_properties(table)}
+
+
 def wrong_settings(table: Table) -> dict[str, str | None]:
     """Return properties by which others expire snapshots, with what they should be.
 
     None means that there should be no such property.
     """
-    properties = table.metadata.properties
+    properties = all_properties(table)
     wrong: dict[str, str | None] = {k: None for k in properties if k.startswith(EXPIRY)}
     if properties.get(GC, "").lower() != PROPERTIES[GC]:
         wrong[GC] = PROPERTIES[GC]
     return wrong
+
+
+def strange_settings(table: Table) -> tuple[str, ...]:
+    """Return properties that no table of a lake may have, and that are not read."""
+    return tuple(
+        sorted(
+            key
+            for key in ignored_properties(table)
+            if not key.startswith(EXPIRY) and key not in PROPERTIES
+        )
+    )
 
 
 def lost_settings(table: Table) -> dict[str, str]:

@@ -15,19 +15,26 @@ from pyiceberg.table.update import SetSnapshotRefUpdate
 
 from lakebt.errors import ForeignCommitError, LakeError
 from lakebt.lake.committing.follow_up import following
+from lakebt.lake.committing.foreign import is_ours
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, has_followed
 from lakebt.lake.serving.errors import ConflictError, ForbiddenError
 from lakebt.lake.serving.ledger_rules import check_page, check_written_by_lakebt
 from lakebt.lake.serving.pending_change import Pending
-from lakebt.lake.serving.table_rules import check_table, columns
+from lakebt.lake.serving.snapshot_rules import added, check_added, check_staging
+from lakebt.lake.serving.table_rules import check_properties, check_table, columns
+from lakebt.lake.serving.trial_rules import check_trials
 from lakebt.lake.storage.metadata import next_version
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, TRIALS
+from lakebt.lake.tables.specs import Specs
 from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.lake.trials.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pyiceberg.table import StagedTable
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.ledger import Ledger
@@ -40,6 +47,7 @@ class Guard:
 
     def __init__(self, storage: Storage, warehouse: Warehouse) -> None:
         self._storage, self._warehouse = storage, warehouse
+        self._trials = Index()
 
     def protects(self, namespace: tuple[str, ...], name: str) -> bool:
         """Whether a table is the lake's, or needed by a release of it."""
@@ -91,16 +99,16 @@ class Guard:
         tables, ledger = self._state()
         would = dict(tables) | {each.name: _table(each) for each in lakes}
         for each in lakes:
-            if each.before is None:
+            if each.old is None:
                 self._check_made(each)
+            elif not _is_protected(each.name, tables, ledger):
+                _check_undeclared(each)
+            elif each.name == LEDGER:  # before it is read
+                self._check_added(each.name, each.old, each.after)
         page = self._check_ledger(lakes, ledger, would)
         for each in lakes:
-            if each.old is not None and _is_protected(each.name, tables, ledger):
-                check_table(each.name, each.old, each.new, page)
-                if each.name == TRIALS:
-                    check_written_by_lakebt(TRIALS, each.old, each.new)
-            elif each.old is not None:
-                _check_undeclared(each)
+            if _is_protected(each.name, tables, ledger):
+                self._check_changed(each, would, page)
         if len(page.releases) == len(ledger.releases):
             return list(changes)
         return [*changes, *self._following(page, would, lakes)]
@@ -120,8 +128,18 @@ class Guard:
         """
         wanted = [column[1:] for column in columns(TRIALS_SPEC.iceberg())]
         has = [column[1:] for column in columns(change.new.schema())]
+        properties = change.new.properties
+        declares = any(key.startswith(OURS) for key in properties)
         if change.name == TRIALS and (has != wanted or change.new.snapshots):
             msg = f"table {TRIALS} is made by lakebt, with the columns it gives it"
+            raise ForbiddenError(msg)
+        if change.name == TRIALS or declares:
+            check_properties(change.name, properties)
+        if declares and (damaged := Specs({change.name: _table(change)}).damaged):
+            msg = (
+                f"table {change.name} cannot be made: {damaged[change.name]}. A table "
+                f"of the lake is made by lakebt declare"
+            )
             raise ForbiddenError(msg)
 
     def _check_ledger(
@@ -134,10 +152,31 @@ class Guard:
                 and each.old is not None
                 and check_written_by_lakebt(LEDGER, each.old, each.new)
             ):
-                return check_page(
-                    would[LEDGER], ledger, warehouse=self._warehouse, tables=would
-                )
+                return check_page(would[LEDGER], ledger, tables=would)
         return ledger
+
+    def _check_added(
+        self, name: str, before: TableMetadata, after: StagedTable
+    ) -> None:
+        """Check what the snapshots reach that a commit adds."""
+        check_added(
+            name, before, after.metadata, io=after.io, warehouse=self._warehouse
+        )
+
+    def _check_changed(
+        self, change: Pending, would: Mapping[str, Table], page: Ledger
+    ) -> None:
+        """Check what a commit makes of one of the lake's tables that is there."""
+        if change.before is None or change.old is None:
+            return
+        name = change.name
+        check_table(name, change.old, change.new, page)
+        if name != LEDGER:
+            self._check_added(name, change.old, change.after)
+        if name == TRIALS and check_written_by_lakebt(name, change.old, change.new):
+            check_trials(change.before, would[name], self._trials)
+        if name not in {TRIALS, LEDGER}:
+            check_staging(name, change.old, change.new, page)
 
     def _following(
         self, page: Ledger, would: Mapping[str, Table], lakes: Sequence[Pending]
@@ -199,6 +238,13 @@ def _check_undeclared(change: Pending) -> None:
         If it would.
     """
     assert change.old is not None  # noqa: S101 - the caller asked
+    for snapshot in added(change.old, change.new):
+        if is_ours(snapshot):
+            msg = (
+                f"a snapshot of table {change.name} cannot say that lakebt made it: "
+                f"{change.name} is not one of the lake's tables"
+            )
+            raise ForbiddenError(msg)
     for key in change.new.properties.keys() - change.old.properties.keys():
         if key.startswith(OURS):
             msg = (

@@ -35,7 +35,7 @@ from lakebt.lake.serving.errors import (
 from lakebt.lake.serving.locations import check_files, first_place, make_folders
 from lakebt.lake.serving.pending_change import Pending
 from lakebt.lake.serving.table_cache import Loaded
-from lakebt.lake.serving.table_rules import check_format
+from lakebt.lake.serving.table_rules import check_updates
 from lakebt.lake.serving.updates import as_specified, check, guarded, readable
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.metadata import first_version, next_version, write
@@ -231,7 +231,9 @@ class Writer:
         with translated(), sql.turn(self._catalog) as session:
             self._check_there(namespace, name)
             self._guard.check_stays(namespace, name, what="renamed")
-            if new_namespace == (NAMESPACE,) and namespace != new_namespace:
+            if new_namespace == (NAMESPACE,) and (
+                namespace != new_namespace or self._guard.protects(*target)
+            ):
                 msg = f"table {name} cannot become the lake's: use lakebt declare"
                 raise ForbiddenError(msg)
             self._check_free(new_namespace, new_name)
@@ -306,7 +308,8 @@ class Writer:
             raise ExistsError(msg)
         check(change.requirements, before.metadata)
         if namespace == (NAMESPACE,):
-            check_format(name, before.metadata, change.updates)
+            is_lakes = self._guard.protects(namespace, name)
+            check_updates(name, before.metadata, change.updates, is_lakes=is_lakes)
         updates = without_mark(
             namespace, name, as_specified(change.updates, before.metadata)
         )
@@ -344,7 +347,7 @@ class Writer:
         return StagedTable(
             identifier=(*namespace, name),
             metadata=metadata,
-            metadata_location=first_place(metadata),
+            metadata_location=guarded(lambda: first_place(metadata)),
             io=self._cache.io(metadata.location),
             catalog=catalog,
         )

@@ -16,10 +16,11 @@ from pyiceberg.table.refs import MAIN_BRANCH
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.committing.foreign import is_ours
 from lakebt.lake.committing.ledger import check_name, page_of
-from lakebt.lake.committing.recovery import UNFINISHED
+from lakebt.lake.committing.stage import expiring
 from lakebt.lake.serving.errors import ForbiddenError
+from lakebt.lake.serving.snapshot_rules import added
 from lakebt.lake.serving.updates import guarded
-from lakebt.lake.storage.scan_plan import manifests_in
+from lakebt.lake.storage.snapshots import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lakebt.lake.committing.ledger import Ledger, Release
-    from lakebt.lake.serving.names import Warehouse
 
 
 _INSTEAD = "Publish, retain and record with lakebt, which may use this server"
@@ -38,7 +38,7 @@ _INSTEAD = "Publish, retain and record with lakebt, which may use this server"
 def check_written_by_lakebt(
     name: str, before: TableMetadata, after: TableMetadata
 ) -> bool:
-    """Check that the head stays, or that lakebt builds upon it, and on no other branch.
+    """Check that a table stays, or that lakebt builds one snapshot upon its head.
 
     Returns
     -------
@@ -48,12 +48,12 @@ def check_written_by_lakebt(
     Raises
     ------
     ForbiddenError
-        If another program writes.
+        If anything is done that lakebt does not do.
     """
     strange = [
         ref
         for ref in sorted(before.refs.keys() | after.refs.keys())
-        if ref not in {MAIN_BRANCH, UNFINISHED}
+        if ref != MAIN_BRANCH
         and after.refs.get(ref) not in (before.refs.get(ref), None)
     ]
     if strange:
@@ -63,20 +63,28 @@ def check_written_by_lakebt(
         )
         raise ForbiddenError(msg)
     was, would = before.current_snapshot(), after.current_snapshot()
-    if was == would:
-        return False
-    is_on_top = would is not None and would.parent_snapshot_id == (
-        None if was is None else was.snapshot_id
-    )
-    if would is None or not is_on_top or not is_ours(would):
+    head = None if was is None else was.snapshot_id
+    new = added(before, after)
+    there = {snapshot.snapshot_id for snapshot in after.snapshots}
+    gone = {old.snapshot_id for old in before.snapshots} - there
+    if would is not None and would.snapshot_id == head:
+        is_right = not new and not gone
+    else:
+        is_right = (
+            would is not None
+            and new == [would]
+            and would.parent_snapshot_id == head
+            and gone <= set(expiring(before))
+            and is_ours(would)
+        ) or (would is None and head is None and not new)
+    statistics = (before.statistics, before.partition_statistics)
+    if not is_right or statistics != (after.statistics, after.partition_statistics):
         msg = f"table {name} is written by lakebt only. {_INSTEAD}"
         raise ForbiddenError(msg)
-    return True
+    return bool(new)
 
 
-def check_page(
-    after: Table, ledger: Ledger, *, warehouse: Warehouse, tables: Mapping[str, Table]
-) -> Ledger:
+def check_page(after: Table, ledger: Ledger, *, tables: Mapping[str, Table]) -> Ledger:
     """Return the ledger's next page after checking it.
 
     Parameters
@@ -85,7 +93,6 @@ def check_page(
         The ledger's table as it would be.
     ledger
         As it is.
-    warehouse
     tables
         The others, as they would be.
 
@@ -94,9 +101,6 @@ def check_page(
     ForbiddenError
         If a release would be changed or lost, or a wrong one added.
     """
-    head = after.metadata.current_snapshot()
-    assert head is not None  # noqa: S101 - it has just moved
-    _check_files(after, head.manifest_list, warehouse)
     page: Ledger = guarded(lambda: page_of(after))
     releases, next_releases = ledger.releases, page.releases
     unchanged = len(releases) if _begins_alike(releases.rows, next_releases.rows) else 0
@@ -129,24 +133,6 @@ def _begins_alike(rows: pa.Table, next_rows: pa.Table) -> bool:
     return is_same and bool(next_rows.slice(0, len(rows)).equals(rows))
 
 
-def _check_files(after: Table, manifest_list: str, warehouse: Warehouse) -> None:
-    """Check, before they are read, that the files of a page are the ledger's own.
-
-    They are deleted when the page has expired.
-    """
-
-    def check(path: str) -> None:
-        warehouse.check_in_table(
-            path, after.metadata.location, what="the ledger's file"
-        )
-
-    check(manifest_list)
-    for manifest in guarded(lambda: manifests_in(after.io, manifest_list)):
-        check(manifest.manifest_path)
-        for entry in guarded(partial(manifest.fetch_manifest_entry, after.io)):
-            check(entry.data_file.file_path)
-
-
 def _is_ended(was: Release, would: Release | None) -> bool:
     """Whether a release is what it was, but ended."""
     if would is None or was.is_ended or not would.is_ended:
@@ -176,6 +162,22 @@ def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) 
         problem = f"its sequence is {release.sequence}, and the next is {sequence}"
     elif release.is_ended:
         problem = "it ended before it began"
+    problem = problem or _problem_of_pins(release, last, tables)
+    if problem is not None:
+        msg = f"release {release.name!r} cannot be added: {problem}. {_INSTEAD}"
+        raise ForbiddenError(msg)
+
+
+def _problem_of_pins(
+    release: Release, last: Release | None, tables: Mapping[str, Table]
+) -> str | None:
+    """Say which pin is not there, or not built upon that of the release before."""
+    names = [pin.table for pin in release.tables]
+    before = {} if last is None else {pin.table: pin for pin in last.tables}
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        return f"it pins table {twice} twice"
+    if lost := sorted(before.keys() - set(names)):
+        return f"it lacks table {lost[0]}, which the release before it has"
     for pin in release.tables:
         table = tables.get(pin.table)
         if (
@@ -183,7 +185,13 @@ def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) 
             or str(table.metadata.table_uuid) != pin.uuid
             or table.metadata.snapshot_by_id(pin.snapshot_id) is None
         ):
-            problem = f"table {pin.table} has no snapshot {pin.snapshot_id}"
-    if problem is not None:
-        msg = f"release {release.name!r} cannot be added: {problem}. {_INSTEAD}"
-        raise ForbiddenError(msg)
+            return f"table {pin.table} has no snapshot {pin.snapshot_id}"
+        if pin.schema_id not in table.schemas():
+            return f"table {pin.table} has no schema {pin.schema_id}"
+        built_on = line(table.metadata, [pin.snapshot_id])
+        if pin.table in before and before[pin.table].snapshot_id not in built_on:
+            return (
+                f"snapshot {pin.snapshot_id} of table {pin.table} is not built on that "
+                f"of the release before"
+            )
+    return None

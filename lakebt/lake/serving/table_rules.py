@@ -10,11 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
-from pyiceberg.table.update import UpgradeFormatVersionUpdate
+from pyiceberg.table.update import (
+    RemovePropertiesUpdate,
+    SetPropertiesUpdate,
+    UpgradeFormatVersionUpdate,
+)
 
 from lakebt.lake.keeping.settings import EXPIRY, ages
 from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.locations import PLACES
+from lakebt.lake.tables.properties import is_allowed
 from lakebt.lake.tables.schemas import (
     ICEBERG_TYPES,
     LEDGER,
@@ -27,7 +32,7 @@ from lakebt.lake.tables.schemas import (
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
@@ -68,16 +73,27 @@ def check_table(
     _check_snapshots(name, before, after, ledger)
 
 
-def check_format(
-    name: str, before: TableMetadata, updates: Iterable[TableUpdate]
+def check_updates(
+    name: str,
+    before: TableMetadata,
+    updates: Iterable[TableUpdate],
+    *,
+    is_lakes: bool,
 ) -> None:
-    """Check, before it is tried, that the format of a table stays.
+    """Check, before they are tried, that the format and the properties stay in bounds.
+
+    Parameters
+    ----------
+    name, before, updates
+    is_lakes
+        Whether lakebt writes the table, and so obeys its properties.
 
     Raises
     ------
     ForbiddenError
-        If it would not.
+        If they do not.
     """
+    would: dict[str, str] = {}
     for update in updates:
         if (
             isinstance(update, UpgradeFormatVersionUpdate)
@@ -87,6 +103,13 @@ def check_format(
                 name, "format version", before.format_version, update.format_version
             )
             raise ForbiddenError(msg)
+        if isinstance(update, SetPropertiesUpdate):
+            would |= update.updates
+        if isinstance(update, RemovePropertiesUpdate):
+            would = {k: v for k, v in would.items() if k not in update.removals}
+    if is_lakes:
+        was = before.properties
+        check_properties(name, {k: v for k, v in would.items() if was.get(k) != v})
 
 
 def _identity(name: str, what: str, was: object, would: object) -> str:
@@ -208,6 +231,24 @@ def _check_settings(name: str, before: TableMetadata, after: TableMetadata) -> N
                 f"property {key} of table {name} cannot be {verb}: it keeps the "
                 f"snapshots and files that releases need. `lakebt retain` ends "
                 f"releases, and deletes what only they used"
+            )
+            raise ForbiddenError(msg)
+
+
+def check_properties(name: str, properties: Mapping[str, str]) -> None:
+    """Check that a table of the lake may have some properties.
+
+    Raises
+    ------
+    ForbiddenError
+        If it may not.
+    """
+    for key, value in properties.items():
+        if not is_allowed(key, value):
+            msg = (
+                f"property {key[:80]} of table {name} cannot be set to "
+                f"{value[:80]!r}: a table of the lake has lakebt's own properties, and "
+                f"notes of one word, as owner or comment. Engines would obey any other"
             )
             raise ForbiddenError(msg)
 

@@ -8,6 +8,7 @@ whose sequence number is taken; and it keeps a layout twice that is added twice.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,7 +38,9 @@ from pyiceberg.table.update import (
     TableUpdate,
     UpgradeFormatVersionUpdate,
 )
+from pyiceberg.utils.datetime import datetime_to_millis
 
+from lakebt.instants import system_clock
 from lakebt.lake.serving.errors import BadRequestError, ConflictError
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ if TYPE_CHECKING:
 
 _UPDATE: TypeAdapter[Any] = TypeAdapter(TableUpdate)
 _REQUIREMENT: TypeAdapter[Any] = TypeAdapter(TableRequirement)
+
+_AHEAD = dt.timedelta(days=1)
+"""How far the clock of an engine may be ahead."""
 
 _PLAIN = (
     AddSnapshotUpdate,
@@ -228,6 +234,7 @@ class _State:
                 )
             case AddSnapshotUpdate():
                 self._check_sequence(update)
+                self._check_line(update)
                 self._snapshots.add(update.snapshot.snapshot_id)
             case RemoveSnapshotsUpdate(snapshot_ids=ids):
                 present = [number for number in dict.fromkeys(ids) if self._has(number)]
@@ -268,10 +275,12 @@ class _State:
         return any(one.snapshot_id == update.snapshot_id for one in statistics)
 
     def _check_sequence(self, update: AddSnapshotUpdate) -> None:
-        """Check that no snapshot has the sequence number of another.
+        """Check that a snapshot has the next sequence number.
 
         Raises
         ------
+        BadRequestError
+            If it has a later one: the last number there is would end the table.
         ConflictError
             If one has: it was made for an earlier state of the table.
         """
@@ -281,6 +290,12 @@ class _State:
         )
         if is_first_version or number is None:
             return
+        if number > self._sequence + 1:
+            msg = (
+                f"snapshot {update.snapshot.snapshot_id} has the sequence number "
+                f"{number}, and the table's next is {self._sequence + 1}"
+            )
+            raise BadRequestError(msg)
         if number <= self._sequence:
             msg = (
                 f"Cannot add snapshot {update.snapshot.snapshot_id}: its sequence "
@@ -288,6 +303,30 @@ class _State:
             )
             raise ConflictError(msg)
         self._sequence = number
+
+    def _check_line(self, update: AddSnapshotUpdate) -> None:
+        """Check that a snapshot comes after another one, and not after tomorrow.
+
+        Raises
+        ------
+        BadRequestError
+            If it would be before itself, or no engine could commit after it.
+        """
+        snapshot = update.snapshot
+        parent = snapshot.parent_snapshot_id
+        if parent is not None and parent not in self._snapshots:
+            msg = (
+                f"snapshot {snapshot.snapshot_id} is built on snapshot {parent}, which "
+                f"the table does not have. Load the table again"
+            )
+            raise BadRequestError(msg)
+        latest = datetime_to_millis(system_clock() + _AHEAD)
+        if not 0 <= snapshot.timestamp_ms <= latest:
+            msg = (
+                f"snapshot {snapshot.snapshot_id} has the time "
+                f"{snapshot.timestamp_ms} ms, which is not in the past"
+            )
+            raise BadRequestError(msg)
 
     def _is_new(
         self, what: str, number: int, added: Any, known: dict[int, Any]

@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.storage import failures
+from lakebt.lake.storage.code import confine
 from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
@@ -76,6 +77,7 @@ class Storage:
         self.address = address
         self._loaded: dict[str, Table] = {}
         self._loader = loader_of(catalog)
+        confine(catalog)
         self.memory: dict[str, Any] = {}
         self.spark: SparkSession | None = None
         self.is_held = False
@@ -99,6 +101,10 @@ class Storage:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
         return self._loaded
+
+    def table(self, name: str) -> Table:
+        """Return one table of the lake as it is now, or raise what the catalog does."""
+        return self._loader.table(name)
 
     def trials(self) -> Table | None:
         """Return the table of trials, None as long as nothing was recorded.

@@ -16,6 +16,7 @@ from pyiceberg.catalog import (
 from pyiceberg.catalog.rest import RestCatalog
 
 from lakebt.errors import LakeError
+from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
 
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:
 
 class PatientRestCatalog(RestCatalog):
     """A REST catalog that is waited for so long and no longer."""
+
+    def _fetch_config(self) -> None:
+        own = {key: value for key, value in self.properties.items() if names_code(key)}
+        super()._fetch_config()
+        # The server's answer is laid over what was configured: never code.
+        others = {k: v for k, v in self.properties.items() if not names_code(k)}
+        self.properties = {**others, **own}
 
     def _config_headers(self, session: Session) -> None:
         # The first thing that is done with a session, before it asks for a token.

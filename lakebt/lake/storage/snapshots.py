@@ -14,12 +14,25 @@ if TYPE_CHECKING:
 
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
 
 
 def head_of(table: Table) -> int | None:
     """Return the snapshot id at the head of the table, None if it has no rows."""
     snapshot = table.metadata.current_snapshot()
     return None if snapshot is None else snapshot.snapshot_id
+
+
+def line(metadata: TableMetadata, heads: Iterable[int]) -> set[int]:
+    """Return the snapshots that are heads, or before one."""
+    parents = {s.snapshot_id: s.parent_snapshot_id for s in metadata.snapshots}
+    found: set[int] = set()
+    for head in heads:
+        at: int | None = head
+        while at in parents and at not in found:
+            found.add(at)
+            at = parents[at]
+    return found
 
 
 def delete_quietly(io: FileIO, paths: Iterable[str]) -> bool:

@@ -13,6 +13,7 @@ from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 from sqlalchemy.orm import Session
 
+from lakebt.lake.storage.code import sound
 from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
@@ -75,6 +76,16 @@ class Loader:
         """
         return _again(lambda _: self._load_trials())
 
+    def table(self, name: str) -> Table:
+        """Return one table as it is now, read by the catalog itself.
+
+        Raises
+        ------
+        NoSuchTableError
+            If there is none.
+        """
+        return self._table(name)
+
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
         for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
@@ -101,7 +112,7 @@ class Loader:
 
     def _table(self, name: str) -> Table:
         with parsing():  # the catalog reads the metadata itself
-            return self._catalog.load_table((NAMESPACE, name))
+            return sound(self._catalog.load_table((NAMESPACE, name)))
 
 
 class SqlLoader(Loader):
@@ -197,9 +208,9 @@ def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:
     location = row.metadata_location
     if location is None:
         raise NoSuchTableError(row.table_name)
-    metadata = read(load_file_io(dict(catalog.properties), location), location)
-    io = catalog._load_file_io(metadata.properties, location)  # noqa: SLF001
-    return Table((NAMESPACE, row.table_name), metadata, location, io, catalog)
+    io = load_file_io(dict(catalog.properties), location)  # and not the table's
+    metadata = read(io, location)
+    return sound(Table((NAMESPACE, row.table_name), metadata, location, io, catalog))
 
 
 def _must_tell(name: str, error: Exception, *, patient: bool) -> bool:

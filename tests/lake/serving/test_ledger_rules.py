@@ -167,7 +167,7 @@ def test_files_of_a_page_are_the_ledgers_own(house: House) -> None:
     said = head.model_dump(mode="json", by_alias=True, exclude_none=True) | {
         "snapshot-id": 99,
         "parent-snapshot-id": head.snapshot_id,
-        "sequence-number": 99,
+        "sequence-number": 3,
         "manifest-list": other.manifest_list,
     }
     status, _, message = error(

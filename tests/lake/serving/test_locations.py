@@ -188,7 +188,7 @@ def test_a_snapshot_names_files_of_the_warehouse_only(mine: House) -> None:
     there = f"file://{mine.path}/warehouse/mine/t/metadata/x.avro"
     assert mine.commit(snapshot(there), table="mine/tables/t").status_code == 200
     prices = snapshot(there)
-    prices["snapshot"] |= {"sequence-number": 9}
+    prices["snapshot"] |= {"sequence-number": 3}
     status, _, message = error(mine.commit(prices))
     assert status == 403
     assert "is not in the folder of its table" in message

@@ -55,7 +55,7 @@ def changed(table: Table) -> list[dict[str, Any]]:
         {
             "action": "add-snapshot",
             "snapshot": said
-            | {"manifest-list": head.manifest_list, "sequence-number": 99},
+            | {"manifest-list": head.manifest_list, "sequence-number": 3},
         },
         ref("R1", snapshot.snapshot_id),
     ]
@@ -121,7 +121,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
                 "updates": {"write.data.path": f"{t.location()}/other"},
             }
         ],
-        "write.data.path .*in the folder of the lake's own tables",
+        "property write.data.path of table prices cannot be set to",
     ),
     "the table moves": (
         lambda t: [
