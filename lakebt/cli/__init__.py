@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
-from lakebt.cli.commands import app, main
+from lakebt.cli.commands import Command, app, main
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.publish import publish
@@ -28,4 +28,4 @@ for command in (
     *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)

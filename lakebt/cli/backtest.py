@@ -117,15 +117,16 @@ def show(console: Console, run: Run, report: Path | None) -> None:
     unfilled = f", {row['n_unfilled']:,} not filled" if row["n_unfilled"] else ""
     capital = run.terms.capital_usd
     console.print(
-        f"[bold]{row['strategy']}[/bold], release {row['release']}, "
+        f"{row['strategy']}, release {row['release']}, "
         f"{row['start'].date()} to {row['end'].date()}: "
         f"{count(row['n_decisions'], 'decision')}, {orders}{unfilled}."
     )
     console.print(
-        f"[bold]Sharpe {words.sharpe(row['sharpe'])} "
-        f"{words.error(row['sharpe_se'])}[/bold] over "
+        f"Sharpe {words.sharpe(row['sharpe'])} "
+        f"{words.error(row['sharpe_se'])} over "
         f"{count(row['n_returns'], 'session')}; "
-        f"{words.bps(1e4 * row['net_return'])} bp net in all."
+        f"{words.bps(1e4 * row['net_return'])} bp net in all.",
+        style="bold",
     )
     for name, paid in run.paid().items():
         label = capitalised(name.removesuffix("_usd"))
@@ -133,7 +134,7 @@ def show(console: Console, run: Run, report: Path | None) -> None:
             f"{label}: {paid:,.2f} USD, {words.cost_bps(1e4 * paid / capital)} bp of "
             f"the capital at the start."
         )
-    console.print(f"[dim]Sharpe: {run.definition}.[/dim]")
+    console.print(f"Sharpe: {run.definition}.", style="dim")
     if not run.audited:
         console.print(UNAUDITED, style="yellow", markup=False)
     if run.is_recorded:

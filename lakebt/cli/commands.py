@@ -7,14 +7,37 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
 from lakebt import __version__
 from lakebt.errors import LakebtError
 
 
+def _as_written(command: Any) -> None:
+    """Let the help of a command and of its options be shown as it is written.
+
+    Typer reads it as Rich's markup, to which ``[grid]`` is the name of a style.
+    """
+    for shown in (command, *command.params):
+        if getattr(shown, "help", None):
+            shown.help = escape(shown.help)
+
+
+class Command(TyperCommand):
+    """A command whose help is shown as it is written."""
+
+    def __init__(self, *args: Any, **asked: Any) -> None:
+        super().__init__(*args, **asked)
+        _as_written(self)
+
+
 class Commands(TyperGroup):
     """Commands that fail with one line on stderr, whatever the error says."""
+
+    def __init__(self, *args: Any, **asked: Any) -> None:
+        super().__init__(*args, **asked)
+        _as_written(self)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error of lakebt ends it with exit code 1.
@@ -64,7 +87,7 @@ def lakebt(
 ) -> None:
     """Backtest index-rebalancing events on what was known at the time.
 
-    Start with [bold]lakebt demo[/bold]: the whole path on sample data, in seconds.
+    Start with lakebt demo: the whole path on sample data, in seconds.
     """
 
 

@@ -24,8 +24,11 @@ WIDTH = 80
 
 
 def terminal(*, at_most: int | None = None, stderr: bool = False) -> Console:
-    """Return what prints for people: as wide as the terminal, 80 columns if piped."""
-    console = Console(highlight=False, stderr=stderr)
+    """Return what prints for people: as wide as the terminal, 80 columns if piped.
+
+    A text is printed as it is: neither ``[red]`` nor ``:x:`` in it means anything.
+    """
+    console = Console(highlight=False, markup=False, emoji=False, stderr=stderr)
     width = console.width if console.is_terminal else WIDTH
     console.width = min(width, at_most or width)
     return console
@@ -85,12 +88,11 @@ def print_frame(
     """Print a frame, its first rows if it is long."""
     from lakebt.report.terminal import frame_table
 
-    console.print(f"[bold]{title}[/bold]")
+    console.print(title, style="bold")
     console.print(frame_table(frame.head(at_most)))
     if len(frame) > at_most:
-        console.print(
-            f"[dim]… and {len(frame) - at_most:,} more rows: --json prints all.[/dim]"
-        )
+        more = f"… and {len(frame) - at_most:,} more rows: --json prints all."
+        console.print(more, style="dim")
 
 
 def print_banners(console: Console, banners: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ def publish(
         int | None,
         typer.Option(
             metavar="DAYS",
-            help="After so many days [bold]lakebt retain[/bold] ends it.",
+            help="After so many days lakebt retain ends it.",
             show_default="kept for good",
         ),
     ] = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from lakebt.cli import options
 from lakebt.cli.output import print_frame, print_json, records, terminal
@@ -82,7 +81,7 @@ def _releases_table(frame: pd.DataFrame) -> Table:
             f"{row['as_of']:%Y-%m-%d %H:%M:%S}",
             "\n".join(row["tables"]),
             f"{row['rows']:,}",
-            *([escape(note)] if any(notes) else []),
+            *([note] if any(notes) else []),
         )
     return table
 
@@ -122,7 +121,7 @@ def diff(
         f"{len(frames[name]):,} {'re-identified' if name == 'reidentified' else name}"
         for name in CHANGES
     )
-    console.print(f"[bold]{table}, {before} to {after}:[/bold] {counts}.")
+    console.print(f"{table}, {before} to {after}: {counts}.")
     for name, title in CHANGES.items():
         if len(frames[name]):
             caption = f"{title} ({len(frames[name]):,})"

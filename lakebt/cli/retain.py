@@ -35,8 +35,8 @@ def retain(
 ) -> None:
     """End the releases whose retain_days are over, and delete what only they used.
 
-    Nothing else ends a release. It leaves a tombstone: [bold]lakebt releases
-    --ended[/bold].
+    Nothing else ends a release. It leaves a tombstone: lakebt releases
+    --ended.
     """
     _check(drop, because)
     target = options.open_lake(lake, catalog)

@@ -59,7 +59,7 @@ def serve(
     """Serve a lake as an Iceberg REST catalog: to Spark, Trino, DuckDB, pyiceberg.
 
     Engines share its tables with lakebt. None can move or drop a release's tag,
-    or take away what one needs. It is the extra [bold]serve[/bold] of lakebt, and
+    or take away what one needs. It is the extra serve of lakebt, and
     encryption is the work of a proxy before it.
     """
     _check_installed()

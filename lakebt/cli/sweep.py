@@ -11,6 +11,7 @@ import typer
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, records, terminal
 from lakebt.inputs.checks import one_of
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,8 @@ def sweep(
     table = read_toml(file)
     opened = options.open_lake(lake, catalog)
     planned = sweep_from(table, open_view=lambda name, at: opened.at(name, as_of=at))
-    with _interruptible(), progress("Sweeping", unit="cells") as step:
+    unit = "backtests" if planned.tasks else "cells"
+    with _interruptible(), progress("Sweeping", unit=unit) as step:
         result = planned.run(engine=engine, resume=resume, progress=step)
     if as_json:
         print_json(records(result.table()))
@@ -104,21 +106,28 @@ def _interruptible() -> Iterator[None]:
 
 def show(result: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
-    from lakebt.inputs.in_words import in_words
-    from lakebt.sweep.result import FIGURES_SHOWN
-
     console = terminal()
     n_found = len(result) - result.n_run
-    again = f", {n_found:,} were recorded already" if n_found else ""
-    console.print(f"{len(result):,} cells: {result.n_run:,} run now{again}.")
+    were = count(n_found, "was", many="were")
+    again = f", {were} recorded already" if n_found else ""
+    console.print(f"{result.many}: {result.n_run:,} run now{again}.")
     rows = result.best(best)
-    arguments = [name for name in rows.columns if name not in {*RULE, *FIGURES_SHOWN}]
+    arguments = [name for name in rows.columns if name not in {*RULE, *result.figures}]
     telling = [name for name in arguments if len(set(map(str, rows[name]))) > 1]
     console.print(_table(rows, telling))
-    shared = [in_words(n, rows[n].iloc[0]) for n in arguments if n not in telling]
+    shared = [_said(n, rows[n].iloc[0]) for n in arguments if n not in telling]
     common = f" All of these: {'; '.join(shared)}." if shared else ""
     footer = f"The highest Sharpe ratios, which are the best of many.{common}"
-    console.print(footer, style="dim", markup=False)
+    console.print(footer, style="dim")
+
+
+def _said(name: str, value: object) -> str:
+    """Return what a cell was run with; a strategy's own parameters by their names."""
+    from lakebt.inputs.in_words import in_words
+    from lakebt.sweep.grid import VARIED
+
+    is_known = name in VARIED or name.endswith(("_bps", "_per_year"))
+    return in_words(name, value) if is_known else f"{name} {value}"
 
 
 def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
@@ -126,24 +135,26 @@ def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from lakebt.inputs.in_words import in_words
     from lakebt.report import words
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Sharpe", "± se", "events", "net bp"):
+    is_of_rules = set(RULE) <= set(rows.columns)
+    counted = "n_events" if is_of_rules else "n_returns"
+    for name in ("Sharpe", "± se", counted.removeprefix("n_"), "net bp"):
         table.add_column(name, justify="right")
-    table.add_column("rule", no_wrap=True)
+    if is_of_rules:
+        table.add_column("rule", no_wrap=True)
     if telling:
         table.add_column("differs in", overflow="fold")
     table.add_column("trial", no_wrap=True)
     for row in rows.to_dict("records"):
-        apart = ", ".join(in_words(name, row[name]) for name in telling)
+        apart = ", ".join(_said(name, row[name]) for name in telling)
         table.add_row(
             words.sharpe(row["sharpe"]),
             words.error(row["sharpe_se"]).removeprefix("± "),
-            f"{row['n_events']:,}",
+            f"{row[counted]:,}",
             words.bps(row["net_bps"]),
-            f"{row['entry']} → {row['exit']}",
+            *([f"{row['entry']} → {row['exit']}"] if is_of_rules else []),
             *([apart] if telling else []),
             row["trial_id"][:10],
         )

@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from lakebt.cli import options
 from lakebt.cli.output import plain, print_json, records, terminal
@@ -173,7 +172,7 @@ def _table(frame: pd.DataFrame) -> Table:
             f"{row['n_events']:,}",
             f"{row['release']}\n{row['engine']}",
         )
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     return table
 
 
@@ -182,7 +181,20 @@ def _rule(row: dict[str, Any]) -> str:
     parts = [str(row[name]) for name in ("strategy", "entry") if plain(row[name])]
     if plain(row["exit"]):
         parts.append(f"to {row['exit']}")
+    if plain(row["strategy"]):
+        parts += _of_strategy(json.loads(row["rule"]))
     return "\n".join(parts) or str(row["rule"])
+
+
+def _of_strategy(rule: dict[str, Any]) -> list[str]:
+    """Return what tells a strategy's backtest from another one."""
+    from lakebt.inputs.in_words import in_words
+
+    parameters = rule.get("parameters") or {}
+    parts = [in_words("parameters", {name: v}) for name, v in parameters.items()]
+    parts += [str(rule[name]) for name in ("start", "end") if name in rule]
+    parts.append(", ".join(str(rule[n]) for n in ("rebalance", "fill") if n in rule))
+    return [part for part in parts if part]
 
 
 def _costs(row: dict[str, Any]) -> str:
@@ -217,5 +229,5 @@ def _show(row: dict[Any, Any], *, as_json: bool) -> None:
         text = plain(value)
         if name in JSON:
             text = json.dumps(json.loads(value), ensure_ascii=False)
-        table.add_row(str(name), "-" if text is None else escape(str(text)))
+        table.add_row(str(name), "-" if text is None else str(text))
     terminal().print(table)

@@ -278,9 +278,8 @@ class _Play:
     def opens(self, title: str) -> None:
         self.act += 1
         self.console.print()
-        self.console.rule(
-            f"[bold]{self.act}[/bold]  [bold]{title}[/bold]", style="dim", align="left"
-        )
+        heading = Text(f"{self.act}  {title}", style="bold")
+        self.console.rule(heading, style="dim", align="left")
 
     def says(self, text: str, *, above: bool = False) -> None:
         self.shows(Text(text), above=above, below=False)

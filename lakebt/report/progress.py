@@ -69,7 +69,7 @@ def terminal_bar(what: str, *, unit: str, console: Console) -> Iterator[Step]:
 
     shown = bars.Progress(
         bars.SpinnerColumn(),
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(bar_width=24),
         bars.TaskProgressColumn(),
         Rate(),

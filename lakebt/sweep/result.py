@@ -11,6 +11,7 @@ import pandas as pd
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import LakeError
 from lakebt.study.trials import FIGURES
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
 """Of the best cells."""
+
+BACKTEST_SHOWN = ("sharpe", "sharpe_se", "n_returns", "net_bps", "trial_id")
+"""Of the best backtests of a strategy, which has no events."""
 
 
 class SweepResult:
@@ -117,19 +121,30 @@ class SweepResult:
             for name in arguments
             if name in {"entry", "exit"} or len(set(map(str, self._table[name]))) > 1
         ]
-        return [*varying, *FIGURES_SHOWN]
+        return [*varying, *self.figures]
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The figures that `best` shows."""
+        return FIGURES_SHOWN if self._n_studies else BACKTEST_SHOWN
+
+    @property
+    def many(self) -> str:
+        """How many cells, or backtests, there are: with their noun."""
+        return count(len(self), "cell" if self._n_studies else "backtest")
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"SweepResult({len(self):,} cells, {self.n_run:,} run now)"
+        return f"SweepResult({self.many}, {self.n_run:,} run now)"
 
     def _repr_html_(self) -> str:
         shown = self.best().to_html(index=False, border=0, float_format="{:.2f}".format)
+        studies = count(self._n_studies, "study", many="studies")
+        where = f" in {studies}" if self._n_studies else ""
         sentence = (
-            f"{len(self):,} cells in {self._n_studies} studies, {self.n_run:,} "
-            f"run now, the others found among the lake's trials. The ten highest "
-            f"Sharpe ratios, which are the best of many:"
+            f"{self.many}{where}, {self.n_run:,} run now, the others found among the "
+            f"lake's trials. The highest Sharpe ratios, which are the best of many:"
         )
         return f"<p>{sentence}</p>{shown}"

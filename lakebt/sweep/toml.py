@@ -71,6 +71,12 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if ("release" in sweep) == ("releases" in sweep):
         msg = f'sweep file {file}: write either release = "R1" or releases = [...]'
         raise InvalidArgumentError(msg)
+    others = ("entries", "exits", "where") if "strategy" in sweep else ("parameters",)
+    for name in others:
+        if name in sweep:
+            of = "an index" if "strategy" in sweep else "a strategy"
+            msg = f"sweep file {file}: {name} is for a sweep of {of}: leave it out"
+            raise InvalidArgumentError(msg)
     if "strategy" in sweep:
         sweep["strategy"] = _beside(file, str(sweep["strategy"]))
     return sweep

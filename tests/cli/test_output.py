@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from rich.table import Table
+from typer.main import get_command
+from typer.testing import CliRunner
 
-from lakebt.cli import output
+from lakebt.cli import app, output
+from lakebt.cli.output import print_frame, terminal
 from lakebt.report import progress
 
 
@@ -118,3 +122,32 @@ def test_a_long_frame_shows_its_first_rows_and_says_so() -> None:
     assert "S02" in shown.getvalue()
     assert "S03" not in shown.getvalue()
     assert "47 more rows" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text", ["us[small]", "[/]", "[bold]a[/bold]", ":x: it", "[[a]]"]
+)
+def test_a_text_is_printed_as_it_is(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = terminal()
+    table = Table(title=text)
+    table.add_column(text)
+    table.add_row(text)
+
+    console.print(text)
+    console.print(text, style="bold")
+    console.print(table)
+    print_frame(console, pd.DataFrame({text: [text]}), title=text)
+
+    assert capsys.readouterr().out.count(text) == 8
+
+
+def test_help_is_shown_as_it_is_written() -> None:
+    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+        texts = [command.help, *(param.help or "" for param in command.params)]
+        written = [word for text in texts for word in text.replace("\\", "").split()]
+        told = CliRunner().invoke(app, [command.name, "--help"]).stdout
+        for word in written:
+            if set("[]:") & set(word):
+                assert word in told, command.name

@@ -86,6 +86,76 @@ def test_json_has_every_cell_of_a_sweep(own: Path, file: Path, run: Run) -> None
     assert {"sharpe", "n_events", "trial_id", "commission_bps"} <= set(rows[0])
 
 
+STRATEGY = """
+release = "SIM"
+strategy = "mine.py:Mine"
+
+[parameters]
+share = {share}
+
+[grid]
+start = "2010-02-01"
+end = "2010-03-31"
+rebalance = "monthly"
+"""
+
+MINE = """
+import pandas as pd
+
+
+class Mine:
+    def __init__(self, share=1.0):
+        self._share = share
+
+    def target_weights(self, view):
+        return pd.Series({"MKT": self._share})
+"""
+
+
+def test_a_sweep_of_a_strategy_is_told_in_every_form(
+    own: Path, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    files = {}
+    for name, share in {"half": 0.5, "whole": "1", "both": "[0.5, 1.0]"}.items():
+        files[name] = tmp_path / f"{name}.toml"
+        files[name].write_text(STRATEGY.format(share=share), encoding="utf-8")
+
+    half = run("sweep", files["half"], "--lake", own)
+    run("sweep", files["whole"], "--lake", own, "--again")
+    both = run("sweep", files["both"], "--lake", own)
+    rows = rows_of(run("sweep", files["both"], "--lake", own, "--json").stdout)
+    trials = run("trials", "--study", "Mine", "--lake", own)
+
+    assert "1 backtest: 1 run now." in half.stdout
+    assert "2 backtests: 0 run now, 2 were recorded already." in both.stdout
+    assert "share 0.5" in both.stdout
+    assert "share 1" in both.stdout
+    assert max(map(len, both.stdout.splitlines())) <= 80
+    assert [row["share"] for row in rows] == [0.5, 1]
+    assert all(row["trial_id"][:10] in both.stdout for row in rows)
+    assert "share=0.5" in trials.stdout
+    assert "share=1" in trials.stdout
+
+
+def test_what_a_sweep_of_the_other_kind_has_is_refused(
+    own: Path, file: Path, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    other = tmp_path / "other.toml"
+    text = STRATEGY.format(share="1")
+    other.write_text(f'exits = ["+1"]\n{text}', encoding="utf-8")
+    file.write_text(f"{FILE}\n[parameters]\nshare = 1", encoding="utf-8")
+
+    for path, name in (
+        (other, "exits is for a sweep of an index"),
+        (file, "parameters is for a sweep of a strategy"),
+    ):
+        told = run("sweep", path, "--lake", own)
+        assert told.exit_code == 1
+        assert name in told.stderr
+
+
 def test_a_trial_is_reproduced(own: Path, file: Path, run: Run) -> None:
     rows = rows_of(run("sweep", file, "--lake", own, "--json").stdout)
 
