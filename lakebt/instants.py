@@ -18,8 +18,8 @@ TICK = dt.timedelta(microseconds=1)
 """The resolution of every instant in the lake."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
-# The whole years that nanoseconds since 1970 can count, in which frames may hold them.
-_YEARS = range(1678, 2262)
+YEARS = range(1678, 2262)
+"""The whole years that nanoseconds since 1970 can count, as frames may hold them."""
 
 
 def system_clock() -> dt.datetime:
@@ -69,8 +69,11 @@ def parse_instant(value: object, *, what: str) -> dt.datetime:
             f"{value.isoformat()}Z if it is UTC"
         )
         raise InvalidArgumentError(msg)
-    if value.year not in _YEARS:
+    if value.year not in YEARS:
         msg = f"{what} {value.isoformat()} is outside the years 1678 to 2261"
+        raise InvalidArgumentError(msg)
+    if _nanoseconds(value):
+        msg = f"{what} {value.isoformat()} is finer than a microsecond: round it up"
         raise InvalidArgumentError(msg)
     utc = value.astimezone(dt.UTC)
     return dt.datetime(  # a Timestamp is a datetime; keep the plain one
@@ -114,11 +117,16 @@ def _is_nat(value: dt.datetime) -> bool:
     return value != value  # noqa: PLR0124 - that is the test
 
 
+def _nanoseconds(value: dt.datetime) -> int:
+    """Return what a Timestamp of pandas' has beyond microseconds."""
+    return int(getattr(value, "nanosecond", 0))
+
+
 def _is_bare(value: object) -> bool:
     """Tell whether `value` is a date without a time of day."""
     if isinstance(value, dt.datetime):
         is_midnight = not _is_nat(value) and value.time() == dt.time()
-        return is_midnight and value.tzinfo is None
+        return is_midnight and value.tzinfo is None and not _nanoseconds(value)
     if isinstance(value, str):
         return _DATE.match(value) is not None
     return isinstance(value, dt.date)
@@ -154,7 +162,7 @@ def parse_published(value: object, *, what: str) -> dt.datetime:
     if not _is_bare(value):
         return parse_instant(value, what=what)
     day = parse_date(value, what=what)
-    if day.year not in _YEARS:
+    if day.year not in YEARS:
         msg = f"{what} {day} is outside the years 1678 to 2261"
         raise InvalidArgumentError(msg)
     return end_of_day(day)

@@ -144,7 +144,7 @@ def publish(
         typer.Option(
             metavar="AUDIT",
             help="Findings that fail instead of warning: jumps, gaps, members, "
-            "coverage.",
+            "coverage, margins, placeholders.",
             rich_help_panel=AUDITS,
         ),
     ] = None,

@@ -21,6 +21,13 @@ from defusedxml import ElementTree
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
+from lakebt.values.identifiers import (
+    is_no_isin,
+    is_placeholder,
+    isin_of_cusip,
+    names_several,
+    trimmed,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,9 +44,14 @@ NOT_GIVEN = ("", "N/A")
 """What filers write where the schema demands an element and they have no value."""
 
 NO_ISIN = "holdings without an ISIN (cash, futures, swaps and the like)"
+CUSIP_ALONE = "holdings with a CUSIP that determines no ISIN (foreign, or miswritten)"
+SEVERAL_TICKERS = "tickers that name several, left empty"
 SAME_ISIN = "holdings added to another of the same ISIN"
 
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
+"""As XML writes one: no inf, and none of what only Python takes for a number."""
+
 _QUANTITIES = {"balance": "balance", "valUSD": "value_usd", "pctVal": "weight_pct"}
 
 
@@ -76,7 +88,8 @@ def read_nport(
     -------
     Converted
         One row per ISIN: fund, date, isin, symbol, name, balance, value_usd, weight_pct
-        (of net assets), known_at, and index if it was given. Lots of one ISIN are
+        (of net assets), known_at, and index if it was given. A holding with a CUSIP and
+        no ISIN has the ISIN that the CUSIP determines. Lots of one ISIN are
         summed; their balance is empty if they are counted in different units.
         Quantities that the filer did not give are empty.
 
@@ -86,7 +99,7 @@ def read_nport(
         If `known_at` is not an instant, or lies before the date of the report.
     InvalidDataError
         If the file is missing or truncated, is not an N-PORT document, lacks what a
-        report needs, or lists no holding with an ISIN.
+        report needs, or lists no holding with an ISIN or a CUSIP that determines it.
 
     References
     ----------
@@ -106,13 +119,16 @@ def read_nport(
     holdings = root.findall(f".//{NAMESPACE}invstOrSecs/{NAMESPACE}invstOrSec")
     rows = pd.DataFrame(
         [_holding(holding, number, path) for number, holding in enumerate(holdings, 1)],
-        columns=["isin", "ticker", "name", "units", *_QUANTITIES.values()],
+        columns=["isin", "cusip", "ticker", "name", "units", *_QUANTITIES.values()],
     )
     fund = fund or _first_given(general, ("seriesId", "seriesName", "regName"))
     if fund is None:
         msg = f"{path.name} names neither series nor registrant: pass fund="
         raise InvalidArgumentError(msg)
+    several = rows["ticker"].map(_names_several)
+    rows["ticker"] = rows["ticker"].where(~several, None)
     usable = rows[rows["isin"].notna()]
+    by_cusip_alone = int((rows["isin"].isna() & rows["cusip"].notna()).sum())
     if usable.empty:
         problem = (
             f"{path.name}: the report of {fund} for {date} lists {len(rows)} holdings, "
@@ -126,8 +142,10 @@ def read_nport(
     if index is not None:
         report["index"] = index
     dropped = {
-        NO_ISIN: len(rows) - len(usable),
+        NO_ISIN: len(rows) - len(usable) - by_cusip_alone,
+        CUSIP_ALONE: by_cusip_alone,
         SAME_ISIN: len(usable) - len(report),
+        SEVERAL_TICKERS: int(several.sum()),
     }
     return Converted(
         table=TABLE,
@@ -208,9 +226,16 @@ def _holding(holding: Element, number: int, path: Path) -> tuple[object, ...]:
     """Return what the lake keeps of one holding, in the order of its columns."""
     identifiers = holding.find(f"{NAMESPACE}identifiers")
     isin = _identifier(identifiers, "isin").upper()
+    cusip = trimmed(_text(holding, "cusip")).upper()
+    if is_no_isin(cusip):
+        cusip = ""
+    if is_no_isin(isin) or not _ISIN.match(isin):
+        isin = isin_of_cusip(cusip, _text(holding, "invCountry")) or ""
+    ticker = _identifier(identifiers, "ticker").upper()
     return (
-        isin if _ISIN.match(isin) else None,
-        _identifier(identifiers, "ticker").upper() or None,
+        isin or None,
+        cusip or None,
+        ticker if ticker and not is_placeholder(ticker) else None,
         _first_given(holding, ("name", "title")),
         _text(holding, "units"),
         *(_quantity(holding, name, number, path) for name in _QUANTITIES),
@@ -222,8 +247,12 @@ def _identifier(identifiers: Element | None, kind: str) -> str:
     if identifiers is None:
         return ""
     element = identifiers.find(f"{NAMESPACE}{kind}")
-    value = "" if element is None else element.get("value", "").strip()
+    value = "" if element is None else trimmed(element.get("value", ""))
     return "" if value in NOT_GIVEN else value
+
+
+def _names_several(ticker: object) -> bool:
+    return isinstance(ticker, str) and names_several(ticker, listed=True)
 
 
 def _quantity(holding: Element, name: str, number: int, path: Path) -> float:
@@ -237,11 +266,10 @@ def _quantity(holding: Element, name: str, number: int, path: Path) -> float:
     text = _text(holding, name)
     if text in NOT_GIVEN:
         return math.nan
-    try:
-        return float(text)
-    except ValueError:
+    if not _NUMBER.match(text) or not math.isfinite(float(text)):
         why = f"{path}: holding {number}: <{name}> is {text!r}, not a number."
-        raise InvalidDataError(TABLE, why) from None
+        raise InvalidDataError(TABLE, why)
+    return float(text)
 
 
 def _text(parent: Element, name: str) -> str:

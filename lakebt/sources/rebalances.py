@@ -8,7 +8,7 @@ column                     needed what it holds
 ``index_name``             yes    as in `INDEX_NAMES`, else it is kept as written
 ``announcement_date``      yes    the day of the release in New York; empty if unknown
 ``effective_date``         yes    the first session with the new membership
-``added``, ``removed``     yes    tickers of the day; either may be empty
+``added``, ``removed``     yes    tickers of the day; either may be empty, or ``-``
 ``added_px``,              no     keys of the two in a table of prices; empty where it
 ``removed_px``                    has no usable bars
 ``reason_class``           no     as in `CAUSES_BY_NAME`
@@ -32,6 +32,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.sources.converted import Converted
+from lakebt.values.identifiers import is_placeholder, names_several, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,8 @@ OPTIONAL = (
     *("added_px", "removed_px"),
     *("reason_class", "announcement_quality", "announcement_source"),
 )
+
+_TICKERS = ("added", "removed", "added_px", "removed_px")
 
 NO_DATE = "rows without an announcement date, so that no known_at can be derived"
 NO_QUALITY = "rows whose announcement date is of quality none"
@@ -85,7 +88,8 @@ def convert_rebalances(
     Raises
     ------
     InvalidDataError
-        If a column is missing, or a cause or quality is not among those known.
+        If a column is missing, a cause or quality is not among those known, or a cell
+        holds several tickers.
     """
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         problem = (
@@ -100,6 +104,8 @@ def convert_rebalances(
         },
         index=frame.index,
     )
+    for name in ("announcement_date", "effective_date", *_TICKERS):
+        text[name] = text[name].map(lambda cell: "" if is_placeholder(cell) else cell)
     price_keys = {*text["added_px"], *text["removed_px"]} - {""}
     dropped = dict.fromkeys((NO_DATE, NO_QUALITY, NO_LEG, TWICE), 0)
     legs: dict[tuple[str | None, ...], None] = {}  # a dict, as a set that keeps order
@@ -125,6 +131,12 @@ def convert_rebalances(
                 row[name], row[f"{name}_px"], row["effective_date"], price_keys
             )
             if symbol:
+                if names_several(symbol, listed=True):
+                    problem = (
+                        f"row {number}: {name} {row[name]!r} names several: give each "
+                        f"a row of its own."
+                    )
+                    raise InvalidDataError(TABLE, problem)
                 has_leg = True
                 leg = (index, symbol, side.value, *common)
                 dropped[TWICE] += leg in legs
@@ -171,4 +183,4 @@ def _text(values: pd.Series) -> pd.Series:
     """Return dates as ISO text, nulls as empty text, and text without its margins."""
     if pd.api.types.is_datetime64_any_dtype(values):
         values = values.dt.strftime("%Y-%m-%d")
-    return values.astype(object).where(values.notna(), "").astype(str).str.strip()
+    return values.astype(object).where(values.notna(), "").astype(str).map(trimmed)

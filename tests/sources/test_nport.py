@@ -8,7 +8,14 @@ import pytest
 from defusedxml import ElementTree
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
-from lakebt.sources.nport import FORMS, NAMESPACE, NO_ISIN, SAME_ISIN, read_nport
+from lakebt.sources.nport import (
+    CUSIP_ALONE,
+    FORMS,
+    NAMESPACE,
+    NO_ISIN,
+    SAME_ISIN,
+    read_nport,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -326,3 +333,52 @@ def test_what_is_read_is_what_the_schema_defines(realdata: Path) -> None:
     }
     assert forms is not None
     assert {form.get("value") for form in forms} == set(FORMS)
+
+
+def by_cusip(cusip: str, country: str, ticker: str = "AAPL") -> str:
+    own = holding(None, ticker=ticker)
+    country = f"<invCountry>{country}</invCountry>"
+    return own.replace("000000000</cusip>", f"{cusip}</cusip>{country}")
+
+
+def test_a_security_with_a_cusip_and_no_isin_is_a_holding(primary: Path) -> None:
+    frame = read(
+        primary,
+        document(by_cusip("037833100", "US"), by_cusip("136375102", "CA", "CNI")),
+    )
+
+    assert frame["isin"].tolist() == ["US0378331005", "CA1363751027"]
+    assert frame["symbol"].tolist() == ["AAPL", "CNI"]
+
+
+def test_a_cusip_that_determines_no_isin_has_its_own_reason(primary: Path) -> None:
+    primary.write_text(
+        document(holding(), by_cusip("G0176J109", "IE"), by_cusip("-", "US"))
+    )
+
+    converted = read_nport(primary, known_at=ACCEPTED)
+
+    assert dict(converted.dropped) == {NO_ISIN: 1, CUSIP_ALONE: 1}
+
+
+@pytest.mark.parametrize("isin", ["US0000000000", "n/a", "-", "none"])
+def test_an_isin_written_for_nothing_is_none(primary: Path, isin: str) -> None:
+    primary.write_text(document(holding(), holding(isin)))
+
+    converted = read_nport(primary, known_at=ACCEPTED)
+
+    assert dict(converted.dropped) == {NO_ISIN: 1}
+
+
+@pytest.mark.parametrize("ticker", ["-", "n/a", "None", "GOOG, GOOGL"])
+def test_a_ticker_that_names_no_share_or_several_is_left_empty(
+    primary: Path, ticker: str
+) -> None:
+    assert read(primary, document(holding(ticker=ticker)))["symbol"].isna().all()
+
+
+@pytest.mark.parametrize("number", ["inf", "-INF", "nan", "1e999", "1_000", "١"])  # noqa: RUF001
+def test_what_only_python_takes_for_a_number_is_refused(
+    primary: Path, number: str
+) -> None:
+    refuse(primary, document(holding(balance=number)), "holding 1: <balance>")

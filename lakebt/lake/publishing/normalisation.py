@@ -16,13 +16,21 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.facts import default_change_id
 from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
+from lakebt.lake.publishing.texts import cleaned
+from lakebt.lake.publishing.types import (
+    check_exact,
+    check_type,
+    check_values,
+    shown,
+)
 from lakebt.lake.tables.arrow import INSTANT, Array, pc
-from lakebt.lake.tables.columns import columns_of, is_text, to_arrow, without_blanks
+from lakebt.lake.tables.columns import columns_of, to_arrow
 from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from lakebt.lake.publishing.texts import Cleaned
     from lakebt.lake.tables.schemas import Column, TableSpec
     from lakebt.sessions import Sessions
 
@@ -34,7 +42,11 @@ _IDENTIFYING = (
 
 
 def normalise(
-    data: object, *, spec: TableSpec, sessions: Callable[[], Sessions]
+    data: object,
+    *,
+    spec: TableSpec,
+    sessions: Callable[[], Sessions],
+    told: list[Cleaned] | None = None,
 ) -> pa.Table:
     """Return `data` in the columns and types of `spec`, rows in the order given.
 
@@ -46,6 +58,8 @@ def normalise(
         The table it is for.
     sessions
         Gives the exchange's calendar; called only if a rule needs it.
+    told
+        Is given the texts that are not as they were handed over.
 
     Returns
     -------
@@ -70,7 +84,12 @@ def normalise(
     check_columns(given, spec=spec, index=index)
     read = {
         column.name: (
-            _read(given[column.name], column=column, table=spec.name)
+            _read(
+                given[column.name],
+                column=column,
+                spec=spec,
+                told=[] if told is None else told,
+            )
             if column.name in given
             else _nothing(rows, column=column, spec=spec)
         )
@@ -136,90 +155,42 @@ def check_columns(
         raise InvalidDataError(spec.name, problem)
 
 
-def _read(values: Array | pd.Series, *, column: Column, table: str) -> Array:
+def _read(
+    values: Array | pd.Series, *, column: Column, spec: TableSpec, told: list[Cleaned]
+) -> Array:
     """Return one column in its type, nulls where there is no value."""
-    array = to_arrow(values)
+    array: Any = to_arrow(values)
+    if _is_empty(array):  # of whatever type: a column without values has none
+        return _nothing(len(array), column=column, spec=spec)
+    if isinstance(array, list):
+        check_values(array, column=column, table=spec.name)
+    else:
+        check_type(array, column=column, table=spec.name)
     match column.kind:
         case Kind.TEXT:
-            return _text(array, column=column, table=table)
+            text = array.cast(pa.string())
+            return cleaned(text, column=column, spec=spec, told=told)
         case Kind.NUMBER | Kind.WHOLE:  # no table of facts has whole numbers
-            return _number(array, column=column, table=table)
+            check_exact(array, column=column, table=spec.name)
+            return array.cast(pa.float64(), safe=False)
         case Kind.FLAG:
-            return _flag(array, column=column, table=table)
+            return array
         case Kind.DATE:
-            if isinstance(array, pa.Array) and pa.types.is_date32(array.type):
-                return array
-            return _parsed(array, parse_date, pa.date32(), column=column, table=table)
+            return _date(array, column=column, table=spec.name)
         case Kind.INSTANT:
-            return _instant(array, column=column, table=table)
+            return _instant(array, column=column, table=spec.name)
 
 
-def _wrong(table: str, column: Column, row: int, value: object) -> InvalidDataError:
-    problem = (
-        f"column {column.name!r} must be {column.kind.value}, row {row} has {value!r} "
-        f"({type(value).__name__}). Convert the column before publishing."
-    )
-    return InvalidDataError(table, problem)
+def _is_empty(array: Array | list[Any]) -> bool:
+    if isinstance(array, list):
+        return all(value is None for value in array)
+    return bool(pc.all(pc.is_null(array)).as_py())
 
 
-def _first(array: Array | list[Any], kinds: type | tuple[type, ...]) -> int:
-    """Return the first row whose value is there and is not of `kinds`."""
-    for row, value in enumerate(_python(array)):
-        if value is not None and (
-            not isinstance(value, kinds)
-            or (isinstance(value, bool) and kinds is not bool)
-        ):
-            return row
-    return 0
-
-
-def _python(array: Array | list[Any]) -> list[Any]:
-    return array if isinstance(array, list) else array.to_pylist()
-
-
-def _text(array: Array | list[Any], *, column: Column, table: str) -> Array:
-    if isinstance(array, list) or not (
-        is_text(array.type) or pa.types.is_null(array.type)
-    ):
-        row = _first(array, str)
-        raise _wrong(table, column, row, _python(array)[row])
-    text = array.cast(pa.string())
-    return without_blanks(text, text.dictionary_encode())  # a blank symbol is none
-
-
-def _number(array: Array | list[Any], *, column: Column, table: str) -> Array:
-    if isinstance(array, list) or not (
-        pa.types.is_integer(array.type)
-        or pa.types.is_floating(array.type)
-        or pa.types.is_decimal(array.type)
-        or pa.types.is_null(array.type)
-    ):
-        values = _python(array)
-        # One bad cell of a file makes its whole column text: name that cell.
-        bad = (n for n, value in enumerate(values) if _is_no_number(value))
-        row = next(bad, _first(array, (int, float)))
-        raise _wrong(table, column, row, values[row])
-    return array.cast(pa.float64(), safe=False)
-
-
-def _is_no_number(value: object) -> bool:
-    """Whether a text is not even the spelling of a number."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
-
-
-def _flag(array: Array | list[Any], *, column: Column, table: str) -> Array:
-    if isinstance(array, list) or not (
-        pa.types.is_boolean(array.type) or pa.types.is_null(array.type)
-    ):
-        row = _first(array, bool)
-        raise _wrong(table, column, row, _python(array)[row])
-    return array.cast(pa.bool_())
+def _date(array: Array | list[Any], *, column: Column, table: str) -> Array:
+    if isinstance(array, pa.Array) and pa.types.is_date32(array.type):
+        return array
+    return _parsed(array, parse_date, pa.date32(), column=column, table=table)
 
 
 def _instant(array: Array | list[Any], *, column: Column, table: str) -> Array:
@@ -264,7 +235,7 @@ def _parsed(
         distinct = list(memory)
     else:
         coded = array.dictionary_encode()
-        codes, distinct = coded.indices, coded.dictionary.to_pylist()
+        codes, distinct = coded.indices, _values(coded, column=column, table=table)
     parsed = []
     for code, value in enumerate(distinct):
         try:
@@ -274,6 +245,24 @@ def _parsed(
             problem = f"row {row}: {error}."
             raise InvalidDataError(table, problem) from None
     return pa.array(parsed, target).take(codes)
+
+
+def _values(coded: Array, *, column: Column, table: str) -> list[Any]:
+    """Return the distinct values of a column as Python has them.
+
+    Raises
+    ------
+    InvalidDataError
+        If it has not: of an unknown zone, or no UTF-8.
+    """
+    try:
+        return list(coded.dictionary.to_pylist())
+    except (ValueError, OverflowError, LookupError) as error:
+        problem = (
+            f"column {column.name!r} of type {coded.dictionary.type} cannot be read: "
+            f"{shown(str(error))}. Convert the column before publishing."
+        )
+        raise InvalidDataError(table, problem) from None
 
 
 def _derive_bar_known_at(

@@ -12,6 +12,7 @@ import numpy as np
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import check_name
+from lakebt.lake.publishing import texts
 from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
 from lakebt.lake.publishing.audits.finding import (
     MATTERS,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt._typing import IntVector
+    from lakebt.lake.publishing.texts import Cleaned
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
     from lakebt.lake.tables.specs import Specs
@@ -225,7 +227,7 @@ def examine(
         msg = f"note must be text, was {note!r}"
         raise InvalidArgumentError(msg)
     days = _checked_days(retain_days)
-    texts = _checked_labels(labels)
+    named = _checked_labels(labels)
     if not isinstance(tables, Mapping) or not tables:
         msg = f"tables must map table names to frames, was {_shown(tables)}"
         raise InvalidArgumentError(msg)
@@ -254,7 +256,7 @@ def examine(
         as_of=cutoff,
         tables=prepared,
         note=note,
-        labels=texts,
+        labels=named,
         retain_days=days,
         rules=chosen,
         report=AuditReport(
@@ -272,8 +274,9 @@ def _audited(
     chosen: Rules,
 ) -> tuple[pa.Table | None, list[Finding]]:
     """Return typed rows, None if they cannot be read, and what is wrong with them."""
+    told: list[Cleaned] = []
     try:
-        rows = normalise(data, spec=spec, sessions=sessions)
+        rows = normalise(data, spec=spec, sessions=sessions, told=told)
     except InvalidDataError as error:
         return None, [unreadable(spec, error.problem)]
     handed = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
@@ -288,6 +291,7 @@ def _audited(
     findings += audit_alone(known, as_of=as_of, sessions=sessions)
     if not findings:
         findings += audit_own(handed, chosen)
+    findings += texts.findings(handed, told, chosen.severity)
     return rows, in_order(findings)
 
 

@@ -113,6 +113,7 @@ class Sparks:
             )
             raise InvalidArgumentError(msg)
         check_columns(self.data.columns, spec=spec)
+        _check_types(self.data, spec)
         rows = self.data.mapInArrow(
             _normalising(spec, self.exchange, tuple(self.data.columns)), ddl(spec)
         )
@@ -157,6 +158,29 @@ class Sparks:
             if branch.files:
                 mine = {file.file_path for file in branch.files}
                 delete_quietly(branch.table.io, mine & self._unused)
+
+
+def _check_types(data: DataFrame, spec: TableSpec) -> None:
+    """Check that Spark can hand over every column; what is in them, executors check.
+
+    Raises
+    ------
+    InvalidDataError
+        If Arrow has no word for what one holds.
+    """
+    from pyspark.sql.pandas.types import to_arrow_type  # noqa: PLC0415 - an extra
+
+    for field in data.schema.fields:
+        try:
+            to_arrow_type(field.dataType)
+        except Exception:  # noqa: BLE001 - of each version of Spark another
+            kind = spec.column(field.name).kind.value
+            problem = (
+                f"column {field.name!r} must be {kind}, and is of Spark's type "
+                f"{field.dataType.simpleString()}. Convert the column before "
+                f"publishing."
+            )
+            raise InvalidDataError(spec.name, problem) from None
 
 
 def _normalising(

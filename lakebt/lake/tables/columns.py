@@ -17,11 +17,14 @@ def columns_of(data: object) -> dict[str, Array | pd.Series]:
     Raises
     ------
     InvalidArgumentError
-        If it is not a table of pandas' or Arrow's, or has a column twice.
+        If it is not a table of pandas' or Arrow's, has a column twice, or one whose
+        parts Arrow cannot join.
     """
     if isinstance(data, pa.Table):
         names = data.column_names
-        columns: list[Any] = [one_chunk(column) for column in data.columns]
+        columns: list[Any] = [
+            _joined(name, data.column(n)) for n, name in enumerate(names)
+        ]
     elif isinstance(data, pd.DataFrame):
         names = [str(name) for name in data.columns]
         columns = [data.iloc[:, place] for place in range(len(names))]
@@ -39,23 +42,86 @@ def columns_of(data: object) -> dict[str, Array | pd.Series]:
     return dict(zip(names, columns, strict=True))
 
 
+def _joined(name: str, column: Any) -> Array:
+    """Return the parts of a column as one, of the type that its values have.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If Arrow cannot join them.
+    """
+    try:
+        return one_chunk(pa.chunked_array([plain(part) for part in column.chunks]))
+    except (pa.ArrowException, TypeError, ValueError):
+        pass
+    try:
+        return one_chunk(column)
+    except (pa.ArrowException, TypeError, ValueError):
+        msg = (
+            f"column {name!r} is of type {column.type}, whose parts Arrow cannot join. "
+            f"Convert it before publishing"
+        )
+        raise InvalidArgumentError(msg) from None
+
+
+def plain(values: Array) -> Array:
+    """Return an array of the values themselves, however they are coded."""
+    while True:
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        elif pa.types.is_run_end_encoded(values.type):
+            if _is_coded(values.type.value_type):
+                whole = pa.RunEndEncodedArray.from_arrays(
+                    values.run_ends, plain(values.values)
+                )
+                values = whole.slice(values.offset, len(values))
+            values = pc.run_end_decode(values)
+        elif isinstance(values.type, pa.BaseExtensionType) and (
+            values.type.extension_name in _AS_STORED
+        ):
+            kind = _AS_STORED[values.type.extension_name]
+            values = values.storage if kind is None else values.storage.cast(kind)
+        else:
+            return values
+
+
+def _is_coded(kind: pa.DataType) -> bool:
+    return pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType)
+
+
+_AS_STORED: dict[str, pa.DataType | None] = {
+    "arrow.bool8": pa.bool_(),
+    "arrow.json": None,
+}
+"""Extensions of Arrow's own whose values are just those they are stored as."""
+
+
 def to_arrow(given: Array | pd.Series) -> Array | list[Any]:
     """Return an Arrow array, NaN as null; a list where values are of several types."""
     values: Any = given
     if isinstance(given, pd.Series):
+        if isinstance(given.dtype, pd.SparseDtype):
+            sparse: Any = given.array
+            given = pd.Series(sparse.to_dense())
         try:
             values = one_chunk(pa.Array.from_pandas(given))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        except Exception:  # noqa: BLE001 - of any package that makes columns
             return [None if _is_missing(value) else value for value in given]
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = plain(values)
+    if pa.types.is_float16(values.type):  # for which Arrow lacks kernels
+        values = values.cast(pa.float32())
     if pa.types.is_floating(values.type):
         return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     return values
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124 - NaN
+    if value is None or value is pd.NaT or value is pd.NA:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124 - NaN
+    except Exception:  # noqa: BLE001 - arrays, signalling NaN: compared as anybody likes
+        return False
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -32,7 +32,7 @@ MATTERS = (
 )
 """The audits that always fail, in the order in which they are listed."""
 
-WARNS = ("jumps", "gaps", "members", "coverage")
+WARNS = ("jumps", "gaps", "members", "coverage", "margins", "placeholders")
 """The audits that warn unless `fail_on` names them."""
 
 _SHOWN = 3

@@ -405,7 +405,8 @@ def test_older_bars_are_not_expected_to_cover_everybody(held: Lake) -> None:
 
 
 def report_of(count: int, date: str, known_at: str, **columns: Any) -> pd.DataFrame:
-    held = {f"US{number:010d}": f"S{number}" for number in range(count)}
+    numbers = range(1, count + 1)
+    held = {f"US{number:010d}": f"S{number}" for number in numbers}
     return holdings(held, date, known_at, **columns)
 
 
@@ -752,7 +753,7 @@ def jumps(_frame: pd.DataFrame) -> None:
     [
         (
             {"fail_on": ["jump"]},
-            r"fail_on has 'jump'.*: jumps, gaps, members, coverage",
+            r"fail_on has 'jump'.*: jumps, gaps, members, coverage, ",
         ),
         ({"fail_on": "jumps"}, r"fail_on must be a list of audits, was 'jumps'"),
         ({"warn_on": ["volume"]}, r"warn_on has 'volume'.*you gave none of your own"),

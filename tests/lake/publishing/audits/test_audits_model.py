@@ -173,7 +173,7 @@ def listed(reports: list[Report]) -> pd.DataFrame:
     return pd.concat(
         [
             holdings(
-                {f"US{n:010d}": None for n in range(members)},
+                {f"US{n:010d}": None for n in range(1, members + 1)},
                 f"2022-{month:02d}-28",
                 f"2022-{month:02d}-{29 - (month == 2)}T{20 + days}:00:00Z",
                 fund=fund,
