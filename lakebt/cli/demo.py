@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lakebt.cli import options
 from lakebt.cli.output import WIDTH, print_json, terminal
+from lakebt.inputs.places import check_is_path
 
 
 def demo(
@@ -24,6 +25,7 @@ def demo(
 
     Leaves DIR/lake and DIR/report.html. An earlier demo's are made again.
     """
+    check_is_path(str(out), what="folder", cure="name a folder of this machine")
     console = Console(quiet=True) if as_json else terminal(at_most=WIDTH)
     waiting = terminal(at_most=WIDTH, stderr=True)
     with waiting.status("Loading"):

@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.inputs.places import check_is_path
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.code import confine
 from lakebt.lake.storage.directory import (
@@ -175,14 +176,17 @@ def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
     Raises
     ------
     InvalidArgumentError
-        If it is not a path, or one that cannot be written as a file URL.
+        If it is a URL and no path, or one that cannot be written as a file URL.
     LakeError
         If it is not a directory, not a lake, or cannot be read or made.
     """
-    if not isinstance(path, (str, os.PathLike)) or not str(path):
+    if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
         msg = f"the path of a lake must name a directory, was {path!r}"
         raise InvalidArgumentError(msg)
     root = Path(path).expanduser().absolute()
+    cure = "configure it as a catalog of pyiceberg's, and pass catalog= with its name"
+    check_is_path(os.fspath(path), what="lake", cure=cure)
+    check_is_path(str(root), what="lake path", cure=cure)
     where = f"lake {root}"
     if strange := set("?#%\0") & set(str(root)):
         named = ", ".join(sorted(map(repr, strange)))

@@ -1,0 +1,57 @@
+"""Places that people name: paths of this machine, and not URLs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from lakebt.errors import InvalidArgumentError
+
+_URL = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+:)+)/")
+"""A scheme of two letters or more: one letter is a drive of Windows. `Path` leaves one
+slash of two."""
+
+_CLASSES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Classes of Unicode that end lines or do nothing, and halves of characters."""
+
+
+def scheme_of(path: str) -> str:
+    """Return the scheme of a URL, "" for a path.
+
+    Examples
+    --------
+    >>> scheme_of("s3://bucket/lake"), scheme_of("/data/lake"), scheme_of("C:/lake")
+    ('s3', '', '')
+    """
+    found = _URL.match(path)
+    return found.group(1).removesuffix(":") if found else ""
+
+
+def check_is_path(path: str, *, what: str, cure: str) -> None:
+    """Check that a text names a place on this machine.
+
+    Parameters
+    ----------
+    path
+        As given.
+    what
+        What it is the place of.
+    cure
+        What to do with a URL, without a full stop.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is a URL, which is not shown: it may hold a password. Or if it holds a
+        character that other programs read as the end of it.
+    """
+    if scheme := scheme_of(path):
+        if scheme.casefold() == "file":
+            cure = "write the path alone, as /data/lake"
+        msg = f"{what} {scheme}://... is a URL, not a path: {cure}"
+        raise InvalidArgumentError(msg)
+    odd = [each for each in path if unicodedata.category(each) in _CLASSES]
+    if odd:
+        named = ", ".join(f"U+{ord(each):04X}" for each in sorted(set(odd)))
+        msg = f"{what} {path!a} contains {named}, which nobody sees: take it out"
+        raise InvalidArgumentError(msg)
