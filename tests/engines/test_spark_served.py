@@ -63,7 +63,7 @@ def refs(path: Path, table: str = "quant.prices") -> dict[str, int]:
         ("ADD COLUMN mine double", "columns of table prices are lakebt's"),
         ("SET TBLPROPERTIES ('format-version' = '3')", "format version stays 2"),
         ("ADD PARTITION FIELD symbol", "partitioned and sorted is lakebt's"),
-        ("WRITE ORDERED BY close", "partitioned and sorted is lakebt's"),
+        ("WRITE ORDERED BY close", "property write.distribution-mode .*'range'"),
         ("RENAME TO quant.p", "table prices cannot be renamed"),
         ("SET LOCATION 'file:///tmp/elsewhere'", "its location stays"),
     ],

@@ -86,19 +86,19 @@ def spelled(uri: str, spelling: str) -> str:
     return SPELLINGS[spelling](uri.removeprefix("file://"))
 
 
-def wedge(path: Path, name: str, manifest_list: str) -> int:
+def wedge(path: Path, name: str, manifest_list: str, **said: Any) -> int:
     """Add a snapshot that no branch has, with a manifest list that somebody chose."""
     with foreign_table(path, name) as table:
         head = table.metadata.current_snapshot()
         assert head is not None
         sequence = getattr(table.metadata, "last_sequence_number", 0) + 1
         number = 1000 + sequence
-        said: dict[str, Any] = head.model_dump(by_alias=True, mode="json") | {
+        told: dict[str, Any] = head.model_dump(by_alias=True, mode="json") | {
             "snapshot-id": number,
             "sequence-number": sequence,
             "manifest-list": manifest_list,
         }
-        added = AddSnapshotUpdate.model_validate({"snapshot": said})
+        added = AddSnapshotUpdate.model_validate({"snapshot": told | said})
         table.catalog.commit_table(table, (), (added,))
     return number
 

@@ -202,10 +202,11 @@ def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
     for name, ref in table.metadata.refs.items():
         is_branch = ref.snapshot_ref_type is SnapshotRefType.BRANCH
         head = _snapshot(table, ref.snapshot_id)
-        if name.startswith(PREFIX) and is_branch and head is not None:
-            written = EPOCH + dt.timedelta(milliseconds=head.timestamp_ms)
-            if written < before:
-                names.append(name)
+        if not (name.startswith(PREFIX) and is_branch and head is not None):
+            continue
+        # Milliseconds are compared: others may have written any number of them.
+        if head.timestamp_ms < (before - EPOCH) // dt.timedelta(milliseconds=1):
+            names.append(name)
     return names
 
 

@@ -6,11 +6,10 @@ It looks at each table by itself, so that one that cannot be read hides no other
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import LakeError
 from lakebt.lake.committing.branch import left_behind
@@ -19,32 +18,26 @@ from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.doctor_files import ORPHAN_HOURS, check_files
+from lakebt.lake.keeping.doctor_tables import check_by_itself
 from lakebt.lake.keeping.findings import Diagnosis, Finding
 from lakebt.lake.keeping.settings import (
     ages,
-    all_properties,
-    lost_settings,
-    strange_settings,
-    wrong_settings,
 )
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
-from lakebt.lake.tables.specs import Specs, fact_tables
+from lakebt.lake.tables.specs import fact_tables
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pyiceberg.table import Table
 
     from lakebt.lake.committing.ledger import TablePin
     from lakebt.lake.committing.recovery import Unfinished
     from lakebt.lake.storage.reach import Step
-
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def diagnose(
@@ -74,9 +67,7 @@ def diagnose(
             findings += _pins(name, table, ledger, skip=skip)
             findings += _other_tags(name, table, ledger)
             findings += _staging(name, table, now)
-        findings += _settings(name, table)
-        findings += _names(name, table)
-        findings += _schema(name, table)
+        findings += check_by_itself(name, table)
     if (trials := _trials(storage, findings)) is not None:
         findings += _tried(trials, ledger)
         tables = {**tables, TRIALS: trials}
@@ -155,6 +146,18 @@ def _trials(storage: Storage, found: list[Finding]) -> Table | None:
 def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
     """Find what is wrong with the table of trials, which no release pins."""
     head = table.metadata.current_snapshot()
+    has = {field.name for field in table.schema().fields}
+    lacks = [name for name in TRIALS_SPEC.names if name not in has]
+    if lacks and last_of_ours(table) is None:
+        yield Finding(
+            code="table_damaged",
+            table=TRIALS,
+            problem=f"it is somebody else's table, without the column {lacks[0]}, and "
+            f"no trial can be recorded beside it",
+            cure=f"rename it in the engine that made it: ALTER TABLE "
+            f"{NAMESPACE}.{TRIALS} RENAME TO {NAMESPACE}.other",
+        )
+        return
     if head is not None and not is_ours(head):
         ours = last_of_ours(table)
         yield Finding(
@@ -165,9 +168,7 @@ def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
         )
     if ledger is not None:
         yield from _other_tags(TRIALS, table, ledger)
-    yield from _settings(TRIALS, table)
-    yield from _names(TRIALS, table)
-    yield from _schema(TRIALS, table)
+    yield from check_by_itself(TRIALS, table)
 
 
 def _unreadable(code: str, table: str, problem: str) -> Finding:
@@ -304,96 +305,4 @@ def _staging(name: str, table: Table, now: dt.datetime) -> Iterator[Finding]:
             table=name,
             problem=f"branch {branch} holds rows of a release that never came to be",
             cure=cure.REMOVE_ORPHANS,
-        )
-
-
-def _settings(name: str, table: Table) -> Iterator[Finding]:
-    """Find properties by which others expire, or metadata grows without end."""
-    metadata = table.metadata
-    properties = all_properties(table)
-    wrong = [f"{key} {properties.get(key, 'not set')}" for key in wrong_settings(table)]
-    main = metadata.refs.get(MAIN_BRANCH)
-    if main is not None and ages(main):
-        wrong.append(f"its main branch {ages(main)}")
-    if wrong:
-        yield Finding(
-            code="external_expiry",
-            table=name,
-            problem=f"other engines may expire its snapshots: {', '.join(wrong)}",
-            cure=cure.RESTORE,
-        )
-    if strange := strange_settings(table):
-        yield Finding(
-            code="strange_settings",
-            table=name,
-            problem=f"it has properties that no table of a lake may have, and that "
-            f"lakebt does not read: {', '.join(map(repr, strange))}",
-            cure=cure.RESTORE,
-        )
-    if lost := lost_settings(table):
-        yield Finding(
-            code="settings_lost",
-            table=name,
-            problem=f"its old metadata files are never deleted: {', '.join(lost)}",
-            cure=cure.RESTORE,
-        )
-    if metadata.format_version != 2:
-        yield Finding(
-            code="format_version",
-            table=name,
-            problem=f"it has format version {metadata.format_version}, lakebt writes 2",
-            cure=f"{cure.BACKUP}: a table cannot be made older",
-        )
-
-
-def _names(name: str, table: Table) -> Iterator[Finding]:
-    """Find names that another engine cannot read, or takes for one another."""
-    columns = [field.name for field in table.schema().fields]
-    odd = [column for column in columns if not _NAME.match(column)]
-    tags = [ref for ref in table.metadata.refs if ref.isdigit()]
-    problems = [
-        *(f"tag {tag} is all digits: Spark takes it for a snapshot id" for tag in tags),
-        *(f"tags {both} differ in case only" for both in _twins(table.metadata.refs)),
-        *([] if _NAME.match(name) else [f"the table's name {name!r} needs quoting"]),
-        *(f"column {column!r} needs quoting" for column in odd),
-        *(f"columns {both} differ in case only" for both in _twins(columns)),
-    ]
-    for problem in problems:
-        yield Finding(
-            code="unreadable_name",
-            table=name,
-            problem=problem,
-            cure="rename or remove it in the engine that made it",
-        )
-
-
-def _twins(names: Iterable[str]) -> list[str]:
-    by_folded: dict[str, list[str]] = {}
-    for name in names:
-        by_folded.setdefault(name.lower(), []).append(name)
-    return [" and ".join(each) for each in by_folded.values() if len(each) > 1]
-
-
-def _schema(name: str, table: Table) -> Iterator[Finding]:
-    """Find columns that are not those lakebt writes and reads."""
-    problem = ""
-    if name in SPECS or name == TRIALS:
-        spec = SPECS.get(name, TRIALS_SPEC)
-        wanted = {f.name: str(f.field_type) for f in spec.iceberg().fields}
-        has = {f.name: str(f.field_type) for f in table.schema().fields}
-        wrong = sorted(k for k in wanted | has if wanted.get(k) != has.get(k))
-        if wrong:
-            problem = f"its columns were changed: {', '.join(wrong)}"
-    elif name != LEDGER:
-        try:
-            Specs({name: table}).of(name)
-        except LakeError as error:
-            problem = str(error).split(". Something other")[0]
-            problem = problem.removeprefix(f"table {name} ")
-    if problem:
-        yield Finding(
-            code="table_damaged",
-            table=name,
-            problem=problem,
-            cure="undo that in the engine it was done with",
         )

@@ -6,11 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyiceberg.table.refs import MAIN_BRANCH
+
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.findings import Finding
 from lakebt.lake.keeping.reachable_files import Folders, metadata_files
 from lakebt.lake.storage.reach import EQUALITY_DELETES, POSITION_DELETES, Walk
-from lakebt.lake.tables.schemas import LEDGER, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def check_files(
         files = look(table, ledger, before=before, step=step)
         yield from _bad(name, table, files, ledger)
         yield from _deletes(name, table, files, ledger)
+        yield from _unknown(name, table, files, ledger)
         if files.orphans:
             n_bytes = sum(file.n_bytes for file in files.orphans)
             yield Finding(
@@ -140,6 +143,32 @@ def _bad(name: str, table: Table, files: Files, ledger: Ledger) -> Iterator[Find
             problem=f"{more:,} more files are gone or damaged",
             cure=cure.BACKUP,
         )
+
+
+def _unknown(
+    name: str, table: Table, files: Files, ledger: Ledger
+) -> Iterator[Finding]:
+    """Find branches and tags of others whose files cannot be known."""
+    living = {release.name for release in ledger.living} | {MAIN_BRANCH}
+    by_id = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    for ref, to in table.metadata.refs.items():
+        snapshot = by_id.get(to.snapshot_id)
+        if ref in living or snapshot is None:
+            continue
+        top = files.walk.top(snapshot)
+        named = (top, *files.walk.below(top))
+        lost = [file for file in named if file.path in files.walk.unreadable]
+        if lost:
+            kind = to.snapshot_ref_type.value
+            why = files.walk.unreadable[lost[0].path]
+            yield Finding(
+                code="file_gone" if why == "is gone" else "file_damaged",
+                table=name,
+                problem=f"the {lost[0].kind} {lost[0].name} of {kind} {ref} {why}, so "
+                f"that nothing is deleted which it may need",
+                cure=f"remove the {kind} in the engine that made it: ALTER TABLE "
+                f"{NAMESPACE}.{name} DROP {kind.upper()} `{ref}`",
+            )
 
 
 def _users(
