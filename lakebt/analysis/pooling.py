@@ -65,7 +65,9 @@ class Pooling:
             )
             joined = (
                 f"of the {weighted}{limit}, zero when none is, "
-                f"from the first session with exposure to the last exit"
+                f"from the first session with exposure to the last exit (before each "
+                f"session the open events are brought back to their weights, and pay "
+                f"commission and half spread for it)"
             )
         return (
             f"mean / standard deviation (ddof 1) of daily net returns {joined}, times "

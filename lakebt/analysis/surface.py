@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,11 @@ class Traded:
     start, final : ndarray of shape (n,)
         Where the daily returns before the last begin in `held`, and the last.
     held : ndarray of shape (n_held,)
+    worth : ndarray of shape (n_held,), optional
+        What was held at those closes, longs and shorts added up, as a multiple of what
+        the event started with. Without it a calendar portfolio trades for nothing.
+    fee : float
+        Commission and spread, as a fraction of what is traded.
     """
 
     rule: IntVector
@@ -45,6 +50,8 @@ class Traded:
     start: IntVector
     final: FloatVector
     held: FloatVector
+    worth: FloatVector | None = None
+    fee: float = 0.0
 
     def of(self, rows: IntVector) -> Traded:
         """Return some rows."""
@@ -59,6 +66,8 @@ class Traded:
             start=self.start[rows],
             final=self.final[rows],
             held=self.held,
+            worth=self.worth,
+            fee=self.fee,
         )
 
 
@@ -77,6 +86,9 @@ class Surface:
     most_open, mean_open
         Of a calendar portfolio: the most events that are open at once, and their mean
         number over the sessions in which any is. 0 and NaN otherwise.
+    reweighted
+        Of a calendar portfolio: what its open events traded to keep their weights, each
+        as a multiple of its share of the capital, mean per event. 0 otherwise.
     """
 
     sharpe: FloatVector
@@ -88,6 +100,7 @@ class Surface:
     deviation: FloatVector
     most_open: IntVector
     mean_open: FloatVector
+    reweighted: FloatVector
 
 
 def surface(traded: Traded, *, n_rules: int, pooling: Pooling) -> Surface:
@@ -141,6 +154,7 @@ def surface_of(rules: Iterable[Traded], *, n_rules: int, pooling: Pooling) -> Su
         deviation=np.full(n_rules, np.nan),
         most_open=np.zeros(n_rules, dtype=np.int64),
         mean_open=np.full(n_rules, np.nan),
+        reweighted=np.zeros(n_rules),
     )
     for rule, events in enumerate(rules):
         if len(events.first):
@@ -213,26 +227,36 @@ def _calendar(
     """Return the moments of the portfolio of open events, and those without a date."""
     from lakebt.analysis.calendar import portfolio, without_each_date  # noqa: PLC0415 - numba
 
-    weight = _weights(events, pooling)
-    arguments = (
-        *(events.first, events.n_returns, events.start, events.held),
-        *(events.final, weight, pooling.max_weight),
-    )
-    _, _, _, n_open, returns = portfolio(*arguments)
+    arguments = _held(events, pooling)
+    _, total, weights, n_open, means, returns, reweighted = portfolio(*arguments)
     result.most_open[rule] = n_open.max()
     result.mean_open[rule] = n_open.sum() / np.count_nonzero(n_open)
+    result.reweighted[rule] = reweighted.sum() / len(reweighted)
     mean = float(returns.mean())
     m2 = float(((returns - mean) ** 2).sum())
     n_dates = int(dates[-1]) + 1
     if n_dates < 2:
         return len(returns), mean, m2, None
-    return len(returns), mean, m2, without_each_date(*arguments, dates, n_dates)
+    sums = total, weights, n_open, means, returns
+    parts = without_each_date(*arguments, dates, n_dates, *sums)
+    return len(returns), mean, m2, parts
 
 
-def _weights(events: Traded, pooling: Pooling) -> FloatVector:
-    if pooling.weighting is Weighting.LEG:
-        return events.n_legs.astype(np.float64)
-    return np.ones(len(events.first))
+_Portfolio: TypeAlias = (
+    "tuple[IntVector, IntVector, IntVector, FloatVector, FloatVector, FloatVector, "
+    "FloatVector, float, float]"
+)
+
+
+def _held(events: Traded, pooling: Pooling) -> _Portfolio:
+    """Return what a portfolio is made of, as `lakebt.analysis.calendar` takes it."""
+    by_leg = pooling.weighting is Weighting.LEG
+    weight = events.n_legs.astype(np.float64) if by_leg else np.ones(len(events.first))
+    worth = np.zeros(len(events.held)) if events.worth is None else events.worth
+    return (
+        *(events.first, events.n_returns, events.start, events.held, worth),
+        *(events.final, weight, pooling.max_weight, events.fee),
+    )
 
 
 def calendar_returns(events: Traded, pooling: Pooling) -> tuple[int, FloatVector]:
@@ -250,19 +274,12 @@ def calendar_returns(events: Traded, pooling: Pooling) -> tuple[int, FloatVector
     first : int
         Number of the first session.
     returns : ndarray of shape (n_sessions,)
-        Zero in sessions without an open event.
+        Zero in sessions without an open event; less what it cost to bring the open ones
+        back to their weights before each session.
     """
     from lakebt.analysis.calendar import portfolio  # noqa: PLC0415 - numba takes 0.4 s
 
-    first, _, _, _, returns = portfolio(
-        events.first,
-        events.n_returns,
-        events.start,
-        events.held,
-        events.final,
-        _weights(events, pooling),
-        pooling.max_weight,
-    )
+    first, _, _, _, _, returns, _ = portfolio(*_held(events, pooling))
     return int(first), returns
 
 

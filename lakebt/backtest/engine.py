@@ -91,6 +91,9 @@ class Earned:
     held_start : ndarray of shape (n_cells,)
         Where the cell's daily returns begin in `held`: all but the last.
     held : ndarray of shape (n_levels, n_held)
+    worth : ndarray of shape (n_held,)
+        What the book's positions are worth at the close of each session in `held`,
+        longs and shorts added up, in USD; by a level, its `scale` times that.
     final : ndarray of shape (n_levels, n_cells)
         The last daily net return.
     mean, m2 : ndarray of shape (n_levels, n_cells)
@@ -113,6 +116,7 @@ class Earned:
     n_returns: IntVector
     held_start: IntVector
     held: npt.NDArray[np.float64]
+    worth: FloatVector
     final: npt.NDArray[np.float64]
     mean: npt.NDArray[np.float64]
     m2: npt.NDArray[np.float64]
@@ -133,6 +137,7 @@ class Earned:
             n_returns=np.zeros(n_cells, dtype=np.int64),
             held_start=np.zeros(n_cells, dtype=np.int64),
             held=np.zeros((n_levels, 0)),
+            worth=np.zeros(0),
             final=np.zeros(panel),
             mean=np.zeros(panel),
             m2=np.zeros(panel),
@@ -185,6 +190,7 @@ def run_book(
     lengths = session_of(last_row) - first + 1
     held_start = np.cumsum(lengths) - lengths
     held = np.zeros((len(levels), int(lengths.sum())))
+    worth = np.zeros(held.shape[1])
     n_before = earned.held.shape[1]
     counts = np.diff(book.exits)
     earned.first[place] = np.repeat(first, counts)
@@ -219,6 +225,7 @@ def run_book(
             BASIS_USD,
             held_start,
             held,
+            worth,
             earned.status,
             earned.n_returns,
             earned.final,
@@ -241,9 +248,10 @@ def run_book(
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(walk, parts))
-    return replace(
-        earned, held=np.concatenate([earned.held, held], axis=1) if n_before else held
-    )
+    if n_before:
+        held = np.concatenate([earned.held, held], axis=1)
+        worth = np.concatenate([earned.worth, worth])
+    return replace(earned, held=held, worth=worth)
 
 
 def processors() -> int:

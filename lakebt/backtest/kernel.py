@@ -54,6 +54,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     basis: float,
     held_start: IntVector,
     held: FloatPanel,
+    gross_worth: FloatVector,
     status: CodePanel,
     n_returns: IntVector,
     final: FloatPanel,
@@ -99,6 +100,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Where a slot's daily returns begin in `held`.
     held : ndarray of shape (n_levels, n_held)
         Daily net returns while the positions are held, from the first session.
+    gross_worth : ndarray of shape (n_held,)
+        What `size` is worth at the closes of those sessions, longs and shorts added up.
     status : ndarray of shape (n_levels, n_out)
     n_returns : ndarray of shape (n_out,)
     final, mean, m2, net, borrow, drawdown : ndarray of shape (n_levels, n_out)
@@ -152,6 +155,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     short[t] -= shares * own_marks[t]
             for t in range(length):
                 gap[t] += missing[bar + t]
+        for t in range(skipped, length):
+            gross_worth[held_start[slot] + t - skipped] = moved_close[t]
         for t in range(1, length):
             gap[t] += gap[t - 1]  # from here on: missing closes up to this session
         for level in range(len(fee)):

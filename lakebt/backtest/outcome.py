@@ -31,6 +31,8 @@ class Outcome:
         After costs, in USD.
     gross_equity : ndarray of shape (n_sessions,)
         Before costs, in USD.
+    worth : ndarray of shape (n_sessions - 1,)
+        What is held at every close but the last, longs and shorts added up, in USD.
     capital_usd : float
         Before the entry.
     commission_usd, spread_usd, borrow_usd : float
@@ -40,6 +42,7 @@ class Outcome:
     first: int
     equity: FloatVector
     gross_equity: FloatVector
+    worth: FloatVector
     capital_usd: float
     commission_usd: float
     spread_usd: float
@@ -134,15 +137,35 @@ def borrow_charges(
     for symbol, size, left in _holdings(trade):
         # Held at the close of every session from the entry's to the one before the
         # exit's; an exit at the close ends before that close's charge.
+        if not (size < 0.0).any():
+            continue
         held = np.arange(entered, left)
         closes = window.closes[held - window.first, window.columns[symbol]]
-        value = np.maximum(-size[: len(held)], 0.0) * closes
+        value = np.maximum(-size, 0.0) * closes
         charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]
     return charges
 
 
+def gross_worth(trade: Trade, *, window: PriceWindow) -> FloatVector:
+    """Return what is held at each close with exposure but the last, in USD.
+
+    Returns
+    -------
+    ndarray of shape (n_exposed_sessions - 1,)
+        Longs and shorts added up; of a symbol held on both sides their difference.
+    """
+    first, last = exposure(trade)
+    worth = np.zeros(last - first)
+    skipped = first - session_of(trade.entry_row)
+    for symbol, size, left in _holdings(trade):
+        held = np.arange(first, left)
+        closes = window.closes[held - window.first, window.columns[symbol]]
+        worth[held - first] += np.abs(size[skipped : skipped + len(held)]) * closes
+    return worth
+
+
 def _holdings(trade: Trade) -> Iterator[tuple[str, FloatVector, int]]:
-    """Yield what may be short: symbol, shares by session, session it is gone by."""
+    """Yield what is held: symbol, shares by session, and the session it is gone by."""
     opposed, entered = trade.opposed, session_of(trade.entry_row)
     length = session_of(trade.exit_row) - entered
     sums: dict[str, FloatVector] = {}
@@ -151,7 +174,7 @@ def _holdings(trade: Trade) -> Iterator[tuple[str, FloatVector, int]]:
         if position.symbol in opposed:
             held = sums.setdefault(position.symbol, np.zeros(length))
             held[: left - entered] += position.size
-        elif position.size < 0.0:
+        else:
             yield position.symbol, np.full(left - entered, position.size), left
     for symbol, held in sums.items():
         yield symbol, held, entered + length

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
-from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
+from lakebt.backtest.outcome import Outcome, borrow_charges, exposure, gross_worth
 from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def run_vectorbt(
                 first=first,
                 equity=value[rows, number] - np.cumsum(borrow),
                 gross_equity=value[rows, number] + paid[rows, number],
+                worth=gross_worth(trade, window=window),
                 capital_usd=capital_usd,
                 commission_usd=total * share,
                 spread_usd=total * (1.0 - share),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.backtest.costs import BPS
-from lakebt.backtest.outcome import Outcome, borrow_charges, exposure
+from lakebt.backtest.outcome import Outcome, borrow_charges, exposure, gross_worth
 from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ def _walk(
 ) -> Outcome:
     first, last = exposure(trade)
     gross = np.full(last - first + 1, capital_usd)
-    traded = np.zeros(last - first + 1)
+    traded, held_usd = np.zeros(last - first + 1), np.zeros(last - first)
     for position in trade.positions:
         # From its exit on it is worth what it got.
         left = session_of(position.exit_row) - first
         marks = window.closes[first - window.first :, window.columns[position.symbol]]
         worth = np.append(marks[:left], np.full(len(gross) - left, position.exit_price))
         gross += position.size * (worth - position.entry_price)
+        held_usd[:left] += abs(position.size) * marks[:left]
     for order in trade.orders():
         # An entry at the close is paid in the first session with exposure.
         filled = max(session_of(order.row) - first, 0)
@@ -53,6 +54,7 @@ def _walk(
         first=first,
         equity=gross - traded * costs.proportional - np.cumsum(borrow),
         gross_equity=gross,
+        worth=gross_worth(trade, window=window) if trade.opposed else held_usd,
         capital_usd=capital_usd,
         commission_usd=float(traded[-1]) * costs.commission_bps * BPS,
         spread_usd=float(traded[-1]) * costs.half_spread_bps * BPS,

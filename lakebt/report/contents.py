@@ -27,9 +27,9 @@ class StudyContents:
     table : DataFrame
         A row per `entry` and `exit`: `sharpe`, `sharpe_se` (per year; NaN where the
         cell is empty), `n_returns`, `n_events`, `n_dates`, `n_refused`, `n_untradeable`
-        (counts), `gross_bps`, `commission_bps`, `spread_bps`, `borrow_bps`, `net_bps`
-        (means per event, basis points of capital; costs are positive, and gross less
-        costs is net).
+        (counts), `gross_bps`, `commission_bps`, `spread_bps`, `borrow_bps`,
+        `reweighting_bps` (0 where it is left out), `net_bps` (means per event, basis
+        points of capital; costs are positive, and gross less costs is net).
     empty : DataFrame
         A row per `entry`, `exit` and `reason` for which events are left out, with their
         number `n_events`; and of one such event, where it is told, `fact`, `known_at`,

@@ -60,6 +60,9 @@ class Cells:
     held_start
         Where the daily net returns before the last begin in `held`.
     held : ndarray of shape (n_held,)
+    worth : ndarray of shape (n_held,)
+        What is held at the close of each session in `held`, longs and shorts added up,
+        in USD.
     """
 
     reason: npt.NDArray[np.int8]
@@ -78,6 +81,7 @@ class Cells:
     final: FloatCells
     held_start: IntCells
     held: FloatVector
+    worth: FloatVector
 
     @property
     def traded(self) -> npt.NDArray[np.bool_]:
@@ -132,6 +136,7 @@ class Filling:
         self.earned = earned
         self.reason = schedule.reason.copy()
         self._alone: list[FloatVector] = []
+        self._worth_alone: list[FloatVector] = []
         self._n_alone = 0
         self._traded_alone: dict[int, tuple[float, float]] = {}
 
@@ -186,6 +191,7 @@ class Filling:
         earned.drawdown[level, at] = float(fallen.max())
         earned.final[level, at] = float(returns[-1])
         self._alone.append(returns[:-1])
+        self._worth_alone.append(outcome.worth)
         self._n_alone += len(returns) - 1
 
     def _place(self, cell: tuple[int, int]) -> int:
@@ -221,6 +227,7 @@ class Filling:
             final=earned.final[level].reshape(shape),
             held_start=earned.held_start.reshape(shape),
             held=np.concatenate([earned.held[level], *self._alone]),
+            worth=np.concatenate([self.level.scale * earned.worth, *self._worth_alone]),
         )
         for field in fields(Cells):
             getattr(cells, field.name).flags.writeable = False

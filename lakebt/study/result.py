@@ -94,9 +94,11 @@ class Result:
         -------
         DataFrame
             ``sharpe`` and ``sharpe_se`` per year, NaN where the cell is empty; counts;
-            ``gross_bps`` less ``commission_bps``, ``spread_bps`` and ``borrow_bps`` is
-            ``net_bps``: means per event, basis points of capital, NaN without events;
-            ``is_point_in_time`` is False where a fact that was not yet known was used.
+            ``gross_bps`` less ``commission_bps``, ``spread_bps``, ``borrow_bps`` and
+            ``reweighting_bps`` (of a calendar portfolio: what open events pay to stay
+            at their weights, of each one's share) is ``net_bps``: means per event,
+            basis points of capital, NaN without events; ``is_point_in_time`` is False
+            where a fact that was not yet known was used.
         """
         return self.traded.table.copy()
 
@@ -108,11 +110,11 @@ class Result:
         DataFrame
             The columns of `table`, and: ``mean_bps`` and ``volatility_bps`` of the
             daily net returns (basis points; ddof 1); ``turnover``, bought and sold per
-            event as a multiple of capital; ``max_drawdown``, the worst of any event, as
-            a fraction; ``n_gaps``, closes that were missing while held; ``most_open``
-            and ``mean_open``, how many events a calendar portfolio holds at once (0 and
-            NaN for a pooled one); and a count of empty cells per reason:
-            ``n_look_ahead`` and so on. NaN where the cell is empty.
+            event as a multiple of capital, with a calendar portfolio's reweighting;
+            ``max_drawdown``, the worst of any event, as a fraction; ``n_gaps``, closes
+            that were missing while held; ``most_open`` and ``mean_open``, events that a
+            calendar portfolio holds at once (else 0 and NaN); and counts of empty cells
+            by reason, ``n_look_ahead`` and so on. NaN where the cell is empty.
         """
         return self.traded.summary.surface()
 

@@ -59,7 +59,7 @@ class Study:
         What to do with a leg without prices: leave out its event, trade the rest, stop.
     aggregate : {"pooled", "calendar"}
         How the events become one series: joined, or as the portfolio of those that are
-        open.
+        open, which pays for what keeps them at their weights.
     weighting : {"event", "leg"}
         Of the calendar portfolio: the same for each open event, or by its legs.
     max_weight : float

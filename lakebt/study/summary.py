@@ -98,6 +98,8 @@ class Summary:
             rule=self._rule[at],
             date=dates[slots],
             held=cells.held,
+            worth=self._worth,
+            fee=self._costs.proportional,
             **{name: panel[at] for name, panel in self._pooled.items()},
         )
 
@@ -123,8 +125,15 @@ class Summary:
                     rule=np.full(int(traded.sum()), rule),
                     date=date[slots][traded],
                     held=cells.held,
+                    worth=self._worth,
+                    fee=self._costs.proportional,
                     **{name: panel[column][traded] for name, panel in of_entry.items()},
                 )
+
+    @cached_property
+    def _worth(self) -> FloatVector:
+        """What is held at each close, as a multiple of what an event starts with."""
+        return self._cells.worth / self._capital_usd
 
     @property
     def _pooled(self) -> dict[str, npt.NDArray[Any]]:
@@ -193,6 +202,8 @@ class Summary:
         to_bps = 1.0 / (np.where(surface.n_events > 0, surface.n_events, np.nan) * BPS)
         turnover = self._sums(cells.traded_usd) / self._capital_usd
         borrow = self._sums(cells.borrow_usd) / self._capital_usd
+        reweighting = surface.reweighted * costs.proportional / BPS
+        empty = np.where(surface.n_events > 0, 0.0, np.nan)
         refusals = [f"n_{reason}" for reason in REASONS if reason.is_refusal]
         refused = self.counts[refusals].sum(axis=1).to_numpy()
         return pd.DataFrame(
@@ -210,7 +221,8 @@ class Summary:
                 "commission_bps": turnover * costs.commission_bps * BPS * to_bps,
                 "spread_bps": turnover * costs.half_spread_bps * BPS * to_bps,
                 "borrow_bps": borrow * to_bps,
-                "net_bps": self._sums(cells.net) * to_bps,
+                "reweighting_bps": reweighting + empty,
+                "net_bps": self._sums(cells.net) * to_bps - reweighting,
                 "is_point_in_time": self._sums(cells.late) == 0,
             }
         )
@@ -226,7 +238,8 @@ class Summary:
             {
                 "mean_bps": surface.mean / BPS,
                 "volatility_bps": surface.deviation / BPS,
-                "turnover": self._sums(cells.traded_usd) / events / self._capital_usd,
+                "turnover": self._sums(cells.traded_usd) / events / self._capital_usd
+                + surface.reweighted,
                 "max_drawdown": worst,
                 "n_gaps": self._sums(cells.gaps).astype(np.int64),
                 "most_open": surface.most_open,

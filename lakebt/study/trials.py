@@ -86,7 +86,7 @@ _NAMES = {
 FIGURES = tuple(_NAMES.values())
 """The figures of a trial."""
 
-_MORE = ("n_gaps", "most_open", "mean_open")
+_MORE = ("n_gaps", "most_open", "mean_open", "reweighting_bps")
 
 
 def cell_rows(

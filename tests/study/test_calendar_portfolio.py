@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,38 +46,73 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
 def run(view: lakebt.View, **asked: Any) -> lakebt.Result:
     rules: dict[str, Any] = {"entries": ENTRIES, "exits": EXITS, "hedge": "MKT"}
     costs = lakebt.CostModel(commission_bps=2.0, borrow_bps_per_year=100.0)
-    return lakebt.Study(view, index="SIM", costs=costs, **{**rules, **asked}).run()
+    asked = {**rules, "costs": costs, **asked}
+    return lakebt.Study(view, index="SIM", **asked).run()
+
+
+@dataclass
+class Open:
+    """An event in one session: what it earned, and what it held at the close before."""
+
+    returned: float
+    legs: int
+    held: float | None
+    """Longs and shorts added up, as a multiple of its equity; None on its first day."""
 
 
 def by_session(
     result: lakebt.Result, entry: str, exit_: str
-) -> dict[Any, list[tuple[float, int]]]:
-    """Return the return and the legs of each open event, by session."""
+) -> dict[Any, dict[str, Open]]:
+    """Return the open events by session, from the tables that anybody can see."""
+    rule = {"entry": entry, "exit": exit_}
     events = result.events().query(f"entry == '{entry}' and exit == '{exit_}'")
     legs = dict(zip(events["event_id"], events["n_legs"], strict=True))
-    found: dict[Any, list[tuple[float, int]]] = {}
-    returns: Any = result.returns(entry=entry, exit=exit_)
-    for (event, session), value in returns.items():
-        found.setdefault(session, []).append((value, legs[event]))
+    orders = result.orders(**rule)
+    symbols = sorted(orders["symbol"].unique())
+    closes: Any = result.view.panel("close", symbols=symbols).ffill()
+    found: dict[Any, dict[str, Open]] = {}
+    for event, returns in result.returns(**rule).groupby("event_id"):
+        own: Any = orders[orders["event_id"] == event]
+        equity, held = 100_000.0, None
+        for session, value in returns.droplevel("event_id").items():
+            opened = Open(float(value), legs[event], held)
+            found.setdefault(session, {})[str(event)] = opened
+            equity *= 1.0 + value
+            sent = own[own["session"] <= session]
+            signed = sent["size"].where(sent["side"] == "buy", -sent["size"])
+            shares = signed.groupby(sent["symbol"]).sum()
+            worth = sum(abs(n) * closes.loc[session, s] for s, n in shares.items())
+            held = worth / equity
     return found
 
 
 def joined(
-    open_: dict[Any, list[tuple[float, int]]],
+    open_: dict[Any, dict[str, Open]],
     sessions: list[Any],
     *,
     by_legs: bool,
     most: float,
-) -> list[float]:
-    """Return the portfolio's daily returns, the slow way."""
-    series = []
+    fee: float,
+) -> tuple[list[float], float]:
+    """Keep an account, the slow way: its returns, and what was traded of each share."""
+    account, invested, series, moved = 1.0, dict[str, float](), [], 0.0
     for session in sessions:
-        events = open_.get(session, [])
-        weights = [legs if by_legs else 1 for _, legs in events]
-        total = sum(w * value for w, (value, _) in zip(weights, events, strict=True))
-        invested = min(1.0, most * len(events))
-        series.append(invested * total / sum(weights) if events else 0.0)
-    return series
+        events = open_.get(session, {})
+        weights = {e: one.legs if by_legs else 1 for e, one in events.items()}
+        share = min(1.0, most * len(events))
+        target = {e: share * w / sum(weights.values()) for e, w in weights.items()}
+        paid = 0.0
+        for event, one in events.items():
+            if one.held is not None:
+                changed = abs(target[event] * account - invested[event])
+                paid += changed * one.held * fee
+                moved += changed * one.held / (target[event] * account)
+        rest = account - paid
+        cash = rest * (1.0 - sum(target.values()))
+        invested = {e: rest * target[e] * (1 + o.returned) for e, o in events.items()}
+        series.append((cash + sum(invested.values())) / account - 1.0)
+        account = cash + sum(invested.values())
+    return series, moved
 
 
 @pytest.mark.parametrize("by_legs", [False, True])
@@ -102,7 +138,9 @@ def test_every_rule_is_the_portfolio_of_its_open_events(
             assert (row["most_open"], np.isnan(row["mean_open"])) == (0, True)
             continue
         open_ = by_session(pooled, entry, exit_)
-        expected = joined(open_, list(returns.index), by_legs=by_legs, most=most)
+        expected, moved = joined(
+            open_, list(returns.index), by_legs=by_legs, most=most, fee=2e-4
+        )
         counts = [len(events) for events in open_.values()]
         assert set(open_) <= set(returns.index)
         assert returns.index[0] == min(open_)
@@ -113,14 +151,23 @@ def test_every_rule_is_the_portfolio_of_its_open_events(
         assert row["n_returns"] == len(expected)
         assert row["mean_bps"] == pytest.approx(1e4 * statistics.fmean(expected))
         assert row["volatility_bps"] == pytest.approx(1e4 * statistics.stdev(expected))
+        moved /= row["n_events"]
+        assert row["reweighting_bps"] == pytest.approx(2.0 * moved, abs=1e-9)
+        own: Any = pooled.surface().set_index(["entry", "exit"]).loc[(entry, exit_)]
+        assert row["turnover"] == pytest.approx(own["turnover"] + moved)
+        assert row["net_bps"] == pytest.approx(own["net_bps"] - 2.0 * moved)
+        paid = row[["commission_bps", "spread_bps", "borrow_bps", "reweighting_bps"]]
+        assert row["gross_bps"] - paid.sum() == pytest.approx(row["net_bps"], abs=1e-9)
+        assert own["reweighting_bps"] == 0.0
         assert row["most_open"] == max(counts)
         assert row["mean_open"] == pytest.approx(statistics.fmean(counts))
 
 
 def test_a_limit_leaves_the_rest_in_cash(view: lakebt.View) -> None:
     rule = {"entry": "AD+1@open", "exit": "2w"}
-    free = run(view, aggregate="calendar").returns(**rule)
-    bound = run(view, aggregate="calendar", max_weight=0.01).returns(**rule)
+    asked: dict[str, Any] = {"aggregate": "calendar", "costs": lakebt.CostModel()}
+    free = run(view, **asked).returns(**rule)
+    bound = run(view, **asked, max_weight=0.01).returns(**rule)
     n_open = [len(by_session(run(view), *rule.values()).get(s, [])) for s in free.index]
 
     np.testing.assert_allclose(bound, free * n_open * 0.01, rtol=1e-12, atol=1e-15)

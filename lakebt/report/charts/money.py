@@ -108,13 +108,16 @@ def waterfall_figure(
         "commission": -cell.commission_bps,
         "spread": -cell.spread_bps,
         "borrow": -cell.borrow_bps,
-        "net": cell.net_bps,
     }
+    if cell.reweighting_bps:
+        steps["reweighting"] = -cell.reweighting_bps
+    n_costs = len(steps) - 1
+    steps["net"] = cell.net_bps
     figure = go.Figure()
     figure.add_waterfall(
         x=list(steps),
         y=list(steps.values()),
-        measure=["absolute", "relative", "relative", "relative", "total"],
+        measure=["absolute", *["relative"] * n_costs, "total"],
         text=[words.bps(value) for value in steps.values()],
         textposition="outside",
         cliponaxis=False,

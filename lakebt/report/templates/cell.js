@@ -78,8 +78,8 @@ lakebt.cell = (() => {
     return [...found.values()].filter(order => order.size);
   }
 
-  // What is short at each close from the entry's on: a position, or of a symbol the sum.
-  function shorts(held, entered, n) {
+  // What is held at each close from the entry's on: a position, or of a symbol the sum.
+  function holdings(held, entered, n) {
     const both = opposed(held);
     const found = new Map();
     held.forEach(({ symbol, exitRow, size }, number) => {
@@ -122,9 +122,13 @@ lakebt.cell = (() => {
     for (const { row, size, price: paid } of sent(held, entryRow)) {
       for (let t = Math.max((row >> 1) - first, 0); t < n; t++) traded[t] += Math.abs(size) * paid;
     }
-    for (const { symbol, shares } of perDay ? shorts(held, entered, last - entered) : []) {
+    const worth = new Float64Array(n - 1);
+    for (const { symbol, shares } of holdings(held, entered, last - entered)) {
       const closes = marks(made, symbol, entered, last - entered);
       for (let t = 0; t < shares.length; t++) {
+        if (shares[t] && entered + t >= first) {
+          worth[entered + t - first] += Math.abs(shares[t]) * closes[t] / capital;
+        }
         if (shares[t] >= 0) continue;
         const days = made.days[entered + t + 1] - made.days[entered + t];
         borrow[entered + t + 1 - first] += perDay * -shares[t] * closes[t] * days;
@@ -139,7 +143,7 @@ lakebt.cell = (() => {
       returns[t] = equity / before - 1;
       before = equity;
     }
-    return { first, returns, gross: gross[n - 1] / capital - 1, net: before / capital - 1 };
+    return { first, returns, worth, gross: gross[n - 1] / capital - 1, net: before / capital - 1 };
   }
 
   // The half session in which each leg of a cell leaves.
@@ -171,27 +175,33 @@ lakebt.cell = (() => {
       .map(slot => event(made, slot, exit));
   }
 
-  // The portfolio of the open events: equity by session, 1 before the first.
+  // The portfolio of the open events: equity by session, 1 before the first. Before each
+  // session they are brought back to their weights, which costs what any trade does.
   function equity(made, events) {
     const begin = Math.min(...events.map(one => one.first));
     const end = Math.max(...events.map(one => one.first + one.returns.length));
-    const total = new Float64Array(end - begin);
-    const weights = new Float64Array(end - begin);
-    const open = new Int32Array(end - begin);
-    for (const { first, returns, held } of events) {
-      const legs = held.filter(one => one.side !== "hedge").length;
-      const weight = made.terms.by_leg ? legs : 1;
-      returns.forEach((value, t) => {
-        total[first - begin + t] += weight * value;
-        weights[first - begin + t] += weight;
-        open[first - begin + t] += 1;
+    const [total, weights, open, paid] = Array.from({ length: 4 }, () => new Float64Array(end - begin));
+    const weightOf = ({ held }) => made.terms.by_leg ? held.filter(one => one.side !== "hedge").length : 1;
+    for (const one of events) {
+      const weight = weightOf(one);
+      one.returns.forEach((value, t) => {
+        total[one.first - begin + t] += weight * value;
+        weights[one.first - begin + t] += weight;
+        open[one.first - begin + t] += 1;
       });
     }
+    const share = weights.map((weight, t) => open[t] ? Math.min(1, made.terms.max_weight * open[t]) / weight : 0);
+    const mean = total.map((sum, t) => sum * share[t]);
+    for (const one of events) {
+      let own = 1;
+      for (let t = one.first - begin + 1, n = 0; n < one.returns.length - 1; t++, n++) {
+        own *= 1 + one.returns[n];
+        const before = share[t - 1] * (1 + one.returns[n]) / (1 + mean[t - 1]);
+        paid[t] += made.terms.fee * weightOf(one) * Math.abs(share[t] - before) * one.worth[n] / own;
+      }
+    }
     const values = [1];
-    total.forEach((sum, t) => {
-      const value = open[t] ? (sum / weights[t]) * Math.min(1, made.terms.max_weight * open[t]) : 0;
-      values.push(values[t] * (1 + value));
-    });
+    mean.forEach((value, t) => values.push(values[t] * (1 - paid[t]) * (1 + value)));
     return { begin: begin - 1, values };
   }
 

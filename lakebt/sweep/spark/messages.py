@@ -180,6 +180,7 @@ def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
         "event": slots.event,
         "entry": slots.entry,
         "held": cells.held if with_returns else np.zeros(0),
+        "worth": cells.worth if with_returns else np.zeros(0),
     }
     for name in PANELS:
         panel = getattr(cells, name)
@@ -211,4 +212,4 @@ def unpack_cells(
     panels = {name: columns[name].reshape(shape) for name in PANELS}
     for name in (*_SMALL, "held_start"):
         panels[name] = panels[name].astype(np.int64)
-    return slots, Cells(**panels, held=columns["held"])
+    return slots, Cells(**panels, held=columns["held"], worth=columns["worth"])

@@ -202,5 +202,6 @@ def joined(parts: Sequence[tuple[Slots, Cells]]) -> tuple[Slots, Cells]:
         Cells(
             **{name: panel[order] for name, panel in panels.items()},
             held=np.concatenate([cells.held for _, cells in parts]),
+            worth=np.concatenate([cells.worth for _, cells in parts]),
         ),
     )
