@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import importlib.util
 import os
 import shutil
 import sys
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+# a program, whose examples pytest would look for
+collect_ignore = [] if importlib.util.find_spec("moto") else ["servers/moto_program.py"]
 
 pytest_plugins = ["tests.engines.sessions", "tests.servers.fixtures"]
 
