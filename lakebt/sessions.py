@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import warnings
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -54,7 +55,9 @@ class Sessions:
         from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
         try:
-            calendar = xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
+            # Theirs are no warnings for who uses lakebt: they cannot mend them.
+            with warnings.catch_warnings(action="ignore"):
+                calendar = xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
         except InvalidCalendarName:
             msg = f"unknown exchange {exchange!r}: pass a code such as XNYS or XLON"
             raise InvalidArgumentError(msg) from None

@@ -6,6 +6,7 @@ at the named price and the close marks it; the daily values are those of the clo
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure, gross_worth
+from lakebt.errors import InvalidArgumentError
 from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
@@ -28,6 +30,28 @@ if TYPE_CHECKING:
 
 FINANCING = "financing"
 """The column that lends what levered longs need; its price is 1 throughout."""
+
+
+def installed() -> Any:
+    """Return vectorbt itself.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it cannot be had. Nothing but this engine needs it.
+    """
+    try:
+        # What it deprecates is no warning for who uses lakebt: they cannot mend it.
+        with warnings.catch_warnings(action="ignore"):
+            import vectorbt  # noqa: PLC0415 - 3 s and 300 MB
+    except ImportError as error:
+        msg = (
+            f"engine='vectorbt' and to_vectorbt need vectorbt, which is not installed "
+            f"({error.name or error}): pip install 'vectorbt[rust]', or use "
+            f"engine='event'"
+        )
+        raise InvalidArgumentError(msg) from None
+    return vectorbt
 
 
 def run_vectorbt(
@@ -172,8 +196,7 @@ def _portfolio(
     capital_usd: float,
 ) -> Any:
     """Return cells side by side, each its symbols and a financing column."""
-    import vectorbt  # noqa: PLC0415 - 3 s and 300 MB
-
+    vectorbt = installed()
     width = len(window.symbols) + 1
     count = sizes.shape[1] // width
     priced = np.tile(np.hstack([window.marks, np.ones((len(sizes), 1))]), (1, count))

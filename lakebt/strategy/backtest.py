@@ -9,7 +9,7 @@ import numpy as np
 
 from lakebt.backtest.book import borrow_by_session, keep_book
 from lakebt.backtest.rebalancing import Targets, rebalance
-from lakebt.backtest.reference import keep_vectorbt
+from lakebt.backtest.reference import installed, keep_vectorbt
 from lakebt.backtest.targets import lined_up
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UntradeableError
@@ -261,6 +261,8 @@ class Backtest:
             If it never holds anything, or its equity reaches zero.
         """
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
+        if keep is keep_vectorbt:
+            installed()  # or say so, before the work and not after it
         started = time.perf_counter()
         terms = self.terms
         fills = self.decisions()

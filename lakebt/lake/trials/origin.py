@@ -7,7 +7,7 @@ import hashlib
 import platform
 import re
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,13 +105,21 @@ def code_of(source: str) -> str:
     return "\n".join(line.rstrip() for line in code if line.strip())
 
 
+def _version_of(library: str) -> str:
+    """Return its version; the reference engine need not be installed."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 @functools.cache
 def environment(exchange: str) -> str:
     """Return, as JSON, what a number was computed with.
 
     The versions of Python and of the libraries, and whose sessions were counted.
     """
-    libraries = {name: version(name) for name in _LIBRARIES}
+    libraries = {name: _version_of(name) for name in _LIBRARIES}
     machine = platform.machine()
     python = platform.python_version()
     return canonical_json(
