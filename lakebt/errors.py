@@ -8,6 +8,7 @@ next.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -54,6 +55,66 @@ class Report(Protocol):
     def records(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
+LISTED = 10
+"""So many things are listed in a message."""
+
+_LONGEST = 100
+"""So many characters of a thing that is listed are shown."""
+
+
+def listed(
+    things: Iterable[object], *, is_quoted: bool = False, between: str = ", "
+) -> str:
+    """Return things as a message lists them: at most ten, and how many more.
+
+    Parameters
+    ----------
+    things
+        Of any number; what is too long is cut.
+    is_quoted
+        Whether each is written as Python does.
+    between
+        Stands between two of them.
+
+    Examples
+    --------
+    >>> listed(["A", "B"]), listed([]), listed("AB", is_quoted=True)
+    ('A, B', 'none', "'A', 'B'")
+    >>> listed(range(2500))
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2,490 more'
+    """
+    every = list(things)
+    texts = [repr(thing) if is_quoted else str(thing) for thing in every[:LISTED]]
+    cut = [f"{t[: _LONGEST - 1]}…" if len(t) > _LONGEST else t for t in texts]
+    more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
+    return f"{between.join(cut)}{more}" or "none"
+
+
+_LIST = re.compile(r"[\[({][^\[\](){}]{200,}[\])}]")
+_WORD = re.compile(r"\S{301,}")
+
+
+def shortened(message: str) -> str:
+    """Return a message in which what somebody passed takes a line at most.
+
+    Of a list that is long, ten are shown, and how many more there are; of a word, its
+    beginning.
+
+    Examples
+    --------
+    >>> shortened(f"hedge {list(range(1000, 3500))} is not a text")[-47:]
+    '1007, 1008, 1009 and 2,490 more] is not a text'
+    """
+
+    def of_list(match: re.Match[str]) -> str:
+        text = match[0]
+        parts = text[1:-1].split(", ")
+        return f"{text[0]}{listed(parts)}{text[-1]}"
+
+    short = _LIST.sub(of_list, message)
+    return _WORD.sub(lambda match: f"{match[0][:_LONGEST]}…", short)
+
+
 class LakebtError(Exception):
     """Base of every error raised by lakebt.
 
@@ -66,6 +127,9 @@ class LakebtError(Exception):
     ...     print(type(error).__name__)
     InvalidArgumentError
     """
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class InvalidArgumentError(LakebtError, ValueError):
@@ -145,9 +209,8 @@ class UnknownNameError(LakebtError, ValueError):
         plain = {name.casefold(): name for name in self.known}
         close = difflib.get_close_matches(self.name.casefold(), plain, n=1)
         hint = f" Did you mean {plain[close[0]]!r}?" if close else ""
-        shown = ", ".join(self.known[:12]) or "none"
-        more = f" and {len(self.known) - 12} more" if len(self.known) > 12 else ""
-        return f"unknown {self.kind} {self.name!r}.{hint} Known: {shown}{more}."
+        name, known = shortened(repr(self.name)), listed(self.known)
+        return f"unknown {self.kind} {name}.{hint} Known: {known}."
 
 
 class LookAheadError(LakebtError):

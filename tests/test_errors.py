@@ -126,10 +126,47 @@ def test_unknown_name_with_nothing_like_it_gives_no_hint() -> None:
     )
 
 
-def test_unknown_name_shows_twelve_of_many() -> None:
+def test_unknown_name_shows_ten_of_many() -> None:
     error = errors.UnknownNameError("symbol", "?", [f"S{i:02}" for i in range(15)])
 
-    assert str(error).endswith("S10, S11 and 3 more.")
+    assert str(error).endswith("S08, S09 and 5 more.")
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 2500])
+def test_a_message_lists_ten_at_most_and_says_how_many_more(n: int) -> None:
+    things = [f"C{number}" for number in range(n)]
+
+    told = errors.listed(things)
+
+    assert [
+        thing for thing in things if thing in told.split(" and ")[0].split(", ")
+    ] == (things[:10])
+    assert told.endswith(f"and {n - 10:,} more") == (n > 10)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [list(range(2500)), tuple("abcdefghijklmnop" * 9), "x" * 50_000, {1: [2] * 900}],
+)
+def test_what_somebody_passed_takes_a_line_in_a_message(given: object) -> None:
+    told = str(errors.InvalidArgumentError(f"hedge {given!r} is not a text: pass it"))
+    unknown = str(errors.UnknownNameError("side", str(given), ["both"]))
+
+    assert max(map(len, (told, unknown))) < 250
+    assert told.startswith("hedge ")
+    if not isinstance(given, str):
+        assert " more" in told
+        assert told.endswith("is not a text: pass it")
+
+
+def test_a_message_of_a_line_stays_as_it_is() -> None:
+    told = "entries ['AD+1@open', 'ED@close'] (two of them) hold {nothing}: leave them"
+
+    assert str(errors.InvalidArgumentError(told)) == told
+
+
+def test_a_thing_that_is_too_long_is_cut() -> None:
+    assert errors.listed(["x" * 50_000]) == "x" * 99 + "…"
 
 
 def test_name_of_a_release_that_ended_is_not_free() -> None:

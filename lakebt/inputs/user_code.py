@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import InvalidArgumentError, LakebtError
+from lakebt.errors import InvalidArgumentError, LakebtError, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def load_function(target: str) -> Callable[..., Any]:
     module = _imported(path)
     function = getattr(module, name, None)
     if not callable(function):
-        names = ", ".join(_functions(module)) or "none"
+        names = listed(_functions(module))
         msg = f"{path} has no function {name!r}: the functions in it are {names}"
         raise InvalidArgumentError(msg)
     called: Callable[..., Any] = function

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lakebt.errors import listed
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class Converted:
         if reasons:
             parts.append(f"dropped: {', '.join(reasons)}")
         if self.left_out:
-            shown = ", ".join(self.left_out[:5])
-            more = f" and {len(self.left_out) - 5} more" if self.left_out[5:] else ""
-            parts.append(f"columns left out: {shown}{more}")
+            parts.append(f"columns left out: {listed(self.left_out)}")
         return "; ".join(parts)
 
 

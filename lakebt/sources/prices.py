@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.errors import InvalidDataError
+from lakebt.errors import InvalidDataError, listed
 from lakebt.sources.converted import Converted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def convert_prices(frame: pd.DataFrame) -> Converted:
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         problem = (
             f"a table of prices needs column {missing[0]!r}; there are "
-            f"{', '.join(map(repr, frame.columns))}. Rename the one that is meant."
+            f"{listed(frame.columns, is_quoted=True)}. Rename the one that is meant."
         )
         raise InvalidDataError(TABLE, problem)
     basis = frame["basis"].map(BASES)

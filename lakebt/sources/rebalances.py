@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.errors import InvalidDataError
+from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.sources.converted import Converted
 from lakebt.values.identifiers import is_placeholder, names_several, trimmed
@@ -94,7 +94,7 @@ def convert_rebalances(
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         problem = (
             f"a table of rebalances needs column {missing[0]!r}; there are "
-            f"{', '.join(map(repr, frame.columns))}. Rename the one that is meant."
+            f"{listed(frame.columns, is_quoted=True)}. Rename the one that is meant."
         )
         raise InvalidDataError(TABLE, problem)
     text = pd.DataFrame(

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import InvalidArgumentError
+from lakebt.errors import InvalidArgumentError, listed
 from lakebt.inputs.user_code import _file, _imported, blaming
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
         If there is nothing.
     """
     if not hasattr(module, name):
-        names = ", ".join(_strategies(module)) or "none"
+        names = listed(_strategies(module))
         msg = f"{path} has no {name!r}: the strategies in it are {names}"
         raise InvalidArgumentError(msg)
     return getattr(module, name)
@@ -235,7 +235,7 @@ def takes_view(make: Callable[..., Any]) -> bool:
         in_class = inspect.isclass(make)
         if _is_for_view(needed[0], in_class=in_class):
             return True
-    names = ", ".join(parameter.name for parameter in needed)
+    names = listed(parameter.name for parameter in needed)
     msg = (
         f"{getattr(make, '__name__', repr(make))} needs the arguments {names}: give "
         f"them defaults, or name an object made with them"

@@ -11,7 +11,7 @@ from lakebt.analysis.pooling import Aggregate, Pooling, Weighting, parse_pooling
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import Sizing, TradedSide, check_gross
-from lakebt.errors import InvalidArgumentError
+from lakebt.errors import InvalidArgumentError, listed
 from lakebt.events.clock import lead_text, parse_lead
 from lakebt.events.filters import parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD
@@ -225,7 +225,7 @@ class Arguments(ArgumentList):
             ("costs", set(rates), set(CostModel.RATES)),
         ):
             if unknown := sorted(names - known):
-                msg = f"{kind} have {', '.join(unknown)}, which this version does not"
+                msg = f"{kind} have {listed(unknown)}, which this version does not"
                 raise InvalidArgumentError(msg)
         read = {**plain, "costs": CostModel(**rates)}
         if read.get("changes") is not None:

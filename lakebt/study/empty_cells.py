@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.analysis.pooling import Aggregate
-from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.errors import InvalidArgumentError, UntradeableError, listed
 from lakebt.events.schedule import count_reasons
 from lakebt.study import tables
 from lakebt.study.scope import MARKET
@@ -108,8 +108,8 @@ def check_tradeable(study: TradedStudy) -> None:
     fact = study.lookup.first_empty().fact
     if set(counts) == {Reason.EXIT_BEFORE_ENTRY}:
         msg = (
-            f"none of the exits {', '.join(study.exits)} comes after its entry "
-            f"{', '.join(study.entries)}: {fact}"
+            f"none of the exits {listed(study.exits)} comes after its entry "
+            f"{listed(study.entries)}: {fact}"
         )
         raise InvalidArgumentError(msg)
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts.most_common())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import InvalidArgumentError, UnknownNameError, listed
 from lakebt.inputs.user_code import blaming
 from lakebt.lake.api.trials import trials_of, view_of
 from lakebt.lake.lake import Lake
@@ -181,7 +181,7 @@ def _instance(strategy_class: Any, parameters: Mapping[str, Any], path: Path) ->
     try:
         inspect.signature(strategy_class).bind(**parameters)
     except TypeError as error:
-        values = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+        values = listed(f"{name}={value!r}" for name, value in parameters.items())
         msg = f"{strategy_class.__name__}({values}) cannot be made: {error}"
         raise InvalidArgumentError(msg) from None
     with blaming(path):

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakebt.errors import InvalidArgumentError, TableExistsError, UnknownNameError
+from lakebt.errors import (
+    InvalidArgumentError,
+    TableExistsError,
+    UnknownNameError,
+    listed,
+)
 from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS, Column, Kind, TableSpec
 from lakebt.lake.tables.specs import KEY, KEY_KINDS, KNOWN_AT, ORDER
 
@@ -301,4 +306,4 @@ def _checked_order(order: object, key: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"({', '.join(names)})"
+    return f"({listed(names)})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyiceberg.io.pyarrow import ArrowScan
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError, listed
 from lakebt.lake.committing.foreign import foreign
 from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.publishing.publication import Prepared
@@ -143,7 +143,7 @@ class Appended:
         again = repeated(codes(both, names))
         if again.any():
             first = take(both, [int(again.argmax())]).to_pylist()[0]
-            row = ", ".join(f"{key} {value}" for key, value in first.items())
+            row = listed(f"{key} {value}" for key, value in first.items())
             count = int(again.sum())
             verb = "is" if count == 1 else "are"
             problem = (

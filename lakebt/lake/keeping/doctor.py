@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import SnapshotRefType
 
-from lakebt.errors import LakeError
+from lakebt.errors import LakeError, listed
 from lakebt.lake.committing.branch import left_behind
 from lakebt.lake.committing.foreign import foreign, is_ours, last_of_ours, writer
 from lakebt.lake.committing.ledger import Ledger, read_ledger
@@ -184,7 +184,7 @@ def _unfinished(left: Unfinished | None) -> Iterator[Finding]:
     if left is None:
         return
     if left.release is not None:
-        behind = ", ".join(left.behind)
+        behind = listed(left.behind)
         yield Finding(
             code="unfinished_publish",
             release=left.release,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH
 
-from lakebt.errors import LakeError
+from lakebt.errors import LakeError, listed
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.findings import Finding
 from lakebt.lake.keeping.settings import (
@@ -53,7 +53,7 @@ def _settings(name: str, table: Table) -> Iterator[Finding]:
         yield Finding(
             code="external_expiry",
             table=name,
-            problem=f"other engines may expire its snapshots: {', '.join(wrong)}",
+            problem=f"other engines may expire its snapshots: {listed(wrong)}",
             cure=cure.RESTORE,
         )
     if strange := strange_settings(table):
@@ -61,14 +61,14 @@ def _settings(name: str, table: Table) -> Iterator[Finding]:
             code="strange_settings",
             table=name,
             problem=f"it has properties that no table of a lake may have, and that "
-            f"lakebt does not read: {', '.join(map(repr, strange))}",
+            f"lakebt does not read: {listed(strange, is_quoted=True)}",
             cure=cure.RESTORE,
         )
     if lost := lost_settings(table):
         yield Finding(
             code="settings_lost",
             table=name,
-            problem=f"its old metadata files are never deleted: {', '.join(lost)}",
+            problem=f"its old metadata files are never deleted: {listed(lost)}",
             cure=cure.RESTORE,
         )
     if metadata.format_version != 2:
@@ -130,7 +130,7 @@ def _schema(name: str, table: Table) -> Iterator[Finding]:
         has = {f.name: str(f.field_type) for f in table.schema().fields}
         wrong = sorted(k for k in wanted | has if wanted.get(k) != has.get(k))
         if wrong:
-            problem = f"its columns were changed: {', '.join(wrong)}"
+            problem = f"its columns were changed: {listed(wrong)}"
     elif name != LEDGER:
         try:
             Specs({name: table}).of(name)

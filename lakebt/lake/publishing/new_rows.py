@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from lakebt.errors import listed
 from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import translated
@@ -123,11 +124,11 @@ def compare(handed: Handed, there: pa.Table) -> Lacking:
         return Lacking(handed=fresh)
     which = np.flatnonzero(is_same)[disagree]
     names = [
-        ", ".join(name for name, differs in differing.items() if differs[row])
+        listed(name for name, differs in differing.items() if differs[row])
         for row in disagree
     ]
     first = take(mine, disagree[:1]).select([*spec.key, "known_at"]).to_pylist()[0]
-    row = ", ".join(f"{name} {value}" for name, value in first.items())
+    row = listed(f"{name} {value}" for name, value in first.items())
     count = len(disagree)
     finding = Finding(
         table=spec.name,

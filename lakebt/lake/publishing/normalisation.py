@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.facts import default_change_id
 from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
 from lakebt.lake.publishing.texts import cleaned
@@ -140,8 +140,8 @@ def check_columns(
         close = difflib.get_close_matches(extra[0], spec.names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         problem = (
-            f"unknown column {', '.join(map(repr, extra))}.{hint} The table has "
-            f"{', '.join(spec.names)}: rename it or leave it out."
+            f"unknown column {listed(extra, is_quoted=True)}.{hint} The table has "
+            f"{listed(spec.names)}: rename it or leave it out."
         )
         raise InvalidDataError(spec.name, problem)
     missing = [
@@ -151,7 +151,7 @@ def check_columns(
     ]
     if missing:
         cure = "Call reset_index()" if missing[0] in index else "Add it"
-        problem = f"column {', '.join(map(repr, missing))} is missing. {cure}."
+        problem = f"column {listed(missing, is_quoted=True)} is missing. {cure}."
         raise InvalidDataError(spec.name, problem)
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from lakebt.errors import ConflictError, ReleaseExistsError
+from lakebt.errors import ConflictError, ReleaseExistsError, listed
 from lakebt.lake.committing import protocol, stage
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
@@ -121,8 +121,8 @@ def find_held(publication: Publication, ledger: Ledger) -> Release | None:
         )
     elif set(clash.published) != set(publication.tables):
         why = (
-            f"comes with other tables, {', '.join(sorted(publication.tables))} instead "
-            f"of {', '.join(sorted(clash.published))}"
+            f"comes with other tables, {listed(sorted(publication.tables))} instead "
+            f"of {listed(sorted(clash.published))}"
         )
     elif clash.digest != publication.digest:
         why = "comes with other rows"

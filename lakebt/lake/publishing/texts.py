@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakebt.errors import InvalidDataError
-from lakebt.lake.publishing.audits.finding import Finding, listed
+from lakebt.lake.publishing.audits.finding import Finding, sample
 from lakebt.lake.publishing.types import shown
 from lakebt.lake.tables.arrow import Array, pc
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES
@@ -174,7 +174,7 @@ def findings(
             table=handed.spec.name,
             audit=audit,
             severity=severity(audit),
-            message=f"{said.format(count)} ({listed(lines, len(rows))}).",
+            message=f"{said.format(count)} ({sample(lines, len(rows))}).",
             rows=handed.at(rows).frame({"column": columns, "was": was}),
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import InvalidArgumentError, UnknownNameError, listed
 from lakebt.instants import parse_date, parse_instant
 from lakebt.lake.reading.in_force import equal, vintages_of
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
@@ -130,7 +130,7 @@ def _differs(rows: pa.Table, name: str) -> BoolVector:
 
 
 def _text(values: Mapping[str, Any]) -> str:
-    text = ", ".join(str(value) for value in values.values())
+    text = listed(values.values())
     return text if len(values) == 1 else f"({text})"
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.code import confine
@@ -189,7 +189,7 @@ def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
     check_is_path(str(root), what="lake path", cure=cure)
     where = f"lake {root}"
     if strange := set("?#%\0") & set(str(root)):
-        named = ", ".join(sorted(map(repr, strange)))
+        named = listed(sorted(strange), is_quoted=True)
         msg = f"lake path {str(root)!r} contains {named}: choose another directory"
         raise InvalidArgumentError(msg)
     with translated(where):

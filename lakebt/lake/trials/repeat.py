@@ -65,7 +65,7 @@ def check_repeats(storage: Storage, rows: pa.Table) -> None:
 def _moved(then: str, now: str) -> str:
     """Return the versions that differ, in words; empty if none does."""
     before, after = _read(then), _read(now)
-    return ", ".join(
+    return "; ".join(
         f"{name} {before.get(name)} → {after.get(name)}"
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)

@@ -7,6 +7,8 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakebt.errors import listed
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -102,9 +104,10 @@ class Audit:
             case Verdict.NOT_REPRODUCIBLE:
                 return f"{self.strategy} is not reproducible: {self.difference}"
             case Verdict.UNSEEN:
+                held = listed(self.unseen, between="; ")
                 return (
                     f"{self.strategy} cannot be audited, for it holds data made before "
-                    f"the audit: {'; '.join(self.unseen)}. Give its class, or a "
+                    f"the audit: {held}. Give its class, or a "
                     f"function of the view that makes it with its data"
                 )
 

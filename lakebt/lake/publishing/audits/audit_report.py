@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.errors import AuditError, UnknownNameError
+from lakebt.errors import AuditError, UnknownNameError, listed
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class AuditReport:
         first, *others = self.failures
         problem = first.message
         if others:
-            names = ", ".join(dict.fromkeys(f"{f.table} {f.audit}" for f in others))
+            names = listed(dict.fromkeys(f"{f.table} {f.audit}" for f in others))
             fail = count(len(others), "more audit fails", many="more audits fail")
             problem += f" {fail}: {names}."
         raise AuditError(first.table, problem, self)

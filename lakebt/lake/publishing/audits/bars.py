@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt.instants import EPOCH
-from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
+from lakebt.lake.publishing.audits.finding import Finding, Handed, first, sample, some
 from lakebt.lake.publishing.audits.neighbours import (
     absence,
     absent,
@@ -162,7 +162,7 @@ def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows))} a close more than {100 * JUMP:.0f} % above or below "
-            f"the symbol's one before ({listed(lines, len(rows))}). Look for a split, "
+            f"the symbol's one before ({sample(lines, len(rows))}). Look for a split, "
             f"another basis or a wrong price."
         ),
         rows=rows,
@@ -184,7 +184,7 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows))} no bar of their symbol on the session before, only "
-            f"on an earlier one ({listed(lines, len(rows))}); "
+            f"on an earlier one ({sample(lines, len(rows))}); "
             f"{count(total, 'bar is', many='bars are')} missing in all. Add them if "
             f"there was trading."
         ),

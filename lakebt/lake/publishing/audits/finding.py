@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from lakebt.errors import listed
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.frames import frame
 
@@ -121,14 +122,14 @@ class Handed:
         names = (*key, *(name for name in shown if name not in key))
         first = take(self.rows, which[:_SHOWN]).select(names).to_pylist()
         lines = [
-            f"row {place}: {', '.join(f'{n} {v}' for n, v in row.items())}"
+            f"row {place}: {listed(f'{n} {v}' for n, v in row.items())}"
             for place, row in zip(self.places[which], first, strict=False)
         ]
         yield Finding(
             table=self.spec.name,
             audit=audit,
             severity="fail",
-            message=f"{some(len(which))} {what} ({listed(lines, len(which))}). {cure}.",
+            message=f"{some(len(which))} {what} ({sample(lines, len(which))}). {cure}.",
             rows=self.at(which).frame(),
         )
 
@@ -170,7 +171,7 @@ def some(count: int, noun: str = "row") -> str:
     return f"1 {noun} has" if count == 1 else f"{count} {noun}s have"
 
 
-def listed(told: Sequence[str], count: int, *, by: str = "; ") -> str:
+def sample(told: Sequence[str], count: int, *, by: str = "; ") -> str:
     """Return the first few of `count` things, and how many there are more."""
     shown = told[:_SHOWN]
     more = [f"and {count - len(shown)} more"] if count > len(shown) else []

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakebt.instants import EPOCH
-from lakebt.lake.publishing.audits.finding import Finding, Handed, first, listed, some
+from lakebt.lake.publishing.audits.finding import Finding, Handed, first, sample, some
 from lakebt.lake.publishing.audits.neighbours import (
     absence,
     absent,
@@ -120,7 +120,7 @@ def _members(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
         severity=severity,
         message=(
             f"{some(len(rows), 'report')} over {100 * CHANGE:.0f} % more or fewer "
-            f"members than the one before ({listed(lines, len(rows))}). Check that the "
+            f"members than the one before ({sample(lines, len(rows))}). Check that the "
             f"lists are whole."
         ),
         rows=rows,

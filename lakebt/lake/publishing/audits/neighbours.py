@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakebt.instants import EPOCH
-from lakebt.lake.publishing.audits.finding import Finding, listed
+from lakebt.lake.publishing.audits.finding import Finding, sample
 from lakebt.lake.tables.arrow import column, keep
 from lakebt.lake.tables.rows import flags, integers, micros
 
@@ -198,7 +198,7 @@ def absence(
         message=(
             f"{len(names)} of the {n_names} {are}, {day}, "
             f"{'has' if len(names) == 1 else 'have'} {lack} "
-            f"({listed(names, len(names), by=', ')}). Add them, unless {unless}."
+            f"({sample(names, len(names), by=', ')}). Add them, unless {unless}."
         ),
         rows=pd.DataFrame(
             {

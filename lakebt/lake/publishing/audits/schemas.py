@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt.errors import LakeError
-from lakebt.lake.publishing.audits.finding import Finding, Handed, listed, numbered
+from lakebt.lake.publishing.audits.finding import Finding, Handed, numbered, sample
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.schemas import PRICES, Kind
 
@@ -241,7 +241,7 @@ def _not_a_choice(handed: Handed, column: Column, which: IntVector) -> Finding:
         severity="fail",
         message=(
             f"column {column.name!r} must be one of {', '.join(column.choices)}, "
-            f"{listed(lines, len(which))}."
+            f"{sample(lines, len(which))}."
         ),
         rows=_with_column(handed, column, which),
     )

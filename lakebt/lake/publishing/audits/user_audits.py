@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.lake.publishing.audits.finding import (
     MATTERS,
     WARNS,
     Finding,
-    listed,
     numbered,
+    sample,
 )
 from lakebt.lake.tables.frames import frame
 
@@ -144,7 +144,7 @@ def _chosen(what: str, given: object, names: Iterable[str]) -> frozenset[str]:
         if name not in known:
             msg = (
                 f"{what} has {name!r}, which is none of the audits it is about: "
-                f"{', '.join(known) or 'you gave none of your own'}"
+                f"{listed(known) if known else 'you gave none of your own'}"
             )
             raise InvalidArgumentError(msg)
     return frozenset(chosen)
@@ -189,7 +189,7 @@ def _finding(
     spec: TableSpec, name: str, offending: pd.DataFrame, severity: Severity
 ) -> Finding:
     lines = [
-        f"row {row['row']}: " + ", ".join(f"{k} {_plain(row[k])}" for k in spec.key)
+        f"row {row['row']}: " + listed(f"{k} {_plain(row[k])}" for k in spec.key)
         for _, row in offending.head(3).iterrows()
     ]
     count = "1 row" if len(offending) == 1 else f"{len(offending)} rows"
@@ -197,7 +197,7 @@ def _finding(
         table=spec.name,
         audit=name,
         severity=severity,
-        message=f"your audit {name!r} found {count} ({listed(lines, len(offending))}).",
+        message=f"your audit {name!r} found {count} ({sample(lines, len(offending))}).",
         rows=offending,
     )
 
