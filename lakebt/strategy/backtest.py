@@ -79,6 +79,11 @@ class Backtest:
     InvalidArgumentError
         If an argument cannot be used, or `end` is past what the view knows.
 
+    Notes
+    -----
+    Each decision is sized on the equity as it is: cash and positions at the last closes
+    known before its deadline, less the borrow of every session up to its own.
+
     Examples
     --------
     >>> import tempfile

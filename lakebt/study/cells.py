@@ -206,6 +206,11 @@ class Filling:
             gross[at], traded_usd[at] = alone
         return gross, traded_usd
 
+    def _worth(self) -> FloatVector:
+        """Return what the book holds at each close, in USD, at this level."""
+        scale, worth = self.level.scale, self.earned.worth
+        return worth if scale == 1.0 else scale * worth
+
     def done(self) -> Cells:
         """Return the cells, read only."""
         earned, level, shape = self.earned, self._number, self.reason.shape
