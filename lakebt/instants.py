@@ -1,16 +1,21 @@
-"""Instants are UTC and aware; dates are calendar days in New York.
+"""Instants are UTC and aware; dates are calendar days where the exchange is.
 
 A date without a time is not an instant: a fact published "on 2 September" is known only
-from the end of that day.
+from the end of that day. Where no exchange is named, that is New York's.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 NEW_YORK = ZoneInfo("America/New_York")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -64,10 +69,7 @@ def parse_instant(value: object, *, what: str) -> dt.datetime:
         msg = f"{what} {value!r} is not an instant: pass an aware datetime or ISO 8601"
         raise InvalidArgumentError(msg)
     if value.tzinfo is None:
-        msg = (
-            f"{what} {value.isoformat(sep=' ')} has no time zone: write it with one, "
-            f"{value.isoformat()}Z if it is UTC"
-        )
+        msg = f"{what} {_without_zone(value)}"
         raise InvalidArgumentError(msg)
     if value.year not in YEARS:
         msg = f"{what} {value.isoformat()} is outside the years 1678 to 2261"
@@ -81,6 +83,18 @@ def parse_instant(value: object, *, what: str) -> dt.datetime:
         utc.microsecond,
         tzinfo=dt.UTC,
     )
+
+
+def _without_zone(value: dt.datetime) -> str:
+    """Say what is wrong with an instant without a zone, and what to write."""
+    told = f"{value.isoformat(sep=' ')} has no time zone: write"
+    if value.time() == dt.time() and value.year in YEARS:
+        end = end_of_day(value.date()).isoformat().replace("+00:00", "Z")
+        return (
+            f"{told} the time with its zone, or, where only the day is known, {end}, "
+            f"the end of it in New York"
+        )
+    return f"{told} it with one, {value.isoformat()}Z if it is UTC"
 
 
 def parse_date(value: object, *, what: str) -> dt.date:
@@ -132,20 +146,31 @@ def _is_bare(value: object) -> bool:
     return isinstance(value, dt.date)
 
 
-def end_of_day(day: dt.date) -> dt.datetime:
-    """Return the last microsecond of `day` in New York, as UTC.
+def end_of_day(day: dt.date, zone: dt.tzinfo = NEW_YORK) -> dt.datetime:
+    """Return the last microsecond of `day` in a zone, New York's by default, as UTC.
 
     Examples
     --------
     >>> end_of_day(dt.date(2022, 9, 2)).isoformat()
     '2022-09-03T03:59:59.999999+00:00'
     """
-    last = dt.datetime.combine(day, dt.time.max, tzinfo=NEW_YORK)
+    last = dt.datetime.combine(day, dt.time.max, tzinfo=zone)
     return last.astimezone(dt.UTC)
 
 
-def parse_published(value: object, *, what: str) -> dt.datetime:
+def parse_published(
+    value: object, *, what: str, zone: dt.tzinfo = NEW_YORK
+) -> dt.datetime:
     """Return when something was published: an instant, or the end of a bare date's day.
+
+    Parameters
+    ----------
+    value
+        As `parse_instant` takes it, or `parse_date`.
+    what
+        Its name, for the error.
+    zone
+        Whose day a bare date is.
 
     Raises
     ------
@@ -165,7 +190,39 @@ def parse_published(value: object, *, what: str) -> dt.datetime:
     if day.year not in YEARS:
         msg = f"{what} {day} is outside the years 1678 to 2261"
         raise InvalidArgumentError(msg)
-    return end_of_day(day)
+    return end_of_day(day, zone)
+
+
+def published_in(instant: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """Return when something was published, a bare date read in another zone.
+
+    `parse_published` makes the last microsecond of a New York day of a date alone, and
+    no clock tells that microsecond: it is the same day's last one in `zone`.
+
+    Examples
+    --------
+    >>> evening = parse_published("2022-09-02", what="announced")
+    >>> published_in(evening, ZoneInfo("Asia/Tokyo")).isoformat()
+    '2022-09-02T14:59:59.999999+00:00'
+    """
+    local = instant.astimezone(NEW_YORK)
+    return end_of_day(local.date(), zone) if local.time() == dt.time.max else instant
+
+
+def are_dates(instants: Sequence[dt.datetime], zone: dt.tzinfo) -> bool:
+    """Whether there are instants, and all are at midnight of UTC, or of a zone.
+
+    Such are dates that were read as instants.
+    """
+    return bool(instants) and any(
+        all(instant.astimezone(each).time() == dt.time() for instant in instants)
+        for each in (dt.UTC, zone)
+    )
+
+
+def day_in(instant: dt.datetime, zone: dt.tzinfo) -> dt.date:
+    """Return the calendar day of `instant` in a zone."""
+    return instant.astimezone(zone).date()
 
 
 def new_york_day(instant: dt.datetime) -> dt.date:

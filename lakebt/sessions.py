@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.instants import EPOCH, TICK
+from lakebt.instants import EPOCH, NEW_YORK, TICK, day_in, parse_date
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exchange_calendars import ExchangeCalendar
+
     from lakebt._typing import BoolVector, DateVector, IntVector
 
 
@@ -22,8 +29,35 @@ At: TypeAlias = Literal["open", "close"]
 Halves = TypeVar("Halves", int, "IntVector")
 """One half session, or an array of them. See `half_session`."""
 
+_CLOSED = " closed "
+"""Between an exchange and the days on which it was closed, in a calendar's name."""
+
 # Given, because exchange_calendars' defaults are relative to today's date.
 FIRST, LAST = dt.date(1980, 1, 1), dt.date(2049, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Gives an exchange's calendar when it is called, and its zone without it.
+
+    Attributes
+    ----------
+    name
+        What `Sessions.of` takes.
+    """
+
+    name: str = "XNYS"
+
+    def __call__(self) -> Sessions:
+        """Return the calendar."""
+        return Sessions.of(self.name)
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        """Where the exchange is."""
+        if self.name.partition(_CLOSED)[0] == "XNYS":  # a calendar takes 0.3 s
+            return NEW_YORK
+        return self().zone
 
 
 class Sessions:
@@ -36,11 +70,29 @@ class Sessions:
     ----------
     exchange : str, default "XNYS"
         ISO 10383 market identifier code.
+    closed : iterable of date or str, optional
+        Days on which it did not open, although the installed calendar says so.
+
+    Attributes
+    ----------
+    exchange : str
+    closed : tuple of date
+        Sorted.
+    name : str
+        The exchange, and the days that were named closed: what `Sessions.of` takes.
+    zone : tzinfo
+        Where the exchange is: its days are those of this zone.
+    days : ndarray of shape (n_sessions,)
 
     Raises
     ------
     InvalidArgumentError
-        If there is no calendar of that name, or it does not reach over 1980 to 2049.
+        If there is no calendar of that name, or it cannot be made.
+
+    Notes
+    -----
+    The calendar runs from 1980 to 2049, or as far as the exchange's holidays are
+    recorded.
 
     Examples
     --------
@@ -50,45 +102,54 @@ class Sessions:
     (datetime.date(2022, 9, 2), datetime.date(2022, 9, 6))
     """
 
-    def __init__(self, exchange: str = "XNYS") -> None:
-        import exchange_calendars as xcals  # noqa: PLC0415 - 0.2 s that help pages save
-        from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
-
-        try:
-            # Theirs are no warnings for who uses lakebt: they cannot mend them.
-            with warnings.catch_warnings(action="ignore"):
-                calendar = xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
-        except InvalidCalendarName:
-            msg = f"unknown exchange {exchange!r}: pass a code such as XNYS or XLON"
-            raise InvalidArgumentError(msg) from None
-        except (ValueError, NotImplementedError):
-            msg = (
-                f"exchange {exchange!r} has no calendar from {FIRST} to {LAST}: pass "
-                f"another, such as XNYS or XLON"
-            )
-            raise InvalidArgumentError(msg) from None
+    def __init__(
+        self, exchange: str = "XNYS", *, closed: Iterable[dt.date | str] = ()
+    ) -> None:
+        calendar = _calendar(exchange)
         self.exchange = exchange
-        self.days: DateVector = calendar.sessions.to_numpy().astype("datetime64[D]")
+        self.closed = tuple(sorted({parse_date(day, what="closed") for day in closed}))
+        self.name = calendar_name(exchange, self.closed)
+        self.zone: dt.tzinfo = calendar.tz
+        days = calendar.sessions.to_numpy().astype("datetime64[D]")
+        is_open = ~np.isin(days, np.array(self.closed, dtype="datetime64[D]"))
+        self.days: DateVector = days[is_open]
         self.days.flags.writeable = False
         self._instants: dict[At, IntVector] = {
-            "open": _microseconds(calendar.opens),
-            "close": _microseconds(calendar.closes),
+            "open": _microseconds(calendar.opens, is_open),
+            "close": _microseconds(calendar.closes, is_open),
         }
 
     @staticmethod
-    def of(exchange: str = "XNYS") -> Sessions:
-        """Return the calendar of `exchange`, made once."""
-        return _made_once(exchange)
+    def of(name: str = "XNYS") -> Sessions:
+        """Return the calendar of an exchange, made once.
+
+        Parameters
+        ----------
+        name
+            Of the exchange, or what `Sessions.name` says.
+        """
+        return _made_once(name)
+
+    def day(self, instant: dt.datetime) -> dt.date:
+        """Return the calendar day of an instant where the exchange is.
+
+        Examples
+        --------
+        >>> evening = dt.datetime(2022, 9, 2, 22, tzinfo=dt.UTC)
+        >>> [str(Sessions.of(name).day(evening)) for name in ("XNYS", "XTKS")]
+        ['2022-09-02', '2022-09-03']
+        """
+        return day_in(instant, self.zone)
 
     def __len__(self) -> int:
         return len(self.days)
 
     def __repr__(self) -> str:
-        return f"Sessions({self.exchange!r})"
+        return f"Sessions({self.name!r})"
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         """Travel between processes as a name: the calendar is the same everywhere."""
-        return _made_once, (self.exchange,)
+        return _made_once, (self.name,)
 
     def _check(self, day: dt.date) -> np.datetime64:
         exact = np.datetime64(day, "D")
@@ -227,13 +288,81 @@ def exposed_from(entry: Halves) -> Halves:
     return (entry + 1) // 2
 
 
+def calendar_name(exchange: str, closed: Iterable[dt.date]) -> str:
+    """Return what `Sessions.of` takes.
+
+    Examples
+    --------
+    >>> name = calendar_name("XHKG", [dt.date(2023, 9, 1)])
+    >>> name, Sessions.of(name).number(dt.date(2023, 9, 1))
+    ('XHKG closed 2023-09-01', None)
+    """
+    days = " ".join(day.isoformat() for day in closed)
+    return f"{exchange}{_CLOSED}{days}" if days else exchange
+
+
+def read_name(name: str) -> tuple[str, tuple[dt.date, ...]]:
+    """Return the exchange and the closed days of a calendar's name."""
+    exchange, _, days = name.partition(_CLOSED)
+    return exchange, tuple(parse_date(day, what="closed") for day in days.split())
+
+
 @functools.cache
-def _made_once(exchange: str) -> Sessions:
-    return Sessions(exchange)
+def _made_once(name: str) -> Sessions:
+    exchange, closed = read_name(name)
+    return Sessions(exchange, closed=closed)
 
 
-def _microseconds(instants: object) -> IntVector:
+def _calendar(exchange: str) -> ExchangeCalendar:
+    """Return the calendar of an exchange, over as much of our span as it has.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none of that name, or the installed library cannot make it.
+    """
+    import exchange_calendars as xcals  # noqa: PLC0415 - 0.2 s that help pages save
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pandas 3.1, about exchange_calendars
+            with contextlib.suppress(ValueError, NotImplementedError):
+                return xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
+            return _shorter(exchange)
+    except InvalidCalendarName:
+        msg = f"unknown exchange {exchange!r}: pass a code such as XNYS or XLON"
+        raise InvalidArgumentError(msg) from None
+    except (ValueError, NotImplementedError) as error:
+        why = str(error).partition("[")[0].strip() or type(error).__name__
+        msg = (
+            f"exchange {exchange!r} has no calendar: exchange_calendars "
+            f"{version('exchange_calendars')} cannot make it ({why:.60}). Pass "
+            f"another, such as XNYS or XLON"
+        )
+        raise InvalidArgumentError(msg) from None
+
+
+def _shorter(exchange: str) -> ExchangeCalendar:
+    """Return a calendar over the days that its library has recorded."""
+    import exchange_calendars as xcals  # noqa: PLC0415 - as in `_calendar`
+    from exchange_calendars.pandas_extensions import offsets  # noqa: PLC0415
+
+    # exchange_calendars 4.13 under pandas 3.1, which asks for this name; drop when a
+    # calendar of Athens can be made without.
+    offsets.OrthodoxEaster._add_datetime = offsets.OrthodoxEaster._apply  # noqa: SLF001
+    # Only a calendar that was made tells its bounds.
+    kind = type(xcals.get_calendar(exchange))
+    first, last = kind.bound_min(), kind.bound_max()
+    return xcals.get_calendar(
+        exchange,
+        start=str(FIRST if first is None else max(FIRST, first.date())),
+        end=str(LAST if last is None else min(LAST, last.date())),
+    )
+
+
+def _microseconds(instants: object, which: BoolVector) -> IntVector:
     values = np.asarray(instants.dt.tz_convert("UTC").dt.tz_localize(None))  # type: ignore[attr-defined]
-    micros = values.astype("datetime64[us]").astype(np.int64)
+    micros = values.astype("datetime64[us]").astype(np.int64)[which]
     micros.flags.writeable = False
     return micros

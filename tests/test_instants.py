@@ -51,7 +51,10 @@ def test_instant_is_read_from_any_zone(value: object) -> None:
     ("value", "message"),
     [
         ("2022-11-28T20:50:55", r"as_of 2022-11-28 20:50:55 has no time zone"),
-        ("2022-11-28", r"2022-11-28T00:00:00Z if it is UTC"),
+        (
+            "2022-11-28",
+            r"only the day is known, 2022-11-29T04:59:59.999999Z, the end",
+        ),
         (dt.datetime(2022, 11, 28), r"as_of 2022-11-28 00:00:00 has no time"),  # noqa: DTZ001
         ("soon", r"as_of 'soon' is not an instant"),
         ("", r"as_of '' is not an instant"),

@@ -184,7 +184,7 @@ def test_offset_that_leaves_the_calendar_does_not_wrap(number: int) -> None:
     ("exchange", "message"),
     [
         ("NOWHERE", "unknown exchange 'NOWHERE': pass a code such as XNYS"),
-        ("XSHG", "exchange 'XSHG' has no calendar from 1980-01-01 to 2049-12-31"),
+        ("XTAE", "exchange 'XTAE' has no calendar: exchange_calendars 4"),
     ],
 )
 def test_exchange_without_a_calendar_is_refused(exchange: str, message: str) -> None:
@@ -234,3 +234,41 @@ def test_half_sessions_are_in_the_order_of_their_instants() -> None:
     assert half_session(numbers, "open").tolist() == halves[~closes].tolist()
     assert half_session(numbers, "close").tolist() == halves[closes].tolist()
     assert exposed_from(halves[:3]).tolist() == [0, 1, 1]
+
+
+# Begin and end: as the exchanges' pages and the library's records have them.
+@pytest.mark.parametrize(
+    ("exchange", "first", "year", "count"),
+    [
+        ("XTKS", "1997-01-06", 2019, 241),
+        ("XSHG", "1990-12-03", 2019, 244),
+        ("XBOM", "1997-01-01", 2019, 245),
+    ],
+)
+def test_a_calendar_of_a_shorter_span_works_within_it(
+    exchange: str, first: str, year: int, count: int
+) -> None:
+    sessions = Sessions.of(exchange)
+
+    assert str(sessions.days[0]) == first
+    within = [d for d in sessions.days if str(d).startswith(str(year))]
+    assert abs(len(within) - count) <= 1
+    with pytest.raises(InvalidArgumentError, match=f"calendar of {exchange}, which"):
+        sessions.on_or_after(day("1979-12-31"))
+
+
+def test_a_calendar_travels_with_its_closed_days() -> None:
+    hong_kong = Sessions("XHKG", closed=["2023-09-08", "2023-09-01"])
+
+    again = pickle.loads(pickle.dumps(hong_kong))  # noqa: S301 - our own
+
+    assert again.name == hong_kong.name == "XHKG closed 2023-09-01 2023-09-08"
+    assert (again.days == hong_kong.days).all()
+    assert len(again) == len(Sessions.of("XHKG")) - 2
+
+
+def test_athens_keeps_the_orthodox_easter() -> None:
+    athens = Sessions.of("ASEX")
+
+    assert athens.number(day("2022-04-25")) is None, "Monday after the Orthodox Easter"
+    assert athens.number(day("2022-04-19")) is not None, "Tuesday after the Western one"

@@ -19,7 +19,7 @@ from lakebt.events.rules import (
     WeeksLater,
 )
 from lakebt.inputs.durations import parse_duration
-from lakebt.instants import TICK, new_york_day
+from lakebt.instants import TICK
 from lakebt.sessions import half_session, is_close, session_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Clock:
 
     def first_after(self, instant: dt.datetime, at: At) -> Fill | None:
         """Return the first fill `at` open or close with a deadline after `instant`."""
-        number = self.sessions.on_or_before(new_york_day(instant + self.min_lead))
+        number = self.sessions.on_or_before(self.sessions.day(instant + self.min_lead))
         for session in range(number, number + 3):
             fill = self.fill(session, at)
             if fill is None or fill.deadline > instant:
@@ -192,9 +192,9 @@ def anchor_session(
 ) -> int | None:
     """Return the number of the session that an anchor names.
 
-    AD is the last session on or before the day of the announcement in New York, so a
-    release on a Saturday has AD = Friday. ED is the first session on or after the
-    effective date. MD is, as AD, that of the first report to show the change.
+    AD is the last session on or before the day of the announcement where the exchange
+    is, so a release on a Saturday has AD = Friday. ED is the first session on or after
+    the effective date. MD is, as AD, that of the first report to show the change.
 
     Returns None where the change lacks the date.
     """
@@ -202,7 +202,7 @@ def anchor_session(
         case Anchor.AD:
             if change.announced is None:
                 return None
-            return sessions.on_or_before(new_york_day(change.announced))
+            return sessions.on_or_before(sessions.day(change.announced))
         case Anchor.ED:
             if change.effective is None:
                 return None
@@ -210,6 +210,6 @@ def anchor_session(
         case Anchor.MD:
             if change.recorded is None:
                 return None
-            return sessions.on_or_before(new_york_day(change.recorded))
+            return sessions.on_or_before(sessions.day(change.recorded))
         case _:
             assert_never(anchor)

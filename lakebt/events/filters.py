@@ -6,10 +6,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.instants import new_york_day, parse_date
+from lakebt.instants import parse_date
 
 if TYPE_CHECKING:
     from lakebt.facts import IndexChange
+    from lakebt.sessions import Sessions
 
 
 Period: TypeAlias = tuple[dt.date, dt.date]
@@ -35,12 +36,12 @@ def parse_period(value: Any) -> Period | None:
     return first, last
 
 
-def is_within(period: Period, change: IndexChange) -> bool:
+def is_within(period: Period, change: IndexChange, sessions: Sessions) -> bool:
     """Whether a change counts to a period, by the day its event is counted under."""
     if change.announced is not None:
-        day = new_york_day(change.announced)
+        day = sessions.day(change.announced)
     else:
-        day = change.effective or new_york_day(change.known_at)
+        day = change.effective or sessions.day(change.known_at)
     return period[0] <= day <= period[1]
 
 

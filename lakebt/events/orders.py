@@ -27,6 +27,7 @@ from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from lakebt.facts import IndexChange, Vintage
+    from lakebt.sessions import Sessions
 
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -119,11 +120,11 @@ def enter(
         fill = clock.anchored(rule, change)
         if fill is None:
             if empty is None:
-                empty, empty_at = _unresolved(rule, change), number
+                empty, empty_at = _unresolved(rule, change, clock.sessions), number
             continue
         known = known_from(rule, change)
         if known >= fill.deadline:
-            empty = _late(rule, change, known, fill)
+            empty = _late(rule, change, known, fill, clock.sessions)
             empty_at = number
             hindsight = Entered(
                 history=history, at=number, fill=fill, known_at=known, late=True
@@ -137,7 +138,7 @@ def enter(
     return Entered(history=history, at=empty_at, empty=empty)
 
 
-def _unresolved(rule: Exit, change: IndexChange) -> Empty:
+def _unresolved(rule: Exit, change: IndexChange, sessions: Sessions) -> Empty:
     if not has_anchor(rule, change):
         assert isinstance(rule, AnchorRule)  # noqa: S101 - the others have no anchor
         missing = {
@@ -146,15 +147,16 @@ def _unresolved(rule: Exit, change: IndexChange) -> Empty:
             Anchor.MD: "holdings report",
         }[rule.anchor]
         return Empty(
-            reason=Reason.NO_ANCHOR, fact=f"no {missing} of {describe(change)}"
+            reason=Reason.NO_ANCHOR,
+            fact=f"no {missing} of {describe(change, sessions)}",
         )
     return Empty(reason=Reason.NO_SESSION, fact=f"{rule} is not a session")
 
 
-def _fact(rule: Exit, change: IndexChange) -> str:
+def _fact(rule: Exit, change: IndexChange, sessions: Sessions) -> str:
     if isinstance(rule, AnchorRule) and rule.anchor is Anchor.MD:
-        return f"the holdings report that shows {describe(change)}"
-    return describe(change)
+        return f"the holdings report that shows {describe(change, sessions)}"
+    return describe(change, sessions)
 
 
 def leave(
@@ -220,11 +222,11 @@ def _follow(
                 planned, known = clock.first_after(learned, rule.at), learned
                 decided = vintage.change
             else:
-                refused = _late(rule, vintage.change, learned, fill)
+                refused = _late(rule, vintage.change, learned, fill, clock.sessions)
                 if fill.instant > entry.instant:
                     hindsight = fill, vintage.change, learned
         elif not vintage.retracted and planned is None and refused is None:
-            refused = _unresolved(rule, vintage.change)
+            refused = _unresolved(rule, vintage.change, clock.sessions)
         # A plan is carried out once its deadline passes with nothing newer known.
         until = _in_force_until(leg.history, number)
         if planned is not None and planned.deadline <= until:
@@ -237,10 +239,16 @@ def _follow(
     )
 
 
-def _late(rule: Exit, change: IndexChange, known: dt.datetime, fill: Fill) -> Empty:
+def _late(
+    rule: Exit,
+    change: IndexChange,
+    known: dt.datetime,
+    fill: Fill,
+    sessions: Sessions,
+) -> Empty:
     return Empty(
         reason=Reason.LOOK_AHEAD,
-        fact=_fact(rule, change),
+        fact=_fact(rule, change, sessions),
         known_at=known,
         needed_by=fill.deadline,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakebt.instants import new_york_day
-
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -42,7 +40,7 @@ class Event:
     Attributes
     ----------
     event_id
-        ``INDEX:announced:effective``, dates in New York; ``-`` where there is none.
+        ``INDEX:announced:effective``, dates at the exchange; ``-`` where there is none.
     index
     date
         The day the event is counted under: of the announcement, else the effective
@@ -56,7 +54,7 @@ class Event:
     @classmethod
     def of(cls, change: IndexChange, sessions: Sessions) -> Event:
         """Return the event that `change` belongs to."""
-        announced = change.announced and new_york_day(change.announced)
+        announced = change.announced and sessions.day(change.announced)
         effective = change.effective and sessions.date(
             sessions.on_or_after(change.effective)
         )
@@ -65,7 +63,7 @@ class Event:
             event_id = f"{change.index}:known:{known.removesuffix('+00:00')}Z"
         else:
             event_id = f"{change.index}:{announced or '-'}:{effective or '-'}"
-        date = announced or effective or new_york_day(change.known_at)
+        date = announced or effective or sessions.day(change.known_at)
         return cls(event_id=event_id, index=change.index, date=date)
 
 
@@ -118,10 +116,10 @@ class Cell:
     late: bool = False
 
 
-def describe(change: IndexChange) -> str:
-    """Return the change in words, for errors and tables."""
+def describe(change: IndexChange, sessions: Sessions) -> str:
+    """Return the change in words, for errors and tables; days at the exchange."""
     if change.announced is not None:
-        source = f"announced {new_york_day(change.announced)}"
+        source = f"announced {sessions.day(change.announced)}"
     elif change.effective is not None:
         source = f"effective {change.effective}"
     else:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.facts import IndexChange
-from lakebt.instants import new_york_day, parse_date, parse_instant
+from lakebt.instants import NEW_YORK, day_in, parse_date, parse_instant
 
 if TYPE_CHECKING:
     from lakebt.facts import Vintage
@@ -97,9 +97,11 @@ class Where:
     ----------
     where
         Value, or values, by column; None matches a row without a value. A bare date
-        matches every instant on that day in New York.
+        matches every instant on that day in `zone`.
     columns
         How the values of each column there is are read.
+    zone
+        Where the exchange is.
 
     Raises
     ------
@@ -110,8 +112,12 @@ class Where:
     """
 
     def __init__(
-        self, where: Mapping[str, Any] | None, columns: Mapping[str, Reader]
+        self,
+        where: Mapping[str, Any] | None,
+        columns: Mapping[str, Reader],
+        zone: dt.tzinfo = NEW_YORK,
     ) -> None:
+        self._zone = zone
         self.wanted: dict[str, frozenset[Any]] = {}
         for column, given in plain_where(where).items():
             if column not in columns:
@@ -137,14 +143,16 @@ class Where:
         wanted = self.wanted[column]
         if value in wanted:
             return True
-        return isinstance(value, dt.datetime) and new_york_day(value) in wanted
+        return isinstance(value, dt.datetime) and day_in(value, self._zone) in wanted
 
 
 class ChangeFilter(Where):
     """What index changes must match: columns of `IndexChange`, and `change_id`."""
 
-    def __init__(self, where: Mapping[str, Any] | None) -> None:
-        super().__init__(where, CHANGE_COLUMNS)
+    def __init__(
+        self, where: Mapping[str, Any] | None, *, zone: dt.tzinfo = NEW_YORK
+    ) -> None:
+        super().__init__(where, CHANGE_COLUMNS, zone)
 
     def matches(self, vintage: Vintage) -> bool:
         """Return whether one version of a change matches."""
@@ -186,7 +194,7 @@ def date(value: object, what: str) -> dt.date:
 
 
 def instant(value: object, what: str) -> dt.date:
-    """Read an instant, or the date of a day in New York."""
+    """Read an instant, or the date of a day at the exchange."""
     try:
         return parse_date(value, what=what)
     except InvalidArgumentError:

@@ -13,13 +13,13 @@ from lakebt.lake.api.reading import Reading
 from lakebt.lake.api.spark import Spark, use_spark
 from lakebt.lake.api.tables import Tables
 from lakebt.lake.api.trials import Trials
+from lakebt.lake.keeping.exchange import agreed_calendar, wanted_calendar
 from lakebt.lake.storage.catalog import open_catalog, open_path
-from lakebt.sessions import Sessions
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 
@@ -56,7 +56,8 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
         catalog: str | None = None,
         create: bool = True,
         check: bool = True,
-        exchange: str = "XNYS",
+        exchange: str | None = None,
+        closed: Iterable[dt.date | str] = (),
         clock: Callable[[], dt.datetime] = system_clock,
         engine: str = "local",
         spark: object = None,
@@ -73,8 +74,13 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
             Whether to make what is missing.
         check : bool, default True
             Whether its tables must be readable. If not, `doctor` says what is wrong.
-        exchange : str, default "XNYS"
-            Whose sessions count.
+        exchange : str, optional
+            Whose sessions count, by its ISO 10383 code. The lake keeps it: by default
+            it is the one that the lake was made with, XNYS for one that is made now.
+            Days, deadlines and the known_at of dates are the exchange's own.
+        closed : iterable of date or str, optional
+            Days on which the exchange did not open, although the installed calendar
+            says so. The lake keeps them.
         clock : callable
             Returns the present instant: `as_of` may not lie ahead of it.
         engine : {"local", "spark"}
@@ -87,32 +93,52 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
         ------
         InvalidArgumentError
             If not exactly one of `path` and `catalog` is given, the exchange is not
-            known, or `spark` is not a session.
+            known or not the lake's, a closed day has bars, or `spark` is not a session.
         LakeError
             If there is no lake, or it cannot be read or made; or Spark cannot be had.
 
         Examples
         --------
         >>> import tempfile
+        >>> import pandas as pd
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     Lake.open(directory).releases().empty
         True
+
+        A fact that was announced on a day is known when that day ends, in Tokyo nine
+        hours before it ends in London:
+
+        >>> changes = pd.DataFrame(
+        ...     [["IX", "A", "addition", "2022-09-02", "2022-09-19"]],
+        ...     columns=["index", "symbol", "side", "announced", "effective"],
+        ... )
+        >>> for exchange in ("XTKS", "XLON"):
+        ...     with tempfile.TemporaryDirectory() as directory:
+        ...         lake = Lake.open(directory, exchange=exchange)
+        ...         release = lake.publish(
+        ...             {"index_changes": changes},
+        ...             release="R1",
+        ...             as_of="2022-12-01T12:00:00Z",
+        ...         )
+        ...         change = lake.at("R1").changes(index="IX")[0]
+        ...         print(exchange, change.known_at)
+        XTKS 2022-09-02 14:59:59.999999+00:00
+        XLON 2022-09-02 22:59:59.999999+00:00
         """
         if (path is None) == (catalog is None):
             msg = "pass the path of a lake or catalog=, one of the two"
             raise InvalidArgumentError(msg)
-        if not isinstance(exchange, str):
-            msg = f"exchange must be a code such as XNYS, was {exchange!r}"
-            raise InvalidArgumentError(msg)
-        if exchange != "XNYS":  # the default is known to be there, and takes 0.3 s
-            Sessions.of(exchange)
+        wanted = wanted_calendar(exchange, closed)
         storage = (
-            open_path(path, create=create, check=check)
+            open_path(path, create=create, check=check, exchange=wanted)
             if path is not None
-            else open_catalog(str(catalog), create=create, check=check)
+            else open_catalog(str(catalog), create=create, check=check, exchange=wanted)
         )
         use_spark(storage, engine=engine, session=spark)
-        return cls(storage, exchange=exchange, clock=clock)
+        kept = agreed_calendar(
+            storage, wanted, is_named=exchange is not None, check=check
+        )
+        return cls(storage, exchange=kept, clock=clock)
 
     def __repr__(self) -> str:
         ledger = self._ledger()

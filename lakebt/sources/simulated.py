@@ -255,7 +255,7 @@ def simulated_market(
     as_of = sessions.instant(last, "close")
     return SimulatedMarket(
         prices=bars,
-        index_changes=index_changes(legs, len(announced), rng),
+        index_changes=index_changes(legs, len(announced), rng, sessions.zone),
         etf_holdings=holdings_reports(legs, members, sessions, as_of),
         as_of=as_of,
         legs=legs,

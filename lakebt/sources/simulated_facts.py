@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from lakebt.facts import Side
-from lakebt.instants import NEW_YORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +60,12 @@ def changed_legs(
 
 
 def index_changes(
-    legs: pd.DataFrame, n_events: int, rng: np.random.Generator
+    legs: pd.DataFrame, n_events: int, rng: np.random.Generator, zone: dt.tzinfo
 ) -> pd.DataFrame:
     """Return the changes as the provider publishes them."""
     seconds = rng.integers(0, ANNOUNCED_SECONDS + 1, n_events)
     announced = [
-        dt.datetime.combine(day, ANNOUNCED_FROM, tzinfo=NEW_YORK).astimezone(dt.UTC)
+        dt.datetime.combine(day, ANNOUNCED_FROM, tzinfo=zone).astimezone(dt.UTC)
         + dt.timedelta(seconds=int(seconds[event]))
         for event, day in zip(legs["event"], legs["announced_session"], strict=True)
     ]
@@ -122,7 +121,7 @@ def _reports(
     while True:
         date = quarter.end_time.date()
         day = sessions.date(sessions.on_or_after(date + REPORT_LAG))
-        known_at = dt.datetime.combine(day, ACCEPTED, tzinfo=NEW_YORK).astimezone(
+        known_at = dt.datetime.combine(day, ACCEPTED, tzinfo=sessions.zone).astimezone(
             dt.UTC
         )
         if known_at > as_of:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from lakebt.events.guard import plan
 from lakebt.events.schedule import schedule
 from lakebt.facts import IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
+from lakebt.instants import are_dates, published_in
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,7 +51,7 @@ class Scope:
     def __init__(self, view: View, arguments: Arguments) -> None:
         self.view, self.arguments = view, arguments
         self.clock = Clock(sessions=view.sessions, min_lead=arguments.min_lead)
-        self._filter = ChangeFilter(arguments.where)
+        self._filter = ChangeFilter(arguments.where, zone=view.sessions.zone)
         self._vintages = (
             view.change_vintages(index=arguments.index)
             if arguments.index is not None
@@ -109,7 +111,7 @@ class Scope:
         return (
             self.arguments.side.takes(change.side)
             and self._filter.matches(vintage)
-            and (period is None or is_within(period, change))
+            and (period is None or is_within(period, change, self.clock.sessions))
         )
 
     def check_events(self) -> None:
@@ -184,11 +186,14 @@ def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]
     InvalidArgumentError
         If one is not an `IndexChange`, or two are the same change and differ.
     """
+    zone = view.sessions.zone
     vintages: dict[tuple[str, dt.datetime], Vintage] = {}
+    changes = tuple(changes)
     for change in changes:
         if not isinstance(change, IndexChange):
             msg = f"changes must be IndexChange values, one was {change!r}"
             raise InvalidArgumentError(msg)
+        change = _at_exchange(change, zone)  # noqa: PLW2901 - its own days
         if change.recorded is None:
             shown = view.first_shown(
                 index=change.index,
@@ -203,7 +208,36 @@ def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]
         before = vintages.setdefault(key, vintage).change
         if before != change:
             raise InvalidArgumentError(_contradiction(before, change))
+    announced = [c.announced for c in changes if c.announced is not None]
+    if are_dates(announced, zone):
+        msg = (
+            f"announced of all changes is at midnight, as {announced[0].isoformat()}, "
+            f"as a date has that was read as an instant: give dates, as 2022-09-02"
+        )
+        raise InvalidArgumentError(msg)
     return tuple(vintages.values())
+
+
+def _at_exchange(change: IndexChange, zone: dt.tzinfo) -> IndexChange:
+    """Return a change whose bare dates are days where the exchange is.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was known before it was announced.
+    """
+    announced = change.announced and published_in(change.announced, zone)
+    known_at = published_in(change.known_at, zone)
+    if announced is not None and known_at < announced:
+        msg = (
+            f"{change.index} {change.symbol}: known_at {known_at.isoformat()} precedes "
+            f"announced {announced.isoformat()}: leave known_at out, or give announced "
+            f"as the instant that it was"
+        )
+        raise InvalidArgumentError(msg)
+    if (announced, known_at) == (change.announced, change.known_at):
+        return change
+    return dataclasses.replace(change, announced=announced, known_at=known_at)
 
 
 def _contradiction(one: IndexChange, other: IndexChange) -> str:

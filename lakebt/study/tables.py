@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock
     from lakebt.events.plan import Cell, PlannedLeg
     from lakebt.facts import IndexChange
+    from lakebt.sessions import Sessions
     from lakebt.study.single import CellResult
     from lakebt.study.traded import TradedStudy
 
@@ -166,7 +167,9 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     rows = [
         {**fill, "side": _SIDES[fill["size"] > 0.0], "size": abs(fill["size"])}
         for done in cells
-        for fill in sorted(_fills(done), key=lambda f: (f["session"], f["symbol"]))
+        for fill in sorted(
+            _fills(done, clock), key=lambda f: (f["session"], f["symbol"])
+        )
     ]
     columns = (
         *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
@@ -184,14 +187,14 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     return frame
 
 
-def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
+def _fills(done: CellResult, clock: Clock) -> Iterator[dict[str, Any]]:
     """Yield what is sent, sizes signed: of a symbol on both sides the sum, if any."""
     if done.trade is None:
         return
     opposed = done.trade.opposed
     netted: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for position in done.trade.positions:
-        for fill in _fills_of(position, done.trade, done.cell):
+        for fill in _fills_of(position, done.trade, done.cell, clock):
             if position.symbol in opposed:
                 key = (position.symbol, fill["session"])
                 netted.setdefault(key, []).append(fill)
@@ -216,7 +219,9 @@ def _fills(done: CellResult) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _fills_of(position: Position, trade: Trade, cell: Cell) -> Iterator[dict[str, Any]]:
+def _fills_of(
+    position: Position, trade: Trade, cell: Cell, clock: Clock
+) -> Iterator[dict[str, Any]]:
     """Yield the entry and the exit of a position, sizes signed."""
     legs = [leg for leg in cell.legs if _is_of(position, leg)]
     hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
@@ -233,7 +238,7 @@ def _fills_of(position: Position, trade: Trade, cell: Cell) -> Iterator[dict[str
         "size": position.size,
         "price": position.entry_price,
         "weight": position.weight,
-        "fact": hedged if is_hedge else _told(legs[0].change),
+        "fact": hedged if is_hedge else _told(legs[0].change, clock.sessions),
         "known_at": max(leg.entry_known_at for leg in legs),
     }
     yield {
@@ -242,16 +247,16 @@ def _fills_of(position: Position, trade: Trade, cell: Cell) -> Iterator[dict[str
         "size": -position.size,
         "price": position.exit_price,
         "weight": 0.0,
-        "fact": hedged if is_hedge else _told(legs[0].exit_change),
+        "fact": hedged if is_hedge else _told(legs[0].exit_change, clock.sessions),
         "known_at": max(leg.exit_known_at for leg in legs),
     }
 
 
-def _told(change: IndexChange) -> str:
+def _told(change: IndexChange, sessions: Sessions) -> str:
     """Return the vintage an order was decided on in words, with both its dates."""
     if change.announced is None or change.effective is None:
-        return describe(change)
-    return f"{describe(change)}, effective {change.effective}"
+        return describe(change, sessions)
+    return f"{describe(change, sessions)}, effective {change.effective}"
 
 
 def _is_of(position: Position, leg: PlannedLeg) -> bool:

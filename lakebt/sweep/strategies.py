@@ -137,7 +137,7 @@ def tasks(
     for view in views:
         store = trials_of(view)
         origin = Origin.of(view, engine=engine, tables=None)
-        address = {**store.address, "exchange": view.sessions.exchange}
+        address = {**store.address, "exchange": view.sessions.name}
         for chosen_parameters, chosen in itertools.product(
             _combinations(parameters), list(_combinations(varied))
         ):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = ON_SPARK
 
 KINDS = ("embedded", "postgres", "served", "sqlite-s3", "seaweedfs", "glue")
-LATER = "2022-09-30T00:00:00Z"
+LATER = "2022-09-30T00:30:00Z"
 
 
 @pytest.fixture(params=KINDS)
@@ -64,7 +64,7 @@ def test_releases_of_both_engines_read_on_both(
         return session.createDataFrame(pa.Table.from_pandas(rows, preserve_index=False))
 
     late = bars(days=("2022-09-02",), close=10.25).assign(
-        known_at="2022-09-20T00:00:00Z"
+        known_at="2022-09-20T00:30:00Z"
     )
     first = {"prices": bars()}
     second = {"prices": pd.concat([bars(), late])}  # some are there already

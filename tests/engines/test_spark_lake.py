@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = ON_SPARK
 
-LATER = "2022-09-30T00:00:00Z"
+LATER = "2022-09-30T00:30:00Z"
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_what_spark_publishes_is_the_release_that_is_published_from_memory(
 
 def test_a_lake_reads_the_same_in_spark_and_without_it(sparked: Lake) -> None:
     published(sparked, three(None))
-    late = bars(days=("2022-09-02",), known_at="2022-09-20T00:00:00Z", close=10.25)
+    late = bars(days=("2022-09-02",), known_at="2022-09-20T00:30:00Z", close=10.25)
     gone = bars(days=("2022-09-01",), symbols=("AAA",), retracted=True)
-    gone["known_at"] = "2022-09-25T00:00:00Z"
+    gone["known_at"] = "2022-09-25T00:30:00Z"
     published(sparked, {"prices": pd.concat([late, gone])}, "R2", LATER)
 
     views = [sparked.at("R1"), sparked.at("R2")]
@@ -123,7 +123,7 @@ def test_corrections_of_spark_follow_rows_of_the_embedded_lake_and_back(
     sparked: Lake, beside: Lake
 ) -> None:
     corrected = bars(days=("2022-09-02",), close=10.25).assign(
-        known_at="2022-09-20T00:00:00Z"
+        known_at="2022-09-20T00:30:00Z"
     )
     again = pd.concat([bars(), corrected])  # the first six are there already
 
@@ -168,7 +168,7 @@ def test_rows_that_break_a_rule_are_refused_as_they_are_in_memory(
             bars(symbols=("AAA",)).head(1),
             bars(symbols=("CCC",), low=-1.0),
             bars(days=("2022-09-03",), symbols=("DDD",)),
-            bars(symbols=("EEE",), known_at="2023-01-02T00:00:00Z"),
+            bars(symbols=("EEE",), known_at="2023-01-02T00:30:00Z"),
             bars(symbols=("FFF",), high=1.0),
         ]
     )
@@ -261,7 +261,7 @@ def test_a_diff_by_spark_is_the_diff(sparked: Lake, beside: Lake) -> None:
             bars(days=("2022-09-07",), symbols=("CCC",)),
             bars(days=("2022-09-01",), symbols=("BBB",), retracted=True),
         ]
-    ).assign(known_at="2022-09-20T00:00:00Z")
+    ).assign(known_at="2022-09-20T00:30:00Z")
     for lake in (sparked, beside):
         published(lake, {"prices": bars(), **changes_of("NEW")})
         published(lake, {"prices": second}, "R2", LATER)
@@ -445,7 +445,7 @@ def test_the_lakes_rows_count_for_how_many_an_executor_looks_at_at_once(
     sparked: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(sparked, {"prices": bars()})
-    late = bars().assign(known_at="2022-09-20T00:00:00Z")
+    late = bars().assign(known_at="2022-09-20T00:30:00Z")
     rows = spark_frame(sparked, late)
     monkeypatch.setattr(spark_audits, "TOGETHER_ROWS", 5)
     really: Any = type(rows).repartition

@@ -10,7 +10,6 @@ import pytest
 import lakebt
 from lakebt.errors import LedgerWarning
 from lakebt.lake.api import trials as lake_trials
-from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.counterfactual import Alteration, altered
 from lakebt.lake.trials import origin as origins
 from lakebt.reproduce.reproduction import reproduce
@@ -207,8 +206,7 @@ def test_data_instant_engine_and_code_make_other_trials(
     assert ids(lake.at("R2")).isdisjoint(known)
     assert ids(earlier).isdisjoint(known)
     assert ids(view, engine="vectorbt").isdisjoint(known)
-    path = trials_of(view).address["path"]
-    london = lakebt.Lake.open(path, create=False, exchange="XLON")
+    london = lakebt.Lake(lake._storage, exchange="XLON", clock=lake._clock)  # noqa: SLF001
     assert ids(london.at("R1")).isdisjoint(known)
     assert ids(lake.at("R1")) == known
     monkeypatch.setattr(origins, "code_version", lambda: "0.0.1+deadbeef")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,10 +28,8 @@ class LakeBase:
     ) -> None:
         self._storage = storage
         self._exchange = exchange
+        self._sessions = Exchange(exchange)
         self._clock = clock
-
-    def _sessions(self) -> Sessions:
-        return Sessions.of(self._exchange)
 
     def _specs(self) -> Specs:
         """Return what the lake's fact tables are now."""

@@ -13,7 +13,7 @@ from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
 from lakebt.lake.spark.publish import brought
 from lakebt.lake.tables.specs import Specs
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -197,7 +197,7 @@ def audit_first(
         As for `Lake.audit`.
     """
     publication = examine(tables, **_FIRST, now=system_clock(), **arguments)
-    return foreseen_first(publication, sessions=Sessions.of)
+    return foreseen_first(publication, sessions=Exchange())
 
 
 def publish_first(
@@ -220,10 +220,10 @@ def publish_first(
         If rows break a rule of their table, or an audit fails: no lake is made.
     """
     publication = prepare(tables, **_FIRST, now=system_clock(), **arguments)
-    report = foreseen_first(publication, sessions=Sessions.of)
+    report = foreseen_first(publication, sessions=Exchange())
     report.check()
     return make()._publish(publication, first=report)  # noqa: SLF001 - of this module
 
 
-_FIRST: dict[str, Any] = {"specs": Specs({}), "sessions": Sessions.of}
+_FIRST: dict[str, Any] = {"specs": Specs({}), "sessions": Exchange()}
 """What a new lake has: the built-in tables, and the sessions of New York."""

@@ -181,9 +181,7 @@ def trials_of(view: View) -> TrialStore:
     strategies.
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
-    return TrialStore(
-        pinned.storage, exchange=pinned.sessions.exchange, clock=pinned.clock
-    )
+    return TrialStore(pinned.storage, exchange=pinned.sessions.name, clock=pinned.clock)
 
 
 def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.facts import default_change_id
-from lakebt.instants import new_york_day, parse_date, parse_instant, parse_published
+from lakebt.instants import day_in, parse_date, parse_instant, parse_published
 from lakebt.lake.publishing.texts import cleaned
 from lakebt.lake.publishing.types import (
     check_exact,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from lakebt.lake.publishing.texts import Cleaned
     from lakebt.lake.tables.schemas import Column, TableSpec
-    from lakebt.sessions import Sessions
+    from lakebt.sessions import Exchange
 
 
 _IDENTIFYING = (
@@ -45,7 +46,7 @@ def normalise(
     data: object,
     *,
     spec: TableSpec,
-    sessions: Callable[[], Sessions],
+    sessions: Exchange,
     told: list[Cleaned] | None = None,
 ) -> pa.Table:
     """Return `data` in the columns and types of `spec`, rows in the order given.
@@ -57,7 +58,8 @@ def normalise(
     spec
         The table it is for.
     sessions
-        Gives the exchange's calendar; called only if a rule needs it.
+        Gives the exchange's calendar; called only if a rule needs it. A date alone
+        stands for the end of that day where the exchange is.
     told
         Is given the texts that are not as they were handed over.
 
@@ -89,6 +91,7 @@ def normalise(
                 column=column,
                 spec=spec,
                 told=[] if told is None else told,
+                zone=sessions.zone if column.is_publication else None,
             )
             if column.name in given
             else _nothing(rows, column=column, spec=spec)
@@ -102,12 +105,13 @@ def normalise(
         source = spec.column(spec.known_at_from)
         published = read[source.name]
         if source.kind is Kind.DATE:
+            parse = functools.partial(parse_published, zone=sessions.zone)
             published = _parsed(
-                published, parse_published, INSTANT, column=source, table=spec.name
+                published, parse, INSTANT, column=source, table=spec.name
             )
         read["known_at"] = pc.coalesce(read["known_at"], published)
     if spec is INDEX_CHANGES:
-        _derive_change_id(read)
+        _derive_change_id(read, sessions)
     return pa.table([read[name] for name in spec.names], schema=spec.arrow)
 
 
@@ -156,7 +160,12 @@ def check_columns(
 
 
 def _read(
-    values: Array | pd.Series, *, column: Column, spec: TableSpec, told: list[Cleaned]
+    values: Array | pd.Series,
+    *,
+    column: Column,
+    spec: TableSpec,
+    told: list[Cleaned],
+    zone: dt.tzinfo | None,
 ) -> Array:
     """Return one column in its type, nulls where there is no value."""
     array: Any = to_arrow(values)
@@ -178,7 +187,7 @@ def _read(
         case Kind.DATE:
             return _date(array, column=column, table=spec.name)
         case Kind.INSTANT:
-            return _instant(array, column=column, table=spec.name)
+            return _instant(array, column=column, table=spec.name, zone=zone)
 
 
 def _is_empty(array: Array | list[Any]) -> bool:
@@ -193,7 +202,9 @@ def _date(array: Array | list[Any], *, column: Column, table: str) -> Array:
     return _parsed(array, parse_date, pa.date32(), column=column, table=table)
 
 
-def _instant(array: Array | list[Any], *, column: Column, table: str) -> Array:
+def _instant(
+    array: Array | list[Any], *, column: Column, table: str, zone: dt.tzinfo | None
+) -> Array:
     if (
         isinstance(array, pa.Array)
         and pa.types.is_timestamp(array.type)
@@ -207,7 +218,9 @@ def _instant(array: Array | list[Any], *, column: Column, table: str) -> Array:
                 f"microseconds."
             )
             raise InvalidDataError(table, problem) from None
-    parse = parse_published if column.is_publication else parse_instant
+    parse: Callable[..., object] = parse_instant
+    if zone is not None:
+        parse = functools.partial(parse_published, zone=zone)
     return _parsed(array, parse, INSTANT, column=column, table=table)
 
 
@@ -265,9 +278,7 @@ def _values(coded: Array, *, column: Column, table: str) -> list[Any]:
         raise InvalidDataError(table, problem) from None
 
 
-def _derive_bar_known_at(
-    read: dict[str, Array], sessions: Callable[[], Sessions]
-) -> None:
+def _derive_bar_known_at(read: dict[str, Array], sessions: Exchange) -> None:
     """Fill in `known_at`: a bar is known from its session's close."""
     if not read["known_at"].null_count:
         return
@@ -286,11 +297,11 @@ def _derive_bar_known_at(
     read["known_at"] = pc.coalesce(read["known_at"], derived)
 
 
-def _derive_change_id(read: dict[str, Array]) -> None:
+def _derive_change_id(read: dict[str, Array], sessions: Exchange) -> None:
     """Fill in `change_id`."""
     if not read["change_id"].null_count:
         return
-    ids = []
+    ids, zone = [], sessions.zone
     for change_id, index, symbol, side, announced, effective, known_at in zip(
         *(read[name].to_pylist() for name in _IDENTIFYING), strict=True
     ):
@@ -298,6 +309,6 @@ def _derive_change_id(read: dict[str, Array]) -> None:
         if change_id is not None or None in {index, symbol, side, when}:
             ids.append(change_id)
             continue
-        day = new_york_day(when) if isinstance(when, dt.datetime) else when
+        day = day_in(when, zone) if isinstance(when, dt.datetime) else when
         ids.append(default_change_id(index, symbol, side, day))
     read["change_id"] = pa.array(ids, pa.string())

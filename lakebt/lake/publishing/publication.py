@@ -21,6 +21,7 @@ from lakebt.lake.publishing.audits.finding import (
     in_order,
     unreadable,
 )
+from lakebt.lake.publishing.audits.midnight import audit_midnight
 from lakebt.lake.publishing.audits.row_audits import audit_alone
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.audits.user_audits import Rules, audit_own, rules
@@ -33,7 +34,6 @@ from lakebt.lake.tables.rows import order, plain
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
 
     import pyarrow as pa
     from pyiceberg.table import Table
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
     from lakebt.lake.tables.specs import Specs
-    from lakebt.sessions import Sessions
+    from lakebt.sessions import Exchange
 
 
 class Ready(Protocol):
@@ -195,7 +195,7 @@ def examine(
     warn_on: object = (),
     specs: Specs,
     now: dt.datetime,
-    sessions: Callable[[], Sessions],
+    sessions: Exchange,
 ) -> Publication:
     """Find everything that can be found without the lake.
 
@@ -270,7 +270,7 @@ def _audited(
     spec: TableSpec,
     *,
     as_of: dt.datetime,
-    sessions: Callable[[], Sessions],
+    sessions: Exchange,
     chosen: Rules,
 ) -> tuple[pa.Table | None, list[Finding]]:
     """Return typed rows, None if they cannot be read, and what is wrong with them."""
@@ -292,6 +292,9 @@ def _audited(
     if not findings:
         findings += audit_own(handed, chosen)
     findings += texts.findings(handed, told, chosen.severity)
+    findings += audit_midnight(
+        data, handed, sessions=sessions, severity=chosen.severity("midnight")
+    )
     return rows, in_order(findings)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from lakebt.facts import IndexChange, Side, Vintage
-from lakebt.instants import new_york_day
+from lakebt.instants import day_in
 from lakebt.lake.tables.arrow import column, keep, pc, take, truth
 from lakebt.lake.tables.rows import order
 
@@ -33,9 +33,13 @@ class ChangeHistory:
     reports
         From which `recorded` is filled in.
     index : str
+    zone
+        Where the exchange is.
     """
 
-    def __init__(self, rows: pa.Table, reports: Reports, *, index: str) -> None:
+    def __init__(
+        self, rows: pa.Table, reports: Reports, *, index: str, zone: dt.tzinfo
+    ) -> None:
         rows = keep(rows, truth(pc.equal(column(rows, "index"), index)))
         rows = take(rows, order(rows, ("change_id", "known_at")))
         self._vintages: list[tuple[Vintage, Vintage, dt.datetime | None]] = []
@@ -46,7 +50,7 @@ class ChangeHistory:
                 Side(change.side),
                 after=change.announced or change.known_at,
                 by=reports.last_known,
-                since=new_york_day(change.announced or change.known_at),
+                since=day_in(change.announced or change.known_at, zone),
                 index=index,
             )
             bare = Vintage(

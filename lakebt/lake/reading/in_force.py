@@ -129,7 +129,7 @@ def read(
     """
     spec = pinned.specs.of(table)
     names = chosen(spec, columns)
-    wanted = RowFilter(where, spec=spec, known=visible(spec))
+    wanted = RowFilter(where, spec=spec, known=visible(spec), zone=pinned.sessions.zone)
     wanted.check_names(pinned.names)
     needed = tuple(dict.fromkeys((*names, *wanted.columns)))
     rows = in_force(pinned, spec, instant, _pushed(wanted, spec), columns=needed)

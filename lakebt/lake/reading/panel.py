@@ -99,7 +99,7 @@ def _key(
         "snapshot": None if pin is None else pin.snapshot_id,
         "column": column,
         "symbols": None if symbols is None else names,
-        "exchange": pinned.sessions.exchange,
+        "exchange": pinned.sessions.name,
         "days": [str(days[first]), str(days[last])],
     }
 

@@ -171,7 +171,10 @@ class Pinned:
             INDEX_CHANGES.name,
             f"history of {index} with {snapshot}",
             lambda: ChangeHistory(
-                self.all_rows(INDEX_CHANGES.name), self.reports(), index=index
+                self.all_rows(INDEX_CHANGES.name),
+                self.reports(),
+                index=index,
+                zone=self.sessions.zone,
             ),
             size=lambda history: 1000 * len(history),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
 from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
-from lakebt.instants import new_york_day, parse_instant
+from lakebt.instants import parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
 from lakebt.lake.reading.in_force import chosen, in_force, read
 from lakebt.lake.reading.notebook import view_html
@@ -250,7 +250,7 @@ class View:
             If no row of the release has the index, or there is no such column.
         """
         self._check_index(index)
-        wanted = ChangeFilter(where)
+        wanted = ChangeFilter(where, zone=self.sessions.zone)
         check_names(wanted, self._pinned.names, columns=("index", "symbol"))
         kept_changes = [
             vintage.change
@@ -295,10 +295,11 @@ class View:
         Returns
         -------
         datetime or None
-            The acceptance of the first report after `after`, about that day in New York
-            or a later one, of a fund that tracks the index, that shows (or lacks) the
-            symbol where the report before it, as known then, did not. None if none was
-            accepted by the view's instant. A fund's first report shows nothing new.
+            The acceptance of the first report after `after`, about that day at the
+            exchange or a later one, of a fund that tracks the index, that shows (or
+            lacks) the symbol where the report before it, as known then, did not. None
+            if none was accepted by the view's instant. A fund's first report shows
+            nothing new.
 
         Raises
         ------
@@ -313,7 +314,7 @@ class View:
             Side(side),
             after=after,
             by=self.instant,
-            since=new_york_day(after),
+            since=self.sessions.day(after),
             index=index,
         )
         return None if shown is None else shown.known_at

@@ -8,10 +8,12 @@ import numpy as np
 
 from lakebt.errors import UnknownNameError
 from lakebt.inputs import where as filters
+from lakebt.instants import NEW_YORK
 from lakebt.lake.tables.arrow import column as array
 from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
@@ -44,6 +46,8 @@ class RowFilter(filters.Where):
         The table whose columns they are.
     known
         The columns there are.
+    zone
+        Where the exchange is.
     """
 
     def __init__(
@@ -52,11 +56,12 @@ class RowFilter(filters.Where):
         *,
         spec: TableSpec,
         known: Sequence[str],
+        zone: dt.tzinfo = NEW_YORK,
     ) -> None:
         # A derived `status` is no column of the table; it is a text.
         kinds = {column.name: column.kind for column in spec.columns}
         super().__init__(
-            where, {name: _READERS[kinds.get(name, Kind.TEXT)] for name in known}
+            where, {name: _READERS[kinds.get(name, Kind.TEXT)] for name in known}, zone
         )
         self._kinds = kinds
 

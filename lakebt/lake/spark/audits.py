@@ -27,7 +27,7 @@ from lakebt.lake.spark.reader import collected, fetched, newest
 from lakebt.lake.tables.arrow import column, keep, take, truth
 from lakebt.lake.tables.rows import integers, order
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -82,13 +82,11 @@ class Looked:
         spec = self.spec
         rows = take(new, order(new, spec.order))
         handed = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
-
-        def calendar() -> Sessions:
-            return Sessions.of(self.exchange)
+        exchange = Exchange(self.exchange)
 
         findings = [
             *audit_schema(handed),
-            *audit_alone(handed, as_of=self.as_of, sessions=calendar),
+            *audit_alone(handed, as_of=self.as_of, sessions=exchange),
         ]
         if not findings:
             lacking = compare(handed, held)
@@ -98,7 +96,7 @@ class Looked:
                 held=lambda columns, _: held.select(columns),
                 as_of=self.as_of,
                 severity=severity,
-                sessions=calendar,
+                sessions=exchange,
             )
         return in_order(each for each in findings if each.audit != "coverage")
 

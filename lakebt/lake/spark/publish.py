@@ -25,7 +25,7 @@ from lakebt.lake.spark.branch_rows import SparkReady
 from lakebt.lake.spark.reader import ddl, session_of
 from lakebt.lake.spark.writer import new_branch, remove_quietly, write_on
 from lakebt.lake.storage.snapshots import delete_quietly
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -193,7 +193,7 @@ def _normalising(
             if not len(batch):
                 continue
             handed = pa.Table.from_batches([batch]).rename_columns(list(names))
-            rows = normalise(handed, spec=spec, sessions=lambda: Sessions.of(exchange))
+            rows = normalise(handed, spec=spec, sessions=Exchange(exchange))
             whole = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
             if any(
                 rows.column(column.name).null_count

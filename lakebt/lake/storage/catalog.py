@@ -31,6 +31,7 @@ from lakebt.lake.storage.directory import (
 from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
+    EXCHANGE,
     LEDGER,
     NAMESPACE,
     PROPERTIES,
@@ -123,8 +124,13 @@ class Storage:
         """The fact tables, built in and declared, as `tables` found them last."""
         return Specs(self._loaded)
 
-    def create(self) -> None:
+    def create(self, *, exchange: str = "XNYS") -> None:
         """Make the tables that are missing. Several processes may do so at once.
+
+        Parameters
+        ----------
+        exchange
+            Whose sessions count in a lake that is made now; see `Sessions.name`.
 
         Raises
         ------
@@ -148,7 +154,9 @@ class Storage:
             if LEDGER not in present:
                 with contextlib.suppress(TableAlreadyExistsError):
                     self.catalog.create_table(
-                        (NAMESPACE, LEDGER), ledger_schema(), properties=PROPERTIES
+                        (NAMESPACE, LEDGER),
+                        ledger_schema(),
+                        properties={**PROPERTIES, EXCHANGE: exchange},
                     )
 
 
@@ -170,7 +178,9 @@ def _engine(url: sa.URL) -> sa.Engine:
     )
 
 
-def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
+def open_path(
+    path: Any, *, create: bool, check: bool = True, exchange: str = "XNYS"
+) -> Storage:
     """Open the embedded lake in directory `path`; without `check` even a broken one.
 
     Raises
@@ -201,7 +211,7 @@ def open_path(path: Any, *, create: bool, check: bool = True) -> Storage:
     address = {"path": str(root)}
     storage = Storage(catalog, name=root.name, where=where, address=address)
     if create:
-        storage.create()
+        storage.create(exchange=exchange)
     if check:
         storage.tables()
     return storage
@@ -224,7 +234,9 @@ def _patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
     return make()
 
 
-def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
+def open_catalog(
+    name: str, *, create: bool, check: bool = True, exchange: str = "XNYS"
+) -> Storage:
     """Open the lake in the catalog `name` of pyiceberg's own configuration.
 
     Raises
@@ -264,7 +276,7 @@ def open_catalog(name: str, *, create: bool, check: bool = True) -> Storage:
                 raise LakeError(msg)
     storage = Storage(catalog, name=name, where=where, address={"catalog": name})
     if create:
-        storage.create()
+        storage.create(exchange=exchange)
     if check:
         storage.tables()
     return storage

@@ -43,6 +43,9 @@ OURS = "lakebt."
 RELEASE = f"{OURS}release"
 """In a snapshot's summary: the release that it was made for."""
 
+EXCHANGE = f"{OURS}exchange"
+"""The ledger's property that says whose sessions count: see `Sessions.name`."""
+
 LEDGER = "releases"
 
 TRIALS = "trials"

@@ -164,7 +164,7 @@ class Origin:
             as_of=view.instant,
             snapshots={name: provenance["snapshots"].get(name) for name in names},
             digests={name: provenance["digests"].get(name) for name in names},
-            exchange=view.sessions.exchange,
+            exchange=view.sessions.name,
             engine=engine,
             code=code_version(),
         )

@@ -313,7 +313,7 @@ def _ids(study: StudyAtCost, spec: TrialSpec) -> Iterator[str]:
 
 def place_of(view: View) -> Place:
     """Return where a view can be opened again."""
-    address = {**trials_of(view).address, "exchange": view.sessions.exchange}
+    address = {**trials_of(view).address, "exchange": view.sessions.name}
     return Place(
         address=tuple(sorted(address.items())),
         release=view.release,

@@ -133,7 +133,7 @@ class Model:
 def story(model: Model, *, length: int, seed: int) -> None:
     """Publish days, corrections and retractions of earlier days, and several years."""
     rng = np.random.default_rng(seed)
-    later = pd.Timestamp("2022-12-02T00:00:00Z")
+    later = pd.Timestamp("2022-12-02T00:30:00Z")
     for number in range(length):
         kind = rng.choice(["day", "day", "day", "correction", "retraction", "years"])
         back = int(rng.integers(1, length))
@@ -173,10 +173,10 @@ def test_what_a_view_returns_is_the_same_before_and_after_a_fold(
     lake: Lake, path: Path
 ) -> None:
     lake.publish({"prices": day(9)}, release="first", as_of=AS_OF)
-    known = {"known_at": pd.Timestamp("2022-12-05T00:00:00Z")}
+    known = {"known_at": pd.Timestamp("2022-12-05T00:30:00Z")}
     corrected = day(9, **known).assign(close=[10.25, 11.25, 12.25])
     lake.publish({"prices": corrected}, release="R", as_of=AS_OF)
-    gone = day(9, retracted=True, known_at=pd.Timestamp("2022-12-06T00:00:00Z"))
+    gone = day(9, retracted=True, known_at=pd.Timestamp("2022-12-06T00:30:00Z"))
     lake.publish({"prices": gone[:1]}, release="gone", as_of=AS_OF)
     before = Lake.open(path, clock=clock).at("gone").read("prices")
 

@@ -25,7 +25,7 @@ from tests.lake.earnings import (
     declare,
     table_of,
 )
-from tests.lake.frames import AS_OF, bars, changes, clock, utc
+from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, utc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,12 +141,12 @@ def test_known_at_is_derived_from_the_column_that_was_named(
 
 def test_a_known_at_that_is_given_is_kept(lake: Lake) -> None:
     declare(lake)
-    given = pd.Series([pd.Timestamp("2022-11-01T00:00:00Z"), pd.NaT])
+    given = pd.Series([pd.Timestamp("2022-11-01T00:30:00Z"), pd.NaT])
 
     lake.publish({"earnings": calendar(known_at=given)}, release="R1", as_of=AS_OF)
 
     assert list(lake.at("R1").read("earnings")["known_at"]) == [
-        pd.Timestamp("2022-11-01T00:00:00Z"),
+        pd.Timestamp("2022-11-01T00:30:00Z"),
         pd.Timestamp("2022-09-02T20:30:00Z"),
     ]
 
@@ -160,7 +160,7 @@ def test_a_known_at_that_is_given_is_kept(lake: Lake) -> None:
         (calendar(eps_usd="1.5"), "'eps_usd' must be a number, row 0 has '1.5'"),
         (calendar(confirmed="yes"), "'confirmed' must be true or false"),
         (calendar(announced=["2022-09-02", None]), "'announced' is empty in row 1"),
-        (calendar(announced="2023-01-02T00:00:00Z"), "known_at"),
+        (calendar(announced="2023-01-02T00:30:00Z"), "known_at"),
         (calendar().drop(columns="period"), "column 'period' is missing"),
         (calendar(announced="2022-09-02T10:00:00"), "no time zone"),
     ],
@@ -364,7 +364,7 @@ def test_a_column_of_another_kind_may_be_called_index(lake: Lake) -> None:
         columns={"day": "date", "index": "number", "symbol": "flag?"},
     )
     frame = pd.DataFrame(
-        {"day": ["2022-09-01"], "index": 3_966.85, "known_at": pd.Timestamp(AS_OF)}
+        {"day": ["2022-09-01"], "index": 3_966.85, "known_at": pd.Timestamp(Q1_KNOWN)}
     )
     lake.publish(
         {"levels": frame, "index_changes": changes()}, release="R1", as_of=AS_OF
@@ -460,7 +460,7 @@ def test_rows_are_chosen_by_a_flag(lake: Lake) -> None:
     columns = {"symbol": "text", "is_short": "flag?"}
     lake.declare("borrows", key=["symbol"], columns=columns)
     rows = {"symbol": ["A", "B", "C"], "is_short": [True, False, None]}
-    frame = pd.DataFrame({**rows, "known_at": pd.Timestamp(AS_OF)})
+    frame = pd.DataFrame({**rows, "known_at": pd.Timestamp(Q1_KNOWN)})
     lake.publish({"borrows": frame}, release="R1", as_of=AS_OF)
     view = lake.at("R1")
 

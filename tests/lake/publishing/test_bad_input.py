@@ -203,7 +203,7 @@ ROWS: dict[str, tuple[str, Callable[[], Any], str]] = {
     ),
     "known after the cutoff": (
         "etf_holdings",
-        lambda: q1(known_at=stamp("2023-01-01T00:00Z")),
+        lambda: q1(known_at=stamp("2023-01-01T00:30Z")),
         r"2 rows have known_at after the release's as_of 2022-12-31T00:00:00\+00:00",
     ),
     "duplicate keys": (
@@ -414,11 +414,11 @@ READS: dict[str, tuple[Callable[[Lake], object], str]] = {
         r"as_of 2024-01-01T00:00:00\+00:00 lies ahead of the clock",
     ),
     "later than the release": (
-        lambda lake: lake.at("R1", as_of="2023-01-01T00:00:00Z"),
+        lambda lake: lake.at("R1", as_of="2023-01-01T00:30:00Z"),
         r"later than the cutoff of release 'R1', 2022-12-31T00:00:00",
     ),
     "later than the view": (
-        lambda lake: lake.at("R1").as_of("2023-01-01T00:00:00Z"),
+        lambda lake: lake.at("R1").as_of("2023-01-01T00:30:00Z"),
         r"later than what this view knows, 2022-12-31",
     ),
     "naive as_of": (

@@ -153,7 +153,7 @@ def test_a_row_that_contradicts_one_already_there_is_refused(lake: Lake) -> None
 
 
 def test_a_correction_is_a_row_with_a_later_known_at(lake: Lake) -> None:
-    later = pd.Timestamp("2022-10-01T00:00:00Z")
+    later = pd.Timestamp("2022-10-01T00:30:00Z")
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
     corrected = bars(("2022-09-01",), ("AAA",), volume=5, known_at=later)
     lake.publish({"prices": corrected}, release="R2", as_of=AS_OF)

@@ -16,7 +16,7 @@ import pytest
 from lakebt.errors import InvalidDataError
 from lakebt.lake.publishing.normalisation import normalise
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, Kind
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,7 @@ def read(values: Any, name: str, *, parts: int = 1) -> list[Any]:
         place = table.schema.get_field_index(name)
         add = table.set_column if place >= 0 else table.add_column
         data = add(max(place, 0), name, values)
-    rows = normalise(data, spec=ETF_HOLDINGS, sessions=Sessions.of)
+    rows = normalise(data, spec=ETF_HOLDINGS, sessions=Exchange())
     return list(rows.column(name).to_pylist())
 
 

@@ -110,7 +110,7 @@ def test_a_change_is_known_when_the_first_report_that_shows_it_was_accepted(
     lake: Lake,
 ) -> None:
     held = {"US0000000003": "NEW", "US0000000002": "BOTH"}
-    again = holdings(held, "2022-11-30", "2022-12-20T00:00:00Z")
+    again = holdings(held, "2022-11-30", "2022-12-20T00:30:00Z")
     lake.publish({"etf_holdings": q1()}, release="A", as_of=AS_OF)
     lake.publish({"etf_holdings": q3()}, release="B", as_of=AS_OF)
     lake.publish({"etf_holdings": again}, release="C", as_of=AS_OF)
@@ -130,17 +130,17 @@ def test_a_showing_that_was_amended_away_before_does_not_date_the_change(
     one = {"B": "B", "C": "C", "D": "D"}
     both = {"X": "X", **one}
     reports = [
-        holdings(one, "2022-03-31", "2022-05-27T00:00:00Z"),
-        holdings(both, "2022-06-30", "2022-08-26T00:00:00Z"),
-        holdings(one, "2022-06-30", "2022-09-05T00:00:00Z"),  # an error, amended
-        holdings(both, "2022-09-30", "2022-11-28T00:00:00Z"),
+        holdings(one, "2022-03-31", "2022-05-27T00:30:00Z"),
+        holdings(both, "2022-06-30", "2022-08-26T00:30:00Z"),
+        holdings(one, "2022-06-30", "2022-09-05T00:30:00Z"),  # an error, amended
+        holdings(both, "2022-09-30", "2022-11-28T00:30:00Z"),
     ]
     for number, report in enumerate(reports):
         lake.publish({"etf_holdings": report}, release=f"R{number}", as_of=AS_OF)
 
     (change,) = lake.diff("etf_holdings", "R2", "R3").changes()
 
-    assert change.known_at == utc("2022-11-28T00:00:00Z")
+    assert change.known_at == utc("2022-11-28T00:30:00Z")
 
 
 def test_the_index_of_a_change_is_the_one_the_fund_tracks(lake: Lake) -> None:
@@ -180,7 +180,7 @@ def test_a_release_does_not_differ_from_itself(lake: Lake) -> None:
 
 
 def test_other_tables_are_compared_by_their_key(lake: Lake) -> None:
-    later = pd.Timestamp("2022-10-01T00:00Z")
+    later = pd.Timestamp("2022-10-01T00:30Z")
     lake.publish(
         {"prices": bars(), "index_changes": changes()}, release="A", as_of=AS_OF
     )

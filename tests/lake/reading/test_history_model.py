@@ -299,7 +299,7 @@ HOURS = st.integers(0, 5)
 
 def at(hours: int) -> dt.datetime:
     """An instant after the last of the days has closed."""
-    return dt.datetime(2022, 9, 8, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
+    return dt.datetime(2022, 9, 8, 0, 30, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
 
 
 BARS = st.lists(

@@ -90,7 +90,7 @@ def test_each_fund_has_its_own_newest_report(lake: Lake) -> None:
 
 
 def test_a_late_report_takes_its_place_by_date(lake: Lake) -> None:
-    late = holdings({"US0000000001": "OLD"}, "2022-06-30", "2022-12-15T00:00:00Z")
+    late = holdings({"US0000000001": "OLD"}, "2022-06-30", "2022-12-15T00:30:00Z")
     view = publish(lake, q1(), q3(), late)
 
     assert status(view.as_of(Q3_KNOWN)) == {
@@ -107,7 +107,7 @@ def test_a_late_report_takes_its_place_by_date(lake: Lake) -> None:
 
 def test_an_amended_report_replaces_the_whole_list(lake: Lake) -> None:
     held = {"US0000000002": "BOTH", "US0000000004": "OTHER"}
-    amended = holdings(held, "2022-09-30", "2022-12-15T00:00:00Z")
+    amended = holdings(held, "2022-09-30", "2022-12-15T00:30:00Z")
     view = publish(lake, q1(), q3(), amended)
 
     assert status(view) == {
@@ -135,7 +135,7 @@ def test_retracted_rows_are_withdrawn_from_their_report(lake: Lake) -> None:
     gone = (
         q3()
         .iloc[[0]]
-        .assign(retracted=True, known_at=pd.Timestamp("2022-12-15T00:00Z"))
+        .assign(retracted=True, known_at=pd.Timestamp("2022-12-15T00:30Z"))
     )
     view = publish(lake, q1(), q3(), gone)
 
@@ -144,7 +144,7 @@ def test_retracted_rows_are_withdrawn_from_their_report(lake: Lake) -> None:
 
 
 def test_a_report_withdrawn_altogether_leaves_the_one_before(lake: Lake) -> None:
-    gone = q3(retracted=True, known_at=pd.Timestamp("2022-12-15T00:00Z"))
+    gone = q3(retracted=True, known_at=pd.Timestamp("2022-12-15T00:30Z"))
     view = publish(lake, q1(), q3(), gone)
 
     assert status(view) == {"US0000000001": "new", "US0000000002": "new"}
@@ -204,7 +204,7 @@ def test_first_shown_asks_only_funds_that_track_the_index(lake: Lake) -> None:
 
 def test_what_was_first_shown_is_never_overwritten_by_a_late_report(lake: Lake) -> None:
     held = {"US0000000003": "NEW", "US0000000002": "BOTH"}
-    late = holdings(held, "2022-06-30", "2022-12-15T00:00:00Z", index="SP500")
+    late = holdings(held, "2022-06-30", "2022-12-15T00:30:00Z", index="SP500")
     view = publish(lake, q1(index="SP500"), q3(index="SP500"), late)
     announced = utc("2022-06-03T03:59:59.999999Z")
 
@@ -217,7 +217,7 @@ def test_what_was_first_shown_is_never_overwritten_by_a_late_report(lake: Lake) 
 
 def test_a_late_predecessor_lets_the_report_after_it_show_a_change(lake: Lake) -> None:
     """The newer report came first, and alone it showed nothing new."""
-    late = "2022-12-15T00:00:00Z"
+    late = "2022-12-15T00:30:00Z"
     old = {"US0000000001": "OLD", "US0000000002": "BOTH"}
     view = publish(
         lake,

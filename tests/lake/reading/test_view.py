@@ -138,7 +138,7 @@ def test_a_withdrawn_bar_is_a_gap_from_then_on(
     monkeypatch.setattr(pinned, "WHOLE_ROWS", limit)
     monkeypatch.setattr(in_force, "WHOLE_ROWS", limit)
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    gone = bars(("2022-09-06",), known_at=pd.Timestamp("2022-10-01T00:00Z"))
+    gone = bars(("2022-09-06",), known_at=pd.Timestamp("2022-10-01T00:30Z"))
     lake.publish({"prices": gone.assign(retracted=True)}, release="R2", as_of=AS_OF)
     view = lake.at("R2")
 
@@ -223,17 +223,17 @@ def test_a_postponed_change_is_a_correction_and_a_cancelled_one_is_gone(
     lake: Lake,
 ) -> None:
     postponed = changes(
-        effective=dt.date(2022, 9, 26), known_at=pd.Timestamp("2022-09-10T00:00Z")
+        effective=dt.date(2022, 9, 26), known_at=pd.Timestamp("2022-09-10T00:30Z")
     )
     cancelled = postponed.assign(
-        known_at=pd.Timestamp("2022-09-20T00:00Z"), retracted=[True, False]
+        known_at=pd.Timestamp("2022-09-20T00:30Z"), retracted=[True, False]
     )
     for name, frame in (("A", changes()), ("B", postponed), ("C", cancelled)):
         lake.publish({"index_changes": frame}, release=name, as_of=AS_OF)
     view = lake.at("C")
 
     first = view.as_of("2022-09-09T00:00:00Z").changes(index="SP500")
-    second = view.as_of("2022-09-10T00:00:00Z").changes(index="SP500")
+    second = view.as_of("2022-09-10T00:30:00Z").changes(index="SP500")
     assert {change.effective for change in first} == {dt.date(2022, 9, 19)}
     assert {change.effective for change in second} == {dt.date(2022, 9, 26)}
     assert [change.symbol for change in view.changes(index="SP500")] == ["OLD"]
@@ -265,7 +265,7 @@ def test_recorded_is_when_a_fund_that_tracks_the_index_showed_it(lake: Lake) -> 
 
 def test_columns_a_rule_derives_may_be_left_out_or_given(lake: Lake) -> None:
     frame = changes(
-        change_id=["x", None], known_at=[None, pd.Timestamp("2022-09-05T00:00Z")]
+        change_id=["x", None], known_at=[None, pd.Timestamp("2022-09-05T00:30Z")]
     )
     frame["announced"] = pd.Timestamp("2022-09-02T21:15:00Z")
     lake.publish({"index_changes": frame}, release="R1", as_of=AS_OF)
@@ -275,7 +275,7 @@ def test_columns_a_rule_derives_may_be_left_out_or_given(lake: Lake) -> None:
     assert read.loc["NEW", "change_id"] == "x"
     assert read.loc["NEW", "known_at"] == pd.Timestamp("2022-09-02T21:15:00Z")
     assert read.loc["OLD", "change_id"] == "SP500:OLD:deletion:2022-09-02"
-    assert read.loc["OLD", "known_at"] == pd.Timestamp("2022-09-05T00:00Z")
+    assert read.loc["OLD", "known_at"] == pd.Timestamp("2022-09-05T00:30Z")
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def test_an_unknown_table_is_named(published: Lake) -> None:
 # --- the model ---------------------------------------------------------------------
 
 DAY = dt.timedelta(days=1)
-START = utc("2022-09-01T00:00:00+00:00")
+START = utc("2022-09-01T00:30:00+00:00")
 
 
 class Event(NamedTuple):

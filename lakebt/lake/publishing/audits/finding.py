@@ -29,9 +29,12 @@ MATTERS = (
     *("columns", "choices", "empty"),
     *("known_after_cutoff", "duplicates", "no_session", "before_close"),
     *("positive", "high_low", "open_range", "close_range", "volume"),
-    *("effective", "report_date", "contradiction"),
+    *("effective", "known_before", "report_date", "contradiction"),
 )
 """The audits that always fail, in the order in which they are listed."""
+
+MEANT = ("midnight",)
+"""The audits that fail unless `warn_on` names them: what they find may be meant."""
 
 WARNS = ("jumps", "gaps", "members", "coverage", "margins", "placeholders")
 """The audits that warn unless `fail_on` names them."""
@@ -99,8 +102,9 @@ class Handed:
         *,
         shown: Sequence[str] = (),
         cure: str,
+        severity: Severity = "fail",
     ) -> Iterator[Finding]:
-        """Give a failure if any row is `broken`.
+        """Give a finding if any row is `broken`.
 
         Parameters
         ----------
@@ -114,6 +118,8 @@ class Handed:
             Columns to show beside the key.
         cure
             What to do, without a full stop.
+        severity
+            A failure, unless it is one that only warns.
         """
         which = np.flatnonzero(broken)
         if len(which) == 0:
@@ -128,7 +134,7 @@ class Handed:
         yield Finding(
             table=self.spec.name,
             audit=audit,
-            severity="fail",
+            severity=severity,
             message=f"{some(len(which))} {what} ({sample(lines, len(which))}). {cure}.",
             rows=self.at(which).frame(),
         )
@@ -147,7 +153,7 @@ def unreadable(spec: TableSpec, problem: str) -> Finding:
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:
     """Return findings in the order in which they are listed, those of users last."""
-    order = (*MATTERS, *WARNS)
+    order = (*MATTERS, *MEANT, *WARNS)
     return sorted(
         found,
         key=lambda each: order.index(each.audit) if each.audit in order else len(order),

@@ -10,25 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from lakebt.instants import NEW_YORK
 from lakebt.lake.tables.arrow import column, pc, take, truth
 from lakebt.lake.tables.rows import codes, integers, micros, repeated
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.finding import Finding, Handed
-    from lakebt.sessions import Sessions
-
-
-_NEW_YORK_TIME = pa.timestamp("us", tz=NEW_YORK.key)
+    from lakebt.lake.tables.schemas import Column
+    from lakebt.sessions import Exchange, Sessions
 
 
 def audit_alone(
-    handed: Handed, *, as_of: dt.datetime, sessions: Callable[[], Sessions]
+    handed: Handed, *, as_of: dt.datetime, sessions: Exchange
 ) -> Iterator[Finding]:
     """Give what is wrong with rows that have all their required values.
 
@@ -57,14 +54,17 @@ def audit_alone(
         shown=("known_at",),
         cure="A correction is a row with a later known_at; leave out the others",
     )
+    if spec.known_at_from is not None:
+        source = spec.column(spec.known_at_from)
+        yield from _audit_source(handed, known_at, source, sessions.zone)
     if spec is PRICES:
         yield from _audit_sessions(handed, known_at, sessions())
     elif spec is INDEX_CHANGES:
-        yield from _audit_changes(handed)
+        yield from _audit_changes(handed, sessions)
     elif spec is ETF_HOLDINGS:
         yield from handed.where(
             "report_date",
-            integers(rows, "date") > _new_york_days(rows, "known_at"),
+            integers(rows, "date") > _days(rows, "known_at", sessions.zone),
             "date after the day of known_at",
             shown=("date", "known_at"),
             cure="`date` is what the report is about, known_at when it was accepted",
@@ -92,7 +92,31 @@ def _audit_sessions(
     )
 
 
-def _audit_changes(handed: Handed) -> Iterator[Finding]:
+def _audit_source(
+    handed: Handed, known_at: IntVector, source: Column, zone: dt.tzinfo
+) -> Iterator[Finding]:
+    """Give rows known before what `known_at` is derived from where it is left out."""
+    given = column(handed.rows, source.name)
+    dated = np.flatnonzero(truth(given.is_valid()))
+    early = np.zeros(len(known_at), dtype=bool)
+    some = take(handed.rows, dated)
+    if source.kind is Kind.DATE:  # on that day at the earliest
+        early[dated] = _days(some, "known_at", zone) < integers(some, source.name)
+    else:
+        early[dated] = known_at[dated] < integers(some, source.name)
+    yield from handed.where(
+        "known_before",
+        early,
+        f"known_at before {source.name}",
+        shown=(source.name, "known_at"),
+        cure=(
+            f"Leave known_at out to have it derived, or give {source.name} as the "
+            f"instant that it was"
+        ),
+    )
+
+
+def _audit_changes(handed: Handed, sessions: Exchange) -> Iterator[Finding]:
     rows = handed.rows
     both = pc.and_(
         pc.is_valid(column(rows, "announced")), pc.is_valid(column(rows, "effective"))
@@ -100,7 +124,7 @@ def _audit_changes(handed: Handed) -> Iterator[Finding]:
     dated = np.flatnonzero(truth(both))
     early = np.zeros(len(rows), dtype=bool)
     some = take(rows, dated)
-    early[dated] = integers(some, "effective") < _new_york_days(some, "announced")
+    early[dated] = integers(some, "effective") < _days(some, "announced", sessions.zone)
     yield from handed.where(
         "effective",
         early,
@@ -110,8 +134,10 @@ def _audit_changes(handed: Handed) -> Iterator[Finding]:
     )
 
 
-def _new_york_days(rows: pa.Table, name: str) -> IntVector:
-    """Return the days in New York of a column of instants, in days since 1970."""
-    local = pc.local_timestamp(column(rows, name).cast(_NEW_YORK_TIME))
+def _days(rows: pa.Table, name: str, zone: dt.tzinfo) -> IntVector:
+    """Return the days in a zone of a column of instants, in days since 1970."""
+    local = pc.local_timestamp(
+        column(rows, name).cast(pa.timestamp("us", tz=str(zone)))
+    )
     days = np.asarray(local.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
     return days.astype(np.int64)

@@ -12,6 +12,7 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.lake.publishing.audits.finding import (
     MATTERS,
+    MEANT,
     WARNS,
     Finding,
     numbered,
@@ -68,7 +69,7 @@ def rules(audits: object, *, fail_on: object, warn_on: object, specs: Specs) -> 
     fail_on
         Names of audits that else warn.
     warn_on
-        Names of the user's own that else fail.
+        Names of the user's own, and of `MEANT`, that else fail.
     specs
         The lake's tables.
 
@@ -97,7 +98,7 @@ def rules(audits: object, *, fail_on: object, warn_on: object, specs: Specs) -> 
     return Rules(
         own=own,
         fail_on=_chosen("fail_on", fail_on, WARNS),
-        warn_on=_chosen("warn_on", warn_on, names),
+        warn_on=_chosen("warn_on", warn_on, (*MEANT, *names)),
     )
 
 
@@ -115,7 +116,7 @@ def _named(table: str, functions: tuple[Audit, ...]) -> tuple[Audit, ...]:
             msg = f"audits[{table!r}] must hold functions, one is {function!r}"
             raise InvalidArgumentError(msg)
         name = _name(function)
-        if name in names or name in MATTERS or name in WARNS:
+        if name in names or name in {*MATTERS, *MEANT, *WARNS}:
             whose = "another of yours" if name in names else "an audit of lakebt's"
             msg = f"audits[{table!r}]: {name!r} is the name of {whose}: rename yours"
             raise InvalidArgumentError(msg)
@@ -139,12 +140,13 @@ def _chosen(what: str, given: object, names: Iterable[str]) -> frozenset[str]:
         msg = f"{what} must be a list of audits, was {given!r}: pass [{given!r}]"
         raise InvalidArgumentError(msg)
     known = tuple(names)
+    none = " (you gave none of your own)" if known == MEANT else ""
     chosen = tuple(given)
     for name in chosen:
         if name not in known:
             msg = (
                 f"{what} has {name!r}, which is none of the audits it is about: "
-                f"{listed(known) if known else 'you gave none of your own'}"
+                f"{listed(known)}{none}"
             )
             raise InvalidArgumentError(msg)
     return frozenset(chosen)

@@ -97,7 +97,7 @@ FAILS: dict[str, tuple[str, Callable[[], pd.DataFrame], list[int]]] = {
     "choices": ("prices", lambda: spoilt(flat(), "basis", 3, "adj"), [3]),
     "known_after_cutoff": (
         "etf_holdings",
-        lambda: spoilt(q1(), "known_at", 1, pd.Timestamp("2023-01-02T00:00Z")),
+        lambda: spoilt(q1(), "known_at", 1, pd.Timestamp("2023-01-02T00:30Z")),
         [1],
     ),
     "duplicates": (
@@ -329,7 +329,7 @@ def test_who_was_away_for_a_year_is_new_again(held: Lake, path: Path) -> None:
 
 def test_a_correction_is_compared_with_its_neighbours(held: Lake) -> None:
     wrong = flat(DAYS[1:2], AAA=30.0).iloc[:1]
-    correction = wrong.assign(known_at=pd.Timestamp("2022-09-10T00:00Z"))
+    correction = wrong.assign(known_at=pd.Timestamp("2022-09-10T00:30Z"))
 
     rows = audit(held, {"prices": correction}).rows("prices", "jumps")
 
@@ -339,7 +339,7 @@ def test_a_correction_is_compared_with_its_neighbours(held: Lake) -> None:
 
 def test_what_the_lake_learnt_later_is_left_out(held: Lake) -> None:
     corrected = flat(DAYS[2:3]).assign(
-        known_at=pd.Timestamp("2023-02-01T00:00Z"), open=40.0, high=40.0, low=40.0
+        known_at=pd.Timestamp("2023-02-01T00:30Z"), open=40.0, high=40.0, low=40.0
     )
     held.publish(
         {"prices": corrected.assign(close=40.0)},
@@ -365,7 +365,7 @@ def test_a_warning_made_an_error_passes_through_storage_as_it_is(lake: Lake) -> 
 
 def test_a_retraction_is_no_gap(held: Lake) -> None:
     gone = flat(DAYS[1:2]).assign(
-        known_at=pd.Timestamp("2022-09-10T00:00Z"), retracted=True
+        known_at=pd.Timestamp("2022-09-10T00:30Z"), retracted=True
     )
 
     assert audit(held, {"prices": gone}).findings.empty
@@ -438,7 +438,7 @@ def test_a_report_over_a_fifth_larger_or_smaller_is_told(
 def test_an_amended_report_counts_as_it_would_be_read(lake: Lake) -> None:
     both = pd.concat([report_of(10, *JUNE), report_of(10, *SEPTEMBER)])
     lake.publish({"etf_holdings": both}, release="R1", as_of=AS_OF)
-    amended = ("2022-09-30", "2022-12-01T00:00:00Z")
+    amended = ("2022-09-30", "2022-12-01T00:30:00Z")
 
     few = audit(lake, {"etf_holdings": report_of(5, *amended)})  # corrects five rows
     most = audit(lake, {"etf_holdings": report_of(7, *amended)})  # a new list of seven
@@ -451,7 +451,7 @@ def test_a_late_report_is_a_new_predecessor(lake: Lake) -> None:
     both = pd.concat([report_of(10, *JUNE), report_of(11, *SEPTEMBER)])
     lake.publish({"etf_holdings": both}, release="R1", as_of=AS_OF)
 
-    late = report_of(5, "2022-07-31", "2022-12-01T00:00:00Z")
+    late = report_of(5, "2022-07-31", "2022-12-01T00:30:00Z")
     rows = audit(lake, {"etf_holdings": late}).rows("etf_holdings", "members")
 
     assert rows["members"].tolist() == [5, 11]

@@ -19,7 +19,7 @@ from lakebt.lake.publishing.audits.fund_reports import audit_reports
 from lakebt.lake.publishing.normalisation import normalise
 from lakebt.lake.tables.rows import order
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
-from lakebt.sessions import Sessions
+from lakebt.sessions import Exchange, Sessions
 from tests.lake.frames import holdings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Vintage = tuple[Bar, float, int, bool]
 
 
 def typed(frame: pd.DataFrame, spec: TableSpec) -> Handed:
-    rows = normalise(frame, spec=spec, sessions=Sessions.of)
+    rows = normalise(frame, spec=spec, sessions=Exchange())
     places = order(rows, spec.order)
     return Handed(spec=spec, rows=rows.take(places), places=places)
 
