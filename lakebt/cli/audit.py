@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.output import print_json, progress, terminal
+from lakebt.cli.output import print_json, progress, say, terminal
 from lakebt.inputs.user_code import blaming
 from lakebt.strategy.factory import load_maker
 
@@ -86,8 +86,7 @@ def tell(audit: Audit, *, as_json: bool) -> None:
     elif audit.passed:
         terminal().print(f"{audit}.", markup=False)
     else:
-        mark = typer.style("error:", fg="red", bold=True)
-        typer.echo(f"{mark} {audit}", err=True)
+        say("error", str(audit), colour="red")
     if not audit.passed:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from lakebt import __version__
+from lakebt.cli.output import say
 from lakebt.errors import LakebtError
 
 
@@ -52,7 +53,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except LakebtError as error:
             line = " ".join(str(error).split())
-            typer.echo(f"{typer.style('error:', fg='red', bold=True)} {line}", err=True)
+            say("error", line, colour="red")
             raise typer.Exit(1) from None
 
 

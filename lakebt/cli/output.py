@@ -6,29 +6,60 @@ import contextlib
 import datetime as dt
 import json
 import math
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
 from lakebt.report.progress import terminal_bar
+from lakebt.values.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
+    from rich.text import Text
 
+
+_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON leaves as it is, and a terminal obeys."""
 
 WIDTH = 80
 """Columns of what is printed, unless a terminal has more."""
 
 
+class _Terminal(Console):
+    """A console that shows what is in a text, and obeys none of it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else printable(segment.text)
+            yield segment if text == segment.text else segment._replace(text=text)
+
+
+def say(word: str, line: str, *, colour: str) -> None:
+    """Write one line to stderr, after a coloured word."""
+    typer.echo(
+        f"{typer.style(f'{word}:', fg=colour, bold=True)} {printable(line)}", err=True
+    )
+
+
 def terminal(*, at_most: int | None = None, stderr: bool = False) -> Console:
     """Return what prints for people: as wide as the terminal, 80 columns if piped.
 
-    A text is printed as it is: neither ``[red]`` nor ``:x:`` in it means anything.
+    A text is printed as it is: neither ``[red]`` nor ``:x:`` in it means anything, and
+    what a terminal would obey is written out.
     """
-    console = Console(highlight=False, markup=False, emoji=False, stderr=stderr)
+    console = _Terminal(highlight=False, markup=False, emoji=False, stderr=stderr)
     width = console.width if console.is_terminal else WIDTH
     console.width = min(width, at_most or width)
     return console
@@ -74,7 +105,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     """Print rows as one JSON list, a row on each line."""
     lines = [
-        json.dumps(plain(dict(row)), ensure_ascii=False, allow_nan=False)
+        _IN_JSON.sub(
+            lambda one: f"\\u{ord(one.group()):04x}",
+            json.dumps(plain(dict(row)), ensure_ascii=False, allow_nan=False),
+        )
         for row in rows
     ]
     text = ",\n ".join(lines)

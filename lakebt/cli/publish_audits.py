@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lakebt.cli import options
-from lakebt.cli.output import print_frame, print_json, terminal
+from lakebt.cli.output import print_frame, print_json, say, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
 from lakebt.inputs.user_code import load_function
 from lakebt.values.text import capitalised, count
@@ -110,9 +110,8 @@ class Auditing:
             raise AuditError(error.table, problem, error.report) from None
         for warning in found:
             self._write(warning.report)
-            word = typer.style("warning:", fg="yellow", bold=True)
             line = f"{warning.report.summary} {self._hint(warning.report)}"
-            typer.echo(f"{word} {line}", err=True)
+            say("warning", line, colour="yellow")
 
     def _hint(self, report: Report) -> str:
         """Say where all the rows are, unless the line before has them already."""

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from lakebt.values.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -77,7 +79,7 @@ def terminal_bar(what: str, *, unit: str, console: Console) -> Iterator[Step]:
         console=console,
         transient=True,
     )
-    task = shown.add_task(what, total=None)
+    task = shown.add_task(printable(what), total=None)
     patience = threading.Timer(PATIENCE_SECONDS, shown.start)
     patience.daemon = True
     patience.start()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -151,3 +152,37 @@ def test_help_is_shown_as_it_is_written() -> None:
         for word in written:
             if set("[]:") & set(word):
                 assert word in told, command.name
+
+
+WILD = "a\x1b[2J\x1b]0;title\x07b\x9b31m\u202ec\rd[/]e[red]f:x:\n"
+
+
+def test_a_terminal_shows_what_is_in_a_text_and_obeys_none_of_it() -> None:
+    """The cursor, colours, titles and directions are the command's own."""
+    console = terminal()
+    console.file = io.StringIO()
+    table = Table(title=WILD, caption=WILD)
+    table.add_column(WILD)
+    table.add_row(WILD)
+    table.add_row(Text(WILD))
+    frame = pd.DataFrame({WILD: [WILD]})
+
+    console.print(WILD)
+    console.print(table)
+    print_frame(console, frame, title=WILD)
+
+    said = console.file.getvalue()
+    assert all(c == "\n" or c.isprintable() for c in said)
+    assert r"\x1b[2J" in said
+    assert "[/]e[red]f:x:" in said
+
+
+def test_json_and_lines_on_stderr_are_safe_to_look_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.print_json([{WILD: WILD}])
+    output.say("error", WILD, colour="red")
+    shown = capsys.readouterr()
+
+    assert json.loads(shown.out) == [{WILD: WILD}]
+    assert all(c == "\n" or c.isprintable() for c in shown.out + shown.err)

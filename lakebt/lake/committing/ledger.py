@@ -25,6 +25,7 @@ from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
+from lakebt.values.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -218,7 +219,8 @@ class Ledger:
         if name in self.releases.names:
             release = self.releases[self.releases.names.index(name)]
             if release.ended_at is not None:
-                raise ReleaseEndedError(name, release.ended_at, release.ended_because)
+                why = printable(release.ended_because)
+                raise ReleaseEndedError(name, release.ended_at, why)
             return release
         names = [release.name for release in reversed(self.living)]
         raise UnknownNameError("release", str(name), names)

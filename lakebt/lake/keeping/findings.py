@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
+from lakebt.values.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ class Finding:
             if part
         )
         where = f"{place}: " if place else ""
-        return f"[{self.code}] {where}{self.problem}. Cure: {self.cure}"
+        return printable(f"[{self.code}] {where}{self.problem}. Cure: {self.cure}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lakebt.errors import LakebtError, LakeError
 from lakebt.lake.storage.directory import DATABASE
+from lakebt.lake.storage.redaction import redacted
 from lakebt.lake.storage.remote_failures import refused
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 30.0
 """How long a writer waits for another one's transaction on the same catalog."""
-
-_PASSWORD = re.compile(r"//[^/\s]*@")
-"""The user and the password in a URL."""
 
 ICEBERG = tuple(
     error
@@ -137,7 +135,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, DamagedFileError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     if (remote := refused(error)) is not None:
-        return remote
+        return redacted(remote)
     text = first_line(error)
     restore = "Restore it from a backup"
     is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
@@ -191,6 +189,5 @@ def first_line(error: BaseException) -> str:
     """Return the first line of a foreign error, without class, links or passwords."""
     original = getattr(error, "orig", None)
     text = str(original if original is not None else error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
-    first = _PASSWORD.sub("//", first)
+    first = redacted(text.splitlines()[0]) if text else type(error).__name__
     return first if first.endswith(".") else f"{first}."
