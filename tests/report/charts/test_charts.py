@@ -17,7 +17,8 @@ from lakebt.report.charts import (
     years_figure,
 )
 from lakebt.report.palette import DARK, LIGHT
-from tests.report.conftest import refused_rows
+from lakebt.report.surface import surface
+from tests.report.conftest import BEST, refused_rows
 
 if TYPE_CHECKING:
     from tests.report.conftest import MakeRun, MakeStudy
@@ -137,6 +138,21 @@ def test_the_waterfall_goes_from_gross_to_net(make_study: MakeStudy) -> None:
     assert list(fall.x) == ["gross", "commission", "spread", "borrow", "net"]
     assert list(fall.y) == pytest.approx([88.0, -4.0, -8.0, -2.2, 73.8])
     assert "44 events" in fall.hovertemplate
+
+
+def test_what_a_calendar_portfolio_pays_for_its_weights_is_a_step(
+    make_study: MakeStudy,
+) -> None:
+    """88 gross less 4, 8 and 2.2, and 5.5 for the weights."""
+    table = make_study().table
+    table = table.assign(reweighting_bps=5.5, net_bps=table["net_bps"] - 5.5)
+    (fall,) = traces(waterfall_figure(make_study(table=table)), "waterfall")
+
+    assert list(fall.x)[-3:] == ["borrow", "reweighting", "net"]
+    assert list(fall.measure) == ["absolute", *["relative"] * 4, "total"]
+    assert sum(fall.y[:-1]) == pytest.approx(fall.y[-1]) == pytest.approx(68.3)
+    told = surface(make_study(table=table))[BEST].lines[3]
+    assert told.endswith("borrow 2.2, reweighting 5.5")
 
 
 def test_a_losing_waterfall_has_room_below(make_study: MakeStudy) -> None:
