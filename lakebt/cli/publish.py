@@ -105,6 +105,33 @@ def publish(
             rich_help_panel=FILES,
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="CSV: as utf-8, utf-16 or latin-1.",
+            show_default="as the file says",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="CSV: what parts the cells of a line.",
+            show_default="as the first line says",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="CSV: a point or a comma.",
+            show_default="as the numbers say",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
     known_at: Annotated[
         str | None,
         typer.Option(
@@ -207,12 +234,21 @@ def publish(
         fund=fund,
         index=index,
         kinds=_declared(lake, catalog, tables),
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
     )
+    from lakebt.sources.packed import files_of
+
+    named = [
+        (table, str(each) if each != Path(name).expanduser() else name, each)
+        for table, name in pairs
+        for each in files_of(Path(name).expanduser(), table=table)
+    ]
     read: list[tuple[str, Converted]] = []
     with progress("Reading") as step:
-        for number, (table, name) in enumerate(pairs):
-            step(number, len(pairs))
-            path = Path(name).expanduser()
+        for number, (table, name, path) in enumerate(named):
+            step(number, len(named))
             read.append((name, reading.read(path, table=table, tables=tables)))
     arguments: dict[str, Any] = {
         "release": release,

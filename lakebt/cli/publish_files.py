@@ -31,6 +31,8 @@ class Reading:
         Of N-PORT documents.
     kinds
         What the columns of declared tables hold, by table and column.
+    encoding, delimiter, decimal
+        Of CSV files; None where each is to say it.
     """
 
     formats: Sequence[str]
@@ -41,6 +43,9 @@ class Reading:
     fund: str | None
     index: str | None
     kinds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
         """Read one file as rows of its table.
@@ -54,11 +59,10 @@ class Reading:
         """
         from lakebt.sources.files import FLAGS, NUMBERS
         from lakebt.sources.formats import read_source
+        from lakebt.sources.packed import kind_of
 
         chosen = self._format(table, tables)
-        is_nport = chosen == "nport" or (
-            chosen is None and path.suffix.lower() == ".xml"
-        )
+        is_nport = chosen == "nport" or (chosen is None and kind_of(path) == ".xml")
         columns = dict(
             options.pair(text, option="--map", example="date=session")
             for text in _scoped(self.columns, table, tables)
@@ -77,6 +81,11 @@ class Reading:
             "fund": self.fund,
             "index": self.index,
         }
+        of_text: dict[str, Any] = {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "decimal": self.decimal,
+        }
         return read_source(
             path,
             table=table,
@@ -87,6 +96,7 @@ class Reading:
             numbers=numbers,
             flags=flags,
             **(of_filings if is_nport or len(tables) == 1 else {}),
+            **({} if is_nport else of_text),
         )
 
     def _format(self, table: str, tables: Sequence[str]) -> str | None:

@@ -31,6 +31,9 @@ class Converted:
         because one row of a source may be two rows of the lake.
     left_out
         Columns of the source that have no place in the table.
+    read_as
+        What is not as usual in the file: how it is packed, its encoding, what parts its
+        cells, its decimal commas.
     """
 
     table: str
@@ -38,6 +41,7 @@ class Converted:
     n_read: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    read_as: tuple[str, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -45,7 +49,7 @@ class Converted:
         return len(self.frame)
 
     def summary(self) -> str:
-        """Return one line: kept, dropped with the reasons, and columns left out.
+        """Return one line: kept, dropped with the reasons, what was left out, how read.
 
         Examples
         --------
@@ -66,6 +70,8 @@ class Converted:
             parts.append(f"dropped: {', '.join(reasons)}")
         if self.left_out:
             parts.append(f"columns left out: {listed(self.left_out)}")
+        if self.read_as:
+            parts.append(f"read as {', '.join(self.read_as)}")
         return "; ".join(parts)
 
 

@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
+import pyarrow.compute
 import pyarrow.parquet as pa_parquet
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from lakebt.sources.converted import Converted
+from lakebt.sources.csv_text import Dialect, read_csv, with_points
+from lakebt.sources.packed import files_of, kind_of, read_bytes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+
+pc: Any = pyarrow.compute
 
 NUMBERS = frozenset(
     {
@@ -47,14 +51,18 @@ def read_file(
     leave_out: Collection[str] = (),
     numbers: Collection[str] = NUMBERS,
     flags: Collection[str] = FLAGS,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
 ) -> Converted:
     """Read a ``.csv`` or ``.parquet`` file as rows of a table.
 
     Parameters
     ----------
     path
-        The file. A CSV is UTF-8, comma-separated, its first line names the columns, and
-        an empty cell is null. Nothing else is: the symbol ``NA`` is a symbol.
+        The file, or a folder or pattern that means several; packed (gzip, bzip2, xz,
+        zstd, zip) or not. The first line of a CSV names the columns, and an empty cell
+        is null. Nothing else is: the symbol ``NA`` is a symbol.
     table
         The table of the lake the rows are for.
     columns
@@ -69,6 +77,9 @@ def read_file(
     numbers, flags
         The columns that hold numbers, and true or false: those of a table that somebody
         declared are not known here.
+    encoding, delimiter, decimal
+        Of a CSV, as ``"latin-1"``, ``";"`` and ``","``. By default the file says it,
+        and what is not UTF-8, a comma and a point is told in the summary.
 
     Returns
     -------
@@ -84,16 +95,63 @@ def read_file(
     UnknownNameError
         If `columns` or `leave_out` name a column that is not in the file.
     """
-    path = Path(path)
-    rows = _read(path, table)
-    left_out = tuple(name for name in rows.column_names if name in set(leave_out))
-    rows = _renamed(rows, path.name, columns or {}, frozenset(leave_out))
+    dialect = Dialect(encoding=encoding, delimiter=delimiter, decimal=decimal)
+    dialect.check()
+    parts = [
+        _converted(
+            each,
+            table=table,
+            columns=columns or {},
+            constants=constants or {},
+            leave_out=frozenset(leave_out),
+            typing=(numbers, flags),
+            dialect=dialect,
+        )
+        for each in files_of(Path(path), table=table)
+    ]
+    return parts[0] if len(parts) == 1 else _together(parts)
+
+
+def _together(parts: Sequence[Converted]) -> Converted:
+    """Return the rows of several files as one."""
+    return Converted(
+        table=parts[0].table,
+        frame=pd.concat([part.frame for part in parts], ignore_index=True),
+        n_read=sum(part.n_read for part in parts),
+        left_out=tuple(dict.fromkeys(n for part in parts for n in part.left_out)),
+        read_as=tuple(dict.fromkeys(n for part in parts for n in part.read_as)),
+    )
+
+
+def _converted(
+    path: Path,
+    *,
+    table: str,
+    columns: Mapping[str, str],
+    constants: Mapping[str, str | float],
+    leave_out: frozenset[str],
+    typing: tuple[Collection[str], Collection[str]],
+    dialect: Dialect,
+) -> Converted:
+    """Return the rows of one file.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two columns would get the same name, or a constant overwrites a column.
+    InvalidDataError
+        If it has none.
+    """
+    rows, read_as, index = _read(path, table, dialect)
+    left_out = tuple(name for name in rows.column_names if name in leave_out)
+    rows = _renamed(rows, path.name, columns, leave_out)
     if rows.num_rows == 0:
         raise InvalidDataError(table, f"file {path} has columns but no rows.")
-    if path.suffix.lower() == ".csv":
-        rows = _typed(rows, numbers, flags)
+    if kind_of(path) == ".csv":
+        rows, decimals = _typed(rows, *typing, dialect=dialect)
+        read_as += decimals
     frame = rows.to_pandas(ignore_metadata=True)
-    for name, value in (constants or {}).items():
+    for name, value in constants.items():
         if name in frame.columns:
             msg = (
                 f"the constant {name}={value!r} would overwrite a column of "
@@ -101,18 +159,28 @@ def read_file(
             )
             raise InvalidArgumentError(msg)
         frame[name] = value
-    return Converted(table=table, frame=frame, n_read=len(frame), left_out=left_out)
+    return Converted(
+        table=table,
+        frame=frame,
+        n_read=len(frame),
+        left_out=(*left_out, *index),
+        read_as=tuple(read_as),
+    )
 
 
-def _read(path: Path, table: str) -> pa.Table:
+def _read(
+    path: Path, table: str, dialect: Dialect
+) -> tuple[pa.Table, list[str], list[str]]:
     """Return the file's rows under its own names, those of a CSV as text.
+
+    And what is not as usual in it, and the columns that are pandas' index.
 
     Raises
     ------
     InvalidDataError
         If there are none to be had.
     """
-    suffix = path.suffix.lower()
+    suffix = kind_of(path)
     if suffix not in {".csv", ".parquet"}:
         problem = (
             f"file {path} is neither .csv nor .parquet: rename it, or convert it to "
@@ -123,44 +191,45 @@ def _read(path: Path, table: str) -> pa.Table:
         problem = "is a directory, not a file" if path.is_dir() else "does not exist"
         raise InvalidDataError(table, f"file {path} {problem}: check the path.")
     try:
-        rows = _read_csv(path) if suffix == ".csv" else pa_parquet.read_table(path)
+        if suffix == ".csv":
+            rows, read_as = read_csv(path, table=table, dialect=dialect)
+        else:
+            content, packing = read_bytes(path, table=table)
+            source: Any = path if content is None else pa.BufferReader(content)
+            rows = pa_parquet.read_table(source)
+            read_as = [packing] if packing else []
+    except InvalidDataError:
+        raise
     except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         kind = "CSV" if suffix == ".csv" else "Parquet"
         why = str(error).strip().partition("\n")[0].rstrip(".") or "unknown format"
-        problem = f"file {path} cannot be read as {kind}: {why}."
+        problem = f"file {path} cannot be read as {kind}: {why[:300]}."
         raise InvalidDataError(table, problem) from None
+    rows, index = _without_index(rows)
+    seen: set[str] = set()
     for position, name in enumerate(rows.column_names):
-        if name in {"", *rows.column_names[:position]}:
+        if not name or name in seen:
             why = f"the name {name!r}, as another has" if name else "no name"
             problem = f"file {path}: column {position + 1} has {why}: name it."
             raise InvalidDataError(table, problem)
-    return rows
+        seen.add(name)
+    return rows, read_as, index
 
 
-def _read_csv(path: Path) -> pa.Table:
-    """Return a CSV with every column as text.
+def _without_index(rows: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Return rows without the numbers that pandas wrote beside them, and their names.
 
-    Raises
-    ------
-    ValueError
-        If the file is empty. Arrow's own errors for anything else.
+    They are in a column of a name that only pandas gives, or in the first one of a CSV
+    without a name, and count from 0.
     """
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        header = next(csv.reader(lines), None)
-    if not header:
-        msg = "it is empty"
-        raise ValueError(msg)
-    rows: pa.Table = pa_csv.read_csv(
-        path,
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    return rows
+    index = [name for name in rows.column_names if name.startswith("__index_level_")]
+    if index:
+        return rows.drop_columns(index), index
+    if rows.num_columns > 1 and rows.column_names[0] == "":
+        counted = [str(number) for number in range(rows.num_rows)]
+        if rows.num_rows and rows.column(0).to_pylist() == counted:
+            return rows.select(range(1, rows.num_columns)), ["the index of pandas"]
+    return rows, []
 
 
 def _renamed(
@@ -175,14 +244,15 @@ def _renamed(
     UnknownNameError
         If a column that is named is not in the file.
     """
+    names = rows.column_names
     for name in (*columns, *leave_out):
-        if name not in rows.column_names:
+        if name not in names:
             kind = f"column of {file}"
-            raise UnknownNameError(kind, name, rows.column_names)
+            raise UnknownNameError(kind, name, names)
     if both := sorted(leave_out & columns.keys()):
         msg = f"column {both[0]!r} of {file} is both renamed and left out: choose one"
         raise InvalidArgumentError(msg)
-    kept = [name for name in rows.column_names if name not in leave_out]
+    kept = [name for name in names if name not in leave_out]
     first: dict[str, str] = {}
     for name in kept:
         ours = columns.get(name, name)
@@ -197,16 +267,38 @@ def _renamed(
 
 
 def _typed(
-    rows: pa.Table, numbers: Collection[str], flags: Collection[str]
-) -> pa.Table:
-    """Return text as numbers and flags in the columns that are all numbers or flags."""
-    for position, name in enumerate(rows.column_names):
-        kind = pa.float64() if name in numbers else pa.bool_()
-        if name not in {*numbers, *flags}:
-            continue
-        try:
-            values = pc.cast(rows.column(position), kind)
-        except pa.ArrowInvalid:
-            continue  # the lake says which value is not a number, and in which row
-        rows = rows.set_column(position, name, values)
-    return rows
+    rows: pa.Table,
+    numbers: Collection[str],
+    flags: Collection[str],
+    *,
+    dialect: Dialect,
+) -> tuple[pa.Table, list[str]]:
+    """Return text as numbers and flags in the columns that are all numbers or flags.
+
+    And that numbers have commas, if they do.
+    """
+    of_numbers = [name for name in rows.column_names if name in set(numbers)]
+    read = {name: _cast(rows.column(name), pa.float64()) for name in of_numbers}
+    told: list[str] = []
+    if dialect.decimal == "," or None in read.values():
+        text = {name: rows.column(name) for name in of_numbers}
+        points = with_points(text, dialect.decimal)
+        if points is not None:
+            read = {name: _cast(points[name], pa.float64()) for name in of_numbers}
+            told = ["decimal commas"]
+    for name in rows.column_names:
+        if name in flags and name not in read:
+            read[name] = _cast(rows.column(name), pa.bool_())
+    for name, values in read.items():
+        if values is not None:
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, name, values)
+    return rows, told
+
+
+def _cast(values: Any, kind: pa.DataType) -> Any:
+    """Return a column in another type, None if a value is none of it."""
+    try:
+        return pc.cast(values, kind)
+    except pa.ArrowInvalid:
+        return None  # the lake says which value is not a number, and in which row

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources import nport, prices, rebalances
 from lakebt.sources.files import FLAGS, NUMBERS, read_file
+from lakebt.sources.packed import kind_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -84,6 +85,9 @@ def read_source(
     fund: str | None = None,
     index: str | None = None,
     symbols: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
 ) -> Converted:
     """Read a file of any known layout as rows for one table.
 
@@ -101,6 +105,8 @@ def read_source(
         `lakebt.sources.files.read_file`.
     known_at, fund, index, symbols
         Of N-PORT documents: see `lakebt.sources.nport.read_nport`.
+    encoding, delimiter, decimal
+        Of CSV files: see `lakebt.sources.files.read_file`.
 
     Returns
     -------
@@ -114,7 +120,7 @@ def read_source(
     InvalidArgumentError
         If the format is not for the table, or an argument is not for the format.
     """
-    name = file_format or ("nport" if Path(path).suffix.lower() == ".xml" else "ours")
+    name = file_format or ("nport" if kind_of(Path(path)) == ".xml" else "ours")
     if name not in FORMATS:
         kind = "format"
         raise UnknownNameError(kind, name, FORMATS)
@@ -122,7 +128,14 @@ def read_source(
     if chosen.table not in {None, table}:
         msg = f"format {name!r} fills table {chosen.table!r}, not {table!r}"
         raise InvalidArgumentError(msg)
-    tabular = {"columns": columns, "constants": constants, "leave_out": leave_out}
+    tabular: dict[str, object] = {
+        "columns": columns,
+        "constants": constants,
+        "leave_out": leave_out,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "decimal": decimal,
+    }
     report = {"known_at": known_at, "fund": fund, "index": index, "symbols": symbols}
     for option, value in (tabular if name == "nport" else report).items():
         if value:
@@ -146,8 +159,12 @@ def read_source(
         leave_out=leave_out,
         numbers=numbers,
         flags=flags,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
     )
     if chosen.convert is None:
         return ours
     converted = chosen.convert(ours.frame)
-    return replace(converted, left_out=ours.left_out + converted.left_out)
+    left_out = ours.left_out + converted.left_out
+    return replace(converted, left_out=left_out, read_as=ours.read_as)

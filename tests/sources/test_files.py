@@ -178,12 +178,12 @@ def test_directory(tmp_path: Path) -> None:
 
     refuse(
         InvalidDataError,
-        "bars.csv is a directory, not a file",
+        "bars.csv is empty: check the path",
         path=tmp_path / "bars.csv",
     )
 
 
-@pytest.mark.parametrize("name", ["bars.xlsx", "bars", "bars.csv.gz"])
+@pytest.mark.parametrize("name", ["bars.xlsx", "bars", "bars.xlsx.gz"])
 def test_unknown_suffix(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(BARS)
 
@@ -200,8 +200,7 @@ def test_unknown_suffix(tmp_path: Path, name: str) -> None:
         (b"", "bars.csv cannot be read as CSV: it is empty."),
         (b"symbol,close\nPENN\n", "Expected 2 columns, got 1"),
         (b"symbol,close\nPENN,1,2\n", "Expected 2 columns, got 3"),
-        (b"symb\xffol\nPENN\n", "can't decode byte 0xff"),
-        (b"symbol\n" + b"PENN\n" * 9_999 + b"\xff\xfe\n", "invalid UTF8 data"),
+        (b"symbol\nPE\0NN\n", "NUL"),
     ],
 )
 def test_broken_csv(tmp_path: Path, content: bytes, why: str) -> None:

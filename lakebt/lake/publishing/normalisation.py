@@ -143,6 +143,8 @@ def check_columns(
     if extra:
         close = difflib.get_close_matches(extra[0], spec.names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
+        if extra[0].startswith("__index_level_"):
+            hint = " It is an index of pandas: write the frame with index=False."
         problem = (
             f"unknown column {listed(extra, is_quoted=True)}.{hint} The table has "
             f"{listed(spec.names)}: rename it or leave it out."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -35,7 +36,7 @@ def columns_of(data: object) -> dict[str, Array | pd.Series]:
             f"or a pyarrow.Table"
         )
         raise InvalidArgumentError(msg)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         msg = f"column {twice[0]!r} is there twice. Leave one out"
         raise InvalidArgumentError(msg)
