@@ -89,6 +89,18 @@ class ConflictError(RefusedError):
     status, kind = 409, "CommitFailedException"
 
 
+class TooSlowError(RefusedError):
+    """The body does not arrive."""
+
+    status = 408
+
+
+class ContentTypeError(RefusedError):
+    """The body is not what the server reads."""
+
+    status = 415
+
+
 class TooLargeError(RefusedError):
     """The body is larger than any sensible request."""
 

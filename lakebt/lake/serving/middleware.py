@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from lakebt.lake.serving.errors import (
     BadRequestError,
+    ContentTypeError,
     ForbiddenError,
     RefusedError,
     TooLargeError,
+    TooSlowError,
     UnauthorizedError,
+    UnavailableError,
 )
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from lakebt.lake.serving.tokens import Token
 
@@ -25,6 +30,18 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 32 * 1024 * 1024
 """Of a body. A commit of a thousand snapshots has one."""
+
+LARGEST_LOGIN_BYTES = 16 * 1024
+"""Of the body of a request without a token, which asks for one."""
+
+HELD_BYTES = 2 * LARGEST_BYTES
+"""Of all bodies at a time: what is more is refused before it is read."""
+
+BODY_SECONDS = 60.0
+"""How long a body may take to arrive."""
+
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+"""What bodies are: of requests, and of one that asks for a token."""
 
 OPEN_PATHS = frozenset({"/v1/oauth/tokens"})
 """Paths that a client without a token may ask for."""
@@ -64,6 +81,7 @@ class Middleware:
     ) -> None:
         self._inner, self._token = inner, token
         self._clock, self._log = clock, log
+        self._held = [0]
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         """Answer a request, or let it through."""
@@ -84,7 +102,11 @@ class Middleware:
             except RefusedError as error:
                 await _answer(watched, error)
             else:
-                await self._inner(scope, _limited(receive), watched)
+                body = _Body(receive, largest=_largest(scope), held=self._held)
+                try:
+                    await self._inner(scope, body, watched)
+                finally:
+                    body.forget()
         finally:
             self._log(self._line(scope, status, time.perf_counter() - begin))
 
@@ -95,14 +117,17 @@ class Middleware:
         ------
         BadRequestError
             If the size of the body is not a number.
+        ContentTypeError
+            If the body is not JSON.
         ForbiddenError
-            If a web page asks under another name of this machine.
+            If a web page asks, or somebody under another name of this machine.
         TooLargeError
             If the body is too large.
         UnauthorizedError
             If the token is missing or wrong.
         """
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        _check_origin(headers)
         if self._token is None:
             host = headers.get(b"host", "").lower().rpartition(":")
             name = host[0] if host[1] and host[2].isdecimal() else "".join(host)
@@ -124,9 +149,13 @@ class Middleware:
         if not length.isdecimal():
             msg = "Content-Length is not a number"
             raise BadRequestError(msg)
-        if int(length) > LARGEST_BYTES:
-            msg = f"a body has at most {LARGEST_BYTES:,} bytes, this one has {length}"
+        largest = _largest(scope)
+        if int(length) > largest:
+            msg = f"a body has at most {largest:,} bytes, this one has {length[:20]}"
             raise TooLargeError(msg)
+        has_body = int(length) > 0 or b"transfer-encoding" in headers
+        if has_body:
+            _check_type(scope["path"], headers.get(b"content-type", ""))
 
     def _line(self, scope: Message, status: int, seconds: float) -> str:
         """Return what is logged: no query, no header, no body, and one line."""
@@ -142,20 +171,104 @@ class Middleware:
         )
 
 
-def _limited(receive: Any) -> Any:
-    """Return what receives a body that ends when it gets too large."""
-    n_bytes = 0
+def _largest(scope: Message) -> int:
+    return LARGEST_LOGIN_BYTES if scope["path"] in OPEN_PATHS else LARGEST_BYTES
 
-    async def limited() -> Message:
-        nonlocal n_bytes
-        message: Message = await receive()
-        n_bytes += len(message.get("body", b""))
-        if n_bytes > LARGEST_BYTES:
-            msg = f"a body has at most {LARGEST_BYTES:,} bytes"
+
+def _check_origin(headers: Mapping[bytes, str]) -> None:
+    """Check that no page of another server asks.
+
+    Raises
+    ------
+    ForbiddenError
+        If one does. Browsers say where a page is from; engines say nothing.
+    """
+    origin = headers.get(b"origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
+        msg = f"a page of {origin[:100]!a} in a browser must not reach the lake"
+        raise ForbiddenError(msg)
+
+
+def _check_type(path: str, said: str) -> None:
+    """Check that a body is what no page can send without being asked first.
+
+    Raises
+    ------
+    ContentTypeError
+        If it is not.
+    """
+    wanted = FORM if path in OPEN_PATHS else JSON
+    kind = said.partition(";")[0].strip().lower()
+    if kind != wanted:
+        msg = f"the body must be {wanted}, and Content-Type says {kind[:100]!a}"
+        raise ContentTypeError(msg)
+
+
+class _Body:
+    """Receives a body that ends when it gets too large, too slow, or one too many.
+
+    Parameters
+    ----------
+    receive
+    largest
+        How many bytes it may have.
+    held
+        How many bytes all of them have now.
+    """
+
+    def __init__(self, receive: Any, *, largest: int, held: list[int]) -> None:
+        self._receive, self._largest, self._held = receive, largest, held
+        self._n_bytes, self._is_whole = 0, False
+        self._until = time.monotonic() + BODY_SECONDS
+
+    async def __call__(self) -> Message:
+        """Receive the next part.
+
+        Raises
+        ------
+        TooLargeError
+            If there is more than may be.
+        TooSlowError
+            If it does not arrive.
+        UnavailableError
+            If others are being received.
+        """
+        message = await self._next()
+        self._is_whole = not message.get("more_body", False)
+        n_bytes = len(message.get("body", b""))
+        self._n_bytes += n_bytes
+        self._held[0] += n_bytes
+        if self._n_bytes > self._largest:
+            msg = f"a body has at most {self._largest:,} bytes"
             raise TooLargeError(msg)
+        if self._held[0] > HELD_BYTES:
+            msg = "the server receives as much as it can hold. Try again"
+            raise UnavailableError(msg)
         return message
 
-    return limited
+    async def _next(self) -> Message:
+        """Receive a part, or the end of the connection, for which nobody is hurried.
+
+        Raises
+        ------
+        TooSlowError
+            If it does not arrive.
+        """
+        if self._is_whole:
+            end: Message = await self._receive()
+            return end
+        left = max(self._until - time.monotonic(), 0.0)
+        try:
+            part: Message = await asyncio.wait_for(self._receive(), left)
+        except TimeoutError:
+            msg = f"the body did not arrive within {BODY_SECONDS:g} s"
+            raise TooSlowError(msg) from None
+        return part
+
+    def forget(self) -> None:
+        """Count the body no longer."""
+        self._held[0] -= self._n_bytes
+        self._n_bytes = 0
 
 
 async def _answer(send: Any, error: RefusedError) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake.serving.patience import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 """How long running requests may take after the signal."""
+
+
+MOST_CONNECTIONS = 1024
+"""Of clients at a time; more are told to come again."""
 
 
 def is_loopback(host: str) -> bool:
@@ -76,6 +81,8 @@ def server(app: Any) -> uvicorn.Server:
     """Return what serves an application, quietly."""
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
+        limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         access_log=False,
         lifespan="off",
