@@ -78,20 +78,24 @@ def blaming(path: Path) -> Iterator[None]:
         With the file, the line, and what was raised there.
     LakebtError
         As it is: it says what is wrong already.
+    SystemExit
+        If something else than the file ends the program.
     """
     try:
         yield
     except LakebtError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if (where := _origin(error, path)) is None:
             raise
         what = " ".join(str(error).split())
+        if isinstance(error, SystemExit):  # of sys.exit(0) too: the command did not end
+            what = f"{what}, which would end the program: take it out".strip()
         msg = f"{where}: {type(error).__name__}{': ' if what else ''}{what}"
         raise InvalidArgumentError(msg) from error
 
 
-def _origin(error: Exception, path: Path) -> str | None:
+def _origin(error: BaseException, path: Path) -> str | None:
     """Return where in a file an error came from, None if it is from elsewhere."""
     file = str(path.resolve())
     if isinstance(error, SyntaxError) and error.filename == file:

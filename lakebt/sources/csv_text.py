@@ -32,13 +32,14 @@ DECIMALS = (".", ",")
 
 _SNIFFED = 2**16
 
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Bytes that a file begins with, and the encoding they tell of."""
 _PLAIN = frozenset({"utf-8", "utf-8-sig"})
 
 _GROUPED = r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?$"
@@ -147,7 +148,7 @@ def _is_of_encoding(error: Exception) -> bool:
 
 def _encoding(head: bytes) -> str:
     """Return the encoding that the first bytes tell of; utf-8 if they tell of none."""
-    for mark, name in _MARKS:
+    for mark, name in MARKS:
         if head.startswith(mark):
             return name
     if head[1:2] == b"\0" or head[:1] == b"\0":  # letters of two bytes, without a mark

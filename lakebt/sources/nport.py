@@ -21,6 +21,8 @@ from defusedxml import ElementTree
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
+from lakebt.sources.csv_text import MARKS
+from lakebt.sources.packed import read_bytes
 from lakebt.values.identifiers import (
     is_no_isin,
     is_placeholder,
@@ -49,6 +51,8 @@ SEVERAL_TICKERS = "tickers that name several, left empty"
 SAME_ISIN = "holdings added to another of the same ISIN"
 
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]\Z")
+_DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
+
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 """As XML writes one: no inf, and none of what only Python takes for a number."""
 
@@ -166,7 +170,11 @@ def _parse(path: Path) -> Element:
     try:
         # As extracted from EDGAR's full-text submissions, documents begin with an empty
         # line, which XML forbids before its declaration.
-        root = ElementTree.fromstring(path.read_bytes().strip())
+        content, _ = read_bytes(path, table=TABLE)
+        content = path.read_bytes() if content is None else content
+        root = ElementTree.fromstring(_in_utf8(content).strip())
+    except InvalidDataError:
+        raise
     except OSError as error:
         why = f"{path} cannot be read: {error.strerror or error}. Check the path."
         raise InvalidDataError(TABLE, why) from None
@@ -179,6 +187,12 @@ def _parse(path: Path) -> Element:
     except defusedxml.DefusedXmlException:
         why = f"{path} declares XML entities, which an N-PORT document never does."
         raise InvalidDataError(TABLE, why) from None
+    except (LookupError, ValueError) as error:  # UnicodeError is one
+        why = (
+            f"{path} is written in an encoding that cannot be read ({error}). Fetch "
+            f"the filing's primary_doc.xml again."
+        )
+        raise InvalidDataError(TABLE, why) from None
     if root.tag != f"{NAMESPACE}edgarSubmission":
         why = (
             f"{path} is not an N-PORT document: its root is <{root.tag}>. Fetch the "
@@ -190,6 +204,18 @@ def _parse(path: Path) -> Element:
         why = f"{path} is of form {form!r}, not one of {', '.join(FORMS)}."
         raise InvalidDataError(TABLE, why)
     return root
+
+
+def _in_utf8(content: bytes) -> bytes:
+    """Return a document as every parser knows it, if a mark tells its encoding.
+
+    What its declaration says of the encoding is true no more, and left out.
+    """
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            text = content.decode(encoding).removeprefix("\ufeff").strip()
+            return _DECLARATION.sub("", text, count=1).encode()
+    return content
 
 
 def _general(root: Element, path: Path) -> Element:

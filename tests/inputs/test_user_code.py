@@ -145,3 +145,20 @@ def test_errors_of_ours_pass_as_they_are(tmp_path: Path) -> None:
 def test_errors_from_elsewhere_are_not_blamed_on_the_file(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), blaming(tmp_path / "mine.py"):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("text", ["sys.exit(0)", "sys.exit('bye')", "raise SystemExit"])
+def test_a_file_that_ends_the_program_says_so_and_does_not(
+    tmp_path: Path, text: str
+) -> None:
+    path = written(tmp_path, f"import sys\n{text}\n")
+
+    with pytest.raises(
+        InvalidArgumentError, match=r"line 2.*SystemExit: .*take it out"
+    ):
+        load_strategy(f"{path}:Good")
+
+
+def test_an_end_of_the_program_from_elsewhere_is_one(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit), blaming(tmp_path / "mine.py"):
+        raise SystemExit(0)

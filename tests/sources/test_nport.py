@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import re
 from typing import TYPE_CHECKING
 
@@ -382,3 +383,31 @@ def test_what_only_python_takes_for_a_number_is_refused(
     primary: Path, number: str
 ) -> None:
     refuse(primary, document(holding(balance=number)), "holding 1: <balance>")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("declared", ["UTF-8", "UTF-16"])
+def test_a_document_with_a_mark_is_read_in_the_encoding_it_tells_of(
+    primary: Path, encoding: str, declared: str
+) -> None:
+    text = document(holding(name="Münchener")).replace("UTF-8", declared)
+    primary.write_bytes(text.encode(encoding))
+
+    frame = read_nport(primary, known_at=ACCEPTED).frame
+
+    assert frame["name"].tolist() == ["Münchener"]
+
+
+@pytest.mark.parametrize("declared", ["klingon", "rot13", "utf-7", "idna", "undefined"])
+def test_an_encoding_that_nobody_can_read_is_one_line(
+    primary: Path, declared: str
+) -> None:
+    text = document(holding()).replace("UTF-8", declared)
+
+    refuse(primary, text, "is written in an encoding that cannot be read")
+
+
+def test_a_packed_document_is_read(primary: Path) -> None:
+    primary.write_bytes(gzip.compress(document(holding()).strip().encode()))
+
+    assert len(read_nport(primary, known_at=ACCEPTED).frame) == 1

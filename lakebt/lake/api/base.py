@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from lakebt.errors import InvalidArgumentError
+from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.sessions import Exchange
@@ -16,8 +19,19 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.specs import Specs
 
 
+def _present(clock: Callable[[], object]) -> dt.datetime:
+    """Return what a clock says, which may be anybody's: an instant with its zone."""
+    return parse_instant(clock(), what="the instant of the lake's clock")
+
+
 class LakeBase:
-    """The state of a lake, which its methods of each subject build on."""
+    """The state of a lake, which its methods of each subject build on.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the clock is none.
+    """
 
     def __init__(
         self,
@@ -29,7 +43,10 @@ class LakeBase:
         self._storage = storage
         self._exchange = exchange
         self._sessions = Exchange(exchange)
-        self._clock = clock
+        if not callable(clock):
+            msg = f"clock must be a function that tells the time, was {clock!r}"
+            raise InvalidArgumentError(msg)
+        self._clock = functools.partial(_present, clock)
 
     def _specs(self) -> Specs:
         """Return what the lake's fact tables are now."""

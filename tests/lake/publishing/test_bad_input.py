@@ -486,3 +486,23 @@ def test_an_empty_lake_says_that_it_is_empty(tmp_path: Path) -> None:
         lake.as_of(Q1_KNOWN)
     with pytest.raises(UnknownNameError, match=r"unknown release 'R1'\. Known: none"):
         lake.at("R1")
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (dt.datetime(2023, 6, 1), "has no time zone"),  # noqa: DTZ001 - that is the test
+        ("2023-06-01", "has no time zone"),
+        (5.0, "is not an instant"),
+    ],
+)
+def test_a_clock_without_a_zone_is_one_line(root: Path, told: object, why: str) -> None:
+    lake = Lake.open(root, clock=lambda: told)  # type: ignore[arg-type, return-value]
+
+    with pytest.raises(InvalidArgumentError, match=f"lake's clock.* {why}"):
+        lake.publish({"prices": bars()}, release="R2", as_of=AS_OF)
+
+
+def test_a_clock_that_is_none_is_refused(root: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="clock must be a function"):
+        Lake.open(root, clock=dt.datetime(2023, 6, 1, tzinfo=dt.UTC))  # type: ignore[arg-type]
