@@ -237,6 +237,16 @@ ROWS: dict[str, tuple[str, Callable[[], Any], str]] = {
         lambda: with_value(bars(), "open", 0, 8.0),
         r"open outs",
     ),
+    "infinite volume": (
+        "prices",
+        lambda: bars(volume=float("inf")),
+        r"6 rows have an infinite quantity.*volume inf",
+    ),
+    "infinite balance": (
+        "etf_holdings",
+        lambda: q1().assign(balance=-float("inf")),
+        r"an infinite quantity.*balance -inf",
+    ),
     "negative volume": ("prices", lambda: bars(volume=-1), r"negative volume"),
     "holiday": (
         "prices",

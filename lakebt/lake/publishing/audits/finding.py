@@ -28,7 +28,7 @@ Severity: TypeAlias = Literal["fail", "warn"]
 MATTERS = (
     *("columns", "choices", "empty"),
     *("known_after_cutoff", "duplicates", "no_session", "before_close"),
-    *("positive", "high_low", "open_range", "close_range", "volume"),
+    *("positive", "high_low", "open_range", "close_range", "volume", "finite"),
     *("effective", "known_before", "report_date", "contradiction"),
 )
 """The audits that always fail, in the order in which they are listed."""

@@ -16,7 +16,7 @@ import pandas as pd
 from lakebt.errors import LakeError
 from lakebt.lake.publishing.audits.finding import Finding, Handed, numbered, sample
 from lakebt.lake.tables.frames import frame
-from lakebt.lake.tables.schemas import PRICES, Kind
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 
 _CLOSE = ("open", "high", "low", "close")
+_QUANTITIES = ("balance", "value_usd", "weight_pct")
+"""What a fund reports of a holding."""
 
-_PRICE_RULES = {
+_NUMBER_RULES = {
     "positive": (
         "a price that is not positive and finite",
         _CLOSE,
@@ -51,8 +53,13 @@ _PRICE_RULES = {
         ("volume",),
         "Leave volume empty where it is not known",
     ),
+    "finite": (
+        "an infinite quantity",
+        (*_QUANTITIES, "volume"),
+        "Leave it empty where it is not known",
+    ),
 }
-"""What is said of a row that breaks a rule of `prices`, what is shown, the cure."""
+"""What is said of a row that breaks a rule of numbers, what is shown, the cure."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -77,10 +84,16 @@ def schema(spec: TableSpec) -> pandera.DataFrameSchema:
         for column in spec.columns
         if column.required and column.derived
     ]
+    if spec is ETF_HOLDINGS:
+        for name in _QUANTITIES:
+            checks[name].append(check(_is_finite, "finite"))
     if spec is PRICES:
         for name in _CLOSE:
             checks[name].append(check(_is_price, "positive"))
-        checks["volume"].append(check(_is_volume, "volume"))
+        checks["volume"] += [
+            check(_is_volume, "volume"),
+            check(_is_finite, "finite"),
+        ]
         whole += [
             check(_is_ordered, "high_low"),
             check(functools.partial(_is_inside, "open"), "open_range"),
@@ -111,9 +124,10 @@ def audit_schema(handed: Handed) -> Iterator[Finding]:
         if (rows := broken.pop(f"empty {column.name}", None)) is not None:
             yield _empty(handed, column, rows)
     for audit, rows in broken.items():
-        what, shown, cure = _PRICE_RULES[audit]
+        what, shown, cure = _NUMBER_RULES[audit]
         mask = np.zeros(len(handed.rows), dtype=bool)
         mask[rows] = True
+        shown = tuple(name for name in shown if name in spec.names)
         yield from handed.where(audit, mask, what, shown=shown, cure=cure)
 
 
@@ -196,6 +210,10 @@ def _is_price(values: pd.Series) -> pd.Series:
 
 def _is_volume(values: pd.Series) -> pd.Series:
     return _series(~(_numbers(values) < 0), values)
+
+
+def _is_finite(values: pd.Series) -> pd.Series:
+    return _series(~np.isinf(_numbers(values)), values)
 
 
 def _is_ordered(rows: pd.DataFrame) -> pd.Series:
