@@ -152,25 +152,29 @@ class Sessions:
         return _made_once, (self.name,)
 
     def _check(self, day: dt.date) -> np.datetime64:
-        exact = np.datetime64(day, "D")
-        if not self.days[0] <= exact <= self.days[-1]:
-            msg = f"{day} is outside the calendar of {self.exchange}, {self._span}"
+        if not self.covers(day):
+            msg = f"{day} is outside the calendar of {self.exchange}, {self.span}"
             raise InvalidArgumentError(msg)
-        return exact
+        return np.datetime64(day, "D")
 
     def _check_number(self, number: int) -> int:
         # NumPy would count a negative number from the end, and trade in 2049.
         if not 0 <= number < len(self):
             msg = (
                 f"there is no session number {number}: the calendar of "
-                f"{self.exchange} has {len(self)} sessions, {self._span}"
+                f"{self.exchange} has {len(self)} sessions, {self.span}"
             )
             raise InvalidArgumentError(msg)
         return number
 
     @property
-    def _span(self) -> str:
+    def span(self) -> str:
+        """From when to when the calendar runs, in words."""
         return f"which runs from {self.days[0]} to {self.days[-1]}"
+
+    def covers(self, day: dt.date) -> bool:
+        """Whether a day lies within the calendar."""
+        return bool(self.days[0] <= np.datetime64(day, "D") <= self.days[-1])
 
     def on_or_before(self, day: dt.date) -> int:
         """Return the number of the last session on or before `day`.

@@ -107,13 +107,7 @@ class Changes:
         )
 
     def anchors(self, anchor: Anchor) -> IntVector:
-        """Return the session an anchor names for each single vintage, -1 for none.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If a date is outside the calendar.
-        """
+        """Return the session an anchor names for each single vintage, -1 for none."""
         if anchor not in self._anchors:
             sessions = self._clock.sessions
             numbers = [

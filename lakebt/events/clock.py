@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from lakebt.sessions import At, Sessions
 
 
+OUTSIDE = 1 << 40
+"""The session of a date outside the calendar: no offset leads back from it."""
+
 _LONGEST_LEAD = dt.timedelta(days=30)
 
 
@@ -125,7 +128,10 @@ class Clock:
 
     def first_after(self, instant: dt.datetime, at: At) -> Fill | None:
         """Return the first fill `at` open or close with a deadline after `instant`."""
-        number = self.sessions.on_or_before(self.sessions.day(instant + self.min_lead))
+        day = self.sessions.day(instant + self.min_lead)
+        if not self.sessions.covers(day):
+            return None
+        number = self.sessions.on_or_before(day)
         for session in range(number, number + 3):
             fill = self.fill(session, at)
             if fill is None or fill.deadline > instant:
@@ -135,19 +141,26 @@ class Clock:
     def anchored(self, rule: Entry, change: IndexChange) -> Fill | None:
         """Return the fill of a rule that stands on a change, or on a date alone.
 
-        Returns None if the change lacks the anchor, or the date is not a session.
+        Returns None if the change lacks the anchor, or the date is not a session or
+        outside the calendar.
         """
         if isinstance(rule, DateRule):
-            number = self.sessions.number(rule.date)
+            number = self.dated(rule.date)
             return None if number is None else self.fill(number, rule.at)
         anchor = anchor_session(rule.anchor, change, self.sessions)
         return None if anchor is None else self.fill(anchor + rule.offset, rule.at)
+
+    def dated(self, day: dt.date) -> int | None:
+        """Return the number of the session on a day; None if there is none."""
+        return self.sessions.number(day) if self.sessions.covers(day) else None
 
     def from_entry(self, rule: SessionsLater | WeeksLater, entry: Fill) -> Fill | None:
         """Return the fill of an exit that counts from the entry."""
         if isinstance(rule, SessionsLater):
             return self.fill(entry.session + rule.sessions, rule.at)
         day = self.sessions.date(entry.session) + dt.timedelta(weeks=rule.weeks)
+        if not self.sessions.covers(day):
+            return None
         return self.fill(self.sessions.on_or_after(day), rule.at)
 
 
@@ -196,20 +209,28 @@ def anchor_session(
     is, so a release on a Saturday has AD = Friday. ED is the first session on or after
     the effective date. MD is, as AD, that of the first report to show the change.
 
-    Returns None where the change lacks the date.
+    Returns None where the change lacks the date, and `OUTSIDE` where the calendar does.
     """
+    day = anchor_day(anchor, change, sessions)
+    if day is None:
+        return None
+    if not sessions.covers(day):
+        return OUTSIDE
+    if anchor is Anchor.ED:
+        return sessions.on_or_after(day)
+    return sessions.on_or_before(day)
+
+
+def anchor_day(
+    anchor: Anchor, change: IndexChange, sessions: Sessions
+) -> dt.date | None:
+    """Return the day at the exchange that an anchor is of; None without one."""
     match anchor:
         case Anchor.AD:
-            if change.announced is None:
-                return None
-            return sessions.on_or_before(sessions.day(change.announced))
+            return change.announced and sessions.day(change.announced)
         case Anchor.ED:
-            if change.effective is None:
-                return None
-            return sessions.on_or_after(change.effective)
+            return change.effective
         case Anchor.MD:
-            if change.recorded is None:
-                return None
-            return sessions.on_or_before(sessions.day(change.recorded))
+            return change.recorded and sessions.day(change.recorded)
         case _:
             assert_never(anchor)

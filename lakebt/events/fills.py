@@ -206,7 +206,7 @@ def _anchored(
     count = len(clock.sessions)
     reason = np.zeros(len(single), dtype=np.int8)
     if isinstance(rule, DateRule):
-        number = clock.sessions.number(rule.date)
+        number = clock.dated(rule.date)
         if number is None:
             reason[:] = _NO_SESSION
             return np.full(len(single), -1, dtype=np.int64), reason
@@ -230,8 +230,6 @@ def _from_entry(
         session = entered + rule.sessions
     else:
         days = sessions.days[entered] + np.timedelta64(7 * rule.weeks, "D")
-        if len(days) and days.max() > sessions.days[-1]:
-            sessions.on_or_after(days.max().item())  # raises, naming the day
         session = np.searchsorted(sessions.days, days)
     row = half_session(session, rule.at)
     reason = np.where(row <= entry_row, np.int8(_EXIT_BEFORE_ENTRY), np.int8(0))

@@ -13,11 +13,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakebt.events.clock import Clock, Fill, has_anchor
+from lakebt.events.clock import Clock, Fill, anchor_day, has_anchor
 from lakebt.events.plan import Empty, PlannedLeg, describe
 from lakebt.events.rules import (
     Anchor,
     AnchorRule,
+    DateRule,
     Entry,
     Exit,
     SessionsLater,
@@ -150,7 +151,16 @@ def _unresolved(rule: Exit, change: IndexChange, sessions: Sessions) -> Empty:
             reason=Reason.NO_ANCHOR,
             fact=f"no {missing} of {describe(change, sessions)}",
         )
-    return Empty(reason=Reason.NO_SESSION, fact=f"{rule} is not a session")
+    fact = f"{rule} is not a session"
+    day: dt.date | None = None
+    if isinstance(rule, DateRule):
+        day = rule.date
+    elif isinstance(rule, AnchorRule):
+        day = anchor_day(rule.anchor, change, sessions)
+        fact = f"{describe(change, sessions)}: {rule} is not a session"
+    if day is not None and not sessions.covers(day):
+        fact += f", {day} is outside the calendar of {sessions.exchange}"
+    return Empty(reason=Reason.NO_SESSION, fact=fact)
 
 
 def _fact(rule: Exit, change: IndexChange, sessions: Sessions) -> str:

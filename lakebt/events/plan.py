@@ -55,9 +55,9 @@ class Event:
     def of(cls, change: IndexChange, sessions: Sessions) -> Event:
         """Return the event that `change` belongs to."""
         announced = change.announced and sessions.day(change.announced)
-        effective = change.effective and sessions.date(
-            sessions.on_or_after(change.effective)
-        )
+        effective = change.effective
+        if effective is not None and sessions.covers(effective):
+            effective = sessions.date(sessions.on_or_after(effective))
         if announced is None and effective is None:
             known = change.known_at.isoformat(timespec="seconds")
             event_id = f"{change.index}:known:{known.removesuffix('+00:00')}Z"

@@ -11,7 +11,7 @@ import pandas as pd
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.pooling import Aggregate
 from lakebt.analysis.surface import calendar_returns
-from lakebt.events.clock import anchor_session
+from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
 from lakebt.report.contents import StudyContents
@@ -57,7 +57,10 @@ def paths(study: TradedStudy) -> pd.DataFrame:
     for change in study.scope.changes():
         announced = anchor_session(Anchor.AD, change, sessions)
         effective = anchor_session(Anchor.ED, change, sessions)
+        recorded = anchor_session(Anchor.MD, change, sessions)
         if announced is None or effective is None or change.symbol not in study.history:
+            continue
+        if OUTSIDE in {announced, effective}:
             continue
         event = Event.of(change, sessions)
         legs.append(
@@ -67,7 +70,7 @@ def paths(study: TradedStudy) -> pd.DataFrame:
                 side=change.side.value,
                 announced=announced,
                 effective=effective,
-                recorded=anchor_session(Anchor.MD, change, sessions),
+                recorded=None if recorded == OUTSIDE else recorded,
                 date=event.date,
             )
         )
