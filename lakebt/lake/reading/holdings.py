@@ -47,6 +47,28 @@ class Shown:
     date: dt.date
 
 
+class _Names:
+    """What each fund's reports, as they were accepted, have called an ISIN.
+
+    Attributes
+    ----------
+    known
+        The last symbol, by fund and ISIN.
+    awaited
+        What came into a fund without a symbol, and has had none since.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], str] = {}
+        self.awaited: set[tuple[str, str]] = set()
+
+    def learn(self, fund: str, isin: str, symbol: str | None) -> None:
+        """Remember what an ISIN was called."""
+        if symbol is not None:
+            self.known[fund, isin] = symbol
+            self.awaited.discard((fund, isin))
+
+
 class Reports:
     """Every version of every report in one snapshot.
 
@@ -234,6 +256,7 @@ class Reports:
     def _transitions(self) -> dict[tuple[str, str | None, str, Side], list[Shown]]:
         """Every first showing or lack of a symbol, as known then, by acceptance."""
         transitions: dict[tuple[str, str | None, str, Side], list[Shown]] = {}
+        names = _Names()
         accepted = sorted(
             (version.known_at, fund, date)
             for fund, reports in self._reports.items()
@@ -248,12 +271,18 @@ class Reports:
             )
             if before is not None:
                 shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(date))
-                self._compare(transitions, fund, shown, before=before, now=now)
+                self._compare(
+                    transitions, fund, shown, before=before, now=now, names=names
+                )
             # A late report is a new predecessor of the one after it.
             after = self._after(fund, known_at, date)
             if after is not None and now:
                 shown = Shown(known_at=EPOCH + known_at * TICK, date=_day(after[0]))
-                self._compare(transitions, fund, shown, before=now, now=after[1])
+                self._compare(
+                    transitions, fund, shown, before=now, now=after[1], names=names
+                )
+            for isin, row in now.items():
+                names.learn(fund, isin, self._symbol[row])
         return transitions
 
     def _compare(
@@ -264,14 +293,43 @@ class Reports:
         *,
         before: dict[str, int],
         now: dict[str, int],
+        names: _Names,
     ) -> None:
-        """Add what a report shows, or lacks, where the one before it did not."""
+        """Add what a report shows, or lacks, where the one before it did not.
+
+        A share is followed by its ISIN: one without a ticker, or with a new one, is
+        held as it was. A ticker that another ISIN has taken over is held too.
+        """
         tracked = self._named(self._index, now) or self._named(self._index, before)
-        has, had = self._named(self._symbol, now), self._named(self._symbol, before)
+        has, had = (
+            {
+                isin: self._symbol[row] or names.known.get((fund, isin))
+                for isin, row in state.items()
+            }
+            for state in (now, before)
+        )
+        there, were = set(has.values()), set(had.values())
+        added = {
+            symbol
+            for isin, symbol in has.items()
+            if symbol is not None
+            and symbol not in were
+            and (isin not in had or (fund, isin) in names.awaited)
+        }
+        removed = {
+            symbol
+            for isin, symbol in had.items()
+            if symbol is not None and symbol not in there and isin not in has
+        }
+        names.awaited.update(
+            (fund, isin)
+            for isin, symbol in has.items()
+            if symbol is None and isin not in had
+        )
         whose = [("fund", fund), *(("index", index) for index in tracked)]
         for side, symbols in (
-            (Side.ADDITION, has - had),
-            (Side.DELETION, had - has),
+            (Side.ADDITION, added),
+            (Side.DELETION, removed),
         ):
             for symbol in symbols:
                 for who in whose:

@@ -8,13 +8,13 @@ import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
 from lakebt.errors import AuditWarning
-from lakebt.lake.publishing.audits import bars
+from lakebt.lake.publishing.audits import bars, index_changes
 from lakebt.lake.publishing.audits import fund_reports as reports
 from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
 from lakebt.lake.publishing.audits.structure import check_structure
 from lakebt.lake.storage.scan import scan
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.finding import Finding, Handed, Severity
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.sessions import Sessions
+    from lakebt.sessions import Exchange
 
     Held: TypeAlias = Callable[[tuple[str, ...], BooleanExpression], pa.Table]
 
@@ -53,7 +53,7 @@ class Comparison:
         publication: Publication,
         *,
         storage: Storage,
-        sessions: Callable[[], Sessions],
+        sessions: Exchange,
         first: AuditReport | None = None,
     ) -> None:
         self._publication, self._storage = publication, storage
@@ -157,7 +157,7 @@ def beside(
     held: Held,
     as_of: dt.datetime,
     severity: Callable[[str], Severity],
-    sessions: Callable[[], Sessions],
+    sessions: Exchange,
 ) -> Iterator[Finding]:
     """Give findings about new rows of one table, beside those there are.
 
@@ -190,6 +190,14 @@ def beside(
             held(reports.COLUMNS, reports.reach(new.rows)),
             new,
             as_of=as_of,
+            severity=severity,
+        )
+    elif new.spec is INDEX_CHANGES:
+        yield from index_changes.audit_changes(
+            held(index_changes.COLUMNS, index_changes.reach(new.rows)),
+            new,
+            as_of=as_of,
+            zone=sessions.zone,
             severity=severity,
         )
 

@@ -29,14 +29,14 @@ MATTERS = (
     *("columns", "choices", "empty"),
     *("known_after_cutoff", "duplicates", "no_session", "before_close"),
     *("positive", "high_low", "open_range", "close_range", "volume", "finite"),
-    *("effective", "known_before", "report_date", "contradiction"),
+    *("effective", "known_before", "report_date", "contradiction", "twice"),
 )
 """The audits that always fail, in the order in which they are listed."""
 
 MEANT = ("midnight",)
 """The audits that fail unless `warn_on` names them: what they find may be meant."""
 
-WARNS = ("jumps", "gaps", "members", "coverage", "margins", "placeholders")
+WARNS = ("jumps", "gaps", "members", "coverage", "moved", "margins", "placeholders")
 """The audits that warn unless `fail_on` names them."""
 
 _SHOWN = 3

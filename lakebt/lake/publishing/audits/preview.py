@@ -17,19 +17,17 @@ from lakebt.lake.publishing.publish import find_held
 from lakebt.lake.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.finding import Finding
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.sessions import Sessions
+    from lakebt.sessions import Exchange
 
 
 def foreseen(
-    publication: Publication, *, storage: Storage, sessions: Callable[[], Sessions]
+    publication: Publication, *, storage: Storage, sessions: Exchange
 ) -> AuditReport:
     """Return what the audits find, and whether it would be published.
 
@@ -56,9 +54,7 @@ def foreseen(
         return dataclasses.replace(report, refused=str(error))
 
 
-def foreseen_first(
-    publication: Publication, *, sessions: Callable[[], Sessions]
-) -> AuditReport:
+def foreseen_first(publication: Publication, *, sessions: Exchange) -> AuditReport:
     """Return what the audits find where there is no lake yet.
 
     Parameters

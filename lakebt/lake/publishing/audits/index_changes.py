@@ -1,0 +1,164 @@
+"""Audits of index changes beside others: one fact under two keys.
+
+Two keys of one change are two legs of one event, which doubles its weight, or two
+events. Only whoever publishes can say which key is meant.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue
+
+from lakebt.instants import day_in
+from lakebt.lake.publishing.audits.finding import Finding, sample, some
+from lakebt.lake.publishing.audits.neighbours import known_by
+from lakebt.lake.storage.predicates import is_in
+from lakebt.lake.tables.arrow import column, take
+from lakebt.lake.tables.rows import flags, integers
+from lakebt.lake.tables.schemas import INDEX_CHANGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyiceberg.expressions import BooleanExpression
+
+    from lakebt.lake.publishing.audits.finding import Handed, Severity
+
+
+COLUMNS = (
+    *("change_id", "index", "symbol", "side"),
+    *("announced", "effective", "known_at", "retracted"),
+)
+"""What is read of the lake's changes."""
+
+_FEW = 200
+"""Symbols up to which a scan is told whose changes it is for."""
+
+_WHO = ["index", "symbol", "side"]
+
+
+def reach(new: pa.Table) -> BooleanExpression:
+    """Return the filter for those of the lake's changes that new ones are beside."""
+    symbols = column(new, "symbol").unique().to_pylist()
+    return is_in("symbol", symbols) if len(symbols) <= _FEW else AlwaysTrue()
+
+
+def audit_changes(
+    held: pa.Table,
+    new: Handed,
+    *,
+    as_of: dt.datetime,
+    zone: dt.tzinfo,
+    severity: Callable[[str], Severity],
+) -> Iterator[Finding]:
+    """Give changes that are there twice, under two keys.
+
+    Parameters
+    ----------
+    held
+        Rows of the lake within `reach`, all vintages.
+    new
+        Those that it lacks.
+    as_of
+        The release's cutoff.
+    zone
+        Where the exchange is.
+    severity
+        Of an audit, by its name.
+    """
+    held = known_by(held, as_of)
+    rows = pa.concat_tables([held, new.rows.select(held.column_names)])
+    place = np.concatenate([np.full(len(held), -1, dtype=np.int64), new.places])
+    frame = pd.DataFrame(
+        {
+            "row": place,
+            "key": column(rows, "change_id").to_pylist(),
+            "known": integers(rows, "known_at"),
+            "gone": flags(rows, "retracted"),
+            "at": np.arange(len(rows)),
+        }
+    )
+    # The version of each key that is in force at the cutoff.
+    newest = frame.sort_values("known", kind="stable").drop_duplicates(
+        "key", keep="last"
+    )
+    newest = newest[~newest["gone"]].sort_values("at")
+    facts = take(rows, newest["at"].to_numpy()).select(list(COLUMNS[:7])).to_pylist()
+    changes = pd.DataFrame(facts, columns=list(COLUMNS[:7])).astype(object)
+    changes.insert(0, "row", newest["row"].to_numpy())
+    changes["day"] = [_day(fact, zone) for fact in facts]
+    once = changes[changes["effective"].notna()]
+    yield from _twice(
+        _pairs(changes, [*_WHO, "day"]),
+        "twice",
+        "fail",
+        "same index, symbol, side and day",
+        "It would be traded twice. Leave one out, or give both the same change_id: the "
+        "one with the later known_at corrects the other; a retraction takes one back",
+    )
+    moved = _pairs(once, [*_WHO, "effective"])
+    yield from _twice(
+        moved[moved["day"] != moved["day_before"]],
+        "moved",
+        severity("moved"),
+        "same index, symbol, side and effective date, announced on another day",
+        "If that corrects the announcement, give the same change_id: else it is traded "
+        "twice",
+    )
+
+
+def _day(fact: dict[str, object], zone: dt.tzinfo) -> dt.date:
+    """Return the day that a change's event is counted under."""
+    announced, effective, known_at = (
+        fact[name] for name in ("announced", "effective", "known_at")
+    )
+    if isinstance(announced, dt.datetime):
+        return day_in(announced, zone)
+    if isinstance(effective, dt.date):
+        return effective
+    assert isinstance(known_at, dt.datetime)  # noqa: S101 - it is required
+    return day_in(known_at, zone)
+
+
+def _pairs(changes: pd.DataFrame, alike: list[str]) -> pd.DataFrame:
+    """Return each change that has a fellow before it, one of the two new, beside it."""
+    group = changes.groupby(alike, sort=False)
+    first = group["change_id"].transform("first")
+    later = changes.assign(
+        other=first,
+        other_row=group["row"].transform("first"),
+        day_before=group["day"].transform("first"),
+    )[first != changes["change_id"]]
+    is_new = (later["row"] >= 0) | (later["other_row"] >= 0)
+    return later[is_new].reset_index(drop=True)
+
+
+def _twice(
+    rows: pd.DataFrame, audit: str, severity: Severity, what: str, cure: str
+) -> Iterator[Finding]:
+    if rows.empty:
+        return
+    lines = [
+        f"{_where(row.row)} change_id {row.change_id} and {_where(row.other_row)} "
+        f"change_id {row.other}: {row.index_} {row.symbol} {row.side} {row.day}"
+        for row in rows.rename(columns={"index": "index_"}).itertuples()
+    ]
+    yield Finding(
+        table=INDEX_CHANGES.name,
+        audit=audit,
+        severity=severity,
+        message=(
+            f"{some(len(rows), 'change')} a fellow under another change_id with the "
+            f"{what} ({sample(lines, len(rows))}). {cure}."
+        ),
+        rows=rows,
+    )
+
+
+def _where(row: Any) -> str:
+    return f"row {row}" if row >= 0 else "the lake's"
