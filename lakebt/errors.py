@@ -9,72 +9,25 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
-    import pandas as pd
-
-
-class Finding(Protocol):
-    """A finding of one audit in the rows of one table."""
-
-    @property
-    def table(self) -> str: ...  # noqa: D102
-    @property
-    def audit(self) -> str: ...  # noqa: D102
-    @property
-    def severity(self) -> str: ...  # noqa: D102
-    @property
-    def message(self) -> str: ...  # noqa: D102
-    @property
-    def rows(self) -> pd.DataFrame: ...  # noqa: D102
-
-
-class Report(Protocol):
-    """The report that an error carries: a `lakebt.AuditReport`."""
-
-    @property
-    def ok(self) -> bool: ...  # noqa: D102
-    @property
-    def failures(self) -> tuple[Finding, ...]: ...  # noqa: D102
-    @property
-    def warnings(self) -> tuple[Finding, ...]: ...  # noqa: D102
-    @property
-    def findings(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def tables(self) -> pd.DataFrame: ...  # noqa: D102
-    @property
-    def verdict(self) -> str: ...  # noqa: D102
-    @property
-    def summary(self) -> str: ...  # noqa: D102
-    def rows(self, table: str, audit: str) -> pd.DataFrame: ...  # noqa: D102
-    def offending(self) -> pd.DataFrame: ...  # noqa: D102
-    def records(self) -> list[dict[str, Any]]: ...  # noqa: D102
+    from lakebt._typing import Report
 
 
 LISTED = 10
-"""So many things are listed in a message."""
-
 _LONGEST = 100
-"""So many characters of a thing that is listed are shown."""
+_LIST = re.compile(r"[\[({][^\[\](){}]{200,}[\])}]")
+_WORD = re.compile(r"\S{301,}")
 
 
 def listed(
     things: Iterable[object], *, is_quoted: bool = False, between: str = ", "
 ) -> str:
     """Return things as a message lists them: at most ten, and how many more.
-
-    Parameters
-    ----------
-    things
-        Of any number; what is too long is cut.
-    is_quoted
-        Whether each is written as Python does.
-    between
-        Stands between two of them.
 
     Examples
     --------
@@ -84,35 +37,21 @@ def listed(
     '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2,490 more'
     """
     every = list(things)
-    texts = [repr(thing) if is_quoted else str(thing) for thing in every[:LISTED]]
+    texts = list(map(repr if is_quoted else str, every[:LISTED]))
     cut = [f"{t[: _LONGEST - 1]}…" if len(t) > _LONGEST else t for t in texts]
     more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
     return f"{between.join(cut)}{more}" or "none"
 
 
-_LIST = re.compile(r"[\[({][^\[\](){}]{200,}[\])}]")
-_WORD = re.compile(r"\S{301,}")
-
-
 def shortened(message: str) -> str:
-    """Return a message in which what somebody passed takes a line at most.
-
-    Of a list that is long, ten are shown, and how many more there are; of a word, its
-    beginning.
-
-    Examples
-    --------
-    >>> shortened(f"hedge {list(range(1000, 3500))} is not a text")[-47:]
-    '1007, 1008, 1009 and 2,490 more] is not a text'
-    """
-
-    def of_list(match: re.Match[str]) -> str:
-        text = match[0]
-        parts = text[1:-1].split(", ")
-        return f"{text[0]}{listed(parts)}{text[-1]}"
-
-    short = _LIST.sub(of_list, message)
+    """Return a message in which what somebody passed takes a line at most."""
+    short = _LIST.sub(_of_list, message)
     return _WORD.sub(lambda match: f"{match[0][:_LONGEST]}…", short)
+
+
+def _of_list(match: re.Match[str]) -> str:
+    text = match[0]
+    return f"{text[0]}{listed(text[1:-1].split(', '))}{text[-1]}"
 
 
 class LakebtError(Exception):

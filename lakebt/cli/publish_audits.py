@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.errors import Report
+    from lakebt._typing import Report
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audit
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -114,6 +118,25 @@ class Cell:
     legs: tuple[PlannedLeg, ...] = ()
     empty: Empty | None = None
     late: bool = False
+
+
+class Plan(tuple[Cell, ...]):
+    """The cells of a plan, by event, entry and exit: a tuple that tells itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        events = count(len({cell.event.event_id for cell in self}), "event")
+        empty = Counter(str(c.empty.reason) for c in self if c.empty is not None)
+        reasons = ", ".join(f"{number:,} {why}" for why, number in empty.most_common())
+        tried = len(self) - empty.total()
+        return (
+            f"Plan({count(len(self), 'cell')} of {events}: {tried:,} can be tried"
+            f"{f', {reasons}' if reasons else ''})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
 
 
 def describe(change: IndexChange, sessions: Sessions) -> str:

@@ -106,6 +106,13 @@ class SimulatedMarket:
     fund: str = FUND
     market: str = MARKET
 
+    def __repr__(self) -> str:
+        return (
+            f"SimulatedMarket(index {self.index!r}, seed {self.seed}: "
+            f"{len(self.legs):,} legs, {len(self.prices):,} bars, "
+            f"as of {self.as_of.isoformat()})"
+        )
+
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The frames by table, for `lakebt.Lake.publish`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +23,7 @@ from lakebt.strategy.run import Run
 from lakebt.strategy.terms import PERIODS, Terms
 from lakebt.strategy.traded import TradedStrategy
 from lakebt.strategy.trials import parameters_of, record_run
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -319,6 +321,17 @@ class Backtest:
             seconds = time.perf_counter() - started
             run.is_recorded = record_run(traded, seconds=seconds)
         return run
+
+    def __repr__(self) -> str:
+        terms = self.terms
+        return (
+            f"Backtest({self.name}, release {self.view.release!r}, {terms.start} to "
+            f"{terms.end}: {count(len(self.decisions()), 'decision')}, "
+            f"{terms.rebalance} at the {terms.fill}, audited={self.audited})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
 
     def _source(self, strategy: object, *, is_needed: bool) -> str:
         """Return what a strategy is; empty if nobody needs to know and none can.

@@ -60,6 +60,10 @@ class TradedStrategy:
     book: Book
     borrow: FloatVector
 
+    def __repr__(self) -> str:
+        n = self.window.n_sessions
+        return f"TradedStrategy({self.name}, {self.view!r}, {n:,} sessions)"
+
     @cached_property
     def returns(self) -> pd.Series:
         """Daily net returns, as fractions, from the first session with exposure."""

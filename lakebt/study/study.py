@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakebt.events.plan import Plan
 from lakebt.inputs.checks import one_of
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
 from lakebt.study.empty_cells import check_tradeable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.backtest.costs import CostModel
-    from lakebt.events.plan import Cell
     from lakebt.facts import IndexChange
     from lakebt.lake.reading.view import View
 
@@ -208,20 +208,21 @@ class Study:
             result.record()
         return result
 
-    def plan(self) -> tuple[Cell, ...]:
+    def plan(self) -> Plan:
         """Return every order as the guard decides it, before any price is looked at.
 
         Returns
         -------
-        tuple of Cell
-            By event, entry and exit; the filter by `size` is not applied.
+        Plan
+            A tuple of cells, by event, entry and exit; the filter by `size` is not
+            applied.
 
         Raises
         ------
         LookAheadError
             Under ``on_look_ahead="raise"``, for the first order that needs later facts.
         """
-        return self._scope.plan()
+        return Plan(self._scope.plan())
 
     def refusals(self) -> pd.DataFrame:
         """Return how many events each rule will refuse, before anything runs.

@@ -135,6 +135,9 @@ class TradedStudy:
         """What it was run on, and by what."""
         return Origin.of(self.view, engine=self.engine)
 
+    def __repr__(self) -> str:
+        return f"TradedStudy({self.scope.title})"
+
     @cached_property
     def result_id(self) -> str:
         """Its id among the lake's trials: the key of all that decides its numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from lakebt.sweep.local import run_points
 from lakebt.sweep.recorder import Recorder
 from lakebt.sweep.result import SweepResult
 from lakebt.sweep.strategies import run_tasks, tasks
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -250,9 +252,13 @@ class Sweep:
 
     def __repr__(self) -> str:
         releases = ", ".join(repr(view.release) for view in self.views)
-        many = len(self.points) or len(self.tasks)
-        what = "backtests" if self.tasks else "studies"
-        return f"Sweep({many} {what}, {len(self):,} cells, {releases})"
+        if self.tasks:
+            return f"Sweep({count(len(self), 'backtest')}, {releases})"
+        many = count(len(self.points), "study", many="studies")
+        return f"Sweep({many}, {count(len(self), 'cell')}, {releases})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
 
 
 def each_cost(costs: CostModel | Sequence[CostModel] | None) -> tuple[CostModel, ...]:

@@ -6,6 +6,7 @@ A release exists when its row is here. Order is `sequence`, never a clock.
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.values.text import printable
+from lakebt.values.text import count, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -114,6 +115,17 @@ class Release:
     ended_at: dt.datetime | None = None
     ended_because: str = ""
     is_new: bool = field(default=False, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{pin.table} {count(pin.rows, 'row')}" for pin in self.tables)
+        told = f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows})"
+        labels = ", ".join(f"{name} {text}" for name, text in self.labels.items())
+        more = {"note": self.note, "labels": labels, "ended": self.ended_because}
+        said = [f"  {name}: {text}" for name, text in more.items() if text]
+        return "\n".join([told, *said])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>".replace("\n", "<br>")
 
     @property
     def is_ended(self) -> bool:
