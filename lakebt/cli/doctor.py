@@ -25,6 +25,13 @@ def doctor(
         bool,
         typer.Option("--fast", help="Do not look for every file of every release."),
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Read every file, and recompute the digest of every release.",
+        ),
+    ] = False,
     roll_back: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +87,10 @@ def doctor(
     """Say what is wrong with a lake, and the cure. Without a cure nothing is changed.
 
     Exits with 1 if anything is wrong.
-    """
+    """  # noqa: DOC501 - it is what a terminal shows
+    if fast and deep:
+        msg = "--fast looks at no file, and --deep at all of each: give one of them"
+        raise InvalidArgumentError(msg)
     is_adopting = _check(adopt, release, as_of)
     if _wanted(roll_back is not None, is_adopting, restore, remove_orphans):
         target = options.open_lake(lake, catalog)
@@ -99,7 +109,7 @@ def doctor(
         return
     target = options.open_lake(lake, catalog, check=False)
     with progress("Following snapshots to their files", unit="files") as step:
-        diagnosis = target.doctor(files=not fast, progress=step)
+        diagnosis = target.doctor(files=not fast, deep=deep, progress=step)
     if as_json:
         print_json(records(diagnosis.frame()))
     else:

@@ -100,7 +100,13 @@ class Keeping(LakeBase):
             step=progress,
         )
 
-    def doctor(self, *, files: bool = True, progress: Step | None = None) -> Diagnosis:
+    def doctor(
+        self,
+        *,
+        files: bool = True,
+        deep: bool = False,
+        progress: Step | None = None,
+    ) -> Diagnosis:
         """Find what is wrong with the lake, and the cure of each. Nothing is changed.
 
         It works on a lake that is too broken to be read: open it with ``check=False``.
@@ -108,8 +114,13 @@ class Keeping(LakeBase):
         Parameters
         ----------
         files : bool, default True
-            Whether to look for every file of every release too, and for files that
-            nothing refers to; without, only the metadata is read.
+            Whether to look at every file of every release too, and for files that
+            nothing refers to; without, only the metadata is read. Files on a disk are
+            compared with their digests; those in a store are opened.
+        deep : bool, default False
+            Whether to read all of every file, wherever it is, and to recompute the
+            digest of every release from its rows. Of one whose rows the lake had in
+            part before, that cannot be done: its files are compared.
         progress : callable, optional
             Called with how much is done, and of how much.
 
@@ -119,7 +130,13 @@ class Keeping(LakeBase):
             Its `ok` says whether the lake is healthy, its `frame` has a row for each
             finding: `code`, `table`, `release`, `problem`, `cure`.
         """
-        return diagnose(self._storage, now=self._clock(), files=files, step=progress)
+        return diagnose(
+            self._storage,
+            now=self._clock(),
+            files=files or deep,
+            step=progress,
+            is_deep=deep,
+        )
 
     def roll_back(self, table: str) -> Repair:
         """Undo what others committed to a table.
@@ -201,6 +218,9 @@ class Keeping(LakeBase):
 
     def restore(self) -> Repair:
         """Put back the tags of living releases, and the settings of the tables.
+
+        Releases that were made before files had digests get them, once it is found that
+        they hold what was published, as far as that can be recomputed.
 
         Raises
         ------

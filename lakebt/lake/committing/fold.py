@@ -31,13 +31,14 @@ from pyiceberg.table import FileScanTask
 
 from lakebt.errors import LakeError
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
+from lakebt.lake.storage.fingerprint import NOTHING, verify
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.rows import order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyiceberg.manifest import DataFile, ManifestEntry
     from pyiceberg.table import Table
@@ -87,7 +88,14 @@ class Folds:
         self._rewriter = rewriter or InMemory()
         self._made: dict[str, tuple[Table, Fold | None]] = {}
 
-    def prepare(self, table: Table, spec: TableSpec, *, adding: int) -> None:
+    def prepare(
+        self,
+        table: Table,
+        spec: TableSpec,
+        *,
+        adding: int,
+        told: Mapping[str, str] = NOTHING,
+    ) -> None:
         """Write the fold a table needs, unless one that was written still fits."""
         if spec.name in self._made:
             before, made = self._made[spec.name]
@@ -98,7 +106,7 @@ class Folds:
                 self._made[spec.name] = (table, moved)
                 return
             self._delete(spec.name)
-        made = fold(table, spec, adding=adding, rewriter=self._rewriter)
+        made = fold(table, spec, adding=adding, rewriter=self._rewriter, told=told)
         self._made[spec.name] = (table, made)
 
     def of(self, name: str) -> Fold | None:
@@ -117,7 +125,12 @@ class Folds:
 
 
 def fold(
-    table: Table, spec: TableSpec, *, adding: int, rewriter: Rewriter | None = None
+    table: Table,
+    spec: TableSpec,
+    *,
+    adding: int,
+    rewriter: Rewriter | None = None,
+    told: Mapping[str, str] = NOTHING,
 ) -> Fold | None:
     """Write what has to be folded before more files come to the head of a table.
 
@@ -131,6 +144,8 @@ def fold(
         How many files the commit adds.
     rewriter
         Writes it; this process, if None.
+    told
+        The digests of files whose names do not tell them.
 
     Returns
     -------
@@ -140,6 +155,8 @@ def fold(
 
     Raises
     ------
+    ChangedFileError
+        If a file is not what was written.
     FileNotFoundError
         If a file is gone.
     LakeError
@@ -171,6 +188,8 @@ def fold(
     if not chosen:
         return None
     gone = [files[number] for number in chosen]
+    # What is rotten would come out with a name that says it is as it was written.
+    verify(table.io, [file.file_path for file in gone], told)
     return Fold(
         head=head.snapshot_id,
         entries=entries,

@@ -60,6 +60,10 @@ class TablePin:
         Of all that was ever published into the table, in order.
     earliest : datetime
         The earliest `known_at` in the table.
+    files : str or None
+        The list of the digests of those files whose names do not tell them; empty if
+        the names of all do. None, as of releases made before there were digests, if
+        nothing is known of some.
     """
 
     table: str
@@ -70,6 +74,7 @@ class TablePin:
     published: int | None
     digest: str
     earliest: dt.datetime
+    files: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
-from lakebt.lake.committing.stage import discard
-from lakebt.lake.storage import failures
+from lakebt.lake.committing.stage import check_there, discard
+from lakebt.lake.storage import creation, failures
 from lakebt.lake.storage.failures import BusyError, LostRaceError, translated
 from lakebt.lake.storage.metadata import next_version, write
 from lakebt.lake.storage.reach import delete_expired
@@ -96,6 +96,8 @@ def commit(
         If any table is no longer what its change was staged on.
     """
     applied = []
+    for change in changes:
+        check_there(change)
     try:
         for change in changes:
             new = next_version(
@@ -112,15 +114,6 @@ def commit(
             delete_quietly(old.io, [new.metadata_location])
         raise LostRaceError(str(error)) from None
     return applied
-
-
-def insert(
-    session: Session, catalog: SqlCatalog, table: tuple[str, ...], location: str
-) -> None:
-    """Add a table, of its namespace and name, with its metadata."""
-    *namespace, name = table
-    row = catalog._create_table_row(".".join(namespace), name, location)  # noqa: SLF001
-    session.execute(sa.insert(IcebergTables).values(**row))
 
 
 def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> None:
@@ -265,9 +258,7 @@ class OneTransaction:
     ) -> None:
         """Create a table in a turn, in which nobody else can take its name."""
         catalog = self._catalog
-        staged = catalog._create_staged_table(  # noqa: SLF001
-            (NAMESPACE, name), schema, properties=properties
-        )
+        made = creation.staged(catalog, (NAMESPACE, name), schema, properties)
         try:
             with turn(catalog) as session:
                 there = sa.select(IcebergTables.table_name).where(
@@ -275,12 +266,11 @@ class OneTransaction:
                     IcebergTables.table_namespace == NAMESPACE,
                 )
                 check(session.scalars(there))
-                catalog._write_metadata(  # noqa: SLF001
-                    staged.metadata, staged.io, staged.metadata_location
-                )
-                insert(session, catalog, (NAMESPACE, name), staged.metadata_location)
+                creation.write_first(made)
+                location = made.metadata_location
+                creation.insert(session, catalog, (NAMESPACE, name), location)
         except BaseException:
-            delete_quietly(staged.io, [staged.metadata_location])
+            delete_quietly(made.io, [made.metadata_location])
             raise
 
 

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update import (
+    AddSnapshotUpdate,
     AssertTableUUID,
     RemoveSnapshotsUpdate,
     SetSnapshotRefUpdate,
 )
+from pyiceberg.utils.concurrent import ExecutorFactory
 
+from lakebt.errors import LakeError
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.manifests import Append, Replace
@@ -28,7 +31,7 @@ from lakebt.lake.storage.snapshots import at_ref, delete_quietly, head_of
 from lakebt.lake.tables.schemas import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
@@ -60,6 +63,8 @@ class Staged:
         The snapshot the table's head, and the release's tag, will name.
     written : tuple of str
         Files that are of no use if the commit is lost.
+    data_files : tuple of str
+        Those that it adds, which may be used again.
     """
 
     base: Table
@@ -67,6 +72,17 @@ class Staged:
     updates: tuple[TableUpdate, ...]
     snapshot_id: int
     written: tuple[str, ...] = ()
+    data_files: tuple[str, ...] = ()
+
+    @property
+    def manifest_list(self) -> str:
+        """That of the snapshot."""
+        for update in self.updates:
+            if isinstance(update, AddSnapshotUpdate):
+                return update.snapshot.manifest_list
+        there = self.base.metadata.snapshot_by_id(self.snapshot_id)
+        assert there is not None  # noqa: S101 - it is tagged
+        return there.manifest_list
 
 
 def stage_append(
@@ -172,7 +188,39 @@ def _staged(table: Table, producer: Append | Replace) -> Staged:
         updates=updates,
         snapshot_id=producer.snapshot_id,
         written=producer.written,
+        data_files=producer.data_files,
     )
+
+
+def check_there(change: Staged) -> None:
+    """Check that the files of a change are there, however long ago they were written.
+
+    Whoever slept for a day may have lost them: `lakebt doctor` removes what nothing
+    refers to.
+
+    Raises
+    ------
+    LakeError
+        If one is gone.
+    """
+    io = change.base.io
+
+    def is_there(path: str) -> bool:
+        return io.new_input(path).exists()
+
+    paths = (*change.written, *change.data_files)
+    for path, there in zip(paths, _map(is_there, paths), strict=True):
+        if not there:
+            name = path.rsplit("/", maxsplit=1)[-1]
+            msg = (
+                f"the file {name} was removed before it could be committed. Nothing "
+                f"was changed; do it again"
+            )
+            raise LakeError(msg)
+
+
+def _map(function: Callable[[str], bool], paths: Sequence[str]) -> Iterable[bool]:
+    return ExecutorFactory.get_or_create().map(function, paths)
 
 
 def discard(changes: Iterable[Staged]) -> None:
@@ -202,4 +250,5 @@ def _tagged(staged: Staged, tag: str) -> Staged:
         ),
         snapshot_id=staged.snapshot_id,
         written=staged.written,
+        data_files=staged.data_files,
     )

@@ -56,7 +56,7 @@ from lakebt.lake.committing.follow_up import (
 )
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, staging_tag
-from lakebt.lake.committing.stage import discard
+from lakebt.lake.committing.stage import check_there, discard
 from lakebt.lake.storage.failures import LostRaceError, is_failure, translated
 from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.storage.snapshots import at_ref, head_of
@@ -207,6 +207,8 @@ class LedgerOrder:
             for name, change in changes.items()
             if name != LEDGER and _adds_snapshot(change)
         ]
+        for change in changes.values():
+            check_there(change)
         # Tables first: the ledger may only name snapshots that are in their tables.
         try:
             for change in added:

@@ -17,6 +17,8 @@ from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.reach import DATA, MANIFEST, MANIFEST_LIST, Walk
+from lakebt.lake.storage.scan import read_rows
+from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.digests import digest
@@ -108,7 +110,7 @@ class Appended:
 
     def _read(self, files: set[str]) -> pa.Table:
         scan = self._table.scan(snapshot_id=self.head)
-        tasks = [task for task in scan.plan_files() if task.file.file_path in files]
+        tasks = [task for task in plan(scan) if task.file.file_path in files]
         rows = ArrowScan(
             self._table.metadata, self._table.io, scan.projection(), scan.row_filter
         ).to_table(tasks)
@@ -135,9 +137,11 @@ class Appended:
             return
         names = (*spec.key, "known_at")
         with translated(self._storage.where):
-            present = self._table.scan(
-                snapshot_id=self._pin.snapshot_id, selected_fields=names
-            ).to_arrow()
+            present = read_rows(
+                self._table.scan(
+                    snapshot_id=self._pin.snapshot_id, selected_fields=names
+                )
+            )
         added = self.rows.select(names)
         both = pa.concat_tables([present.select(names).cast(added.schema), added])
         again = repeated(codes(both, names))

@@ -17,9 +17,16 @@ from lakebt.lake.committing.foreign import foreign, is_ours, last_of_ours, write
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.keeping import findings as cure
-from lakebt.lake.keeping.doctor_files import ORPHAN_HOURS, check_files
+from lakebt.lake.keeping.doctor_files import (
+    ORPHAN_HOURS,
+    UNREADABLE,
+    check_files,
+    without_digests,
+)
 from lakebt.lake.keeping.doctor_tables import check_by_itself
+from lakebt.lake.keeping.file_reads import Reads
 from lakebt.lake.keeping.findings import Diagnosis, Finding
+from lakebt.lake.keeping.recomputation import changed
 from lakebt.lake.keeping.settings import (
     ages,
 )
@@ -41,7 +48,12 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    storage: Storage, *, now: dt.datetime, files: bool, step: Step | None
+    storage: Storage,
+    *,
+    now: dt.datetime,
+    files: bool,
+    step: Step | None,
+    is_deep: bool = False,
 ) -> Diagnosis:
     """Find what is wrong with a lake."""
     # Nothing that was read before: its file may be gone since.
@@ -59,6 +71,7 @@ def diagnose(
     if ledger is not None:
         findings += _unfinished(left)
         findings += _missing(tables, ledger)
+        findings += without_digests(ledger)
     for name, table in tables.items():
         if ledger is not None and name != LEDGER:
             if name not in behind:
@@ -72,7 +85,10 @@ def diagnose(
         findings += _tried(trials, ledger)
         tables = {**tables, TRIALS: trials}
     if files and ledger is not None:
-        findings += check_files(tables, ledger, now=now, step=step)
+        reads = Reads(is_deep=is_deep)
+        findings += check_files(tables, ledger, now=now, step=step, reads=reads)
+        if is_deep and not any(f.code in UNREADABLE for f in findings):
+            findings += changed(storage, tables, ledger)
     return Diagnosis(
         lake=storage.name, findings=tuple(dict.fromkeys(findings)), files_checked=files
     )

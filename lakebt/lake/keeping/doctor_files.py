@@ -11,7 +11,15 @@ from pyiceberg.table.refs import MAIN_BRANCH
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.findings import Finding
 from lakebt.lake.keeping.reachable_files import Folders, metadata_files
-from lakebt.lake.storage.reach import EQUALITY_DELETES, POSITION_DELETES, Walk
+from lakebt.lake.storage.failures import is_failure
+from lakebt.lake.storage.fingerprint import listed_at, read_listed
+from lakebt.lake.storage.reach import (
+    DIGESTS,
+    EQUALITY_DELETES,
+    POSITION_DELETES,
+    File,
+    Walk,
+)
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 from lakebt.values.text import count
 
@@ -21,12 +29,18 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakebt.lake.committing.ledger import Ledger
+    from lakebt.lake.keeping.file_reads import Reads
     from lakebt.lake.keeping.reachable_files import Found
-    from lakebt.lake.storage.reach import File, Step
+    from lakebt.lake.storage.reach import Step
 
 
 ORPHAN_HOURS = 24.0
 """How old a file must be that nothing refers to: a publisher may be about to."""
+
+UNREADABLE = frozenset(
+    {"file_gone", "file_damaged", "snapshot_gone", "table_gone", "table_remade"}
+)
+"""Findings after which rows are not looked at: what cannot be read was told."""
 
 _SHOWN = 10
 """Lost files that are listed one by one; of more, only their number is."""
@@ -58,23 +72,67 @@ class Files:
 
 
 def look(
-    table: Table, ledger: Ledger, *, before: dt.datetime, step: Step | None = None
+    table: Table,
+    ledger: Ledger,
+    *,
+    before: dt.datetime,
+    step: Step | None = None,
+    reads: Reads | None = None,
+    walk: Walk | None = None,
 ) -> Files:
-    """Look at every file of one table."""
-    walk, folders = Walk(table.io), Folders(table)
+    """Look at every file of one table.
+
+    Parameters
+    ----------
+    table, ledger, before, step
+    reads
+        How the content of files is looked at; by nothing but their sizes, if None.
+    walk
+        Knows what it found before.
+    """
+    lists, bad_lists, told = _lists(table, ledger)
+    walk, folders = walk or Walk(table.io, told), Folders(table)
     reached = walk.reach(table.metadata.snapshots, step)
-    bad = dict(walk.unreadable)
+    reached |= {path: File(path, DIGESTS, None) for path in bad_lists}
+    bad = walk.unreadable | bad_lists
     for path, file in reached.items():
         size = folders.size(path)
         if size is None:
             bad[path] = "is gone"
         elif file.n_bytes is not None and size != file.n_bytes:
             bad.setdefault(path, f"has {size:,} bytes instead of {file.n_bytes:,}")
+    if reads is not None:
+        data = [f for p, f in reached.items() if p not in bad and f.n_rows is not None]
+        bad |= reads.bad(table.io, data, told)
     orphans: tuple[Found, ...] = ()
     if not walk.unreadable and _is_whole(table, ledger):
-        known = [*reached, *metadata_files(table)]
+        known = [*reached, *metadata_files(table), *lists]
         orphans = tuple(folders.others(known, before=before))
     return Files(walk=walk, reached=reached, bad=bad, orphans=orphans, folders=folders)
+
+
+def _lists(
+    table: Table, ledger: Ledger
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Return the lists of digests that living releases name.
+
+    Returns
+    -------
+    lists, bad, told
+        Where they are, what is wrong with some of them, and what the others say.
+    """
+    lists = list(dict.fromkeys(place for _, place in _listed(table, ledger)))
+    bad: dict[str, str] = {}
+    told: dict[str, str] = {}
+    for place in lists:
+        try:
+            told |= read_listed(table, place.rsplit("/", maxsplit=1)[-1])
+        except Exception as error:
+            if not is_failure(error):
+                raise
+            is_lost = isinstance(error, FileNotFoundError)
+            bad[place] = "is gone" if is_lost else "is damaged"
+    return lists, bad, told
 
 
 def _is_whole(table: Table, ledger: Ledger) -> bool:
@@ -94,12 +152,17 @@ def _is_whole(table: Table, ledger: Ledger) -> bool:
 
 
 def check_files(
-    tables: Mapping[str, Table], ledger: Ledger, *, now: dt.datetime, step: Step | None
+    tables: Mapping[str, Table],
+    ledger: Ledger,
+    *,
+    now: dt.datetime,
+    step: Step | None,
+    reads: Reads,
 ) -> Iterator[Finding]:
     """Find lost and damaged files, deletes, and files that nothing refers to."""
     before = now - dt.timedelta(hours=ORPHAN_HOURS)
     for name, table in tables.items():
-        files = look(table, ledger, before=before, step=step)
+        files = look(table, ledger, before=before, step=step, reads=reads)
         yield from _bad(name, table, files, ledger)
         yield from _deletes(name, table, files, ledger)
         yield from _unknown(name, table, files, ledger)
@@ -178,13 +241,10 @@ def _users(
     needed: dict[str, list[str]] = {path: [] for path in paths}
     if not paths:
         return needed
-    name = table.name()[-1]
-    wanted: dict[int, list[str]] = {}
-    for release in ledger.living:
-        if (pin := release.pin(name)) is not None:
-            wanted.setdefault(pin.snapshot_id, []).append(release.name)
-    if (head := table.metadata.current_snapshot()) is not None:
-        wanted.setdefault(head.snapshot_id, [_HEAD])
+    wanted = _wanted(table, ledger)
+    for release, path in _listed(table, ledger):
+        if path in needed:
+            needed[path].append(release)
     below: dict[str, set[str]] = {}
     for snapshot in table.metadata.snapshots:
         if snapshot.snapshot_id not in wanted:
@@ -199,6 +259,25 @@ def _users(
         for path in hit:
             needed[path] += wanted[snapshot.snapshot_id]
     return needed
+
+
+def _wanted(table: Table, ledger: Ledger) -> dict[int, list[str]]:
+    """Return which living releases, or else whether the head, need each snapshot."""
+    wanted: dict[int, list[str]] = {}
+    for release in ledger.living:
+        if (pin := release.pin(table.name()[-1])) is not None:
+            wanted.setdefault(pin.snapshot_id, []).append(release.name)
+    if (head := table.metadata.current_snapshot()) is not None:
+        wanted.setdefault(head.snapshot_id, [_HEAD])
+    return wanted
+
+
+def _listed(table: Table, ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Give the living releases that name a list of digests, each with its place."""
+    for release in ledger.living:
+        pin = release.pin(table.name()[-1])
+        if pin is not None and pin.files:
+            yield release.name, listed_at(table, pin.files)
 
 
 def _deletes(
@@ -221,3 +300,21 @@ def _deletes(
                 problem=f"{count(n_used, kind)}: {what}",
                 cure=cure.roll_back(name),
             )
+
+
+def without_digests(ledger: Ledger) -> Iterator[Finding]:
+    """Find releases of whose files no digests are kept."""
+    without = [
+        release.name
+        for release in ledger.living
+        if any(pin.files is None for pin in release.tables)
+    ]
+    if without:
+        releases = count(len(without), "release was", many="releases were")
+        yield Finding(
+            code="digests_missing",
+            table=LEDGER,
+            problem=f"{releases} made before files had digests (the last: "
+            f"{without[-1]}): what is read of them is compared with nothing",
+            cure=cure.RESTORE,
+        )

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyiceberg.table import Table, Transaction
 from pyiceberg.table.refs import MAIN_BRANCH
-from pyiceberg.table.update import AssertTableUUID, update_table_metadata
-from pyiceberg.table.update.schema import UpdateSchema
-from pyiceberg.types import StringType, TimestamptzType
+from pyiceberg.table.update import AssertTableUUID
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
-from lakebt.lake.committing.ledger import ledger_rows
 from lakebt.lake.committing.retry import again
-from lakebt.lake.committing.stage import Staged, stage_rewrite
+from lakebt.lake.committing.stage import Staged
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
@@ -25,9 +20,9 @@ from lakebt.lake.tables.schemas import LEDGER, TRIALS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pyiceberg.table import Table
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
-    from lakebt.lake.committing.ledger import Release
     from lakebt.lake.storage.catalog import Storage
 
 
@@ -118,38 +113,3 @@ def staged(table: Table, updates: Iterable[TableUpdate], *, head: int | None) ->
         updates=tuple(updates),
         snapshot_id=_NO_SNAPSHOT if head is None else head,
     )
-
-
-def stage_ledger(
-    table: Table, releases: Iterable[Release], *, summary: Mapping[str, str]
-) -> Staged:
-    """Stage the ledger anew, with columns it may lack from before releases ended."""
-    updates, requirements = _missing_columns(table)
-    wider = table
-    if updates:
-        wider = Table(
-            identifier=table.name(),
-            metadata=update_table_metadata(table.metadata, updates),
-            metadata_location=table.metadata_location,
-            io=table.io,
-            catalog=table.catalog,
-        )
-    change = stage_rewrite(wider, ledger_rows(releases, wider), summary=summary)
-    return replace(
-        change,
-        base=table,
-        requirements=(*requirements, *change.requirements),
-        updates=(*updates, *change.updates),
-    )
-
-
-def _missing_columns(
-    table: Table,
-) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
-    added = (("ended_at", TimestamptzType()), ("ended_because", StringType()))
-    names = {field.name for field in table.schema().fields}
-    change = UpdateSchema(Transaction(table))
-    for name, kind in added:
-        if name not in names:
-            change.add_column(name, kind)
-    return change._commit()  # noqa: SLF001

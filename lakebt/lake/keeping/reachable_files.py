@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
+from lakebt.lake.storage.fingerprint import LISTED
 from lakebt.lake.storage.reach import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pyiceberg.table import Table
 
 
-_WRITTEN = (".parquet", ".avro", ".metadata.json")
+_OWN = 2
+"""Folders above a table's ``data`` that are the lake's: its own, its namespace's."""
+
+_WRITTEN = (".parquet", ".avro", ".metadata.json", LISTED)
 """How the names of files end that lakebt writes; others are somebody else's."""
 
 
@@ -34,7 +41,8 @@ class Found:
 class Folders:
     """The two folders of a table, ``data`` and ``metadata``, as they are now.
 
-    Listed once: asking for each of a hundred thousand files takes minutes.
+    Listed once: asking for each of a hundred thousand files takes minutes. What a link
+    leads to is not in them, whoever made it.
     """
 
     def __init__(self, table: Table) -> None:
@@ -43,12 +51,14 @@ class Folders:
         self.files: dict[str, Found] = {}
         for folder in ("data", "metadata"):
             system, path = self._place(f"{table.location()}/{folder}")
+            if isinstance(system, pafs.LocalFileSystem):
+                self.files |= {found.path: found for found in _within(path)}
+                continue
             selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
             for info in system.get_file_info(selector):
                 if info.type is pafs.FileType.File:
-                    seconds = (info.mtime_ns or 0) / 1e9  # every store tells it
-                    written = dt.datetime.fromtimestamp(seconds, dt.UTC)
-                    self.files[info.path] = Found(info.path, info.size, written)
+                    nanoseconds = info.mtime_ns or 0  # every store tells it
+                    self.files[info.path] = _found(info.path, info.size, nanoseconds)
         self._system = self._place(table.location())[0]
         scheme = urlsplit(table.location()).scheme
         self._scheme = "" if scheme in {"", "file"} else f"{scheme}://"
@@ -85,6 +95,24 @@ class Folders:
     def _place(self, path: str) -> tuple[pafs.FileSystem, str]:
         scheme, netloc, inner = PyArrowFileIO.parse_location(path, self._io.properties)
         return self._io.fs_by_scheme(scheme, netloc), inner
+
+
+def _found(path: str, n_bytes: int, nanoseconds: int) -> Found:
+    written = dt.datetime.fromtimestamp(nanoseconds / 1e9, dt.UTC)
+    return Found(path, n_bytes, written)
+
+
+def _within(path: str) -> Iterator[Found]:
+    """Give the files of a folder on a disk, and of those in it: through no link."""
+    folder = Path(path)
+    if any(each.is_symlink() for each in (folder, *list(folder.parents)[:_OWN])):
+        return
+    for inner, _, names in os.walk(path):
+        for name in names:
+            whole = os.path.join(inner, name)  # noqa: PTH118 - of very many
+            status = os.lstat(whole)
+            if stat.S_ISREG(status.st_mode):
+                yield _found(whole, status.st_size, status.st_mtime_ns)
 
 
 def metadata_files(table: Table) -> list[str]:

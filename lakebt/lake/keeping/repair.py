@@ -17,11 +17,13 @@ from pyiceberg.table.update import (
 )
 
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
+from lakebt.lake.committing import protocol
 from lakebt.lake.committing.branch import left_behind, remove
 from lakebt.lake.committing.foreign import foreign, last_of_ours
 from lakebt.lake.committing.ledger import read_ledger, read_state
 from lakebt.lake.keeping.doctor_files import look
 from lakebt.lake.keeping.maintenance import in_turn, staged, with_trials
+from lakebt.lake.keeping.old_releases import give_digests
 from lakebt.lake.keeping.settings import (
     ages,
     lost_settings,
@@ -36,13 +38,14 @@ from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pyiceberg.table import Table
     from pyiceberg.table.update import TableUpdate
 
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.committing.stage import Staged
+    from lakebt.lake.keeping.doctor_files import Files
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.storage.reach import Step
 
@@ -161,7 +164,7 @@ def _at(ref: str, snapshot_id: int | None) -> TableUpdate:
 
 
 def restore(storage: Storage) -> Repair:
-    """Put back the tags of living releases, and the settings of the tables.
+    """Put back tags of living releases and settings; keep digests that are missing.
 
     Raises
     ------
@@ -184,7 +187,7 @@ def restore(storage: Storage) -> Repair:
         return changes
 
     in_turn(storage, stage)
-    return Repair(tuple(done))
+    return Repair((*done, *give_digests(storage)))
 
 
 def _tags(
@@ -256,17 +259,35 @@ def remove_orphans(
                 _clear_away(storage, name, branch)
                 done.append(f"table {name}: branch {branch} is gone")
     tables, ledger = read_state(storage)
+    looked = {}
     with translated(storage.where):
         for name, table in with_trials(storage, tables).items():
-            files = look(table, ledger, before=before, step=step)
-            for file in files.orphans:
-                with contextlib.suppress(FileNotFoundError):
-                    files.folders.delete(file)
-            if files.orphans:
-                n_bytes = sum(file.n_bytes for file in files.orphans)
-                n_files = count(len(files.orphans), "file")
-                done.append(f"table {name}: {n_files}, {n_bytes:,} bytes, are gone")
+            looked[name] = look(table, ledger, before=before, step=step)
+    if any(files.orphans for files in looked.values()):
+        # Once more in a turn, in which nobody commits: who slept for a day, and wakes,
+        # finds that its files are gone, or has them.
+        with protocol.of(storage).turn(), translated(storage.where):
+            tables, ledger = read_state(storage)
+            for name, table in with_trials(storage, tables).items():
+                before_it = looked.get(name)
+                if before_it is not None and before_it.orphans:
+                    walk = before_it.walk
+                    now_there = look(table, ledger, before=before, walk=walk)
+                    done += _delete(name, before_it, now_there)
     return Repair(tuple(done))
+
+
+def _delete(name: str, earlier: Files, files: Files) -> Iterator[str]:
+    """Delete what nothing refers to, then and now, and say so."""
+    known = {file.path for file in earlier.orphans}
+    gone = [file for file in files.orphans if file.path in known]
+    for file in gone:
+        with contextlib.suppress(FileNotFoundError):
+            files.folders.delete(file)
+    if gone:
+        n_bytes = sum(file.n_bytes for file in gone)
+        n_files = count(len(gone), "file")
+        yield f"table {name}: {n_files}, {n_bytes:,} bytes, are gone"
 
 
 def _clear_away(storage: Storage, name: str, branch: str) -> None:

@@ -18,13 +18,8 @@ from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
-from lakebt.lake.keeping.maintenance import (
-    in_turn,
-    stage_ledger,
-    staged,
-    state,
-    with_trials,
-)
+from lakebt.lake.committing.pages import stage_ledger
+from lakebt.lake.keeping.maintenance import in_turn, staged, state, with_trials
 from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, OURS

@@ -13,6 +13,7 @@ from lakebt.lake.publishing.audits.finding import Finding, Handed
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.predicates import overlap
+from lakebt.lake.storage.scan import read_rows
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.arrow import column, keep, same, take
 from lakebt.lake.tables.rows import codes
@@ -97,7 +98,8 @@ def lacking_in(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
     if head_of(table) is None:
         return Lacking(handed=handed)
     with translated(storage.where):
-        there = table.scan(row_filter=overlap(rows, ("known_at", *spec.key))).to_arrow()
+        near = overlap(rows, ("known_at", *spec.key))
+        there = read_rows(table.scan(row_filter=near))
     return compare(handed, there.select(spec.names).cast(spec.arrow))
 
 

@@ -302,11 +302,11 @@ def _sorted(rows: pa.Table, spec: TableSpec) -> Prepared:
     by_key = order(rows, spec.order)
     if (np.diff(by_key) != 1).any():
         rows = take(rows, by_key)
-    content_digest = digest(_telling(rows, spec))
+    content_digest = digest(telling(rows, spec))
     return Prepared(spec=spec, rows=rows, digest=content_digest, places=by_key)
 
 
-def _telling(rows: pa.Table, spec: TableSpec) -> pa.Table:
+def telling(rows: pa.Table, spec: TableSpec) -> pa.Table:
     """Return the columns that tell content apart.
 
     One that a declared table was given later, and that is empty, is not among them: the

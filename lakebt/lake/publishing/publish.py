@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lakebt.errors import ConflictError, ReleaseExistsError, listed
-from lakebt.lake.committing import protocol, stage
+from lakebt.lake.committing import pages, protocol, stage
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
 from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
 from lakebt.lake.committing.retry import again
 from lakebt.lake.storage.failures import LostRaceError, translated
+from lakebt.lake.storage.fingerprint import digest_at, digest_in
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
@@ -150,6 +151,7 @@ class _Writer:
         self._fresh: dict[str, tuple[int | None, Lacks]] = {}
         self._written: dict[str, tuple[Table, Lacks, list[DataFile]]] = {}
         self._folds = folds
+        self._digests: dict[str, str] = {}
         self._may_be_visible = False
         self._seen = ""
 
@@ -225,10 +227,13 @@ class _Writer:
             for name, (_, lacking) in self._fresh.items():
                 self._write(tables[name], name, lacking)
                 if name in self._written:
+                    pin = None if ledger.last is None else ledger.last.pin(name)
+                    digests = None if pin is None else pin.files
                     self._folds.prepare(
                         tables[name],
                         self.publication.tables[name].spec,
                         adding=len(self._written[name][2]),
+                        told=self.storage.told(tables[name], digests),
                     )
         return None
 
@@ -241,7 +246,11 @@ class _Writer:
             held.forget(before, files)
             del self._written[name]
         if lacking.count:
-            self._written[name] = table, lacking, lacking.write(table)
+            files = lacking.write(table)
+            self._written[name] = table, lacking, files
+            # Not in the turn, in which others wait: they may be large.
+            others = [f.file_path for f in files if not digest_in(f.file_path)]
+            self._digests |= {path: digest_at(table.io, path) for path in others}
 
     def _stage_all(
         self,
@@ -255,11 +264,25 @@ class _Writer:
             if name in self._fresh or head_of(tables[name]) is not None:
                 changes[name] = self._stage(name, tables[name])
         release = self._release(changes, ledger.last, committed_at)
-        page = ledger.with_release(release, tables[LEDGER])
-        changes[LEDGER] = stage.stage_rewrite(
-            tables[LEDGER], page, summary=self._summary
-        )
+        table = tables[LEDGER]
+        if pages.says_files(table):
+            page = ledger.with_release(release, table)
+            changes[LEDGER] = stage.stage_rewrite(table, page, summary=self._summary)
+        else:
+            releases = (*ledger.releases, release)
+            changes[LEDGER] = pages.stage_ledger(table, releases, summary=self._summary)
         return release
+
+    def _files(
+        self, name: str, change: stage.Staged, before: TablePin | None
+    ) -> str | None:
+        """Return what the release says of a table's files: see `TablePin.files`."""
+        held = "" if before is None else before.files
+        is_foreign = name in self.adopted or not all(map(digest_in, change.data_files))
+        if held is None or not is_foreign:
+            return held
+        told = {**self.storage.told(change.base, held), **self._digests}
+        return pages.list_others(change.base, change.manifest_list, told)
 
     @property
     def _summary(self) -> dict[str, str]:
@@ -304,6 +327,7 @@ class _Writer:
                     published=None if prepared is None else prepared.count,
                     digest=digest,
                     earliest=min(earliest),
+                    files=self._files(name, change, before),
                 )
             )
         return Release(

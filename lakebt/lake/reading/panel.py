@@ -75,7 +75,11 @@ def panel(
     # What other tables say of a symbol without bars is not in the key. And the panels
     # of a backtest's every decision would fill the disk, though none is asked for twice
     # and each takes milliseconds once the bars are in memory.
-    is_told = len(values) > 0 and bars.symbols.keys() >= set(wanted_symbols)
+    is_told = (
+        _may_keep(pinned)
+        and len(values) > 0
+        and bars.symbols.keys() >= set(wanted_symbols)
+    )
     if is_told and (known == _ALL or is_first):
         about = _about(values, wanted_symbols, begin, bars)
         pinned.cache.disk.keep({**key, "known": known}, values, about)
@@ -97,11 +101,21 @@ def _key(
     return {
         "table": None if pin is None else pin.uuid,
         "snapshot": None if pin is None else pin.snapshot_id,
+        "files": None if pin is None else pin.files,
         "column": column,
         "symbols": None if symbols is None else names,
         "exchange": pinned.sessions.name,
         "days": [str(days[first]), str(days[last])],
     }
+
+
+def _may_keep(pinned: Pinned) -> bool:
+    """Whether what is read is compared with what was written.
+
+    If not, a panel of rotten data would be kept, and outlive its mending.
+    """
+    pin = pinned.release.pin(PRICES.name)
+    return pin is None or pin.files is not None
 
 
 def _about(
@@ -119,6 +133,8 @@ def _kept(
     pinned: Pinned, key: Mapping[str, object], known_by: int
 ) -> pd.DataFrame | None:
     """Return the panel that is kept, if it is the one for this instant."""
+    if not _may_keep(pinned):
+        return None
     for known in (_ALL, known_by):
         entry = pinned.cache.disk.load({**key, "known": known})
         if entry is None or (known == _ALL and entry.about["last_known"] > known_by):

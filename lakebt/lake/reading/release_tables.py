@@ -125,6 +125,7 @@ class Pinned:
             among=among,
             storage=self.storage,
             release=self.release.name,
+            told=lambda: self.storage.told(self.tables[table], pin.files),
         )
         fields = [
             rows.schema.field(n) if n in coded else schema.field(n) for n in columns

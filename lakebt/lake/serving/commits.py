@@ -32,13 +32,13 @@ from lakebt.lake.serving.errors import (
     UnsupportedError,
     translated,
 )
-from lakebt.lake.serving.locations import check_files, first_place, make_folders
+from lakebt.lake.serving.locations import check_files, make_folders
 from lakebt.lake.serving.pending_change import Pending
 from lakebt.lake.serving.table_cache import Loaded
 from lakebt.lake.serving.table_rules import check_updates
 from lakebt.lake.serving.updates import as_specified, check, guarded, readable
-from lakebt.lake.storage import snapshots
-from lakebt.lake.storage.metadata import first_version, next_version, write
+from lakebt.lake.storage import creation, snapshots
+from lakebt.lake.storage.metadata import first_version, next_version, place, write
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Writer:
         self._warehouse.check_in_table(location, metadata.location, what=what)
         with translated(), sql.turn(self._catalog) as session:
             self._check_free(namespace, name)
-            sql.insert(session, self._catalog, (*namespace, name), location)
+            creation.insert(session, self._catalog, (*namespace, name), location)
         return Loaded(location, metadata)
 
     def drop(self, namespace: Namespace, name: str, *, purge: bool) -> None:
@@ -347,7 +347,7 @@ class Writer:
         return StagedTable(
             identifier=(*namespace, name),
             metadata=metadata,
-            metadata_location=guarded(lambda: first_place(metadata)),
+            metadata_location=guarded(lambda: place(metadata)),
             io=self._cache.io(metadata.location),
             catalog=catalog,
         )
@@ -397,4 +397,4 @@ class Writer:
             sql.swap(session, self._catalog, change.before, location)
         else:
             table = (*change.namespace, change.name)
-            sql.insert(session, self._catalog, table, location)
+            creation.insert(session, self._catalog, table, location)

@@ -7,12 +7,9 @@ and deletes the files it names. So everything a client adds to it is checked.
 from __future__ import annotations
 
 import contextlib
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from pyiceberg.table.locations import load_location_provider
 
 from lakebt.lake.serving.errors import ForbiddenError
 
@@ -128,9 +125,3 @@ def make_folders(metadata: TableMetadata) -> None:
     for name in ("data", "metadata"):
         with contextlib.suppress(OSError):
             (folder / name).mkdir(parents=True, exist_ok=True)
-
-
-def first_place(metadata: TableMetadata) -> str:
-    """Return where the first metadata of a table is written to."""
-    provider = load_location_provider(metadata.location, metadata.properties)
-    return provider.new_metadata_location(f"00000-{uuid.uuid4()}.gz.metadata.json")

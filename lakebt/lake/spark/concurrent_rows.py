@@ -11,6 +11,7 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import ManifestContent
 from pyiceberg.table import FileScanTask
 
+from lakebt.lake.storage.fingerprint import verify
 from lakebt.lake.storage.predicates import overlap
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.tables.rows import codes
@@ -93,6 +94,7 @@ def _read(
 ) -> pa.Table:
     """Read the keys and clocks of some files' rows."""
     columns = (*spec.key, "known_at")
+    verify(table.io, [file.file_path for file in files])
     scan = ArrowScan(table.metadata, table.io, table.schema().select(*columns), where)
     rows = scan.to_table([FileScanTask(file) for file in files])
     return rows.select(columns).cast(

@@ -33,14 +33,16 @@ from pyiceberg.types import (
 )
 from pyiceberg.utils.concurrent import ExecutorFactory
 
+from lakebt.lake.storage.failures import parsing
+from lakebt.lake.storage.fingerprint import NOTHING, verify
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.arrow import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import DataScan, Table
+    from pyiceberg.table import DataScan, FileScanTask, Table
     from pyiceberg.types import NestedField
 
     from lakebt.lake.storage.predicates import Among
@@ -62,8 +64,38 @@ _NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
 """What a store says of a file that is read without asking for its size first."""
 
 
+_CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+
+
+def compared(
+    chosen: DataScan, told: Mapping[str, str] = NOTHING
+) -> tuple[list[FileScanTask], bool]:
+    """Return the files that a scan reads, and whether all are known to be unchanged.
+
+    Parameters
+    ----------
+    chosen
+    told
+        The digests of files whose names do not tell them.
+
+    Raises
+    ------
+    ChangedFileError
+        If one is not what was written.
+    FileNotFoundError
+        If one is gone.
+    """
+    tasks = plan(chosen, told)
+    paths = [task.file.file_path for task in tasks]
+    paths += [each.file_path for task in tasks for each in task.delete_files]
+    return tasks, verify(chosen.io, paths, told)
+
+
 def read_directly(
-    chosen: DataScan, coded: Collection[str], among: Among | None = None
+    chosen: DataScan,
+    coded: Collection[str],
+    among: Among | None = None,
+    tasks: list[FileScanTask] | None = None,
 ) -> pa.Table | None:
     """Read what a scan selects with Arrow alone.
 
@@ -75,6 +107,8 @@ def read_directly(
         Text columns to return as dictionaries.
     among
         The rows to return of what is selected.
+    tasks
+        The files it reads, if that is known.
 
     Returns
     -------
@@ -105,12 +139,15 @@ def read_directly(
         type(field.field_type) not in _AS_WRITTEN for field in fields.values()
     ):
         return None
-    tasks = plan(chosen)
+    if tasks is None:
+        tasks, _ = compared(chosen)
     if any(
         t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
     ):
         return None
-    layout = ds.ParquetFileFormat(dictionary_columns=set(coded))
+    layout = ds.ParquetFileFormat(
+        dictionary_columns=set(coded), default_fragment_scan_options=_CHECKED
+    )
     fragments = [_fragment(task.file, layout, io) for task in tasks]
     with _all_there(fragments):
         footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
@@ -139,7 +176,7 @@ def read_one_file(table: Table) -> pa.Table | None:
     FileNotFoundError
         If a file is gone.
     """
-    tasks, io = plan(table.scan()), table.io
+    (tasks, is_known), io = compared(table.scan()), table.io
     if (
         len(tasks) != 1
         or tasks[0].delete_files
@@ -147,13 +184,28 @@ def read_one_file(table: Table) -> pa.Table | None:
         or not isinstance(io, PyArrowFileIO)
     ):
         return None
-    fragment = _fragment(tasks[0].file, ds.ParquetFileFormat(), io)
+    layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
+    fragment = _fragment(tasks[0].file, layout, io)
     with _all_there([fragment]):
         numbered = all(field.metadata for field in _schema_of(fragment))
         if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
             return None
         rows: pa.Table = fragment.to_table()
-        return rows
+    if not is_known:
+        validate(rows)
+    return rows
+
+
+def validate(rows: pa.Table) -> None:
+    """Check that what was read of a file that nobody knows makes sense: its text, too.
+
+    Raises
+    ------
+    DamagedFileError, pyarrow.ArrowInvalid
+        If it does not.
+    """
+    with parsing():
+        rows.validate(full=True)
 
 
 def arrow_type(field: NestedField) -> pa.DataType:

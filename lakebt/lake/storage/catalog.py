@@ -22,6 +22,7 @@ from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.code import confine
+from lakebt.lake.storage.creation import create_table
 from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
@@ -29,6 +30,7 @@ from lakebt.lake.storage.directory import (
     check_place,
 )
 from lakebt.lake.storage.failures import first_line, translated
+from lakebt.lake.storage.fingerprint import NOTHING, read_listed
 from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
     EXCHANGE,
@@ -41,7 +43,7 @@ from lakebt.lake.tables.schemas import (
 from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+_LISTS = 32
+"""How many lists of digests are remembered."""
 
 
 class Storage:
@@ -119,6 +124,24 @@ class Storage:
         with translated(self.where):
             return self._loader.trials()
 
+    def told(self, table: Table, listed: str | None) -> Mapping[str, str]:
+        """Return the digests of files of a table whose names do not tell them.
+
+        Parameters
+        ----------
+        table
+        listed
+            What a release says of them: see `TablePin.files`.
+        """
+        if not listed:
+            return NOTHING
+        held: dict[str, Mapping[str, str]] = self.memory.setdefault("digests", {})
+        if listed not in held:
+            if len(held) >= _LISTS:
+                held.clear()
+            held[listed] = read_listed(table, listed)
+        return held[listed]
+
     @property
     def specs(self) -> Specs:
         """The fact tables, built in and declared, as `tables` found them last."""
@@ -145,18 +168,17 @@ class Storage:
                 if name in present:
                     continue
                 with contextlib.suppress(TableAlreadyExistsError):
-                    self.catalog.create_table(
-                        (NAMESPACE, name),
-                        schema=spec.iceberg(),
-                        properties=PROPERTIES,
+                    create_table(
+                        self.catalog, (NAMESPACE, name), spec.iceberg(), PROPERTIES
                     )
             # Last, so that a lake with a ledger has all its tables.
             if LEDGER not in present:
                 with contextlib.suppress(TableAlreadyExistsError):
-                    self.catalog.create_table(
+                    create_table(
+                        self.catalog,
                         (NAMESPACE, LEDGER),
                         ledger_schema(),
-                        properties={**PROPERTIES, EXCHANGE: exchange},
+                        {**PROPERTIES, EXCHANGE: exchange},
                     )
 
 

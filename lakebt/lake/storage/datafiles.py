@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import uuid
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
 from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.fingerprint import OPEN, named, wrote
 from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.tables.arrow import pc
 
@@ -82,9 +83,15 @@ def write_files(
     try:
         for whole, key in _partitions(table, rows):
             for part in _slices(whole):
-                name = f"{uuid.uuid4()}.parquet"
-                places.append(locations.new_data_location(name, key))
-                files.append(_write(table, part, key, spec, place=places[-1]))
+                content, footer = _packed(table, part, spec)
+                name = f"{secrets.token_hex(8)}-{OPEN}.parquet"
+                place = locations.new_data_location(name, key)
+                places.append(named(place, content))
+                _put(table, content, places[-1])
+                file = _data_file(
+                    table, footer, key, spec, place=places[-1], size=content.size
+                )
+                files.append(file)
     except BaseException as error:  # no room for the next one, for instance
         if is_silent(error):  # and would be waited for again
             raise
@@ -115,34 +122,49 @@ def _slices(rows: pa.Table) -> Iterator[pa.Table]:
         yield rows.slice(start, size)
 
 
-def _write(
+def _packed(
+    table: Table, rows: pa.Table, spec: TableSpec | None
+) -> tuple[pa.Buffer, pq.FileMetaData]:
+    """Return the content of a file with some rows, and its footer."""
+    rows = _numbered(rows, table.schema())
+    sorted_by = None if spec is None else list(spec.order)
+    target = pa.BufferOutputStream()
+    writer = pq.ParquetWriter(
+        target,
+        rows.schema,
+        compression="zstd",
+        compression_level=9 if len(rows) <= _DENSE_ROWS else 3,
+        use_dictionary=_repeating(rows),  # type: ignore[arg-type]  # or a list
+        write_statistics=True if sorted_by is None else sorted_by,
+        store_schema=False,
+        write_page_checksum=True,
+    )
+    with writer:
+        writer.write_table(rows, row_group_size=_GROUP_ROWS)
+    return target.getvalue(), writer.writer.metadata
+
+
+def _put(table: Table, content: pa.Buffer, place: str) -> None:
+    # Nobody else has its name, so a store need not be asked whether it is there.
+    with table.io.new_output(place).create(overwrite=True) as stream:
+        target: Any = stream
+        target.write(content)
+    sync(table.io, place)
+    wrote(table.io, place)
+
+
+def _data_file(
     table: Table,
-    rows: pa.Table,
+    footer: Any,
     key: PartitionKey | None,
     spec: TableSpec | None,
     *,
     place: str,
+    size: int,
 ) -> DataFile:
+    """Return what a manifest says of a file."""
     schema = table.schema()
-    rows = _numbered(rows, schema)
     sorted_by = None if spec is None else list(spec.order)
-    # Nobody else has its name, so a store need not be asked whether it is there.
-    with table.io.new_output(place).create(overwrite=True) as stream:
-        target: Any = stream
-        writer = pq.ParquetWriter(
-            target,
-            rows.schema,
-            compression="zstd",
-            compression_level=9 if len(rows) <= _DENSE_ROWS else 3,
-            use_dictionary=_repeating(rows),  # type: ignore[arg-type]  # or a list
-            write_statistics=True if sorted_by is None else sorted_by,
-            store_schema=False,
-        )
-        with writer:
-            writer.write_table(rows, row_group_size=_GROUP_ROWS)
-        size = target.tell()
-    sync(table.io, place)
-    footer = writer.writer.metadata
     statistics = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,
         stats_columns=compute_statistics_plan(schema, _metrics(sorted_by)),

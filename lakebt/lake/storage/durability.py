@@ -6,6 +6,7 @@ by then be nowhere but in memory, unless it was asked for.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO
+
+
+_FOLDERS = 6
+"""From a metadata file's own to the one that the lake's directory lies in."""
 
 
 def sync(io: FileIO, *locations: str) -> None:
@@ -30,6 +35,18 @@ def sync(io: FileIO, *locations: str) -> None:
             folders |= {file.parent, file.parent.parent}  # it may be a new one
     for folder in sorted(folders):
         _sync(folder)
+
+
+def sync_folders(io: FileIO, location: str) -> None:
+    """Have the names of the folders that a new local file lies in on the disk.
+
+    All of them may be new: the table's, its namespace's, the warehouse's, the lake's.
+    """
+    scheme, _, path = PyArrowFileIO.parse_location(location, io.properties)
+    if scheme == "file":
+        for folder in list(Path(path).parents)[:_FOLDERS]:
+            with contextlib.suppress(PermissionError):  # one that was there before
+                _sync(folder)
 
 
 def _sync(path: Path) -> None:

@@ -45,6 +45,21 @@ class DamagedFileError(Exception):
     """A parser could not read a file of the lake; its cause is what it raised."""
 
 
+class ChangedFileError(DamagedFileError):
+    """A file of the lake does not hold what was written into it.
+
+    Parameters
+    ----------
+    path
+    """
+
+    def __init__(self, path: str) -> None:
+        self.name = path.rsplit("/", maxsplit=1)[-1]
+        super().__init__(
+            f"the file {self.name} was changed since it was written, or is another one"
+        )
+
+
 _STORAGE = (
     *(OSError, SQLAlchemyError, pa.ArrowException, *ICEBERG),
     *(EOFError, zlib.error, ValidationError, DamagedFileError),
@@ -138,6 +153,10 @@ def explain(error: Exception) -> str:
         return redacted(remote)
     text = first_line(error)
     restore = "Restore it from a backup"
+    if isinstance(error, ChangedFileError):
+        is_metadata = error.name.endswith(".metadata.json")
+        what = "corrupt metadata" if is_metadata else "damaged"
+        return f"has a {what} file: {text} {restore}"
     is_known = isinstance(error, (SQLAlchemyError, OSError, *ICEBERG))
     explained = (
         (isinstance(error, FileNotFoundError), f"has lost {lost(error)}. {restore}"),

@@ -1,16 +1,17 @@
-"""Writing the manifests of a snapshot, which pyiceberg does but for three things.
+"""Writing the manifests of a snapshot, which pyiceberg does but for four things.
 
 It puts a page of documentation into the head of every manifest, which is most of it
 where each day adds one; it compresses every entry by itself, though they are all alike;
-and it carries manifests along for ever where files are replaced.
+it carries manifests along for ever where files are replaced; and the names that it
+gives to files say nothing of what is in them.
 """
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any, Self
 
 from pyiceberg.avro.file import AvroOutputFile
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import (
     DEFAULT_READ_VERSION,
     ManifestEntry,
@@ -21,17 +22,23 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Transaction
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update import AddSnapshotUpdate
 from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
 from pyiceberg.types import NestedField, StructType
+
+from lakebt.lake.storage.fingerprint import OPEN, Addressed
+from lakebt.lake.storage.scan_plan import manifests_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from pyiceberg.io import FileIO
     from pyiceberg.manifest import ManifestFile, ManifestWriter
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.update import UpdatesAndRequirements
 
 
 _NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
@@ -90,6 +97,21 @@ class _LeanWriter(ManifestWriterV2):
         )
 
 
+class _AddressedIO(PyArrowFileIO):
+    """Names what it writes by its content."""
+
+    def __init__(self, io: FileIO) -> None:
+        super().__init__(io.properties)
+        self._io = io
+        self.written: list[str] = []
+
+    def new_output(self, location: str) -> Any:
+        return Addressed(self._io, location, self.written)
+
+    def new_input(self, location: str) -> Any:
+        return self._io.new_input(location)
+
+
 class _Lean(_SnapshotProducer[Any]):
     def __init__(
         self,
@@ -101,13 +123,14 @@ class _Lean(_SnapshotProducer[Any]):
         super().__init__(
             operation,
             _Unchanging(table),
-            table.io,
+            _AddressedIO(table.io),
             snapshot_properties=dict(summary),
             branch=branch,
         )
-        # Names its files. What is random in them no list and no metadata can compress,
-        # and the snapshot's number is random already, and its own.
-        self.commit_uuid = uuid.UUID(int=self._snapshot_id)
+        # Names its files by their content. What is random in them no list and no
+        # metadata can compress, so there is nothing else but the snapshot's number.
+        name: Any = OPEN
+        self.commit_uuid = name
 
     def new_manifest_writer(self, spec: PartitionSpec) -> ManifestWriter:
         return _LeanWriter(
@@ -118,10 +141,23 @@ class _Lean(_SnapshotProducer[Any]):
             self._compression,
         )
 
+    def _commit(self) -> UpdatesAndRequirements:
+        (added, *rest), requirements = super()._commit()
+        assert isinstance(added, AddSnapshotUpdate)  # noqa: S101 - it comes first
+        place = self.written[-1]  # the list is the last to be written
+        snapshot = added.snapshot.model_copy(update={"manifest_list": place})
+        return (AddSnapshotUpdate(snapshot=snapshot), *rest), requirements
+
     @property
     def written(self) -> tuple[str, ...]:
         """The manifests and the list of them."""
-        return (*self._written_manifests, *self._written_manifest_lists)
+        io: Any = self._io
+        return tuple(io.written)
+
+    @property
+    def data_files(self) -> tuple[str, ...]:
+        """The data files that are added."""
+        return tuple(file.file_path for file in self._added_data_files)
 
 
 class Append(_Lean, _FastAppendFiles):
@@ -131,6 +167,17 @@ class Append(_Lean, _FastAppendFiles):
         self, table: Table, summary: Mapping[str, str], branch: str = MAIN_BRANCH
     ) -> None:
         super().__init__(table, Operation.APPEND, summary, branch)
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        metadata, parent = self._transaction.table_metadata, self._parent_snapshot_id
+        before = None if parent is None else metadata.snapshot_by_id(parent)
+        if before is None:
+            return []
+        return [
+            manifest
+            for manifest in manifests_in(self._io, before.manifest_list)
+            if manifest.has_added_files() or manifest.has_existing_files()
+        ]
 
 
 class Replace(_Lean):

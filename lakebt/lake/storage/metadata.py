@@ -13,13 +13,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import gzip
+import re
+import secrets
 import uuid
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+import xxhash
 from pydantic_core import from_json
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.table import StagedTable
+from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import TableMetadataUtil
 from pyiceberg.table.update import (
     _apply_table_update,
@@ -31,7 +35,7 @@ from pyiceberg.utils.datetime import datetime_to_millis
 
 from lakebt.instants import system_clock
 from lakebt.lake.storage.durability import sync
-from lakebt.lake.storage.failures import parsing
+from lakebt.lake.storage.failures import ChangedFileError, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,6 +52,8 @@ _GZIP_LEVEL = 4
 
 _REMEMBERED = 8
 """How much of what was just written is known without parsing it again."""
+
+_NAMED = re.compile(r"/\d+-([0-9a-f-]{36})\.gz\.metadata\.json\Z")
 
 _WRITTEN: OrderedDict[str, tuple[bytes, TableMetadata]] = OrderedDict()
 
@@ -76,14 +82,28 @@ def next_version(
     for requirement in requirements:
         requirement.validate(table.metadata)
     last = MetastoreCatalog._parse_metadata_version(table.metadata_location)  # noqa: SLF001
-    name = f"{last + 1:05d}-{uuid.uuid4()}.gz.metadata.json"
+    metadata = _updated(table, updates)
     return StagedTable(
         identifier=table.name(),
-        metadata=_updated(table, updates),
-        metadata_location=table.location_provider().new_metadata_location(name),
+        metadata=metadata,
+        metadata_location=place(metadata, last + 1),
         io=table.io,
         catalog=catalog,
     )
+
+
+def place(metadata: TableMetadata, version: int = 0) -> str:
+    """Return where metadata is to be written: its name holds a digest of its content.
+
+    Iceberg wants a UUID there. Half of it is random, so that two who write the same do
+    not write the same file.
+    """
+    content = _packed(metadata)
+    name = f"{version:05d}-{_uuid(content)}.gz.metadata.json"
+    provider = load_location_provider(metadata.location, metadata.properties)
+    location = provider.new_metadata_location(name)
+    _remember(location, content, metadata)
+    return location
 
 
 def _updated(table: Table, updates: Iterable[TableUpdate]) -> TableMetadata:
@@ -101,15 +121,54 @@ def _updated(table: Table, updates: Iterable[TableUpdate]) -> TableMetadata:
 
 
 def write(metadata: TableMetadata, io: FileIO, location: str) -> None:
-    """Write metadata as a file that does not exist yet."""
-    text = metadata.model_dump_json(exclude_none=True).encode()
-    content = gzip.compress(text, _GZIP_LEVEL, mtime=0)
+    """Write metadata as a file that does not exist yet, where `place` says."""
+    content, same = _WRITTEN.get(location, (b"", None))
+    if same is not metadata:
+        content = _packed(metadata)
+    _check(location, content)
     with io.new_output(location).create(overwrite=True) as stream:
         stream.write(content)
     sync(io, location)
+    _remember(location, content, metadata)
+
+
+def _packed(metadata: TableMetadata) -> bytes:
+    text = metadata.model_dump_json(exclude_none=True).encode()
+    return gzip.compress(text, _GZIP_LEVEL, mtime=0)
+
+
+def _remember(location: str, content: bytes, metadata: TableMetadata) -> None:
     _WRITTEN[location] = (content, metadata)
     while len(_WRITTEN) > _REMEMBERED:
         _WRITTEN.popitem(last=False)
+
+
+def _uuid(content: bytes) -> uuid.UUID:
+    """Return a UUID of version 8, of which the first 60 bits are a digest."""
+    digest = xxhash.xxh3_64_intdigest(content) >> 4
+    return uuid.UUID(
+        int=digest >> 12 << 80
+        | 8 << 76
+        | (digest & 0xFFF) << 64
+        | 0b10 << 62
+        | secrets.randbits(62)
+    )
+
+
+def _check(location: str, content: bytes) -> None:
+    """Compare content with the digest in its name, if there is one.
+
+    Raises
+    ------
+    ChangedFileError
+        If it is not the same.
+    """
+    found = _NAMED.search(location)
+    if found is None:
+        return
+    number = uuid.UUID(found.group(1))
+    if number.version == 8 and number.int >> 64 != _uuid(content).int >> 64:
+        raise ChangedFileError(location)
 
 
 def read(io: FileIO, location: str) -> TableMetadata:
@@ -120,13 +179,14 @@ def read(io: FileIO, location: str) -> TableMetadata:
     FileNotFoundError
         If it is gone.
     DamagedFileError
-        If it makes no sense.
+        If it makes no sense, or is not what was written.
     """
     with io.new_input(location).open() as stream:
         content = stream.read()
     written, metadata = _WRITTEN.get(location, (None, None))
     if metadata is not None and written == content:
         return metadata
+    _check(location, content)
     is_gzipped = location.endswith(".gz.metadata.json")
     with parsing(), _uncollected():
         text = gzip.decompress(content) if is_gzipped else content

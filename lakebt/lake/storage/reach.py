@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 from pyiceberg.manifest import DataFileContent
 
 from lakebt.lake.storage.failures import is_failure
+from lakebt.lake.storage.fingerprint import NOTHING
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import delete_quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import ManifestFile
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 MANIFEST_LIST, MANIFEST, DATA = "manifest list", "manifest", "data file"
 POSITION_DELETES, EQUALITY_DELETES = "positional delete file", "equality delete file"
+DIGESTS = "list of digests"
 
 _CONTENT = {
     DataFileContent.DATA: DATA,
@@ -81,11 +83,14 @@ class File:
         What it is, in words.
     n_bytes : int or None
         Its size, as what refers to it says; None where nothing does.
+    n_rows : int or None
+        The rows of a data file.
     """
 
     path: str
     kind: str
     n_bytes: int | None
+    n_rows: int | None = None
 
     @property
     def name(self) -> str:
@@ -103,8 +108,8 @@ class Walk:
         it is not known.
     """
 
-    def __init__(self, io: FileIO) -> None:
-        self._io = io
+    def __init__(self, io: FileIO, told: Mapping[str, str] = NOTHING) -> None:
+        self._io, self._told = io, told
         self._manifests: dict[str, ManifestFile] = {}
         self._below: dict[str, tuple[File, ...]] = {}
         self.unreadable: dict[str, str] = {}
@@ -156,7 +161,7 @@ class Walk:
         return self._below[file.path]
 
     def _read_list(self, path: str) -> tuple[File, ...]:
-        manifests = manifests_in(self._io, path)
+        manifests = manifests_in(self._io, path, self._told)
         self._manifests.update(
             (manifest.manifest_path, manifest) for manifest in manifests
         )
@@ -169,7 +174,12 @@ class Walk:
         entries = self._manifests[path].fetch_manifest_entry(self._io)
         files = [entry.data_file for entry in entries]
         return tuple(
-            File(file.file_path, _CONTENT[file.content], file.file_size_in_bytes)
+            File(
+                path=file.file_path,
+                kind=_CONTENT[file.content],
+                n_bytes=file.file_size_in_bytes,
+                n_rows=file.record_count if _CONTENT[file.content] == DATA else None,
+            )
             for file in files
         )
 

@@ -11,13 +11,26 @@ import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
 from lakebt.errors import BrokenReleaseError
-from lakebt.lake.storage.arrow_reads import arrow_type, read_directly
-from lakebt.lake.storage.failures import lost, parsing, translated
+from lakebt.lake.storage.arrow_reads import (
+    arrow_type,
+    compared,
+    read_directly,
+    validate,
+)
+from lakebt.lake.storage.failures import (
+    ChangedFileError,
+    DamagedFileError,
+    first_line,
+    lost,
+    parsing,
+    translated,
+)
+from lakebt.lake.storage.fingerprint import NOTHING
 from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.tables.arrow import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
 
     from pyiceberg.table import DataScan, Table
 
@@ -71,6 +84,7 @@ def scan(
     among: Among | None = None,
     storage: Storage,
     release: str,
+    told: Callable[[], Mapping[str, str]] = lambda: NOTHING,
 ) -> pa.Table:
     """Read rows of one snapshot.
 
@@ -88,6 +102,8 @@ def scan(
         The values that a column of text may have, however many.
     storage, release
         For errors.
+    told
+        Gives the digests of files whose names do not tell them.
 
     Returns
     -------
@@ -97,8 +113,9 @@ def scan(
     Raises
     ------
     BrokenReleaseError
-        If a file of the snapshot is gone.
+        If a file of the snapshot is gone, or not what was written.
     """
+    name = table.name()[-1]
     with translated(storage.where):
         chosen = table.scan(
             snapshot_id=snapshot_id,
@@ -112,26 +129,50 @@ def scan(
         chosen = chosen.update(selected_fields=present or (there[0],))
         try:
             kept = tuple(name for name in coded if name in present)
-            rows = read_rows(chosen, kept, among)
+            rows = read_rows(chosen, kept, among, told=told())
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"
-            raise BrokenReleaseError(release, table.name()[-1], problem) from None
-        for name in columns:
-            if name not in there:
-                kind: Any = arrow_type(table.schema().find_field(name))
-                rows = rows.append_column(name, pa.nulls(len(rows), kind))
+            raise BrokenReleaseError(release, name, problem) from None
+        except ChangedFileError as error:
+            raise BrokenReleaseError(release, name, str(error)) from None
+        except (pa.ArrowInvalid, DamagedFileError) as error:
+            problem = f"a file of it is damaged: {first_line(error)}"
+            raise BrokenReleaseError(release, name, problem[:-1]) from None
+        for added in columns:
+            if added not in there:
+                kind: Any = arrow_type(table.schema().find_field(added))
+                rows = rows.append_column(added, pa.nulls(len(rows), kind))
     rows = rows.select(columns)
     plain = [n for n in coded if not pa.types.is_dictionary(rows.schema.field(n).type)]
     return encoded(rows, tuple(plain)).unify_dictionaries()
 
 
 def read_rows(
-    chosen: DataScan, coded: tuple[str, ...] = (), among: Among | None = None
+    chosen: DataScan,
+    coded: tuple[str, ...] = (),
+    among: Among | None = None,
+    *,
+    told: Mapping[str, str] = NOTHING,
 ) -> pa.Table:
-    """Read what a scan selects, in the types that lakebt writes."""
-    rows = read_directly(chosen, coded, among)
-    if rows is not None:
-        return rows
+    """Read what a scan selects, in the types that lakebt writes.
+
+    Raises
+    ------
+    ChangedFileError
+        If a file is not what was written.
+    FileNotFoundError
+        If one is gone.
+    """
+    tasks, is_known = compared(chosen, told)
+    rows = read_directly(chosen, coded, among, tasks)
+    if rows is None:
+        rows = _read_by_pyiceberg(chosen, among)
+    if not is_known:
+        validate(rows)
+    return rows
+
+
+def _read_by_pyiceberg(chosen: DataScan, among: Among | None) -> pa.Table:
     # Without `dictionary_columns`: pyiceberg 0.12 cannot join one that is there in some
     # files, and missing in older ones.
     names = list(chosen.projection().column_names)

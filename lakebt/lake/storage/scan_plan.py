@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pyiceberg.avro.decoder import new_decoder
+from pyiceberg.avro.decoder import StreamingBinaryDecoder, new_decoder
 from pyiceberg.avro.file import AvroFile
 from pyiceberg.avro.resolver import resolve_reader
 from pyiceberg.manifest import (
@@ -34,8 +34,11 @@ from pyiceberg.typedef import Record
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from lakebt.lake.storage.failures import parsing
+from lakebt.lake.storage.fingerprint import NOTHING, check
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyiceberg.avro.reader import Reader
     from pyiceberg.io import FileIO, InputFile
     from pyiceberg.schema import Schema
@@ -66,8 +69,15 @@ _MANIFESTS = _Kind(
 )
 
 
-def plan(chosen: DataScan) -> list[FileScanTask]:
-    """Return what ``chosen.plan_files()`` does."""
+def plan(chosen: DataScan, told: Mapping[str, str] = NOTHING) -> list[FileScanTask]:
+    """Return what ``chosen.plan_files()`` does.
+
+    Parameters
+    ----------
+    chosen
+    told
+        The digests of files whose names do not tell them.
+    """
     snapshot = chosen.snapshot()
     catalog = chosen.catalog
     if snapshot is None or (catalog and catalog.supports_server_side_planning()):
@@ -79,18 +89,46 @@ def plan(chosen: DataScan) -> list[FileScanTask]:
         case_sensitive=chosen.case_sensitive,
         options=chosen.options,
     )
-    return list(planner.plan_files(manifests_in(chosen.io, snapshot.manifest_list)))
+    return list(
+        planner.plan_files(manifests_in(chosen.io, snapshot.manifest_list, told))
+    )
 
 
-def manifests_in(io: FileIO, manifest_list: str) -> list[ManifestFile]:
-    """Return the manifests that a manifest list names."""
+def manifests_in(
+    io: FileIO, manifest_list: str, told: Mapping[str, str] = NOTHING
+) -> list[ManifestFile]:
+    """Return the manifests that a manifest list names.
+
+    Raises
+    ------
+    ChangedFileError
+        If it, or later one of them, is not what was written.
+    """
     file = io.new_input(manifest_list)
-    with parsing(), _Records[ManifestFile](file, _MANIFESTS) as records:
-        return [_Manifest(*record._data) for record in records]  # noqa: SLF001
+    with parsing(), _Records[ManifestFile](file, _MANIFESTS, told) as records:
+        manifests: list[ManifestFile] = []
+        for record in records:
+            manifest = _Manifest(*record._data)  # noqa: SLF001
+            manifest.told = told
+            manifests.append(manifest)
+        return manifests
+
+
+def reached(
+    io: FileIO, manifest_list: str, told: Mapping[str, str] = NOTHING
+) -> list[str]:
+    """Return a manifest list, its manifests, and the files that they say are live."""
+    paths = [manifest_list]
+    for manifest in manifests_in(io, manifest_list, told):
+        paths.append(manifest.manifest_path)
+        paths += [e.data_file.file_path for e in manifest.fetch_manifest_entry(io)]
+    return paths
 
 
 class _Manifest(ManifestFile):
     """A manifest that is read like the one before it, if it has the same columns."""
+
+    told: Mapping[str, str] = NOTHING
 
     def fetch_manifest_entry(
         self,
@@ -98,7 +136,7 @@ class _Manifest(ManifestFile):
         discard_deleted: bool = True,  # noqa: FBT001, FBT002 - pyiceberg's own
     ) -> list[ManifestEntry]:
         file = io.new_input(self.manifest_path)
-        with parsing(), _Records[ManifestEntry](file, _ENTRIES) as entries:
+        with parsing(), _Records[ManifestEntry](file, _ENTRIES, self.told) as entries:
             return [
                 _inherit_from_manifest(entry, self)
                 for entry in entries
@@ -109,13 +147,20 @@ class _Manifest(ManifestFile):
 class _Records(AvroFile[R]):
     """The records of a file, read like those of the one before it."""
 
-    def __init__(self, file: InputFile, kind: _Kind) -> None:
+    def __init__(
+        self, file: InputFile, kind: _Kind, told: Mapping[str, str] = NOTHING
+    ) -> None:
         super().__init__(file, kind.columns)
-        self._kind = kind
+        self._kind, self._told = kind, told
 
     def __enter__(self) -> Self:
         with self.input_file.open() as file:
-            self.decoder = new_decoder(file.read())
+            content = file.read()
+        # The fast one reads wherever a length in the file sends it.
+        is_known = check(self.input_file.location, content, self._told)
+        self.decoder = (
+            new_decoder(content) if is_known else StreamingBinaryDecoder(content)
+        )
         self.header = self._read_header()
         self.reader = _reader(self.header.meta["avro.schema"], self._kind)
         return self

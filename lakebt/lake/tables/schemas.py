@@ -275,6 +275,7 @@ def ledger_schema() -> Schema:
         NestedField(26, "published", LongType(), required=False),
         NestedField(27, "digest", StringType(), required=True),
         NestedField(28, "earliest", TimestamptzType(), required=True),
+        NestedField(29, "files", StringType(), required=False),
     )
     return Schema(
         NestedField(1, "name", StringType(), required=True),

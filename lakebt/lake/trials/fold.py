@@ -21,6 +21,7 @@ from lakebt.lake.committing.fold import choose
 from lakebt.lake.committing.stage import FOLDED, stage_expiring
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.failures import LostRaceError
+from lakebt.lake.storage.fingerprint import verify
 from lakebt.lake.storage.manifests import Replace
 from lakebt.lake.storage.snapshots import delete_quietly
 from lakebt.lake.tables.arrow import take
@@ -98,6 +99,7 @@ def _fold(storage: Storage, table: Table, gone: Sequence[DataFile]) -> None:
 
 
 def _read(table: Table, files: Sequence[DataFile]) -> pa.Table:
+    verify(table.io, [file.file_path for file in files])
     scan = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue())
     rows = scan.to_table([FileScanTask(file) for file in files])
     return rows.select(TRIALS_SPEC.names).cast(TRIALS_SPEC.arrow)

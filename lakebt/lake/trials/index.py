@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from pyiceberg.utils.concurrent import ExecutorFactory
 
+from lakebt.lake.storage.fingerprint import verify
+from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.tables.arrow import column
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Index:
         """Return the manifests of a snapshot."""
         place = snapshot.manifest_list
         if place not in self._manifests:
-            self._manifests[place] = snapshot.manifests(io)
+            self._manifests[place] = manifests_in(io, place)
         return self._manifests[place]
 
     def entries(
@@ -139,6 +141,7 @@ class Index:
         files = {e.data_file.file_path: e.data_file for e in self.live(table)}
         known = {path: keys for path, keys in self._keys.items() if path in files}
         unread = [file for path, file in files.items() if path not in known]
+        verify(table.io, [file.file_path for file in unread])
         read = ExecutorFactory.get_or_create().map(
             lambda file: _keys_of(file, table.io), unread
         )

@@ -9,6 +9,7 @@ from pyiceberg.exceptions import TableAlreadyExistsError
 
 from lakebt.errors import LakeError
 from lakebt.lake.committing.foreign import is_ours, writer
+from lakebt.lake.storage.creation import create_table
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.tables.schemas import NAMESPACE, PROPERTIES, TRIALS
 from lakebt.lake.tables.trials import TRIALS_SPEC
@@ -52,10 +53,11 @@ def find_or_make(storage: Storage) -> Table:
     table = find(storage)
     if table is None:
         with translated(storage.where), contextlib.suppress(TableAlreadyExistsError):
-            storage.catalog.create_table(
+            create_table(
+                storage.catalog,
                 (NAMESPACE, TRIALS),
-                schema=TRIALS_SPEC.iceberg(),
-                properties=PROPERTIES,
+                TRIALS_SPEC.iceberg(),
+                PROPERTIES,
             )
         table = find(storage)
     assert table is not None  # noqa: S101 - made now, or by somebody else

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import shutil
+import sqlite3
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -298,8 +301,16 @@ def test_format_version_3(lake: Lake, path: Path) -> None:
     with foreign_table(path, "prices") as table:
         text = table.metadata.model_dump_json(exclude_none=True)
         newer = json.loads(text) | {"format-version": 3, "next-row-id": 0}
-        file = location(table.metadata_location)
-    file.write_bytes(gzip.compress(json.dumps(newer).encode()))
+        old = table.metadata_location
+    place = f"{old.rpartition('/')[0]}/00009-{uuid.uuid4()}.gz.metadata.json"
+    location(place).write_bytes(gzip.compress(json.dumps(newer).encode()))
+    with contextlib.closing(sqlite3.connect(path / "catalog.db")) as database:
+        database.execute(
+            "update iceberg_tables set metadata_location = ? where "
+            "metadata_location = ?",
+            (place, old),
+        )
+        database.commit()
 
     finding = only(lake, files=False)
     assert finding.code == "format_version"

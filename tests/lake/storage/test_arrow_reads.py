@@ -236,7 +236,7 @@ def test_some_of_many_values_are_those_of_a_list(
 ) -> None:
     monkeypatch.setattr(filters, "FEW", few)
     if by == "pyiceberg":
-        monkeypatch.setattr(scanning, "read_directly", lambda *_: None)
+        monkeypatch.setattr(scanning, "read_directly", lambda *_, **__: None)
     coded = tuple(name for name in coded if name in columns)
     among = Among("symbol", values)
 

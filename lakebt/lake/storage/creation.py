@@ -1,0 +1,77 @@
+"""Making a table: its metadata is on the disk before the catalog names it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import TableAlreadyExistsError
+from pyiceberg.table import StagedTable
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from lakebt.lake.storage.durability import sync_folders
+from lakebt.lake.storage.metadata import place, write
+from lakebt.lake.storage.snapshots import delete_quietly
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.schema import Schema
+
+
+def create_table(
+    catalog: Catalog, table: tuple[str, str], schema: Schema, properties: dict[str, str]
+) -> None:
+    """Make a table, of its namespace and name.
+
+    Raises
+    ------
+    TableAlreadyExistsError
+        If there is one.
+    """
+    if not isinstance(catalog, SqlCatalog):  # it answers for what it writes
+        catalog.create_table(table, schema, properties=properties)
+        return
+    made = staged(catalog, table, schema, properties)
+    write_first(made)
+    try:
+        with Session(catalog.engine) as session:
+            insert(session, catalog, table, made.metadata_location)
+            session.commit()
+    except IntegrityError:
+        delete_quietly(made.io, [made.metadata_location])
+        msg = f"table {table[-1]} exists already"
+        raise TableAlreadyExistsError(msg) from None
+
+
+def staged(
+    catalog: SqlCatalog,
+    table: tuple[str, str],
+    schema: Schema,
+    properties: dict[str, str],
+) -> StagedTable:
+    """Return a table as it will be, not yet written anywhere."""
+    made = catalog._create_staged_table(table, schema, properties=properties)  # noqa: SLF001
+    return StagedTable(
+        identifier=table,
+        metadata=made.metadata,
+        metadata_location=place(made.metadata),
+        io=made.io,
+        catalog=catalog,
+    )
+
+
+def write_first(made: StagedTable) -> None:
+    """Have the metadata of a new table, and its folders' names, on the disk."""
+    write(made.metadata, made.io, made.metadata_location)
+    sync_folders(made.io, made.metadata_location)
+
+
+def insert(
+    session: Session, catalog: SqlCatalog, table: tuple[str, ...], location: str
+) -> None:
+    """Add a table, of its namespace and name, with its metadata."""
+    *namespace, name = table
+    row: dict[str, Any] = catalog._create_table_row(".".join(namespace), name, location)  # noqa: SLF001
+    session.execute(sa.insert(IcebergTables).values(**row))

@@ -1,0 +1,280 @@
+"""What a file of a lake is: its name says the digest of its content.
+
+Whatever names a file so says what is in it: the catalog's pointer the metadata, that
+the manifest list, that the manifests, and they the data. Of files that others named,
+digests are listed in a file of their own, whose name a release keeps.
+"""
+
+from __future__ import annotations
+
+import io as memory
+import json
+import os
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+from pyiceberg.io import OutputFile
+from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.utils.concurrent import ExecutorFactory
+
+from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.failures import ChangedFileError, parsing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import Table
+
+
+LISTED = ".digests.json"
+"""How the name of a file ends that lists the digests of others."""
+
+NOTHING: Mapping[str, str] = {}
+
+OPEN = "0" * 16
+"""Where the digest is to come in the name of a file that is not written yet."""
+
+_NAMED = re.compile(
+    r"/(?:[0-9a-f]{16}-|snap-\d+-\d+-|files-)?([0-9a-f]{16})(?:-m\d+)?"
+    r"\.(?:parquet|avro|digests\.json)\Z"
+)
+_CHUNK_BYTES = 2**20
+_REMEMBERED = 2**17
+
+_COMPARED: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+"""The files that were compared, each with what changes when it does."""
+
+
+def digest_of(content: Any) -> str:
+    """Return the digest of bytes."""
+    return xxhash.xxh3_64_hexdigest(content)
+
+
+def digest_in(path: str) -> str | None:
+    """Return the digest that the name of a file says it has; None if it says none."""
+    found = _NAMED.search(path)
+    return found.group(1) if found else None
+
+
+def named(place: str, content: Any) -> str:
+    """Return a place with the digest of what is to lie there instead of `OPEN`."""
+    before, _, after = place.rpartition(OPEN)
+    return f"{before}{digest_of(content)}{after}"
+
+
+def check(path: str, content: Any, told: Mapping[str, str] = NOTHING) -> bool:
+    """Compare the content of a file with its digest; False if nobody knows that.
+
+    Raises
+    ------
+    ChangedFileError
+        If it is not what it was.
+    """
+    wanted = digest_in(path) or told.get(path)
+    if wanted is None:
+        return False
+    if digest_of(content) != wanted:
+        raise ChangedFileError(path)
+    return True
+
+
+def verify(io: FileIO, paths: Iterable[str], told: Mapping[str, str] = NOTHING) -> bool:
+    """Compare files with their digests, each once for as long as it stays the same.
+
+    Returns
+    -------
+    bool
+        Whether the digest of every one is known.
+
+    Raises
+    ------
+    ChangedFileError
+        If one is not what it was.
+    FileNotFoundError
+        If one is gone.
+    """
+    known = [(path, digest_in(path) or told.get(path)) for path in paths]
+    wanted = [(path, digest) for path, digest in known if digest is not None]
+    if len(wanted) == 1:
+        _compare(io, *wanted[0])
+    elif wanted:
+        list(ExecutorFactory.get_or_create().map(lambda w: _compare(io, *w), wanted))
+    return len(wanted) == len(known)
+
+
+def wrote(io: FileIO, path: str) -> None:
+    """Note that a file was written just now: a store has what it says it has."""
+    if _local(io, path) is None:
+        _remember(path, ())
+
+
+def digest_at(io: FileIO, path: str) -> str:
+    """Return the digest of what a file holds now.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is gone.
+    """
+    local = _local(io, path)
+    if local is not None:
+        with open(local, "rb", buffering=0) as file:  # noqa: PTH123 - its descriptor
+            return _digest(file)
+    with io.new_input(path).open() as stream:
+        return digest_of(stream.read())
+
+
+def write_listed(table: Table, digests: Mapping[str, str]) -> str:
+    """Write the digests of files that others named, and return what the file is called.
+
+    Parameters
+    ----------
+    table
+        Whose files they are.
+    digests
+        By path, as the metadata has it.
+    """
+    content = json.dumps(dict(sorted(digests.items())), indent=0).encode()
+    name = f"files-{digest_of(content)}{LISTED}"
+    place = listed_at(table, name)
+    with table.io.new_output(place).create(overwrite=True) as stream:
+        stream.write(content)
+    sync(table.io, place)
+    return name
+
+
+def read_listed(table: Table, name: str) -> Mapping[str, str]:
+    """Return the digests that a file lists, by path.
+
+    Raises
+    ------
+    ChangedFileError
+        If it is not what it was.
+    FileNotFoundError
+        If it is gone.
+    """
+    place = listed_at(table, name)
+    with table.io.new_input(place).open() as stream:
+        content = stream.read()
+    if not check(place, content):
+        raise ChangedFileError(place)
+    with parsing():
+        listed: dict[str, str] = json.loads(content)
+    return listed
+
+
+def listed_at(table: Table, name: str) -> str:
+    """Return where a list of digests is.
+
+    Raises
+    ------
+    ChangedFileError
+        If nothing of that name is one.
+    """
+    if "/" in name or not name.endswith(LISTED):
+        raise ChangedFileError(name)
+    return table.location_provider().new_metadata_location(name)
+
+
+class Addressed(OutputFile):
+    """A file that is put together in memory, and then named by what is in it.
+
+    Parameters
+    ----------
+    io
+    place
+        Where it is to lie, with `OPEN` in its name.
+    written
+        Gets its name before it is written: a file that is cut has to be deleted, too.
+    """
+
+    def __init__(self, io: FileIO, place: str, written: list[str]) -> None:
+        super().__init__(place)
+        self._io, self._written, self._size = io, written, 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def exists(self) -> bool:
+        """Nobody else has its name."""
+        return False
+
+    def to_input_file(self) -> Any:
+        """Return it, to be read."""
+        return self._io.new_input(self.location)
+
+    def create(self, overwrite: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - pyiceberg's
+        """Return what takes its content."""
+        return _Held(self)
+
+    def put(self, content: Any) -> None:
+        """Write it."""
+        self._location = named(self._location, content)
+        self._size = len(content)
+        self._written.append(self._location)
+        with self._io.new_output(self._location).create(overwrite=True) as stream:
+            stream.write(content)
+
+
+class _Held(memory.BytesIO):
+    def __init__(self, file: Addressed) -> None:
+        super().__init__()
+        self._file: Addressed | None = file
+
+    def close(self) -> None:
+        file, self._file = self._file, None  # once: also if it cannot be written
+        if file is not None:
+            file.put(self.getvalue())
+        super().close()
+
+
+def _compare(io: FileIO, path: str, wanted: str) -> None:
+    local = _local(io, path)
+    if local is None:
+        if path not in _COMPARED:  # a store checks what it keeps itself
+            if digest_at(io, path) != wanted:
+                raise ChangedFileError(path)
+            _remember(path, ())
+        return
+    with open(local, "rb", buffering=0) as file:  # noqa: PTH123 - its descriptor
+        now = _state(file.fileno())
+        if _COMPARED.get(path) == now:
+            return
+        if _digest(file) != wanted:
+            raise ChangedFileError(path)
+        _remember(path, now)
+
+
+def _remember(path: str, state: tuple[int, ...]) -> None:
+    _COMPARED[path] = state
+    while len(_COMPARED) > _REMEMBERED:
+        _COMPARED.popitem(last=False)
+
+
+def _state(file: int) -> tuple[int, ...]:
+    """Return what changes when a file does."""
+    found = os.fstat(file)
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return found.st_dev, found.st_ino, found.st_size, *times
+
+
+def _digest(file: Any) -> str:
+    """Return the digest of an open file. It is not mapped: a bad sector is an error."""
+    state, buffer = xxhash.xxh3_64(), bytearray(_CHUNK_BYTES)
+    view = memoryview(buffer)
+    while count := file.readinto(buffer):
+        state.update(view[:count])
+    return state.hexdigest()
+
+
+def is_local(io: FileIO, path: str) -> bool:
+    """Whether a file lies on a disk, and costs nobody a request."""
+    return _local(io, path) is not None
+
+
+def _local(io: FileIO, path: str) -> str | None:
+    scheme, _, place = PyArrowFileIO.parse_location(path, io.properties)
+    return place if scheme == "file" else None

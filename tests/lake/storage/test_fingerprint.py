@@ -1,0 +1,250 @@
+"""Files that rot, are exchanged, or come from an older state: told, never believed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyiceberg.schema import Schema
+from pyiceberg.types import ListType, StructType
+
+from lakebt.errors import BrokenReleaseError, LakebtError, LakeError
+from lakebt.lake import Lake
+from lakebt.lake.committing.fold import LIMIT, fold
+from lakebt.lake.storage import datafiles, fingerprint, metadata, panel_cache
+from lakebt.lake.storage.catalog import open_path
+from lakebt.lake.storage.failures import ChangedFileError
+from lakebt.lake.tables import schemas
+from lakebt.lake.tables.schemas import SPECS
+from tests.lake.frames import AS_OF, Q1_KNOWN, bars, clock, q1
+from tests.lake.trial_rows import batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KINDS: dict[str, Callable[[Path], bool]] = {
+    "data": lambda p: p.suffix == ".parquet" and "prices" in p.parts,
+    "manifest": lambda p: p.name.endswith("-m0.avro") and "prices" in p.parts,
+    "manifest list": lambda p: p.name.startswith("snap-") and "prices" in p.parts,
+    "metadata": lambda p: p.name.endswith(".metadata.json"),
+    "ledger": lambda p: "releases" in p.parts,
+    "trials": lambda p: "trials" in p.parts,
+    "panel": lambda p: p.suffix == ".panel",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of three releases and two batches of trials, its panels kept beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("whole")
+        patch.setattr(panel_cache, "LEAST_BYTES", 1)
+        patch.setenv("LAKEBT_CACHE", str(folder / "cache"))
+        lake = Lake.open(folder / "lake", clock=clock)
+        for number, day in enumerate(("2022-09-01", "2022-09-02", "2022-09-06")):
+            lake.publish({"prices": bars((day,))}, release=f"R{number}", as_of=AS_OF)
+        lake.publish({"etf_holdings": q1()}, release="Q1", as_of=Q1_KNOWN)
+        for first in (0, 3):
+            lake.record(batch(range(first, first + 3)))
+        answers(folder / "lake")
+    return folder
+
+
+def answers(path: Path) -> list[str]:
+    """All that a lake says, asked by a process that has read nothing of it."""
+    metadata._WRITTEN.clear()  # noqa: SLF001
+    lake = Lake.open(path, create=False, clock=clock)
+    said = [lake.releases().to_csv(), lake.trials().to_csv()]
+    for release in ("R0", "R2"):
+        view = lake.at(release)
+        said += [view.panel(name).to_csv() for name in ("open", "close")]
+        said.append(view.read("prices").to_csv())
+    return [*said, lake.at("Q1").read("etf_holdings").to_csv()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32))
+def test_no_file_that_changed_gives_another_answer(
+    whole: Path, kind: str, seed: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panel_cache, "LEAST_BYTES", 1)
+        patch.setenv("LAKEBT_CACHE", str(whole / "cache"))
+        truth = answers(whole / "lake")
+        files = sorted(p for p in whole.rglob("*") if p.is_file() and KINDS[kind](p))
+        generator = random.Random(seed)  # noqa: S311 - of no secret
+        file, other = generator.choice(files), generator.choice(files)
+        held, others = file.read_bytes(), other.read_bytes()
+        how = generator.choice(
+            ["a bit", "exchanged", "an older one", "nothing but zeros"]
+        )
+        if how == "a bit":
+            place = generator.randrange(len(held))
+            bit = bytes([held[place] ^ 1 << generator.randrange(8)])
+            file.write_bytes(held[:place] + bit + held[place + 1 :])
+        elif how == "zeros":
+            file.write_bytes(bytes(len(held)))
+        else:
+            file.write_bytes(others)
+            if how == "exchanged":
+                other.write_bytes(held)
+        try:
+            with contextlib.suppress(LakebtError):
+                assert answers(whole / "lake") == truth, (how, file.name)
+        finally:
+            other.write_bytes(others)
+            file.write_bytes(held)
+        assert answers(whole / "lake") == truth
+
+
+def only(folder: Path, pattern: str) -> Path:
+    (found,) = folder.rglob(pattern)
+    return found
+
+
+def test_what_was_read_is_compared_again_once_its_file_changes(
+    lake: Lake, path: Path
+) -> None:
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    expected = Lake.open(path).at("R1").panel("close")
+    file = only(path / "warehouse/quant/prices", "*.parquet")
+    held = file.read_bytes()
+
+    file.write_bytes(held[:30] + bytes([held[30] ^ 1]) + held[31:])
+    with pytest.raises(BrokenReleaseError, match=rf"{file.name} was changed since"):
+        Lake.open(path).at("R1").panel("close")
+
+    file.write_bytes(held)
+    assert Lake.open(path).at("R1").panel("close").equals(expected)
+
+
+def test_rows_are_never_folded_from_a_file_that_changed(lake: Lake, path: Path) -> None:
+    """An audit might not have read it before."""
+    for number, day in enumerate(("2022-09-01", "2022-09-02", "2022-09-06")):
+        lake.publish({"prices": bars((day,))}, release=f"R{number}", as_of=AS_OF)
+    table = open_path(path, create=False).tables()["prices"]
+    file = max((path / "warehouse/quant/prices/data").glob("*.parquet"))
+    held = file.read_bytes()
+    file.write_bytes(held[:30] + bytes([held[30] ^ 1]) + held[31:])
+
+    with pytest.raises(ChangedFileError, match=file.name):
+        fold(table, SPECS["prices"], adding=LIMIT)
+
+
+# ------------------------------------------------ names that say nothing of a content
+
+
+@pytest.fixture
+def old(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake that was made before files had digests in their names."""
+    count = iter(range(1000))
+
+    def named(place: str, _content: object) -> str:
+        return place.replace(fingerprint.OPEN, f"old-{next(count)}")
+
+    def ledger_schema() -> Schema:
+        fields = []
+        for field in schemas.ledger_schema().fields:
+            kind: Any = field.field_type
+            if field.name == "tables":
+                pins = [
+                    each for each in kind.element_type.fields if each.name != "files"
+                ]
+                kind = ListType(
+                    kind.element_id, StructType(*pins), element_required=True
+                )
+            fields.append(field.model_copy(update={"field_type": kind}))
+        return Schema(*fields)
+
+    with monkeypatch.context() as patch:
+        for module in (fingerprint, datafiles):
+            patch.setattr(module, "named", named)
+        patch.setattr("lakebt.lake.storage.catalog.ledger_schema", ledger_schema)
+        patch.setattr("lakebt.lake.committing.pages.says_files", lambda _: True)
+        patch.setattr("lakebt.lake.publishing.publish._Writer._files", lambda *_: None)
+        lake = Lake.open(path, clock=clock)
+        for number, day in enumerate(("2022-09-01", "2022-09-02", "2022-09-06")):
+            lake.publish({"prices": bars((day,))}, release=f"R{number}", as_of=AS_OF)
+    return path
+
+
+def test_an_old_lake_is_read_and_given_its_digests(old: Path) -> None:
+    lake = Lake.open(old, clock=clock)
+    expected = lake.at("R2").panel("close")
+    assert [finding.code for finding in lake.doctor(deep=True)] == ["digests_missing"]
+
+    assert lake.restore().done == ("the digests of the files of 3 releases are kept",)
+    assert lake.restore().done == ()
+    assert lake.doctor(deep=True).ok
+    lake.publish({"prices": bars(("2022-09-07",))}, release="R3", as_of=AS_OF)
+    assert Lake.open(old, clock=clock).doctor(deep=True).ok
+    assert lake.at("R2").panel("close").equals(expected)
+    newest = lake.at("R3").panel("close")
+
+    for file in (old / "warehouse/quant/prices").rglob("*old-*"):
+        held = file.read_bytes()
+        file.write_bytes(held[:30] + bytes([held[30] ^ 1]) + held[31:])
+        with contextlib.suppress(BrokenReleaseError):  # of some only R0 is made
+            shown = Lake.open(old).at("R3").panel("close")
+            assert shown.equals(newest)
+        assert not lake.doctor().ok
+        file.write_bytes(held)
+    assert lake.doctor().ok
+
+
+def test_an_old_lake_that_holds_other_rows_gets_no_digests(old: Path) -> None:
+    files = sorted((old / "warehouse/quant/prices/data").glob("*.parquet"))
+    first, second = files[0].read_bytes(), files[1].read_bytes()
+    if len(first) != len(second):
+        pytest.skip("told by their sizes")
+    files[0].write_bytes(second)
+    files[1].write_bytes(first)
+    lake = Lake.open(old, clock=clock)
+
+    codes = {finding.code for finding in lake.doctor(deep=True)}
+    assert "release_changed" in codes
+    with pytest.raises(LakeError, match="its rows are not those that were published"):
+        lake.restore()
+
+
+def test_an_old_lake_keeps_no_panel_of_what_nobody_compares(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel_cache, "LEAST_BYTES", 1)
+    cache = old.parent / "cache"
+    monkeypatch.setenv("LAKEBT_CACHE", str(cache))
+    lake = Lake.open(old, clock=clock)
+
+    lake.at("R2").panel("close")
+    assert not list(cache.rglob("*.panel"))
+    lake.restore()
+    Lake.open(old).at("R2").panel("close")
+    assert len(list(cache.rglob("*.panel"))) == 1
+
+
+@pytest.mark.parametrize("kind", ["*.parquet", "snap-*.avro", "*-m0.avro"])
+def test_an_old_file_with_wrong_bytes_is_one_line_or_is_read(
+    old: Path, kind: str
+) -> None:
+    """No parser ends the process, and no text is left that cannot be read."""
+    generator = random.Random(3)  # noqa: S311 - of no secret
+    file = max((old / "warehouse/quant/prices").rglob(kind))
+    held = file.read_bytes()
+    for _ in range(60):
+        place = generator.randrange(len(held))
+        wrong = generator.randbytes(generator.choice([1, 1, 8]))
+        file.write_bytes(held[:place] + wrong + held[place + len(wrong) :])
+        with contextlib.suppress(LakebtError):
+            view = Lake.open(old, create=False).at("R2")
+            view.read("prices")
+            view.panel("close")
