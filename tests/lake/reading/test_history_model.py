@@ -205,6 +205,15 @@ def every_change() -> list[Row]:
     ]
 
 
+def announced(key: str) -> str:
+    """A day of its own for each change: two of one day would be one fact."""
+    arrival, gone, when = key.split("-", 2)
+    number = int(arrival, 4) * 8 + int(gone.replace("v", "0").replace("r", "1"), 2)
+    place = EFFECTIVE.index(dt.date.fromisoformat(when))
+    day = dt.date(2002, 1, 1) + dt.timedelta(days=4 * number + place)
+    return day.isoformat()
+
+
 def change_frame(rows: Iterable[Row]) -> pd.DataFrame:
     return pd.DataFrame(
         [
@@ -213,6 +222,7 @@ def change_frame(rows: Iterable[Row]) -> pd.DataFrame:
                 "index": "SP500",
                 "symbol": row.value[0],
                 "side": "addition",
+                "announced": announced(row.key),
                 "effective": row.value[1],
                 "known_at": row.known_at,
                 "retracted": row.retracted,
