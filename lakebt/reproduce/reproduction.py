@@ -21,6 +21,10 @@ _ASIDE = ("audited", "source")
 """Parts of the metrics that are no figures: what is known of a strategy's file."""
 
 
+_DAMAGE = frozenset({"file_damaged", "file_gone", "release_changed"})
+"""Findings of the doctor by which a release gives another answer."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reproduction:
     """What came of running a trial again.
@@ -131,10 +135,13 @@ def reproduce(
         for name in _COMPARED
         if not _same(recorded[name], now[name])
     ]
+    moved = _moved(recorded, now)
+    if differences and moved.empty:  # before it is laid to the machine
+        moved = _damage(lake)
     return Reproduction(
         trial_id=str(recorded["trial_id"]),
         differences=pd.DataFrame(differences, columns=["figure", "recorded", "now"]),
-        moved=_moved(recorded, now),
+        moved=moved,
         n_events=int(recorded["n_events"]),
     )
 
@@ -153,6 +160,16 @@ def _moved(recorded: pd.Series, now: pd.Series) -> pd.DataFrame:
         rows.append(("the strategy's file", str(then), str(today)))
     if recorded["code_version"] != now["code_version"]:
         rows.append(("code", recorded["code_version"], now["code_version"]))
+    return pd.DataFrame(rows, columns=["what", "recorded", "now"])
+
+
+def _damage(lake: Lake) -> pd.DataFrame:
+    """Return which data of the lake is not what was published."""
+    rows = [
+        (f"data of {each.table}", "as published", each.problem)
+        for each in lake.doctor(deep=True)
+        if each.code in _DAMAGE
+    ]
     return pd.DataFrame(rows, columns=["what", "recorded", "now"])
 
 

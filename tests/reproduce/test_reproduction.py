@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,9 +19,6 @@ from lakebt.study import trials
 from lakebt.study.arguments import Arguments
 from lakebt.values.keys import content_key
 from tests.sweep.conftest import fill
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.lake
 
@@ -127,6 +125,24 @@ def test_a_figure_that_differs_is_named_with_both_values(lake: lakebt.Lake) -> N
     assert "not reproduced. sharpe 9.25 → " in str(found)
     assert "nothing that is recorded moved" in str(found)
     assert "<table" in found._repr_html_()
+
+
+def test_data_that_changed_is_not_laid_to_the_machine(lake: lakebt.Lake) -> None:
+    """What is read now was read before: only the doctor compares all files anew."""
+    trial = tampered(lake, n_returns=7)
+    folder = Path(lake._storage.address["path"])  # noqa: SLF001
+    file = max((folder / "warehouse/quant/etf_holdings/data").glob("*.parquet"))
+    held = file.read_bytes()
+    before = reproduce(lake, trial)
+    file.write_bytes(held[:30] + bytes([held[30] ^ 1]) + held[31:])
+    try:
+        found = reproduce(lake, trial)
+    finally:
+        file.write_bytes(held)
+
+    assert "nothing that is recorded moved" in str(before)
+    assert found.moved["what"].tolist() == ["data of etf_holdings"]
+    assert "the machine" not in str(found)
 
 
 def test_an_event_that_differs_is_seen_though_no_figure_does(lake: lakebt.Lake) -> None:
