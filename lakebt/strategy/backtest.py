@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt._typing import FloatPanel
     from lakebt.backtest.book import Bookkeeper
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
+    from lakebt.prices import PriceHistory
     from lakebt.strategy.audit.verdict import Audit
 
 
@@ -286,12 +288,14 @@ class Backtest:
                 if progress is not None:
                     progress(number + 1, len(fills))
         symbols, weights = lined_up(decided)
+        history = self.view.price_history(symbols)
+        symbols, weights = self._priced(symbols, weights, history)
         targets = Targets(
             rows=np.array([fill.row for fill in fills], dtype=np.int64),
             deadlines=[fill.deadline for fill in fills],
             weights=weights,
         )
-        window, orders, unfilled = self._orders(symbols, targets)
+        window, orders, unfilled = self._orders(symbols, targets, history)
         book = keep(
             orders, window=window, costs=terms.costs, capital_usd=terms.capital_usd
         )
@@ -348,17 +352,28 @@ class Backtest:
                 raise
             return ""
 
+    def _priced(
+        self, symbols: tuple[str, ...], weights: FloatPanel, history: PriceHistory
+    ) -> tuple[tuple[str, ...], FloatPanel]:
+        """Leave out the symbols without prices that were never to be held.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If one was to be held.
+        """
+        is_priced = np.array([symbol in history for symbol in symbols], dtype=bool)
+        for place in np.flatnonzero(~is_priced & weights.any(axis=0)).tolist():
+            msg = (
+                f"{symbols[place]!r} has no prices in release {self.view.release!r}: "
+                f"publish them, or leave it out of the weights"
+            )
+            raise InvalidArgumentError(msg)
+        return tuple(s for s in symbols if s in history), weights[:, is_priced]
+
     def _orders(
-        self, symbols: tuple[str, ...], targets: Targets
+        self, symbols: tuple[str, ...], targets: Targets, history: PriceHistory
     ) -> tuple[PriceWindow, Orders, Unfilled]:
-        history = self.view.price_history(symbols)
-        for symbol in symbols:
-            if symbol not in history:
-                msg = (
-                    f"{symbol!r} has no prices in release {self.view.release!r}: "
-                    f"publish them, or leave it out of the weights"
-                )
-                raise InvalidArgumentError(msg)
         window = PriceWindow.of(history, symbols, first=self._first, last=self._last)
         orders, unfilled = rebalance(
             targets,

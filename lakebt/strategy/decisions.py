@@ -56,7 +56,7 @@ class Decisions:
 
     def decide(self, strategy: object, number: int) -> pd.Series:
         """Return one decision of a strategy, checked."""
-        view = self._view.as_of(self._fills[number].deadline - TICK)
+        view = self._view.for_decision(self._fills[number].deadline - TICK)
         return checked_weights(
             strategy.target_weights(view),  # type: ignore[attr-defined]  # Maker's duty
             when=self.when(number),

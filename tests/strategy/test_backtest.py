@@ -11,6 +11,7 @@ import pytest
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
+from tests.strategy.audit.market import publish as publish_audit_market
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -326,3 +327,52 @@ def test_the_report_and_the_portfolio_are_there(
     value = run.to_vectorbt().value().iloc[-1]
     final = 100_000.0 * run.equity().iloc[-1]
     assert value == pytest.approx(final)
+
+
+class FixedList:
+    """Holds those of a fixed list that have a price, and weighs all of them."""
+
+    names = ("AAA", "GGG", "NEVER")
+
+    def target_weights(self, view: lakebt.View) -> pd.Series:
+        close = view.panel("close", symbols=list(self.names), start="2021-01-04")
+        priced = close.ffill().iloc[-1].notna()
+        assert view.read("prices", where={"symbol": "NEVER"}).empty
+        return priced / max(priced.sum(), 1)
+
+
+def test_a_fixed_list_runs_before_the_last_of_it_is_listed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """GGG begins in March; a name that never comes is seen as one that is to come."""
+    view = publish_audit_market(tmp_path_factory.mktemp("fixed")).at("R2")
+    backtest = lakebt.Backtest(
+        view, FixedList, start="2021-02-01", end="2021-04-30", rebalance="monthly"
+    )
+
+    weights = backtest.run(record=False).weights()
+
+    assert list(weights.columns) == ["AAA", "GGG"]
+    assert list(weights["GGG"]) == [0.0, 0.0, 0.5]
+    assert backtest.audit().passed
+
+
+def test_a_strategy_is_not_told_how_far_a_release_reaches(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    class Looks:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            made = view.as_of(view.instant)
+            told = made.provenance()
+            seen.append((made.cutoff == made.instant, told["digests"], repr(made)))
+            return pd.Series({"AAA": 1.0})
+
+    view = publish_audit_market(tmp_path_factory.mktemp("reach")).at("R2")
+    lakebt.Backtest(view, Looks(), start="2021-02-01", end="2021-02-26").run(
+        record=False
+    )
+
+    assert seen == [(True, {}, seen[0][2])]
+    assert "2021-02-01" in str(seen[0][2])

@@ -69,7 +69,7 @@ class Bars:
         self.known_at, self.retracted = self._sorted(known_at), self._sorted(retracted)
         self.any_retracted = bool(retracted.any())
         self.last_known = int(known_at.max(initial=_LONG_AGO))
-        self._span = int(session.min(initial=0)), int(session.max(initial=0))
+        self._sessions = int(session.min(initial=0)), int(session.max(initial=0))
         self._columns = {name: self._number(rows, name) for name in first}
         self._asked: set[str] = set()
 
@@ -104,11 +104,26 @@ class Bars:
                 lookup[self.symbols[symbol]] = place
         return np.asarray(lookup[self.code])
 
-    def span(self, symbol: str) -> str:
-        """Say from when to when there are bars of a symbol."""
-        if symbol not in self.symbols:
-            return "it has none at all"
-        own = self.session[self.code == self.symbols[symbol]]
+    def is_known(self, symbol: str, *, as_of: int) -> bool:
+        """Whether a bar of a symbol was known by then."""
+        code = self.symbols.get(symbol, -1)
+        if code < 0 or self.last_known <= as_of:
+            return code >= 0
+        return bool(self._first_known[code] <= as_of)
+
+    @functools.cached_property
+    def _first_known(self) -> IntVector:
+        """When the first bar of each symbol was known, by its code."""
+        first = np.full(self._width, 2**63 - 1)
+        np.minimum.at(first, self.code, self.known_at)
+        return first
+
+    def _span(self, symbol: str, as_of: int) -> str:
+        """Say from when to when there are bars of a symbol, as known then."""
+        if not self.is_known(symbol, as_of=as_of):
+            return "none of it is known"
+        is_own = (self.code == self.symbols[symbol]) & (self.known_at <= as_of)
+        own = self.session[is_own]
         first, last = self.sessions.date(own.min()), self.sessions.date(own.max())
         return f"its prices run from {first} to {last}"
 
@@ -124,16 +139,16 @@ class Bars:
     def _here(self, as_of: int, first: int, last: int) -> BoolVector | None:
         """Return which bars in some sessions were known by then; None if all were."""
         tests = [] if self.last_known <= as_of else [self.known_at <= as_of]
-        if first > self._span[0]:
+        if first > self._sessions[0]:
             tests.append(self.session >= first)
-        if last < self._span[1]:
+        if last < self._sessions[1]:
             tests.append(self.session <= last)
         return functools.reduce(np.logical_and, tests) if tests else None
 
     def check_window(
-        self, symbols: Sequence[str], first: int, last: int, *, asked: str
+        self, symbols: Sequence[str], first: int, last: int, *, as_of: int, asked: str
     ) -> None:
-        """Check that each symbol has a bar in some sessions, whenever it was known.
+        """Check that each symbol has a bar in some sessions, known by then.
 
         Raises
         ------
@@ -141,13 +156,14 @@ class Bars:
             If one has none.
         """
         place = self.places(symbols)
-        inside = (self.session >= first) & (self.session <= last) & (place >= 0)
+        here = self._here(as_of, first, last)
+        inside = (place >= 0) if here is None else here & (place >= 0)
         counts = np.bincount(place[inside], minlength=len(symbols))
         for symbol, count in zip(symbols, counts, strict=True):
             if count == 0:
                 msg = (
-                    f"{symbol} has no prices {asked}: {self.span(symbol)}. Leave it "
-                    f"out, or ask for other dates"
+                    f"{symbol} has no prices {asked}: {self._span(symbol, as_of)}. "
+                    f"Leave it out, or ask for other dates"
                 )
                 raise InvalidArgumentError(msg)
 

@@ -22,6 +22,7 @@ from lakebt.lake.reading.counterfactual_rows import removed, replaced, share
 from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.storage.scan import Cache
+from lakebt.lake.tables.rows import micros
 from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
@@ -55,11 +56,7 @@ class Alteration:
 
 @dataclass(frozen=True, kw_only=True)
 class AlteredPinned(Pinned):
-    """The tables of a release with their later facts altered.
-
-    Which names and keys there are at all is told as in the release itself: a view says
-    that of the release, whatever its instant.
-    """
+    """The tables of a release with their later facts altered."""
 
     original: Pinned
     alteration: Alteration
@@ -110,7 +107,7 @@ class AlteredPinned(Pinned):
         if seed is None:
             return removed(rows, after=after).select(columns)
         values = {
-            name: sorted(self._names_in(table, name))
+            name: sorted(self.original.first_known(table, name))
             for name in columns
             if name not in spec.key and spec.column(name).kind is Kind.TEXT
         }
@@ -124,8 +121,11 @@ class AlteredPinned(Pinned):
         )
         return altered.select(columns)
 
-    def _names_in(self, table: str, name: str) -> set[str]:
-        return self.original._names_in(table, name)  # noqa: SLF001 - its own kind
+    def names(self, column: str, *, known_by: int) -> frozenset[str]:
+        """Return every value that any row known has in a column of text, altered."""
+        if known_by <= micros(self.alteration.after):  # where nothing was altered
+            return self.original.names(column, known_by=known_by)
+        return super().names(column, known_by=known_by)
 
 
 class _Altered:

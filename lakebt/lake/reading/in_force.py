@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
+    from lakebt.lake.reading.known import Known
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -113,9 +114,8 @@ def in_force(
 
 
 def read(
-    pinned: Pinned,
+    known: Known,
     table: str,
-    instant: dt.datetime,
     *,
     columns: Sequence[str] | None,
     where: Mapping[str, object] | None,
@@ -127,12 +127,14 @@ def read(
     UnknownNameError
         If there is no such column.
     """
-    spec = pinned.specs.of(table)
+    spec = known.specs.of(table)
     names = chosen(spec, columns)
-    wanted = RowFilter(where, spec=spec, known=visible(spec), zone=pinned.sessions.zone)
-    wanted.check_names(pinned.names)
+    zone = known.pinned.sessions.zone
+    wanted = RowFilter(where, spec=spec, known=visible(spec), zone=zone)
+    wanted.check_names(known)
     needed = tuple(dict.fromkeys((*names, *wanted.columns)))
-    rows = in_force(pinned, spec, instant, _pushed(wanted, spec), columns=needed)
+    pushed = _pushed(wanted, spec)
+    rows = in_force(known.pinned, spec, known.instant, pushed, columns=needed)
     return frame(keep(rows, wanted.matches(rows)).select(list(names)))
 
 

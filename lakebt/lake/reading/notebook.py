@@ -9,9 +9,7 @@ from lakebt.instants import in_new_york
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
-
-    from lakebt.lake.committing.ledger import TablePin
+    from collections.abc import Mapping
 
 
 def view_html(
@@ -19,7 +17,7 @@ def view_html(
     release: str,
     instant: dt.datetime,
     cutoff: dt.datetime | None,
-    pins: Iterable[TablePin],
+    counts: Mapping[str, int],
 ) -> str:
     """Return the release, what a view knows, and its tables with their rows.
 
@@ -29,13 +27,13 @@ def view_html(
         Of the view.
     cutoff
         Of the release, if the view's instant is past it.
-    pins
-        The tables of the release.
+    counts
+        How many rows of each table are known.
     """
     tables = "".join(
-        f"<tr><td>{html.escape(pin.table)}</td>"
-        f"<td style='text-align:right'>{pin.rows:,}</td></tr>"
-        for pin in pins
+        f"<tr><td>{html.escape(table)}</td>"
+        f"<td style='text-align:right'>{rows:,}</td></tr>"
+        for table, rows in counts.items()
     )
     past = ""
     if cutoff is not None:
@@ -47,5 +45,6 @@ def view_html(
         f"<p><b>{html.escape(release)}</b> as known at "
         f"{html.escape(instant.isoformat())} "
         f"({html.escape(in_new_york(instant))})</p>{past}"
-        f"<table><tr><th>table</th><th>rows, all vintages</th></tr>{tables}</table>"
+        f"<table><tr><th>table</th><th>rows known, all vintages</th></tr>"
+        f"{tables}</table>"
     )

@@ -11,13 +11,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import xxhash
 
 from lakebt.errors import UnknownNameError
 from lakebt.lake.reading.bars import PANEL_COLUMNS
-from lakebt.lake.reading.panel_arguments import check_known, distinct, window
-from lakebt.lake.tables.rows import micros
+from lakebt.lake.reading.panel_arguments import distinct, window
 from lakebt.lake.tables.schemas import PRICES
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatPanel
     from lakebt.lake.reading.bars import Bars
+    from lakebt.lake.reading.known import Known
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.sessions import Sessions
 
@@ -33,15 +34,14 @@ _ALL = "all"
 
 
 def panel(
-    pinned: Pinned,
+    known: Known,
     column: str,
     *,
-    instant: dt.datetime,
     symbols: Sequence[str] | None,
     start: object,
     end: object,
 ) -> pd.DataFrame:
-    """Return one column of the prices known at an instant: see `View.panel`.
+    """Return one column of the prices known: see `View.panel`.
 
     Raises
     ------
@@ -50,39 +50,36 @@ def panel(
     """
     if column not in PANEL_COLUMNS:
         raise UnknownNameError("column", str(column), PANEL_COLUMNS)
+    pinned = known.pinned
     sessions = pinned.sessions
     first, last = window(sessions, start, end)
     wanted_symbols = None if symbols is None else distinct(symbols)
-    known_by = micros(instant)
+    known_by = known.by
     key = _key(pinned, column, wanted_symbols, first, last)
     if (kept := _kept(pinned, key, known_by)) is not None:
         return kept
-    bars = pinned.bars(wanted_symbols, (column,))
+    bars = known.bars(wanted_symbols, column)
     if wanted_symbols is None:
         wanted_symbols = bars.known_symbols(known_by, first, last)
-    else:
-        check_known(wanted_symbols, bars, pinned)
+    elif not known.for_decision:
         words = [f"from {start}"] if start is not None else []
         words += [f"to {end}"] if end is not None else []
         if words:
-            whole = pinned.whole.bars(wanted_symbols, (column,))
-            whole.check_window(wanted_symbols, first, last, asked=" ".join(words))
+            bars.check_window(
+                wanted_symbols, first, last, as_of=known_by, asked=" ".join(words)
+            )
     is_first = bars.is_first(column)
     begin, values = bars.panel(
         column, wanted_symbols, as_of=known_by, first=first, last=last
     )
-    known = _ALL if bars.last_known <= known_by else known_by
-    # What other tables say of a symbol without bars is not in the key. And the panels
-    # of a backtest's every decision would fill the disk, though none is asked for twice
-    # and each takes milliseconds once the bars are in memory.
-    is_told = (
-        _may_keep(pinned)
-        and len(values) > 0
-        and bars.symbols.keys() >= set(wanted_symbols)
-    )
-    if is_told and (known == _ALL or is_first):
+    of = _ALL if bars.last_known <= known_by else known_by
+    # A column without a price may be an error to who asks next: that is not in the key.
+    # And the panels of a backtest's every decision would fill the disk, though none is
+    # asked for twice and each takes milliseconds once the bars are in memory.
+    may_keep = len(values) > 0 and (of == _ALL or is_first) and _may_keep(pinned)
+    if may_keep and _is_told(values):
         about = _about(values, wanted_symbols, begin, bars)
-        pinned.cache.disk.keep({**key, "known": known}, values, about)
+        pinned.cache.disk.keep({**key, "known": of}, values, about)
     return _frame(values, wanted_symbols, begin, sessions)
 
 
@@ -116,6 +113,11 @@ def _may_keep(pinned: Pinned) -> bool:
     """
     pin = pinned.release.pin(PRICES.name)
     return pin is None or pin.files is not None
+
+
+def _is_told(values: FloatPanel) -> bool:
+    """Return whether each column has a number."""
+    return bool((~np.isnan(values)).any(axis=0).all())
 
 
 def _about(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import InvalidArgumentError
 from lakebt.instants import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt.lake.reading.bars import Bars
-    from lakebt.lake.reading.release_tables import Pinned
     from lakebt.sessions import Sessions
 
 
@@ -53,17 +51,3 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
         msg = f"symbol {twice!r} is asked for twice"
         raise InvalidArgumentError(msg)
     return names
-
-
-def check_known(symbols: Sequence[str], bars: Bars, pinned: Pinned) -> None:
-    """Check that some row of the release has each symbol.
-
-    Raises
-    ------
-    UnknownNameError
-        If none has.
-    """
-    for symbol in set(symbols).difference(bars.symbols):
-        known = pinned.names("symbol")
-        if symbol not in known:
-            raise UnknownNameError("symbol", str(symbol), sorted(known))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from pyiceberg.table.refs import SnapshotRefType
 
@@ -15,7 +16,8 @@ from lakebt.lake.reading.change_history import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
-from lakebt.lake.tables.arrow import column, encoded, pc
+from lakebt.lake.tables.arrow import column, encoded
+from lakebt.lake.tables.rows import integers, micros
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
 from lakebt.lake.tables.specs import Specs, fact_tables
 
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table
 
+    from lakebt._typing import IntVector
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.storage.catalog import Storage
     from lakebt.sessions import Sessions
 
 
 T = TypeVar("T")
+
+_NEVER = 2**63 - 1
 
 WHOLE_ROWS = 2_000_000
 """Up to this many bars are read once and kept; of more, only the symbols asked for."""
@@ -180,21 +185,46 @@ class Pinned:
             size=lambda history: 1000 * len(history),
         )
 
-    def names(self, column: str) -> frozenset[str]:
-        """Return every value that any row of the release has in a column of text."""
+    def names(self, column: str, *, known_by: int) -> frozenset[str]:
+        """Return every value that any row known has in a column of text.
+
+        Parameters
+        ----------
+        column
+        known_by
+            Microseconds since 1970, inclusive.
+        """
         names_there: set[str] = set()
         for table, spec in self.specs.items():
             if column in spec.names and spec.column(column).kind is Kind.TEXT:
-                names_there |= self._names_in(table, column)
+                first = self.first_known(table, column)
+                names_there |= {name for name, at in first.items() if at <= known_by}
         return frozenset(names_there)
 
-    def _names_in(self, table: str, name: str) -> set[str]:
-        def distinct() -> set[str]:
-            values = column(self.scan(table, (name,), coded=(name,)), name)
-            return {v for v in pc.unique(values).to_pylist() if v is not None}
+    def first_known(self, table: str, name: str) -> dict[str, int]:
+        """Return when each value of a column of text first was, in microseconds."""
+
+        def first() -> dict[str, int]:
+            rows = self.scan(table, (name, "known_at"), coded=(name,))
+            coded = column(rows, name)
+            there = coded.is_valid().to_numpy(zero_copy_only=False)
+            code = coded.indices.to_numpy(zero_copy_only=False)[there].astype(np.intp)
+            at = np.full(len(coded.dictionary), _NEVER)
+            np.minimum.at(at, code, integers(rows, "known_at")[there])
+            names = zip(coded.dictionary.to_pylist(), at.tolist(), strict=True)
+            return {value: known_at for value, known_at in names if known_at < _NEVER}
 
         what = f"names in {name}"
-        return self.kept(table, what, distinct, size=lambda names: 100 * len(names))
+        return self.kept(table, what, first, size=lambda names: 200 * len(names))
+
+    def count(self, table: str, *, known_by: int) -> int:
+        """Return how many rows of a table were known by then, all vintages."""
+
+        def ordered() -> IntVector:
+            return np.sort(integers(self.scan(table, ("known_at",)), "known_at"))
+
+        known_at = self.kept(table, "known_at", ordered, size=lambda at: at.nbytes)
+        return int(known_at.searchsorted(known_by, side="right"))
 
     def bars(self, symbols: Sequence[str] | None, first: tuple[str, ...]) -> Bars:
         """Return the bars of at least `symbols`, of all symbols if None."""
@@ -220,9 +250,10 @@ class Pinned:
             size=lambda bars: bars.nbytes,
         )
 
-    def basis(self) -> tuple[str, ...]:
-        """Return what the prices of the release are, sorted."""
-        return tuple(sorted(self._names_in(PRICES.name, "basis")))
+    def basis(self, *, known_by: int) -> tuple[str, ...]:
+        """Return what the prices known are, sorted."""
+        first = self.first_known(PRICES.name, "basis")
+        return tuple(sorted(name for name, at in first.items() if at <= known_by))
 
     def provenance(self, instant: dt.datetime) -> dict[str, Any]:
         """Return exactly which data is read at an instant: see `View.provenance`."""
@@ -239,7 +270,7 @@ class Pinned:
                 n: None if p is None else p.snapshot_id for n, p in pins.items()
             },
             "digests": {n: None if p is None else p.digest for n, p in pins.items()},
-            "basis": list(self.basis()),
+            "basis": list(self.basis(known_by=micros(instant))),
         }
 
 

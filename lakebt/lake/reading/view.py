@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import InvalidArgumentError, NothingKnownError, UnknownNameError
+from lakebt.errors import InvalidArgumentError, NothingKnownError
 from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
 from lakebt.lake.reading.in_force import chosen, in_force, read
+from lakebt.lake.reading.known import Known
 from lakebt.lake.reading.notebook import view_html
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.vintages import vintages
 from lakebt.lake.reading.where import check_names
-from lakebt.lake.tables.rows import micros
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
     import pandas as pd
     import pyarrow as pa
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.holdings import Reports
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.prices import PriceHistory
+    from lakebt.sessions import Sessions
 
 
-_FOR_LAKEBT = {"change_vintages", "first_shown", "price_history"}
-"""Methods of a view that give studies and backtests values of lakebt's own."""
+_FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"}
+"""Methods of a view that serve studies and backtests."""
 
 
 class View:
     """A release as known at an instant. Nothing known later can be read from it.
 
-    Made by `Lake.at` and `Lake.as_of`.
+    Made by `Lake.at` and `Lake.as_of`. It is read-only.
 
     Attributes
     ----------
@@ -50,7 +53,10 @@ class View:
     Notes
     -----
     A strategy is handed a view, so nothing public leads back to the lake, or to rows
-    that were not yet known.
+    that were not yet known. What it answers, errors and suggestions included, depends
+    on rows known at its instant and on nothing else. A fund, an index, a symbol or a
+    key that no such row has is unknown, whether or not one will have it: that is an
+    error, but at a strategy's decision it is an empty column, or no rows.
 
     Examples
     --------
@@ -70,14 +76,48 @@ class View:
     >>> directory.cleanup()
     """
 
-    def __init__(self, pinned: Pinned, *, instant: dt.datetime) -> None:
-        self._own = pinned
-        self.instant = instant
-        self.release = pinned.release.name
-        self.sessions = pinned.sessions
+    __slots__ = ("__weakref__", "_decides", "_instant", "_own")
+
+    _own: Pinned
+    _instant: dt.datetime
+    _decides: bool
+
+    def __init__(
+        self, pinned: Pinned, *, instant: dt.datetime, for_decision: bool = False
+    ) -> None:
+        put = functools.partial(object.__setattr__, self)
+        put("_own", pinned)
+        put("_instant", instant)
+        put("_decides", for_decision)
         earliest = pinned.release.earliest
         if instant < earliest:
             raise NothingKnownError(instant, earliest)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        msg = (
+            f"{name} of a view cannot be set: what it knows is read-only. Another view "
+            f"is opened with as_of, from this one or from the lake"
+        )
+        raise AttributeError(msg)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        msg = f"{name} of a view cannot be deleted: what it knows is read-only"
+        raise AttributeError(msg)
+
+    @property
+    def instant(self) -> dt.datetime:
+        """What the view knows: facts with `known_at` not after it, UTC."""
+        return self._instant
+
+    @property
+    def release(self) -> str:
+        """The release's name."""
+        return self._own.release.name
+
+    @property
+    def sessions(self) -> Sessions:
+        """The exchange's calendar."""
+        return self._own.sessions
 
     @property
     def _pinned(self) -> Pinned:
@@ -85,9 +125,16 @@ class View:
         return as_seen(self._own)
 
     @property
+    def _known(self) -> Known:
+        """What every answer is made of."""
+        return Known(
+            pinned=self._pinned, instant=self._instant, for_decision=self._decides
+        )
+
+    @property
     def cutoff(self) -> dt.datetime:
-        """The release's `as_of`."""
-        return self._pinned.release.as_of
+        """The release's `as_of`; at a strategy's decision never after its instant."""
+        return self._known.cutoff
 
     @property
     def past_cutoff(self) -> bool:
@@ -113,7 +160,7 @@ class View:
             release=self.release,
             instant=self.instant,
             cutoff=self.cutoff if self.past_cutoff else None,
-            pins=self._pinned.release.tables,
+            counts=self._known.counts(),
         )
 
     def as_of(self, instant: object) -> View:
@@ -133,7 +180,16 @@ class View:
                 f"{self.instant.isoformat()}: open a later one from the lake"
             )
             raise InvalidArgumentError(msg)
-        return View(self._pinned, instant=earlier)
+        return View(self._pinned, instant=earlier, for_decision=self._decides)
+
+    def for_decision(self, instant: dt.datetime) -> View:
+        """Return the view that a strategy decides on: of what was known by `instant`.
+
+        Names that are not known by then are no errors to it, and it does not tell how
+        far the release reaches, or which it is but for its name.
+        """
+        earlier = self.as_of(instant).instant
+        return View(self._pinned, instant=earlier, for_decision=True)
 
     def arrow(self, table: str, *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a table in force at the view's instant, sorted.
@@ -190,9 +246,9 @@ class View:
             If a value of `where` cannot be compared with its column.
         UnknownNameError
             If there is no such table or column, or a fund, index or symbol in `where`
-            is in no row of the release.
+            is in no row known; the latter not at a strategy's decision.
         """
-        return read(self._pinned, table, self.instant, columns=columns, where=where)
+        return read(self._known, table, columns=columns, where=where)
 
     def vintages(self, table: str, key: object) -> pd.DataFrame:
         """Return how one fact changed: each vintage known at the view's instant.
@@ -210,18 +266,18 @@ class View:
             A row per vintage, by `known_at`, with all columns of the table, and
             `retracted`; `in_force`, whether it is the one a view at this instant shows
             (none is after a retraction); and `changed`, a tuple of the columns that
-            differ from the vintage before. Empty if nothing of it was known yet. Of
-            ``etf_holdings`` these are the rows as they were reported: which report is
-            in force `read` says.
+            differ from the vintage before. Of ``etf_holdings`` these are the rows as
+            they were reported: which report is in force `read` says.
 
         Raises
         ------
         InvalidArgumentError
             If `key` does not give each column of the table's key a value of its kind.
         UnknownNameError
-            If there is no such table, or no row of the release has the key.
+            If there is no such table, or no row known has the key; at a strategy's
+            decision that is an empty frame.
         """
-        return vintages(self._pinned, table, key, self.instant)
+        return vintages(self._known, table, key)
 
     def changes(
         self, *, index: str, where: Mapping[str, object] | None = None
@@ -240,23 +296,20 @@ class View:
         tuple of IndexChange
             Each as its newest vintage told it, retracted ones left out, by `known_at`.
             `recorded` is when a fund that tracks the index first showed it, if any has.
-            Empty if nothing of the index was known yet.
 
         Raises
         ------
         InvalidArgumentError
             If a value of `where` cannot be compared with its column.
         UnknownNameError
-            If no row of the release has the index, or there is no such column.
+            If no row known has the index, or a symbol in `where`, which at a strategy's
+            decision is no error; or if there is no such column.
         """
-        self._check_index(index)
+        known = self._known
+        changes = known.changes(index)
         wanted = ChangeFilter(where, zone=self.sessions.zone)
-        check_names(wanted, self._pinned.names, columns=("index", "symbol"))
-        kept_changes = [
-            vintage.change
-            for vintage in self._pinned.history(index).in_force(self.instant)
-            if wanted.matches(vintage)
-        ]
+        check_names(wanted, known, columns=("index", "symbol"))
+        kept_changes = [v.change for v in changes if wanted.matches(v)]
         return tuple(sorted(kept_changes, key=lambda c: (c.known_at, c.symbol, c.side)))
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
@@ -270,15 +323,9 @@ class View:
         Raises
         ------
         UnknownNameError
-            If no row of the release has the index.
+            If no row known has the index; at a strategy's decision there are none then.
         """
-        self._check_index(index)
-        return self._pinned.history(index).known(self.instant)
-
-    def _check_index(self, index: str) -> None:
-        known = self._pinned.names("index")
-        if index not in known:
-            raise UnknownNameError("index", str(index), sorted(known))
+        return self._known.vintages(index)
 
     def first_shown(
         self, *, index: str, symbol: str, side: Side | str, after: dt.datetime
@@ -347,29 +394,20 @@ class View:
         ------
         InvalidArgumentError
             If a day is outside the calendar, `start` is after `end`, a symbol is asked
-            for twice, or has no price between `start` and `end`, whenever known.
+            for twice, or no price of it between `start` and `end` is known; the latter
+            not at a strategy's decision.
         UnknownNameError
-            If there is no such column, or no row of the release has a symbol.
+            If there is no such column, or no row known has a symbol; at a strategy's
+            decision that is an empty column.
         """
-        return panel(
-            self._pinned,
-            column,
-            instant=self.instant,
-            symbols=symbols,
-            start=start,
-            end=end,
-        )
+        return panel(self._known, column, symbols=symbols, start=start, end=end)
 
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:
         """Return every vintage of the bars of some symbols known at the instant.
 
         Symbols without any are left out of its `symbols`.
         """
-        distinct_symbols = tuple(dict.fromkeys(symbols))
-        bars = self._pinned.bars(distinct_symbols, ("open", "close"))
-        return bars.history(
-            distinct_symbols, as_of=micros(self.instant), basis=self._pinned.basis()
-        )
+        return self._known.price_history(tuple(dict.fromkeys(symbols)))
 
     def provenance(self) -> dict[str, Any]:
         """Return exactly which data the view reads.
@@ -379,6 +417,8 @@ class View:
         dict
             `release`, `as_of` (what it knows) and `cutoff` in ISO 8601, `snapshots` and
             `digests` by table (None where the release has no rows), `basis` of the
-            prices, `past_cutoff`, and the `lake`'s name, never its path.
+            prices, `past_cutoff`, and the `lake`'s name, never its path. At a
+            strategy's decision without snapshots and digests, for those are of rows
+            that were not yet known too.
         """
-        return self._pinned.provenance(self.instant)
+        return self._known.provenance()

@@ -15,13 +15,11 @@ from lakebt.instants import parse_date, parse_instant
 from lakebt.lake.reading.in_force import equal, vintages_of
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
 from lakebt.lake.tables.frames import frame
-from lakebt.lake.tables.rows import flags, integers, micros
+from lakebt.lake.tables.rows import flags, integers
 from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
-    import datetime as dt
-
-    from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.lake.reading.known import Known
     from lakebt.lake.tables.arrow import Array, BoolVector
     from lakebt.lake.tables.schemas import Column, TableSpec
 
@@ -30,32 +28,28 @@ _LISTED = 500
 """Up to this many keys the nearest to an unknown one is looked for."""
 
 
-def vintages(
-    pinned: Pinned, table: str, key: object, instant: dt.datetime
-) -> pd.DataFrame:
-    """Return each vintage of a key known by an instant: see `View.vintages`.
+def vintages(known: Known, table: str, key: object) -> pd.DataFrame:
+    """Return each vintage known of a key: see `View.vintages`.
 
     Raises
     ------
     UnknownNameError
-        If no row of the release has the key.
+        If no row known has the key; never for a decision.
     """
-    spec = pinned.specs.of(table)
+    spec = known.specs.of(table)
     wanted = _values(key, spec)
-    rows = _of_key(pinned, spec, wanted)
-    if not len(rows) and not len(_of_key(pinned.whole, spec, wanted)):
-        keys = pinned.scan(table, (*spec.key, "known_at"))
-        keys = keep(keys, integers(keys, "known_at") <= micros(instant))
+    rows = _of_key(known, spec, wanted)
+    if not len(rows) and not known.for_decision:
+        keys = known.only(known.pinned.scan(table, (*spec.key, "known_at")))
         kind, asked = f"key of {table}", _text(wanted)
         raise UnknownNameError(kind, asked, _nearest(keys, wanted, asked))
     rows = take(rows, np.argsort(integers(rows, "known_at"), kind="stable"))
-    rows = keep(rows, integers(rows, "known_at") <= micros(instant))
     return _told(rows, spec)
 
 
-def _of_key(pinned: Pinned, spec: TableSpec, wanted: Mapping[str, Any]) -> pa.Table:
-    """Return every vintage of a key."""
-    rows = vintages_of(pinned, spec, equal(wanted))
+def _of_key(known: Known, spec: TableSpec, wanted: Mapping[str, Any]) -> pa.Table:
+    """Return every vintage known of a key."""
+    rows = known.only(vintages_of(known.pinned, spec, equal(wanted)))
     mine = np.ones(len(rows), dtype=bool)
     for name, value in wanted.items():
         mine &= truth(pc.equal(column(rows, name), value))

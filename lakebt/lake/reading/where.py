@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.errors import UnknownNameError
 from lakebt.inputs import where as filters
 from lakebt.instants import NEW_YORK
 from lakebt.lake.tables.arrow import column as array
@@ -14,16 +13,17 @@ from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
+    from lakebt.lake.reading.known import Known
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.lake.tables.schemas import TableSpec
 
 
 _NAMED = ("fund", "index", "symbol")
-"""Columns of names, in which one that no row of the release has is an error."""
+"""Columns of names, in which one that no row known has is an error."""
 
 _READERS: dict[Kind, filters.Reader] = {
     Kind.TEXT: filters.text,
@@ -65,16 +65,16 @@ class RowFilter(filters.Where):
         )
         self._kinds = kinds
 
-    def check_names(self, names: Callable[[str], frozenset[str]]) -> None:
-        """Check names of funds, indices and symbols against those there are.
+    def check_names(self, known: Known) -> None:
+        """Check names of funds, indices and symbols against those known.
 
         Raises
         ------
         UnknownNameError
-            If no row of the release has such a name.
+            If no row known has such a name; never for a decision.
         """
         texts = (n for n in _NAMED if self._kinds.get(n) is Kind.TEXT)
-        check_names(self, names, columns=tuple(texts))
+        check_names(self, known, columns=tuple(texts))
 
     def matches(self, rows: pa.Table) -> BoolVector:
         """Return which rows match."""
@@ -89,29 +89,23 @@ class RowFilter(filters.Where):
 
 
 def check_names(
-    wanted: filters.Where,
-    names: Callable[[str], frozenset[str]],
-    *,
-    columns: Sequence[str] = _NAMED,
+    wanted: filters.Where, known: Known, *, columns: Sequence[str] = _NAMED
 ) -> None:
-    """Check the names that a filter asks for against those of a release.
+    """Check the names that a filter asks for against those known.
 
     Parameters
     ----------
     wanted
-    names
-        Gives every name of the release in a column.
+    known
+        Knows them.
     columns
         Those that hold names.
 
     Raises
     ------
     UnknownNameError
-        If no row of the release has such a name.
+        If no row known has such a name; never for a decision.
     """
     for column in columns:
-        wanted_values = wanted.wanted.get(column, frozenset()) - {None}
-        if wanted_values:
-            known = names(column)
-            for name in sorted(wanted_values - known):
-                raise UnknownNameError(column, name, sorted(known))
+        if names := wanted.wanted.get(column, frozenset()) - {None}:
+            known.check(column, sorted(names))

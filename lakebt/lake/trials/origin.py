@@ -157,7 +157,7 @@ class Origin:
         cls, view: View, *, engine: str, tables: tuple[str, ...] | None = _TABLES
     ) -> Origin:
         """Return the origin of what is run on `view`; of all `tables` if None."""
-        provenance = view.provenance()
+        provenance = view._pinned.provenance(view.instant)  # noqa: SLF001 - a decision's too
         names = tuple(provenance["snapshots"]) if tables is None else tables
         return cls(
             release=view.release,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -42,12 +43,22 @@ class Part(View):
         first cuts, for that takes longer than what is done with a part.
     """
 
+    __slots__ = ("_count", "_cuts", "_part", "_prices")
+
+    _prices: PriceHistory
+    _part: int
+    _count: int
+    _cuts: Cuts
+
     def __init__(
         self, view: View, prices: PriceHistory, *, part: int, count: int, cuts: Cuts
     ) -> None:
         super().__init__(view._pinned, instant=view.instant)  # noqa: SLF001 - it is one
-        self._prices, self._part, self._count = prices, part, count
-        self._cuts = cuts
+        put = functools.partial(object.__setattr__, self)  # a view is read-only
+        put("_prices", prices)
+        put("_part", part)
+        put("_count", count)
+        put("_cuts", cuts)
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return the vintages of the part's events; see `View.change_vintages`."""

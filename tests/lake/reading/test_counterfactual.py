@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.lake.reading.counterfactual import Alteration, altered
 from tests.strategy.audit.market import SYMBOLS, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lakebt.lake.lake import Lake
     from lakebt.lake.reading.view import View
 
@@ -47,13 +50,24 @@ def told(view: View) -> dict[str, Any]:
     return {
         **{table: view.read(table) for table in TABLES},
         **{name: view.panel(name) for name in ("open", "high", "low", "close")},
-        "some": view.panel("close", symbols=list(SYMBOLS), start="2021-01-04"),
-        "changes": view.changes(index="SP500"),
-        "versions": view.change_vintages(index="SP500"),
-        "bar": view.vintages("prices", ("DDD", "2021-03-05")),
-        "later": view.vintages("splits", ("DDD", "2021-05-03")),
+        "some": tried(
+            lambda: view.panel("close", symbols=list(SYMBOLS), start="2021-01-04")
+        ),
+        "decided": view.for_decision(view.instant).panel("close", symbols=SYMBOLS),
+        "changes": tried(lambda: view.changes(index="SP500")),
+        "versions": tried(lambda: view.change_vintages(index="SP500")),
+        "bar": tried(lambda: view.vintages("prices", ("DDD", "2021-03-05"))),
+        "later": tried(lambda: view.vintages("splits", ("DDD", "2021-05-03"))),
         "closes": view.price_history(SYMBOLS).last_closes(SYMBOLS, before=[LAST]),
     }
+
+
+def tried(call: Callable[[], Any]) -> Any:
+    """Return an answer, or the error's text."""
+    try:
+        return call()
+    except LakebtError as error:
+        return str(error)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -166,13 +180,18 @@ def test_every_view_is_altered_whoever_opened_it_and_when(
     assert str(opened[1].panel("close").index[-1].date()) == "2021-07-14"
 
 
-def test_names_and_keys_are_told_as_ever(view: View) -> None:
-    """A view says of the release which there are, whatever its instant."""
-    with altered(Alteration(after=dt.datetime(2021, 2, 1, tzinfo=dt.UTC))):
-        closes = view.panel("close", symbols=["AAA", "GGG"], start="2021-01-04")
+def test_names_and_keys_that_are_removed_are_not_there(view: View) -> None:
+    after = dt.datetime(2021, 2, 1, tzinfo=dt.UTC)
+    with altered(Alteration(after=after)):
+        with pytest.raises(UnknownNameError, match="'GGG'"):
+            view.panel("close", symbols=["AAA", "GGG"], start="2021-01-04")
+        with pytest.raises(UnknownNameError, match="'GGG'"):
+            view.read("prices", where={"symbol": "GGG"})
+        decided = view.for_decision(after)
+        closes = decided.panel("close", symbols=["AAA", "GGG"], start="2021-01-04")
         assert closes["GGG"].isna().all()
-        assert view.vintages("splits", ("DDD", "2021-05-03")).empty
-        assert view.read("prices", where={"symbol": "GGG"}).empty
+        assert decided.vintages("splits", ("DDD", "2021-05-03")).empty
+        assert decided.read("prices", where={"symbol": "GGG"}).empty
 
 
 def test_what_is_read_is_another_snapshot(view: View) -> None:

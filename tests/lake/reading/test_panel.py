@@ -314,5 +314,6 @@ def test_whatever_was_asked_before_the_panel_is_the_same(
             for kept in ("off", f"{directory}/cache"):
                 env.setenv("LAKEBT_CACHE", kept)
                 view = fresh(path).as_of(START + dt.timedelta(hours=hour))
-                panels.append(view.panel("close", symbols=symbols))
+                decided = view.for_decision(view.instant)
+                panels.append(decided.panel("close", symbols=symbols))
             pd.testing.assert_frame_equal(panels[0], panels[1])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lakebt.errors import UnknownNameError
 from lakebt.facts import Side
 from lakebt.lake import Lake
 from lakebt.lake.reading import in_force
@@ -93,10 +94,10 @@ def test_a_panel_is_clipped_to_the_days_asked_for(prices: Lake) -> None:
     assert panel.to_numpy().tolist() == [[11.5, 12.5]]
 
 
-def test_a_symbol_of_which_nothing_is_known_yet_is_an_empty_column(lake: Lake) -> None:
+def test_a_symbol_of_which_nothing_is_known_is_empty_to_a_strategy(lake: Lake) -> None:
     frame = pd.concat([bars(symbols=("AAA",)), bars(("2022-09-06",), ("LATE",))])
     lake.publish({"prices": frame}, release="R1", as_of=AS_OF)
-    early = lake.as_of(CLOSE_OF_2)
+    early = lake.as_of(AS_OF).for_decision(utc(CLOSE_OF_2))
 
     both = early.panel("close", symbols=["AAA", "LATE"])
     alone = early.panel("close", symbols=["LATE"])
@@ -210,13 +211,17 @@ def test_changes_come_as_facts(lake: Lake) -> None:
     assert view.changes(index="SP500", where={"symbol": "OLD"}) == (old,)
 
 
-def test_a_known_index_of_which_nothing_is_known_yet_has_no_changes(lake: Lake) -> None:
+def test_an_index_of_which_nothing_is_known_yet_is_unknown(lake: Lake) -> None:
     tables = {"prices": bars(), "index_changes": changes()}
     lake.publish(tables, release="R1", as_of=AS_OF)
     early = lake.as_of(CLOSE_OF_2)
 
-    assert early.changes(index="SP500") == ()
-    assert early.change_vintages(index="SP500") == ()
+    for ask in (early.changes, early.change_vintages):
+        with pytest.raises(UnknownNameError, match=r"index 'SP500'\. Known: none\."):
+            ask(index="SP500")
+    decided = early.for_decision(early.instant)
+    assert decided.changes(index="SP500") == ()
+    assert decided.change_vintages(index="SP500") == ()
 
 
 def test_a_postponed_change_is_a_correction_and_a_cancelled_one_is_gone(
@@ -352,11 +357,11 @@ def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
     """A new public name has to be put here, and asked what it lets through."""
     view = prices.at("R1")
 
-    names = {*vars(view), *dir(type(view))}  # also what completion leaves out
+    names = set(object.__dir__(view))  # also what completion leaves out
     public = {name for name in names if not name.startswith("_")}
 
     assert public == {
         *("release", "instant", "cutoff", "past_cutoff", "sessions", "provenance"),
         *("read", "arrow", "vintages", "changes", "change_vintages", "first_shown"),
-        *("panel", "price_history", "as_of"),
+        *("panel", "price_history", "as_of", "for_decision"),
     }

@@ -95,8 +95,8 @@ def test_a_release_has_only_the_vintages_published_until_then(corrected: Lake) -
     assert counts == [1, 2, 3]
 
 
-def test_of_a_fact_not_yet_known_there_is_no_vintage(corrected: Lake) -> None:
-    view = corrected.at("R3").as_of("2022-09-01T20:00:00Z")
+def test_of_a_fact_not_yet_known_a_strategy_sees_no_vintage(corrected: Lake) -> None:
+    view = corrected.at("R3").for_decision(utc("2022-09-01T20:00:00+00:00"))
 
     found = view.vintages("earnings", AAA).iloc[:0]
 
@@ -298,7 +298,8 @@ def check(view: View, events: Sequence[Event], *, last: int) -> None:
                     (event for event in events if event.key == key),
                     key=lambda event: event.known,
                 )
-                told_of = known.vintages("notes", key)
+                decided = known.for_decision(known.instant)
+                told_of = decided.vintages("notes", key)
                 heard = [event for event in mine if event.known <= now]
                 assert list(told_of["known_at"]) == [
                     pd.Timestamp(instant(event.known)) for event in heard

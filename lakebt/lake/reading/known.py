@@ -1,0 +1,132 @@
+"""A release as known at an instant: what a view makes every answer of.
+
+Which rows there are, which names, how many and on what basis: each is asked here, and
+told of rows known by the instant alone. So nothing that becomes known later decides an
+answer, an error or a suggestion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lakebt.errors import UnknownNameError
+from lakebt.lake.tables.arrow import keep
+from lakebt.lake.tables.rows import integers, micros
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+    from lakebt.facts import Vintage
+    from lakebt.lake.reading.bars import Bars
+    from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.lake.tables.specs import Specs
+    from lakebt.prices import PriceHistory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a release at an instant.
+
+    Attributes
+    ----------
+    pinned : Pinned
+        The release. Its rows, names and counts are for this class alone.
+    instant : datetime
+        Facts with `known_at` not after it are known, UTC.
+    for_decision : bool
+        Whether a strategy decides on it. It is not told that a name is unknown: of one
+        that is listed later, and of one that never is, it sees that nothing is there.
+    """
+
+    pinned: Pinned
+    instant: dt.datetime
+    for_decision: bool = False
+
+    @property
+    def by(self) -> int:
+        """The instant in microseconds since 1970."""
+        return micros(self.instant)
+
+    @property
+    def specs(self) -> Specs:
+        """The tables there are, and their columns, which are no facts: always told."""
+        return self.pinned.specs
+
+    def only(self, rows: pa.Table) -> pa.Table:
+        """Return those of some rows that are known."""
+        return keep(rows, integers(rows, "known_at") <= self.by)
+
+    def names(self, column: str) -> frozenset[str]:
+        """Return every value that any row known has in a column of text."""
+        return self.pinned.names(column, known_by=self.by)
+
+    def check(self, column: str, names: Iterable[object]) -> None:
+        """Check that some row known has each of some names, unless for a decision.
+
+        Raises
+        ------
+        UnknownNameError
+            If none has; it suggests names that are known.
+        """
+        if self.for_decision:
+            return
+        there = self.names(column)
+        for name in names:
+            if name not in there:
+                raise UnknownNameError(column, str(name), sorted(there))
+
+    def vintages(self, index: str) -> tuple[Vintage, ...]:
+        """Return every vintage known of every change of an index."""
+        self.check("index", [index])
+        return self.pinned.history(index).known(self.instant)
+
+    def changes(self, index: str) -> tuple[Vintage, ...]:
+        """Return the newest vintage known of each change, retracted ones left out."""
+        self.check("index", [index])
+        return self.pinned.history(index).in_force(self.instant)
+
+    def bars(self, symbols: tuple[str, ...] | None, column: str) -> Bars:
+        """Return the bars of some symbols, each of whose methods is told an instant.
+
+        Raises
+        ------
+        UnknownNameError
+            If no row known has a symbol; never for a decision.
+        """
+        bars = self.pinned.bars(symbols, (column,))
+        by = self.by
+        unseen = [s for s in symbols or () if not bars.is_known(s, as_of=by)]
+        if unseen:
+            self.check("symbol", unseen)
+        return bars
+
+    def price_history(self, symbols: tuple[str, ...]) -> PriceHistory:
+        """Return every vintage known of the bars of some symbols."""
+        bars = self.pinned.bars(symbols, ("open", "close"))
+        basis = self.pinned.basis(known_by=self.by)
+        return bars.history(symbols, as_of=self.by, basis=basis)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows of each table are known, of those that have any."""
+        counts = {
+            pin.table: self.pinned.count(pin.table, known_by=self.by)
+            for pin in self.pinned.release.tables
+        }
+        return {table: count for table, count in counts.items() if count}
+
+    def provenance(self) -> dict[str, Any]:
+        """Return exactly which data is read; for a decision, not what else it holds."""
+        told = self.pinned.provenance(self.instant)
+        if self.for_decision:
+            told |= {"cutoff": self.cutoff.isoformat(), "snapshots": {}, "digests": {}}
+        return told
+
+    @property
+    def cutoff(self) -> dt.datetime:
+        """The release's `as_of`; for a decision, never after the instant."""
+        cutoff = self.pinned.release.as_of
+        return min(cutoff, self.instant) if self.for_decision else cutoff
