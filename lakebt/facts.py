@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import enum
 import functools
@@ -26,6 +27,9 @@ class Side(enum.StrEnum):
     ADDITION = "addition"
     DELETION = "deletion"
 
+
+DERIVED = frozenset({"recorded"})
+"""Columns of a change that are made of other facts, and known when those are."""
 
 CAUSES = ("discretionary", "merger", "spin_off", "cascade", "failure", "other")
 ANNOUNCED_QUALITIES = ("exact", "derived", "news")
@@ -197,3 +201,18 @@ class Vintage:
     change_id: str
     change: IndexChange
     retracted: bool = False
+
+    def before(self, instant: dt.datetime) -> Vintage:
+        """Return the version as it stood before an instant.
+
+        Columns that are derived from other facts (`DERIVED`) are None where those were
+        not yet known.
+        """
+        recorded = self.change.recorded
+        if recorded is None or recorded < instant:
+            return self
+        change = copy.copy(self.change)  # it is valid, whatever is taken from it
+        object.__setattr__(change, "recorded", None)
+        return Vintage(
+            change_id=self.change_id, change=change, retracted=self.retracted
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from lakebt.events.plan import Event
 from lakebt.instants import EPOCH, TICK
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterable
 
     from lakebt._typing import IntVector
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lakebt.facts import IndexChange, Vintage
 
 
+_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 _NEVER_SHOWN = np.iinfo(np.int64).min
 
 
@@ -36,6 +37,8 @@ class Changes:
         Sessions and lead.
     keep
         The study's filter.
+    asks_derived
+        Whether the filter looks at columns that are known later than their vintage.
 
     Attributes
     ----------
@@ -43,9 +46,10 @@ class Changes:
         By change, each oldest first. A change that has one vintage which the filter
         drops, or which withdraws it, is left out: no order can be of it.
     simple : ndarray of shape (n_single,)
-        Numbers of the changes with a single vintage; the arrays below are of those.
+        Numbers of the changes with a single vintage, of which the filter says the same
+        at every deadline; the arrays below are of those.
     corrected : list of int
-        Numbers of the others.
+        Numbers of the others, which are decided one order at a time.
     event : ndarray of shape (n_single,)
         Place in `events`.
     """
@@ -56,25 +60,37 @@ class Changes:
         *,
         clock: Clock,
         keep: Callable[[Vintage], bool],
+        asks_derived: bool = True,
     ) -> None:
         self.keep = keep
+        self._asks_derived = asks_derived
         self._clock = clock
         ordered = sorted(vintages, key=lambda v: (v.change_id, v.change.known_at))
         groups = [
             tuple(group)
             for _, group in itertools.groupby(ordered, key=lambda v: v.change_id)
         ]
-        self.histories = tuple(
-            group
-            for group in groups
-            if len(group) > 1 or (not group[0].retracted and keep(group[0]))
-        )
-        self.simple: IntVector = np.flatnonzero([len(h) == 1 for h in self.histories])
-        self.corrected = [n for n, h in enumerate(self.histories) if len(h) > 1]
+        told = [(group, self._verdicts(group)) for group in groups]
+        kept = [(group, verdicts) for group, verdicts in told if True in verdicts]
+        self.histories = tuple(group for group, _ in kept)
+        is_simple = np.array([len(verdicts) == 1 for _, verdicts in kept], dtype=bool)
+        self.simple: IntVector = np.flatnonzero(is_simple)
+        self.corrected = np.flatnonzero(~is_simple).tolist()
         self._codes: dict[Event, int] = {}
         self.event: IntVector = np.array(
             [self.event_code(change) for change in self._single], dtype=np.int64
         )
+
+    def _verdicts(self, history: tuple[Vintage, ...]) -> set[bool]:
+        """Return what the filter may say of a change, at one deadline or another."""
+        if len(history) > 1:
+            return {False, True}
+        if history[0].retracted:
+            return {False}
+        verdicts = {self.keep(history[0])}
+        if self._asks_derived:
+            verdicts.add(self.keep(history[0].before(_BEGINNING)))
+        return verdicts
 
     @property
     def events(self) -> tuple[Event, ...]:

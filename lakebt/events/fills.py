@@ -115,7 +115,7 @@ def resolve_entry(
     several: list[tuple[int, Entered]] = []
     for number in changes.corrected:
         leg = enter(changes.histories[number], rule, clock, pretend=pretend)
-        if leg is not None and changes.keep(leg.vintage):
+        if leg is not None and changes.keep(leg.told):
             several.append((number, leg))
     numbers = np.array([number for number, _ in several], dtype=np.int64)
     legs = np.concatenate([changes.simple, numbers])

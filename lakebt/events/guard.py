@@ -13,6 +13,7 @@ same as columns, which is what a study runs. The two must agree in every cell:
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.errors import LookAheadError
@@ -50,6 +51,7 @@ def plan(
     tuple of Cell
         By event (oldest first), entry and exit, both in the order given.
     """
+    vintages = tuple(vintages)
     histories = _histories(vintages)
     cells: list[Cell] = []
     pretend = on_look_ahead == "allow"
@@ -59,12 +61,32 @@ def plan(
                 cell_of(event, legs, entry, exit_, clock, pretend=pretend)
                 for exit_ in exits
             )
+    if pretend:
+        masked = plan(vintages, entries=entries, exits=exits, clock=clock, keep=keep)
+        cells = _stamped(cells, masked)
     order = {str(rule): number for number, rule in enumerate(entries)}
     # Stable sorts: within an event and an entry the exits keep their order.
     cells.sort(key=lambda c: (c.event.date, c.event.event_id, order[c.entry]))
     if on_look_ahead == "raise":
         _raise_first(sorted(cells, key=lambda c: order[c.entry]))
     return tuple(cells)
+
+
+def _stamped(cells: Iterable[Cell], masked: Iterable[Cell]) -> list[Cell]:
+    """Say of each cell whether a late fact changed it: mask decides it otherwise."""
+
+    def decided(cell: Cell) -> tuple[object, ...]:
+        return cell.fill, cell.legs, cell.empty and cell.empty.reason
+
+    in_time = {(c.event.event_id, c.entry, c.exit): decided(c) for c in masked}
+    return [
+        replace(
+            cell,
+            late=in_time.get((cell.event.event_id, cell.entry, cell.exit))
+            != decided(cell),
+        )
+        for cell in cells
+    ]
 
 
 def _raise_first(cells: Iterable[Cell]) -> None:
@@ -108,7 +130,7 @@ def _events(
     groups: dict[Event, list[Entered]] = {}
     for history in histories:
         leg = enter(history, entry, clock, pretend=pretend)
-        if leg is not None and keep(leg.vintage):
+        if leg is not None and keep(leg.told):
             groups.setdefault(Event.of(leg.change, clock.sessions), []).append(leg)
     events: list[tuple[Event, list[Entered]]] = []
     for event, legs in groups.items():
@@ -152,14 +174,12 @@ def cell_of(
         )
     planned: list[PlannedLeg] = []
     empties: list[Empty] = []
-    late = False
     for leg in legs:
         decision = leave(leg, exit_, clock, pretend=pretend)
         if isinstance(decision, Empty):
             empties.append(decision)
         else:
             planned.append(decision[0])
-            late = late or leg.late or decision[1]
     if empties:
         first = min(empties, key=lambda empty: empty.reason.code)
         return Cell(
@@ -171,5 +191,4 @@ def cell_of(
         exit=str(exit_),
         fill=fill,
         legs=tuple(planned),
-        late=late,
     )

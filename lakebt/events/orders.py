@@ -24,6 +24,7 @@ from lakebt.events.rules import (
     SessionsLater,
     WeeksLater,
 )
+from lakebt.instants import TICK
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
@@ -68,6 +69,20 @@ class Entered:
     def change(self) -> IndexChange:
         """The change as the entry knew it."""
         return self.vintage.change
+
+    @property
+    def told(self) -> Vintage:
+        """The vintage as a filter sees it, with nothing that came to be known later.
+
+        That is before the order's deadline; of a late order when its fact was known. An
+        order without a date is not decided: there, all that the view knows is told.
+        """
+        if self.fill is not None and not self.late:
+            return self.vintage.before(self.fill.deadline)
+        known_at = self.known_at if self.empty is None else self.empty.known_at
+        return (
+            self.vintage if known_at is None else self.vintage.before(known_at + TICK)
+        )
 
 
 def known_from(rule: Exit, change: IndexChange) -> dt.datetime:

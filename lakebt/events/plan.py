@@ -108,7 +108,8 @@ class Cell:
     empty
         None where the cell can be tried.
     late
-        Whether a fact that was not yet known was used (``on_look_ahead="allow"``).
+        Whether a fact that was not yet known changed it (``on_look_ahead="allow"``),
+        be it that it is empty.
     """
 
     event: Event

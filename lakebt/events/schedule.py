@@ -8,7 +8,7 @@ decides every cell alone, and ``tests/events/test_schedule.py`` holds the two to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from lakebt.events.fills import resolve_exit
 from lakebt.events.guard import cell_of
 from lakebt.events.orders import enter
 from lakebt.events.slots import Slotting
-from lakebt.values.arrays import offsets
+from lakebt.values.arrays import offsets, spans
 from lakebt.values.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Schedule:
     apart : ndarray of shape (n_slots, n_exits)
         Whether the legs leave in different half sessions.
     late : ndarray of shape (n_slots, n_exits)
-        Whether a fact was used that was not yet known.
+        Whether a fact that was not yet known changed the cell, be it that it is empty.
     """
 
     entries: tuple[Entry, ...]
@@ -154,7 +154,7 @@ class Schedule:
             enter(self.changes.histories[leg], rule, self.clock, pretend=self.pretend)
             for leg in self.leg[self.start[slot] : self.start[slot + 1]].tolist()
         ]
-        return cell_of(
+        cell = cell_of(
             self.events[self.event[slot]],
             [leg for leg in legs if leg is not None],
             rule,
@@ -162,6 +162,7 @@ class Schedule:
             self.clock,
             pretend=self.pretend,
         )
+        return replace(cell, late=bool(self.late[slot, exit_]))
 
     def count_empty(self) -> pd.DataFrame:
         """Count the empty cells.
@@ -205,6 +206,7 @@ def schedule(
     keep: Callable[[Vintage], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
     size: tuple[int, int] | None = None,
+    asks_derived: bool = True,
 ) -> Schedule:
     """Resolve every order of every event and decide it at its own deadline.
 
@@ -222,7 +224,9 @@ def schedule(
         What to do with an order that needs a later fact: leave its cell empty
         ("mask"), stop ("raise"), or pretend ("allow").
     size
-        Keep the slots with this many legs, from and to.
+        Keep the slots with this many legs, from and to; those that were known in time.
+    asks_derived
+        Whether `keep` may look at columns of `lakebt.facts.DERIVED`.
 
     Returns
     -------
@@ -234,13 +238,32 @@ def schedule(
         Under "raise", for the first order that needs a fact from after its deadline: of
         the first entry that has one, in the oldest event.
     """
-    changes = Changes(vintages, clock=clock, keep=keep)
+    changes = Changes(vintages, clock=clock, keep=keep, asks_derived=asks_derived)
     pretend = on_look_ahead == "allow"
+    plan = _decided(changes, entries, exits, clock, size, pretend=pretend)
+    if pretend:
+        masked = _decided(changes, entries, exits, clock, size, pretend=False)
+        plan = replace(plan, late=_differs(plan, masked))
+    if on_look_ahead == "raise":
+        _raise_first(plan)
+    return plan
+
+
+def _decided(
+    changes: Changes,
+    entries: Sequence[Entry],
+    exits: Sequence[Exit],
+    clock: Clock,
+    size: tuple[int, int] | None,
+    *,
+    pretend: bool,
+) -> Schedule:
+    """Return every cell; none is said to be late."""
     slots = Slotting(changes, entries, clock, pretend=pretend).in_order(size)
     shape = (len(slots.event), len(exits))
     exit_row = np.full(shape, -1, dtype=np.int64)
     reason = np.zeros(shape, dtype=np.int8)
-    apart, late = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    apart = np.zeros(shape, dtype=bool)
     reason[:] = slots.reason[:, None]
     entered = np.flatnonzero(slots.row >= 0)
     if len(entered):
@@ -259,8 +282,7 @@ def schedule(
             apart[entered, column] = ~empty & (
                 np.minimum.reduceat(left.row, starts) != last
             )
-            late[entered, column] = ~empty & np.logical_or.reduceat(left.late, starts)
-    plan = Schedule(
+    return Schedule(
         entries=tuple(entries),
         exits=tuple(exits),
         clock=clock,
@@ -276,11 +298,41 @@ def schedule(
         exit_row=exit_row,
         reason=reason,
         apart=apart,
-        late=late,
+        late=np.zeros(shape, dtype=bool),
     )
-    if on_look_ahead == "raise":
-        _raise_first(plan)
-    return plan
+
+
+def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
+    """Return which cells are not what they are on facts known in time.
+
+    Whatever a late fact did, it shows in this: no way of it has to be thought of.
+    """
+    of = [
+        masked.slot(plan.events[event].event_id, str(plan.entries[entry]))
+        for event, entry in zip(plan.event.tolist(), plan.entry.tolist(), strict=True)
+    ]
+    other = np.array([-1 if slot is None else slot for slot in of], dtype=np.int64)
+    differs = np.ones(plan.reason.shape, dtype=bool)
+    sizes, other_sizes = np.diff(plan.start), np.diff(masked.start)
+    both = np.flatnonzero(other >= 0)
+    both = both[
+        (plan.row[both] == masked.row[other[both]])
+        & (sizes[both] == other_sizes[other[both]])
+    ]
+    size = sizes[both]
+    mine = spans(plan.start[both], size)
+    theirs = spans(masked.start[other[both]], size)
+    has_moved = np.zeros(len(both), dtype=bool)
+    for name in ("leg", "at"):
+        moved = getattr(plan, name)[mine] != getattr(masked, name)[theirs]
+        has_moved[np.repeat(np.arange(len(both)), size)[moved]] = True
+    both = both[~has_moved]
+    differs[both] = False
+    for panel in ("exit_row", "reason", "apart"):
+        differs[both] |= (
+            getattr(plan, panel)[both] != getattr(masked, panel)[other[both]]
+        )
+    return differs
 
 
 def _raise_first(plan: Schedule) -> None:

@@ -88,6 +88,7 @@ class Slotting:
         self._row: list[int] = []
         self._reason: list[int] = []
         self._size: list[int] = []
+        self._counted: list[int] = []
         self._leg: list[IntVector] = []
         self._vintage: list[IntVector] = []
         self._late: list[BoolVector] = []
@@ -113,6 +114,16 @@ class Slotting:
         cuts = np.flatnonzero(is_first)
         if not len(cuts):
             return
+        # What came too late decides no more on the number of legs than it would if it
+        # were refused: see `in_order`.
+        in_time = (entries.row >= 0) & ~entries.late
+        has_timely = np.zeros(len(events), dtype=bool)
+        has_timely[entries.event[in_time]] = True
+        timely = np.add.reduceat(in_time[taken].astype(np.int64), cuts)
+        legs = np.diff(np.append(cuts, len(taken)))
+        refused = np.bincount(entries.event, minlength=len(events))[event[cuts]]
+        late = np.where(has_timely[event[cuts]], legs, refused)
+        self._counted += np.where(timely > 0, timely, late).tolist()
         reasons = np.minimum.reduceat(entries.reason[taken], cuts)
         before = -1
         for cut, code in zip(event[cuts].tolist(), row[cuts].tolist(), strict=True):
@@ -121,7 +132,7 @@ class Slotting:
         self._entry += [number] * len(cuts)
         self._row += row[cuts].tolist()
         self._reason += reasons.tolist()
-        self._size += np.diff(np.append(cuts, len(taken))).tolist()
+        self._size += legs.tolist()
         self._leg.append(entries.leg[taken])
         vintages = entries.at
         self._vintage.append(vintages[taken])
@@ -140,8 +151,9 @@ class Slotting:
     def in_order(self, size: tuple[int, int] | None) -> Slots:
         """Return the slots of a size by event (oldest first) and entry."""
         legs = np.array(self._size, dtype=np.int64)
-        least, most = (0, legs.max(initial=0)) if size is None else size
-        kept = np.flatnonzero((least <= legs) & (legs <= most))
+        counted = np.array(self._counted, dtype=np.int64)
+        least, most = (0, counted.max(initial=0)) if size is None else size
+        kept = np.flatnonzero((least <= counted) & (counted <= most))
         code = np.array(self._event, dtype=np.int64)
         entry = np.array(self._entry, dtype=np.int64)
         events = list(self._events)

@@ -217,7 +217,7 @@ class Filling:
         gross, traded_usd = self._traded()
         cells = Cells(
             reason=self.reason,
-            late=self._schedule.late & (self.reason == 0),
+            late=self._schedule.late.copy(),
             n_legs=self._n_legs.reshape(shape),
             first=earned.first.reshape(shape),
             n_returns=earned.n_returns.reshape(shape),

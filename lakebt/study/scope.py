@@ -12,7 +12,7 @@ from lakebt.events.clock import Clock
 from lakebt.events.filters import is_within
 from lakebt.events.guard import plan
 from lakebt.events.schedule import schedule
-from lakebt.facts import IndexChange, Vintage
+from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import are_dates, published_in
 
@@ -75,6 +75,7 @@ class Scope:
             keep=self._keeps,
             on_look_ahead=self.arguments.on_look_ahead,
             size=self.arguments.size,
+            asks_derived=not DERIVED.isdisjoint(self._filter.columns),
         )
 
     def plan(self) -> tuple[Cell, ...]:

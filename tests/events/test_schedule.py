@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,11 +58,14 @@ class Asked:
     on_look_ahead: str = "mask"
     side: str | None = None
     cause: str | None = None
+    is_recorded: bool | None = None
 
     def keep(self, vintage: Vintage) -> bool:
         change = vintage.change
-        return (self.side is None or change.side == self.side) and (
-            self.cause is None or change.cause == self.cause
+        return (
+            (self.side is None or change.side == self.side)
+            and (self.cause is None or change.cause == self.cause)
+            and self.is_recorded in {None, change.recorded is not None}
         )
 
     def of(self, decide: Callable[..., Any]) -> Any:
@@ -174,6 +178,7 @@ def asked(
         on_look_ahead=how or draw(st.sampled_from(("mask", "allow"))),
         side=draw(st.sampled_from((None, None, "addition", "deletion"))),
         cause=draw(st.sampled_from((None, None, "merger"))),
+        is_recorded=draw(st.sampled_from((None, None, True, False))),
     )
 
 
@@ -451,3 +456,112 @@ def test_an_exit_past_the_end_of_the_calendar_has_no_session() -> None:
 
     assert found is not None
     assert Reason.of_code(found.reason[0, 0]) is Reason.NO_SESSION
+
+
+# --- what a late fact changes ---------------------------------------------------------
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(question=asked(how="allow"), limit=st.sampled_from((None, (1, 1), (2, 5))))
+def test_what_is_not_said_to_be_late_is_as_if_it_were_masked(
+    question: Asked, limit: tuple[int, int] | None
+) -> None:
+    """No cell is lost, and one that is not stamped is the same to the last leg."""
+    try:
+        allowed, masked = (
+            replace(question, on_look_ahead=how).of(
+                functools.partial(schedule, size=limit)
+            )
+            for how in ("allow", "mask")
+        )
+    except InvalidArgumentError:
+        return
+    for slot in range(len(masked)):
+        event = masked.events[masked.event[slot]].event_id
+        entry = str(masked.entries[masked.entry[slot]])
+        if masked.row[slot] >= 0:
+            assert allowed.slot(event, entry) is not None
+    for slot in range(len(allowed)):
+        event = allowed.events[allowed.event[slot]].event_id
+        entry = str(allowed.entries[allowed.entry[slot]])
+        for exit_ in np.flatnonzero(~allowed.late[slot]).tolist():
+            twin = masked.slot(event, entry)
+            assert twin is not None
+            assert allowed.cell(slot, exit_) == masked.cell(twin, exit_)
+
+
+def test_a_leg_that_came_too_late_stamps_the_event_that_it_joins() -> None:
+    """Without it the event is traded, with it nothing may be: both are told apart."""
+    late = vintage("LATE", known_at="2022-09-10T00:00:00Z")
+    question = Asked(
+        vintages=(vintage(), late),
+        entries=("AD+1@open", "ED-1@close"),
+        exits=("+1", "AD@close"),
+        on_look_ahead="allow",
+    )
+
+    found = same(question)
+
+    assert found is not None
+    # By ED-1 everything is known. Before it enters nobody leaves, late or not.
+    assert found.late.tolist() == [[True, True], [False, False]]
+    assert found.reason[0, 1] == Reason.EXIT_BEFORE_ENTRY.code
+
+
+def test_a_late_leg_does_not_decide_on_the_size_of_an_event() -> None:
+    late = vintage("LATE", known_at="2022-09-10T00:00:00Z")
+    question = Asked(
+        vintages=(vintage(), late),
+        entries=("AD+1@open",),
+        exits=("+1",),
+        on_look_ahead="allow",
+    )
+
+    one, two = (
+        question.of(functools.partial(schedule, size=size)) for size in ((1, 1), (2, 2))
+    )
+
+    assert one.late.tolist() == [[True]]
+    assert len(two) == 0
+
+
+# --- a filter sees what was known -----------------------------------------------------
+
+SHOWN = "2022-11-28T20:50:55Z"
+
+
+@pytest.mark.parametrize(
+    ("is_recorded", "expected"),
+    [(True, ["MD+1@open"]), (False, ["AD+1@open", "2022-10-03@open"])],
+)
+def test_a_filter_sees_what_holdings_show_once_they_do(
+    *, is_recorded: bool, expected: list[str]
+) -> None:
+    """An entry of September is not chosen by what the holdings of November show."""
+    question = Asked(
+        vintages=(vintage(recorded=SHOWN),),
+        entries=("AD+1@open", "2022-10-03@open", "MD+1@open"),
+        exits=("+1",),
+        is_recorded=is_recorded,
+    )
+
+    found = same(question)
+
+    assert found is not None
+    assert [str(found.entries[n]) for n in found.entry.tolist()] == expected
+    assert (found.reason == 0).all()
+
+
+def test_of_an_order_that_comes_too_late_the_filter_sees_the_late_fact() -> None:
+    question = Asked(
+        vintages=(vintage(recorded=SHOWN),),
+        entries=("MD@close",),
+        exits=("+1",),
+        is_recorded=True,
+    )
+
+    for how in ("mask", "allow"):
+        found = same(replace(question, on_look_ahead=how))
+        assert found is not None
+        assert len(found) == 1

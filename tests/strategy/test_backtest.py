@@ -329,34 +329,6 @@ def test_the_report_and_the_portfolio_are_there(
     assert value == pytest.approx(final)
 
 
-class FixedList:
-    """Holds those of a fixed list that have a price, and weighs all of them."""
-
-    names = ("AAA", "GGG", "NEVER")
-
-    def target_weights(self, view: lakebt.View) -> pd.Series:
-        close = view.panel("close", symbols=list(self.names), start="2021-01-04")
-        priced = close.ffill().iloc[-1].notna()
-        assert view.read("prices", where={"symbol": "NEVER"}).empty
-        return priced / max(priced.sum(), 1)
-
-
-def test_a_fixed_list_runs_before_the_last_of_it_is_listed(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """GGG begins in March; a name that never comes is seen as one that is to come."""
-    view = publish_audit_market(tmp_path_factory.mktemp("fixed")).at("R2")
-    backtest = lakebt.Backtest(
-        view, FixedList, start="2021-02-01", end="2021-04-30", rebalance="monthly"
-    )
-
-    weights = backtest.run(record=False).weights()
-
-    assert list(weights.columns) == ["AAA", "GGG"]
-    assert list(weights["GGG"]) == [0.0, 0.0, 0.5]
-    assert backtest.audit().passed
-
-
 def test_a_strategy_is_not_told_how_far_a_release_reaches(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -164,3 +164,28 @@ def test_raise_names_the_event_the_rule_and_the_fact(view: lakebt.View) -> None:
         r"2022-09-20: its prices end on 2022-09-15; publish the prices",
     ):
         study.run()
+
+
+def test_an_event_that_a_late_leg_empties_stamps_the_result(tmp_path: Path) -> None:
+    """DARK has no prices and came too late: the event is traded without it, or not."""
+    rows = [change("ADD", "addition"), {**change("ADD", "addition"), "symbol": "DARK"}]
+    rows[1]["known_at"] = pd.Timestamp("2022-09-10T00:00:00Z")
+    other = {**change("ADD", "addition"), "announced": "2022-09-08"}
+    changes = pd.DataFrame([*rows, {**other, "symbol": "AFTER"}])
+    prices = pd.DataFrame([*bars("ADD", 10.0), *bars("AFTER", 20.0)])
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    tables = {"prices": prices, "index_changes": changes}
+    lake.publish(tables, release="R1", as_of="2022-12-01T00:00:00Z")
+
+    def run(how: str) -> lakebt.Result:
+        return lakebt.Study(
+            lake.at("R1"), index="ALL", side="additions", on_look_ahead=how, **RULE
+        ).run(record=False)
+
+    masked, allowed = run("mask"), run("allow")
+
+    assert masked.table()["n_events"].tolist() == [2]
+    assert masked.is_point_in_time
+    assert allowed.table()["n_events"].tolist() == [1]
+    assert not allowed.is_point_in_time
+    assert allowed.table()["is_point_in_time"].tolist() == [False]

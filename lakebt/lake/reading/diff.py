@@ -234,12 +234,12 @@ def _reidentified(pairs: list[tuple[pa.Table, pa.Table]]) -> pd.DataFrame:
 def _holding_changes(
     removed: pa.Table, added: pa.Table, before: View, after: View
 ) -> tuple[IndexChange, ...]:
-    reports = after._reports()  # noqa: SLF001 - the lake's own
+    reports = after._pinned.reports()  # noqa: SLF001 - the lake's own
     changes = []
     for side, rows in ((Side.ADDITION, added), (Side.DELETION, removed)):
         for row in rows.to_pylist():
             fund, symbol = row["fund"], row["symbol"]
-            last = before._reports().newest_date(  # noqa: SLF001
+            last = before._pinned.reports().newest_date(  # noqa: SLF001
                 fund, before.instant
             )
             accepted = reports.accepted(fund, after.instant)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from lakebt.facts import Vintage
+    from lakebt.facts import Side, Vintage
     from lakebt.lake.reading.bars import Bars
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.specs import Specs
@@ -109,6 +109,20 @@ class Known:
         bars = self.pinned.bars(symbols, ("open", "close"))
         basis = self.pinned.basis(known_by=self.by)
         return bars.history(symbols, as_of=self.by, basis=basis)
+
+    def first_shown(
+        self, index: str, symbol: str, side: Side, *, after: dt.datetime
+    ) -> dt.datetime | None:
+        """Return when a report known first showed a change; see `View.first_shown`."""
+        shown = self.pinned.reports().first_shown(
+            symbol,
+            side,
+            after=after,
+            by=self.instant,
+            since=self.pinned.sessions.day(after),
+            index=index,
+        )
+        return None if shown is None else shown.known_at
 
     def counts(self) -> dict[str, int]:
         """Return how many rows of each table are known, of those that have any."""

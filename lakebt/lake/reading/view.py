@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError
@@ -16,17 +15,16 @@ from lakebt.lake.reading.notebook import view_html
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.vintages import vintages
 from lakebt.lake.reading.where import check_names
+from lakebt.values.read_only import ReadOnly
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
-    from typing import NoReturn
 
     import pandas as pd
     import pyarrow as pa
 
     from lakebt.facts import IndexChange, Vintage
-    from lakebt.lake.reading.holdings import Reports
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.prices import PriceHistory
     from lakebt.sessions import Sessions
@@ -36,7 +34,7 @@ _FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"
 """Methods of a view that serve studies and backtests."""
 
 
-class View:
+class View(ReadOnly):
     """A release as known at an instant. Nothing known later can be read from it.
 
     Made by `Lake.at` and `Lake.as_of`. It is read-only.
@@ -85,24 +83,10 @@ class View:
     def __init__(
         self, pinned: Pinned, *, instant: dt.datetime, for_decision: bool = False
     ) -> None:
-        put = functools.partial(object.__setattr__, self)
-        put("_own", pinned)
-        put("_instant", instant)
-        put("_decides", for_decision)
+        self._put(_own=pinned, _instant=instant, _decides=for_decision)
         earliest = pinned.release.earliest
         if instant < earliest:
             raise NothingKnownError(instant, earliest)
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        msg = (
-            f"{name} of a view cannot be set: what it knows is read-only. Another view "
-            f"is opened with as_of, from this one or from the lake"
-        )
-        raise AttributeError(msg)
-
-    def __delattr__(self, name: str) -> NoReturn:
-        msg = f"{name} of a view cannot be deleted: what it knows is read-only"
-        raise AttributeError(msg)
 
     @property
     def instant(self) -> dt.datetime:
@@ -208,10 +192,6 @@ class View:
         spec = self._pinned.specs.of(table)
         names = None if columns is None else chosen(spec, columns)
         return in_force(self._pinned, spec, self.instant, columns=names)
-
-    def _reports(self) -> Reports:
-        """Return every holdings report of the release, whenever it was known."""
-        return self._pinned.reports()
 
     def read(
         self,
@@ -356,15 +336,7 @@ class View:
         if side not in tuple(Side):
             msg = f"side must be 'addition' or 'deletion', was {side!r}"
             raise InvalidArgumentError(msg)
-        shown = self._reports().first_shown(
-            symbol,
-            Side(side),
-            after=after,
-            by=self.instant,
-            since=self.sessions.day(after),
-            index=index,
-        )
-        return None if shown is None else shown.known_at
+        return self._known.first_shown(index, symbol, Side(side), after=after)
 
     def panel(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -54,11 +53,7 @@ class Part(View):
         self, view: View, prices: PriceHistory, *, part: int, count: int, cuts: Cuts
     ) -> None:
         super().__init__(view._pinned, instant=view.instant)  # noqa: SLF001 - it is one
-        put = functools.partial(object.__setattr__, self)  # a view is read-only
-        put("_prices", prices)
-        put("_part", part)
-        put("_count", count)
-        put("_cuts", cuts)
+        self._put(_prices=prices, _part=part, _count=count, _cuts=cuts)
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return the vintages of the part's events; see `View.change_vintages`."""

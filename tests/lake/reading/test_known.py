@@ -34,7 +34,7 @@ TODAY = {
     "index_changes": changes(),
     "etf_holdings": q1(index="SP500"),
 }
-NAMES = ["AAA", "OLD", "LATE", "NDX", "SP500", "XXX"]
+NAMES = ["AAA", "OLD", "LATE", "NDX", "SP500", "NEVER"]
 COMING = "NDX:LATE:addition:2022-10-03"
 
 Future = dict[str, pd.DataFrame]
@@ -70,7 +70,7 @@ FUTURES: dict[str, Future] = {
         )
     },
 }
-KEYS = {
+KEYS: dict[str, list[object]] = {
     "prices": [("LATE", "2022-11-01"), ("AAA", "2022-11-01"), ("AAA", "2022-09-01")],
     "index_changes": [COMING, "SP500:NEW:addition:2022-09-02", "NDX"],
     "etf_holdings": [
@@ -96,12 +96,12 @@ def calls() -> dict[str, list[Call]]:
         {"start": "2022-09-02"},
         {"start": "2022-10-31", "end": "2022-11-02"},
     ]
-    lists = [["AAA"], ["AAA", "LATE"], ["LATE"], ["NDX"], ["OLD"], ["XXX"], None]
+    lists = [["AAA"], ["AAA", "LATE"], ["LATE"], ["NDX"], ["OLD"], ["NEVER"], None]
     there: dict[str, list[Call]] = {
         name: [_got(name)]
         for name in ("cutoff", "past_cutoff", "instant", "release", "sessions")
     }
-    return there | {
+    methods: dict[str, list[Call]] = {
         "read": [
             *(ask("read", table) for table in (*TODAY, "price")),
             *(
@@ -142,6 +142,7 @@ def calls() -> dict[str, list[Call]]:
         "__dir__": [dir],
         "__copy__": [lambda view: copy.copy(view) is view],
     }
+    return there | methods
 
 
 def _got(name: str) -> Call:
@@ -149,7 +150,7 @@ def _got(name: str) -> Call:
 
 
 def _prices(view: View) -> object:
-    history = view.price_history(["AAA", "LATE", "BBB", "NDX", "XXX"])
+    history = view.price_history(["AAA", "LATE", "BBB", "NDX", "NEVER"])
     return {
         name: value.tolist() if hasattr(value, "tolist") else value
         for name, value in vars(history).items()
@@ -229,7 +230,7 @@ def test_so_it_does_of_any_future(
     tmp_path_factory: pytest.TempPathFactory,
     data: st.DataObject,
 ) -> None:
-    names = st.sampled_from(["LATE", "NDX", "XXX", "QQQ"])
+    names = st.sampled_from(["LATE", "NDX", "NEVER", "QQQ"])
     symbols = tuple(data.draw(st.lists(names, min_size=1, unique=True)))
     prices = listed(symbols, basis=data.draw(st.sampled_from(["raw", "total_return"])))
     index = data.draw(names)
@@ -267,8 +268,8 @@ def test_what_is_not_known_is_an_error_to_a_person_and_nothing_to_a_strategy(
         person.changes(index="NDX")
     with pytest.raises(UnknownNameError, match="unknown key of index_changes"):
         person.vintages("index_changes", COMING)
-    panel = strategy.panel("close", symbols=["AAA", "LATE", "XXX"], end="2022-09-06")
-    assert panel[["LATE", "XXX"]].isna().all(axis=None)
+    panel = strategy.panel("close", symbols=["AAA", "LATE", "NEVER"], end="2022-09-06")
+    assert panel[["LATE", "NEVER"]].isna().all(axis=None)
     assert list(panel["AAA"]) == [10.0, 12.0, 14.0]
     assert strategy.changes(index="NDX") == ()
     assert strategy.vintages("index_changes", COMING).empty
@@ -283,10 +284,10 @@ def test_a_column_that_is_empty_to_a_strategy_is_still_an_error_to_a_person(
     monkeypatch.setenv("LAKEBT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("lakebt.lake.storage.panel_cache.LEAST_BYTES", 1)
     person, strategy = of_lake(tmp_path)
-    names = ["AAA", "XXX"]
+    names = ["AAA", "NEVER"]
 
-    assert strategy.panel("close", symbols=names)["XXX"].isna().all()
-    with pytest.raises(UnknownNameError, match="unknown symbol 'XXX'"):
+    assert strategy.panel("close", symbols=names)["NEVER"].isna().all()
+    with pytest.raises(UnknownNameError, match="unknown symbol 'NEVER'"):
         person.panel("close", symbols=names)
     assert len(person.panel("close", symbols=["AAA"])) == 3
     assert len(list((tmp_path / "cache").rglob("*.panel"))) == 1

@@ -104,7 +104,7 @@ class LooksAtTheCutoff:
     first = "2021-02-01"
 
     def target_weights(self, view: View) -> pd.Series:
-        left = (view.cutoff - view.instant).days
+        left = (OUTER.view.cutoff - view.instant).days
         return pd.Series({"AAA": min(left / 365.0, 1.0)})
 
 

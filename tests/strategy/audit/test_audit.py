@@ -93,10 +93,33 @@ def test_the_first_decision_is_named_though_few_are_cut_at(view: lakebt.View) ->
     assert str(audit.difference.session) == "2021-05-10"
 
 
+class FixedList:
+    """Holds those of a fixed list that have a price, and names all of them."""
+
+    def target_weights(self, known: lakebt.View) -> pd.Series:
+        """GGG begins in March; a name that never comes is seen as one that is to."""
+        names = ["AAA", "GGG", "NEVER"]
+        close = known.panel("close", symbols=names, start="2021-01-04")
+        priced = close.ffill().iloc[-1].notna()
+        assert known.read("prices", where={"symbol": "NEVER"}).empty
+        return priced / max(priced.sum(), 1)
+
+
+def test_a_fixed_list_runs_before_the_last_of_it_is_listed(view: lakebt.View) -> None:
+    asked = backtest(view, FixedList, end="2021-04-30", rebalance="monthly")
+
+    weights = asked.run(record=False).weights()
+
+    assert list(weights.columns) == ["AAA", "GGG"]
+    assert list(weights["GGG"]) == [0.0, 0.0, 0.5]
+    assert asked.audit().passed
+
+
 def test_both_weights_are_told(view: lakebt.View) -> None:
     class Cutoff:
         def target_weights(self, view: lakebt.View) -> pd.Series:
-            return pd.Series({"AAA": 0.5 if view.cutoff > view.instant else 0.25})
+            reaches = OUTER.view.cutoff > view.instant
+            return pd.Series({"AAA": 0.5 if reaches else 0.25})
 
     audit = backtest(view, Cutoff).audit()
 
