@@ -313,25 +313,22 @@ def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
     ]
     other = np.array([-1 if slot is None else slot for slot in of], dtype=np.int64)
     differs = np.ones(plan.reason.shape, dtype=bool)
-    sizes, other_sizes = np.diff(plan.start), np.diff(masked.start)
     both = np.flatnonzero(other >= 0)
-    both = both[
-        (plan.row[both] == masked.row[other[both]])
-        & (sizes[both] == other_sizes[other[both]])
-    ]
-    size = sizes[both]
-    mine = spans(plan.start[both], size)
-    theirs = spans(masked.start[other[both]], size)
-    has_moved = np.zeros(len(both), dtype=bool)
+    both = both[plan.row[both] == masked.row[other[both]]]
+    twin = other[both]
+    size = np.diff(plan.start)[both]
+    has_moved = size != np.diff(masked.start)[twin]
+    alike, of_alike = np.flatnonzero(~has_moved), size[~has_moved]
+    mine = spans(plan.start[both[alike]], of_alike)
+    theirs = spans(masked.start[twin[alike]], of_alike)
     for name in ("leg", "at"):
         moved = getattr(plan, name)[mine] != getattr(masked, name)[theirs]
-        has_moved[np.repeat(np.arange(len(both)), size)[moved]] = True
-    both = both[~has_moved]
-    differs[both] = False
-    for panel in ("exit_row", "reason", "apart"):
-        differs[both] |= (
-            getattr(plan, panel)[both] != getattr(masked, panel)[other[both]]
-        )
+        has_moved[np.repeat(alike, of_alike)[moved]] = True
+    is_other = plan.exit_row[both] != masked.exit_row[twin]
+    is_other |= (plan.apart[both] != masked.apart[twin]) | has_moved[:, None]
+    # Of an empty cell there is nothing but its reason.
+    is_other &= plan.reason[both] == 0
+    differs[both] = is_other | (plan.reason[both] != masked.reason[twin])
     return differs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import system_clock
@@ -14,7 +14,7 @@ from lakebt.lake.api.spark import Spark, use_spark
 from lakebt.lake.api.tables import Tables
 from lakebt.lake.api.trials import Trials
 from lakebt.lake.keeping.exchange import agreed_calendar, wanted_calendar
-from lakebt.lake.storage.catalog import open_catalog, open_path
+from lakebt.lake.storage.catalog import check_clock, open_catalog, open_path
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -139,6 +139,20 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
             storage, wanted, is_named=exchange is not None, check=check
         )
         return cls(storage, exchange=kept, clock=clock)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to another process as an address, which is opened there.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its clock, or its Spark session, cannot travel.
+        """
+        check_clock(self._clock)
+        return self.__dict__
+
+    def __deepcopy__(self, memo: object) -> Lake:
+        return self  # two of them would be one lake
 
     def __repr__(self) -> str:
         ledger = self._ledger()

@@ -223,7 +223,10 @@ class Summary:
                 "borrow_bps": borrow * to_bps,
                 "reweighting_bps": reweighting + empty,
                 "net_bps": self._sums(cells.net) * to_bps - reweighting,
-                "is_point_in_time": self._sums(cells.late) == 0,
+                "is_point_in_time": np.bincount(
+                    self._rule[cells.late], minlength=self._n_rules
+                )
+                == 0,
             }
         )
 

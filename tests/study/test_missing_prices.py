@@ -169,7 +169,7 @@ def test_raise_names_the_event_the_rule_and_the_fact(view: lakebt.View) -> None:
 def test_an_event_that_a_late_leg_empties_stamps_the_result(tmp_path: Path) -> None:
     """DARK has no prices and came too late: the event is traded without it, or not."""
     rows = [change("ADD", "addition"), {**change("ADD", "addition"), "symbol": "DARK"}]
-    rows[1]["known_at"] = pd.Timestamp("2022-09-10T00:00:00Z")
+    rows[1]["known_at"] = pd.Timestamp("2022-09-10T12:00:00Z")
     other = {**change("ADD", "addition"), "announced": "2022-09-08"}
     changes = pd.DataFrame([*rows, {**other, "symbol": "AFTER"}])
     prices = pd.DataFrame([*bars("ADD", 10.0), *bars("AFTER", 20.0)])

@@ -9,16 +9,29 @@ import numpy as np
 import pyarrow as pa
 from pyiceberg.table.refs import SnapshotRefType
 
-from lakebt.errors import BrokenReleaseError
+from lakebt.errors import (
+    BrokenReleaseError,
+    LakebtError,
+    LakeError,
+    ReleaseEndedError,
+)
+from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import is_following
 from lakebt.lake.reading.bars import Bars
 from lakebt.lake.reading.change_history import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
+from lakebt.lake.storage.catalog import check_clock
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
 from lakebt.lake.tables.arrow import column, encoded
 from lakebt.lake.tables.rows import integers, micros
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
+from lakebt.lake.tables.schemas import (
+    ETF_HOLDINGS,
+    INDEX_CHANGES,
+    LEDGER,
+    PRICES,
+    Kind,
+)
 from lakebt.lake.tables.specs import Specs, fact_tables
 
 if TYPE_CHECKING:
@@ -102,6 +115,42 @@ class Pinned:
             clock=clock,
         )
 
+    @classmethod
+    def again(
+        cls,
+        release: str,
+        storage: Storage,
+        cache: Cache,
+        sessions: Sessions,
+        clock: Callable[[], dt.datetime],
+    ) -> Pinned:
+        """Open a release once more, as a process does that was sent one.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If it no longer is what the ledger says.
+        ReleaseEndedError
+            If it ended.
+        UnknownNameError
+            If there is none.
+        """
+        tables = storage.tables()
+        return cls.check(
+            read_ledger(storage, tables[LEDGER]).get(release),
+            tables,
+            storage=storage,
+            cache=cache,
+            sessions=sessions,
+            clock=clock,
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as a name: what was read is read there again."""
+        check_clock(self.clock)
+        parts = self.storage, self.cache, self.sessions, self.clock
+        return Pinned.again, (self.release.name, *parts)
+
     @property
     def whole(self) -> Pinned:
         """The release itself, where an audit reads an altered one."""
@@ -116,26 +165,53 @@ class Pinned:
         where: BooleanExpression | None = None,
         among: Among | None = None,
     ) -> pa.Table:
-        """Read columns of a table's snapshot."""
+        """Read columns of a table's snapshot.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If a file is gone.
+        LakeError
+            If one cannot be read.
+        ReleaseEndedError
+            If that is because the release ended.
+        """
         pin = self.release.pin(table)
         schema = self.specs[table].arrow
         if pin is None:
             return encoded(schema.empty_table().select(columns), coded)
-        rows = scan(
-            self.tables[table],
-            pin.snapshot_id,
-            columns=columns,
-            coded=coded,
-            where=where,
-            among=among,
-            storage=self.storage,
-            release=self.release.name,
-            told=lambda: self.storage.told(self.tables[table], pin.files),
-        )
+        try:
+            rows = scan(
+                self.tables[table],
+                pin.snapshot_id,
+                columns=columns,
+                coded=coded,
+                where=where,
+                among=among,
+                storage=self.storage,
+                release=self.release.name,
+                told=lambda: self.storage.told(self.tables[table], pin.files),
+            )
+        except (BrokenReleaseError, LakeError) as error:
+            if (ended := self._ended()) is not None:
+                raise ended from error
+            raise
         fields = [
             rows.schema.field(n) if n in coded else schema.field(n) for n in columns
         ]
         return rows.cast(pa.schema(fields))
+
+    def _ended(self) -> ReleaseEndedError | None:
+        """Return that the release ended since it was opened, if it did."""
+        try:
+            read_ledger(self.storage, self.storage.tables()[LEDGER]).get(
+                self.release.name
+            )
+        except ReleaseEndedError as ended:
+            return ended
+        except LakebtError:
+            return None
+        return None
 
     def kept(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError
@@ -125,11 +126,17 @@ class View(ReadOnly):
         """Whether facts may be missing, because the release was cut off earlier."""
         return self.instant > self.cutoff
 
-    def __copy__(self) -> View:
-        return self
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as a release and an instant, opened there."""
+        make = functools.partial(
+            type(self), instant=self._instant, for_decision=self._decides
+        )
+        return make, (self._own.whole,)
 
-    def __deepcopy__(self, memo: object) -> View:
+    def __deepcopy__(self, memo: object = None) -> View:
         return self  # nothing in it ever changes
+
+    __copy__ = __deepcopy__
 
     def __dir__(self) -> list[str]:
         """Return what completion offers: not what other parts of lakebt read by."""
@@ -167,13 +174,9 @@ class View(ReadOnly):
         return View(self._pinned, instant=earlier, for_decision=self._decides)
 
     def for_decision(self, instant: dt.datetime) -> View:
-        """Return the view that a strategy decides on: of what was known by `instant`.
-
-        Names that are not known by then are no errors to it, and it does not tell how
-        far the release reaches, or which it is but for its name.
-        """
-        earlier = self.as_of(instant).instant
-        return View(self._pinned, instant=earlier, for_decision=True)
+        """Return the view a strategy decides on, to which an unknown name is empty."""
+        earlier = self.as_of(instant)
+        return View(self._pinned, instant=earlier.instant, for_decision=True)
 
     def arrow(self, table: str, *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a table in force at the view's instant, sorted.

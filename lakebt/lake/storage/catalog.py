@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,6 +89,25 @@ class Storage:
         self.memory: dict[str, Any] = {}
         self.spark: SparkSession | None = None
         self.is_held = False
+
+    def __reduce__(self) -> tuple[object, tuple[dict[str, str]]]:
+        """Travel to another process as an address, which is opened there.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it has a Spark session, which cannot travel.
+        """
+        if self.spark is not None:
+            opened = ", ".join(
+                f"{name}={value!r}" for name, value in self.address.items()
+            )
+            msg = (
+                f"{self.where} was opened with Spark, whose session cannot be pickled: "
+                f"open it where it is needed, with Lake.open({opened})"
+            )
+            raise InvalidArgumentError(msg)
+        return open_again, (self.address,)
 
     @property
     def sql(self) -> SqlCatalog | None:
@@ -237,6 +257,38 @@ def open_path(
     if check:
         storage.tables()
     return storage
+
+
+def open_again(address: Mapping[str, str]) -> Storage:
+    """Open the lake at an address once more; it must be there.
+
+    Raises
+    ------
+    LakeError
+        If it is not.
+    """
+    if "path" in address:
+        return open_path(address["path"], create=False)
+    return open_catalog(address["catalog"], create=False)
+
+
+def check_clock(clock: Callable[[], Any]) -> None:
+    """Check that a clock can be sent to another process.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it cannot: it is not a function of a module.
+    """
+    try:
+        pickle.dumps(clock)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        msg = (
+            f"the lake was opened with the clock {clock!r}, which cannot be pickled: "
+            f"give Lake.open a function of a module as its clock, or open the lake "
+            f"where it is needed"
+        )
+        raise InvalidArgumentError(msg) from None
 
 
 def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:

@@ -51,6 +51,10 @@ class Cache:
         self._limit, self._used = limit, 0
         self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        """Travel to another process empty."""
+        return Cache, (self._limit,)
+
     @functools.cached_property
     def disk(self) -> DiskCache:
         """What outlives the process."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -311,3 +312,10 @@ def test_a_notebook_counts_what_is_known(tmp_path: Path) -> None:
 
     assert "prices</td><td style='text-align:right'>6<" in person._repr_html_()
     assert "prices" not in person.as_of("2022-06-01T00:00:00Z")._repr_html_()
+
+
+def test_a_view_that_was_sent_says_the_same(tmp_path: Path) -> None:
+    for view in of_lake(tmp_path, FUTURES["a listing"]):
+        again = pickle.loads(pickle.dumps(view))  # noqa: S301 - just written
+
+        assert answers(again) == answers(view)
