@@ -385,15 +385,8 @@ def _release(row: dict[str, Any]) -> Release:
 
 def _row(release: Release) -> dict[str, Any]:
     names = (
-        "name",
-        "sequence",
-        "as_of",
-        "committed_at",
-        "digest",
-        "note",
-        "retain_days",
-        "ended_at",
-        "ended_because",
+        *("name", "sequence", "as_of", "committed_at", "digest"),
+        *("note", "retain_days", "ended_at", "ended_because"),
     )
     return {
         **{name: getattr(release, name) for name in names},
