@@ -108,8 +108,26 @@ def _origin(error: BaseException, path: Path) -> str | None:
     return f"{path}, line {frames[-1].lineno}, in {frames[-1].name}" if frames else None
 
 
+_read: set[Path] = set()
+"""Files that are being read now."""
+
+WITHOUT_A_GUARD = (
+    'starts a sweep while it is read: put that under `if __name__ == "__main__":`, '
+    "because whoever runs its strategy reads it"
+)
+
+
 def _imported(path: Path) -> ModuleType:
-    """Return the file as a module; its folder can be imported from, as for a script."""
+    """Return the file as a module; its folder can be imported from, as for a script.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If reading it leads to reading it.
+    """
+    if path.resolve() in _read:
+        msg = f"{path} {WITHOUT_A_GUARD}"
+        raise InvalidArgumentError(msg)
     spec = importlib.util.spec_from_file_location(MODULE, path.resolve())
     assert spec is not None  # noqa: S101 - the suffix is .py
     assert spec.loader is not None  # noqa: S101
@@ -117,8 +135,12 @@ def _imported(path: Path) -> ModuleType:
     sys.modules[MODULE] = module  # dataclasses and pickles look it up
     if (folder := str(path.resolve().parent)) not in sys.path[:1]:
         sys.path.insert(0, folder)
-    with blaming(path):
-        spec.loader.exec_module(module)
+    _read.add(path.resolve())
+    try:
+        with blaming(path):
+            spec.loader.exec_module(module)
+    finally:
+        _read.discard(path.resolve())
     return module
 
 

@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import (
@@ -15,12 +16,13 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError, listed
-from lakebt.inputs.user_code import blaming
+from lakebt.inputs.user_code import WITHOUT_A_GUARD, blaming
 from lakebt.lake.api.trials import trials_of, view_of
 from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import Origin
@@ -219,6 +221,17 @@ def _end_with_parent() -> None:
     os._exit(1)  # nobody is left to hand a result to
 
 
+def _ended() -> str:
+    """Say why a process of the pool may have ended before its task."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    without = f" If {script} {WITHOUT_A_GUARD}." if script else ""
+    return (
+        f"a process that ran a backtest of this sweep ended before it was done. What "
+        f"was finished is recorded.{without} Else it was killed, for want of memory "
+        f"perhaps: pass fewer workers="
+    )
+
+
 def run_tasks(
     asked: Sequence[Task],
     *,
@@ -240,7 +253,16 @@ def run_tasks(
         Tells when.
     workers
         Processes; as many as there are processors by default. With 1 they run here.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a process ended: a script without a guard, or want of memory.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # A process of a pool reads the script that started it, to which this belongs:
+        # the script has no guard. Who started it says so.
+        sys.exit(1)
     missing = [task for task in asked if task.trial_id not in known]
     recorder.know(len(asked) - len(missing))
     count = workers or len(os.sched_getaffinity(0))
@@ -262,6 +284,9 @@ def run_tasks(
                     left.remove(finished)
                     recorder.add(finished.result())
                 recorder.record_if_due()
+        except BrokenProcessPool:
+            recorder.hush()
+            raise InvalidArgumentError(_ended()) from None
         except BaseException:
             # What runs is waited for, and kept; what has not begun is not.
             recorder.hush()

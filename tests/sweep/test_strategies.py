@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import time
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.lake.api.trials import trials_of
 from lakebt.reproduce.reproduction import reproduce
 from lakebt.sweep import recorder, strategies
 from lakebt.sweep.sweep import Sweep
@@ -226,3 +229,50 @@ def test_bad_input_names_what_is_wrong(
     asked = {"strategy": Trend, **PERIOD, **arguments}
     with pytest.raises(ValueError, match=message):
         Sweep(lake.at("R1"), **asked)
+
+
+SCRIPT = """
+import lakebt
+
+lake = lakebt.Lake.open({lake!r})
+view = lake.at("R1")
+lookback = [31, 32, 33]
+period = {{"start": "2010-02-01", "end": "2010-06-30"}}
+lakebt.Sweep(
+    view, strategy={strategy}, parameters={{"lookback": lookback}}, **period
+).run(workers=2)
+"""
+
+
+def test_a_file_that_sweeps_its_own_strategy_as_it_is_read_is_told(
+    lake: lakebt.Lake, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    text = SCRIPT.format(lake=path_of(lake), strategy=repr(f"{script}:Trend"))
+    script.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"script\.py starts a sweep while it is"):
+        lakebt.Sweep(lake.at("R1"), strategy=f"{script}:Trend", **PERIOD)
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_in_one_line(
+    lake: lakebt.Lake, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    text = SCRIPT.format(lake=path_of(lake), strategy=repr(f"{FILE}:Trend"))
+    script.write_text(text, encoding="utf-8")
+
+    ended = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("Traceback") == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "a process that ran a backtest of this sweep ended" in last
+    assert 'if __name__ == "__main__":' in last
+
+
+def path_of(lake: lakebt.Lake) -> str:
+    return str(trials_of(lake.at("R1")).address["path"])
