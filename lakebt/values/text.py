@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import unicodedata
 
@@ -63,3 +64,14 @@ def printable(text: str) -> str:
         else ascii(c)[1:-1]
         for c in text
     )
+
+
+def html_repr(thing: object) -> str:
+    """Return the `repr` of a thing as a notebook shows it: its `_repr_html_`.
+
+    Examples
+    --------
+    >>> html_repr("<b>")
+    '<p>&#x27;&lt;b&gt;&#x27;</p>'
+    """
+    return f"<p>{html.escape(repr(thing))}</p>".replace("\n", "<br>")

@@ -6,7 +6,6 @@ A release exists when its row is here. Order is `sequence`, never a clock.
 from __future__ import annotations
 
 import datetime as dt
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.values.text import count, printable
+from lakebt.values.text import count, html_repr, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,8 +98,7 @@ class Release:
     retain_days : int or None
         After this many days it ends.
     ended_at : datetime or None
-        When it ended; None while it can be read. What is left of it then is this row,
-        its tombstone: its name is never used again.
+        When it ended; None while it can be read. Then this row is left, its tombstone.
     ended_because : str
         Why it ended.
     is_new : bool
@@ -123,14 +121,11 @@ class Release:
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{pin.table} {count(pin.rows, 'row')}" for pin in self.tables)
-        told = f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows})"
         labels = ", ".join(f"{name} {text}" for name, text in self.labels.items())
-        more = {"note": self.note, "labels": labels, "ended": self.ended_because}
-        said = [f"  {name}: {text}" for name, text in more.items() if text]
-        return "\n".join([told, *said])
+        said = "".join(f"\n  {printable(t)}" for t in (self.note, labels) if t)
+        return f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows}){said}"
 
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>".replace("\n", "<br>")
+    _repr_html_ = html_repr
 
     @property
     def is_ended(self) -> bool:
