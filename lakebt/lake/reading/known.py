@@ -79,14 +79,19 @@ class Known:
             if name not in there:
                 raise UnknownNameError(column, str(name), sorted(there))
 
+    def _check_index(self, index: str) -> None:
+        """Check that an index is known, unless none is: there are no changes then."""
+        if self.names("index"):
+            self.check("index", [index])
+
     def vintages(self, index: str) -> tuple[Vintage, ...]:
         """Return every vintage known of every change of an index."""
-        self.check("index", [index])
+        self._check_index(index)
         return self.pinned.history(index).known(self.instant)
 
     def changes(self, index: str) -> tuple[Vintage, ...]:
         """Return the newest vintage known of each change, retracted ones left out."""
-        self.check("index", [index])
+        self._check_index(index)
         return self.pinned.history(index).in_force(self.instant)
 
     def bars(self, symbols: tuple[str, ...] | None, column: str) -> Bars:

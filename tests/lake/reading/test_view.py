@@ -211,17 +211,17 @@ def test_changes_come_as_facts(lake: Lake) -> None:
     assert view.changes(index="SP500", where={"symbol": "OLD"}) == (old,)
 
 
-def test_an_index_of_which_nothing_is_known_yet_is_unknown(lake: Lake) -> None:
+def test_before_any_index_is_known_there_are_no_changes(lake: Lake) -> None:
     tables = {"prices": bars(), "index_changes": changes()}
     lake.publish(tables, release="R1", as_of=AS_OF)
     early = lake.as_of(CLOSE_OF_2)
 
-    for ask in (early.changes, early.change_vintages):
-        with pytest.raises(UnknownNameError, match=r"index 'SP500'\. Known: none\."):
-            ask(index="SP500")
-    decided = early.for_decision(early.instant)
-    assert decided.changes(index="SP500") == ()
-    assert decided.change_vintages(index="SP500") == ()
+    for view in (early, early.for_decision(early.instant)):
+        for index in ("SP500", "NEVER"):
+            assert view.changes(index=index) == ()
+            assert view.change_vintages(index=index) == ()
+    with pytest.raises(UnknownNameError, match=r"index 'NEVER'.* Known: SP500\."):
+        lake.at("R1").changes(index="NEVER")
 
 
 def test_a_postponed_change_is_a_correction_and_a_cancelled_one_is_gone(
