@@ -58,6 +58,7 @@ def zst(content: bytes) -> bytes:
         (archive("bars.csv"), ("zip",)),
         (gzip.compress(TEXT.encode("latin-1")), ("gzip", "latin-1")),
     ],
+    ids=lambda value: "file" if isinstance(value, bytes) else ", ".join(value),
 )
 @pytest.mark.parametrize("name", ["bars.csv", "bars.csv.gz"])
 def test_a_file_says_how_it_is_written_and_that_is_told(
