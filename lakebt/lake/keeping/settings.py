@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from pyiceberg.table.name_mapping import (
+    create_mapping_from_schema,
+    parse_mapping_from_json,
+)
 
 from lakebt.lake.storage.code import ignored_properties
 from lakebt.lake.tables.schemas import PROPERTIES
@@ -16,6 +22,8 @@ EXPIRY = "history.expire."
 """How the properties begin by which other engines expire snapshots."""
 
 GC = "gc.enabled"
+
+NAME_MAPPING = "schema.name-mapping.default"
 
 DELETING = (
     "write.metadata.delete-after-commit.enabled",
@@ -46,10 +54,20 @@ def strange_settings(table: Table) -> tuple[str, ...]:
     return tuple(
         sorted(
             key
-            for key in ignored_properties(table)
-            if not key.startswith(EXPIRY) and key not in PROPERTIES
+            for key, value in ignored_properties(table).items()
+            if not key.startswith(EXPIRY)
+            and key not in PROPERTIES
+            and not (key == NAME_MAPPING and _says_nothing_new(value, table))
         )
     )
+
+
+def _says_nothing_new(mapping: str, table: Table) -> bool:
+    """Whether names are mapped to columns as the schema has it; some servers add it."""
+    with contextlib.suppress(ValueError):  # pydantic's is one
+        found = parse_mapping_from_json(mapping)
+        return found == create_mapping_from_schema(table.schema())
+    return False
 
 
 def lost_settings(table: Table) -> dict[str, str]:

@@ -23,6 +23,11 @@ _LONGEST_NOTE = 1000
 
 _FLAGS = ("true", "false")
 
+_CODEC = "write.parquet.compression-codec"
+"""Iceberg's own library gives it to each table that a server makes."""
+
+_CODECS = ("zstd", "gzip", "snappy", "uncompressed")
+
 
 def is_allowed(key: str, value: str) -> bool:
     """Whether a table of the lake may have a property.
@@ -34,6 +39,8 @@ def is_allowed(key: str, value: str) -> bool:
     """
     if key.startswith(OURS):
         return True
+    if key == _CODEC:
+        return value.lower() in _CODECS
     if (ours := PROPERTIES.get(key)) is None:
         return bool(_NOTE.fullmatch(key)) and len(value) <= _LONGEST_NOTE
     if ours in _FLAGS:
