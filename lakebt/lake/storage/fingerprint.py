@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 
-LISTED = ".digests.json"
-"""How the name of a file ends that lists the digests of others."""
+LISTED = ".digests.stats"
+"""How the name of a file ends that lists the digests of others.
+
+A store that is strict about what lies beside metadata takes no other ending.
+"""
 
 NOTHING: Mapping[str, str] = {}
 
@@ -39,7 +42,7 @@ OPEN = "0" * 16
 
 _NAMED = re.compile(
     r"/(?:[0-9a-f]{16}-|snap-\d+-\d+-|files-)?([0-9a-f]{16})(?:-m\d+)?"
-    r"\.(?:parquet|avro|digests\.json)\Z"
+    r"\.(?:parquet|avro|digests\.stats)\Z"
 )
 _CHUNK_BYTES = 2**20
 _REMEMBERED = 2**17
