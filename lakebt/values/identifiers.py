@@ -88,6 +88,10 @@ def unseen_inside(text: str) -> str:
     return ""
 
 
+_SHORTEST_NUMBER = 7
+"""Of the numbers of securities, a SEDOL has the fewest characters."""
+
+
 def is_placeholder(text: str) -> bool:
     """Whether a text stands for no name at all.
 
@@ -109,18 +113,21 @@ def is_placeholder(text: str) -> bool:
 def is_no_isin(text: str) -> bool:
     """Whether a text stands for no security's number: ISIN, CUSIP and the like.
 
-    Zeros, nines or X alone are none, after a country's two letters or not.
+    Zeros, nines or X alone are none, after a country's two letters or not, if they are
+    as long as such a number: a ticker that stands for one may be X or BAX.
 
     Examples
     --------
     >>> [is_no_isin(each) for each in ("US0000000000", "NA", "XXXXXXXXX", "999999999")]
     [True, True, True, True]
-    >>> is_no_isin("US0378331005")
-    False
+    >>> [is_no_isin(each) for each in ("US0378331005", "X", "BAX", "XXX")]
+    [False, False, False, False]
     """
     if is_placeholder(text) or text.casefold() in {"na", "nan"}:
         return True
-    digits = text[2:] if text[:2].isalpha() and len(text) > 2 else text
+    if len(text) < _SHORTEST_NUMBER:
+        return False
+    digits = text[2:] if text[:2].isalpha() else text
     return any(not digits.strip(each) for each in "09X") or not text.strip("X")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 from tests.sweep.mine import Trend
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import lakebt
@@ -155,12 +157,17 @@ def of_strategies(lake: lakebt.Lake) -> Sweep:
 
 
 def start(
-    lake: Path, what: str, *, seconds: float = 0.05, moment: int = -1
+    lake: Path,
+    what: str,
+    *,
+    seconds: float = 0.05,
+    moment: int = -1,
+    begin: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     """Run a sweep that prints what it is told, and kills itself at a `moment`."""
     told = [str(lake), what, str(seconds), str(moment), __file__]
     return subprocess.Popen(
-        [*python(), "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
+        [*(begin or python()), "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -222,7 +229,8 @@ def test_killed_at_any_moment_it_has_recorded_all_it_told(
 def test_the_processes_of_a_killed_sweep_end_too(tmp_path: Path) -> None:
     fill(tmp_path / "lake", n_events=4)
 
-    process = start(tmp_path / "lake", "of_strategies")
+    begin = [sys.executable]  # its own children are looked for
+    process = start(tmp_path / "lake", "of_strategies", begin=begin)
     assert process.stdout is not None
     while (line := process.stdout.readline()) and line.startswith("0 "):
         pass

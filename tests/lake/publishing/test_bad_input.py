@@ -404,7 +404,7 @@ READS: dict[str, tuple[Callable[[Lake], object], str]] = {
         r"unknown symbol 'ZZ'",
     ),
     "unknown index": (
-        lambda lake: lake.at("R1").changes(index="SP500"),
+        lambda lake: lake.at("R1").read("index_changes", where={"index": "SP500"}),
         r"unknown index 'SP500'\. Known: none",
     ),
     "unknown fund": (
