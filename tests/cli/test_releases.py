@@ -93,7 +93,7 @@ def test_diff_shows_what_a_correction_changed(tmp_path: Path, run: Run) -> None:
     import pandas as pd  # noqa: PLC0415 - only here
 
     for name, effective, known_at in (
-        ("A", "2022-09-19", "2022-09-03T00:30:00Z"),
+        ("A", "2022-09-19", "2022-09-03T04:30:00Z"),
         ("B", "2022-09-20", "2022-09-08T00:30:00Z"),
     ):
         frame = pd.DataFrame(

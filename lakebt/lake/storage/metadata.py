@@ -34,6 +34,7 @@ from pyiceberg.table.update import (
 from pyiceberg.utils.datetime import datetime_to_millis
 
 from lakebt.instants import system_clock
+from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.failures import ChangedFileError, parsing
 
@@ -100,7 +101,9 @@ def place(metadata: TableMetadata, version: int = 0) -> str:
     """
     content = _packed(metadata)
     name = f"{version:05d}-{_uuid(content)}.gz.metadata.json"
-    provider = load_location_provider(metadata.location, metadata.properties)
+    # A property may name code, which would be run here, before any rule refuses it.
+    properties = {k: v for k, v in metadata.properties.items() if not names_code(k)}
+    provider = load_location_provider(metadata.location, properties)
     location = provider.new_metadata_location(name)
     _remember(location, content, metadata)
     return location

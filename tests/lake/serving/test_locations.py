@@ -164,7 +164,7 @@ def test_no_property_names_code(mine: House, key: str) -> None:
 
     status, _, message = error(mine.commit(update, table="mine/tables/t"))
 
-    assert status == 403
+    assert status == 403, message
     assert f"property {key} cannot be set: it names code" in message
 
 

@@ -120,7 +120,7 @@ def test_rows_are_compared_by_key_and_clock(lake: Lake, path: Path) -> None:
 
 def test_a_later_vintage_of_the_same_bar_is_another_row(lake: Lake, path: Path) -> None:
     (first,) = publish(lake, path, DAYS[:1])
-    later = bars(days=DAYS[:1]).assign(known_at=pd.Timestamp("2022-08-20", tz="UTC"))
+    later = bars(days=DAYS[:1]).assign(known_at=pd.Timestamp("2022-08-20T01:00Z"))
     lake.publish({"prices": later}, release="later", as_of=AS_OF)
     rows = added(iceberg(path, "prices"), PRICES, since=head(first))
 

@@ -229,7 +229,9 @@ def test_directories_have_any_name(tmp_path: Path, name: str) -> None:
 def test_directories_that_a_url_cannot_name_are_refused(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"contains '.*': choose another"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"contains ('.*': choose another|U\+0000)"
+    ):
         Lake.open(tmp_path / name)
 
 
