@@ -144,12 +144,6 @@ def vintages(
         return
     console = terminal()
     called = ", ".join(key)
-    if frame.empty:
-        console.print(
-            f"Nothing of {table} {called} was known yet at {view.instant.isoformat()}.",
-            markup=False,
-        )
-        return
     changed = [", ".join(names) for names in frame["changed"]]
     standing = ["known_at", "in_force", "retracted", "changed"]
     differs = [name for name in frame.columns if _varies(frame, name, standing)]

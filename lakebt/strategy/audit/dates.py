@@ -105,7 +105,7 @@ def date_of(value: Any, *, is_key: bool = False) -> pd.Timestamp | None:
     >>> str(date_of("2021-03").date()), date_of(738215), date_of("AGN-201503")
     ('2021-03-31', None, None)
     >>> str(date_of(738215, is_key=True).date())
-    '2022-03-04'
+    '2022-03-01'
     """
     if isinstance(value, pd.Period):
         return pd.Timestamp(value.end_time)
