@@ -96,7 +96,10 @@ def later_changes(draw: st.DrawFn, known_at: dt.datetime) -> pd.DataFrame:
             row["side"] = "deletion" if row["side"] == "addition" else "addition"
         else:
             row |= {"symbol": "MEM0001", "change_id": f"late-{number}"}
-        row["known_at"] = known_at + dt.timedelta(days=draw(st.integers(0, 30)))
+        later = known_at + dt.timedelta(days=draw(st.integers(0, 30)))
+        row["known_at"] = max(
+            later, row["announced"] + dt.timedelta(minutes=1 + number)
+        )
         rows.append(row)
     return pd.DataFrame(rows)
 

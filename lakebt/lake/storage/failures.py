@@ -72,6 +72,7 @@ _CLIENTS = frozenset(
 
 _OF_PARSERS = (
     *(ValueError, LookupError, ArithmeticError, AssertionError, NotImplementedError),
+    *(SystemError,),  # of compiled code that was given a length below zero
     struct.error,
 )
 
