@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -91,16 +93,41 @@ def test_licence_is_apache_and_whole() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
 
 
+def test_what_lakebt_makes_is_not_spelled() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8")
+    made = ignored.partition("# what lakebt makes\n")[2].split()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    skipped = settings["tool"]["codespell"]["skip"].split(",")
+
+    folders = {f".{name.rstrip('/')}" for name in made if name.endswith("/")}
+    assert len(folders) >= 3
+    assert folders <= set(skipped)
+
+
+def test_what_is_pinned_runs_on_the_first_python_that_is_promised() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (promised,) = re.findall(r"[0-9.]+", settings["project"]["requires-python"])
+    needs = {
+        f"{found.name} {found.version}": found.metadata["Requires-Python"]
+        for found in importlib.metadata.distributions()
+    }
+
+    assert len(needs) > 50
+    assert [
+        f"{name} needs Python {need}"
+        for name, need in needs.items()
+        if need and not SpecifierSet(need).contains(f"{promised}.0")
+    ] == []
+
+
 def test_changelog_says_what_is_not_yet_released() -> None:
     assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_decisions_are_numbered_and_have_a_status() -> None:
     pages = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
-    numbers = [int(page.name.partition("-")[0]) for page in pages]
 
-    assert len(set(numbers)) == len(numbers)
-    for number, page in zip(numbers, pages, strict=True):
+    for number, page in enumerate(pages, start=1):
         assert page.name.startswith(f"{number:04}-")
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# {number}. ")

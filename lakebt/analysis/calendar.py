@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from lakebt.analysis.sharpe import CANCELLED
+
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
 
-
-CANCELLED = 1e-6
-"""Of a sum of squares, what subtraction leaves of it with too few digits."""
 
 # No fast-math: the same bits everywhere.
 compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False)

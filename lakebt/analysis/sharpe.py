@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 SESSIONS_PER_YEAR = 252
 
+CANCELLED = 1e-6
+"""Of a sum of squares, what subtraction leaves of it with too few digits."""
+
 _ROUNDING = 1e-14
 """A daily deviation of less, as a fraction, is that of the arithmetic."""
 

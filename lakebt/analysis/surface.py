@@ -9,6 +9,7 @@ import numpy as np
 
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.sharpe import (
+    CANCELLED,
     lo_standard_error,
     ratio_of_moments,
 )
@@ -184,9 +185,6 @@ def _fill(result: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
         result.standard_error[rule] = _jackknife(ratio_of_moments(*parts))
 
 
-_CANCELLED = 1e-6
-"""As in `lakebt.analysis.calendar`, which is not imported for it."""
-
 _Moments = tuple["IntVector", "FloatVector", "FloatVector"]
 
 
@@ -211,7 +209,7 @@ def _pooled(
     # Where nearly all that varies is left out, the difference is rounding: what is left
     # is summed by itself.
     ends = np.append(cuts[1:], len(counts))
-    for date in np.flatnonzero(left_m2 <= _CANCELLED * m2).tolist():
+    for date in np.flatnonzero(left_m2 <= CANCELLED * m2).tolist():
         rest = np.ones(len(counts), dtype=bool)
         rest[cuts[date] : ends[date]] = False
         n, means = counts[rest], events.mean[rest]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from lakebt.errors import LakebtError
+from lakebt.errors import BrokenReleaseError
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
 from lakebt.lake.committing.fold import InMemory
@@ -176,7 +176,7 @@ def test_a_damaged_file_is_told_and_nothing_is_published(
     held = cut.read_bytes()
     pq.write_table(pq.read_table(cut).slice(1), cut)
 
-    with pytest.raises(LakebtError, match="was changed since it was written"):
+    with pytest.raises(BrokenReleaseError, match="was changed since it was written"):
         published(sparked, {"prices": bars(days=DAYS[3:4])}, "R3")
 
     assert list(sparked.releases()["name"]) == names(3)

@@ -105,7 +105,7 @@ def test_a_date_outside_the_calendar_is_told(view: lakebt.View) -> None:
     study = lakebt.Study(view, index="SIM", entries=["2200-01-02@open"], exits=["+1"])
 
     with pytest.raises(
-        lakebt.LakebtError, match="2200-01-02 is outside the calendar of XNYS"
+        UntradeableError, match="2200-01-02 is outside the calendar of XNYS"
     ):
         study.run()
 
