@@ -97,11 +97,11 @@ class Decisions:
         )
 
     def _reached(self) -> Captured:
-        return captured(
-            self._maker.given,
-            after=self._fills[0].deadline,
-            many=max(FEWEST, len(self._fills)),
-        )
+        return self._captured(self._maker.given, max(FEWEST, len(self._fills)))
+
+    def _captured(self, given: object, many: int) -> Captured:
+        first, zone = self._fills[0].deadline, self._view.sessions.zone
+        return captured(given, after=first, many=many, zone=zone)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -109,8 +109,7 @@ class Decisions:
         given = self._maker.given
         # What an object learnt is its own: it goes on where it was.
         around = given if self._maker.is_remade else type(given)
-        first = self._fills[0].deadline
-        Surroundings(captured(around, after=first, many=FEWEST)).take_back()
+        Surroundings(self._captured(around, FEWEST)).take_back()
         before = Surroundings(self._reached())
         try:
             yield
@@ -137,14 +136,7 @@ class Decisions:
             if self._maker.is_made_with_view:
                 unseen.append("it was made with a view")
             if unseen:
-                return Audit(
-                    strategy=self._maker.name,
-                    release=self._view.release,
-                    verdict=Verdict.UNSEEN,
-                    n_decisions=len(sessions),
-                    seed=seed,
-                    unseen=tuple(unseen),
-                )
+                return self._unseen(unseen, count=len(sessions), seed=seed)
             self._surroundings = Surroundings(held)
             try:
                 outcome = audit(
@@ -156,6 +148,9 @@ class Decisions:
                 )
             finally:
                 self._surroundings.restore()
+            # A module that was imported on the way was made of what all could see.
+            if unseen := list(self._reached().histories.values()):
+                return self._unseen(unseen, count=len(sessions), seed=seed)
         finally:
             now.restore()
         return Audit(
@@ -166,4 +161,14 @@ class Decisions:
             n_checked=outcome.n_checked,
             seed=seed,
             difference=outcome.difference,
+        )
+
+    def _unseen(self, held: Sequence[str], *, count: int, seed: int) -> Audit:
+        return Audit(
+            strategy=self._maker.name,
+            release=self._view.release,
+            verdict=Verdict.UNSEEN,
+            n_decisions=count,
+            seed=seed,
+            unseen=tuple(held),
         )

@@ -9,9 +9,11 @@ and is refused.
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import inspect
 import struct
+import threading
 import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ from lakebt.strategy.own_code import (
     is_own_module,
     names_of,
     used_globals,
+    used_of,
     wrapped,
     written,
 )
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _BYTES = 16
+
+_ALIKE = (type(threading.Lock()), type(threading.RLock()))
+"""Types whose objects are all alike."""
 
 
 def identity_of(strategy: object, *, name: str) -> str:
@@ -65,6 +71,7 @@ class _Identity:
         self._made: dict[int, bytes] = {}
         self._open: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no other value gets the same `id`
+        self._names: set[str] = set()  # that the code looked at so far may mean
 
     def of(self, value: Any, where: str) -> bytes:
         """Return the digest of a value."""
@@ -92,7 +99,8 @@ class _Identity:
         if inspect.isfunction(value):
             return self._of_function(value)
         if isinstance(value, types.ModuleType):
-            return "module", [value.__name__.encode()]
+            said = self._of_module(value, self._names, where)
+            return "module", [value.__name__.encode(), *said]
         if isinstance(value, types.CodeType):
             return "code", self._code(value, doc=None)
         if isinstance(value, np.ndarray):
@@ -118,7 +126,10 @@ class _Identity:
         if isinstance(value, set | frozenset):
             return "set", sorted(self.of(each, where) for each in value)
         if isinstance(value, Mapping):
-            return "mapping", self._pairs(value.items(), where)
+            parts = self._pairs(value.items(), where)
+            if (make := getattr(value, "default_factory", None)) is not None:
+                parts.append(self.of(make, where))
+            return "mapping", parts
         return type(value).__qualname__, self._of_state(value, where)
 
     def _pairs(self, items: Iterable[tuple[Any, Any]], where: str) -> list[bytes]:
@@ -147,9 +158,15 @@ class _Identity:
             return "library", [f"{owner.__module__}.{owner.__qualname__}".encode()]
         parts = [owner.__name__.encode()]
         parts += [self.of(base, base.__name__) for base in owner.__bases__]
+        said = written(owner)
+        for _, value in said:
+            if inspect.isfunction(value):
+                self._names |= names_of(value.__code__)
+        if "__doc__" in self._names:
+            parts.append(self.of(owner.__doc__, owner.__name__))
         parts += [
             name.encode() + b"=" + self.of(value, f"{owner.__name__}.{name}")
-            for name, value in written(owner)
+            for name, value in said
         ]
         return "class", parts
 
@@ -166,7 +183,11 @@ class _Identity:
 
     def _own_function(self, function: types.FunctionType) -> Iterator[bytes]:
         name = function.__name__
-        yield from self._code(function.__code__, doc=function.__doc__)
+        names = names_of(function.__code__)
+        self._names |= names
+        is_read = "__doc__" in names
+        doc = None if is_read else function.__doc__
+        yield from self._code(function.__code__, doc=doc)
         for part in function.__defaults__ or ():
             yield self.of(part, f"a default of {name}")
         keywords = function.__kwdefaults__ or {}
@@ -176,11 +197,16 @@ class _Identity:
             yield self.of(held, f"{variable}, in the closure of {name},")
         for key, value in sorted(vars(function).items()):
             yield key.encode() + self.of(value, f"{name}.{key}")
-        names = names_of(function.__code__)
         for key, value in used_globals(function).items():
-            yield key.encode() + self.of(value, f"the global {key}")
+            yield key.encode() + self._named(value, f"the global {key}")
             if isinstance(value, types.ModuleType):
                 yield from self._of_module(value, names, key)
+
+    def _named(self, value: Any, where: str) -> bytes:
+        """Return the digest of what has a name: what is used of a module is asked."""
+        if isinstance(value, types.ModuleType):
+            return _digest("module", [value.__name__.encode()])
+        return self.of(value, where)
 
     def _of_module(
         self, module: types.ModuleType, names: set[str], where: str
@@ -188,9 +214,8 @@ class _Identity:
         """Yield what is used of a module of the user's own."""
         if not is_own_module(module):
             return
-        for name in sorted(names.intersection(vars(module))):
-            value = vars(module)[name]
-            yield name.encode() + self.of(value, f"{where}.{name}")
+        for name, value in used_of(module, names).items():
+            yield name.encode() + self._named(value, f"{where}.{name}")
             if isinstance(value, types.ModuleType) and value is not module:
                 yield from self._of_module(value, names - {name}, f"{where}.{name}")
 
@@ -214,6 +239,9 @@ class _Identity:
 
     def _of_array(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
         shape = canonical_json([str(value.dtype), list(value.shape)]).encode()
+        if isinstance(value, np.ma.MaskedArray):
+            held = (np.ma.getmaskarray(value), np.ma.getdata(value))
+            return "masked", [self.of(part, where) for part in held]
         if value.dtype.hasobject:
             return "array", [shape, *(self.of(v, where) for v in value.ravel())]
         return "array", [shape, np.ascontiguousarray(value).tobytes()]
@@ -231,6 +259,8 @@ class _Identity:
             ]
         else:
             parts = [value.name, value.array]
+        if attrs := getattr(value, "attrs", None):
+            parts.append(attrs)
         return type(value).__name__, [self.of(part, where) for part in parts]
 
     def _of_values(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
@@ -252,16 +282,21 @@ class _Identity:
         InvalidArgumentError
             If it cannot be.
         """
+        if isinstance(value, _ALIKE):
+            return
+        reduce = copyreg.dispatch_table.get(type(value))
         try:
-            state = value.__reduce_ex__(4)
+            state = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception:  # noqa: BLE001 - whatever it is, it has no state
+            state = ""
+        if isinstance(state, str) and not state.replace(".", "").isidentifier():
             msg = (
                 f"{self._strategy} holds a {type(value).__name__} ({where}), which "
                 f"cannot be told from another one, so its run could be taken for "
                 f"theirs: make it in __init__ or in target_weights from plain values "
                 f"that the strategy keeps instead, or pass run(record=False)"
             )
-            raise InvalidArgumentError(msg) from None
+            raise InvalidArgumentError(msg)
         if isinstance(state, str):
             yield state.encode()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import dis
 import functools
 import inspect
@@ -17,7 +18,14 @@ MADE_BY_A_STATEMENT = 1 << 9
 
 _LIBRARIES = frozenset({"lakebt", "numpy", "pandas", "pyarrow", "polars", "plotly"})
 
-_BY_TEXT = frozenset({"globals", "vars", "getattr", "locals", "__dict__", "eval"})
+_OF_MODULES = frozenset(
+    {"modules", "import_module", "__import__", "f_globals", "__globals__"}
+)
+"""Who uses one of these may have a module, his own one too, under any name."""
+
+_BY_TEXT = _OF_MODULES | {
+    *("globals", "vars", "getattr", "locals", "__dict__", "eval", "exec"),
+}
 """Who uses one of these may mean a name by a text."""
 
 _GENERATED = frozenset(
@@ -35,9 +43,18 @@ _NOT_SAID = frozenset(
         *("__annotations__", "__slots__", "__firstlineno__", "__static_attributes__"),
         *("__dataclass_params__", "__abstractmethods__", "__parameters__"),
         *("__orig_bases__", "__annotate__", "__annotate_func__", "__classcell__"),
+        *("__annotations_cache__", "__type_params__", "__final__"),
+        *("__protocol_attrs__", "__non_callable_proto_members__"),
     }
 )
 """What a class has that decides nothing."""
+
+_OF_LANGUAGE = _NOT_SAID | _GENERATED | frozenset(dir(type))
+
+_WRITES_ITS_OWN = ("__pydantic_", "__attrs_")
+"""How names begin that packages write into a class, from its fields."""
+
+_OF_A_CACHE = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"}
 
 WRAPPERS = (
     *(functools.partial, types.MethodType, property, staticmethod, classmethod),
@@ -70,8 +87,11 @@ def is_library(value: Any) -> bool:
 
 def is_installed(module: types.ModuleType | None) -> bool:
     """Return whether a module came with a package, as against the user's own."""
-    file = getattr(module, "__file__", None)
-    return file is not None and "site-packages" in file
+    space = {} if module is None else vars(module)
+    folders = map(str, space.get("__path__") or ())  # of one without a file
+    return any(
+        "site-packages" in place for place in (space.get("__file__") or "", *folders)
+    )
 
 
 def is_own_class(owner: type) -> bool:
@@ -86,9 +106,9 @@ def is_own_function(function: types.FunctionType) -> bool:
 
 
 def is_own_module(module: types.ModuleType) -> bool:
-    """Return whether a module is a file of the user's own."""
-    has_file = bool(module.__dict__.get("__file__"))
-    return has_file and not is_library(module) and not is_installed(module)
+    """Return whether a module is the user's own: a file, a folder, or made by hand."""
+    home = sys.modules.get(module.__name__.partition(".")[0])
+    return not any(map(is_installed, (module, home))) and not is_library(module)
 
 
 def codes_of(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -119,6 +139,8 @@ def globals_of(code: types.CodeType) -> frozenset[str]:
                 names.add(str(step.argval))
         if _BY_TEXT.intersection(each.co_names):
             names |= {text for text in each.co_consts if isinstance(text, str)}
+        if _OF_MODULES.intersection(each.co_names):
+            names |= set(each.co_names)
     return frozenset(names)
 
 
@@ -128,12 +150,29 @@ def used_globals(function: types.FunctionType) -> dict[str, Any]:
     A module of the user's own that is imported inside of it counts as one.
     """
     space, used = function.__globals__, {}
+    package = space.get("__package__") or ""
     for name in sorted(globals_of(function.__code__)):
         if name in space:
             used[name] = space[name]
-        elif (module := sys.modules.get(name)) is not None and is_own_module(module):
+        elif (module := _module(name, package)) is not None and is_own_module(module):
             used[name] = module
     return used
+
+
+def _module(name: str, package: str) -> types.ModuleType | None:
+    """Return a module that is imported already, in or above a package if it says so."""
+    while (module := sys.modules.get(name)) is None and package:
+        if (module := sys.modules.get(f"{package}.{name}".rstrip("."))) is not None:
+            break
+        package = package.rpartition(".")[0]
+    return module
+
+
+def used_of(module: types.ModuleType, names: set[str]) -> dict[str, Any]:
+    """Return what code that knows some names may mean of a module."""
+    space = vars(module)
+    # What a module makes when it is asked for it, no name is bound to.
+    return {n: space[n] for n in sorted({*names, "__getattr__"}) if n in space}
 
 
 def cells_of(
@@ -151,25 +190,46 @@ def cells_of(
 
 def plain(owner: type) -> dict[str, Any]:
     """Return the attributes of a class that have no name of the language's."""
-    return {name: v for name, v in vars(owner).items() if not is_dunder(name)}
+    return {name: v for name, v in vars(owner).items() if not is_of_language(name)}
 
 
-def is_dunder(name: str) -> bool:
-    """Return whether a name is one of the language's."""
-    return name.startswith("__") and name.endswith("__")
+def is_of_language(name: str) -> bool:
+    """Return whether the language gives a name, or a package that writes classes."""
+    is_dunder = name.startswith("__") and name.endswith("__")
+    return is_dunder and (name in _OF_LANGUAGE or name.startswith(_WRITES_ITS_OWN))
 
 
 def written(owner: type) -> list[tuple[str, Any]]:
     """Return what somebody wrote into a class, by name."""
-    is_dataclass = "__dataclass_params__" in vars(owner)
-    skipped = _NOT_SAID | (_GENERATED if is_dataclass else frozenset())
-    return [
+    fields = vars(owner).get("__dataclass_fields__", {})
+    skipped = _NOT_SAID | (
+        _GENERATED if "__dataclass_params__" in vars(owner) else frozenset()
+    )
+    said = [
         (name, value)
         for name, value in sorted(vars(owner).items())
-        if name not in skipped and not name.startswith("_abc_")
+        if not name.startswith("_abc_")
         if not isinstance(value, types.MemberDescriptorType)
-        if callable(value) or not is_dunder(name)
+        if (callable(value) and name not in skipped) or not is_of_language(name)
     ]
+    own = inspect.get_annotations(owner) if fields else {}
+    return said + [
+        (name, part)
+        for name in own
+        if name in fields
+        for part in _held(fields[name], owner)
+    ]
+
+
+def _held(field: dataclasses.Field[Any], owner: type) -> Iterator[Any]:
+    """Yield what a field of a dataclass holds that is no attribute of the class."""
+    in_slot = isinstance(vars(owner).get(field.name), types.MemberDescriptorType)
+    if in_slot and field.default is not dataclasses.MISSING:
+        yield field.default
+    if field.default_factory is not dataclasses.MISSING:
+        yield field.default_factory
+    if field.metadata:
+        yield dict(field.metadata)
 
 
 def wrapped(value: Any) -> Iterator[Any]:
@@ -180,6 +240,9 @@ def wrapped(value: Any) -> Iterator[Any]:
         yield from value.args
         yield from value.keywords.values()
     yield getattr(value, "fget", None)
+    if isinstance(value, functools.partial | functools._lru_cache_wrapper):  # noqa: SLF001
+        held = vars(value).items()
+        yield from (part for name, part in sorted(held) if name not in _OF_A_CACHE)
 
 
 def attributes(value: object) -> Iterator[tuple[str, Any]]:

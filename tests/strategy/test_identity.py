@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import functools
 import linecache
+import re
 import threading
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -118,6 +119,76 @@ def of_a_base(window: int) -> object:
     return of_a_source(text)
 
 
+def of_a_default_that_is_made(window: int) -> object:
+    @dataclasses.dataclass
+    class Mine:
+        window: int = dataclasses.field(default_factory=lambda: window)
+
+        def target_weights(self, view: Any) -> Any: ...
+
+    return Mine
+
+
+def of_a_default_in_a_slot(window: int) -> object:
+    text = (
+        f"import dataclasses\n@dataclasses.dataclass(slots=True)\nclass Made:\n"
+        f"    window: int = {window}\n"
+        "def Mine(): return Made"
+    )
+    return of_a_source(text)
+
+
+def of_a_name_like_the_language_s(window: int) -> object:
+    return type("Mine", (Private,), {"__window__": window})(1)
+
+
+def own_module(window: int) -> Any:
+    own = types.ModuleType("own")
+    own.WINDOW = window  # type: ignore[attr-defined]
+    return own
+
+
+def of_a_module_in_a_closure(window: int) -> object:
+    own = own_module(window)
+
+    class Mine:
+        def target_weights(self, view: Any) -> Any:
+            return view, own.WINDOW
+
+    return Mine()
+
+
+def of_a_module_that_is_held(window: int) -> object:
+    class Mine:
+        def __init__(self) -> None:
+            self.settings = own_module(window)
+
+        def target_weights(self, view: Any) -> Any:
+            return view, self.settings.WINDOW
+
+    return Mine()
+
+
+def of_its_own_text(window: int) -> object:
+    class Mine:
+        def target_weights(self, view: Any) -> Any:
+            return view, self.__doc__
+
+    Mine.__doc__ = f"window: {window}"
+    return Mine()
+
+
+def of_an_attribute(value: Any, window: int) -> object:
+    value.window = window
+    return Holder(value)
+
+
+def of_attrs(window: int) -> object:
+    series = pd.Series([1.0])
+    series.attrs["window"] = window
+    return Holder(series)
+
+
 MAKERS: tuple[Callable[[int], object], ...] = (
     in_a_closure,
     Private,
@@ -153,6 +224,16 @@ MAKERS: tuple[Callable[[int], object], ...] = (
     lambda n: Holder("1" if n == 5 else 1),
     lambda n: functools.partial(in_a_closure, n),
     lambda n: lambda: in_a_closure(n),
+    *(of_a_default_that_is_made, of_a_default_in_a_slot, of_attrs, of_its_own_text),
+    *(of_a_module_in_a_closure, of_a_module_that_is_held),
+    of_a_name_like_the_language_s,
+    lambda n: of_an_attribute(functools.partial(print), n),
+    lambda n: of_an_attribute(functools.lru_cache(print), n),
+    lambda n: Holder(collections.defaultdict(lambda: n)),
+    lambda n: Holder(np.ma.array([1, 2], mask=[False, n == 5])),
+    lambda n: Holder(re.compile(f"[A-Z]{{{n}}}")),
+    lambda n: Holder(np.add if n == 5 else np.log),
+    lambda n: Holder(int | (None if n == 5 else str)),
 )
 
 
@@ -172,6 +253,7 @@ def test_what_differs_in_anything_is_another_one(make: Callable[[int], object]) 
         (Holder([1, 2]), Holder((1, 2))),
         (Holder({"a": 1, "b": 2}), Holder({"b": 2, "a": 1})),
         (Holder({"b", "a"}), Holder(frozenset({"a", "b"}))),
+        (Holder(threading.Lock()), Holder(threading.Lock())),
         (
             Holder(pd.DataFrame({"A": [1.0], "B": [2.0]})),
             Holder(pd.DataFrame(np.array([[1.0, 2.0]]), columns=["A", "B"])),
@@ -210,7 +292,9 @@ def test_a_class_is_the_same_wherever_it_is_imported_from(tmp_path: Path) -> Non
     assert identity(first()) != identity(second(window=6))
 
 
-@pytest.mark.parametrize("held", [(n for n in range(3)), threading.Lock(), open])
+@pytest.mark.parametrize(
+    "held", [(n for n in range(3)), np.frompyfunc(max, 2, 1), open]
+)
 def test_what_cannot_be_told_apart_is_refused_with_the_cure(held: Any) -> None:
     if held is open:
         held = open(__file__, encoding="utf-8")  # noqa: PTH123, SIM115 - closed below

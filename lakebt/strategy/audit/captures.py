@@ -9,10 +9,11 @@ what an audit alters; all else is named.
 
 from __future__ import annotations
 
+import array
 import functools
 import inspect
 import types
-from collections import deque
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt.instants import NEW_YORK
 from lakebt.strategy.audit.configuration import (
+    LONGEST,
     PANDAS,
     SEQUENCES,
     SETS,
     Judge,
-    tells_nothing,
 )
 from lakebt.strategy.audit.dates import date_of
+from lakebt.strategy.audit.plain_values import inside, tells_nothing
 from lakebt.strategy.own_code import (
     WRAPPERS,
     attributes,
@@ -40,6 +43,7 @@ from lakebt.strategy.own_code import (
     names_of,
     plain,
     used_globals,
+    used_of,
     wrapped,
     written,
 )
@@ -51,8 +55,14 @@ if TYPE_CHECKING:
 
 _CONTAINERS = (Mapping, *SEQUENCES, *SETS)
 
+_WITH_ANOTHER = (UserDict, UserList, ChainMap)
+"""What keeps what is in it in a container of another kind."""
+
 _LONGEST_KEY = 3
 """Of so many parts a key of a fact is, as code writes it down."""
+
+_OF_ATTRIBUTES_ALONE = object.__basicsize__ + 16
+"""Bytes of an object that has a dictionary and may be referred to."""
 
 _OF_ATTRIBUTES = frozenset({"types.SimpleNamespace", "argparse.Namespace"})
 """Classes of Python whose objects are their attributes."""
@@ -85,7 +95,9 @@ class Captured:
     containers: list[Any] = field(default_factory=list)
 
 
-def captured(strategy: object, *, after: dt.datetime, many: int) -> Captured:
+def captured(
+    strategy: object, *, after: dt.datetime, many: int, zone: dt.tzinfo = NEW_YORK
+) -> Captured:
     """Return what can be reached from a strategy.
 
     Parameters
@@ -96,23 +108,32 @@ def captured(strategy: object, *, after: dt.datetime, many: int) -> Captured:
         A date tells a history if it is later.
     many
         So long is a history: what has no dates and no names, has to be shorter.
+    zone
+        Where the exchange is.
     """
-    walk = _Walk(after=pd.Timestamp(after), many=many)
+    walk = _Walk(after=pd.Timestamp(after), many=many, zone=zone)
     walk.look(strategy)
     return walk.found
 
 
 class _Walk:
-    def __init__(self, *, after: pd.Timestamp, many: int) -> None:
-        self._after = after
+    def __init__(self, *, after: pd.Timestamp, many: int, zone: dt.tzinfo) -> None:
+        self._after, self._day = after, after.tz_convert(zone).date()
         self._judge = Judge(self._is_later, many)
         self._seen: dict[int, Any] = {}  # kept, so that no other gets the same `id`
+        self._names: set[str] = set()  # that code may mean
+        self._held: list[tuple[Any, str]] = []  # modules and classes
         self.found = Captured()
 
     def look(self, strategy: Any) -> None:
         """Look at a strategy, and at all that can be reached from it."""
         ahead: deque[tuple[Any, str, int]] = deque([(strategy, "it", 0)])
-        while ahead:
+        known = -1
+        while ahead or known < len(self._names):
+            if not ahead:  # what is used of what was held, now that the code is known
+                known = len(self._names)
+                ahead.extend(self._parts_by_name())
+                continue
             value, where, within = ahead.popleft()
             if id(value) in self._seen:
                 continue
@@ -122,7 +143,7 @@ class _Walk:
     def _is_later(self, last: pd.Timestamp) -> bool:
         if last.tzinfo is None:
             # The label of a session: what it tells is known at its close.
-            return last.date() >= self._after.tz_convert("America/New_York").date()
+            return last.date() >= self._day
         return last > self._after
 
     def _parts(  # noqa: C901 - a case each
@@ -138,7 +159,7 @@ class _Walk:
         elif isinstance(value, type):
             yield from self._of_class(value)
         elif isinstance(value, types.ModuleType):
-            return
+            self._held.append((value, where))
         elif is_own_class(type(value)):
             yield from self._of_object(value, where)
         elif f"{type(value).__module__}.{type(value).__qualname__}" in _OF_ATTRIBUTES:
@@ -148,13 +169,23 @@ class _Walk:
             yield native, where, 0
         elif isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
             yield value.__self__, where, 0
+        elif (parts := inside(value)) is not None:
+            yield from ((part, where, within) for part in parts)
         elif not tells_nothing(value):
             yield from self._of_data(value, where, within)
+
+    def _parts_by_name(self) -> Iterator[tuple[Any, str, int]]:
+        """Yield what code may mean of modules that are held, and what it may read."""
+        for value, where in self._held:
+            if isinstance(value, types.ModuleType):
+                yield from self._of_module(value, self._names, where)
+            elif "__doc__" in self._names:
+                yield value.__doc__, f"the text of {value.__name__}", 0
 
     def _of_data(
         self, value: Any, where: str, within: int
     ) -> Iterator[tuple[Any, str, int]]:
-        if isinstance(value, dict | list | set | deque):
+        if _may_be_filled(value):
             self.found.containers.append(value)
         if what := self._judge.fault(value, within=within):
             self.found.histories[id(value)] = f"{where} is {what}"
@@ -167,7 +198,10 @@ class _Walk:
                 yield from ((part, f"{where}[{n!r}]", most) for n, part in items)
             else:
                 yield from ((part, where, most) for part in value)
+            if isinstance(value, _WITH_ANOTHER):
+                yield from ((part, where, most) for part in vars(value).values())
         elif isinstance(value, (*PANDAS, np.ndarray)):
+            yield getattr(value, "attrs", None), f"{where}.attrs", 0
             array = np.asarray(value, dtype=object)
             yield from ((part, where, array.size) for part in array.ravel())
 
@@ -177,6 +211,11 @@ class _Walk:
         yield type(value), type(value).__name__, 0
         if isinstance(value, (*_CONTAINERS, *PANDAS, np.ndarray, str, bytes, int)):
             yield from self._of_data(value, where, 0)
+        elif isinstance(value, BaseException):
+            yield value.args, where, 0
+        elif not tells_nothing(value) and _has_hidden_state(type(value)):
+            told = f"{where} is a {type(value).__name__}, which holds more than names"
+            self.found.histories[id(value)] = told
         yield from self._of_attributes(value, where)
 
     def _of_attributes(self, value: Any, where: str) -> Iterator[tuple[Any, str, int]]:
@@ -191,6 +230,7 @@ class _Walk:
     def _of_class(self, owner: type) -> Iterator[tuple[Any, str, int]]:
         if not is_own_class(owner):
             return
+        self._held.append((owner, owner.__name__))
         yield type(owner), type(owner).__name__, 0
         if _is_enum(owner):
             members: list[enum.Enum] = list(owner)  # type: ignore[call-overload]
@@ -225,6 +265,9 @@ class _Walk:
         )
         yield from ((part, f"a default of {name}", 0) for part in defaults)
         code = function.__code__
+        names = names_of(code)
+        self._names |= names
+        self._held.append((function, name))
         for each in codes_of(code):
             said = (c for c in each.co_consts if _is_data(c) and c != function.__doc__)
             yield from ((part, f"a constant of {name}", 0) for part in said)
@@ -232,7 +275,6 @@ class _Walk:
         own = {n: v for n, v in used.items() if n in function.__globals__}
         self.found.spaces.append((function.__globals__, own, False))
         yield from ((part, f"the global {n}", 0) for n, part in used.items())
-        names = names_of(code)
         for called, part in used.items():
             if isinstance(part, types.ModuleType):
                 yield from self._of_module(part, names, called)
@@ -243,19 +285,32 @@ class _Walk:
         """Yield what is used of a module of the user's own."""
         if not is_own_module(module) or is_library(module):
             return
-        space = vars(module)
-        used = {n: space[n] for n in sorted(names) if n in space}
-        self.found.spaces.append((space, used, False))
+        used = used_of(module, names)
+        self.found.spaces.append((vars(module), used, False))
         for name, part in used.items():
             yield part, f"{where}.{name}", 0
             if isinstance(part, types.ModuleType) and part is not module:
                 yield from self._of_module(part, names - {name}, f"{where}.{name}")
 
 
+def _may_be_filled(value: Any) -> bool:
+    """Return whether a run may leave something in a container, which is not too big."""
+    if isinstance(value, np.ndarray | pd.DataFrame | pd.Series):
+        is_written = getattr(value, "flags", None)
+        return value.size <= LONGEST and getattr(is_written, "writeable", True)
+    return isinstance(value, dict | list | set | deque | bytearray | array.array)
+
+
 def _is_data(constant: Any) -> bool:
     """Return whether a constant of code may be a table: a key of a fact is none."""
     is_key = isinstance(constant, tuple | frozenset) and len(constant) <= _LONGEST_KEY
     return not is_key
+
+
+def _has_hidden_state(owner: type) -> bool:
+    """Return whether objects of a class hold what is in no attribute of theirs."""
+    upon = [base for base in owner.__mro__ if not is_own_class(base)]
+    return any(base.__basicsize__ > _OF_ATTRIBUTES_ALONE for base in upon)
 
 
 def _is_enum(owner: type) -> bool:

@@ -9,20 +9,10 @@ from __future__ import annotations
 
 import array
 import collections
-import datetime as dt
-import decimal
 import enum
-import fractions
-import logging
-import operator
-import pathlib
-import random
 import re
-import threading
-import types
-import uuid
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -41,50 +31,6 @@ _SHOWS = 2
 """A text with so many dates is a table."""
 
 
-class _Named(NamedTuple):
-    one: int
-
-
-_TELLS_NOTHING = (
-    *(bool, type(None), float, complex, dt.date, dt.timedelta, dt.time, dt.tzinfo),
-    *(decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath, re.Pattern),
-    *(
-        enum.Enum,
-        np.generic,
-        np.dtype,
-        np.ufunc,
-        pd.Timedelta,
-        pd.Period,
-        pd.RangeIndex,
-    ),
-    *(np.random.Generator, np.random.RandomState, np.random.BitGenerator),
-    *(
-        random.Random,  # noqa: S311 - of the user's
-        logging.Logger,
-        range,
-        slice,
-        type(Ellipsis),
-        type(NotImplemented),
-    ),
-    *(type(pd.NaT), type(pd.NA), pd.offsets.BaseOffset, threading.Event),
-    *(type(threading.Lock()), type(threading.RLock()), types.CodeType, types.CellType),
-    *(type(np.mean), operator.itemgetter, operator.attrgetter, operator.methodcaller),
-    *(
-        types.BuiltinFunctionType,
-        types.MethodDescriptorType,
-        types.GetSetDescriptorType,
-    ),
-    *(types.WrapperDescriptorType, types.ClassMethodDescriptorType),
-    *(types.MemberDescriptorType, types.MethodWrapperType, types.GenericAlias),
-    *(types.UnionType, type(vars(_Named)["one"])),
-)
-"""Types of values that are no data, or one number or date of it."""
-
-_MADE_ANEW = frozenset({"View", "Lake", "Sessions", "CostModel"})
-"""Classes of lakebt: they show what an audit alters, or nothing of any day."""
-
-_CALENDARS = frozenset({"exchange_calendars", "pandas_market_calendars", "typing"})
-
 SEQUENCES = (list, tuple, collections.deque, array.array)
 SETS = (set, frozenset)
 PANDAS = (pd.DataFrame, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
@@ -94,17 +40,6 @@ _SYMBOL = re.compile(r"[-A-Z0-9.+]+\Z")
 
 Fault: TypeAlias = str
 """What a value is, in words; empty if it may be held."""
-
-
-def tells_nothing(value: object) -> bool:
-    """Return whether a value is of a type that holds no data."""
-    kind = type(value)
-    home = kind.__module__.partition(".")[0]
-    if isinstance(value, np.void):
-        return False
-    if home == "lakebt":
-        return any(owner.__name__ in _MADE_ANEW for owner in kind.__mro__)
-    return isinstance(value, _TELLS_NOTHING) or home in _CALENDARS
 
 
 class Judge:
@@ -127,9 +62,11 @@ class Judge:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, bytes | bytearray | memoryview):
-            is_long = len(value) > _LONGEST_BYTES
+            size = memoryview(value).nbytes
             return (
-                f"a {kind} of {len(value):,}" if is_long else self._text(_ascii(value))
+                f"a {kind} of {size:,}"
+                if size > _LONGEST_BYTES
+                else self._text(_ascii(value))
             )
         if isinstance(value, int):
             is_large = abs(value) > _LARGEST_NUMBER

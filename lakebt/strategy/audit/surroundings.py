@@ -8,9 +8,14 @@ it since.
 
 from __future__ import annotations
 
+import array
+import copy
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from lakebt.strategy.own_code import plain
 
@@ -42,7 +47,7 @@ class Surroundings:
 
     def __init__(self, captured: Captured) -> None:
         self._found = captured
-        self._contents = [container.copy() for container in captured.containers]
+        self._contents = [copy.copy(container) for container in captured.containers]
 
     def restore(self) -> None:
         """Put everything back as it was, and empty every cache."""
@@ -90,7 +95,7 @@ class Surroundings:
             self._found.containers, self._contents, strict=True
         ):
             if not _is_same(container, before):
-                _note(container, None, before, container.copy())
+                _note(container, None, before, copy.copy(container))
 
 
 def _left(target: Any, name: Any) -> _Change | None:
@@ -146,19 +151,33 @@ def _unbind(space: Any, name: str) -> None:
         del space[name]
 
 
-def _is_same(container: Any, contents: Any) -> bool:
+def _is_same(container: Any, contents: Any) -> bool:  # noqa: PLR0911 - a case each
+    if isinstance(container, pd.DataFrame | pd.Series):
+        return bool(container.equals(contents)) and container.attrs == contents.attrs
+    if isinstance(container, np.ndarray) and container.dtype.hasobject:
+        return all(a is b for a, b in zip(container.flat, contents.flat, strict=True))
+    if isinstance(container, np.ndarray):
+        return bool(container.tobytes() == contents.tobytes())
     if len(container) != len(contents):
         return False
     if isinstance(container, dict):
         return all(n in container and container[n] is v for n, v in contents.items())
-    if isinstance(container, set):
+    if isinstance(container, set | bytearray | array.array):
         return bool(container == contents)
     return all(a is b for a, b in zip(container, contents, strict=True))
 
 
 def _refill(container: Any, contents: Any) -> None:
-    container.clear()
-    if isinstance(container, dict | set):
+    if isinstance(container, pd.DataFrame | pd.Series):
+        object.__setattr__(container, "_mgr", contents.copy()._mgr)  # noqa: SLF001
+        container.attrs = dict(contents.attrs)
+    elif isinstance(container, np.ndarray):
+        container[...] = contents
+    elif isinstance(container, bytearray | array.array):
+        container[:] = contents
+    elif isinstance(container, dict | set):
+        container.clear()
         container.update(contents)
     else:
+        container.clear()
         container.extend(contents)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import functools
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,6 +19,7 @@ from tests.strategy.audit.leaky import LEAKY, OUTER, NextRow, equal, today
 from tests.strategy.audit.market import END, START, publish
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from pathlib import Path
 
 pytestmark = pytest.mark.lake
@@ -359,7 +363,52 @@ def in_an_object() -> Any:
     return Memo()
 
 
-def from_memo(memo: dict[str, float], view: lakebt.View) -> pd.Series:
+def in_an_array() -> Any:
+    memo = np.zeros(1)
+
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            memo[0] = memo[0] or from_memo({}, view)["AAA"]
+            return pd.Series({"AAA": memo[0]})
+
+    return Memo
+
+
+def in_a_series() -> Any:
+    memo = pd.Series(dtype=float)
+
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            if "AAA" not in memo.index:
+                memo.loc["AAA"] = from_memo({}, view)["AAA"]
+            return pd.Series({"AAA": memo["AAA"]})
+
+    return Memo
+
+
+def in_a_dictionary_of_ones_own() -> Any:
+    memo: collections.UserDict[str, float] = collections.UserDict()
+
+    class Memo:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            return from_memo(memo, view)
+
+    return Memo
+
+
+def in_a_name_like_the_language_s() -> Any:
+    class Memo:
+        __memo__: ClassVar[float | None] = None
+
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            mean = Memo.__memo__ or from_memo({}, view)["AAA"]
+            Memo.__memo__ = mean
+            return pd.Series({"AAA": mean})
+
+    return Memo
+
+
+def from_memo(memo: MutableMapping[str, float], view: lakebt.View) -> pd.Series:
     """A weight by the mean of the whole sample, which is read once."""
     del view
     if not memo:
@@ -372,7 +421,8 @@ def from_memo(memo: dict[str, float], view: lakebt.View) -> pd.Series:
     "make",
     [
         *(in_a_class, in_a_closure, in_a_cell, in_a_default),
-        *(in_an_attribute_of_a_function, in_an_object),
+        *(in_an_attribute_of_a_function, in_an_object, in_an_array, in_a_series),
+        *(in_a_dictionary_of_ones_own, in_a_name_like_the_language_s),
     ],
     ids=name,
 )
@@ -395,6 +445,29 @@ def test_what_a_run_remembers_hides_nothing_from_an_audit(
     pd.testing.assert_frame_equal(first.weights(), again.weights())
     if make is not in_an_object:  # which is another one, with what it has learnt
         assert first.id == again.id
+
+
+def test_a_module_that_is_imported_on_the_way_hides_nothing(
+    view: lakebt.View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it computed when it was imported, no audit makes anew."""
+    (tmp_path / "lakebt_test_late.py").write_text(
+        "from tests.strategy.audit.leaky import OUTER\n"
+        "MEANS = dict(OUTER.view.panel('close').mean(axis=1))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Imports:
+        def target_weights(self, view: lakebt.View) -> pd.Series:
+            means = importlib.import_module("lakebt_test_late").MEANS
+            tomorrow = min(day for day in means if day > today(view))
+            return pd.Series({"AAA": means[tomorrow] % 1})
+
+    audit = backtest(view, Imports).audit(decisions=2)
+    del sys.modules["lakebt_test_late"]
+
+    assert audit.verdict is Verdict.UNSEEN
+    assert "MEANS is a dict" in str(audit)
 
 
 def test_what_a_run_leaves_stays_until_the_next_one(view: lakebt.View) -> None:

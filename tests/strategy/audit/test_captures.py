@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import array
 import collections
+import ctypes
 import dataclasses
 import datetime as dt
+import decimal
 import enum
+import fractions
 import functools
+import io
 import json
 import logging
+import operator
 import pathlib
 import pickle
 import re
@@ -17,6 +22,7 @@ import sqlite3
 import sys
 import threading
 import types
+import zoneinfo
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +31,7 @@ import pandas as pd
 import pluggy
 import pyarrow as pa
 import pytest
+from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from lakebt.strategy.audit.captures import captured
 from lakebt.strategy.audit.surroundings import Surroundings
@@ -104,6 +111,16 @@ BY_DAY = {str(day.date()): name for day, name in zip(MORE, WINNERS, strict=True)
 NAMES = WINNERS.to_list()
 
 
+def with_attributes(value: Any) -> Any:
+    value.table = BY_DAY
+    return value
+
+
+def with_attrs(value: pd.Series) -> pd.Series:
+    value.attrs["table"] = BY_DAY
+    return value
+
+
 def closure_of_closures(kept: object) -> object:
     return lambda: lambda: kept
 
@@ -171,6 +188,27 @@ def closure_of_closures(kept: object) -> object:
         pickle.dumps(BY_DAY),
         int.from_bytes(pickle.dumps(BY_DAY)),
         np.poly1d([1.0, 2.0]),
+        np.str_(json.dumps(BY_DAY)),
+        np.bytes_(json.dumps(BY_DAY).encode()),
+        np.frompyfunc(lambda day: BY_DAY[day], 1, 1),
+        np.vectorize(lambda day: BY_DAY[day]),
+        np.dtype("f8", metadata=BY_DAY),
+        memoryview(array.array("d", range(200))),
+        re.compile("|".join(BY_DAY)),
+        operator.itemgetter(*BY_DAY),
+        operator.methodcaller("get", BY_DAY),
+        pd.offsets.CustomBusinessDay(holidays=list(BY_DAY)),
+        decimal.Decimal(int.from_bytes(pickle.dumps(BY_DAY))),
+        fractions.Fraction(int.from_bytes(pickle.dumps(BY_DAY)), 7),
+        slice(BY_DAY),
+        types.CellType(BY_DAY),
+        (ctypes.c_double * 200)(),
+        type("Buffer", (io.StringIO,), {})(json.dumps(BY_DAY)),
+        type("Told", (Exception,), {})(BY_DAY),
+        with_attributes(functools.partial(print)),
+        with_attributes(functools.lru_cache(print)),
+        with_attrs(pd.Series({"S1": 1.0})),
+        type("Mine", (), {"__table__": BY_DAY}),
         sqlite3.connect(":memory:"),
     ],
     ids=lambda value: type(value).__name__,
@@ -207,6 +245,17 @@ def test_whatever_may_be_by_time_is_found(value: object) -> None:
         pathlib.Path("mine"),
         dataclasses.make_dataclass("Setting", ["window"])(20),
         enum.Enum("Speed", {"SLOW": 20, "FAST": 5}),
+        object(),
+        pd.IndexSlice,
+        np.add,
+        decimal.Decimal("0.1"),
+        decimal.Context(),
+        fractions.Fraction(1, 3),
+        slice("2020-01-01", "2021-03-01"),
+        operator.itemgetter("S1"),
+        pd.offsets.CustomBusinessDay(calendar=USFederalHolidayCalendar()),
+        type("Told", (Exception,), {})("it failed"),
+        type("Mine", (), {"__version__": "1.2.3", "__hash__": None}),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -234,6 +283,75 @@ def test_it_is_found_in_what_a_function_imports_and_in_its_constants() -> None:
     assert found(space["says"])
     assert found(space["looks_up"]) == []
     del sys.modules["lakebt_test_own"]
+
+
+def own_module(name: str, text: str, file: str | None) -> types.ModuleType:
+    """Return a module that is imported, as one of the user's own."""
+    module = sys.modules[name] = types.ModuleType(name)
+    vars(module).update(__file__=file, PANEL=FRAME)
+    exec(text, vars(module))  # noqa: S102 - code of our own
+    return module
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import lakebt_own_data as own\ndef rule(): return own.PANEL",
+        "import lakebt_own\ndef rule(): return lakebt_own.data.PANEL",
+        "import lakebt_own\ndef rule(): return lakebt_own.asked.MADE",
+        "def rule():\n    from .data import PANEL\n    return PANEL",
+        "def rule():\n    from . import data\n    return data.PANEL",
+        "import sys\ndef rule(): return sys.modules['lakebt_own.data'].PANEL",
+        "import sys\nPANEL = FRAME\ndef rule(): return sys.modules[__name__].PANEL",
+        (
+            "import importlib as i\n"
+            "def rule(): return i.import_module('lakebt_own.data').PANEL"
+        ),
+        "PANEL = FRAME\ndef rule(): return rule.__globals__['PANEL']",
+        (
+            "import inspect\nPANEL = FRAME\n"
+            "def rule(): return inspect.currentframe().f_globals['PANEL']"
+        ),
+        (
+            "import lakebt_own_data\nclass Rule:\n    data = lakebt_own_data\n"
+            "    def decide(self): return self.data.PANEL\nrule = Rule()"
+        ),
+        (
+            "import lakebt_own_data as own\ndef make(data):\n"
+            "    return lambda: data.PANEL\nrule = make(own)"
+        ),
+        "def rule(): return rule.__doc__\nrule.__doc__ = TEXT",
+        (
+            "class Rule:\n    def decide(self): return self.__doc__\n"
+            "Rule.__doc__ = TEXT\nrule = Rule()"
+        ),
+        (
+            "import dataclasses as d\n@d.dataclass\nclass Rule:\n"
+            "    held: dict = d.field(default_factory=lambda: FRAME)\nrule = Rule"
+        ),
+        (
+            "import dataclasses as d\n@d.dataclass(slots=True)\nclass Rule:\n"
+            "    held: object = BY_DAY.get\nrule = Rule"
+        ),
+    ],
+)
+@pytest.mark.parametrize("file", ["own.py", None])
+def test_it_is_found_in_a_module_however_it_is_come_by(
+    text: str, file: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    own = own_module("lakebt_own", "", file)
+    own.data = own_module("lakebt_own.data", "", file)  # type: ignore[attr-defined]
+    lazy = "HIDDEN = PANEL\ndef __getattr__(name): return HIDDEN"
+    own.asked = own_module("lakebt_own.asked", lazy, file)  # type: ignore[attr-defined]
+    own_module("lakebt_own_data", "", file)
+    space = vars(own_module("lakebt_own.rules", "", file))
+    del space["PANEL"]
+    space |= {"FRAME": FRAME, "BY_DAY": BY_DAY, "TEXT": json.dumps(BY_DAY)}
+    space["__package__"] = "lakebt_own"
+    exec(text, space)  # noqa: S102 - of our own
+
+    assert found(space["rule"])
 
 
 def test_it_is_found_where_functions_and_classes_keep_it() -> None:
@@ -345,3 +463,18 @@ def test_everything_is_put_back_as_it_was() -> None:
     assert (count, kept, remembered.cache_info().currsize) == (0, {"a": 1}, 0)
     assert (Log.lines, Log.last, hasattr(Log, "new")) == (["before"], None, False)
     assert (LOG.held, hasattr(LOG, "other")) == ({"deep": {"a": [1]}}, False)
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"), [("Asia/Hong_Kong", 0), ("America/New_York", 1)]
+)
+def test_a_day_is_the_exchange_s(zone: str, told: int) -> None:
+    """Tuesday, 9:20 in Hong Kong: Monday's bar is known; in New York it is Monday."""
+    first = dt.datetime(2021, 3, 2, 1, 20, tzinfo=dt.UTC)
+    monday = pd.Series(1.0, index=pd.DatetimeIndex(["2021-03-01"]))
+
+    looked = captured(
+        Holder(monday), after=first, many=SESSIONS, zone=zoneinfo.ZoneInfo(zone)
+    )
+
+    assert len(looked.histories) == told
