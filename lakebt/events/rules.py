@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,11 +219,7 @@ def parse_exits(texts: Sequence[str]) -> tuple[Exit, ...]:
 
 
 def _distinct(texts: Sequence[str], what: str) -> tuple[str, ...]:
-    if isinstance(texts, str):
-        msg = (
-            f"{what} must be a list of rules, was the text {texts!r}: write [{texts!r}]"
-        )
-        raise InvalidArgumentError(msg)
+    check_list(what, texts)
     rules = tuple(texts)
     if not rules:
         msg = f"{what} is empty: give at least one rule"

@@ -1,14 +1,51 @@
-"""Arguments checked: one of a few words, a positive number."""
+"""Arguments checked: a text, a list of names, one of a few words, a positive number."""
 
 from __future__ import annotations
 
+import decimal
 import math
+import numbers
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing import TypeGuard
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a text that can be written: half a character cannot."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def check_text(name: str, value: object) -> None:
+    """Refuse what is no text that can be written.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the name and the value.
+    """
+    if not is_text(value):
+        msg = f"{name} must be text, was {value!r}"
+        raise InvalidArgumentError(msg)
+
+
+def check_list(name: str, values: object) -> None:
+    """Refuse what is no list of names: one text, a mapping, or nothing to walk along.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the name and the value.
+    """
+    if isinstance(values, str):
+        msg = f"{name} must be a list, was the text {values!r}: write [{values!r}]"
+        raise InvalidArgumentError(msg)
+    if not isinstance(values, Iterable) or isinstance(values, Mapping | bytes):
+        msg = f"{name} must be a list, was {values!r}"
+        raise InvalidArgumentError(msg)
 
 
 def check_positive(name: str, value: float) -> None:
@@ -19,9 +56,18 @@ def check_positive(name: str, value: float) -> None:
     InvalidArgumentError
         With the name and the value.
     """
-    if isinstance(value, bool) or not (math.isfinite(value) and value > 0.0):
+    is_number = isinstance(value, numbers.Real | decimal.Decimal)
+    if isinstance(value, bool) or not (is_number and 0 < _plain(value) < math.inf):
         msg = f"{name} must be a finite number > 0, was {value!r}"
         raise InvalidArgumentError(msg)
+
+
+def _plain(value: float | decimal.Decimal) -> float:
+    """Return a number of any kind as one of Python's; NaN where it is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def one_of(value: object, allowed: Iterable[str], *, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError
@@ -15,7 +16,7 @@ from lakebt.lake.storage.scan import Cache
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import pandas as pd
 
@@ -54,7 +55,15 @@ class Reading(LakeBase):
             `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
             `rows` (published with it), `note`, `labels`. With `ended` also `ended_at`,
             NaT for those that live, and `ended_because`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `labels` is no mapping.
         """
+        if labels is not None and not isinstance(labels, Mapping):
+            msg = f"labels must map texts to texts, was {labels!r}"
+            raise InvalidArgumentError(msg)
         wanted = dict(labels or {}).items()
         ledger = self._ledger()
         listed = ledger.releases if ended else ledger.living

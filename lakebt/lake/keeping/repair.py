@@ -17,6 +17,7 @@ from pyiceberg.table.update import (
 )
 
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
+from lakebt.inputs.checks import check_positive
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.branch import left_behind, remove
 from lakebt.lake.committing.foreign import foreign, last_of_ours
@@ -233,6 +234,10 @@ def _settings(table: Table, done: list[str]) -> list[TableUpdate]:
     return updates
 
 
+_MOST_HOURS = 24.0 * 365 * 1_000
+"""Nothing is older."""
+
+
 def remove_orphans(
     storage: Storage, *, now: dt.datetime, older_than_hours: float, step: Step | None
 ) -> Repair:
@@ -245,13 +250,14 @@ def remove_orphans(
     LakeError
         If the lake cannot be read.
     """
-    if not older_than_hours >= 1.0:
+    check_positive("older_than_hours", older_than_hours)
+    if not 1 <= older_than_hours <= _MOST_HOURS:
         msg = (
             f"older_than_hours must be at least 1, was {older_than_hours}: a publisher "
             f"may be about to refer to a file"
         )
         raise InvalidArgumentError(msg)
-    before = now - dt.timedelta(hours=older_than_hours)
+    before = now - dt.timedelta(hours=float(older_than_hours))
     done = []
     for name, table in storage.tables().items():
         with translated(storage.where):

@@ -15,6 +15,7 @@ from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.inputs.checks import is_text
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
@@ -133,7 +134,7 @@ def drop(
     ConflictError, ForeignCommitError, LakeError, ReleaseEndedError, UnknownNameError
         As `Lake.drop`.
     """
-    if not (isinstance(because, str) and because.strip()):
+    if not (is_text(because) and because.strip()):
         msg = f"because must say why release {name!r} ends, was {because!r}"
         raise InvalidArgumentError(msg)
 

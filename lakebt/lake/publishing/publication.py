@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.inputs.checks import check_text, is_text
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import check_name
 from lakebt.lake.publishing import texts
@@ -223,9 +224,7 @@ def examine(
             f"{now.isoformat()}: nothing can be known of then yet"
         )
         raise InvalidArgumentError(msg)
-    if not isinstance(note, str):
-        msg = f"note must be text, was {note!r}"
-        raise InvalidArgumentError(msg)
+    check_text("note", note)
     days = _checked_days(retain_days)
     named = _checked_labels(labels)
     if not isinstance(tables, Mapping) or not tables:
@@ -334,7 +333,7 @@ def _checked_labels(labels: object) -> dict[str, str]:
         msg = f"labels must map text to text, was {_shown(labels)}"
         raise InvalidArgumentError(msg)
     for key, value in labels.items():
-        if not (isinstance(key, str) and isinstance(value, str)):
+        if not (is_text(key) and is_text(value)):
             msg = f"labels must map text to text, was {key!r}: {value!r}"
             raise InvalidArgumentError(msg)
     return dict(labels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.expressions import AlwaysTrue, And
 
 from lakebt.errors import UnknownNameError
+from lakebt.inputs.checks import check_list, is_text
 from lakebt.lake.reading.release_tables import WHOLE_ROWS
 from lakebt.lake.reading.where import RowFilter
 from lakebt.lake.storage.predicates import between, is_in
@@ -43,13 +44,21 @@ def chosen(spec: TableSpec, columns: Sequence[str] | str | None) -> tuple[str, .
 
     Raises
     ------
+    InvalidArgumentError
+        If they are no list.
     UnknownNameError
         If there is no such column.
     """
     known = visible(spec)
-    names = (columns,) if isinstance(columns, str) else tuple(columns or known)
+    if columns is None or isinstance(columns, str):
+        names = (columns,) if columns else known
+    else:
+        check_list("columns", columns)
+        names = (*columns,)
+    if not names:
+        return known
     for name in names:
-        if name not in known:
+        if not is_text(name) or name not in known:
             raise UnknownNameError("column", str(name), known)
     return names
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import UnknownNameError
+from lakebt.inputs.checks import check_text
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
 
@@ -81,6 +82,7 @@ class Known:
 
     def _check_index(self, index: str) -> None:
         """Check that an index is known, unless none is: there are no changes then."""
+        check_text("index", index)
         if self.names("index"):
             self.check("index", [index])
 

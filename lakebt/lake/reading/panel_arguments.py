@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_list, check_text
 from lakebt.instants import parse_date
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     InvalidArgumentError
-        If one is, or it is not a list.
+        If one is, or is no text, or it is not a list.
     """
-    if isinstance(symbols, str):
-        msg = f"symbols must be a list, was {symbols!r}: pass [{symbols!r}]"
-        raise InvalidArgumentError(msg)
+    check_list("symbols", symbols)
     names = tuple(symbols)
+    for name in names:
+        check_text("symbol", name)
     if len(set(names)) < len(names):
         twice = next(symbol for symbol in names if names.count(symbol) > 1)
         msg = f"symbol {twice!r} is asked for twice"

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError, listed
+from lakebt.inputs.checks import is_text
 from lakebt.instants import parse_date, parse_instant
 from lakebt.lake.reading.in_force import equal, vintages_of
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
@@ -91,7 +92,7 @@ def _value(value: object, column: Column) -> Any:
         return parse_date(value, what=what)
     if column.kind is Kind.INSTANT:
         return parse_instant(value, what=what)
-    if not isinstance(value, str):
+    if not is_text(value):
         msg = f"{what} {value!r} is not {column.kind.value}"
         raise InvalidArgumentError(msg)
     return str(value)
