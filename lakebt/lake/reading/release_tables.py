@@ -23,6 +23,7 @@ from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.storage.catalog import check_clock
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
+from lakebt.lake.storage.snapshots import only
 from lakebt.lake.tables.arrow import column, encoded
 from lakebt.lake.tables.rows import integers, micros
 from lakebt.lake.tables.schemas import (
@@ -63,7 +64,7 @@ class Pinned:
     ----------
     release : Release
     tables : mapping of str to pyiceberg.table.Table
-        Those that have rows.
+        Those that have rows, without the history before and after the release.
     specs : Specs
         What they, and those without rows, were declared to be when it was checked.
     storage, cache
@@ -107,7 +108,10 @@ class Pinned:
                 raise BrokenReleaseError(release.name, pin.table, problem)
         return cls(
             release=release,
-            tables={pin.table: tables[pin.table] for pin in release.tables},
+            tables={
+                pin.table: only(tables[pin.table], pin.snapshot_id)
+                for pin in release.tables
+            },
             specs=Specs(tables, {p.table: p.snapshot_id for p in release.tables}),
             storage=storage,
             cache=cache,
@@ -258,7 +262,7 @@ class Pinned:
                 index=index,
                 zone=self.sessions.zone,
             ),
-            size=lambda history: 1000 * len(history),
+            size=lambda history: 5000 * len(history),
         )
 
     def names(self, column: str, *, known_by: int) -> frozenset[str]:

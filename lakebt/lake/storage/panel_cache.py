@@ -38,6 +38,9 @@ DEFAULT_BYTES = 2 * 2**30
 LEAST_BYTES = 256 * 2**10
 """A smaller panel is not worth a file."""
 
+_REMEMBERED = 4096
+"""How many panels are known to be whole without looking again."""
+
 _MAGIC = b"lakebtP\n"
 _HEAD = struct.Struct("<8s16sQ")  # magic, checksum of what follows it, length of header
 _SUMMED = 24
@@ -134,6 +137,8 @@ class DiskCache:
                 # Once per process: two that did so each time would verify each time.
                 with contextlib.suppress(OSError):
                     os.utime(file)
+                if len(self._verified) >= _REMEMBERED:
+                    self._verified.clear()
             self._verified[name] = _identity(os.fstat(file))
         header = json.loads(mapped[_HEAD.size : _HEAD.size + length])
         rows, columns = header["shape"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, TypeVar
+import threading
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
@@ -39,43 +40,84 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Key: TypeAlias = "tuple[str, Hashable, str]"
 
 
 CACHE_BYTES = 512 * 2**20
+OLD_BYTES = 64 * 2**20
+FEW = 8
+"""So many snapshots of a table may fill the cache; of more, the old size is kept."""
+
+_ENTRY_BYTES = 1024
+"""What an entry takes beside its value."""
 
 
 class Cache:
-    """The most recently used things read from snapshots, up to a size in bytes."""
+    """The most recently used things read from snapshots, up to a size in bytes.
 
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._limit, self._used = limit, 0
-        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+    A process that publishes has a new snapshot each time, and rarely comes back to an
+    old one: without a bound of its own what it read of them would fill the cache.
+    """
 
-    def __reduce__(self) -> tuple[object, tuple[int]]:
+    def __init__(self, limit: int = CACHE_BYTES, old: int = OLD_BYTES) -> None:
+        self._limit, self._old, self._used = limit, old, 0
+        self._held: OrderedDict[Key, tuple[Any, int]] = OrderedDict()
+        self._entries: dict[str, Counter[Hashable]] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, tuple[int, int]]:
         """Travel to another process empty."""
-        return Cache, (self._limit,)
+        return Cache, (self._limit, self._old)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
     @functools.cached_property
     def disk(self) -> DiskCache:
         """What outlives the process."""
         return DiskCache.of(os.environ)
 
-    def get(
-        self, key: Hashable, make: Callable[[], T], *, size: Callable[[T], int]
-    ) -> T:
-        """Return what is kept under `key`, made now if it is not."""
-        if key in self._held:
-            self._held.move_to_end(key)
-            kept: T = self._held[key][0]
-            return kept
+    def get(self, key: Key, make: Callable[[], T], *, size: Callable[[T], int]) -> T:
+        """Return what is kept under `key`, made now if it is not.
+
+        Parameters
+        ----------
+        key
+            A table, a snapshot of it, and what of it.
+        make, size
+            Make it, and tell how many bytes it takes at most.
+        """
+        with self._lock:
+            if (there := self._held.get(key)) is not None:
+                self._held.move_to_end(key)
+                kept: T = there[0]
+                return kept
         value = make()
-        used = size(value)
+        with self._lock:
+            self._keep(key, value, size(value) + len(key[2]) + _ENTRY_BYTES)
+        return value
+
+    def _keep(self, key: Key, value: object, used: int) -> None:
+        if key in self._held:  # another thread was first
+            return
+        table, snapshot, _ = key
         self._held[key] = (value, used)
         self._used += used
-        while self._used > self._limit and len(self._held) > 1:
-            _, (_, freed) = self._held.popitem(last=False)
-            self._used -= freed
-        return value
+        snapshots = self._entries.setdefault(table, Counter())
+        snapshots[snapshot] += 1
+        while len(self._held) > 1 and (
+            self._used > self._limit
+            or (self._used > self._old and len(snapshots) > FEW)
+        ):
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        (table, snapshot, _), (_, freed) = self._held.popitem(last=False)
+        self._used -= freed
+        snapshots = self._entries[table]
+        snapshots[snapshot] -= 1
+        if not snapshots[snapshot]:
+            del snapshots[snapshot]
 
 
 def scan(

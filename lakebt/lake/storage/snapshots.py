@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pyiceberg.table.update import (
-    AssertRefSnapshotId,
-)
+from pyiceberg.table import Table
+from pyiceberg.table.update import AssertRefSnapshotId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyiceberg.io import FileIO
-    from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
 
@@ -21,6 +19,21 @@ def head_of(table: Table) -> int | None:
     """Return the snapshot id at the head of the table, None if it has no rows."""
     snapshot = table.metadata.current_snapshot()
     return None if snapshot is None else snapshot.snapshot_id
+
+
+def only(table: Table, snapshot_id: int) -> Table:
+    """Return a table that knows of one snapshot, to be kept: a history is long."""
+    snapshot = table.metadata.snapshot_by_id(snapshot_id)
+    told = {
+        "snapshots": [] if snapshot is None else [snapshot],
+        "current_snapshot_id": snapshot_id,
+        "snapshot_log": [],
+        "metadata_log": [],
+        "refs": {},
+    }
+    metadata = table.metadata.model_copy(update=told)
+    place = table.metadata_location
+    return Table(table.name(), metadata, place, table.io, table.catalog)
 
 
 def line(metadata: TableMetadata, heads: Iterable[int]) -> set[int]:
