@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TICK = dt.timedelta(microseconds=1)
 """The resolution of every instant in the lake."""
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 YEARS = range(1678, 2262)
 """The whole years that nanoseconds since 1970 can count, as frames may hold them."""
 
@@ -103,7 +105,8 @@ def parse_date(value: object, *, what: str) -> dt.date:
     Parameters
     ----------
     value
-        A ``date``, a ``datetime`` at midnight without a zone, or ``"2022-09-19"``.
+        A ``date``, a ``datetime`` (pandas' and NumPy's too) at midnight without a zone,
+        or ``"2022-09-19"``.
     what
         Its name, for the error.
 
@@ -112,11 +115,12 @@ def parse_date(value: object, *, what: str) -> dt.date:
     InvalidArgumentError
         If `value` is not a date.
     """
-    if isinstance(value, dt.datetime):
-        if _is_bare(value):
-            return dt.date(value.year, value.month, value.day)
-    elif isinstance(value, dt.date):
-        return value
+    plain = _of_numpy(value) if isinstance(value, np.datetime64) else value
+    if isinstance(plain, dt.datetime):
+        if _is_bare(plain):
+            return dt.date(plain.year, plain.month, plain.day)
+    elif isinstance(plain, dt.date):
+        return plain
     elif isinstance(value, str) and _DATE.match(value):
         try:
             return dt.date.fromisoformat(value)
@@ -124,6 +128,13 @@ def parse_date(value: object, *, what: str) -> dt.date:
             pass
     msg = f"{what} {value!r} is not a date: write it as 2022-09-19"
     raise InvalidArgumentError(msg)
+
+
+def _of_numpy(value: np.datetime64) -> object:
+    """Return a day or an instant of NumPy's as Python's; None of a year or a month."""
+    whole = value.astype("datetime64[us]")
+    is_vague = np.datetime_data(value.dtype)[0] in {"Y", "M", "W", "generic"}
+    return whole.item() if whole == value and not is_vague else None
 
 
 def _is_nat(value: dt.datetime) -> bool:

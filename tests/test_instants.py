@@ -81,6 +81,8 @@ def test_what_is_no_instant_is_refused_by_name(value: object, message: str) -> N
         dt.date(2022, 9, 19),
         dt.datetime(2022, 9, 19),  # noqa: DTZ001 - naive midnight is how frames hold dates
         pd.Timestamp("2022-09-19"),
+        np.datetime64("2022-09-19"),
+        np.datetime64("2022-09-19T00:00:00", "ns"),
     ],
     ids=repr,
 )
@@ -103,6 +105,9 @@ def test_date_is_read_from_what_frames_hold(value: object) -> None:
         dt.datetime(2022, 9, 19, 16),  # noqa: DTZ001
         ACCEPTED,
         pd.NaT,
+        np.datetime64("NaT"),
+        np.datetime64("2022"),
+        np.datetime64("2022-09-19T00:00:00.000000001"),
         None,
     ],
     ids=repr,

@@ -83,7 +83,7 @@ _RULE = re.compile(
           | \+ (?P<sessions>\d{1,4})
           | (?P<weeks>\d{1,3}) w
         ) (?: @ (?P<at>open|close) )? \Z""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _ENTRY_HELP = (
     "write an anchor or a date, and when: AD+1@open, ED-1@close, 2022-10-03@open"
@@ -202,9 +202,11 @@ def parse_entries(texts: Sequence[str]) -> tuple[Entry, ...]:
     Raises
     ------
     InvalidArgumentError
-        If there is none, one is written twice, or one does not parse.
+        If there is none, one is there twice, or one does not parse.
     """
-    return tuple(parse_entry(text) for text in _distinct(texts, "entries"))
+    rules = tuple(parse_entry(text) for text in _distinct(texts, "entries"))
+    _check_spelling(rules, "entries")
+    return rules
 
 
 def parse_exits(texts: Sequence[str]) -> tuple[Exit, ...]:
@@ -213,9 +215,11 @@ def parse_exits(texts: Sequence[str]) -> tuple[Exit, ...]:
     Raises
     ------
     InvalidArgumentError
-        If there is none, one is written twice, or one does not parse.
+        If there is none, one is there twice, or one does not parse.
     """
-    return tuple(parse_exit(text) for text in _distinct(texts, "exits"))
+    rules = tuple(parse_exit(text) for text in _distinct(texts, "exits"))
+    _check_spelling(rules, "exits")
+    return rules
 
 
 def _distinct(texts: Sequence[str], what: str) -> tuple[str, ...]:
@@ -229,3 +233,20 @@ def _distinct(texts: Sequence[str], what: str) -> tuple[str, ...]:
             msg = f"{what}: {rule!r} is given twice"
             raise InvalidArgumentError(msg)
     return rules
+
+
+def _check_spelling(rules: Sequence[Exit], what: str) -> None:
+    """Refuse two rules that mean the same, for they are one trial.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With both.
+    """
+    texts: dict[str, str] = {}
+    for rule in rules:
+        text = str(rule)
+        first = texts.setdefault(one_spelling(text), text)
+        if first != text:
+            msg = f"{what}: {first!r} and {text!r} are one rule: leave one out"
+            raise InvalidArgumentError(msg)

@@ -234,7 +234,16 @@ def _plain(value: Any) -> Any:
         value = value.astype("datetime64[D]" if is_day else "datetime64[us]").item()
     elif isinstance(value, np.generic) or getattr(value, "ndim", 1) == 0:
         value = value.item()
-    return None if _is_missing(value) else value
+    if _is_missing(value):
+        return None
+    # A day, as pandas has them: written down as one, it is read as one again.
+    is_datetime = isinstance(value, dt.datetime) and value.tzinfo is None
+    return parse_date(value, what="where") if is_datetime and _is_day(value) else value
+
+
+def _is_day(value: dt.datetime) -> bool:
+    is_whole = not getattr(value, "nanosecond", 0)
+    return is_whole and value.time() == dt.time()
 
 
 def _is_missing(value: Any) -> bool:

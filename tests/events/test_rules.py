@@ -100,7 +100,7 @@ def test_a_date_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_grid_is_a_list_of_different_rules() -> None:
-    with pytest.raises(ValueError, match=r"entries must be a list of rules"):
+    with pytest.raises(ValueError, match=r"entries must be a list, was the text"):
         parse_entries("AD+1@open")
     with pytest.raises(ValueError, match=r"exits is empty"):
         parse_exits([])

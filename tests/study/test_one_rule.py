@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.events.rules import one_spelling, parse_exit
+from lakebt.errors import LakebtError
+from lakebt.events.rules import one_spelling, parse_exit, parse_exits
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.arguments import Arguments, one_writing
 
@@ -36,6 +38,14 @@ def test_one_spelling_stands_for_all_that_parse_alike(texts: tuple[str, ...]) ->
     assert one in texts  # ids of what most people write are what they were
 
 
+@pytest.mark.parametrize("texts", SPELLINGS)
+def test_one_rule_is_tried_once_in_a_grid(texts: tuple[str, ...]) -> None:
+    with pytest.raises(LakebtError, match=r"^exits: '.*' and '.*' are one rule: leave"):
+        parse_exits([*texts])
+    with pytest.raises(LakebtError, match=r"^exits: '.*' is given twice"):
+        parse_exits([texts[0]] * 2)
+
+
 def test_what_means_something_else_is_spelled_otherwise() -> None:
     assert len({one_spelling(texts[0]) for texts in SPELLINGS}) == len(SPELLINGS)
 
@@ -48,7 +58,13 @@ def test_what_means_something_else_is_spelled_otherwise() -> None:
             {"cause": ["merger", "other"], "symbol": "A"},
             {"symbol": ["A", "A"], "cause": {"other", "merger"}},
         ],
-        [{"effective": "2022-09-19"}, {"effective": [dt.date(2022, 9, 19)]}],
+        [
+            {"effective": "2022-09-19"},
+            {"effective": [dt.date(2022, 9, 19)]},
+            {"effective": pd.Timestamp("2022-09-19")},
+            {"effective": pd.Series(["2022-09-19"], dtype="datetime64[us]")},
+        ],
+        [{"announced": "2022-09-19"}, {"announced": np.datetime64("2022-09-19")}],
         [None, {}],
     ],
 )
