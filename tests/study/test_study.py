@@ -48,7 +48,7 @@ def result(view: lakebt.View) -> lakebt.Result:
         ({"index": None}, "pass either index="),
         ({"changes": ()}, "pass either index="),
         ({"entries": ["AD+1@noon"]}, r"entry 'AD\+1@noon' is not a rule"),
-        ({"entries": "AD+1@open"}, "entries must be a list of rules"),
+        ({"entries": "AD+1@open"}, "entries must be a list, was the text"),
         ({"exits": ["-1"]}, "exit '-1' is not a rule"),
         ({"exits": []}, "exits is empty"),
         ({"side": "adds"}, "unknown side 'adds'. Did you mean 'additions'"),
