@@ -26,52 +26,43 @@ class Anchor(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnchorRule:
+class _Rule:
+    """What every rule has: how it was written, and where in its session it fills."""
+
+    text: str
+    at: At
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorRule(_Rule):
     """So many sessions after (or before) an anchor: ``AD+1@open``, ``ED-1@close``."""
 
-    text: str
     anchor: Anchor
     offset: int
-    at: At
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DateRule:
+class DateRule(_Rule):
     """The session on a calendar date: ``2022-10-03@open``."""
 
-    text: str
     date: dt.date
-    at: At
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsLater:
+class SessionsLater(_Rule):
     """So many sessions after the entry's: ``+1``, and ``+0`` for the same one."""
 
-    text: str
     sessions: int
-    at: At
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeeksLater:
+class WeeksLater(_Rule):
     """So many calendar weeks after the entry's date: ``1w``."""
 
-    text: str
     weeks: int
-    at: At
-
-    def __str__(self) -> str:
-        return self.text
 
 
 Entry: TypeAlias = AnchorRule | DateRule

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,8 @@ import xxhash
 
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.backtest.costs import BPS
-from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
-from lakebt.lake.api.trials import trials_of
+from lakebt.errors import InvalidArgumentError
+from lakebt.lake.api.trials import try_to_record
 from lakebt.strategy import tables
 from lakebt.strategy.own_code import attributes
 from lakebt.values.keys import canonical_json, content_key
@@ -212,14 +211,9 @@ def record_run(run: TradedStrategy, *, seconds: float) -> bool:
     InvalidArgumentError
         If it was recorded before, with other numbers.
     """
-    store = trials_of(run.view)
-    try:
-        row = run_row(run, family=None, run_at=store.clock(), seconds=seconds)
-        store.record(row)
-    except InvalidArgumentError:  # it came back with other numbers
-        raise
-    except LakebtError as error:
-        msg = f"this run was not recorded among the trials: {error}"
-        warnings.warn(msg, LedgerWarning, stacklevel=4)
-        return False
-    return True
+    n_new = try_to_record(
+        run.view,
+        lambda now: run_row(run, family=None, run_at=now, seconds=seconds),
+        what="this run was not recorded among the trials",
+    )
+    return n_new is not None

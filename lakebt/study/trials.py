@@ -6,15 +6,13 @@ release holds, what was known, engine, and the code. So to run it again is to fi
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.events.rules import one_spelling
-from lakebt.lake.api.trials import trials_of
+from lakebt.lake.api.trials import try_to_record
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.study.arguments import one_writing, rule_arguments
 from lakebt.values.keys import canonical_json, content_key
@@ -223,13 +221,9 @@ def record(study: TradedStudy) -> tuple[bool, int]:
     """
     if is_altered():  # a strategy that runs studies is being audited
         return False, 0
-    store = trials_of(study.view)
-    try:
-        count = store.record(rows_of(study, run_at=store.clock()))
-    except InvalidArgumentError:  # it came back with other numbers
-        raise
-    except LakebtError as error:
-        msg = f"the trials of this result were not recorded: {error}"
-        warnings.warn(msg, LedgerWarning, stacklevel=4)
-        return False, 0
-    return True, count
+    n_new = try_to_record(
+        study.view,
+        lambda now: rows_of(study, run_at=now),
+        what="the trials of this result were not recorded",
+    )
+    return n_new is not None, n_new or 0

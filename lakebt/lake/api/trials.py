@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
+from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.view import View
@@ -182,6 +184,45 @@ def trials_of(view: View) -> TrialStore:
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
     return TrialStore(pinned.storage, exchange=pinned.sessions.name, clock=pinned.clock)
+
+
+def try_to_record(
+    view: View, rows: Callable[[dt.datetime], pd.DataFrame], *, what: str
+) -> int | None:
+    """Record trials of what was run on `view`, or warn that the lake cannot be written.
+
+    Parameters
+    ----------
+    view
+    rows
+        Makes them, told when they are recorded.
+    what
+        Begins the warning: what was not recorded.
+
+    Returns
+    -------
+    int or None
+        How many of them were new; None if they are not there now.
+
+    Warns
+    -----
+    LedgerWarning
+        If the lake cannot be written.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one was recorded before, with other numbers.
+    """
+    store = trials_of(view)
+    try:
+        return store.record(rows(store.clock()))
+    except InvalidArgumentError:  # it came back with other numbers
+        raise
+    except LakebtError as error:
+        msg = f"{what}: {error}"
+        warnings.warn(msg, LedgerWarning, stacklevel=5)
+        return None
 
 
 def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:

@@ -91,9 +91,7 @@ def audit_bars(
     severity
         Of an audit, by its name.
     """
-    timeline = line(
-        held, new.rows, new.places, name="symbol", day="session", as_of=as_of
-    )
+    timeline = line(held, new, name="symbol", day="session", as_of=as_of)
     number = _numbers(timeline.day, sessions)
     close = timeline.numbers("close")
     second = np.flatnonzero(follows(timeline.code, timeline.place))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from lakebt.instants import EPOCH
 from lakebt.lake.publishing.audits.finding import Finding, Handed, first, sample, some
@@ -16,7 +15,7 @@ from lakebt.lake.publishing.audits.neighbours import (
     absent,
     day_index,
     follows,
-    known_by,
+    joined,
 )
 from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.storage.predicates import between
@@ -27,6 +26,7 @@ from lakebt.lake.tables.schemas import ETF_HOLDINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
     from lakebt._typing import IntVector
@@ -81,9 +81,7 @@ def audit_reports(
     severity
         Of an audit, by its name.
     """
-    held = known_by(held, as_of)
-    rows = pa.concat_tables([held, new.rows.select(held.column_names)])
-    place = np.concatenate([np.full(len(held), -1, dtype=np.int64), new.places])
+    rows, place = joined(held, new, as_of=as_of)
     coded = column(rows, "fund").dictionary_encode()
     funds: list[str] = coded.dictionary.to_pylist()
     code, day, place, members = _reports(rows, place, coded, funds, as_of)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
 
 from lakebt.instants import day_in
 from lakebt.lake.publishing.audits.finding import Finding, sample, some
-from lakebt.lake.publishing.audits.neighbours import known_by
+from lakebt.lake.publishing.audits.neighbours import joined
 from lakebt.lake.storage.predicates import is_in
 from lakebt.lake.tables.arrow import column, take
 from lakebt.lake.tables.rows import flags, integers
@@ -25,6 +24,7 @@ from lakebt.lake.tables.schemas import INDEX_CHANGES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
     from lakebt.lake.publishing.audits.finding import Handed, Severity
@@ -71,9 +71,7 @@ def audit_changes(
     severity
         Of an audit, by its name.
     """
-    held = known_by(held, as_of)
-    rows = pa.concat_tables([held, new.rows.select(held.column_names)])
-    place = np.concatenate([np.full(len(held), -1, dtype=np.int64), new.places])
+    rows, place = joined(held, new, as_of=as_of)
     frame = pd.DataFrame(
         {
             "row": place,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.lake.publishing.audits.finding import Severity
+    from lakebt.lake.publishing.audits.finding import Handed, Severity
     from lakebt.lake.tables.arrow import BoolVector
 
 
@@ -69,8 +69,7 @@ class Line:
 
 def line(
     held: pa.Table,
-    new: pa.Table,
-    places: IntVector,
+    new: Handed,
     *,
     name: str,
     day: str,
@@ -84,19 +83,16 @@ def line(
         Of the lake, with the columns of `new` that are wanted.
     new
         Rows that the lake lacks, in the order of their table's files.
-    places
-        Where the new ones were handed over.
     name, day
         The columns of the key.
     as_of
         The release's cutoff; what the lake knew later is left out.
     """
-    held = known_by(held, as_of)
-    rows = pa.concat_tables([held, new.select(held.column_names)])
+    rows, place = joined(held, new, as_of=as_of)
     coded = column(rows, name).dictionary_encode()
     code = coded.indices.to_numpy().astype(np.int64)
     days = integers(rows, day)
-    if len(held) or (np.diff(days) < 0).any():
+    if (place < 0).any() or (np.diff(days) < 0).any():
         by = np.lexsort((integers(rows, "known_at"), days, code))
     else:  # by day, name and known_at already: what is left is a stable sort by name
         short = code.astype(np.uint16) if len(coded.dictionary) <= _SHORT else code
@@ -105,7 +101,6 @@ def line(
     ordered, its_day = code[by], days[by]
     is_last[:-1] = (ordered[1:] != ordered[:-1]) | (its_day[1:] != its_day[:-1])
     row = by[is_last & ~flags(rows, "retracted")[by]]
-    place = np.concatenate([np.full(len(held), -1, dtype=np.int64), places])
     return Line(
         names=coded.dictionary.to_pylist(),
         code=code[row],
@@ -116,9 +111,30 @@ def line(
     )
 
 
-def known_by(rows: pa.Table, as_of: dt.datetime) -> pa.Table:
-    """Return the rows known at an instant."""
-    return keep(rows, integers(rows, "known_at") <= micros(as_of))
+def joined(
+    held: pa.Table, new: Handed, *, as_of: dt.datetime
+) -> tuple[pa.Table, IntVector]:
+    """Return what the lake knew at an instant, then the new rows; and their places.
+
+    Parameters
+    ----------
+    held
+        Of the lake, with the columns of `new` that are wanted.
+    new
+        Rows that the lake lacks.
+    as_of
+        The release's cutoff; what the lake knew later is left out.
+
+    Returns
+    -------
+    rows : pyarrow.Table of n rows
+    places : ndarray of shape (n,)
+        Where each was handed over; -1 for those the lake holds.
+    """
+    known = keep(held, integers(held, "known_at") <= micros(as_of))
+    rows = pa.concat_tables([known, new.rows.select(known.column_names)])
+    place = np.concatenate([np.full(len(known), -1, dtype=np.int64), new.places])
+    return rows, place
 
 
 def day_index(days: IntVector) -> pd.DatetimeIndex:
