@@ -1,69 +1,60 @@
 """Whatever changes a lake may be interrupted at any instant: before or after, then on.
 
-An interrupt is raised between two lines of Python, as Ctrl-C is. That reaches every
-instant, which signals from another process do not.
+An interrupt comes between two lines of Python. That reaches every instant, which
+signals from another process do not. Ctrl-C is raised in this process, as it is where
+somebody goes on in a notebook; SIGTERM ends a process of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import random
 import shutil
-import sys
+import signal
+import subprocess
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pytest
+import typer.main
+from hypothesis import settings
 
+from lakebt.cli import app
+from lakebt.cli.doctor import CURES
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
-from tests.lake.earnings import declare
-from tests.lake.frames import AS_OF, bars, q1
-from tests.lake.other_engines import Clock, foreign_catalog, foreign_table
-from tests.lake.trial_rows import batch
+from tests.forked import python
+from tests.lake.interrupted import COMMANDS, Interrupter, make, now
+from tests.lake.other_engines import foreign_catalog, foreign_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-    from types import FrameType
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
-INSTANTS = 4
+INSTANTS = 1 if settings().max_examples <= 100 else 40
+"""At which each command is interrupted, in each way."""
 
+ROOT = Path(__file__).resolve().parents[3]
 
-class Interrupter:
-    """Counts the lines that are run in a place, and interrupts at one of them."""
+RECORDING = {"study", "backtest", "sweep", "audit", "reproduce", "explain", "demo"}
+"""What may record trials, and changes nothing else of a lake that is there."""
 
-    def __init__(self, at: int | None = None) -> None:
-        self.at, self.count = at, 0
+READING = {"releases", "diff", "tables", "vintages", "trials", "doctor"}
 
-    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
-        name = frame.f_code.co_filename
-        if not any(part in name for part in ("/lakebt/lake/", "/orm/session.py")):
-            return None
-        if event == "line":
-            self.count += 1
-            if self.count == self.at:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return self
+SERVING = {"serve"}
+"""Its clients change the lake: see `tests/lake/serving`."""
 
-    def run(self, do: Callable[[], Any]) -> bool:
-        """Whether it came to an end."""
-        before = sys.gettrace()
-        sys.settrace(self)
-        try:
-            do()
-        except KeyboardInterrupt:
-            return False
-        finally:
-            sys.settrace(before)
-        return True
+READING_METHODS = {
+    *("as_of", "at", "audit", "count_trials", "diff", "doctor", "releases", "tables"),
+    *("spark_conf", "spark_read", "spark_session", "trial", "trial_ids", "trials"),
+}
 
 
 def state(path: Path) -> dict[str, Any]:
-    """What the tables say: heads, branches, tags and properties."""
+    """What the tables say: heads, branches, tags, properties and columns."""
     said = {}
     with foreign_catalog(path) as catalog:
         for _, name in catalog.list_tables("quant"):
@@ -73,99 +64,144 @@ def state(path: Path) -> dict[str, Any]:
                 None if snapshot is None else snapshot.sequence_number,
                 sorted((ref, to.snapshot_ref_type) for ref, to in table.refs().items()),
                 dict(table.properties),
+                table.schema().column_names,
             )
     return said
 
 
-def spoil(path: Path) -> None:
-    for name in ("prices", "etf_holdings", "releases", "trials"):
-        with foreign_table(path, name) as table, table.transaction() as change:
-            change.set_properties({"gc.enabled": "true"})
-    with foreign_table(path, "prices") as table:
-        table.manage_snapshots().remove_tag("R1").commit()
+def opened(path: Path) -> Lake:
+    return Lake.open(path, create=False, clock=now())
 
 
-def append(path: Path) -> None:
-    with foreign_table(path, "prices") as table:
-        rows = table.scan().to_arrow()
-        table.append(rows.slice(0, 1))
+def answers(path: Path) -> dict[str, str]:
+    """A digest of every table of every release that lives, and of all trials."""
+    lake = opened(path)
+    said = {"trials": lake.trials().sort_values("trial_id").to_csv()}
+    for name in lake.releases()["name"]:
+        view = lake.at(name)
+        for table in lake.tables()["name"]:
+            said[f"{name} {table}"] = view.read(table).to_csv()
+    return {k: hashlib.sha256(text.encode()).hexdigest() for k, text in said.items()}
 
 
-def nothing(_: Path) -> None:
-    pass
+def by_ctrl_c(path: Path, command: str, at: int) -> None:
+    lake = opened(path)
+    Interrupter(at).run(partial(COMMANDS[command].run, lake))
 
 
-COMMANDS: dict[str, tuple[Callable[[Path], None], Callable[[Lake], Any]]] = {
-    "restore": (spoil, lambda lake: lake.restore()),
-    "roll back": (append, lambda lake: lake.roll_back("prices")),
-    "drop": (nothing, lambda lake: lake.drop("R1", because="a test")),
-    "retain": (nothing, lambda lake: lake.retain()),
-    "remove orphans": (nothing, lambda lake: lake.remove_orphans()),
-    "declare": (nothing, declare),
-    "record": (nothing, lambda lake: lake.record(batch([7, 8]))),
-    "publish": (
-        nothing,
-        lambda lake: lake.publish(
-            {"prices": bars(symbols=("Y",)), "etf_holdings": q1(fund="B")},
-            release="R4",
-            as_of=AS_OF,
-        ),
-    ),
-}
+def by_sigterm(path: Path, command: str, at: int) -> None:
+    order = [*python(), "-m", "tests.lake.interrupted", str(path), command, str(at)]
+    ended = subprocess.run(order, check=False, cwd=ROOT, capture_output=True)
+    assert ended.returncode in {0, -signal.SIGTERM}, ended.stderr.decode()
 
 
-@pytest.fixture
-def now() -> Clock:
-    return Clock()
-
-
-def make(path: Path, now: Clock) -> None:
-    lake = Lake.open(path, clock=now)
-    tables = {"prices": bars(), "etf_holdings": q1()}
-    lake.publish(tables, release="R1", as_of=AS_OF)
-    lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
-    rows = {"prices": bars(symbols=("X",))}
-    lake.publish(rows, release="R3", as_of=AS_OF, retain_days=1)
-    lake.record(batch([1, 2, 3]))
-    now.pass_by(days=2)
-
-
+@pytest.mark.parametrize("stop", [by_ctrl_c, by_sigterm])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
-    path: Path, now: Clock, command: str
+    path: Path, command: str, stop: Callable[[Path, str, int], None]
 ) -> None:
-    make(path, now)
-    prepare, run = COMMANDS[command]
-    prepare(path)
+    make(path)
+    COMMANDS[command].prepare(path)
+    run = COMMANDS[command].run
     backup = path.with_name("backup")
     shutil.copytree(path, backup)
     before = state(path)
-    was = Lake.open(path, create=False, clock=now).at("R2").read("prices")
-
-    def fresh() -> Lake:
-        return Lake.open(path, create=False, clock=now)
 
     counter = Interrupter()
-    lake = fresh()
+    lake = opened(path)
     assert counter.run(partial(run, lake))
-    after = state(path)
-    chosen = random.Random(7)  # noqa: S311 - which instants
-    instants = sorted(chosen.sample(range(1, counter.count), INSTANTS))
-    for at in instants:
+    after, read = state(path), answers(path)
+    chosen = random.Random(f"{command} {stop.__name__}")  # noqa: S311 - which instants
+    for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
         shutil.rmtree(path)
         shutil.copytree(backup, path)
-        lake = fresh()
-        Interrupter(at).run(partial(run, lake))
+        stop(path, command, at)
 
         assert state(path) in (before, after), (command, at)
-        again(run, fresh())
+        again(run, opened(path))
         assert state(path) == after, (command, at)
-        assert fresh().doctor().ok, (command, at)
-        pd.testing.assert_frame_equal(fresh().at("R2").read("prices"), was)
+        assert opened(path).doctor().ok, (command, at)
+        assert answers(path) == read, (command, at)
 
 
 def again(run: Callable[[Lake], Any], lake: Lake) -> None:
     try:
         run(lake)
     except LakebtError as error:
-        assert "ended at" in str(error)  # noqa: PT017 - it had been done
+        done = ("ended at", "nothing to adopt", "nothing to roll back")
+        assert any(words in str(error) for words in done)  # noqa: PT017 - it was done
+
+
+@pytest.mark.parametrize("stop", ["Ctrl-C", "SIGTERM"])
+def test_a_lake_whose_making_is_interrupted_is_made_by_the_next(
+    path: Path, stop: str
+) -> None:
+    program = (
+        "import os, sys\n"
+        "from lakebt.lake import Lake\n"
+        "from tests.lake.interrupted import Interrupter\n"
+        "place, at, how = sys.argv[1:]\n"
+        "end = (lambda: os.kill(os.getpid(), 15)) if how == 'SIGTERM' else None\n"
+        "Interrupter(int(at), end).run(lambda: Lake.open(place))\n"
+    )
+    counter = Interrupter()
+    counter.run(lambda: Lake.open(path))
+    chosen = random.Random(stop)  # noqa: S311 - which instants
+    for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
+        shutil.rmtree(path, ignore_errors=True)
+        order = [*python(), "-c", program, str(path), str(at), stop]
+        subprocess.run(order, check=False, cwd=ROOT)
+
+        lake = Lake.open(path, clock=now())
+
+        assert lake.doctor().ok, at
+        COMMANDS["publish"].run(lake)
+        assert opened(path).doctor().ok, at
+
+
+def cures() -> set[str]:
+    """The options of `lakebt doctor` that change a lake."""
+    doctor: Any = typer.main.get_command(app)
+    options = doctor.commands["doctor"].params
+    words = {
+        option.opts[0]
+        for option in options
+        if getattr(option, "rich_help_panel", None) == CURES
+    }
+    return words - {"--release", "--as-of"}  # of --adopt
+
+
+def test_every_command_line_that_changes_a_lake_is_interrupted() -> None:
+    there = {
+        each.callback.__name__ for each in app.registered_commands if each.callback
+    }
+    covered = {each.cli for each in COMMANDS.values() if each.cli}
+
+    changing = there - READING - RECORDING - SERVING
+    assert {each.partition(" ")[0] for each in covered} - {"doctor"} == changing
+    assert {c.partition(" ")[2] for c in covered if c.startswith("doctor")} == cures()
+
+
+@pytest.mark.parametrize("command", ["publish and fold", "fold trials"])
+def test_what_is_to_fold_does(path: Path, command: str) -> None:
+    make(path)
+    COMMANDS[command].prepare(path)
+    COMMANDS[command].run(opened(path))
+
+    table = "prices" if command.startswith("publish") else "trials"
+    with foreign_table(path, table) as found:
+        snapshot = found.current_snapshot()
+    assert snapshot is not None
+    assert snapshot.summary is not None
+    assert snapshot.summary.operation.value == "overwrite"
+
+
+def test_every_method_of_a_lake_that_changes_it_is_interrupted() -> None:
+    there = {
+        name
+        for name, value in inspect.getmembers(Lake, callable)
+        if not name.startswith("_")
+    }
+    covered = {each.method for each in COMMANDS.values() if each.method}
+
+    assert there - READING_METHODS - {"open"} == covered

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 DAYS = [dt.date(2022, 9, day) for day in (1, 2, 6, 7)]
-START = dt.datetime(2022, 9, 8, tzinfo=dt.UTC)
+START = dt.datetime(2022, 9, 8, 0, 30, tzinfo=dt.UTC)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,220 @@
+"""Everything that changes a lake, and a process that does it and ends in between.
+
+    python -m tests.lake.interrupted LAKE COMMAND LINE
+
+runs a command on a lake and sends itself SIGTERM at the given line of those it runs: at
+every instant that lies between two lines of Python, which a signal from another process
+hits by luck only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from lakebt.lake import Lake
+from lakebt.lake.committing import fold
+from lakebt.lake.trials import fold as fold_of_trials
+from tests.lake.earnings import COLUMNS, declare
+from tests.lake.frames import AS_OF, bars, q1
+from tests.lake.other_engines import Clock, foreign_table
+from tests.lake.trial_rows import batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+COUNTED = ("/lakebt/lake/", "/orm/session.py")
+"""In which files a line is an instant."""
+
+
+class Interrupter:
+    """Counts the lines that are run in a place, and ends it at one of them.
+
+    Parameters
+    ----------
+    at
+        At which.
+    end
+        How: by default as Ctrl-C does.
+    """
+
+    def __init__(
+        self, at: int | None = None, end: Callable[[], object] | None = None
+    ) -> None:
+        self.at, self.end, self.count = at, end, 0
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not any(part in name for part in COUNTED):
+            return None
+        if event == "line":
+            self.count += 1
+            if self.count == self.at:
+                sys.settrace(None)
+                if self.end is None:
+                    raise KeyboardInterrupt
+                self.end()
+        return self
+
+    def run(self, do: Callable[[], Any]) -> bool:
+        """Whether it came to an end."""
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            do()
+        except KeyboardInterrupt:
+            return False
+        finally:
+            sys.settrace(before)
+        return True
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something that changes a lake.
+
+    Attributes
+    ----------
+    run
+    prepare
+        Makes it necessary.
+    cli
+        How it is called on the command line, if it is.
+    method
+        The method of `Lake`, if it is one.
+    """
+
+    run: Callable[[Lake], Any]
+    prepare: Callable[[Path], object] = lambda _: None
+    cli: str = ""
+    method: str = ""
+
+
+def spoil(path: Path) -> None:
+    for name in ("prices", "etf_holdings", "releases", "trials"):
+        with foreign_table(path, name) as table, table.transaction() as change:
+            change.set_properties({"gc.enabled": "true"})
+    with foreign_table(path, "prices") as table:
+        table.manage_snapshots().remove_tag("R1").commit()
+
+
+def append(path: Path) -> None:
+    with foreign_table(path, "prices") as table:
+        rows = table.scan().to_arrow()
+        table.append(rows.slice(0, 1))
+
+
+def append_others(path: Path) -> None:
+    with foreign_table(path, "prices") as table:
+        rows = table.scan().to_arrow()
+        symbol = rows.schema.get_field_index("symbol")
+        field = rows.schema.field(symbol)
+        table.append(rows.slice(0, 1).set_column(symbol, field, [["OTHER"]]))
+
+
+def publish(lake: Lake) -> None:
+    tables = {"prices": bars(symbols=("Y",)), "etf_holdings": q1(fund="B")}
+    lake.publish(tables, release="R4", as_of=AS_OF)
+
+
+def publish_and_fold(lake: Lake) -> None:
+    with mock.patch.object(fold, "LIMIT", 2):
+        publish(lake)
+
+
+def record_each(path: Path) -> None:
+    lake = Lake.open(path, create=False, clock=now())
+    for number in (11, 12, 13):
+        lake.record(batch([number]))
+
+
+def fold_trials(lake: Lake) -> None:
+    with mock.patch.object(fold_of_trials, "LIMIT", 2):
+        fold_of_trials.fold_if_many(lake._storage)  # noqa: SLF001
+
+
+def add_column(lake: Lake) -> None:
+    declare(lake, columns={**COLUMNS, "added": "text?"})
+
+
+def declare_on(path: Path) -> None:
+    declare(Lake.open(path, create=False, clock=now()))
+
+
+COMMANDS: dict[str, Command] = {
+    "restore": Command(
+        lambda lake: lake.restore(), spoil, "doctor --restore", "restore"
+    ),
+    "roll back": Command(
+        lambda lake: lake.roll_back("prices"), append, "doctor --roll-back", "roll_back"
+    ),
+    "adopt": Command(
+        lambda lake: lake.adopt("prices", release="R4", as_of=AS_OF),
+        append_others,
+        "doctor --adopt",
+        "adopt",
+    ),
+    "drop": Command(
+        lambda lake: lake.drop("R1", because="a test"),
+        cli="retain --drop",
+        method="drop",
+    ),
+    "retain": Command(lambda lake: lake.retain(), cli="retain", method="retain"),
+    "remove orphans": Command(
+        lambda lake: lake.remove_orphans(),
+        cli="doctor --remove-orphans",
+        method="remove_orphans",
+    ),
+    "declare": Command(declare, cli="declare", method="declare"),
+    "add a column": Command(add_column, declare_on),
+    "close a day": Command(
+        lambda lake: Lake.open(
+            lake._storage.address["path"],  # noqa: SLF001
+            closed=["2023-01-03"],
+        )
+    ),
+    "record": Command(lambda lake: lake.record(batch([7, 8])), method="record"),
+    "fold trials": Command(fold_trials, record_each),
+    "publish": Command(publish, cli="publish", method="publish"),
+    "publish and fold": Command(publish_and_fold),
+}
+
+
+def now() -> Clock:
+    """Return a clock that says when releases of a day have ended."""
+    clock = Clock()
+    clock.pass_by(days=2)
+    return clock
+
+
+def make(path: Path) -> None:
+    """Make a lake of three releases, of which one has ended, and of three trials."""
+    lake = Lake.open(path, clock=Clock())
+    tables = {"prices": bars(), "etf_holdings": q1()}
+    lake.publish(tables, release="R1", as_of=AS_OF)
+    lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    rows = {"prices": bars(symbols=("X",))}
+    lake.publish(rows, release="R3", as_of=AS_OF, retain_days=1)
+    lake.record(batch([1, 2, 3]))
+
+
+def main(place: str, name: str, line: str) -> None:
+    lake = Lake.open(place, create=False, clock=now())
+
+    def end() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with ExitStack() as stack:
+        stack.callback(sys.settrace, None)
+        Interrupter(int(line), end).run(lambda: COMMANDS[name].run(lake))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
