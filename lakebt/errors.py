@@ -269,7 +269,7 @@ class ReleaseEndedError(LakebtError):
     def __str__(self) -> str:
         return (
             f"release {self.release!r} ended at {_utc(self.ended_at)}: {self.because}. "
-            f"Read another release: `lakebt releases` lists those that live."
+            f"Read another release: `lake.releases()` lists those that live."
         )
 
 
@@ -321,7 +321,7 @@ class ForeignCommitError(LakebtError):
         return (
             f"table {self.table} was written by something other than lakebt: its head "
             f"is {_snapshot(self.found)}, the ledger says {_snapshot(self.expected)}. "
-            f"`lakebt doctor` says by whom, and how to adopt it or roll it back."
+            f"`lake.doctor()` says by whom, and how to adopt it or roll it back."
         )
 
 

@@ -48,7 +48,7 @@ EXAMPLES: dict[errors.LakebtError, str] = {
     ),
     errors.ReleaseEndedError("Q1_2022", KNOWN, "the vendor asked"): (
         "release 'Q1_2022' ended at 2022-11-28 20:50:55 UTC: the vendor asked. "
-        "Read another release: `lakebt releases` lists those that live."
+        "Read another release: `lake.releases()` lists those that live."
     ),
     errors.BrokenReleaseError("Q1_2022", "prices", "its tag names snapshot 5, not 4"): (
         "release 'Q1_2022' cannot be trusted: table prices: its tag names snapshot 5, "
@@ -61,7 +61,7 @@ EXAMPLES: dict[errors.LakebtError, str] = {
     ),
     errors.ForeignCommitError("prices", None, 7): (
         "table prices was written by something other than lakebt: its head is snapshot "
-        "7, the ledger says no snapshot. `lakebt doctor` says by whom, and how to "
+        "7, the ledger says no snapshot. `lake.doctor()` says by whom, and how to "
         "adopt it or roll it back."
     ),
     errors.ConflictError("another publisher committed first, 8 times"): (

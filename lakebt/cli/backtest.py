@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from lakebt.cli import options
 from lakebt.cli.output import print_banners, print_json, progress, terminal
 from lakebt.inputs.user_code import blaming
 from lakebt.strategy.factory import load_strategy
+from lakebt.values.command_lines import located
 from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def backtest(
     if as_json:
         print_json([facts(run)])
         return
-    show(terminal(), run, report)
+    show(terminal(), run, report, file=path)
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -105,8 +107,9 @@ def facts(run: Run) -> dict[str, Any]:
     }
 
 
-def show(console: Console, run: Run, report: Path | None) -> None:
+def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None:
     """Print what a strategy earned, what it cost, and what was not checked."""
+    from lakebt.lake.api.trials import address_of
     from lakebt.report import words
     from lakebt.report.provenance import view_banners
     from lakebt.strategy.report import UNAUDITED
@@ -138,7 +141,9 @@ def show(console: Console, run: Run, report: Path | None) -> None:
     if not run.audited:
         console.print(UNAUDITED, style="yellow", markup=False)
     if run.is_recorded:
-        command = f"lakebt reproduce {run.id[:10]} --strategy FILE.py:{row['strategy']}"
-        console.print(f"Result {run.id[:10]}: {command}", style="dim", markup=False)
+        target = shlex.quote(f"{file.absolute()}:{row['strategy']}")
+        again = f"lakebt reproduce {run.id[:10]} --strategy {target}"
+        line = f"Result {run.id[:10]}: {located(again, address_of(run.view))}"
+        console.print(line, style="dim", markup=False, soft_wrap=True)
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from lakebt import __version__
+from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import say
 from lakebt.errors import LakebtError
 
@@ -52,8 +53,12 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except LakebtError as error:
-            line = " ".join(str(error).split())
-            say("error", line, colour="red")
+            said = " ".join(str(error).split())
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            taken = [
+                name for one in getattr(command, "params", ()) for name in one.opts
+            ]
+            say("error", for_command_line(said, options=taken), colour="red")
             raise typer.Exit(1) from None
 
 

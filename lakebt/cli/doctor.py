@@ -167,7 +167,9 @@ def _tell(diagnosis: Diagnosis) -> None:
         where = ", ".join(part for part in (finding.table, finding.release) if part)
         console.print(f"{finding.code}  {where}", style="bold", markup=False)
         console.print(f"  {finding.problem}", markup=False)
-        console.print(f"  cure: {finding.cure}", style="green", markup=False)
+        console.print(
+            f"  cure: {finding.cure}", style="green", markup=False, soft_wrap=True
+        )
 
 
 def _end(diagnosis: Diagnosis) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from lakebt.cli import hints
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def open_lake(
         raise InvalidArgumentError(msg)
     from lakebt.lake.lake import Lake
 
+    place = str(lake_path(lake).expanduser().absolute())
+    hints.about({"path": place} if catalog is None else {"catalog": catalog})
     if catalog is not None:
         return Lake.open(catalog=catalog, create=create, check=check)
     return Lake.open(lake_path(lake), create=create, check=check)

@@ -13,6 +13,7 @@ import typer
 
 from lakebt.cli import options
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     from lakebt.lake.serving.tokens import Token
@@ -95,7 +96,7 @@ def _check_installed() -> None:
     """
     for name in ("fastapi", "uvicorn"):
         if importlib.util.find_spec(name) is None:
-            msg = f"{name} is not installed: pip install 'lakebt[serve]'"
+            msg = f"{name} is not installed: {install_extra('serve')}"
             raise LakeError(msg)
 
 

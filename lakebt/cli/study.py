@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
+from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,6 +212,7 @@ def study(
 
 def show(console: Console, result: Result, report: Path | None) -> None:
     """Print the surface, what it rests on, and its best cell."""
+    from lakebt.lake.api.trials import address_of
     from lakebt.report import story
     from lakebt.report.surface import surface
     from lakebt.study.report import contents as contents_of
@@ -220,14 +223,20 @@ def show(console: Console, result: Result, report: Path | None) -> None:
     console.print()
     print_surface(console, contents)
     console.print()
-    console.print(f"{contents.left_out}.", markup=False)
+    told = for_command_line(contents.left_out, options=["--hedge", "--missing"])
+    console.print(f"{told}.", markup=False)
     cells = surface(contents)
     console.print(story.answer(contents, cells), style="bold", markup=False)
     if caution := story.caution(contents, cells):
         console.print(caution, markup=False)
     if result.is_recorded:
-        command = f"Result {result.id[:10]}: lakebt reproduce {result.id[:10]}"
-        console.print(command, style="dim", markup=False)
+        again = located(f"lakebt reproduce {result.id[:10]}", address_of(result.view))
+        console.print(
+            f"Result {result.id[:10]}: {again}",
+            style="dim",
+            markup=False,
+            soft_wrap=True,
+        )
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lakebt._version import __version__
+from lakebt.values.command_lines import lake_options
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -43,10 +44,10 @@ def shell(words: Mapping[str, str | list[str] | None], *, start: list[str]) -> s
     return shlex.join(line)
 
 
-def view_options(view: View) -> dict[str, str | None]:
-    """Return the options that open a view again."""
+def view_options(view: View, address: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the options that open a view again, of a lake at `address`."""
     as_of = view.instant.isoformat() if view.instant != view.cutoff else None
-    return {"--release": view.release, "--as-of": as_of}
+    return {**lake_options(address), "--release": view.release, "--as-of": as_of}
 
 
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")

@@ -17,7 +17,7 @@ from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.strategy.decisions import Decisions
-from lakebt.strategy.factory import Maker
+from lakebt.strategy.factory import Maker, target_of
 from lakebt.strategy.identity import identity_of
 from lakebt.strategy.run import Run
 from lakebt.strategy.terms import PERIODS, Terms
@@ -311,6 +311,7 @@ class Backtest:
             name=self.name,
             parameters=parameters,
             source=source,
+            target=target_of(strategy),
             engine=engine,
             audited=self.audited,
             targets=targets,

@@ -258,3 +258,24 @@ def _is_for_view(parameter: inspect.Parameter, *, in_class: bool) -> bool:
 def is_strategy(value: object) -> bool:
     """Return whether a value has the method, as an object or as a class."""
     return callable(getattr(value, "target_weights", None))
+
+
+def target_of(strategy: object) -> str:
+    """Return the ``FILE.py:Name`` that makes a strategy again; empty if none does.
+
+    None does if its class is in no file, or it was made with other arguments than those
+    that its class has by default.
+    """
+    made = type(strategy)
+    try:
+        file = inspect.getsourcefile(made)
+        taken = inspect.signature(made).parameters.values()
+    except (OSError, TypeError, ValueError):
+        return ""
+    if file is None or not Path(file).is_file() or "." in made.__qualname__:
+        return ""
+    for one in taken:
+        kept = getattr(strategy, one.name, getattr(strategy, f"_{one.name}", None))
+        if one.name != "view" and (one.default is one.empty or kept != one.default):
+            return ""
+    return f"{Path(file).absolute()}:{made.__name__}"

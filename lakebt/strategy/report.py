@@ -9,6 +9,7 @@ import pandas as pd
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
+from lakebt.lake.api.trials import address_of
 from lakebt.report.contents import RunContents
 from lakebt.report.provenance import (
     shell,
@@ -36,13 +37,15 @@ UNAUDITED = (
 
 
 def run_command(run: TradedStrategy) -> str:
-    """Return the command that gives the same run, once the file is named."""
+    """Return the command that gives the same run; a sentence where there is none."""
+    if not run.target:
+        return f"none: {run.name} was not made of a class in a file without arguments"
     options = {
-        **view_options(run.view),
+        **view_options(run.view, address_of(run.view)),
         **run.terms.options(always=("start", "end", "rebalance", "fill")),
         "--engine": run.engine if run.engine != "event" else None,
     }
-    return shell(options, start=["lakebt", "backtest", f"FILE.py:{run.name}"])
+    return shell(options, start=["lakebt", "backtest", run.target])
 
 
 def contents(run: TradedStrategy) -> RunContents:

@@ -37,6 +37,8 @@ class TradedStrategy:
     name, parameters, source
         Of the strategy; `source` is its identity, a digest of its code and of
         everything it was made with; empty if it cannot be told from another one.
+    target
+        ``FILE.py:Name`` that makes it again, empty if nothing does.
     engine
         What kept its book.
     audited
@@ -51,6 +53,7 @@ class TradedStrategy:
     name: str
     parameters: Mapping[str, Any]
     source: str
+    target: str
     engine: str
     audited: bool
     targets: Targets

@@ -134,8 +134,7 @@ def left_out(study: TradedStudy) -> str:
     for number in np.flatnonzero(~running).tolist():
         reason = Reason.of_code(last[number])
         why[reason] += 1
-        if reason is Reason.ONE_SIDED and _would_run(number, study):
-            rescued += 1
+        rescued += _would_run(number, study)
     n_running = int(running.sum())
     noun = "event runs" if n_running == 1 else "events run"
     parts = [f"{n_running} of {len(running)} {noun}"]
@@ -180,7 +179,7 @@ def overlap(study: TradedStudy) -> str:
 
 
 def _would_run(event: int, study: TradedStudy) -> bool:
-    """Whether a one-sided event would trade if it were hedged with the market."""
+    """Whether an event that lacks a side would trade if it were hedged."""
     if MARKET not in study.history:
         return False
     plan = study.schedule

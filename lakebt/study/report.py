@@ -14,6 +14,7 @@ from lakebt.analysis.surface import calendar_returns
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
+from lakebt.lake.api.trials import address_of
 from lakebt.report.contents import StudyContents
 from lakebt.report.provenance import (
     shell,
@@ -37,7 +38,7 @@ def study_command(study: TradedStudy) -> str:
     if arguments.index is None:
         return "none: the facts were supplied by the caller"
     options = {
-        **view_options(study.view),
+        **view_options(study.view, address_of(study.view)),
         **arguments.options(always=("index", *GRID)),
         "--engine": study.engine if study.engine != "event" else None,
     }

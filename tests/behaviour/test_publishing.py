@@ -94,7 +94,7 @@ def test_a_table_written_by_somebody_else_stops_publication(place: Place) -> Non
     table = place.table("etf_holdings")
     table.append(table.scan().to_arrow())
 
-    with pytest.raises(ForeignCommitError, match=r"etf_holdings.*lakebt doctor"):
+    with pytest.raises(ForeignCommitError, match=r"etf_holdings.*lake.doctor"):
         publish(lake, 2)
 
     assert list(place.open().releases()["name"]) == ["R1"]

@@ -83,7 +83,7 @@ def test_what_it_earned_and_paid_is_told(
     assert "Borrow: " in told
     assert "Not audited for look-ahead" in told
     assert report.stat().st_size > 1_000
-    assert max(map(len, shown.stdout.splitlines()[:-1])) <= 80
+    assert max(map(len, shown.stdout.splitlines()[:-2])) <= 80
 
 
 def test_json_is_one_row_with_the_run_s_own_numbers(

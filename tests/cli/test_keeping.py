@@ -117,7 +117,8 @@ def test_findings_are_told_with_their_cures(path: Path, run: Run) -> None:
 
     assert (ill.exit_code, as_json.exit_code) == (1, 1)
     assert ill.stdout == (
-        "tag_gone  prices, A\n  its tag is gone\n  cure: lakebt doctor --restore\n"
+        "tag_gone  prices, A\n  its tag is gone\n"
+        f"  cure: lakebt doctor --lake {path} --restore\n"
     )
     assert json.loads(as_json.stdout) == [
         {
@@ -125,7 +126,7 @@ def test_findings_are_told_with_their_cures(path: Path, run: Run) -> None:
             "table": "prices",
             "release": "A",
             "problem": "its tag is gone",
-            "cure": "lakebt doctor --restore",
+            "cure": f"lakebt doctor --lake {path} --restore",
         }
     ]
     cured = run("doctor", "--lake", path, "--restore")

@@ -200,7 +200,7 @@ def test_the_help_names_every_format() -> None:
         (["index_changes=changes.csv", "--set", "side=x"], "would overwrite a column"),
         (
             ["index_changes=changes.csv", "--fund", "SPY"],
-            "fund='SPY' means nothing for format 'ours'",
+            "--fund SPY means nothing for format 'ours'",
         ),
         (["index_changes=changes.csv", "--label", "calm"], "--label 'calm' is not"),
         (["index_changes=bars.csv"], "index_changes: "),

@@ -289,6 +289,7 @@ def test_one_sided_events_say_what_a_hedge_would_run(
     bare = lakebt.Study(lake.at("R1"), index="SIM", **grid).run()
     hedged = lakebt.Study(lake.at("R1"), index="SIM", hedge="SPY", **grid).run()
 
+    assert hedged.table()["n_events"].max() == 1
     assert bare.summary() == (
         '0 of 1 events run; 1 one-sided; `hedge="SPY"` would run 1'
     )

@@ -225,6 +225,11 @@ def try_to_record(
         return None
 
 
+def address_of(view: View) -> dict[str, str]:
+    """Return the arguments of `Lake.open` that open the lake that `view` is of."""
+    return dict(view._pinned.storage.address)  # noqa: SLF001 - as above
+
+
 def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:
     """Open the view that a trial was run on, even one past its release's cutoff.
 

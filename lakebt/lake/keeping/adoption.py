@@ -14,6 +14,7 @@ from pyiceberg.io.pyarrow import ArrowScan
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError, listed
 from lakebt.lake.committing.foreign import foreign
 from lakebt.lake.committing.ledger import read_state
+from lakebt.lake.keeping import findings as cure
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.reach import DATA, MANIFEST, MANIFEST_LIST, Walk
@@ -23,6 +24,7 @@ from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.digests import digest
 from lakebt.lake.tables.rows import codes, order, repeated
+from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
     from lakebt.lake.publishing.publication import Ready
@@ -103,10 +105,14 @@ class Appended:
     def _refuse(self, why: str) -> None:
         msg = (
             f"{self._storage.where}: what others committed to table {self._spec.name} "
-            f"cannot be adopted: {why}. Undo it: lakebt doctor --roll-back "
-            f"{self._spec.name}"
+            f"cannot be adopted: {why}. Undo it: {self._undo}"
         )
         raise LakeError(msg)
+
+    @property
+    def _undo(self) -> str:
+        """The command that takes back what others committed."""
+        return located(cure.roll_back(self._spec.name), self._storage.address)
 
     def _read(self, files: set[str]) -> pa.Table:
         scan = self._table.scan(snapshot_id=self.head)
@@ -130,7 +136,7 @@ class Appended:
         if digest(in_order) != digest(prepared.rows):
             problem = (
                 "a value is there that lakebt writes in another way: NaN or blank text "
-                f"instead of null. Roll it back: lakebt doctor --roll-back {name}."
+                f"instead of null. Roll it back: {self._undo}"
             )
             raise InvalidDataError(name, problem)
         if self._pin is None:
@@ -152,6 +158,6 @@ class Appended:
             verb = "is" if count == 1 else "are"
             problem = (
                 f"{count} of the rows that were appended {verb} in the lake already "
-                f"(the first: {row}). Roll them back: lakebt doctor --roll-back {name}."
+                f"(the first: {row}). Roll them back: {self._undo}"
             )
             raise InvalidDataError(name, problem)

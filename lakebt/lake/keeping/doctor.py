@@ -36,6 +36,7 @@ from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
 from lakebt.lake.tables.specs import fact_tables
 from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,9 +90,11 @@ def diagnose(
         findings += check_files(tables, ledger, now=now, step=step, reads=reads)
         if is_deep and not any(f.code in UNREADABLE for f in findings):
             findings += changed(storage, tables, ledger)
-    return Diagnosis(
-        lake=storage.name, findings=tuple(dict.fromkeys(findings)), files_checked=files
-    )
+    whole = [
+        replace(finding, cure=located(finding.cure, storage.address))
+        for finding in dict.fromkeys(findings)
+    ]
+    return Diagnosis(lake=storage.name, findings=tuple(whole), files_checked=files)
 
 
 def _tables(storage: Storage, found: list[Finding]) -> Mapping[str, Table]:
@@ -213,7 +216,7 @@ def _unfinished(left: Unfinished | None) -> Iterator[Finding]:
             code="unfinished_publish",
             table=table,
             problem=f"tag {tag} holds a snapshot of a release that never came to be",
-            cure="lakebt publish: the next one removes it",
+            cure="publish: the next release that is published removes it",
         )
 
 
@@ -255,8 +258,16 @@ def _head(name: str, table: Table, ledger: Ledger) -> Iterator[Finding]:
         code="foreign_commit",
         table=name,
         problem=str(others),
-        cure=f"{rolled}, or {cure.adopt(name)}" if others.only_appends else rolled,
+        cure=f"{rolled}, or {_adopt(table)}" if others.only_appends else rolled,
     )
+
+
+def _adopt(table: Table) -> str:
+    """Return the command that makes a release of the head, known when it was made."""
+    head = table.metadata.current_snapshot()
+    assert head is not None  # noqa: S101 - others appended to it
+    as_of = dt.datetime.fromtimestamp(-(-head.timestamp_ms // 1000), dt.UTC)
+    return cure.adopt(table.name()[-1], head=head.snapshot_id, as_of=as_of)
 
 
 def _pins(
@@ -273,7 +284,8 @@ def _pins(
         if pin.snapshot_id not in present:
             code = "snapshot_gone"
             problem = f"its snapshot {pin.snapshot_id} is gone"
-            how = f"{cure.BACKUP}, or end the release: {cure.drop(release.name)}"
+            ending = cure.drop(release.name, because=problem)
+            how = f"{cure.BACKUP}, or end the release: {ending}"
         elif tag is None:
             code, problem = "tag_gone", "its tag is gone"
         elif tag.snapshot_ref_type is not SnapshotRefType.TAG:

@@ -191,7 +191,8 @@ def _bad(name: str, table: Table, files: Files, ledger: Ledger) -> Iterator[Find
         is_release = name != LEDGER and first != _HEAD
         how = cure.BACKUP_OF_TRIALS if name == TRIALS else cure.BACKUP
         if is_release:
-            how += f", or end the release: {cure.drop(first)}"
+            because = f"a file of table {name} {files.bad[path]}"
+            how += f", or end the release: {cure.drop(first, because=because)}"
         yield Finding(
             code="file_gone" if files.bad[path] == "is gone" else "file_damaged",
             table=name,

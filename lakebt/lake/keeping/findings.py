@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
 from lakebt.values.text import printable
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
 
 
@@ -30,14 +32,15 @@ def roll_back(table: str) -> str:
     return f"lakebt doctor --roll-back {table}"
 
 
-def adopt(table: str) -> str:
+def adopt(table: str, *, head: int, as_of: dt.datetime) -> str:
     """Return the command that makes a release of what others appended."""
-    return f"lakebt doctor --adopt {table} --release NAME --as-of INSTANT"
+    name, cutoff = f"adopted_{head}", as_of.isoformat()
+    return f"lakebt doctor --adopt {table} --release {name} --as-of {cutoff}"
 
 
-def drop(release: str) -> str:
+def drop(release: str, *, because: str) -> str:
     """Return the command that ends a release that cannot be saved."""
-    return f"lakebt retain --drop {release} --because TEXT"
+    return f"lakebt retain --drop {release} --because {shlex.quote(because)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ def _listed(
             file = reached[path]
             msg = (
                 f"{storage.where}: the {file.kind} {file.name} of table {name} {why}. "
-                f"Restore it from a backup; `lakebt doctor` says what needs it"
+                f"Restore it from a backup; `lake.doctor()` says what needs it"
             )
             raise LakeError(msg)
         made[key] = list_all(table, reached, told)

@@ -58,13 +58,14 @@ def changed(
                 with translated(storage.where):
                     found = _recomputed(storage, table, specs.of(name), pin, before)
                 if found not in {None, pin.digest}:
+                    problem = "its rows are not those that were published"
+                    ending = cure.drop(release.name, because=problem)
                     yield Finding(
                         code="release_changed",
                         table=name,
                         release=release.name,
-                        problem="its rows are not those that were published",
-                        cure=f"{cure.BACKUP}, or end the release: "
-                        f"{cure.drop(release.name)}",
+                        problem=problem,
+                        cure=f"{cure.BACKUP}, or end the release: {ending}",
                     )
             before = pin
 

@@ -304,7 +304,7 @@ def _doomed(
             msg = (
                 f"{storage.where}: the {reached[lost].kind} {reached[lost].name} of "
                 f"table {name} {walk.unreadable[lost]}, so it is not known which files "
-                f"it needs. Nothing was changed; `lakebt doctor` says what to do"
+                f"it needs. Nothing was changed; `lake.doctor()` says what to do"
             )
             raise LakeError(msg)
         needed |= reached

@@ -28,6 +28,7 @@ from lakebt.lake.serving.errors import (
 from lakebt.lake.serving.middleware import Middleware, body_of
 from lakebt.lake.serving.service import Service
 from lakebt.lake.serving.tokens import OAuthError, Token
+from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -144,20 +145,21 @@ def make_routes(service: Service, *, token: Token | None, read_only: bool) -> Fa
         redirect_slashes=False,
     )
     app.router.route_class = Route
-    _add_errors(app)
+    _add_errors(app, service)
     _add_reads(app, service, read_only=read_only)
     _add_token(app, token)
     _add_writes(app, service, read_only=read_only)
     return app
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(RefusedError)
     def refused(_: Request, error: RefusedError) -> Response:
         if isinstance(error, OAuthError):
             content = {"error": error.word, "error_description": str(error)}
             return JSONResponse(content, error.code)
-        return _json(body_of(error), error.status)
+        told = type(error)(located(str(error), service.address))
+        return _json(body_of(told), error.status)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:

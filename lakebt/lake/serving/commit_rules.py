@@ -71,11 +71,11 @@ class Guard:
         why = "lakebt writes it"
         if pins:
             others = f" and {len(pins) - 1} more" if len(pins) > 1 else ""
-            why = f"it is read by release {pins[-1]!r}{others}"
-        msg = (
-            f"table {name} cannot be {what}: it is the lake's: {why}. A release "
-            f"ends by: lakebt retain --drop NAME --because TEXT"
-        )
+            why = (
+                f"it is read by release {pins[-1]!r}{others}. A release ends by: "
+                f"lakebt retain --drop {pins[-1]} --because TEXT"
+            )
+        msg = f"table {name} cannot be {what}: it is the lake's: {why}"
         raise ForbiddenError(msg)
 
     def judge(self, changes: Sequence[Pending]) -> list[Pending]:

@@ -63,6 +63,7 @@ class Service:
             raise LakeError(msg)
         self.warehouse = Warehouse(str(catalog.properties["warehouse"]).rstrip("/"))
         self._cache = TableCache(catalog)
+        self.address = storage.address
         self._spaces = Namespaces(catalog, self.warehouse)
         self._writer = Writer(storage, catalog, self._cache, self.warehouse)
 

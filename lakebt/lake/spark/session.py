@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.spark.conf import JARS, catalog_conf, spark_conf, spark_name
+from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -167,7 +168,7 @@ def check_installed() -> None:
         If pyspark or Java is missing, or Java is too old.
     """
     if importlib.util.find_spec("pyspark") is None:
-        msg = "pyspark is not installed: pip install 'lakebt[spark]'"
+        msg = f"pyspark is not installed: {install_extra('spark')}"
         raise LakeError(msg)
     if "SPARK_REMOTE" in os.environ:
         return

@@ -18,6 +18,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from lakebt.errors import LakeError
 from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
+from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def _glue(name: str, configured: Mapping[str, Any], added: dict[str, Any]) -> Ca
             Config,
         )
     except ImportError:
-        msg = f"catalog {name!r} needs boto3: pip install 'lakebt[glue]'"
+        msg = f"catalog {name!r} needs boto3: {install_extra('glue')}"
         raise LakeError(msg) from None
     asking = botocore.session.get_session()
     asking.register_component("data_loader", _models())

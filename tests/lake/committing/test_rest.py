@@ -185,7 +185,7 @@ def test_a_head_that_others_move_in_between_is_not_moved_back(remote: Remote) ->
         table.append(table.scan().to_arrow())
 
     before_step(storage, DECIDED, write)
-    with pytest.raises(ForeignCommitError, match=f"{TABLE}.*lakebt doctor"):
+    with pytest.raises(ForeignCommitError, match=f"{TABLE}.*lake.doctor"):
         publish(remote.lake(storage), 2)
 
     assert len(remote.table(TABLE).scan().to_arrow()) == 4

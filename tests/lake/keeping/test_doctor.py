@@ -93,14 +93,14 @@ def test_a_diagnosis_is_a_frame_and_a_table(lake: Lake, path: Path) -> None:
             "table": "prices",
             "release": "A",
             "problem": "its tag is gone",
-            "cure": "lakebt doctor --restore",
+            "cure": f"lakebt doctor --lake {path} --restore",
         }
     ]
     assert str(found) == (
         "lake lake:\n[tag_gone] table prices, release A: its tag is gone. "
-        "Cure: lakebt doctor --restore"
+        f"Cure: lakebt doctor --lake {path} --restore"
     )
-    assert "lakebt doctor --restore" in found._repr_html_()
+    assert f"lakebt doctor --lake {path} --restore" in found._repr_html_()
 
 
 def test_a_moved_tag_is_told_by_the_next_read_too(lake: Lake, path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_snapshot_expired_by_hand_is_told_by_the_next_read_too(
     finding = only(lake)
     assert finding.code == "snapshot_gone"
     assert finding.problem == f"its snapshot {first} is gone"
-    assert "lakebt retain --drop A --because TEXT" in finding.cure
+    assert " --drop A --because 'its snapshot " in finding.cure
 
     lake.drop("A", because="another program expired it")
     assert lake.doctor().ok
@@ -150,14 +150,14 @@ def test_rows_appended_by_another_engine_are_told_by_the_next_publish_too(
         table.append(rows, snapshot_properties={"engine-name": "spark"})
         table.append(rows.slice(0, 2), snapshot_properties={"engine-name": "spark"})
 
-    with pytest.raises(ForeignCommitError, match="`lakebt doctor` says by whom"):
+    with pytest.raises(ForeignCommitError, match=r"`lake.doctor\(\)` says by whom"):
         lake.publish({"index_changes": changes()}, release="C", as_of=AS_OF)
     finding = only(lake)
     assert finding.code == "foreign_commit"
     assert finding.problem == ("2 foreign commits by spark added 11 and deleted 0 rows")
-    assert finding.cure == (
-        "lakebt doctor --roll-back prices, or lakebt doctor --adopt prices --release "
-        "NAME --as-of INSTANT"
+    assert finding.cure.startswith(
+        f"lakebt doctor --lake {path} --roll-back prices, or lakebt doctor --lake "
+        f"{path} --adopt prices --release adopted_"
     )
 
 
@@ -171,7 +171,7 @@ def test_an_upsert_can_only_be_rolled_back(lake: Lake, path: Path) -> None:
     finding = only(lake)
     assert finding.code == "foreign_commit"
     assert "deleted" in finding.problem
-    assert finding.cure == "lakebt doctor --roll-back prices"
+    assert finding.cure == f"lakebt doctor --lake {path} --roll-back prices"
 
 
 def test_a_head_that_was_set_back(lake: Lake, path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_ledger_that_something_else_wrote(lake: Lake, path: Path) -> None:
 
     finding = only(lake, files=False)
     assert (finding.code, finding.table) == ("foreign_commit", "releases")
-    assert finding.cure == "lakebt doctor --roll-back releases"
+    assert finding.cure == f"lakebt doctor --lake {path} --roll-back releases"
 
 
 def test_a_stray_tag_and_one_that_no_engine_reads(lake: Lake, path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_tag_of_a_release_that_ended(lake: Lake, path: Path) -> None:
         table.manage_snapshots().create_tag(head, "A").commit()
 
     finding = only(lake)
-    assert (finding.code, finding.cure) == ("stray_tag", "lakebt retain")
+    assert (finding.code, finding.cure) == ("stray_tag", f"lakebt retain --lake {path}")
     lake.retain()
     assert lake.doctor().ok
 
@@ -293,7 +293,7 @@ def test_a_tag_or_branch_with_an_age(lake: Lake, path: Path, ref: str) -> None:
     finding = only(lake)
     assert finding.code == "external_expiry"
     assert "max-ref-age-ms 86400000" in finding.problem
-    assert finding.cure == "lakebt doctor --restore"
+    assert finding.cure == f"lakebt doctor --lake {path} --restore"
 
 
 def test_format_version_3(lake: Lake, path: Path) -> None:
@@ -447,7 +447,7 @@ def test_deletes_that_another_engine_wrote(
     found = lake.doctor().frame()
 
     assert list(found["code"]) == ["foreign_commit", code]
-    assert found["cure"][1] == "lakebt doctor --roll-back prices"
+    assert found["cure"][1] == f"lakebt doctor --lake {path} --roll-back prices"
 
 
 def test_orphans_are_counted_when_they_are_a_day_old(lake: Lake, path: Path) -> None:

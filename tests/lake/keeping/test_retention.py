@@ -297,9 +297,9 @@ def test_a_foreign_commit_must_be_cured_first(lake: Lake, path: Path) -> None:
         table.append(table.scan().to_arrow())
     before = files(path)
 
-    with pytest.raises(ForeignCommitError, match="`lakebt doctor` says by whom"):
+    with pytest.raises(ForeignCommitError, match=r"`lake.doctor\(\)` says by whom"):
         lake.retain()
-    with pytest.raises(ForeignCommitError, match="`lakebt doctor` says by whom"):
+    with pytest.raises(ForeignCommitError, match=r"`lake.doctor\(\)` says by whom"):
         lake.drop("A", because="a test")
 
     assert files(path) == before

@@ -253,7 +253,7 @@ def test_a_head_that_others_moved_stops_a_release_before_it_is_decided(
         table.append(table.scan().to_arrow())
 
     before_step(storage, 1, write)
-    with pytest.raises(ForeignCommitError, match=r"prices.*lakebt doctor"):
+    with pytest.raises(ForeignCommitError, match=r"prices.*lake.doctor"):
         remote.lake(storage).publish(
             {"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF
         )

@@ -146,7 +146,7 @@ def test_what_another_engine_recorded_is_refused_found_and_rolled_back(
     finding = only(lake)
     assert (finding.code, finding.table) == ("foreign_commit", "trials")
     assert finding.problem == "1 foreign commit by spark added 1 and deleted 0 rows"
-    assert finding.cure == "lakebt doctor --roll-back trials"
+    assert finding.cure == f"lakebt doctor --lake {path} --roll-back trials"
 
     done = lake.roll_back("trials")
 

@@ -42,5 +42,5 @@ def check_structure(spec: TableSpec, table: Table) -> None:
 def _said(spec: TableSpec, problem: str) -> str:
     return (
         f"table {spec.name} {problem}: something other than lakebt changed its schema, "
-        f"and columns are only ever added. `lakebt doctor` says what to do"
+        f"and columns are only ever added. `lake.doctor()` says what to do"
     )

@@ -812,7 +812,7 @@ def test_a_schema_that_lost_something_is_refused(
 
     with pytest.raises(LakeError, match=message):
         held.publish({"prices": flat()}, release="R2", as_of=AS_OF)
-    assert "`lakebt doctor`" in audit(held, {"prices": flat()}).refused
+    assert "`lake.doctor()`" in audit(held, {"prices": flat()}).refused
 
 
 def test_a_column_that_was_added_is_no_matter(held: Lake) -> None:
