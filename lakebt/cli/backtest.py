@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, terminal
 from lakebt.inputs.user_code import blaming
 from lakebt.strategy.factory import load_strategy
@@ -139,7 +140,7 @@ def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None
         )
     console.print(f"Sharpe: {run.definition}.", style="dim")
     if not run.audited:
-        console.print(UNAUDITED, style="yellow", markup=False)
+        console.print(for_command_line(UNAUDITED), style="yellow", markup=False)
     if run.is_recorded:
         target = shlex.quote(f"{file.absolute()}:{row['strategy']}")
         again = f"lakebt reproduce {run.id[:10]} --strategy {target}"

@@ -11,7 +11,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from lakebt import __version__
-from lakebt.cli.hints import for_command_line
+from lakebt.cli import hints
 from lakebt.cli.output import say
 from lakebt.errors import LakebtError
 
@@ -32,6 +32,11 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, **asked: Any) -> None:
         super().__init__(*args, **asked)
         _as_written(self)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, and let texts for it speak of its options."""
+        hints.runs(self)
+        return super().invoke(ctx)
 
 
 class Commands(TyperGroup):
@@ -54,11 +59,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except LakebtError as error:
             said = " ".join(str(error).split())
-            command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            taken = [
-                name for one in getattr(command, "params", ()) for name in one.opts
-            ]
-            say("error", for_command_line(said, options=taken), colour="red")
+            say("error", hints.for_command_line(said), colour="red")
             raise typer.Exit(1) from None
 
 

@@ -223,7 +223,7 @@ def show(console: Console, result: Result, report: Path | None) -> None:
     console.print()
     print_surface(console, contents)
     console.print()
-    told = for_command_line(contents.left_out, options=["--hedge", "--missing"])
+    told = for_command_line(contents.left_out)
     console.print(f"{told}.", markup=False)
     cells = surface(contents)
     console.print(story.answer(contents, cells), style="bold", markup=False)

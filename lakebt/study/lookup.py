@@ -165,7 +165,7 @@ class Lookup:
             msg = (
                 f"{cell.cell.event.event_id}, {cell.cell.entry} to "
                 f"{cell.cell.exit}: {empty.fact}; publish the prices, or pass "
-                f'missing="exclude" or "drop_leg"'
+                f'missing="exclude" or missing="drop_leg"'
             )
             raise UntradeableError(msg)
 

@@ -160,7 +160,7 @@ def test_the_class_that_takes_the_view_can_be_run_too(mine: Path, run: Run) -> N
         (["Needy"], "Needy needs the arguments share: give them defaults"),
         (["Clean", "--decisions", "0"], "decisions must be a finite number > 0, was 0"),
         (["Clean", "--rebalance", "yearly"], "unknown rebalance 'yearly'"),
-        (["Clean", "--min-lead", "10"], "min_lead '10' has no unit"),
+        (["Clean", "--min-lead", "10"], "--min-lead '10' has no unit"),
         (["Clean", "--release", "SIMS"], "unknown release 'SIMS'"),
     ],
 )

@@ -144,7 +144,7 @@ def test_every_argument_of_a_backtest_has_an_option() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["Levered"], "gross exposure 5 is above max_gross 2"),
+        (["Levered"], "gross exposure 5 is above --max-gross 2"),
         (["Broken"], "mine.py, line 23, in target_weights: KeyError: 'MKT'"),
         (["Ahead"], "is later than"),
         (["Idle"], "the strategy held nothing in 4 decisions"),
@@ -155,8 +155,8 @@ def test_every_argument_of_a_backtest_has_an_option() -> None:
         (["Market", "--rebalance", "yearly"], "unknown rebalance 'yearly'"),
         (["Market", "--fill", "noon"], "unknown fill 'noon'"),
         (["Market", "--engine", "steam"], "unknown engine 'steam'"),
-        (["Market", "--min-lead", "10"], "min_lead '10' has no unit"),
-        (["Market", "--half-spread-bps", "-2"], "half_spread_bps must be"),
+        (["Market", "--min-lead", "10"], "--min-lead '10' has no unit"),
+        (["Market", "--half-spread-bps", "-2"], "--half-spread-bps must be"),
         (["Market", "--release", "SIMS"], "unknown release 'SIMS'"),
         (["Market", "--report", "nowhere/r.html"], "the folder nowhere does not exist"),
     ],

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.main import get_command
 
 import lakebt
-from lakebt.cli.hints import for_command_line
+from lakebt.cli import app
 from lakebt.sources.simulated import simulated_market
 from lakebt.values.command_lines import install_extra, located
 from tests.lake.other_engines import foreign_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.lake
@@ -91,7 +94,7 @@ def test_the_commands_of_a_result_and_its_page_run_elsewhere(
 
     assert same.exit_code == 0, same.output
     assert of_page.exit_code == 0, of_page.output
-    assert again[1] in of_page.stdout, "the same result, under the same id"
+    assert f"Result {again[3]}: " in of_page.stdout, "the same result and id"
 
 
 def test_the_cures_of_the_doctor_run_elsewhere(
@@ -124,22 +127,6 @@ def test_an_error_speaks_to_a_command_line(place: Path, run: Run) -> None:
     assert refused.exit_code == 1
 
 
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ('pass hedge="SPY", or trade', "pass --hedge SPY, or trade"),
-        ("pass on_look_ahead='mask'.", "pass --on-look-ahead mask."),
-        ("pass index= (changes)", "pass --index (changes)"),
-        ('where={"cause": "x"}; side="both"', 'where={"cause": "x"}; side="both"'),
-        ("cause=discretionary", "cause=discretionary"),
-    ],
-)
-def test_an_argument_is_told_as_the_option_that_it_is(said: str, told: str) -> None:
-    options = ["--hedge", "--on-look-ahead", "--index", "--where"]
-
-    assert for_command_line(said, options=options) == told
-
-
 def test_a_command_that_names_its_lake_stays_as_it_is() -> None:
     text = "lakebt doctor --lake /a, or lakebt retain, in lakebt doctors"
 
@@ -164,3 +151,51 @@ def test_no_text_names_a_package_that_no_index_has() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert "pip install 'lakebt" not in node.value, file
+
+
+# --- what is written down -------------------------------------------------------------
+
+DOCS = ROOT / "docs"
+TEXTS = sorted({*DOCS.glob("*.md"), *DOCS.glob("reference/*.md"), ROOT / "README.md"})
+COMMANDS = getattr(get_command(app), "commands")  # noqa: B009 - typer's
+FENCED = re.compile(r"^```\w*.*?^```$", re.DOTALL | re.MULTILINE)
+ON_A_LINE = re.compile(r"^(?:\$ )?lakebt ((?:.*\\\n)*.*)$", re.MULTILINE)
+BETWEEN_TICKS = re.compile(r"`lakebt ([a-z][^`\n]*)`")
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """Every command in a page or in a text of the package, and where it stands."""
+    for page in TEXTS:
+        text = page.read_text(encoding="utf-8")
+        for block in FENCED.findall(text):
+            for command in ON_A_LINE.findall(block):
+                # Floors of the package are drawn alike.
+                if not re.match(r"\w+\s{2,}", command):
+                    yield page.name, command
+        for command in BETWEEN_TICKS.findall(FENCED.sub("", text)):
+            yield page.name, command
+    for file in (ROOT / "lakebt").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for command in BETWEEN_TICKS.findall(node.value):
+                    yield file.name, command
+
+
+def wrong(command: str) -> str:
+    """Say what no command takes, in a line that may hold words to fill in."""
+    name, *words = shlex.split(command.replace("\\\n", " "), comments=True)
+    if name not in COMMANDS:
+        return f"no command {name}"
+    taken = {option for one in COMMANDS[name].params for option in one.opts}
+    taken |= {option for one in COMMANDS[name].params for option in one.secondary_opts}
+    asked = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return ", ".join(sorted(asked - taken - {"--help"}))
+
+
+def test_what_is_written_of_commands_is_there() -> None:
+    found = list(written())
+
+    assert {(where, one, wrong(one)) for where, one in found if wrong(one)} == set()
+    assert len({one.split()[0] for _, one in found}) == len(COMMANDS)
+    assert wrong("study --hedge SPY --nothing") == "--nothing"
+    assert wrong("nothing") == "no command nothing"

@@ -228,7 +228,7 @@ def test_a_study_says_how_it_is_reproduced(own: Path, run: Run) -> None:
     words = ("--release", "SIM", "--index", "SIM", "--lake", own)
     shown = run("study", *words, "--period", "2010-01-01,2010-12-31", "--size", "1,9")
 
-    (name,) = re.findall(r"lakebt reproduce ([0-9a-f]{10})", shown.stdout)
+    (name,) = re.findall(r"lakebt reproduce --lake \S+ ([0-9a-f]{10})", shown.stdout)
     again = run("reproduce", name, "--lake", own)
     assert again.exit_code == 0
 
@@ -240,8 +240,8 @@ def test_a_study_says_how_it_is_reproduced(own: Path, run: Run) -> None:
         (["--period", "2010-01-01,x"], "period 'x' is not a date"),
         (["--size", "1,many"], "--size '1,many' must be two whole numbers"),
         (["--weighting", "cap"], "unknown weighting 'cap'"),
-        (["--weighting", "leg"], 'pass aggregate="calendar" too'),
-        (["--max-weight", "1.5"], "max_weight must be at most 1"),
+        (["--weighting", "leg"], "pass --aggregate calendar too"),
+        (["--max-weight", "1.5"], "--max-weight must be at most 1"),
     ],
 )
 def test_bad_filters_are_one_line(

@@ -1,0 +1,159 @@
+"""A command line is told of its options, not of the arguments of Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.main import get_command
+
+from lakebt.cli import app
+from lakebt.cli.hints import for_command_line, options_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.lake
+
+PACKAGE = Path(__file__).parents[2] / "lakebt"
+
+OPTIONS = {
+    "--hedge": False,
+    "--on-look-ahead": False,
+    "--index": False,
+    "--where": True,
+    "--warn-on": True,
+    "--max-weight": False,
+    "--exits": False,
+    "--gross": False,
+    "--max-gross": False,
+    "--known-at": False,
+    "--release": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('pass hedge="SPY", or trade', "pass --hedge SPY, or trade"),
+        ("pass on_look_ahead='mask'.", "pass --on-look-ahead mask."),
+        ("pass index= (changes)", "pass --index (changes)"),
+        ("`hedge=`", "`--hedge`"),
+        (
+            'where={"cause": ["a b", None]}; side="both"',
+            "--where 'cause=a b' --where cause=; side=\"both\"",
+        ),
+        ('pass warn_on=["midnight"]', "pass --warn-on midnight"),
+        ('warn_on=["a", "b"].', "--warn-on a --warn-on b."),
+        ('exits=["+1", "1w"]', "--exits +1,1w"),
+        ("max_weight=0.5.", "--max-weight 0.5."),
+        ("max_weight must be", "--max-weight must be"),
+        ("gross 40 is above max_gross 2", "--gross 40 is above --max-gross 2"),
+        ("gross pay is no max_gross.csv", "gross pay is no max_gross.csv"),
+        ("column 'max_gross'", "column 'max_gross'"),
+        ("known_at precedes it", "known_at precedes it"),
+        ("release X is later", "release X is later"),
+        ("cause=discretionary", "cause=discretionary"),
+        ("a cure, or pass record=False", "a cure"),
+        ("a cure (audited=False)", "a cure"),
+    ],
+)
+def test_an_argument_is_told_as_the_option_that_it_is(said: str, told: str) -> None:
+    assert for_command_line(said, options=OPTIONS) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--max-weight", "0.5"), "pass --aggregate calendar too"),
+        (("--max-gross", "-1"), "--max-gross must be a finite number > 0"),
+        (("--gross", "40"), "--gross 40 is above --max-gross 2"),
+        (("--capital-usd", "0"), "--capital-usd must be"),
+        (("--min-lead", "10"), "--min-lead"),
+        (("--half-spread-bps", "-1"), "--half-spread-bps must be"),
+        (("--where", "symbol=NOBODY"), "widen --where, --period, --size or --side"),
+        (("--on-look-ahead", "shrug"), "unknown --on-look-ahead 'shrug'"),
+        (("--on-look-ahead", "raise"), "pass --on-look-ahead mask"),
+    ],
+)
+def test_what_a_study_refuses_is_told_by_its_options(
+    words: tuple[str, ...], told: str, lake: Path, run: Run
+) -> None:
+    grid = ("--entries", "AD@close", "--exits", "+1")
+    where = ("--lake", lake, "--release", "SIM", "--index", "SIM")
+
+    refused = run("study", *where, *grid, *words)
+
+    assert refused.exit_code == 1
+    assert told in refused.stderr
+    assert not re.search(
+        r"\b[a-z]+_[a-z_]+\b|\w=[\"\[{]", refused.stderr.split(": ", 1)[1]
+    )
+
+
+# --- every text of the package --------------------------------------------------------
+
+IN_PYTHON = re.compile(
+    r"(?<![\w-])[a-z_]+=(?:\"|'|\[|\{(?!\W)|(?=[\s,.;)]))|\blake\.\w+\("
+)
+"""How an error speaks to somebody who writes Python."""
+
+NOT_FOR_COMMANDS = {
+    "lake/lake.py": "the arguments of `Lake.open`, which commands check before",
+    "lake/spark": "what Spark needs is set up in Python",
+    "report": "pages, and what a notebook shows",
+    "cli": "texts of commands, of their own",
+    "demo": "three lines of Python that are meant",
+    "sweep": "a file has the same names, with the same values",
+    "study/arguments.py": "a command names an index, and hands no changes over",
+    "sources/simulated.py": "no command makes a market",
+    "values/command_lines.py": "how a reader of code sees it",
+}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every text in the package that is no docstring, and where it stands."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        where = file.relative_to(PACKAGE).as_posix()
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        nodes = list(ast.walk(tree))
+        told = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
+        within = {
+            id(part)
+            for n in nodes
+            if isinstance(n, ast.JoinedStr)
+            for part in ast.walk(n)
+            if part is not n
+        }
+        for node in nodes:
+            if id(node) in told | within:
+                continue
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    str(part.value) if isinstance(part, ast.Constant) else "X"
+                    for part in node.values
+                ]
+                yield f"{where}:{node.lineno}", "".join(parts)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield f"{where}:{node.lineno}", node.value
+
+
+def test_no_text_that_reaches_a_command_speaks_python() -> None:
+    commands = getattr(get_command(app), "commands").values()  # noqa: B009 - typer's
+    options = {k: v for one in commands for k, v in options_of(one).items()}
+    speaking = {}
+    for where, text in texts():
+        if " " not in text or "<" in text or where.startswith(tuple(NOT_FOR_COMMANDS)):
+            continue
+        told = for_command_line(text, options=options)
+        if IN_PYTHON.search(told):
+            speaking[where] = told
+
+    assert speaking == {}
+    assert IN_PYTHON.search('pass hedge="SPY"')
+    assert IN_PYTHON.search("see lake.nothing()")
