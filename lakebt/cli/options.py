@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -40,6 +40,24 @@ Catalog: TypeAlias = Annotated[
     typer.Option(
         metavar="NAME",
         help="Instead of --lake: a catalog of pyiceberg's configuration.",
+        rich_help_panel=WHERE,
+    ),
+]
+Exchange: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        show_default="the lake's; XNYS for a new one",
+        help="Whose sessions count, by its ISO 10383 code, as XTKS. The lake keeps it.",
+        rich_help_panel=WHERE,
+    ),
+]
+Closed: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DATE",
+        help="A day on which the exchange stayed closed, although its calendar says "
+        "otherwise. The lake keeps it. May be repeated.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -157,6 +175,8 @@ def open_lake(
     *,
     create: bool = False,
     check: bool = True,
+    exchange: str | None = None,
+    closed: Iterable[str] = (),
 ) -> Lake:
     """Open the lake a command is about.
 
@@ -172,9 +192,10 @@ def open_lake(
 
     place = str(lake_path(lake).expanduser().absolute())
     hints.about({"path": place} if catalog is None else {"catalog": catalog})
+    calendar: Any = {"exchange": exchange, "closed": closed}
     if catalog is not None:
-        return Lake.open(catalog=catalog, create=create, check=check)
-    return Lake.open(lake_path(lake), create=create, check=check)
+        return Lake.open(catalog=catalog, create=create, check=check, **calendar)
+    return Lake.open(lake_path(lake), create=create, check=check, **calendar)
 
 
 def open_view(

@@ -202,6 +202,8 @@ def publish(
     ] = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
+    exchange: options.Exchange = None,
+    closed: options.Closed = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Publish files as a release: all of them, or nothing.
@@ -260,11 +262,19 @@ def publish(
     }
     if audit_only:
         with progress("Auditing"):
-            report = foresee(lake, catalog, frames=_frames(read), arguments=arguments)
+            report = foresee(
+                lake,
+                catalog,
+                exchange=exchange,
+                closed=closed or (),
+                frames=_frames(read),
+                arguments=arguments,
+            )
         auditing.close(report, as_json=as_json)
     with auditing.told(), progress("Publishing"):
         frames = _frames(read)
-        made = _published(lake, catalog, frames, arguments)
+        calendar = (exchange, closed or ())
+        made = _published(lake, catalog, calendar, frames, arguments)
     _tell(made, read, as_json=as_json)
 
 
@@ -300,17 +310,22 @@ def _frames(read: Sequence[tuple[str, Converted]]) -> dict[str, pd.DataFrame]:
 def _published(
     lake: Path | None,
     catalog: str | None,
+    calendar: tuple[str | None, Sequence[str]],
     frames: Mapping[str, pd.DataFrame],
     arguments: Mapping[str, Any],
 ) -> Release:
     """Publish; the lake is made only if there is something valid to publish into it."""
     from lakebt.lake.api.publishing import publish_first
 
+    exchange, closed = calendar
+    opening = partial(
+        options.open_lake, lake, catalog, exchange=exchange, closed=closed
+    )
     try:
-        target = options.open_lake(lake, catalog, create=False)
+        target = opening(create=False)
     except LakeError:
-        make = partial(options.open_lake, lake, catalog, create=True)
-        return publish_first(make, frames, **arguments)
+        make = partial(opening, create=True)
+        return publish_first(make, frames, calendar=calendar, **arguments)
     return target.publish(frames, **arguments)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_frame, print_json, say, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
 from lakebt.inputs.user_code import load_function
@@ -110,7 +111,8 @@ class Auditing:
             raise AuditError(error.table, problem, error.report) from None
         for warning in found:
             self._write(warning.report)
-            line = f"{warning.report.summary} {self._hint(warning.report)}"
+            told = for_command_line(warning.report.summary)
+            line = f"{told} {self._hint(warning.report)}"
             say("warning", line, colour="yellow")
 
     def _hint(self, report: Report) -> str:
@@ -151,7 +153,8 @@ class Auditing:
             table = report.findings[["severity", "table", "audit", "rows"]]
             print_frame(console, table, title="Findings")
             for finding in report.found:
-                console.print(f"{finding.table}, {finding.audit}: {finding.message}\n")
+                told = for_command_line(finding.message)
+                console.print(f"{finding.table}, {finding.audit}: {told}\n")
         if self.rows is not None:
             console.print(f"The rows are in {self.rows}.", markup=False)
         style = "green" if report.ok else "bold red"
@@ -162,18 +165,33 @@ def foresee(
     lake: Path | None,
     catalog: str | None,
     *,
+    exchange: str | None,
+    closed: Sequence[str],
     frames: Mapping[str, pd.DataFrame],
     arguments: Mapping[str, Any],
 ) -> AuditReport:
-    """Return what publishing would do. Nothing is written, not even a new lake."""
+    """Return what publishing would do. Nothing is written, not even a new lake.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If closed days would be added to a lake that is there.
+    """
     from lakebt.lake.storage.directory import DATABASE
 
     if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
         from lakebt.lake.api.publishing import audit_first
 
-        return audit_first(frames, **arguments)
+        return audit_first(frames, calendar=(exchange, closed), **arguments)
+    if closed:
+        msg = (
+            f"--closed {closed[0]} would be kept by the lake, and --audit-only writes "
+            f"nothing: leave one of them out"
+        )
+        raise InvalidArgumentError(msg)
     wanted = {k: v for k, v in arguments.items() if k not in UNAUDITED}
-    return options.open_lake(lake, catalog).audit(dict(frames), **wanted)
+    target = options.open_lake(lake, catalog, exchange=exchange)
+    return target.audit(dict(frames), **wanted)
 
 
 def _count(record: Mapping[str, Any]) -> str:

@@ -49,6 +49,8 @@ def declare(
     ] = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
+    exchange: options.Exchange = None,
+    closed: options.Closed = None,
 ) -> None:
     """Declare a table of your own, or add columns to it.
 
@@ -64,7 +66,9 @@ def declare(
         "order": None if order is None else options.split(order),
     }
     checked(name, **declaration)  # before a lake is made for nothing
-    target = options.open_lake(lake, catalog, create=True)
+    target = options.open_lake(
+        lake, catalog, create=True, exchange=exchange, closed=closed or ()
+    )
     target.declare(name, **declaration)
     declared = target.tables().set_index("name").loc[name]
     count = len(declared["columns"])

@@ -208,7 +208,7 @@ def test_the_help_names_every_format() -> None:
         (["index_changes=changes.csv", "--as-of", "2022-12-31"], "2022-12-31"),
         (
             ["index_changes=changes.csv", "--as-of", "2022-08-01T00:00:00Z"],
-            "known_at after the release's as_of",
+            "known_at after the release's --as-of",
         ),
         (
             ["index_changes=changes.csv", "--as-of", "2199-01-01T00:00:00Z"],
@@ -432,7 +432,7 @@ def test_an_audit_of_ones_own_comes_from_a_file(gappy: Path, run: Run) -> None:
         ),
         (("--audit", "prices=mine.py:LIMIT"), "mine.py has no function 'LIMIT'"),
         (("--audit", "prices=mine.py:slip"), "'slip' raised KeyError: 'clos'. Correct"),
-        (("--fail-on", "gap"), "fail_on has 'gap', which is none of the audits"),
+        (("--fail-on", "gap"), "--fail-on has 'gap', which is none of the audits"),
         (("--rows", "no/r.csv"), "--rows no/r.csv: the folder no does not exist"),
         (("--rows", "."), "--rows . is a folder"),
     ],
@@ -504,3 +504,68 @@ def test_a_release_says_whether_it_is_new(tmp_path: Path) -> None:
     assert repr(first) == repr(again)
     assert "is_new" not in repr(first)
     assert "is_new" not in lake.releases()
+
+
+# --- another exchange -----------------------------------------------------------------
+
+TOKYO = """index,symbol,side,announced,effective
+IX,A,addition,2022-09-02,2022-09-20
+"""
+
+
+def test_a_lake_is_made_with_an_exchange_and_keeps_it(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "changes.csv"
+    file.write_text(TOKYO)
+    as_of = ("--as-of", "2022-12-01T00:00:00Z")
+    words = ("publish", f"index_changes={file}", *as_of, "--lake", tmp_path / "lake")
+
+    made = run(*words, "--release", "R1", "--exchange", "XTKS")
+    same = run(*words, "--release", "R2")
+    other = run(*words, "--release", "R3", "--exchange", "XLON")
+
+    assert (made.exit_code, same.exit_code, other.exit_code) == (0, 0, 1)
+    assert "open it without --exchange, or make another lake" in other.stderr
+    (change,) = Lake.open(tmp_path / "lake").at("R1").changes(index="IX")
+    assert change.known_at.isoformat() == "2022-09-02T14:59:59.999999+00:00"
+
+
+def test_a_day_is_closed_from_then_on(tmp_path: Path, run: Run) -> None:
+    bar = "symbol,session,open,high,low,close,basis\n"
+    rows = [f"A,2023-08-{day},10,10,10,10,raw\n" for day in (30, 31)]
+    file, late = tmp_path / "bars.csv", tmp_path / "late.csv"
+    file.write_text(bar + "".join(rows))
+    late.write_text(f"{bar}A,2023-09-01,10,10,10,10,raw\n")
+    lake = ("--as-of", "2023-12-01T00:00:00Z", "--lake", tmp_path / "lake")
+    closed = ("--closed", "2023-09-01", "--closed", "2023-09-08")
+    hong_kong = ("--exchange", "XHKG", *closed)
+    first = ("publish", f"prices={file}", *lake, "--release", "R1")
+    second = ("publish", f"prices={late}", *lake, "--release", "R2")
+
+    foreseen = run(*first, *hong_kong, "--audit-only")
+    made = run(*first, *hong_kong)
+    refused = run(*second)
+    again = run(*first, *closed)
+    only = run(*first, *closed, "--audit-only")
+    early = run(*first, "--closed", "2023-08-31")
+    unread = run(*first, "--closed", "tomorrow")
+
+    assert (foreseen.exit_code, made.exit_code, again.exit_code) == (0, 0, 0)
+    assert refused.exit_code == 1
+    assert "without a session of XHKG" in refused.stderr
+    assert "or open the lake with --exchange of where they are from" in refused.stderr
+    assert "--closed 2023-09-01 would be kept by the lake" in only.stderr
+    assert "--closed 2023-08-31: " in early.stderr
+    assert "has prices of that day: leave it out" in early.stderr
+    assert "--closed 'tomorrow' is not a date" in unread.stderr
+
+
+def test_an_exchange_that_nobody_knows_is_one_line(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "changes.csv"
+    file.write_text(TOKYO)
+    as_of = ("--as-of", "2022-12-01T00:00:00Z", "--release", "R1")
+
+    lost = run("publish", f"index_changes={file}", *as_of, "--exchange", "XXXX")
+
+    assert (lost.exit_code, len(lost.stderr.splitlines())) == (1, 1)
+    assert "XXXX" in lost.stderr
+    assert not Path("lake").exists()

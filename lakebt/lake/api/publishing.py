@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lakebt.instants import system_clock
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.keeping.exchange import wanted_calendar
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
 from lakebt.lake.publishing.publication import examine, prepare
@@ -16,7 +17,7 @@ from lakebt.lake.tables.specs import Specs
 from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audits
     from lakebt.lake.publishing.publication import Publication
+
+    Calendar: TypeAlias = tuple[str | None, Sequence[str]]
+
+NEW_YORKS: Calendar = (None, ())
+"""The exchange, and the days on which it was closed, of a lake that is told neither."""
 
 
 class Publishing(LakeBase):
@@ -187,7 +193,10 @@ class Publishing(LakeBase):
 
 
 def audit_first(
-    tables: Mapping[str, pd.DataFrame | pa.Table], **arguments: Any
+    tables: Mapping[str, pd.DataFrame | pa.Table],
+    *,
+    calendar: Calendar = NEW_YORKS,
+    **arguments: Any,
 ) -> AuditReport:
     """Return what publishing into a lake that is yet to be made would do.
 
@@ -195,14 +204,19 @@ def audit_first(
     ----------
     tables, **arguments
         As for `Lake.audit`.
+    calendar
+        As `Lake.open` would be given it.
     """
-    publication = examine(tables, **_FIRST, now=system_clock(), **arguments)
-    return foreseen_first(publication, sessions=Exchange())
+    first = _first(calendar)
+    publication = examine(tables, **first, now=system_clock(), **arguments)
+    return foreseen_first(publication, sessions=first["sessions"])
 
 
 def publish_first(
     make: Callable[[], Publishing],
     tables: Mapping[str, pd.DataFrame | pa.Table],
+    *,
+    calendar: Calendar = NEW_YORKS,
     **arguments: Any,
 ) -> Release:
     """Publish into a lake that is made only if nothing fails. All is audited once.
@@ -213,17 +227,21 @@ def publish_first(
         Makes the lake.
     tables, **arguments
         As for `Lake.publish`.
+    calendar
+        As `make` gives it to `Lake.open`.
 
     Raises
     ------
     AuditError
         If rows break a rule of their table, or an audit fails: no lake is made.
     """
-    publication = prepare(tables, **_FIRST, now=system_clock(), **arguments)
-    report = foreseen_first(publication, sessions=Exchange())
+    first = _first(calendar)
+    publication = prepare(tables, **first, now=system_clock(), **arguments)
+    report = foreseen_first(publication, sessions=first["sessions"])
     report.check()
     return make()._publish(publication, first=report)  # noqa: SLF001 - of this module
 
 
-_FIRST: dict[str, Any] = {"specs": Specs({}), "sessions": Exchange()}
-"""What a new lake has: the built-in tables, and the sessions of New York."""
+def _first(calendar: Calendar) -> dict[str, Any]:
+    """Return what a new lake has: the built-in tables, and its exchange's sessions."""
+    return {"specs": Specs({}), "sessions": Exchange(wanted_calendar(*calendar))}

@@ -142,5 +142,5 @@ def _check_bars(storage: Storage, prices: Table, days: list[dt.date]) -> None:
     )
     traded = set(column(rows, "session").unique().to_pylist())
     if both := sorted(traded.intersection(days)):
-        msg = f"closed has {both[0]}, of which {storage.where} has prices: leave it out"
+        msg = f"closed={both[0]}: {storage.where} has prices of that day: leave it out"
         raise InvalidArgumentError(msg)

@@ -81,7 +81,7 @@ def _audit_sessions(
         numbers < 0,
         f"a bar on a day without a session of {sessions.exchange} "
         f"(whose calendar runs from {sessions.days[0]} to {sessions.days[-1]})",
-        cure="Leave them out, or open the lake with the exchange they are from",
+        cure="Leave them out, or open the lake with exchange= of where they are from",
     )
     yield from handed.where(
         "before_close",
