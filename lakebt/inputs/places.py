@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 from lakebt.errors import InvalidArgumentError
 
@@ -55,3 +57,26 @@ def check_is_path(path: str, *, what: str, cure: str) -> None:
         named = ", ".join(f"U+{ord(each):04X}" for each in sorted(set(odd)))
         msg = f"{what} {path!a} contains {named}, which nobody sees: take it out"
         raise InvalidArgumentError(msg)
+
+
+def local_path(path: str | os.PathLike[str], *, what: str, cure: str) -> Path:
+    """Return a place on this machine, with the home directory that ``~`` stands for.
+
+    Parameters
+    ----------
+    path, what, cure
+        As `check_is_path` takes them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none, or nobody has the home directory that it names.
+    """
+    named = os.fspath(path)
+    check_is_path(named, what=what, cure=cure)
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        user = named.partition("/")[0]
+        msg = f"{what} {named!a}: there is no home directory {user!a}: write it out"
+        raise InvalidArgumentError(msg) from None

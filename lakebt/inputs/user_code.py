@@ -7,13 +7,14 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, LakebtError, listed
+from lakebt.inputs.places import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -53,7 +54,7 @@ def _file(target: str, *, what: str, example: str) -> tuple[Path, str]:
         form = "FILE.py:Name" if what == "strategy" else "FILE.py:name"
         msg = f"{what} {target!r} is not {form}: write {example}"
         raise InvalidArgumentError(msg)
-    path = Path(file).expanduser()
+    path = local_path(file, what=f"{what} file", cure="fetch it, and name the copy")
     if not path.is_file():
         msg = f"{what} file {path} does not exist: check the path"
         raise InvalidArgumentError(msg)

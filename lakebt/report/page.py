@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.places import local_path
 from lakebt.report.packing import base64_gzip
 from lakebt.report.palette import THEMES
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import jinja2
     from markupsafe import Markup
@@ -98,14 +100,18 @@ def write(page: str, path: str | os.PathLike[str]) -> Path:
     InvalidArgumentError
         If the folder does not exist, or the file cannot be written.
     """
-    target = Path(path)
+    target = local_path(path, what="file", cure="name a file of this machine")
+    if not target.name:
+        msg = f"cannot write {target}: it names no file. Name one, report.html"
+        raise InvalidArgumentError(msg)
     aside = target.with_name(f".lakebt-{secrets.token_hex(8)}")
     try:
         _check(target)
         aside.write_text(page, encoding="utf-8")
         aside.replace(target)
     except OSError as problem:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # as of a name that is too long
+            aside.unlink(missing_ok=True)
         msg = f"cannot write {target}: {problem.strerror}. Choose another place"
         raise InvalidArgumentError(msg) from None
     return target

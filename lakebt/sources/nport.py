@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import defusedxml
@@ -19,6 +18,7 @@ import pandas as pd
 from defusedxml import ElementTree
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import datetime as dt
     import os
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from xml.etree.ElementTree import Element
 
 
@@ -109,7 +110,7 @@ def read_nport(
     ----------
     .. [1] 17 CFR 232.13, "Date of filing; adjustment of filing date".
     """
-    path = Path(path)
+    path = local_path(path, what="file", cure="fetch the file, and name the copy")
     accepted = parse_instant(known_at, what="known_at")
     root = _parse(path)
     general = _general(root, path)

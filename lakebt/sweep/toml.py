@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.inputs.places import local_path
 from lakebt.study.arguments import PAIRS
 from lakebt.sweep.grid import VARIED
 from lakebt.sweep.strategies import VARIED as BACKTEST
@@ -47,7 +48,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     UnknownNameError
         If it says something that no sweep has.
     """
-    file = Path(path).expanduser()
+    file = local_path(path, what="sweep file", cure="fetch it, and name the copy")
     try:
         sweep = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

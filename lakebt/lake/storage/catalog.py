@@ -6,7 +6,6 @@ import contextlib
 import os
 import pickle
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakeError, listed
-from lakebt.inputs.places import check_is_path
+from lakebt.inputs.places import check_is_path, local_path
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.code import confine
 from lakebt.lake.storage.creation import create_table
@@ -235,9 +234,8 @@ def open_path(
     if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
         msg = f"the path of a lake must name a directory, was {path!r}"
         raise InvalidArgumentError(msg)
-    root = Path(path).expanduser().absolute()
     cure = "configure it as a catalog of pyiceberg's, and pass catalog= with its name"
-    check_is_path(os.fspath(path), what="lake", cure=cure)
+    root = local_path(path, what="lake", cure=cure).absolute()
     check_is_path(str(root), what="lake path", cure=cure)
     where = f"lake {root}"
     if strange := set("?#%\0") & set(str(root)):

@@ -453,7 +453,7 @@ READS: dict[str, tuple[Callable[[Lake], object], str]] = {
     ),
     "one symbol as text": (
         lambda lake: lake.at("R1").panel("close", symbols="AAA"),
-        r"symbols must be a list, was 'AAA': pass \['AAA'\]",
+        r"symbols must be a list, was the text 'AAA': write \['AAA'\]",
     ),
     "symbol twice": (
         lambda lake: lake.at("R1").panel("close", symbols=["AAA", "AAA"]),
