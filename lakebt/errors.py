@@ -8,50 +8,16 @@ next.
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING
+
+from lakebt._messages import listed as listed  # noqa: PLC0414 - for those who raise
+from lakebt._messages import printable, shortened
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
     from lakebt._typing import Report
-
-
-LISTED = 10
-_LONGEST = 100
-_LIST = re.compile(r"[\[({][^\[\](){}]{200,}[\])}]")
-_WORD = re.compile(r"\S{301,}")
-
-
-def listed(
-    things: Iterable[object], *, is_quoted: bool = False, between: str = ", "
-) -> str:
-    """Return things as a message lists them: at most ten, and how many more.
-
-    Examples
-    --------
-    >>> listed(["A", "B"]), listed([]), listed("AB", is_quoted=True)
-    ('A, B', 'none', "'A', 'B'")
-    >>> listed(range(2500))
-    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2,490 more'
-    """
-    every = list(things)
-    texts = list(map(repr if is_quoted else str, every[:LISTED]))
-    cut = [f"{t[: _LONGEST - 1]}…" if len(t) > _LONGEST else t for t in texts]
-    more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
-    return f"{between.join(cut)}{more}" or "none"
-
-
-def shortened(message: str) -> str:
-    """Return a message in which what somebody passed takes a line at most."""
-    short = _LIST.sub(_of_list, message)
-    return _WORD.sub(lambda match: f"{match[0][:_LONGEST]}…", short)
-
-
-def _of_list(match: re.Match[str]) -> str:
-    text = match[0]
-    return f"{text[0]}{listed(text[1:-1].split(', '))}{text[-1]}"
 
 
 class LakebtError(Exception):
@@ -68,6 +34,9 @@ class LakebtError(Exception):
     """
 
     def __str__(self) -> str:
+        return printable(self._message())
+
+    def _message(self) -> str:
         return shortened(super().__str__())
 
 
@@ -90,7 +59,7 @@ class InvalidDataError(LakebtError, ValueError):
         super().__init__(table, problem)  # all of them: errors must pickle
         self.table, self.problem = table, problem
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.table}: {self.problem} Nothing was published."
 
 
@@ -144,7 +113,7 @@ class UnknownNameError(LakebtError, ValueError):
         super().__init__(kind, name, known)
         self.kind, self.name, self.known = kind, name, known
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         plain = {name.casefold(): name for name in self.known}
         close = difflib.get_close_matches(self.name.casefold(), plain, n=1)
         hint = f" Did you mean {plain[close[0]]!r}?" if close else ""
@@ -174,15 +143,9 @@ class LookAheadError(LakebtError):
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     lake = lakebt.Lake.open(directory)
     ...     release = lake.publish(market.tables, release="R1", as_of=market.as_of)
-    ...     study = lakebt.Study(
-    ...         lake.at("R1"),
-    ...         index="SIM",
-    ...         entries=["AD@close"],
-    ...         exits=["+1"],
-    ...         on_look_ahead="raise",
-    ...     )
+    ...     rule = {"index": "SIM", "entries": ["AD@close"], "exits": ["+1"]}
     ...     try:
-    ...         study.plan()
+    ...         lakebt.Study(lake.at("R1"), **rule, on_look_ahead="raise").plan()
     ...     except lakebt.LookAheadError as error:
     ...         print(error.known_at > error.needed_by)
     True
@@ -194,7 +157,7 @@ class LookAheadError(LakebtError):
         super().__init__(fact, known_at, needed_by)
         self.fact, self.known_at, self.needed_by = fact, known_at, needed_by
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         known = (
             "never known"
             if self.known_at is None
@@ -236,7 +199,7 @@ class ReleaseExistsError(LakebtError):
         super().__init__(name, held, why, ended_at)
         self.name, self.held, self.why, self.ended_at = name, held, why, ended_at
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         if self.ended_at is not None:
             return (
                 f"release {self.held!r} existed until {_utc(self.ended_at)}, and "
@@ -266,7 +229,7 @@ class ReleaseEndedError(LakebtError):
         super().__init__(release, ended_at, because)
         self.release, self.ended_at, self.because = release, ended_at, because
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"release {self.release!r} ended at {_utc(self.ended_at)}: {self.because}. "
             f"Read another release: `lake.releases()` lists those that live."
@@ -280,7 +243,7 @@ class BrokenReleaseError(LakebtError):
         super().__init__(release, table, problem)
         self.release, self.table, self.problem = release, table, problem
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"release {self.release!r} cannot be trusted: table {self.table}: "
             f"{self.problem}. Read another release, or restore the table from a backup."
@@ -302,7 +265,7 @@ class TableExistsError(LakebtError):
         super().__init__(table, why)
         self.table, self.why = table, why
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"table {self.table!r} exists already, and {self.why}. Declare it as it "
             f"is, or under another name: nothing but a column that may be empty can be "
@@ -317,7 +280,7 @@ class ForeignCommitError(LakebtError):
         super().__init__(table, expected, found)
         self.table, self.expected, self.found = table, expected, found
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"table {self.table} was written by something other than lakebt: its head "
             f"is {_snapshot(self.found)}, the ledger says {_snapshot(self.expected)}. "
@@ -336,7 +299,7 @@ class NothingKnownError(LakebtError, ValueError):
         super().__init__(as_of, earliest)
         self.as_of, self.earliest = as_of, earliest
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         nothing = f"nothing in the lake was known at {self.as_of.isoformat()}"
         if self.earliest is None:
             return f"{nothing}: the lake is empty. Publish a release first."
@@ -348,6 +311,9 @@ class NothingKnownError(LakebtError, ValueError):
 
 class LedgerWarning(UserWarning):
     """A trial could not be recorded; its result is returned all the same."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class AuditWarning(UserWarning):
@@ -385,10 +351,8 @@ class AuditWarning(UserWarning):
         self.report = report
 
     def __str__(self) -> str:
-        return (
-            f"{self.report.summary} `lake.audit` with the same arguments shows the "
-            f"rows, `fail_on` refuses them."
-        )
+        cure = "`lake.audit` with the same arguments shows the rows, `fail_on` refuses"
+        return printable(f"{self.report.summary} {cure} them.")
 
 
 def _utc(instant: dt.datetime) -> str:

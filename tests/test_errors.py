@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
+import inspect
 import pickle
-from typing import TYPE_CHECKING
+import traceback
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +18,9 @@ from lakebt.lake.publishing.audits.audit_report import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PACKAGE = Path(errors.__file__).parent
+TELLING = ("__repr__", "__str__")
 
 KNOWN = dt.datetime(2022, 11, 28, 20, 50, 55, tzinfo=dt.UTC)
 NEEDED = dt.datetime(2022, 10, 3, 13, 20, tzinfo=dt.UTC)
@@ -157,6 +165,62 @@ def test_what_somebody_passed_takes_a_line_in_a_message(given: object) -> None:
     if not isinstance(given, str):
         assert " more" in told
         assert told.endswith("is not a text: pass it")
+
+
+WILD = "a\x1b[2J\x1b]0;title\x07b\x9b31m\u202ec\u2066d\u200be\rf"
+"""What clears a screen, names a window, rings, colours, and turns text around."""
+
+
+def wild(kind: type[Exception]) -> Exception:
+    """Return an error, or a warning, every word of which is somebody's."""
+    count = len(inspect.signature(kind.__init__).parameters) - 1
+    each: list[Any] = [WILD] * count if count > 1 else [WILD]
+    if kind is errors.LookAheadError:
+        each[1:] = KNOWN, NEEDED
+    elif kind is errors.NothingKnownError:
+        each = [KNOWN, None]
+    elif kind is errors.ReleaseEndedError:
+        each[1] = KNOWN
+    elif kind is errors.ReleaseExistsError:
+        each[3] = KNOWN
+    elif kind is errors.AuditWarning:
+        each = [types.SimpleNamespace(summary=WILD)]
+    return kind(*each)
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in vars(errors).values() if inspect.isclass(each)]
+)
+def test_a_traceback_obeys_no_word_of_others(kind: type[Exception]) -> None:
+    if not issubclass(kind, Exception):
+        return
+    said = "".join(traceback.format_exception(wild(kind)))
+
+    assert all(c == "\n" or c.isprintable() for c in said)
+    assert r"\x1b[2J" in said or kind is errors.NothingKnownError
+
+
+def test_what_tells_of_others_words_is_told_as_words() -> None:
+    """Each `__repr__` and `__str__`, but for those that hold no word of others."""
+    own = {
+        *("CostModel", "_Rule", "Sessions", "SweepResult"),  # numbers, and our words
+        *("Study", "Result", "TradedStudy"),  # by `Scope.title`
+        *("LakebtError", "LedgerWarning", "AuditWarning"),  # themselves
+    }
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found |= {node.name for each in node.body if tells_raw(each)}
+
+    assert found == own
+
+
+def tells_raw(node: ast.stmt) -> bool:
+    """Whether it is a `__repr__` or `__str__` without the decorator."""
+    if not isinstance(node, ast.FunctionDef) or node.name not in TELLING:
+        return False
+    return not any(ast.unparse(each) == "as_words" for each in node.decorator_list)
 
 
 def test_a_message_of_a_line_stays_as_it_is() -> None:

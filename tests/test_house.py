@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lakebt"
 
-HIDDEN = {"__init__", "__main__", "_lazy", "_typing", "_version"}
+HIDDEN = {"__init__", "__main__", "_lazy", "_messages", "_typing", "_version"}
 """Modules of the root that nobody has to know."""
 
 WITHOUT_A_ROOM = {

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
+from lakebt._messages import printable
 from lakebt.report.progress import terminal_bar
-from lakebt.values.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

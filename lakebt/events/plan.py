@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakebt._messages import as_words
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Plan(tuple[Cell, ...]):
 
     __slots__ = ()
 
+    @as_words
     def __repr__(self) -> str:
         events = count(len({cell.event.event_id for cell in self}), "event")
         empty = Counter(str(c.empty.reason) for c in self if c.empty is not None)

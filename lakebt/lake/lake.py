@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import system_clock
 from lakebt.lake.api.keeping import Keeping
@@ -154,6 +155,7 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
     def __deepcopy__(self, memo: object) -> Lake:
         return self  # two of them would be one lake
 
+    @as_words
     def __repr__(self) -> str:
         ledger = self._ledger()
         newest = ledger.newest

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from lakebt.values.text import printable
+from lakebt._messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

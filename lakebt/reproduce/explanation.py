@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.inputs.in_words import in_words
 from lakebt.lake.api.trials import view_of
 from lakebt.lake.spark.diff import diff
@@ -54,6 +55,7 @@ class Explanation:
     rows: pd.DataFrame
     diffs: Mapping[str, Diff]
 
+    @as_words
     def __str__(self) -> str:
         begin, end = self.steps["sharpe"].iloc[0], self.steps["sharpe"].iloc[-1]
         lines = [f"Sharpe {begin:.4f} → {end:.4f}"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.reproduce.rerun import Recipe, rerun, rerun_strategy
 from lakebt.study.trials import FIGURES
 
@@ -52,6 +53,7 @@ class Reproduction:
         """Whether every figure is the same to the last bit."""
         return self.differences.empty
 
+    @as_words
     def __str__(self) -> str:
         name = self.trial_id[:10]
         changed = "; ".join(

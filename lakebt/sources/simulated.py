@@ -46,6 +46,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
 from lakebt.facts import Side
 from lakebt.sessions import LAST, Sessions
@@ -106,6 +107,7 @@ class SimulatedMarket:
     fund: str = FUND
     market: str = MARKET
 
+    @as_words
     def __repr__(self) -> str:
         return (
             f"SimulatedMarket(index {self.index!r}, seed {self.seed}: "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from lakebt._messages import as_words
 from lakebt.backtest.book import borrow_by_session, keep_book
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import installed, keep_vectorbt
@@ -327,6 +328,7 @@ class Backtest:
             run.is_recorded = record_run(traded, seconds=seconds)
         return run
 
+    @as_words
     def __repr__(self) -> str:
         terms = self.terms
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakebt._messages import as_words
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.strategy import tables
 from lakebt.strategy.report import DEFINITION, contents
@@ -178,6 +179,7 @@ class Run:
 
         write_run_report(contents(self.traded), path)
 
+    @as_words
     def __repr__(self) -> str:
         return (
             f"Run({self.name}: Sharpe {self.sharpe():.2f} "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.backtest.reference import order_book
 from lakebt.lake.trials.origin import Origin
 from lakebt.sessions import exposed_from
@@ -63,6 +64,7 @@ class TradedStrategy:
     book: Book
     borrow: FloatVector
 
+    @as_words
     def __repr__(self) -> str:
         n = self.window.n_sessions
         return f"TradedStrategy({self.name}, {self.view!r}, {n:,} sessions)"

@@ -6,6 +6,7 @@ import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lakebt._messages import printable
 from lakebt.backtest.weights import TradedSide
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.clock import Clock
@@ -173,7 +174,7 @@ class Scope:
     def title(self) -> str:
         """The study in a line: what, on which release, and how many rules."""
         arguments = self.arguments
-        return (
+        return printable(
             f"{arguments.index or 'changes given'}, release {self.view.release!r}, "
             f"{len(arguments.entries)} entries x {len(arguments.exits)} exits"
         )

@@ -6,6 +6,7 @@ import html
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lakebt._messages import as_words
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import one_of
@@ -250,6 +251,7 @@ class Sweep:
             self.points, engine=self.engine, session=session, **common
         )
 
+    @as_words
     def __repr__(self) -> str:
         releases = ", ".join(repr(view.release) for view in self.views)
         if self.tasks:

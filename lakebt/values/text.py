@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import unicodedata
 
 
 def count(n: float, noun: str = "", *, many: str = "") -> str:
@@ -43,27 +42,6 @@ def capitalised(text: str) -> str:
     'Lake MyLake is healthy'
     """
     return text[:1].upper() + text[1:]
-
-
-def printable(text: str) -> str:
-    r"""Return a text that a terminal shows, and does not obey.
-
-    Names, notes and reasons are other people's, and may hold what moves the cursor,
-    hides text or turns it around. Lines, tabs and spaces of any width stay.
-
-    Examples
-    --------
-    >>> printable(f"red: {chr(27)}[31m")
-    'red: \\x1b[31m'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c
-        if c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs"
-        else ascii(c)[1:-1]
-        for c in text
-    )
 
 
 def html_repr(thing: object) -> str:

@@ -125,3 +125,23 @@ def test_help_names_the_columns_of_orders(met: dict[str, Any]) -> None:
         (lakebt.Run.orders, met["a run"].orders()),
     ):
         assert all(f"``{name}``" in str(method.__doc__) for name in table.columns)
+
+
+def test_a_repr_obeys_no_word_of_others(met: dict[str, Any], tmp_path: Path) -> None:
+    wild = "a\x1b[2J\u202eb\x9bc"
+    strange = type(wild, (Market,), {"__module__": __name__})
+    view = met["a view"]
+    lake = lakebt.Lake.open(tmp_path / "a\u202eb")
+    tables = {"prices": simulated_market(seed=1, n_events=1).prices}
+    release = lake.publish(
+        tables, release="R1", as_of=view.cutoff, note=wild, labels={"k": wild}
+    )
+    backtest = lakebt.Backtest(view, strange(), start="2010-02-01", end="2010-03-31")
+    told = [
+        *(repr(each) for each in (release, lake, backtest, lake.doctor())),
+        str(lake.doctor()),
+        str(lake.drop("R1", because=wild)),
+    ]
+
+    for each in told:
+        assert each.replace("\n", "").isprintable(), each

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.snapshots import Operation, ancestors_of
 
+from lakebt._messages import as_words
 from lakebt.lake.tables.schemas import OURS
 from lakebt.values.text import count
 
@@ -39,6 +40,7 @@ class Foreign:
             for snapshot in self.snapshots
         )
 
+    @as_words
     def __str__(self) -> str:
         if not self.is_on_top:
             return "its head is not built on what the ledger says"

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 
+from lakebt._messages import as_words, printable
 from lakebt.errors import (
     InvalidArgumentError,
     LakeError,
@@ -25,7 +26,7 @@ from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
-from lakebt.values.text import count, html_repr, printable
+from lakebt.values.text import count, html_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -119,10 +120,11 @@ class Release:
     ended_because: str = ""
     is_new: bool = field(default=False, compare=False, repr=False)
 
+    @as_words
     def __repr__(self) -> str:
         rows = ", ".join(f"{pin.table} {count(pin.rows, 'row')}" for pin in self.tables)
         labels = ", ".join(f"{name} {text}" for name, text in self.labels.items())
-        said = "".join(f"\n  {printable(t)}" for t in (self.note, labels) if t)
+        said = "".join(f"\n  {t}" for t in (self.note, labels) if t)
         return f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows}){said}"
 
     _repr_html_ = html_repr

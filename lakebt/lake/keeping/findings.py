@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
-from lakebt.values.text import printable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -66,6 +66,7 @@ class Finding:
     problem: str
     cure: str
 
+    @as_words
     def __str__(self) -> str:
         place = ", ".join(
             part
@@ -76,7 +77,7 @@ class Finding:
             if part
         )
         where = f"{place}: " if place else ""
-        return printable(f"[{self.code}] {where}{self.problem}. Cure: {self.cure}")
+        return f"[{self.code}] {where}{self.problem}. Cure: {self.cure}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class Diagnosis:
             }
         )
 
+    @as_words
     def __str__(self) -> str:
         if self.ok:
             what = "" if self.files_checked else "; its files were not looked at"

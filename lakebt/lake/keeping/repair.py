@@ -16,6 +16,7 @@ from pyiceberg.table.update import (
     SetSnapshotRefUpdate,
 )
 
+from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.inputs.checks import check_positive
 from lakebt.lake.committing import protocol
@@ -63,6 +64,7 @@ class Repair:
 
     done: tuple[str, ...]
 
+    @as_words
     def __str__(self) -> str:
         return "\n".join(self.done) or "There was nothing to do."
 

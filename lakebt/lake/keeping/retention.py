@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
+from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing import protocol
@@ -71,6 +72,7 @@ class Retention:
         """Return the releases that ended, as `Lake.releases` with ``ended=True``."""
         return as_frame(self.ended, ended=True)
 
+    @as_words
     def __str__(self) -> str:
         names = ", ".join(release.name for release in self.ended[:_SHOWN])
         if len(self.ended) > _SHOWN:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from lakebt._messages import as_words
 from lakebt.facts import IndexChange, Side
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
 from lakebt.lake.tables.frames import frame
@@ -96,6 +97,7 @@ class Diff:
         """
         return self._changes
 
+    @as_words
     def __repr__(self) -> str:
         return (
             f"Diff({self.table!r}, {self.before!r} to {self.after!r}: "

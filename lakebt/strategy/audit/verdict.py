@@ -7,6 +7,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakebt._messages import as_words
 from lakebt.errors import listed
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Difference:
     how: str
     error: str = ""
 
+    @as_words
     def __str__(self) -> str:
         if self.symbol is None:
             return f"decision of {self.session}: with {self.how} it raised {self.error}"
@@ -91,6 +93,7 @@ class Audit:
         """Whether it passed."""
         return self.verdict is Verdict.PASSED
 
+    @as_words
     def __str__(self) -> str:
         match self.verdict:
             case Verdict.PASSED:

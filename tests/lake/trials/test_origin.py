@@ -116,7 +116,7 @@ def test_words_about_the_kernel_leave_the_code_as_it_is(
 
 MOVES_BYTES = {
     *("lake/api", "lake/lake.py", "lake/storage", "lake/committing", "lake/trials"),
-    *("lake/spark", "errors.py", "_lazy.py", "__init__.py"),
+    *("lake/spark", "errors.py", "_messages.py", "_lazy.py", "__init__.py"),
     *("study/empty_cells.py", "study/result.py", "study/study.py", "report"),
     "values/text.py",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.errors import AuditError, UnknownNameError, listed
 from lakebt.values.text import count
 
@@ -247,11 +248,13 @@ class AuditReport:
             problem += f" {fail}: {names}."
         raise AuditError(first.table, problem, self)
 
+    @as_words
     def __str__(self) -> str:
         lines = [self.verdict]
         lines += [f"{f.severity}: {f.table} {f.audit}: {f.message}" for f in self.found]
         return "\n".join(lines)
 
+    @as_words
     def __repr__(self) -> str:
         return f"AuditReport({self.verdict})"
 
