@@ -203,7 +203,13 @@ def test_a_traceback_obeys_no_word_of_others(kind: type[Exception]) -> None:
 def test_what_tells_of_others_words_is_told_as_words() -> None:
     """Each `__repr__` and `__str__`, but for those that hold no word of others."""
     own = {
-        *("CostModel", "_Rule", "Sessions", "SweepResult"),  # numbers, and our words
+        *(
+            "CostModel",
+            "_Rule",
+            "Sessions",
+            "SweepResult",
+            "View",
+        ),  # numbers, and our words
         *("Study", "Result", "TradedStudy"),  # by `Scope.title`
         *("LakebtError", "LedgerWarning", "AuditWarning"),  # themselves
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, NothingKnownError
 from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
@@ -143,7 +142,6 @@ class View(ReadOnly):
         """Return what completion offers: not what other parts of lakebt read by."""
         return sorted(set(super().__dir__()) - _FOR_LAKEBT)
 
-    @as_words
     def __repr__(self) -> str:
         past = ", past the cutoff" if self.past_cutoff else ""
         return f"View({self.release!r}, as of {self.instant.isoformat()}{past})"
