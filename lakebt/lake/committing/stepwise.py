@@ -37,7 +37,11 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    ForbiddenError,
+    TableAlreadyExistsError,
+)
 from pyiceberg.table.update import (
     AddSnapshotUpdate,
     RemoveSnapshotRefUpdate,
@@ -139,6 +143,8 @@ class LedgerOrder:
 
         Raises
         ------
+        ForbiddenError
+            If the catalog refuses it.
         LakeError
             If the catalog did not say what became of it.
         LostRaceError
@@ -157,6 +163,9 @@ class LedgerOrder:
         except CommitFailedException as error:
             discard([change])
             raise LostRaceError(str(error)) from None
+        except ForbiddenError:
+            discard([change])
+            raise
         except Exception as error:  # noqa: BLE001 - it may have happened all the same
             now = storage.trials()
             if now is not None and now.metadata.snapshot_by_id(change.snapshot_id):
@@ -197,6 +206,8 @@ class LedgerOrder:
 
         Raises
         ------
+        ForbiddenError
+            If the catalog refuses it.
         LakeError
             If the catalog fails in between; the message says what state the lake is in.
         LostRaceError
@@ -219,7 +230,7 @@ class LedgerOrder:
             raise
         try:
             self._decide(changes[LEDGER], release)
-        except LostRaceError:
+        except (LostRaceError, ForbiddenError):
             self._withdraw(added, release)
             raise
         try:
@@ -247,6 +258,8 @@ class LedgerOrder:
 
         Raises
         ------
+        ForbiddenError
+            If the catalog refuses it.
         LakeError
             If the catalog does not say what became of it.
         LostRaceError
@@ -263,6 +276,8 @@ class LedgerOrder:
             )
         except CommitFailedException as error:
             raise LostRaceError(str(error)) from None
+        except ForbiddenError:  # nothing has happened
+            raise
         except Exception as error:  # noqa: BLE001 - it may have happened all the same
             self._find_out(change, release, error)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyiceberg.schema import index_by_id, index_name_by_id
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update import (
     RemovePropertiesUpdate,
@@ -21,6 +22,7 @@ from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.locations import PLACES
 from lakebt.lake.tables.properties import is_allowed
 from lakebt.lake.tables.schemas import (
+    EXCHANGE,
     ICEBERG_TYPES,
     LEDGER,
     OURS,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.refs import SnapshotRef
     from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
+    from pyiceberg.types import IcebergType
 
     from lakebt.lake.committing.ledger import Ledger, Release, TablePin
 
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 _FIXED = (*PROPERTIES, *PLACES, "write.location-provider.impl")
 """Properties that stay as they are, or get lakebt's value."""
 
-_LEDGER_COLUMNS = frozenset(field.name for field in ledger_schema().fields)
+_LEDGER_COLUMNS = frozenset(index_name_by_id(ledger_schema()).values())
 
 Column = tuple[int, str, str, bool]
 
@@ -182,10 +185,16 @@ def _check_columns(name: str, before: TableMetadata, after: TableMetadata) -> No
 
 def columns(schema: Schema) -> list[Column]:
     """Return what decides how the columns of a table are read."""
+    # Each by itself: a field that may be empty can be added to a struct as to a table.
+    names = index_name_by_id(schema)
     return [
-        (field.field_id, field.name, str(field.field_type), field.required)
-        for field in schema.fields
+        (number, names[number], _kind(field.field_type), field.required)
+        for number, field in index_by_id(schema).items()
     ]
+
+
+def _kind(kind: IcebergType) -> str:
+    return str(kind) if kind.is_primitive else type(kind).__name__
 
 
 def _check_layout(name: str, before: TableMetadata, after: TableMetadata) -> None:
@@ -222,6 +231,13 @@ def _check_settings(name: str, before: TableMetadata, after: TableMetadata) -> N
         value = would.get(key)
         if was.get(key) == value:
             continue
+        if key == EXCHANGE:
+            msg = (
+                "the calendar of the lake cannot be changed from afar. Days on which "
+                "its exchange was closed are added where the lake lies, with lakebt: "
+                "Lake.open(PATH, closed=[...])"
+            )
+            raise ForbiddenError(msg)
         is_kept = key in _FIXED or key.startswith((OURS, EXPIRY))
         wanted = None if key.startswith(EXPIRY) else PROPERTIES.get(key)
         is_cure = value == wanted and (key in PROPERTIES or key.startswith(EXPIRY))

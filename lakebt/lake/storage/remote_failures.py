@@ -52,6 +52,8 @@ def refused(error: BaseException) -> str | None:
         (AuthorizationExpiredError, ForbiddenError, OAuthError, UnauthorizedError),
     ):
         reason = text.splitlines()[0].removesuffix(".") if text else "not authorized"
+        if "lakebt" in reason:  # its own server, which says what to do instead
+            return f"refuses it: {reason.removeprefix('ForbiddenException: ')}"
         return f"cannot be used: {reason}. Check its credential or its token"
     return None
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from pyiceberg.exceptions import ForbiddenError
 
-from lakebt.errors import ForeignCommitError
+from lakebt.errors import ForeignCommitError, LakeError
+from lakebt.lake import Lake
 from lakebt.lake.committing import stepwise
 from lakebt.lake.committing.follow_up import set_ref
 from lakebt.lake.committing.ledger import ledger_rows, read_ledger
@@ -19,14 +20,16 @@ from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.committing.test_rest import Interrupted, before_step
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.old import make_old
 from tests.lake.remote import Remote
 from tests.lake.serving.conftest import error
 from tests.lake.trial_rows import batch
+from tests.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from lakebt.lake import Lake
     from lakebt.lake.committing.ledger import Release
     from tests.lake.serving.conftest import House
 
@@ -315,3 +318,35 @@ def test_what_a_dead_publisher_staged_goes_with_a_release_of_this_side(
     assert set(house.table().metadata.refs) == {"main", "R1", "R2", "R3"}
     assert len(house.table().metadata.snapshots) == 3
     assert house.lake().doctor().ok
+
+
+def test_an_old_lake_is_published_into_through_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ledger gets the columns that it lacks; digests are its owner's to give."""
+    path = make_old(tmp_path / "lake", monkeypatch)
+    with serving(open_path(path, create=False)) as (address, _):
+        remote = Remote(path, is_ours=True)
+        remote.configure(monkeypatch, type="rest", uri=address)
+        there = remote.open()
+
+        there.publish({"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF)
+        with pytest.raises(LakeError, match="where the lake lies"):
+            there.restore()
+
+    here = Lake.open(path, clock=clock)
+    assert list(here.releases()["name"]) == ["R0", "R1", "R2", "R3"]
+    assert here.restore().done == ("the digests of the files of 4 releases are kept",)
+    assert here.doctor(deep=True).ok
+
+
+def test_closed_days_are_added_where_the_lake_lies(
+    house: House, remote: Remote
+) -> None:
+    with pytest.raises(LakeError, match=r"where the lake lies.* closed=") as failed:
+        Lake.open(catalog="prod", closed=["2022-09-14"], create=False, clock=clock)
+
+    assert "retain" not in str(failed.value)
+    here = Lake.open(house.path, closed=["2022-09-14"], clock=clock)
+    assert "2022-09-14" in here.at("R1").sessions.name
+    assert remote.open().releases()["name"].to_list() == ["R1", "R2"]

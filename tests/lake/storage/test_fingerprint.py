@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyiceberg.schema import Schema
-from pyiceberg.types import ListType, StructType
 
 from lakebt.errors import BrokenReleaseError, LakebtError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.committing.fold import LIMIT, fold
-from lakebt.lake.storage import datafiles, fingerprint, metadata, panel_cache
+from lakebt.lake.storage import metadata, panel_cache
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.failures import ChangedFileError
-from lakebt.lake.tables import schemas
 from lakebt.lake.tables.schemas import SPECS
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, clock, q1
+from tests.lake.old import make_old
 from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
@@ -147,35 +145,7 @@ def test_rows_are_never_folded_from_a_file_that_changed(lake: Lake, path: Path) 
 @pytest.fixture
 def old(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lake that was made before files had digests in their names."""
-    count = iter(range(1000))
-
-    def named(place: str, _content: object) -> str:
-        return place.replace(fingerprint.OPEN, f"old-{next(count)}")
-
-    def ledger_schema() -> Schema:
-        fields = []
-        for field in schemas.ledger_schema().fields:
-            kind: Any = field.field_type
-            if field.name == "tables":
-                pins = [
-                    each for each in kind.element_type.fields if each.name != "files"
-                ]
-                kind = ListType(
-                    kind.element_id, StructType(*pins), element_required=True
-                )
-            fields.append(field.model_copy(update={"field_type": kind}))
-        return Schema(*fields)
-
-    with monkeypatch.context() as patch:
-        for module in (fingerprint, datafiles):
-            patch.setattr(module, "named", named)
-        patch.setattr("lakebt.lake.storage.catalog.ledger_schema", ledger_schema)
-        patch.setattr("lakebt.lake.committing.pages.says_files", lambda _: True)
-        patch.setattr("lakebt.lake.publishing.publish._Writer._files", lambda *_: None)
-        lake = Lake.open(path, clock=clock)
-        for number, day in enumerate(("2022-09-01", "2022-09-02", "2022-09-06")):
-            lake.publish({"prices": bars((day,))}, release=f"R{number}", as_of=AS_OF)
-    return path
+    return make_old(path, monkeypatch)
 
 
 def test_an_old_lake_is_read_and_given_its_digests(old: Path) -> None:
