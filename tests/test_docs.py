@@ -115,6 +115,15 @@ def test_there_are_pages_with_blocks() -> None:
     assert all(list(blocks(page)) for page in PAGES)
 
 
+def test_the_index_leads_to_every_page() -> None:
+    linked = LINK.findall((DOCS / "index.md").read_text(encoding="utf-8"))
+
+    assert {page.name for page in PAGES} - {"index.md"} <= {
+        Path(p).name for p in linked
+    }
+    assert {"reference/index.md", "adr/README.md"} <= set(linked)
+
+
 def anchors(page: Path) -> set[str]:
     """The places in a page that a link may point at."""
     heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from notebooks.keep_outputs import kept, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.lake]
 
@@ -26,21 +26,22 @@ class Executed:
     """The outputs of a notebook's code cells, by the tag of the cell."""
 
     def __init__(self, name: str, shared: Path) -> None:
-        notebook = read(name)
-        client = NotebookClient(
-            notebook,
-            timeout=120,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(FOLDER)}},
-        )
-        client.execute(
-            env=os.environ | {"PYTHONPATH": str(ROOT), "LAKEBT_SHARED": str(shared)}
-        )
-        self._outputs: dict[str, list[Any]] = {
-            cell["metadata"]["tags"][0]: cell["outputs"]
-            for cell in notebook["cells"]
+        self.cells = [
+            cell
+            for cell in run(name, shared=shared)["cells"]
             if cell["cell_type"] == "code"
+        ]
+        self._outputs: dict[str, list[Any]] = {
+            cell["metadata"]["tags"][0]: cell["outputs"] for cell in self.cells
         }
+
+    def check_kept(self, name: str) -> None:
+        """Check that the repository keeps what this run showed."""
+        there = [c for c in read(name)["cells"] if c["cell_type"] == "code"]
+        for cell, same in zip(self.cells, there, strict=True):
+            assert kept(cell) == same["outputs"], (
+                f"python notebooks/keep_outputs.py: {cell['metadata']['tags']}"
+            )
 
     def kinds(self) -> set[str]:
         """Return what the cells wrote: streams by name, results by mime type."""
@@ -66,13 +67,6 @@ class Executed:
 
 def test_there_are_two_notebooks() -> None:
     assert NOTEBOOKS == ["01_the_article.ipynb", "02_sp500.ipynb"]
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_outputs_are_stripped(name: str) -> None:
-    for cell in read(name)["cells"]:
-        assert not cell.get("outputs")
-        assert cell.get("execution_count") is None
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -119,6 +113,7 @@ def test_the_article_without_real_prices(tmp_path: Path) -> None:
     assert "PENN" not in done.text("orders")
     assert done.rows("own-answer")[0] == ["refused"] * 5
     assert "1,008 sessions" in done.text("how-many")
+    done.check_kept("01_the_article.ipynb")
 
 
 def test_the_sp500_on_real_data(shared: Path, realdata: Path) -> None:
@@ -158,3 +153,4 @@ def test_the_sp500_without_real_data_recovers_what_was_planted(tmp_path: Path) -
     for (mean, _, t_by_date, *_), planted in ((night, 500.0), (drift, 380.0)):
         error = float(mean) / float(t_by_date)
         assert abs(float(mean) - planted) < 2 * error
+    done.check_kept("02_sp500.ipynb")

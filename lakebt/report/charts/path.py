@@ -44,7 +44,7 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
     InvalidArgumentError
         If the path is empty.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     path = contents.path
@@ -52,7 +52,7 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
         msg = f"{contents.index} has no path to draw: no event was announced"
         raise InvalidArgumentError(msg)
     drawn = path[path["side"] != "all"]
-    figure = go.Figure()
+    figure = Chart()
     for side, colour in (
         ("addition", colours.addition),
         ("deletion", colours.deletion),

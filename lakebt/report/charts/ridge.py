@@ -82,7 +82,7 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
     InvalidArgumentError
         If no cell was traded.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     by_entry = ridge(contents, surface(contents)).values()
@@ -91,7 +91,7 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
         msg = f"{contents.index} has no ridge to draw: every cell is empty"
         raise InvalidArgumentError(msg)
     exits = [e for e in contents.exits if any(cell.exit == e for _, cell in best)]
-    figure = go.Figure()
+    figure = Chart()
     figure.add_scatter(
         **_band(best),
         mode="lines",

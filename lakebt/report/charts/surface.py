@@ -51,7 +51,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     cells = surface(contents)
@@ -60,7 +60,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
         [cells[entry, exit_] for exit_ in contents.exits] for entry in contents.entries
     ]
     roomy = len(contents.exits) <= NUMBERED
-    figure = go.Figure()
+    figure = Chart()
     figure.add_heatmap(
         z=[[_or_none(cell.sharpe) for cell in row] for row in grid],
         customdata=[[hover(cell.lines) for cell in row] for row in grid],

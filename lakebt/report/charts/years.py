@@ -46,13 +46,13 @@ def years_figure(
     InvalidArgumentError
         If there is no year.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     if years.empty:
         msg = f"{rule[0]} to {rule[1]} has no year to draw: no event of it was traded"
         raise InvalidArgumentError(msg)
     colours = THEMES[theme]
-    figure = go.Figure()
+    figure = Chart()
     for name, rows, colour, symbol in (
         (f"{rule[0]} to {rule[1]}", records(years), colours.addition, "circle"),
         ("this cell", [], colours.deletion, "diamond"),
