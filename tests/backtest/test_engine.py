@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -270,14 +270,17 @@ def gaps(*kinds: str) -> st.SearchStrategy[set[tuple[int, int, str]]]:
     return st.sets(st.tuples(*where), max_size=6)
 
 
-def with_gaps(
-    prices: Sequence[float], holes: set[tuple[int, int, str]], book: Sequence[Slot]
-) -> Market:
-    """Return the market, with a bar wherever something is entered."""
-    panel = np.array(prices).reshape(COUNT, 2, 4)
+Traded: TypeAlias = tuple[list[Slot], Market]
+
+
+@st.composite
+def traded(draw: st.DrawFn, most: int, *kinds: str) -> Traded:
+    """Draw slots, and a market with gaps, but a bar wherever something is entered."""
+    book = draw(st.lists(slots(), min_size=1, max_size=most))
+    panel = np.array(draw(PANEL)).reshape(COUNT, 2, 4)
     market = Market(panel[:, 0].copy(), panel[:, 1].copy())
     entered = {(slot.entry, symbol) for slot in book for symbol in slot.shares}
-    for session, symbol, kind in holes:
+    for session, symbol, kind in draw(gaps(*kinds)):
         opens, closes = (2 * session, symbol), (2 * session + 1, symbol)
         if kind == BAR and entered & {opens, closes}:
             continue  # a bar is there as a whole, or not at all
@@ -285,7 +288,7 @@ def with_gaps(
             market.opens[session, symbol] = np.nan
         if kind != OPEN and closes not in entered:
             market.closes[session, symbol] = np.nan
-    return market
+    return book, market
 
 
 # --- against the loop -----------------------------------------------------------------
@@ -294,18 +297,13 @@ def with_gaps(
 @pytest.mark.slow
 @settings(max_examples=200)
 @given(
-    book=st.lists(slots(), min_size=1, max_size=4),
-    prices=PANEL,
-    holes=gaps(BAR, OPEN, CLOSE),
+    slots_and_prices=traded(4, BAR, OPEN, CLOSE),
     levels=st.lists(LEVELS, min_size=1, max_size=3),
 )
 def test_every_cell_is_what_a_slow_loop_makes_of_it(
-    book: list[Slot],
-    prices: list[float],
-    holes: set[tuple[int, int, str]],
-    levels: list[Level],
+    slots_and_prices: Traded, levels: list[Level]
 ) -> None:
-    market = with_gaps(prices, holes, book)
+    book, market = slots_and_prices
 
     earned = run(book, market, levels)
 
@@ -317,18 +315,13 @@ def test_every_cell_is_what_a_slow_loop_makes_of_it(
 
 @pytest.mark.slow
 @given(
-    book=st.lists(slots(), min_size=1, max_size=6),
-    prices=PANEL,
-    holes=gaps(BAR, CLOSE),
+    slots_and_prices=traded(6, BAR, CLOSE),
     levels=st.lists(LEVELS, min_size=1, max_size=2),
 )
 def test_threads_and_chunks_change_no_bit(
-    book: list[Slot],
-    prices: list[float],
-    holes: set[tuple[int, int, str]],
-    levels: list[Level],
+    slots_and_prices: Traded, levels: list[Level]
 ) -> None:
-    market = with_gaps(prices, holes, book)
+    book, market = slots_and_prices
     whole = run(book, market, levels, threads=1)
 
     for threads in (1, 2, 5):
@@ -354,18 +347,13 @@ PER_LEVEL = ("status", "held", "final", "mean", "m2", "net", "borrow_usd", "draw
 
 
 @given(
-    book=st.lists(slots(), min_size=1, max_size=4),
-    prices=PANEL,
-    holes=gaps(BAR, OPEN, CLOSE),
+    slots_and_prices=traded(4, BAR, OPEN, CLOSE),
     levels=st.lists(LEVELS, min_size=2, max_size=5),
 )
 def test_a_level_has_the_same_bits_alone_and_beside_others(
-    book: list[Slot],
-    prices: list[float],
-    holes: set[tuple[int, int, str]],
-    levels: list[Level],
+    slots_and_prices: Traded, levels: list[Level]
 ) -> None:
-    market = with_gaps(prices, holes, book)
+    book, market = slots_and_prices
 
     together = run(book, market, levels)
 
@@ -449,18 +437,13 @@ def window_of(market: Market) -> PriceWindow:
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(
-    book=st.lists(slots(), min_size=1, max_size=3),
-    prices=PANEL,
-    holes=gaps(BAR),
+    slots_and_prices=traded(3, BAR),
     cost=COSTS,
 )
 def test_every_cell_is_what_vectorbt_makes_of_it(
-    book: list[Slot],
-    prices: list[float],
-    holes: set[tuple[int, int, str]],
-    cost: CostModel,
+    slots_and_prices: Traded, cost: CostModel
 ) -> None:
-    market = with_gaps(prices, holes, book)
+    book, market = slots_and_prices
     earned = run(book, market, [cost])
     rules = [(slot, left) for slot in book for left in slot.exits]
     cells = [n for n in range(len(rules)) if earned.status[0, n] == TRADED]

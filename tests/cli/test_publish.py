@@ -307,6 +307,12 @@ def gappy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def publishing(folder: Path, file: str) -> tuple[str | Path, ...]:
+    """Return the command that publishes prices from `file` into `folder`'s lake."""
+    lake = folder / "lake"
+    return ("publish", f"prices={folder / file}", *AS_OF, "--lake", lake)
+
+
 def test_findings_are_one_line_on_stderr(gappy: Path, run: Run) -> None:
     command = ("publish", f"prices={gappy / 'gappy.csv'}", *AS_OF)
 
@@ -362,13 +368,7 @@ def changes(folder: Path) -> Path:
 
 
 def test_audit_only_fails_as_publishing_would(gappy: Path, run: Run) -> None:
-    command = (
-        "publish",
-        f"prices={gappy / 'wrong.csv'}",
-        *AS_OF,
-        "--lake",
-        gappy / "lake",
-    )
+    command = publishing(gappy, "wrong.csv")
 
     done = run(*command, "--audit-only")
     published = run(*command)
@@ -385,13 +385,7 @@ def test_audit_only_fails_as_publishing_would(gappy: Path, run: Run) -> None:
 
 
 def test_what_warns_fails_when_told(gappy: Path, run: Run) -> None:
-    command = (
-        "publish",
-        f"prices={gappy / 'gappy.csv'}",
-        *AS_OF,
-        "--lake",
-        gappy / "lake",
-    )
+    command = publishing(gappy, "gappy.csv")
 
     done = run(*command, "--fail-on", "gaps,jumps")
 
@@ -401,13 +395,7 @@ def test_what_warns_fails_when_told(gappy: Path, run: Run) -> None:
 
 
 def test_an_audit_of_ones_own_comes_from_a_file(gappy: Path, run: Run) -> None:
-    command = (
-        "publish",
-        f"prices={gappy / 'gappy.csv'}",
-        *AS_OF,
-        "--lake",
-        gappy / "lake",
-    )
+    command = publishing(gappy, "gappy.csv")
     own = ("--audit", f"prices={gappy / 'mine.py'}:dear")
 
     wrong = run(*command, *own, "--audit", f"prices={gappy / 'mine.py'}:silent")

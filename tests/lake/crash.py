@@ -24,6 +24,7 @@ import pandas as pd
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.lake import Lake
+from tests.forked import python
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 
 if TYPE_CHECKING:
@@ -170,6 +171,41 @@ def orphans(path: Path) -> set[str]:
     kept = {name.removeprefix("file://") for name in used}
     files = {str(file) for file in (path / "warehouse").rglob("*") if file.is_file()}
     return files - kept
+
+
+MOMENTS = ("write_files", "commit", "swap", "tidy")
+"""Where a publisher may die: "swap" is between the first table's pointer and the next.
+
+From "tidy" on, the release is there.
+"""
+
+_DYING = """
+import json, os, signal, sys
+from lakebt.lake import Lake
+from lakebt.lake.committing import sql
+from lakebt.lake.publishing import new_rows
+from tests.lake.crash import publish
+from tests.lake.frames import clock
+
+moment, address = sys.argv[1], json.loads(sys.argv[2])
+place = new_rows if moment == "write_files" else sql
+really = getattr(place, moment)
+
+def die(*arguments, **named):
+    if moment == "swap":
+        really(*arguments, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(place, moment, die)
+publish(Lake.open(**address, create=False, clock=clock), 2)
+"""
+
+
+def die_publishing(moment: str, **address: str) -> None:
+    """Have a process publish ``R2`` into the lake at `address`, and die at a moment."""
+    command = [*python(), "-c", _DYING, moment, json.dumps(address)]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
 
 
 class Publisher:

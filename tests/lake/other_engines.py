@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import random
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import SqlCatalog
@@ -84,6 +85,18 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 def spelled(uri: str, spelling: str) -> str:
     """Write the URI of a local file in another way."""
     return SPELLINGS[spelling](uri.removeprefix("file://"))
+
+
+def spoiled(file: Path, *, times: int) -> Iterator[int]:
+    """Give a file with some wrong bytes, so many times, and then leave it as it was."""
+    generator = random.Random(7)  # noqa: S311 - of no secret
+    whole = file.read_bytes()
+    for number in range(times):
+        start = generator.randrange(len(whole))
+        wrong = generator.randbytes(generator.choice([1, 1, 3, 8, 40]))
+        file.write_bytes(whole[:start] + wrong + whole[start + len(wrong) :])
+        yield number
+    file.write_bytes(whole)
 
 
 def wedge(path: Path, name: str, manifest_list: str, **said: Any) -> int:

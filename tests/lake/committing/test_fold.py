@@ -78,6 +78,20 @@ def day(back: int, **columns: Any) -> pd.DataFrame:
     return bars(days=(session(back),), symbols=("AAA", "BBB", "CCC"), **columns)
 
 
+def publish_days(lake: Lake, count: int) -> None:
+    """Publish R0, R1 and so on: a day each, always a later one."""
+    for number in range(count):
+        days = {"prices": day(30 - number)}
+        lake.publish(days, release=f"R{number}", as_of=AS_OF)
+
+
+def publish_many(lake: Lake, count: int) -> None:
+    """Publish many days, of one symbol each."""
+    for number in range(count):
+        frame = bars(days=(session(70 - number),), symbols=("AAA",))
+        lake.publish({"prices": frame}, release=f"R{number}", as_of=AS_OF)
+
+
 def table_of(path: Path, name: str = "prices") -> Table:
     """The table as pyiceberg has it, read from the catalog anew."""
     catalog = SqlCatalog(
@@ -197,9 +211,7 @@ def test_what_a_view_returns_is_the_same_before_and_after_a_fold(
 def test_a_head_never_has_more_files_than_the_limit(
     lake: Lake, path: Path, few: int
 ) -> None:
-    for number in range(3 * few):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, 3 * few)
 
     table = table_of(path)
     counts = [len(files_at(table, s.snapshot_id)) for s in table.metadata.snapshots]
@@ -213,9 +225,7 @@ def test_a_head_never_has_more_files_than_the_limit(
 def test_a_fold_is_part_of_the_commit_that_needs_it(
     lake: Lake, path: Path, few: int
 ) -> None:
-    for number in range(few + 1):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, few + 1)
 
     table = table_of(path)
     assert len(table.metadata.snapshots) == few + 1
@@ -245,9 +255,7 @@ def test_a_file_of_many_days_is_sorted(lake: Lake, path: Path) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_a_file_of_many_days_is_read_by_other_engines(lake: Lake, path: Path) -> None:
-    for number in range(FEW + 1):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW + 1)
 
     table = table_of(path)
     place = local(max(files_at(table), key=lambda f: f.record_count).file_path)
@@ -276,9 +284,7 @@ def test_a_file_of_many_days_is_read_by_other_engines(lake: Lake, path: Path) ->
 @pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
-    for number in range(4 * FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, 4 * FEW)
 
     table = table_of(path)
     counts = [len(s.manifests(table.io)) for s in table.metadata.snapshots]
@@ -287,9 +293,7 @@ def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> None:
-    for number in range(fold.LIMIT + 1):
-        frame = bars(days=(session(70 - number),), symbols=("AAA",))
-        lake.publish({"prices": frame}, release=f"R{number}", as_of=AS_OF)
+    publish_many(lake, fold.LIMIT + 1)
 
     head = table_of(path).metadata.current_snapshot()
     assert head is not None
@@ -307,9 +311,7 @@ def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> No
 def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
     lake: Lake, path: Path
 ) -> None:
-    for number in range(fold.LIMIT):
-        frame = bars(days=(session(70 - number),), symbols=("AAA",))
-        lake.publish({"prices": frame}, release=f"R{number}", as_of=AS_OF)
+    publish_many(lake, fold.LIMIT)
 
     table = table_of(path)
     head = table.metadata.current_snapshot()
@@ -325,9 +327,7 @@ def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
 def test_some_sessions_are_read_from_the_files_that_hold_them(
     lake: Lake, path: Path
 ) -> None:
-    for number in range(4 * FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, 4 * FEW)
 
     table = table_of(path)
     first, last = session(29), session(27)
@@ -359,9 +359,7 @@ def test_a_day_costs_two_small_files_beside_its_bars(lake: Lake, path: Path) -> 
 def test_what_no_release_needs_any_more_of_the_ledger_is_deleted(
     lake: Lake, path: Path
 ) -> None:
-    for number in range(25):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, 25)
 
     folder = path / "warehouse/quant" / LEDGER
     kinds = Counter(
@@ -498,9 +496,7 @@ def test_a_publisher_killed_while_he_folds_leaves_no_trace(
 def test_a_fold_that_is_not_published_is_withdrawn(
     lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW)
     held = set(path.rglob("*.parquet"))
     written: list[int] = []
 
@@ -520,9 +516,7 @@ def test_a_fold_that_is_not_published_is_withdrawn(
 
 @pytest.mark.usefixtures("few")
 def test_a_fold_is_made_again_only_for_another_head(lake: Lake, path: Path) -> None:
-    for number in range(FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW)
     folds = fold.Folds()
     folds.prepare(table_of(path), PRICES, adding=1)
     first = folds.of("prices")
@@ -567,9 +561,7 @@ def test_a_fold_follows_a_head_that_still_has_what_it_replaces(
 
 
 def test_few_enough_files_stay_as_they_are(lake: Lake, path: Path, few: int) -> None:
-    for number in range(few - 1):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, few - 1)
 
     assert fold.fold(table_of(path), PRICES, adding=1) is None
     made = fold.fold(table_of(path), PRICES, adding=2)
@@ -581,9 +573,7 @@ def test_few_enough_files_stay_as_they_are(lake: Lake, path: Path, few: int) -> 
 def test_a_column_added_by_somebody_else_is_not_lost_in_a_fold(
     lake: Lake, path: Path
 ) -> None:
-    for number in range(FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW)
     table = table_of(path)
     with table.update_schema() as change:
         change.add_column("vwap", table.schema().find_type("close"))
@@ -599,9 +589,7 @@ def test_a_file_with_other_rows_than_its_manifest_says_is_not_folded(
     if not is_compared:
         monkeypatch.setattr(fingerprint, "_compare", lambda *_: None)
 
-    for number in range(FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW)
     victim = local(files_at(table_of(path))[0].file_path)
     pq.write_table(pq.read_table(victim, partitioning=None).slice(1), victim)
 
@@ -658,9 +646,7 @@ def delete_first_row(path: Path, table: Table) -> Table:
 def test_a_table_some_rows_of_which_were_deleted_by_position_is_not_folded(
     lake: Lake, path: Path
 ) -> None:
-    for number in range(FEW):
-        name = f"R{number}"
-        lake.publish({"prices": day(30 - number)}, release=name, as_of=AS_OF)
+    publish_days(lake, FEW)
     assert fold.fold(table_of(path), PRICES, adding=1) is not None
 
     table = delete_first_row(path, table_of(path))

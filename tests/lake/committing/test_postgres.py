@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import textwrap
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from lakebt.lake.committing import sql
 from lakebt.lake.storage import failures
 from tests.forked import python
 from tests.lake import publishers
-from tests.lake.crash import expected, found, publish
+from tests.lake.crash import MOMENTS, die_publishing, expected, found, publish
 from tests.lake.frames import AS_OF, q1
 from tests.lake.remote import Remote
 from tests.servers import Postgres, free_port
@@ -42,6 +41,15 @@ def uri(server: Postgres) -> str:
     return server.uri(server.database())
 
 
+def configured(
+    monkeypatch: pytest.MonkeyPatch, server: Postgres, folder: Path
+) -> Remote:
+    """Return a lake in a database of its own that nothing was written to."""
+    made, uri = Remote(folder), server.uri(server.database())
+    made.configure(monkeypatch, uri=uri, warehouse=f"file://{folder}/warehouse")
+    return made
+
+
 @pytest.fixture
 def remote(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     made = Remote(tmp_path)
@@ -58,9 +66,7 @@ def plain(uri: str) -> str:
 def test_an_empty_database_is_no_lake_and_stays_empty(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = Remote(tmp_path)
-    uri = server.uri(server.database())
-    empty.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/warehouse")
+    empty = configured(monkeypatch, server, tmp_path)
 
     for _ in range(2):  # the first look has not made anything
         with pytest.raises(LakeError, match="'prod' is not a lake: its database has"):
@@ -73,9 +79,7 @@ def test_an_empty_database_is_no_lake_and_stays_empty(
 def test_several_processes_may_make_a_lake_at_once(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = Remote(tmp_path)
-    uri = server.uri(server.database())
-    empty.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/warehouse")
+    configured(monkeypatch, server, tmp_path)
     program = "import lakebt; print(len(lakebt.Lake.open(catalog='prod').releases()))"
     runs = [
         subprocess.Popen(
@@ -95,9 +99,7 @@ def test_who_comes_second_to_an_empty_database_is_not_refused(
 ) -> None:
     """Postgres refuses a table that another one makes at the same instant."""
     for number in range(4):
-        empty = Remote(tmp_path / str(number))
-        uri = server.uri(server.database())
-        empty.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/{number}")
+        configured(monkeypatch, server, tmp_path / str(number))
         at_once = threading.Barrier(6)
 
         def opened(_: int, at_once: threading.Barrier = at_once) -> int:
@@ -112,35 +114,12 @@ def test_who_comes_second_to_an_empty_database_is_not_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["write_files", "commit", "swap", "tidy"])
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
     remote: Remote, moment: str
 ) -> None:
     publish(remote.open(), 1)
-    program = textwrap.dedent(
-        """
-        import os, signal, sys
-        from lakebt.lake import Lake
-        from lakebt.lake.committing import sql as commit
-        from lakebt.lake.publishing import new_rows as fresh
-        from tests.lake.crash import publish
-        from tests.lake.frames import clock
-
-        moment = sys.argv[1]
-        place = fresh if moment == "write_files" else commit
-        really = getattr(place, moment)
-
-        def die(*arguments, **named):
-            if moment == "swap":  # between the first table's pointer and the second's
-                really(*arguments, **named)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        setattr(place, moment, die)
-        publish(Lake.open(catalog="prod", create=False, clock=clock), 2)
-        """
-    )
-    killed = subprocess.run([*python(), "-c", program, moment], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    die_publishing(moment, catalog="prod")
 
     remote.check_whole([1, 2] if moment == "tidy" else [1])
     publish(remote.open(), 2)

@@ -3,9 +3,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
-import subprocess
-import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +23,7 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.committing import retry, sql
 from lakebt.lake.storage.failures import LostRaceError
-from tests.forked import python
-from tests.lake import publishers
+from tests.lake import crash, publishers
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 
@@ -297,41 +293,17 @@ def test_concurrent_publishers_lose_duplicate_and_tear_nothing(path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["write_files", "commit", "swap", "tidy"])
+@pytest.mark.parametrize("moment", crash.MOMENTS)
 def test_a_publisher_killed_at_any_moment_leaves_old_or_new(
     lake: Lake, path: Path, moment: str
 ) -> None:
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    program = textwrap.dedent(
-        """
-        import os, signal, sys
-        from lakebt.lake import Lake
-        from lakebt.lake.committing import sql, stage
-        from tests.lake.frames import AS_OF, changes, clock, q1
+    crash.publish(lake, 1)
 
-        path, moment = sys.argv[1:]
-        commit = stage if moment == "write_files" else sql
-        really = getattr(commit, moment)
+    crash.die_publishing(moment, path=str(path))
 
-        def die(*arguments, **named):
-            if moment == "swap":  # between the first table's pointer and the second's
-                really(*arguments, **named)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        setattr(commit, moment, die)
-        tables = {"etf_holdings": q1(), "index_changes": changes()}
-        Lake.open(path, clock=clock).publish(tables, release="R2", as_of=AS_OF)
-        """
-    )
-    killed = subprocess.run([*python(), "-c", program, str(path), moment], check=False)
-    assert killed.returncode == -signal.SIGKILL
-
-    names = list(Lake.open(path, clock=clock).releases()["name"])
-    assert names == (["R1", "R2"] if moment == "tidy" else ["R1"])
-    tables = {"etf_holdings": q1(), "index_changes": changes()}
-    lake.publish(tables, release="R2", as_of=AS_OF)
-    assert list(lake.releases()["name"]) == ["R1", "R2"]
-    assert len(lake.at("R2").read("etf_holdings")) == 2
+    crash.check_whole(path, 2 if moment == "tidy" else 1, read=[1])
+    crash.publish(lake, 2)
+    crash.check_whole(path, 2, read=[1, 2])
 
 
 def test_a_refused_publication_leaves_no_data_file(lake: Lake, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import random
 import zlib
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from lakebt.lake import Lake
 from lakebt.lake.storage import scan, table_loader
 from lakebt.lake.storage.failures import DamagedFileError, parsing, translated
 from tests.lake.frames import Q1_KNOWN, Q3_KNOWN, q1, q3
+from tests.lake.other_engines import spoiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,16 +188,10 @@ def test_a_file_with_bytes_of_another_is_damage_or_is_read(
 ) -> None:
     """Whatever a parser makes of wrong bytes, it is one line, or not noticed."""
     lake.publish({"etf_holdings": q1()}, release="Q1", as_of=Q1_KNOWN)
-    generator = random.Random(7)  # noqa: S311 - of no secret
     file = max((path / "warehouse/quant/etf_holdings").rglob(kind))
-    whole = file.read_bytes()
 
-    for _ in range(40):
-        start = generator.randrange(len(whole))
-        wrong = generator.randbytes(generator.choice([1, 3, 40]))
-        file.write_bytes(whole[:start] + wrong + whole[start + len(wrong) :])
+    for _ in spoiled(file, times=40):
         with contextlib.suppress(LakeError, BrokenReleaseError):
             Lake.open(path, create=False).at("Q1").read("etf_holdings")
-    file.write_bytes(whole)
 
     assert len(Lake.open(path).at("Q1").read("etf_holdings")) == len(q1())

@@ -19,6 +19,7 @@ from lakebt.lake.storage.failures import ChangedFileError
 from lakebt.lake.tables.schemas import SPECS
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, clock, q1
 from tests.lake.old import make_old
+from tests.lake.other_engines import spoiled
 from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
@@ -207,13 +208,8 @@ def test_an_old_file_with_wrong_bytes_is_one_line_or_is_read(
     old: Path, kind: str
 ) -> None:
     """No parser ends the process, and no text is left that cannot be read."""
-    generator = random.Random(3)  # noqa: S311 - of no secret
     file = max((old / "warehouse/quant/prices").rglob(kind))
-    held = file.read_bytes()
-    for _ in range(60):
-        place = generator.randrange(len(held))
-        wrong = generator.randbytes(generator.choice([1, 1, 8]))
-        file.write_bytes(held[:place] + wrong + held[place + len(wrong) :])
+    for _ in spoiled(file, times=60):
         with contextlib.suppress(LakebtError):
             view = Lake.open(old, create=False).at("R2")
             view.read("prices")

@@ -58,11 +58,17 @@ def unmade(
     store: Seaweed, line: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Remote:
     """A SQLite catalog whose tables will lie in the store."""
+    return configured(monkeypatch, store, line, tmp_path)
+
+
+def configured(
+    monkeypatch: pytest.MonkeyPatch, store: Seaweed, line: Wire, folder: Path
+) -> Remote:
     for name, value in store.keys.items():
         monkeypatch.setenv(name, value)
-    made = Remote(tmp_path)
+    made = Remote(folder)
     properties = {
-        "uri": f"sqlite:///{tmp_path}/catalog.db",
+        "uri": f"sqlite:///{folder}/catalog.db",
         "warehouse": f"s3://{BUCKET}/{secrets.token_hex(4)}",
         "s3.endpoint": line.address,
     }
@@ -484,16 +490,8 @@ def test_a_store_that_dies_in_the_middle_and_comes_back_has_old_or_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with seaweedfs() as mortal, wire(mortal.endpoint) as laid:
-        for name, value in mortal.keys.items():
-            monkeypatch.setenv(name, value)
-        remote = Remote(tmp_path)
-        properties = {
-            "uri": f"sqlite:///{tmp_path}/catalog.db",
-            "warehouse": f"s3://{BUCKET}/lake",
-            "s3.endpoint": laid.address,
-            "s3.region": "us-east-1",
-        }
-        remote.configure(monkeypatch, **properties)
+        remote = configured(monkeypatch, mortal, laid, tmp_path)
+        remote.configure(monkeypatch, **{"s3.region": "us-east-1"})
         lake = remote.open(create=True)
         publish(lake, 1)
 
