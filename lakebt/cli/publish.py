@@ -13,6 +13,7 @@ from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.publish_audits import Auditing, foresee
 from lakebt.cli.publish_files import Reading
 from lakebt.errors import LakeError
+from lakebt.inputs.places import local_path
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -242,10 +243,12 @@ def publish(
     )
     from lakebt.sources.packed import files_of
 
+    cure = "fetch the file, and name the copy"
+    places = [local_path(name, what="file", cure=cure) for _, name in pairs]
     named = [
-        (table, str(each) if each != Path(name).expanduser() else name, each)
-        for table, name in pairs
-        for each in files_of(Path(name).expanduser(), table=table)
+        (table, str(each) if each != place else name, each)
+        for (table, name), place in zip(pairs, places, strict=True)
+        for each in files_of(place, table=table)
     ]
     read: list[tuple[str, Converted]] = []
     with progress("Reading") as step:

@@ -13,6 +13,7 @@ import typer
 
 from lakebt.cli import options
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.inputs.places import local_path
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
         raise InvalidArgumentError(msg)
     if file is None:
         return Token(str(from_environment).strip())
+    cure = "name a file of this machine"
+    file = local_path(file, what="--token-file", cure=cure)
     try:
         mode = file.stat().st_mode
         text = file.read_text(encoding="utf-8")

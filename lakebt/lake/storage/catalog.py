@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -306,6 +307,9 @@ def _patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
     return make()
 
 
+_NAME_OF_CATALOG = re.compile(r"\w[\w .-]*")
+
+
 def open_catalog(
     name: str, *, create: bool, check: bool = True, exchange: str = "XNYS"
 ) -> Storage:
@@ -313,11 +317,20 @@ def open_catalog(
 
     Raises
     ------
+    InvalidArgumentError
+        If it is no name.
     LakeError
         If there is no such catalog, or it cannot be reached.
     """
     from lakebt.lake.storage.remote import load  # noqa: PLC0415 - brings requests along
 
+    if not _NAME_OF_CATALOG.fullmatch(name):  # which is not shown: it has a password
+        msg = (
+            "a catalog is named by letters, digits, blanks, _, - and dots, and not by "
+            "its address: give that as its uri in .pyiceberg.yaml, or as "
+            "PYICEBERG_CATALOG__NAME__URI"
+        )
+        raise InvalidArgumentError(msg)
     where = f"catalog {name!r}"
     with translated(where):
         try:

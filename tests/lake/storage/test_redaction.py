@@ -105,3 +105,14 @@ def test_what_is_no_secret_stays(monkeypatch: pytest.MonkeyPatch, text: str) -> 
     configure(monkeypatch, uri="sqlite:////srv/me@work/lake/catalog.db", token="")
 
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://me:secret@host/lake", "s3://key:secret@bucket/x", "me:secret@host"],
+)
+def test_an_address_where_a_name_is_meant_is_not_shown(address: str) -> None:
+    with pytest.raises(LakebtError, match=r"not by its address: .*__URI") as failed:
+        Lake.open(catalog=address)
+
+    assert "secret" not in f"{failed.value} {failed.value!r}".lower()
