@@ -13,13 +13,29 @@ import unicodedata
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters, by their class, that show nothing."""
 
-_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
 """Classes of Unicode whose characters show nothing; the plain space is allowed."""
 
+_IGNORED = re.compile(
+    "[\u034f\u17b4\u17b5\u180b-\u180f\u2065\ufdd0-\ufdef\ufe00-\ufe0f\ufff0-\ufff8"
+    "\U00016fe4\U000e0000-\U000e0fff]"
+)
+"""What Unicode says is not shown (Default_Ignorable_Code_Point) of other classes, and
+what it says is no character."""
+
 _NOTHING = frozenset(
-    {"n/a", "#n/a", "n.a.", "none", "null", "nil", "tbd", "<na>", "<none>", "unknown"}
+    {
+        *("n/a", "#n/a", "n.a.", "n.a", "n\\a", "n/d", "n.d.", "not available"),
+        *("not applicable", "none", "null", "nil", "tbd", "unknown", "undefined"),
+        *("missing", "no isin", "no cusip", "noisin", "nocusip", "no ticker"),
+        *("#n/a n/a", "n/a n/a", "#value!", "#ref!", "#name?", "#null!", "#num!"),
+        *("#div/0!", "-nan", "<na>", "(na)"),
+    }
 )
 """What stands for "none" whatever its case."""
+
+_AROUND = "<>()[]{}'*\""
+"""What stands around such a word, as in ``(null)`` and ``N/A*``."""
 
 _NOT_A_NUMBER = frozenset({"nan", "NaN", "NaT"})
 """As programs print it. NAN in capitals is a ticker."""
@@ -44,8 +60,8 @@ def is_unseen(character: str) -> bool:
     return (
         character in _FILLERS
         or unicodedata.category(character) in _UNSEEN
-        or "\ufe00" <= character <= "\ufe0f"  # chooses between forms of a letter
-        or "\U000e0100" <= character <= "\U000e01ef"
+        or _IGNORED.match(character) is not None
+        or ord(character) & 0xFFFE == 0xFFFE  # U+FFFE, a mark the wrong way round
     )
 
 
@@ -103,10 +119,10 @@ def is_placeholder(text: str) -> bool:
     [False, False, False, False]
     """
     return (
-        text.casefold() in _NOTHING
+        not _NOTHING.isdisjoint({text.casefold(), text.casefold().strip(_AROUND)})
         or text in _NOT_A_NUMBER
         or not any(character.isalnum() for character in text)
-        or not text.strip("0")
+        or not text.strip("0.-")
     )
 
 

@@ -94,3 +94,41 @@ def test_one_ticker_is_one(cell: str) -> None:
 
 def test_a_pair_of_currencies_is_one_price() -> None:
     assert not names_several("EUR/USD", listed=False)
+
+
+IGNORED = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160)),
+    *((0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E)),
+    *((0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+    *((0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    *((0xE0000, 0xE0FFF), (0xFDD0, 0xFDEF), (0xFFFE, 0xFFFF), (0xE000, 0xE0FF)),
+)
+"""Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, what it says is
+no character, and some that anybody may use."""
+
+
+def test_all_that_unicode_says_is_not_shown_is_unseen() -> None:
+    for first, last in IGNORED:
+        for code in {first, (first + last) // 2, last}:
+            assert trimmed(f"{chr(code)}AAA{chr(code)}") == "AAA", hex(code)
+            assert unseen_inside(f"A{chr(code)}A") == chr(code), hex(code)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        *("(null)", "[None]", "<NA>", "N/A*", "#N/A N/A", "#VALUE!", "#DIV/0!", "n\\a"),
+        *("Not Available", "not applicable", "NO CUSIP", "MISSING", "N/D", "0.0"),
+        *("00000000-0", "-nan", "undefined"),
+    ],
+)
+def test_what_programs_and_people_write_for_nothing(nothing: str) -> None:
+    assert is_placeholder(nothing)
+    assert is_no_isin(nothing)
+
+
+@pytest.mark.parametrize(
+    "name", ["NA", "NAN", "TBA", "MISS", "NAT", "INF", "A*", "0700"]
+)
+def test_a_ticker_is_a_name(name: str) -> None:
+    assert not is_placeholder(name)
