@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,10 @@ class PriceHistory:
         Microseconds since 1970 UTC.
     open, close : ndarray of shape (n_rows,)
     retracted : ndarray of shape (n_rows,)
-        Whether the vintage withdraws the bar.
+        Whether the vintage withdraws the bar, or has no trade.
+    untraded : ndarray of shape (n_rows,)
+        Whether it has no trade: its volume is zero. Empty if all have. Such a bar fills
+        nothing and marks nothing, as one that is missing.
     basis : tuple of str
         The bases that occur, sorted.
     """
@@ -91,6 +94,9 @@ class PriceHistory:
     open: FloatVector
     close: FloatVector
     retracted: npt.NDArray[np.bool_]
+    untraded: npt.NDArray[np.bool_] = field(
+        default_factory=lambda: np.zeros(0, dtype=bool)
+    )
     basis: tuple[str, ...] = ()
 
     @cached_property
@@ -208,12 +214,20 @@ class PriceHistory:
         before = int(sessions[lo - 1]) if lo else None
         return before, int(sessions[hi]) if hi < len(sessions) else None
 
+    def is_untraded(self, symbol: str, session: int) -> bool:
+        """Whether the vintage in force of a bar says that nothing was traded."""
+        if not len(self.untraded) or symbol not in self._codes:
+            return False
+        key = self._codes[symbol] * len(self.sessions) + session
+        last = int(np.searchsorted(self._keys, key, side="right")) - 1
+        return last >= 0 and bool(self._keys[last] == key and self.untraded[last])
+
     def last_close(self, symbol: str, *, before: dt.datetime) -> float:
         """Return the newest close of `symbol` that was known before an instant.
 
         It is the close of the newest session whose bar, in the vintage in force before
-        the instant, is not retracted. A session that had not closed by then has no
-        close, whatever the `known_at` of its bar.
+        the instant, is not retracted and had a trade. A session that had not closed by
+        then has no close, whatever the `known_at` of its bar.
 
         Parameters
         ----------

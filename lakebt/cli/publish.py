@@ -171,8 +171,8 @@ def publish(
         list[str] | None,
         typer.Option(
             metavar="AUDIT",
-            help="Findings that fail instead of warning: jumps, gaps, members, "
-            "coverage, margins, placeholders.",
+            help="Findings that fail instead of warning: jumps, gaps, untraded, "
+            "rebased, members, coverage, margins, placeholders.",
             rich_help_panel=AUDITS,
         ),
     ] = None,

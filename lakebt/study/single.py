@@ -186,8 +186,10 @@ class Desk:
 
     def _lacks(self, symbol: str, session: int) -> str:
         """Return what is known of a bar that is not there, in words."""
-        before, after = self.history.neighbours(symbol, session)
         date = self.window.sessions.date
+        if self.history.is_untraded(symbol, session):
+            return f"{symbol} on {date(session)}: no trade that session"
+        before, after = self.history.neighbours(symbol, session)
         if before is None and after is None:
             return f"{symbol}: the view has none"
         if after is None and before is not None:

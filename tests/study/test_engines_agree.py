@@ -92,9 +92,11 @@ def prices(symbols: list[str]) -> pd.DataFrame:
             "high": np.maximum(open_, close).ravel(),
             "low": np.minimum(open_, close).ravel(),
             "close": close.ravel(),
+            "volume": np.where(rng.random(close.size) < 0.004, 0.0, 1_000.0),
             "basis": "raw",
         }
     )
+    frame.loc[frame["symbol"] == "SPY", "volume"] = np.nan
     gone = rng.random(len(frame)) < 0.004
     symbol, session = frame["symbol"], frame["session"]
     gone |= (symbol == "DEL4_00") & (session > day(40))
@@ -216,6 +218,7 @@ def test_the_lake_asks_every_kind_of_question(view: lakebt.View) -> None:
     assert dropped.events()["n_gaps"].max() > 1
     reasons = set(excluded.refused()["reason"])
     assert reasons == {"look_ahead", "exit_before_entry", "no_price", "one_sided"}
+    assert excluded.refused()["fact"].str.contains("no trade that session").any()
 
 
 @pytest.mark.parametrize(

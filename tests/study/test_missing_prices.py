@@ -24,6 +24,7 @@ SPAN = range(NYSE.on_or_after(BEGIN), NYSE.on_or_before(END) + 1)
 # Entered on Tuesday 6 September, after Labor Day, and left on the 20th.
 RULE: dict[str, Any] = {"entries": ["AD+1@open"], "exits": ["2w"]}
 LASTS = {"OLD": "2022-09-15", "NEW": "2022-09-12", "HOLE": "2022-09-20"}
+IDLE = dt.date(2022, 9, 20)
 
 
 def bars(symbol: str, price: float) -> list[dict[str, Any]]:
@@ -36,6 +37,7 @@ def bars(symbol: str, price: float) -> list[dict[str, Any]]:
             "high": price,
             "low": price,
             "close": price,
+            "volume": 0.0 if (symbol, day) == ("IDLE", IDLE) else 1_000.0,
             "basis": "raw",
         }
         for day in map(NYSE.date, SPAN)
@@ -57,9 +59,9 @@ def change(symbol: str, side: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
-    symbols = ("OLD", "NEW", "HOLE", "GONE", "SOLD")
+    symbols = ("OLD", "NEW", "HOLE", "GONE", "SOLD", "IDLE")
     rows = [change(symbol, "deletion") for symbol in symbols]
-    rows += [{**row, "index": "ALL"} for row in rows]
+    rows += [{**row, "index": "ALL"} for row in rows if row["symbol"] != "IDLE"]
     rows += [{**change("ADD", "addition"), "index": s} for s in (*symbols, "ALL")]
     priced = [b for s in (*symbols, "ADD") if s != "GONE" for b in bars(s, 50.0)]
     path: Path = tmp_path_factory.mktemp("missing") / "lake"
@@ -78,6 +80,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
         ("OLD", "no price of OLD on 2022-09-20: its prices end on 2022-09-15"),
         ("NEW", "no price of NEW on 2022-09-06: its prices begin on 2022-09-12"),
         ("HOLE", "no price of HOLE on 2022-09-20: the bar is missing"),
+        ("IDLE", "no price of IDLE on 2022-09-20: no trade that session"),
         ("GONE", "no price of GONE: the view has none"),
     ],
 )

@@ -75,6 +75,12 @@ def tables() -> dict[str, pd.DataFrame]:
         effective = changes.loc[changes["symbol"] == symbol, "effective"].iloc[0]
         after = own[own["session"] >= effective]
         prices = prices.drop(after["index"].iloc[1:4])  # ED+1 .. ED+3
+    # Bars without a trade are no prices: at entries, at exits, between them.
+    rng = np.random.default_rng(5)
+    without = (prices["symbol"] != "MKT") & (rng.random(len(prices)) < 0.01)
+    without |= (prices["symbol"] == "DEL0004") & (rng.random(len(prices)) < 0.2)
+    prices.loc[without, "volume"] = 0.0
+    prices.loc[prices["symbol"] == "ADD0006", "volume"] = np.nan  # says nothing
     return {
         "prices": prices.reset_index(drop=True),
         "index_changes": changes,
@@ -85,7 +91,11 @@ def tables() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def market(tables: dict[str, pd.DataFrame]) -> Market:
     prices = tables["prices"]
-    bars = {(row["symbol"], row["session"]): row for row in records(prices)}
+    bars = {
+        (row["symbol"], row["session"]): row
+        for row in records(prices)
+        if row["volume"] != 0.0
+    }
     sessions = sorted({s for symbol, s in bars if symbol == "MKT"})
     return Market(bars, records(tables["index_changes"]), sessions)
 

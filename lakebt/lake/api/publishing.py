@@ -73,8 +73,8 @@ class Publishing(LakeBase):
             `View.read` gives them, and returns those that offend: a mask, some of the
             rows (with further columns that say why, if you like), or None.
         fail_on : list of str, default ()
-            Which of `jumps`, `gaps`, `members`, `coverage`, `margins` and
-            `placeholders` fail instead of warning.
+            Which of `jumps`, `gaps`, `untraded`, `rebased`, `members`, `coverage`,
+            `moved`, `margins` and `placeholders` fail instead of warning.
         warn_on : list of str, default ()
             Which of your own warn instead of failing.
 

@@ -222,13 +222,20 @@ class Bars:
     def history(
         self, symbols: Sequence[str], *, as_of: int, basis: tuple[str, ...]
     ) -> PriceHistory:
-        """Return every vintage of some symbols known by an instant."""
+        """Return every vintage of some symbols known by an instant.
+
+        One with a volume of zero is withdrawn: nobody could have traded there. An empty
+        volume says nothing.
+        """
         place = self.places(symbols)
         rows = np.flatnonzero((place >= 0) & (self.known_at <= as_of))
         present = np.unique(place[rows])
         code = np.searchsorted(present, place[rows])
         by_bar = np.lexsort((self.known_at[rows], self.session[rows], code))
         rows = rows[by_bar]
+        # A bar without a trade is no price: it is withdrawn, and remembered as such.
+        withdrawn = self.retracted[rows]
+        untraded = ~withdrawn & (self.column("volume")[rows] == 0.0)
         return PriceHistory(
             symbols=tuple(symbols[i] for i in present),
             sessions=self.sessions,
@@ -237,7 +244,8 @@ class Bars:
             known_at=self.known_at[rows],
             open=self.column("open")[rows],
             close=self.column("close")[rows],
-            retracted=self.retracted[rows],
+            retracted=withdrawn | untraded,
+            untraded=untraded,
             basis=basis,
         )
 

@@ -113,7 +113,7 @@ class Known:
 
     def price_history(self, symbols: tuple[str, ...]) -> PriceHistory:
         """Return every vintage known of the bars of some symbols."""
-        bars = self.pinned.bars(symbols, ("open", "close"))
+        bars = self.pinned.bars(symbols, ("open", "close", "volume"))
         basis = self.pinned.basis(known_by=self.by)
         return bars.history(symbols, as_of=self.by, basis=basis)
 

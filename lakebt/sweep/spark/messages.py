@@ -80,7 +80,7 @@ def _read_instant(value: dict[str, Any]) -> object:
 _SMALL = {"n_legs": "int32", "first": "int32", "n_returns": "int32", "gaps": "int32"}
 """Counts travel as what they fit into: no calendar has two billion sessions."""
 
-_ROWS = ("known_at", "session", "open", "close", "retracted")
+_ROWS = ("known_at", "session", "open", "close", "retracted", "untraded")
 
 
 def pack(arrays: Mapping[str, np.ndarray[Any, Any] | Sequence[str]]) -> bytes:

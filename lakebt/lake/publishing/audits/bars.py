@@ -1,4 +1,4 @@
-"""Audits of bars beside their neighbours: jumps, gaps and coverage.
+"""Audits of bars beside their neighbours: jumps, gaps, idle runs, bases and coverage.
 
 They read the lake's bars of the 252 sessions on either side of the new ones, and no
 more, so that publishing a day takes as long in the tenth year as in the first.
@@ -10,6 +10,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lakebt.instants import EPOCH
@@ -22,6 +23,7 @@ from lakebt.lake.publishing.audits.neighbours import (
     line,
 )
 from lakebt.lake.storage.predicates import between
+from lakebt.lake.tables.arrow import column
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES
 from lakebt.values.text import count
@@ -45,7 +47,10 @@ JUMP = 0.5
 LOOK_SESSIONS = 252
 """How far from a new bar the lake is looked at. Who was away longer is new again."""
 
-COLUMNS = ("symbol", "session", "close", "known_at", "retracted")
+COLUMNS = (
+    *("symbol", "session", "close", "volume", "basis"),
+    *("known_at", "retracted"),
+)
 """What is read of the lake's bars."""
 
 
@@ -76,7 +81,7 @@ def audit_bars(
     sessions: Sessions,
     severity: Callable[[str], Severity],
 ) -> Iterator[Finding]:
-    """Give jumps, gaps and missing symbols of bars that the lake lacks.
+    """Give what is odd about bars that the lake lacks, beside those it has.
 
     Parameters
     ----------
@@ -105,6 +110,16 @@ def audit_bars(
     yield from _gaps(
         _pairs(timeline, second, close, away > 1, missing=away - 1),
         severity("gaps"),
+    )
+    yield from _untraded(timeline, close, second[away == 1], severity("untraded"))
+    basis = column(timeline.rows, "basis").dictionary_encode()
+    code = basis.indices.to_numpy(zero_copy_only=False)[timeline.row]
+    is_other = code[second] != code[first]
+    names = np.array(basis.dictionary.to_pylist(), dtype=object)
+    yield from _rebased(
+        _pairs(timeline, second, close, is_other, was=code[first], now=code[second]),
+        names,
+        severity("rebased"),
     )
     missing = absent(timeline.names, timeline.code, timeline.day, timeline.place)
     yield from tell_coverage(missing, severity("coverage"))
@@ -185,6 +200,63 @@ def _gaps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
             f"on an earlier one ({sample(lines, len(rows))}); "
             f"{count(total, 'bar is', many='bars are')} missing in all. Add them if "
             f"there was trading."
+        ),
+        rows=rows,
+    )
+
+
+def _untraded(
+    found: Line, close: FloatVector, next_days: IntVector, severity: Severity
+) -> Iterator[Finding]:
+    """Give runs of bars without a trade in which one is new, at their last bars."""
+    idle = found.numbers("volume") == 0.0
+    goes_on = np.zeros(len(idle) + 1, dtype=bool)
+    goes_on[next_days] = idle[next_days] & idle[next_days - 1]
+    ends = np.flatnonzero(goes_on[:-1] & ~goes_on[1:])
+    if not len(ends):
+        return
+    begins = np.flatnonzero(goes_on[1:] & ~goes_on[:-1])
+    is_end = np.zeros(len(idle), dtype=bool)
+    is_end[ends] = True
+    rows = _pairs(found, ends, close, is_end[ends], bars=ends - begins + 1)
+    lines = [
+        f"row {row.row}: symbol {row.symbol}, {row.bars} up to {row.session.date()}"
+        for row in first(rows)
+    ]
+    yield Finding(
+        table=PRICES.name,
+        audit="untraded",
+        severity=severity,
+        message=(
+            f"{count(len(rows), 'run')} of bars with a volume of 0, where nothing is "
+            f"filled ({sample(lines, len(rows))}). Leave volume empty where it is not "
+            f"known."
+        ),
+        rows=rows,
+    )
+
+
+def _rebased(
+    rows: pd.DataFrame, names: npt.NDArray[np.object_], severity: Severity
+) -> Iterator[Finding]:
+    if rows.empty:
+        return
+    rows = rows.drop(columns=["was", "now"]).assign(
+        basis=names[rows["now"].to_numpy()],
+        previous_basis=names[rows["was"].to_numpy()],
+    )
+    lines = [
+        f"row {row.row}: symbol {row.symbol}, session {row.session.date()}, "
+        f"{row.basis} after {row.previous_basis}"
+        for row in first(rows)
+    ]
+    yield Finding(
+        table=PRICES.name,
+        audit="rebased",
+        severity=severity,
+        message=(
+            f"{some(len(rows))} another basis than the symbol's bar before "
+            f"({sample(lines, len(rows))}). Publish a symbol's prices on one basis."
         ),
         rows=rows,
     )

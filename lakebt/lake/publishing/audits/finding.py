@@ -36,7 +36,10 @@ MATTERS = (
 MEANT = ("midnight",)
 """The audits that fail unless `warn_on` names them: what they find may be meant."""
 
-WARNS = ("jumps", "gaps", "members", "coverage", "moved", "margins", "placeholders")
+WARNS = (
+    *("jumps", "gaps", "untraded", "rebased", "members", "coverage", "moved"),
+    *("margins", "placeholders"),
+)
 """The audits that warn unless `fail_on` names them."""
 
 _SHOWN = 3
