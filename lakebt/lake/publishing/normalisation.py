@@ -41,6 +41,10 @@ _IDENTIFYING = (
     *("announced", "effective", "known_at"),
 )
 
+_FIRST_DAY, _LAST_DAY = (
+    (day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max)
+)
+
 
 def normalise(
     data: object,
@@ -201,7 +205,28 @@ def _is_empty(array: Array | list[Any]) -> bool:
 def _date(array: Array | list[Any], *, column: Column, table: str) -> Array:
     if isinstance(array, pa.Array) and pa.types.is_date32(array.type):
         return array
+    if (days := _midnights(array)) is not None:
+        return days
     return _parsed(array, parse_date, pa.date32(), column=column, table=table)
+
+
+def _midnights(array: Array | list[Any]) -> Array | None:
+    """Return the days of a column of midnights without a zone; None of any other.
+
+    It is how pandas has days. To parse ten years of them takes a tenth of publishing.
+    """
+    if not isinstance(array, pa.Array) or not pa.types.is_timestamp(array.type):
+        return None
+    if array.type.tz is not None or array.null_count == len(array):
+        return None
+    try:
+        days = array.cast(pa.date32())
+        is_same = pc.all(pc.equal(days.cast(array.type), array)).as_py()
+    except pa.ArrowInvalid:  # one that no calendar has
+        return None
+    ends = pc.min_max(days.cast(pa.int32())).as_py()
+    is_there = ends["min"] >= _FIRST_DAY and ends["max"] <= _LAST_DAY
+    return days if is_same and is_there else None
 
 
 def _instant(
