@@ -45,6 +45,7 @@ _NOT_SAID = frozenset(
         *("__orig_bases__", "__annotate__", "__annotate_func__", "__classcell__"),
         *("__annotations_cache__", "__type_params__", "__final__"),
         *("__protocol_attrs__", "__non_callable_proto_members__"),
+        "__slotnames__",  # kept by whoever copies or pickles an object
     }
 )
 """What a class has that decides nothing."""
@@ -86,7 +87,13 @@ def is_library(value: Any) -> bool:
 
 
 def is_installed(module: types.ModuleType | None) -> bool:
-    """Return whether a module came with a package, as against the user's own."""
+    """Return whether a module came with a package, as against the user's own.
+
+    ``__main__`` is the user's, whichever program's file it is: prompts that packages
+    bring define there what is typed.
+    """
+    if module is sys.modules.get("__main__"):
+        return False
     space = {} if module is None else vars(module)
     folders = map(str, space.get("__path__") or ())  # of one without a file
     return any(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 import enum
 import functools
 import linecache
+import pickle
 import re
+import sys
 import threading
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -235,6 +238,29 @@ MAKERS: tuple[Callable[[int], object], ...] = (
     lambda n: Holder(np.add if n == 5 else np.log),
     lambda n: Holder(int | (None if n == 5 else str)),
 )
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_a_prompt_of_a_package_defines_is_told_apart(
+    make: Callable[[int], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "/env/lib/python3.11/site-packages/ptpython/__main__.py"
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", place, raising=False)
+
+    assert identity(make(5)) != identity(make(20))
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_copy_that_was_made_of_it_changes_nothing(way: Callable[[Any], Any]) -> None:
+    one = Private(5)
+    if "__slotnames__" in vars(Private):  # of another copy
+        del Private.__slotnames__  # type: ignore[attr-defined]
+    before = identity(one)
+
+    way(one)
+
+    assert "__slotnames__" in vars(Private)
+    assert identity(one) == before
 
 
 @pytest.mark.parametrize("make", MAKERS)
