@@ -22,6 +22,7 @@ from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
+from lakebt.sources.nport_shares import claim_of, tickers_of
 from lakebt.sources.packed import read_bytes
 from lakebt.values.identifiers import (
     is_no_isin,
@@ -86,8 +87,9 @@ def read_nport(
         The index the fund tracks, if it tracks one.
     symbols
         Symbol by ISIN. An ISIN that is not in it gets the document's own ticker if the
-        holding is counted in shares and the ticker belongs to that ISIN alone: filers
-        also put the issuer's abbreviation there, the same one on all its bonds.
+        holding is a share and the ticker belongs to that ISIN alone: filers also put
+        the issuer's there, on all its bonds, and the share's on its rights and
+        warrants. A plain share goes before a unit or a preferred one.
 
     Returns
     -------
@@ -124,7 +126,15 @@ def read_nport(
     holdings = root.findall(f".//{NAMESPACE}invstOrSecs/{NAMESPACE}invstOrSec")
     rows = pd.DataFrame(
         [_holding(holding, number, path) for number, holding in enumerate(holdings, 1)],
-        columns=["isin", "cusip", "ticker", "name", "units", *_QUANTITIES.values()],
+        columns=[
+            "isin",
+            "cusip",
+            "ticker",
+            "name",
+            "units",
+            "claim",
+            *_QUANTITIES.values(),
+        ],
     )
     fund = fund or _first_given(general, ("seriesId", "seriesName", "regName"))
     if fund is None:
@@ -265,6 +275,12 @@ def _holding(holding: Element, number: int, path: Path) -> tuple[object, ...]:
         ticker if ticker and not is_placeholder(ticker) else None,
         _first_given(holding, ("name", "title")),
         _text(holding, "units"),
+        claim_of(
+            _text(holding, "assetCat"),
+            f"{_text(holding, 'name')} {_text(holding, 'title')}",
+            derives=holding.find(f"{NAMESPACE}derivativeInfo") is not None,
+            units=_text(holding, "units"),
+        ),
         *(_quantity(holding, name, number, path) for name in _QUANTITIES),
     )
 
@@ -317,11 +333,7 @@ def _by_isin(rows: pd.DataFrame, symbols: Mapping[str, str]) -> pd.DataFrame:
     out = lots[list(_QUANTITIES.values())].sum(min_count=1)
     same_unit = lots["units"].first() == lots["units"].last()
     out["balance"] = out["balance"].where(same_unit)
-    in_shares = rows[(rows["units"] == "NS") & rows["ticker"].notna()]
-    owners = in_shares.groupby("ticker")["isin"].nunique()
-    own = in_shares[in_shares["ticker"].map(owners) == 1]
-    tickers: dict[str, str] = dict(zip(own["isin"], own["ticker"], strict=True))
-    tickers.update(symbols)
+    tickers = {**tickers_of(rows), **symbols}
     known = [tickers.get(isin) for isin in out.index]
     out.insert(0, "symbol", pd.Series(known, out.index, dtype=object))
     out.insert(1, "name", lots["name"].first())

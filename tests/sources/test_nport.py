@@ -179,6 +179,55 @@ def test_symbols_come_from_the_caller_else_from_an_unshared_ticker(
     assert frame["symbol"].tolist() == ["PENN", "PVH.N", None, None, None, None]
 
 
+def _of(category: str, holding_: str) -> str:
+    return holding_.replace("<units>", f"<assetCat>{category}</assetCat><units>")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        holding("US9043112062", ticker="UA", name="Acme Corp Rights"),
+        holding("US9043112062", ticker="UA", name="ACME CORP-RTS"),
+        holding("US9043112062", ticker="UA", name="Acme Warrants 2027"),
+        holding("US9043112062", ticker="UA", name="Acme Corp Unit"),
+        holding("US9043112062", ticker="UA", name="Acme Corp ADR"),
+        holding("US9043112062", ticker="UA", name="Acme 4.5% 2030", units="PA"),
+        _of("EP", holding("US9043112062", ticker="UA", name="Acme Corp")),
+        _of("DBT", holding("US9043112062", ticker="UA", name="Acme Corp")),
+        _of("DE", holding("US9043112062", ticker="UA", name="Acme Corp")),
+        holding("US9043112062", ticker="UA", name="Acme Corp").replace(
+            "</invstOrSec>", "<derivativeInfo/></invstOrSec>"
+        ),
+    ],
+)
+def test_a_share_keeps_its_ticker_beside_what_is_about_it(
+    primary: Path, other: str
+) -> None:
+    share = holding("US9043111072", ticker="UA", name="Acme Corp")
+
+    for both in ((share, other), (other, share)):
+        frame = read(primary, document(*both)).set_index("isin")
+        assert frame["symbol"].to_dict() == {"US9043111072": "UA", "US9043112062": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("Acme Corp Right", None),
+        ("Acme Corp Warrant", None),
+        ("Acme LP Units", "UA"),  # those of a partnership are its shares
+        ("Wright Medical Group", "UA"),
+        ("CVR Energy Inc", "UA"),
+    ],
+)
+def test_a_right_without_its_share_does_not_get_the_ticker(
+    primary: Path, name: str, symbol: str | None
+) -> None:
+    frame = read(primary, document(holding("US9043112062", ticker="UA", name=name)))
+
+    assert frame["symbol"].tolist() == [symbol]
+
+
 def test_identifiers_inside_a_derivative_are_not_the_holdings(primary: Path) -> None:
     swap = holding(None, name="Swap").replace(
         "</invstOrSec>",
