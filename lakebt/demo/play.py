@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -263,7 +265,9 @@ class _Play:
         self.console.rule("What next", style="dim", align="left")
         self.says("Open the report in a browser:", above=True)
         self.line(str(folder.report))
-        self.says("Three lines of Python make such a table:")
+        self.says("Python starts in this environment by:")
+        self.line(shlex.quote(sys.executable))
+        self.says("Three lines of it, typed in any folder, make such a table:")
         for line in python_lines(folder.lake):
             self.line(line)
         self.says("The whole story is told in two notebooks of the repository:")
@@ -305,9 +309,10 @@ class _Play:
 
 def python_lines(lake: Path) -> tuple[str, str, str]:
     """Return the lines that make a table of the demo's lake."""
+    place = json.dumps(str(lake.absolute()))
     return (
         "import lakebt",
-        f'view = lakebt.Lake.open({json.dumps(str(lake))}).at("{acts.SIMULATED}")',
+        f'view = lakebt.Lake.open({place}).at("{acts.SIMULATED}")',
         'lakebt.Study(view, index="SIM").run().sharpe()',
     )
 
