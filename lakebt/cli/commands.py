@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from typing import Annotated, Any
+import warnings
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,7 +15,10 @@ from typer.core import TyperCommand, TyperGroup
 from lakebt import __version__
 from lakebt.cli import hints
 from lakebt.cli.output import say
-from lakebt.errors import LakebtError
+from lakebt.errors import LakebtError, LedgerWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _as_written(command: Any) -> None:
@@ -39,6 +44,26 @@ class Command(TyperCommand):
         return super().invoke(ctx)
 
 
+@contextlib.contextmanager
+def _warned() -> Iterator[None]:
+    """Tell what could not be recorded in one line, without a line of our code."""
+    show = warnings.showwarning
+
+    def tell(
+        message: Warning | str, category: type[Warning], *others: Any, **more: Any
+    ) -> None:
+        if issubclass(category, LedgerWarning):
+            said = " ".join(str(message).split())
+            say("warning", hints.for_command_line(said), colour="yellow")
+        else:
+            show(message, category, *others, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LedgerWarning)
+        warnings.showwarning = tell
+        yield
+
+
 class Commands(TyperGroup):
     """Commands that fail with one line on stderr, whatever the error says."""
 
@@ -56,7 +81,8 @@ class Commands(TyperGroup):
             where they come from.
         """
         try:
-            return super().invoke(ctx)
+            with _warned():
+                return super().invoke(ctx)
         except LakebtError as error:
             said = " ".join(str(error).split())
             say("error", hints.for_command_line(said), colour="red")

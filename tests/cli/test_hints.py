@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from lakebt.cli import app
+from lakebt.cli.commands import Command, Commands
 from lakebt.cli.hints import for_command_line, options_of
+from lakebt.errors import LedgerWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +99,24 @@ def test_what_a_study_refuses_is_told_by_its_options(
     assert not re.search(
         r"\b[a-z]+_[a-z_]+\b|\w=[\"\[{]", refused.stderr.split(": ", 1)[1]
     )
+
+
+def test_what_was_not_recorded_is_one_line_of_its_options() -> None:
+    commands = typer.Typer(cls=Commands)
+
+    @commands.command(cls=Command)
+    def first(*, hedge: str = "") -> None:  # noqa: ARG001 - an option
+        warnings.warn('not\nrecorded: pass hedge="SPY"', LedgerWarning, stacklevel=1)
+
+    @commands.command(cls=Command)
+    def second() -> None:
+        warnings.warn("of somebody else", UserWarning, stacklevel=1)
+
+    assert first.__name__ != second.__name__
+    told = CliRunner().invoke(commands, ["first"], catch_exceptions=False)
+    assert told.stderr == "warning: not recorded: pass --hedge SPY\n"
+    with pytest.raises(UserWarning, match="of somebody else"):
+        CliRunner().invoke(commands, ["second"], catch_exceptions=False)
 
 
 # --- every text of the package --------------------------------------------------------
