@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import dataclasses
 import enum
 import functools
+import inspect
 import linecache
 import pickle
 import re
@@ -298,6 +300,25 @@ def test_neither_lines_nor_docstrings_nor_what_it_is_not_used_count() -> None:
     )
 
     assert identity(of_a_source(plain)) == identity(of_a_source(told, other=3))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [copy.copy, copy.deepcopy, repr, hash, dir, inspect.signature, pickle.dumps],
+    ids=lambda use: use.__name__,
+)
+def test_what_python_keeps_in_a_class_as_it_is_used_does_not_count(use: Any) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Fresh:
+        window: int = 3
+
+        def target_weights(self, view: Any) -> Any: ...
+
+    before = identity(Fresh())
+    with contextlib.suppress(Exception):  # not all can be done to it
+        use(Fresh())
+
+    assert identity(Fresh()) == before
 
 
 def test_a_class_is_the_same_wherever_it_is_imported_from(tmp_path: Path) -> None:
