@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import PROMISED, program
+from tests.conftest import PROMISED, ROOT, program
 from tests.engines.engine import CATALOG, settings
 from tests.servers.running import QUICK
 
@@ -57,6 +57,7 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "2",
+        "spark.python.daemon.module": "tests.engines.daemon",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
@@ -82,6 +83,7 @@ def shared_spark(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("PYTHONPATH", str(ROOT))
         session = SparkSession.builder.config(conf=conf).getOrCreate()
     yield session
 

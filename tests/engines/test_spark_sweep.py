@@ -245,7 +245,7 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     job, file = tmp_path / "sweep_job.py", tmp_path / "SWEEP.toml"
     _, _, text = PAGE.read_text(encoding="utf-8").partition("```text sweep_job.py\n")
     job.write_text(text.partition("```")[0], encoding="utf-8")
-    capital = ", ".join(str(100_000 + n) for n in range(40))
+    capital = ", ".join(str(100_000 + n) for n in range(16))
     file.write_text(TOML.format(capital=capital), encoding="utf-8")
     command = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"]
     command += ["--conf", "spark.driver.bindAddress=127.0.0.1"]
@@ -275,8 +275,8 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     again = subprocess.run(command, check=False, timeout=300, **told)
 
     assert again.returncode == 0, again.stderr
-    assert 0 < count < 40 * 8 * 9
-    assert "2,880 cells: " in again.stdout
+    assert 0 < count < 16 * 8 * 9
+    assert "1,152 cells: " in again.stdout
     assert "were recorded already" in again.stdout
-    assert cells() == 40 * 8 * 9
+    assert cells() == 16 * 8 * 9
     assert trials(here)["n_events"].max() > 5

@@ -37,12 +37,17 @@ WITHOUT = (".spark", "__main__", "lakebt.backtest.reference")
 """Modules that need what may not be here, or start something."""
 
 
-def import_all() -> None:
-    """Import what lakebt has, and what it imports late."""
+def import_modules() -> None:
+    """Import what lakebt has."""
     for module in pkgutil.walk_packages(lakebt.__path__, "lakebt."):
         if not any(part in module.name for part in WITHOUT):
             with suppress(ImportError):  # an extra that is not installed
                 importlib.import_module(module.name)
+
+
+def import_all() -> None:
+    """Import what lakebt has, and what it imports late."""
+    import_modules()
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.open(folder, clock=clock)
         lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
