@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+import lakebt
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -120,8 +122,40 @@ def test_what_is_pinned_runs_on_the_first_python_that_is_promised() -> None:
     ] == []
 
 
-def test_changelog_says_what_is_not_yet_released() -> None:
-    assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_changelog_begins_with_the_first_version_which_changes_nothing() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d\S*) - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+
+    assert versions[-1] == "0.1.0"
+    assert lakebt.__version__ in versions
+    first = text.partition("\n## 0.1.0")[2]
+    assert re.findall(r"^### (.+)$", first, re.MULTILINE) == ["Added"]
+
+
+def test_what_a_package_index_shows_leads_nowhere_relative() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    shown = (ROOT / project["readme"]).read_text(encoding="utf-8")
+
+    assert "<img" not in shown
+    targets = re.findall(r"\]\(([^)]*)\)", shown)
+    assert [t for t in targets if not t.startswith("https://")] == []
+    assert "urls" not in project
+
+
+def test_classifiers_name_the_lowest_python_that_is_promised() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    prefix = "Programming Language :: Python :: 3."
+    named = [c[len(prefix) :] for c in project["classifiers"] if c.startswith(prefix)]
+
+    assert named
+    assert all(
+        SpecifierSet(project["requires-python"]).contains(f"3.{minor}.0")
+        for minor in named
+    )
 
 
 def test_decisions_are_numbered_and_have_a_status() -> None:
