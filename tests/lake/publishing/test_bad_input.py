@@ -516,3 +516,22 @@ def test_a_clock_without_a_zone_is_one_line(root: Path, told: object, why: str) 
 def test_a_clock_that_is_none_is_refused(root: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="clock must be a function"):
         Lake.open(root, clock=dt.datetime(2023, 6, 1, tzinfo=dt.UTC))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("day", [dt.date.min, dt.date(1, 6, 1), dt.date.max])
+@pytest.mark.parametrize(
+    ("table", "rows", "column"),
+    [
+        ("prices", bars(), "session"),
+        ("index_changes", changes(), "effective"),
+        ("etf_holdings", q1(), "date"),
+    ],
+)
+def test_the_first_and_the_last_day_that_there_are_can_be_audited(
+    untouched: Lake, table: str, rows: pd.DataFrame, column: str, day: dt.date
+) -> None:
+    report = untouched.audit(
+        {table: rows.assign(**{column: day})}, release="X", as_of=AS_OF
+    )
+
+    assert report.ok or str(report).startswith("release 'X' would not be published")

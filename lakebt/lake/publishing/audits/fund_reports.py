@@ -57,8 +57,10 @@ def reach(new: pa.Table) -> BooleanExpression:
 
 def days_beside(first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
     """Return the days from and to which reports between two are looked at beside."""
-    around = dt.timedelta(days=LOOK_DAYS)
-    return first - around, last + around
+    least, most = dt.date.min.toordinal(), dt.date.max.toordinal()
+    ends = first.toordinal() - LOOK_DAYS, last.toordinal() + LOOK_DAYS
+    low, high = (dt.date.fromordinal(min(max(end, least), most)) for end in ends)
+    return low, high
 
 
 def audit_reports(

@@ -110,7 +110,10 @@ def _midnight_of(
     own = values.type.tz if pa.types.is_timestamp(values.type) else None
     utc = pa.array(instants).cast(pa.timestamp("us", "UTC"))
     for zone in filter(None, (own, str(sessions.zone))):
-        local = pc.local_timestamp(utc.cast(pa.timestamp("us", tz=zone)))
+        try:
+            local = pc.local_timestamp(utc.cast(pa.timestamp("us", tz=zone)))
+        except pa.ArrowInvalid:  # a zone that nobody knows has no midnight
+            continue
         if not (np.asarray(local.cast(pa.int64())) % _DAY).any():
             return str(zone)
     return None

@@ -224,3 +224,18 @@ def test_a_study_refuses_a_change_known_before_it_was_announced(lake: Lake) -> N
 
     with pytest.raises(InvalidArgumentError, match=r"known_at .* precedes announced"):
         Study(lake.at("R1"), changes=[change], entries=["AD@close"], exits=["+1"])
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/There", "utc", "Z"])
+def test_a_zone_that_nobody_knows_has_no_midnight(lake: Lake, zone: str) -> None:
+    noon = pa.array([1_662_120_000_000_000] * 2, pa.timestamp("us", zone))
+    rows = pa.Table.from_pandas(changes(), preserve_index=False)
+    place = rows.column_names.index("announced")
+
+    report = lake.audit(
+        {"index_changes": rows.set_column(place, "announced", noon)},
+        release="R1",
+        as_of=AS_OF,
+    )
+
+    assert report.ok
