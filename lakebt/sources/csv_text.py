@@ -49,6 +49,16 @@ _SURE = r",(?:\d{1,2}|\d{4,})$"
 """A comma that no thousands follow."""
 
 
+_BETWEEN = "[ '\u2019\u00a0\u2009\u202f]"
+"""What parts thousands and is no decimal sign anywhere."""
+
+_SPACED = rf"^[+-]?\d{{1,3}}(?:{_BETWEEN}\d{{3}})+(?:[.,]\d+)?$"
+_PLAIN_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_COMMAS = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
+_SURE_COMMAS = r",\d{3}[,.]"
+"""A comma between thousands that is no decimal one: more follows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How a CSV is written; None where the file is to say it.
@@ -236,3 +246,46 @@ def with_points(columns: dict[str, Any], decimal: str | None) -> dict[str, Any] 
         )
         for name, values in columns.items()
     }
+
+
+def without_groups(
+    columns: dict[str, Any], decimal: str | None
+) -> dict[str, Any] | None:
+    """Return columns of numbers without what parts thousands, None if nothing does.
+
+    Blanks and apostrophes are no decimal signs. Commas are taken off where no number
+    could have one for its decimal sign, or where that is named: 1,234 alone is left.
+
+    Parameters
+    ----------
+    columns, decimal
+        As `with_points` takes them.
+    """
+    spaced = {name: _stripped(v, _SPACED, _BETWEEN) for name, v in columns.items()}
+    is_changed = any(not spaced[name].equals(v) for name, v in columns.items())
+    is_sure = decimal == "."
+    for values in spaced.values():
+        some = pc.drop_null(values)
+        fits = pc.or_(
+            pc.match_substring_regex(some, _COMMAS),
+            pc.match_substring_regex(some, _PLAIN_NUMBER),
+        )
+        if decimal == "," or not pc.all(fits).as_py():
+            return spaced if is_changed else None
+        is_sure = (
+            is_sure or pc.any(pc.match_substring_regex(some, _SURE_COMMAS)).as_py()
+        )
+    if not is_sure:
+        return spaced if is_changed else None
+    bare = {name: _stripped(v, _COMMAS, ",") for name, v in spaced.items()}
+    is_changed = any(not bare[name].equals(v) for name, v in columns.items())
+    return bare if is_changed else None
+
+
+def _stripped(values: Any, wanted: str, sign: str) -> Any:
+    """Return texts without a sign, in those that are numbers written with it."""
+    return pc.if_else(
+        pc.match_substring_regex(values, wanted),
+        pc.replace_substring_regex(values, sign, ""),
+        values,
+    )

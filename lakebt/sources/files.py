@@ -20,7 +20,7 @@ import pyarrow.parquet as pa_parquet
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from lakebt.sources.converted import Converted
-from lakebt.sources.csv_text import Dialect, read_csv, with_points
+from lakebt.sources.csv_text import Dialect, read_csv, with_points, without_groups
 from lakebt.sources.packed import files_of, kind_of, read_bytes
 
 if TYPE_CHECKING:
@@ -282,10 +282,13 @@ def _typed(
     told: list[str] = []
     if dialect.decimal == "," or None in read.values():
         text = {name: rows.column(name) for name in of_numbers}
-        points = with_points(text, dialect.decimal)
-        if points is not None:
-            read = {name: _cast(points[name], pa.float64()) for name in of_numbers}
-            told = ["decimal commas"]
+        ungrouped = without_groups(text, dialect.decimal)
+        points = with_points(ungrouped or text, dialect.decimal)
+        told = ["thousands separators"] if ungrouped is not None else []
+        told += ["decimal commas"] if points is not None else []
+        if told:
+            plain = points or ungrouped or text
+            read = {name: _cast(plain[name], pa.float64()) for name in of_numbers}
     for name in rows.column_names:
         if name in flags and name not in read:
             read[name] = _cast(rows.column(name), pa.bool_())
