@@ -35,13 +35,20 @@ types: $(VENV)/.installed-dev
 test-fast: $(VENV)/.installed-dev ## the tests that need no Java, no server and no browser
 	$(PYTEST) --numprocesses 2 -m '$(FAST)'
 
+# What another release of a package could break is asked of it in these rooms: of pyiceberg,
+# SQLAlchemy and Arrow where a lake is written and served, of pandas where data comes in, of
+# numba and vectorbt where trades are run, of Plotly, Jinja, typer and rich where it is shown.
+# All fast tests take four times as long: make test-lowest LOWEST_ROOMS=tests
+LOWEST_ROOMS = $(addprefix tests/,backtest cli/test_commands.py inputs report sources) \
+  $(addprefix tests/lake/,committing declaring publishing serving tables trials)
+
 # No package is compiled ahead: the tests import few of the modules. What builds the site is not
 # among them: its tests are those of `make test`.
-test-lowest: ## the fast tests with the oldest versions that pyproject.toml allows
+test-lowest: ## the tests that call other packages, with their oldest versions that we allow
 	@test -d .venv-lowest || $(PYTHON) -m venv .venv-lowest
 	$(LOWEST) --no-compile --requirement constraints-lowest.txt
 	$(LOWEST) --editable .
-	LAKEBT_REQUIRE= .venv-lowest/bin/python -m pytest --numprocesses 2 -m '$(FAST)' tests
+	LAKEBT_REQUIRE= .venv-lowest/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
 
 # Three processes for two cores: one of them mostly waits, for Java or a server. Types are
 # checked beside the first tests.
