@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidArgumentError, NothingKnownError
 from lakebt.instants import parse_instant
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.committing.ledger import Release, as_frame
+from lakebt.lake.committing.ledger import Release, as_frame, read_state
 from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.reading.view import View
 from lakebt.lake.spark.diff import diff
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+    from pyiceberg.table import Table
 
     from lakebt.lake.reading.diff import Diff
     from lakebt.lake.storage.catalog import Storage
@@ -87,7 +88,8 @@ class Reading(LakeBase):
         UnknownNameError
             If there is no such release.
         """
-        pinned = self._ledger().get(release)
+        tables, ledger = read_state(self._storage)
+        pinned = ledger.get(release)
         instant = pinned.as_of
         if as_of is not None:
             instant = parse_instant(as_of, what="as_of")
@@ -98,7 +100,7 @@ class Reading(LakeBase):
                     f"nothing after it"
                 )
                 raise InvalidArgumentError(msg)
-        return self._view(pinned, instant)
+        return self._view(pinned, instant, tables)
 
     def as_of(self, instant: object) -> View:
         """Open the newest release, as known at an instant.
@@ -123,15 +125,18 @@ class Reading(LakeBase):
                 f"{now.isoformat()}"
             )
             raise InvalidArgumentError(msg)
-        newest = self._ledger().newest
+        tables, ledger = read_state(self._storage)
+        newest = ledger.newest
         if newest is None:
             raise NothingKnownError(known_at, None)
-        return self._view(newest, known_at)
+        return self._view(newest, known_at, tables)
 
-    def _view(self, release: Release, instant: dt.datetime) -> View:
+    def _view(
+        self, release: Release, instant: dt.datetime, tables: Mapping[str, Table]
+    ) -> View:
         pinned = Pinned.check(
             release,
-            self._storage.tables(),
+            tables,
             storage=self._storage,
             cache=self._cache,
             sessions=self._sessions(),

@@ -201,7 +201,7 @@ def test_a_number_is_no_symbol_though_its_text_is(lake: Lake, path: Path) -> Non
     lake.publish({"prices": listed}, release="R1", as_of=AS_OF)
     fresh(path).at("R1").panel("close", symbols=["700"])
 
-    with pytest.raises(UnknownNameError, match="700"):
+    with pytest.raises(InvalidArgumentError, match="symbol must be text, was 700"):
         fresh(path).at("R1").panel("close", symbols=[700])  # type: ignore[list-item]
 
 
