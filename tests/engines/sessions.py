@@ -71,7 +71,7 @@ def shared_spark(
     """Spark, without a lake. The jars are fetched once, into pytest's own cache."""
     program("java")
     if importlib.util.find_spec("pyspark") is None:
-        missing = "pyspark is not installed: pip install 'lakebt[spark]'"
+        missing = "pyspark is not installed: pip install '.[spark]'"
         (pytest.fail if "java" in PROMISED else pytest.skip)(missing)
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - may be missing
     from pyspark.sql import SparkSession  # noqa: PLC0415

@@ -37,7 +37,7 @@ def block(name: str) -> str:
 def user(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
     """The environment of somebody whose Spark has two cores and keeps its jars."""
     program("java")
-    pytest.importorskip("pyspark", reason="pip install 'lakebt[spark]'")
+    pytest.importorskip("pyspark", reason="pip install '.[spark]'")
     assert pytestconfig.cache is not None
     settings = {
         "spark.master": "local[2]",

@@ -88,7 +88,7 @@ def rest_catalogs(cache: Path) -> Iterator[RestCatalogs]:
     java = program("java")
     missing = None
     if importlib.util.find_spec("pyspark") is None:
-        missing = "pyspark is not installed: pip install 'lakebt[spark]'"
+        missing = "pyspark is not installed: pip install '.[spark]'"
     else:
         with (cache / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from lakebt.cli import app
 from lakebt.lake import Lake
+from lakebt.values.command_lines import install_extra
 from tests.forked import python
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.serving.conftest import error
@@ -306,7 +307,6 @@ def test_without_fastapi_the_cure_is_told(
     done = run("--lake", str(path), token=GOOD)
 
     assert done.exit_code == 1
-    assert done.stderr.endswith(
-        "fastapi is not installed: pip install 'lakebt[serve]'\n"
-    )
+    cure = install_extra("serve")
+    assert done.stderr.endswith(f"fastapi is not installed: {cure}\n")
     assert os.environ.get("LAKEBT_TOKEN") is None

@@ -64,7 +64,7 @@ def changed(table: Table) -> list[dict[str, Any]]:
 REFUSED: dict[str, tuple[Make, str]] = {
     "a tag is moved": (
         lambda t: [ref("R1", pinned(t, "R2"))],
-        r"tag R1 of table prices cannot be moved .*'R1' pins .*lakebt retain --drop R1",
+        r"tag R1 .*cannot be moved .*'R1' pins .*lakebt retain .*--drop R1",
     ),
     "a tag is dropped": (
         lambda _: [{"action": "remove-snapshot-ref", "ref-name": "R1"}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from lakebt.lake import Lake
 from lakebt.lake.spark.conf import JARS, catalog_conf, spark_conf
 from lakebt.lake.spark.session import _master, check_installed
 from lakebt.lake.storage.catalog import Storage
+from lakebt.values.command_lines import install_extra
 from tests.engines.engine import settings
 from tests.lake.frames import clock
 
@@ -164,7 +166,7 @@ def test_jars_that_lie_on_the_machine_are_not_fetched(
 def test_missing_java_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pyspark", reason="pip install 'lakebt[spark]'")
+    pytest.importorskip("pyspark", reason="pip install '.[spark]'")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(LakeError, match=r"needs Java, not found.*Install Java 17"):
@@ -179,7 +181,7 @@ def test_missing_java_is_said_in_one_line(
 def test_an_old_java_is_said_with_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pyspark", reason="pip install 'lakebt[spark]'")
+    pytest.importorskip("pyspark", reason="pip install '.[spark]'")
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
@@ -195,7 +197,7 @@ def test_missing_pyspark_is_said_with_what_installs_it(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
-    with pytest.raises(LakeError, match=r"pip install 'lakebt\[spark\]'"):
+    with pytest.raises(LakeError, match=re.escape(install_extra("spark"))):
         check_installed()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 import secrets
 import signal
 import sys
@@ -25,6 +26,7 @@ from lakebt.lake.storage import remote as distant
 from lakebt.lake.storage.object_store import defaults
 from lakebt.lake.storage.remote_failures import refused
 from lakebt.sources.simulated import simulated_market
+from lakebt.values.command_lines import install_extra
 from tests.conftest import CACHE, ROOT
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, bars, q1
@@ -319,7 +321,8 @@ def test_glue_without_its_library_names_the_extra(
     Remote(tmp_path).configure(monkeypatch, type="glue", warehouse="s3://b/lake")
     monkeypatch.setitem(sys.modules, "botocore.session", None)
 
-    with pytest.raises(LakeError, match=r"'prod' needs boto3: pip install 'lakebt\[gl"):
+    cure = re.escape(f"'prod' needs boto3: {install_extra('glue')}")
+    with pytest.raises(LakeError, match=cure):
         Lake.open(catalog="prod")
 
 
