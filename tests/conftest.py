@@ -6,6 +6,7 @@ import faulthandler
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -47,6 +48,9 @@ if FOLDER := fast_folder():
     os.environ["TMPDIR"] = tempfile.tempdir = FOLDER
 CACHE = tempfile.mkdtemp(prefix="lakebt-cache-")
 os.environ["LAKEBT_CACHE"] = CACHE
+
+# What a shell starts in the background ignores Ctrl-C, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "dev", deadline=None, suppress_health_check=[HealthCheck.too_slow]

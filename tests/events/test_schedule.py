@@ -480,8 +480,11 @@ def test_what_is_not_said_to_be_late_is_as_if_it_were_masked(
     for slot in range(len(masked)):
         event = masked.events[masked.event[slot]].event_id
         entry = str(masked.entries[masked.entry[slot]])
+        # Late legs that would enter a session before take its name, and it a longer one.
+        name = event.partition("@")[0]
+        named = [e.event_id for e in allowed.events if e.event_id.startswith(name)]
         if masked.row[slot] >= 0:
-            assert allowed.slot(event, entry) is not None
+            assert any(allowed.slot(one, entry) is not None for one in named)
     for slot in range(len(allowed)):
         event = allowed.events[allowed.event[slot]].event_id
         entry = str(allowed.entries[allowed.entry[slot]])
