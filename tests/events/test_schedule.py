@@ -480,7 +480,7 @@ def test_what_is_not_said_to_be_late_is_as_if_it_were_masked(
     for slot in range(len(masked)):
         event = masked.events[masked.event[slot]].event_id
         entry = str(masked.entries[masked.entry[slot]])
-        # Late legs that would enter a session before take its name, and it a longer one.
+        # Late legs that would enter before it take its name, and it gets a longer one.
         name = event.partition("@")[0]
         named = [e.event_id for e in allowed.events if e.event_id.startswith(name)]
         if masked.row[slot] >= 0:
