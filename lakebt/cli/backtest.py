@@ -110,13 +110,13 @@ def facts(run: Run) -> dict[str, Any]:
 
 def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None:
     """Print what a strategy earned, what it cost, and what was not checked."""
-    from lakebt.lake.api.trials import address_of
+    from lakebt.lake.api.trials import address_of, told_of
     from lakebt.report import words
     from lakebt.report.provenance import view_banners
     from lakebt.strategy.report import UNAUDITED
 
     row = facts(run)
-    print_banners(console, view_banners(run.view))
+    print_banners(console, view_banners(run.view, told_of(run.view)))
     orders = count(row["n_orders"], "order")
     unfilled = f", {row['n_unfilled']:,} not filled" if row["n_unfilled"] else ""
     capital = run.terms.capital_usd

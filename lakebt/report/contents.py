@@ -15,6 +15,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Headline:
+    """The Sharpe ratio of the curve that is drawn: of the calendar portfolio.
+
+    Attributes
+    ----------
+    sharpe, sharpe_se : float
+        Per year; NaN with fewer than two returns.
+    n_returns : int
+        Sessions from the first with exposure to the last exit.
+    """
+
+    sharpe: float
+    sharpe_se: float
+    n_returns: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyContents:
     """What the report of a study shows.
 
@@ -74,6 +91,9 @@ class StudyContents:
     ingredients : Ingredients or None
         What every cell is made of, for a panel that shows any of them; without, the
         report has no such panel.
+    headline : Headline or None
+        Of the portfolio whose curve is `equity`. None if no cell is chosen, or if the
+        surface is of that portfolio itself.
     """
 
     index: str
@@ -99,6 +119,7 @@ class StudyContents:
     is_point_in_time: bool = True
     market: str | None = None
     ingredients: Ingredients | None = None
+    headline: Headline | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

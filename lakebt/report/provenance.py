@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +12,7 @@ from lakebt.values.command_lines import lake_options
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class View(Protocol):
@@ -53,15 +54,42 @@ def view_options(view: View, address: Mapping[str, str]) -> dict[str, str | None
 _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
 
 
-def view_banners(view: View) -> list[str]:
-    """Return what must be said of a view."""
+_MADE = re.compile(
+    r"(?<!not )(?<!non-)\b"
+    r"(simulat(ed|ion)|synthetic|artificial|fictitious|made[- ]up)\b"
+    r"(?!=(no|false|0)\b)",
+    re.IGNORECASE,
+)
+"""What a note or a label calls data that no market made."""
+
+
+def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
+    """Return what must be said of a view.
+
+    Parameters
+    ----------
+    view
+        What was read.
+    told
+        Note and labels of its release.
+
+    Returns
+    -------
+    list of str
+        That the data is simulated comes first, where a note or a label says so.
+    """
+    banners = [
+        f"Simulated: no market made these numbers. Release {view.release} says: {text}."
+        for text in told
+        if _MADE.search(text)
+    ][:1]
     if not view.past_cutoff:
-        return []
+        return banners
     banner = (
         f"As of {view.instant.isoformat()}, past the release's cutoff "
         f"{view.cutoff.isoformat()}: facts known since are not in it."
     )
-    return [banner]
+    return [*banners, banner]
 
 
 def view_provenance(view: View) -> dict[str, str]:

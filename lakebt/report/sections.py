@@ -91,12 +91,20 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         f"({count(best.n_returns, 'daily return')})"
     )
     paid = "net of costs" if best.costs_bps else "no costs charged"
+    told, held = contents.headline or best, contents.headline
+    caption = f"Sharpe ratio per year, {contents.aggregate}, {paid}, over {n}."
+    if held is not None:
+        caption = (
+            f"Sharpe ratio per year of the calendar portfolio, {paid}, over "
+            f"{count(held.n_returns, 'session')}: the one whose equity is drawn. "
+            f"{capitalised(contents.aggregate)}: {words.sharpe(best.sharpe)} "
+            f"{words.error(best.sharpe_se)}, over {n}."
+        )
     return {
         "big": {
-            "value": words.sharpe(best.sharpe),
-            "error": words.error(best.sharpe_se),
-            "caption": f"Sharpe ratio per year, {contents.aggregate}, {paid}, over "
-            f"{n}.",
+            "value": words.sharpe(told.sharpe),
+            "error": words.error(told.sharpe_se),
+            "caption": caption,
         },
         "earned": story.earned(best),
         "money": {
@@ -188,4 +196,18 @@ def growth(equity: pd.Series[float]) -> str:
         return ""
     end = f"{float(equity.iloc[-1]):,.4f}"
     n = count(len(equity) - 1, "session")
-    return f"An investment of 1 became {end} in {n}, net of costs."
+    return f"An investment of 1 became {end} in {n}, net of costs.{_worst(equity)}"
+
+
+def _worst(equity: pd.Series[float]) -> str:
+    """Say how deep the equity fell below its highest, and on which day it lost most."""
+    daily = (equity / equity.shift() - 1.0).iloc[1:].reset_index(drop=True)
+    if not daily.notna().any():
+        return ""
+    below = (equity / equity.cummax() - 1.0).reset_index(drop=True)
+    days = [str(day)[:10] for day in equity.index]
+    low, worst = int(below.to_numpy().argmin()), int(daily.to_numpy().argmin())
+    return (
+        f" Largest drawdown {words.percent(below[low])} on {days[low]}; worst day "
+        f"{days[worst + 1]}, {words.percent(daily[worst])}."
+    )

@@ -41,17 +41,33 @@ def answer(contents: StudyContents, cells: Cells) -> str:
             f"{count(contents.n_events, 'event')} are empty."
         )
     best = cells[contents.best]
+    own = f"{words.sharpe(best.sharpe)} {words.error(best.sharpe_se)}"
+    ratio = f"Sharpe {own} ({contents.aggregate})"
+    if (held := contents.headline) is not None:
+        ratio = (
+            f"Sharpe {words.sharpe(held.sharpe)} {words.error(held.sharpe_se)} "
+            f"(calendar), {own} ({contents.aggregate}),"
+        )
     return (
-        f"The best {_kind(contents)} is to enter at {best.entry} and exit at "
-        f"{best.exit}: Sharpe {words.sharpe(best.sharpe)} "
-        f"{words.error(best.sharpe_se)} ({contents.aggregate}) over "
-        f"{count(best.n_events, 'event')} on "
+        f"{claim(contents, best)} is to enter at {best.entry} and exit at "
+        f"{best.exit}: {ratio} over {count(best.n_events, 'event')} on "
         f"{count(best.n_dates, 'date')}."
     )
 
 
-def _kind(contents: StudyContents) -> str:
-    return "tradable rule" if contents.is_point_in_time else "rule, with hindsight,"
+FEW_DATES = 10
+"""Announcement dates below which no rule is called the best."""
+
+
+def claim(contents: StudyContents, best: Cell) -> str:
+    """Call the chosen rule what its dates allow."""
+    if best.n_dates < FEW_DATES:
+        return (
+            f"Too few dates to call a rule the best ({best.n_dates} of at least "
+            f"{FEW_DATES}). The highest Sharpe ratio"
+        )
+    kind = "tradable rule" if contents.is_point_in_time else "rule, with hindsight,"
+    return f"The best {kind}"
 
 
 def caution(contents: StudyContents, cells: Cells) -> str:
@@ -66,9 +82,10 @@ def caution(contents: StudyContents, cells: Cells) -> str:
         f"{count(len(cells))} asked for"
     )
     lost = "" if best.sharpe > 0 else " No cell has a positive Sharpe ratio."
-    if not best.sharpe_se > 0:
+    told = contents.headline or best
+    if not told.sharpe_se > 0:
         return f"It is {chosen}; it has no standard error.{lost}"
-    away = abs(best.sharpe) / best.sharpe_se
+    away = abs(told.sharpe) / told.sharpe_se
     return f"It lies {away:.1f} standard errors from zero, and is {chosen}.{lost}"
 
 

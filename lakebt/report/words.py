@@ -79,6 +79,17 @@ def error_bps(value: float) -> str:
     return "± ?" if math.isnan(value) else f"± {cost_bps(value)}"
 
 
+def percent(fraction: float) -> str:
+    r"""Write a fraction as a signed percentage.
+
+    Examples
+    --------
+    >>> percent(-0.1234) == f"{MINUS}12.3\u00a0%", percent(0.0).split()
+    (True, ['0.0', '%'])
+    """
+    return _signed(f"{100 * fraction:z.1f}\u00a0%")
+
+
 def n_of(number: float) -> str:
     """Write the n that belongs to a number, on the same line as it.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
-from lakebt.lake.api.trials import address_of
+from lakebt.lake.api.trials import address_of, told_of
 from lakebt.report.contents import RunContents
 from lakebt.report.provenance import (
     shell,
@@ -68,7 +68,7 @@ def contents(run: TradedStrategy) -> RunContents:
 
 def banners(run: TradedStrategy) -> tuple[str, ...]:
     """Return what must be read before the numbers; empty when nothing must."""
-    sentences = view_banners(run.view)
+    sentences = view_banners(run.view, told_of(run.view))
     if not run.audited:
         sentences.insert(0, UNAUDITED)
     if count := len(run.unfilled):

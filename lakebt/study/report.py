@@ -6,16 +6,17 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.pooling import Aggregate
-from lakebt.analysis.surface import calendar_returns
+from lakebt.analysis.surface import calendar_returns, surface
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
-from lakebt.lake.api.trials import address_of
-from lakebt.report.contents import StudyContents
+from lakebt.lake.api.trials import address_of, told_of
+from lakebt.report.contents import Headline, StudyContents
 from lakebt.report.provenance import (
     shell,
     versions,
@@ -27,6 +28,7 @@ from lakebt.study.arguments import GRID
 from lakebt.study.empty_cells import empty_rules, left_out, left_out_events, overlap
 from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year, causes
+from lakebt.values.text import capitalised
 
 if TYPE_CHECKING:
     from lakebt.study.traded import TradedStudy
@@ -80,7 +82,7 @@ def paths(study: TradedStudy) -> pd.DataFrame:
 
 def banners(study: TradedStudy) -> tuple[str, ...]:
     """Return what must be read before the numbers; empty when nothing must."""
-    sentences = view_banners(study.view)
+    sentences = view_banners(study.view, told_of(study.view))
     if not study.is_point_in_time:
         late = int(study.cells.late.sum())
         sentences.insert(
@@ -116,11 +118,42 @@ def contents(study: TradedStudy) -> StudyContents:
         last=max(dates, default=None),
         n_events=len(dates),
         aggregate=str(study.arguments.aggregate),
-        definition=study.arguments.pooling.definition,
+        definition=_definition(study),
         banners=banners(study),
         is_point_in_time=study.is_point_in_time,
         provenance=provenance(study),
         command=study_command(study),
+        headline=_headline(study),
+    )
+
+
+def _definition(study: TradedStudy) -> str:
+    """Say how the Sharpe ratio is made: of the curve, and of the surface."""
+    pooling = study.arguments.pooling
+    if pooling.how is Aggregate.CALENDAR:
+        return pooling.definition
+    drawn = replace(pooling, how=Aggregate.CALENDAR)
+    return (
+        f"of the calendar portfolio: {drawn.definition}. {capitalised(pooling.how)}: "
+        f"{pooling.definition}"
+    )
+
+
+def _headline(study: TradedStudy) -> Headline | None:
+    """Return the Sharpe ratio of the equity; None where the surface has it."""
+    pooling = study.arguments.pooling
+    if study.best is None or pooling.how is Aggregate.CALENDAR:
+        return None
+    traded = study.traded(*study.best)
+    found = surface(
+        replace(traded, rule=np.zeros_like(traded.rule)),
+        n_rules=1,
+        pooling=replace(pooling, how=Aggregate.CALENDAR),
+    )
+    return Headline(
+        sharpe=float(found.sharpe[0]),
+        sharpe_se=float(found.standard_error[0]),
+        n_returns=int(found.n_returns[0]),
     )
 
 

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.report.contents import Headline
 from lakebt.report.html import write_run_report, write_study_report
-from lakebt.report.words import NOTHING
+from lakebt.report.provenance import view_banners
+from lakebt.report.sections import growth
+from lakebt.report.words import MINUS, NOTHING
+from lakebt.sessions import Sessions
 from tests.report.conftest import refused_rows
 
 if TYPE_CHECKING:
@@ -62,6 +70,70 @@ def test_the_same_contents_give_the_same_bytes(
     first = write_study_report(make_study(), tmp_path / "a.html").read_bytes()
 
     assert write_study_report(make_study(), tmp_path / "b.html").read_bytes() == first
+
+
+def test_the_headline_is_of_the_curve_that_is_drawn(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study(headline=Headline(sharpe=0.91, sharpe_se=0.35, n_returns=812))
+
+    shown = " ".join(body(write_study_report(study, tmp_path / "page.html")).split())
+
+    assert shown.index("0.91") < shown.index("1.36")
+    assert (
+        "of the calendar portfolio, net of costs, over 812 sessions: the one whose "
+        "equity is drawn. Pooled: 1.36 ± 0.50, over 44 events on 15 dates" in shown
+    )
+
+
+def deepest_and_worst(values: list[float]) -> tuple[int, int]:
+    """Return where a curve lies deepest below its highest, and where it lost most."""
+    falls = [value / max(values[: at + 1]) for at, value in enumerate(values)]
+    days = [after / before for before, after in itertools.pairwise(values)]
+    return falls.index(min(falls)), days.index(min(days)) + 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_drawdown_and_the_worst_day_are_those_of_the_curve(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    days = pd.DatetimeIndex([Sessions.of().date(7_000 + k) for k in range(80)])
+    curve = pd.Series(np.cumprod(1.0 + rng.normal(0.0, 0.02, 80)), index=days)
+    curve.iloc[0] = 1.0
+    low, worst = deepest_and_worst(curve.tolist())
+    fall = 100 * (curve.iloc[low] / curve.iloc[: low + 1].max() - 1)
+    lost = 100 * (curve.iloc[worst] / curve.iloc[worst - 1] - 1)
+
+    assert (
+        growth(curve)
+        .replace("\u00a0", " ")
+        .replace(MINUS, "-")
+        .endswith(
+            f" Largest drawdown {fall:.1f} % on {days[low].date()}; worst day "
+            f"{days[worst].date()}, {lost:.1f} %."
+        )
+    )
+
+
+SAID = ["simulated from seed 7", "source=Synthetic", "made-up prices", "a SIMULATION"]
+NOT_SAID = [
+    "",
+    "not simulated",
+    "simulated=no",
+    "non-synthetic",
+    "dissimulated",
+    "real",
+]
+
+
+@pytest.mark.parametrize("told", SAID + NOT_SAID)
+def test_a_page_says_first_that_no_market_made_its_numbers(told: str) -> None:
+    now = dt.datetime(2022, 9, 1, tzinfo=dt.UTC)
+    view: Any = SimpleNamespace(release="R1", past_cutoff=True, instant=now, cutoff=now)
+    banners = view_banners(view, ["checked by hand", told])
+
+    said = [f"Simulated: no market made these numbers. Release R1 says: {told}."]
+    assert banners[:-1] == (said if told in SAID else [])
+    assert banners[-1].startswith("As of 2022-09-01")
 
 
 def test_each_banner_is_shown_before_the_answer(

@@ -14,6 +14,8 @@ from lakebt.sources.simulated import simulated_market
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
     from tests.report.browser import Page
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
@@ -87,6 +89,21 @@ def test_it_opens_and_answers(
         f".map(event => event.net)"
     )
     assert sorted(found) == pytest.approx(sorted(own["net_return"]), abs=1e-9)
+    check_listed(page, own)
+
+
+def check_listed(page: Page, own: pd.DataFrame) -> None:
+    """Check that events stand by date, and the print has as many worst as best."""
+    cells = "[...row.cells].map(cell => cell.textContent)"
+    kept = "#events-table tbody tr:not(.unprinted)"
+    all_, printed = (
+        page.run(f"return [...document.querySelectorAll('{rows}')].map(row => {cells})")
+        for rows in ("#events-table tbody tr", kept)
+    )
+    entered = [row[5] for row in all_]  # a fixed number of sessions later
+    assert entered == sorted(str(day.date()) for day in own["entry_session"])
+    by_net = own.sort_values("net_return")["event_id"].tolist()
+    assert {row[0] for row in printed} == {*by_net[:12], *by_net[-12:]}
 
 
 def test_what_a_notebook_shows_stays_small(result: lakebt.Result) -> None:

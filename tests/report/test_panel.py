@@ -259,7 +259,11 @@ def test_the_years_of_a_cell_are_the_librarys(
 
 
 def test_the_head_of_the_panel_says_what_the_table_does(
-    page: Page, result: lakebt.Result, report: Path
+    page: Page,
+    view: lakebt.View,
+    result: lakebt.Result,
+    asked: dict[str, Any],
+    report: Path,
 ) -> None:
     page.open(report)
     assert result.best is not None
@@ -269,9 +273,15 @@ def test_the_head_of_the_panel_says_what_the_table_does(
     (row,) = named(table.query("entry == 'AD+2@close' and exit == '1w'"))
     show(page, result, "AD+2@close", "1w")
 
+    grid = {"entries": ["AD+2@close"], "exits": ["1w"]}
+    held = {**GRID, **asked, **grid, "aggregate": "calendar"}
+    (drawn,) = named(lakebt.Study(view, index="SIM", **held).run().table())
     assert text(page, "cell-sharpe") == (
-        f"{words.sharpe(row.sharpe)} {words.error(row.sharpe_se)}"
+        f"{words.sharpe(drawn.sharpe)} {words.error(drawn.sharpe_se)}"
     )
+    pooled = f"{words.sharpe(row.sharpe)} {words.error(row.sharpe_se)}"
+    if asked.get("aggregate") != "calendar":
+        assert f"Pooled: {pooled}" in text(page, "cell-rests")
     assert f"from {row.n_events} events on {row.n_dates} dates" in text(
         page, "cell-rests"
     )
@@ -438,3 +448,15 @@ def test_a_study_too_large_to_carry_says_so(
     assert "so this page does not carry it: <code>result.events()</code>" in shown
     assert 'id="ingredients"' not in shown
     assert 'id="best-equity"' in shown
+
+
+def test_charts_are_as_wide_as_their_columns(page: Page, report: Path) -> None:
+    page.open(report, width=1920)
+    for width in (1920, 1280, 1100, 800, 400):
+        page.resize(width)
+        page.wait(
+            "return [...document.querySelectorAll('.chart')].every(place =>"
+            " !place.clientWidth || Math.abs(place.clientWidth"
+            " - place.querySelector('.main-svg').getBoundingClientRect().width) <= 1)"
+        )
+        assert page.overflow() <= 0

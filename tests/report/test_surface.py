@@ -8,6 +8,7 @@ import pytest
 
 from lakebt.report import story
 from lakebt.report.charts.ridge import ridge_in_words
+from lakebt.report.contents import Headline
 from lakebt.report.surface import count_reasons, scale, surface
 from lakebt.values.reasons import TOO_FEW
 from tests.report.conftest import refused_rows
@@ -106,6 +107,29 @@ def test_the_answer_has_its_error_and_its_n(make_study: MakeStudy) -> None:
         "The best tradable rule is to enter at AD+1@open and exit at ED-1@close: "
         "Sharpe 1.36 ± 0.50 (pooled) over 44 events on 15 dates."
     )
+
+
+def test_the_answer_leads_with_the_portfolio_that_is_drawn(
+    make_study: MakeStudy,
+) -> None:
+    study = make_study(headline=Headline(sharpe=0.91, sharpe_se=0.35, n_returns=812))
+
+    assert story.answer(study, surface(study)).endswith(
+        "ED-1@close: Sharpe 0.91 ± 0.35 (calendar), 1.36 ± 0.50 (pooled), over 44 "
+        "events on 15 dates."
+    )
+    assert story.caution(study, surface(study)).startswith("It lies 2.6 standard")
+
+
+@pytest.mark.parametrize(("dates", "is_claimed"), [(9, False), (10, True)])
+def test_no_rule_is_called_the_best_over_a_few_dates(
+    make_study: MakeStudy, dates: int, *, is_claimed: bool
+) -> None:
+    study = make_study(table=make_study().table.assign(n_dates=dates))
+    told = story.answer(study, surface(study))
+
+    assert ("The best tradable rule" in told) is is_claimed
+    assert told.startswith("Too few dates") is not is_claimed
 
 
 def test_hindsight_is_never_called_tradable(make_study: MakeStudy) -> None:

@@ -180,6 +180,28 @@ def test_only_the_first_events_of_a_reason_are_listed(
     assert shown.refused["event_id"].is_monotonic_increasing
 
 
+@pytest.mark.parametrize("missing", ["exclude", "drop_leg"])
+def test_the_headline_is_the_sharpe_ratio_of_the_equity_beside_it(
+    view: lakebt.View, missing: Any
+) -> None:
+    grid: dict[str, Any] = {"entries": ["AD+1@open"], "exits": ["+3", "2w"]}
+    costs = lakebt.CostModel(commission_bps=2.0, half_spread_bps=3.0)
+    study = lakebt.Study(view, index="SIM", missing=missing, costs=costs, **grid)
+    shown = contents(study.run().traded)
+
+    assert shown.headline is not None
+    daily = shown.equity.pct_change().dropna()
+    assert shown.headline.n_returns == len(daily)
+    ratio = daily.mean() / daily.std() * np.sqrt(252)
+    assert shown.headline.sharpe == pytest.approx(ratio, abs=1e-9)
+
+
+def test_a_study_of_that_portfolio_needs_no_other_headline(view: lakebt.View) -> None:
+    study = lakebt.Study(view, index="SIM", aggregate="calendar", entries=["AD+1@open"])
+
+    assert contents(study.run().traded).headline is None
+
+
 def test_a_wide_grid_shows_a_part_of_itself(view: lakebt.View) -> None:
     entries = [f"AD+{k}@{at}" for k in range(1, 14) for at in ("open", "close")]
     exits = [f"+{k}" for k in range(1, 31)]

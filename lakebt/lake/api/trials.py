@@ -230,6 +230,13 @@ def address_of(view: View) -> dict[str, str]:
     return dict(view._pinned.storage.address)  # noqa: SLF001 - as above
 
 
+def told_of(view: View) -> tuple[str, ...]:
+    """Return the note and the labels of a view's release, for its owner's pages."""
+    release = view._pinned.release  # noqa: SLF001 - as above
+    labels = (f"{name}={text}" for name, text in release.labels.items())
+    return tuple(text for text in (release.note, *labels) if text)
+
+
 def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:
     """Open the view that a trial was run on, even one past its release's cutoff.
 

@@ -205,6 +205,44 @@ lakebt.cell = (() => {
     return { begin: begin - 1, values };
   }
 
+  // Per year, of an equity by session; NaN where nothing varies.
+  function ratio({ values }) {
+    const returns = values.slice(1).map((value, t) => value / values[t] - 1);
+    const mean = returns.reduce((sum, value) => sum + value, 0) / returns.length;
+    const squares = returns.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    const deviation = Math.sqrt(squares / (returns.length - 1));
+    return deviation > 1e-12 ? (mean / deviation) * Math.sqrt(252) : NaN;
+  }
+
+  // The Sharpe ratio of the portfolio; its error by leaving out one date at a time.
+  function sharpe(made, events) {
+    const whole = equity(made, events);
+    const value = ratio(whole);
+    const dates = [...new Set(events.map(one => one.day))];
+    if (dates.length < 2) {
+      const n = whole.values.length - 1;
+      return { value, error: Math.sqrt((252 * (1 + value ** 2 / 252 / 2)) / n) };
+    }
+    const parts = dates.map(day => ratio(equity(made, events.filter(one => one.day !== day)))).filter(Number.isFinite);
+    const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
+    const spread = parts.reduce((sum, part) => sum + (part - mean) ** 2, 0);
+    return { value, error: parts.length < 2 ? NaN : Math.sqrt(((parts.length - 1) / parts.length) * spread) };
+  }
+
+  // The deepest fall below the highest value so far, and the worst day: where, how much.
+  function worst({ begin, values }) {
+    const fall = { at: begin, by: 0 };
+    const day = { at: begin + 1, by: Infinity };
+    let highest = values[0];
+    values.forEach((value, t) => {
+      highest = Math.max(highest, value);
+      if (value / highest - 1 < fall.by) Object.assign(fall, { at: begin + t, by: value / highest - 1 });
+      const one = t ? value / values[t - 1] - 1 : Infinity;
+      if (one < day.by) Object.assign(day, { at: begin + t, by: one });
+    });
+    return { fall, day };
+  }
+
   // The mean net return of the events of each year, its standard error by date.
   function years(events) {
     const groups = new Map();
@@ -232,5 +270,5 @@ lakebt.cell = (() => {
     return fills.sort(inOrder);
   }
 
-  return { events, equity, years, orders };
+  return { events, equity, sharpe, worst, years, orders };
 })();

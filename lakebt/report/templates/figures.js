@@ -27,6 +27,10 @@ lakebt.figures = (() => {
     Plotly.react(name, data, layout, config);
   }
 
+  function fit(place) {
+    if (Math.round(place.clientWidth) !== Math.round(place._fullLayout.width)) Plotly.Plots.resize(place);
+  }
+
   const drawAll = () => Object.keys(specs).forEach(draw);
 
   // Change a figure in both themes, and draw it.
@@ -39,6 +43,11 @@ lakebt.figures = (() => {
     Object.assign(specs, made);
     dark.addEventListener("change", drawAll);
     narrow.addEventListener("change", drawAll);
+    // A column changes without its window: the panel comes, a scroll bar goes.
+    const watch = new ResizeObserver(seen => {
+      if (!width) seen.forEach(({ target }) => target.layout && target.clientWidth && fit(target));
+    });
+    for (const name of Object.keys(specs)) watch.observe(document.getElementById(name));
     addEventListener("beforeprint", () => { width = PRINTED_WIDTH; drawAll(); });
     addEventListener("afterprint", () => { width = null; drawAll(); });
     drawAll();

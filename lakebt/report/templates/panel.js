@@ -2,6 +2,7 @@
 lakebt.panel = (() => {
   "use strict";
   const { words, cell, figures } = lakebt;
+  const PRINTED = 12; // of the best events, and as many of the worst
   const $ = id => document.getElementById(id);
   let made = null;
   let size = null; // {entries, exits}
@@ -41,21 +42,29 @@ lakebt.panel = (() => {
       $("cell-money").textContent = "";
       return;
     }
-    const [ratio, ...error] = it.sharpe.split(" ");
+    const { aggregate } = $("cell").dataset;
+    const own = aggregate === "calendar" ? null : cell.sharpe(made, events);
+    const told = own ? `${words.ratio(own.value)} ${words.ratioError(own.error)}` : it.sharpe;
+    const [ratio, ...error] = told.split(" ");
     const small = document.createElement("small");
     small.textContent = error.join(" ");
     $("cell-sharpe").replaceChildren(ratio, " ", small);
-    $("cell-rests").textContent = `Sharpe ratio per year, net, from ${it.events} events on ${it.dates} dates `
-      + `(${it.returns} daily returns).${out}`;
+    const pooled = own ? ` ${aggregate[0].toUpperCase()}${aggregate.slice(1)}: ${it.sharpe}, from ${it.returns} daily returns.` : "";
+    $("cell-rests").textContent = "Sharpe ratio per year, net, of the calendar portfolio drawn below, from "
+      + `${it.events} events on ${it.dates} dates.${pooled}${out}`;
     $("cell-money").textContent = `${it.gross} bp gross per event less ${it.costs} of costs: ${it.net} bp net.`;
   }
 
   function drawEquity(events) {
-    const { begin, values } = cell.equity(made, events);
+    const equity = cell.equity(made, events);
+    const { begin, values } = equity;
+    const { fall, day } = cell.worst(equity);
     const days = values.map((_, t) => words.day(made.days[begin + t]));
     figures.change("cell-equity", ({ data: [line] }) => Object.assign(line, { x: days, y: values, text: days }));
     const sessions = words.count(values.length - 1, "session");
     $("cell-growth").textContent = `1 became ${words.minus(words.growth(values.at(-1)))} in ${sessions}, net of costs.`;
+    $("cell-worst").textContent = `Largest drawdown ${words.percent(fall.by)} on ${words.day(made.days[fall.at])}; `
+      + `worst day ${words.day(made.days[day.at])}, ${words.percent(day.by)}.`;
   }
 
   function drawYears(events) {
@@ -110,7 +119,9 @@ lakebt.panel = (() => {
   }
 
   function showEvents(events) {
-    const sorted = [...events].sort((a, b) => b.net - a.net);
+    const sorted = [...events].sort((a, b) => a.day - b.day || (a.id < b.id ? -1 : 1));
+    const byNet = [...sorted].sort((a, b) => a.net - b.net);
+    const printed = new Set(byNet.length > 2 * PRINTED ? [...byNet.slice(0, PRINTED), ...byNet.slice(-PRINTED)] : byNet);
     const rows = sorted.map(event => {
       const button = document.createElement("button");
       button.type = "button";
@@ -121,12 +132,13 @@ lakebt.panel = (() => {
         button, words.bps(event.net), words.bps(event.gross), number("addition"), number("deletion"),
         words.day(made.days[event.entryRow >> 1]), words.day(made.days[event.exitRow >> 1]),
       ], [1, 2, 3, 4]);
+      row.classList.toggle("unprinted", !printed.has(event));
       row.addEventListener("click", () => showOrders(event, row));
       return row;
     });
     $("events-table").tBodies[0].replaceChildren(...rows);
     $("events-table").parentElement.scrollTop = 0;
-    $("events-printed").hidden = rows.length <= 25;
+    $("events-printed").hidden = rows.length <= 2 * PRINTED;
     showOrders(sorted[0], rows[0]);
   }
 
@@ -140,8 +152,8 @@ lakebt.panel = (() => {
     say(it, events);
     $("cell-figures").hidden = $("events").hidden = !events.length;
     if (!events.length) return;
-    $("events-lede").textContent = `${words.count(events.length, "event")} from ${it.entry} to ${it.exit}, the best `
-      + "first; in and out are the symbols that enter and leave the index. Choose one to see its orders.";
+    $("events-lede").textContent = `${words.count(events.length, "event")} from ${it.entry} to ${it.exit}, by `
+      + "date; in and out are the symbols that enter and leave the index. Choose one to see its orders.";
     drawEquity(events);
     drawYears(events);
     showEvents(events);

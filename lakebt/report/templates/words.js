@@ -31,7 +31,13 @@ lakebt.words = (() => {
 
   const size = value => grouped(value.toFixed(2));
 
+  const ratio = value => (Number.isFinite(value) ? minus(value.toFixed(2).replace(/^-0\.00$/, "0.00")) : NOTHING);
+
+  const ratioError = value => (Number.isFinite(value) ? `± ${value.toFixed(2)}` : "± ?");
+
+  const percent = fraction => `${minus((100 * fraction).toFixed(1).replace(/^-0\.0$/, "0.0"))}\u00a0%`;
+
   const day = number => new Date(number * 864e5).toISOString().slice(0, 10);
 
-  return { NOTHING, minus, bps, error, count, growth, price, size, day };
+  return { NOTHING, minus, bps, error, ratio, ratioError, percent, count, growth, price, size, day };
 })();

@@ -1,0 +1,109 @@
+"""Nothing of a page lies on anything else, or is cut, at any width."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import lakebt
+from lakebt.report.html import write_run_report
+from lakebt.sources.simulated import simulated_market
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.report.browser import Page
+    from tests.report.conftest import MakeRun
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+WIDTHS = (1920, 1280, 1100, 800, 400)
+
+LONG = "a_release_with_a_name_much_longer_than_anybody_would_like"
+
+BOXES = """
+const kinds = 'h1,h2,h3,h4,p,li,label,select,button,summary,table,pre,.chart,.banner';
+const hidden = 'details:not([open]) > :not(summary), .command button';
+const scroller = one => one.closest('.scroll');
+const boxes = [...document.querySelectorAll(kinds)]
+  .filter(one => one.checkVisibility() && !one.closest(hidden))
+  .map(one => {
+    // What scrolls is as large as what it scrolls in.
+    const box = (scroller(one) || one).getBoundingClientRect();
+    return { one, box, name: one.id || one.textContent.trim().slice(0, 40) };
+  });
+"""
+
+OVERLAPS = f"""{BOXES}
+const found = [];
+boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {{
+  const isSame = scroller(a.one) && scroller(a.one) === scroller(b.one);
+  if (isSame || a.one.contains(b.one) || b.one.contains(a.one)) return;
+  const [p, q] = [a.box, b.box];
+  const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+  const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+  if (wide > 1 && high > 1) found.push(`${{a.name}} | ${{b.name}}`);
+}}));
+return found;
+"""
+
+CUT = f"""{BOXES}
+return boxes.filter(({{ one }}) => {{
+  const held = scroller(one) || one;
+  return !one.matches('pre, select') && held.scrollWidth > held.clientWidth + 1
+    && getComputedStyle(held).display !== 'inline';
+}}).map(({{ name }}) => name);
+"""
+
+
+@pytest.fixture(scope="module")
+def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("layout")
+    market = simulated_market(seed=7, n_events=40, spacing=6, after=60)
+    lake = lakebt.Lake.open(folder / "lake")
+    lake.publish(market.tables, release=LONG, as_of=market.as_of, note="simulated")
+    grid: dict[str, Any] = {
+        "entries": ["AD@close", *(f"AD+{k}@open" for k in range(1, 8))],
+        "exits": ["+1", "1w", "4w", "ED-1@close", "MD@close"],
+    }
+    costs = lakebt.CostModel(commission_bps=1.0, half_spread_bps=1.0)
+    result = lakebt.Study(lake.at(LONG), index="SIM", costs=costs, **grid).run()
+    result.report(folder / "report.html")
+    return folder / "report.html"
+
+
+def check(page: Page, path: Path) -> None:
+    page.open(path, width=WIDTHS[0])
+    for width in WIDTHS:
+        page.resize(width)
+        page.wait(
+            "return [...document.querySelectorAll('.chart')].every(place =>"
+            " !place.clientWidth || Math.abs(place.clientWidth"
+            " - place.querySelector('.main-svg').getBoundingClientRect().width) <= 1)"
+        )
+        assert page.run(OVERLAPS) == [], width
+        assert page.overflow() <= 0, width
+        if width >= 800:  # on a phone a table is moved under the finger
+            assert page.run(CUT) == [], width
+
+
+def test_nothing_of_a_study_lies_on_anything_else(page: Page, study_page: Path) -> None:
+    check(page, study_page)
+
+
+def test_nothing_of_a_backtest_lies_on_anything_else(
+    page: Page, make_run: MakeRun, tmp_path: Path
+) -> None:
+    check(page, write_run_report(make_run(), tmp_path / "run.html"))
+
+
+def test_the_check_sees_what_lies_on_what_and_what_is_cut(
+    page: Page, study_page: Path
+) -> None:
+    page.open(study_page)
+    page.run("document.querySelector('h2').style.marginBottom = '-80px'")
+    assert any("The path of an event" in pair for pair in page.run(OVERLAPS))
+
+    page.run("document.querySelector('#events-table').style.width = '3000px'")
+    assert any("events-table" in name for name in page.run(CUT))
