@@ -254,6 +254,36 @@ def test_jumps_gaps_and_absentees_warn_as_they_do_in_memory(
     pd.testing.assert_frame_equal(told[0], told[1])
 
 
+@pytest.mark.parametrize(
+    ("announced", "poses"),
+    [
+        (["2022-09-02T00:00Z", "2022-03-11T00:00Z"], True),
+        (["2022-09-02T04:00Z", "2022-03-11T05:00Z"], True),  # of New York
+        (["2022-09-02T00:00Z", "2022-03-11T21:15Z"], False),
+    ],
+)
+def test_dates_that_pose_as_instants_are_told_as_they_are_in_memory(
+    sparked: Lake, beside: Lake, announced: list[str], *, poses: bool
+) -> None:
+    effective = ["2022-09-19", "2022-03-21"]
+    rows = (
+        changes()
+        .iloc[:2]
+        .assign(
+            announced=[pd.Timestamp(each) for each in announced], effective=effective
+        )
+    )
+    told = []
+    for lake, given in ((sparked, spark_frame(sparked, rows)), (beside, rows)):
+        found = lake.audit({"index_changes": given}, release="R1", as_of=AS_OF)
+        told.append(found.findings[["table", "audit", "severity", "rows"]])
+        meant = {"index_changes": given}
+        lake.publish(meant, release="R1", as_of=AS_OF, warn_on=["midnight"])
+
+    assert (list(told[0]["audit"]) == ["midnight"]) is poses
+    pd.testing.assert_frame_equal(told[0], told[1])
+
+
 def test_a_diff_by_spark_is_the_diff(sparked: Lake, beside: Lake) -> None:
     second = pd.concat(
         [

@@ -13,28 +13,33 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from lakebt.lake.publishing.audits import bars
 from lakebt.lake.publishing.audits import fund_reports as reports
-from lakebt.lake.spark.audits import audit
+from lakebt.lake.publishing.audits.finding import Handed
+from lakebt.lake.publishing.audits.midnight import midnights, posing
+from lakebt.lake.spark.audits import LOOKED_AT, audit
 from lakebt.lake.spark.concurrent_rows import added, have_none_of
-from lakebt.lake.spark.reader import session_of, snapshot
+from lakebt.lake.spark.reader import fetched, session_of, snapshot
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import pc
 from lakebt.lake.tables.digests import digest_of
 from lakebt.lake.tables.rows import plain
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
-from lakebt.sessions import Sessions
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES, Kind
+from lakebt.sessions import Exchange, Sessions
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator, Mapping
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
     from pyspark.sql import DataFrame
 
     from lakebt.lake.committing.branch import Branch
-    from lakebt.lake.publishing.audits.finding import Finding, Handed
+    from lakebt.lake.publishing.audits.finding import Finding
     from lakebt.lake.publishing.audits.user_audits import Rules
     from lakebt.lake.spark.audits import Looked
     from lakebt.lake.storage.catalog import Storage
@@ -70,6 +75,8 @@ class SparkReady:
         What they were written from.
     looked, chosen
         What the audits need to know, and which of them fail.
+    given
+        The columns that were handed over, and whether each was of texts.
     """
 
     spec: TableSpec
@@ -77,6 +84,7 @@ class SparkReady:
     source: Source
     looked: Looked
     chosen: Rules
+    given: Mapping[str, bool]
     _compared: dict[int | None, SparkLacking] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -160,6 +168,7 @@ class SparkReady:
                 most_held=_rows_of(table),
                 severity=self.chosen.severity,
             )
+            found += tuple(self._posing(new))
             names = [*spec.key, "known_at"]
             there = held.select(*(f"`{name}`" for name in names))
             n_again = 0 if head is None else new.join(there, names).count()
@@ -177,6 +186,26 @@ class SparkReady:
             n_again=n_again,
             count=self.count - n_again,
         )
+
+    def _posing(self, new: DataFrame) -> Iterator[Finding]:
+        """Give the columns of instants that are all at midnight, with some rows."""
+        exchange = Exchange(self.looked.exchange)
+        for column in self.spec.columns:
+            if column.kind is not Kind.INSTANT or column.name not in self.given:
+                continue
+            where = midnights(self._chunks(column.name)(), zone=exchange.zone)
+            if where is None:
+                continue
+            rows = fetched(new.where(f"`{column.name}` is not null").limit(LOOKED_AT))
+            some = rows.select(self.spec.names).cast(self.spec.arrow)
+            yield from posing(
+                Handed(spec=self.spec, rows=some, places=np.arange(len(some))),
+                column,
+                where,
+                sessions=exchange,
+                severity=self.chosen.severity("midnight"),
+                is_text=self.given[column.name],
+            )
 
     def _beside(self, held: DataFrame) -> DataFrame:
         """Return the lake's rows that the new ones can contradict, or are beside."""

@@ -123,7 +123,12 @@ class Sparks:
             raise InvalidDataError(spec.name, problem)
         looked = Looked(spec=spec, as_of=as_of, exchange=self.exchange)
         return SparkReady(
-            spec=spec, branch=branch, source=self, looked=looked, chosen=chosen
+            spec=spec,
+            branch=branch,
+            source=self,
+            looked=looked,
+            chosen=chosen,
+            given={name: kind == "string" for name, kind in self.data.dtypes},
         )
 
     def write(self, rows: DataFrame, spec: TableSpec) -> Branch:

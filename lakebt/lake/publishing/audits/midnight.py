@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from lakebt.lake.tables.arrow import column, pc
+from lakebt.lake.tables.arrow import column, pc, truth
 from lakebt.lake.tables.columns import columns_of, is_text, to_arrow
 from lakebt.lake.tables.rows import integers
 from lakebt.lake.tables.schemas import PRICES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lakebt._typing import BoolVector, IntVector
     from lakebt.lake.publishing.audits.finding import Finding, Handed, Severity
@@ -60,18 +60,81 @@ def audit_midnight(
         there = _is_there(as_given)
         instants = _micros(handed, each.name, there)
         where = _midnight_of(as_given, instants, sessions)
-        if where is None or _are_closes(handed, instants, there, each, sessions):
-            continue
-        is_written = handed.spec is PRICES and _is_text(as_given)
-        yield from handed.where(
-            "midnight",
-            there,
-            f"{each.name} at midnight of {where}, as a date has that was read as an "
-            f"instant: no row has another time",
-            shown=(each.name,),
-            cure=f'{_cure(each, sessions)}. If it is meant, pass warn_on=["midnight"]',
-            severity="warn" if is_written else severity,
-        )
+        if where is not None:
+            yield from posing(
+                handed,
+                each,
+                where,
+                sessions=sessions,
+                severity=severity,
+                is_text=_is_text(as_given),
+            )
+
+
+def posing(
+    handed: Handed,
+    column_: Column,
+    where: str,
+    *,
+    sessions: Exchange,
+    severity: Severity,
+    is_text: bool,
+) -> Iterator[Finding]:
+    """Give what is wrong with a column whose instants are all at midnight.
+
+    Parameters
+    ----------
+    handed
+        Rows that have it, or some of them.
+    column_
+    where
+        Whose midnight it is.
+    sessions, severity
+        As `audit_midnight` takes them.
+    is_text
+        Whether the instants were written out.
+    """
+    there = truth(column(handed.rows, column_.name).is_valid())
+    instants = _micros(handed, column_.name, there)
+    if _are_closes(handed, instants, there, column_, sessions):
+        return
+    name = column_.name
+    is_written = handed.spec is PRICES and is_text
+    yield from handed.where(
+        "midnight",
+        there,
+        f"{name} at midnight of {where}, as a date has that was read as an instant: no "
+        f"row has another time",
+        shown=(name,),
+        cure=f'{_cure(column_, sessions)}. If it is meant, pass warn_on=["midnight"]',
+        severity="warn" if is_written else severity,
+    )
+
+
+def midnights(instants: Iterable[Array], *, zone: dt.tzinfo) -> str | None:
+    """Return whose midnight all instants are at, UTC's or a zone's; None if one is not.
+
+    Parameters
+    ----------
+    instants
+        In parts, with their zone; no more of them are taken than have to be.
+    zone
+        Of the exchange.
+    """
+    ahead = ["UTC", str(zone)]
+    is_any = False
+    for part in instants:
+        micros = part.drop_null().cast(pa.timestamp("us", "UTC"))
+        is_any = is_any or len(micros) > 0
+        ahead = [name for name in ahead if _are_at_midnight(micros, name)]
+        if not ahead:
+            return None
+    return ahead[0] if is_any else None
+
+
+def _are_at_midnight(instants: Array, zone: str) -> bool:
+    local = pc.local_timestamp(instants.cast(pa.timestamp("us", tz=zone)))
+    return not bool((np.asarray(local.cast(pa.int64())) % _DAY).any())
 
 
 def _micros(handed: Handed, name: str, there: BoolVector) -> IntVector:
