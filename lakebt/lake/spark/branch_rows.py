@@ -18,7 +18,7 @@ import numpy as np
 from lakebt.lake.publishing.audits import bars
 from lakebt.lake.publishing.audits import fund_reports as reports
 from lakebt.lake.publishing.audits.finding import Handed
-from lakebt.lake.publishing.audits.midnight import midnights, posing
+from lakebt.lake.publishing.audits.midnight import midnights, tell_midnight
 from lakebt.lake.spark.audits import LOOKED_AT, audit
 from lakebt.lake.spark.concurrent_rows import added, have_none_of
 from lakebt.lake.spark.reader import fetched, session_of, snapshot
@@ -168,7 +168,7 @@ class SparkReady:
                 most_held=_rows_of(table),
                 severity=self.chosen.severity,
             )
-            found += tuple(self._posing(new))
+            found += tuple(self._at_midnight(new))
             names = [*spec.key, "known_at"]
             there = held.select(*(f"`{name}`" for name in names))
             n_again = 0 if head is None else new.join(there, names).count()
@@ -187,7 +187,7 @@ class SparkReady:
             count=self.count - n_again,
         )
 
-    def _posing(self, new: DataFrame) -> Iterator[Finding]:
+    def _at_midnight(self, new: DataFrame) -> Iterator[Finding]:
         """Give the columns of instants that are all at midnight, with some rows."""
         exchange = Exchange(self.looked.exchange)
         for column in self.spec.columns:
@@ -198,7 +198,7 @@ class SparkReady:
                 continue
             rows = fetched(new.where(f"`{column.name}` is not null").limit(LOOKED_AT))
             some = rows.select(self.spec.names).cast(self.spec.arrow)
-            yield from posing(
+            yield from tell_midnight(
                 Handed(spec=self.spec, rows=some, places=np.arange(len(some))),
                 column,
                 where,

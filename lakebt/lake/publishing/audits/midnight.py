@@ -6,6 +6,7 @@ evening before in New York, so that a fact would be known a day before it was to
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def audit_midnight(
         instants = _micros(handed, each.name, there)
         where = _midnight_of(as_given, instants, sessions)
         if where is not None:
-            yield from posing(
+            yield from tell_midnight(
                 handed,
                 each,
                 where,
@@ -71,7 +72,7 @@ def audit_midnight(
             )
 
 
-def posing(
+def tell_midnight(
     handed: Handed,
     column_: Column,
     where: str,
@@ -173,12 +174,10 @@ def _midnight_of(
     own = values.type.tz if pa.types.is_timestamp(values.type) else None
     utc = pa.array(instants).cast(pa.timestamp("us", "UTC"))
     for zone in filter(None, (own, str(sessions.zone))):
-        try:
-            local = pc.local_timestamp(utc.cast(pa.timestamp("us", tz=zone)))
-        except pa.ArrowInvalid:  # a zone that nobody knows has no midnight
-            continue
-        if not (np.asarray(local.cast(pa.int64())) % _DAY).any():
-            return str(zone)
+        # A zone that nobody knows has no midnight.
+        with contextlib.suppress(pa.ArrowInvalid):
+            if _are_at_midnight(utc, zone):
+                return str(zone)
     return None
 
 
