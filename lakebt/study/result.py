@@ -10,6 +10,8 @@ import pandas as pd
 
 from lakebt.study import tables
 from lakebt.study.empty_cells import left_out
+from lakebt.study.evidence import Evidence
+from lakebt.study.figures import Figures
 from lakebt.study.panel_data import ingredients
 from lakebt.study.report import contents, paths
 from lakebt.study.trials import record
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lakebt.study.traded import TradedStudy
 
 
-class Result:
+class Result(Evidence, Figures):
     """The surface of a study, and everything under it.
 
     Every table is a copy; changing it changes nothing here.
@@ -265,25 +267,6 @@ class Result:
         """
         return tables.returns(self.traded, entry=entry, exit_=exit)
 
-    def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
-        """Return what one rule earned in each year.
-
-        Returns
-        -------
-        DataFrame
-            A row per year of the events' dates: ``n_events`` and ``n_dates``;
-            ``mean_bps``, the mean net return per event in basis points of capital, with
-            its standard error ``se_bps``, clustered by date (NaN with one date);
-            ``sharpe`` and ``sharpe_se`` of that year's events, by the study's
-            definition. Years without a traded event have no row.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such entry or exit.
-        """
-        return tables.by_year(self.traded, entry=entry, exit_=exit)
-
     def causes(self) -> pd.Series:
         """Return how many of the traded events have a leg of each cause."""
         return tables.causes(self.traded)
@@ -345,51 +328,6 @@ class Result:
 
         panel = ingredients(self.traded)
         write_study_report(replace(contents(self.traded), ingredients=panel), path)
-
-    def plot(self) -> Any:
-        """Return the surface as a plotly figure."""
-        from lakebt.report.charts import surface_figure  # noqa: PLC0415 - plotly is slow
-
-        return surface_figure(contents(self.traded))
-
-    def plot_ridge(self) -> Any:
-        """Return the best exit of each entry as a plotly figure.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If every cell is empty.
-        """
-        from lakebt.report.charts import ridge_figure  # noqa: PLC0415 - plotly is slow
-
-        return ridge_figure(contents(self.traded))
-
-    def plot_years(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
-        """Return the mean net return of each year as a plotly figure.
-
-        Parameters
-        ----------
-        entry, exit
-            Of the rule; those of the best by default.
-
-        Raises
-        ------
-        UnknownNameError
-            If the study has no such entry or exit.
-        InvalidArgumentError
-            If the rule has no traded event.
-        """
-        from lakebt.report.charts import years_figure  # noqa: PLC0415 - plotly is slow
-
-        best = self.best or (self.entries[0], self.exits[0])
-        rule = (entry or best[0], exit or best[1])
-        return years_figure(self.by_year(entry=rule[0], exit=rule[1]), rule=rule)
-
-    def plot_paths(self) -> Any:
-        """Return the average path of an event as a plotly figure."""
-        from lakebt.report.charts import path_figure  # noqa: PLC0415 - plotly is slow
-
-        return path_figure(contents(self.traded))
 
     def __repr__(self) -> str:
         return f"Result(Study({self.traded.scope.title}): {self.summary()})"
