@@ -20,6 +20,7 @@ from lakebt.lake import Lake
 from lakebt.lake.committing import fold
 from lakebt.lake.committing.sql import OneTransaction
 from lakebt.lake.committing.stage import FOLDED
+from lakebt.lake.publishing.audits.finding import WARNS
 from lakebt.lake.publishing.audits.user_audits import Rules
 from lakebt.lake.spark import audits as spark_audits
 from lakebt.lake.spark import branch_rows as spark_ready
@@ -29,7 +30,16 @@ from lakebt.lake.tables.schemas import PRICES
 from tests.engines.engine import ON_SPARK, iceberg
 from tests.engines.frames import published, spark_frame
 from tests.lake import publishers
-from tests.lake.frames import AS_OF, bars, changes, clock, q1, q3, utc
+from tests.lake.frames import (
+    AS_OF,
+    bars,
+    changes,
+    clock,
+    holdings,
+    q1,
+    q3,
+    utc,
+)
 from tests.lake.other_engines import Clock, files
 
 if TYPE_CHECKING:
@@ -186,6 +196,24 @@ def test_rows_that_break_a_rule_are_refused_as_they_are_in_memory(
     assert_nothing_is_left(sparked, path)
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_one_fact_under_two_keys_is_refused_as_it_is_in_memory(
+    sparked: Lake, beside: Lake, *, is_there: bool
+) -> None:
+    one, two = (changes(change_id=[f"{n}a", f"{n}b"]) for n in ("one", "two"))
+    rows = two if is_there else pd.concat([one, two])
+    told = []
+    for lake, given in ((sparked, spark_frame(sparked, rows)), (beside, rows)):
+        if is_there:
+            published(lake, {"index_changes": one})
+        with pytest.raises(AuditError) as raised:
+            published(lake, {"index_changes": given}, "R2")
+        told.append(raised.value.report.findings)
+
+    assert list(told[1]["audit"]) == ["twice"]
+    pd.testing.assert_frame_equal(told[0], told[1])
+
+
 def test_a_row_that_contradicts_the_lake_is_refused(sparked: Lake, path: Path) -> None:
     published(sparked, {"prices": bars()})
     other = bars(days=("2022-09-02",), symbols=("AAA",), close=11.0)
@@ -252,6 +280,56 @@ def test_jumps_gaps_and_absentees_warn_as_they_do_in_memory(
 
     assert list(told[0]["audit"]) == ["jumps", "gaps", "coverage"]
     pd.testing.assert_frame_equal(told[0], told[1])
+
+
+def before_odd_rows() -> dict[str, pd.DataFrame]:
+    """What the lake has before rows that every audit warns of."""
+    return {
+        "prices": bars(symbols=("AAA", "BBB")),
+        "index_changes": changes(),
+        "etf_holdings": pd.concat([q1(), q1(fund="VOO")]),
+    }
+
+
+def odd_rows() -> dict[str, pd.DataFrame]:
+    """Rows that every audit warns of."""
+    calm = bars(days=("2022-09-08",), symbols=("AAA", " BBB\ufeff"))
+    idle = bars(days=("2022-09-06", "2022-09-07"), symbols=("CCC",))
+    wild = bars(days=("2022-09-08",), symbols=("CCC",), basis="total_return")
+    many = {f"US{n:010d}": f"S{n}" for n in range(1, 5)} | {"US0000000009": "N/A"}
+    report = holdings(many, "2022-09-30", "2022-11-28T20:50:55Z")
+    return {
+        "prices": pd.concat(
+            [
+                calm.head(1).assign(open=90.0, high=99.0, low=80.0, close=95.0),
+                idle.assign(volume=0.0),
+                wild,
+            ]
+        ),
+        "index_changes": changes(
+            announced=dt.date(2022, 9, 1), symbol=["NEW\u200b", "\u00a0OLD"]
+        ),
+        "etf_holdings": report,
+    }
+
+
+def test_spark_warns_of_all_that_memory_warns_of(sparked: Lake, beside: Lake) -> None:
+    told = []
+    for lake in (sparked, beside):
+        published(lake, before_odd_rows())
+        rows: dict[str, Any] = odd_rows()
+        if lake is sparked:
+            rows = {name: spark_frame(lake, frame) for name, frame in rows.items()}
+        found = lake.audit(rows, release="R2", as_of=AS_OF)
+        told.append(found.findings.sort_values(["table", "audit"], ignore_index=True))
+
+    columns = ["table", "audit", "severity", "rows"]
+    pd.testing.assert_frame_equal(told[0][columns], told[1][columns])
+    assert set(told[1]["audit"]) == set(WARNS)
+    said = told[0].set_index("audit")["message"]
+    assert "2 values" in said["margins"]
+    assert "1 value stands for no name" in said["placeholders"]
+    assert "symbol 'N/A'" in said["placeholders"]
 
 
 @pytest.mark.parametrize(

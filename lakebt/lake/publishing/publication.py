@@ -290,7 +290,7 @@ def _audited(
     findings += audit_alone(known, as_of=as_of, sessions=sessions)
     if not findings:
         findings += audit_own(handed, chosen)
-    findings += texts.findings(handed, told, chosen.severity)
+    findings += texts.findings(texts.changed(handed, told), chosen.severity)
     findings += audit_midnight(
         data, handed, sessions=sessions, severity=chosen.severity("midnight")
     )

@@ -142,10 +142,28 @@ def cleaned(
     return pa.array(after, pa.string()).take(coded.indices)
 
 
-def findings(
-    handed: Handed, told: list[Cleaned], severity: Callable[[str], Severity]
-) -> Iterator[Finding]:
-    """Give what was changed of rows, for the report.
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """Values that one audit tells of, with the rows they are in.
+
+    Attributes
+    ----------
+    count
+        How many there are.
+    handed
+        The row of each, or of the first ones, as it is now.
+    columns, was
+        For each of these rows the column, and what was handed over.
+    """
+
+    count: int
+    handed: Handed
+    columns: tuple[str, ...]
+    was: tuple[str, ...]
+
+
+def changed(handed: Handed, told: list[Cleaned]) -> dict[str, Changed]:
+    """Return what was changed of rows, by audit.
 
     Parameters
     ----------
@@ -153,29 +171,52 @@ def findings(
         The rows as they are now.
     told
         As `cleaned` told it.
+    """
+    found = {}
+    for audit in _SAID:
+        mine = [each for each in told if each.audit == audit]
+        if mine:
+            rows = np.concatenate([each.rows for each in mine])
+            found[audit] = Changed(
+                count=len(rows),
+                handed=handed.at(rows),
+                columns=tuple(each.column for each in mine for _ in each.rows),
+                was=tuple(
+                    each.was[code] for each in mine for code in each.codes.tolist()
+                ),
+            )
+    return found
+
+
+def findings(
+    found: Mapping[str, Changed], severity: Callable[[str], Severity]
+) -> Iterator[Finding]:
+    """Give what was changed, for the report.
+
+    Parameters
+    ----------
+    found
+        As `changed` returns it.
     severity
         Of an audit, by its name.
     """
-    for audit, said in _SAID.items():
-        mine = [each for each in told if each.audit == audit]
-        if not mine:
-            continue
-        rows = np.concatenate([each.rows for each in mine])
-        was = [each.was[code] for each in mine for code in each.codes.tolist()]
-        columns = [each.column for each in mine for _ in each.rows]
+    for audit, each in found.items():
         lines = [
-            f"row {handed.places[row]}: {column} {value!a}"
-            for row, column, value in zip(rows[:3], columns, was, strict=False)
+            f"row {place}: {column} {value!a}"
+            for place, column, value in zip(
+                each.handed.places[:3], each.columns, each.was, strict=False
+            )
         ]
-        count = f"{len(rows):,} value{'' if len(rows) == 1 else 's'}"
+        count = f"{each.count:,} value{'' if each.count == 1 else 's'}"
         if audit == "placeholders":
-            count += " stands for" if len(rows) == 1 else " stand for"
+            count += " stands for" if each.count == 1 else " stand for"
+        figures = {"column": list(each.columns), "was": list(each.was)}
         yield Finding(
-            table=handed.spec.name,
+            table=each.handed.spec.name,
             audit=audit,
             severity=severity(audit),
-            message=f"{said.format(count)} ({sample(lines, len(rows))}).",
-            rows=handed.at(rows).frame({"column": columns, "was": was}),
+            message=f"{_SAID[audit].format(count)} ({sample(lines, each.count)}).",
+            rows=each.handed.frame(figures),
         )
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from lakebt.lake.publishing import texts
 from lakebt.lake.publishing.audits import bars
 from lakebt.lake.publishing.audits import fund_reports as reports
-from lakebt.lake.publishing.audits.finding import Handed
+from lakebt.lake.publishing.audits.finding import Handed, in_order
 from lakebt.lake.publishing.audits.midnight import midnights, tell_midnight
 from lakebt.lake.spark.audits import LOOKED_AT, audit
 from lakebt.lake.spark.concurrent_rows import added, have_none_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.branch import Branch
     from lakebt.lake.publishing.audits.finding import Finding
     from lakebt.lake.publishing.audits.user_audits import Rules
+    from lakebt.lake.publishing.texts import Changed
     from lakebt.lake.spark.audits import Looked
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.digests import Chunks
@@ -77,6 +79,8 @@ class SparkReady:
         What the audits need to know, and which of them fail.
     given
         The columns that were handed over, and whether each was of texts.
+    changed
+        What executors changed of texts.
     """
 
     spec: TableSpec
@@ -85,6 +89,7 @@ class SparkReady:
     looked: Looked
     chosen: Rules
     given: Mapping[str, bool]
+    changed: Mapping[str, Changed]
     _compared: dict[int | None, SparkLacking] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -169,6 +174,7 @@ class SparkReady:
                 severity=self.chosen.severity,
             )
             found += tuple(self._at_midnight(new))
+            found += tuple(texts.findings(self.changed, self.chosen.severity))
             names = [*spec.key, "known_at"]
             there = held.select(*(f"`{name}`" for name in names))
             n_again = 0 if head is None else new.join(there, names).count()
@@ -182,7 +188,7 @@ class SparkReady:
         return SparkLacking(
             source=self.source,
             branch=branch,
-            found=found,
+            found=tuple(in_order(found)),
             n_again=n_again,
             count=self.count - n_again,
         )

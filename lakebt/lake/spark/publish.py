@@ -20,8 +20,10 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.lake.publishing.audits.finding import Handed
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.normalisation import check_columns, normalise
+from lakebt.lake.publishing.texts import changed
 from lakebt.lake.spark.audits import Looked
 from lakebt.lake.spark.branch_rows import SparkReady
+from lakebt.lake.spark.changed_texts import collector, together
 from lakebt.lake.spark.reader import ddl, session_of
 from lakebt.lake.spark.writer import new_branch, remove_quietly, write_on
 from lakebt.lake.storage.snapshots import delete_quietly
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyiceberg.manifest import DataFile
+    from pyspark import Accumulator
     from pyspark.sql import DataFrame
 
     from lakebt.lake.committing.branch import Branch
     from lakebt.lake.publishing.audits.user_audits import Rules
+    from lakebt.lake.publishing.texts import Changed, Cleaned
+    from lakebt.lake.spark.changed_texts import Told
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -114,8 +119,10 @@ class Sparks:
             raise InvalidArgumentError(msg)
         check_columns(self.data.columns, spec=spec)
         _check_types(self.data, spec)
+        told = collector(session_of(self.storage))
         rows = self.data.mapInArrow(
-            _normalising(spec, self.exchange, tuple(self.data.columns)), ddl(spec)
+            _normalising(spec, self.exchange, tuple(self.data.columns), told),
+            ddl(spec),
         )
         branch = self.write(rows, spec)
         if not branch.count:
@@ -129,6 +136,7 @@ class Sparks:
             looked=looked,
             chosen=chosen,
             given={name: kind == "string" for name, kind in self.data.dtypes},
+            changed=together(told.value.values(), spec),
         )
 
     def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
@@ -189,16 +197,23 @@ def _check_types(data: DataFrame, spec: TableSpec) -> None:
 
 
 def _normalising(
-    spec: TableSpec, exchange: str, names: tuple[str, ...]
+    spec: TableSpec,
+    exchange: str,
+    names: tuple[str, ...],
+    told: Accumulator[Told],
 ) -> Callable[[Any], Iterator[pa.RecordBatch]]:
     """Return what puts the rows of a partition into the table's columns."""
 
     def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from pyspark import TaskContext  # noqa: PLC0415 - an extra, and slow
+
+        found: list[dict[str, Changed]] = []
         for batch in batches:
             if not len(batch):
                 continue
             handed = pa.Table.from_batches([batch]).rename_columns(list(names))
-            rows = normalise(handed, spec=spec, sessions=Exchange(exchange))
+            texts: list[Cleaned] = []
+            rows = normalise(handed, spec=spec, sessions=Exchange(exchange), told=texts)
             whole = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
             if any(
                 rows.column(column.name).null_count
@@ -207,6 +222,11 @@ def _normalising(
             ):
                 empty = [f for f in audit_schema(whole) if f.audit == "empty"]
                 raise InvalidDataError(spec.name, empty[0].message)
+            if texts:
+                found = [together([*found, changed(whole, texts)], spec)]
             yield from rows.to_batches()
+        task = TaskContext.get()
+        if found and task is not None:
+            told.add({task.partitionId(): found[0]})
 
     return rows_of
