@@ -1,0 +1,102 @@
+r"""Pairs of blocks drawn with replacement, studentised in each draw.
+
+What is drawn of a block is a pair: the sum of its scores and the number of its events.
+A rule's mean is :math:`m = \sum_g S_g / \sum_g n_g`; its error is clustered by block,
+
+.. math:: SE^2 = \frac{G}{G - 1} \sum_g (S_g - m n_g)^2 / \Big(\sum_g n_g\Big)^2,
+
+and a draw is judged by :math:`t^* = (m^* - m) / SE^*`, with the error of the draw
+itself [1]_ [2]_. A fixed error instead rejects 18 to 28 % of true nulls where few dates
+have many events.
+
+References
+----------
+.. [1] J. P. Romano and M. Wolf (2005). "Stepwise multiple testing as formalized data
+   snooping". Econometrica 73(4), 1237-1282, section 4.2.
+.. [2] A. C. Cameron, J. B. Gelbach and D. L. Miller (2008). "Bootstrap-based
+   improvements for inference with clustered errors". Review of Economics and Statistics
+   90(3), 414-427.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.analysis.resampling.draws import parts, resamples
+from lakebt.analysis.resampling.exact import whole
+from lakebt.analysis.resampling.flips import DRAWS_AT_ONCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lakebt._typing import FloatPanel, FloatVector
+
+
+def pair_statistics(
+    sums: FloatPanel,
+    counts: FloatPanel,
+    *,
+    draws: int,
+    seed: int,
+    at_once: int = DRAWS_AT_ONCE,
+) -> tuple[FloatVector, Iterator[FloatPanel]]:
+    """Return t of each rule, and what it is in each draw about the mean that was seen.
+
+    Parameters
+    ----------
+    sums, counts : ndarray of shape (n_blocks, n_rules)
+        Sum of the scores and number of events of each block. Finite.
+    draws, seed
+        The same blocks are drawn for all rules.
+    at_once
+        How many draws are made at once. It changes no result.
+
+    Returns
+    -------
+    seen : ndarray of shape (n_rules,)
+        NaN without events, or where the error is zero.
+    drawn
+        Gives arrays of shape (at most `at_once`, n_rules). A draw of a rule without
+        events, or whose error is zero, is 0: it says nothing.
+    """
+    n_blocks = len(sums)
+    total = counts.sum(axis=0)
+    mean = sums.sum(axis=0) / np.where(total > 0.0, total, 1.0)
+    apart = sums - mean * counts
+    inflation = n_blocks / max(n_blocks - 1, 1)
+    spread = np.sqrt(inflation * (apart * apart).sum(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = np.where((total > 0.0) & (spread > 0.0), mean * total / spread, np.nan)
+
+    # Columns that are the same, as the counts of rules on the same events, once.
+    products = [
+        _product(columns, n_blocks)
+        for columns in (
+            apart, counts, apart * apart, apart * counts, counts * counts,
+        )
+    ]  # fmt: skip
+
+    def drawn() -> Iterator[FloatPanel]:
+        for first, last in parts(draws, at_once):
+            weights = resamples(seed, first, last, n=n_blocks)
+            gap, number, squares, mixed, counted = (each(weights) for each in products)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                moved = gap / number
+                error = squares - 2.0 * moved * mixed + moved * moved * counted
+                found = gap / np.sqrt(inflation * error)
+            yield np.where(np.isfinite(found), found, 0.0)
+
+    return seen, drawn()
+
+
+def _product(columns: FloatPanel, most: int) -> Callable[[FloatPanel], FloatPanel]:
+    """Return what multiplies weights, which add up to at most `most`, by columns."""
+    distinct, place = np.unique(columns, axis=1, return_inverse=True)
+    if distinct.shape[1] > columns.shape[1] // 2:
+        distinct, place = columns, np.arange(columns.shape[1])
+    scaled, unit = whole(distinct, most=most)
+    if distinct.shape[1] == columns.shape[1]:
+        return lambda weights: (weights @ scaled) * unit
+    return lambda weights: ((weights @ scaled) * unit)[:, place]
