@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import nnls  # type: ignore[import-untyped]  # it has no types
+from scipy.optimize import nnls  # it has no types
 
 if TYPE_CHECKING:
     import numpy.typing as npt

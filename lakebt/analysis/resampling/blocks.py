@@ -9,7 +9,7 @@ import numpy as np
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from lakebt._typing import IntVector
+    from lakebt._typing import FloatPanel, IntVector
 
 
 def calendar_blocks(session: IntVector, *, length: int) -> IntVector:
@@ -46,3 +46,21 @@ def calendar_blocks(session: IntVector, *, length: int) -> IntVector:
         return np.zeros(0, dtype=np.int64)
     number = (session - session.min()) // length
     return np.unique(number, return_inverse=True)[1].astype(np.int64)
+
+
+def by_block(rows: FloatPanel, block: IntVector) -> FloatPanel:
+    """Return the sums of the rows of each block, in the order of the rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, n_columns)
+    block : ndarray of shape (n,)
+        Codes from 0, each at least once.
+
+    Returns
+    -------
+    ndarray of shape (n_blocks, n_columns)
+    """
+    sums = np.zeros((int(block.max(initial=-1)) + 1, rows.shape[1]))
+    np.add.at(sums, block, rows)
+    return sums

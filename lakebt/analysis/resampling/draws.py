@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_SEED = 2**64 - 1
 _WORD = 64
+_SIGNS, _RESAMPLES = 0, 1
+"""Streams of the same seed that have nothing in common."""
 
 
 def check_draws(draws: object, seed: object) -> None:
@@ -68,7 +70,7 @@ def signs(seed: int, first: int, last: int, *, n: int) -> FloatPanel:
     n_words = -(-n // _WORD)
     words = np.empty((last - first, n_words), dtype="<u8")
     for row, number in enumerate(range(first, last)):
-        words[row] = _stream(seed, number).random_raw(n_words)
+        words[row] = _stream(seed, number, _SIGNS).random_raw(n_words)
     bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little", count=n)
     return bits.astype(np.float64) * 2.0 - 1.0
 
@@ -98,7 +100,8 @@ def resamples(seed: int, first: int, last: int, *, n: int) -> FloatPanel:
     which = np.empty((count, n), dtype=np.int64)
     for row, number in enumerate(range(first, last)):
         # 53 bits, as every generator of numpy makes a float of a word.
-        uniform = (_stream(seed, number).random_raw(n) >> np.uint64(11)) * 2.0**-53
+        word = _stream(seed, number, _RESAMPLES).random_raw(n)
+        uniform = (word >> np.uint64(11)) * 2.0**-53
         which[row] = (uniform * n).astype(np.int64)
     which += n * np.arange(count)[:, None]
     drawn = np.bincount(which.ravel(), minlength=count * n).astype(np.float64)
@@ -111,5 +114,7 @@ def parts(draws: int, size: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size, draws)
 
 
-def _stream(seed: int, number: int) -> np.random.Philox:
-    return np.random.Philox(key=np.array([seed, number], dtype=np.uint64))
+def _stream(seed: int, number: int, which: int) -> np.random.Philox:
+    key = np.array([seed, number], dtype=np.uint64)
+    counter = np.array([0, which, 0, 0], dtype=np.uint64)
+    return np.random.Philox(key=key, counter=counter)

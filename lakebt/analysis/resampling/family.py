@@ -31,7 +31,7 @@ from lakebt.inputs.checks import one_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +64,7 @@ def family_wise_p(
     sums: FloatPanel,
     counts: FloatPanel,
     *,
+    block: IntVector | None = None,
     draws: int = 10_000,
     seed: int = 0,
     alternative: str = "greater",
@@ -71,13 +72,16 @@ def family_wise_p(
     at_once: int = DRAWS_AT_ONCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> FamilyWise:
-    """Return step-down p-values of rules from sums by block of the calendar.
+    """Return step-down p-values of rules from sums by announcement date.
 
     Parameters
     ----------
-    sums, counts : ndarray of shape (n_blocks, n_rules)
-        Sum of the scores and number of events of each rule in each block. Zero where it
+    sums, counts : ndarray of shape (n_dates, n_rules)
+        Sum of the scores and number of events of each rule on each date. Zero where it
         has none. Finite.
+    block : ndarray of shape (n_dates,), optional
+        The block of the calendar of each date, see `calendar_blocks`; each date by
+        itself, if not given.
     draws, seed
         Of the blocks (``pairs``) or of their signs (``flips``); the same for all rules.
     alternative
@@ -109,17 +113,20 @@ def family_wise_p(
     check_draws(draws, seed)
     side = Alternative(one_of(alternative, Alternative, what="alternative"))
     if sums.shape != counts.shape or sums.ndim != 2:
-        msg = f"sums {sums.shape} and counts {counts.shape} must be blocks x rules"
+        msg = f"sums {sums.shape} and counts {counts.shape} must be dates x rules"
         raise InvalidArgumentError(msg)
     if not (np.isfinite(sums).all() and np.isfinite(counts).all()):
         msg = "sums and counts must be finite: leave a rule without events at 0"
         raise InvalidArgumentError(msg)
+    together = np.arange(len(sums)) if block is None else block
     if how == "pairs":
         seen, drawn = pair_statistics(
-            sums, counts, draws=draws, seed=seed, at_once=at_once
+            sums, counts, block=together, draws=draws, seed=seed, at_once=at_once
         )
     else:
-        seen, drawn = flip_statistics(sums, draws=draws, seed=seed, at_once=at_once)
+        seen, drawn = flip_statistics(
+            sums, block=together, draws=draws, seed=seed, at_once=at_once
+        )
         seen = np.where((sums != 0.0).any(axis=0), seen, np.nan)
     return _step_down(seen, drawn, side=side, draws=draws, progress=progress)
 

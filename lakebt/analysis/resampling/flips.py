@@ -1,10 +1,10 @@
 r"""Flipped signs: what sums by date would be if each could as well be its opposite.
 
 The statistic of a rule is :math:`z = \sum_g S_g / \sqrt{\sum_g S_g^2}`, with
-:math:`S_g` the sum over the events of a date, or of a block of dates. Under a
-distribution that is symmetric about zero every vector of signs is as likely as the one
-that was seen [1]_, however events of one date depend on each other. Under a skewed one
-it is wrong on one side.
+:math:`S_g` the sum over the events of a date. Under a distribution that is symmetric
+about zero every vector of signs is as likely as the one that was seen [1]_, however
+events of one date depend on each other; dates whose windows overlap are flipped
+together, by blocks. Under a skewed distribution it is wrong on one side.
 
 References
 ----------
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.analysis.resampling.alternative import Alternative
+from lakebt.analysis.resampling.blocks import by_block
 from lakebt.analysis.resampling.draws import check_draws, parts, signs
 from lakebt.analysis.resampling.exact import whole
 from lakebt.inputs.checks import one_of
@@ -27,7 +28,7 @@ from lakebt.inputs.checks import one_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
 
 MOST_LISTED = 13
 """Up to this many sums, all 2**G vectors of signs are listed: 8,192."""
@@ -104,14 +105,21 @@ def _every_sign(n: int) -> FloatPanel:
 
 
 def flip_statistics(
-    sums: FloatPanel, *, draws: int, seed: int, at_once: int = DRAWS_AT_ONCE
+    sums: FloatPanel,
+    *,
+    block: IntVector,
+    draws: int,
+    seed: int,
+    at_once: int = DRAWS_AT_ONCE,
 ) -> tuple[FloatVector, Iterator[FloatPanel]]:
     """Return the statistic of each rule, and what it is under drawn signs.
 
     Parameters
     ----------
-    sums : ndarray of shape (n_blocks, n_rules)
+    sums : ndarray of shape (n_dates, n_rules)
         Finite; a rule whose sums are all zero has a statistic of 0.
+    block : ndarray of shape (n_dates,)
+        Codes from 0: dates of one block have their signs flipped together.
     draws, seed
         One vector of signs is drawn for all rules.
     at_once
@@ -123,11 +131,11 @@ def flip_statistics(
     drawn
         Gives arrays of shape (at most `at_once`, n_rules).
     """
-    scaled, unit = whole(sums, most=len(sums))
+    scaled, unit = whole(by_block(sums, block), most=len(sums))
     size = np.sqrt((sums * sums).sum(axis=0))
     worth = unit / np.where(size > 0.0, size, 1.0)
     drawn = (
-        (signs(seed, first, last, n=len(sums)) @ scaled) * worth
+        (signs(seed, first, last, n=len(scaled)) @ scaled) * worth
         for first, last in parts(draws, at_once)
     )
     return scaled.sum(axis=0) * worth, drawn

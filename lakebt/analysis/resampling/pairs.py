@@ -1,13 +1,15 @@
 r"""Pairs of blocks drawn with replacement, studentised in each draw.
 
-What is drawn of a block is a pair: the sum of its scores and the number of its events.
-A rule's mean is :math:`m = \sum_g S_g / \sum_g n_g`; its error is clustered by block,
+What a date has of a rule is a pair: the sum of the scores of its events, and their
+number. A rule's mean is :math:`m = \sum_g S_g / \sum_g n_g`; its error is clustered by
+date,
 
 .. math:: SE^2 = \frac{G}{G - 1} \sum_g (S_g - m n_g)^2 / \Big(\sum_g n_g\Big)^2,
 
-and a draw is judged by :math:`t^* = (m^* - m) / SE^*`, with the error of the draw
-itself [1]_ [2]_. A fixed error instead rejects 18 to 28 % of true nulls where few dates
-have many events.
+and a draw of blocks of dates is judged by :math:`t^* = (m^* - m) / SE^*`, with the
+error of the draw itself [1]_ [2]_. Dates whose windows overlap are drawn together: what
+they share is in the draws, though it is not in the error. A fixed error instead rejects
+18 to 28 % of true nulls where few dates have many events.
 
 References
 ----------
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.analysis.resampling.blocks import by_block
 from lakebt.analysis.resampling.draws import parts, resamples
 from lakebt.analysis.resampling.exact import whole
 from lakebt.analysis.resampling.flips import DRAWS_AT_ONCE
@@ -31,13 +34,14 @@ from lakebt.analysis.resampling.flips import DRAWS_AT_ONCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
 
 
 def pair_statistics(
     sums: FloatPanel,
     counts: FloatPanel,
     *,
+    block: IntVector,
     draws: int,
     seed: int,
     at_once: int = DRAWS_AT_ONCE,
@@ -46,8 +50,10 @@ def pair_statistics(
 
     Parameters
     ----------
-    sums, counts : ndarray of shape (n_blocks, n_rules)
-        Sum of the scores and number of events of each block. Finite.
+    sums, counts : ndarray of shape (n_dates, n_rules)
+        Sum of the scores and number of events of each date. Finite.
+    block : ndarray of shape (n_dates,)
+        Codes from 0: dates of one block are drawn together.
     draws, seed
         The same blocks are drawn for all rules.
     at_once
@@ -61,18 +67,18 @@ def pair_statistics(
         Gives arrays of shape (at most `at_once`, n_rules). A draw of a rule without
         events, or whose error is zero, is 0: it says nothing.
     """
-    n_blocks = len(sums)
+    n_blocks = int(block.max(initial=-1)) + 1
     total = counts.sum(axis=0)
     mean = sums.sum(axis=0) / np.where(total > 0.0, total, 1.0)
     apart = sums - mean * counts
-    inflation = n_blocks / max(n_blocks - 1, 1)
+    inflation = len(sums) / max(len(sums) - 1, 1)
     spread = np.sqrt(inflation * (apart * apart).sum(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         seen = np.where((total > 0.0) & (spread > 0.0), mean * total / spread, np.nan)
 
     # Columns that are the same, as the counts of rules on the same events, once.
     products = [
-        _product(columns, n_blocks)
+        _product(by_block(columns, block), n_blocks)
         for columns in (
             apart, counts, apart * apart, apart * counts, counts * counts,
         )

@@ -128,7 +128,13 @@ def test_a_block_begins_with_the_first_announcement(length: int) -> None:
 
 
 def slow(
-    sums: np.ndarray, counts: np.ndarray, how: How, draws: int, side: str
+    sums: np.ndarray,
+    counts: np.ndarray,
+    *,
+    block: np.ndarray,
+    how: How,
+    draws: int,
+    side: str,
 ) -> tuple[list[float], list[float]]:
     """Step-down as it is written, a loop over rules, draws and steps."""
 
@@ -137,23 +143,24 @@ def slow(
         if total == 0:
             return 0.0
         mean = s.sum() / total
-        size = len(s)
+        size = len(sums)  # the same in each draw
         error = np.sqrt(size / (size - 1) * ((s - mean * n) ** 2).sum()) / total
         return (mean - about) / error if error > 0 else 0.0
 
     of = OF[side]
-    n_blocks, n_rules = sums.shape
+    n_rules, n_blocks = sums.shape[1], block.max() + 1
     drawn = np.zeros((draws, n_rules))
     if how == "flips":
         size = np.sqrt((sums**2).sum(axis=0))
         seen = [of(x) for x in sums.sum(axis=0) / size]
         for b, row in enumerate(signs(9, 0, draws, n=n_blocks)):
             for r in range(n_rules):
-                drawn[b, r] = of((row * sums[:, r]).sum() / size[r])
+                drawn[b, r] = of((row[block] * sums[:, r]).sum() / size[r])
     else:
         seen = [of(t_of(sums[:, r], counts[:, r], 0.0)) for r in range(n_rules)]
         for b, row in enumerate(resamples(9, 0, draws, n=n_blocks)):
-            which = np.repeat(np.arange(n_blocks), row.astype(int))
+            times = row.astype(int)[block]
+            which = np.repeat(np.arange(len(sums)), times)
             for r in range(n_rules):
                 about = sums[:, r].sum() / counts[:, r].sum()
                 drawn[b, r] = of(t_of(sums[which, r], counts[which, r], about))
@@ -170,12 +177,24 @@ def slow(
 
 @pytest.mark.parametrize("how", ["pairs", "flips"])
 @pytest.mark.parametrize("side", ["greater", "less", "two-sided"])
-def test_a_slow_loop_steps_down_the_same(how: How, side: str) -> None:
+@pytest.mark.parametrize("in_blocks", [False, True])
+def test_a_slow_loop_steps_down_the_same(
+    how: How, side: str, *, in_blocks: bool
+) -> None:
     sums, counts = some_sums(4)
+    block = np.repeat(np.arange(8), 3) if in_blocks else np.arange(24)
 
-    found = family_wise_p(sums, counts, draws=80, seed=9, alternative=side, how=how)
+    found = family_wise_p(
+        sums,
+        counts,
+        block=block if in_blocks else None,
+        draws=80,
+        seed=9,
+        alternative=side,
+        how=how,
+    )
 
-    p, p_family = slow(sums, counts, how, 80, side)
+    p, p_family = slow(sums, counts, block=block, how=how, draws=80, side=side)
     assert found.p.tolist() == pytest.approx(p)
     assert found.p_family.tolist() == pytest.approx(p_family)
 
@@ -257,7 +276,7 @@ def test_what_is_not_finite_or_does_not_fit_is_refused() -> None:
 
     with pytest.raises(InvalidArgumentError, match="finite"):
         family_wise_p(spoilt, counts)
-    with pytest.raises(InvalidArgumentError, match=r"blocks x rules"):
+    with pytest.raises(InvalidArgumentError, match="dates x rules"):
         family_wise_p(sums, counts[1:])
 
 
