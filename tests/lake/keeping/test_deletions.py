@@ -13,6 +13,7 @@ import pytest
 
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, q1
+from tests.lake.original import Original
 from tests.lake.other_engines import (
     SPELLINGS,
     Clock,
@@ -35,14 +36,29 @@ def now() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake with releases R1 and R2, and with trials."""
+
+    def make(path: Path) -> None:
+        made = Lake.open(path, clock=Clock())
+        both = {"prices": bars(), "etf_holdings": q1()}
+        made.publish(both, release="R1", as_of=AS_OF)
+        made.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+        made.record(batch([1, 2]))
+
+    return Original(tmp_path_factory.mktemp("deletions"), make)
+
+
+@pytest.fixture
+def path(original: Original) -> Path:
+    """Where it is."""
+    return original.restored()
+
+
 @pytest.fixture
 def lake(path: Path, now: Clock) -> Lake:
-    """A lake with releases R1 and R2, and with trials."""
-    made = Lake.open(path, clock=now)
-    made.publish({"prices": bars(), "etf_holdings": q1()}, release="R1", as_of=AS_OF)
-    made.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
-    made.record(batch([1, 2]))
-    return made
+    return Lake.open(path, create=False, clock=now)
 
 
 def contents(path: Path) -> dict[str, pd.DataFrame]:

@@ -23,6 +23,7 @@ from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.reach import Walk
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
+from tests.lake.original import Original
 from tests.lake.other_engines import (
     Clock,
     data_of,
@@ -37,14 +38,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """Two releases: A has prices, B has holdings too."""
+
+    def make(path: Path) -> None:
+        made = Lake.open(path, clock=clock)
+        made.publish({"prices": bars()}, release="A", as_of=AS_OF)
+        more = bars(symbols=("CCC",))
+        made.publish({"prices": more, "etf_holdings": q1()}, release="B", as_of=AS_OF)
+
+    return Original(tmp_path_factory.mktemp("doctor"), make)
+
+
+@pytest.fixture
+def path(original: Original) -> Path:
+    """Where it is."""
+    return original.restored()
+
+
 @pytest.fixture
 def lake(path: Path) -> Lake:
-    """Two releases: A has prices, B has holdings too."""
-    made = Lake.open(path, clock=clock)
-    made.publish({"prices": bars()}, release="A", as_of=AS_OF)
-    more = bars(symbols=("CCC",))
-    made.publish({"prices": more, "etf_holdings": q1()}, release="B", as_of=AS_OF)
-    return made
+    return Lake.open(path, create=False, clock=clock)
 
 
 def only(lake: Lake, **options: Any) -> Finding:

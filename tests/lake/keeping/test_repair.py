@@ -28,6 +28,7 @@ from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import Storage
 from tests.forked import python
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
+from tests.lake.original import Original
 from tests.lake.other_engines import files, foreign_catalog, foreign_table
 
 if TYPE_CHECKING:
@@ -38,13 +39,27 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """Two releases: A has prices, B has holdings too."""
+
+    def make(path: Path) -> None:
+        made = Lake.open(path, clock=clock)
+        made.publish({"prices": bars()}, release="A", as_of=AS_OF)
+        made.publish({"etf_holdings": q1()}, release="B", as_of=AS_OF)
+
+    return Original(tmp_path_factory.mktemp("repair"), make)
+
+
+@pytest.fixture
+def path(original: Original) -> Path:
+    """Where it is."""
+    return original.restored()
+
+
 @pytest.fixture
 def lake(path: Path) -> Lake:
-    """Two releases: A has prices, B has holdings too."""
-    made = Lake.open(path, clock=clock)
-    made.publish({"prices": bars()}, release="A", as_of=AS_OF)
-    made.publish({"etf_holdings": q1()}, release="B", as_of=AS_OF)
-    return made
+    return Lake.open(path, create=False, clock=clock)
 
 
 def as_stored(path: Path, frame: pd.DataFrame) -> pa.Table:
@@ -122,7 +137,8 @@ def test_an_adopted_release_has_the_digest_it_would_have_had(
     )
 
 
-def test_rows_in_a_table_that_had_none_become_a_release(path: Path) -> None:
+def test_rows_in_a_table_that_had_none_become_a_release(tmp_path: Path) -> None:
+    path = tmp_path / "lake"
     lake = Lake.open(path, clock=clock)
     append(path, as_stored(path, bars()))
 
@@ -253,7 +269,8 @@ def test_a_table_is_rolled_back_and_publication_goes_on(lake: Lake, path: Path) 
     assert lake.doctor().ok
 
 
-def test_a_table_that_had_no_rows_has_none_again(path: Path) -> None:
+def test_a_table_that_had_no_rows_has_none_again(tmp_path: Path) -> None:
+    path = tmp_path / "lake"
     lake = Lake.open(path, clock=clock)
     append(path, as_stored(path, bars()))
 

@@ -9,6 +9,7 @@ import pytest
 from lakebt.errors import LakeError
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.original import Original
 from tests.lake.other_engines import (
     foreign_catalog,
     foreign_table,
@@ -23,13 +24,27 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake with R1 and R2."""
+
+    def make(path: Path) -> None:
+        made = Lake.open(path, clock=clock)
+        made.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+        made.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+
+    return Original(tmp_path_factory.mktemp("spoiled"), make)
+
+
+@pytest.fixture
+def path(original: Original) -> Path:
+    """Where it is."""
+    return original.restored()
+
+
 @pytest.fixture
 def lake(path: Path) -> Lake:
-    """A lake with R1 and R2."""
-    made = Lake.open(path, clock=clock)
-    made.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    made.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
-    return made
+    return Lake.open(path, create=False, clock=clock)
 
 
 def test_a_branch_on_a_list_that_is_gone_is_told_and_removing_it_is_the_cure(

@@ -12,6 +12,7 @@ from pyiceberg.catalog.rest import RestCatalog
 from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import open_path
 from tests.lake.frames import AS_OF, bars, clock, q1
+from tests.lake.original import Original
 from tests.servers import serving
 
 if TYPE_CHECKING:
@@ -75,12 +76,22 @@ def error(answer: requests.Response) -> tuple[int, str, str]:
     return answer.status_code, told["type"], told["message"]
 
 
+@pytest.fixture(scope="session")
+def two_releases(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake with releases R1 and R2 of two tables."""
+
+    def make(path: Path) -> None:
+        lake = Lake.open(path, clock=clock)
+        both = {"prices": bars(), "etf_holdings": q1()}
+        lake.publish(both, release="R1", as_of=AS_OF)
+        lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+
+    return Original(tmp_path_factory.mktemp("two-releases"), make)
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(two_releases: Original) -> Iterator[House]:
     """A served lake with releases R1 and R2 of two tables."""
-    path = tmp_path / "lake"
-    lake = Lake.open(path, clock=clock)
-    lake.publish({"prices": bars(), "etf_holdings": q1()}, release="R1", as_of=AS_OF)
-    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+    path = two_releases.restored()
     with serving(open_path(path, create=False)) as (address, log):
         yield House(path, address, log)
