@@ -131,6 +131,7 @@ level = Level(costs=CostModel(), gross=1.0, capital_usd=1e5)
 run_book(book, levels=[level], sessions=sessions)
 called = time.perf_counter()
 from lakebt.analysis.surface import *
+from lakebt.analysis.traded_events import *
 from lakebt.analysis.calendar import portfolio, without_each_date
 zeros, two = np.zeros(2), np.array([0, 0])
 told = (np.array([5, 9]), np.array([1, 1]), two, zeros, zeros, np.ones(2), 1.0)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _RUN = """
 import numpy as np
-from lakebt.analysis.surface import Aggregate, Pooling, Traded, surface
+from lakebt.analysis.pooling import Aggregate, Pooling
+from lakebt.analysis.surface import surface
+from lakebt.analysis.traded_events import Traded
 draw, n = np.random.default_rng(0), 100_000
 found = surface(
     Traded(

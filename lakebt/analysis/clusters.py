@@ -113,9 +113,9 @@ def combined(date: _Way, session: _Way, both: _Way) -> float:
     Returns
     -------
     float
-        Never below the variance clustered one way, by date or by session: the
-        difference of sums would else come out near zero, or negative, by chance [1]_.
-        NaN with fewer than two dates, or two sessions.
+        Where the difference is not positive, as it can be by chance, the larger of the
+        two variances that are clustered one way [1]_. NaN with fewer than two dates, or
+        two sessions.
 
     References
     ----------
@@ -127,4 +127,5 @@ def combined(date: _Way, session: _Way, both: _Way) -> float:
     by_date, by_session, by_both = (
         squares * number / (number - 1.0) for squares, number in (date, session, both)
     )
-    return max(by_date + by_session - by_both, by_date, by_session)
+    difference = by_date + by_session - by_both
+    return difference if difference > 0.0 else max(by_date, by_session)

@@ -72,7 +72,9 @@ class Pooling:
         return (
             f"mean / standard deviation (ddof 1) of daily net returns {joined}, times "
             f"sqrt({SESSIONS_PER_YEAR}), no risk-free rate taken off; standard error: "
-            f"delete-one-announcement-date jackknife, Lo (2002) where there is one date"
+            f"two ways, by announcement date and by session, where windows of "
+            f"different dates overlap; else the jackknife by date, Lo (2002) over one "
+            f"date"
         )
 
 

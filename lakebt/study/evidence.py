@@ -9,6 +9,7 @@ from lakebt.study.tables import by_year
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lakebt.study.significance import Significance
     from lakebt.study.traded import TradedStudy
 
 
@@ -16,6 +17,49 @@ class Evidence:
     """What a result says to a sceptic."""
 
     traded: TradedStudy
+
+    def significance(
+        self,
+        draws: int = 10_000,
+        *,
+        seed: int = 0,
+        alternative: str = "greater",
+        alpha: float = 0.05,
+    ) -> Significance:
+        """Judge every rule as one of all that were tried.
+
+        Parameters
+        ----------
+        draws
+            How many draws of blocks, and of signs. The smallest p-value is
+            ``1 / (draws + 1)``.
+        seed
+            Of the draws, from 0 to 2**64 - 1. The same seed gives the same bits on any
+            number of threads.
+        alternative
+            ``"greater"``: that a rule earns money; ``"less"``, or ``"two-sided"``.
+        alpha
+            The chance, of the whole family, that anything is claimed where nothing is
+            true.
+
+        Returns
+        -------
+        Significance
+            Its ``sentence`` says what may be said; ``table()`` has a row per rule,
+            ``mask()`` what is claimed, ``null`` what the best comes to by chance.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument cannot be used.
+        UnknownNameError
+            If there is no such alternative.
+        """
+        from lakebt.study.significance import Significance  # noqa: PLC0415 - when asked
+
+        return Significance(
+            self.traded, draws=draws, seed=seed, alternative=alternative, alpha=alpha
+        )
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.pooling import Aggregate
-from lakebt.analysis.surface import calendar_returns, surface
+from lakebt.analysis.surface import surface
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor

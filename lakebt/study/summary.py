@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from lakebt.analysis.surface import Surface, Traded, surface_of
+from lakebt.analysis.resampling.scores import scores_of
+from lakebt.analysis.surface import Surface, surface_of
+from lakebt.analysis.traded_events import Traded
 from lakebt.backtest.costs import BPS
 from lakebt.values.reasons import REASONS
 
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from lakebt._typing import FloatVector, IntVector
+    from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.analysis.pooling import Pooling
+    from lakebt.analysis.resampling.scores import Scores
     from lakebt.backtest.costs import CostModel
     from lakebt.events.plan import Event
+    from lakebt.sessions import Sessions
     from lakebt.study.cells import Cells
 
 
@@ -91,8 +95,7 @@ class Summary:
         """Return the traded cells of `where`."""
         cells, plan = self._cells, self._plan
         at = cells.traded & where
-        days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
-        dates = np.unique(days, return_inverse=True)[1]
+        dates = np.searchsorted(self.days, self._days)
         slots = np.broadcast_to(plan.event[:, None], at.shape)[at]
         return Traded(
             rule=self._rule[at],
@@ -105,13 +108,43 @@ class Summary:
 
     @cached_property
     def _found(self) -> Surface:
-        return surface_of(self._by_rule(), n_rules=self._n_rules, pooling=self._pooling)
+        rules = (traded for traded, _ in self._by_rule())
+        return surface_of(rules, n_rules=self._n_rules, pooling=self._pooling)
 
-    def _by_rule(self) -> Iterator[Traded]:
-        """Yield the traded events of one rule after the other, by date."""
+    @cached_property
+    def days(self) -> npt.NDArray[np.datetime64]:
+        """The days of the events, each once, ascending."""
+        return np.unique(self._days)
+
+    @cached_property
+    def _days(self) -> npt.NDArray[np.datetime64]:
+        events = self._plan.events
+        return np.array([event.date for event in events], dtype="datetime64[D]")
+
+    @cached_property
+    def is_late(self) -> BoolVector:
+        """Whether each rule used a fact that was not yet known."""
+        late = np.bincount(self._rule[self._cells.late], minlength=self._n_rules)
+        return np.asarray(late > 0)
+
+    def scores(self, sessions: Sessions) -> Scores:
+        """Return the scores of the events of each rule that could be traded."""
+        nothing = np.zeros(0, dtype=np.int64)
+        rules = (
+            (traded.of(nothing), net[:0]) if late else (traded, net)
+            for late, (traded, net) in zip(self.is_late, self._by_rule(), strict=True)
+        )
+        return scores_of(
+            rules,
+            session=np.searchsorted(sessions.days, self.days).astype(np.int64),
+            n_rules=self._n_rules,
+            pooling=self._pooling,
+        )
+
+    def _by_rule(self) -> Iterator[tuple[Traded, FloatVector]]:
+        """Yield the traded events of one rule after the other, by date, with net."""
         cells, plan = self._cells, self._plan
-        days = np.array([event.date for event in plan.events], dtype="datetime64[D]")
-        date = np.unique(days, return_inverse=True)[1][plan.event]
+        date = np.searchsorted(self.days, self._days)[plan.event]
         for entry in range(len(plan.entries)):
             slots = np.flatnonzero(plan.entry == entry)  # by date, as the events are
             of_entry = {
@@ -119,9 +152,10 @@ class Summary:
                 for name, panel in self._pooled.items()
             }
             is_traded = np.ascontiguousarray(cells.traded[slots].T)
+            net = np.ascontiguousarray(cells.net[slots].T)
             for column, traded in enumerate(is_traded):
                 rule = entry * len(plan.exits) + column
-                yield Traded(
+                events = Traded(
                     rule=np.full(int(traded.sum()), rule),
                     date=date[slots][traded],
                     held=cells.held,
@@ -129,6 +163,7 @@ class Summary:
                     fee=self._costs.proportional,
                     **{name: panel[column][traded] for name, panel in of_entry.items()},
                 )
+                yield events, net[column][traded]
 
     @cached_property
     def _worth(self) -> FloatVector:
@@ -206,15 +241,21 @@ class Summary:
         empty = np.where(surface.n_events > 0, 0.0, np.nan)
         refusals = [f"n_{reason}" for reason in REASONS if reason.is_refusal]
         refused = self.counts[refusals].sum(axis=1).to_numpy()
+        low, high = surface.interval()
         return pd.DataFrame(
             {
                 "entry": np.repeat(entries, len(exits)),
                 "exit": np.tile(exits, len(entries)),
                 "sharpe": surface.sharpe,
                 "sharpe_se": surface.standard_error,
+                "sharpe_low": low,
+                "sharpe_high": high,
+                "psr": surface.above_zero(),
+                "se_method": surface.method.astype(str).astype(object),
                 "n_returns": surface.n_returns,
                 "n_events": surface.n_events,
                 "n_dates": surface.n_dates,
+                "n_effective_dates": surface.n_effective_dates,
                 "n_refused": refused,
                 "n_untradeable": self.counts.sum(axis=1).to_numpy() - refused,
                 "gross_bps": self._sums(cells.gross) * to_bps,
@@ -223,10 +264,7 @@ class Summary:
                 "borrow_bps": borrow * to_bps,
                 "reweighting_bps": reweighting + empty,
                 "net_bps": self._sums(cells.net) * to_bps - reweighting,
-                "is_point_in_time": np.bincount(
-                    self._rule[cells.late], minlength=self._n_rules
-                )
-                == 0,
+                "is_point_in_time": ~self.is_late,
             }
         )
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate
 from lakebt.analysis.sharpe import ratio_of_moments
-from lakebt.analysis.surface import calendar_returns, surface
+from lakebt.analysis.surface import surface
 from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import IntVector
-    from lakebt.analysis.surface import Traded
+    from lakebt.analysis.traded_events import Traded
     from lakebt.backtest.trades import Position, Trade
     from lakebt.events.clock import Clock
     from lakebt.events.plan import Cell, PlannedLeg

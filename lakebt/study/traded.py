@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.analysis.surface import Traded
+    from lakebt.analysis.traded_events import Traded
     from lakebt.events.clock import Clock
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View

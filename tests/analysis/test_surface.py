@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.sharpe import lo_standard_error
-from lakebt.analysis.surface import Traded, calendar_returns, surface
+from lakebt.analysis.surface import surface
+from lakebt.analysis.traded_events import Traded
 
 RETURN = st.floats(-0.1, 0.1).map(lambda value: round(value, 6))
 # Some events earn the same every day: without the others nothing varies.
@@ -138,13 +141,88 @@ def ratio(returns: list[float]) -> float:
     return statistics.fmean(returns) / statistics.stdev(returns) * math.sqrt(252)
 
 
+def sessions_of(event: Event) -> range:
+    return range(event.first, event.first + len(event.returns))
+
+
+def overlaps(events: list[Event]) -> bool:
+    """Whether two dates are open in one session."""
+    return any(
+        not set(sessions_of(one)).isdisjoint(sessions_of(other))
+        for one in events
+        for other in events
+        if one.date != other.date
+    )
+
+
+def influences(
+    events: list[Event], pooling: Pooling, fee: float
+) -> tuple[dict[tuple[int, int], float], list[float]]:
+    """Return the influence of each date in each session, and of those without one."""
+    whole = series(events, pooling, fee)
+    mean, deviation = statistics.fmean(whole), statistics.stdev(whole)
+    daily = mean / deviation
+    found: dict[tuple[int, int], float] = defaultdict(float)
+    idle: list[float] = []
+    if pooling.how is Aggregate.POOLED:
+        for event in events:
+            for session, rate in zip(sessions_of(event), event.returns, strict=True):
+                z = (rate - mean) / deviation
+                found[event.date, session] += z - daily / 2 * (z * z - 1)
+        return found, idle
+    for session, earned in enumerate(whole, start=min(e.first for e in events)):
+        z = (earned - mean) / deviation
+        influence = z - daily / 2 * (z * z - 1)
+        slope = (1 - daily / 2 * z) / deviation
+        open_ = [event for event in events if session in sessions_of(event)]
+        if not open_:
+            idle.append(influence)
+            continue
+        by_leg = pooling.weighting is Weighting.LEG
+        weight = [float(e.legs) if by_leg else 1.0 for e in open_]
+        share = min(1.0, pooling.max_weight * len(open_))
+        part = [each / sum(weight) for each in weight]
+        rates = [e.returns[session - e.first] for e in open_]
+        gross = sum(share * p * rate for p, rate in zip(part, rates, strict=True))
+        for event, p, rate in zip(open_, part, rates, strict=True):
+            own = p * influence + slope * p * (share * rate - gross)
+            found[event.date, session] += own
+    return found, idle
+
+
+def two_ways(events: list[Event], pooling: Pooling, fee: float) -> float:
+    """Add up influences by date, by session and by both."""
+    found, idle = influences(events, pooling, fee)
+    by: list[dict[object, float]] = [defaultdict(float) for _ in range(3)]
+    for (date, session), value in found.items():
+        for sums, key in zip(by, (date, session, (date, session)), strict=True):
+            sums[key] += value
+    nobodys = sum(value * value for value in idle)
+    squares = [sum(v * v for v in sums.values()) + nobodys for sums in by]
+    sizes = [len(by[0]), len(by[1]) + len(idle), len(by[2]) + len(idle)]
+    if min(sizes) < 2:
+        return math.nan
+    dates, sessions, both = (
+        value * size / (size - 1) for value, size in zip(squares, sizes, strict=True)
+    )
+    variance = dates + sessions - both
+    if variance <= 0:
+        variance = max(dates, sessions)
+    n = len(series(events, pooling, fee))
+    return math.sqrt(252 * variance) / n if variance > 0 else math.nan
+
+
 def standard_error(
     events: list[Event], pooling: Pooling, fee: float, value: float
 ) -> float:
-    """Delete one date after the other."""
+    """Two ways where dates overlap; else delete one date after the other."""
     dates = {event.date for event in events}
     if len(dates) == 1:
-        return lo_standard_error(value, len(series(events, pooling, fee)))
+        is_joined = pooling.how is Aggregate.POOLED and len(events) > 1
+        n_returns = len(series(events, pooling, fee))
+        return math.nan if is_joined else lo_standard_error(value, n_returns)
+    if overlaps(events):
+        return two_ways(events, pooling, fee)
     left = [[e for e in events if e.date != date] for date in dates]
     values = [ratio(series(some, pooling, fee)) for some in left]
     values = [value for value in values if not math.isnan(value)]

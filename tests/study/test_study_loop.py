@@ -296,7 +296,7 @@ def test_every_column_agrees(
     same_events(result, expected)
     same_orders(result, expected)
     same_legs(result, expected, market, hedge)
-    same_table(result, expected)
+    same_table(result, expected, market)
     if hedge is None and missing == "exclude":
         reasons = {row.reason for row in expected.values()}
         assert reasons == {None, "exit_before_entry", "no_price", "one_sided"}
@@ -370,7 +370,7 @@ def same_legs(
     assert seen == sum(len(row.legs) for row in expected.values())
 
 
-def same_table(result: lakebt.Result, expected: Expected) -> None:
+def same_table(result: lakebt.Result, expected: Expected, market: Market) -> None:
     table: Any = result.table().set_index(["entry", "exit"])
     for entry, exit_ in itertools.product(ENTRIES, EXITS):
         ours = table.loc[entry, exit_]
@@ -394,7 +394,12 @@ def same_table(result: lakebt.Result, expected: Expected) -> None:
         ):
             close(ours[column], statistics.fmean(values) * 1e4)
         close(ours["sharpe"], ratio(pooled))
-        close(ours["sharpe_se"], jackknife(done))
+        held = {k: sessions_held(row, entry, market) for k, row in done.items()}
+        if overlap(held):
+            assert ours["se_method"] == "two-way"
+            close(ours["sharpe_se"], two_ways(done, held))
+        else:
+            close(ours["sharpe_se"], jackknife(done))
         series = result.returns(entry=entry, exit=exit_)
         close(series.to_numpy(), pooled)
 
@@ -405,10 +410,50 @@ def ratio(returns: list[float]) -> float:
     return statistics.fmean(returns) / statistics.stdev(returns) * math.sqrt(252)
 
 
+def sessions_held(row: Row, entry: str, market: Market) -> list[int]:
+    """The sessions of its returns: an entry at the close begins with the next."""
+    assert row.first is not None
+    first = market.sessions.index(row.first) + (not entry.endswith("@open"))
+    return list(range(first, first + len(row.returns)))
+
+
+def overlap(held: dict[str, list[int]]) -> bool:
+    """Whether two dates are open in one session."""
+    return any(
+        set(mine) & set(theirs)
+        for (one, mine), (other, theirs) in itertools.combinations(held.items(), 2)
+        if one.split(":")[1] != other.split(":")[1]
+    )
+
+
+def two_ways(done: dict[str, Row], held: dict[str, list[int]]) -> float:
+    """The influence of each return on the ratio, by date, by session and by both."""
+    whole = [value for row in done.values() for value in row.returns]
+    mean, deviation = statistics.fmean(whole), statistics.stdev(whole)
+    daily = mean / deviation
+    sums: list[dict[Any, float]] = [{}, {}, {}]
+    for key, row in done.items():
+        date = key.split(":")[1]
+        for session, value in zip(held[key], row.returns, strict=True):
+            z = (value - mean) / deviation
+            own = z - daily / 2 * (z * z - 1)
+            for by, name in zip(sums, (date, session, (date, session)), strict=True):
+                by[name] = by.get(name, 0.0) + own
+    dates, sessions, both = (
+        sum(v * v for v in by.values()) * len(by) / (len(by) - 1) for by in sums
+    )
+    variance = dates + sessions - both
+    if variance <= 0:
+        variance = max(dates, sessions)
+    return math.sqrt(252 * variance) / len(whole)
+
+
 def jackknife(done: dict[str, Row]) -> float:
     dates = sorted({key.split(":")[1] for key in done})
     whole = [value for row in done.values() for value in row.returns]
     if len(dates) == 1:
+        if len(done) > 1:
+            return math.nan
         daily = ratio(whole) / math.sqrt(252)
         return math.sqrt((1 + daily**2 / 2) / len(whole) * 252)
     without = [

@@ -1,0 +1,304 @@
+"""Whether rules earn money beyond chance, through the public interface."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import lakebt
+from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.sources.simulated import simulated_market
+from lakebt.study.sentence import Verdict, sentence
+
+if TYPE_CHECKING:
+    from lakebt.study.significance import Significance
+
+ENTRIES, EXITS = ["AD@close", "AD+1@open", "ED-1@close"], ["+1", "1w", "2w"]
+DRAWS = 1_999
+
+COLUMNS = (
+    *("entry", "exit", "mean_bps", "se_bps", "low_bps", "high_bps", "score", "p"),
+    *("p_family", "p_family_flips", "claimed", "n_events", "n_dates"),
+    *("n_effective_dates", "n_blocks", "skew", "mde_bps", "mde_family_bps"),
+    "more_dates",
+)
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    """Forty events that drift up after the open, and jump before it."""
+    market = simulated_market(
+        seed=11, n_events=40, jump_bps=220, drift_bps=300, n_members=2
+    )
+    lake = lakebt.Lake.open(tmp_path_factory.mktemp("drift"))
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    return lake.at("R1")
+
+
+def study(view: lakebt.View, **arguments: object) -> lakebt.Result:
+    asked: dict[str, object] = {
+        "index": "SIM",
+        "side": "additions",
+        "hedge": "MKT",
+        "entries": ENTRIES,
+        "exits": EXITS,
+    }
+    return lakebt.Study(view, **{**asked, **arguments}).run(record=False)  # type: ignore[arg-type]
+
+
+def first_changes(view: lakebt.View, n: int) -> list[lakebt.IndexChange]:
+    """The changes of the first `n` announcements."""
+    changes = view.changes(index="SIM")
+    dates = sorted({c.announced for c in changes if c.announced is not None})[:n]
+    return [change for change in changes if change.announced in dates]
+
+
+@pytest.fixture(scope="module")
+def result(view: lakebt.View) -> lakebt.Result:
+    return study(view)
+
+
+@pytest.fixture(scope="module")
+def found(result: lakebt.Result) -> Significance:
+    return result.significance(DRAWS, seed=3)
+
+
+def test_the_drift_is_found_and_the_jump_is_not_among_the_rules(
+    found: Significance,
+) -> None:
+    table = found.table()
+
+    assert tuple(table.columns) == COLUMNS
+    untradable = table["entry"] == "AD@close"
+    assert (table.loc[untradable, "n_events"] == 0).all()
+    assert table.loc[untradable, "p_family"].isna().all()
+    assert found.mask().loc["AD+1@open"].any()
+    assert not found.mask().loc["AD@close"].any()
+    assert "beyond chance, at 5 % for all of them together" in found.sentence
+    assert found.sentence.startswith("Of 6 rules on 40 events (")
+
+
+def test_estimates_are_those_of_the_events(
+    result: lakebt.Result, found: Significance
+) -> None:
+    events = result.events()
+    table = found.table().set_index(["entry", "exit"])
+    for rule, mine in events.groupby(["entry", "exit"]):
+        row = table.loc[rule]  # type: ignore[index]
+        net = mine["net_return"].to_numpy()
+        sums = mine.groupby("date")["net_return"].sum().to_numpy()
+        sizes = mine.groupby("date").size().to_numpy()
+        assert row["mean_bps"] == pytest.approx(net.mean() * 1e4)
+        assert row["score"] == pytest.approx(sums.sum() / np.sqrt((sums**2).sum()))
+        assert row["n_events"] == len(net)
+        assert row["n_dates"] == len(sums)
+        effective = sizes.sum() ** 2 / (sizes**2).sum()
+        assert row["n_effective_dates"] == pytest.approx(effective)
+        assert row["skew"] == pytest.approx(stats.skew(sums))
+        assert row["low_bps"] < row["mean_bps"] < row["high_bps"]
+        assert row["mde_bps"] < row["mde_family_bps"]
+
+
+def test_without_overlap_the_error_is_clustered_by_date(view: lakebt.View) -> None:
+    result = study(view, entries=["AD+1@open"], exits=["+1"])
+    row = result.significance(99).table().iloc[0]
+    net = result.events()["net_return"].to_numpy()
+    dates = result.events()["date"]
+
+    assert result.table()["se_method"].item() == "jackknife"
+    assert dates.is_unique
+    error = net.std(ddof=1) / np.sqrt(len(net))
+    assert row["se_bps"] == pytest.approx(error * 1e4)
+    reach = stats.t.ppf(0.975, len(net) - 1) * error * 1e4
+    assert row["high_bps"] - row["mean_bps"] == pytest.approx(reach)
+
+
+def test_a_table_is_that_of_its_seed_and_nothing_is_changed(
+    result: lakebt.Result, found: Significance
+) -> None:
+    pd.testing.assert_frame_equal(
+        result.significance(DRAWS, seed=3).table(), found.table()
+    )
+    assert not result.significance(DRAWS, seed=4).table().equals(found.table())
+    found.null[:] = 0.0
+    assert found.null.any()
+    assert len(found.null) == DRAWS
+    assert (found.null > found.critical).mean() <= 0.05
+
+
+def test_a_rule_that_used_a_late_fact_is_not_judged(view: lakebt.View) -> None:
+    result = study(view, on_look_ahead="allow")
+    found = result.significance(199)
+
+    row = found.table().iloc[0]
+    assert row["entry"] == "AD@close"
+    assert result.table()["n_events"].iloc[0] > 0
+    assert row["n_events"] == 0
+    assert any("not yet known" in note for note in found.notes)
+
+
+def test_less_is_the_other_side_of_greater(result: lakebt.Result) -> None:
+    greater = result.significance(999).table()
+    less = result.significance(999, alternative="less")
+
+    known = greater["p_family"].notna()
+    assert (less.table().loc[known, "p"] > 0.5).any()
+    assert not less.mask().to_numpy().any()
+    assert "none loses money beyond chance" in less.sentence
+
+
+def test_few_blocks_allow_no_verdict(view: lakebt.View) -> None:
+    few = first_changes(view, 4)
+    found = (
+        lakebt.Study(
+            view, changes=few, hedge="MKT", entries=["AD+1@open"], exits=["+1"]
+        )
+        .run(record=False)
+        .significance()
+    )
+
+    table = found.table()
+    assert found.method == "nothing"
+    assert table["p_family"].isna().all()
+    assert not table["claimed"].any()
+    assert "nothing can be shown" in found.sentence
+    assert not re.search(r"\bp [=<]", found.sentence)
+    assert any("no error can be trusted" in note for note in found.notes)
+
+
+def test_some_blocks_are_judged_by_their_signs(view: lakebt.View) -> None:
+    few = first_changes(view, 12)
+    result = lakebt.Study(
+        view, changes=few, hedge="MKT", entries=["AD+1@open"], exits=["+1", "+2"]
+    ).run(record=False)
+    found = result.significance(499)
+
+    assert found.method == "flips"
+    assert any("flipping the signs" in note for note in found.notes)
+
+
+def test_a_calendar_portfolio_is_judged_by_what_each_event_adds(
+    view: lakebt.View,
+) -> None:
+    result = study(view, aggregate="calendar", entries=["AD+1@open"], exits=["2w"])
+    row = result.significance(99).table().iloc[0]
+
+    daily = (
+        lakebt.Study(
+            view,
+            index="SIM",
+            side="additions",
+            hedge="MKT",
+            entries=["AD+1@open"],
+            exits=["2w"],
+        )
+        .run(record=False)
+        .returns(entry="AD+1@open", exit="2w")
+    )
+    n_open = daily.groupby(level="session").transform("size")
+    added = (daily / n_open).groupby(level="event_id").sum()
+    assert row["mean_bps"] == pytest.approx(added.mean() * 1e4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"draws": 0}, "draws must be a whole number"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"alpha": 1.5}, "alpha must be below 1"),
+        ({"alpha": math.nan}, "alpha"),
+        ({"alternative": "up"}, "alternative"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named(
+    result: lakebt.Result, given: dict[str, object], said: str
+) -> None:
+    with pytest.raises((InvalidArgumentError, UnknownNameError), match=said):
+        result.significance(**given)  # type: ignore[arg-type]
+
+
+# --- the sentence ---------------------------------------------------------------------
+
+S_AND_P = Verdict(
+    n_rules=20,
+    n_claimed=0,
+    n_events=184,
+    n_dates=175,
+    n_effective_dates=165.96,
+    legs="242 additions",
+    rule="ED-1@close to +1",
+    mean_bps=4.547,
+    low_bps=-21.3,
+    high_bps=30.4,
+    p=0.9363,
+    detectable_bps=44.4,
+    alternative="greater",
+    n_blocks=82,
+    fewest_blocks=6,
+    alpha=0.05,
+)
+
+
+def test_the_sentence_of_the_s_and_p_500() -> None:
+    assert sentence(S_AND_P) == (
+        "Of 20 rules on 184 events (242 additions, 175 announcement dates, worth 166 "
+        "equal ones) none earns money beyond chance: the best, ED-1@close to +1, made "
+        "+4.5 bp an event (95 % -21 to +30), p = 0.94 among the 20. An effect of 44 bp "
+        "would have been found four times in five."
+    )
+
+
+def test_the_sentence_of_one_rule_and_of_a_claim() -> None:
+    alone = replace(S_AND_P, n_rules=1)
+    claim = replace(S_AND_P, n_claimed=2, p=0.0004)
+
+    assert "The one rule, ED-1@close to +1, on" in sentence(alone)
+    assert "p = 0.94 of the one tried" in sentence(alone)
+    assert "equal ones) 2 earn money beyond chance, at 5 %" in sentence(claim)
+    assert "p < 0.001 among the 20." in sentence(claim)
+
+
+VERDICTS = st.builds(
+    Verdict,
+    n_rules=st.integers(0, 3_000),
+    n_claimed=st.integers(0, 3),
+    n_events=st.integers(1, 500),
+    n_dates=st.integers(1, 200),
+    n_effective_dates=st.floats(1, 200),
+    legs=st.just("3 changes"),
+    rule=st.just("AD+1@open to +5"),
+    mean_bps=st.floats(-900, 900),
+    low_bps=st.floats(-900, 900) | st.just(math.nan),
+    high_bps=st.floats(-900, 900),
+    p=st.floats(1e-5, 1.0) | st.just(math.nan),
+    detectable_bps=st.floats(0.1, 900) | st.just(math.nan),
+    alternative=st.sampled_from(["greater", "less", "two-sided"]),
+    n_blocks=st.integers(1, 90),
+    fewest_blocks=st.just(6),
+    alpha=st.just(0.05),
+)
+
+
+@given(VERDICTS)
+def test_a_sentence_says_no_more_than_it_may(verdict: Verdict) -> None:
+    said = sentence(verdict)
+
+    if re.search(r"\bp [=<]", said):
+        number = f"among the {verdict.n_rules:,}"
+        assert number in said or "of the one tried" in said
+    if re.search(r"\bnone\b|nothing shows", said):
+        assert "four times in five" in said or "of whatever size" in said
+    assert said.endswith(".")
+    assert "nan" not in said
+    assert ("p =" not in said and "p <" not in said) == (
+        math.isnan(verdict.p) or verdict.n_rules == 0
+    )
