@@ -1,0 +1,1 @@
+"""Abnormal returns of changes around their events, and tests of them, from arrays."""
