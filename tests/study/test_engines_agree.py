@@ -124,7 +124,8 @@ def both(view: lakebt.View, **asked: Any) -> tuple[lakebt.Result, lakebt.Result]
     study = lakebt.Study(
         view, **{"index": "IDX", "entries": ENTRIES, "exits": EXITS, **asked}
     )
-    return study.run(engine="event"), study.run(engine="vectorbt")
+    event, vectorbt = (study.run(engine=engine, record=False) for engine in ENGINES)
+    return event, vectorbt
 
 
 def same(ours: Any, theirs: Any) -> None:
@@ -208,7 +209,7 @@ def test_both_sides_of_one_event_are_hedged_by_each_other(view: lakebt.View) -> 
 def test_the_lake_asks_every_kind_of_question(view: lakebt.View) -> None:
     def run(**asked: Any) -> lakebt.Result:
         grid: dict[str, Any] = {"index": "IDX", "entries": ENTRIES, "exits": EXITS}
-        return lakebt.Study(view, **grid, **asked).run()
+        return lakebt.Study(view, **grid, **asked).run(record=False)
 
     dropped, excluded = run(missing="drop_leg"), run()
 
@@ -277,14 +278,15 @@ def test_several_sizes_and_costs_in_one_pass_are_as_vectorbt_has_them(
     plan, history = scope.schedule, scope.history(scope.schedule)
     assert (plan.apart & (plan.reason == 0)).any()
 
-    ours, theirs = (
-        ENGINES[engine](plan, history, study.arguments, LEVELS, None)
-        for engine in ("event", "vectorbt")
-    )
+    ours = ENGINES["event"](plan, history, study.arguments, LEVELS, None)
+    some = (0, 3, 5, 6)  # each size once and both costs: vectorbt is slow
+    asked_of = [LEVELS[number] for number in some]
+    theirs = ENGINES["vectorbt"](plan, history, study.arguments, asked_of, None)
 
-    for level, event, reference in zip(LEVELS, ours, theirs, strict=True):
-        np.testing.assert_array_equal(event.reason, reference.reason)
-        same_figures(event, reference)
+    for number, reference in zip(some, theirs, strict=True):
+        np.testing.assert_array_equal(ours[number].reason, reference.reason)
+        same_figures(ours[number], reference)
+    for level, event in zip(LEVELS, ours, strict=True):
         alone = lakebt.Study(
             view,
             hedge=hedge,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import lakebt
 from lakebt.sources.simulated import SimulatedMarket, simulated_market
+from tests.lake.original import Original
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
@@ -50,7 +51,7 @@ def base() -> Tables:
 
 def result_of(view: lakebt.View) -> lakebt.Result:
     study = lakebt.Study(view, index="SIM", entries=ENTRIES, exits=EXITS, hedge="MKT")
-    return study.run()
+    return study.run(record=False)
 
 
 def orders_of(view: lakebt.View) -> pd.DataFrame:
@@ -64,8 +65,19 @@ def lake_of(tables: Tables, folder: str) -> lakebt.Lake:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    return orders_of(lake_of(base(), str(tmp_path_factory.mktemp("base"))).at("R1"))
+def full(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake of all rows, which a test gives another release."""
+    folder = tmp_path_factory.mktemp("base")
+    return Original(folder, lambda path: lake_of(base(), str(path.parent)))
+
+
+@pytest.fixture(scope="module")
+def before(full: Original) -> pd.DataFrame:
+    return orders_of(again(full).at("R1"))
+
+
+def again(full: Original) -> lakebt.Lake:
+    return lakebt.Lake.open(full.restored(), create=False, clock=lambda: CLOCK)
 
 
 INSTANTS = st.datetimes(
@@ -153,14 +165,15 @@ def insertions(draw: st.DrawFn) -> tuple[dt.datetime, str, pd.DataFrame]:
 @settings(max_examples=30, deadline=None)
 @given(insertion=insertions())
 def test_what_is_known_later_changes_no_order_that_was_due(
-    before: pd.DataFrame, insertion: tuple[dt.datetime, str, pd.DataFrame]
+    full: Original,
+    before: pd.DataFrame,
+    insertion: tuple[dt.datetime, str, pd.DataFrame],
 ) -> None:
     known_at, table, rows = insertion
-    with tempfile.TemporaryDirectory() as folder:
-        lake = lake_of(base(), folder)
-        lake.publish({table: rows}, release="R2", as_of=CUTOFF)
+    lake = again(full)
+    lake.publish({table: rows}, release="R2", as_of=CUTOFF)
 
-        result = result_of(lake.at("R2"))
+    result = result_of(lake.at("R2"))
 
     due = before.loc[before["deadline"] <= known_at, ["event_id", *ORDER]]
     due = due.merge(result.orders(), how="left", on=ORDER, indicator=True)
@@ -175,13 +188,13 @@ def test_what_is_known_later_changes_no_order_that_was_due(
 
 
 def test_the_property_would_notice_a_row_known_in_time(
-    before: pd.DataFrame, tmp_path: Path
+    full: Original, before: pd.DataFrame
 ) -> None:
     """The same insertion, known before the orders were due, does change them."""
     row = dict(base()["index_changes"].iloc[0])
     row |= {"symbol": "MEM0001", "change_id": "early"}
     early = pd.DataFrame([row])  # known with the announcement
-    lake = lake_of(base(), str(tmp_path))
+    lake = again(full)
     lake.publish({"index_changes": early}, release="R2", as_of=CUTOFF)
 
     after = orders_of(lake.at("R2"))
@@ -192,20 +205,20 @@ def test_the_property_would_notice_a_row_known_in_time(
 @settings(max_examples=20, deadline=None)
 @given(instant=INSTANTS)
 def test_a_lake_of_the_rows_known_by_then_gives_the_same_orders(
-    instant: dt.datetime,
+    full: Original, instant: dt.datetime
 ) -> None:
     known = {
         table: rows[pd.to_datetime(rows["known_at"], utc=True) <= instant]
         for table, rows in base().items()
     }
     with tempfile.TemporaryDirectory() as folder:
-        full = lake_of(base(), f"{folder}/full").at("R1", as_of=instant)
         part = lake_of(
             {table: rows for table, rows in known.items() if len(rows)},
-            f"{folder}/part",
+            folder,
         ).at("R1", as_of=instant)
 
-        assert outcome_of(full).equals(outcome_of(part))
+        whole = again(full).at("R1", as_of=instant)
+        assert outcome_of(whole).equals(outcome_of(part))
 
 
 def outcome_of(view: lakebt.View) -> pd.DataFrame:
@@ -218,13 +231,17 @@ def outcome_of(view: lakebt.View) -> pd.DataFrame:
 # --- the simulated market, through the study ------------------------------------------
 
 
-def measured(market: SimulatedMarket, folder: Path, rule: tuple[str, str]) -> Any:
-    """Return mean and standard error of what additions earned over the market."""
+def view_of(market: SimulatedMarket, folder: Path) -> lakebt.View:
     lake = lakebt.Lake.open(folder / "lake")
     lake.publish(market.tables, release="R1", as_of=market.as_of)
+    return lake.at("R1")
+
+
+def measured(view: lakebt.View, rule: tuple[str, str]) -> Any:
+    """Return mean and standard error of what additions earned over the market."""
     legs = (
         lakebt.Study(
-            lake.at("R1"),
+            view,
             index="SIM",
             entries=[rule[0]],
             exits=[rule[1]],
@@ -232,7 +249,7 @@ def measured(market: SimulatedMarket, folder: Path, rule: tuple[str, str]) -> An
             hedge="MKT",
             on_look_ahead="allow",
         )
-        .run()
+        .run(record=False)
         .legs()
     )
     excess = (legs["price_return"] - legs["hedge_return"]).to_numpy() * 1e4
@@ -246,35 +263,45 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("effect", RULES)
-def test_the_planted_effect_is_recovered(effect: str, tmp_path: Path) -> None:
-    market = simulated_market(seed=2, n_events=80, n_members=1, before=5, after=25)
-    planted = {
+SIZE: dict[str, Any] = {"n_events": 80, "n_members": 1, "before": 5, "after": 25}
+
+
+@pytest.fixture(scope="module")
+def planted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[lakebt.View, dict[str, float]]:
+    """A market with all effects, and how large they are."""
+    market = simulated_market(seed=2, **SIZE)
+    return view_of(market, tmp_path_factory.mktemp("planted")), {
         "jump": market.planted.jump_bps,
         "drift": market.planted.drift_bps,
         "reversal": -market.planted.reversal_bps,
     }
 
-    mean, error = measured(market, tmp_path, RULES[effect])
 
-    assert abs(mean - planted[effect]) < 2 * error
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    """A market with none."""
+    none: dict[str, Any] = {"jump_bps": 0.0, "drift_bps": 0.0, "reversal_bps": 0.0}
+    market = simulated_market(seed=2, **SIZE, **none)
+    return view_of(market, tmp_path_factory.mktemp("without"))
+
+
+@pytest.mark.parametrize("effect", RULES)
+def test_the_planted_effect_is_recovered(
+    effect: str, planted: tuple[lakebt.View, dict[str, float]]
+) -> None:
+    view, sizes = planted
+
+    mean, error = measured(view, RULES[effect])
+
+    assert abs(mean - sizes[effect]) < 2 * error
     assert abs(mean) > 2 * error
 
 
 @pytest.mark.parametrize("effect", RULES)
-def test_without_an_effect_none_is_found(effect: str, tmp_path: Path) -> None:
-    market = simulated_market(
-        seed=2,
-        n_events=80,
-        n_members=1,
-        before=5,
-        after=25,
-        jump_bps=0.0,
-        drift_bps=0.0,
-        reversal_bps=0.0,
-    )
-
-    mean, error = measured(market, tmp_path, RULES[effect])
+def test_without_an_effect_none_is_found(effect: str, without: lakebt.View) -> None:
+    mean, error = measured(without, RULES[effect])
 
     assert abs(mean) < 2 * error
 
@@ -282,8 +309,8 @@ def test_without_an_effect_none_is_found(effect: str, tmp_path: Path) -> None:
 # --- the kinds of leak that belong to data, through the lake --------------------------
 
 
-def test_the_newest_snapshot_is_not_read_for_an_old_date(tmp_path: Path) -> None:
-    lake = lake_of(base(), str(tmp_path))
+def test_the_newest_snapshot_is_not_read_for_an_old_date(full: Original) -> None:
+    lake = again(full)
     day = base()["index_changes"]["announced"].iloc[0]
 
     old = lake.at("R1", as_of=day - pd.Timedelta(seconds=1))
@@ -294,10 +321,10 @@ def test_the_newest_snapshot_is_not_read_for_an_old_date(tmp_path: Path) -> None
     assert old.panel("close", symbols=["MKT"]).index[-1] <= day.tz_localize(None)
 
 
-def test_todays_members_are_not_the_members_of_the_past(tmp_path: Path) -> None:
+def test_todays_members_are_not_the_members_of_the_past(full: Original) -> None:
     reports = base()["etf_holdings"].sort_values("known_at")
     first = reports["known_at"].iloc[0]
-    lake = lake_of(base(), str(tmp_path))
+    lake = again(full)
 
     def members(view: lakebt.View) -> set[str]:
         shown = view.read("etf_holdings", where={"fund": "SIMETF"})
@@ -309,8 +336,8 @@ def test_todays_members_are_not_the_members_of_the_past(tmp_path: Path) -> None:
     assert then != now
 
 
-def test_the_announcements_close_is_refused_for_every_event(tmp_path: Path) -> None:
-    view = lake_of(base(), str(tmp_path)).at("R1")
+def test_the_announcements_close_is_refused_for_every_event(full: Original) -> None:
+    view = again(full).at("R1")
 
     result = lakebt.Study(view, index="SIM", entries=["AD@close"], exits=EXITS).run()
 
@@ -324,7 +351,7 @@ def test_the_announcements_close_is_refused_for_every_event(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("lead", "is_known"), [(-1, True), (0, False), (5, False)])
 def test_a_corrected_close_sizes_only_the_orders_that_were_not_yet_due(
-    before: pd.DataFrame, tmp_path: Path, *, lead: int, is_known: bool
+    full: Original, before: pd.DataFrame, *, lead: int, is_known: bool
 ) -> None:
     """The correction comes so many minutes after the deadline, before the open."""
     order = before[before["entry"] == "AD+1@open"].iloc[0]
@@ -335,7 +362,7 @@ def test_a_corrected_close_sizes_only_the_orders_that_were_not_yet_due(
     halved = own.sort_values("session").tail(1).copy()
     halved[["open", "high", "low", "close"]] /= 2
     halved["known_at"] = order["deadline"] + pd.Timedelta(minutes=lead)
-    lake = lake_of(base(), str(tmp_path))
+    lake = again(full)
     lake.publish({"prices": halved}, release="R2", as_of=CUTOFF)
 
     after = orders_of(lake.at("R2"))
