@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.strategy.backtest import Backtest
     from lakebt.strategy.run import Run
+    from lakebt.study.event_study import EventStudy
     from lakebt.study.result import Result
     from lakebt.study.study import Study
     from lakebt.sweep.sweep import Sweep
@@ -42,6 +43,7 @@ __all__ = [
     "Backtest",
     "CostModel",
     "Diff",
+    "EventStudy",
     "IndexChange",
     "Lake",
     "LakebtError",
@@ -61,6 +63,7 @@ _HOMES = {
     "Backtest": "lakebt.strategy.backtest",
     "CostModel": "lakebt.backtest.costs",
     "Diff": "lakebt.lake.reading.diff",
+    "EventStudy": "lakebt.study.event_study",
     "IndexChange": "lakebt.facts",
     "Lake": "lakebt.lake.lake",
     "LakebtError": "lakebt.errors",

@@ -192,6 +192,40 @@ class PriceHistory:
             )
         ]
 
+    def known_closes(
+        self, symbol: str, first: int, last: int, *, before: dt.datetime
+    ) -> FloatVector:
+        """Return the closes of some sessions as they were known before an instant.
+
+        Parameters
+        ----------
+        symbol
+            One without prices has none.
+        first, last
+            Numbers of the first and the last session, inclusive.
+        before
+            UTC, exclusive.
+
+        Returns
+        -------
+        ndarray of shape (n_sessions,)
+            NaN where no bar was known, or the vintage in force was retracted or had no
+            trade.
+        """
+        closes = np.full(last - first + 1, np.nan)
+        if symbol not in self._codes:
+            return closes
+        key = self._codes[symbol] * len(self.sessions)
+        lo, hi = np.searchsorted(self._keys, [key + first, key + last + 1])
+        rows = np.arange(lo, hi)
+        rows = rows[self.known_at[rows] < (before - EPOCH) // TICK]
+        # Of each session the last vintage counts: the rows are sorted by `known_at`.
+        of_session = np.append(np.diff(self.session[rows]) != 0, True)[: len(rows)]
+        rows = rows[of_session]
+        rows = rows[~self.retracted[rows]]
+        closes[self.session[rows] - first] = self.close[rows]
+        return closes
+
     def neighbours(self, symbol: str, session: int) -> tuple[int | None, int | None]:
         """Return the sessions of the bars in force before and after a session.
 

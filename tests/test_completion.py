@@ -22,7 +22,8 @@ OFFERED = {
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
     "release sessions vintages",
     "Study": "arguments plan refusals run view",
-    "Result": "arguments best by_year causes definition engine entries events exits id "
+    "Result": "arguments best by_year causes definition engine entries event_study "
+    "events exits id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
     "plot_years record refused report returns sharpe significance summary surface "
     "table to_vectorbt traded view",

@@ -37,6 +37,7 @@ ONE_IDEA = {
     "demo": "what it shows; its command",
     "diff": "of two releases, here; on Spark",
     "doctor": "its examination; its command",
+    "event_study": "of changes, on a view; its numbers",
     "errors": "of lakebt; as the server words them",
     "fold": "of tables; of trials; on Spark",
     "keeping": "of a lake; the lake's methods for it",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from lakebt.study.event_study import EventStudy
     from lakebt.study.significance import Significance
     from lakebt.study.traded import TradedStudy
 
@@ -59,6 +63,56 @@ class Evidence:
 
         return Significance(
             self.traded, draws=draws, seed=seed, alternative=alternative, alpha=alpha
+        )
+
+    def event_study(
+        self,
+        windows: Sequence[tuple[str, str]] | None = None,
+        *,
+        market: str | None = None,
+        model: str = "market_adjusted",
+        estimation: tuple[int, int] = (-260, -30),
+        minimum: int = 100,
+        draws: int = 9_999,
+        seed: int = 0,
+    ) -> EventStudy:
+        """Study what the study's own changes returned around their events.
+
+        Parameters
+        ----------
+        windows
+            Pairs of rules; of the jump, the way to ED, that day, and what follows, if
+            not given.
+        market
+            What stands for the market: the hedge, or SPY, if not given.
+        model, estimation, minimum, draws, seed
+            As `lakebt.EventStudy` takes them.
+
+        Returns
+        -------
+        EventStudy
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument cannot be used.
+        UnknownNameError
+            If there is no such model.
+        UntradeableError
+            If no change has a price in any window.
+        """
+        from lakebt.study.event_study import WINDOWS, EventStudy  # noqa: PLC0415 - when asked
+
+        hedge = self.traded.arguments.hedge
+        return EventStudy.of(
+            self.traded.scope,
+            market=market or hedge or MARKET,
+            model=model,
+            estimation=estimation,
+            minimum=minimum,
+            windows=WINDOWS if windows is None else windows,
+            draws=draws,
+            seed=seed,
         )
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.analysis.event_study.sample import summed
+from lakebt.analysis.event_study.event_returns import summed
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
+    from lakebt.analysis.event_study.event_returns import WindowData
     from lakebt.analysis.event_study.models import Fit
-    from lakebt.analysis.event_study.sample import WindowData
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

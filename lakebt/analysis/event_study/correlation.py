@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.analysis.event_study.sample import EstimationData
+    from lakebt.analysis.event_study.event_returns import EstimationData
 
 FEWEST_COMMON = 30
 """Two changes with fewer sessions in common have no correlation to speak of."""

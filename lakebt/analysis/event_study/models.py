@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.analysis.event_study.sample import summed
+from lakebt.analysis.event_study.event_returns import summed
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.analysis.event_study.sample import EstimationData
+    from lakebt.analysis.event_study.event_returns import EstimationData
 
 
 class Model(enum.StrEnum):

@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector
     from lakebt.analysis.event_study.abnormal import Abnormal
+    from lakebt.analysis.event_study.event_returns import EstimationData
     from lakebt.analysis.event_study.models import Fit
-    from lakebt.analysis.event_study.sample import EstimationData
 
 
 def grank_t(

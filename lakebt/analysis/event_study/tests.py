@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector, IntVector
     from lakebt.analysis.event_study.abnormal import Abnormal
+    from lakebt.analysis.event_study.event_returns import EstimationData, WindowData
     from lakebt.analysis.event_study.models import Fit
-    from lakebt.analysis.event_study.sample import EstimationData, WindowData
 
 MONEY, TYPICAL = "money", "typical stock"
 """What is asked: whether it earns money, or whether the typical stock moves."""
@@ -61,7 +61,7 @@ _FEWEST_PERIODS, _MOST_PERIODS, _DATES_A_PERIOD = 8, 12, 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestRow:
+class Row:
     """One test of one window.
 
     Attributes
@@ -128,7 +128,7 @@ class Cases:
 
 def money_tests(
     over: FloatVector, window: WindowData, cases: Cases, *, draws: int, seed: int
-) -> Iterator[TestRow]:
+) -> Iterator[Row]:
     """Give the tests of what was earned over the market, by all that had prices.
 
     Parameters
@@ -154,7 +154,7 @@ def typical_tests(
     *,
     draws: int,
     seed: int,
-) -> Iterator[TestRow]:
+) -> Iterator[Row]:
     """Give the tests of abnormal returns, of changes with an estimation window.
 
     Parameters
@@ -218,14 +218,14 @@ class _Rows:
         *,
         error: float = float("nan"),
         p: float | None = None,
-    ) -> TestRow:
+    ) -> Row:
         """Return a row; its interval from an error, where there is one."""
         from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - scipy takes 0.1 s
 
         if p is None:
             p = float(2.0 * stdtr(degrees, -abs(statistic))) if degrees > 0 else np.nan
         reach = float(stdtrit(degrees, 0.975)) * error if degrees > 0 else np.nan
-        return TestRow(
+        return Row(
             name=name,
             question=self.question,
             n=len(self.values),
@@ -238,19 +238,19 @@ class _Rows:
             p=p,
         )
 
-    def means(self, *, draws: int, seed: int) -> Iterator[TestRow]:
+    def means(self, *, draws: int, seed: int) -> Iterator[Row]:
         """Give the tests of the mean."""
         yield self.cross_sectional("cross-sectional t")
         yield self.clustered("clustered t")
         yield self.flips("sign flips", self.cases.by_date, draws=draws, seed=seed)
         yield self.flips("block flips", self.cases.block, draws=draws, seed=seed)
 
-    def cross_sectional(self, name: str) -> TestRow:
+    def cross_sectional(self, name: str) -> Row:
         error = _error(self.values)
         statistic = _ratio(_mean(self.values), error)
         return self.row(name, statistic, len(self.values) - 1.0, error=error)
 
-    def clustered(self, name: str, *, is_scaled: bool = False) -> TestRow:
+    def clustered(self, name: str, *, is_scaled: bool = False) -> Row:
         """Cluster by date; of values that are scaled there is no interval."""
         if not len(self.values):
             return self.row(name, float("nan"), float("nan"))
@@ -267,14 +267,14 @@ class _Rows:
             error=float("nan") if is_scaled else float(error[0]),
         )
 
-    def flips(self, name: str, group: IntVector, *, draws: int, seed: int) -> TestRow:
+    def flips(self, name: str, group: IntVector, *, draws: int, seed: int) -> Row:
         sums = by_block(self.values[:, None], group)[:, 0]
         size = float(np.sqrt((sums * sums).sum()))
         p = sign_flip_p(sums, draws=draws, seed=seed)
         statistic = _ratio(float(sums.sum()), size) if p == p else float("nan")  # noqa: PLR0124 - NaN
         return self.row(name, statistic, float("nan"), p=p)
 
-    def periods(self) -> TestRow:
+    def periods(self) -> Row:
         """Return the t of the means of contiguous periods with as many dates each."""
         dates = self.cases.by_date
         n_dates = self.cases.n_dates
@@ -290,7 +290,7 @@ class _Rows:
         statistic = _ratio(_mean(means), _error(means))
         return self.row("Ibragimov-Mueller", statistic, q - 1.0)
 
-    def calendar(self, window: WindowData) -> TestRow:
+    def calendar(self, window: WindowData) -> Row:
         """Return the t of the mean over the market of the open changes, by session."""
         if not len(self.values):
             return self.row("calendar time", float("nan"), float("nan"))
