@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from lakebt.analysis.sharpe_of_series import sharpe
     from lakebt.backtest.costs import CostModel
     from lakebt.errors import AuditError, AuditWarning, LakebtError, LookAheadError
     from lakebt.facts import IndexChange, Side
@@ -54,6 +55,7 @@ __all__ = [
     "Study",
     "Sweep",
     "View",
+    "sharpe",
 ]
 
 _HOMES = {
@@ -74,6 +76,7 @@ _HOMES = {
     "Study": "lakebt.study.study",
     "Sweep": "lakebt.sweep.sweep",
     "View": "lakebt.lake.reading.view",
+    "sharpe": "lakebt.analysis.sharpe_of_series",
 }
 
 

@@ -108,7 +108,7 @@ def places(site: Path, page: str) -> set[str]:
 
 @pytest.mark.slow
 def test_every_public_name_and_what_it_has_stand_in_the_reference(site: Path) -> None:
-    pages = ("lake", "study", "strategy", "sweep", "errors")
+    pages = ("lake", "study", "statistics", "strategy", "sweep", "errors")
     there = set[str]().union(*(places(site, page) for page in pages))
     there |= {place.replace(".errors.", ".") for place in there}
 
