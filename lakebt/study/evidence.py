@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lakebt.study.event_study import EventStudy
     from lakebt.study.significance import Significance
+    from lakebt.study.stability import Stability
     from lakebt.study.traded import TradedStudy
 
 
@@ -114,6 +115,33 @@ class Evidence:
             draws=draws,
             seed=seed,
         )
+
+    def stability(self, *, entry: str, exit: str) -> Stability:  # noqa: A002 - the surface's name
+        """Return what one rule earned in its parts.
+
+        By year, by cause, by third of volatility; without each announcement date; with
+        and without the overnight jump; with and without what has no estimation window.
+        All of changes, each for itself, before costs.
+
+        Returns
+        -------
+        Stability
+            Its ``summary()`` says it in words; ``table()`` has all parts,
+            ``without_date()`` a row per date left out.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+
+        Notes
+        -----
+        The parts are found by looking at the same data again: a part that stands out is
+        one of many that could have.
+        """
+        from lakebt.study.stability import Stability  # noqa: PLC0415 - when asked
+
+        return Stability(self.traded, entry=entry, exit_=exit)
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

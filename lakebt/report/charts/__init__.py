@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakebt.report.charts.left_out import left_out_figure
 from lakebt.report.charts.money import equity_figure, waterfall_figure, weights_figure
 from lakebt.report.charts.path import path_figure
 from lakebt.report.charts.ridge import ridge_figure
@@ -10,6 +11,7 @@ from lakebt.report.charts.years import years_figure
 
 __all__ = [
     "equity_figure",
+    "left_out_figure",
     "path_figure",
     "ridge_figure",
     "surface_figure",
