@@ -87,7 +87,10 @@ NEEDS = {
 
 KINDS = {"java": {"iceberg", "rest"}, "servers": {"iceberg", "rest", "postgres"}}
 KINDS["servers"] |= {"served", "lakebt", "sqlite-s3", "seaweedfs", "glue"}
-"""The parameters of `place`, `filled` and `remote` by which it is."""
+"""The parameters of `KINDS_OF` by which it is."""
+
+KINDS_OF = ("place", "filled", "remote", "begun")
+"""The fixtures that are lakes of some kind."""
 
 DEAR = (
     "engines",
@@ -151,7 +154,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test by what it needs."""
     chosen = getattr(item, "callspec", None)
     given = {} if chosen is None else chosen.params
-    kinds = [given[name] for name in ("place", "filled", "remote") if name in given]
+    kinds = [given[name] for name in KINDS_OF if name in given]
     for mark in needs_of(item.nodeid, getattr(item, "fixturenames", ()), *kinds):
         item.add_marker(mark)
 

@@ -23,6 +23,7 @@ from lakebt.sweep.spark import pieces as cutting
 from lakebt.sweep.spark.tasks import Script
 from lakebt.sweep.sweep import Sweep
 from tests.engines.engine import ON_SPARK
+from tests.servers.running import QUICK
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
 
 if TYPE_CHECKING:
@@ -249,6 +250,8 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     file.write_text(TOML.format(capital=capital), encoding="utf-8")
     command = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"]
     command += ["--conf", "spark.driver.bindAddress=127.0.0.1"]
+    command += ["--conf", "spark.python.daemon.module=tests.engines.daemon"]
+    command += ["--driver-java-options", " ".join(QUICK)]
     command += [str(job), str(file), "--lake", str(tmp_path / "here")]
     told: dict[str, Any] = {
         "env": {
@@ -269,7 +272,7 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     with subprocess.Popen(command, start_new_session=True, **told) as process:
         while not (count := cells()):
             assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+            time.sleep(0.2)
         os.killpg(process.pid, signal.SIGKILL)
     count = cells()
     again = subprocess.run(command, check=False, timeout=300, **told)

@@ -9,8 +9,10 @@ import pytest
 
 from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import open_path
+from tests.lake.crash import publish
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.original import Original
 from tests.lake.remote import Remote
 from tests.servers import serving
 
@@ -42,20 +44,64 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
-@pytest.fixture(params=["iceberg", "lakebt"])
-def remote(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@contextlib.contextmanager
+def served_at(
+    folder: Path, kind: str, *, request: pytest.FixtureRequest
 ) -> Iterator[Remote]:
-    """An empty lake in a catalog that is not SQL: Iceberg's own server, and ours."""
-    is_ours = request.param == "lakebt"
+    """Serve the lake in a folder, an empty one where there is none."""
+    is_ours = kind == "lakebt"
     with contextlib.ExitStack() as stack:
         if is_ours:
-            storage = open_path(tmp_path, create=True)
-            address, _ = stack.enter_context(serving(storage))
+            address, _ = stack.enter_context(serving(open_path(folder, create=True)))
         else:
             servers: RestCatalogs = request.getfixturevalue("rest_servers")
-            address = stack.enter_context(servers.serve(tmp_path))
-        made = Remote(tmp_path, is_ours=is_ours)
-        made.configure(monkeypatch, type="rest", uri=address)
-        made.open(create=True)
+            address = stack.enter_context(servers.serve(folder))
+        made = Remote(folder, is_ours=is_ours)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        made.configure(patch, type="rest", uri=address)
+        yield made
+
+
+KINDS = ["iceberg", "lakebt"]
+"""Catalogs that are not SQL: Iceberg's own server, and ours."""
+
+
+@pytest.fixture(scope="session")
+def originals() -> dict[tuple[str, int], Original]:
+    """Lakes in such catalogs, by kind and number of releases; see `given_back`."""
+    return {}
+
+
+@contextlib.contextmanager
+def given_back(request: pytest.FixtureRequest, *, releases: int) -> Iterator[Remote]:
+    """Serve a lake of the kind that a test asks for, as it was when it was made."""
+    kind: str = request.param
+    made = request.getfixturevalue("originals")
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        with served_at(folder, kind, request=request) as empty:
+            lake = empty.open(create=True)
+            for number in range(1, releases + 1):
+                publish(lake, number)
+
+    if (kind, releases) not in made:
+        place = request.getfixturevalue("tmp_path_factory").mktemp(kind)
+        made[kind, releases] = Original(place, make)
+    folder = made[kind, releases].restored()
+    with served_at(folder, kind, request=request) as again:
+        yield again
+
+
+@pytest.fixture(params=KINDS)
+def remote(request: pytest.FixtureRequest) -> Iterator[Remote]:
+    """An empty lake in a catalog that is not SQL."""
+    with given_back(request, releases=0) as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def begun(request: pytest.FixtureRequest) -> Iterator[Remote]:
+    """A lake in a catalog that is not SQL, with ``R1`` of `tests.lake.crash`."""
+    with given_back(request, releases=1) as made:
         yield made

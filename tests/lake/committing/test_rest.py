@@ -175,22 +175,21 @@ def test_a_tag_that_appears_in_between_stops_what_has_yet_to_follow(
     remote.check_whole([1, 2, 3])
 
 
-def test_a_head_that_others_move_in_between_is_not_moved_back(remote: Remote) -> None:
-    skip_unless_made(remote, DECIDED)
-    publish(remote.open(), 1)
-    storage = remote.storage()
+def test_a_head_that_others_move_in_between_is_not_moved_back(begun: Remote) -> None:
+    skip_unless_made(begun, DECIDED)
+    storage = begun.storage()
 
     def write() -> None:
-        table = remote.table(TABLE)
+        table = begun.table(TABLE)
         table.append(table.scan().to_arrow())
 
     before_step(storage, DECIDED, write)
     with pytest.raises(ForeignCommitError, match=f"{TABLE}.*lake.doctor"):
-        publish(remote.lake(storage), 2)
+        publish(begun.lake(storage), 2)
 
-    assert len(remote.table(TABLE).scan().to_arrow()) == 4
+    assert len(begun.table(TABLE).scan().to_arrow()) == 4
     for number in (1, 2):
-        assert found(remote.open(), number) == expected(number)
+        assert found(begun.open(), number) == expected(number)
 
 
 # ----------------------------------------------------------- publishers that are killed
@@ -222,14 +221,24 @@ KILLED = textwrap.dedent(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
-@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
-def test_a_publisher_killed_at_any_step_leaves_old_or_new(
-    remote: Remote, step: int, *, first: bool
+def test_a_publisher_killed_at_any_step_leaves_nothing_or_the_first_release(
+    remote: Remote, step: int
 ) -> None:
     skip_unless_made(remote, step)
-    before = [] if first else [1]
-    for number in before:
-        publish(remote.open(), number)
+    check_killed(remote, step, before=[])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+def test_a_publisher_killed_at_any_step_leaves_old_or_new(
+    begun: Remote, step: int
+) -> None:
+    skip_unless_made(begun, step)
+    check_killed(begun, step, before=[1])
+
+
+def check_killed(remote: Remote, step: int, *, before: list[int]) -> None:
+    """Kill the publisher of the next release, and go on."""
     number = len(before) + 1
 
     killed = subprocess.run(
@@ -250,47 +259,45 @@ def test_a_publisher_killed_at_any_step_leaves_old_or_new(
     remote.check_whole([*there, following])
 
 
-def test_a_publisher_that_never_dies_makes_all_these_steps(remote: Remote) -> None:
-    publish(remote.open(), 1)
-    lake = remote.storage()
+def test_a_publisher_that_never_dies_makes_all_these_steps(begun: Remote) -> None:
+    lake = begun.storage()
     made = []
-    for step, name in enumerate(made_by(remote)):
+    for step, name in enumerate(made_by(begun)):
         before_step(lake, step, lambda name=name: made.append(name))  # type: ignore[misc]
         number = step + 2
-        publish(remote.lake(lake), number)
-    beyond = len(made_by(remote))
+        publish(begun.lake(lake), number)
+    beyond = len(made_by(begun))
     before_step(lake, beyond, lambda: made.append("more"))
-    publish(remote.lake(lake), beyond + 2)
+    publish(begun.lake(lake), beyond + 2)
 
-    assert made == list(made_by(remote))
+    assert made == list(made_by(begun))
 
 
 @pytest.mark.parametrize("step", range(1, len(STEPS)), ids=STEPS[1:])
 def test_what_is_unfinished_is_told_without_changing_it(
-    remote: Remote, step: int, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skip_unless_made(remote, step)
-    publish(remote.open(), 1)
-    lake = remote.storage()
+    skip_unless_made(begun, step)
+    lake = begun.storage()
 
     before_step(lake, step, die)
     monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
     with pytest.raises(Interrupted):
-        publish(remote.lake(lake), 2)
+        publish(begun.lake(lake), 2)
 
-    report = told(remote)
-    assert told(remote) == report
+    report = told(begun)
+    assert told(begun) == report
     if step < DECIDED:
         assert report is None  # its publisher might be alive
-        publish(remote.open(), 2)
-        assert told(remote) is None
+        publish(begun.open(), 2)
+        assert told(begun) is None
     else:
         assert report.release == "R2"
         assert report.abandoned == ()
         assert len(report.behind) == max(0, 3 - (step - DECIDED))
-        follow_up.finish(remote.storage())
-        assert told(remote) is None
-    remote.check_whole([1, 2])
+        follow_up.finish(begun.storage())
+        assert told(begun) is None
+    begun.check_whole([1, 2])
 
 
 def die() -> None:
@@ -298,46 +305,44 @@ def die() -> None:
 
 
 def test_what_a_dead_publisher_staged_goes_with_the_next_release(
-    remote: Remote, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(remote.open(), 1)
     monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
-    dead = remote.storage()
+    dead = begun.storage()
     before_step(dead, 2, die)
     with pytest.raises(Interrupted):
-        publish(remote.lake(dead), 2)
-    staged = [ref for ref in remote.table(TABLE).metadata.refs if STAGED in ref]
+        publish(begun.lake(dead), 2)
+    staged = [ref for ref in begun.table(TABLE).metadata.refs if STAGED in ref]
     assert len(staged) == 1
 
-    publish(remote.open(), 2)
+    publish(begun.open(), 2)
 
-    remote.check_whole([1, 2])
-    assert len(remote.table(TABLE).metadata.snapshots) == 2
+    begun.check_whole([1, 2])
+    assert len(begun.table(TABLE).metadata.snapshots) == 2
 
 
 def test_what_is_staged_too_late_is_told_and_goes_with_the_next_release(
-    remote: Remote, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(remote.open(), 1)
     monkeypatch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
-    slow = remote.storage()
+    slow = begun.storage()
 
     def overtake() -> None:
         other = {"index_changes": tables(2)["index_changes"]}
-        remote.open().publish(other, release="Other", as_of=AS_OF)
+        begun.open().publish(other, release="Other", as_of=AS_OF)
         before_step(slow, 1, die)
 
     before_step(slow, 0, overtake)
     with pytest.raises(Interrupted):
-        remote.lake(slow).publish({TABLE: q1(fund="X")}, release="X", as_of=AS_OF)
-    report = told(remote)
+        begun.lake(slow).publish({TABLE: q1(fund="X")}, release="X", as_of=AS_OF)
+    report = told(begun)
     assert report.release is None
     assert [name for name, _ in report.abandoned] == [TABLE]
 
-    remote.open().publish({TABLE: q1(fund="Y")}, release="Y", as_of=AS_OF)
+    begun.open().publish({TABLE: q1(fund="Y")}, release="Y", as_of=AS_OF)
 
-    assert told(remote) is None
-    view = remote.open().at("Y")
+    assert told(begun) is None
+    view = begun.open().at("Y")
     assert set(view.read(TABLE)["fund"]) == {"F1", "Y"}
     assert len(view.read("index_changes")) == 4
 
@@ -347,46 +352,43 @@ def test_what_is_staged_too_late_is_told_and_goes_with_the_next_release(
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
 def test_a_publisher_who_is_overtaken_at_any_step_loses_nothing(
-    remote: Remote, step: int
+    begun: Remote, step: int
 ) -> None:
-    skip_unless_made(remote, step)
-    publish(remote.open(), 1)
-    slow = remote.storage()
+    skip_unless_made(begun, step)
+    slow = begun.storage()
     mine, others = (2, 3) if step >= DECIDED else (3, 2)
-    before_step(slow, step, lambda: publish(remote.open(), others))
+    before_step(slow, step, lambda: publish(begun.open(), others))
 
-    publish(remote.lake(slow), mine)
+    publish(begun.lake(slow), mine)
 
-    remote.check_whole([1, 2, 3])
+    begun.check_whole([1, 2, 3])
 
 
 def test_snapshots_staged_side_by_side_do_not_get_in_each_others_way(
-    remote: Remote,
+    begun: Remote,
 ) -> None:
     """The second one's sequence number is taken, though no head has moved."""
-    publish(remote.open(), 1)
-    ours, theirs = remote.storage(), remote.storage()
+    ours, theirs = begun.storage(), begun.storage()
     before_step(theirs, DECIDED - 1, die)
 
     def stage() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stepwise.LedgerOrder, "_withdraw", lambda *_: None)
             with pytest.raises(Interrupted):
-                publish(remote.lake(theirs), 9)
+                publish(begun.lake(theirs), 9)
 
     before_step(ours, 1, stage)
-    publish(remote.lake(ours), 2)
+    publish(begun.lake(ours), 2)
 
-    remote.check_whole([1, 2])
+    begun.check_whole([1, 2])
 
 
 @pytest.mark.parametrize("load", range(6))
 def test_a_publisher_who_reads_while_others_publish_looks_again(
-    remote: Remote, load: int
+    begun: Remote, load: int
 ) -> None:
     """Tables are read one after the other, and the ledger may move in between."""
-    publish(remote.open(), 1)
-    storage = remote.storage()
+    storage = begun.storage()
     catalog: Any = storage.catalog
     really, count = catalog.load_table, 0
 
@@ -394,34 +396,33 @@ def test_a_publisher_who_reads_while_others_publish_looks_again(
         nonlocal count
         if count == load:
             catalog.load_table = really
-            publish(remote.open(), 2)
+            publish(begun.open(), 2)
         count += 1
         return really(name)
 
     catalog.load_table = load_table
-    publish(remote.lake(storage), 3)
+    publish(begun.lake(storage), 3)
 
     assert catalog.load_table == really
-    remote.check_whole([1, 2, 3])
+    begun.check_whole([1, 2, 3])
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
 def test_a_release_is_absent_or_whole_for_a_reader_at_any_step(
-    remote: Remote, step: int
+    begun: Remote, step: int
 ) -> None:
-    skip_unless_made(remote, step)
-    publish(remote.open(), 1)
+    skip_unless_made(begun, step)
     seen: list[str] = []
-    lake = remote.storage()
+    lake = begun.storage()
 
     def read() -> None:
-        reader = remote.open()
+        reader = begun.open()
         seen.extend(reader.releases()["name"])
         for number in range(1, len(seen) + 1):
             assert found(reader, number) == expected(number)
 
     before_step(lake, step, read)
-    publish(remote.lake(lake), 2)
+    publish(begun.lake(lake), 2)
 
     assert seen == (["R1", "R2"] if step >= DECIDED else ["R1"])
 
@@ -445,44 +446,42 @@ def test_the_same_name_at_once_is_one_release(remote: Remote) -> None:
 
 
 def test_a_publisher_who_keeps_losing_gives_up_and_leaves_nothing(
-    remote: Remote, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(remote.open(), 1)
     monkeypatch.setattr(retry, "ATTEMPTS", 3)
-    storage = remote.storage()
+    storage = begun.storage()
 
     def lose(*_: object) -> None:
         raise LostRaceError
 
     monkeypatch.setattr(storage.catalog, "commit_table", lose)
-    files = sorted((remote.folder / "warehouse").rglob("*.*"))
+    files = sorted((begun.folder / "warehouse").rglob("*.*"))
     with pytest.raises(ConflictError, match=r"'R2': somebody else wrote first 3 times"):
-        publish(remote.lake(storage), 2)
+        publish(begun.lake(storage), 2)
 
-    assert sorted((remote.folder / "warehouse").rglob("*.*")) == files
+    assert sorted((begun.folder / "warehouse").rglob("*.*")) == files
 
 
 def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
-    remote: Remote, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(remote.open(), 1)
     monkeypatch.setattr(retry, "ATTEMPTS", 1)
-    storage = remote.storage()
+    storage = begun.storage()
     changes = tables(2)["index_changes"]
     before_step(
         storage,
         0,  # the first of his tables stays as it was, the second does not
-        lambda: remote.open().publish(
+        lambda: begun.open().publish(
             {"index_changes": changes}, release="Other", as_of=AS_OF
         ),
     )
 
     mine = {TABLE: q1(fund="X"), "index_changes": tables(3)["index_changes"]}
     with pytest.raises(ConflictError, match="'X': somebody else wrote first"):
-        remote.lake(storage).publish(mine, release="X", as_of=AS_OF)
+        begun.lake(storage).publish(mine, release="X", as_of=AS_OF)
 
-    assert set(remote.table(TABLE).metadata.refs) == {"main", "R1", "Other"}
-    assert len(remote.table(TABLE).metadata.snapshots) == 1
+    assert set(begun.table(TABLE).metadata.refs) == {"main", "R1", "Other"}
+    assert len(begun.table(TABLE).metadata.snapshots) == 1
 
 
 # --------------------------------------------------------------- answers that are lost
@@ -491,11 +490,10 @@ def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
 @pytest.mark.parametrize("arrives", [True, False], ids=["done", "not done"])
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
 def test_a_lost_answer_tears_nothing(
-    remote: Remote, step: int, *, arrives: bool
+    begun: Remote, step: int, *, arrives: bool
 ) -> None:
-    skip_unless_made(remote, step)
-    publish(remote.open(), 1)
-    storage = remote.storage()
+    skip_unless_made(begun, step)
+    storage = begun.storage()
     catalog: Any = storage.catalog
 
     really, count = catalog.commit_table, 0
@@ -510,16 +508,16 @@ def test_a_lost_answer_tears_nothing(
 
     catalog.commit_table = commit_table
     if arrives:
-        publish(remote.lake(storage), 2)
+        publish(begun.lake(storage), 2)
     else:
         after = "did not say whether" if STEPS[step] == "decide" else "was cut"
         with pytest.raises(LakeError, match=after) as caught:
-            publish(remote.lake(storage), 2)
+            publish(begun.lake(storage), 2)
         assert "\n" not in str(caught.value)
         assert caught.value.__cause__ is None
-        publish(remote.open(), 2)
+        publish(begun.open(), 2)
 
-    remote.check_whole([1, 2])
+    begun.check_whole([1, 2])
 
 
 def test_a_catalog_that_is_gone_is_one_clear_line_without_its_credential(
