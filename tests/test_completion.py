@@ -25,6 +25,7 @@ OFFERED = {
     "Result": "arguments best by_year causes definition engine entries event_study "
     "events exits id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
+    "plot_sharpe "
     "plot_years record refused report returns sharpe significance stability summary "
     "surface table to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",

@@ -30,7 +30,6 @@ Wider than the half session it lasts, so that it can be seen and labelled.
 """
 
 _BPS = 1e4
-_Z95 = 1.96
 _COLUMNS = ["x", "label", "side", "mean_bps", "low_bps", "high_bps", "n"]
 
 
@@ -202,7 +201,8 @@ def event_path(
     .. math:: \frac{1}{n} \sqrt{\frac{G}{G-1} \sum_{g=1}^G
        \Big(\sum_{i \in g} (r_i - \bar r)\Big)^2}
 
-    With fewer than two days it is NaN.
+    The interval takes the quantiles of t with :math:`G - 1` degrees of freedom. With
+    fewer than two days it is NaN.
 
     References
     ----------
@@ -227,7 +227,7 @@ def event_path(
         chosen = np.array([leg.side == side for leg in legs])
         if not chosen.any():
             continue
-        mean, error, n = _clustered(returns[chosen], days[chosen])
+        mean, reach, n = _clustered(returns[chosen], days[chosen])
         frames.append(
             pd.DataFrame(
                 {
@@ -235,8 +235,8 @@ def event_path(
                     "label": axis.labels(exact=exact),
                     "side": side,
                     "mean_bps": _BPS * mean,
-                    "low_bps": _BPS * (mean - _Z95 * error),
-                    "high_bps": _BPS * (mean + _Z95 * error),
+                    "low_bps": _BPS * (mean - reach),
+                    "high_bps": _BPS * (mean + reach),
                     "n": n,
                 }
             )
@@ -277,7 +277,9 @@ def _returns(
 def _clustered(
     values: FloatPanel, clusters: npt.NDArray[np.intp]
 ) -> tuple[FloatVector, FloatVector, IntVector]:
-    """Return mean, cluster-robust standard error and count of each column."""
+    """Return mean, half of its 95 % interval, and count of each column."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - scipy takes 0.1 s
+
     present = ~np.isnan(values)
     n = present.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -291,4 +293,5 @@ def _clustered(
         g = (counts > 0).sum(axis=0).astype(float)
         small = np.where(g > 1, g / (g - 1), np.nan)
         error = np.sqrt(small * (sums**2).sum(axis=0)) / n
-    return mean, error, n
+        reach = stdtrit(np.where(g > 1, g - 1, np.nan), 0.975) * error
+    return mean, reach, n

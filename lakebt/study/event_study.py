@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from functools import cached_property
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,9 +13,10 @@ from lakebt._messages import as_words
 from lakebt.analysis.event_study.models import Model
 from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import check_text, one_of
 from lakebt.study.arguments import Arguments
-from lakebt.study.event_cases import WindowCases, window_cases
+from lakebt.study.event_cases import WindowCases, placed, window_cases
 from lakebt.study.event_path import average_path
 from lakebt.study.event_windows import Pricing, parse_windows
 from lakebt.study.scope import MARKET, Scope
@@ -304,6 +306,37 @@ class EventStudy:
             anchor=anchor,
             before=before,
             after=after,
+        )
+
+    def plot(self, anchor: str = "AD", *, before: int = 10, after: int = 20) -> Any:
+        """Return the path with its band and the lines of AD and ED as a plotly figure.
+
+        The other anchor stands at the median of its sessions. Arguments and errors are
+        those of `path`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If no change has a path.
+        """
+        from lakebt.report.charts import caar_figure  # noqa: PLC0415 - plotly is slow
+
+        clock = self._scope.clock
+        leads = [
+            effective - announced
+            for change in self._changes
+            if (announced := placed(change, Anchor.AD, clock)) is not None
+            and (effective := placed(change, Anchor.ED, clock)) is not None
+        ]
+        lines = {anchor: 0.0}
+        if leads:
+            lead = float(median(leads))
+            lines |= {"ED": lead} if anchor == "AD" else {"AD": -lead}
+        return caar_figure(
+            self.path(anchor, before=before, after=after),
+            anchor=anchor,
+            lines=lines,
+            market=self.market,
         )
 
     def summary(self) -> str:

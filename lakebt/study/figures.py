@@ -62,3 +62,15 @@ class Figures:
         from lakebt.report.charts import path_figure  # noqa: PLC0415 - plotly is slow
 
         return path_figure(contents(self.traded))
+
+    def plot_sharpe(self) -> Any:
+        """Return every rule's Sharpe ratio with its interval as a plotly figure.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If every cell is empty.
+        """
+        from lakebt.report.charts import sharpe_figure  # noqa: PLC0415 - plotly is slow
+
+        return sharpe_figure(self.traded.table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -269,6 +269,32 @@ class Significance:
         nouns = {"additions": "addition", "deletions": "deletion"}
         side = str(self._traded.arguments.side)
         return count(int(most.sum()), nouns.get(side, "change"))
+
+    def plot(self) -> Any:
+        """Return the surface, coloured where a rule is claimed, as a plotly figure."""
+        from lakebt.report.charts import claims_figure  # noqa: PLC0415 - plotly is slow
+
+        return claims_figure(self.table(), alpha=self.alpha)
+
+    def plot_null(self) -> Any:
+        """Return what the best score comes to by chance as a plotly figure.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Where too few blocks allow no verdict.
+        """
+        from lakebt.report.charts import null_figure  # noqa: PLC0415 - plotly is slow
+
+        row = self._best_row
+        scores = Alternative(self.alternative).scores(self._judged.score)
+        return null_figure(
+            self.null,
+            observed=float("nan") if row is None else float(scores[row]),
+            critical=self.critical,
+            rule="" if self.best is None else " to ".join(self.best),
+            n_rules=self._verdict.n_rules,
+        )
 
     @as_words
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from lakebt.analysis.path import OVERNIGHT, PathLeg, event_path
 from lakebt.errors import InvalidArgumentError
@@ -240,8 +241,10 @@ def test_the_error_treats_legs_of_one_day_as_one() -> None:
     # Mean 200; deviations by day: -200 + 0 and +200; sqrt(2/1 * 80,000) / 3.
     error = math.sqrt(2 * (200.0**2 + 200.0**2)) / 3
     assert at(path, "ED", "mean_bps") == pytest.approx(200.0)
-    assert at(path, "ED", "low_bps") == pytest.approx(200.0 - 1.96 * error)
-    assert at(path, "ED", "high_bps") == pytest.approx(200.0 + 1.96 * error)
+    # Two days leave one degree of freedom, whose quantile is tan(0.475 pi).
+    quantile = math.tan(0.475 * math.pi)
+    assert at(path, "ED", "low_bps") == pytest.approx(200.0 - quantile * error)
+    assert at(path, "ED", "high_bps") == pytest.approx(200.0 + quantile * error)
 
 
 def test_market_data_dates_lie_where_the_median_leg_has_them() -> None:
@@ -328,7 +331,8 @@ def obvious(
         )
         small = len(days) / (len(days) - 1) if len(days) > 1 else math.nan
         error = math.sqrt(small * total) / n
-        out[key] = (1e4 * mean, 1e4 * (mean + 1.96 * error), n)
+        quantile = stats.t.ppf(0.975, len(days) - 1) if len(days) > 1 else math.nan
+        out[key] = (1e4 * mean, 1e4 * (mean + quantile * error), n)
     return out
 
 

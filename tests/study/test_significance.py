@@ -302,3 +302,28 @@ def test_a_sentence_says_no_more_than_it_may(verdict: Verdict) -> None:
     assert ("p =" not in said and "p <" not in said) == (
         math.isnan(verdict.p) or verdict.n_rules == 0
     )
+
+
+# --- its figures ----------------------------------------------------------------------
+
+
+def test_its_figures_show_its_numbers(
+    result: lakebt.Result, found: Significance
+) -> None:
+    mask, table = found.plot(), found.table()
+
+    coloured = [value for row in mask.data[0].z for value in row if value is not None]
+    assert coloured == pytest.approx(table.loc[table["claimed"], "mean_bps"].tolist())
+    lines = [shape.x0 for shape in found.plot_null().layout.shapes]
+    assert lines == pytest.approx([table["score"].max(), found.critical])
+    ratios = result.table()["sharpe"].dropna().sort_values()
+    assert list(result.plot_sharpe().data[0].y) == pytest.approx(ratios.tolist())
+
+
+def test_without_a_verdict_no_distribution_is_drawn(view: lakebt.View) -> None:
+    few = study(view, index=None, changes=first_changes(view, 2)).significance(99)
+
+    with pytest.raises(InvalidArgumentError, match="no distribution to draw"):
+        few.plot_null()
+    assert not few.mask().any(axis=None)
+    assert few.plot().data[0].zmax > 0

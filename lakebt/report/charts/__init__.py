@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lakebt.report.charts.caar import caar_figure
+from lakebt.report.charts.chance import claims_figure, null_figure, sharpe_figure
 from lakebt.report.charts.left_out import left_out_figure
 from lakebt.report.charts.money import equity_figure, waterfall_figure, weights_figure
 from lakebt.report.charts.path import path_figure
@@ -10,10 +12,14 @@ from lakebt.report.charts.surface import surface_figure
 from lakebt.report.charts.years import years_figure
 
 __all__ = [
+    "caar_figure",
+    "claims_figure",
     "equity_figure",
     "left_out_figure",
+    "null_figure",
     "path_figure",
     "ridge_figure",
+    "sharpe_figure",
     "surface_figure",
     "waterfall_figure",
     "weights_figure",
