@@ -22,8 +22,18 @@ def overlap(first: IntVector, count: IntVector, date: IntVector) -> bool:
     Parameters
     ----------
     first, count, date : ndarray of shape (n_events,)
-        First session with exposure, number of sessions, and code of the date.
+        First session with exposure, number of sessions, and code of the date,
+        ascending.
     """
+    # Windows mostly come date after date: where all do, there is nothing to look for.
+    before, until, is_apart = first.min(), first.min(), True
+    for event in range(len(first)):
+        if event and date[event] != date[event - 1]:
+            before = until
+        is_apart = is_apart and first[event] >= before
+        until = max(until, first[event] + count[event])
+    if is_apart:
+        return False
     begin = first.min()
     held_by = np.full((first + count).max() - begin, -1, dtype=np.int64)
     for event in range(len(first)):

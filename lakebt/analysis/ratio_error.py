@@ -8,9 +8,9 @@ function of the ratio,
 
 is added up by date, by session, and by both; the variance is the sum of the squares of
 the first two less that of the third [1]_, each times :math:`G / (G - 1)` with its own
-number :math:`G` of clusters, and t has one degree of freedom less than the smaller
-number of dates and sessions. Where they do not overlap, it is the jackknife that
-deletes one date after the other [2]_, and t has
+number :math:`G` of clusters, and never less than clustered one way; t has one degree of
+freedom less than the smaller number of dates and sessions. Where they do not overlap,
+it is the jackknife that deletes one date after the other [2]_, and t has
 :math:`(\sum n)^2 / \sum n^2 - 1` degrees of freedom [3]_, n the events of each date.
 Of one event, or of one portfolio over one date, it is Lo's. Several events of one date
 that are joined have none: Lo's would reject a third of true nulls.

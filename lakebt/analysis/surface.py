@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lakebt.analysis.traded_events import Traded
 
 
+_FEWEST = 0.5
+"""Degrees of freedom; with less, an interval is wider than a number is good for."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
     """What each rule comes to, arrays of shape (n_rules,).
@@ -63,20 +67,24 @@ class Surface:
         """Return the 95 % interval of each ratio, with t of its degrees of freedom."""
         from scipy.special import stdtrit  # noqa: PLC0415 - scipy takes 0.1 s
 
-        reach = self.standard_error * stdtrit(self._degrees, 0.975)
+        reach = self._error * stdtrit(self._degrees, 0.975)
         return self.sharpe - reach, self.sharpe + reach
 
     def above_zero(self) -> FloatVector:
         """Return the probability of t that each true ratio is above zero."""
         from scipy.special import stdtr  # noqa: PLC0415 - scipy takes 0.1 s
 
-        error = np.where(self.standard_error > 0.0, self.standard_error, np.nan)
-        probability: FloatVector = stdtr(self._degrees, self.sharpe / error)
+        probability: FloatVector = stdtr(self._degrees, self.sharpe / self._error)
         return probability
 
     @property
+    def _error(self) -> FloatVector:
+        """The errors; an infinite t is empty."""
+        return np.where(self.standard_error > 0.0, self.standard_error, np.nan)
+
+    @property
     def _degrees(self) -> FloatVector:
-        return np.where(self.degrees > 0.0, self.degrees, np.nan)
+        return np.where(self.degrees >= _FEWEST, self.degrees, np.nan)
 
 
 def surface(traded: Traded, *, n_rules: int, pooling: Pooling) -> Surface:

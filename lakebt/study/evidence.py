@@ -153,7 +153,9 @@ class Evidence:
             ``mean_bps``, the mean net return per event in basis points of capital, with
             its standard error ``se_bps``, clustered by date (NaN with one date);
             ``sharpe`` and ``sharpe_se`` of that year's events, by the study's
-            definition. Years without a traded event have no row.
+            definition, with ``sharpe_low``, ``sharpe_high``, ``psr``, ``se_method`` and
+            ``n_effective_dates`` as in `table`. Years without a traded event have no
+            row.
 
         Raises
         ------

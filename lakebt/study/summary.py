@@ -58,6 +58,19 @@ class Planned(Protocol):
         ...
 
 
+def ratio_columns(surface: Surface) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of a table that tell a Sharpe ratio and its error."""
+    low, high = surface.interval()
+    return {
+        "sharpe": surface.sharpe,
+        "sharpe_se": surface.standard_error,
+        "sharpe_low": low,
+        "sharpe_high": high,
+        "psr": surface.above_zero(),
+        "se_method": surface.method.astype(str).astype(object),
+    }
+
+
 class Summary:
     """The rules of a schedule, an entry and an exit each, in the order of the grid.
 
@@ -241,17 +254,11 @@ class Summary:
         empty = np.where(surface.n_events > 0, 0.0, np.nan)
         refusals = [f"n_{reason}" for reason in REASONS if reason.is_refusal]
         refused = self.counts[refusals].sum(axis=1).to_numpy()
-        low, high = surface.interval()
         return pd.DataFrame(
             {
                 "entry": np.repeat(entries, len(exits)),
                 "exit": np.tile(exits, len(entries)),
-                "sharpe": surface.sharpe,
-                "sharpe_se": surface.standard_error,
-                "sharpe_low": low,
-                "sharpe_high": high,
-                "psr": surface.above_zero(),
-                "se_method": surface.method.astype(str).astype(object),
+                **ratio_columns(surface),
                 "n_returns": surface.n_returns,
                 "n_events": surface.n_events,
                 "n_dates": surface.n_dates,

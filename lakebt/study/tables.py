@@ -17,6 +17,7 @@ from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
 from lakebt.events.plan import describe
 from lakebt.sessions import half_session, is_close, session_of
+from lakebt.study.summary import ratio_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -304,6 +305,11 @@ COLUMNS = {
     "se_bps": "float64",
     "sharpe": "float64",
     "sharpe_se": "float64",
+    "sharpe_low": "float64",
+    "sharpe_high": "float64",
+    "psr": "float64",
+    "se_method": "object",
+    "n_effective_dates": "float64",
 }
 
 
@@ -330,8 +336,8 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
             "n_dates": by_year_surface.n_dates,
             "mean_bps": mean / BPS,
             "se_bps": error / BPS,
-            "sharpe": by_year_surface.sharpe,
-            "sharpe_se": by_year_surface.standard_error,
+            **ratio_columns(by_year_surface),
+            "n_effective_dates": by_year_surface.n_effective_dates,
         }
     )
 

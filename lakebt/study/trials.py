@@ -84,7 +84,11 @@ _NAMES = {
 FIGURES = tuple(_NAMES.values())
 """The figures of a trial."""
 
-_MORE = ("n_gaps", "most_open", "mean_open", "reweighting_bps")
+ERROR_FIGURES = ("sharpe_low", "sharpe_high", "psr", "se_method", "n_effective_dates")
+"""What tells how sure the Sharpe ratio is: in the metrics of a trial, since some do not
+have it."""
+
+_MORE = ("n_gaps", "most_open", "mean_open", "reweighting_bps", *ERROR_FIGURES)
 
 
 def cell_rows(

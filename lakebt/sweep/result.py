@@ -10,7 +10,7 @@ import pandas as pd
 
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import LakeError
-from lakebt.study.trials import FIGURES
+from lakebt.study.trials import ERROR_FIGURES, FIGURES
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -86,10 +86,19 @@ class SweepResult:
                 rows[first].reset_index(drop=True),
                 arguments,
                 rows[[*CostModel.RATES, *FIGURES]].reset_index(drop=True),
+                self._errors(rows),
                 pd.Series(rows.index, name="trial_id"),
             ],
             axis="columns",
         )
+
+    def _errors(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what rows say of their errors; nothing where they were run before."""
+        said = [json.loads(text) for text in rows["metrics"]] if self._n_studies else []
+        told = {name: [row.get(name) for row in said] for name in ERROR_FIGURES}
+        numbers = [name for name in ERROR_FIGURES if name != "se_method"]
+        frame = pd.DataFrame(told if said else {}, dtype=object)
+        return frame.astype(dict.fromkeys(frame.columns.intersection(numbers), float))
 
     def table(self) -> pd.DataFrame:
         """Return a row per cell.
@@ -98,8 +107,10 @@ class SweepResult:
         -------
         DataFrame
             The study's name, release and instant; every argument that can be varied;
-            costs; the figures of `lakebt.Lake.trials`; and the ``trial_id``. The same
-            whether it was run at once or in parts.
+            costs; the figures of `lakebt.Lake.trials`; of a study ``sharpe_low``,
+            ``sharpe_high``, ``psr``, ``se_method`` and ``n_effective_dates`` as in
+            `lakebt.Result.table`, empty where the trial was recorded without; and the
+            ``trial_id``. The same whether it was run at once or in parts.
         """
         return self._table.copy()
 
@@ -114,7 +125,7 @@ class SweepResult:
 
     def _telling(self) -> list[str]:
         """Return the columns that tell its cells apart, and the figures."""
-        figures = {*FIGURES, "trial_id"}
+        figures = {*FIGURES, *ERROR_FIGURES, "trial_id"}
         arguments = [name for name in self._table.columns if name not in figures]
         varying = [
             name

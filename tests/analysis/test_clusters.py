@@ -45,7 +45,7 @@ def test_two_ways_agree_with_statsmodels() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_difference_that_is_not_positive_gives_way_to_one_way() -> None:
+def test_it_is_never_below_one_way() -> None:
     """Values that cancel within each date and each session: the difference is < 0."""
     values = np.array([1.0, -1.0, -1.0, 1.0])
     date, session = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
@@ -205,9 +206,7 @@ def two_ways(events: list[Event], pooling: Pooling, fee: float) -> float:
     dates, sessions, both = (
         value * size / (size - 1) for value, size in zip(squares, sizes, strict=True)
     )
-    variance = dates + sessions - both
-    if variance <= 0:
-        variance = max(dates, sessions)
+    variance = max(dates + sessions - both, dates, sessions)
     n = len(series(events, pooling, fee))
     return math.sqrt(252 * variance) / n if variance > 0 else math.nan
 
@@ -382,3 +381,100 @@ def test_returns_that_do_not_vary_have_no_ratio() -> None:
 
     assert np.isnan(found.sharpe).all()
     assert found.mean[0] == pytest.approx(0.001)
+
+
+def nulls(seed: int, *, n_dates: int, gap: int, hold: int, rho: float) -> Traded:
+    """One event a date, a date every `gap` sessions; what is open moves together."""
+    rng = np.random.default_rng(seed)
+    events = []
+    market = rng.normal(0.0, 0.02, n_dates * gap + hold)
+    for n in range(n_dates):
+        own = rng.normal(0.0, 0.02, hold)
+        shared = market[n * gap : n * gap + hold]
+        returns = rho**0.5 * shared + (1 - rho) ** 0.5 * own
+        events.append(
+            Event(rule=0, date=n, first=n * gap, legs=1, returns=returns.tolist())
+        )
+    return traded([replace(e, worth=(0.0,) * hold) for e in events])
+
+
+def rejected(pooling: Pooling, count: int, **design: float) -> tuple[int, int]:
+    """How many true nulls are rejected at 5 %: two ways, and by the date jackknife."""
+    two_ways_n = by_date = 0
+    for seed in range(count):
+        sample = nulls(seed, **design)  # type: ignore[arg-type]
+        found = surface(sample, n_rules=1, pooling=pooling)
+        assert found.method.tolist() == ["two-way"]
+        low, high = found.interval()
+        two_ways_n += bool(low[0] > 0 or high[0] < 0)
+        n = len(sample.first)
+        left = [sample.of(np.delete(np.arange(n), date)) for date in range(n)]
+        rules = [replace(s, rule=np.full(n - 1, k)) for k, s in enumerate(left)]
+        values = np.array(
+            [
+                surface(replace(r, rule=r.rule * 0), n_rules=1, pooling=pooling).sharpe[
+                    0
+                ]
+                for r in rules
+            ]
+        )
+        error = math.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum())
+        by_date += abs(found.sharpe[0] / error) > stats.t.ppf(0.975, n - 1)
+    return two_ways_n, by_date
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", [POOLED, CALENDAR])
+def test_true_nulls_hold_where_windows_overlap(pooling: Pooling) -> None:
+    """A date every three sessions, holds of 20: 5 % two ways, 18 % and more by date."""
+    mine, by_date = rejected(pooling, 200, n_dates=40, gap=3, hold=20, rho=0.3)
+
+    assert 3 <= mine <= 18  # 5 % of 200 are 10
+    assert by_date > 30
+
+
+def test_several_events_of_one_date_have_no_error() -> None:
+    """They move together, and nothing shows how: Lo's error would reject 32 %."""
+    one = [Event(rule=0, date=1, first=10, legs=1, returns=[0.01, -0.02, 0.03])]
+    two = [*one, Event(rule=0, date=1, first=10, legs=1, returns=[0.02, -0.01, 0.01])]
+
+    alone = surface(traded(one), n_rules=1, pooling=POOLED)
+    several = surface(traded(two), n_rules=1, pooling=POOLED)
+    held = surface(traded(two), n_rules=1, pooling=CALENDAR)
+
+    for found in (alone, held):  # one series
+        assert found.method.tolist() == ["lo"]
+        low, high = found.interval()
+        assert low[0] < found.sharpe[0] < high[0]
+    assert several.method.tolist() == [""]
+    assert several.sharpe[0] > 0
+    assert np.isnan(several.standard_error).all()
+    assert np.isnan([*several.interval(), several.above_zero()]).all()
+
+
+def test_an_infinite_t_is_empty() -> None:
+    """Two dates that earn the same: the jackknife sees nothing that varies."""
+    same = [
+        Event(rule=0, date=d, first=10 * d, legs=1, returns=[0.01, 0.03])
+        for d in (1, 2)
+    ]
+
+    found = surface(traded(same), n_rules=1, pooling=POOLED)
+
+    assert found.standard_error[0] == 0.0
+    assert np.isnan([*found.interval(), found.above_zero()]).all()
+
+
+def test_which_windows_overlap() -> None:
+    """One of them is open between the first and the second of another date."""
+    first = Event(rule=0, date=1, first=10, legs=1, returns=[0.01, -0.02])
+    again = replace(first, first=14)
+    between = replace(first, date=2, first=12, returns=[0.02, 0.01])
+
+    apart = surface(traded([first, again, between]), n_rules=1, pooling=POOLED)
+    touching = surface(
+        traded([first, again, replace(between, first=13)]), n_rules=1, pooling=POOLED
+    )
+
+    assert apart.method.tolist() == ["jackknife"]
+    assert touching.method.tolist() == ["two-way"]

@@ -442,9 +442,7 @@ def two_ways(done: dict[str, Row], held: dict[str, list[int]]) -> float:
     dates, sessions, both = (
         sum(v * v for v in by.values()) * len(by) / (len(by) - 1) for by in sums
     )
-    variance = dates + sessions - both
-    if variance <= 0:
-        variance = max(dates, sessions)
+    variance = max(dates + sessions - both, dates, sessions)
     return math.sqrt(252 * variance) / len(whole)
 
 

@@ -22,6 +22,7 @@ from lakebt.sweep import passes, recorder
 from lakebt.sweep.passes import Memory
 from lakebt.sweep.result import SweepResult
 from lakebt.sweep.sweep import Sweep
+from tests.lake.trial_rows import trial as trial_row
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
 if TYPE_CHECKING:
@@ -273,6 +274,34 @@ def test_rules_tried_are_counted_by_the_name_of_the_sweep(lake: lakebt.Lake) -> 
     # The same rules on another release are no other rules.
     assert lake.count_trials(study="mine") == 12
     assert len(lake.trials(where={"kind": "cell"})) == 24
+
+
+def test_trials_say_how_sure_they_are_and_older_ones_do_not() -> None:
+    """What a lake has recorded without these columns is read as before."""
+    told = (
+        '{"sharpe_low":-1.5,"sharpe_high":2.5,"psr":0.7,"se_method":"two-way",'
+        '"n_effective_dates":3.2}'
+    )
+    rows = pd.DataFrame(
+        [
+            trial_row(1, metrics=told, sharpe=0.5, sharpe_se=1.0),
+            trial_row(2, metrics='{"n_gaps":0}', sharpe=0.4, sharpe_se=1.0),
+        ]
+    )
+
+    found = SweepResult(
+        ids=tuple(rows["trial_id"]),
+        families=("SP500",),
+        n_studies=1,
+        n_run=0,
+        kept=[rows],
+        store=None,
+    ).table()
+
+    names = ["sharpe_low", "sharpe_high", "psr", "se_method", "n_effective_dates"]
+    assert found[names].to_numpy().tolist()[0] == [-1.5, 2.5, 0.7, "two-way", 3.2]
+    assert found[names].isna().to_numpy().tolist() == [[False] * 5, [True] * 5]
+    assert found["psr"].dtype == np.float64
 
 
 def test_the_best_are_shown_with_what_tells_them_apart(lake: lakebt.Lake) -> None:

@@ -202,7 +202,7 @@ lakebt.cell = (() => {
     }
     const values = [1];
     mean.forEach((value, t) => values.push(values[t] * (1 - paid[t]) * (1 + value)));
-    return { begin: begin - 1, values };
+    return { begin: begin - 1, values, weights, open, share, mean, weightOf };
   }
 
   // Per year, of an equity by session; NaN where nothing varies.
@@ -214,7 +214,44 @@ lakebt.cell = (() => {
     return deviation > 1e-12 ? (mean / deviation) * Math.sqrt(252) : NaN;
   }
 
-  // The Sharpe ratio of the portfolio; its error by leaving out one date at a time.
+  function overlaps(events) {
+    const of = new Map();
+    return events.some(one => one.returns.some((_, t) => {
+      const day = of.get(one.first + t) ?? one.day;
+      of.set(one.first + t, one.day);
+      return day !== one.day;
+    }));
+  }
+
+  // What each open event does to the ratio, added up by date, by session and by both.
+  function clustered({ begin, values, weights, open, share, mean, weightOf }, events) {
+    const returns = values.slice(1).map((value, t) => value / values[t] - 1);
+    const n = returns.length;
+    const centre = returns.reduce((sum, value) => sum + value, 0) / n;
+    const deviation = Math.sqrt(returns.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (n - 1));
+    const daily = centre / deviation;
+    const slope = returns.map(value => (1 - (daily * (value - centre)) / deviation / 2) / deviation);
+    const toAll = returns.map((value, t) => (value - mean[t] - centre) * slope[t] + daily / 2);
+    const sums = [new Map(), new Map(), new Map()];
+    for (const one of events) {
+      const weight = weightOf(one);
+      one.returns.forEach((value, k) => {
+        const t = one.first - begin - 1 + k;
+        const own = weight * (toAll[t] / weights[t] + value * share[t] * slope[t]);
+        [one.day, t, `${one.day} ${t}`].forEach((key, way) => sums[way].set(key, (sums[way].get(key) ?? 0) + own));
+      });
+    }
+    const idle = toAll.filter((_, t) => !open[t]);
+    const nobodys = idle.reduce((sum, own) => sum + own ** 2, 0);
+    const [date, session, both] = sums.map((by, way) => {
+      const size = by.size + (way ? idle.length : 0);
+      return [...by.values()].reduce((sum, own) => sum + own ** 2, nobodys) * (size / (size - 1));
+    });
+    return Math.sqrt(252 * Math.max(date + session - both, date, session)) / n;
+  }
+
+  // The Sharpe ratio of the portfolio, with its error: of date and session where windows
+  // of dates overlap, else by leaving out one date at a time.
   function sharpe(made, events) {
     const whole = equity(made, events);
     const value = ratio(whole);
@@ -223,6 +260,7 @@ lakebt.cell = (() => {
       const n = whole.values.length - 1;
       return { value, error: Math.sqrt((252 * (1 + value ** 2 / 252 / 2)) / n) };
     }
+    if (overlaps(events)) return { value, error: clustered(whole, events) };
     const parts = dates.map(day => ratio(equity(made, events.filter(one => one.day !== day)))).filter(Number.isFinite);
     const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
     const spread = parts.reduce((sum, part) => sum + (part - mean) ** 2, 0);
