@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.strategy.backtest import Backtest
     from lakebt.strategy.run import Run
+    from lakebt.study.concordance import concordance
     from lakebt.study.event_study import EventStudy
     from lakebt.study.result import Result
     from lakebt.study.study import Study
@@ -55,6 +56,7 @@ __all__ = [
     "Study",
     "Sweep",
     "View",
+    "concordance",
     "sharpe",
 ]
 
@@ -76,6 +78,7 @@ _HOMES = {
     "Study": "lakebt.study.study",
     "Sweep": "lakebt.sweep.sweep",
     "View": "lakebt.lake.reading.view",
+    "concordance": "lakebt.study.concordance",
     "sharpe": "lakebt.analysis.sharpe_of_series",
 }
 

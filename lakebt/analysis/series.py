@@ -29,7 +29,7 @@ class Series:
 
     Attributes
     ----------
-    values : ndarray of shape (n,)
+    numbers : ndarray of shape (n,)
         Without the risk-free rate.
     index
         What the caller numbers them by.
@@ -37,7 +37,7 @@ class Series:
         What was taken off each, in words.
     """
 
-    values: FloatVector
+    numbers: FloatVector
     index: pd.Index[Any]
     risk_free: str
 
@@ -45,7 +45,7 @@ class Series:
     def window(self) -> str:
         """From when to when, and how many."""
         first, last = _label(self.index[0]), _label(self.index[-1])
-        return f"{first} to {last} ({len(self.values):,} returns)"
+        return f"{first} to {last} ({len(self.numbers):,} returns)"
 
 
 def read_series(returns: object, risk_free: object = 0.0) -> Series:
@@ -73,7 +73,7 @@ def read_series(returns: object, risk_free: object = 0.0) -> Series:
             f"{_label(series.index[-1])}: a constant series has no Sharpe ratio"
         )
         raise InvalidArgumentError(msg)
-    return Series(values=values, index=series.index, risk_free=words)
+    return Series(numbers=values, index=series.index, risk_free=words)
 
 
 def yearly_sessions(given: float | str, index: pd.Index[Any]) -> float:

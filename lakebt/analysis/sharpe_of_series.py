@@ -168,9 +168,9 @@ def sharpe(
     series = read_series(returns, risk_free)
     year = yearly_sessions(sessions_per_year, series.index)
     look = ways_of_growth if mean == "geometric" else ways_of_mean
-    ways = look(series.values, year=year, ddof=int(ddof), benchmark=float(benchmark))
+    ways = look(series.numbers, year=year, ddof=int(ddof), benchmark=float(benchmark))
     name = how if how in ways else "growth"
-    way, moments = ways[name], moments_of(series.values)
+    way, moments = ways[name], moments_of(series.numbers)
     errors = _table(ways, confidence)
     low, high = errors[["low", "high"]].to_numpy()[errors.index.get_loc(name)]
     return SharpeRatio(
@@ -180,7 +180,7 @@ def sharpe(
         error=way.error,
         psr=way.psr,
         min_track_record=way.needed,
-        n=len(series.values),
+        n=len(series.numbers),
         skew=moments.skew,
         kurtosis=moments.kurtosis,
         rho=moments.rho,

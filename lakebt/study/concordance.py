@@ -1,0 +1,161 @@
+"""`lakebt.concordance`: what other libraries say about the same returns, and why."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lakebt.analysis.library_formulas import FORMULAS
+from lakebt.analysis.series import read_series
+from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
+from lakebt.analysis.sharpe_of_series import sharpe
+from lakebt.backtest.reference import installed
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt._typing import FloatVector
+
+PACKAGES = {
+    "vectorbt": "vectorbt",
+    "quantstats": "quantstats",
+    "empyrical": "empyrical-reloaded",
+}
+"""What each is installed by."""
+
+_SAME = 1e-9
+"""Ratios nearer than it, as a fraction, are the same."""
+
+
+def concordance(
+    returns: FloatVector | pd.Series[float] | Sequence[float],
+    *,
+    risk_free: float | pd.Series[float] = 0.0,
+    sessions_per_year: float | str = SESSIONS_PER_YEAR,
+    ddof: int = 1,
+    mean: str = "arithmetic",
+) -> pd.DataFrame:
+    """Return what vectorbt, quantstats and empyrical say about the same returns.
+
+    Each is given the returns and the risk-free rate, and nothing else. One that is not
+    installed is computed by its formula.
+
+    Parameters
+    ----------
+    returns, risk_free, sessions_per_year, ddof, mean
+        As in `lakebt.sharpe`.
+
+    Returns
+    -------
+    DataFrame
+        A row for lakebt and for each library: sharpe; how (``run`` with its version, or
+        ``formula``); formula, which is our own told their settings; difference from
+        lakebt's; and the setting that explains it, with its cure.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `lakebt.sharpe` does.
+    UnknownNameError
+        If a word is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> returns = np.random.default_rng(1).normal(0.0005, 0.01, 504)
+    >>> found = concordance(returns)
+    >>> found["sharpe"].round(4).to_dict()
+    {'lakebt': 0.194, 'vectorbt': 0.2335, 'quantstats': 0.194, 'empyrical': 0.194}
+    >>> found.loc["vectorbt", "setting"]
+    "365 periods a year, not 252: year_freq='252 days'"
+    """
+    ours = sharpe(
+        returns,
+        risk_free=risk_free,
+        sessions_per_year=sessions_per_year,
+        ddof=ddof,
+        mean=mean,
+    )
+    whole = read_series(returns)
+    values, rate = whole.numbers, _aligned(risk_free, whole.index)
+    rows: dict[str, dict[str, Any]] = {
+        "lakebt": {"sharpe": ours.value, "how": "run", "formula": ours.value}
+    }
+    for name, library in FORMULAS.items():
+        given, taken = values, rate
+        if isinstance(rate, np.ndarray) and not library.is_rate_yearly:
+            given, taken = values - rate, 0.0  # it takes no series
+        expected = library.ratio(given, taken)
+        found, how = _said(name, given, taken, whole.index)
+        words = library.differences(
+            given,
+            year=ours.definition.sessions_per_year,
+            ddof=ddof,
+            mean=mean,
+            has_rate=bool(np.any(np.asarray(rate) != 0.0)),
+        )
+        value = expected if found is None else found
+        if not np.isclose(value, expected, rtol=_SAME, atol=_SAME, equal_nan=True):
+            words = [f"not explained: {how} is not as the formula has it"]
+        rows[name] = {
+            "sharpe": value,
+            "how": how,
+            "formula": expected,
+            "setting": "; ".join(words),
+        }
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("library")
+    frame["difference"] = frame["sharpe"] - ours.value
+    frame["setting"] = frame["setting"].fillna("")
+    frame.attrs["definition"] = str(ours.definition)
+    return frame[["sharpe", "how", "formula", "difference", "setting"]]
+
+
+def _aligned(
+    risk_free: float | pd.Series[float], index: pd.Index[Any]
+) -> FloatVector | float:
+    if isinstance(risk_free, pd.Series):
+        return np.asarray(risk_free.reindex(index), dtype=np.float64)
+    return float(risk_free)
+
+
+def _said(
+    name: str,
+    values: FloatVector,
+    rate: FloatVector | float,
+    index: pd.Index[Any],
+) -> tuple[float | None, str]:
+    """Return what a library says, None where it cannot be asked, and how it was."""
+    series = pd.Series(values, index=index)
+    try:
+        said = _ask(name, series, rate)
+    except (ImportError, InvalidArgumentError):
+        return None, "formula"
+    try:
+        return said, f"run {version(PACKAGES[name])}"
+    except PackageNotFoundError:  # under another name
+        return said, "run"
+
+
+def _ask(name: str, series: pd.Series[float], rate: FloatVector | float) -> float:
+    """Run a library; what it prints and warns of is no concern of ours."""
+    with (
+        warnings.catch_warnings(action="ignore"),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        if name == "vectorbt":
+            installed()
+            accessor = series.vbt.returns(freq="1D")  # type: ignore[attr-defined]
+            return float(accessor.sharpe_ratio(risk_free=rate))
+        library = importlib.import_module(name)
+        if name == "quantstats":
+            given = pd.Series(rate, index=series.index) if np.ndim(rate) else rate
+            return float(library.stats.sharpe(series, rf=given))
+        return float(library.sharpe_ratio(series, risk_free=rate))
