@@ -23,6 +23,7 @@ from lakebt.sweep.spark import pieces as cutting
 from lakebt.sweep.spark.tasks import Script
 from lakebt.sweep.sweep import Sweep
 from tests.engines.engine import ON_SPARK
+from tests.lake.original import Original
 from tests.servers.running import QUICK
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
 
@@ -35,16 +36,22 @@ pytestmark = ON_SPARK
 SOME: dict[str, Any] = {"aggregate": ["pooled", "calendar"], "gross": [0.3, 1.7]}
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> lakebt.Lake:
-    return fill(tmp_path / "here")
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Original]:
+    """The same lake twice."""
+    return [Original(tmp_path_factory.mktemp(name), fill) for name in ("one", "two")]
 
 
 @pytest.fixture
-def there(tmp_path: Path, shared_spark: SparkSession) -> lakebt.Lake:
+def here(originals: list[Original]) -> lakebt.Lake:
+    return lakebt.Lake.open(originals[0].restored(), create=False)
+
+
+@pytest.fixture
+def there(originals: list[Original], shared_spark: SparkSession) -> lakebt.Lake:
     """The same lake again: its sweeps run on Spark, the one of this process."""
     assert shared_spark.sparkContext.defaultParallelism == 2
-    return fill(tmp_path / "there")
+    return lakebt.Lake.open(originals[1].restored(), create=False)
 
 
 def trials(lake: lakebt.Lake) -> pd.DataFrame:
@@ -239,7 +246,7 @@ missing = ["exclude", "drop_leg"]
 
 
 def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
-    here: lakebt.Lake, tmp_path: Path
+    here: lakebt.Lake, originals: list[Original], tmp_path: Path
 ) -> None:
     submit = shutil.which("spark-submit", path=str(Path(sys.executable).parent))
     assert submit is not None
@@ -252,7 +259,7 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     command += ["--conf", "spark.driver.bindAddress=127.0.0.1"]
     command += ["--conf", "spark.python.daemon.module=tests.engines.daemon"]
     command += ["--driver-java-options", " ".join(QUICK)]
-    command += [str(job), str(file), "--lake", str(tmp_path / "here")]
+    command += [str(job), str(file), "--lake", str(originals[0].path)]
     told: dict[str, Any] = {
         "env": {
             **os.environ,

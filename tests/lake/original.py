@@ -23,15 +23,21 @@ class Original:
         An empty one, which stays empty but for the lake.
     make
         What makes the lake, given its path.
+
+    Attributes
+    ----------
+    path
+        Of the lake.
     """
 
     def __init__(self, folder: Path, make: Callable[[Path], object]) -> None:
         self._folder, self._kept = folder, folder.with_name(f"{folder.name}-kept")
-        make(folder / "lake")
+        self.path = folder / "lake"
+        make(self.path)
         shutil.copytree(folder, self._kept)
 
     def restored(self) -> Path:
         """Undo whatever was done in the folder, and return the path of the lake."""
         shutil.rmtree(self._folder)
         shutil.copytree(self._kept, self._folder)
-        return self._folder / "lake"
+        return self.path

@@ -27,6 +27,7 @@ from lakebt.errors import LakebtError
 from lakebt.lake import Lake
 from tests.forked import python
 from tests.lake.interrupted import COMMANDS, Interrupter, make, now
+from tests.lake.original import Original
 from tests.lake.other_engines import foreign_catalog, foreign_table
 
 if TYPE_CHECKING:
@@ -95,15 +96,20 @@ def by_sigterm(path: Path, command: str, at: int) -> None:
     assert ended.returncode in {0, -signal.SIGTERM}, ended.stderr.decode()
 
 
-@pytest.mark.parametrize("stop", [by_ctrl_c, by_sigterm])
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake that commands change."""
+    return Original(tmp_path_factory.mktemp("interrupted"), make)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
-    path: Path, command: str, stop: Callable[[Path, str, int], None]
+    original: Original, command: str, tmp_path: Path
 ) -> None:
-    make(path)
+    path = original.restored()
     COMMANDS[command].prepare(path)
     run = COMMANDS[command].run
-    backup = path.with_name("backup")
+    backup = tmp_path / "backup"
     shutil.copytree(path, backup)
     before = state(path)
 
@@ -111,17 +117,19 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
     lake = opened(path)
     assert counter.run(partial(run, lake))
     after, read = state(path), answers(path)
-    chosen = random.Random(f"{command} {stop.__name__}")  # noqa: S311 - which instants
-    for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
-        shutil.rmtree(path)
-        shutil.copytree(backup, path)
-        stop(path, command, at)
+    for stop in (by_ctrl_c, by_sigterm):
+        chosen = random.Random(f"{command} {stop.__name__}")  # noqa: S311 - instants
+        for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
+            shutil.rmtree(path)
+            shutil.copytree(backup, path)
+            stop(path, command, at)
 
-        assert state(path) in (before, after), (command, at)
-        again(run, opened(path))
-        assert state(path) == after, (command, at)
-        assert opened(path).doctor().ok, (command, at)
-        assert answers(path) == read, (command, at)
+            where = (command, stop.__name__, at)
+            assert state(path) in (before, after), where
+            again(run, opened(path))
+            assert state(path) == after, where
+            assert opened(path).doctor().ok, where
+            assert answers(path) == read, where
 
 
 def again(run: Callable[[Lake], Any], lake: Lake) -> None:
