@@ -23,6 +23,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.report.progress import bar
+from lakebt.study.beside import beside
 from lakebt.study.sentence import Verdict, sentence
 from lakebt.values.text import count
 
@@ -166,6 +167,39 @@ class Significance:
             index=pd.Index(entries, name="entry"),
             columns=pd.Index(exits, name="exit"),
         )
+
+    def beside(self) -> pd.DataFrame:
+        """Return what others would say of the best rule. It decides nothing here.
+
+        Of earning money, whatever `alternative` is.
+
+        Returns
+        -------
+        DataFrame
+            By ``measure``, ``value`` and its ``limit``, in words: ``n_trials``, the
+            rules tried in this family, from the lake's trials and here;
+            ``expected_maximum_sharpe`` per session, of so many; ``deflated_sharpe``, of
+            the highest Sharpe ratio of the study [1]_; ``spa``, the consistent p-value
+            of superior predictive ability, of the same blocks [2]_; ``overfitting``,
+            the probability of backtest overfitting over eight parts [3]_. NaN where
+            there are too few rules, dates or returns.
+
+        Raises
+        ------
+        LakeError
+            If the trials cannot be read.
+
+        References
+        ----------
+        .. [1] D. H. Bailey and M. Lopez de Prado (2014). "The deflated Sharpe ratio".
+           Journal of Portfolio Management 40(5), 94-107.
+        .. [2] P. R. Hansen (2005). "A test for superior predictive ability". Journal of
+           Business and Economic Statistics 23(4), 365-380.
+        .. [3] D. H. Bailey, J. M. Borwein, M. Lopez de Prado and Q. J. Zhu (2017). "The
+           probability of backtest overfitting". Journal of Computational Finance 20(4),
+           39-69.
+        """
+        return beside(self._traded, self._scores, draws=self.draws, seed=self.seed)
 
     @cached_property
     def best(self) -> tuple[str, str] | None:

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import lakebt
+from lakebt.analysis.sharpe_maximum import deflated_sharpe, expected_maximum_sharpe
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.sentence import Verdict, sentence
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lakebt.study.significance import Significance
 
 ENTRIES, EXITS = ["AD@close", "AD+1@open", "ED-1@close"], ["+1", "1w", "2w"]
@@ -209,6 +212,32 @@ def test_a_calendar_portfolio_is_judged_by_what_each_event_adds(
     assert row["mean_bps"] == pytest.approx(added.mean() * 1e4)
 
 
+def test_what_others_say_stands_beside(
+    result: lakebt.Result, found: Significance
+) -> None:
+    said = found.beside()["value"]
+    ratios = result.table()["sharpe"].dropna().to_numpy() / np.sqrt(252)
+    best = result.table().dropna(subset=["sharpe"]).nlargest(1, "sharpe").iloc[0]
+    net = result.returns(entry=best["entry"], exit=best["exit"])
+
+    variance = ratios.var(ddof=1)
+    expected = expected_maximum_sharpe(6, variance)
+    assert said["n_trials"] == 6
+    assert said["expected_maximum_sharpe"] == pytest.approx(expected)
+    assert said["deflated_sharpe"] == pytest.approx(
+        deflated_sharpe(
+            net.mean() / net.std(),
+            len(net),
+            n_trials=6,
+            variance=variance,
+            skew=stats.skew(net),
+            kurtosis=stats.kurtosis(net, fisher=False),
+        )
+    )
+    assert said["spa"] < 0.05
+    assert 0.0 <= said["overfitting"] <= 1.0
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -327,3 +356,28 @@ def test_without_a_verdict_no_distribution_is_drawn(view: lakebt.View) -> None:
         few.plot_null()
     assert not few.mask().any(axis=None)
     assert few.plot().data[0].zmax > 0
+
+
+# --- the ledger -----------------------------------------------------------------------
+
+
+def test_rules_tried_before_are_counted_once(tmp_path: Path) -> None:
+    market = simulated_market(seed=2, n_events=6, n_members=2)
+    lake = lakebt.Lake.open(tmp_path)
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+
+    def asked(exits: list[str]) -> lakebt.Study:
+        return lakebt.Study(
+            lake.at("R1"),
+            index="SIM",
+            side="additions",
+            hedge="MKT",
+            entries=["AD+1@open"],
+            exits=exits,
+        )
+
+    asked(["+1", "+2", "+3"]).run()
+    found = asked(["+3", "+4"]).run(record=False).significance(9)
+
+    assert lake.count_trials(study="SIM") == 3
+    assert found.beside().loc["n_trials", "value"] == 4

@@ -62,5 +62,6 @@ def by_block(rows: FloatPanel, block: IntVector) -> FloatPanel:
     ndarray of shape (n_blocks, n_columns)
     """
     sums = np.zeros((int(block.max(initial=-1)) + 1, rows.shape[1]))
-    np.add.at(sums, block, rows)
+    for row, number in zip(rows, block.tolist(), strict=True):
+        sums[number] += row  # faster than `np.add.at`, in the same order
     return sums

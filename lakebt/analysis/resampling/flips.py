@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 MOST_LISTED = 13
 """Up to this many sums, all 2**G vectors of signs are listed: 8,192."""
 
-DRAWS_AT_ONCE = 1_000
-"""How many draws are made at once. It changes no result."""
+DRAWS_AT_ONCE = 250
+"""How many draws are made at once: few enough for a cache. It changes no result."""
 
 
 def sign_flip_p(
