@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 SHORTEST = 3
 """Two returns have a ratio, and no kurtosis."""
+
+LARGEST = 1e50
+"""Of larger numbers the fourth power, of which a kurtosis is made, is infinite."""
 
 HIGHEST_RATE = 0.01
 """A risk-free rate per return above it is one a year."""
@@ -122,16 +127,14 @@ def _numbers(name: str, given: object) -> pd.Series[float]:
         columns = ", ".join(map(str, given.columns[:3]))
         msg = f"{name} must be one series, was a frame of {columns}: pick a column"
         raise InvalidArgumentError(msg)
-    try:
-        raw = (
-            given if isinstance(given, pd.Series) else pd.Series(list(given))  # type: ignore[call-overload]
+    numbers = _read(given)
+    if numbers is None:
+        msg = (
+            f"{name} must be one series of numbers, was a {type(given).__name__} of "
+            f"others"
         )
-        numbers = raw.astype(np.float64)
-    except (TypeError, ValueError):
-        kind = type(given).__name__
-        msg = f"{name} must be one series of numbers, was a {kind} of others"
-        raise InvalidArgumentError(msg) from None
-    bad = np.flatnonzero(~np.isfinite(numbers.to_numpy()))
+        raise InvalidArgumentError(msg)
+    bad = np.flatnonzero(~(np.abs(numbers.to_numpy()) < LARGEST))
     if len(bad):
         row = int(bad[0])
         msg = (
@@ -141,6 +144,20 @@ def _numbers(name: str, given: object) -> pd.Series[float]:
         )
         raise InvalidArgumentError(msg)
     return numbers
+
+
+def _read(given: Any) -> pd.Series[float] | None:
+    """Return what is one series of numbers as one, None for what is not."""
+    if isinstance(
+        given, str | bytes | Mapping | AbstractSet
+    ):  # walked along: something else
+        return None
+    try:
+        raw = given if isinstance(given, pd.Series) else pd.Series(list(given))
+        # NumPy makes numbers of truths, complex numbers, instants and durations.
+        return None if raw.dtype.kind in "bcmM" else raw.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def _check_order(index: pd.Index[Any]) -> None:

@@ -94,7 +94,7 @@ def concordance(
         if isinstance(rate, np.ndarray) and not library.is_rate_yearly:
             given, taken = values - rate, 0.0  # it takes no series
         expected = library.ratio(given, taken)
-        found, how = _said(name, given, taken, whole.index)
+        found, how = _said(name, given, taken)
         words = library.differences(
             given,
             year=ours.definition.sessions_per_year,
@@ -127,13 +127,11 @@ def _aligned(
 
 
 def _said(
-    name: str,
-    values: FloatVector,
-    rate: FloatVector | float,
-    index: pd.Index[Any],
+    name: str, values: FloatVector, rate: FloatVector | float
 ) -> tuple[float | None, str]:
     """Return what a library says, None where it cannot be asked, and how it was."""
-    series = pd.Series(values, index=index)
+    # A ratio does not depend on labels, and not every library takes all of them.
+    series = pd.Series(values, index=pd.date_range("2000-01-03", periods=len(values)))
     try:
         said = _ask(name, series, rate)
     except (ImportError, InvalidArgumentError):

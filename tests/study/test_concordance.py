@@ -138,6 +138,22 @@ def test_what_another_version_says_is_not_explained_away(
     assert frame["sharpe"]["empyrical"] == 1.234
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(200),
+        pd.period_range("2001-01", periods=200, freq="M"),
+        pd.date_range("2021-01-04", periods=200, tz="America/New_York"),
+    ],
+    ids=["numbers", "months", "a zone"],
+)
+def test_labels_of_any_kind(index: pd.Index[Any]) -> None:
+    frame = lakebt.concordance(pd.Series(RETURNS, index))
+
+    plain = lakebt.concordance(RETURNS)
+    pd.testing.assert_frame_equal(frame, plain, check_exact=True)
+
+
 def test_the_definition_goes_with_the_frame() -> None:
     frame = lakebt.concordance(pd.Series(RETURNS, DAYS))
 
