@@ -164,14 +164,14 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
     )
 
 
-def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
+def pack_cells(slots: Slots, cells: Cells, *, with_worth: bool) -> bytes:
     """Return what some events came to.
 
     Parameters
     ----------
     slots, cells
-    with_returns
-        Whether the daily returns are needed: those of a calendar portfolio are.
+    with_worth
+        Whether it is needed what was held at each close: by a calendar portfolio.
     """
     columns: dict[str, Any] = {
         "events": [event.event_id for event in slots.events],
@@ -179,13 +179,11 @@ def pack_cells(slots: Slots, cells: Cells, *, with_returns: bool) -> bytes:
         "dates": np.array([event.date.toordinal() for event in slots.events], "int64"),
         "event": slots.event,
         "entry": slots.entry,
-        "held": cells.held if with_returns else np.zeros(0),
-        "worth": cells.worth if with_returns else np.zeros(0),
+        "held": cells.held,
+        "worth": cells.worth if with_worth else np.zeros(0),
     }
     for name in PANELS:
         panel = getattr(cells, name)
-        if name == "held_start" and not with_returns:
-            panel = np.zeros(panel.shape, dtype=np.int8)
         columns[name] = panel.ravel().astype(_SMALL.get(name, panel.dtype), copy=False)
     return pack(columns)
 

@@ -206,7 +206,7 @@ def _handed(
         entry=plan.entry,
     )
     is_calendar = spec.pooling.how is Aggregate.CALENDAR
-    return CELLS, pack_cells(slots, cells, with_returns=is_calendar)
+    return CELLS, pack_cells(slots, cells, with_worth=is_calendar)
 
 
 def together(spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
