@@ -5,9 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from lakebt.analysis.sharpe import (
-    SESSIONS_PER_YEAR,
-)
+from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_positive, one_of
 
@@ -46,7 +44,7 @@ class Pooling:
     max_weight: float = 1.0
 
     @property
-    def definition(self) -> str:
+    def definition(self) -> SharpeDefinition:
         """The Sharpe ratio of this series, in one line."""
         if self.how is Aggregate.POOLED:
             joined = (
@@ -69,12 +67,13 @@ class Pooling:
                 f"session the open events are brought back to their weights, and pay "
                 f"commission and half spread for it)"
             )
-        return (
-            f"mean / standard deviation (ddof 1) of daily net returns {joined}, times "
-            f"sqrt({SESSIONS_PER_YEAR}), no risk-free rate taken off; standard error: "
-            f"two ways, by announcement date and by session, where windows of "
-            f"different dates overlap; else the jackknife by date, Lo (2002) over one "
-            f"date"
+        return SharpeDefinition(
+            of=f"daily net returns {joined}",
+            error=(
+                "two ways, by announcement date and by session, where windows of "
+                "different dates overlap; else the jackknife by date, Lo (2002) over "
+                "one date"
+            ),
         )
 
 

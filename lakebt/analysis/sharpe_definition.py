@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NoReturn, Self
 
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharpeDefinition:
-    """What a Sharpe ratio is of.
+class SharpeDefinition(str):
+    """What a Sharpe ratio is of: a line of text, and its parts.
 
-    Its `str` says all of it in one line.
+    It is text, so that a page, a file and the attributes of a frame keep it as it is.
 
-    Attributes
+    Parameters
     ----------
     of
         The series: ``daily net returns of the events joined`` for example.
@@ -35,33 +34,86 @@ class SharpeDefinition:
 
     Examples
     --------
-    >>> print(SharpeDefinition(of="returns", risk_free="0.01 %"))
+    >>> definition = SharpeDefinition(of="returns", risk_free="0.01 %")
+    >>> print(definition)
     mean / standard deviation (ddof 1) of returns, times sqrt(252), 0.01 % taken off
+    >>> definition.ddof, definition.sessions_per_year
+    (1, 252)
     """
 
-    of: str
-    window: str = ""
-    sessions_per_year: float = SESSIONS_PER_YEAR
-    risk_free: str = ""
-    ddof: int = 1
-    mean: str = "arithmetic"
-    scale: str = "sqrt"
-    error: str = ""
+    __slots__ = (
+        "ddof",
+        "error",
+        "mean",
+        "of",
+        "risk_free",
+        "scale",
+        "sessions_per_year",
+        "window",
+    )
 
-    def __str__(self) -> str:
-        year = f"{self.sessions_per_year:g}"
+    of: str
+    window: str
+    sessions_per_year: float
+    risk_free: str
+    ddof: int
+    mean: str
+    scale: str
+    error: str
+
+    def __new__(
+        cls,
+        *,
+        of: str,
+        window: str = "",
+        sessions_per_year: float = SESSIONS_PER_YEAR,
+        risk_free: str = "",
+        ddof: int = 1,
+        mean: str = "arithmetic",
+        scale: str = "sqrt",
+        error: str = "",
+    ) -> Self:
+        """Write the line, and keep its parts."""
+        year = f"{sessions_per_year:g}"
         over = {
-            "arithmetic": f"mean / standard deviation (ddof {self.ddof})",
+            "arithmetic": f"mean / standard deviation (ddof {ddof})",
             "geometric": (
-                f"yearly growth / yearly standard deviation (ddof {self.ddof}, times "
+                f"yearly growth / yearly standard deviation (ddof {ddof}, times "
                 f"sqrt({year}))"
             ),
-        }[self.mean]
+        }[mean]
         scaled = {
-            "arithmetic": f", times {self.scale}({year})",
+            "arithmetic": f", times {scale}({year})",
             "geometric": f", {year} a year",
-        }[self.mean]
-        window = f" from {self.window}" if self.window else ""
-        free = f"{self.risk_free or 'no risk-free rate'} taken off"
-        error = f"; standard error: {self.error}" if self.error else ""
-        return f"{over} of {self.of}{window}{scaled}, {free}{error}"
+        }[mean]
+        text = (
+            f"{over} of {of}{f' from {window}' if window else ''}{scaled}, "
+            f"{risk_free or 'no risk-free rate'} taken off"
+            f"{f'; standard error: {error}' if error else ''}"
+        )
+        made = super().__new__(cls, text)
+        parts = {
+            "of": of,
+            "window": window,
+            "sessions_per_year": sessions_per_year,
+            "risk_free": risk_free,
+            "ddof": ddof,
+            "mean": mean,
+            "scale": scale,
+            "error": error,
+        }
+        for name, value in parts.items():
+            object.__setattr__(made, name, value)
+        return made
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        msg = f"a definition cannot be altered: {name} stays {getattr(self, name)!r}"
+        raise AttributeError(msg)
+
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return _again, ({name: getattr(self, name) for name in self.__slots__},)
+
+
+def _again(parts: dict[str, Any]) -> SharpeDefinition:
+    """Return a definition that traveled between processes, or was copied."""
+    return SharpeDefinition(**parts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
+from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
 from lakebt.lake.api.trials import address_of, told_of
@@ -24,10 +25,10 @@ from lakebt.strategy.trials import trial_id
 if TYPE_CHECKING:
     from lakebt.strategy.traded import TradedStrategy
 
-DEFINITION = (
-    "mean / standard deviation (ddof 1) of daily net returns from the first session "
-    "with exposure to the end, times sqrt(252), no risk-free rate taken off; "
-    "standard error: Lo (2002)"
+DEFINITION = SharpeDefinition(
+    of="daily net returns",
+    window="the first session with exposure to the end",
+    error="Lo (2002)",
 )
 
 UNAUDITED = (

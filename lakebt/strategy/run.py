@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.analysis.sharpe_definition import SharpeDefinition
     from lakebt.lake.reading.view import View
     from lakebt.strategy.terms import Terms
     from lakebt.strategy.traded import TradedStrategy
@@ -93,8 +94,8 @@ class Run:
         return trial_id(self.traded)
 
     @property
-    def definition(self) -> str:
-        """What the Sharpe ratio is, in one line."""
+    def definition(self) -> SharpeDefinition:
+        """What the Sharpe ratio is, in one line that has its parts."""
         return DEFINITION
 
     def sharpe(self) -> float:

@@ -19,6 +19,7 @@ from lakebt.study.trials import record
 if TYPE_CHECKING:
     import os
 
+    from lakebt.analysis.sharpe_definition import SharpeDefinition
     from lakebt.lake.reading.view import View
     from lakebt.study.arguments import Arguments
     from lakebt.study.traded import TradedStudy
@@ -142,8 +143,8 @@ class Result(Evidence, Figures):
         return frame
 
     @property
-    def definition(self) -> str:
-        """What the Sharpe ratio is, in one line."""
+    def definition(self) -> SharpeDefinition:
+        """What the Sharpe ratio is, in one line that has its parts."""
         return self.arguments.pooling.definition
 
     @property

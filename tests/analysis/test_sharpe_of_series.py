@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
+import json
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lakebt
+from lakebt.analysis.pooling import Aggregate, Pooling
 from lakebt.analysis.sharpe import sharpe_ratio
 from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.analysis.sharpe_serial import error_of_mean, eta, lo_serial_error
+from lakebt.strategy.report import DEFINITION
 
 RETURNS = np.random.default_rng(5).standard_t(4, 300) * 0.01 + 0.001
 
@@ -165,10 +169,39 @@ def test_the_definition_travels_with_the_number() -> None:
     )
 
 
-def test_a_definition_cannot_be_altered() -> None:
-    definition = SharpeDefinition(of="returns")
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        definition.ddof = 0  # type: ignore[misc]
+def test_a_definition_is_text_that_cannot_be_altered_and_travels() -> None:
+    definition = SharpeDefinition(of="returns", ddof=0)
+    with pytest.raises(AttributeError, match="ddof stays 0"):
+        definition.ddof = 1
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs["definition"] = definition
+
+    for again in (
+        pickle.loads(pickle.dumps(definition)),  # noqa: S301 - made here
+        copy.deepcopy(definition),
+        frame.copy().attrs["definition"],
+    ):
+        assert again == definition
+        assert (again.of, again.ddof, again.mean) == ("returns", 0, "arithmetic")
+    assert json.loads(json.dumps({"definition": definition}))["definition"] == str(
+        definition
+    )
+
+
+def test_a_study_and_a_strategy_say_what_they_always_said() -> None:
+    pooled = Pooling(how=Aggregate.POOLED).definition
+
+    assert (pooled.ddof, pooled.sessions_per_year, pooled.risk_free) == (1, 252, "")
+    assert pooled.startswith(
+        "mean / standard deviation (ddof 1) of daily net returns of the events joined, "
+        "sessions with exposure only (the Sharpe while invested), times sqrt(252), no "
+        "risk-free rate taken off; standard error: two ways, "
+    )
+    assert DEFINITION == (
+        "mean / standard deviation (ddof 1) of daily net returns from the first "
+        "session with exposure to the end, times sqrt(252), no risk-free rate taken "
+        "off; standard error: Lo (2002)"
+    )
 
 
 def test_sessions_of_a_year_are_those_of_the_exchange() -> None:
