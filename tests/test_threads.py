@@ -66,15 +66,51 @@ print(*(value.hex() for value in run.value()))
 """
 
 
-def told_with(threads: str, program: str, *arguments: str) -> str:
+_FAMILY = """
+import hashlib
+import numpy as np
+from lakebt.analysis.resampling.family import family_wise_p
+from lakebt.analysis.resampling.superior import superior_p
+draw = np.random.default_rng(0)
+counts = draw.integers(1, 9, size=(400, 600)).astype(np.float64)
+sums = draw.standard_t(3, size=(400, 600)) + draw.normal(size=(400, 1))
+for size in (64, 1_000):
+    digest = hashlib.sha256()
+    for how in ("pairs", "flips"):
+        found = family_wise_p(sums, counts, draws=1_100, how=how, at_once=size)
+        for each in (found.statistic, found.p, found.p_family, found.maximum):
+            digest.update(each.tobytes())
+    print(digest.hexdigest(), superior_p(sums, block=np.arange(400), draws=500))
+"""
+
+
+def told_with(
+    threads: str, program: str, *arguments: str, kernel: str | None = None
+) -> str:
     """Return what a program prints that may use so many threads."""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            **({} if kernel is None else {"OPENBLAS_CORETYPE": kernel}),
+        },
         check=True,
         capture_output=True,
         text=True,
     ).stdout
+
+
+@pytest.mark.slow
+def test_a_family_is_the_same_whatever_threads_kernels_and_draws_at_once() -> None:
+    told = [
+        told_with("1", _FAMILY),
+        told_with("2", _FAMILY),
+        told_with("2", _FAMILY, kernel="Haswell"),
+    ]
+
+    assert len({line for each in told for line in each.splitlines()}) == 1
 
 
 @pytest.mark.slow

@@ -133,7 +133,8 @@ class Significance:
             % of cases, alone and among all rules; ``more_dates``, how many more dates
             as these the effect that was seen would need for that, missing where it
             points the other way. NaN for a rule without a tradable event, and of
-            p-values where fewer than six blocks allow no verdict.
+            p-values where the rule's events lie in fewer than six blocks, which allow
+            no verdict.
         """
         judged = self._judged
         rules = self._traded.table[["entry", "exit"]].copy()
@@ -237,6 +238,13 @@ class Significance:
         if 0 < len(self._dates) < FEW_DATES:
             notes.append(
                 f"Fewer than {FEW_DATES} announcement dates: no error can be trusted."
+            )
+        few = int(((judged.n_blocks < FEWEST_BLOCKS) & (judged.n_events > 0)).sum())
+        if few and judged.how != "nothing":
+            notes.append(
+                f"{count(few, 'rule')} with events in fewer than {FEWEST_BLOCKS} "
+                f"blocks can show nothing, and {'is' if few == 1 else 'are'} not "
+                f"judged."
             )
         blocks = f"{count(self.n_blocks, 'block')} of {self.block_sessions} sessions"
         if judged.how == "pairs":

@@ -44,7 +44,8 @@ class Judged:
     p
         Of the rule alone: signs of blocks flipped.
     p_family, p_family_flips
-        As one of all: pairs of blocks, studentised in each draw; and signs flipped.
+        As one of all: pairs of blocks, studentised in each draw; and signs flipped. NaN
+        of a rule in fewer than six blocks, which is none of them.
     n_events, n_dates, n_effective_dates, n_blocks, skew
         What they rest on; the skewness is that of the sums by date.
     detectable, detectable_family
@@ -118,10 +119,15 @@ def judge(
         if progress is not None:
             progress(done + part, 2 * draws)
 
+    # What lies in too few blocks of its own can show nothing, and would raise the
+    # largest of all with two dates' t.
+    can_show = scores.n_blocks >= FEWEST_BLOCKS
+    sums, counts = scores.sums * can_show, scores.counts * can_show
+
     def family(method: str) -> FamilyWise:
         return family_wise_p(
-            scores.sums,
-            scores.counts,
+            sums,
+            counts,
             block=scores.block,
             draws=draws,
             seed=seed,
@@ -141,7 +147,7 @@ def judge(
         critical, maximum = decides.critical(alpha), decides.maximum
         p, p_family, p_flips = flips.p, pairs.p_family, flips.p_family
         if n_blocks <= MOST_LISTED:
-            p = _listed(scores, alternative)
+            p = np.where(can_show, _listed(scores, alternative), np.nan)
     alone = _quantile(1.0 - alpha / side.sides, found.degrees)
     reach = _quantile(0.975, found.degrees) * found.error
     among = detectable(found.error, degrees=found.degrees, critical=critical)

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector, IntVector
 
 
+_ROUNDING = 1e-12
+"""Deviations of this size, of what they deviate from, are rounding."""
+
+_CANCELLED = 1e-9
+"""Of the largest term, what is left of terms that cancel, as whole numbers add."""
+
+
 def pair_statistics(
     sums: FloatPanel,
     counts: FloatPanel,
@@ -72,17 +79,23 @@ def pair_statistics(
     mean = sums.sum(axis=0) / np.where(total > 0.0, total, 1.0)
     apart = sums - mean * counts
     inflation = len(sums) / max(len(sums) - 1, 1)
-    spread = np.sqrt(inflation * (apart * apart).sum(axis=0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        seen = np.where((total > 0.0) & (spread > 0.0), mean * total / spread, np.nan)
+    squared = (apart * apart).sum(axis=0)
+    varies = squared > _ROUNDING**2 * (sums * sums).sum(axis=0)
+    spread = np.sqrt(inflation * np.where(varies, squared, np.nan))
+    seen = mean * total / spread
 
     # Columns that are the same, as the counts of rules on the same events, once.
-    products = [
-        _product(by_block(columns, block), n_blocks)
+    blocks = [
+        by_block(columns, block)
         for columns in (
             apart, counts, apart * apart, apart * counts, counts * counts,
         )
     ]  # fmt: skip
+    products = [_product(columns, n_blocks) for columns in blocks]
+    # A draw may hold one date of a rule, whose error is zero but for rounding: t would
+    # be in the millions, and the largest of all rules with it.
+    floor = _CANCELLED * blocks[2].max(axis=0, initial=0.0)
+    of_mean = _CANCELLED * blocks[4].max(axis=0, initial=0.0)
 
     def drawn() -> Iterator[FloatPanel]:
         for first, last in parts(draws, at_once):
@@ -90,9 +103,11 @@ def pair_statistics(
             gap, number, squares, mixed, counted = (each(weights) for each in products)
             with np.errstate(divide="ignore", invalid="ignore"):
                 moved = gap / number
-                error = squares - 2.0 * moved * mixed + moved * moved * counted
+                square = moved * moved
+                error = squares - 2.0 * moved * mixed + square * counted
+                known = error > floor + square * of_mean  # false of NaN, too
                 found = gap / np.sqrt(inflation * error)
-            yield np.where(np.isfinite(found), found, 0.0)
+            yield np.where(known, found, 0.0)
 
     return seen, drawn()
 

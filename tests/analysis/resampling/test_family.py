@@ -249,6 +249,34 @@ def test_a_rule_without_events_is_none_and_changes_nothing() -> None:
         assert (wider.maximum == mine.maximum).all()
 
 
+def test_a_draw_of_one_date_alone_says_nothing() -> None:
+    # Its error is zero but for rounding: t was in the millions, and so the largest.
+    sums, counts = some_sums(1, n_blocks=60, n_rules=4)
+    rare, times = sums[:, :1].copy(), counts[:, :1] + 1.0
+    rare[3:], times[3:] = 0.0, 0.0
+
+    found = family_wise_p(
+        np.hstack([sums, rare]), np.hstack([counts, times]), draws=500
+    )
+    alone = family_wise_p(sums, counts, draws=500)
+
+    assert found.maximum.max() < 1e4
+    assert alone.maximum.max() < 10.0
+
+
+def test_a_constant_has_no_error_and_no_p() -> None:
+    sums, counts = some_sums(1)
+    same = 0.1 * (counts[:, :1] + 1.0)
+
+    wider = family_wise_p(
+        np.hstack([sums, same]), np.hstack([counts, counts[:, :1] + 1.0]), draws=99
+    )
+
+    assert np.isnan(wider.statistic[-1])
+    assert np.isnan(wider.p_family[-1])
+    assert (wider.maximum == family_wise_p(sums, counts, draws=99).maximum).all()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
