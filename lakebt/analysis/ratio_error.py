@@ -40,9 +40,6 @@ from lakebt.analysis.sharpe import SESSIONS_PER_YEAR, lo_standard_error
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector
 
-FEW_DATES = 10
-"""Over fewer announcement dates than this no error can be trusted, and each says so."""
-
 
 class ErrorMethod(enum.StrEnum):
     """How a standard error was computed."""

@@ -106,6 +106,8 @@ def _interruptible() -> Iterator[None]:
 
 def show(result: SweepResult, *, best: int) -> None:
     """Print how much was run, and the best of it."""
+    from lakebt.values.few_dates import NOTE, mark
+
     console = terminal()
     n_found = len(result) - result.n_run
     were = count(n_found, "was", many="were")
@@ -117,7 +119,8 @@ def show(result: SweepResult, *, best: int) -> None:
     console.print(_table(rows, telling))
     shared = [_said(n, rows[n].iloc[0]) for n in arguments if n not in telling]
     common = f" All of these: {'; '.join(shared)}." if shared else ""
-    footer = f"The highest Sharpe ratios, which are the best of many.{common}"
+    few = f" {NOTE}." if "n_dates" in rows and any(map(mark, rows["n_dates"])) else ""
+    footer = f"The highest Sharpe ratios, which are the best of many.{common}{few}"
     console.print(footer, style="dim")
 
 
@@ -136,6 +139,7 @@ def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
     from rich.table import Table
 
     from lakebt.report import words
+    from lakebt.values.few_dates import mark
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     is_of_rules = set(RULE) <= set(rows.columns)
@@ -150,7 +154,7 @@ def _table(rows: pd.DataFrame, telling: list[str]) -> Table:
     for row in rows.to_dict("records"):
         apart = ", ".join(_said(name, row[name]) for name in telling)
         table.add_row(
-            words.sharpe(row["sharpe"]),
+            words.sharpe(row["sharpe"]) + mark(row.get("n_dates", 0)),
             words.error(row["sharpe_se"]).removeprefix("± "),
             f"{row[counted]:,}",
             words.bps(row["net_bps"]),

@@ -11,6 +11,7 @@ import typer
 from lakebt.cli import options
 from lakebt.cli.output import plain, print_json, records, terminal
 from lakebt.errors import InvalidArgumentError
+from lakebt.values.few_dates import NOTE, mark
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ def _tell(frame: pd.DataFrame, shown: pd.DataFrame, *, is_filtered: bool) -> Non
     footer = f"{count(len(frame), 'trial')} of {rules}."
     if len(shown) < len(frame):
         footer += f" These are the last {len(shown):,}: --last N shows more."
+    if any(map(mark, shown["n_dates"])):
+        footer += f" {NOTE}."
     console.print(footer, style="dim", markup=False)
 
 
@@ -168,12 +171,18 @@ def _table(frame: pd.DataFrame) -> Table:
             f"{row['study']}\n{row['kind']}",
             _rule(row),
             _costs(row),
-            f"{_number(row['sharpe'])}\n± {_number(row['sharpe_se'])}",
+            _ratio(row),
             f"{row['n_events']:,}",
             f"{row['release']}\n{row['engine']}",
         )
         table.add_row(*cells)
     return table
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    """Return the Sharpe ratio above its error, marked where dates are few."""
+    few = mark(row["n_dates"])
+    return f"{_number(row['sharpe'])}{few}\n± {_number(row['sharpe_se'])}"
 
 
 def _rule(row: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lakebt.report import story, words
 from lakebt.report.palette import LIGHT, faded
 from lakebt.report.surface import count_reasons, records, scale, surface
+from lakebt.values.few_dates import mark
 from lakebt.values.reasons import text_of
 from lakebt.values.text import count
 
@@ -85,6 +86,7 @@ def surface_html(contents: StudyContents) -> str:
         f"{count(number, 'cell')} {text_of(reason).label}"
         for reason, number in count_reasons(cells.values()).items()
     )
+    few = story.few_dates(cells.values())
     hatched = f"; hatched: {counts}" if counts else ""
     return _block(
         _banners(contents.banners),
@@ -94,7 +96,7 @@ def surface_html(contents: StudyContents) -> str:
         _cut(contents, len(entries), len(exits)),
         _note(
             f"Sharpe ratio per year, net, {contents.aggregate}{over}{hatched}. "
-            f"{story.plain(contents.left_out)}"
+            f"{story.plain(contents.left_out)}{f'. {few}' if few else ''}"
         ),
         _note(story.definition(contents.definition)),
     )
@@ -191,7 +193,7 @@ def _cell(cell: Cell, limit: float) -> str:
     )
     return (
         f'<td title="{title}" style="{_CELL};background:{fill}{chosen}">'
-        f"{words.sharpe(cell.sharpe)}</td>"
+        f"{words.sharpe(cell.sharpe)}{mark(cell.n_dates)}</td>"
     )
 
 

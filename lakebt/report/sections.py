@@ -9,6 +9,7 @@ from lakebt.report.charts.ridge import ridge, ridge_in_words, ridge_rows
 from lakebt.report.charts.surface import NUMBERED
 from lakebt.report.charts.years import years_rows
 from lakebt.report.surface import Cell, count_reasons, example, records
+from lakebt.values.few_dates import NOTE, mark
 from lakebt.values.reasons import order_of, text_of
 from lakebt.values.text import capitalised, count
 
@@ -42,14 +43,14 @@ def surface_section(contents: StudyContents, cells: Cells) -> dict[str, Any]:
             f"{words.span(ran, 'event')}. The best cell is outlined. "
             f"{story.empty_cells(counts, total=len(cells))}"
         )
+        if few := story.few_dates(cells.values()):
+            lede += f" {few}."
     rows = [
         {
             "entry": cell.entry,
             "exit": cell.exit,
             "chosen": cell.chosen,
-            "sharpe": words.NOTHING
-            if cell.reason
-            else f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
+            "sharpe": words.NOTHING if cell.reason else cell.ratio,
             "events": count(cell.n_events),
             "dates": count(cell.n_dates),
             "returns": count(cell.n_returns),
@@ -92,18 +93,19 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
     )
     paid = "net of costs" if best.costs_bps else "no costs charged"
     told, held = contents.headline or best, contents.headline
-    caption = f"Sharpe ratio per year, {contents.aggregate}, {paid}, over {n}."
+    few = f" {NOTE}." if mark(best.n_dates) else ""
+    caption = f"Sharpe ratio per year, {contents.aggregate}, {paid}, over {n}.{few}"
     if held is not None:
         caption = (
             f"Sharpe ratio per year of the calendar portfolio, {paid}, over "
             f"{count(held.n_returns, 'session')}: the one whose equity is drawn. "
             f"{capitalised(contents.aggregate)}: {words.sharpe(best.sharpe)} "
-            f"{words.error(best.sharpe_se)}, over {n}."
+            f"{words.error(best.sharpe_se)}, over {n}.{few}"
         )
     return {
         "big": {
             "value": words.sharpe(told.sharpe),
-            "error": words.error(told.sharpe_se),
+            "error": f"{words.error(told.sharpe_se)} {mark(best.n_dates)}".rstrip(),
             "caption": caption,
         },
         "earned": story.earned(best),

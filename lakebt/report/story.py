@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from lakebt.report import words
 from lakebt.report.surface import records
+from lakebt.values.few_dates import FEW_DATES, NOTE, mark
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -55,10 +56,6 @@ def answer(contents: StudyContents, cells: Cells) -> str:
     )
 
 
-FEW_DATES = 10
-"""Announcement dates below which no rule is called the best."""
-
-
 def claim(contents: StudyContents, best: Cell) -> str:
     """Call the chosen rule what its dates allow."""
     if best.n_dates < FEW_DATES:
@@ -87,6 +84,17 @@ def caution(contents: StudyContents, cells: Cells) -> str:
         return f"It is {chosen}; it has no standard error.{lost}"
     away = abs(told.sharpe) / told.sharpe_se
     return f"It lies {away:.1f} standard errors from zero, and is {chosen}.{lost}"
+
+
+def few_dates(cells: Iterable[Cell]) -> str:
+    """Say what the dagger means; nothing where no cell has one.
+
+    Examples
+    --------
+    >>> few_dates([])
+    ''
+    """
+    return NOTE if any(mark(c.n_dates) for c in cells if c.reason is None) else ""
 
 
 def definition(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
+from lakebt.values.few_dates import NOTE, mark
 from lakebt.values.reasons import TOO_FEW, order_of, text_of
 from lakebt.values.text import count
 
@@ -79,7 +80,7 @@ class Cell:
         left_out = f"; {count(self.n_left_out)} left out" * bool(self.n_left_out)
         return (
             head,
-            f"Sharpe {words.sharpe(self.sharpe)} {words.error(self.sharpe_se)}",
+            f"Sharpe {self.ratio}",
             f"{words.bps(self.net_bps)} bp net per event",
             (
                 f"{words.bps(self.gross_bps)} bp gross; costs: commission "
@@ -92,7 +93,14 @@ class Cell:
                 f"{count(self.n_dates, 'date')}, "
                 f"{count(self.n_returns, 'return')}{left_out}"
             ),
+            *([NOTE] if mark(self.n_dates) else []),
         )
+
+    @property
+    def ratio(self) -> str:
+        """The Sharpe ratio with its error, marked where it rests on few dates."""
+        told = f"{words.sharpe(self.sharpe)} {words.error(self.sharpe_se)}"
+        return f"{told} {mark(self.n_dates)}".rstrip()
 
 
 def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lakebt.report import words
+from lakebt.report import story, words
 from lakebt.report.palette import DARK, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
+from lakebt.values.few_dates import mark
 from lakebt.values.reasons import text_of
 from lakebt.values.text import count
 
@@ -106,6 +107,8 @@ def reasons_legend(contents: StudyContents) -> Text:
     if ran:
         best = f"; {BEST} is the best" if contents.best is not None else ""
         lines.append(f"Each number rests on {words.span(ran, 'event')}{best}.")
+    if few := story.few_dates(cells.values()):
+        lines.append(f"{few}.")
     lines += [
         f"{text_of(reason).mark}  {count(number, 'cell')}: {text_of(reason).meaning}"
         for reason, number in count_reasons(cells.values()).items()
@@ -152,7 +155,8 @@ def frame_table(frame: pd.DataFrame, *, title: str | None = None) -> Table:
 def _number(cell: Cell) -> str:
     if cell.reason is not None:
         return text_of(cell.reason).mark
-    return words.sharpe(cell.sharpe) + (BEST if cell.chosen else " ")
+    few = mark(cell.n_dates)
+    return f"{words.sharpe(cell.sharpe)}{few}{BEST if cell.chosen else ' '}"
 
 
 def _coloured(cell: Cell, limit: float) -> Text:

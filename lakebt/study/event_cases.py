@@ -12,11 +12,11 @@ import pandas as pd
 from lakebt.analysis.event_study.abnormal import abnormal, over_market
 from lakebt.analysis.event_study.models import fit
 from lakebt.analysis.event_study.tests import Cases, money_tests, typical_tests
-from lakebt.analysis.ratio_error import FEW_DATES
 from lakebt.backtest.costs import BPS
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.facts import Side
 from lakebt.study.event_windows import Absent, joined_estimation, joined_windows
+from lakebt.values.few_dates import FEW_DATES
 from lakebt.values.text import count
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from lakebt.study.figures import Figures
 from lakebt.study.panel_data import ingredients
 from lakebt.study.report import contents, paths
 from lakebt.study.trials import record
+from lakebt.values.few_dates import NOTE, mark
 
 if TYPE_CHECKING:
     import os
@@ -306,8 +307,13 @@ class Result(Evidence, Figures):
         return self.traded.is_point_in_time
 
     def summary(self) -> str:
-        """Return in one line how many events run and why the others do not."""
-        return left_out(self.traded)
+        """Return in one line how many events run and why the others do not.
+
+        It says so where a rule rests on fewer than ten announcement dates.
+        """
+        told = left_out(self.traded)
+        few = any(map(mark, self.traded.table["n_dates"]))
+        return f"{told}; {NOTE}" if few else told
 
     def paths(self) -> pd.DataFrame:
         """Return the average cumulative return over the market in event time.

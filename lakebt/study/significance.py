@@ -11,7 +11,6 @@ import pandas as pd
 
 from lakebt._messages import as_words
 from lakebt.analysis.clusters import effective_number
-from lakebt.analysis.ratio_error import FEW_DATES
 from lakebt.analysis.resampling.alternative import Alternative
 from lakebt.analysis.resampling.draws import check_draws
 from lakebt.analysis.resampling.judgement import (
@@ -25,6 +24,7 @@ from lakebt.inputs.checks import check_positive, one_of
 from lakebt.report.progress import bar
 from lakebt.study.beside import beside
 from lakebt.study.sentence import Verdict, sentence
+from lakebt.values.few_dates import FEW_DATES
 from lakebt.values.text import count
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pandas as pd
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import LakeError
 from lakebt.study.trials import ERROR_FIGURES, FIGURES
+from lakebt.values.few_dates import NOTE, mark
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lakebt.lake.api.trials import TrialStore
 
 
-FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "net_bps", "trial_id")
+FIGURES_SHOWN = ("sharpe", "sharpe_se", "n_events", "n_dates", "net_bps", "trial_id")
 """Of the best cells."""
 
 BACKTEST_SHOWN = ("sharpe", "sharpe_se", "n_returns", "net_bps", "trial_id")
@@ -151,7 +152,17 @@ class SweepResult:
         return f"SweepResult({self.many}, {self.n_run:,} run now)"
 
     def _repr_html_(self) -> str:
-        shown = self.best().to_html(index=False, border=0, float_format="{:.2f}".format)
+        best = self.best()
+        shown = best.to_html(index=False, border=0, float_format="{:.2f}".format)
+        if "n_dates" in best and any(map(mark, best["n_dates"])):
+            ratios = [
+                f"{value:.2f}{mark(n)}"
+                for value, n in zip(best["sharpe"], best["n_dates"], strict=True)
+            ]
+            shown = best.assign(sharpe=ratios).to_html(
+                index=False, border=0, float_format="{:.2f}".format
+            )
+            shown += f"<p>{NOTE}.</p>"
         studies = count(self._n_studies, "study", many="studies")
         where = f" in {studies}" if self._n_studies else ""
         sentence = (

@@ -76,6 +76,7 @@ def test_the_surface_is_coloured_by_sign(make_study: MakeStudy) -> None:
 def test_the_legend_counts_empty_cells_by_reason(make_study: MakeStudy) -> None:
     assert printed(reasons_legend(make_study())).splitlines() == [
         "Each number rests on 25 to 44 events; * is the best.",
+        "† fewer than 10 announcement dates: no error can be trusted.",
         "·  6 cells: needs a fact that was not yet known",
         "<  3 cells: the exit does not follow the entry",
     ]

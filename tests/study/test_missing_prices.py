@@ -11,6 +11,7 @@ import pytest
 import lakebt
 from lakebt.errors import UntradeableError
 from lakebt.sessions import Sessions
+from lakebt.values.few_dates import NOTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +135,7 @@ def test_dropped_legs_are_left_out_and_counted(view: lakebt.View) -> None:
     assert (event["n_legs"], event["n_dropped"]) == (2, 4)
     assert legs.dropna().to_dict() == {"ADD": 0.5, "SOLD": -0.5}
     assert result.summary() == (
-        "1 of 1 event runs; a leg without a price was left out 4 times"
+        f"1 of 1 event runs; a leg without a price was left out 4 times; {NOTE}"
     )
 
 
@@ -150,9 +151,9 @@ def test_a_single_leg_is_left_out_once_and_none_never(view: lakebt.View) -> None
     whole = lakebt.Study(view, changes=both[:2], missing="drop_leg", **RULE).run()
 
     assert dropped.summary() == (
-        "1 of 1 event runs; a leg without a price was left out once"
+        f"1 of 1 event runs; a leg without a price was left out once; {NOTE}"
     )
-    assert whole.summary() == "1 of 1 event runs"
+    assert whole.summary() == f"1 of 1 event runs; {NOTE}"
     assert whole.events()["n_dropped"].tolist() == [0]
 
 

@@ -178,7 +178,7 @@ def ridge_rows(contents: StudyContents) -> list[dict[str, str]]:
         if cell is not None:
             row |= {
                 "exit": cell.exit,
-                "sharpe": f"{words.sharpe(cell.sharpe)} {words.error(cell.sharpe_se)}",
+                "sharpe": cell.ratio,
                 "events": count(cell.n_events),
             }
         rows.append(row)

@@ -9,6 +9,7 @@ from lakebt.report import words
 from lakebt.report.charts.base import base_layout, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.report.surface import records
+from lakebt.values.few_dates import mark
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ def years_rows(years: pd.DataFrame) -> list[dict[str, str]]:
         {
             "year": str(int(row["year"])),
             "net": f"{words.bps(row['mean_bps'])} {words.error_bps(row['se_bps'])}",
-            "sharpe": f"{words.sharpe(row['sharpe'])} {words.error(row['sharpe_se'])}",
+            "sharpe": (
+                f"{words.sharpe(row['sharpe'])} {words.error(row['sharpe_se'])} "
+                f"{mark(row['n_dates'])}"
+            ).rstrip(),
             "events": count(row["n_events"]),
             "dates": count(row["n_dates"]),
         }

@@ -44,7 +44,8 @@ lakebt.panel = (() => {
     }
     const { aggregate } = $("cell").dataset;
     const own = aggregate === "calendar" ? null : cell.sharpe(made, events);
-    const told = own ? `${words.ratio(own.value)} ${words.ratioError(own.error)}` : it.sharpe;
+    const few = it.sharpe.endsWith("\u2020") ? " \u2020" : "";
+    const told = own ? `${words.ratio(own.value)} ${words.ratioError(own.error)}${few}` : it.sharpe;
     const [ratio, ...error] = told.split(" ");
     const small = document.createElement("small");
     small.textContent = error.join(" ");
