@@ -12,7 +12,7 @@ class SharpeDefinition(str):
 
     It is text, so that a page, a file and the attributes of a frame keep it as it is.
 
-    Parameters
+    Attributes
     ----------
     of
         The series: ``daily net returns of the events joined`` for example.
