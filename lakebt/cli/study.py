@@ -10,14 +10,18 @@ from lakebt.cli import options
 from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
 from lakebt.values.command_lines import located
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
     from lakebt.report.contents import StudyContents
     from lakebt.study.result import Result
+    from lakebt.study.significance import Significance
 
 
 RULES = "What is traded, and when"
@@ -164,6 +168,15 @@ def study(
             rich_help_panel=options.OUTPUT,
         ),
     ] = "event",
+    significance: Annotated[
+        bool,
+        typer.Option(
+            "--significance",
+            help="Judge every rule as one of all that were tried: what may be said, "
+            "and a table.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
     report: options.ReportFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -204,13 +217,26 @@ def study(
     with progress("Writing the report"):
         if report is not None:
             result.report(report)
+    judged = None
+    if significance:
+        with progress("Judging rules", unit="draws"):
+            judged = result.significance()
     if as_json:
-        print_json(records(result.table()))
+        rows = result.table()
+        if judged is not None:
+            more = judged.table()
+            rows = rows.join(more[more.columns.difference(rows.columns, sort=False)])
+        print_json(records(rows))
         return
-    show(terminal(), result, report)
+    show(terminal(), result, report, judged)
 
 
-def show(console: Console, result: Result, report: Path | None) -> None:
+def show(
+    console: Console,
+    result: Result,
+    report: Path | None,
+    judged: Significance | None = None,
+) -> None:
     """Print the surface, what it rests on, and its best cell."""
     from lakebt.lake.api.trials import address_of
     from lakebt.report import story
@@ -219,6 +245,10 @@ def show(console: Console, result: Result, report: Path | None) -> None:
 
     contents = contents_of(result.traded)
     print_banners(console, contents.banners)
+    if judged is not None:
+        console.print(judged.sentence, style="bold", markup=False)
+        console.print(" ".join(judged.notes), style="dim", markup=False)
+        console.print(rules_table(judged.table()))
     console.print(story.subject(contents), markup=False)
     console.print()
     print_surface(console, contents)
@@ -239,6 +269,43 @@ def show(console: Console, result: Result, report: Path | None) -> None:
         )
     if report is not None:
         console.print(f"Report: {report}", markup=False, soft_wrap=True)
+
+
+def rules_table(rules: pd.DataFrame) -> Table:
+    """Return the rules as a table, with what each would have to be."""
+    from rich.table import Table
+
+    from lakebt.report import words
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("entry", "exit"):
+        table.add_column(name)
+    for name in ("bp", "95 %", "p alone", "p of all", "found from", "events"):
+        table.add_column(name, justify="right")
+    for row in records(rules):
+        has_any = row["n_events"] > 0
+        low, high = (words.bps(_number(row[name])) for name in ("low_bps", "high_bps"))
+        table.add_row(
+            row["entry"],
+            row["exit"],
+            words.bps(_number(row["mean_bps"])),
+            f"{low} to {high}" if has_any else words.NOTHING,
+            *(_p(_number(row[name])) for name in ("p", "p_family")),
+            words.cost_bps(_number(row["mde_family_bps"])),
+            count(row["n_events"]),
+            style="bold" if row["claimed"] else None,
+        )
+    return table
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _p(value: float) -> str:
+    from lakebt.report import words
+
+    return f"{value:.3f}" if value == value else words.NOTHING  # noqa: PLR0124 - NaN
 
 
 def print_surface(console: Console, contents: StudyContents) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt._typing import FloatVector
     from lakebt.report.panel_data import Ingredients
 
 
@@ -29,6 +30,39 @@ class Headline:
     sharpe: float
     sharpe_se: float
     n_returns: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chance:
+    """What may be said of the rules, each as one of all that were tried.
+
+    Attributes
+    ----------
+    sentence : str
+        What may be said, and no more.
+    notes : tuple of str
+        What must be known to read it, a sentence each.
+    rules : DataFrame
+        A row per rule: ``entry``, ``exit``, ``mean_bps``, ``p_family``,
+        ``p_family_flips``, ``claimed``, ``n_events``.
+    alpha : float
+        Of all rules together.
+    best : tuple of (str, str) or None
+        Entry and exit of the highest score.
+    observed, critical : float
+        That score, and what it has to exceed; NaN where nothing can be shown.
+    null : ndarray of shape (draws,)
+        The largest score by chance; empty where nothing can be shown.
+    """
+
+    sentence: str
+    notes: tuple[str, ...]
+    rules: pd.DataFrame
+    alpha: float
+    best: tuple[str, str] | None
+    observed: float
+    critical: float
+    null: FloatVector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +128,8 @@ class StudyContents:
     headline : Headline or None
         Of the portfolio whose curve is `equity`. None if no cell is chosen, or if the
         surface is of that portfolio itself.
+    chance : Chance or None
+        The rules held against chance; without, nothing is said of it.
     """
 
     index: str
@@ -120,6 +156,7 @@ class StudyContents:
     market: str | None = None
     ingredients: Ingredients | None = None
     headline: Headline | None = None
+    chance: Chance | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

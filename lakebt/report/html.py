@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.report import sections, story, words
 from lakebt.report.charts import (
+    claims_figure,
     equity_figure,
+    null_figure,
     path_figure,
     ridge_figure,
     surface_figure,
@@ -74,6 +76,7 @@ def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) ->
         over=story.subject(contents),
         claim=story.claim(contents, cells[best]).rstrip(",") if best else "",
         aggregate=contents.aggregate,
+        chance=sections.chance_section(contents.chance),
         chosen=cells[best] if best is not None else None,
         empty=story.answer(contents, cells) if best is None else "",
         caution=story.caution(contents, cells),
@@ -101,6 +104,19 @@ def _study_figures(
     figures: Figures = {"surface-figure": functools.partial(surface_figure, contents)}
     if not contents.path.empty:
         figures["path-figure"] = functools.partial(path_figure, contents)
+    if (chance := contents.chance) is not None and chance.best is not None:
+        figures["claims-figure"] = functools.partial(
+            claims_figure, chance.rules, alpha=chance.alpha
+        )
+        if len(chance.null):
+            figures["null-figure"] = functools.partial(
+                null_figure,
+                chance.null,
+                observed=chance.observed,
+                critical=chance.critical,
+                rule=" to ".join(chance.best),
+                n_rules=int((chance.rules["n_events"] > 0).sum()),
+            )
     if has_ridge:
         figures["ridge-figure"] = functools.partial(ridge_figure, contents)
     if contents.best is not None:

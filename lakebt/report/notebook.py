@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.report.contents import RunContents, StudyContents
+    from lakebt.report.contents import Chance, RunContents, StudyContents
     from lakebt.report.surface import Cell
 
 
@@ -90,6 +90,7 @@ def surface_html(contents: StudyContents) -> str:
     hatched = f"; hatched: {counts}" if counts else ""
     return _block(
         _banners(contents.banners),
+        _chance(contents.chance),
         f'<p style="margin:0 0 8px">{html.escape(story.answer(contents, cells))}</p>',
         f'<div style="overflow-x:auto"><table style="{_TABLE}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>",
@@ -99,6 +100,16 @@ def surface_html(contents: StudyContents) -> str:
             f"{story.plain(contents.left_out)}{f'. {few}' if few else ''}"
         ),
         _note(story.definition(contents.definition)),
+    )
+
+
+def _chance(chance: Chance | None) -> str:
+    """Return what may be said of all rules, before what is said of one."""
+    if chance is None:
+        return ""
+    said = html.escape(chance.sentence)
+    return f'<p style="margin:0 0 4px;font-weight:600">{said}</p>' + _note(
+        " ".join(chance.notes)
     )
 
 

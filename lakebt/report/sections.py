@@ -16,7 +16,7 @@ from lakebt.values.text import capitalised, count
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lakebt.report.contents import StudyContents
+    from lakebt.report.contents import Chance, StudyContents
 
 
 Cells = dict[tuple[str, str], Cell]
@@ -29,6 +29,18 @@ def path_section(contents: StudyContents) -> dict[str, str] | None:
     return {
         "lede": story.overnight(contents.path, market=contents.market),
         "note": story.path_note(contents.path),
+    }
+
+
+def chance_section(chance: Chance | None) -> dict[str, Any] | None:
+    """Return what may be said of all rules; None where nothing was computed."""
+    if chance is None:
+        return None
+    return {
+        "sentence": chance.sentence,
+        "note": " ".join(chance.notes),
+        "has_rules": chance.best is not None,
+        "has_null": chance.best is not None and len(chance.null) > 0,
     }
 
 

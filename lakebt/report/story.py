@@ -150,7 +150,7 @@ def path_note(path: pd.DataFrame) -> str:
     note = (
         f"AD is the session of the announcement, ED the first with the new membership. "
         f"{' and '.join(parts)}: a leg is left out where it has no price. Bands are "
-        f"± 1.96 standard errors, clustered by day of announcement."
+        f"95 % intervals by the quantiles of t, clustered by day of announcement."
     )
     if drawn["label"].str.startswith("~").any():
         note += (

@@ -17,7 +17,7 @@ from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
 from lakebt.lake.api.trials import address_of, told_of
-from lakebt.report.contents import Headline, StudyContents
+from lakebt.report.contents import Chance, Headline, StudyContents
 from lakebt.report.provenance import (
     shell,
     versions,
@@ -29,9 +29,11 @@ from lakebt.study.arguments import GRID
 from lakebt.study.empty_cells import empty_rules, left_out, left_out_events, overlap
 from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year, causes
-from lakebt.values.text import capitalised
+from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lakebt.study.traded import TradedStudy
 
 
@@ -126,6 +128,42 @@ def contents(study: TradedStudy) -> StudyContents:
         command=study_command(study),
         headline=_headline(study),
     )
+
+
+DRAWS = 1_999
+"""Of what a page and a notebook say of chance: half a second, for most."""
+
+
+def with_chance(study: TradedStudy) -> StudyContents:
+    """Return the contents with the rules held against chance; see `Chance`."""
+    from lakebt.study.significance import Significance  # noqa: PLC0415 - reports only
+
+    found = Significance(study, draws=DRAWS, seed=0, alternative="greater", alpha=0.05)
+    told = Chance(
+        sentence=found.sentence,
+        notes=(*found.notes, *of_which(found.best, study.best)),
+        rules=found.table(),
+        alpha=found.alpha,
+        best=found.best,
+        observed=found.observed,
+        critical=found.critical,
+        null=found.null,
+    )
+    return replace(contents(study), chance=told)
+
+
+def of_which(
+    judged: tuple[str, str] | None, shown: tuple[str, str] | None
+) -> Iterator[str]:
+    """Say which rule each number is of, where two are not of the same."""
+    if judged is not None and shown is not None and judged != shown:
+        yield (
+            f"That is of {' to '.join(judged)}, whose score (mean over its error by "
+            f"date) is the highest; the Sharpe ratio below is of {' to '.join(shown)}, "
+            f"whose ratio is."
+        )
+    if judged is not None:
+        yield f"Computed with {count(DRAWS, 'draw')}."
 
 
 def _definition(study: TradedStudy) -> str:

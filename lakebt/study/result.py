@@ -13,7 +13,7 @@ from lakebt.study.empty_cells import left_out
 from lakebt.study.evidence import Evidence
 from lakebt.study.figures import Figures
 from lakebt.study.panel_data import ingredients
-from lakebt.study.report import contents, paths
+from lakebt.study.report import paths, with_chance
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
 
@@ -341,7 +341,7 @@ class Result(Evidence, Figures):
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
         panel = ingredients(self.traded)
-        write_study_report(replace(contents(self.traded), ingredients=panel), path)
+        write_study_report(replace(with_chance(self.traded), ingredients=panel), path)
 
     def __repr__(self) -> str:
         return f"Result(Study({self.traded.scope.title}): {self.summary()})"
@@ -349,4 +349,4 @@ class Result(Evidence, Figures):
     def _repr_html_(self) -> str:
         from lakebt.report.notebook import surface_html  # noqa: PLC0415 - notebooks only
 
-        return surface_html(contents(self.traded))
+        return surface_html(with_chance(self.traded))

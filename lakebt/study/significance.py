@@ -217,6 +217,13 @@ class Significance:
         return None if np.isnan(scores).all() else int(np.nanargmax(scores))
 
     @property
+    def observed(self) -> float:
+        """The best score, as the alternative counts it; NaN without one."""
+        row = self._best_row
+        scores = Alternative(self.alternative).scores(self._judged.score)
+        return float("nan") if row is None else float(scores[row])
+
+    @property
     def sentence(self) -> str:
         """What may be said of the best rule, and no more."""
         return sentence(self._verdict)
@@ -328,11 +335,9 @@ class Significance:
         """
         from lakebt.report.charts import null_figure  # noqa: PLC0415 - plotly is slow
 
-        row = self._best_row
-        scores = Alternative(self.alternative).scores(self._judged.score)
         return null_figure(
             self.null,
-            observed=float("nan") if row is None else float(scores[row]),
+            observed=self.observed,
             critical=self.critical,
             rule="" if self.best is None else " to ".join(self.best),
             n_rules=self._verdict.n_rules,

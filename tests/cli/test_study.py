@@ -20,6 +20,8 @@ from lakebt.study.study import Study
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
     from tests.cli.conftest import Run
 
 STUDY = ("study", "--release", "SIM", "--index", "SIM")
@@ -58,6 +60,34 @@ def test_the_surface_is_shown_with_its_reasons_and_its_best_cell(
     assert "The highest Sharpe ratio is to enter at AD+1@open" in told
     assert "over 6 events on 6 dates" in told
     assert max(map(len, shown.stdout.splitlines()[:-1])) <= 80, "but for a command"
+
+
+def test_significance_is_a_sentence_and_a_table(lake: Path, run: Run) -> None:
+    shown = run(*SMALL, "--lake", lake, "--significance")
+    rows = rows_of(run(*SMALL, "--lake", lake, "--significance", "--json").stdout)
+    plain_rows = rows_of(run(*SMALL, "--lake", lake, "--json").stdout)
+
+    result = Study(
+        Lake.open(lake, create=False).at("SIM"),
+        index="SIM",
+        entries=["AD@close", "AD+1@open"],
+        exits=["+1", "1w"],
+    ).run(record=False)
+    judged = result.significance()
+    text = " ".join(shown.stdout.split())
+    assert judged.sentence in text
+    assert text.index(judged.sentence) < text.index("p of all")
+    assert "p_family" not in plain_rows[0]
+    assert [row["p_family"] for row in rows] == [
+        row["p_family"] for row in records(plain_frame(judged.table()))
+    ]
+    for row, own in zip(rows, plain_rows, strict=True):
+        assert {name: row[name] for name in own} == own
+
+
+def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with None where a number is missing, as JSON has it."""
+    return frame.astype(object).where(frame.notna(), None)
 
 
 def test_a_calendar_portfolio_says_how_much_overlaps(lake: Path, run: Run) -> None:

@@ -102,7 +102,7 @@ def test_the_check_sees_what_lies_on_what_and_what_is_cut(
     page: Page, study_page: Path
 ) -> None:
     page.open(study_page)
-    page.run("document.querySelector('h2').style.marginBottom = '-80px'")
+    page.run("document.querySelector('#path h2').style.marginBottom = '-80px'")
     assert any("The path of an event" in pair for pair in page.run(OVERLAPS))
 
     page.run("document.querySelector('#events-table').style.width = '3000px'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from dataclasses import replace
@@ -18,6 +19,8 @@ import lakebt
 from lakebt.analysis.sharpe_maximum import deflated_sharpe, expected_maximum_sharpe
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources.simulated import simulated_market
+from lakebt.study.report import DRAWS as DRAWS_SHOWN
+from lakebt.study.report import of_which, with_chance
 from lakebt.study.sentence import Verdict, sentence
 
 if TYPE_CHECKING:
@@ -381,3 +384,47 @@ def test_rules_tried_before_are_counted_once(tmp_path: Path) -> None:
 
     assert lake.count_trials(study="SIM") == 3
     assert found.beside().loc["n_trials", "value"] == 4
+
+
+def test_page_and_notebook_lead_with_the_sentence(
+    result: lakebt.Result, tmp_path: Path
+) -> None:
+    said = html.escape(result.significance(DRAWS_SHOWN, seed=0).sentence)
+    result.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    notebook = result._repr_html_()
+
+    for shown in (page, notebook):
+        assert shown.count(said) == 1
+        assert shown.index(said) < shown.index("best tradable rule")
+        assert f"Computed with {DRAWS_SHOWN:,} draws." in shown
+    assert 'id="claims-figure"' in page
+    assert 'id="null-figure"' in page
+
+
+def test_where_two_rules_are_best_each_number_says_of_which(
+    result: lakebt.Result,
+) -> None:
+    judged, shown = ("AD", "+1"), ("ED", "1w")
+    words = " ".join(of_which(judged, shown))
+
+    assert "That is of AD to +1, whose score" in words
+    assert "the Sharpe ratio below is of ED to 1w" in words
+    assert "That is of" not in " ".join(of_which(judged, judged))
+    assert not list(of_which(None, None))
+    chance = with_chance(result.traded).chance
+    assert chance is not None
+    is_other = chance.best != result.best
+    assert any("That is of" in note for note in chance.notes) == is_other
+
+
+def test_without_a_verdict_the_page_has_no_distribution(
+    view: lakebt.View, tmp_path: Path
+) -> None:
+    few = study(view, index=None, changes=first_changes(view, 2))
+    few.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+
+    assert "nothing can be shown" in page
+    assert 'id="claims-figure"' in page
+    assert 'id="null-figure"' not in page
