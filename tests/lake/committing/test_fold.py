@@ -292,9 +292,22 @@ def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> None:
-    publish_many(lake, fold.LIMIT + 1)
+def test_as_many_manifests_as_there_may_be_and_their_fold_take_few_bytes(
+    lake: Lake, path: Path
+) -> None:
+    publish_many(lake, fold.LIMIT)
 
+    table = table_of(path)
+    head = table.metadata.current_snapshot()
+    assert head is not None
+    assert len(head.manifests(table.io)) == fold.LIMIT
+    assert local(head.manifest_list).stat().st_size < 4_096
+    lists = [snapshot.manifest_list for snapshot in table.metadata.snapshots]
+    assert len(set(lists)) == fold.LIMIT
+
+    # One more folds them all; what it replaced is said in few bytes.
+    more = bars(days=(session(70 - fold.LIMIT),), symbols=("AAA",))
+    lake.publish({"prices": more}, release="more", as_of=AS_OF)
     head = table_of(path).metadata.current_snapshot()
     assert head is not None
     manifests = head.manifests(table_of(path).io)
@@ -305,21 +318,6 @@ def test_what_a_fold_replaced_is_said_in_few_bytes(lake: Lake, path: Path) -> No
     assert len(names) == fold.LIMIT
     assert all(local(name).exists() for name in names)
     assert gone.manifest_length < 8_192
-
-
-@pytest.mark.slow
-def test_a_list_of_as_many_manifests_as_there_may_be_takes_a_block(
-    lake: Lake, path: Path
-) -> None:
-    publish_many(lake, fold.LIMIT)
-
-    table = table_of(path)
-    head = table.metadata.current_snapshot()
-    assert head is not None
-    assert len(head.manifests(table.io)) == fold.LIMIT
-    assert local(head.manifest_list).stat().st_size < 4_096
-    names = [snapshot.manifest_list for snapshot in table.metadata.snapshots]
-    assert len(set(names)) == fold.LIMIT
 
 
 @pytest.mark.slow
