@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatVector
 
 
+FEW = 60
+"""From as many returns on, moments and autocorrelation are known well enough."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SharpeRatio:
     """A Sharpe ratio, with its error and what it is of; `float` gives the number.
@@ -78,6 +82,17 @@ class SharpeRatio:
             f"Sharpe {self.value:.2f} ({self.confidence:.0%} {self.low:.2f} to "
             f"{self.high:.2f}), above {self.benchmark:g} with probability "
             f"{self.psr:.3f}; {self.n:,} returns, {self._needed}\n{self.definition}"
+            f"{self._caution}"
+        )
+
+    @property
+    def _caution(self) -> str:
+        if self.n >= FEW or self.definition.error == SOURCES["lo"]:
+            return ""
+        return (
+            f"\nFewer than {FEW} returns: this error is too small (a test at 5 % "
+            f"rejects 7 % of true nulls of 30 returns, 16 % of 5); error='lo' holds if "
+            f"they are independent."
         )
 
     @property

@@ -229,6 +229,12 @@ def test_a_notebook_shows_every_error() -> None:
     assert repr(found).startswith(f"Sharpe {found.value:.2f} (95% {found.low:.2f} to ")
 
 
+def test_few_returns_are_flagged() -> None:
+    assert "Fewer than 60 returns" in repr(lakebt.sharpe(RETURNS[:59]))
+    assert "Fewer" not in repr(lakebt.sharpe(RETURNS[:60]))
+    assert "Fewer" not in repr(lakebt.sharpe(RETURNS[:59], error="lo"))
+
+
 # --- what is refused ------------------------------------------------------------------
 
 
