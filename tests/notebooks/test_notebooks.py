@@ -134,8 +134,8 @@ def test_the_sp500_on_real_data(shared: Path, realdata: Path) -> None:
     }.items():
         assert [round(float(value), 1) for value in found[rule]] == told
     table = done.rows("table")
-    assert table[-7][:2] == ["0.06", "0.28"]
-    assert table[5][:2] == ["-3.46", "0.82"]
+    assert table[-7][:2] == ["0.06", "0.30"]
+    assert table[5][:2] == ["-3.46", "0.81"]
     assert "75 of 210 events run; 127 one-sided" in done.text("left-out")
     assert "application/vnd.plotly.v1+json" in done.kinds()
 
