@@ -16,6 +16,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.facts import Side
 from lakebt.study.event_windows import Absent, joined_estimation, joined_windows
+from lakebt.study.event_words import of_intercept, of_two_answers
 from lakebt.values.few_dates import FEW_DATES
 from lakebt.values.text import count
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock
     from lakebt.events.rules import Anchor
     from lakebt.facts import IndexChange
-    from lakebt.study.event_windows import Pricing, Returns, Stretches, Window
+from lakebt.study.event_windows import Pricing, Returns, Stretches, Window
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,11 +47,9 @@ class WindowCases:
     parts
         The stretches of each.
     returns
-        The returns of each one's estimation window; None where there are too few.
+        The returns of each one's estimation window, or why it has none to speak of.
     absent
         The others, and why.
-    minimum
-        Returns that a model needs.
     first
         Where the estimation window begins.
     """
@@ -61,9 +60,8 @@ class WindowCases:
     model: Model
     changes: tuple[IndexChange, ...]
     parts: tuple[Stretches, ...]
-    returns: tuple[Returns | None, ...]
+    returns: tuple[Returns | Absent, ...]
     absent: tuple[tuple[IndexChange, str], ...]
-    minimum: int
     first: int
 
     @cached_property
@@ -79,7 +77,7 @@ class WindowCases:
     @cached_property
     def known(self) -> IntVector:
         """Positions of the changes with a model."""
-        has = [each is not None for each in self.returns]
+        has = [not isinstance(each, Absent) for each in self.returns]
         return np.flatnonzero(np.array(has, dtype=bool))
 
     @cached_property
@@ -102,7 +100,7 @@ class WindowCases:
     @cached_property
     def estimation(self) -> EstimationData:
         """The returns before each event that has a model."""
-        parts = [each for each in self.returns if each is not None]
+        parts = [each for each in self.returns if not isinstance(each, Absent)]
         return joined_estimation(parts, self.announced[self.known].tolist(), self.first)
 
     @cached_property
@@ -195,14 +193,14 @@ class WindowCases:
     def left_out(self) -> pd.DataFrame:
         """Return a row per change that is missing; see `lakebt.EventStudy.left_out`."""
         without = sorted(set(range(len(self.changes))) - set(self.known.tolist()))
-        few = f"fewer than {self.minimum} returns known before the announcement"
         gone = [change for change, _ in self.absent]
+        unknown = [e.reason for e in self.returns if isinstance(e, Absent)]
         changes = [*gone, *(self.changes[n] for n in without)]
         return pd.DataFrame(
             {
                 **self._names(changes),
                 "missing": ["price"] * len(gone) + ["estimation"] * len(without),
-                "reason": [why for _, why in self.absent] + [few] * len(without),
+                "reason": [why for _, why in self.absent] + unknown,
                 "over_bps": np.append(
                     np.full(len(gone), np.nan), self.over[without] / BPS
                 ),
@@ -217,9 +215,9 @@ class WindowCases:
             "symbol": [change.symbol for change in changes],
         }
 
-    def summary(self) -> str:
-        """Return in a sentence what happened."""
-        rows = {row.name: row for row in self.tests(draws=99, seed=0)}
+    def summary(self, *, draws: int, seed: int) -> str:
+        """Return in words what happened."""
+        rows = {row.name: row for row in self.tests(draws=draws, seed=seed)}
         row = rows["clustered t"]
         interval = (
             ""
@@ -235,11 +233,16 @@ class WindowCases:
         )
         nobody = "" if self.is_tradable else ", which no order could catch"
         made = f"{row.estimate / BPS:+z,.1f} bp over the market"
-        return (
+        words = [of_two_answers(rows.values())]
+        if len(self.known):
+            held = joined_windows([self.parts[n] for n in self.known.tolist()])
+            words.insert(0, of_intercept(self.fitted, held))
+        said = (
             f"{self.window}: {count(row.n, self.side)} on "
             f"{count(row.n_dates, 'date')} made {made}{interval}{nobody}{without}."
             f"{few_dates(row.n_dates)}"
         )
+        return " ".join(part for part in (said, *words) if part)
 
 
 def window_cases(
@@ -259,7 +262,9 @@ def window_cases(
             continue
         priced = [(change, pricing.stretches(change, window)) for change in mine]
         known = [(c, p) for c, p in priced if not isinstance(p, Absent)]
-        returns = [pricing.estimation(change, estimation) for change, _ in known]
+        returns = [
+            pricing.estimation(change, estimation, minimum) for change, _ in known
+        ]
         yield WindowCases(
             window=window,
             side=side.value,
@@ -267,12 +272,8 @@ def window_cases(
             model=model,
             changes=tuple(change for change, _ in known),
             parts=tuple(part for _, part in known),
-            returns=tuple(
-                each if each is not None and len(each[0]) >= minimum else None
-                for each in returns
-            ),
+            returns=tuple(returns),
             absent=tuple((c, p.reason) for c, p in priced if isinstance(p, Absent)),
-            minimum=minimum,
             first=estimation[0],
         )
 

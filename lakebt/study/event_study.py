@@ -340,8 +340,16 @@ class EventStudy:
         )
 
     def summary(self) -> str:
-        """Return in a sentence per window and side what happened."""
-        return " ".join(cases.summary() for cases in self._cases if cases.changes)
+        """Return in words, of each window and side, what happened.
+
+        With the mean intercept of a model that has one, and where what was earned and
+        the typical stock give two answers.
+        """
+        return " ".join(
+            cases.summary(draws=self._draws, seed=self._seed)
+            for cases in self._cases
+            if cases.changes
+        )
 
     @as_words
     def __repr__(self) -> str:

@@ -87,6 +87,9 @@ def parse_windows(windows: object) -> tuple[Window, ...]:
 Stretches: TypeAlias = "tuple[FloatVector, FloatVector, IntVector, BoolVector]"
 """Stock, market, session, and whether it ends at a close, of each stretch."""
 
+STILL = 1e-12
+"""Returns that differ by no more are the same, but for rounding."""
+
 Returns: TypeAlias = "tuple[FloatVector, FloatVector, IntVector]"
 """Stock, market and session of each return of an estimation window."""
 
@@ -160,18 +163,18 @@ class Pricing:
         return returns[:, 0], returns[:, 1]
 
     def estimation(
-        self, change: IndexChange, sessions: tuple[int, int]
-    ) -> Returns | None:
+        self, change: IndexChange, sessions: tuple[int, int], minimum: int
+    ) -> Returns | Absent:
         """Return stock, market and session of each return before the announcement.
 
-        Only what was known when it was announced; None where the calendar ends.
+        Only what was known when it was announced.
         """
         announced = anchor_session(Anchor.AD, change, self._clock.sessions)
-        if announced is None or announced == OUTSIDE:
-            return None
+        if announced is None:
+            return Absent(reason="it has no announcement date")
         first, last = announced + sessions[0] - 1, announced + sessions[1]
-        if first < 0:
-            return None
+        if announced == OUTSIDE or first < 0:
+            return Absent(reason="the calendar begins after its estimation window does")
         before = change.announced or change.known_at
         closes = [
             self._history.known_closes(symbol, first, last, before=before)
@@ -180,8 +183,19 @@ class Pricing:
         with np.errstate(invalid="ignore", divide="ignore"):
             stock, market = (each[1:] / each[:-1] - 1.0 for each in closes)
         good = np.isfinite(stock) & np.isfinite(market)
-        numbers = np.arange(first + 1, last + 1)
-        return stock[good], market[good], numbers[good]
+        stock, market = stock[good], market[good]
+        if len(stock) < minimum:
+            few = f"fewer than {minimum} returns known before the announcement"
+            return Absent(reason=few)
+        # An error of zero would make of any return a sign without end.
+        for name, values in (
+            (change.symbol, stock),
+            (self._market, market),
+            (f"{change.symbol} over {self._market}", stock - market),
+        ):
+            if np.ptp(values) <= STILL:
+                return Absent(reason=f"{name} did not move before the announcement")
+        return stock, market, np.arange(first + 1, last + 1)[good]
 
 
 def joined_windows(parts: Sequence[Stretches]) -> WindowData:

@@ -1,0 +1,100 @@
+"""The real additions to the S&P 500, from the announcement to the effective date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sources.prices import convert_prices
+from lakebt.sources.rebalances import convert_rebalances
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::lakebt.AuditWarning"),
+]
+
+JUMP, WAY = ("AD@close", "AD+1@open"), ("AD+1@open", "ED-1@close")
+
+
+@pytest.fixture(scope="module")
+def view(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    changes = pd.read_csv(realdata / "events.csv", dtype=str, keep_default_na=False)
+    lake = lakebt.Lake.open(tmp_path_factory.mktemp("real"))
+    lake.publish(
+        {
+            "index_changes": convert_rebalances(changes).frame,
+            "prices": convert_prices(
+                pd.read_parquet(realdata / "prices.parquet")
+            ).frame,
+        },
+        release="R1",
+        as_of="2026-04-01T00:00:00Z",
+    )
+    return lake.at("R1")
+
+
+def study(view: lakebt.View, model: str) -> lakebt.EventStudy:
+    return lakebt.EventStudy(
+        view,
+        index="SP500",
+        side="additions",
+        where={"announced_quality": ["exact", "derived"]},
+        model=model,
+        windows=[JUMP, WAY],
+    )
+
+
+def test_one_window_by_everybodys_standard_method(view: lakebt.View) -> None:
+    adjusted, model = study(view, "market_adjusted"), study(view, "market")
+    tests = {
+        name: each.tests().set_index(["window", "test"])
+        for name, each in (("adjusted", adjusted), ("model", model))
+    }
+    of_way = {
+        name: table.loc["AD+1@open to ED-1@close"] for name, table in tests.items()
+    }
+    jump = tests["adjusted"].loc["AD@close to AD+1@open"].loc["clustered t"]
+
+    def of(name: str, test: str, *columns: str) -> list[float]:
+        return of_way[name].loc[test][list(columns)].astype(float).tolist()
+
+    size = ("n", "n_dates", "estimate_bps", "statistic")
+    assert of("adjusted", "cross-sectional t", *size) == pytest.approx(
+        [242, 175, -49.0, -1.32], abs=0.05
+    )
+    assert of("adjusted", "clustered t", "statistic", "p") == pytest.approx(
+        [-1.23, 0.22], abs=0.005
+    )
+    assert of("adjusted", "clustered t of CAR", *size) == pytest.approx(
+        [217, 155, -16.5, -0.43], abs=0.05
+    )
+    assert of("model", "clustered t of CAR", *size) == pytest.approx(
+        [217, 155, -91.4, -2.97], abs=0.05
+    )
+    assert of("model", "adjusted BMP", "statistic") == pytest.approx([-4.73], abs=0.005)
+    assert of("adjusted", "adjusted BMP", "statistic", "p") == pytest.approx(
+        [-2.96, 0.003], abs=0.005
+    )
+    assert jump["estimate_bps"] == pytest.approx(218.0, abs=0.05)
+    assert jump["statistic"] == pytest.approx(9.29, abs=0.005)
+    assert not jump["tradable"]
+
+    left = adjusted.left_out()
+    left = left[(left["window"] == "AD+1@open to ED-1@close")]
+    left = left[left["missing"] == "estimation"]
+    assert (len(left), left["over_bps"].mean()) == pytest.approx((25, -370), abs=0.5)
+
+    said = model.summary()
+    assert "The mean intercept is +13.2 bp a session" in said
+    assert "Two answers: the typical stock fell (adjusted BMP t -4.73" in said
+    assert (
+        "Two answers: the typical stock fell (adjusted BMP t -2.96"
+        in adjusted.summary()
+    )
+    assert "mean intercept" not in adjusted.summary()
