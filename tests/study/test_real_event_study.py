@@ -62,8 +62,8 @@ def test_one_window_by_everybodys_standard_method(view: lakebt.View) -> None:
     jump = tests["adjusted"].loc["AD@close to AD+1@open"].loc["clustered t"]
 
     def of(name: str, test: str, *columns: str) -> list[float]:
-        row = of_way[name].loc[test]
-        return [float(row[column]) for column in columns]
+        row = of_way[name].loc[test].to_dict()
+        return [row[column] for column in columns]
 
     size = ("n", "n_dates", "estimate_bps", "statistic")
     assert of("adjusted", "cross-sectional t", *size) == pytest.approx(
