@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lakebt.analysis.calibration.conditions import measured
+from lakebt.analysis.calibration.holds import holds
 from lakebt.analysis.event_study.abnormal import abnormal, over_market
 from lakebt.analysis.event_study.models import fit
-from lakebt.analysis.event_study.tests import Cases, money_tests, typical_tests
+from lakebt.analysis.event_study.tests import MONEY, Cases, money_tests, typical_tests
 from lakebt.backtest.costs import BPS
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.facts import Side
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lakebt._typing import FloatVector, IntVector
+    from lakebt.analysis.calibration.conditions import Conditions
     from lakebt.analysis.event_study.abnormal import Abnormal
     from lakebt.analysis.event_study.event_returns import EstimationData, WindowData
     from lakebt.analysis.event_study.models import Fit, Model
@@ -111,8 +114,29 @@ class WindowCases:
     @cached_property
     def abnormal(self) -> Abnormal:
         """The abnormal returns of each that has a model."""
-        parts = [self.parts[number] for number in self.known.tolist()]
-        return abnormal(joined_windows(parts), self.fitted)
+        return abnormal(self._held_known, self.fitted)
+
+    @cached_property
+    def _held_known(self) -> WindowData:
+        """What each that has a model returned in the window."""
+        return joined_windows([self.parts[n] for n in self.known.tolist()])
+
+    @cached_property
+    def _earned(self) -> Conditions:
+        """What the changes with prices are like."""
+        cases = self._cases(np.arange(len(self.changes)))
+        return measured(self.over, self.held, cases)
+
+    @cached_property
+    def _modelled(self) -> Conditions:
+        """What the changes with a model are like."""
+        cases = self._cases(self.known)
+        return measured(self.abnormal.car, self._held_known, cases)
+
+    def holds(self, row: Row) -> bool | str:
+        """Return True, or why a test of these changes does not hold."""
+        is_money = row.question == MONEY
+        return holds(row.name, self._earned if is_money else self._modelled)
 
     @property
     def is_tradable(self) -> bool:

@@ -215,7 +215,9 @@ class EventStudy:
             ``high_bps`` (NaN where the test gives none); ``statistic``, ``degrees`` of
             freedom of its t (infinite of a normal reference, NaN where signs are
             flipped); ``p``, two-sided, NaN where the test is not defined, as clustered
-            ones are of one date; ``tradable``, False where a window begins before an
+            ones are of one date; ``holds``, True, or the reason why the test does not
+            hold for these changes, by what it rejected of true nulls in the calibration
+            table; ``tradable``, False where a window begins before an
             order could know of the change.
         """
         rows = [
@@ -232,6 +234,7 @@ class EventStudy:
                 "statistic": row.statistic,
                 "degrees": row.degrees,
                 "p": row.p,
+                "holds": cases.holds(row),
                 "tradable": cases.is_tradable,
             }
             for cases in self._cases

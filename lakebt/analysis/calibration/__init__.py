@@ -1,0 +1,1 @@
+"""How often tests reject what is true, and so where they hold."""

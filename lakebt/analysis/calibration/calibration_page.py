@@ -1,0 +1,149 @@
+"""The calibration table as a page: what the benchmark wrote, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.analysis.calibration.conditions import conditions_of
+from lakebt.analysis.calibration.designs import DESIGNS, MANY, POWER, SINGLE
+from lakebt.analysis.calibration.holds import holds
+from lakebt.analysis.calibration.rejections import HIGHEST, LOWEST, of_test, rejections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lakebt.analysis.calibration.designs import Design
+
+RECOMMENDED = ("sign flips", "block flips", "sign flips of SCAR", "adjusted BMP")
+"""What answers: does it earn money, and does the typical stock move."""
+
+DECIDES = "what significance() decides by"
+
+_HEAD = """\
+# Calibration: which tests reject what is true
+
+A test of 5 % has to reject 5 % of true nulls. Events share dates, windows overlap and
+returns have tails, so many tests do not. Here each is tried where the truth is known:
+events of which nothing is true, {replications} replications of each design,
+all from one seed. `{command}` makes this page
+and the table it is made of, which `holds` reads: no test is said to hold by opinion.
+
+```pycon
+>>> from lakebt.analysis.calibration.conditions import Conditions
+>>> from lakebt.analysis.calibration.holds import holds
+>>> events = Conditions(
+...     n=600,
+...     n_dates=175,
+...     n_effective_dates=58.0,
+...     overlap=0.0,
+...     skew=0.0,
+...     n_blocks=175,
+... )
+>>> holds("sign flips", events)
+True
+>>> holds("cross-sectional t", events).partition(":")[0]
+'changes of one date move together'
+
+```
+
+A star marks a test that holds for events as these: it rejects between {lowest} and
+{highest} % in each design that has one of their circumstances (with fewer replications
+than 2,000 as much outside as two standard errors are larger). Tests in bold are those
+to go by: **sign flips** and **block flips** (of blocks of twice the longest window) ask
+whether it earns money, **sign flips of SCAR** and **adjusted BMP** whether the typical
+stock moves. An empty cell says nothing: one announcement date has no error by date.
+
+Residuals of all stocks share a factor in each session, so windows of different dates
+that overlap move together as those of one date do. Estimation windows have 120
+sessions; deviations of stocks vary; `t3` is Student's t with 3 degrees of freedom,
+`skewed` exponential less its mean, `left` its mirror image. "1 to 20 changes" are 1, 2,
+4, 10 or 20 on 60, 15, 10, 10 and 5 % of dates; "about as the S&P 500's" are 1 to 4 on
+73, 19, 5 and 3 %. Signs are flipped 399 times, or listed up to 13 dates.
+"""
+
+_MANY = """
+## The best of 200 rules
+
+The chance that any of 200 rules (10 entries, 20 holds of 1 to 30 sessions) is claimed
+where none earns anything, one-sided at 5 %, in per cent. Blocks are of 60 sessions,
+twice the longest hold. The deflated Sharpe ratio takes the 200 as trials.
+
+"""
+
+_POWER = """
+## Power
+
+How often what is true is found, in per cent: +100 bp over the window of R1, and +120 bp
+in one session of F7, which not all of the rules hold. Of a test that rejects too many
+true nulls the power says nothing.
+
+"""
+
+
+def page() -> str:
+    """Return the page, in Markdown."""
+    counts = sorted({row.replications for row in rejections()})
+    replications = f"{counts[0]:,}"
+    if len(counts) > 1:
+        replications += f" to {counts[-1]:,}"
+    parts = [
+        _HEAD.format(
+            replications=replications,
+            command="python benchmarks/calibration.py",
+            lowest=f"{100 * LOWEST:g}",
+            highest=f"{100 * HIGHEST:g}",
+        )
+    ]
+    for title, has in _GROUPS.items():
+        designs = [each for each in SINGLE if has(each)]
+        parts.append(f"\n## {title}\n\n{_list(designs)}\n{_table(designs)}")
+    parts.append(f"{_MANY}{_list(MANY)}\n{_table(MANY)}")
+    alone, best = POWER
+    parts.append(f"{_POWER}{_list(POWER)}\n{_table([alone])}\n{_table([best])}")
+    return "".join(parts)
+
+
+def _overlaps(design: Design) -> bool:
+    return conditions_of(design).overlaps
+
+
+_GROUPS: dict[str, Callable[[Design], bool]] = {
+    "One date, and six": lambda each: each.dates < 10,
+    "Twenty dates": lambda each: each.dates == 20,
+    "Fifty dates": lambda each: each.dates == 50,
+    "175 dates": lambda each: each.dates == 175 and not _overlaps(each),
+    "Overlapping windows": _overlaps,
+}
+
+
+def _list(designs: Iterable[Design]) -> str:
+    """Return what each design is, a line each, with its replications."""
+    count = {row.design: row.replications for row in rejections()}
+    return "".join(
+        f"- {each.name}: {each.words} ({count[each.name]:,} replications)\n"
+        for each in designs
+        if each.name in count
+    )
+
+
+def _table(designs: Iterable[Design]) -> str:
+    """Return a row per test, a column per design."""
+    names = [each.name for each in designs]
+    tests = dict.fromkeys(row.test for row in rejections() if row.design in names)
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'--:|' * len(names)}"]
+    for test in tests:
+        strong = "**" if test in {*RECOMMENDED, DECIDES} else ""
+        cells = [_cell(test, name) for name in names]
+        lines.append(f"| {strong}{test}{strong} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(test: str, name: str) -> str:
+    row = of_test(test).get(name)
+    if row is None or not row.says_something:
+        return ""
+    rate = f"{100.0 * row.rate:.1f}"
+    design = DESIGNS[name]
+    if design.n_rules > 1 or design.effect:
+        return rate
+    return f"{rate} \\*" if holds(test, conditions_of(design)) is True else rate

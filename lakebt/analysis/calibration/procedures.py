@@ -1,0 +1,198 @@
+"""Every test of one replication: its p-value, and what was claimed of many rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lakebt.analysis.calibration.simulation import simulate, simulate_rules
+from lakebt.analysis.event_study.abnormal import abnormal, over_market
+from lakebt.analysis.event_study.models import Model, fit
+from lakebt.analysis.event_study.tests import money_tests, typical_tests
+from lakebt.analysis.pooling import Aggregate, Pooling
+from lakebt.analysis.resampling.blocks import by_block, calendar_blocks
+from lakebt.analysis.resampling.family import family_wise_p
+from lakebt.analysis.resampling.judgement import FEWEST_BLOCKS, FEWEST_FOR_PAIRS
+from lakebt.analysis.sharpe import SESSIONS_PER_YEAR, lo_standard_error
+from lakebt.analysis.sharpe_inference import probabilistic_sharpe
+from lakebt.analysis.sharpe_maximum import deflated_sharpe
+from lakebt.analysis.surface import surface
+from lakebt.analysis.traded_events import Traded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.analysis.calibration.designs import Design
+    from lakebt.analysis.calibration.simulation import Rules, Sample
+
+DRAWS = 399
+"""Of signs and blocks in each replication: 5 % are whole numbers of them."""
+
+LEVEL = 0.05
+
+
+def p_values(design: Design, *, seed: int, replication: int) -> dict[str, float]:
+    """Return two-sided p-values of every test of one replication.
+
+    Parameters
+    ----------
+    design, seed, replication
+        See `lakebt.analysis.calibration.simulation.simulate`.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where a test says nothing.
+    """
+    sample = simulate(design, seed=seed, replication=replication)
+    return {**_event_tests(sample, Model(design.model)), **_sharpe_tests(sample)}
+
+
+def _event_tests(sample: Sample, model: Model) -> dict[str, float]:
+    fitted = fit(sample.estimation, model)
+    found = abnormal(sample.window, fitted)
+    over = over_market(sample.window)
+    rows = [
+        *money_tests(over, sample.window, sample.cases, draws=DRAWS, seed=0),
+        *typical_tests(
+            found, fitted, sample.estimation, sample.cases, draws=DRAWS, seed=0
+        ),
+    ]
+    return {row.name: row.p for row in rows}
+
+
+def _sharpe_tests(sample: Sample) -> dict[str, float]:
+    """Return p of a Sharpe ratio of zero, by each error."""
+    from scipy.special import ndtr  # noqa: PLC0415 - scipy takes 0.1 s
+
+    window, over = sample.window, sample.window.stock - sample.window.market
+    events = _traded(sample, over)
+    found = {}
+    for how in Aggregate:
+        known = surface(events, n_rules=1, pooling=Pooling(how=how)).above_zero()
+        found[f"Sharpe, {how}"] = float(2.0 * min(known[0], 1.0 - known[0]))
+    ratio = float(over.mean() / over.std(ddof=1))
+    yearly = ratio * np.sqrt(SESSIONS_PER_YEAR)
+    by_lo = abs(yearly) / lo_standard_error(yearly, len(over))
+    z = (over - over.mean()) / over.std()
+    above = float(
+        probabilistic_sharpe(
+            ratio,
+            len(window.stock),
+            skew=float((z**3).mean()),
+            kurtosis=float((z**4).mean()),
+            at="ratio",
+        )
+    )
+    found["Sharpe, Lo's error"] = float(2.0 * ndtr(-by_lo))
+    found["Sharpe, PSR"] = 2.0 * min(above, 1.0 - above)
+    return found
+
+
+def _traded(sample: Sample, over: FloatVector) -> Traded:
+    window, n = sample.window, sample.window.n_changes
+    held = window.sessions_held
+    mean = np.add.reduceat(over, window.start[:-1]) / held
+    apart = (over - mean[window.owner]) ** 2
+    return Traded(
+        rule=np.zeros(n, dtype=np.int64),
+        date=sample.cases.by_date,
+        first=window.session[window.start[:-1]],
+        n_returns=held,
+        mean=mean,
+        m2=np.add.reduceat(apart, window.start[:-1]),
+        n_legs=np.ones(n, dtype=np.int64),
+        start=window.start[:-1],
+        final=over[window.start[1:] - 1],
+        held=over,
+    )
+
+
+def tried(design: Design, *, seed: int, replication: int) -> dict[str, float]:
+    """Return what `p_values` or, of many rules, `claims` gives."""
+    of = p_values if design.n_rules == 1 else claims
+    return of(design, seed=seed, replication=replication)
+
+
+def claims(design: Design, *, seed: int, replication: int) -> dict[str, float]:
+    """Return the smallest p of any of many rules, one-sided, by each procedure.
+
+    Parameters
+    ----------
+    design, seed, replication
+        See `lakebt.analysis.calibration.simulation.simulate_rules`.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where a procedure says nothing: what is not claimed is not rejected.
+    """
+    rules = simulate_rules(design, seed=seed, replication=replication)
+    scores = rules.scores()
+    ones = np.ones_like(scores)
+    sums, counts = by_block(scores, rules.date), by_block(ones, rules.date)
+    day = rules.announced[np.searchsorted(rules.date, np.arange(len(sums)))]
+    block = calendar_blocks(day, length=2 * int(rules.hold.max()))
+
+    def best(
+        how: Literal["pairs", "flips"],
+        at: IntVector | None,
+        parts: tuple[FloatPanel, FloatPanel] = (sums, counts),
+    ) -> float:
+        found = family_wise_p(*parts, block=at, draws=DRAWS, seed=replication, how=how)
+        return float(np.nanmin(found.p_family))
+
+    flips, pairs = best("flips", block), best("pairs", block)
+    n_blocks = int(block.max()) + 1
+    decides = pairs if n_blocks >= FEWEST_FOR_PAIRS else flips
+    return {
+        "any clustered t": _any_t(sums, counts),
+        "deflated Sharpe": 1.0 - _deflated(rules),
+        "flips of events": best("flips", None, (scores, ones)),
+        "flips of dates": best("flips", None),
+        "flips of blocks": flips,
+        "pairs of dates": best("pairs", None),
+        "pairs of blocks": pairs,
+        "what significance() decides by": (
+            decides if n_blocks >= FEWEST_BLOCKS else float("nan")
+        ),
+    }
+
+
+def _any_t(sums: FloatPanel, counts: FloatPanel) -> float:
+    from scipy.special import stdtr  # noqa: PLC0415 - scipy takes 0.1 s
+
+    n, n_dates = counts.sum(axis=0), len(sums)
+    mean = sums.sum(axis=0) / n
+    squares = ((sums - mean * counts) ** 2).sum(axis=0)
+    error = np.sqrt(n_dates / (n_dates - 1.0) * squares) / n
+    return float(stdtr(n_dates - 1.0, -(mean / error).max()))
+
+
+def _deflated(rules: Rules) -> float:
+    """Return the deflated Sharpe ratio of the best rule, with all rules as trials."""
+    moments = list(_moments(rules))
+    n = len(rules.returns) * rules.hold
+    m1, m2, m3, m4 = (each / n for each in moments)
+    variance = m2 - m1 * m1
+    ratio = m1 / np.sqrt(variance)
+    at = int(ratio.argmax())
+    third = m3 - 3.0 * m1 * m2 + 2.0 * m1**3
+    fourth = m4 - 4.0 * m1 * m3 + 6.0 * m1**2 * m2 - 3.0 * m1**4
+    return deflated_sharpe(
+        float(ratio[at]),
+        int(n[at]),
+        n_trials=float(len(ratio)),
+        variance=float(ratio.var(ddof=1)),
+        skew=float(third[at] / variance[at] ** 1.5),
+        kurtosis=float(fourth[at] / variance[at] ** 2),
+    )
+
+
+def _moments(rules: Rules) -> Iterator[FloatVector]:
+    """Give sums of powers of the returns of each rule, the first to the fourth."""
+    for power in range(1, 5):
+        total = np.append(0.0, np.cumsum((rules.returns**power).sum(axis=0)))
+        yield total[rules.entry + rules.hold] - total[rules.entry]
