@@ -154,3 +154,27 @@ def test_the_sp500_without_real_data_recovers_what_was_planted(tmp_path: Path) -
         error = float(mean) / float(t_by_date)
         assert abs(float(mean) - planted) < 2 * error
     done.check_kept("02_sp500.ipynb")
+
+
+def test_whether_it_is_real_on_real_data(shared: Path, realdata: Path) -> None:
+    assert realdata.is_dir()
+    done = Executed("03_is_it_real.ipynb", shared)
+    said, parts = done.text("verdict"), done.text("stability")
+
+    assert "stderr" not in done.kinds()
+    assert said.startswith(
+        "Of 20 rules on 184 events (242 additions, 175 announcement dates, worth 166 "
+        "equal ones) none earns money beyond chance: the best, ED-1@close to +1, made "
+        "+4.5 bp an event (95 % "
+    )
+    assert "p = 0.94 among the 20." in said
+    assert "t -2.02 without 2020-11-16, t -0.96 without 2021-03-12" in parts
+    assert "-370 bp (25 changes)" in parts
+
+
+def test_whether_it_is_real_without_real_data(tmp_path: Path) -> None:
+    done = Executed("03_is_it_real.ipynb", tmp_path)
+
+    assert "simulated market" in done.text("open")
+    assert "5 earn money beyond chance" in done.text("verdict")
+    done.check_kept("03_is_it_real.ipynb")

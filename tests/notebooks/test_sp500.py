@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from scipy import stats
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
@@ -42,7 +43,7 @@ def test_the_mean_and_its_error_by_date_are_those_of_the_path(
     told = row_of(result, "AD@close", "AD+1@open")
     paths = result.paths()
     jump = paths[(paths["label"] == "AD+1 open") & (paths["side"] == "addition")]
-    error = (jump["high_bps"] - jump["mean_bps"]).item() / 1.96
+    error = (jump["high_bps"] - jump["mean_bps"]).item() / stats.t.ppf(0.975, 7)
 
     assert told["mean_bps"] == pytest.approx(jump["mean_bps"].item(), rel=1e-12)
     assert told["t_by_date"] == pytest.approx(told["mean_bps"] / error, rel=1e-12)
