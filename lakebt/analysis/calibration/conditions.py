@@ -56,12 +56,16 @@ class Conditions:
         """How many dates there are, in words."""
         if self.n_dates <= 1:
             return "one date"
-        few = self.n_dates < _FEWEST_DATES
-        if few or self.n_effective_dates < _FEWEST_EFFECTIVE:
+        if not self.has_ten or self.n_effective_dates < _FEWEST_EFFECTIVE:
             return "fewer than ten dates"
         if self.n_effective_dates < FEW:
             return "few or uneven dates"
         return "some dates" if self.n_effective_dates < SOME else "many dates"
+
+    @property
+    def has_ten(self) -> bool:
+        """Whether there are ten dates."""
+        return self.n_dates >= _FEWEST_DATES
 
     @property
     def shares(self) -> bool:

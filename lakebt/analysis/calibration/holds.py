@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lakebt.analysis.calibration.conditions import Conditions
 
 
+_BY_BLOCK = "block flips"
+
 FEWEST_BLOCKS = 6
 """With five, all signs alike are 2 of 2**5 vectors: 0.0625, which rejects nothing."""
 
@@ -59,14 +61,11 @@ def holds(test: str, conditions: Conditions) -> bool | str:
     if not rows:
         msg = f"test must be one of the calibration table, was {test!r}"
         raise InvalidArgumentError(msg)
-    if test == "block flips":
-        if conditions.n_blocks < FEWEST_BLOCKS:
-            return f"fewer than {FEWEST_BLOCKS} blocks: they can reject nothing at 5 %"
-        worth = min(conditions.n_effective_dates, float(conditions.n_blocks))
-        conditions = replace(
-            conditions, n_dates=conditions.n_blocks, n_effective_dates=worth
-        )
-    for reason, designs in _circumstances(conditions):
+    if test == _BY_BLOCK and conditions.n_blocks < FEWEST_BLOCKS:
+        return f"fewer than {FEWEST_BLOCKS} blocks: they can reject nothing at 5 %"
+    known = {each.name: _as_seen(test, conditions_of(each)) for each in SINGLE}
+    asked = _as_seen(test, conditions)
+    for reason, designs in _circumstances(asked, known):
         found = [rows[name] for name in designs if name in rows]
         if not found:
             return f"{reason}: it was not tried"
@@ -80,16 +79,27 @@ def holds(test: str, conditions: Conditions) -> bool | str:
     return True
 
 
-def _circumstances(asked: Conditions) -> Iterator[tuple[str, list[str]]]:
+def _as_seen(test: str, conditions: Conditions) -> Conditions:
+    """Return conditions as a test sees them: to one by block a block is a date."""
+    if test != _BY_BLOCK:
+        return conditions
+    worth = min(conditions.n_effective_dates, float(conditions.n_blocks))
+    return replace(conditions, n_dates=conditions.n_blocks, n_effective_dates=worth)
+
+
+def _circumstances(
+    asked: Conditions, known: dict[str, Conditions]
+) -> Iterator[tuple[str, list[str]]]:
     """Give each circumstance in words, with the designs that have it."""
-    known = {design.name: conditions_of(design) for design in SINGLE}
     plain = {
         name: each
         for name, each in known.items()
         if not each.overlaps and not each.is_skewed
     }
     if asked.overlaps:
-        yield "overlapping windows", [n for n, each in known.items() if each.overlaps]
+        near = [n for n, each in known.items() if each.overlaps]
+        alike = [n for n in near if known[n].has_ten == asked.has_ten]
+        yield "overlapping windows", alike or near
     alike = [n for n, each in plain.items() if each.shares == asked.shares]
     if asked.shares and asked.band != "one date":
         most = [n for n in alike if plain[n].band == "many dates"]

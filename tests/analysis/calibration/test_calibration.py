@@ -139,6 +139,16 @@ def test_why_a_test_does_not_hold(
     assert said.startswith(reason)
 
 
+def test_overlapping_windows_need_blocks_and_enough_of_them() -> None:
+    near = replace(MANY_DATES, overlap=6.0, n_blocks=26)
+
+    assert holds("block flips", near) is True
+    assert holds("calendar time", near) is True
+    assert isinstance(holds("block flips", replace(near, n_blocks=9)), str)
+    assert isinstance(holds("sign flips of SCAR", near), str)
+    assert isinstance(holds("adjusted BMP", near), str)
+
+
 def test_one_date_has_one_test_that_holds() -> None:
     one = replace(MANY_DATES, n=20, n_dates=1, n_effective_dates=1.0, n_blocks=1)
 
