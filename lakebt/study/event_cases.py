@@ -287,7 +287,8 @@ def window_cases(
         priced = [(change, pricing.stretches(change, window)) for change in mine]
         known = [(c, p) for c, p in priced if not isinstance(p, Absent)]
         returns = [
-            pricing.estimation(change, estimation, minimum) for change, _ in known
+            pricing.estimation(change, estimation, minimum, window=window)
+            for change, _ in known
         ]
         yield WindowCases(
             window=window,

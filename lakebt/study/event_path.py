@@ -44,8 +44,9 @@ def average_path(
         If there is no such anchor.
     """
     at = Anchor(one_of(anchor, ANCHORS, what="anchor"))
-    for name, sessions in (("before", before), ("after", after)):
-        if sessions < 0:
+    asked: dict[str, object] = {"before": before, "after": after}
+    for name, sessions in asked.items():
+        if not isinstance(sessions, int) or isinstance(sessions, bool) or sessions < 0:
             msg = f"{name} must be a number of sessions, was {sessions!r}"
             raise InvalidArgumentError(msg)
     frames = []

@@ -16,6 +16,11 @@ from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import check_text, one_of
 from lakebt.study.arguments import Arguments
+from lakebt.study.estimation_window import (
+    check_apart,
+    checked_estimation,
+    checked_minimum,
+)
 from lakebt.study.event_cases import WindowCases, placed, window_cases
 from lakebt.study.event_path import average_path
 from lakebt.study.event_windows import Pricing, parse_windows
@@ -162,9 +167,10 @@ class EventStudy:
         check_text("market", market)
         self.view, self.market = scope.view, market
         self.model = Model(one_of(model, Model, what="model"))
-        self.estimation = _checked_estimation(estimation)
-        self.minimum = _checked_minimum(minimum, self.estimation)
+        self.estimation = checked_estimation(estimation)
+        self.minimum = checked_minimum(minimum, self.estimation)
         self.windows = parse_windows(windows)
+        check_apart(self.windows, self.estimation)
         self._draws, self._seed, self._scope = draws, seed, scope
         changes = scope.changes()
         if not changes:
@@ -376,26 +382,3 @@ class EventStudy:
 def _order(change: IndexChange) -> tuple[Any, ...]:
     when = change.announced or change.known_at
     return when, change.index, change.symbol, change.side.value
-
-
-def _checked_estimation(estimation: object) -> tuple[int, int]:
-    match estimation:
-        case (int(first), int(last)) if first < last < 0:
-            return first, last
-    msg = (
-        f"estimation must be two sessions before the announcement, the first one "
-        f"first, as (-260, -30), was {estimation!r}"
-    )
-    raise InvalidArgumentError(msg)
-
-
-def _checked_minimum(minimum: object, estimation: tuple[int, int]) -> int:
-    most = estimation[1] - estimation[0] + 1
-    match minimum:
-        case int(number) if not isinstance(minimum, bool) and 5 <= number <= most:
-            return number
-    msg = (
-        f"minimum must be a whole number of returns from 5 to {most}, all of the "
-        f"estimation window, was {minimum!r}"
-    )
-    raise InvalidArgumentError(msg)

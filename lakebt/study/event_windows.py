@@ -163,11 +163,16 @@ class Pricing:
         return returns[:, 0], returns[:, 1]
 
     def estimation(
-        self, change: IndexChange, sessions: tuple[int, int], minimum: int
+        self,
+        change: IndexChange,
+        sessions: tuple[int, int],
+        minimum: int,
+        *,
+        window: Window,
     ) -> Returns | Absent:
         """Return stock, market and session of each return before the announcement.
 
-        Only what was known when it was announced.
+        Only what was known when it was announced, and nothing of its window.
         """
         announced = anchor_session(Anchor.AD, change, self._clock.sessions)
         if announced is None:
@@ -175,6 +180,9 @@ class Pricing:
         first, last = announced + sessions[0] - 1, announced + sessions[1]
         if announced == OUTSIDE or first < 0:
             return Absent(reason="the calendar begins after its estimation window does")
+        fills = window.fills(change, self._clock)
+        if fills is not None and fills[0].row < half_session(last, "close"):
+            return Absent(reason=f"{window} begins before its estimation window ends")
         before = change.announced or change.known_at
         closes = [
             self._history.known_closes(symbol, first, last, before=before)
