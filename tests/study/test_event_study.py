@@ -64,7 +64,7 @@ def test_every_figure_of_a_change_is_that_of_a_loop(
 
     assert len(events) > 10
     for row in events.to_dict("records"):
-        at = int(daily.index.get_indexer([row["announced"]])[0])
+        at = int((daily.index < row["announced"]).sum())
         before = daily[[row["symbol"], "MKT"]].iloc[at - 55 : at - 4].dropna()
         held = daily[[row["symbol"], "MKT"]].iloc[at : at + 4]
         stock, spy = before.to_numpy().T
