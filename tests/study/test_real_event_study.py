@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -99,3 +100,63 @@ def test_one_window_by_everybodys_standard_method(view: lakebt.View) -> None:
         in adjusted.summary()
     )
     assert "mean intercept" not in adjusted.summary()
+
+
+def t_of(events: pd.DataFrame) -> tuple[float, float]:
+    """Return the mean over the market, and t by announcement date, by its formula."""
+    over = events["over_bps"]
+    mean = float(over.mean())
+    sums = (over - mean).groupby(events["announced"]).sum().to_numpy()
+    error = float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1))) / len(over)
+    return mean, mean / error
+
+
+def test_the_window_in_its_parts(view: lakebt.View) -> None:
+    events = study(view, "market_adjusted").events()
+    events = events[events["window"] == "AD+1@open to ED-1@close"]
+    year = events["announced"].dt.year
+
+    assert t_of(events[year <= 2019]) == pytest.approx((-114.2, -4.33), abs=0.05)
+    assert t_of(events[year >= 2020]) == pytest.approx((43.6, 0.50), abs=0.05)
+
+    known = events[events["n_estimation"] > 0]
+    rank = known["deviation_bps"].rank(method="first") - 1
+    thirds = known["car_bps"].groupby(rank * 3 // len(known)).mean()
+    assert thirds.tolist() == pytest.approx([-89.4, -80.2, 121.0], abs=0.05)
+
+
+def test_two_dates_decide_how_sure_it_looks(view: lakebt.View) -> None:
+    result = lakebt.Study(
+        view,
+        index="SP500",
+        side="additions",
+        where={"announced_quality": ["exact", "derived"]},
+        hedge="SPY",
+        entries=["AD+1@open"],
+        exits=["ED-1@close"],
+        missing="drop_leg",
+    ).run(record=False)
+
+    found = result.stability(entry="AD+1@open", exit="ED-1@close")
+
+    whole = found.whole().iloc[0]
+    figures = [float(whole[name]) for name in ("mean_bps", "t", "low_bps", "high_bps")]
+    assert figures == pytest.approx([-49.0, -1.23, -127.3, 29.4], abs=0.05)
+    left = found.without_date().set_index("date")["t"]
+    assert [str(day) for day in found.dates_that_matter] == ["2020-11-16", "2021-03-12"]
+    assert [left.min(), left.max()] == pytest.approx([-2.02, -0.96], abs=0.005)
+
+
+def test_the_median_addition_gave_its_jump_back(view: lakebt.View) -> None:
+    """S&P Dow Jones Indices (2021) published -0.04 % of 2011 to 2021."""
+    found = lakebt.EventStudy(
+        view,
+        index="SP500",
+        side="additions",
+        where={"announced_quality": ["exact", "derived"]},
+        windows=[("AD@close", "ED@close")],
+    ).events()
+
+    median = found[found["announced"].dt.year <= 2021]["over_bps"].median()
+
+    assert median / 100 == pytest.approx(-0.15, abs=0.005)
