@@ -11,6 +11,7 @@ import pandas as pd
 
 from lakebt._messages import as_words
 from lakebt.analysis.event_study.models import Model
+from lakebt.analysis.resampling.draws import check_draws
 from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.rules import Anchor
@@ -165,6 +166,7 @@ class EventStudy:
         seed: int,
     ) -> None:
         check_text("market", market)
+        check_draws(draws, seed)
         self.view, self.market = scope.view, market
         self.model = Model(one_of(model, Model, what="model"))
         self.estimation = checked_estimation(estimation)
