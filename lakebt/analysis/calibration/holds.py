@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _BY_BLOCK = "block flips"
 
+_WHATEVER = "tails, or a variance that rises with the event"
+"""What is left to fail where dates are many."""
+
 FEWEST_BLOCKS = 6
 """With five, all signs alike are 2 of 2**5 vectors: 0.0625, which rejects nothing."""
 
@@ -105,7 +108,8 @@ def _circumstances(
         most = [n for n in alike if plain[n].band == "many dates"]
         yield "changes of one date move together", most
     in_band = [n for n, each in plain.items() if each.band == asked.band]
-    yield asked.band, [n for n in in_band if n in alike] or in_band
+    reason = _WHATEVER if asked.band == "many dates" else asked.band
+    yield reason, [n for n in in_band if n in alike] or in_band
     if asked.is_skewed and asked.n_dates > 1:
         skewed = [n for n, each in known.items() if each.is_skewed]
         same = [n for n in skewed if known[n].band == asked.band]

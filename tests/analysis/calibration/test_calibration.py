@@ -126,6 +126,7 @@ def test_the_limits_are_those_of_2000_replications(
         ("clustered t", {"overlap": 6.0}, "overlapping windows"),
         ("sign flips", {"overlap": 6.0}, "overlapping windows"),
         ("GRANK-T", {"skew": 2.0}, "skewed returns"),
+        ("Patell", {"n": 175}, "tails, or a variance"),
         ("block flips", {"n_blocks": 5}, "fewer than 6 blocks"),
         ("block flips", {"n_blocks": 7}, "fewer than ten dates"),
     ],
