@@ -136,7 +136,10 @@ class WindowCases:
     def holds(self, row: Row) -> bool | str:
         """Return True, or why a test of these changes does not hold."""
         is_money = row.question == MONEY
-        return holds(row.name, self._earned if is_money else self._modelled)
+        found = holds(row.name, self._earned if is_money else self._modelled)
+        if found is True and np.isnan(row.p):
+            return "it is not defined here: too few values, or none that vary"
+        return found
 
     @property
     def is_tradable(self) -> bool:

@@ -84,4 +84,7 @@ def test_one_date_leaves_what_was_estimated_before(
     assert (tests["n_dates"] == 1).all()
     assert set(tests.index[tests["p"].isna()]) >= CLUSTERED
     assert not np.isnan(tests["p"].to_dict()["adjusted BMP"])
+    assert tests.loc["adjusted BMP", "holds"] is True
+    undefined = tests[tests["p"].isna()]["holds"]
+    assert {type(each) for each in undefined} == {str}, "what says nothing holds not"
     assert "no error can be trusted" in study.summary()
