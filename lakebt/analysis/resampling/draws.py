@@ -12,16 +12,19 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lakebt._typing import FloatPanel
+
+Draw: TypeAlias = "Callable[[int, int], FloatPanel]"
+"""Gives draws by their first and last number, shape (n_draws, n)."""
 
 MOST_SEED = 2**64 - 1
 _WORD = 64

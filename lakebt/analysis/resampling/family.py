@@ -16,22 +16,24 @@ References
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from lakebt.analysis.resampling.alternative import Alternative
-from lakebt.analysis.resampling.draws import check_draws
+from lakebt.analysis.resampling.draws import check_draws, parts
 from lakebt.analysis.resampling.flips import DRAWS_AT_ONCE, flip_statistics
 from lakebt.analysis.resampling.pairs import pair_statistics
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.analysis.resampling.draws import Draw
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,44 +122,69 @@ def family_wise_p(
         raise InvalidArgumentError(msg)
     together = np.arange(len(sums)) if block is None else block
     if how == "pairs":
-        seen, drawn = pair_statistics(
-            sums, counts, block=together, draws=draws, seed=seed, at_once=at_once
-        )
+        seen, draw = pair_statistics(sums, counts, block=together, seed=seed)
     else:
-        seen, drawn = flip_statistics(
-            sums, block=together, draws=draws, seed=seed, at_once=at_once
-        )
+        seen, draw = flip_statistics(sums, block=together, seed=seed)
         seen = np.where((sums != 0.0).any(axis=0), seen, np.nan)
-    return _step_down(seen, drawn, side=side, draws=draws, progress=progress)
-
-
-def _step_down(
-    seen: FloatVector,
-    drawn: Iterable[FloatPanel],
-    *,
-    side: Alternative,
-    draws: int,
-    progress: Callable[[int, int], None] | None,
-) -> FamilyWise:
     known = np.flatnonzero(~np.isnan(seen))
-    scores = side.scores(seen[known])
-    down = known[np.argsort(-scores, kind="stable")]
-    score = side.scores(seen[down])
+    down = known[np.argsort(-side.scores(seen[known]), kind="stable")]
+    step = _Step(draw=draw, down=down, score=side.scores(seen[down]), side=side)
     alone, among = np.zeros(len(down)), np.zeros(len(down))
     maximum = np.zeros(draws)
     done = 0
-    for each in drawn:
-        found = side.scores(each[:, down])
-        alone += (found >= score).sum(axis=0)
-        # The largest of a rule and of all that stand behind it.
-        largest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
-        among += (largest >= score).sum(axis=0)
-        if len(down):
-            maximum[done : done + len(each)] = largest[:, 0]
-        done += len(each)
+    for hits, hits_among, largest in _in_threads(step, parts(draws, at_once)):
+        alone, among = alone + hits, among + hits_among
+        maximum[done : done + len(largest)] = largest
+        done += len(largest)
         if progress is not None:
             progress(done, draws)
     p, p_family = np.full(len(seen), np.nan), np.full(len(seen), np.nan)
     p[down] = (alone + 1.0) / (draws + 1.0)
     p_family[down] = np.maximum.accumulate((among + 1.0) / (draws + 1.0))
     return FamilyWise(statistic=seen, p=p, p_family=p_family, maximum=maximum)
+
+
+Hits: TypeAlias = "tuple[IntVector, IntVector, FloatVector]"
+"""Of each rule, draws that reach its score alone and among all; each draw's largest."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Step:
+    """What is counted in some draws.
+
+    Attributes
+    ----------
+    draw
+        Gives draws by their first and last number.
+    down, score
+        The rules from the best on, and their scores.
+    side
+        Which side of zero counts.
+    """
+
+    draw: Draw
+    down: IntVector
+    score: FloatVector
+    side: Alternative
+
+    def __call__(self, part: tuple[int, int]) -> Hits:
+        """Return what the draws of a part come to."""
+        found = self.side.scores(self.draw(*part)[:, self.down])
+        alone = (found >= self.score).sum(axis=0)
+        # The largest of a rule and of all that stand behind it.
+        largest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
+        among = (largest >= self.score).sum(axis=0)
+        top = largest[:, 0] if len(self.down) else np.zeros(len(found))
+        return alone, among, top.copy()
+
+
+def _in_threads(step: _Step, pieces: Iterable[tuple[int, int]]) -> Iterator[Hits]:
+    """Give what each part of the draws comes to, in order, two parts at a time.
+
+    Products of matrices use all cores by themselves; what stands between them does not.
+    """
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
+        yield from pool.map(step, pieces)
+    finally:
+        pool.shutdown(cancel_futures=True)

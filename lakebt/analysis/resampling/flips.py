@@ -26,9 +26,8 @@ from lakebt.analysis.resampling.exact import whole
 from lakebt.inputs.checks import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.analysis.resampling.draws import Draw
 
 MOST_LISTED = 13
 """Up to this many sums, all 2**G vectors of signs are listed: 8,192."""
@@ -108,10 +107,8 @@ def flip_statistics(
     sums: FloatPanel,
     *,
     block: IntVector,
-    draws: int,
     seed: int,
-    at_once: int = DRAWS_AT_ONCE,
-) -> tuple[FloatVector, Iterator[FloatPanel]]:
+) -> tuple[FloatVector, Draw]:
     """Return the statistic of each rule, and what it is under drawn signs.
 
     Parameters
@@ -120,22 +117,20 @@ def flip_statistics(
         Finite; a rule whose sums are all zero has a statistic of 0.
     block : ndarray of shape (n_dates,)
         Codes from 0: dates of one block have their signs flipped together.
-    draws, seed
+    seed
         One vector of signs is drawn for all rules.
-    at_once
-        How many draws are made at once. It changes no result.
 
     Returns
     -------
     seen : ndarray of shape (n_rules,)
-    drawn
-        Gives arrays of shape (at most `at_once`, n_rules).
+    draw
+        Gives some draws, by their first and last number, shape (n_draws, n_rules).
     """
     scaled, unit = whole(by_block(sums, block), most=len(sums))
     size = np.sqrt((sums * sums).sum(axis=0))
     worth = unit / np.where(size > 0.0, size, 1.0)
-    drawn = (
-        (signs(seed, first, last, n=len(scaled)) @ scaled) * worth
-        for first, last in parts(draws, at_once)
-    )
-    return scaled.sum(axis=0) * worth, drawn
+
+    def draw(first: int, last: int) -> FloatPanel:
+        return (signs(seed, first, last, n=len(scaled)) @ scaled) * worth
+
+    return scaled.sum(axis=0) * worth, draw

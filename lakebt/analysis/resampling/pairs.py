@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.analysis.resampling.blocks import by_block
-from lakebt.analysis.resampling.draws import parts, resamples
+from lakebt.analysis.resampling.draws import resamples
 from lakebt.analysis.resampling.exact import whole
-from lakebt.analysis.resampling.flips import DRAWS_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.analysis.resampling.draws import Draw
 
 
 _ROUNDING = 1e-12
@@ -49,10 +49,8 @@ def pair_statistics(
     counts: FloatPanel,
     *,
     block: IntVector,
-    draws: int,
     seed: int,
-    at_once: int = DRAWS_AT_ONCE,
-) -> tuple[FloatVector, Iterator[FloatPanel]]:
+) -> tuple[FloatVector, Draw]:
     """Return t of each rule, and what it is in each draw about the mean that was seen.
 
     Parameters
@@ -61,18 +59,16 @@ def pair_statistics(
         Sum of the scores and number of events of each date. Finite.
     block : ndarray of shape (n_dates,)
         Codes from 0: dates of one block are drawn together.
-    draws, seed
+    seed
         The same blocks are drawn for all rules.
-    at_once
-        How many draws are made at once. It changes no result.
 
     Returns
     -------
     seen : ndarray of shape (n_rules,)
         NaN without events, or where the error is zero.
-    drawn
-        Gives arrays of shape (at most `at_once`, n_rules). A draw of a rule without
-        events, or whose error is zero, is 0: it says nothing.
+    draw
+        Gives some draws, by their first and last number, shape (n_draws, n_rules). A
+        draw of a rule without events, or whose error is zero, is 0: it says nothing.
     """
     n_blocks = int(block.max(initial=-1)) + 1
     total = counts.sum(axis=0)
@@ -97,19 +93,18 @@ def pair_statistics(
     floor = _CANCELLED * blocks[2].max(axis=0, initial=0.0)
     of_mean = _CANCELLED * blocks[4].max(axis=0, initial=0.0)
 
-    def drawn() -> Iterator[FloatPanel]:
-        for first, last in parts(draws, at_once):
-            weights = resamples(seed, first, last, n=n_blocks)
-            gap, number, squares, mixed, counted = (each(weights) for each in products)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                moved = gap / number
-                square = moved * moved
-                error = squares - 2.0 * moved * mixed + square * counted
-                known = error > floor + square * of_mean  # false of NaN, too
-                found = gap / np.sqrt(inflation * error)
-            yield np.where(known, found, 0.0)
+    def draw(first: int, last: int) -> FloatPanel:
+        weights = resamples(seed, first, last, n=n_blocks)
+        gap, number, squares, mixed, counted = (each(weights) for each in products)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = gap / number
+            square = moved * moved
+            error = squares - 2.0 * moved * mixed + square * counted
+            known = error > floor + square * of_mean  # false of NaN, too
+            found = gap / np.sqrt(inflation * error)
+        return np.where(known, found, 0.0)
 
-    return seen, drawn()
+    return seen, draw
 
 
 def _product(columns: FloatPanel, most: int) -> Callable[[FloatPanel], FloatPanel]:
