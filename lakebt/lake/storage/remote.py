@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pyiceberg.catalog
 from pyiceberg.catalog import (
@@ -15,7 +16,7 @@ from pyiceberg.catalog import (
 )
 from pyiceberg.catalog.rest import RestCatalog
 
-from lakebt.errors import LakeError
+from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
 from lakebt.values.command_lines import install_extra
@@ -42,10 +43,13 @@ def load(name: str) -> Catalog:
 
     Raises
     ------
+    InvalidArgumentError
+        If its warehouse holds a key.
     ValueError
         If it is not configured, or cannot be.
     """
     configured = _configured(name)
+    _check_warehouse(name, str(configured.get("warehouse", "")))
     added: dict[str, Any] = defaults(configured, os.environ)
     kind = _kind(name, configured)
     if kind is CatalogType.REST and configured.get("uri"):
@@ -53,6 +57,25 @@ def load(name: str) -> Catalog:
     if kind is CatalogType.GLUE:
         return _glue(name, configured, added)
     return load_catalog(name, init_catalog_tables="false", **added)
+
+
+def _check_warehouse(name: str, warehouse: str) -> None:
+    """Check that a warehouse names a place alone: what else it holds, tables keep.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it holds a key.
+    """
+    place = urlsplit(warehouse)
+    if "@" in place.netloc:
+        bucket = place.netloc.rpartition("@")[2]
+        msg = (
+            f"the warehouse of catalog {name!r} holds a key, which every table would "
+            f"keep: configure {place.scheme}://{bucket}{place.path}, and give the key "
+            f"as s3.access-key-id and s3.secret-access-key, or in AWS's own places"
+        )
+        raise InvalidArgumentError(msg)
 
 
 def _configured(name: str) -> dict[str, Any]:

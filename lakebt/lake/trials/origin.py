@@ -37,14 +37,24 @@ COMPUTING = (
 """Packages and modules that a number of a trial comes from."""
 
 NOT_COMPUTING = (
+    *("analysis/calibration", "analysis/event_study", "analysis/resampling"),
+    *("analysis/library_formulas.py", "analysis/means.py", "analysis/path.py"),
+    *("analysis/series.py", "analysis/sharpe_definition.py", "analysis/sharpe_ways.py"),
+    *("analysis/sharpe_inference.py", "analysis/sharpe_maximum.py"),
+    *("analysis/sharpe_of_series.py", "analysis/sharpe_serial.py"),
+    *("study/beside.py", "study/concordance.py", "study/estimation_window.py"),
+    *("study/event_cases.py", "study/event_path.py", "study/event_study.py"),
+    *("study/event_windows.py", "study/event_words.py", "study/leg_returns.py"),
+    *("study/evidence.py", "study/figures.py", "study/sentence.py"),
+    *("study/significance.py", "study/stability.py"),
     *("study/empty_cells.py", "study/panel_data.py", "study/report.py"),
-    *("study/result.py", "study/study.py"),
+    *("study/result.py", "study/study.py", "values/few_dates.py"),
     *("strategy/audit", "strategy/report.py", "strategy/run.py"),
     *("inputs/in_words.py", "inputs/user_code.py", "values/text.py"),
     *("lake/reading/counterfactual_rows.py", "lake/reading/diff.py"),
     "lake/reading/notebook.py",
 )
-"""What lies among them, and only shows, words or audits."""
+"""What lies among them, and only judges, shows, words or audits."""
 
 
 @functools.cache
