@@ -335,8 +335,6 @@ def open_catalog(
     with translated(where):
         try:
             catalog = load(name)
-        except InvalidArgumentError:
-            raise
         except (ValueError, TypeError) as error:
             why = "" if "URI missing" in str(error) else f": {first_line(error)}"
             msg = (

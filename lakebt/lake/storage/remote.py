@@ -16,7 +16,7 @@ from pyiceberg.catalog import (
 )
 from pyiceberg.catalog.rest import RestCatalog
 
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import LakeError
 from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
 from lakebt.values.command_lines import install_extra
@@ -43,7 +43,7 @@ def load(name: str) -> Catalog:
 
     Raises
     ------
-    InvalidArgumentError
+    LakeError
         If its warehouse holds a key.
     ValueError
         If it is not configured, or cannot be.
@@ -64,7 +64,7 @@ def _check_warehouse(name: str, warehouse: str) -> None:
 
     Raises
     ------
-    InvalidArgumentError
+    LakeError
         If it holds a key.
     """
     place = urlsplit(warehouse)
@@ -75,7 +75,7 @@ def _check_warehouse(name: str, warehouse: str) -> None:
             f"keep: configure {place.scheme}://{bucket}{place.path}, and give the key "
             f"as s3.access-key-id and s3.secret-access-key, or in AWS's own places"
         )
-        raise InvalidArgumentError(msg)
+        raise LakeError(msg)
 
 
 def _configured(name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakebt.errors import InvalidArgumentError
+from lakebt.errors import LakeError
 from lakebt.lake import Lake
 from tests.lake.frames import clock
 
@@ -28,7 +28,7 @@ def test_a_warehouse_that_holds_a_key_is_refused_without_showing_it(
 ) -> None:
     configure(monkeypatch, tmp_path, f"{scheme}://AKIA:hidden@bucket/lake")
 
-    with pytest.raises(InvalidArgumentError) as raised:
+    with pytest.raises(LakeError) as raised:
         Lake.open(catalog="prod", clock=clock)
 
     said = str(raised.value)
