@@ -24,23 +24,25 @@ from lakebt.analysis.pooling import Aggregate, Pooling
 from lakebt.analysis.surface import surface
 from lakebt.analysis.traded_events import Traded
 draw, n = np.random.default_rng(0), 100_000
-found = surface(
-    Traded(
-        rule=np.zeros(n, dtype=np.int64),
-        date=np.arange(n),
-        first=np.arange(n),
-        n_returns=draw.integers(2, 30, n),
-        mean=draw.normal(0.0, 0.01, n),
-        m2=draw.uniform(0.0, 0.01, n),
-        n_legs=np.full(n, 4),
-        start=np.zeros(n, dtype=np.int64),
-        final=np.zeros(n),
-        held=np.zeros(0),
-    ),
-    n_rules=1,
-    pooling=Pooling(how=Aggregate.POOLED),
-)
-print(*(getattr(found, name)[0].hex() for name in ("sharpe", "standard_error", "mean")))
+for apart in (1, 30):  # sessions: windows overlap, or do not
+    found = surface(
+        Traded(
+            rule=np.zeros(n, dtype=np.int64),
+            date=np.arange(n),
+            first=np.arange(n) * apart,
+            n_returns=draw.integers(2, 30, n),
+            mean=draw.normal(0.0, 0.01, n),
+            m2=draw.uniform(0.0, 0.01, n),
+            n_legs=np.full(n, 4),
+            start=np.zeros(n, dtype=np.int64),
+            final=np.zeros(n),
+            held=draw.normal(0.0, 0.01, 29),
+        ),
+        n_rules=1,
+        pooling=Pooling(how=Aggregate.POOLED),
+    )
+    figures = ("sharpe", "standard_error", "mean")
+    print(found.method[0], *(getattr(found, name)[0].hex() for name in figures))
 """
 
 
@@ -117,7 +119,11 @@ def test_a_family_is_the_same_whatever_threads_kernels_and_draws_at_once() -> No
 def test_a_surface_of_many_events_is_the_same_whatever_threads_add_it_up() -> None:
     told = [told_with(threads, _RUN) for threads in ("1", "2", "8")]
 
-    assert told[0].count("0x1") == 3
+    assert told[0].count("0x1") == 6
+    assert [line.split()[0] for line in told[0].splitlines()] == [
+        "two-way",
+        "jackknife",
+    ]
     assert len(set(told)) == 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt._messages import as_words
 from lakebt.analysis.series import read_series, yearly_sessions
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.sharpe_definition import SharpeDefinition
@@ -77,6 +78,7 @@ class SharpeRatio:
     def __float__(self) -> float:
         return self.value
 
+    @as_words
     def __repr__(self) -> str:
         return (
             f"Sharpe {self.value:.2f} ({self.confidence:.0%} {self.low:.2f} to "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from lakebt._messages import as_words
 from lakebt.analysis.event_study.event_returns import EstimationData, WindowData
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import OUTSIDE, anchor_session
@@ -42,6 +43,7 @@ class Window:
     start: Entry
     end: Exit
 
+    @as_words
     def __str__(self) -> str:
         return f"{self.start} to {self.end}"
 

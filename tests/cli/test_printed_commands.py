@@ -169,8 +169,8 @@ def written() -> Iterator[tuple[str, str]]:
         text = page.read_text(encoding="utf-8")
         for block in FENCED.findall(text):
             for command in ON_A_LINE.findall(block):
-                # Floors of the package are drawn alike.
-                if not re.match(r"\w+\s{2,}", command):
+                # Floors of the package are drawn alike, and so are rows of tables.
+                if not re.match(r"\w*\s{2,}", command):
                     yield page.name, command
         for command in BETWEEN_TICKS.findall(FENCED.sub("", text)):
             yield page.name, command

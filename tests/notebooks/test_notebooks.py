@@ -65,8 +65,12 @@ class Executed:
         return [row for row in cells if row]
 
 
-def test_there_are_two_notebooks() -> None:
-    assert NOTEBOOKS == ["01_the_article.ipynb", "02_sp500.ipynb"]
+def test_there_are_three_notebooks() -> None:
+    assert NOTEBOOKS == [
+        "01_the_article.ipynb",
+        "02_sp500.ipynb",
+        "03_is_it_real.ipynb",
+    ]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

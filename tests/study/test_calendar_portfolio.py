@@ -14,6 +14,7 @@ import lakebt
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.empty_cells import overlap
 from lakebt.study.report import provenance
+from lakebt.values.few_dates import NOTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,7 +195,7 @@ def test_the_overlap_is_told_wherever_the_result_is(
     result.report(tmp_path / "report.html")
 
     assert max(counts) > 2
-    assert result.summary() == f"8 of 8 events run; {told}"
+    assert result.summary() == f"8 of 8 events run; {told}; {NOTE}"
     assert provenance(result.traded)["overlap"] == told
     assert told in (tmp_path / "report.html").read_text()
     assert told in result._repr_html_()

@@ -13,6 +13,7 @@ import lakebt
 from lakebt.errors import LakebtError, UntradeableError
 from lakebt.sources.simulated import simulated_market
 from lakebt.sweep.sweep import Sweep
+from lakebt.values.few_dates import NOTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -293,7 +294,7 @@ def test_one_sided_events_say_what_a_hedge_would_run(
     assert bare.summary() == (
         '0 of 1 events run; 1 one-sided; `hedge="SPY"` would run 1'
     )
-    assert hedged.summary() == "1 of 1 event runs"
+    assert hedged.summary() == f"1 of 1 event runs; {NOTE}"
 
 
 def test_tables_have_their_names_and_kinds(result: lakebt.Result) -> None:
