@@ -78,13 +78,23 @@ def given_back(request: pytest.FixtureRequest, *, releases: int) -> Iterator[Rem
     kind: str = request.param
     made = request.getfixturevalue("originals")
 
+    def fill(empty: Remote) -> None:
+        lake = empty.open(create=True)
+        for number in range(1, releases + 1):
+            publish(lake, number)
+
     def make(folder: Path) -> None:
         folder.mkdir()
         with served_at(folder, kind, request=request) as empty:
-            lake = empty.open(create=True)
-            for number in range(1, releases + 1):
-                publish(lake, number)
+            fill(empty)
 
+    if kind == "iceberg":
+        # A second server on its SQLite file fails under several writers at once.
+        folder = request.getfixturevalue("tmp_path_factory").mktemp(kind)
+        with served_at(folder, kind, request=request) as fresh:
+            fill(fresh)
+            yield fresh
+        return
     if (kind, releases) not in made:
         place = request.getfixturevalue("tmp_path_factory").mktemp(kind)
         made[kind, releases] = Original(place, make)

@@ -50,8 +50,6 @@ class RestCatalogs:
         properties.put("catalog-impl", "org.apache.iceberg.jdbc.JdbcCatalog")
         properties.put("uri", f"jdbc:sqlite:{folder / 'rest.db'}")
         properties.put("jdbc.schema-version", "V1")
-        # Writers wait for each other; three seconds are few where cores are shared.
-        properties.put("jdbc.busy_timeout", "60000")
         properties.put("warehouse", f"file://{folder / 'warehouse'}")
         iceberg, jetty = java.org.apache.iceberg, java.org.eclipse.jetty
         catalog = iceberg.CatalogUtil.buildIcebergCatalog(
