@@ -270,8 +270,9 @@ class _Play:
         self.says("Three lines of it, typed in any folder, make such a table:")
         for line in python_lines(folder.lake):
             self.line(line)
-        self.says("The whole story is told in two notebooks of the repository:")
-        self.line("notebooks/01_the_article.ipynb, notebooks/02_sp500.ipynb")
+        self.says("The whole story is told in three notebooks of the repository:")
+        self.line("notebooks/01_the_article.ipynb, notebooks/02_sp500.ipynb,")
+        self.line("notebooks/03_is_it_real.ipynb")
 
     # --- how they are shown ----------------------------------------------------------
 
