@@ -290,7 +290,7 @@ def rules_table(rules: pd.DataFrame) -> Table:
             row["exit"],
             words.bps(_number(row["mean_bps"])),
             f"{low} to {high}" if has_any else words.NOTHING,
-            *(_p(_number(row[name])) for name in ("p", "p_family")),
+            *(words.p_value(_number(row[name])) for name in ("p", "p_family")),
             words.cost_bps(_number(row["mde_family_bps"])),
             count(row["n_events"]),
             style="bold" if row["claimed"] else None,
@@ -300,12 +300,6 @@ def rules_table(rules: pd.DataFrame) -> Table:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _p(value: float) -> str:
-    from lakebt.report import words
-
-    return f"{value:.3f}" if value == value else words.NOTHING  # noqa: PLR0124 - NaN
 
 
 def print_surface(console: Console, contents: StudyContents) -> None:

@@ -41,6 +41,23 @@ def error(value: float) -> str:
     return "± ?" if math.isnan(value) else f"± {value:.2f}"
 
 
+def p_value(value: float) -> str:
+    """Write a p-value, which no number of draws makes zero.
+
+    Examples
+    --------
+    >>> p_value(0.9363), p_value(0.0478), p_value(0.0001)
+    ('0.94', '0.048', '< 0.001')
+    >>> p_value(float("nan")) == NOTHING
+    True
+    """
+    if math.isnan(value):
+        return NOTHING
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+
+
 def bps(value: float) -> str:
     """Write a return in basis points, signed, with a decimal when it is small.
 

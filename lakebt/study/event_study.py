@@ -189,7 +189,10 @@ class EventStudy:
         self._changes = tuple(sorted(changes, key=_order))
         if not any(cases.changes for cases in self._cases):
             why = self._cases[0].absent[0][1]
-            msg = f"no change has a price in any window: {why}. Publish prices"
+            msg = (
+                f"no change can be measured in any window: {why}. Publish the prices "
+                f"that it needs, or pass other windows="
+            )
             raise UntradeableError(msg)
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lakebt.report import words
 from lakebt.values.text import count
 
 
@@ -116,7 +117,8 @@ def _among(verdict: Verdict) -> str:
         if verdict.n_rules == 1
         else f"among the {count(verdict.n_rules)}"
     )
-    return f"p {_p(verdict.p)} {among}"
+    p = words.p_value(verdict.p)
+    return f"p {p if p.startswith('<') else f'= {p}'} {among}"
 
 
 def _effect(verdict: Verdict) -> str:
@@ -141,9 +143,3 @@ def _digits(bps: float) -> int:
 
 def _bp(bps: float) -> str:
     return f"{bps:+z,.{_digits(bps)}f}"
-
-
-def _p(p: float) -> str:
-    if p < 0.001:
-        return "< 0.001"
-    return f"= {p:.3f}" if p < 0.0995 else f"= {p:.2f}"

@@ -271,7 +271,7 @@ class _Rows:
         sums = by_block(self.values[:, None], group)[:, 0]
         size = float(np.sqrt((sums * sums).sum()))
         p = sign_flip_p(sums, draws=draws, seed=seed)
-        statistic = _ratio(float(sums.sum()), size) if p == p else float("nan")  # noqa: PLR0124 - NaN
+        statistic = float("nan") if np.isnan(p) else _ratio(float(sums.sum()), size)
         return self.row(name, statistic, float("nan"), p=p)
 
     def periods(self) -> Row:

@@ -240,9 +240,9 @@ def claims_figure(
 
 
 def _rule_in_words(row: dict[str, Any], n_rules: int) -> list[str]:
-    p = "none" if math.isnan(row["p_family"]) else f"{row['p_family']:.3f}"
+    p = words.p_value(float(row["p_family"]))
     flips = row["p_family_flips"]
-    beside = "none" if math.isnan(flips) else f"{flips:.3f}"
+    beside = words.p_value(float(flips))
     return [
         f"{row['entry']} to {row['exit']}",
         f"{words.bps(row['mean_bps'])} bp an event, n = {count(row['n_events'])}",
