@@ -264,7 +264,9 @@ def test_the_lowest_constraints_are_the_bounds_that_are_promised() -> None:
     extras = project["optional-dependencies"]
     needed = [*project["dependencies"]]
     needed += [
-        each for extra in ("glue", "postgres", "serve") for each in extras[extra]
+        each
+        for extra in ("excel", "glue", "postgres", "serve")
+        for each in extras[extra]
     ]
     lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
 

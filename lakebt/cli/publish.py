@@ -11,7 +11,13 @@ import typer
 from lakebt.cli import options
 from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.publish_audits import Auditing, foresee
-from lakebt.cli.publish_files import Reading
+from lakebt.cli.publish_files import (
+    FILES,
+    FooterLines,
+    HeaderLine,
+    Reading,
+    Sheet,
+)
 from lakebt.errors import LakeError
 from lakebt.inputs.places import local_path
 from lakebt.values.text import count
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
 SCOPE = "[TABLE:]"
 """What may stand before a value that is meant for one table of several."""
 
-FILES = "How files are read"
 AUDITS = "Audits"
 
 
@@ -133,6 +138,9 @@ def publish(
             rich_help_panel=FILES,
         ),
     ] = None,
+    header_line: HeaderLine = None,
+    footer_lines: FooterLines = None,
+    sheet: Sheet = None,
     known_at: Annotated[
         str | None,
         typer.Option(
@@ -240,6 +248,9 @@ def publish(
         encoding=encoding,
         delimiter=delimiter,
         decimal=decimal,
+        header_line=header_line,
+        footer_lines=footer_lines,
+        sheet=sheet,
     )
     from lakebt.sources.packed import files_of
 

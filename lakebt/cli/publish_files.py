@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from lakebt.cli import options
 from lakebt.errors import InvalidArgumentError, UnknownNameError
@@ -13,6 +15,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakebt.sources.converted import Converted
+
+
+FILES = "How files are read"
+
+HeaderLine = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="CSV and Excel: which line has the names of the columns.",
+        show_default="1",
+        rich_help_panel=FILES,
+    ),
+]
+FooterLines = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="CSV and Excel: how many lines follow the last row, as a total and notes.",
+        show_default="0, and a total is refused",
+        rich_help_panel=FILES,
+    ),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Excel: the sheet that is meant.",
+        show_default="the only one that holds something",
+        rich_help_panel=FILES,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +66,8 @@ class Reading:
         What the columns of declared tables hold, by table and column.
     encoding, delimiter, decimal
         Of CSV files; None where each is to say it.
+    header_line, footer_lines, sheet
+        Of CSV and Excel files.
     """
 
     formats: Sequence[str]
@@ -46,6 +81,9 @@ class Reading:
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    header_line: int | None = None
+    footer_lines: int | None = None
+    sheet: str | None = None
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
         """Read one file as rows of its table.
@@ -85,6 +123,9 @@ class Reading:
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "decimal": self.decimal,
+            "header_line": self.header_line,
+            "footer_lines": self.footer_lines,
+            "sheet": self.sheet,
         }
         return read_source(
             path,

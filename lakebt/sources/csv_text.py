@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv as pa_csv
 
+from lakebt.sources import lines
 from lakebt.sources.packed import check_option, read_bytes
 
 if TYPE_CHECKING:
@@ -71,11 +72,25 @@ class Dialect:
         One of `DELIMITERS`.
     decimal
         A point or a comma.
+    header_line
+        Which line has the names of the columns, from 1.
+    footer_lines
+        How many lines follow the last row.
+    sheet
+        Of an Excel file.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    header_line: int | None = None
+    footer_lines: int | None = None
+    sheet: str | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether some lines of the file are neither header nor rows."""
+        return (self.header_line or 1) > 1 or (self.footer_lines or 0) > 0
 
     def check(self) -> None:
         """Check the options.
@@ -87,6 +102,8 @@ class Dialect:
         """
         check_option("delimiter", self.delimiter, tuple(DELIMITERS))
         check_option("decimal", self.decimal, DECIMALS)
+        lines.check_number("header_line", self.header_line, least=1)
+        lines.check_number("footer_lines", self.footer_lines, least=0)
         try:
             codecs.lookup(self.encoding or "utf-8")
         except LookupError:
@@ -128,7 +145,7 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
     source: Any = (
         pa.OSFile(str(path), mode="r") if content is None else io.BytesIO(content)
     )
-    if encoding in _PLAIN:
+    if encoding in _PLAIN and not dialect.is_part:
         try:
             rows, unusual = _parsed(source, head.decode("utf-8-sig", "ignore"), dialect)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -137,19 +154,59 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
             encoding = "cp1252"
         else:
             return rows, [*told, *unusual]
+    text, encoding = _decoded(
+        path.read_bytes() if content is None else content, encoding, dialect
+    )
+    if dialect.is_part:
+        text = lines.without(
+            text,
+            header_line=dialect.header_line or 1,
+            footer_lines=dialect.footer_lines or 0,
+        )
+        told += lines.told(dialect.header_line, dialect.footer_lines)
+    if encoding not in _PLAIN:
+        told.append("latin-1" if encoding == "cp1252" else encoding)
+    rows, unusual = _parsed(io.BytesIO(text.encode()), text[:_SNIFFED], dialect)
+    return rows, [*told, *unusual]
+
+
+def advice(path: Path, *, table: str, dialect: Dialect) -> str:
+    """Return which lines of a file seem to be no rows; "" if none, or if that is said.
+
+    Parameters
+    ----------
+    path, table, dialect
+        As `read_csv` takes them.
+    """
+    if None not in {dialect.header_line, dialect.footer_lines}:
+        return ""
+    content, _ = read_bytes(path, table=table)
     whole = path.read_bytes() if content is None else content
+    text, _ = _decoded(whole, dialect.encoding or _encoding(whole[:4]), dialect)
+    signs = [dialect.delimiter] if dialect.delimiter else list(DELIMITERS)
+    try:
+        by_sign = [lines.of_text(text, sign) for sign in signs]
+    except csv.Error:
+        return ""
+    return lines.advice(max(by_sign, key=lambda each: sum(len(c) for _, c in each)))
+
+
+def _decoded(whole: bytes, encoding: str, dialect: Dialect) -> tuple[str, str]:
+    """Return the text of a file without its mark, and the encoding that it has.
+
+    Raises
+    ------
+    ValueError
+        If it is not of the encoding.
+    """
     try:
         text = whole.decode(encoding)
     except UnicodeDecodeError as error:
-        if dialect.encoding or encoding != "cp1252":
+        if dialect.encoding or encoding not in {"cp1252", *_PLAIN}:
             msg = f"it is not {encoding} ({error.reason}): name its encoding"
             raise ValueError(msg) from None
-        encoding = "latin-1"
-        text = whole.decode(encoding)
-    text = text.removeprefix("\ufeff")
-    told.append("latin-1" if encoding == "cp1252" else encoding)
-    rows, unusual = _parsed(io.BytesIO(text.encode()), text[:_SNIFFED], dialect)
-    return rows, [*told, *unusual]
+        return _decoded(whole, "latin-1" if encoding == "cp1252" else "cp1252", dialect)
+    return text.removeprefix("\ufeff"), encoding
 
 
 def _is_of_encoding(error: Exception) -> bool:

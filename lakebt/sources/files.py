@@ -1,4 +1,4 @@
-"""Read CSV and Parquet files, and rename their columns to the lake's.
+"""Read CSV, Excel and Parquet files, and rename their columns to the lake's.
 
 A CSV has no types. The columns that are numbers in the lake become numbers when every
 value is one; if a single value is not, the column stays text, so that the lake's audit
@@ -19,8 +19,9 @@ import pyarrow.compute
 import pyarrow.parquet as pa_parquet
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
+from lakebt.sources import csv_text, excel, surplus
 from lakebt.sources.converted import Converted
-from lakebt.sources.csv_text import Dialect, read_csv, with_points, without_groups
+from lakebt.sources.csv_text import Dialect, with_points, without_groups
 from lakebt.sources.packed import files_of, kind_of, read_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ NUMBERS = frozenset(
 )
 """Columns of the lake that hold numbers."""
 
+KINDS = {
+    ".csv": "CSV",
+    ".parquet": "Parquet",
+    **dict.fromkeys(excel.ENDS, "Excel"),
+}
+"""What files are read, by the ends of their names."""
+
 FLAGS = frozenset({"retracted"})
 """Columns of the lake that hold true or false."""
 
@@ -54,8 +62,11 @@ def read_file(
     encoding: str | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
+    header_line: int | None = None,
+    footer_lines: int | None = None,
+    sheet: str | None = None,
 ) -> Converted:
-    """Read a ``.csv`` or ``.parquet`` file as rows of a table.
+    """Read a ``.csv``, ``.xlsx`` or ``.parquet`` file as rows of a table.
 
     Parameters
     ----------
@@ -80,6 +91,12 @@ def read_file(
     encoding, delimiter, decimal
         Of a CSV, as ``"latin-1"``, ``";"`` and ``","``. By default the file says it,
         and what is not UTF-8, a comma and a point is told in the summary.
+    header_line, footer_lines
+        Of a CSV or a sheet: which line names the columns, by default 1, and how many
+        follow the last row. A last row that begins with "Total" is refused until
+        `footer_lines` says whether it is one.
+    sheet
+        Of an Excel file that has several.
 
     Returns
     -------
@@ -89,13 +106,21 @@ def read_file(
     Raises
     ------
     InvalidDataError
-        If the file is missing, unreadable, empty, or neither CSV nor Parquet.
+        If the file is missing, unreadable, empty, or of another kind; if its last row
+        seems to be a sum, or a sheet is to be named.
     InvalidArgumentError
         If two columns would get the same name, or a constant overwrites a column.
     UnknownNameError
         If `columns` or `leave_out` name a column that is not in the file.
     """
-    dialect = Dialect(encoding=encoding, delimiter=delimiter, decimal=decimal)
+    dialect = Dialect(
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        header_line=header_line,
+        footer_lines=footer_lines,
+        sheet=sheet,
+    )
     dialect.check()
     parts = [
         _converted(
@@ -147,7 +172,7 @@ def _converted(
     rows = _renamed(rows, path.name, columns, leave_out)
     if rows.num_rows == 0:
         raise InvalidDataError(table, f"file {path} has columns but no rows.")
-    if kind_of(path) == ".csv":
+    if kind_of(path) != ".parquet":
         rows, decimals = _typed(rows, *typing, dialect=dialect)
         read_as += decimals
     frame = rows.to_pandas(ignore_metadata=True)
@@ -181,7 +206,7 @@ def _read(
         If there are none to be had.
     """
     suffix = kind_of(path)
-    if suffix not in {".csv", ".parquet"}:
+    if suffix not in KINDS:
         problem = (
             f"file {path} is neither .csv nor .parquet: rename it, or convert it to "
             f"one of the two."
@@ -190,9 +215,12 @@ def _read(
     if not path.is_file():
         problem = "is a directory, not a file" if path.is_dir() else "does not exist"
         raise InvalidDataError(table, f"file {path} {problem}: check the path.")
+    surplus.check_arguments(path, suffix, dialect)
     try:
         if suffix == ".csv":
-            rows, read_as = read_csv(path, table=table, dialect=dialect)
+            rows, read_as = csv_text.read_csv(path, table=table, dialect=dialect)
+        elif suffix in excel.ENDS:
+            rows, read_as = excel.read_excel(path, table=table, dialect=dialect)
         else:
             content, packing = read_bytes(path, table=table)
             source: Any = path if content is None else pa.BufferReader(content)
@@ -201,16 +229,20 @@ def _read(
     except InvalidDataError:
         raise
     except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
-        kind = "CSV" if suffix == ".csv" else "Parquet"
-        why = str(error).strip().partition("\n")[0].rstrip(".") or "unknown format"
-        problem = f"file {path} cannot be read as {kind}: {why[:300]}."
+        why = str(error).strip().partition("\n")[0].rstrip(" .:") or "unknown format"
+        problem = f"file {path} cannot be read as {KINDS[suffix]}: {why[:300]}."
+        problem += surplus.advice(path, table, dialect)
         raise InvalidDataError(table, problem) from None
+    if suffix != ".parquet":
+        rows = surplus.without_empty_end(rows, read_as)
+        surplus.check_last_row(rows, path, table, dialect)
     rows, index = _without_index(rows)
     seen: set[str] = set()
     for position, name in enumerate(rows.column_names):
         if not name or name in seen:
             why = f"the name {name!r}, as another has" if name else "no name"
             problem = f"file {path}: column {position + 1} has {why}: name it."
+            problem += surplus.advice(path, table, dialect)
             raise InvalidDataError(table, problem)
         seen.add(name)
     return rows, read_as, index

@@ -48,18 +48,20 @@ FORMATS: Mapping[str, Format] = {
     found.name: found
     for found in (
         Format(
-            name="ours", table=None, about="the lake's own columns (.csv, .parquet)"
+            name="ours",
+            table=None,
+            about="the lake's own columns (.csv, .xlsx, .parquet)",
         ),
         Format(
             name="rebalances",
             table=rebalances.TABLE,
-            about="a row per added and removed pair (.csv, .parquet)",
+            about="a row per added and removed pair (.csv, .xlsx, .parquet)",
             convert=rebalances.convert_rebalances,
         ),
         Format(
             name="prices",
             table=prices.TABLE,
-            about="a row per day and symbol, with its basis (.csv, .parquet)",
+            about="a row per day and symbol, with its basis (.csv, .xlsx, .parquet)",
             convert=prices.convert_prices,
         ),
         Format(
@@ -88,6 +90,9 @@ def read_source(
     encoding: str | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
+    header_line: int | None = None,
+    footer_lines: int | None = None,
+    sheet: str | None = None,
 ) -> Converted:
     """Read a file of any known layout as rows for one table.
 
@@ -105,8 +110,8 @@ def read_source(
         `lakebt.sources.files.read_file`.
     known_at, fund, index, symbols
         Of N-PORT documents: see `lakebt.sources.nport.read_nport`.
-    encoding, delimiter, decimal
-        Of CSV files: see `lakebt.sources.files.read_file`.
+    encoding, delimiter, decimal, header_line, footer_lines, sheet
+        Of CSV and Excel files: see `lakebt.sources.files.read_file`.
 
     Returns
     -------
@@ -135,6 +140,9 @@ def read_source(
         "encoding": encoding,
         "delimiter": delimiter,
         "decimal": decimal,
+        "header_line": header_line,
+        "footer_lines": footer_lines,
+        "sheet": sheet,
     }
     report = {"known_at": known_at, "fund": fund, "index": index, "symbols": symbols}
     for option, value in (tabular if name == "nport" else report).items():
@@ -162,6 +170,9 @@ def read_source(
         encoding=encoding,
         delimiter=delimiter,
         decimal=decimal,
+        header_line=header_line,
+        footer_lines=footer_lines,
+        sheet=sheet,
     )
     if chosen.convert is None:
         return ours

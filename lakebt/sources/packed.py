@@ -26,7 +26,7 @@ MOST_BYTES = 2**31
 
 _CHUNK = 2**20
 
-KNOWN = (".csv", ".parquet", ".xml")
+KNOWN = (".csv", ".parquet", ".xlsx", ".xlsm", ".xml")
 """How files begin their names' ends that lakebt reads."""
 
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -182,13 +182,24 @@ def _limited(stream: Any, path: Path, table: str) -> bytes:
     held = io.BytesIO()
     while part := stream.read(_CHUNK):
         held.write(part)
-        if held.tell() > MOST_BYTES:
-            problem = (
-                f"file {path} holds more than {MOST_BYTES:,} bytes when it is "
-                f"unpacked: unpack it yourself, and publish it in parts."
-            )
-            raise InvalidDataError(table, problem)
+        check_size(held.tell(), path, table)
     return held.getvalue()
+
+
+def check_size(size: int, path: Path, table: str) -> None:
+    """Check how large a file is when it is unpacked.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is too large.
+    """
+    if size > MOST_BYTES:
+        problem = (
+            f"file {path} holds more than {MOST_BYTES:,} bytes when it is "
+            f"unpacked: unpack it yourself, and publish it in parts."
+        )
+        raise InvalidDataError(table, problem)
 
 
 def _damage(path: Path, how: str, error: Exception) -> str:

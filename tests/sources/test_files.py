@@ -183,7 +183,7 @@ def test_directory(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["bars.xlsx", "bars", "bars.xlsx.gz"])
+@pytest.mark.parametrize("name", ["bars.xls", "bars", "bars.ods.gz"])
 def test_unknown_suffix(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(BARS)
 
