@@ -17,13 +17,12 @@ from sqlalchemy.exc import (
     OperationalError,
     ProgrammingError,
 )
-from sqlalchemy.pool import NullPool
 
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path, local_path
-from lakebt.lake.storage import failures
 from lakebt.lake.storage.code import confine
-from lakebt.lake.storage.creation import create_table
+from lakebt.lake.storage.connections import LocalCatalog, engine
+from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
@@ -181,15 +180,22 @@ class Storage:
             If they cannot be made.
         """
         with translated(self.where):
+            present = self._loader.names()
+            if {LEDGER, *SPECS} <= present:
+                return
             with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):
                 self.catalog.create_namespace(NAMESPACE)
-            present = {name[-1] for name in self.catalog.list_tables(NAMESPACE)}
+            home = home_of(self.catalog, NAMESPACE)
             for name, spec in SPECS.items():
                 if name in present:
                     continue
                 with contextlib.suppress(TableAlreadyExistsError):
                     create_table(
-                        self.catalog, (NAMESPACE, name), spec.iceberg(), PROPERTIES
+                        self.catalog,
+                        (NAMESPACE, name),
+                        spec.iceberg(),
+                        PROPERTIES,
+                        home=home,
                     )
             # Last, so that a lake with a ledger has all its tables.
             if LEDGER not in present:
@@ -199,25 +205,8 @@ class Storage:
                         (NAMESPACE, LEDGER),
                         ledger_schema(),
                         {**PROPERTIES, EXCHANGE: exchange},
+                        home=home,
                     )
-
-
-class LocalCatalog(SqlCatalog):
-    """A SQLite catalog that leaves no connection open behind it."""
-
-    def _init_catalog(self) -> None:
-        self.engine.dispose()
-        self.engine = _engine(self.engine.url)
-        super()._init_catalog()
-
-
-def _engine(url: sa.URL) -> sa.Engine:
-    """Make connections anew each time, so that none is cut, shared or left open."""
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, poolclass=NullPool)
-    return sa.create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": failures.LOCK_SECONDS}
-    )
 
 
 def open_path(
@@ -349,7 +338,7 @@ def open_catalog(
         url = catalog.engine.url
         if url.database not in {None, "", ":memory:"}:
             catalog.engine.dispose()
-            catalog.engine = _engine(url)
+            catalog.engine = engine(url)
         with translated(where):
             if create:
                 # Postgres says of a table made twice at once that a name is not unique.

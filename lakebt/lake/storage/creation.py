@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 
 def create_table(
-    catalog: Catalog, table: tuple[str, str], schema: Schema, properties: dict[str, str]
+    catalog: Catalog,
+    table: tuple[str, str],
+    schema: Schema,
+    properties: dict[str, str],
+    *,
+    home: str | None = None,
 ) -> None:
-    """Make a table, of its namespace and name.
+    """Make a table, of its namespace and name, in `home` if that was asked before.
 
     Raises
     ------
@@ -33,7 +38,7 @@ def create_table(
     if not isinstance(catalog, SqlCatalog):  # it answers for what it writes
         catalog.create_table(table, schema, properties=properties)
         return
-    made = staged(catalog, table, schema, properties)
+    made = staged(catalog, table, schema, properties, home=home)
     write_first(made)
     try:
         with Session(catalog.engine) as session:
@@ -45,14 +50,30 @@ def create_table(
         raise TableAlreadyExistsError(msg) from None
 
 
+def home_of(catalog: Catalog, namespace: str) -> str | None:
+    """Return where the tables of a namespace lie; None if the catalog says each time.
+
+    pyiceberg asks the database three times for each table.
+    """
+    if not isinstance(catalog, SqlCatalog):
+        return None
+    of_none: str = catalog._resolve_table_location(None, namespace, "")  # noqa: SLF001
+    return of_none.removesuffix("/")
+
+
 def staged(
     catalog: SqlCatalog,
     table: tuple[str, str],
     schema: Schema,
     properties: dict[str, str],
+    *,
+    home: str | None = None,
 ) -> StagedTable:
     """Return a table as it will be, not yet written anywhere."""
-    made = catalog._create_staged_table(table, schema, properties=properties)  # noqa: SLF001
+    location = None if home is None else f"{home}/{table[-1]}"
+    made = catalog._create_staged_table(  # noqa: SLF001
+        table, schema, location, properties=properties
+    )
     return StagedTable(
         identifier=table,
         metadata=made.metadata,

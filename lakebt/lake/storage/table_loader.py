@@ -86,15 +86,18 @@ class Loader:
         """
         return self._table(name)
 
+    def names(self) -> set[str]:
+        """Return what tables there are, readable or not; none without a namespace."""
+        with contextlib.suppress(NoSuchNamespaceError):
+            return {name[-1] for name in self._catalog.list_tables(NAMESPACE)}
+        return set()
+
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
         for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
             with contextlib.suppress(NoSuchTableError):
                 tables[name] = self._table(name)
-        names: list[str] = []
-        with contextlib.suppress(NoSuchNamespaceError):
-            names = sorted(name[-1] for name in self._catalog.list_tables(NAMESPACE))
-        for name in names:
+        for name in sorted(self.names()):
             if name not in _VITAL and name != TRIALS:
                 try:
                     tables[name] = self._table(name)
@@ -124,6 +127,10 @@ class SqlLoader(Loader):
         self._loaded: dict[str, Table] = {}
         self._unreadable: dict[str, str | None] = {}
         self._trials: Table | None = None
+
+    def names(self) -> set[str]:
+        """Return what tables there are, by their pointers."""
+        return {row.table_name for row in _pointers(self._sql, sa.true())}
 
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}

@@ -142,6 +142,8 @@ def _pairs(
     **figures: FloatVector | IntVector,
 ) -> pd.DataFrame:
     """Return two bars in a row as one row, at the place of the one that is new."""
+    if not wanted.any():
+        return pd.DataFrame()
     later = second[wanted]
     earlier = later - 1
     place = found.place[later]

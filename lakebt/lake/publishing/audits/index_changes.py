@@ -18,15 +18,16 @@ from lakebt.lake.publishing.audits.finding import Finding, sample, some
 from lakebt.lake.publishing.audits.neighbours import joined
 from lakebt.lake.storage.predicates import is_in
 from lakebt.lake.tables.arrow import column, take
-from lakebt.lake.tables.rows import flags, integers
+from lakebt.lake.tables.rows import codes, flags, integers
 from lakebt.lake.tables.schemas import INDEX_CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
 
+    from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.finding import Handed, Severity
 
 
@@ -72,24 +73,14 @@ def audit_changes(
         Of an audit, by its name.
     """
     rows, place = joined(held, new, as_of=as_of)
-    frame = pd.DataFrame(
-        {
-            "row": place,
-            "key": column(rows, "change_id").to_pylist(),
-            "known": integers(rows, "known_at"),
-            "gone": flags(rows, "retracted"),
-            "at": np.arange(len(rows)),
-        }
-    )
-    # The version of each key that is in force at the cutoff.
-    newest = frame.sort_values("known", kind="stable").drop_duplicates(
-        "key", keep="last"
-    )
-    newest = newest[~newest["gone"]].sort_values("at")
-    facts = take(rows, newest["at"].to_numpy()).select(list(COLUMNS[:7])).to_pylist()
+    at = _in_force(rows)
+    facts = take(rows, at).select(list(COLUMNS[:7])).to_pylist()
+    days = [_day(fact, zone) for fact in facts]
+    if _are_different(facts, days):
+        return
     changes = pd.DataFrame(facts, columns=list(COLUMNS[:7])).astype(object)
-    changes.insert(0, "row", newest["row"].to_numpy())
-    changes["day"] = [_day(fact, zone) for fact in facts]
+    changes.insert(0, "row", place[at])
+    changes["day"] = days
     once = changes[changes["effective"].notna()]
     yield from _twice(
         _pairs(changes, [*_WHO, "day"]),
@@ -108,6 +99,27 @@ def audit_changes(
         "If that corrects the announcement, give the same change_id: else it is traded "
         "twice",
     )
+
+
+def _in_force(rows: pa.Table) -> IntVector:
+    """Return the rows that are the newest version of their key, and no retraction."""
+    key = codes(rows, ["change_id"])
+    by = np.lexsort((integers(rows, "known_at"), key))
+    is_last = np.ones(len(by), dtype=bool)
+    is_last[:-1] = key[by[1:]] != key[by[:-1]]
+    return np.sort(by[is_last & ~flags(rows, "retracted")[by]])
+
+
+def _are_different(facts: Sequence[Mapping[str, Any]], days: Sequence[dt.date]) -> bool:
+    """Whether no two changes could be one, as is so almost always: it is quick."""
+    who = [tuple(fact[name] for name in _WHO) for fact in facts]
+    dated = [
+        (*whose, fact["effective"])
+        for whose, fact in zip(who, facts, strict=True)
+        if fact["effective"] is not None
+    ]
+    counted = list(zip(who, days, strict=True))
+    return len(set(counted)) == len(counted) and len(set(dated)) == len(dated)
 
 
 def _day(fact: dict[str, object], zone: dt.tzinfo) -> dt.date:

@@ -1,0 +1,51 @@
+"""Connections to the database of a catalog, which keep nothing open behind them.
+
+SQLAlchemy compiles each statement once for a dialect, and would make a dialect for each
+engine. All SQLite catalogs of a process share one: to compile anew what pyiceberg asks
+took a third of the time in which a lake is opened.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from pyiceberg.catalog import MetastoreCatalog
+from pyiceberg.catalog.sql import SqlCatalog
+from sqlalchemy.pool import NullPool
+
+from lakebt.lake.storage import failures
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+
+class LocalCatalog(SqlCatalog):
+    """A SQLite catalog that leaves no connection open behind it."""
+
+    def __init__(self, name: str, **properties: str) -> None:
+        MetastoreCatalog.__init__(self, name, **properties)
+        self.engine = engine(sa.make_url(properties["uri"]))
+        self._init_catalog()
+
+
+def engine(url: sa.URL) -> sa.Engine:
+    """Return what makes connections anew each time, so that none is cut or shared."""
+    if (url.get_backend_name(), url.get_driver_name()) != ("sqlite", "pysqlite"):
+        return sa.create_engine(url, poolclass=NullPool)
+    shared, statements = _sqlite()
+    dialect = shared.dialect
+    arguments, options = dialect.create_connect_args(url)
+    options = {**options, "timeout": failures.LOCK_SECONDS}
+    pool = NullPool(lambda: dialect.connect(*arguments, **options), dialect=dialect)
+    kept = {"compiled_cache": statements}
+    return sa.Engine(pool, dialect, url, execution_options=kept)
+
+
+@functools.cache
+def _sqlite() -> tuple[sa.Engine, MutableMapping[Any, Any]]:
+    """Return an engine that knows its driver, and the statements compiled for it."""
+    shared = sa.create_engine("sqlite://", poolclass=NullPool)
+    shared.connect().close()  # the dialect asks the driver what it can do
+    return shared, sa.util.LRUCache(500)
