@@ -34,7 +34,6 @@ ONE_IDEA = {
     "audits": "of rows, here; on Spark",
     "backtest": "of a strategy; its command",
     "bars": "of prices, read; audited",
-    "demo": "what it shows; its command",
     "diff": "of two releases, here; on Spark",
     "doctor": "its examination; its command",
     "event_study": "of changes, on a view; its numbers",

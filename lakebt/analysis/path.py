@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
 
 
 LegSide: TypeAlias = Literal["addition", "deletion"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.window import PriceWindow
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
 
 
 ROUNDING = 1e-12

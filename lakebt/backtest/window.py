@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import FloatPanel
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.sessions import Sessions
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.strategy.audit.verdict import Audit
 
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
     from lakebt.events.schedule import Schedule
-    from lakebt.prices import PriceHistory, PriceWindows
+    from lakebt.prices.history import PriceHistory
+    from lakebt.prices.windows import PriceWindows
 
 
 _NO_PRICE = Reason.NO_PRICE.code

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.levels import Level
     from lakebt.backtest.outcome import Engine
     from lakebt.events.schedule import Schedule
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
 
     Progress = Callable[[int, int], None]

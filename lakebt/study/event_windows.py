@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock, Fill
     from lakebt.events.rules import Entry, Exit
     from lakebt.facts import IndexChange
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.trades import LegQuote
     from lakebt.events.plan import PlannedLeg
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.single import CellResult
     from lakebt.study.traded import TradedStudy
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.events.schedule import Schedule
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
 

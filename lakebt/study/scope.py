@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lakebt.events.plan import Cell
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
 
 MARKET = "SPY"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Fill
     from lakebt.events.plan import Cell
     from lakebt.facts import Side
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

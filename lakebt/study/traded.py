@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope

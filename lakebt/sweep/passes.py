@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.costs import CostModel
     from lakebt.events.schedule import Schedule
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope
     from lakebt.sweep.grid import Point

@@ -10,7 +10,7 @@ from scipy import stats
 
 from lakebt.analysis.path import OVERNIGHT, PathLeg, event_path
 from lakebt.errors import InvalidArgumentError
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 from lakebt.sessions import Sessions
 
 DAY = dt.date(2020, 1, 2)

@@ -20,7 +20,7 @@ from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import keep_vectorbt, order_book
 from lakebt.backtest.window import PriceWindow
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:

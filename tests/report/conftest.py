@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lakebt.analysis.path import PathLeg, event_path
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 from lakebt.report.contents import RunContents, StudyContents
 from lakebt.sessions import Sessions
 from tests.report import browser

@@ -157,7 +157,7 @@ def test_a_correction_that_came_later_is_not_looked_at() -> None:
     first = sessions.on_or_after(dt.date(2022, 9, 1))
     day = 86_400_000_000
     known = 1_662_500_000_000_000
-    history = lakebt.prices.PriceHistory(
+    history = lakebt.prices.history.PriceHistory(
         symbols=("A",),
         sessions=sessions,
         symbol=np.zeros(4, dtype=np.int64),

@@ -12,7 +12,7 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.tables.arrow import column
 from lakebt.lake.tables.rows import flags, integers
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.bars import Bars
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.specs import Specs
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lakebt.facts import IndexChange, Vintage
     from lakebt.lake.reading.release_tables import Pinned
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.sessions import Sessions
 
 

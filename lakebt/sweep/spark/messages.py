@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakebt import errors
 from lakebt.errors import LakeError
 from lakebt.events.plan import Event
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 from lakebt.study.cells import Cells
 from lakebt.sweep.spark.parts import PANELS, Slots
 

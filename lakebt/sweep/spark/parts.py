@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.facts import IndexChange
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.sessions import Sessions
 
 

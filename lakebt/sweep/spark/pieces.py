@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.levels import Level
     from lakebt.lake.reading.view import View
-    from lakebt.prices import PriceHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.scope import Scope
     from lakebt.sweep.passes import Pass, StudyAtCost
 

@@ -1,4 +1,4 @@
-"""The acts of the demo as facts, which `lakebt.demo.play` prints."""
+"""The acts of the demo as facts, which `lakebt.cli.demo.play` prints."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lakebt.instants import EPOCH, TICK
+from lakebt.prices.actions import ActionHistory
+from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
 from lakebt.values.arrays import spans
 
@@ -20,42 +22,6 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.sessions import Sessions
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PriceWindows:
-    """Bars of many symbols, each over its own sessions, one after the other.
-
-    Attributes
-    ----------
-    opens, closes : ndarray of shape (n_bars,)
-        NaN where there is no bar.
-    base : ndarray of shape (n_windows,)
-        ``base + session`` is the bar of a session.
-    starts : ndarray of shape (n_windows,)
-        Where each window begins.
-    """
-
-    opens: FloatVector
-    closes: FloatVector
-    base: IntVector
-    starts: IntVector
-
-    @cached_property
-    def marks(self) -> FloatVector:
-        """The closes with each gap filled by the last close before it.
-
-        A gap at the start of a window stays: nothing can be held there.
-        """
-        place = np.arange(len(self.closes))
-        last = np.maximum.accumulate(np.where(np.isnan(self.closes), -1, place))
-        begins = np.zeros(len(place), dtype=np.int64)
-        begins[self.starts] = self.starts
-        begins = np.maximum.accumulate(begins)
-        filled: FloatVector = np.where(
-            last >= begins, self.closes[np.maximum(last, 0)], np.nan
-        )
-        return filled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +50,10 @@ class PriceHistory:
         nothing and marks nothing, as one that is missing.
     basis : tuple of str
         The bases that occur, sorted.
+    row_basis : ndarray of shape (n_rows,)
+        Position in `basis` of each row; empty if there is but one.
+    actions : ActionHistory
+        Of the symbols, and of the shares that come of them.
     """
 
     symbols: tuple[str, ...]
@@ -98,6 +68,10 @@ class PriceHistory:
         default_factory=lambda: np.zeros(0, dtype=bool)
     )
     basis: tuple[str, ...] = ()
+    row_basis: npt.NDArray[np.int8] = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int8)
+    )
+    actions: ActionHistory = field(default_factory=ActionHistory.none)
 
     @cached_property
     def _codes(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""`lakebt demo`: the whole path on the sample data, in seconds."""
+"""The command of the demo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def demo(
     console = Console(quiet=True) if as_json else terminal(at_most=WIDTH)
     waiting = terminal(at_most=WIDTH, stderr=True)
     with waiting.status("Loading"):
-        from lakebt.demo import perform
+        from lakebt.cli.demo.play import perform
     rows = perform(
         out.expanduser(), console=console, spinner=waiting if as_json else console
     )

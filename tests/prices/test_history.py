@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lakebt.instants import EPOCH, TICK
-from lakebt.prices import PriceHistory
+from lakebt.prices.history import PriceHistory
 from lakebt.sessions import Sessions
 
 NYSE = Sessions.of()

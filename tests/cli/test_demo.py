@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 import lakebt
 from lakebt.cli import app
+from lakebt.cli.demo import acts
+from lakebt.cli.demo.acts import ENTRIES, EXITS
+from lakebt.cli.demo.folder import MARKER, Folder
+from lakebt.cli.demo.play import perform, python_lines
 from lakebt.cli.output import plain
-from lakebt.demo import ENTRIES, EXITS, acts, perform
-from lakebt.demo.folder import MARKER, Folder
-from lakebt.demo.play import python_lines
 from lakebt.errors import LakeError
 from lakebt.sources.simulated import simulated_market
 

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lakebt.demo import acts
-from lakebt.demo.folder import Folder
+from lakebt.cli.demo import acts
+from lakebt.cli.demo.folder import Folder
 from lakebt.instants import in_new_york
 from lakebt.lake.lake import Lake
 from lakebt.report import story, words

@@ -1,0 +1,190 @@
+"""Corporate actions with all their vintages: what becomes of a share."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakebt._typing import FloatVector, IntVector
+
+
+class ActionKind(enum.StrEnum):
+    """What a holder of one share at the close before `ex_date` has at its open."""
+
+    SPLIT = "split"
+    """`ratio` shares; a stock dividend is one."""
+    CASH_DIVIDEND = "cash_dividend"
+    """The share, and `cash`."""
+    SPIN_OFF = "spin_off"
+    """The share, and `ratio` shares of `other`."""
+    RENAME = "rename"
+    """One share of `other`."""
+    MERGER = "merger"
+    """`cash`, and `ratio` shares of `other`: at least one of them."""
+    DELISTING = "delisting"
+    """`cash`: what was got, or could be; unknown if there is none."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the symbol is gone from `ex_date` on."""
+        return self in (ActionKind.RENAME, ActionKind.MERGER, ActionKind.DELISTING)
+
+    @property
+    def code(self) -> int:
+        """Its number in arrays."""
+        return _CODES[self]
+
+
+KINDS: tuple[ActionKind, ...] = tuple(ActionKind)
+"""Every kind, by its code."""
+
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One corporate action, as one vintage tells it.
+
+    Attributes
+    ----------
+    action_id, symbol, kind
+    session
+        Number of the session of `ex_date`: the first without the entitlement.
+    cash
+        In USD per share held at the close before; NaN where there is none.
+    ratio
+        Shares per share held at the close before; NaN where there is none.
+    other
+        Whose shares they are, as they trade at that open; empty if nobody's.
+    label
+        As "special"; empty if not told.
+    known_at
+        Microseconds since 1970 UTC.
+    """
+
+    action_id: str
+    symbol: str
+    kind: ActionKind
+    session: int
+    cash: float
+    ratio: float
+    other: str
+    label: str
+    known_at: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActionHistory:
+    """Every vintage of every corporate action of some symbols that a view could see.
+
+    Rows are sorted by symbol, session, action, known_at.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Those of the actions, and of the shares that come of them, sorted.
+    action_ids : tuple of str
+        Sorted.
+    action : ndarray of shape (n_rows,)
+        Position in `action_ids`.
+    symbol, other : ndarray of shape (n_rows,)
+        Positions in `symbols`; `other` is -1 where there is none.
+    kind : ndarray of shape (n_rows,)
+        `ActionKind.code`.
+    session : ndarray of shape (n_rows,)
+        Number of the session of `ex_date`.
+    cash, ratio : ndarray of shape (n_rows,)
+        Per share held at the close before; NaN where there is none.
+    known_at : ndarray of shape (n_rows,)
+        Microseconds since 1970 UTC.
+    retracted : ndarray of shape (n_rows,)
+    labels : tuple of str
+        Of each row; empty if not told.
+    """
+
+    symbols: tuple[str, ...]
+    action_ids: tuple[str, ...]
+    action: IntVector
+    symbol: IntVector
+    other: IntVector
+    kind: npt.NDArray[np.int8]
+    session: IntVector
+    cash: FloatVector
+    ratio: FloatVector
+    known_at: IntVector
+    retracted: npt.NDArray[np.bool_]
+    labels: tuple[str, ...]
+
+    @classmethod
+    def none(cls) -> ActionHistory:
+        """Return a history without actions."""
+        whole = np.zeros(0, dtype=np.int64)
+        return cls(
+            symbols=(),
+            action_ids=(),
+            action=whole,
+            symbol=whole,
+            other=whole,
+            kind=np.zeros(0, dtype=np.int8),
+            session=whole,
+            cash=np.zeros(0),
+            ratio=np.zeros(0),
+            known_at=whole,
+            retracted=np.zeros(0, dtype=bool),
+            labels=(),
+        )
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    def in_force(self, *, before: int | None = None) -> IntVector:
+        """Return the rows in force: of each action the newest vintage known.
+
+        Parameters
+        ----------
+        before
+            Microseconds since 1970 UTC, exclusive: a vintage known at this instant came
+            too late. By default all that the view could see.
+
+        Returns
+        -------
+        ndarray of shape (n_actions,)
+            In the order of the rows; an action whose newest vintage retracts it is not
+            among them.
+        """
+        rows = np.arange(len(self))
+        if before is not None:
+            rows = rows[self.known_at[rows] < before]
+        by_action = rows[np.lexsort((self.known_at[rows], self.action[rows]))]
+        is_last = np.append(np.diff(self.action[by_action]) != 0, True)
+        newest = by_action[is_last[: len(by_action)]]
+        return np.sort(newest[~self.retracted[newest]])
+
+    @cached_property
+    def final(self) -> tuple[Action, ...]:
+        """The actions in force at the view's instant, by symbol and session."""
+        return tuple(self.actions(self.in_force()))
+
+    def actions(self, rows: IntVector) -> Iterator[Action]:
+        """Yield some rows as objects."""
+        for row in rows.tolist():
+            other = int(self.other[row])
+            yield Action(
+                action_id=self.action_ids[self.action[row]],
+                symbol=self.symbols[self.symbol[row]],
+                kind=KINDS[self.kind[row]],
+                session=int(self.session[row]),
+                cash=float(self.cash[row]),
+                ratio=float(self.ratio[row]),
+                other=self.symbols[other] if other >= 0 else "",
+                label=self.labels[row],
+                known_at=int(self.known_at[row]),
+            )
