@@ -57,6 +57,37 @@ return boxes.filter(({{ one }}) => {{
 """
 
 
+TIPS = """
+const cut = [], dead = [];
+let seen = 0;
+for (const place of document.querySelectorAll('.chart')) {
+  if (!place._fullData || !place.clientWidth) continue;
+  const edge = place.querySelector('.main-svg').getBoundingClientRect();
+  place._fullData.forEach((trace, curveNumber) => {
+    if (trace.hoverinfo === 'skip' || trace.visible !== true) return;
+    const cells = trace.z && Array.from(trace.z).flatMap((row, y) =>
+      Array.from(row).flatMap((value, x) => (value === null ? [] : [[y, x]])));
+    const points = cells || Array.from(trace.x || trace.y, (_, i) => i);
+    const some = [0, 1, points.length >> 1, points.length - 2, points.length - 1];
+    new Set(some.filter(i => i >= 0 && i < points.length)).forEach(i => {
+      const subplot = (trace.xaxis || 'x') + (trace.yaxis || 'y');
+      Plotly.Fx.hover(place, [{ curveNumber, pointNumber: points[i] }], subplot);
+      for (const tip of place.querySelectorAll('.hoverlayer .hovertext')) {
+        const box = tip.getBoundingClientRect();
+        const name = `${place.id}: ${tip.textContent}`;
+        seen += 1;
+        if (box.left < edge.left - 1 || box.right > edge.right + 1
+          || box.top < edge.top - 1 || box.bottom > edge.bottom + 1) cut.push(name);
+        if (/undefined|NaN|%\\{/.test(name)) dead.push(name);
+      }
+      Plotly.Fx.unhover(place);
+    });
+  });
+}
+return [seen, cut, dead];
+"""
+
+
 @pytest.fixture(scope="module")
 def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("layout")
@@ -73,7 +104,7 @@ def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-def check(page: Page, path: Path) -> None:
+def check(page: Page, path: Path, *, min_tips: int) -> None:
     page.open(path, width=WIDTHS[0])
     for width in WIDTHS:
         page.resize(width)
@@ -84,18 +115,21 @@ def check(page: Page, path: Path) -> None:
         )
         assert page.run(OVERLAPS) == [], width
         assert page.overflow() <= 0, width
+        seen, cut, dead = page.run(TIPS)
+        assert seen >= min_tips, width
+        assert (cut, dead) == ([], []), width
         if width >= 800:  # on a phone a table is moved under the finger
             assert page.run(CUT) == [], width
 
 
 def test_nothing_of_a_study_lies_on_anything_else(page: Page, study_page: Path) -> None:
-    check(page, study_page)
+    check(page, study_page, min_tips=40)
 
 
 def test_nothing_of_a_backtest_lies_on_anything_else(
     page: Page, make_run: MakeRun, tmp_path: Path
 ) -> None:
-    check(page, write_run_report(make_run(), tmp_path / "run.html"))
+    check(page, write_run_report(make_run(), tmp_path / "run.html"), min_tips=10)
 
 
 def test_the_check_sees_what_lies_on_what_and_what_is_cut(
@@ -104,6 +138,12 @@ def test_the_check_sees_what_lies_on_what_and_what_is_cut(
     page.open(study_page)
     page.run("document.querySelector('#path h2').style.marginBottom = '-80px'")
     assert any("The path of an event" in pair for pair in page.run(OVERLAPS))
+
+    page.run(
+        "const label = 'x'.repeat(200) + '<extra></extra>';"
+        "Plotly.restyle('surface-figure', {hovertemplate: label})"
+    )
+    assert any("surface-figure: xxx" in name for name in page.run(TIPS)[1])
 
     page.run("document.querySelector('#events-table').style.width = '3000px'")
     assert any("events-table" in name for name in page.run(CUT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import html
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from lakebt.report.palette import Theme
 
+
+LABEL = 60
+"""How many characters a line of a label has at most."""
 
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
@@ -49,14 +53,20 @@ def base_layout(colours: Theme, *, height: int) -> dict[str, Any]:
             "font": {"family": FONT, "size": 13, "color": colours.ink},
             "align": "left",
         },
+        "meta": {"narrow": {"hoverlabel.font.size": 10}},
         "xaxis": copy.deepcopy(axis),
         "yaxis": copy.deepcopy(axis),
     }
 
 
 def hover(lines: Iterable[str]) -> str:
-    """Write lines as Plotly reads them: a fact may hold a "<"."""
-    return "<br>".join(html.escape(line) for line in lines)
+    """Write lines as Plotly reads them: a fact may hold a "<".
+
+    Lines are as long as half of a notebook's figure is wide: a wider label is cut. The
+    script of a page makes them shorter where its column is narrow.
+    """
+    short = (each for line in lines for each in textwrap.wrap(line, LABEL) or [""])
+    return "<br>".join(html.escape(line) for line in short)
 
 
 def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
@@ -71,7 +81,7 @@ def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
     **changes
         Value by path in the layout, its dots written as double underscores.
     """
-    layout.setdefault("meta", {})["narrow"] = {
+    layout["meta"]["narrow"] |= {
         name.replace("__", "."): value for name, value in changes.items()
     }
 

@@ -87,7 +87,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
     layout = base_layout(colours, height=_surface_height(len(contents.entries)))
     layout["margin"].update(t=52, b=96)
     layout["barmode"] = "overlay"
-    layout["meta"] = {"cursor": {"line": colours.cursor, "halo": colours.ink}}
+    layout["meta"] |= {"cursor": {"line": colours.cursor, "halo": colours.ink}}
     layout["hovermode"] = "closest"
     layout["xaxis"] |= _categories(contents.exits) | {
         "side": "top",

@@ -19,16 +19,42 @@ lakebt.figures = (() => {
     }
   }
 
+  // Lines of a label that half of the figure shows: a wider one is cut somewhere in it.
+  function wrap(label, most) {
+    if (Array.isArray(label)) return label.map(one => wrap(one, most));
+    if (typeof label !== "string") return label;
+    return label.split("<br>").map(line => {
+      const lines = [""];
+      for (const word of line.split(" ")) {
+        const last = lines.at(-1);
+        if (last && last.length + 1 + word.length > most) lines.push(word);
+        else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+      }
+      return lines.join("<br>");
+    }).join("<br>");
+  }
+
+  function fitLabels(data, place, size) {
+    if (!place.clientWidth) return;
+    const most = Math.floor((place.clientWidth / 2 - 16) / (size * 0.56));
+    for (const trace of data) {
+      for (const name of ["text", "customdata"]) {
+        if (trace.hovertemplate === `%{${name}}<extra></extra>`) trace[name] = wrap(trace[name], most);
+      }
+    }
+  }
+
   function draw(name) {
     // Plotly writes into what it is given, and a figure is drawn more than once.
     const { data, layout } = structuredClone(specs[name][theme()]);
     if (width) Object.assign(layout, { width, autosize: false });
     else if (narrow.matches) adapt(layout);
+    fitLabels(data, document.getElementById(name), layout.hoverlabel.font.size);
     Plotly.react(name, data, layout, config);
   }
 
   function fit(place) {
-    if (Math.round(place.clientWidth) !== Math.round(place._fullLayout.width)) Plotly.Plots.resize(place);
+    if (Math.round(place.clientWidth) !== Math.round(place._fullLayout.width)) Plotly.Plots.resize(place).then(() => draw(place.id));
   }
 
   const drawAll = () => Object.keys(specs).forEach(draw);

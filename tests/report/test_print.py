@@ -1,0 +1,103 @@
+"""On paper a heading stands on the page of what follows it, as the PDF has them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakebt.report.html import write_run_report, write_study_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.report.browser import Page
+    from tests.report.conftest import MakeRun, MakeStudy
+
+pytestmark = pytest.mark.slow
+
+# A PDF has the page and the height of whatever a link of it leads to.
+MARK = """
+const shows = one => one && one.checkVisibility();
+const after = one => {
+  let next = one.nextElementSibling;
+  while (next && !shows(next)) next = next.nextElementSibling;
+  return next || (one.parentElement !== document.body && after(one.parentElement));
+};
+const found = [], links = document.body.appendChild(document.createElement('p'));
+let number = 0;
+const mark = one => {
+  one.id ||= `marked-${number++}`;
+  links.insertAdjacentHTML('beforeend', `<a href="#${one.id}">.</a>`);
+  return one.id;
+};
+[...document.querySelectorAll('h1, h2, h3, h4')].filter(shows).forEach(head => {
+  const next = after(head);
+  if (!next || next === links) return;
+  const row = [head.textContent.trim(), mark(head), mark(next)];
+  if (next.matches('p') && next.nextElementSibling?.matches('figure, .chart'))
+    row.push(mark(next.nextElementSibling));
+  found.push(row);
+});
+return found;
+"""
+
+PLACE = re.compile(rb"/([A-Za-z][\w-]*) \[(\d+) 0 R /XYZ \S+ (\S+) \S+\]")
+
+
+def parted(page: Page) -> tuple[int, int, list[str]]:
+    """How many headings and pages there are, and which have nothing under them."""
+    rows = page.run(MARK)
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    printed = page.driver.execute_cdp_cmd(
+        "Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True}
+    )
+    page.run("document.body.lastElementChild.remove()")
+    found = PLACE.findall(base64.b64decode(printed["data"]))
+    sheets = {name.decode(): int(sheet) for name, sheet, _ in found}
+    assert {head for _, head, *_ in rows} <= set(sheets)
+    apart = [
+        title
+        for title, head, *followers in rows
+        if any(sheets.get(name, sheets[head]) != sheets[head] for name in followers)
+    ]
+    return len(rows), len(set(sheets.values())), apart
+
+
+def test_headings_of_a_study_stay_with_what_follows(
+    page: Page, make_study: MakeStudy, tmp_path: Path
+) -> None:
+    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+
+    # A line more or less above moves every break: no heading is spared by chance.
+    for more in (0, 90, 180, 270, 360, 450, 540, 630, 720, 810):
+        page.run(f"document.querySelector('main').style.paddingTop = '{more}px'")
+        headings, sheets, apart = parted(page)
+        assert apart == [], more
+        assert headings >= 8
+        assert sheets >= 3
+
+
+def test_headings_of_a_backtest_stay_with_what_follows(
+    page: Page, make_run: MakeRun, tmp_path: Path
+) -> None:
+    page.open(write_run_report(make_run(), tmp_path / "run.html"))
+
+    for more in (0, 200, 400, 600, 800):
+        page.run(f"document.querySelector('main').style.paddingTop = '{more}px'")
+        assert parted(page)[2] == [], more
+
+
+def test_the_check_sees_a_heading_that_is_left_alone(
+    page: Page, make_study: MakeStudy, tmp_path: Path
+) -> None:
+    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+    page.run(
+        "document.head.insertAdjacentHTML('beforeend', '<style>@media print {"
+        " #path h2 + * { break-before: page !important } #path h2"
+        " { break-after: auto !important }}</style>')"
+    )
+
+    assert "The path of an event" in parted(page)[2]
