@@ -29,7 +29,7 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "pyiceberg", "numba", "vectorbt")
 
 COMPUTING = (
     *("study", "strategy", "events", "backtest", "analysis", "inputs", "values"),
-    *("facts.py", "instants.py", "prices.py", "sessions.py"),
+    *("prices", "facts.py", "instants.py", "sessions.py"),
     *("lake/reading", "lake/tables"),
     *("sweep/passes.py", "sweep/trial_rows.py", "sweep/spark/parts.py"),
     *("sweep/spark/messages.py", "sweep/spark/work.py"),
