@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -19,6 +18,7 @@ from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
 from lakebt.lake.committing.stage import check_there, discard
 from lakebt.lake.storage import creation, failures
+from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.failures import BusyError, LostRaceError, translated
 from lakebt.lake.storage.metadata import next_version, write
 from lakebt.lake.storage.reach import delete_expired
@@ -28,6 +28,7 @@ from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import StagedTable, Table
     from pyiceberg.table.metadata import TableMetadata
@@ -55,13 +56,13 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
         If the database sacrificed the transaction to another; nothing has changed.
     """
     lock = (
-        sa.update(IcebergTables)
+        sa.update(TABLES)
         .where(
-            IcebergTables.catalog_name == catalog.name,
-            IcebergTables.table_namespace == NAMESPACE,
-            IcebergTables.table_name == table,
+            TABLES.c.catalog_name == catalog.name,
+            TABLES.c.table_namespace == NAMESPACE,
+            TABLES.c.table_name == table,
         )
-        .values(metadata_location=IcebergTables.metadata_location)
+        .values(metadata_location=TABLES.c.metadata_location)
     )
     try:
         with Session(catalog.engine) as session:
@@ -126,12 +127,12 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
     """
     *namespace, name = table.name()
     updated = session.execute(
-        sa.update(IcebergTables)
+        sa.update(TABLES)
         .where(
-            IcebergTables.catalog_name == catalog.name,
-            IcebergTables.table_namespace == ".".join(namespace),
-            IcebergTables.table_name == name,
-            IcebergTables.metadata_location == table.metadata_location,
+            TABLES.c.catalog_name == catalog.name,
+            TABLES.c.table_namespace == ".".join(namespace),
+            TABLES.c.table_name == name,
+            TABLES.c.metadata_location == table.metadata_location,
         )
         .values(
             metadata_location=location,
@@ -261,9 +262,9 @@ class OneTransaction:
         made = creation.staged(catalog, (NAMESPACE, name), schema, properties)
         try:
             with turn(catalog) as session:
-                there = sa.select(IcebergTables.table_name).where(
-                    IcebergTables.catalog_name == catalog.name,
-                    IcebergTables.table_namespace == NAMESPACE,
+                there = sa.select(TABLES.c.table_name).where(
+                    TABLES.c.catalog_name == catalog.name,
+                    TABLES.c.table_namespace == NAMESPACE,
                 )
                 check(session.scalars(there))
                 creation.write_first(made)

@@ -7,7 +7,9 @@ import os
 import pickle
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
@@ -21,13 +23,12 @@ from sqlalchemy.exc import (
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path, local_path
 from lakebt.lake.storage.code import confine
-from lakebt.lake.storage.connections import LocalCatalog, engine
+from lakebt.lake.storage.connections import TABLES, LocalCatalog, engine
 from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     DATABASE,
     WAREHOUSE,
     check_directory,
-    check_place,
 )
 from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.fingerprint import NOTHING, read_listed
@@ -245,6 +246,33 @@ def open_path(
     if check:
         storage.tables()
     return storage
+
+
+def check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
+    """Check that the lake was made where it lies: its metadata holds absolute paths.
+
+    A copy would write among the files of the original, and delete its metadata.
+
+    Raises
+    ------
+    LakeError
+        If it was moved or copied.
+    """
+    statement = sa.select(TABLES.c.metadata_location).where(
+        TABLES.c.table_namespace == NAMESPACE, TABLES.c.table_name == LEDGER
+    )
+    with catalog.engine.connect() as connection:
+        location = connection.scalar(statement)
+    if location is None:
+        return
+    place = Path(urlsplit(location).path).resolve()
+    if not place.is_relative_to(root.resolve()):
+        home = place.parents[min(4, len(place.parents) - 1)]
+        msg = (
+            f"{where} was moved or copied from {home}, and its files are recorded "
+            f"there: move it back, or publish into a new lake"
+        )
+        raise LakeError(msg)
 
 
 def open_again(address: Mapping[str, str]) -> Storage:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from pyiceberg.catalog import MetastoreCatalog
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from sqlalchemy.pool import NullPool
 
 from lakebt.lake.storage import failures
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+TABLES = IcebergTables.metadata.tables[IcebergTables.__tablename__]
+"""Where a catalog's tables point."""
 
 
 class LocalCatalog(SqlCatalog):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import TableAlreadyExistsError
 from pyiceberg.table import StagedTable
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
+from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.durability import sync_folders
 from lakebt.lake.storage.metadata import place, write
 from lakebt.lake.storage.snapshots import delete_quietly
@@ -18,6 +18,7 @@ from lakebt.lake.storage.snapshots import delete_quietly
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
+    from sqlalchemy.orm import Session
 
 
 def create_table(
@@ -41,9 +42,8 @@ def create_table(
     made = staged(catalog, table, schema, properties, home=home)
     write_first(made)
     try:
-        with Session(catalog.engine) as session:
-            insert(session, catalog, table, made.metadata_location)
-            session.commit()
+        with catalog.engine.begin() as connection:
+            insert(connection, catalog, table, made.metadata_location)
     except IntegrityError:
         delete_quietly(made.io, [made.metadata_location])
         msg = f"table {table[-1]} exists already"
@@ -90,9 +90,12 @@ def write_first(made: StagedTable) -> None:
 
 
 def insert(
-    session: Session, catalog: SqlCatalog, table: tuple[str, ...], location: str
+    session: Session | sa.Connection,
+    catalog: SqlCatalog,
+    table: tuple[str, ...],
+    location: str,
 ) -> None:
     """Add a table, of its namespace and name, with its metadata."""
     *namespace, name = table
     row: dict[str, Any] = catalog._create_table_row(".".join(namespace), name, location)  # noqa: SLF001
-    session.execute(sa.insert(IcebergTables).values(**row))
+    session.execute(sa.insert(TABLES).values(**row))

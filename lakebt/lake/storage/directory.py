@@ -1,21 +1,13 @@
-"""The directory of an embedded lake, and the check that it was not moved."""
+"""The directory of an embedded lake."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables
-from sqlalchemy.orm import Session
 
 from lakebt.errors import LakeError
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog.sql import SqlCatalog
-
+    from pathlib import Path
 
 DATABASE = "catalog.db"
 WAREHOUSE = "warehouse"
@@ -47,30 +39,3 @@ def check_directory(root: Path, *, create: bool, where: str) -> None:
     except OSError as error:
         msg = f"{where} cannot be made: {error.strerror}. Choose a writable directory"
         raise LakeError(msg) from None
-
-
-def check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
-    """Check that the lake was made where it lies: its metadata holds absolute paths.
-
-    A copy would write among the files of the original, and delete its metadata.
-
-    Raises
-    ------
-    LakeError
-        If it was moved or copied.
-    """
-    statement = sa.select(IcebergTables.metadata_location).where(
-        IcebergTables.table_namespace == NAMESPACE, IcebergTables.table_name == LEDGER
-    )
-    with Session(catalog.engine) as session:
-        location = session.scalar(statement)
-    if location is None:
-        return
-    place = Path(urlsplit(location).path).resolve()
-    if not place.is_relative_to(root.resolve()):
-        home = place.parents[min(4, len(place.parents) - 1)]
-        msg = (
-            f"{where} was moved or copied from {home}, and its files are recorded "
-            f"there: move it back, or publish into a new lake"
-        )
-        raise LakeError(msg)

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog.sql import ICEBERG_TABLE_TYPE, SqlCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
-from sqlalchemy.orm import Session
 
 from lakebt.lake.storage.code import sound
+from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
@@ -130,11 +130,11 @@ class SqlLoader(Loader):
 
     def names(self) -> set[str]:
         """Return what tables there are, by their pointers."""
-        return {row.table_name for row in _pointers(self._sql, sa.true())}
+        return {row.table_name for row in _pointers(self._sql)}
 
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
-        for row in _pointers(self._sql, IcebergTables.table_name != TRIALS):
+        for row in _pointers(self._sql, TABLES.c.table_name != TRIALS):
             name, location = row.table_name, row.metadata_location
             loaded = self._loaded.get(name)
             if loaded is not None and loaded.metadata_location == location:
@@ -150,7 +150,7 @@ class SqlLoader(Loader):
         return tables
 
     def _load_trials(self) -> Table | None:
-        rows = _pointers(self._sql, IcebergTables.table_name == TRIALS)
+        rows = _pointers(self._sql, TABLES.c.table_name == TRIALS)
         if not rows:
             return None
         loaded = self._trials
@@ -174,37 +174,32 @@ def _again(load: Callable[[bool], T]) -> T:
 
 def pointer(catalog: SqlCatalog, namespace: tuple[str, ...], name: str) -> str | None:
     """Return where the metadata of one table is, None if there is no such table."""
-    rows = _rows(catalog, namespace).where(IcebergTables.table_name == name)
-    with Session(catalog.engine) as session:
-        location: str | None = session.scalar(
-            rows.with_only_columns(IcebergTables.metadata_location)
-        )
-    return location
-
-
-def _rows(catalog: SqlCatalog, namespace: tuple[str, ...]) -> sa.Select[Any]:
-    """Return what selects the tables of a namespace: no views."""
-    statement = sa.select(IcebergTables).where(
-        IcebergTables.catalog_name == catalog.name,
-        IcebergTables.table_namespace == ".".join(namespace),
-    )
-    if (no_view := catalog._iceberg_type_filter()) is not None:  # noqa: SLF001
-        statement = statement.where(no_view)
-    return statement
+    rows = _pointers(catalog, TABLES.c.table_name == name, namespace=namespace)
+    return rows[0].metadata_location if rows else None
 
 
 def _pointers(
-    catalog: SqlCatalog, wanted: sa.ColumnElement[bool]
-) -> Sequence[IcebergTables]:
-    """Return where the metadata of some tables is, all at one instant."""
-    statement = _rows(catalog, (NAMESPACE,)).where(wanted)
-    with Session(catalog.engine) as session:
-        rows: Sequence[IcebergTables] = session.scalars(statement).all()
-        session.expunge_all()
-    return rows
+    catalog: SqlCatalog,
+    *wanted: sa.ColumnElement[bool],
+    namespace: tuple[str, ...] = (NAMESPACE,),
+) -> Sequence[Any]:
+    """Return where the metadata of some tables is, all at one instant. No views."""
+    conditions = [
+        TABLES.c.catalog_name == catalog.name,
+        TABLES.c.table_namespace == ".".join(namespace),
+        *wanted,
+    ]
+    if catalog._iceberg_type_filter() is not None:  # noqa: SLF001
+        kind = TABLES.c.iceberg_type
+        conditions.append((kind == ICEBERG_TABLE_TYPE) | kind.is_(None))
+    # Of the table, not of pyiceberg's class: that takes SQLAlchemy three times as long.
+    columns = (TABLES.c.table_name, TABLES.c.metadata_location)
+    statement = sa.select(*columns).where(*conditions)
+    with catalog.engine.connect() as connection:
+        return connection.execute(statement).all()
 
 
-def _table(catalog: SqlCatalog, row: IcebergTables) -> Table:
+def _table(catalog: SqlCatalog, row: Any) -> Table:
     """Return the table that a pointer leads to.
 
     Raises
