@@ -1,10 +1,10 @@
-"""The rates a backtest charges: commission, half spread and borrow."""
+"""What a backtest charges: commission, half spread, borrow and market impact."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lakebt.errors import InvalidArgumentError
 
@@ -14,10 +14,13 @@ BPS = 1e-4
 DAYS_PER_YEAR = 360
 """Borrow accrues actual/360, the money market's convention for US dollars."""
 
+FEWEST_IMPACT_SESSIONS = 3
+"""Two returns, the fewest that have a standard deviation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
-    """The rates a backtest charges.
+    """What a backtest charges.
 
     The defaults charge nothing, so that a cost is always somebody's decision.
 
@@ -29,14 +32,37 @@ class CostModel:
         Half the quoted spread, in basis points of the fill price.
     borrow_bps_per_year
         On every short, the hedge's too: each session, the short value at the close
-        before, times the calendar days since it, over 360.
+        before, times the calendar days since it, over 360. The table `borrow` has the
+        rate of a symbol and session where it has a row.
+    impact_at_open, impact_at_close
+        Coefficient of market impact at each auction: a fill costs the coefficient times
+        sigma times the square root of shares over volume, as a fraction of its value.
+        Sigma is the standard deviation (ddof 1) of the changes of daily log closes,
+        volume the mean number of shares, both over the last `impact_sessions` sessions
+        whose bars were known before the order had to be sent.
+    impact_sessions
+        At least 3.
+    max_participation
+        The largest part of that volume that a fill may be, above 0 and at most 1; a
+        cell with a larger one is empty, as `too_large`. None for no limit.
     RATES : tuple of str
-        The names of the rates: of options, of columns of trials, of canonical JSON.
+        The names of the rates that trials have a column of.
+    TERMS : tuple of str
+        The names of all: of options, and of canonical JSON.
 
     Raises
     ------
     InvalidArgumentError
         If a rate is negative or not finite: nobody pays us to trade.
+
+    Notes
+    -----
+    The square root and a coefficient near 1 are those of Toth et al. (2011), "Anomalous
+    price impact and the critical nature of liquidity in financial markets", and of Sato
+    and Kanazawa (2024), "Does the square-root price impact law hold universally?".
+    Almgren et al. (2005), "Direct estimation of equity market impact", found a power of
+    3/5 instead. Auctions differ: the close has about a tenth of a day's volume, the
+    open far less, so that each has a coefficient of its own.
 
     Examples
     --------
@@ -47,19 +73,36 @@ class CostModel:
     commission_bps: float = 0.0
     half_spread_bps: float = 0.0
     borrow_bps_per_year: float = 0.0
+    impact_at_open: float = 0.0
+    impact_at_close: float = 0.0
+    impact_sessions: int = 20
+    max_participation: float | None = None
 
-    RATES: ClassVar[tuple[str, ...]]
+    RATES: ClassVar[tuple[str, ...]] = (
+        *("commission_bps", "half_spread_bps", "borrow_bps_per_year"),
+    )
+    TERMS: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            rate = getattr(self, field.name)
-            if (
-                isinstance(rate, bool)
-                or not isinstance(rate, int | float)
-                or not (math.isfinite(rate) and rate >= 0.0)
-            ):
-                msg = f"{field.name} must be a finite number >= 0, was {rate!r}"
+        for name in (*self.RATES, "impact_at_open", "impact_at_close"):
+            if not _is_number(rate := getattr(self, name)) or rate < 0.0:
+                msg = f"{name} must be a finite number >= 0, was {rate!r}"
                 raise InvalidArgumentError(msg)
+        count: object = self.impact_sessions
+        is_whole = isinstance(count, int) and not isinstance(count, bool)
+        if not is_whole or self.impact_sessions < FEWEST_IMPACT_SESSIONS:
+            msg = (
+                f"impact_sessions must be a whole number of at least "
+                f"{FEWEST_IMPACT_SESSIONS}, was {count!r}"
+            )
+            raise InvalidArgumentError(msg)
+        most = self.max_participation
+        if most is not None and not (_is_number(most) and 0.0 < most <= 1.0):
+            msg = (
+                f"max_participation must be above 0 and at most 1, a part of the daily "
+                f"volume, or None for no limit; was {most!r}"
+            )
+            raise InvalidArgumentError(msg)
 
     @property
     def proportional(self) -> float:
@@ -71,12 +114,61 @@ class CostModel:
         """Borrow per calendar day, as a fraction of the short value."""
         return self.borrow_bps_per_year * BPS / DAYS_PER_YEAR
 
+    @property
+    def has_impact(self) -> bool:
+        """Whether a fill costs more the larger it is."""
+        return bool(self.impact_at_open or self.impact_at_close)
+
+    @property
+    def asks_volume(self) -> bool:
+        """Whether something depends on how much was traded in the market."""
+        return self.has_impact or self.max_participation is not None
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rates that trials have a column of, by name."""
+        return {name: getattr(self, name) for name in self.RATES}
+
+    def plain(self) -> dict[str, Any]:
+        """Return the terms as values that JSON has, of a trial's rule.
+
+        Returns
+        -------
+        dict
+            The rates; of the others those that differ from their defaults. So ids of
+            trials are those of earlier versions.
+        """
+        others = {
+            field.name: value
+            for field in fields(self)
+            if field.name not in self.RATES
+            and (value := getattr(self, field.name)) != field.default
+        }
+        return {**self.rates, **others}
+
     def __str__(self) -> str:
-        return (
-            f"commission {self.commission_bps:g} bps, "
-            f"half spread {self.half_spread_bps:g} bps, "
-            f"borrow {self.borrow_bps_per_year:g} bps/year"
-        )
+        words = [
+            f"commission {self.commission_bps:g} bps",
+            f"half spread {self.half_spread_bps:g} bps",
+            f"borrow {self.borrow_bps_per_year:g} bps/year",
+        ]
+        if self.has_impact:
+            words.append(
+                f"impact {self.impact_at_open:g} at the open and "
+                f"{self.impact_at_close:g} at the close, over "
+                f"{self.impact_sessions} sessions"
+            )
+        if self.max_participation is not None:
+            words.append(f"at most {self.max_participation:.4g} of the daily volume")
+        return ", ".join(words)
 
 
-CostModel.RATES = tuple(field.name for field in fields(CostModel))
+CostModel.TERMS = tuple(field.name for field in fields(CostModel))
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )

@@ -153,6 +153,36 @@ BorrowBpsPerYear: TypeAlias = Annotated[
         metavar="BPS", help="Borrow on every short, per year.", rich_help_panel=COSTS
     ),
 ]
+ImpactAtOpen: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="COEFFICIENT",
+        help="Impact at the open: times volatility and the root of shares over volume.",
+        rich_help_panel=COSTS,
+    ),
+]
+ImpactAtClose: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="COEFFICIENT", help="Impact at the close.", rich_help_panel=COSTS
+    ),
+]
+ImpactSessions: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Sessions that volatility and volume are of.",
+        rich_help_panel=COSTS,
+    ),
+]
+MaxParticipation: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PART",
+        help="The most of the daily volume that a fill may be.",
+        rich_help_panel=COSTS,
+    ),
+]
 ReportFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -205,17 +235,11 @@ def open_view(
     return open_lake(lake, catalog).at(release, as_of=as_of)
 
 
-def cost_model(
-    commission_bps: float, half_spread_bps: float, borrow_bps_per_year: float
-) -> CostModel:
+def cost_model(**terms: Any) -> CostModel:
     """Return the costs, checked."""
     from lakebt.backtest.costs import CostModel
 
-    return CostModel(
-        commission_bps=commission_bps,
-        half_spread_bps=half_spread_bps,
-        borrow_bps_per_year=borrow_bps_per_year,
-    )
+    return CostModel(**terms)
 
 
 def check_report(report: Path | None) -> None:

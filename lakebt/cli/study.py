@@ -135,6 +135,10 @@ def study(
     commission_bps: options.CommissionBps = 0.0,
     half_spread_bps: options.HalfSpreadBps = 0.0,
     borrow_bps_per_year: options.BorrowBpsPerYear = 0.0,
+    impact_at_open: options.ImpactAtOpen = 0.0,
+    impact_at_close: options.ImpactAtClose = 0.0,
+    impact_sessions: options.ImpactSessions = 20,
+    max_participation: options.MaxParticipation = None,
     aggregate: Annotated[
         str,
         typer.Option(
@@ -187,7 +191,15 @@ def study(
     MD is the session in which holdings data first showed the change.
     """
     options.check_report(report)
-    costs = options.cost_model(commission_bps, half_spread_bps, borrow_bps_per_year)
+    costs = options.cost_model(
+        commission_bps=commission_bps,
+        half_spread_bps=half_spread_bps,
+        borrow_bps_per_year=borrow_bps_per_year,
+        impact_at_open=impact_at_open,
+        impact_at_close=impact_at_close,
+        impact_sessions=impact_sessions,
+        max_participation=max_participation,
+    )
     with progress("Backtesting", unit="events") as step:
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.study.study import Study

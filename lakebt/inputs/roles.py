@@ -77,9 +77,11 @@ def _one_option(name: str, value: Any) -> dict[str, str | list[str]]:
 
 
 def an_option_each(_name: str, value: Any) -> dict[str, str | list[str]]:
-    """Return an option for each field of a dataclass, as of a cost model."""
+    """Return an option for each field of a dataclass that is not None."""
     plain = dataclasses.asdict(value)
-    return {option_name(name): str(part) for name, part in plain.items()}
+    return {
+        option_name(name): str(part) for name, part in plain.items() if part is not None
+    }
 
 
 def written_by(write: Callable[[Any], str]) -> Callable[[str, Any], dict[str, Any]]:

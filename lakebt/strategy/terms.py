@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lakebt.backtest.costs import CostModel
@@ -51,7 +51,7 @@ class Terms(ArgumentList):
     costs: CostModel = argument(
         Decides.LEVEL,
         default=CostModel(),
-        plain=asdict,
+        plain=CostModel.plain,
         options=an_option_each,
     )
     min_lead: dt.timedelta = argument(
@@ -97,7 +97,7 @@ class Terms(ArgumentList):
         )
 
     @classmethod
-    def read(cls, rule: Mapping[str, Any], costs: Mapping[str, float]) -> Terms:
+    def read(cls, rule: Mapping[str, Any], costs: Mapping[str, Any]) -> Terms:
         """Return the terms of a recorded rule; what only refuses is let through."""
         plain = {
             name: rule[name] for name in cls.names(~Decides.REFUSAL) if name in rule

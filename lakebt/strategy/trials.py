@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +86,7 @@ def run_ids(
     A rule is the strategy's code and everything that it was made with, `source`, and
     how it is traded.
     """
-    rule_id = content_key({"rule": rule, "costs": asdict(costs), "source": source})
+    rule_id = content_key({"rule": rule, "costs": costs.plain(), "source": source})
     return rule_id, origin.key(rule_id)
 
 
@@ -123,8 +122,8 @@ def run_row(
         When, and for how long.
     """
     rule = run_rule(run.name, run.parameters, run.terms)
-    rates, origin = asdict(run.terms.costs), run.origin
-    rule_id, trial = run_ids(rule, run.terms.costs, run.source, origin)
+    costs, origin = run.terms.costs, run.origin
+    rule_id, trial = run_ids(rule, costs, run.source, origin)
     returns = run.returns.to_numpy()
     sharpe = sharpe_ratio(returns)
     equity = np.append(1.0, np.cumprod(1.0 + returns))
@@ -149,8 +148,8 @@ def run_row(
                 "result_id": trial,
                 "strategy": run.name,
                 "rule": canonical_json(rule),
-                **rates,
-                "costs": canonical_json(rates),
+                **costs.rates,
+                "costs": canonical_json(costs.plain()),
                 **origin.columns(),
                 "run_at": run_at,
                 "sharpe": sharpe,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -136,7 +136,10 @@ class Arguments(ArgumentList):
     weighting: Weighting = argument(Decides.SERIES, default=Weighting.EVENT, plain=str)
     max_weight: float = argument(Decides.SERIES, default=1.0)
     costs: CostModel = argument(
-        Decides.LEVEL, default=CostModel(), plain=asdict, options=an_option_each
+        Decides.LEVEL,
+        default=CostModel(),
+        plain=CostModel.plain,
+        options=an_option_each,
     )
     on_look_ahead: OnLookAhead = argument(_ORDERS, default="mask")
     min_lead: dt.timedelta = argument(
@@ -222,7 +225,7 @@ class Arguments(ArgumentList):
         rates = dict(plain.get("costs", {}))
         for kind, names, known in (
             ("arguments", set(plain), set(cls.names())),
-            ("costs", set(rates), set(CostModel.RATES)),
+            ("costs", set(rates), set(CostModel.TERMS)),
         ):
             if unknown := sorted(names - known):
                 msg = f"{kind} have {listed(unknown)}, which this version does not"

@@ -6,7 +6,6 @@ release holds, what was known, engine, and the code. So to run it again is to fi
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,7 +35,7 @@ def cell_ids(
     arguments: Mapping[str, Any], costs: CostModel, origin: Origin
 ) -> list[tuple[str, str, str]]:
     """Return rule, rule's id and trial's id of each cell, before anything is run."""
-    charged = canonical_json(asdict(costs))
+    charged = canonical_json(costs.plain())
     shared = one_writing(arguments)
     spelled = {
         text: one_spelling(text)
@@ -121,7 +120,7 @@ def cell_rows(
     ids = cell_ids(arguments, costs, origin)
     counts = [name for name in surface.columns if name.startswith("n_")]
     extra = surface[[*_MORE, *(n for n in counts if n not in {*_NAMES, *_MORE})]]
-    charged = asdict(costs)
+    charged = costs.plain()
     return pd.DataFrame(
         {
             "trial_id": [trial for _, _, trial in ids],
@@ -132,7 +131,7 @@ def cell_rows(
             "entry": surface["entry"],
             "exit": surface["exit"],
             "rule": [rule for rule, _, _ in ids],
-            **charged,
+            **costs.rates,
             "costs": canonical_json(charged),
             **origin.columns(),
             "run_at": run_at,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -117,7 +116,7 @@ def _completed(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataF
     (ids,) = (
         ids
         for cost, ids in zip(point.costs, point.ids, strict=True)
-        if canonical_json(asdict(cost)) == costs
+        if canonical_json(cost.plain()) == costs
     )
     joined = pd.concat([recorder.recorded(ids), rows], ignore_index=True)
     return (

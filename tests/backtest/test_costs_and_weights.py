@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def sizing(side: str = "both", hedge: str | None = None, gross: float = 1.0) -> 
 @pytest.mark.parametrize("name", CostModel.RATES)
 def test_a_rate_that_makes_no_sense_is_refused(name: str, rate: float) -> None:
     with pytest.raises(ValueError, match=f"{name} must be a finite number >= 0") as it:
-        CostModel(**{name: rate})
+        CostModel(**dict[str, Any]({name: rate}))
     assert repr(rate) in str(it.value)
     assert isinstance(it.value, LakebtError)
 

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 START, END = "2010-02-01", "2010-06-30"
-COSTS = {"commission_bps": 2.0, "half_spread_bps": 3.0, "borrow_bps_per_year": 200.0}
+COSTS: dict[str, Any] = {
+    "commission_bps": 2.0,
+    "half_spread_bps": 3.0,
+    "borrow_bps_per_year": 200.0,
+}
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,11 @@ pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
 ENTRIES = ("AD+1@open", "AD+1@close", "ED-1@close", "ED@open")
 EXITS = ("+0", "+1", "1w", "ED@close", "ED+3@open")
-COSTS = {"commission_bps": 1.5, "half_spread_bps": 4.0, "borrow_bps_per_year": 150.0}
+COSTS: dict[str, Any] = {
+    "commission_bps": 1.5,
+    "half_spread_bps": 4.0,
+    "borrow_bps_per_year": 150.0,
+}
 CAPITAL, GROSS = 250_000.0, 1.2
 NEW_YORK = ZoneInfo("America/New_York")
 
