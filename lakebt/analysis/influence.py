@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from lakebt.values.compiled import compiled
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
-
-
-# No fast-math: the same bits everywhere.
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
 
 
 @compiled

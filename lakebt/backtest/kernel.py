@@ -13,7 +13,8 @@ from math import inf, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from lakebt.values.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 TRADED, NO_PRICE, RUINED = 0, 1, 2
 """What became of a cell."""
-
-# No fast-math, no contraction: the same bits for any number of threads.
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
 
 
 @compiled

@@ -48,6 +48,8 @@ class PriceHistory:
     untraded : ndarray of shape (n_rows,)
         Whether it has no trade: its volume is zero. Empty if all have. Such a bar fills
         nothing and marks nothing, as one that is missing.
+    volume : ndarray of shape (n_rows,)
+        Number of shares, NaN where none is told; empty if it was not read.
     basis : tuple of str
         The bases that occur, sorted.
     row_basis : ndarray of shape (n_rows,)
@@ -67,6 +69,7 @@ class PriceHistory:
     untraded: npt.NDArray[np.bool_] = field(
         default_factory=lambda: np.zeros(0, dtype=bool)
     )
+    volume: FloatVector = field(default_factory=lambda: np.zeros(0))
     basis: tuple[str, ...] = ()
     row_basis: npt.NDArray[np.int8] = field(
         default_factory=lambda: np.zeros(0, dtype=np.int8)
@@ -78,7 +81,7 @@ class PriceHistory:
         return {symbol: code for code, symbol in enumerate(self.symbols)}
 
     @cached_property
-    def _starts(self) -> IntVector:
+    def starts(self) -> IntVector:
         """Where each symbol's rows begin, and where the last one's end."""
         return np.searchsorted(self.symbol, np.arange(len(self.symbols) + 1))
 
@@ -270,11 +273,9 @@ class PriceHistory:
         closes = np.full(len(codes), np.nan)
         if not len(self.symbol):
             return closes
-        span = len(self.sessions)
         pending = np.flatnonzero(codes >= 0)
-        start = self._starts[codes[pending]]
-        closed = np.searchsorted(self.sessions.instants("close"), before[pending])
-        row = np.searchsorted(self._keys, codes[pending] * span + closed) - 1
+        start = self.starts[codes[pending]]
+        row = self.closed_by(codes[pending], before[pending]) - 1
         while len(pending):
             inside = (row >= start) & (self._least_known[row] < before[pending])
             pending, row, start = pending[inside], row[inside], start[inside]
@@ -286,6 +287,17 @@ class PriceHistory:
             row = np.where(withdrawn, self._first_of_bar[row], row) - 1
             pending, row, start = pending[~done], row[~done], start[~done]
         return closes
+
+    def closed_by(self, codes: IntVector, before: IntVector) -> IntVector:
+        """Return where the rows of sessions that had closed before an instant end.
+
+        Parameters
+        ----------
+        codes, before : ndarray of shape (n,)
+            As `closes_known` takes them, none of the codes -1.
+        """
+        closed = np.searchsorted(self.sessions.instants("close"), before)
+        return np.searchsorted(self._keys, codes * len(self.sessions) + closed)
 
     def last_closes(
         self, symbols: Sequence[str], *, before: Sequence[dt.datetime]
@@ -324,7 +336,7 @@ class PriceHistory:
         Where everything was known late, nobody walks back to the beginning to see it.
         """
         least = self.known_at.copy()
-        for start, end in itertools.pairwise(self._starts.tolist()):
+        for start, end in itertools.pairwise(self.starts.tolist()):
             np.minimum.accumulate(least[start:end], out=least[start:end])
         return least
 

@@ -235,7 +235,8 @@ class Bars:
         rows = rows[by_bar]
         # A bar without a trade is no price: it is withdrawn, and remembered as such.
         withdrawn = self.retracted[rows]
-        untraded = ~withdrawn & (self.column("volume")[rows] == 0.0)
+        volume = self.column("volume")[rows]
+        untraded = ~withdrawn & (volume == 0.0)
         return PriceHistory(
             symbols=tuple(symbols[i] for i in present),
             sessions=self.sessions,
@@ -246,6 +247,7 @@ class Bars:
             close=self.column("close")[rows],
             retracted=withdrawn | untraded,
             untraded=untraded,
+            volume=volume,
             basis=basis,
         )
 

@@ -1,0 +1,153 @@
+"""What is known of volatility and volume against a slow and obvious loop."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import statistics
+from math import log, nan
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakebt.instants import EPOCH, TICK
+from lakebt.prices.history import PriceHistory
+from lakebt.prices.liquidity import Liquidity
+from lakebt.sessions import Sessions
+
+NYSE = Sessions.of("XNYS")
+FIRST = NYSE.on_or_after(dt.date(2022, 9, 1))
+HOUR = dt.timedelta(hours=1)
+
+
+class Row(NamedTuple):
+    """One vintage of one bar."""
+
+    symbol: str
+    session: int
+    known_at: dt.datetime
+    close: float
+    volume: float
+    retracted: bool = False
+
+
+def closed(session: int) -> dt.datetime:
+    return NYSE.instant(session, "close")
+
+
+def micros(at: dt.datetime) -> int:
+    return (at - EPOCH) // TICK
+
+
+def history(rows: list[Row]) -> PriceHistory:
+    rows = sorted(rows, key=lambda row: row[:3])
+    symbols = tuple(sorted({row.symbol for row in rows}))
+    return PriceHistory(
+        symbols=symbols,
+        sessions=NYSE,
+        symbol=np.array([symbols.index(row.symbol) for row in rows], dtype=np.int64),
+        session=np.array([row.session for row in rows], dtype=np.int64),
+        known_at=np.array([micros(row.known_at) for row in rows], dtype=np.int64),
+        open=np.array([row.close for row in rows]),
+        close=np.array([row.close for row in rows]),
+        retracted=np.array([row.retracted for row in rows], dtype=np.bool_),
+        volume=np.array([row.volume for row in rows]),
+    )
+
+
+def known(
+    rows: list[Row], symbol: str, before: dt.datetime, sessions: int
+) -> tuple[float, float]:
+    told = history(rows)
+    found = Liquidity.known(
+        told,
+        told.codes([symbol]),
+        before=np.array([micros(before)]),
+        sessions=sessions,
+    )
+    return float(found.sigma[0]), float(found.volume[0])
+
+
+def obvious(
+    rows: list[Row], symbol: str, before: dt.datetime, sessions: int
+) -> tuple[float, float]:
+    counted = []
+    for session in sorted({row.session for row in rows if row.symbol == symbol}):
+        vintages = [
+            row
+            for row in rows
+            if (row.symbol, row.session) == (symbol, session) and row.known_at < before
+        ]
+        if vintages and closed(session) < before:
+            newest = max(vintages, key=lambda row: row.known_at)
+            if not newest.retracted:
+                counted.append(newest)
+    last = counted[-sessions - 1 :]
+    if len(last) < 3:
+        return nan, nan
+    changes = [log(b.close / a.close) for a, b in itertools.pairwise(last)]
+    return statistics.stdev(changes), statistics.fmean(r.volume for r in last[1:])
+
+
+INSTANTS = st.builds(
+    lambda session, hours: closed(session) + hours * HOUR,
+    st.integers(FIRST - 1, FIRST + 8),
+    st.integers(-30, 60),
+)
+ROWS = st.lists(
+    st.builds(
+        lambda symbol, session, hours, close, volume, retracted: Row(
+            symbol, session, closed(session) + hours * HOUR, close, volume, retracted
+        ),
+        st.sampled_from(["NEW", "OLD"]),
+        st.integers(FIRST, FIRST + 6),
+        st.integers(-30, 60),
+        st.integers(1, 500).map(float),
+        st.sampled_from([1.0, 1_000.0, 250_000.0, nan]),
+        st.booleans(),
+    ),
+    max_size=30,
+    unique_by=lambda row: row[:3],
+)
+
+
+@given(
+    rows=ROWS,
+    symbol=st.sampled_from(["NEW", "OLD", "NONE"]),
+    before=INSTANTS,
+    sessions=st.integers(3, 6),
+)
+def test_liquidity_agrees_with_the_obvious_loop(
+    rows: list[Row], symbol: str, before: dt.datetime, sessions: int
+) -> None:
+    found = known(rows, symbol, before, sessions)
+
+    assert found == pytest.approx(
+        obvious(rows, symbol, before, sessions), rel=1e-9, abs=1e-12, nan_ok=True
+    )
+
+
+def test_a_bar_of_tomorrow_changes_nothing_today() -> None:
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), 100.0 + day, 1_000.0)
+        for day in range(5)
+    ]
+    before = closed(FIRST + 4)
+    later = [*rows, Row("OLD", FIRST + 5, closed(FIRST + 5), 1.0, 9e9)]
+
+    assert known(later, "OLD", before, 20) == known(rows[:4], "OLD", before, 20)
+
+
+def test_a_session_without_volume_leaves_the_volume_unknown() -> None:
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), 100.0 + day, nan if day else 1.0)
+        for day in range(5)
+    ]
+
+    sigma, volume = known(rows, "OLD", closed(FIRST + 6), 20)
+
+    assert sigma > 0.0
+    assert np.isnan(volume)
