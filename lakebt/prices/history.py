@@ -225,6 +225,31 @@ class PriceHistory:
         before = int(sessions[lo - 1]) if lo else None
         return before, int(sessions[hi]) if hi < len(sessions) else None
 
+    def has_bar(self, symbol: str, session: int) -> bool:
+        """Whether a symbol has a bar in force of a session."""
+        if symbol not in self._codes:
+            return False
+        sessions, _, _ = self._bars[self._codes[symbol]]
+        place = int(np.searchsorted(sessions, session))
+        return place < len(sessions) and bool(sessions[place] == session)
+
+    def basis_of(self, symbol: str, session: int) -> str:
+        """Return the basis of the last bar at or before a session.
+
+        Returns
+        -------
+        str
+            Of the first bar if there is none before; "raw" if nothing says.
+        """
+        if not self.basis or symbol not in self._codes:
+            return "raw"
+        if not len(self.row_basis):
+            return self.basis[0]
+        code = self._codes[symbol]
+        key = code * len(self.sessions) + session
+        row = int(np.searchsorted(self._keys, key, side="right")) - 1
+        return self.basis[int(self.row_basis[max(row, int(self._starts[code]))])]
+
     def is_untraded(self, symbol: str, session: int) -> bool:
         """Whether the vintage in force of a bar says that nothing was traded."""
         if not len(self.untraded) or symbol not in self._codes:

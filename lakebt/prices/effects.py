@@ -1,0 +1,238 @@
+"""What the actions of one symbol and day make of a share, as its bars count shares."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lakebt.prices.actions import ActionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lakebt.prices.actions import Action
+    from lakebt.prices.history import PriceHistory
+
+_IN_BARS = {
+    "raw": frozenset(),
+    "split_adjusted": frozenset({ActionKind.SPLIT, ActionKind.SPIN_OFF}),
+    "total_return": frozenset(
+        {ActionKind.SPLIT, ActionKind.SPIN_OFF, ActionKind.CASH_DIVIDEND}
+    ),
+}
+"""What is in the bars already, by their basis; what is nowhere in them is not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What the actions of one symbol and day make of one share.
+
+    A holder at the close before has it at the open of the session.
+
+    Attributes
+    ----------
+    symbol, session
+    actions : tuple of Action
+        Per share as the bars count them; without those that are in the bars already.
+    """
+
+    symbol: str
+    session: int
+    actions: tuple[Action, ...]
+
+    @cached_property
+    def ending(self) -> ActionKind | None:
+        """What ended the symbol; None if it goes on."""
+        return next((a.kind for a in self.actions if a.kind.is_ending), None)
+
+    @cached_property
+    def kept(self) -> float:
+        """Shares of the symbol itself; none after its ending."""
+        if self.ending is not None:
+            return 0.0
+        splits = (a.ratio for a in self.actions if a.kind is ActionKind.SPLIT)
+        return math.prod(splits, start=1.0)
+
+    @cached_property
+    def dividend(self) -> float:
+        """Cash of dividends, in USD."""
+        return math.fsum(a.cash for a in self.actions if not _is_of_capital(a))
+
+    @cached_property
+    def capital(self) -> float:
+        """Cash of an ending, in USD; NaN if it is not known."""
+        return sum(cash_of(a) for a in self.actions if _is_of_capital(a))
+
+    @cached_property
+    def received(self) -> tuple[tuple[str, float], ...]:
+        """Shares of others: whose, and how many."""
+        return tuple((a.other, shares_of(a)) for a in self.actions if shares_of(a))
+
+
+def _is_of_capital(action: Action) -> bool:
+    return action.kind is not ActionKind.CASH_DIVIDEND
+
+
+def cash_of(action: Action) -> float:
+    """Return the cash for one share, in USD; NaN for a delisting that does not say."""
+    is_unknown = action.kind is ActionKind.DELISTING
+    return action.cash if is_unknown or action.cash == action.cash else 0.0
+
+
+def shares_of(action: Action) -> float:
+    """Return the shares of `other` for one share."""
+    return action.ratio if action.other and action.ratio == action.ratio else 0.0
+
+
+def effects(actions: Iterable[Action | None]) -> tuple[Effect, ...]:
+    """Return what actions do, by session and symbol.
+
+    Parameters
+    ----------
+    actions
+        As `per_bar_share` gives them; None is nothing.
+    """
+    ordered = sorted(
+        (action for action in actions if action is not None),
+        key=lambda a: (a.session, a.symbol, a.kind.code, a.other, a.action_id),
+    )
+    return tuple(
+        Effect(symbol=symbol, session=session, actions=tuple(together))
+        for (session, symbol), together in itertools.groupby(
+            ordered, key=lambda a: (a.session, a.symbol)
+        )
+    )
+
+
+def per_bar_share(
+    history: PriceHistory,
+    actions: Iterable[Action],
+    *,
+    delisting_return: float | None = None,
+) -> list[Action | None]:
+    """Return actions per share as the bars count shares, one for one.
+
+    Parameters
+    ----------
+    history
+        Its bars, and the actions in force that they are adjusted for.
+    actions
+        Per share as it was.
+    delisting_return
+        What a delisting without cash returned on the last close, as a fraction.
+
+    Returns
+    -------
+    list
+        None where the bars have it in them already. The cash of others is divided by
+        what the bars are adjusted for from its day on, the shares too, and multiplied
+        by what the bars of `other` are adjusted for after it.
+    """
+    units = ShareUnits(history)
+    return [
+        _per_bar_share(action, units, delisting_return=delisting_return)
+        for action in actions
+    ]
+
+
+def _per_bar_share(
+    action: Action, units: ShareUnits, *, delisting_return: float | None
+) -> Action | None:
+    if units.has(action):
+        return None
+    ratio, other = action.ratio, action.other
+    if action.kind is ActionKind.RENAME:
+        ratio = 1.0
+    cash = action.cash
+    own = units.of(action.symbol, since=action.session)
+    if own != 1.0:
+        cash, ratio = cash / own, ratio / own if other else ratio
+    if other and (theirs := units.of(other, since=action.session + 1)) != 1.0:
+        ratio *= theirs
+    if (
+        action.kind is ActionKind.DELISTING
+        and math.isnan(cash)
+        and delisting_return is not None
+    ):
+        close = units.close_before(action.symbol, action.session)
+        cash = close * (1.0 + delisting_return)
+    return dataclasses.replace(action, cash=cash, ratio=ratio)
+
+
+class ShareUnits:
+    """How many shares of its bars one share of a day is.
+
+    Parameters
+    ----------
+    history
+        Bars on any basis, and actions. Bars are taken to be adjusted for what is in
+        force at the view's instant and has its day at or before the symbol's last bar.
+    """
+
+    def __init__(self, history: PriceHistory) -> None:
+        self._history = history
+        self._units: dict[str, list[tuple[int, float]]] = {}
+        if set(history.basis) <= {"raw"}:
+            return
+        in_bars = [action for action in history.actions.final if self.has(action)]
+        # Splits first: the closes before a day are not yet divided by its own.
+        in_bars.sort(key=lambda a: (-a.session, a.kind.code, a.symbol))
+        for action in in_bars:
+            since = self.of(action.symbol, since=action.session)
+            chain = self._units.setdefault(action.symbol, [])
+            chain.append((action.session, since * self._factor(action, since)))
+
+    def has(self, action: Action) -> bool:
+        """Whether the bars of its symbol are adjusted for an action."""
+        history = self._history
+        if set(history.basis) <= {"raw"}:
+            return False
+        before, after = history.neighbours(action.symbol, action.session)
+        if after is None and not history.has_bar(action.symbol, action.session):
+            return False
+        session = action.session - 1 if before is None else before
+        basis = history.basis_of(action.symbol, session)
+        return action.kind in _IN_BARS.get(basis, frozenset())
+
+    def of(self, symbol: str, *, since: int) -> float:
+        """Return the shares of the bars that one share was before `since` opened."""
+        units = 1.0
+        for session, product in self._units.get(symbol, ()):
+            if session < since:
+                break
+            units = product
+        return units
+
+    def close_before(self, symbol: str, session: int) -> float:
+        """Return the last close before a session, as its bar has it; NaN if none."""
+        before, _ = self._history.neighbours(symbol, session)
+        if before is None:
+            return math.nan
+        return float(self._history.window([symbol], before, before)[1, 0])
+
+    def _factor(self, action: Action, since: float) -> float:
+        """Return what the bars before an action are divided by for it."""
+        if action.kind is ActionKind.SPLIT:
+            return action.ratio
+        # 1 / (1 - d / close), of the close as it was: close = bar * since * factor.
+        rest = self.close_before(action.symbol, action.session) * since
+        value = action.cash
+        if action.kind is ActionKind.SPIN_OFF:
+            value = action.ratio * self._first_price(action.other, action.session)
+        factor = 1.0 + value / rest
+        return factor if math.isfinite(factor) else 1.0
+
+    def _first_price(self, symbol: str, session: int) -> float:
+        """Return a child's close before its first session, or its first open."""
+        close = self.close_before(symbol, session)
+        if not math.isnan(close):
+            return close * self.of(symbol, since=session)
+        _, first = self._history.neighbours(symbol, session - 1)
+        if first is None:
+            return math.nan
+        bar = self._history.window([symbol], first, first)
+        return float(bar[0, 0]) * self.of(symbol, since=first + 1)
