@@ -248,7 +248,7 @@ class PriceHistory:
         code = self._codes[symbol]
         key = code * len(self.sessions) + session
         row = int(np.searchsorted(self._keys, key, side="right")) - 1
-        return self.basis[int(self.row_basis[max(row, int(self._starts[code]))])]
+        return self.basis[int(self.row_basis[max(row, int(self.starts[code]))])]
 
     def is_untraded(self, symbol: str, session: int) -> bool:
         """Whether the vintage in force of a bar says that nothing was traded."""
