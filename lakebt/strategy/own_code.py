@@ -6,6 +6,7 @@ import dataclasses
 import dis
 import functools
 import inspect
+import re
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ _BY_TEXT = _OF_MODULES | {
     *("globals", "vars", "getattr", "locals", "__dict__", "eval", "exec"),
 }
 """Who uses one of these may mean a name by a text."""
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_OF_QUERY = re.compile(r"@([^\W\d]\w*)")
 
 _GENERATED = frozenset(
     {
@@ -50,10 +54,18 @@ _NOT_SAID = frozenset(
 )
 """What a class has that decides nothing."""
 
+OF_LANGUAGE = (_NOT_SAID - {"__dict__", "__weakref__"}) | {
+    *("__name__", "__qualname__", "__match_args__"),
+}
+"""What a class or a function has by itself, and somebody may have put data into."""
+
 _OF_LANGUAGE = _NOT_SAID | _GENERATED | frozenset(dir(type))
 
-_WRITES_ITS_OWN = ("__pydantic_", "__attrs_")
-"""How names begin that packages write into a class, from its fields."""
+_WRITES_ITS_OWN = {
+    "__pydantic_": "__pydantic_core_schema__",
+    "__attrs_": "__attrs_attrs__",
+}
+"""How names begin that packages write into a class, and one that they always write."""
 
 _OF_A_CACHE = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"}
 
@@ -63,6 +75,9 @@ WRAPPERS = (
     functools._lru_cache_wrapper,  # noqa: SLF001 - its only name
 )
 """What leads to functions, and to what they are called with."""
+
+
+_OF_BUILTINS = (type, types.BuiltinFunctionType, bool, type(None), type(Ellipsis))
 
 
 def is_library(value: Any) -> bool:
@@ -131,8 +146,19 @@ def names_of(code: types.CodeType) -> set[str]:
     names: set[str] = set()
     for each in codes_of(code):
         names |= set(each.co_names)
-        if _BY_TEXT.intersection(each.co_names):
-            names |= {text for text in each.co_consts if isinstance(text, str)}
+        names |= _by_text(each)
+    return names
+
+
+def _by_text(code: types.CodeType) -> set[str]:
+    """Return the names that code may mean by its texts, or by expressions in them."""
+    used = _BY_TEXT.intersection(code.co_names)
+    texts = [text for text in code.co_consts if isinstance(text, str)]
+    names = set(texts) if used else set()
+    if used & {"eval", "exec"}:
+        names.update(name for text in texts for name in _NAME.findall(text))
+    if "query" in code.co_names:  # as pandas has it
+        names.update(name for text in texts for name in _OF_QUERY.findall(text))
     return names
 
 
@@ -144,8 +170,7 @@ def globals_of(code: types.CodeType) -> frozenset[str]:
         for step in dis.get_instructions(each):
             if step.opname in {"LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME"}:
                 names.add(str(step.argval))
-        if _BY_TEXT.intersection(each.co_names):
-            names |= {text for text in each.co_consts if isinstance(text, str)}
+        names |= _by_text(each)
         if _OF_MODULES.intersection(each.co_names):
             names |= set(each.co_names)
     return frozenset(names)
@@ -157,10 +182,13 @@ def used_globals(function: types.FunctionType) -> dict[str, Any]:
     A module of the user's own that is imported inside of it counts as one.
     """
     space, used = function.__globals__, {}
+    given = getattr(function, "__builtins__", {})  # somebody may add to them
     package = space.get("__package__") or ""
     for name in sorted(globals_of(function.__code__)):
         if name in space:
             used[name] = space[name]
+        elif name in given and not isinstance(given[name], _OF_BUILTINS):
+            used[name] = given[name]
         elif (module := _module(name, package)) is not None and is_own_module(module):
             used[name] = module
     return used
@@ -197,13 +225,19 @@ def cells_of(
 
 def plain(owner: type) -> dict[str, Any]:
     """Return the attributes of a class that have no name of the language's."""
-    return {name: v for name, v in vars(owner).items() if not is_of_language(name)}
+    return {
+        name: v for name, v in vars(owner).items() if not is_of_language(name, owner)
+    }
 
 
-def is_of_language(name: str) -> bool:
-    """Return whether the language gives a name, or a package that writes classes."""
-    is_dunder = name.startswith("__") and name.endswith("__")
-    return is_dunder and (name in _OF_LANGUAGE or name.startswith(_WRITES_ITS_OWN))
+def is_of_language(name: str, owner: type | None = None) -> bool:
+    """Return whether the language gives a name, or a package that wrote the class."""
+    if not (name.startswith("__") and name.endswith("__")):
+        return False
+    return name in _OF_LANGUAGE or any(
+        name.startswith(beginning) and hasattr(owner, its_own)
+        for beginning, its_own in _WRITES_ITS_OWN.items()
+    )
 
 
 def written(owner: type) -> list[tuple[str, Any]]:
@@ -217,7 +251,7 @@ def written(owner: type) -> list[tuple[str, Any]]:
         for name, value in sorted(vars(owner).items())
         if not name.startswith("_abc_")
         if not isinstance(value, types.MemberDescriptorType)
-        if (callable(value) and name not in skipped) or not is_of_language(name)
+        if (callable(value) and name not in skipped) or not is_of_language(name, owner)
     ]
     own = inspect.get_annotations(owner) if fields else {}
     return said + [

@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import functools
 import inspect
+import sys
 import types
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Mapping
@@ -22,6 +23,15 @@ import numpy as np
 import pandas as pd
 
 from lakebt.instants import NEW_YORK
+from lakebt.strategy.audit.additions import (
+    GIVEN,
+    added,
+    by_language,
+    environment,
+    everything,
+    of_library,
+    whole_space,
+)
 from lakebt.strategy.audit.configuration import (
     LONGEST,
     PANDAS,
@@ -36,6 +46,7 @@ from lakebt.strategy.own_code import (
     attributes,
     cells_of,
     codes_of,
+    globals_of,
     is_library,
     is_own_class,
     is_own_function,
@@ -121,6 +132,7 @@ class _Walk:
         self._after, self._day = after, after.tz_convert(zone).date()
         self._judge = Judge(self._is_later, many)
         self._seen: dict[int, Any] = {}  # kept, so that no other gets the same `id`
+        self._libraries: dict[int, Any] = {}
         self._names: set[str] = set()  # that code may mean
         self._held: list[tuple[Any, str]] = []  # modules and classes
         self.found = Captured()
@@ -128,10 +140,10 @@ class _Walk:
     def look(self, strategy: Any) -> None:
         """Look at a strategy, and at all that can be reached from it."""
         ahead: deque[tuple[Any, str, int]] = deque([(strategy, "it", 0)])
-        known = -1
-        while ahead or known < len(self._names):
+        known = -1, 0
+        while ahead or known != (len(self._names), len(self._held)):
             if not ahead:  # what is used of what was held, now that the code is known
-                known = len(self._names)
+                known = len(self._names), len(self._held)
                 ahead.extend(self._parts_by_name())
                 continue
             value, where, within = ahead.popleft()
@@ -176,11 +188,37 @@ class _Walk:
 
     def _parts_by_name(self) -> Iterator[tuple[Any, str, int]]:
         """Yield what code may mean of modules that are held, and what it may read."""
-        for value, where in self._held:
-            if isinstance(value, types.ModuleType):
+        for owner in (base for each in GIVEN for base in each.__mro__):
+            parts = () if is_own_class(owner) else added(owner, self._names)
+            yield from ((part, f"{owner.__name__}.{n}", 0) for n, part in parts)
+        for value, where in tuple(self._held):
+            if isinstance(value, types.ModuleType) and is_own_module(value):
                 yield from self._of_module(value, self._names, where)
-            elif "__doc__" in self._names:
-                yield value.__doc__, f"the text of {value.__name__}", 0
+            elif self._is_own(value):
+                for name, part in by_language(value, self._names):
+                    yield part, f"{value.__name__}.{name}", 0
+                if "__subclasses__" in self._names and isinstance(value, type):
+                    below: list[type] = type.__subclasses__(value)
+                    yield from ((each, each.__name__, 0) for each in below)
+            else:
+                yield from self._of_library(value, where)
+
+    def _is_own(self, value: Any) -> bool:
+        if isinstance(value, type):
+            return is_own_class(value)
+        return inspect.isfunction(value) and is_own_function(value)
+
+    def _of_library(self, holder: Any, where: str) -> Iterator[tuple[Any, str, int]]:
+        """Yield what somebody put into what is not his own."""
+        yield from (
+            (part, f"{where}.{name}", 0) for name, part in added(holder, self._names)
+        )
+        if not isinstance(holder, types.ModuleType):
+            return
+        for part in of_library(holder, self._names):
+            if id(part) not in self._seen and id(part) not in self._libraries:
+                self._libraries[id(part)] = part
+                self._held.append((part, f"{where}.{getattr(part, '__name__', '')}"))
 
     def _of_data(
         self, value: Any, where: str, within: int
@@ -202,6 +240,9 @@ class _Walk:
                 yield from ((part, where, most) for part in vars(value).values())
         elif isinstance(value, (*PANDAS, np.ndarray)):
             yield getattr(value, "attrs", None), f"{where}.attrs", 0
+            axes = (value, *getattr(value, "axes", ()))
+            named = [n for axis in axes for n in getattr(axis, "names", None) or ()]
+            yield from ((n, where, 0) for n in (*named, getattr(value, "name", None)))
             array = np.asarray(value, dtype=object)
             yield from ((part, where, array.size) for part in array.ravel())
 
@@ -221,24 +262,29 @@ class _Walk:
     def _of_attributes(self, value: Any, where: str) -> Iterator[tuple[Any, str, int]]:
         owner = "self" if where == "it" or where.startswith("self") else where
         for name, part in attributes(value):
-            last = date_of(name.strip("_").replace("_", "-").lstrip("dtDT"))
-            if last is not None and self._is_later(last):
-                told = f"{owner}.{name} is an attribute by date"
-                self.found.histories[id(value)] = told
+            self._check_name(name, value, f"{owner}.{name} is an attribute")
             yield part, f"{owner}.{name}", 0
 
+    def _check_name(self, name: str, holder: Any, what: str) -> None:
+        last = date_of(name.strip("_").replace("_", "-").lstrip("dtDT"))
+        if last is not None and self._is_later(last):
+            self.found.histories[id(holder)] = f"{what} by date"
+
     def _of_class(self, owner: type) -> Iterator[tuple[Any, str, int]]:
+        self._held.append((owner, owner.__name__))
         if not is_own_class(owner):
             return
-        self._held.append((owner, owner.__name__))
         yield type(owner), type(owner).__name__, 0
         if _is_enum(owner):
             members: list[enum.Enum] = list(owner)  # type: ignore[call-overload]
             held = {member.name: member.value for member in members}
             yield held, owner.__name__, 0
-            yield from ((v, n, 0) for n, v in written(owner) if inspect.isfunction(v))
+            said = ((v, n) for n, v in written(owner) if not isinstance(v, owner))
+            yield from ((v, n, 0) for v, n in said if not n.startswith("_"))
             return
         self.found.spaces.append((owner, plain(owner), True))
+        for name in plain(owner):
+            self._check_name(name, owner, f"{owner.__name__}.{name} is an attribute")
         yield from ((part, f"{owner.__name__}.{n}", 0) for n, part in written(owner))
         yield from ((base, base.__name__, 0) for base in owner.__bases__)
 
@@ -271,6 +317,7 @@ class _Walk:
         for each in codes_of(code):
             said = (c for c in each.co_consts if _is_data(c) and c != function.__doc__)
             yield from ((part, f"a constant of {name}", 0) for part in said)
+        yield from self._by_text(function, names)
         used = used_globals(function)
         own = {n: v for n, v in used.items() if n in function.__globals__}
         self.found.spaces.append((function.__globals__, own, False))
@@ -279,6 +326,24 @@ class _Walk:
             if isinstance(part, types.ModuleType):
                 yield from self._of_module(part, names, called)
 
+    def _by_text(
+        self, function: types.FunctionType, names: set[str]
+    ) -> Iterator[tuple[Any, str, int]]:
+        """Yield what a function reaches beside the globals and cells that it names."""
+        code, name = function.__code__, function.__name__
+        if by := everything(names):
+            told = f"{name} uses {by}, by which it reaches all that is held"
+            self.found.histories[id(function)] = told
+        if names & {"environ", "getenv"}:
+            for variable, text in environment(code):
+                yield text, f"{variable}, in the environment,", 0
+        for called, part in whole_space(function, globals_of(code)).items():
+            self._check_name(called, function, f"the global {called} is a name")
+            yield part, f"the global {called}", 0
+        for called in globals_of(code):
+            if called not in function.__globals__ and called in sys.modules:
+                yield sys.modules[called], called, 0
+
     def _of_module(
         self, module: types.ModuleType, names: set[str], where: str
     ) -> Iterator[tuple[Any, str, int]]:
@@ -286,6 +351,9 @@ class _Walk:
         if not is_own_module(module) or is_library(module):
             return
         used = used_of(module, names)
+        if "getattr" in names:
+            for name in vars(module):
+                self._check_name(name, module, f"{where}.{name} is a name")
         self.found.spaces.append((vars(module), used, False))
         for name, part in used.items():
             yield part, f"{where}.{name}", 0

@@ -27,6 +27,9 @@ LONGEST = 10_000
 
 _LONGEST_BYTES = 1_000
 _LARGEST_NUMBER = 1 << 256
+_LONGEST_CODE = 128
+"""Characters, bytes and bits of keys, seeds and digests, which tell of no day each."""
+
 _SHOWS = 2
 """A text with so many dates is a table."""
 
@@ -63,13 +66,11 @@ class Judge:
             return self._text(value)
         if isinstance(value, bytes | bytearray | memoryview):
             size = memoryview(value).nbytes
-            return (
-                f"a {kind} of {size:,}"
-                if size > _LONGEST_BYTES
-                else self._text(_ascii(value))
-            )
+            is_long = size > _LONGEST_BYTES or size >= max(self._many, _LONGEST_CODE)
+            return f"a {kind} of {size:,}" if is_long else self._text(_ascii(value))
         if isinstance(value, int):
-            is_large = abs(value) > _LARGEST_NUMBER
+            most = max(self._many, _LONGEST_CODE) + 1
+            is_large = value.bit_length() >= most or abs(value) > _LARGEST_NUMBER
             return f"a number of {value.bit_length():,} bits" if is_large else ""
         if isinstance(value, Mapping):
             return self._mapping(value, kind, within)
@@ -90,6 +91,8 @@ class Judge:
         if len(dates) >= _SHOWS and self._is_later(max(dates)):
             return f"a text with dates up to {max(dates).date()}"
         words = _SEPARATORS.split(value.strip())
+        if (longest := max(map(_length_of_code, words))) >= self._many:
+            return f"a text with a word of {longest:,} characters"
         is_listed = all(map(_SYMBOL.match, words)) and not _named(words)
         is_long = len(words) >= self._many and is_listed
         return f"a text of {len(words):,} values" if is_long else ""
@@ -178,6 +181,11 @@ _REGULAR = (
     *(pd.offsets.MonthEnd, pd.offsets.BMonthEnd, pd.offsets.MonthBegin),
 )
 """Steps of calendars that hold nothing else."""
+
+
+def _length_of_code(word: str) -> int:
+    """Return how long a word is, if it is longer than any but a code of something."""
+    return len(word) if len(word) > _LONGEST_CODE and word.isalnum() else 0
 
 
 def _ascii(value: Any) -> str:

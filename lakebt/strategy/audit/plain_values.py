@@ -128,9 +128,41 @@ _INSIDE: dict[Any, Callable[[Any], Iterable[Any]]] = {
     operator.methodcaller: lambda value: value.__reduce__(),
     types.CellType: lambda value: [value.cell_contents],
     types.CodeType: lambda value: value.co_consts,
-    np.dtype: lambda value: [value.metadata],
+    np.dtype: lambda value: [value.metadata, value.names],
+    dt.timezone: lambda value: [value.tzname(None)],
+    pathlib.PurePath: lambda value: [str(value)],
+    pd.RangeIndex: lambda value: [value.name],
+    types.GenericAlias: lambda value: [value.__origin__, value.__args__],
+    types.UnionType: lambda value: [value.__args__],
     pd.offsets.BaseOffset: _holidays,
 }
+
+
+_OF_TYPING = ("__args__", "__metadata__", "__constraints__", "__bound__")
+_ONE_OF_TYPING = ("__origin__", "__supertype__", "__forward_arg__")
+
+_BY_ITSELF = frozenset(
+    {
+        *("name", "level", "parent", "propagate", "handlers", "disabled", "filters"),
+        *("manager", "root", "_cache", "gauss_next", "_cond", "_flag"),
+    }
+)
+"""Attributes that loggers, generators and events have by themselves."""
+
+
+_WITH_ATTRIBUTES = (logging.Logger, random.Random, threading.Event)  # noqa: S311
+
+
+def _of_typing(value: Any) -> list[Any]:
+    """Return what a type is made of: literals and notes are values."""
+    names = (*_OF_TYPING, *_ONE_OF_TYPING)
+    return [part for name in names if (part := getattr(value, name, None)) is not None]
+
+
+def _put_into(value: Any) -> list[Any]:
+    """Return the attributes that somebody gave to what holds no data."""
+    held = getattr(value, "__dict__", {})
+    return [part for name, part in held.items() if name not in _BY_ITSELF]
 
 
 def inside(value: object) -> Iterable[Any] | None:
@@ -138,4 +170,8 @@ def inside(value: object) -> Iterable[Any] | None:
     for owner in type(value).__mro__:
         if (parts := _INSIDE.get(owner)) is not None:
             return parts(value)
+    if type(value).__module__ == "typing":
+        return _of_typing(value)
+    if isinstance(value, _WITH_ATTRIBUTES):
+        return [*_put_into(value), getattr(value, "name", None)]
     return None
