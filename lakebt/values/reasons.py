@@ -16,6 +16,10 @@ class Reason(enum.StrEnum):
     NO_PRICE = "no_price"
     ONE_SIDED = "one_sided"
     RUINED = "ruined"
+    # Of a cell that is not traded for one of these nobody asks whether it was ruined.
+    NO_VOLUME = "no_volume"
+    TOO_LARGE = "too_large"
+    NO_BORROW = "no_borrow"
 
     @property
     def code(self) -> int:
@@ -59,7 +63,8 @@ class ReasonText:
     mark
         In a cell on the terminal.
     hatch
-        Of a cell in a chart, as plotly names it: all differ in print, without colour.
+        Of a cell in a chart, as plotly names it: they differ in print, without colour.
+        Plotly has seven; what lacks a market is hatched as what lacks a price.
     """
 
     counted: str
@@ -126,6 +131,30 @@ TEXTS: dict[str, ReasonText] = {
         cure="lower gross",
         mark="!",
         hatch=".",
+    ),
+    Reason.NO_VOLUME: ReasonText(
+        counted="without a known volume",
+        label="no volume",
+        meaning="what was traded before is not known, and impact depends on it",
+        cure="publish the volumes, or pass costs without impact and max_participation",
+        mark="v",
+        hatch="x",
+    ),
+    Reason.TOO_LARGE: ReasonText(
+        counted="too large for the market",
+        label="too large",
+        meaning="an order is a larger part of the volume than max_participation",
+        cure="lower capital_usd, or raise max_participation",
+        mark="#",
+        hatch="x",
+    ),
+    Reason.NO_BORROW: ReasonText(
+        counted="without shares to borrow",
+        label="no borrow",
+        meaning="a share to be sold short could not be borrowed",
+        cure='trade one side alone, or pass missing="drop_leg"',
+        mark="b",
+        hatch="x",
     ),
     TOO_FEW: ReasonText(
         counted="with too few returns",
