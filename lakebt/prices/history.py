@@ -94,7 +94,26 @@ class PriceHistory:
         last[:-1] = (self.symbol[1:] != self.symbol[:-1]) | (
             self.session[1:] != self.session[:-1]
         )
-        return np.flatnonzero(last & ~self.retracted)
+        return np.flatnonzero(last & ~self.retracted & ~self._is_stale)
+
+    @cached_property
+    def _is_stale(self) -> npt.NDArray[np.bool_]:
+        """Whether each row is of a symbol that had ended by then.
+
+        It is one again when another share turns into it, as after a second rename.
+        """
+        stale = np.zeros(len(self.symbol), dtype=bool)
+        final, span = self.actions.final, len(self.sessions)
+        came: dict[str, list[int]] = {}
+        for action in final:
+            came.setdefault(action.other, []).append(action.session)
+        for action in final:
+            if action.kind.is_ending and action.symbol in self._codes:
+                since = [s for s in came.get(action.symbol, ()) if s >= action.session]
+                start = self._codes[action.symbol] * span
+                ends = [start + action.session, start + min(since, default=span)]
+                stale[slice(*np.searchsorted(self._keys, ends))] = True
+        return stale
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._codes
