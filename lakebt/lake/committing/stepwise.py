@@ -89,9 +89,14 @@ class LedgerOrder:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._seen: Mapping[str, Table] | None = None
+        self._has_turn = False
 
     def tables(self) -> Mapping[str, Table]:
         """Return the tables while nobody is changing them, finishing what others left.
+
+        In a turn they are those seen before it, unless the ledger has moved: whatever
+        else has is found by what a commit requires, and the next attempt reads all.
 
         Raises
         ------
@@ -99,15 +104,17 @@ class LedgerOrder:
             If others keep changing them.
         """
         for _ in range(follow_up.ROUNDS):
-            tables = self._storage.tables()
-            seen = tables[LEDGER]
+            seen, self._seen = self._seen if self._has_turn else None, None
+            tables = self._storage.tables() if seen is None else seen
+            ledger = tables[LEDGER]
             with translated(self._storage.where):
-                if UNFINISHED in seen.metadata.refs:
+                if UNFINISHED in ledger.metadata.refs:
                     pause()  # its publisher is most likely at it
                     finish(self._storage)
                     continue
                 now = ledger_table(self._storage)
-                if now.metadata_location == seen.metadata_location:
+                if now.metadata_location == ledger.metadata_location:
+                    self._seen = tables
                     return tables
         msg = "others keep publishing"
         raise LostRaceError(msg)
@@ -115,8 +122,12 @@ class LedgerOrder:
     @contextmanager
     def turn(self) -> Iterator[Callable[[Mapping[str, Staged], Release], None]]:
         """Give what commits; nobody waits for anybody."""
-        with translated(self._storage.where):
-            yield self._commit
+        self._has_turn = True
+        try:
+            with translated(self._storage.where):
+                yield self._commit
+        finally:
+            self._has_turn = False
 
     def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:
         """Change one table after the other.
@@ -229,10 +240,12 @@ class LedgerOrder:
                 self._withdraw(added, release)
             raise
         try:
-            self._decide(changes[LEDGER], release)
+            decided = self._decide(changes[LEDGER], release)
         except (LostRaceError, ForbiddenError):
             self._withdraw(added, release)
             raise
+        if decided is not None and UNFINISHED not in decided.refs:
+            return  # all have followed: the server has seen to it
         try:
             with translated(self._storage.where):
                 finish(self._storage)
@@ -253,8 +266,13 @@ class LedgerOrder:
             (*updates, set_ref(ref, change.snapshot_id)),
         )
 
-    def _decide(self, change: Staged, release: Release) -> None:
+    def _decide(self, change: Staged, release: Release) -> TableMetadata | None:
         """Move the ledger's head: the one change that makes a release.
+
+        Returns
+        -------
+        pyiceberg.table.metadata.TableMetadata or None
+            What the catalog says the ledger is now; None if its answer was lost.
 
         Raises
         ------
@@ -269,7 +287,7 @@ class LedgerOrder:
         is_first = not change.base.metadata.snapshots
         required = () if is_first else (at_ref(UNFINISHED, None),)
         try:
-            self._storage.catalog.commit_table(
+            answer = self._storage.catalog.commit_table(
                 change.base,
                 (*change.requirements, *required),
                 (*change.updates, set_ref(UNFINISHED, change.snapshot_id)),
@@ -280,6 +298,8 @@ class LedgerOrder:
             raise
         except Exception as error:  # noqa: BLE001 - it may have happened all the same
             self._find_out(change, release, error)
+            return None
+        return answer.metadata
 
     def _find_out(self, change: Staged, release: Release, error: Exception) -> None:
         """Ask the ledger what became of a decision whose answer was lost.

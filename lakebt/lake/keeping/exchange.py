@@ -82,7 +82,7 @@ def agreed_calendar(
         If it cannot be read, or written.
     """
     try:
-        ledger = storage.tables()[LEDGER]
+        ledger = storage.loaded()[LEDGER]  # just now, unless it may be broken
     except LakeError:
         if check:
             raise

@@ -129,6 +129,16 @@ class Storage:
             raise LakeError(msg)
         return self._loaded
 
+    def loaded(self) -> dict[str, Table]:
+        """Return the lake's tables as they were read last; read them if never.
+
+        Raises
+        ------
+        LakeError
+            If they cannot be read.
+        """
+        return self._loaded if LEDGER in self._loaded else self.tables()
+
     def table(self, name: str) -> Table:
         """Return one table of the lake as it is now, or raise what the catalog does."""
         return self._loader.table(name)
