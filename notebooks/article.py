@@ -23,6 +23,7 @@ from lakebt import AuditWarning, Lake, Side
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.sample import sample_releases
 from lakebt.sources.simulated import SimulatedMarket, simulated_market
+from lakebt.values.few_dates import mark
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -370,19 +371,24 @@ def corrected(episode: Episode) -> pd.DataFrame:
 # --- lakebt's own answer -------------------------------------------------------------
 
 
+def told(row: pd.Series) -> str:
+    """Return a cell of `with_error`, from its row of the table."""
+    if row["n_refused"]:
+        return "refused"
+    if np.isnan(row["sharpe"]):
+        return "·"
+    error = "?" if np.isnan(row["sharpe_se"]) else f"{row['sharpe_se']:.1f}"
+    return f"{row['sharpe']:.1f} ± {error} {mark(row['n_dates'])}".rstrip()
+
+
 def with_error(result: Result) -> pd.DataFrame:
     """Return the surface of a result with its standard errors, as text.
 
     ``refused``: the cell needs a fact that was not yet known. ``·``: fewer than two
-    daily returns.
+    daily returns. A dagger: fewer than ten announcement dates, so that no error can be
+    trusted. ``?``: no error, of several events of one date.
     """
-    rows = result.table()
-    shown = [
-        "refused" if refused else f"{ratio:.1f} ± {error:.1f}".replace("nan ± nan", "·")
-        for ratio, error, refused in zip(
-            rows["sharpe"], rows["sharpe_se"], rows["n_refused"], strict=True
-        )
-    ]
+    shown = [told(row) for _, row in result.table().iterrows()]
     return pd.DataFrame(
         np.array(shown).reshape(len(result.entries), len(result.exits)),
         index=pd.Index(result.entries, name="entry"),

@@ -36,7 +36,7 @@ class Series:
     count, mean, m2
         Of the daily returns.
     is_single
-        Whether the returns are of one event, or of one portfolio.
+        Whether the returns are of one event.
     overlaps
         Whether events of different dates are open in one session.
     squares
@@ -194,7 +194,7 @@ def _calendar(events: Traded, dates: IntVector, pooling: Pooling) -> Series:
         count=len(returns),
         mean=mean,
         m2=m2,
-        is_single=True,
+        is_single=len(events.first) == 1,
         overlaps=n_dates > 1 and bool(overlap(events.first, events.n_returns, dates)),
         squares=influence,
         left=lambda: without_each_date(

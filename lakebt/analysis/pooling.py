@@ -71,8 +71,8 @@ class Pooling:
             of=f"daily net returns {joined}",
             error=(
                 "two ways, by announcement date and by session, where windows of "
-                "different dates overlap; else the jackknife by date, Lo (2002) over "
-                "one date"
+                "different dates overlap; else the jackknife by date, Lo (2002) of one "
+                "event alone"
             ),
         )
 

@@ -12,8 +12,8 @@ number :math:`G` of clusters, and never less than clustered one way; t has one d
 freedom less than the smaller number of dates and sessions. Where they do not overlap,
 it is the jackknife that deletes one date after the other [2]_, and t has
 :math:`(\sum n)^2 / \sum n^2 - 1` degrees of freedom [3]_, n the events of each date.
-Of one event, or of one portfolio over one date, it is Lo's. Several events of one date
-that are joined have none: Lo's would reject a third of true nulls.
+Of one event it is Lo's. Several events of one date have none, joined or in a portfolio:
+one date says nothing about others, and Lo's would reject a third of true nulls.
 
 References
 ----------
@@ -106,7 +106,7 @@ def two_way(
 
 
 def lo_error(value: float, n_returns: int) -> RatioError:
-    """Return the error of the ratio of one event, or of one portfolio, alone."""
+    """Return the error of the ratio of one event alone."""
     return RatioError(
         value=lo_standard_error(value, n_returns),
         degrees=n_returns - 1.0,

@@ -9,6 +9,7 @@ import numpy as np
 
 from lakebt.analysis.event_study.models import Model
 from lakebt.backtest.costs import BPS
+from lakebt.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +87,7 @@ def of_two_answers(rows: Iterable[Row]) -> str:
 
 
 def _p(row: Row) -> str:
-    return f"p {row.p:.3f}" if row.p >= 0.001 else "p < 0.001"
+    return f"p {words.p_value(row.p)}"
 
 
 def _answer(*rows: Row) -> int | None:

@@ -102,8 +102,8 @@ class Result(Evidence, Figures):
             the probability that the true ratio is above 0; ``se_method``, how the error
             was computed: ``two-way`` (by announcement date and by session, where
             windows of different dates overlap), ``jackknife`` (by date), ``lo`` (one
-            event or portfolio over one date) or nothing, where several events of one
-            date are joined: they have no error. Counts; ``n_effective_dates``, how many
+            event alone) or nothing, of several events of one date: they have no error.
+            Counts; ``n_effective_dates``, how many
             dates with the same number of events would be worth as much;
             ``gross_bps`` less ``commission_bps``, ``spread_bps``, ``borrow_bps`` and
             ``reweighting_bps`` (of a calendar portfolio: what open events pay to stay

@@ -442,14 +442,14 @@ def test_several_events_of_one_date_have_no_error() -> None:
     several = surface(traded(two), n_rules=1, pooling=POOLED)
     held = surface(traded(two), n_rules=1, pooling=CALENDAR)
 
-    for found in (alone, held):  # one series
-        assert found.method.tolist() == ["lo"]
-        low, high = found.interval()
-        assert low[0] < found.sharpe[0] < high[0]
-    assert several.method.tolist() == [""]
-    assert several.sharpe[0] > 0
-    assert np.isnan(several.standard_error).all()
-    assert np.isnan([*several.interval(), several.above_zero()]).all()
+    assert alone.method.tolist() == ["lo"]
+    low, high = alone.interval()
+    assert low[0] < alone.sharpe[0] < high[0]
+    for found in (several, held):
+        assert found.method.tolist() == [""]
+        assert found.sharpe[0] > 0
+        assert np.isnan(found.standard_error).all()
+        assert np.isnan([*found.interval(), found.above_zero()]).all()
 
 
 def test_an_infinite_t_is_empty() -> None:

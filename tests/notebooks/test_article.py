@@ -191,3 +191,21 @@ def test_marks_say_what_is_wrong_with_a_cell(
     assert list(printed.loc["as published"].loc["AD"])[:2] == ["0.43 * †", "1.63"]
     assert list(printed.loc[STEPS[1]].loc["AD"])[:2] == ["-2.72 *", "1.26"]
     assert list(printed.loc[STEPS[5]].loc["MD"]) == ["·"] * 6
+
+
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ({}, "1.5 ± 0.5"),
+        ({"n_dates": 9}, "1.5 ± 0.5 †"),
+        ({"n_dates": 1, "sharpe_se": math.nan}, "1.5 ± ? †"),
+        ({"n_dates": 0, "sharpe": math.nan, "sharpe_se": math.nan}, "·"),
+        ({"n_refused": 2}, "refused"),
+    ],
+)
+def test_a_cell_says_how_far_its_error_can_be_trusted(
+    row: dict[str, float], shown: str
+) -> None:
+    plain = {"sharpe": 1.5, "sharpe_se": 0.5, "n_dates": 10, "n_refused": 0}
+
+    assert article.told(pd.Series(plain | row)) == shown

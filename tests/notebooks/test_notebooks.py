@@ -101,7 +101,7 @@ def test_the_article_on_real_prices(shared: Path, realdata: Path) -> None:
     assert orders[2][:5] == ["open", "PENN", "sell", "31948.881789", "31.66"]
     own = done.rows("own-answer")
     assert own[0] == ["refused"] * 5
-    assert own[3][1] == "17.3 ± 9.0"
+    assert own[3][1] == "17.3 ± 9.0 †"
 
 
 def test_the_article_without_real_prices(tmp_path: Path) -> None:

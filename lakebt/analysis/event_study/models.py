@@ -95,6 +95,23 @@ class Fit:
             factor = factor + apart * apart / self.market_squares
         return factor
 
+    def prediction_factor(self, market: FloatVector, own: IntVector) -> FloatVector:
+        """Return by what the variance of single sessions is multiplied, shape of `own`.
+
+        Parameters
+        ----------
+        market, own : ndarray of shape (n,)
+            The market's return in each session, and the change that it is of.
+        """
+        factor = np.ones(len(own))
+        if self.model is Model.MARKET_ADJUSTED:
+            return factor
+        factor += 1.0 / self.length[own]
+        if self.model is Model.MARKET:
+            apart = market - self.market_mean[own]
+            factor += apart * apart / self.market_squares[own]
+        return factor
+
 
 def fit(estimation: EstimationData, model: Model) -> Fit:
     """Return a model of each change.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from lakebt._typing import FloatVector
+    from lakebt._typing import FloatPanel, FloatVector
     from lakebt.analysis.event_study.abnormal import Abnormal
     from lakebt.analysis.event_study.event_returns import EstimationData
     from lakebt.analysis.event_study.models import Fit
@@ -18,10 +18,10 @@ def grank_t(
 ) -> tuple[float, float]:
     r"""Return the generalised rank statistic, and its degrees of freedom.
 
-    Each change's residuals over their prediction errors, and one value for its whole
-    window, SCAR over the deviation of all SCARs, are ranked together; with
-    :math:`U_t` the mean over changes of rank over :math:`T + 1`, less a half, of the
-    :math:`T` columns,
+    Each change's residuals over the prediction errors of its model, and one value for
+    its whole window, SCAR over the deviation of all SCARs, are ranked together, equal
+    ones with the mean of their ranks; with :math:`U_t` the mean over changes of rank
+    over :math:`T + 1`, less a half, of the :math:`T` columns,
 
     .. math:: Z = U_0 \Big/ \sqrt{\tfrac{1}{T} \sum_t \tfrac{n_t}{n} U_t^2}, \qquad
        t = Z \sqrt{(T - 2) / (T - 1 - Z^2)}
@@ -51,13 +51,11 @@ def grank_t(
     values = np.full((n, columns), np.nan)
     length = fit.length
     own = np.repeat(np.arange(n), length)
-    apart = estimation.market - fit.market_mean[own]
-    squares = np.where(fit.market_squares > 0.0, fit.market_squares, np.inf)
-    inflation = np.sqrt(1.0 + 1.0 / length[own] + apart * apart / squares[own])
+    inflation = np.sqrt(fit.prediction_factor(estimation.market, own))
     values[own, estimation.place + 1] = fit.residual / (fit.deviation[own] * inflation)
     values[:, 0] = abnormal.scar / spread
     has = ~np.isnan(values)
-    ranks = np.argsort(np.argsort(np.where(has, values, np.inf), axis=1), axis=1) + 1.0
+    ranks = mid_ranks(np.where(has, values, np.inf))
     scaled = np.where(has, ranks / (has.sum(axis=1, keepdims=True) + 1.0) - 0.5, 0.0)
     counts = has.sum(axis=0)
     used = counts > 0
@@ -68,6 +66,27 @@ def grank_t(
     left = total - 1.0 - z * z
     statistic = z * np.sqrt((total - 2.0) / left) if left > 0.0 else float("nan")
     return float(statistic), total - 2.0
+
+
+def mid_ranks(values: FloatPanel) -> FloatPanel:
+    """Return the rank of each value in its row, from 1; the mean of those of a tie."""
+    order = np.argsort(values, axis=1)
+    ascending = np.take_along_axis(values, order, axis=1)
+    n, width = values.shape
+    place = np.arange(1.0, width + 1.0)
+    is_new = np.ones((n, width), dtype=np.bool_)
+    is_new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    ranks = np.empty((n, width))
+    np.put_along_axis(ranks, order, np.broadcast_to(place, (n, width)), axis=1)
+    tied = np.flatnonzero(~is_new.all(axis=1))
+    if len(tied):
+        new, end = is_new[tied], np.ones((len(tied), width), dtype=np.bool_)
+        end[:, :-1] = new[:, 1:]
+        first = np.maximum.accumulate(np.where(new, place, 0.0), axis=1)
+        backwards = np.where(end, place, width)[:, ::-1]
+        last = np.minimum.accumulate(backwards, axis=1)[:, ::-1]
+        ranks[tied[:, None], order[tied]] = (first + last) / 2.0
+    return ranks
 
 
 def generalised_sign(abnormal: Abnormal, fit: Fit, estimation: EstimationData) -> float:

@@ -61,6 +61,8 @@ def by_block(rows: FloatPanel, block: IntVector) -> FloatPanel:
     -------
     ndarray of shape (n_blocks, n_columns)
     """
+    if rows.shape[1] == 1 and len(rows):
+        return np.bincount(block, rows[:, 0])[:, None].astype(np.float64, copy=False)
     sums = np.zeros((int(block.max(initial=-1)) + 1, rows.shape[1]))
     for row, number in zip(rows, block.tolist(), strict=True):
         sums[number] += row  # faster than `np.add.at`, in the same order

@@ -9,6 +9,8 @@ References
 ----------
 .. [1] P. R. Hansen (2005). "A test for superior predictive ability". Journal of
    Business and Economic Statistics 23(4), 365-380.
+.. [2] J. P. Romano and M. Wolf (2005). "Stepwise multiple testing as formalized data
+   snooping". Econometrica 73(4), 1237-1282.
 """
 
 from __future__ import annotations
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 
 
 def superior_p(
-    sums: FloatPanel, *, block: IntVector, draws: int = 10_000, seed: int = 0
+    sums: FloatPanel,
+    *,
+    block: IntVector,
+    draws: int = 10_000,
+    seed: int = 0,
+    is_consistent: bool = True,
 ) -> float:
     r"""Return the consistent p-value that the best rule earns nothing.
 
@@ -44,6 +51,9 @@ def superior_p(
         Codes from 0: dates of one block are drawn together.
     draws, seed
         Of the blocks.
+    is_consistent
+        If False, poor rules are not left out: the first step of StepM [2]_, which
+        claims something where this does.
 
     Returns
     -------
@@ -77,7 +87,8 @@ def superior_p(
     worth = unit / spread[varies]
     seen = total[varies] / spread[varies]
     floor = -np.sqrt(2.0 * np.log(np.log(n_blocks)))
-    shift = np.where(seen >= floor, 0.0, seen)
+    is_poor = is_consistent & (seen < floor)
+    shift = np.where(is_poor, seen, 0.0)
     best = max(0.0, float(seen.max()))
     hits = 0
     for first, last in parts(draws, DRAWS_AT_ONCE):

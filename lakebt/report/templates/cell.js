@@ -251,11 +251,13 @@ lakebt.cell = (() => {
   }
 
   // The Sharpe ratio of the portfolio, with its error: of date and session where windows
-  // of dates overlap, else by leaving out one date at a time.
+  // of dates overlap, else by leaving out one date at a time; none of several events of
+  // one date.
   function sharpe(made, events) {
     const whole = equity(made, events);
     const value = ratio(whole);
     const dates = [...new Set(events.map(one => one.day))];
+    if (dates.length < 2 && events.length > 1) return { value, error: NaN };
     if (dates.length < 2) {
       const n = whole.values.length - 1;
       return { value, error: Math.sqrt((252 * (1 + value ** 2 / 252 / 2)) / n) };

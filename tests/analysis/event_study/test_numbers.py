@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from lakebt.analysis.event_study.abnormal import abnormal, over_market
 from lakebt.analysis.event_study.correlation import mean_correlation
 from lakebt.analysis.event_study.event_returns import EstimationData, WindowData
 from lakebt.analysis.event_study.models import Model, fit
-from lakebt.analysis.event_study.ranks import generalised_sign, grank_t
+from lakebt.analysis.event_study.ranks import generalised_sign, grank_t, mid_ranks
 from lakebt.analysis.event_study.tests import (
     Cases,
     Row,
@@ -230,9 +231,10 @@ def test_the_correlation_is_over_all_pairs() -> None:
     assert mean_correlation(data, residual, date=np.arange(N)) == 0.0
 
 
-def test_ranks_by_a_slow_loop() -> None:
+@pytest.mark.parametrize("chosen", list(Model))
+def test_ranks_by_a_slow_loop(chosen: Model) -> None:
     data, window = sample()
-    model = fit(data, Model.MARKET)
+    model = fit(data, chosen)
     found = abnormal(window, model)
     n_columns = LENGTH + 1
     spread = found.scar.std(ddof=1)
@@ -247,10 +249,12 @@ def test_ranks_by_a_slow_loop() -> None:
             x,
             strict=True,
         ):
-            error = model.deviation[n] * math.sqrt(
-                1 + 1 / len(x) + (m - x.mean()) ** 2 / squares
-            )
-            row[int(place) + 1] = value / error
+            extra = {
+                Model.MARKET: 1 / len(x) + (m - x.mean()) ** 2 / squares,
+                Model.CONSTANT_MEAN: 1 / len(x),
+                Model.MARKET_ADJUSTED: 0.0,
+            }[chosen]
+            row[int(place) + 1] = value / (model.deviation[n] * math.sqrt(1 + extra))
         table.append(row)
     means = []
     for column in range(n_columns):
@@ -268,6 +272,13 @@ def test_ranks_by_a_slow_loop() -> None:
     statistic, degrees = grank_t(found, model, data)
     assert statistic == pytest.approx(t)
     assert degrees == total - 2
+
+
+def test_what_is_equal_has_the_mean_of_its_ranks() -> None:
+    values = np.random.default_rng(3).integers(0, 6, (7, 20)).astype(np.float64)
+    values[0] = 1.0
+
+    assert np.array_equal(mid_ranks(values), stats.rankdata(values, axis=1))
 
 
 def test_signs_by_hand() -> None:

@@ -28,6 +28,10 @@ def test_another_library_has_the_same_superior_ability(drift: float) -> None:
     found = superior_p(sums, block=np.arange(60), draws=4_000)
 
     assert found == pytest.approx(spa.pvalues["consistent"], abs=0.03)
+    # With no rule left out: the first step of StepM.
+    whole = superior_p(sums, block=np.arange(60), draws=4_000, is_consistent=False)
+    assert whole == pytest.approx(spa.pvalues["upper"], abs=0.03)
+    assert whole > found or drift > 0.0
 
 
 def slow_overfitting(sums: np.ndarray, parts: int) -> float:
