@@ -8,6 +8,7 @@ next.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from typing import TYPE_CHECKING
 
 from lakebt._messages import listed as listed  # noqa: PLC0414 - for those who raise
@@ -117,6 +118,9 @@ class UnknownNameError(LakebtError, ValueError):
         plain = {name.casefold(): name for name in self.known}
         close = difflib.get_close_matches(self.name.casefold(), plain, n=1)
         hint = f" Did you mean {plain[close[0]]!r}?" if close else ""
+        joined = unicodedata.normalize("NFC", self.name)
+        if joined != self.name and joined in self.known:
+            hint = " Its accents are signs of their own: pass it in Unicode's form NFC."
         name, known = shortened(repr(self.name)), listed(self.known)
         return f"unknown {self.kind} {name}.{hint} Known: {known}."
 

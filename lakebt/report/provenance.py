@@ -55,12 +55,38 @@ _COMPUTED_BY = ("pyiceberg", "pandas", "numpy")
 
 
 _MADE = re.compile(
-    r"(?<!not )(?<!non-)\b"
-    r"(simulat(ed|ion)|synthetic|artificial|fictitious|made[- ]up)\b"
-    r"(?!=(no|false|0)\b)",
+    r"\b(?:simulat(?:e[ds]?|ions?|or)|fictitious|fictional|made[- ]up|invented|"
+    r"fabricated|hypothetical|monte[- ]carlo|random[- ]walks?|"
+    r"not (?:a )?real|no real|unreal|"
+    r"synthetic(?!\s+(?:biolog|etf|fuel|fund|genom|replicat|rubber|swap))|"
+    r"artificial(?!\s+(?:intelligence|grass|turf|heart))|"
+    r"(?:dummy|fake|mock|toy|test|random|generated)[- =:]+"
+    r"(?:bars?|data|facts|market|numbers|prices?|symbols?|tickers?|true|yes|1)\b)\b",
     re.IGNORECASE,
 )
 """What a note or a label calls data that no market made."""
+
+_DENIED = re.compile(
+    r"\b(?:no|not|non|never|without|neither|nor|\w+n't|replaces?|instead of|than)"
+    r"[\s-]+(?:(?:a|an|any|at|all|been|is|longer|the|was)\s+)*\Z",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(r"\s*[=:]\s*(?:no|none|not|n|false|off|0)\b", re.IGNORECASE)
+
+
+def is_made_up(text: str) -> bool:
+    """Whether a note or a label calls data so that no market made it.
+
+    Examples
+    --------
+    >>> is_made_up("simulated from seed 7"), is_made_up("simulated=no")
+    (True, False)
+    """
+    return any(
+        not _DENIED.search(text, 0, found.start())
+        and not _DENIES.match(text, found.end())
+        for found in _MADE.finditer(text)
+    )
 
 
 def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
@@ -81,7 +107,7 @@ def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
     banners = [
         f"Simulated: no market made these numbers. Release {view.release} says: {text}."
         for text in told
-        if _MADE.search(text)
+        if is_made_up(text)
     ][:1]
     if not view.past_cutoff:
         return banners

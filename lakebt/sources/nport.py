@@ -277,7 +277,8 @@ def _holding(holding: Element, number: int, path: Path) -> tuple[object, ...]:
         _text(holding, "units"),
         claim_of(
             _text(holding, "assetCat"),
-            f"{_text(holding, 'name')} {_text(holding, 'title')}",
+            _text(holding, "title"),
+            name=_text(holding, "name"),
             derives=holding.find(f"{NAMESPACE}derivativeInfo") is not None,
             units=_text(holding, "units"),
         ),

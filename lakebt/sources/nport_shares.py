@@ -39,7 +39,18 @@ _OTHER = re.compile(
 )
 
 
-def claim_of(category: str, title: str, *, derives: bool, units: str) -> Claim:
+_FORM = re.compile(
+    r"\b(inc|incorporated|corp|corporation|co|company|plc|ltd|limited|llc|lp|ag|sa|se|"
+    r"nv|bv|spa|ab|asa|oyj|kgaa|gmbh|group|holdings?|trust|bank|bancorp|partners|"
+    r"technolog(?:y|ies)|exchange)\b",
+    re.IGNORECASE,
+)
+"""What the name of a company ends with, or nearly."""
+
+
+def claim_of(
+    category: str, title: str, *, derives: bool, units: str, name: str = ""
+) -> Claim:
     """Return what claim a holding has to its ticker.
 
     Parameters
@@ -52,6 +63,9 @@ def claim_of(category: str, title: str, *, derives: bool, units: str) -> Claim:
         Whether the filer tells what it is derived from.
     units
         What its balance counts; ``"NS"`` for shares.
+    name
+        Of the issuer. A company may be called "Options Media Group", or "Global Rights
+        Corp": what stands before its form, or first, is its own name.
 
     Examples
     --------
@@ -59,13 +73,33 @@ def claim_of(category: str, title: str, *, derives: bool, units: str) -> Claim:
     'SHARE'
     >>> claim_of("EC", "Acme Corp Rights", derives=False, units="NS").name
     'NONE'
+    >>> called = "Rights and Issues Trust PLC"
+    >>> claim_of("EC", called, derives=False, units="NS", name=called).name
+    'OTHER_SHARE'
     """
     if units != "NS" or derives or category.startswith(_NO_SHARE):
         return Claim.NONE
-    if _ABOUT.search(title):
+    if _ABOUT.search(_beyond(title, name)) or _is_after_form(name):
         return Claim.NONE
-    is_other = category == "EP" or _OTHER.search(title)
+    both = f"{name} {title}"
+    is_other = category == "EP" or _OTHER.search(both) or _ABOUT.search(both)
     return Claim.OTHER_SHARE if is_other else Claim.SHARE
+
+
+def _beyond(title: str, name: str) -> str:
+    """Return a title without the words that the issuer's name begins with, too."""
+    words, own = title.split(), name.split()
+    while words and own and words[0].casefold() == own[0].casefold():
+        del words[0], own[0]
+    return " ".join(words)
+
+
+def _is_after_form(name: str) -> bool:
+    """Return whether a name says what it is about behind the name of a company."""
+    found = list(_ABOUT.finditer(name))
+    if not found:
+        return False
+    return found[-1].start() > 0 and not _FORM.search(name, found[-1].end())
 
 
 def tickers_of(rows: pd.DataFrame) -> dict[str, str]:

@@ -83,6 +83,17 @@ def trimmed(text: str) -> str:
     return text[start:end]
 
 
+def composed(text: str) -> str:
+    r"""Return a text whose letters have their accents in one sign: Unicode's form NFC.
+
+    Examples
+    --------
+    >>> composed("Socie\u0301te\u0301") == "Soci\u00e9t\u00e9"
+    True
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def unseen_inside(text: str) -> str:
     r"""Return the first character within a text that cannot be seen, "" if none.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
@@ -186,3 +187,45 @@ def test_a_fact_that_was_not_yet_known_has_no_vintage_to_show(
     assert "unknown key of earnings '(BBB, 2022Q3)'" in done.stderr
     assert unknown.exit_code == 1
     assert "Did you mean '(BBB, 2022Q3)'?" in unknown.stderr
+
+
+def test_a_lake_that_is_declared_into_keeps_the_exchange_it_is_made_with(
+    run: Run, at: tuple[str, str], tmp_path: Path
+) -> None:
+    declare = (*DECLARE, "--known-at", "announced", *at)
+    file = tmp_path / "calendar.csv"
+    file.write_text(CALENDAR, encoding="utf-8")
+
+    made = run(*declare, "--exchange", "XTKS")
+    again, other = run(*declare), run(*declare, "--exchange", "XNYS")
+    sent = ("--release", "R1", "--as-of", "2022-09-30T00:00:00Z", *at)
+    told = run("publish", f"earnings={file}", *sent)
+
+    assert (made.exit_code, again.exit_code, told.exit_code) == (0, 0, 0)
+    assert other.exit_code != 0
+    assert "XTKS" in other.output
+    rows = Lake.open(tmp_path / "lake").at("R1").read("earnings")
+    # The day of BBB ends in Tokyo, nine hours ahead of UTC all year.
+    assert rows["known_at"].astype(str).tolist() == [
+        "2022-09-01 12:00:00.000000+00:00",
+        "2022-09-02 14:59:59.999999+00:00",
+    ]
+
+
+def test_a_lake_is_not_made_for_an_exchange_that_is_none(
+    run: Run, at: tuple[str, str], tmp_path: Path
+) -> None:
+    done = run(*DECLARE, "--known-at", "announced", *at, "--exchange", "XTOKYO")
+
+    assert done.exit_code != 0
+    assert "XTOKYO" in done.output
+    assert not (tmp_path / "lake").exists()
+
+
+def test_days_without_trading_are_kept_by_a_declaration_too(
+    run: Run, at: tuple[str, str], tmp_path: Path
+) -> None:
+    done = run(*DECLARE, *at, "--exchange", "XHKG", "--closed", "2022-09-06")
+
+    assert done.exit_code == 0
+    assert Lake.open(tmp_path / "lake").closed == (dt.date(2022, 9, 6),)

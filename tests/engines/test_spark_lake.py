@@ -313,6 +313,23 @@ def odd_rows() -> dict[str, pd.DataFrame]:
     }
 
 
+def test_a_name_is_one_key_however_its_accents_are_written(
+    sparked: Lake, beside: Lake
+) -> None:
+    names = ("SOCIE\u0301TE\u0301", "NEW\u00c9")
+    read = []
+    for lake in (sparked, beside):
+        rows: Any = bars(symbols=names)
+        if lake is sparked:
+            rows = spark_frame(lake, rows)
+        with pytest.warns(AuditWarning, match="margins"):
+            lake.publish({"prices": rows}, release="Accents", as_of=AS_OF)
+        read.append(lake.at("Accents").read("prices"))
+
+    assert set(read[0]["symbol"]) >= {"SOCI\u00c9T\u00c9", "NEW\u00c9"}
+    pd.testing.assert_frame_equal(read[0], read[1])
+
+
 def test_spark_warns_of_all_that_memory_warns_of(sparked: Lake, beside: Lake) -> None:
     told = []
     for lake in (sparked, beside):

@@ -114,14 +114,22 @@ def test_the_drawdown_and_the_worst_day_are_those_of_the_curve(seed: int) -> Non
     )
 
 
-SAID = ["simulated from seed 7", "source=Synthetic", "made-up prices", "a SIMULATION"]
+SAID = [
+    *("simulated from seed 7", "source=Synthetic", "made-up prices", "a SIMULATION"),
+    *("simulated=yes", "kind: simulated", "two simulations", "output of a simulator"),
+    *("random walk of 20 symbols", "fake prices", "mock data", "toy market", "mock=1"),
+    *("test data", "Monte Carlo", "hypothetical prices", "not real", "no real symbol"),
+    *("invented", "not yet checked; simulated", "artificial market", "fake=true"),
+    *("real in 2020, simulated since", "a fictional index"),
+]
 NOT_SAID = [
-    "",
-    "not simulated",
-    "simulated=no",
-    "non-synthetic",
-    "dissimulated",
-    "real",
+    *("", "real", "dissimulated", "assimilated", "the vendor's latest"),
+    *("not simulated", "simulated=no", "non-synthetic", "simulated: no", "simulated=0"),
+    *("never simulated", "no simulated rows", "isn't simulated", "not a simulation"),
+    *("replaces the simulated R1", "real instead of simulated prices"),
+    *("Global Artificial Intelligence index", "Synthetic Biologics renamed"),
+    *("synthetic ETFs left out", "tested by hand", "data of the test in March"),
+    *("no longer simulated", "simulation=none", "Fakers Inc added"),
 ]
 
 

@@ -2,7 +2,8 @@
 
 Filers and programs write blanks, byte order marks and zero-width characters around
 names, and ``N/A`` where they have none. What shows nothing is taken off, what stands
-for no name is none, and both are told.
+for no name is none, and a letter whose accent is a sign of its own is the letter with
+it: one name has one spelling. All of it is told.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lakebt.lake.publishing.types import shown
 from lakebt.lake.tables.arrow import Array, pc
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES
 from lakebt.values.identifiers import (
+    composed,
     is_no_isin,
     is_placeholder,
     is_plain,
@@ -43,7 +45,7 @@ _LISTED = (ETF_HOLDINGS.name, INDEX_CHANGES.name)
 """The tables of listed shares; prices may be of anything."""
 
 _SAID = {
-    "margins": "what cannot be seen was taken off around {}",
+    "margins": "what cannot be seen was taken off around {}, or joined to its letter",
     "placeholders": "{} no name, and left empty",
 }
 
@@ -106,6 +108,7 @@ def cleaned(
     nothing: dict[int, str] = {}
     for code, value in enumerate(before):
         read = value if is_plain(value) else trimmed(value)
+        read = composed(read) if is_name else read
         if not read:
             after.append(None)  # a blank symbol is none
             continue

@@ -47,6 +47,37 @@ def test_what_is_unseen_around_a_name_is_taken_off_and_counted(
     assert not audit(lake, index_changes=spoilt, fail_on=["margins"]).ok
 
 
+APART, JOINED = "SOCIE\u0301TE\u0301", "SOCI\u00c9T\u00c9"
+
+
+def test_a_name_with_its_accents_apart_is_the_one_with_them_joined(
+    tmp_path: Path,
+) -> None:
+    lake = lakebt.Lake.open(tmp_path / "lake", clock=clock)
+    days = ("2022-09-02", "2022-09-06", "2022-09-07")
+    apart, joined = changes(index=APART, symbol=["NEW", APART]), changes(index=JOINED)
+    with pytest.warns(AuditWarning, match=r"margins \(3\)"):
+        lake.publish(
+            {"index_changes": apart, "prices": bars(days, symbols=("NEW", JOINED))},
+            release="R1",
+            as_of=AS_OF,
+        )
+    view = lake.at("R1")
+
+    assert view.read("index_changes")["symbol"].tolist() == ["NEW", JOINED]
+    assert view.read("index_changes")["index"].unique().tolist() == [JOINED]
+    assert view.panel("close").columns.tolist() == ["NEW", JOINED]
+    assert audit(lake, index_changes=joined).findings.empty
+    with pytest.raises(lakebt.errors.UnknownNameError, match="pass it in Unicode's"):
+        view.panel("close", symbols=[APART])
+
+
+def test_one_name_in_both_spellings_is_one_key(lake: lakebt.Lake) -> None:
+    (found,) = audit(lake, prices=bars(symbols=(APART, JOINED))).failures
+
+    assert found.audit == "duplicates"
+
+
 def test_clean_names_are_not_told_of(lake: lakebt.Lake) -> None:
     assert audit(lake, index_changes=changes(index="S&P 500")).findings.empty
 
