@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt.lake.lake import Lake
+from lakebt.lake.tables.schemas import SPECS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +63,7 @@ def test_a_table_is_declared_and_listed(run: Run, at: tuple[str, str]) -> None:
         == again.output
         == "Table earnings: 8 columns, key symbol, period.\n"
     )
-    assert [row["name"] for row in rows] == [
-        *("etf_holdings", "index_changes", "prices", "earnings")
-    ]
+    assert [row["name"] for row in rows] == [*SPECS, "earnings"]
     assert rows[-1] == {
         "name": "earnings",
         "key": ["symbol", "period"],

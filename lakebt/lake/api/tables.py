@@ -78,8 +78,8 @@ class Tables(LakeBase):
         ...             "rating": "text?",
         ...         },
         ...     )
-        ...     lake.tables()["name"].tolist()
-        ['etf_holdings', 'index_changes', 'prices', 'ratings']
+        ...     lake.tables()["name"].tolist()[-2:]
+        ['borrow', 'ratings']
         """
         declaration = checked(
             name, key=key, columns=columns, known_at=known_at, order=order

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-RESERVED_TABLES = (*SPECS, LEDGER, TRIALS, "corporate_actions", "instruments")
+RESERVED_TABLES = (*SPECS, LEDGER, TRIALS)
 """Names lakebt uses itself, or will."""
 
 ADDED = ("known_at", "retracted")

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pyiceberg.exceptions import CommitFailedException
 
-from lakebt.errors import ConflictError, TableExistsError
-from lakebt.lake.committing import protocol
+from lakebt.errors import ConflictError
+from lakebt.lake.committing.new_table import make
 from lakebt.lake.committing.retry import again
 from lakebt.lake.declaring.declaration import notation
 from lakebt.lake.storage.failures import LostRaceError, translated
-from lakebt.lake.tables.schemas import ICEBERG_TYPES, PROPERTIES
+from lakebt.lake.tables.schemas import ICEBERG_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.declaring.declaration import Declaration
     from lakebt.lake.storage.catalog import Storage
@@ -43,7 +41,12 @@ def declare(storage: Storage, declaration: Declaration) -> None:
     def attempt() -> None:
         with translated(storage.where):
             if not _is_declared(storage, declaration):
-                _create(storage, declaration)
+                make(
+                    storage,
+                    declaration.name,
+                    schema=declaration.spec().iceberg(),
+                    properties=declaration.properties(),
+                )
                 storage.tables()
 
     def exhausted(attempts: int) -> ConflictError:
@@ -76,45 +79,6 @@ def _is_declared(storage: Storage, declaration: Declaration) -> bool:
             raise LostRaceError(str(error)) from None
         storage.tables()
     return True
-
-
-def _create(storage: Storage, declaration: Declaration) -> None:
-    """Make the table.
-
-    Raises
-    ------
-    LostRaceError
-        If somebody made one of that name meanwhile.
-    TableExistsError
-        If the name is somebody else's, whatever its case.
-    """
-    protocol.of(storage).create_table(
-        declaration.name,
-        declaration.spec().iceberg(),
-        {**PROPERTIES, **declaration.properties()},
-        lambda taken: _check_free(declaration.name, taken, storage),
-    )
-
-
-def _check_free(name: str, taken: Iterable[str], storage: Storage) -> None:
-    """Check that no table of the namespace has a name, whatever its case.
-
-    Raises
-    ------
-    LostRaceError
-        If the lake has it by now.
-    TableExistsError
-        If it is somebody else's, or differs in case only.
-    """
-    for other in taken:
-        if other == name and name in storage.tables():
-            raise LostRaceError(name)
-        if other == name:
-            why = "it is not lakebt's"
-            raise TableExistsError(name, why)
-        if other.lower() == name.lower():
-            why = f"{name!r} differs from it in case only"
-            raise TableExistsError(other, why)
 
 
 def listed(specs: Specs, newest: Release | None) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from lakebt.lake.keeping.settings import (
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 from lakebt.lake.tables.specs import fact_tables
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.values.command_lines import located
@@ -223,7 +223,7 @@ def _unfinished(left: Unfinished | None) -> Iterator[Finding]:
 def _missing(tables: Mapping[str, Table], ledger: Ledger) -> Iterator[Finding]:
     """Find tables that are not there, or are not the ones that were."""
     pins = {} if ledger.last is None else {pin.table: pin for pin in ledger.last.tables}
-    for name in fact_tables([*SPECS, *pins]):
+    for name in fact_tables(pins):
         if name not in tables:
             yield Finding(
                 code="table_gone",

@@ -18,7 +18,7 @@ from lakebt.lake.keeping.settings import (
     wrong_settings,
 )
 from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS
-from lakebt.lake.tables.specs import Specs
+from lakebt.lake.tables.specs import Specs, is_own
 from lakebt.lake.tables.trials import TRIALS_SPEC
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _twins(names: Iterable[str]) -> list[str]:
 def _schema(name: str, table: Table) -> Iterator[Finding]:
     """Find columns that are not those lakebt writes and reads."""
     problem = ""
-    if name in SPECS or name == TRIALS:
+    if (name in SPECS and not is_own(table)) or name == TRIALS:
         spec = SPECS.get(name, TRIALS_SPEC)
         wanted = {f.name: str(f.field_type) for f in spec.iceberg().fields}
         has = {f.name: str(f.field_type) for f in table.schema().fields}

@@ -36,6 +36,7 @@ from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, head_of
 from lakebt.lake.tables.schemas import LEDGER, SPECS, TRIALS
+from lakebt.lake.tables.specs import is_own
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.values.text import count
 
@@ -144,7 +145,7 @@ def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
 def _columns(table: Table) -> list[TableUpdate]:
     """Return what makes the columns of a built-in table what they were."""
     spec = {**SPECS, TRIALS: TRIALS_SPEC}.get(table.name()[-1])
-    if spec is None:
+    if spec is None or is_own(table):
         return []
     wanted = [(f.name, str(f.field_type)) for f in spec.iceberg().fields]
     for schema in (table.schema(), *table.metadata.schemas):

@@ -92,10 +92,10 @@ class Lacking:
         return delete_quietly(table.io, [file.file_path for file in files])
 
 
-def lacking_in(handed: Handed, *, table: Table, storage: Storage) -> Lacking:
-    """Compare rows with the head of their table."""
+def lacking_in(handed: Handed, *, table: Table | None, storage: Storage) -> Lacking:
+    """Compare rows with the head of their table, which may have yet to be made."""
     rows, spec = handed.rows, handed.spec
-    if head_of(table) is None:
+    if table is None or head_of(table) is None:
         return Lacking(handed=handed)
     with translated(storage.where):
         near = overlap(rows, ("known_at", *spec.key))

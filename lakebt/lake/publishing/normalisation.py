@@ -17,6 +17,7 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.facts import default_change_id
 from lakebt.instants import day_in, parse_date, parse_instant, parse_published
+from lakebt.lake.publishing.ratios import read_ratios
 from lakebt.lake.publishing.texts import cleaned
 from lakebt.lake.publishing.types import (
     check_exact,
@@ -26,7 +27,14 @@ from lakebt.lake.publishing.types import (
 )
 from lakebt.lake.tables.arrow import INSTANT, Array, pc
 from lakebt.lake.tables.columns import columns_of, to_arrow
-from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES, Kind
+from lakebt.lake.tables.schemas import (
+    BORROW,
+    CORPORATE_ACTIONS,
+    INDEX_CHANGES,
+    INSTRUMENTS,
+    PRICES,
+    Kind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -103,7 +111,7 @@ def normalise(
         for column in spec.columns
     }
     read["retracted"] = pc.fill_null(read["retracted"], False)  # noqa: FBT003 - Arrow's order
-    if spec is PRICES:
+    if spec in (PRICES, BORROW):
         _derive_bar_known_at(read, sessions)
     if spec.known_at_from is not None:
         source = spec.column(spec.known_at_from)
@@ -116,6 +124,12 @@ def normalise(
         read["known_at"] = pc.coalesce(read["known_at"], published)
     if spec is INDEX_CHANGES:
         _derive_change_id(read, sessions)
+    if spec is CORPORATE_ACTIONS:
+        _derive_day_before(read, spec.column("ex_date"), spec, sessions.zone)
+        _derive_action_id(read, sessions.zone)
+        read["currency"] = pc.fill_null(read["currency"], "USD")
+    if spec is INSTRUMENTS:
+        _derive_day_before(read, spec.column("valid_from"), spec, sessions.zone)
     return pa.table([read[name] for name in spec.names], schema=spec.arrow)
 
 
@@ -175,6 +189,8 @@ def _read(
 ) -> Array:
     """Return one column in its type, nulls where there is no value."""
     array: Any = to_arrow(values)
+    if column.is_ratio:
+        array = read_ratios(array, column=column.name, table=spec.name)
     if _is_empty(array):  # of whatever type: a column without values has none
         return _nothing(len(array), column=column, spec=spec)
     if isinstance(array, list):
@@ -339,3 +355,42 @@ def _derive_change_id(read: dict[str, Array], sessions: Exchange) -> None:
         day = day_in(when, zone) if isinstance(when, dt.datetime) else when
         ids.append(default_change_id(index, symbol, side, day))
     read["change_id"] = pa.array(ids, pa.string())
+
+
+def _derive_day_before(
+    read: dict[str, Array], day: Column, spec: TableSpec, zone: dt.tzinfo
+) -> None:
+    """Fill in `known_at`: what holds from a day's open on, was known the day before.
+
+    Late rather than early: at the end of that day where the exchange is.
+    """
+    if not read["known_at"].null_count:
+        return
+    before = pc.subtract(read[day.name].cast(pa.int32()), pa.scalar(1, pa.int32()))
+    parse = functools.partial(parse_published, zone=zone)
+    derived = _parsed(
+        before.cast(pa.date32()), parse, INSTANT, column=day, table=spec.name
+    )
+    read["known_at"] = pc.coalesce(read["known_at"], derived)
+
+
+def _derive_action_id(read: dict[str, Array], zone: dt.tzinfo) -> None:
+    """Fill in `action_id`: SNI:merger:DISCK:2017-07-31, without what is empty.
+
+    The day is that of the announcement where the exchange is, else the ex date: so a
+    deal that is postponed or priced anew is a correction, and not a second one.
+    """
+    if not read["action_id"].null_count:
+        return
+    local = pc.local_timestamp(
+        read["announced"].cast(pa.timestamp("us", tz=str(zone)))
+    ).cast(pa.date32(), safe=False)
+    day = pc.coalesce(local, read["ex_date"])
+    names = (read[name] for name in ("symbol", "kind", "other", "label"))
+    joined = pc.binary_join_element_wise(
+        *names, day.cast(pa.string()), ":", null_handling="skip"
+    )
+    needed = (read["symbol"], read["kind"], day)
+    there = functools.reduce(pc.and_, (values.is_valid() for values in needed))
+    derived = pc.if_else(there, joined, pa.scalar(None, pa.string()))
+    read["action_id"] = pc.coalesce(read["action_id"], derived)

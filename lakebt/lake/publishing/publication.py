@@ -69,7 +69,7 @@ class Ready(Protocol):
     @property
     def earliest(self) -> dt.datetime: ...  # noqa: D102
 
-    def lacking(self, table: Table, *, storage: Storage) -> Lacks:
+    def lacking(self, table: Table | None, *, storage: Storage) -> Lacks:
         """Return what a table in the lake has not got yet; read once for each head."""
         ...
 
@@ -113,9 +113,9 @@ class Prepared:
         """The first `known_at` of any of them."""
         return plain(pc.min(column(self.rows, "known_at")).as_py())
 
-    def lacking(self, table: Table, *, storage: Storage) -> Lacking:
+    def lacking(self, table: Table | None, *, storage: Storage) -> Lacking:
         """Return what a table in the lake has not got yet; read once for each head."""
-        head = head_of(table)
+        head = None if table is None else head_of(table)
         if head not in self._compared:
             self._compared.clear()
             handed = Handed(spec=self.spec, rows=self.rows, places=self.places)

@@ -11,6 +11,7 @@ from lakebt.lake.committing import pages, protocol, stage
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
 from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
+from lakebt.lake.committing.new_table import make_built_in
 from lakebt.lake.committing.retry import again
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in
@@ -218,6 +219,9 @@ class _Writer:
         if heads != self._checked:
             self.check(tables, ledger)
             self._checked = heads
+        if not set(self.publication.tables) <= set(tables):
+            make_built_in(self.storage, self.publication.tables)
+            return self._look(*self._state())
         for name, prepared in self.publication.tables.items():
             table = tables[name]
             if name not in self._fresh or self._fresh[name][0] != heads[name]:

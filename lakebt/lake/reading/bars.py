@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.lake.tables.arrow import Array, BoolVector
+    from lakebt.prices.actions import ActionHistory
     from lakebt.sessions import Sessions
 
 
 PANEL_COLUMNS = ("open", "high", "low", "close", "volume")
 
 _LONG_AGO = -(2**63)
+
+_ONE_BASIS = np.zeros(0, dtype=np.int8)
 
 _BASE = ("symbol", "session", "known_at", "retracted")
 
@@ -220,7 +223,12 @@ class Bars:
         return start + kept.start, panel.reshape(-1, len(symbols))[kept]
 
     def history(
-        self, symbols: Sequence[str], *, as_of: int, basis: tuple[str, ...]
+        self,
+        symbols: Sequence[str],
+        *,
+        as_of: int,
+        basis: tuple[str, ...],
+        actions: ActionHistory,
     ) -> PriceHistory:
         """Return every vintage of some symbols known by an instant.
 
@@ -249,7 +257,20 @@ class Bars:
             untraded=untraded,
             volume=volume,
             basis=basis,
+            row_basis=self._bases(basis)[rows] if len(basis) > 1 else _ONE_BASIS,
+            actions=actions,
         )
+
+    def _bases(self, basis: tuple[str, ...]) -> npt.NDArray[np.int8]:
+        """Return the position of each row's basis among some, sorted."""
+        coded = column(self._read(("basis",)), "basis").dictionary_encode()
+        # One that is not known yet is of no row that is.
+        place = [
+            basis.index(name) if name in basis else -1
+            for name in coded.dictionary.to_pylist()
+        ]
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        return self._sorted(np.array(place, dtype=np.int8)[codes])
 
 
 def _numbers(days: Array, sessions: Sessions) -> npt.NDArray[np.int32]:

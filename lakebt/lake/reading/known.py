@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import UnknownNameError
 from lakebt.inputs.checks import check_text
+from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
 
@@ -112,10 +113,15 @@ class Known:
         return bars
 
     def price_history(self, symbols: tuple[str, ...]) -> PriceHistory:
-        """Return every vintage known of the bars of some symbols."""
-        bars = self.pinned.bars(symbols, ("open", "close", "volume"))
+        """Return every vintage known of the bars of some symbols, with their actions.
+
+        It has the bars of the shares that come of them, too.
+        """
+        actions = actions_of(self.pinned, symbols, known_by=self.by)
+        wanted = tuple(dict.fromkeys((*symbols, *actions.symbols)))
+        bars = self.pinned.bars(wanted, ("open", "close", "volume"))
         basis = self.pinned.basis(known_by=self.by)
-        return bars.history(symbols, as_of=self.by, basis=basis)
+        return bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
 
     def first_shown(
         self, index: str, symbol: str, side: Side, *, after: dt.datetime

@@ -208,7 +208,7 @@ class View(ReadOnly):
         Parameters
         ----------
         table : str
-            ``etf_holdings``, ``index_changes``, ``prices``, or a declared one.
+            As `Lake.tables` lists them: ``index_changes``, or a declared one.
         columns : sequence of str, optional
             Which, in this order; all by default.
         where : mapping, optional
@@ -380,7 +380,8 @@ class View(ReadOnly):
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:
         """Return every vintage of the bars of some symbols known at the instant.
 
-        Symbols without any are left out of its `symbols`.
+        With those of their actions, and the bars of the shares that come of these.
+        Symbols without bars are left out of its `symbols`.
         """
         return self._known.price_history(tuple(dict.fromkeys(symbols)))
 

@@ -25,7 +25,14 @@ from lakebt.lake.serving.snapshot_rules import added, check_added, check_staging
 from lakebt.lake.serving.table_rules import check_properties, check_table, columns
 from lakebt.lake.serving.trial_rules import check_trials
 from lakebt.lake.storage.metadata import next_version
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, TRIALS
+from lakebt.lake.tables.schemas import (
+    BUILT_IN,
+    LATER,
+    LEDGER,
+    NAMESPACE,
+    OURS,
+    TRIALS,
+)
 from lakebt.lake.tables.specs import Specs
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.index import Index
@@ -124,14 +131,17 @@ class Guard:
         Raises
         ------
         ForbiddenError
-            If it would pass for the table of trials.
+            If it would pass for the table of trials, or for one of lakebt's own.
         """
-        wanted = [column[1:] for column in columns(TRIALS_SPEC.iceberg())]
-        has = [column[1:] for column in columns(change.new.schema())]
         properties = change.new.properties
         declares = any(key.startswith(OURS) for key in properties)
-        if change.name == TRIALS and (has != wanted or change.new.snapshots):
-            msg = f"table {TRIALS} is made by lakebt, with the columns it gives it"
+        built_in = {TRIALS: TRIALS_SPEC, **(LATER if BUILT_IN in properties else {})}
+        has = [column[1:] for column in columns(change.new.schema())]
+        if change.name in built_in and (
+            has != [c[1:] for c in columns(built_in[change.name].iceberg())]
+            or change.new.snapshots
+        ):
+            msg = f"table {change.name} is made by lakebt, with the columns it gives it"
             raise ForbiddenError(msg)
         if change.name == TRIALS or declares:
             check_properties(change.name, properties)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.lake.committing.new_table import make_built_in
 from lakebt.lake.publishing.audits.finding import Handed
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.normalisation import check_columns, normalise
@@ -26,6 +27,7 @@ from lakebt.lake.spark.branch_rows import SparkReady
 from lakebt.lake.spark.changed_texts import collector, together
 from lakebt.lake.spark.reader import ddl, session_of
 from lakebt.lake.spark.writer import new_branch, remove_quietly, write_on
+from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import delete_quietly
 from lakebt.sessions import Exchange
 
@@ -149,6 +151,8 @@ class Sparks:
         LakeError
             If Spark cannot write them.
         """
+        with contextlib.suppress(LostRaceError):  # it is there by now
+            make_built_in(self.storage, [spec.name])
         branch = new_branch(self.storage, spec)
         self._branches.append(branch)
         write_on(branch, rows, spec)

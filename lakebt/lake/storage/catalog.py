@@ -35,10 +35,10 @@ from lakebt.lake.storage.fingerprint import NOTHING, read_listed
 from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
     EXCHANGE,
+    FROM_THE_START,
     LEDGER,
     NAMESPACE,
     PROPERTIES,
-    SPECS,
     ledger_schema,
 )
 from lakebt.lake.tables.specs import Specs
@@ -192,12 +192,12 @@ class Storage:
         """
         with translated(self.where):
             present = self._loader.names()
-            if {LEDGER, *SPECS} <= present:
+            if {LEDGER, *FROM_THE_START} <= present:
                 return
             with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):
                 self.catalog.create_namespace(NAMESPACE)
             home = home_of(self.catalog, NAMESPACE)
-            for name, spec in SPECS.items():
+            for name, spec in FROM_THE_START.items():
                 if name in present:
                     continue
                 with contextlib.suppress(TableAlreadyExistsError):

@@ -16,7 +16,7 @@ from lakebt.lake.storage.code import sound
 from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, SPECS, TRIALS
+from lakebt.lake.tables.schemas import FROM_THE_START, LEDGER, NAMESPACE, TRIALS
 from lakebt.lake.tables.specs import is_fact_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VITAL = frozenset({LEDGER, *SPECS})
+_VITAL = frozenset({LEDGER, *FROM_THE_START})
 """What must be readable. What else lies beside it in the namespace need not be."""
 
 
@@ -94,7 +94,8 @@ class Loader:
 
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
-        for name in (LEDGER, *SPECS):  # the ledger first: it is never ahead of the rest
+        # The ledger first: it is never ahead of the rest.
+        for name in (LEDGER, *FROM_THE_START):
             with contextlib.suppress(NoSuchTableError):
                 tables[name] = self._table(name)
         for name in sorted(self.names()):

@@ -30,6 +30,7 @@ from pyiceberg.types import (
 
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.lake.tables.arrow import INSTANT
+from lakebt.prices.actions import ActionKind
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
@@ -45,6 +46,9 @@ RELEASE = f"{OURS}release"
 
 EXCHANGE = f"{OURS}exchange"
 """The ledger's property that says whose sessions count: see `Sessions.name`."""
+
+BUILT_IN = f"{OURS}built-in"
+"""The property of a built-in table that was made after its lake."""
 
 LEDGER = "releases"
 
@@ -110,6 +114,8 @@ class Column:
         The only values allowed; empty if any is.
     is_publication
         Whether a bare date stands for the end of that day in New York.
+    is_ratio
+        Whether a text such as "1/3" is read as the number that it is.
     """
 
     name: str
@@ -118,6 +124,7 @@ class Column:
     derived: bool = False
     choices: tuple[str, ...] = ()
     is_publication: bool = False
+    is_ratio: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,8 +263,73 @@ PRICES = TableSpec(
     order=("session", "symbol", "known_at"),
 )
 
-SPECS = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
-"""The fact tables every lake has, by name."""
+CORPORATE_ACTIONS = TableSpec(
+    name="corporate_actions",
+    key=("action_id",),
+    columns=(
+        Column(name="action_id", kind=Kind.TEXT, derived=True),
+        Column(name="symbol", kind=Kind.TEXT),
+        Column(name="kind", kind=Kind.TEXT, choices=tuple(ActionKind)),
+        Column(name="ex_date", kind=Kind.DATE),
+        _known_at(derived=True),
+        Column(
+            name="announced", kind=Kind.INSTANT, required=False, is_publication=True
+        ),
+        Column(name="cash", kind=Kind.NUMBER, required=False),
+        Column(name="ratio", kind=Kind.NUMBER, required=False, is_ratio=True),
+        Column(name="other", kind=Kind.TEXT, required=False),
+        Column(name="currency", kind=Kind.TEXT, derived=True, choices=("USD",)),
+        Column(name="record_date", kind=Kind.DATE, required=False),
+        Column(name="pay_date", kind=Kind.DATE, required=False),
+        Column(name="label", kind=Kind.TEXT, required=False),
+        Column(name="source", kind=Kind.TEXT, required=False),
+        _RETRACTED,
+    ),
+    order=("action_id", "known_at"),
+    known_at_from="announced",
+)
+
+INSTRUMENTS = TableSpec(
+    name="instruments",
+    key=("instrument_id", "identifier", "valid_from"),
+    columns=(
+        Column(name="instrument_id", kind=Kind.TEXT),
+        Column(name="identifier", kind=Kind.TEXT),
+        Column(name="valid_from", kind=Kind.DATE),
+        Column(
+            name="kind",
+            kind=Kind.TEXT,
+            choices=("isin", "symbol", "cik", "figi", "prices"),
+        ),
+        Column(name="valid_to", kind=Kind.DATE, required=False),
+        _known_at(derived=True),
+        _RETRACTED,
+    ),
+    order=("instrument_id", "identifier", "valid_from", "known_at"),
+)
+
+BORROW = TableSpec(
+    name="borrow",
+    key=("symbol", "session"),
+    columns=(
+        Column(name="symbol", kind=Kind.TEXT),
+        Column(name="session", kind=Kind.DATE),
+        Column(name="rate_bps_per_year", kind=Kind.NUMBER),
+        Column(name="available", kind=Kind.FLAG, required=False),
+        _known_at(derived=True),
+        _RETRACTED,
+    ),
+    order=("session", "symbol", "known_at"),
+)
+
+FROM_THE_START = {spec.name: spec for spec in (ETF_HOLDINGS, INDEX_CHANGES, PRICES)}
+"""The fact tables that are made with a lake, by name."""
+
+LATER = {spec.name: spec for spec in (CORPORATE_ACTIONS, INSTRUMENTS, BORROW)}
+"""Those that are made when they are first published, by name."""
+
+SPECS = FROM_THE_START | LATER
+"""The fact tables that lakebt knows without a declaration, by name."""
 
 
 def _built_in(name: str) -> TableSpec:

@@ -19,6 +19,8 @@ from pyiceberg.types import (
 
 from lakebt.errors import LakeError, UnknownNameError
 from lakebt.lake.tables.schemas import (
+    FROM_THE_START,
+    LATER,
     LEDGER,
     OURS,
     RELEASE,
@@ -57,6 +59,9 @@ _KINDS: dict[object, Kind] = {
 class Specs(Mapping[str, TableSpec]):
     """The fact tables of a lake by name, the built-in ones first.
 
+    A table that a user declared before there was a built-in one of its name stays what
+    it was declared to be.
+
     Parameters
     ----------
     tables
@@ -78,7 +83,7 @@ class Specs(Mapping[str, TableSpec]):
         self._specs = dict(SPECS)
         self.damaged: dict[str, str] = {}
         for name in fact_tables(tables):
-            if name in SPECS:
+            if name in FROM_THE_START or (name in LATER and not is_own(tables[name])):
                 continue
             table = tables[name]
             try:
@@ -118,9 +123,20 @@ class Specs(Mapping[str, TableSpec]):
 
 
 def fact_tables(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the built-in tables, and those of `names` that were declared, sorted."""
-    others = set(names).difference(SPECS, {LEDGER, TRIALS})
-    return (*SPECS, *sorted(others))
+    """Return the tables every lake has, and others of `names`: built in, then sorted.
+
+    Of the built-in tables that are made when they are first published, a lake has those
+    among `names`.
+    """
+    there = set(names)
+    later = (name for name in LATER if name in there)
+    others = there.difference(SPECS, {LEDGER, TRIALS})
+    return (*FROM_THE_START, *later, *sorted(others))
+
+
+def is_own(table: Table) -> bool:
+    """Whether a table was declared by a user."""
+    return KEY in table.properties
 
 
 def is_fact_table(name: str, table: Table) -> bool:
@@ -130,7 +146,8 @@ def is_fact_table(name: str, table: Table) -> bool:
     """
     if name == TRIALS:
         return False
-    if name in SPECS or any(prop.startswith(OURS) for prop in table.properties):
+    is_marked = any(prop.startswith(OURS) for prop in table.properties)
+    if name in FROM_THE_START or is_marked:
         return True
     head = table.metadata.current_snapshot()
     summary = None if head is None else head.summary

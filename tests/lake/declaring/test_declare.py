@@ -18,6 +18,7 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.api import publishing
 from lakebt.lake.publishing.publish import publish
+from lakebt.lake.tables.schemas import SPECS
 from tests.lake.earnings import (
     COLUMNS,
     KEY,
@@ -382,8 +383,8 @@ def test_tables_are_listed_with_what_they_hold(published: Lake) -> None:
 
     found = published.tables().set_index("name")
 
-    assert list(found.index) == ["etf_holdings", "index_changes", "prices", "earnings"]
-    assert list(found["declared"]) == [False, False, False, True]
+    assert list(found.index) == [*SPECS, "earnings"]
+    assert list(found["declared"]) == [*([False] * len(SPECS)), True]
     assert found.loc["earnings", "key"] == KEY
     assert found.loc["earnings", "columns"] == {
         **COLUMNS,
@@ -392,9 +393,7 @@ def test_tables_are_listed_with_what_they_hold(published: Lake) -> None:
         "hour": "text?",
         "surprise": "number?",
     }
-    assert dict(found["rows"]) == {
-        "etf_holdings": 0,
-        "index_changes": 0,
+    assert dict(found["rows"]) == dict.fromkeys(SPECS, 0) | {
         "prices": 6,
         "earnings": 4,
     }

@@ -73,7 +73,7 @@ class Comparison:
         LakeError
             If a table has no longer the columns it should have.
         """
-        heads = {name: head_of(tables[name]) for name in self._publication.tables}
+        heads = {name: _head(tables, name) for name in self._publication.tables}
         if heads == self._seen:
             return
         report = self.report(tables, ledger)
@@ -97,8 +97,9 @@ class Comparison:
         findings: list[Finding] = []
         new: dict[str, int] = {}
         for name, prepared in self._publication.tables.items():
-            table = tables[name]
-            check_structure(prepared.spec, table)
+            table = tables.get(name)  # a built-in one may have yet to be made
+            if table is not None:
+                check_structure(prepared.spec, table)
             lacking = prepared.lacking(table, storage=self._storage)
             new[name] = lacking.count
             findings += lacking.found
@@ -127,16 +128,17 @@ class Comparison:
             If a table has no longer the columns it should have.
         """
         for name, prepared in self._publication.tables.items():
-            check_structure(prepared.spec, tables[name])
-        return all(head_of(tables[name]) is None for name in self._publication.tables)
+            if name in tables:
+                check_structure(prepared.spec, tables[name])
+        return all(_head(tables, name) is None for name in self._publication.tables)
 
-    def _held(self, table: Table, release: str, new: Handed) -> Held:
+    def _held(self, table: Table | None, release: str, new: Handed) -> Held:
         """Return what reads the vintages that a table of the lake holds."""
 
         def held(columns: tuple[str, ...], where: BooleanExpression) -> pa.Table:
             like = new.rows.select(columns).slice(0, 0)
-            head = head_of(table)
-            if head is None:
+            head = None if table is None else head_of(table)
+            if table is None or head is None:
                 return like
             rows = scan(
                 table,
@@ -200,6 +202,11 @@ def beside(
             zone=sessions.zone,
             severity=severity,
         )
+
+
+def _head(tables: Mapping[str, Table], name: str) -> int | None:
+    """Return the head of a table, None if it has no rows or has yet to be made."""
+    return head_of(tables[name]) if name in tables else None
 
 
 def _outside() -> int:
