@@ -80,7 +80,8 @@ def publish(
             "--format",
             metavar="[TABLE=]NAME",
             help="The layout of the files: ours, rebalances (a row per added and "
-            "removed pair), prices (a row per day and symbol), nport (an SEC filing).",
+            "removed pair), prices (a row per day and symbol), nport (an SEC "
+            "filing); of corporate actions: actions (a table), lean, yahoo.",
             show_default="nport for .xml, else ours",
             rich_help_panel=FILES,
         ),
@@ -252,14 +253,12 @@ def publish(
         footer_lines=footer_lines,
         sheet=sheet,
     )
-    from lakebt.sources.packed import files_of
-
     cure = "fetch the file, and name the copy"
     places = [local_path(name, what="file", cure=cure) for _, name in pairs]
     named = [
         (table, str(each) if each != place else name, each)
         for (table, name), place in zip(pairs, places, strict=True)
-        for each in files_of(place, table=table)
+        for each in reading.files(place, table=table, tables=tables)
     ]
     read: list[tuple[str, Converted]] = []
     with progress("Reading") as step:
@@ -361,6 +360,7 @@ def _tell(
                 "rows": converted.kept,
                 "dropped": dict(converted.dropped),
                 "left_out": list(converted.left_out),
+                "noted": list(converted.noted),
                 "is_new": made.is_new,
             }
             for name, converted in read

@@ -140,6 +140,24 @@ class Reading:
             **({} if is_nport else of_text),
         )
 
+    def files(self, place: Path, *, table: str, tables: Sequence[str]) -> list[Path]:
+        """Return the files that a place means, or itself where its format reads it.
+
+        Parameters
+        ----------
+        place, table
+            As the command line pairs them.
+        tables
+            All that are published.
+        """
+        from lakebt.sources.formats import FORMATS
+        from lakebt.sources.packed import files_of
+
+        chosen = self._format(table, tables)
+        if chosen is not None and FORMATS[chosen].read is not None:
+            return [place]
+        return files_of(place, table=table)
+
     def _format(self, table: str, tables: Sequence[str]) -> str | None:
         """Return the format named for a table, None if none is.
 

@@ -34,6 +34,9 @@ class Converted:
     read_as
         What is not as usual in the file: how it is packed, its encoding, what parts its
         cells, its decimal commas.
+    noted
+        What to know of the rows that are kept, and which were not believed: sentences
+        without a full stop.
     """
 
     table: str
@@ -42,6 +45,7 @@ class Converted:
     dropped: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     read_as: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -49,7 +53,7 @@ class Converted:
         return len(self.frame)
 
     def summary(self) -> str:
-        """Return one line: kept, dropped with the reasons, what was left out, how read.
+        """Return one line: kept, dropped with the reasons, what was left out, how read, noted.
 
         Examples
         --------
@@ -72,6 +76,8 @@ class Converted:
             parts.append(f"columns left out: {listed(self.left_out)}")
         if self.read_as:
             parts.append(f"read as {', '.join(self.read_as)}")
+        if self.noted:
+            parts.append(f"note: {'; '.join(self.noted)}")
         return "; ".join(parts)
 
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources import nport, prices, rebalances
+from lakebt.sources.corporate import action_rows
+from lakebt.sources.corporate.layouts import ActionTables
+from lakebt.sources.corporate.lean import LeanActions
+from lakebt.sources.corporate.yahoo import YahooActions
 from lakebt.sources.files import FLAGS, NUMBERS, read_file
 from lakebt.sources.packed import kind_of
 
@@ -36,12 +40,16 @@ class Format:
     convert
         What turns the file's rows into the lake's; None if they are that already, or
         are not rows.
+    read
+        What reads a file, or a whole folder, by itself; None where its rows are those
+        of a table.
     """
 
     name: str
     table: str | None
     about: str
     convert: Callable[[pd.DataFrame], Converted] | None = None
+    read: Callable[[Path], Converted] | None = None
 
 
 FORMATS: Mapping[str, Format] = {
@@ -68,6 +76,25 @@ FORMATS: Mapping[str, Format] = {
             name="nport",
             table=nport.TABLE,
             about="an SEC N-PORT primary document (.xml); needs its acceptance time",
+        ),
+        Format(
+            name="actions",
+            table=action_rows.TABLE,
+            about="corporate actions in the columns that people have (.csv, .xlsx, "
+            ".parquet)",
+            convert=ActionTables().convert,
+        ),
+        Format(
+            name="lean",
+            table=action_rows.TABLE,
+            about="LEAN's factor and map files: a folder, or one file",
+            read=LeanActions().convert,
+        ),
+        Format(
+            name="yahoo",
+            table=action_rows.TABLE,
+            about="Yahoo's dividends and splits (.json, .csv): a folder, or one file",
+            read=YahooActions().convert,
         ),
     )
 }
@@ -144,8 +171,16 @@ def read_source(
         "footer_lines": footer_lines,
         "sheet": sheet,
     }
-    report = {"known_at": known_at, "fund": fund, "index": index, "symbols": symbols}
-    for option, value in (tabular if name == "nport" else report).items():
+    report: dict[str, object] = {
+        "known_at": known_at,
+        "fund": fund,
+        "index": index,
+        "symbols": symbols,
+    }
+    foreign = report
+    if name == "nport" or chosen.read is not None:
+        foreign = tabular if name == "nport" else {**tabular, **report}
+    for option, value in foreign.items():
         if value:
             msg = f"{option}={value!r} means nothing for format {name!r}: omit it"
             raise InvalidArgumentError(msg)
@@ -159,6 +194,8 @@ def read_source(
         return nport.read_nport(
             path, known_at=known_at, fund=fund, index=index, symbols=symbols
         )
+    if chosen.read is not None:
+        return chosen.read(Path(path))
     ours = read_file(
         path,
         table=table,
