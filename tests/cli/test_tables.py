@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
@@ -225,6 +224,12 @@ def test_days_without_trading_are_kept_by_a_declaration_too(
     run: Run, at: tuple[str, str], tmp_path: Path
 ) -> None:
     done = run(*DECLARE, *at, "--exchange", "XHKG", "--closed", "2022-09-06")
+    bars = "symbol,session,open,high,low,close,basis\nAAA,2022-09-0{},1,1,1,1,raw\n"
 
     assert done.exit_code == 0
-    assert Lake.open(tmp_path / "lake").closed == (dt.date(2022, 9, 6),)
+    for day, is_session in ((6, False), (7, True)):
+        file = tmp_path / f"{day}.csv"
+        file.write_text(bars.format(day), encoding="utf-8")
+        sent = ("--release", f"R{day}", "--as-of", "2022-09-30T00:00:00Z", *at)
+        told = run("publish", f"prices={file}", *sent)
+        assert (told.exit_code == 0) == is_session, told.output
