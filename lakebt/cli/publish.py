@@ -81,7 +81,8 @@ def publish(
             metavar="[TABLE=]NAME",
             help="The layout of the files: ours, rebalances (a row per added and "
             "removed pair), prices (a row per day and symbol), nport (an SEC "
-            "filing); of corporate actions: actions (a table), lean, yahoo.",
+            "filing); of corporate actions: actions (a table), lean, yahoo, "
+            "edgar.",
             show_default="nport for .xml, else ours",
             rich_help_panel=FILES,
         ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources import nport, prices, rebalances
 from lakebt.sources.corporate import action_rows
+from lakebt.sources.corporate.edgar import EdgarActions
 from lakebt.sources.corporate.layouts import ActionTables
 from lakebt.sources.corporate.lean import LeanActions
 from lakebt.sources.corporate.yahoo import YahooActions
@@ -95,6 +96,12 @@ FORMATS: Mapping[str, Format] = {
             table=action_rows.TABLE,
             about="Yahoo's dividends and splits (.json, .csv): a folder, or one file",
             read=YahooActions().convert,
+        ),
+        Format(
+            name="edgar",
+            table=action_rows.TABLE,
+            about="filings on Form 8-K (.txt): a folder, or one file",
+            read=EdgarActions().convert,
         ),
     )
 }

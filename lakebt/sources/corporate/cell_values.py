@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.sources.corporate.ratios import read_ratio
+from lakebt.sources.corporate.share_ratios import read_ratio
 from lakebt.values.identifiers import is_placeholder, trimmed
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import TABLE, named
 from lakebt.sources.corporate.cell_values import READ, given, numbers_of
 from lakebt.sources.corporate.downloads import Downloads
-from lakebt.sources.corporate.ratios import meant
+from lakebt.sources.corporate.share_ratios import meant
 from lakebt.sources.files import read_file
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ A **map file** has a line per ticker, with the last day it was used:
 What is lost in such files, and told:
 
 - Factors have seven decimals: 0.1428572 is 1/7. Ratios become the fraction of small
-  numbers that they stand for (`lakebt.sources.corporate.ratios.meant`); one that stands
-  for none is left out.
+  numbers that they stand for (`lakebt.sources.corporate.share_ratios.meant`); one that
+  stands for none is left out.
 - Spin-offs are dividends in them, of the value of the child.
 - How a listing ended is not in them, only when.
 
@@ -45,7 +45,7 @@ from lakebt.sources.corporate.lean_files import (
     read_factors,
     read_tickers,
 )
-from lakebt.sources.corporate.ratios import meant
+from lakebt.sources.corporate.share_ratios import meant
 
 if TYPE_CHECKING:
     import os

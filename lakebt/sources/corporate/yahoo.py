@@ -7,8 +7,9 @@ What they are, and what becomes of them:
   later, and rounded to the fewest decimals that what is stored can mean.
 - **Spin-offs are told as splits**, with the factor of the price for a ratio: AT&T's of
   Warner Bros. Discovery is 1.324. A ratio that is no fraction of small numbers
-  (`lakebt.sources.corporate.ratios.meant`) is named and left out. Yahoo divides some
-  older dividends by it, and others not: the amount of the fewest decimals is taken.
+  (`lakebt.sources.corporate.share_ratios.meant`) is named and left out. Yahoo divides
+  some older dividends by it, and others not: the amount of the fewest decimals is
+  taken.
 - **Some dividends are not divided** by a later split, LRCX's of 2022-09-13 for one. One
   that is about that many times the others beside it is named and left out.
 
@@ -28,7 +29,7 @@ import pandas as pd
 from lakebt.inputs.places import local_path
 from lakebt.sources.corporate.action_rows import ActionRow, converted, named
 from lakebt.sources.corporate.downloads import Downloads, check_name
-from lakebt.sources.corporate.ratios import meant
+from lakebt.sources.corporate.share_ratios import meant
 from lakebt.sources.corporate.yahoo_answers import Told, files_in, of_file, of_frame
 
 if TYPE_CHECKING:

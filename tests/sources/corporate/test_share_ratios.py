@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakebt.sources.corporate.ratios import CLOSE, MOST, meant, read_ratio
+from lakebt.sources.corporate.share_ratios import CLOSE, MOST, meant, read_ratio
 
 
 @pytest.mark.parametrize(
