@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from lakebt.backtest.settlement import settle
 from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lakebt._typing import FloatPanel, FloatVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.rebalancing import Orders
+    from lakebt.backtest.settlement import Flows
     from lakebt.backtest.window import PriceWindow
+    from lakebt.prices.effects import Effect
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,16 +28,19 @@ class Book:
     Attributes
     ----------
     positions : ndarray of shape (n_sessions, n_symbols)
-        Signed numbers of shares.
+        Signed numbers of shares, of the day.
     cash : ndarray of shape (n_sessions,)
         In USD, after commission and spread.
     value : ndarray of shape (n_sessions,)
         Cash and positions at the last known closes, in USD.
+    flows : Flows
+        What corporate actions brought and took.
     """
 
     positions: FloatPanel
     cash: FloatVector
     value: FloatVector
+    flows: Flows
 
 
 class Bookkeeper(Protocol):
@@ -45,6 +53,7 @@ class Bookkeeper(Protocol):
         window: PriceWindow,
         costs: CostModel,
         capital_usd: float,
+        effects: Sequence[Effect] = (),
     ) -> Book:
         """Return the book of `orders`.
 
@@ -56,24 +65,38 @@ class Bookkeeper(Protocol):
             The prices of every symbol they trade.
         costs, capital_usd
             The run's.
+        effects
+            What corporate actions do, by session.
+
+        Raises
+        ------
+        UntradeableError
+            If what is held ends in what has no price: see `settle`.
         """
         ...
 
 
 def keep_book(
-    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
+    orders: Orders,
+    *,
+    window: PriceWindow,
+    costs: CostModel,
+    capital_usd: float,
+    effects: Sequence[Effect] = (),
 ) -> Book:
     """Return the book of `orders`, as running sums; see `Bookkeeper`."""
     sessions = window.n_sessions
     session = session_of(orders.row) - window.first
     positions = np.zeros((sessions, len(window.symbols)))
     np.add.at(positions, (session, orders.column), orders.size)
-    np.cumsum(positions, axis=0, out=positions)
-    flows = orders.size * orders.price + orders.traded * costs.proportional
-    spent = np.bincount(session, weights=flows, minlength=sessions)
+    flows = settle(positions, effects, window=window)
+    paid = orders.size * orders.price + orders.traded * costs.proportional
+    spent = np.bincount(session, weights=paid, minlength=sessions)
     cash = np.asarray(capital_usd - np.cumsum(spent), dtype=np.float64)
+    if len(flows):
+        cash += np.cumsum(flows.cash_by_session(sessions))
     value: FloatVector = cash + np.einsum("ij,ij->i", positions, window.closes)
-    return Book(positions=positions, cash=cash, value=value)
+    return Book(positions=positions, cash=cash, value=value, flows=flows)
 
 
 def borrow_by_session(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.backtest.beliefs import Account, Beliefs
 from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def rebalance(
     window: PriceWindow,
     costs: CostModel,
     capital_usd: float,
+    delisting_return: float | None = None,
 ) -> tuple[Orders, Unfilled]:
     """Turn target weights into orders.
 
@@ -136,6 +138,11 @@ def rebalance(
     at keeps its position, and the order is listed. A difference that is only
     rounding is not an order.
 
+    All of it is in the share units of the fill, as far as they are known: a split known
+    before the deadline, and effective after the close and by the fill, divides the
+    close and multiplies what is held. What is held, and the cash, have had every action
+    known by then; a dividend that is not yet out of the close counts once.
+
     Parameters
     ----------
     targets
@@ -144,7 +151,7 @@ def rebalance(
         For the closes known at each deadline.
     window
         The prices to fill at; its symbols are the columns of the weights.
-    costs, capital_usd
+    costs, capital_usd, delisting_return
         The run's.
 
     Returns
@@ -160,25 +167,30 @@ def rebalance(
     amounts = np.where(is_priced, prices, 0.0)
     sizes = np.zeros_like(weights)
     is_unfilled = np.zeros(weights.shape, dtype=bool)
-    shares = np.zeros(len(window.symbols))
-    cash = capital_usd
-    sessions = session_of(targets.rows) - window.first
+    account = _account(
+        targets,
+        history=history,
+        window=window,
+        costs=costs,
+        capital_usd=capital_usd,
+        delisting_return=delisting_return,
+    )
     for number, weight in enumerate(weights):
-        if number and costs.borrow_per_day > 0.0:
-            held = slice(sessions[number - 1], sessions[number] + 1)
-            cash -= float(borrow_charges(shares, held, window, costs).sum())
+        account.reach(number)
+        shares = account.shares
+        price, worth = account.prices(number, values[number])
         # Nowhere `@`: BLAS adds in the order of its threads, and of the processor.
-        equity = cash + float((shares * values[number]).sum())
+        equity = account.cash + float((shares * worth).sum())
         is_wanted = (weight != 0.0) | (shares != 0.0)
         is_unfilled[number] = is_wanted & ~is_priced[number]
-        size = weight * equity / values[number] - shares
+        size = weight * equity / price - shares
         is_order = (
             is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(shares))
         )
         size[~is_order] = 0.0
-        shares += size
         traded = size * amounts[number]
-        cash -= float(traded.sum()) + float(np.abs(traded).sum()) * costs.proportional
+        fees = float(np.abs(traded).sum()) * costs.proportional
+        account.fill(size, float(traded.sum()) + fees)
         sizes[number] = size
     decision, column = np.nonzero(sizes)
     orders = Orders(
@@ -194,3 +206,39 @@ def rebalance(
         row=targets.rows[decision], column=column, weight=weights[decision, column]
     )
     return orders, unfilled
+
+
+def _account(
+    targets: Targets,
+    *,
+    history: PriceHistory,
+    window: PriceWindow,
+    costs: CostModel,
+    capital_usd: float,
+    delisting_return: float | None,
+) -> Account:
+    """Return what follows shares and cash from decision to decision."""
+
+    def borrow(shares: FloatVector, start: int, end: int) -> float:
+        if not costs.borrow_per_day > 0.0:
+            return 0.0
+        held = slice(start, end + 1)
+        return float(borrow_charges(shares, held, window, costs).sum())
+
+    sessions = session_of(targets.rows) - window.first
+    if not len(history.actions):
+        return Account(
+            len(window.symbols),
+            sessions=sessions,
+            capital_usd=capital_usd,
+            borrow=borrow,
+        )
+    return Beliefs(
+        history,
+        window=window,
+        deadlines=targets.deadlines,
+        sessions=sessions,
+        capital_usd=capital_usd,
+        borrow=borrow,
+        delisting_return=delisting_return,
+    )

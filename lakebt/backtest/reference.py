@@ -7,6 +7,7 @@ at the named price and the close marks it; the daily values are those of the clo
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +16,20 @@ import pandas as pd
 from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure, gross_worth
+from lakebt.backtest.settlement import settle
 from lakebt.errors import InvalidArgumentError
-from lakebt.sessions import half_session
+from lakebt.sessions import half_session, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatPanel
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
     from lakebt.backtest.rebalancing import Orders
+    from lakebt.backtest.settlement import Flows
     from lakebt.backtest.trades import Trade
     from lakebt.backtest.window import PriceWindow
+    from lakebt.prices.effects import Effect
 
 
 FINANCING = "financing"
@@ -112,7 +116,12 @@ def to_vectorbt(
 
 
 def order_book(
-    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
+    orders: Orders,
+    *,
+    window: PriceWindow,
+    costs: CostModel,
+    capital_usd: float,
+    flows: Flows | None = None,
 ) -> Any:
     """Return the orders of a strategy as one ``vectorbt.Portfolio``.
 
@@ -124,39 +133,122 @@ def order_book(
         The prices of every symbol they trade.
     costs, capital_usd
         The run's.
+    flows
+        What corporate actions did to it. Shares that they bring or take are traded at
+        the marks of the close before, without fees, in a row of their own.
 
     Returns
     -------
     vectorbt.Portfolio
-        Two rows a session, indexed by the UTC instants of its open and close.
+        Two rows a session, indexed by the UTC instants of its open and close; before an
+        open with flows a third one, a microsecond earlier. It lacks their cash.
     """
     financing = len(window.symbols)
     sizes = np.full((len(window.prices), financing + 1), np.nan)
     sizes[window.row(orders.row), orders.column] = orders.size
-    lent = 2.0 * float(orders.traded.sum())
-    _add(sizes, int(window.row(orders.row).min()), financing, -lent)
-    _add(sizes, len(sizes) - 1, financing, lent)
+    marks, index = window.marks, window.instants
+    fees = np.append(np.full(financing, costs.proportional), 0.0)[None, :]
+    moves = None if flows is None else Moves.of(flows, window)
+    # Cash of actions is not here, and may pay for what is bought.
+    lent = float(orders.traded.sum())
+    if flows is not None and moves is not None:
+        lent += float(np.abs(moves.worth).sum() + np.abs(flows.cash).sum())
+    _add(sizes, int(window.row(orders.row).min()), financing, -2.0 * lent)
+    _add(sizes, len(sizes) - 1, financing, 2.0 * lent)
+    if moves is not None and len(moves.size):
+        opens = 2 * moves.sessions
+        sizes = np.insert(sizes, opens, np.nan, axis=0)
+        for place in range(len(moves.size)):
+            row, column = int(moves.rows[place]), int(moves.column[place])
+            _add(sizes, row, column, float(moves.size[place]))
+        marks = np.insert(marks, opens, marks[opens - 1], axis=0)
+        every = np.broadcast_to(fees, (len(index), financing + 1))
+        fees = np.insert(every, opens, 0.0, axis=0)
+        index = index.union(index[opens] - pd.Timedelta("1us"))
     return _portfolio(
         sizes,
-        window=window,
-        index=window.instants,
-        costs=costs,
+        symbols=window.symbols,
+        marks=marks,
+        index=index,
+        fees=fees,
         capital_usd=capital_usd,
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moves:
+    """Shares that actions bring and take, as trades at the marks of the close before.
+
+    Attributes
+    ----------
+    sessions : ndarray
+        Those with any, rising, counted from the window's first.
+    session, column, size, worth : ndarray of shape (n_moves,)
+        Of each trade; `worth` is its size at the mark, in USD.
+    """
+
+    sessions: IntVector
+    session: IntVector
+    column: IntVector
+    size: FloatVector
+    worth: FloatVector
+
+    @classmethod
+    def of(cls, flows: Flows, window: PriceWindow) -> Moves:
+        """Return the trades that stand for `flows`."""
+        given = flows.other >= 0
+        kept = np.flatnonzero(flows.after != flows.before)
+        # Two splits of a day are one change.
+        pairs = np.stack([flows.session[kept], flows.column[kept]])
+        kept = kept[np.unique(pairs, axis=1, return_index=True)[1]]
+        session = np.concatenate([flows.session[kept], flows.session[given]])
+        column = np.concatenate([flows.column[kept], flows.other[given]])
+        change = flows.after[kept] - flows.before[kept]
+        size = np.concatenate([change, flows.received[given]])
+        return cls(
+            sessions=np.unique(session),
+            session=session,
+            column=column,
+            size=size,
+            worth=size * window.marks[2 * session - 1, column],
+        )
+
+    @property
+    def rows(self) -> IntVector:
+        """The row of each, with one more before the open of every session with any."""
+        return 2 * self.session + np.searchsorted(self.sessions, self.session)
+
+
 def keep_vectorbt(
-    orders: Orders, *, window: PriceWindow, costs: CostModel, capital_usd: float
+    orders: Orders,
+    *,
+    window: PriceWindow,
+    costs: CostModel,
+    capital_usd: float,
+    effects: Sequence[Effect] = (),
 ) -> Book:
     """Return the book of `orders`, as vectorbt keeps it; see `Bookkeeper`."""
-    portfolio = order_book(orders, window=window, costs=costs, capital_usd=capital_usd)
-    assets = portfolio.assets().to_numpy()[1::2]
-    lent = assets[:, -1]  # at the constant price 1
-    return Book(
-        positions=assets[:, :-1],
-        cash=portfolio.cash().to_numpy().reshape(-1)[1::2] + lent,
-        value=portfolio.value().to_numpy().reshape(-1)[1::2],
+    sessions = window.n_sessions
+    changes = np.zeros((sessions, len(window.symbols)))
+    traded = session_of(orders.row) - window.first
+    np.add.at(changes, (traded, orders.column), orders.size)
+    flows = settle(changes, effects, window=window)
+    portfolio = order_book(
+        orders, window=window, costs=costs, capital_usd=capital_usd, flows=flows
     )
+    moves = Moves.of(flows, window)
+    is_close = np.arange(1, 2 * sessions, 2)
+    is_close += np.searchsorted(moves.sessions, np.arange(sessions), side="right")
+    assets = portfolio.assets().to_numpy()[is_close]
+    lent = assets[:, -1]  # at the constant price 1
+    cash = portfolio.cash().to_numpy().reshape(-1)[is_close] + lent
+    value = portfolio.value().to_numpy().reshape(-1)[is_close]
+    if len(flows):
+        # The cash of the actions, instead of what their shares were traded for.
+        traded_for = np.bincount(moves.session, weights=moves.worth, minlength=sessions)
+        beside = np.cumsum(flows.cash_by_session(sessions) + traded_for)
+        cash, value = cash + beside, value + beside
+    return Book(positions=assets[:, :-1], cash=cash, value=value, flows=flows)
 
 
 def _from_trades(
@@ -182,34 +274,40 @@ def _from_trades(
         financing = (number + 1) * width - 1
         _add(sizes, enter, financing, -lent)
         _add(sizes, window.row(trade.exit_row), financing, lent)
+    fees = np.append(np.full(len(window.symbols), costs.proportional), 0.0)
     return _portfolio(
-        sizes, window=window, index=index, costs=costs, capital_usd=capital_usd
+        sizes,
+        symbols=window.symbols,
+        marks=window.marks,
+        index=index,
+        fees=fees[None, :],
+        capital_usd=capital_usd,
     )
 
 
 def _portfolio(
     sizes: FloatPanel,
     *,
-    window: PriceWindow,
+    symbols: Sequence[str],
+    marks: FloatPanel,
     index: pd.Index[Any],
-    costs: CostModel,
+    fees: FloatPanel,
     capital_usd: float,
 ) -> Any:
     """Return cells side by side, each its symbols and a financing column."""
     vectorbt = installed()
-    width = len(window.symbols) + 1
+    width = len(symbols) + 1
     count = sizes.shape[1] // width
-    priced = np.tile(np.hstack([window.marks, np.ones((len(sizes), 1))]), (1, count))
-    fees = np.append(np.full(width - 1, costs.proportional), 0.0)
+    priced = np.tile(np.hstack([marks, np.ones((len(sizes), 1))]), (1, count))
     columns = pd.MultiIndex.from_product(
-        [range(count), [*window.symbols, FINANCING]], names=["cell", "symbol"]
+        [range(count), [*symbols, FINANCING]], names=["cell", "symbol"]
     )
     return vectorbt.Portfolio.from_orders(
         pd.DataFrame(priced, index=index, columns=columns),
         size=sizes,
         size_type="amount",
         price=priced,
-        fees=np.tile(fees, count)[None, :],
+        fees=np.tile(fees, (1, count)),
         direction="both",
         init_cash=capital_usd,
         group_by=np.repeat(np.arange(count), width),

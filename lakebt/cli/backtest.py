@@ -37,6 +37,7 @@ def backtest(
     max_gross: options.MaxGross = 2.0,
     capital_usd: options.CapitalUsd = 100_000.0,
     min_lead: options.MinLead = "10min",
+    delisting_return: options.DelistingReturn = None,
     commission_bps: options.CommissionBps = 0.0,
     half_spread_bps: options.HalfSpreadBps = 0.0,
     borrow_bps_per_year: options.BorrowBpsPerYear = 0.0,
@@ -83,6 +84,7 @@ def backtest(
             min_lead=min_lead,
             rebalance=rebalance,
             fill=fill,
+            delisting_return=delisting_return,
         )
         with blaming(path):
             run = planned.run(engine, progress=step)

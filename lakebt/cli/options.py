@@ -133,6 +133,15 @@ MinLead: TypeAlias = Annotated[
         rich_help_panel=SIZE,
     ),
 ]
+DelistingReturn: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FRACTION",
+        help="What a delisting whose cash is not known returned on the last close, as "
+        "-0.3; without it nothing is held through one.",
+        rich_help_panel=SIZE,
+    ),
+]
 CommissionBps: TypeAlias = Annotated[
     float,
     typer.Option(

@@ -62,6 +62,23 @@ def check_positive(name: str, value: float) -> None:
         raise InvalidArgumentError(msg)
 
 
+def check_return(name: str, value: float | None) -> float | None:
+    """Return a simple return as a float, or None for none; at -1 all is lost.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the name and the value, if it is no finite number of at least -1.
+    """
+    if value is None:
+        return None
+    is_number = isinstance(value, numbers.Real | decimal.Decimal)
+    if isinstance(value, bool) or not (is_number and -1 <= _plain(value) < math.inf):
+        msg = f"{name} must be a finite number >= -1, or None, was {value!r}"
+        raise InvalidArgumentError(msg)
+    return _plain(value)
+
+
 def _plain(value: float | decimal.Decimal) -> float:
     """Return a number of any kind as one of Python's; NaN where it is too large."""
     try:

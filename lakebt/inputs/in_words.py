@@ -36,7 +36,8 @@ def in_words(name: str, value: Any) -> str:  # noqa: C901, PLR0911 - a case each
         case "hedge", str():
             return f"hedge {value}"
         case _, None:
-            return {"hedge": "no hedge"}.get(name, f"any {name}")
+            none = {"hedge": "no hedge", "delisting_return": "no delisting return"}
+            return none.get(name, f"any {name}")
         case _, list():
             return ", ".join(map(str, value))
         case _, float() | int() if name.endswith(("_bps", "_bps_per_year")):

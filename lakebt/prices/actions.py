@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lakebt._typing import FloatVector, IntVector
 
@@ -172,6 +172,36 @@ class ActionHistory:
     def final(self) -> tuple[Action, ...]:
         """The actions in force at the view's instant, by symbol and session."""
         return tuple(self.actions(self.in_force()))
+
+    def successors(
+        self, symbols: Iterable[str], *, first: int, last: int
+    ) -> frozenset[str]:
+        """Return the symbols whose shares may come of some, by any vintage.
+
+        Parameters
+        ----------
+        symbols
+        first, last
+            Sessions of the actions, inclusive.
+
+        Returns
+        -------
+        frozenset of str
+            Those of what comes of them in turn, too.
+        """
+        rows = np.flatnonzero(
+            (self.other >= 0) & (self.session >= first) & (self.session <= last)
+        )
+        pairs = {
+            (self.symbols[self.symbol[row]], self.symbols[self.other[row]])
+            for row in rows.tolist()
+        }
+        found: set[str] = set()
+        ahead = set(symbols)
+        while ahead:
+            found |= (come := {other for own, other in pairs if own in ahead} - found)
+            ahead = come
+        return frozenset(found)
 
     def actions(self, rows: IntVector) -> Iterator[Action]:
         """Yield some rows as objects."""

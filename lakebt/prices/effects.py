@@ -67,6 +67,11 @@ class Effect:
         """Cash of an ending, in USD; NaN if it is not known."""
         return sum(cash_of(a) for a in self.actions if _is_of_capital(a))
 
+    @property
+    def moves(self) -> bool:
+        """Whether other shares are held afterwards."""
+        return self.kept != 1.0 or bool(self.received)
+
     @cached_property
     def received(self) -> tuple[tuple[str, float], ...]:
         """Shares of others: whose, and how many."""

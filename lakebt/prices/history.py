@@ -314,9 +314,16 @@ class PriceHistory:
         ndarray of shape (n,)
             See `last_close`.
         """
+        rows = self.rows_known(codes, before=before)
         closes = np.full(len(codes), np.nan)
+        closes[rows >= 0] = self.close[rows[rows >= 0]]
+        return closes
+
+    def rows_known(self, codes: IntVector, *, before: IntVector) -> IntVector:
+        """Return the rows of the closes that `closes_known` gives; -1 for none."""
+        found = np.full(len(codes), -1, dtype=np.int64)
         if not len(self.symbol):
-            return closes
+            return found
         pending = np.flatnonzero(codes >= 0)
         start = self.starts[codes[pending]]
         row = self.closed_by(codes[pending], before[pending]) - 1
@@ -326,11 +333,11 @@ class PriceHistory:
             unknown = self.known_at[row] >= before[pending]
             withdrawn = ~unknown & self.retracted[row]
             done = ~unknown & ~withdrawn
-            closes[pending[done]] = self.close[row[done]]
+            found[pending[done]] = row[done]
             # A retraction takes the vintages before it along.
             row = np.where(withdrawn, self._first_of_bar[row], row) - 1
             pending, row, start = pending[~done], row[~done], start[~done]
-        return closes
+        return found
 
     def closed_by(self, codes: IntVector, before: IntVector) -> IntVector:
         """Return where the rows of sessions that had closed before an instant end.

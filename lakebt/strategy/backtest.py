@@ -6,18 +6,14 @@ import html
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from lakebt._messages import as_words
-from lakebt.backtest.book import borrow_by_session, keep_book
-from lakebt.backtest.rebalancing import Targets, rebalance
+from lakebt.backtest.book import keep_book
 from lakebt.backtest.reference import installed, keep_vectorbt
-from lakebt.backtest.targets import lined_up
-from lakebt.backtest.window import PriceWindow
-from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of
 from lakebt.strategy.decisions import Decisions
+from lakebt.strategy.execution import execute
 from lakebt.strategy.factory import Maker, target_of
 from lakebt.strategy.identity import identity_of
 from lakebt.strategy.run import Run
@@ -32,13 +28,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt._typing import FloatPanel
     from lakebt.backtest.book import Bookkeeper
     from lakebt.backtest.costs import CostModel
-    from lakebt.backtest.rebalancing import Orders, Unfilled
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
-    from lakebt.prices.history import PriceHistory
     from lakebt.strategy.audit.verdict import Audit
 
 
@@ -78,6 +71,12 @@ class Backtest:
         What the run starts with.
     min_lead : str or timedelta
         How long before its fill an order must be sent, with its unit: ``10min``.
+    delisting_return : float, optional
+        What a delisting whose cash is not known returned on the last close, as a
+        fraction: -1 is a total loss. None refuses to hold through one. There is no
+        good default: Shumway (1997), "The delisting bias in CRSP data", found -30 % on
+        NYSE, Shumway and Warther (1999) -55 % on Nasdaq; Silicon Valley Bank fell by
+        99.5 %, from 106.04 to 0.53 at the next trade anybody could have had.
 
     Raises
     ------
@@ -87,7 +86,16 @@ class Backtest:
     Notes
     -----
     Each decision is sized on the equity as it is: cash and positions at the last closes
-    known before its deadline, less the borrow of every session up to its own.
+    known before its deadline, less the borrow of every session up to its own. Shares
+    are those of the fill, as far as corporate actions were known before the deadline;
+    one that was not changes no order.
+
+    Corporate actions happen to positions at the open of their ``ex_date``, those in
+    force at the view's instant. What is held at the close before gets or owes dividends
+    in full, and becomes shares, cash and shares of others; orders at that open do not.
+    Shares of others that no decision asked for have a target of zero: the next decision
+    sells them. Whatever ends without a corporate action, because its prices just stop,
+    is kept at its last close, and orders in it are not filled.
 
     Examples
     --------
@@ -127,6 +135,7 @@ class Backtest:
         max_gross: float = 2.0,
         capital_usd: float = 100_000.0,
         min_lead: str | dt.timedelta = "10min",
+        delisting_return: float | None = None,
     ) -> None:
         self._maker = Maker(strategy)
         self._audit: Audit | None = None
@@ -140,6 +149,7 @@ class Backtest:
             max_gross=max_gross,
             capital_usd=capital_usd,
             min_lead=min_lead,
+            delisting_return=delisting_return,
         )
         self._first = view.sessions.on_or_after(self.terms.start)
         self._last = view.sessions.on_or_before(self.terms.end)
@@ -268,7 +278,8 @@ class Backtest:
             engine; if it is to be recorded and holds something that cannot be told
             from another one, or was recorded before with other numbers.
         UntradeableError
-            If it never holds anything, or its equity reaches zero.
+            If it never holds anything, or its equity reaches zero; if it holds what was
+            delisted for nobody knows what, or became shares that have no prices.
         """
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
         if keep is keep_vectorbt:
@@ -288,24 +299,15 @@ class Backtest:
                 decided.append(decisions.decide(strategy, number))
                 if progress is not None:
                     progress(number + 1, len(fills))
-        symbols, weights = lined_up(decided)
-        history = self.view.price_history(symbols)
-        symbols, weights = self._priced(symbols, weights, history)
-        targets = Targets(
-            rows=np.array([fill.row for fill in fills], dtype=np.int64),
-            deadlines=[fill.deadline for fill in fills],
-            weights=weights,
+        done = execute(
+            decided,
+            view=self.view,
+            fills=fills,
+            first=self._first,
+            last=self._last,
+            terms=terms,
+            keep=keep,
         )
-        window, orders, unfilled = self._orders(symbols, targets, history)
-        book = keep(
-            orders, window=window, costs=terms.costs, capital_usd=terms.capital_usd
-        )
-        borrow = borrow_by_session(book, window=window, costs=terms.costs)
-        equity = book.value - np.cumsum(borrow)
-        if (ruined := np.flatnonzero(equity <= 0.0)).size:
-            day = self.view.sessions.date(self._first + int(ruined[0]))
-            msg = f"equity reached zero on {day}: lower the weights"
-            raise UntradeableError(msg)
         traded = TradedStrategy(
             view=self.view,
             terms=terms,
@@ -315,12 +317,12 @@ class Backtest:
             target=target_of(strategy),
             engine=engine,
             audited=self.audited,
-            targets=targets,
-            window=window,
-            orders=orders,
-            unfilled=unfilled,
-            book=book,
-            borrow=borrow,
+            targets=done.targets,
+            window=done.window,
+            orders=done.orders,
+            unfilled=done.unfilled,
+            book=done.book,
+            borrow=done.borrow,
         )
         run = Run(traded)
         if record:
@@ -354,41 +356,3 @@ class Backtest:
             if is_needed:
                 raise
             return ""
-
-    def _priced(
-        self, symbols: tuple[str, ...], weights: FloatPanel, history: PriceHistory
-    ) -> tuple[tuple[str, ...], FloatPanel]:
-        """Leave out the symbols without prices that were never to be held.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If one was to be held.
-        """
-        is_priced = np.array([symbol in history for symbol in symbols], dtype=bool)
-        for place in np.flatnonzero(~is_priced & weights.any(axis=0)).tolist():
-            msg = (
-                f"{symbols[place]!r} has no prices in release {self.view.release!r}: "
-                f"publish them, or leave it out of the weights"
-            )
-            raise InvalidArgumentError(msg)
-        return tuple(s for s in symbols if s in history), weights[:, is_priced]
-
-    def _orders(
-        self, symbols: tuple[str, ...], targets: Targets, history: PriceHistory
-    ) -> tuple[PriceWindow, Orders, Unfilled]:
-        window = PriceWindow.of(history, symbols, first=self._first, last=self._last)
-        orders, unfilled = rebalance(
-            targets,
-            history=history,
-            window=window,
-            costs=self.terms.costs,
-            capital_usd=self.terms.capital_usd,
-        )
-        if not len(orders):
-            msg = (
-                f"the strategy held nothing in {len(targets.rows)} decisions"
-                f"{f'; {len(unfilled)} orders had no price' if len(unfilled) else ''}"
-            )
-            raise UntradeableError(msg)
-        return window, orders, unfilled

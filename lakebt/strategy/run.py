@@ -119,11 +119,18 @@ class Run:
         return tables.weights(self.traded)
 
     def positions(self) -> pd.DataFrame:
-        """Return the shares held at the close: sessions down, symbols across."""
+        """Return the shares held at the close: sessions down, symbols across.
+
+        In shares of the day, as a broker would tell them. What came of others, as a
+        child that was spun off, has a column too.
+        """
         return tables.positions(self.traded)
 
     def cash(self) -> pd.Series:
-        """Return the cash at the close by session, in USD, after all costs."""
+        """Return the cash at the close by session, in USD, after all costs.
+
+        Dividends are in it from their ``ex_date`` on.
+        """
         return tables.cash(self.traded)
 
     def value(self) -> pd.Series:
@@ -157,14 +164,31 @@ class Run:
         """
         return tables.unfilled(self.traded)
 
+    def flows(self) -> pd.DataFrame:
+        """Return a row per corporate action of what was held.
+
+        Returns
+        -------
+        DataFrame
+            ``session``, at whose open it happened; ``symbol``; ``kind``, as
+            ``cash_dividend``; ``other``, whose shares came of it, else empty;
+            ``shares_before``, held at the close before; ``shares_after``, which came of
+            them: of `other` if there is one, else of `symbol`; ``cash_usd``, below zero
+            where a short owed it.
+        """
+        return tables.flows(self.traded)
+
     def paid(self) -> dict[str, float]:
         """Return what trading cost: commission_usd, spread_usd and borrow_usd."""
         return tables.paid(self.traded)
 
     def to_vectorbt(self) -> Any:
-        """Return the run as a ``vectorbt.Portfolio``; it lacks the borrow.
+        """Return the run as a ``vectorbt.Portfolio``.
 
-        See `lakebt.Result.to_vectorbt` for its rows and its column ``financing``.
+        It lacks the borrow, and the cash of corporate actions, which `flows` has.
+        Shares that came or went by them are traded without fees at the marks of the
+        close before, in a row of their own before the open. See
+        `lakebt.Result.to_vectorbt` for the other rows and the column ``financing``.
         """
         return self.traded.portfolio
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt.backtest.costs import BPS
+from lakebt.prices.actions import KINDS
 from lakebt.sessions import is_close, session_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def weights(run: TradedStrategy) -> pd.DataFrame:
 
 
 def positions(run: TradedStrategy) -> pd.DataFrame:
-    """Return the shares held at the close: sessions down, symbols across."""
+    """Return the shares of the day held at the close: sessions down, symbols across."""
     return pd.DataFrame(
         run.book.positions.copy(),
         index=run.sessions(),
@@ -71,6 +72,25 @@ def unfilled(run: TradedStrategy) -> pd.DataFrame:
             "session": run.days(session_of(run.unfilled.row)),
             "symbol": _symbols(run, run.unfilled.column),
             "weight": run.unfilled.weight,
+        }
+    )
+
+
+def flows(run: TradedStrategy) -> pd.DataFrame:
+    """Return a row per corporate action of what was held; see `lakebt.Run.flows`."""
+    told = run.book.flows
+    symbols = np.append(np.array(run.window.symbols, dtype=object), "")
+    has_other = told.other >= 0
+    kinds = np.array([str(kind) for kind in KINDS], dtype=object)
+    return pd.DataFrame(
+        {
+            "session": run.days(run.window.first + told.session),
+            "symbol": symbols[told.column],
+            "kind": kinds[told.kind],
+            "other": symbols[told.other],
+            "shares_before": told.before,
+            "shares_after": np.where(has_other, told.received, told.after),
+            "cash_usd": told.cash,
         }
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lakebt.backtest.costs import CostModel
 from lakebt.events.clock import lead_text, parse_lead
-from lakebt.inputs.checks import check_positive, one_of
+from lakebt.inputs.checks import check_positive, check_return, one_of
 from lakebt.inputs.roles import (
     ArgumentList,
     Decides,
@@ -60,6 +60,7 @@ class Terms(ArgumentList):
         plain=lead_text,
         options=written_by(lead_text),
     )
+    delisting_return: float | None = argument(Decides.ORDERS, default=None)
 
     @classmethod
     def parse(
@@ -73,6 +74,7 @@ class Terms(ArgumentList):
         max_gross: float = 2.0,
         capital_usd: float = 100_000.0,
         min_lead: str | dt.timedelta = "10min",
+        delisting_return: float | None = None,
     ) -> Terms:
         """Return what somebody wrote, checked.
 
@@ -94,6 +96,7 @@ class Terms(ArgumentList):
             capital_usd=capital_usd,
             costs=CostModel() if costs is None else costs,
             min_lead=parse_lead(min_lead),
+            delisting_return=check_return("delisting_return", delisting_return),
         )
 
     @classmethod
@@ -105,5 +108,11 @@ class Terms(ArgumentList):
         return cls.parse(**plain, costs=CostModel(**costs), max_gross=UNLIMITED)
 
     def rule(self) -> dict[str, Any]:
-        """Return the part of a trial's rule that the terms are: all but the costs."""
-        return {name: value for name, value in self.plain().items() if name != "costs"}
+        """Return the part of a trial's rule that the terms are: all but the costs.
+
+        Without a `delisting_return` it is that of a run before there was one.
+        """
+        rule = {name: value for name, value in self.plain().items() if name != "costs"}
+        if self.delisting_return is None:
+            del rule["delisting_return"]
+        return rule

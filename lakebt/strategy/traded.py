@@ -111,4 +111,5 @@ class TradedStrategy:
             window=self.window,
             costs=self.terms.costs,
             capital_usd=self.terms.capital_usd,
+            flows=self.book.flows,
         )

@@ -33,6 +33,7 @@ OTHERS: dict[str, Any] = {
     "capital_usd": 5e4,
     "costs": lakebt.CostModel(commission_bps=1.0, borrow_bps_per_year=300.0),
     "min_lead": "601s",
+    "delisting_return": -0.3,
 }
 
 
@@ -92,6 +93,19 @@ def test_every_term_has_an_option_with_its_default() -> None:
         name = option.removeprefix("--").replace("-", "_")
         if name not in USUAL:
             assert str(parameters[name].default) == value, name
+
+
+def test_a_run_without_a_delisting_return_is_the_trial_that_it_was() -> None:
+    usual = Terms.parse(**USUAL)
+
+    assert "delisting_return" not in usual.rule()
+    assert Terms.parse(**USUAL, delisting_return=-1).rule()["delisting_return"] == -1.0
+
+
+@pytest.mark.parametrize("value", [-1.01, float("nan"), float("inf"), True, "half"])
+def test_a_delisting_returns_no_less_than_everything_lost(value: Any) -> None:
+    with pytest.raises(ValueError, match="delisting_return must be a finite number"):
+        Terms.parse(**USUAL, delisting_return=value)
 
 
 def test_a_parameter_of_the_strategy_makes_another_trial(view: lakebt.View) -> None:
