@@ -182,7 +182,8 @@ class Significance:
             ``expected_maximum_sharpe`` per session, of so many; ``deflated_sharpe``, of
             the highest Sharpe ratio of the study [1]_; ``spa``, the consistent p-value
             of superior predictive ability, of the same blocks [2]_; ``overfitting``,
-            the probability of backtest overfitting over eight parts [3]_. NaN where
+            the probability of backtest overfitting, of scores over eight parts of the
+            study's dates [3]_. NaN where
             there are too few rules, dates or returns.
 
         Raises

@@ -24,14 +24,15 @@ def overfitting_probability(
     """Return the probability of backtest overfitting, by cross-validation.
 
     Dates are cut into parts that follow each other. Of each way to choose half of the
-    parts, the rule whose sums by date have the best ratio of mean to standard deviation
-    there is ranked by its ratio in the other half [1]_.
+    parts, the rule with the best score there is ranked by its score in the other half
+    [1]_. The score is what rules are judged by: the sum over the root of the sum of
+    squares, of sums by date.
 
     Parameters
     ----------
     sums, counts : ndarray of shape (n_dates, n_rules)
-        Sum of the scores and number of events of each rule on each date, in the order
-        of time. A rule has the dates on which it has events.
+        Sum of the scores and number of events of each rule on each date of the study,
+        in the order of time. A rule has the dates on which it has events.
     parts
         An even number, at least 2.
 
@@ -66,10 +67,9 @@ def overfitting_probability(
         msg = f"parts must be an even number of at least 2, was {parts!r}"
         raise InvalidArgumentError(msg)
     has = counts > 0.0
-    dates = np.flatnonzero(has.any(axis=1))
-    if len(dates) < _FEWEST_OF_A_PART * parts:
+    if has.any(axis=1).sum() < _FEWEST_OF_A_PART * parts:
         return float("nan")
-    cuts = np.array_split(dates, parts)
+    cuts = np.array_split(np.arange(len(has)), parts)
     moments = np.array(
         [
             [has[cut].sum(axis=0), sums[cut].sum(axis=0), (sums[cut] ** 2).sum(axis=0)]
@@ -79,8 +79,8 @@ def overfitting_probability(
     poor = []
     for half in itertools.combinations(range(parts), parts // 2):
         other = [part for part in range(parts) if part not in half]
-        inside = _ratio(moments[list(half)].sum(axis=0))
-        outside = _ratio(moments[other].sum(axis=0))
+        inside = _score(moments[list(half)].sum(axis=0))
+        outside = _score(moments[other].sum(axis=0))
         known = ~np.isnan(inside) & ~np.isnan(outside)
         if known.sum() < 2:
             return float("nan")
@@ -91,13 +91,13 @@ def overfitting_probability(
     return float(np.mean(poor))
 
 
-def _ratio(moments: FloatPanel) -> FloatVector:
-    """Return mean over standard deviation from number, sum and sum of squares."""
+def _score(moments: FloatPanel) -> FloatVector:
+    """Return the score from number, sum and sum of squares; NaN of a constant."""
     number, total, squares = moments
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = total / number
         variance = squares / number - mean * mean
         # What is left of squares that cancel is rounding: a constant has no ratio.
         varies = variance > 1e-12 * squares / number
-        ratio: FloatVector = np.where(varies, mean / np.sqrt(variance), np.nan)
-    return ratio
+        score: FloatVector = np.where(varies, total / np.sqrt(squares), np.nan)
+    return score

@@ -58,6 +58,26 @@ def test_a_slow_loop_finds_the_same_overfitting(parts: int, n_rules: int) -> Non
     assert found == pytest.approx(slow_overfitting(sums, parts))
 
 
+def test_a_rule_has_the_dates_on_which_it_has_events() -> None:
+    """A date without events is one of its part, and adds nothing to any score."""
+    draw = np.random.default_rng(1)
+    counts = (draw.random((64, 6)) < 0.7).astype(np.float64)
+    counts[5] = 0.0
+    sums = draw.normal(0.2, 1.0, (64, 6)) * counts
+    cut = np.array_split(np.arange(64), 8)
+    poor = []
+    for half in itertools.combinations(range(8), 4):
+        inside = np.concatenate([cut[k] for k in half])
+        outside = np.setdiff1d(np.arange(64), inside)
+        first, second = (
+            np.array([each.sum() / np.sqrt((each**2).sum()) for each in sums[rows].T])
+            for rows in (inside, outside)
+        )
+        poor.append(stats.rankdata(second)[int(first.argmax())] <= 3.5)
+
+    assert overfitting_probability(sums, counts) == pytest.approx(np.mean(poor))
+
+
 def test_skill_is_not_overfitted_and_chance_is() -> None:
     sums = np.random.default_rng(0).normal(size=(200, 10))
     skill = sums.copy()
