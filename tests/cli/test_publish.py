@@ -115,6 +115,45 @@ def test_json_has_a_row_for_each_file(files: Path, run: Run) -> None:
     assert prices["as_of"] == "2022-12-31T00:00:00+00:00"
 
 
+def test_a_folder_of_corporate_actions_is_read_as_a_whole(
+    tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "lean" / "factor_files").mkdir(parents=True)
+    (tmp_path / "lean" / "map_files").mkdir()
+    factors = "20150102,0.99,0.3333,90\n20150601,0.99,0.3333,100\n20501231,1,1,0\n"
+    (tmp_path / "lean" / "factor_files" / "new.csv").write_text(factors)
+    (tmp_path / "lean" / "map_files" / "new.csv").write_text(
+        "20150102,old\n20501231,old"
+    )
+    lean = ("publish", f"corporate_actions={tmp_path / 'lean'}", "--format", "lean")
+
+    done = run(*lean, *AS_OF, "--lake", tmp_path / "lake")
+
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "corporate_actions: 2 rows from 5 read; note: ratios that became" in told
+    assert "OLD 2015-06-02 3.0003 is 3" in told
+    (row,) = json.loads(
+        run(*lean, *AS_OF, "--lake", tmp_path / "lake", "--json").stdout
+    )
+    assert row["file"].endswith("lean")
+    assert len(row["noted"]) == 1
+    actions = Lake.open(tmp_path / "lake").at("R1").read("corporate_actions")
+    assert actions["kind"].tolist() == ["cash_dividend", "split"]
+
+
+def test_an_option_that_means_nothing_for_a_format_is_refused(
+    tmp_path: Path, run: Run
+) -> None:
+    done = run(
+        *("publish", f"corporate_actions={tmp_path}", "--format", "yahoo", *AS_OF),
+        *("--lake", tmp_path / "lake", "--map", "a=b"),
+    )
+
+    assert done.exit_code != 0
+    assert "means nothing for format 'yahoo': omit it" in " ".join(done.stderr.split())
+
+
 def test_a_filing_needs_its_acceptance_time(files: Path, run: Run) -> None:
     filing = ("publish", f"etf_holdings={files / 'primary_doc.xml'}", *AS_OF)
 
