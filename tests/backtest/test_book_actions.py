@@ -15,6 +15,7 @@ from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference import keep_vectorbt
 from lakebt.backtest.window import PriceWindow
+from lakebt.errors import UntradeableError
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.effects import effects, per_bar_share
 from tests.prices.acts import NYSE, act, bars
@@ -381,3 +382,257 @@ def test_both_engines_and_a_slow_walk_agree_on_every_kind_of_action(batch: int) 
                 book.value - owed, seen.value, rtol=1e-9, atol=1e-6, err_msg=told
             )
     assert n_flows > 20
+
+
+def by_hand(actions: list[dict[str, Any]], **other: Any) -> Market:
+    """100 USD-a-share A and B at 50, flat: half of the capital in A from day 1 on."""
+    days = range(FIRST - BEFORE, FIRST + COUNT)
+    prices = {s: dict.fromkeys(days, (50.0, 50.0)) for s in SYMBOLS}
+    prices.update(other.pop("prices", {}))
+    decisions = other.pop("decisions", {FIRST + 1: (0.5, 0.0, 0.0, 0.0, 0.0)})
+    return Market(prices=prices, actions=actions, decisions=decisions, **other)
+
+
+def eve(session: int) -> int:
+    """23:59:59.999999 New York on the day before a session, at least as late."""
+    return int(NYSE.instants("open")[session]) - 9 * 3_600_000_000
+
+
+def split_bars(session: int, ratio: float) -> dict[int, tuple[float, float]]:
+    """Flat bars at 50 that a split divides."""
+    days = range(FIRST - BEFORE, FIRST + COUNT)
+    return {s: (50.0 / ratio if s >= session else 50.0,) * 2 for s in days}
+
+
+@pytest.mark.parametrize("at", [FIRST, FIRST + 1])
+def test_an_entry_at_the_open_of_a_split_is_neither_too_large_nor_too_small(
+    at: int,
+) -> None:
+    """By hand: 50,000 USD at 12.50 are 4,000 shares; the last close was 50."""
+    market = by_hand(
+        [act("A", "split", at, ratio=4.0, known_at=eve(at), action_id="S")],
+        prices={"A": split_bars(at, 4.0)},
+        decisions={at: (0.5, 0.0, 0.0, 0.0, 0.0)},
+    )
+
+    orders, _ = market.rebalanced()
+    book = market.book(orders)
+
+    assert orders.size.tolist() == [4_000.0]
+    assert book.value.tolist() == [CAPITAL] * COUNT
+    assert len(book.flows) == 0
+
+
+def test_a_split_that_nobody_knew_of_changes_no_order() -> None:
+    at = FIRST + 3
+    decisions = {FIRST + 1: (0.5, 0, 0, 0, 0), at: (0.25, 0, 0, 0, 0)}
+    late = int((market_deadline := NYSE.instant(at, "open") - LEAD).timestamp() * 1e6)
+    told = act("A", "split", at, ratio=4.0, known_at=late, action_id="S")
+    markets = [
+        by_hand(actions, prices={"A": split_bars(at, 4.0)}, decisions=decisions)
+        for actions in ([], [told], [dict(told, known_at=late - 1)])
+    ]
+
+    sizes = [market.rebalanced()[0].size.tolist() for market in markets]
+
+    assert market_deadline == markets[0].deadline(at)
+    assert sizes[0] == sizes[1] == [1_000.0, -500.0]
+    # One microsecond earlier: 4,000 shares are held, and 2,000 wanted.
+    assert sizes[2] == [1_000.0, -2_000.0]
+    # The shares of the day are what the split made of them, whenever it was known.
+    held = [m.book(m.rebalanced()[0]).positions[[2, 3, 4], 0] for m in markets]
+    assert [h.tolist() for h in held] == [
+        [1_000.0, 500.0, 500.0],
+        [1_000.0, 3_500.0, 3_500.0],
+        [1_000.0, 2_000.0, 2_000.0],
+    ]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_who_held_at_the_close_before_gets_a_dividend_or_owes_it(side: int) -> None:
+    """By hand: 1,000 shares, 2.00 each; who enters at that open has none of it.
+
+    Position and mirror sum to zero: what one gets the other owes.
+    """
+    at = FIRST + 3
+    told = [act("A", "cash_dividend", at, cash=2.0, known_at=eve(at), action_id="D")]
+    weight = 0.5 * side
+    before = by_hand(told, decisions={at - 1: (weight, 0, 0, 0, 0)})
+    leaves = by_hand(
+        told, decisions={at - 1: (weight, 0, 0, 0, 0), at: (0.0, 0, 0, 0, 0)}
+    )
+    enters = by_hand(told, decisions={at: (weight, 0, 0, 0, 0)})
+
+    for market, cash in ((before, 2_000.0 * side), (leaves, 2_000.0 * side)):
+        book = market.book(market.rebalanced()[0])
+        assert book.flows.dividends == cash
+        assert (book.value[at - FIRST :] - CAPITAL).tolist() == [cash] * 6
+    book = enters.book(enters.rebalanced()[0])
+    assert len(book.flows) == 0
+    assert book.value.tolist() == [CAPITAL] * COUNT
+
+
+def test_equity_counts_a_dividend_once_by_the_close_and_once_in_cash() -> None:
+    """By hand: 1,000 A at 50, 2.00 ex today. Its close is with the dividend still.
+
+    A quarter of 100,000 is 500 shares at 50; a day later the close of 48 is without it,
+    and the 2,000 USD are in the cash: the equity is the same.
+    """
+    at = FIRST + 3
+    days = range(FIRST - BEFORE, FIRST + COUNT)
+    prices = {"A": {s: ((50.0, 50.0) if s < at else (48.0, 48.0)) for s in days}}
+    told = [act("A", "cash_dividend", at, cash=2.0, known_at=eve(at), action_id="D")]
+    first = {FIRST + 1: (0.5, 0.0, 0.0, 0.0, 0.0)}
+    sizes = {
+        day: by_hand(told, prices=prices, decisions={**first, day: (0.25, 0, 0, 0, 0)})
+        .rebalanced()[0]
+        .size.tolist()
+        for day in (at, at + 1)
+    }
+
+    assert sizes[at] == [1_000.0, -500.0]
+    assert sizes[at + 1] == [1_000.0, pytest.approx(0.25 * 100_000 / 48 - 1_000)]
+
+
+def test_shares_that_came_of_others_are_sold_by_the_next_decision() -> None:
+    """By hand: 1,000 A at 50 with half a D at 20 each; A opens at 40.
+
+    D had no bar before. The next decision, of half the equity in A, sells all of D.
+    """
+    at, end = FIRST + 3, FIRST + COUNT
+    prices = {
+        "A": {
+            s: ((50.0, 50.0) if s < at else (40.0, 40.0)) for s in range(at - 6, end)
+        },
+        "D": dict.fromkeys(range(at, end), (20.0, 20.0)),
+    }
+    half = (0.5, 0.0, 0.0, 0.0, 0.0)
+    market = by_hand(
+        [
+            act("A", "spin_off", at, ratio=0.5, other="D", known_at=eve(at))
+            | {"action_id": "X"}
+        ],
+        prices=prices,
+        decisions={FIRST + 1: half, at + 2: half},
+    )
+
+    orders, _ = market.rebalanced()
+    book = market.book(orders)
+
+    assert orders.size.tolist() == [1_000.0, 250.0, -500.0]
+    assert book.positions[:, 3].tolist() == [0, 0, 0, 500.0, 500.0, 0, 0, 0, 0]
+    assert book.value.tolist() == [CAPITAL] * COUNT
+    assert book.flows.received.tolist() == [500.0]
+
+
+def test_an_ending_closes_without_a_fee_and_its_later_bars_are_ignored() -> None:
+    """By hand: 1,000 A at 50 for 52 each; a vendor goes on with its bars."""
+    at = FIRST + 3
+    market = by_hand(
+        [act("A", "merger", at, cash=52.0, known_at=eve(at), action_id="M")],
+        decisions={FIRST + 1: (0.5, 0, 0, 0, 0), at + 1: (0.5, 0, 0, 0, 0)},
+        costs=CostModel(commission_bps=10.0),
+    )
+
+    orders, unfilled = market.rebalanced()
+    book = market.book(orders)
+
+    assert np.isnan(market.window.prices[2 * 3 :, 0]).all()
+    assert orders.size.tolist() == [1_000.0]
+    assert unfilled.row.tolist() == [2 * (at + 1)]
+    assert book.positions[:, 0].tolist() == [0, 1_000, 1_000, 0, 0, 0, 0, 0, 0]
+    assert book.value[-1] == pytest.approx(CAPITAL - 50.0 + 2_000.0)
+    assert book.flows.endings == {"merger": 1}
+
+
+def test_a_delisting_of_nobody_knows_what_is_refused_unless_its_return_is_given() -> (
+    None
+):
+    at = FIRST + 3
+    told = [act("A", "delisting", at, known_at=eve(at), action_id="X")]
+    refuses = by_hand(told, delisting_return=None)
+    loses = by_hand(told, delisting_return=-0.55)
+    elsewhere = by_hand(
+        told, delisting_return=None, decisions={FIRST + 1: (0, 0.5, 0, 0, 0)}
+    )
+
+    with pytest.raises(UntradeableError, match=r"A was delisted on 2022-09-07, and"):
+        refuses.book(refuses.rebalanced()[0])
+    assert loses.book(loses.rebalanced()[0]).value[-1] == pytest.approx(72_500.0)
+    assert len(elsewhere.book(elsewhere.rebalanced()[0]).flows) == 0
+
+
+def test_shares_of_a_symbol_without_prices_are_refused_by_name() -> None:
+    at = FIRST + 3
+    market = by_hand(
+        [act("A", "merger", at, ratio=1.0, other="ECA", known_at=eve(at))],
+        symbols=(*SYMBOLS, "ECA"),
+        decisions={FIRST + 1: (0.5, 0, 0, 0, 0, 0)},
+    )
+
+    with pytest.raises(UntradeableError, match=r"holders of A got shares of ECA on"):
+        market.book(market.rebalanced()[0])
+
+
+def test_a_price_that_just_stops_is_kept_at_its_last_close() -> None:
+    """Nothing says what became of it: the book keeps it, and cannot sell it."""
+    at = FIRST + 3
+    gone = {s: (50.0, 50.0 + (s == at - 1)) for s in range(FIRST - BEFORE, at)}
+    market = by_hand(
+        [],
+        prices={"A": gone},
+        decisions={FIRST + 1: (0.5, 0, 0, 0, 0), at + 2: (0.0, 0, 0, 0, 0)},
+        delisting_return=-0.55,
+    )
+
+    orders, unfilled = market.rebalanced()
+    book = market.book(orders)
+
+    assert orders.size.tolist() == [1_000.0]
+    assert unfilled.row.tolist() == [2 * (at + 2)]
+    assert book.positions[:, 0].tolist() == [0.0] + [1_000.0] * 8
+    assert book.value[2:].tolist() == [CAPITAL + 1_000.0] * 7
+
+
+def test_actions_in_any_order_give_the_same_bits() -> None:
+    for seed in range(10):
+        market = generated(seed)
+        orders, _ = market.rebalanced()
+        rng = np.random.default_rng(seed)
+        market.actions = [
+            market.actions[n] for n in rng.permutation(len(market.actions))
+        ]
+        market.__post_init__()
+        again, _ = market.rebalanced()
+
+        assert orders.size.tobytes() == again.size.tobytes()
+        if len(orders):
+            one, other = market.book(orders), market.book(again)
+            assert one.value.tobytes() == other.value.tobytes()
+
+
+def test_actions_that_touch_nothing_held_leave_every_bit_as_it_was() -> None:
+    """Of days before any close that an order is sized on."""
+    for seed in range(40, 60):
+        market = generated(seed)
+        market.actions = []
+        market.__post_init__()
+        orders, _ = market.rebalanced()
+        if not len(orders):
+            continue
+        plain = market.book(orders)
+        market.actions = [
+            act(s, kind, FIRST - BEFORE, known_at=0, action_id=s + kind, **terms)
+            for s in SYMBOLS
+            for kind, terms in (
+                ("cash_dividend", {"cash": 1.0}),
+                ("split", {"ratio": 3.0}),
+            )
+        ]
+        market.__post_init__()
+        again, _ = market.rebalanced()
+        book = market.book(again)
+
+        assert orders.size.tobytes() == again.size.tobytes()
+        for name in ("positions", "cash", "value"):
+            assert getattr(plain, name).tobytes() == getattr(book, name).tobytes()
