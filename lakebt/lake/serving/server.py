@@ -82,6 +82,7 @@ def server(app: Any) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
+        ws="none",
         limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         access_log=False,

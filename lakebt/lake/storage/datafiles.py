@@ -9,6 +9,7 @@ Field ids are in the Parquet schema as the specification has them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from pyiceberg.io.pyarrow import (
     schema_to_pyarrow,
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
@@ -34,9 +36,10 @@ from lakebt.lake.tables.arrow import pc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pyiceberg.io.pyarrow import StatisticsCollector
     from pyiceberg.partitioning import PartitionKey
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
+    from pyiceberg.types import NestedField
 
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -163,12 +166,12 @@ def _data_file(
     size: int,
 ) -> DataFile:
     """Return what a manifest says of a file."""
-    schema = table.schema()
-    sorted_by = None if spec is None else list(spec.order)
+    sorted_by = None if spec is None else tuple(spec.order)
+    plan, numbers = _wanted_statistics(table.schema().fields, sorted_by)
     statistics = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,
-        stats_columns=compute_statistics_plan(schema, _metrics(sorted_by)),
-        parquet_column_mapping=parquet_path_to_id_mapping(schema),
+        stats_columns=dict(plan),
+        parquet_column_mapping=dict(numbers),
     )
     return DataFile.from_args(
         content=DataFileContent.DATA,
@@ -184,15 +187,30 @@ def _data_file(
     )
 
 
+@functools.lru_cache(maxsize=64)
+def _wanted_statistics(
+    fields: tuple[NestedField, ...], sorted_by: tuple[str, ...] | None
+) -> tuple[dict[int, StatisticsCollector], dict[str, int]]:
+    """Return what is to be kept of each column, and the number of each path."""
+    schema = Schema(*fields)
+    plan = compute_statistics_plan(schema, _metrics(sorted_by))
+    return plan, parquet_path_to_id_mapping(schema)
+
+
+@functools.lru_cache(maxsize=64)
+def _wanted_columns(fields: tuple[NestedField, ...]) -> pa.Schema:
+    """Return columns as a file declares them, each with its number."""
+    return schema_to_pyarrow(Schema(*fields), include_field_ids=True)
+
+
 def _numbered(rows: pa.Table, schema: Schema) -> pa.Table:
     """Return `rows` in the schema's order, each column, and what is in it, numbered.
 
     A column that may be empty, and was added since the rows were read, is left out: no
     value is what a file says that lacks it.
     """
-    wanted = schema_to_pyarrow(schema, include_field_ids=True)
     fields = []
-    for field in wanted:
+    for field in _wanted_columns(schema.fields):
         if field.nullable and field.name not in rows.column_names:
             continue
         held: Any = rows.schema.field(field.name).type

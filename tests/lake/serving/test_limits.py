@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lakebt.lake.serving import middleware, patience
+from lakebt.lake.serving import middleware, patience, server
 from lakebt.lake.serving.errors import (
     RefusedError,
     TooLargeError,
@@ -173,3 +173,10 @@ def test_a_body_that_does_not_arrive_is_given_up(
 
     assert refusals(Client([b"x"] * 9, pause=0.1)) == [TooSlowError]
     assert refusals(Client([b"x"], pause=0.05)) == [None]
+
+
+def test_websockets_which_nothing_here_speaks_are_not_even_imported() -> None:
+    config = server.server(lambda: None).config
+    config.load()
+
+    assert config.ws_protocol_class is None
