@@ -14,6 +14,7 @@ from lakebt.inputs.checks import check_text, is_text
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import check_name
 from lakebt.lake.publishing import texts
+from lakebt.lake.publishing.audits.across import Fresh
 from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
 from lakebt.lake.publishing.audits.finding import (
     MATTERS,
@@ -73,6 +74,10 @@ class Ready(Protocol):
         """Return what a table in the lake has not got yet; read once for each head."""
         ...
 
+    def fresh(self, lacking: Any, columns: tuple[str, ...]) -> Fresh:
+        """Return columns of the rows that are lacking, in memory."""
+        ...
+
 
 @runtime_checkable
 class Elsewhere(Protocol):
@@ -121,6 +126,11 @@ class Prepared:
             handed = Handed(spec=self.spec, rows=self.rows, places=self.places)
             self._compared[head] = lacking_in(handed, table=table, storage=storage)
         return self._compared[head]
+
+    def fresh(self, lacking: Any, columns: tuple[str, ...]) -> Fresh:
+        """Return columns of the rows that are lacking."""
+        handed: Handed = lacking.handed
+        return Fresh(rows=handed.rows.select(columns), places=handed.places)
 
 
 @dataclass(frozen=True, kw_only=True)

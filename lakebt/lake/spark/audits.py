@@ -4,8 +4,9 @@ Whether rows are good depends on their own values, on the others of their key, a
 those of the same symbol (or fund) before and after them. So Spark brings each name's
 rows together, beside those the lake has, and every executor looks at its names with the
 audits that look at a publication in memory. It says only which names offend. Their rows
-alone come to the driver, which looks again and tells what it finds. Index changes are
-few, and two of them can be one whatever their keys are: the driver looks at them all.
+alone come to the driver, which looks again and tells what it finds. Index changes,
+actions and identifiers are few, and two of them can be about one thing whatever their
+keys are: the driver looks at them all, and at actions beside the bars of their symbols.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from lakebt.lake.publishing.new_rows import compare
 from lakebt.lake.spark.reader import collected, fetched, newest
 from lakebt.lake.tables.arrow import column, keep, take, truth
 from lakebt.lake.tables.rows import integers, order
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES
+from lakebt.lake.tables.schemas import (
+    CORPORATE_ACTIONS,
+    ETF_HOLDINGS,
+    INDEX_CHANGES,
+    INSTRUMENTS,
+    PRICES,
+)
 from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
@@ -130,7 +137,7 @@ def audit(
     """
     from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
 
-    if looked.spec is INDEX_CHANGES:
+    if looked.spec in (INDEX_CHANGES, CORPORATE_ACTIONS, INSTRUMENTS):
         changes, known = _fetched(new, looked.spec), _fetched(held, looked.spec)
         return tuple(looked.find(changes, known, severity))
     name = f"`{looked.name}`"

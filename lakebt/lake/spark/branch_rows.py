@@ -14,10 +14,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from lakebt.lake.publishing import texts
 from lakebt.lake.publishing.audits import bars
 from lakebt.lake.publishing.audits import fund_reports as reports
+from lakebt.lake.publishing.audits.across import Fresh
 from lakebt.lake.publishing.audits.finding import Handed, in_order
 from lakebt.lake.publishing.audits.midnight import midnights, tell_midnight
 from lakebt.lake.spark.audits import LOOKED_AT, audit
@@ -115,6 +117,19 @@ class SparkReady:
             names = [name for name in names if not self._is_empty(name)]
         fields = (self.spec.arrow.field(name) for name in names)
         return digest_of(self.count, ((f, self._chunks(f.name)) for f in fields))
+
+    def fresh(self, lacking: Any, columns: tuple[str, ...]) -> Fresh:  # noqa: ARG002
+        """Return columns of all rows: what they are about is audited in one place."""
+        fields = [self.spec.arrow.field(name) for name in columns]
+        chunks = [list(self._chunks(name)()) for name in columns]
+        rows = pa.table(
+            [
+                pa.chunked_array(parts, f.type)
+                for parts, f in zip(chunks, fields, strict=True)
+            ],
+            schema=pa.schema(fields),
+        )
+        return Fresh(rows=rows, places=np.arange(len(rows)))
 
     def _is_empty(self, name: str) -> bool:
         return all(part.null_count == len(part) for part in self._chunks(name)())

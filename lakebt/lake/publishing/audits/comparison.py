@@ -8,13 +8,23 @@ import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
 from lakebt.errors import AuditWarning
-from lakebt.lake.publishing.audits import bars, index_changes
+from lakebt.lake.publishing.audits import action_chains, bars, index_changes
 from lakebt.lake.publishing.audits import fund_reports as reports
+from lakebt.lake.publishing.audits.across import COLUMNS, Fresh, audit_across
+from lakebt.lake.publishing.audits.action_terms import audit_ratios
 from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
 from lakebt.lake.publishing.audits.structure import check_structure
 from lakebt.lake.storage.scan import scan
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES
+from lakebt.lake.tables.schemas import (
+    CORPORATE_ACTIONS,
+    ETF_HOLDINGS,
+    INDEX_CHANGES,
+    INSTRUMENTS,
+    PRICES,
+    SPECS,
+)
+from lakebt.lake.tables.specs import is_own
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.finding import Finding, Handed, Severity
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.tables.schemas import TableSpec
     from lakebt.sessions import Exchange
 
     Held: TypeAlias = Callable[[tuple[str, ...], BooleanExpression], pa.Table]
@@ -96,6 +107,7 @@ class Comparison:
         release = "" if ledger.last is None else ledger.last.name
         findings: list[Finding] = []
         new: dict[str, int] = {}
+        fresh: dict[str, Fresh] = {}
         for name, prepared in self._publication.tables.items():
             table = tables.get(name)  # a built-in one may have yet to be made
             if table is not None:
@@ -103,14 +115,24 @@ class Comparison:
             lacking = prepared.lacking(table, storage=self._storage)
             new[name] = lacking.count
             findings += lacking.found
+            if prepared.spec is SPECS.get(name) and name in COLUMNS and lacking.count:
+                fresh[name] = prepared.fresh(lacking, COLUMNS[name])
             if lacking.handed is not None:
                 findings += beside(
                     lacking.handed,
-                    held=self._held(table, release, lacking.handed),
+                    held=self._held(table, release, prepared.spec),
                     as_of=self._publication.as_of,
                     severity=self._publication.rules.severity,
                     sessions=self._sessions,
                 )
+        findings += audit_across(
+            fresh,
+            lambda name, columns, where: self._held(
+                _built_in(tables, name), release, SPECS[name]
+            )(columns, where),
+            as_of=self._publication.as_of,
+            severity=self._publication.rules.severity,
+        )
         counts = [
             Count(table=c.table, rows=c.rows, new=new.get(c.table))
             for c in alone.counts
@@ -132,11 +154,11 @@ class Comparison:
                 check_structure(prepared.spec, tables[name])
         return all(_head(tables, name) is None for name in self._publication.tables)
 
-    def _held(self, table: Table | None, release: str, new: Handed) -> Held:
+    def _held(self, table: Table | None, release: str, spec: TableSpec) -> Held:
         """Return what reads the vintages that a table of the lake holds."""
 
         def held(columns: tuple[str, ...], where: BooleanExpression) -> pa.Table:
-            like = new.rows.select(columns).slice(0, 0)
+            like = spec.arrow.empty_table().select(columns)
             head = None if table is None else head_of(table)
             if table is None or head is None:
                 return like
@@ -202,6 +224,17 @@ def beside(
             zone=sessions.zone,
             severity=severity,
         )
+    elif new.spec is CORPORATE_ACTIONS:
+        yield from audit_ratios(new, severity)
+        yield from action_chains.audit_actions(held, new, as_of=as_of)
+    elif new.spec is INSTRUMENTS:
+        yield from action_chains.audit_instruments(held, new, as_of=as_of)
+
+
+def _built_in(tables: Mapping[str, Table], name: str) -> Table | None:
+    """Return a built-in table, None if the lake lacks it or a user declared it."""
+    table = tables.get(name)
+    return None if table is None or is_own(table) else table
 
 
 def _head(tables: Mapping[str, Table], name: str) -> int | None:

@@ -30,6 +30,8 @@ MATTERS = (
     *("known_after_cutoff", "duplicates", "no_session", "before_close"),
     *("positive", "high_low", "open_range", "close_range", "volume", "finite"),
     *("effective", "known_before", "report_date", "contradiction", "twice"),
+    *("terms", "itself", "ex_date", "valid_to", "rates"),
+    *("endings", "overlap", "dividends"),
 )
 """The audits that always fail, in the order in which they are listed."""
 
@@ -39,6 +41,7 @@ MEANT = ("midnight",)
 WARNS = (
     *("jumps", "gaps", "untraded", "rebased", "members", "coverage", "moved"),
     *("margins", "placeholders"),
+    *("ratios", "splits", "large_dividends", "stale", "no_bars"),
 )
 """The audits that warn unless `fail_on` names them."""
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from lakebt.errors import LakebtError
 from lakebt.lake.committing.invariants import check_heads, check_refs
 from lakebt.lake.committing.ledger import read_ledger
+from lakebt.lake.publishing.audits.across import COLUMNS, Fresh, audit_across
 from lakebt.lake.publishing.audits.audit_report import Count
 from lakebt.lake.publishing.audits.comparison import Comparison, beside
 from lakebt.lake.publishing.audits.finding import Handed
+from lakebt.lake.publishing.new_rows import Lacking
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.publishing.publish import find_held
-from lakebt.lake.tables.schemas import LEDGER
+from lakebt.lake.tables.schemas import LEDGER, SPECS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,9 +68,15 @@ def foreseen_first(publication: Publication, *, sessions: Exchange) -> AuditRepo
     """
     report = publication.report
     findings: list[Finding] = []
+    fresh: dict[str, Fresh] = {}
     for prepared in publication.tables.values():
         assert isinstance(prepared, Prepared)  # noqa: S101 - Spark needs a lake
         new = Handed(spec=prepared.spec, rows=prepared.rows, places=prepared.places)
+        fresh |= {
+            name: prepared.fresh(Lacking(handed=new), COLUMNS[name])
+            for name in (prepared.spec.name,)
+            if name in COLUMNS
+        }
         findings += beside(
             new,
             held=functools.partial(_nothing, prepared.rows),
@@ -76,6 +84,12 @@ def foreseen_first(publication: Publication, *, sessions: Exchange) -> AuditRepo
             severity=publication.rules.severity,
             sessions=sessions,
         )
+    findings += audit_across(
+        fresh,
+        lambda name, columns, _: SPECS[name].arrow.empty_table().select(columns),
+        as_of=publication.as_of,
+        severity=publication.rules.severity,
+    )
     counts = tuple(
         Count(
             table=each.table,

@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from lakebt.lake.publishing.audits.action_terms import (
+    audit_ex_dates,
+    audit_rates,
+    audit_terms,
+    audit_validity,
+)
 from lakebt.lake.tables.arrow import column, pc, take, truth
 from lakebt.lake.tables.rows import codes, integers, micros, repeated
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
+from lakebt.lake.tables.schemas import (
+    BORROW,
+    CORPORATE_ACTIONS,
+    ETF_HOLDINGS,
+    INDEX_CHANGES,
+    INSTRUMENTS,
+    PRICES,
+    Kind,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -69,6 +83,13 @@ def audit_alone(
             shown=("date", "known_at"),
             cure="`date` is what the report is about, known_at when it was accepted",
         )
+    elif spec is CORPORATE_ACTIONS:
+        yield from audit_terms(handed)
+        yield from audit_ex_dates(handed, sessions(), _announced(rows, sessions.zone))
+    elif spec is INSTRUMENTS:
+        yield from audit_validity(handed)
+    elif spec is BORROW:
+        yield from audit_rates(handed, sessions())
 
 
 def _audit_sessions(
@@ -132,6 +153,14 @@ def _audit_changes(handed: Handed, sessions: Exchange) -> Iterator[Finding]:
         shown=("announced", "effective"),
         cure="Correct the dates",
     )
+
+
+def _announced(rows: pa.Table, zone: dt.tzinfo) -> IntVector:
+    """Return the days of announcements, the least integer where there is none."""
+    dated = np.flatnonzero(truth(column(rows, "announced").is_valid()))
+    days = np.full(len(rows), np.iinfo(np.int64).min)
+    days[dated] = _days(take(rows, dated), "announced", zone)
+    return days
 
 
 def _days(rows: pa.Table, name: str, zone: dt.tzinfo) -> IntVector:
