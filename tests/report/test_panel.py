@@ -16,6 +16,7 @@ import lakebt
 from lakebt.report import words
 from lakebt.report.html import write_study_report
 from lakebt.sources.simulated import simulated_market
+from lakebt.values.few_dates import FEW, FEW_DATES
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -286,6 +287,24 @@ def test_the_head_of_the_panel_says_what_the_table_does(
         page, "cell-rests"
     )
     assert f"{words.bps(row.net_bps)} bp net." in text(page, "cell-money")
+
+
+def test_the_panel_flags_few_dates(
+    page: Page, view: lakebt.View, tmp_path: Path
+) -> None:
+    asked = {"index": "SIM", "entries": ["AD+1@open"], "exits": ["+1", "1w"]}
+    days = lakebt.Study(view, **asked).run(record=False).events()["date"].unique()
+    period = (min(days), sorted(days)[9])
+    result = lakebt.Study(view, **asked, period=period).run(record=False)
+    is_few = result.table().set_index("exit")["n_dates"] < FEW_DATES
+    assert set(is_few) == {True, False}, "some have no price"
+    result.report(tmp_path / "report.html")
+
+    page.open(tmp_path / "report.html")
+
+    for exit_ in asked["exits"]:
+        show(page, result, "AD+1@open", exit_)
+        assert text(page, "cell-sharpe").endswith(FEW) is bool(is_few[exit_])
 
 
 def test_an_exit_of_legs_that_leave_apart_is_among_them(view: lakebt.View) -> None:

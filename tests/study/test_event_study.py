@@ -251,3 +251,38 @@ def test_a_path_has_whole_sessions(view: lakebt.View, asked: dict[str, Any]) -> 
 def test_a_path_has_an_anchor(view: lakebt.View) -> None:
     with pytest.raises(UnknownNameError, match="anchor"):
         study(view).path("MD")
+
+
+@pytest.mark.parametrize(("anchor", "other"), [("AD", "ED"), ("ED", "AD")])
+def test_a_plot_has_the_path_its_band_and_both_anchors(
+    view: lakebt.View, market: SimulatedMarket, anchor: str, other: str
+) -> None:
+    found = study(view)
+    path = found.path(anchor, before=15, after=15)
+    sessions = pd.to_datetime(market.tables["prices"]["session"].unique())
+    change = market.tables["index_changes"].iloc[0]
+    announced = change["announced"].tz_localize(None).normalize()
+    effective = pd.Timestamp(change["effective"])
+    lead = ((sessions > announced) & (sessions <= effective)).sum()
+
+    drawn = found.plot(anchor, before=15, after=15).to_dict()
+
+    band, line = drawn["data"]
+    assert list(line["x"]) == path["session"].tolist()
+    assert line["y"] == pytest.approx(path["caar_bps"].tolist())
+    known = path.dropna(subset=["low_bps", "high_bps"])
+    assert list(band["x"]) == [*known["session"], *known["session"][::-1]]
+    assert band["y"] == pytest.approx([*known["high_bps"], *known["low_bps"][::-1]])
+    layout = drawn["layout"]
+    named = {each["text"]: each["x"] for each in layout["annotations"]}
+    away = lead if other == "ED" else -lead
+    assert named == {f"<b>{anchor}</b>": 0.0, f"<b>{other}</b>": away}
+    assert [each["x0"] for each in layout["shapes"]] == [0.0, away]
+    assert "dash" not in layout["shapes"][0]["line"]
+    assert layout["shapes"][1]["line"]["dash"] == "dash"
+    assert layout["yaxis"]["title"]["text"] == "basis points over MKT"
+
+
+def test_without_a_path_there_is_nothing_to_draw(view: lakebt.View) -> None:
+    with pytest.raises(InvalidArgumentError, match="no path to draw"):
+        study(view, minimum=50, estimation=(-5_000, -4_900)).plot()
