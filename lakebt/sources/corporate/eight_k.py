@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidDataError
 from lakebt.instants import NEW_YORK
 from lakebt.sources.corporate.action_rows import TABLE
+from lakebt.sources.corporate.answers import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,10 +123,7 @@ def read_filing(path: Path) -> EightK:
     InvalidDataError
         If it is none, no Form 8-K, or cut off.
     """
-    try:
-        raw = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InvalidDataError(TABLE, f"file {path} cannot be read: {error}.") from None
+    raw = read_answer(path, is_strict=False)
     if "<SEC-HEADER>" not in raw and "<ACCEPTANCE-DATETIME>" not in raw:
         problem = f"file {path} is no submission as EDGAR has it: fetch the .txt."
         raise InvalidDataError(TABLE, problem)

@@ -49,7 +49,7 @@ from lakebt.sources.corporate.share_ratios import meant
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lakebt.sources.converted import Converted
 
@@ -172,6 +172,7 @@ class LeanActions:
             work.dropped[LEFT_OUT] += n_left_out
             n_read += len(lines) + n_left_out
             rows += work.of_factors(name, lines, tickers.get(name, []), each.name)
+        work.name_reused(tickers)
         # The maps of other instruments are read only where no factor file is asked for.
         for name in maps if not factors else maps.keys() & factors.keys():
             n_read += len(tickers[name])
@@ -193,6 +194,7 @@ class _Conversion:
     large: list[str] = field(default_factory=list)
     unmapped: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    reused: list[str] = field(default_factory=list)
 
     def of_factors(
         self,
@@ -284,6 +286,19 @@ class _Conversion:
             self.dropped[NO_TERMS] += 1
             self.ended.append(f"{ticker if self.names == 'day' else name} {last}")
 
+    def name_reused(self, tickers: Mapping[str, Sequence[tuple[dt.date, str]]]) -> None:
+        """Name the tickers that mean something else, or the same again, later on."""
+        if self.names == "file":
+            return
+        spans = sorted(
+            (ticker, before, last)
+            for used in tickers.values()
+            for (before, _), (last, ticker) in itertools.pairwise(used)
+        )
+        for (one, _, last), (other, _, _) in itertools.pairwise(spans):
+            if one == other:
+                self.reused.append(f"{one} {last}")
+
     def session_after(self, day: dt.date) -> dt.date | None:
         """Return the session after a day, None if the calendar does not have it."""
         after = day + dt.timedelta(days=1)
@@ -300,5 +315,6 @@ class _Conversion:
             *named(more, self.rounded),
             *named("dividends above 4 % of the close, perhaps spin-offs", self.large),
             *named("no map file, so the file's name is the symbol", self.unmapped),
+            *named("tickers used again, to be told apart by instruments", self.reused),
             *named("endings whose terms are to be published apart", self.ended),
         )

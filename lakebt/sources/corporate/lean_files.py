@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
 from lakebt.sources.corporate.action_rows import TABLE
+from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.corporate.downloads import LIST
-from lakebt.sources.packed import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,23 +72,9 @@ def _name(path: Path) -> str:
 
 
 def _lines(path: Path) -> list[list[str]]:
-    """Return the cells of the lines that hold something.
-
-    Raises
-    ------
-    InvalidDataError
-        If it is no text.
-    """
-    try:
-        content, _ = read_bytes(path, table=TABLE)
-        text = (path.read_bytes() if content is None else content).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"file {path} cannot be read as text: {error}."
-        raise InvalidDataError(TABLE, problem) from None
-    lines = [line.strip().split(",") for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InvalidDataError(TABLE, f"file {path} is empty: fetch it again.")
-    return lines
+    """Return the cells of the lines that hold something."""
+    lines = read_answer(path).splitlines()
+    return [line.strip().split(",") for line in lines if line.strip()]
 
 
 def _is_factors(path: Path) -> bool:

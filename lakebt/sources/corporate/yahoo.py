@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.inputs.places import local_path
+from lakebt.sessions import Sessions
 from lakebt.sources.corporate.action_rows import ActionRow, converted, named
 from lakebt.sources.corporate.downloads import Downloads, check_name
 from lakebt.sources.corporate.share_ratios import meant
@@ -48,6 +49,7 @@ WHERE = (
 NOT_BELIEVED = "splits whose ratio is no fraction of small numbers"
 NOT_DIVIDED = "dividends that a later split seems not to have divided"
 NEGATIVE = "amounts or ratios that are not above zero"
+NO_SESSION = "dividends and splits of days without a session"
 
 _STORED = 0.6e-6
 """Half of the last decimal that Yahoo stores, and a little."""
@@ -62,6 +64,11 @@ _BESIDE = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YahooActions:
     """Yahoo's dividends and splits as a source of corporate actions.
+
+    Attributes
+    ----------
+    exchange
+        Whose sessions count.
 
     Examples
     --------
@@ -82,6 +89,8 @@ class YahooActions:
     >>> found[found["kind"] == "cash_dividend"]["cash"].tolist()
     [3.29, 0.47]
     """
+
+    exchange: str = "XNYS"
 
     def fetch(
         self,
@@ -143,7 +152,7 @@ class YahooActions:
         InvalidArgumentError
             If a frame does not say whose it is.
         """
-        work = _Conversion()
+        work = _Conversion(Sessions.of(self.exchange))
         if isinstance(source, pd.DataFrame):
             told = list(of_frame(source, symbol=symbol, source="the frame"))
         else:
@@ -156,13 +165,15 @@ class YahooActions:
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """One conversion: what it counts and names."""
+    """One conversion: for which sessions, and what it counts and names."""
 
+    sessions: Sessions
     dropped: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     snapped: list[str] = field(default_factory=list)
     undivided: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
+    between: list[str] = field(default_factory=list)
 
     def of(self, told: Told) -> Iterator[ActionRow]:
         """Yield the rows of one symbol."""
@@ -178,6 +189,8 @@ class _Conversion:
                 self.dropped[NOT_BELIEVED] += 1
                 self.refused.append(case)
                 continue
+            if not self.has_session(told, day):
+                continue
             if float(fraction) != stored:
                 self.snapped.append(f"{case} is {fraction}")
             yield self.row(told, "split", day, ratio=float(fraction))
@@ -192,10 +205,20 @@ class _Conversion:
                 self.dropped[NOT_DIVIDED] += 1
                 self.undivided.append(case)
                 continue
+            if not self.has_session(told, day):
+                continue
             if not is_clear:
                 self.unclear.append(case)
             label = "capital_gain" if is_gain else None
             yield self.row(told, "cash_dividend", day, cash=cash, label=label)
+
+    def has_session(self, told: Told, day: dt.date) -> bool:
+        """Whether a day is a session; it is named if it is not."""
+        is_one = self.sessions.covers(day) and self.sessions.number(day) is not None
+        if not is_one:
+            self.dropped[NO_SESSION] += 1
+            self.between.append(f"{told.symbol} {day}")
+        return is_one
 
     @staticmethod
     def row(
@@ -226,6 +249,7 @@ class _Conversion:
             *named("ratios that became fractions", self.snapped),
             *named("dividends not believed, as a split missed them", self.undivided),
             *named("dividends of before such a spin-off, unsure by it", self.unclear),
+            *named("no session, so to be looked up", self.between),
         )
 
 

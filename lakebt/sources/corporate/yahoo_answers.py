@@ -14,8 +14,8 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.instants import NEW_YORK
 from lakebt.sources.corporate.action_rows import TABLE
+from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.corporate.downloads import LIST
-from lakebt.sources.packed import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,18 +168,10 @@ def of_file(path: Path) -> Iterator[Told]:
     InvalidDataError
         If it is neither, or cut off.
     """
-    try:
-        content, _ = read_bytes(path, table=TABLE)
-        text = (path.read_bytes() if content is None else content).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"file {path} cannot be read as text: {error}."
-        raise InvalidDataError(TABLE, problem) from None
+    text = read_answer(path)
     if text.lstrip().startswith("{"):
         yield _of_chart(text, path.name)
         return
-    if text.lstrip().startswith("<"):
-        problem = f"file {path} is a page of HTML, no answer: fetch it again."
-        raise InvalidDataError(TABLE, problem)
     side_by_side = text.startswith("Price,") and "\nTicker," in text
     try:
         frame = pd.read_csv(

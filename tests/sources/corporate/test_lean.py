@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.sources.corporate import answers
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.corporate.lean import (
     LEFT_OUT,
@@ -176,7 +177,9 @@ def test_a_factor_file_that_is_cut_off_anywhere_is_refused(
     ("text", "why"),
     [
         ("", "is empty: fetch it again"),
-        ("<html>\n</html>", r"line 1 is no day and ticker: it is cut off, or no file"),
+        ("<html>\n</html>", "is a page of HTML, no answer: fetch it again"),
+        ("a,b,c,d\n", r"line 1 is no day and ticker: it is cut off, or no file"),
+        ("\ud800", "cannot be read as text: it is not UTF-8"),
         ("20150102,old\n", "is the only one"),
         ("20150102,old\n20150101,new\n", "line 2 does not follow 2015-01-02"),
         ("20150102,1,1,0\n20150102,1,1,0\n", "line 2 does not follow 2015-01-02"),
@@ -188,10 +191,35 @@ def test_a_factor_file_that_is_cut_off_anywhere_is_refused(
 )
 def test_files_that_are_refused(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "x.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
 
     with pytest.raises(InvalidDataError, match=why):
         LeanActions().convert(path)
+
+
+def test_tickers_that_are_used_again_are_named(tmp_path: Path) -> None:
+    (tmp_path / "map_files").mkdir()
+    for name, text in {
+        "googl": "20040819,goog\n20140402,goog\n20501231,googl\n",
+        "goog": "20140327,goocv\n20140402,goocv\n20501231,goog\n",
+        "qqq": "19990310,qqq\n20041130,qqq\n20110322,qqqq\n20501231,qqq\n",
+    }.items():
+        (tmp_path / "map_files" / f"{name}.csv").write_text(text)
+
+    found = LeanActions().convert(tmp_path)
+
+    assert found.noted == (
+        (
+            "tickers used again, to be told apart by instruments (2): GOOG 2014-04-02, "
+            "QQQ 2004-11-30"
+        ),
+    )
+    assert found.frame[["symbol", "other"]].to_numpy().tolist() == [
+        ["GOOCV", "GOOG"],
+        ["GOOG", "GOOGL"],
+        ["QQQ", "QQQQ"],
+        ["QQQQ", "QQQ"],
+    ]
 
 
 def test_nothing_there_is_one_line(tmp_path: Path) -> None:
@@ -199,6 +227,15 @@ def test_nothing_there_is_one_line(tmp_path: Path) -> None:
         LeanActions().convert(tmp_path)
     with pytest.raises(InvalidDataError, match="does not exist: check the path"):
         LeanActions().convert(tmp_path / "no")
+
+
+def test_a_file_without_end_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST_BYTES", 10)
+
+    with pytest.raises(InvalidDataError, match="has more than 10 bytes: check which"):
+        LeanActions().convert(folder(tmp_path))
 
 
 def test_options_that_are_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.corporate.yahoo import (
     NEGATIVE,
+    NO_SESSION,
     NOT_BELIEVED,
     NOT_DIVIDED,
     YahooActions,
@@ -228,8 +229,8 @@ def test_a_special_dividend_is_believed(special: float) -> None:
 def test_cents_survive_being_stored_with_six_decimals(
     cents: list[int], ratios: list[float]
 ) -> None:
-    days = [f"2015-01-{day:02d}" for day in range(1, len(cents) + 1)]
-    later = [f"2016-01-{day:02d}" for day in range(1, len(ratios) + 1)]
+    days = [f"2015-06-{day:02d}" for day in (1, 2, 3, 4, 5, 8)][: len(cents)]
+    later = [f"2016-06-{day:02d}" for day in (1, 2)][: len(ratios)]
     factor = 1.0
     for ratio in ratios:
         factor *= ratio
@@ -247,6 +248,18 @@ def test_cents_survive_being_stored_with_six_decimals(
     got = cash(found)
     assert {day: expected[day] for day in got} == got
     assert len(got) + found.dropped.get(NOT_DIVIDED, 0) == len(cents)
+
+
+def test_a_day_without_a_session_is_named_and_left_out() -> None:
+    rows = [("2015-01-02", 0.1, 0.0), ("2015-01-03", 0.1, 2.0)]
+
+    found = YahooActions().convert(frame_of(rows), symbol="X")
+
+    assert cash(found) == {"2015-01-02": 0.2}
+    assert dict(found.dropped) == {NO_SESSION: 2}
+    assert found.noted == (
+        "no session, so to be looked up (2): X 2015-01-03, X 2015-01-03",
+    )
 
 
 def test_what_is_no_amount_is_counted() -> None:
@@ -298,7 +311,8 @@ def test_a_frame_without_actions_or_a_symbol_is_refused() -> None:
         ),
         ("a.csv", "<!DOCTYPE html><html>", "is a page of HTML, no answer"),
         ("a.csv", "a,b\n1,2\n", "there is no 'Dividends' and 'Stock Splits'"),
-        ("a.csv", "", "cannot be read as CSV"),
+        ("a.csv", "", "is empty: fetch it again"),
+        ("a.csv", '"', "cannot be read as CSV"),
     ],
 )
 def test_files_that_are_refused(tmp_path: Path, name: str, text: str, why: str) -> None:

@@ -1,0 +1,53 @@
+"""Kept answers, read as text: one of another kind, or without end, is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.errors import InvalidDataError
+from lakebt.sources.corporate.action_rows import TABLE
+from lakebt.sources.packed import read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+MOST_BYTES = 2**27
+"""How large an answer may be: 128 MiB. A large filing with its exhibits has 30."""
+
+
+def read_answer(path: Path, *, is_strict: bool = True) -> str:
+    """Return what a file says, packed or not.
+
+    Parameters
+    ----------
+    path
+        The file.
+    is_strict
+        Whether a sign that is not UTF-8 is an error; else it is replaced.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is missing, empty, too large, a page of HTML, or no text.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            problem = (
+                f"file {path} has more than {MOST_BYTES:,} bytes: check which it is."
+            )
+            raise InvalidDataError(TABLE, problem)
+        content, _ = read_bytes(path, table=TABLE)
+        held = path.read_bytes() if content is None else content
+        text = held.decode("utf-8-sig", "strict" if is_strict else "replace")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        problem = f"file {path} cannot be read as text: {why}. Check which it is."
+        raise InvalidDataError(TABLE, problem) from None
+    start = text[:200].lstrip().lower()
+    if not start:
+        raise InvalidDataError(TABLE, f"file {path} is empty: fetch it again.")
+    if start.startswith(("<!doctype html", "<html")):
+        problem = f"file {path} is a page of HTML, no answer: fetch it again."
+        raise InvalidDataError(TABLE, problem)
+    return text
