@@ -105,8 +105,8 @@ class Dialect:
         lines.check_number("header_line", self.header_line, least=1)
         lines.check_number("footer_lines", self.footer_lines, least=0)
         try:
-            codecs.lookup(self.encoding or "utf-8")
-        except LookupError:
+            "a".encode(self.encoding or "utf-8")
+        except (LookupError, ValueError):
             check_option("encoding", self.encoding, ("utf-8", "utf-16", "latin-1"))
 
 
@@ -182,11 +182,11 @@ def advice(path: Path, *, table: str, dialect: Dialect) -> str:
         return ""
     content, _ = read_bytes(path, table=table)
     whole = path.read_bytes() if content is None else content
-    text, _ = _decoded(whole, dialect.encoding or _encoding(whole[:4]), dialect)
     signs = [dialect.delimiter] if dialect.delimiter else list(DELIMITERS)
     try:
+        text, _ = _decoded(whole, dialect.encoding or _encoding(whole[:4]), dialect)
         by_sign = [lines.of_text(text, sign) for sign in signs]
-    except csv.Error:
+    except (csv.Error, ValueError):  # of which it was told already
         return ""
     return lines.advice(max(by_sign, key=lambda each: sum(len(c) for _, c in each)))
 

@@ -98,6 +98,21 @@ def test_what_counts_no_lines_is_refused(path: Path, wrong: dict[str, object]) -
         read_file(path, table="prices", **wrong)  # type: ignore[arg-type]
 
 
+def test_what_is_no_text_has_no_advice(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 20)
+
+    with pytest.raises(InvalidDataError, match="cannot be read as CSV: it is not utf"):
+        read_file(path, table="prices")
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "base64", "klingon", "\0"])
+def test_what_is_no_encoding_of_text_is_refused(path: Path, encoding: str) -> None:
+    path.write_text(ROWS)
+
+    with pytest.raises(InvalidArgumentError, match="encoding must be one of"):
+        read_file(path, table="prices", encoding=encoding)
+
+
 def test_more_lines_than_there_are_is_one_line(path: Path) -> None:
     path.write_text(ROWS)
 
