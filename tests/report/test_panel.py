@@ -292,7 +292,11 @@ def test_the_head_of_the_panel_says_what_the_table_does(
 def test_the_panel_flags_few_dates(
     page: Page, view: lakebt.View, tmp_path: Path
 ) -> None:
-    asked = {"index": "SIM", "entries": ["AD+1@open"], "exits": ["+1", "1w"]}
+    asked: dict[str, Any] = {
+        "index": "SIM",
+        "entries": ["AD+1@open"],
+        "exits": ["+1", "1w"],
+    }
     days = lakebt.Study(view, **asked).run(record=False).events()["date"].unique()
     period = (min(days), sorted(days)[9])
     result = lakebt.Study(view, **asked, period=period).run(record=False)

@@ -260,10 +260,13 @@ def test_a_plot_has_the_path_its_band_and_both_anchors(
     found = study(view)
     path = found.path(anchor, before=15, after=15)
     sessions = pd.to_datetime(market.tables["prices"]["session"].unique())
-    change = market.tables["index_changes"].iloc[0]
-    announced = change["announced"].tz_localize(None).normalize()
-    effective = pd.Timestamp(change["effective"])
-    lead = ((sessions > announced) & (sessions <= effective)).sum()
+    changes = market.tables["index_changes"].query("side == 'addition'")
+    days = zip(
+        changes["announced"].dt.tz_localize(None).dt.normalize(),
+        pd.to_datetime(changes["effective"]),
+        strict=True,
+    )
+    lead = np.median([((sessions > ad) & (sessions <= ed)).sum() for ad, ed in days])
 
     drawn = found.plot(anchor, before=15, after=15).to_dict()
 
