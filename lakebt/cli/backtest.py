@@ -100,7 +100,7 @@ def backtest(
 def facts(run: Run) -> dict[str, Any]:
     """Return what a run found, as one row."""
     returns = run.returns()
-    terms = run.terms
+    terms, flows = run.terms, run.traded.book.flows
     return {
         "strategy": run.name,
         "release": run.view.release,
@@ -117,6 +117,8 @@ def facts(run: Run) -> dict[str, Any]:
         "n_orders": len(run.orders()),
         "n_unfilled": len(run.unfilled()),
         **run.paid(),
+        "dividends_usd": flows.dividends,
+        "n_ended": sum(flows.endings.values()),
         "audited": run.audited,
         "engine": run.engine,
     }
@@ -127,7 +129,7 @@ def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None
     from lakebt.lake.api.trials import address_of, told_of
     from lakebt.report import words
     from lakebt.report.provenance import view_banners
-    from lakebt.strategy.report import UNAUDITED
+    from lakebt.strategy.report import UNAUDITED, actions
 
     row = facts(run)
     print_banners(console, view_banners(run.view, told_of(run.view)))
@@ -152,6 +154,8 @@ def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None
             f"{label}: {paid:,.2f} USD, {words.cost_bps(1e4 * paid / capital)} bp of "
             f"the capital at the start."
         )
+    for label, told in actions(run.traded).items():
+        console.print(f"{label}: {told}.")
     console.print(f"Sharpe: {run.definition}.", style="dim")
     if not run.audited:
         console.print(for_command_line(UNAUDITED), style="yellow", markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ class RunContents:
         What was paid, each name with its unit (``commission_usd``, ``spread_bps``).
     definition, banners, provenance, command
         As in `StudyContents`.
+    actions : mapping of str to str
+        What corporate actions did to what was held, in words; empty if nothing.
     """
 
     title: str
@@ -193,3 +195,4 @@ class RunContents:
     banners: tuple[str, ...]
     provenance: Mapping[str, str]
     command: str
+    actions: Mapping[str, str] = field(default_factory=dict)

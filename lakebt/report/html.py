@@ -197,6 +197,7 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
             {"name": words.with_unit(name), "value": f"{value:,.2f}"}
             for name, value in contents.costs.items()
         ],
+        actions=list(contents.actions.items()),
         provenance=list(contents.provenance.items()),
         command=contents.command,
     )

@@ -181,6 +181,7 @@ def run_html(contents: RunContents) -> str:
         rows["Decisions"] = count(len(contents.weights))
     for name, value in contents.costs.items():
         rows[words.with_unit(name)] = f"{value:,.2f}"
+    rows |= contents.actions
     return _block(
         _banners(contents.banners),
         f'<p style="margin:0 0 8px;font-weight:600">{html.escape(contents.title)}</p>',

@@ -11,6 +11,7 @@ from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
 from lakebt.lake.api.trials import address_of, told_of
+from lakebt.prices.actions import ActionKind
 from lakebt.report.contents import RunContents
 from lakebt.report.provenance import (
     shell,
@@ -60,11 +61,36 @@ def contents(run: TradedStrategy) -> RunContents:
         equity=_equity(run),
         weights=tables.weights(run),
         costs=tables.paid(run),
+        actions=actions(run),
         definition=DEFINITION,
         banners=banners(run),
         provenance=provenance(run),
         command=run_command(run),
     )
+
+
+def actions(run: TradedStrategy) -> dict[str, str]:
+    """Return what corporate actions did, in words; empty if they did nothing."""
+    flows = run.book.flows
+    if not len(flows):
+        return {}
+    is_dividend = flows.is_kind(ActionKind.CASH_DIVIDEND)
+    counts = {
+        words: int(flows.is_kind(*kinds).sum())
+        for words, kinds in (
+            ("Positions split", [ActionKind.SPLIT]),
+            ("Children received", [ActionKind.SPIN_OFF]),
+            ("Positions renamed", [ActionKind.RENAME]),
+            ("Positions ended by a merger", [ActionKind.MERGER]),
+            ("Positions ended by a delisting", [ActionKind.DELISTING]),
+        )
+    }
+    ended = float(flows.cash[~is_dividend].sum())
+    return {
+        "Dividends received less owed, USD": f"{flows.dividends:,.2f}",
+        **({"Cash of endings, USD": f"{ended:,.2f}"} if ended else {}),
+        **{words: f"{number:,}" for words, number in counts.items() if number},
+    }
 
 
 def banners(run: TradedStrategy) -> tuple[str, ...]:
