@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +55,9 @@ class Book:
         Half session of the exit, after the entry's.
     place : ndarray of shape (n_cells,), optional
         Where each cell's figures go in what is earned; in their order by default.
+    cash : ndarray of shape (n_held,), optional
+        What a share brought beside since its entry, for the last `n_held` bars: those
+        of shares to which something happened. No fee and no borrow is charged on it.
     """
 
     opens: FloatVector
@@ -68,6 +71,7 @@ class Book:
     exits: IntVector
     exit_row: IntVector
     place: IntVector | None = None
+    cash: FloatVector = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.entry_row)
@@ -208,6 +212,7 @@ def run_book(
             book.opens,
             book.marks,
             book.missing,
+            book.cash,
             book.base,
             book.size,
             book.price,

@@ -35,6 +35,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens: FloatVector,
     marks: FloatVector,
     missing: BoolVector,
+    cash: FloatVector,
     base: IntVector,
     size: FloatVector,
     price: FloatVector,
@@ -74,6 +75,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens, marks, missing : ndarray of shape (n_bars,)
         Opens (NaN where there is no bar), closes with gaps filled, and whether the
         close was missing.
+    cash : ndarray of shape (n_held,)
+        What a share brought beside, for the last `n_held` of those bars.
     base, size, price : ndarray of shape (n_positions,)
         Where session 0 of each position's bars would lie, its signed number of shares,
         the price of its entry.
@@ -123,6 +126,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     peak, worst = np.empty(longest), np.empty(longest)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
+    plain = len(opens) - len(cash)  # bars before this one bring nothing beside
     # Half sessions are numbered as in `lakebt.sessions`: opens even, closes odd. Its
     # functions are not compiled, so that the arithmetic is written out here.
     for slot in range(lo, hi):
@@ -148,6 +152,11 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 at_close[t] += shares * own_marks[t]
                 moved_open[t] += abs(shares) * own_opens[t]
                 moved_close[t] += abs(shares) * own_marks[t]
+            if bar >= plain:
+                own_cash = cash[bar - plain : bar - plain + length]
+                for t in range(length):
+                    at_open[t] += shares * own_cash[t]
+                    at_close[t] += shares * own_cash[t]
             if shares < 0.0:
                 for t in range(length):
                     short[t] -= shares * own_marks[t]

@@ -17,6 +17,7 @@ from lakebt.backtest.book import Book
 from lakebt.backtest.costs import BPS
 from lakebt.backtest.outcome import Outcome, borrow_charges, exposure, gross_worth
 from lakebt.backtest.settlement import settle
+from lakebt.backtest.window import fill_gaps
 from lakebt.errors import InvalidArgumentError
 from lakebt.sessions import half_session, session_of
 
@@ -83,6 +84,9 @@ def run_vectorbt(
     share = costs.commission_bps * BPS / (costs.proportional or 1.0)
     outcomes = []
     for number, trade in enumerate(trades):
+        own = value[:, number]
+        if window.worths:
+            own = own + _beside(trade, window)
         first, last = exposure(trade)
         rows = window.row(half_session(np.arange(first, last + 1), "close"))
         borrow = borrow_charges(trade, window=window, costs=costs)
@@ -90,8 +94,8 @@ def run_vectorbt(
         outcomes.append(
             Outcome(
                 first=first,
-                equity=value[rows, number] - np.cumsum(borrow),
-                gross_equity=value[rows, number] + paid[rows, number],
+                equity=own[rows] - np.cumsum(borrow),
+                gross_equity=own[rows] + paid[rows, number],
                 worth=gross_worth(trade, window=window),
                 capital_usd=capital_usd,
                 commission_usd=total * share,
@@ -100,6 +104,39 @@ def run_vectorbt(
             )
         )
     return outcomes
+
+
+def _beside(trade: Trade, window: PriceWindow) -> FloatVector:
+    """Return the cash that a trade's shares brought by each row, in USD.
+
+    vectorbt has no price of 0: a share that has ended stays at its last price there,
+    and that is taken off again.
+    """
+    beside = np.zeros(len(window.prices))
+    for position in trade.positions:
+        cash = window.cash(position.symbol)
+        if cash is None:
+            continue
+        start = int(window.row(half_session(window.entered, "open")))
+        until = int(window.row(position.exit_row))
+        column = window.columns[position.symbol]
+        got = np.zeros(len(beside))
+        rows = slice(start, start + 2 * len(cash))
+        got[rows] = np.repeat(cash, 2)
+        got[until:] = position.exit_cash
+        gone = window.marks[:, column] == 0.0
+        if position.exit_price == 0.0:
+            gone[until:] = True
+        got -= np.where(gone, _without_zeros(window.marks)[:, column], 0.0)
+        beside += position.size * got
+    return beside
+
+
+def _without_zeros(marks: FloatPanel) -> FloatPanel:
+    """Return marks, those that are 0 at the last one that was not."""
+    if not (marks == 0.0).any():
+        return marks
+    return fill_gaps(np.where(marks == 0.0, np.nan, marks))
 
 
 def to_vectorbt(
@@ -266,7 +303,8 @@ def _from_trades(
         for position in trade.positions:
             column = number * width + window.columns[position.symbol]
             _add(sizes, enter, column, position.size)
-            _add(sizes, window.row(position.exit_row), column, -position.size)
+            if position.exit_price != 0.0:  # else it has ended: nothing is sold
+                _add(sizes, window.row(position.exit_row), column, -position.size)
         # vectorbt clips longs that cash cannot pay for; that amount is lent meanwhile.
         lent = 2.0 * sum(
             abs(position.size) * position.entry_price for position in trade.positions
@@ -278,7 +316,7 @@ def _from_trades(
     return _portfolio(
         sizes,
         symbols=window.symbols,
-        marks=window.marks,
+        marks=_without_zeros(window.marks),
         index=index,
         fees=fees[None, :],
         capital_usd=capital_usd,

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from lakebt.backtest.weights import is_hedged, leg_weights
+from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lakebt.backtest.weights import Sizing
     from lakebt.facts import Side
+    from lakebt.prices.holding import Holding
 
 
 Missing: TypeAlias = Literal["exclude", "drop_leg", "raise"]
@@ -34,7 +36,11 @@ class LegQuote:
     sizing_price
         The last close known before the entry's deadline; NaN if there was none.
     entry_price, exit_price
-        NaN where there is no bar.
+        NaN where there is no bar. At the exit of all that one share has become.
+    exit_cash
+        What one share brought beside until then, in USD.
+    holding
+        What became of the share; None if nothing happened.
     lacks
         What is missing where a price is, in words: "OLD on 2022-10-03: its prices end
         on 2022-09-15"; empty elsewhere.
@@ -46,12 +52,43 @@ class LegQuote:
     sizing_price: float
     entry_price: float
     exit_price: float
+    exit_cash: float = 0.0
+    holding: Holding | None = None
     lacks: str = ""
 
     @property
     def is_priced(self) -> bool:
         """Whether both fills have a price."""
         return math.isfinite(self.entry_price) and math.isfinite(self.exit_price)
+
+    @property
+    def dividends(self) -> float:
+        """What of `exit_cash` is dividends, in USD."""
+        if self.holding is None:
+            return 0.0
+        return self.holding.at(session_of(self.exit_row)).dividends
+
+    @property
+    def exit_value(self) -> float:
+        """What a share is worth at the exit, with all it brought but dividends."""
+        if self.holding is None:
+            return self.exit_price
+        return self.exit_price + (self.exit_cash - self.dividends)
+
+    @property
+    def ending(self) -> str | None:
+        """How the share ended while held, as "merger"; None if it did not."""
+        if self.holding is None:
+            return None
+        action = self.holding.ending(session_of(self.exit_row))
+        return None if action is None else str(action.kind)
+
+    @property
+    def growth(self) -> float:
+        """What a share earned over its entry price, all it brought included."""
+        if self.holding is None:
+            return self.exit_price / self.entry_price - 1.0
+        return (self.exit_price + self.exit_cash) / self.entry_price - 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +107,8 @@ class Position:
     entry_price, exit_price
     exit_row
         Half session of the exit.
+    exit_cash, holding
+        As the quote's.
     """
 
     symbol: str
@@ -79,6 +118,8 @@ class Position:
     entry_price: float
     exit_price: float
     exit_row: int
+    exit_cash: float = 0.0
+    holding: Holding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,4 +297,6 @@ def _position(
         entry_price=quote.entry_price,
         exit_price=quote.exit_price,
         exit_row=quote.exit_row,
+        exit_cash=quote.exit_cash,
+        holding=quote.holding,
     )

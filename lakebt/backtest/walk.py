@@ -43,6 +43,11 @@ def _walk(
         left = session_of(position.exit_row) - first
         marks = window.closes[first - window.first :, window.columns[position.symbol]]
         worth = np.append(marks[:left], np.full(len(gross) - left, position.exit_price))
+        cash = window.cash(position.symbol)
+        if cash is not None:
+            beside = cash[first - window.entered :][:left]
+            worth[: len(beside)] += beside
+            worth[left:] += position.exit_cash
         gross += position.size * (worth - position.entry_price)
         held_usd[:left] += abs(position.size) * marks[:left]
     for order in trade.orders():

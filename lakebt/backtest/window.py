@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ import pandas as pd
 from lakebt.sessions import Halves, half_session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lakebt._typing import FloatPanel
+    from lakebt._typing import FloatPanel, FloatVector
     from lakebt.prices.history import PriceHistory
+    from lakebt.prices.holding import Worth
     from lakebt.sessions import Sessions
 
 
@@ -33,12 +34,19 @@ class PriceWindow:
         Number of the session of the first two rows.
     sessions
         The exchange calendar.
+    entered : int, optional
+        Number of the session from which `worths` count.
+    worths : mapping of str to Worth, optional
+        Of the symbols to which something happened since then: what one share was worth.
+        Their prices are those of all that it has become.
     """
 
     symbols: tuple[str, ...]
     prices: FloatPanel
     first: int
     sessions: Sessions
+    entered: int = 0
+    worths: Mapping[str, Worth] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -51,6 +59,37 @@ class PriceWindow:
             first=first,
             sessions=history.sessions,
         )
+
+    def since(self, entered: int, worths: Mapping[str, Worth]) -> PriceWindow:
+        """Return the window of shares that were bought in a session.
+
+        Parameters
+        ----------
+        entered
+            Number of that session.
+        worths
+            Of the symbols to which something happened, up to the last session at most.
+        """
+        prices = self.prices.copy()
+        for symbol, worth in worths.items():
+            rows = self._rows(entered, worth)
+            prices[rows, self.columns[symbol]] = _in_turn(worth.opens, worth.closes)
+        return replace(self, prices=prices, entered=entered, worths=worths)
+
+    def _rows(self, entered: int, worth: Worth) -> slice:
+        start = int(self.row(half_session(entered, "open")))
+        return slice(start, start + 2 * len(worth.opens))
+
+    def cash(self, symbol: str) -> FloatVector | None:
+        """Return what one share brought beside by each session, since the entry's.
+
+        Returns
+        -------
+        ndarray of shape (n_sessions,) or None
+            In USD; None if nothing happened to it.
+        """
+        worth = self.worths.get(symbol)
+        return None if worth is None else worth.cash
 
     @property
     def n_sessions(self) -> int:
@@ -77,7 +116,12 @@ class PriceWindow:
         Leading gaps take the first price; they are never held. A column without any
         price is 1 throughout.
         """
-        return fill_gaps(self.prices)
+        marks = fill_gaps(self.prices)
+        for symbol, worth in self.worths.items():
+            opens = np.where(np.isnan(worth.opens), worth.marks, worth.opens)
+            rows = self._rows(self.entered, worth)
+            marks[rows, self.columns[symbol]] = _in_turn(opens, worth.marks)
+        return marks
 
     @property
     def closes(self) -> FloatPanel:
@@ -92,6 +136,13 @@ class PriceWindow:
         both[0::2] = self.sessions.instants("open")[run]
         both[1::2] = self.sessions.instants("close")[run]
         return pd.DatetimeIndex(both.astype("datetime64[us]"), tz="UTC")
+
+
+def _in_turn(opens: FloatVector, closes: FloatVector) -> FloatVector:
+    """Return the open and the close of each session in turn."""
+    both = np.empty(2 * len(opens))
+    both[0::2], both[1::2] = opens, closes
+    return both
 
 
 def fill_gaps(prices: FloatPanel) -> FloatPanel:

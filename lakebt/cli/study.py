@@ -112,6 +112,15 @@ def study(
             rich_help_panel=RULES,
         ),
     ] = "exclude",
+    delisting_return: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RETURN",
+            help="What a delisting that tells no cash earned over the last close, as "
+            "-0.3; without it, its cell is empty.",
+            rich_help_panel=RULES,
+        ),
+    ] = None,
     on_look_ahead: Annotated[
         str,
         typer.Option(
@@ -222,6 +231,7 @@ def study(
             max_weight=max_weight,
             costs=costs,
             missing=missing,
+            delisting_return=delisting_return,
             on_look_ahead=on_look_ahead,
             min_lead=min_lead,
         )

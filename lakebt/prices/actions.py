@@ -145,7 +145,9 @@ class ActionHistory:
     def __len__(self) -> int:
         return len(self.action)
 
-    def in_force(self, *, before: int | None = None) -> IntVector:
+    def in_force(
+        self, *, before: int | None = None, among: IntVector | None = None
+    ) -> IntVector:
         """Return the rows in force: of each action the newest vintage known.
 
         Parameters
@@ -153,6 +155,8 @@ class ActionHistory:
         before
             Microseconds since 1970 UTC, exclusive: a vintage known at this instant came
             too late. By default all that the view could see.
+        among
+            Rows with every vintage of some actions; by default of all.
 
         Returns
         -------
@@ -160,7 +164,7 @@ class ActionHistory:
             In the order of the rows; an action whose newest vintage retracts it is not
             among them.
         """
-        rows = np.arange(len(self))
+        rows = np.arange(len(self)) if among is None else among
         if before is not None:
             rows = rows[self.known_at[rows] < before]
         by_action = rows[np.lexsort((self.known_at[rows], self.action[rows]))]

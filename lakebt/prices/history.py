@@ -86,7 +86,7 @@ class PriceHistory:
         return np.searchsorted(self.symbol, np.arange(len(self.symbols) + 1))
 
     @cached_property
-    def _newest(self) -> IntVector:
+    def newest(self) -> IntVector:
         """Return the rows in force now: the last of each bar, retractions dropped."""
         if len(self.symbol) == 0:
             return np.zeros(0, dtype=np.int64)
@@ -161,7 +161,7 @@ class PriceHistory:
         first, last : ndarray of shape (n_windows,)
             Numbers of the first and the last session, inclusive.
         """
-        rows = self._newest
+        rows = self.newest
         keys, span = self._keys[rows], len(self.sessions)
         lo = np.searchsorted(keys, codes * span + first)
         hi = np.searchsorted(keys, codes * span + last + 1)
@@ -179,7 +179,7 @@ class PriceHistory:
     @cached_property
     def _bars(self) -> list[tuple[IntVector, FloatVector, FloatVector]]:
         """Return each symbol's bars in force now: sessions, opens, closes."""
-        rows = self._newest
+        rows = self.newest
         cuts = np.searchsorted(self.symbol[rows], np.arange(len(self.symbols) + 1))
         return [
             (self.session[part], self.open[part], self.close[part])

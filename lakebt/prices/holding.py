@@ -11,11 +11,13 @@ import numpy as np
 
 from lakebt.prices.actions import ActionKind
 from lakebt.prices.effects import cash_of, effects, per_bar_share, shares_of
+from lakebt.prices.windows import PriceWindows
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lakebt._typing import FloatVector
+    from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.prices.actions import Action
     from lakebt.prices.effects import Effect
     from lakebt.prices.history import PriceHistory
@@ -193,6 +195,73 @@ class Holdings:
             of.setdefault(effect.symbol, {})[effect.session] = effect
         return of
 
+    @cached_property
+    def _arrays(self) -> _EffectArrays:
+        return _EffectArrays.of(self.history, self.effects)
+
+    def acted(
+        self, codes: IntVector, *, entered: IntVector, last: IntVector
+    ) -> BoolVector:
+        """Return to which shares something happened between entry and last exit.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n,)
+            Symbols, as `PriceHistory.codes` gives them.
+        entered, last : ndarray of shape (n,)
+            Numbers of the sessions.
+        """
+        if not self.effects:
+            return np.zeros(len(codes), dtype=bool)
+        key, span = self._arrays.key, len(self.history.sessions)
+        lo = np.searchsorted(key, codes * span + entered + 1)
+        hi = np.searchsorted(key, codes * span + last + 1)
+        acted: BoolVector = (codes >= 0) & (hi > lo)
+        return acted
+
+    def windows(
+        self, codes: IntVector, *, entered: IntVector, last: IntVector
+    ) -> PriceWindows:
+        """Return what `Holding.worth` gives for many shares, one after the other.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_windows,)
+            Symbols with bars.
+        entered, last : ndarray of shape (n_windows,)
+            Numbers of the sessions, inclusive.
+        """
+        from lakebt.prices.holding_values import fill_values  # noqa: PLC0415 - numba takes 0.4 s
+
+        starts = offsets(last - entered + 1)
+        opens, closes, marks, cash = (np.empty(starts[-1]) for _ in range(4))
+        arrays = self._arrays
+        fill_values(
+            codes,
+            entered,
+            starts,
+            len(self.history.sessions),
+            *arrays.bars,
+            arrays.key,
+            arrays.kept,
+            arrays.paid,
+            arrays.first_other,
+            arrays.other,
+            arrays.received,
+            opens,
+            closes,
+            marks,
+            cash,
+        )
+        return PriceWindows(
+            opens=opens,
+            closes=closes,
+            base=starts[:-1] - entered,
+            starts=starts[:-1],
+            cash=cash,
+            held_marks=marks,
+        )
+
     def follow(self, symbol: str, *, entered: int, last: int) -> Holding:
         """Return what becomes of one share.
 
@@ -249,6 +318,50 @@ class Holdings:
             left[symbol] = left.get(symbol, 0.0) + shares
         after = Held(session=session, shares=left, cash=cash, dividends=dividends)
         return after, flows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _EffectArrays:
+    """Effects, and the bars of all that shares turn into; see `fill_values`."""
+
+    key: IntVector
+    kept: FloatVector
+    paid: FloatVector
+    first_other: IntVector
+    other: IntVector
+    received: FloatVector
+    bars: tuple[IntVector, IntVector, FloatVector, FloatVector]
+
+    @classmethod
+    def of(cls, history: PriceHistory, effects: tuple[Effect, ...]) -> _EffectArrays:
+        """Return effects by symbol and session; symbols without bars come last."""
+        span = len(history.sessions)
+        place = {symbol: code for code, symbol in enumerate(history.symbols)}
+        for effect in effects:
+            for symbol in (effect.symbol, *(s for s, _ in effect.received)):
+                place.setdefault(symbol, len(place))
+        ordered = sorted(effects, key=lambda e: (place[e.symbol], e.session))
+        others = [one for effect in ordered for one in effect.received]
+        rows = history.newest
+        starts = np.searchsorted(history.symbol[rows], np.arange(len(place) + 1))
+        return cls(
+            key=np.array(
+                [place[e.symbol] * span + e.session for e in ordered], dtype=np.int64
+            ),
+            kept=np.array([e.kept for e in ordered], dtype=np.float64),
+            paid=np.array([e.dividend + e.capital for e in ordered], dtype=np.float64),
+            first_other=offsets(
+                np.array([len(e.received) for e in ordered], dtype=np.int64)
+            ),
+            other=np.array([place[symbol] for symbol, _ in others], dtype=np.int64),
+            received=np.array([shares for _, shares in others], dtype=np.float64),
+            bars=(
+                starts,
+                history.session[rows],
+                history.open[rows],
+                history.close[rows],
+            ),
+        )
 
 
 def _flow(session: int, action: Action, shares: float) -> Flow:

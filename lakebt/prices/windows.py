@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,37 @@ class PriceWindows:
     Attributes
     ----------
     opens, closes : ndarray of shape (n_bars,)
-        NaN where there is no bar.
+        NaN where there is no bar. Of a share to which something happened since its
+        entry: what it has become, at its prices.
     base : ndarray of shape (n_windows,)
         ``base + session`` is the bar of a session.
     starts : ndarray of shape (n_windows,)
         Where each window begins.
+    cash : ndarray of shape (n_held,)
+        What was got beside, for the last `n_held` bars: those of shares to which
+        something happened.
+    held_marks : ndarray of shape (n_held,)
+        The marks of those.
     """
 
     opens: FloatVector
     closes: FloatVector
     base: IntVector
     starts: IntVector
+    cash: FloatVector = field(default_factory=lambda: np.zeros(0))
+    held_marks: FloatVector = field(default_factory=lambda: np.zeros(0))
+
+    def with_held(self, held: PriceWindows) -> PriceWindows:
+        """Return these windows, and those of shares to which something happened."""
+        n_bars = len(self.opens)
+        return replace(
+            self,
+            opens=np.concatenate([self.opens, held.opens]),
+            closes=np.concatenate([self.closes, held.closes]),
+            base=np.concatenate([self.base, held.base + n_bars]),
+            cash=held.cash,
+            held_marks=held.held_marks,
+        )
 
     @cached_property
     def marks(self) -> FloatVector:
@@ -37,12 +57,15 @@ class PriceWindows:
 
         A gap at the start of a window stays: nothing can be held there.
         """
-        place = np.arange(len(self.closes))
-        last = np.maximum.accumulate(np.where(np.isnan(self.closes), -1, place))
+        closes = self.closes[: len(self.closes) - len(self.held_marks)]
+        place = np.arange(len(closes))
+        last = np.maximum.accumulate(np.where(np.isnan(closes), -1, place))
         begins = np.zeros(len(place), dtype=np.int64)
         begins[self.starts] = self.starts
         begins = np.maximum.accumulate(begins)
         filled: FloatVector = np.where(
-            last >= begins, self.closes[np.maximum(last, 0)], np.nan
+            last >= begins, closes[np.maximum(last, 0)], np.nan
         )
+        if len(self.held_marks):
+            filled = np.concatenate([filled, self.held_marks])
         return filled

@@ -17,7 +17,7 @@ from lakebt.events.filters import parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD
 from lakebt.events.rules import one_spelling, parse_entries, parse_exits
 from lakebt.facts import IndexChange
-from lakebt.inputs.checks import check_positive, one_of
+from lakebt.inputs.checks import check_positive, check_return, one_of
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import (
     ArgumentList,
@@ -132,6 +132,7 @@ class Arguments(ArgumentList):
     max_gross: float = argument(Decides.REFUSAL, default=2.0)
     capital_usd: float = argument(Decides.LEVEL, default=100_000.0)
     missing: Missing = argument(Decides.BOOKS, default="exclude")
+    delisting_return: float | None = argument(Decides.BOOKS, default=None)
     aggregate: Aggregate = argument(Decides.SERIES, default=Aggregate.POOLED, plain=str)
     weighting: Weighting = argument(Decides.SERIES, default=Weighting.EVENT, plain=str)
     max_weight: float = argument(Decides.SERIES, default=1.0)
@@ -166,6 +167,7 @@ class Arguments(ArgumentList):
         max_gross: float = 2.0,
         capital_usd: float = 100_000.0,
         missing: str = "exclude",
+        delisting_return: float | None = None,
         aggregate: str = "pooled",
         weighting: str = "event",
         max_weight: float = 1.0,
@@ -205,6 +207,7 @@ class Arguments(ArgumentList):
             max_gross=max_gross,
             capital_usd=capital_usd,
             missing=cast("Missing", one_of(missing, MISSING, what="missing")),
+            delisting_return=check_return("delisting_return", delisting_return),
             aggregate=pooling.how,
             weighting=pooling.weighting,
             max_weight=pooling.max_weight,
@@ -242,12 +245,14 @@ class Arguments(ArgumentList):
         Returns
         -------
         dict
-            Of a trial's rule unless a role is given. `changes` is there if they were
-            given, and not as None: so ids of trials are those of earlier versions.
+            Of a trial's rule unless a role is given. `changes` and `delisting_return`
+            are there if they were given, and not as None: so ids of trials are those of
+            earlier versions.
         """
         plain = super().plain(decides)
-        if self.changes is None:
-            plain.pop("changes", None)
+        for name in ("changes", "delisting_return"):
+            if getattr(self, name) is None:
+                plain.pop(name, None)
         return plain
 
     def replaced(self, **changed: Any) -> Arguments:
@@ -278,8 +283,9 @@ class Arguments(ArgumentList):
         words["costs"] = str(self.costs)
         if self.index is None:
             words["index"] = "changes supplied by the caller"
-        if self.changes is None:
-            del words["changes"]
+        for name in ("changes", "delisting_return"):
+            if getattr(self, name) is None:
+                del words[name]
         return {name.replace("_", " "): text for name, text in words.items()}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lakebt.analysis.pooling import Aggregate
 from lakebt.errors import InvalidArgumentError, UntradeableError, listed
 from lakebt.events.schedule import count_reasons
+from lakebt.prices.holding import Holdings
 from lakebt.study import tables
 from lakebt.study.scope import MARKET
 from lakebt.study.single import deal
@@ -188,7 +189,7 @@ def _would_run(event: int, study: TradedStudy) -> bool:
     for place in zip(slots.tolist(), exits.tolist(), strict=True):
         (result,), _ = deal(
             [plan.cell(*place)],
-            study.history,
+            Holdings(study.history, study.arguments.delisting_return),
             sizing=study.arguments.sizing.hedged_with(MARKET),
             missing=study.arguments.missing,
         )

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Protocol
 
 from lakebt.backtest.reference import run_vectorbt
 from lakebt.backtest.walk import walk_trades
+from lakebt.prices.holding import Holdings
 from lakebt.study.batch import trade_together
 from lakebt.study.cells import Cells, Filling
 from lakebt.study.single import deal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
     from lakebt.backtest.levels import Level
     from lakebt.backtest.outcome import Engine
+    from lakebt.backtest.trades import Trade
+    from lakebt.backtest.window import PriceWindow
     from lakebt.events.schedule import Schedule
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
+    from lakebt.study.single import Desk
 
+    Place = tuple[int, int]
     Progress = Callable[[int, int], None]
 
 
@@ -51,15 +56,20 @@ def run_event(
     /,
 ) -> list[Cells]:
     """Trade all cells in one pass; those whose legs leave apart one by one."""
+    holdings = Holdings(history, arguments.delisting_return)
     filled = trade_together(
-        plan, history, sizing=arguments.sizing, missing=arguments.missing, levels=levels
+        plan,
+        holdings,
+        sizing=arguments.sizing,
+        missing=arguments.missing,
+        levels=levels,
     )
     apart = plan.apart & (plan.reason == 0)
     for filling in filled:
         _trade_alone(
             apart,
             plan=plan,
-            history=history,
+            holdings=holdings,
             arguments=arguments,
             filling=filling,
             engine=walk_trades,
@@ -79,11 +89,12 @@ def run_reference(
 ) -> list[Cells]:
     """Trade the cells of each event as one ``vectorbt.Portfolio``."""
     filled = Filling.each(plan, levels)
+    holdings = Holdings(history, arguments.delisting_return)
     for filling in filled:
         _trade_alone(
             plan.reason == 0,
             plan=plan,
-            history=history,
+            holdings=holdings,
             arguments=arguments,
             filling=filling,
             engine=run_vectorbt,
@@ -99,7 +110,7 @@ def _trade_alone(
     wanted: npt.NDArray[np.bool_],
     *,
     plan: Schedule,
-    history: PriceHistory,
+    holdings: Holdings,
     arguments: Arguments,
     filling: Filling,
     engine: Engine,
@@ -114,7 +125,7 @@ def _trade_alone(
     for number, places in enumerate(by_event.values()):
         dealt, desk = deal(
             [plan.cell(*place) for place in places],
-            history,
+            holdings,
             sizing=sizing,
             missing=arguments.missing,
         )
@@ -127,13 +138,25 @@ def _trade_alone(
             if one.empty is not None:
                 filling.reason[place] = one.empty.reason.code
         if ready and desk is not None:
-            outcomes = engine(
-                [trade for _, trade in ready],
-                window=desk.window,
-                costs=level.costs,
-                capital_usd=level.capital_usd,
-            )
-            for (place, trade), outcome in zip(ready, outcomes, strict=True):
-                filling.outcome(place, trade, outcome, gaps=desk.gaps(trade))
+            for window, together in _by_window(ready, desk):
+                outcomes = engine(
+                    [trade for _, trade in together],
+                    window=window,
+                    costs=level.costs,
+                    capital_usd=level.capital_usd,
+                )
+                for (place, trade), outcome in zip(together, outcomes, strict=True):
+                    filling.outcome(place, trade, outcome, gaps=desk.gaps(trade))
         if progress is not None:
             progress(number + 1, len(by_event))
+
+
+def _by_window(
+    ready: Sequence[tuple[Place, Trade]], desk: Desk
+) -> Iterable[tuple[PriceWindow, list[tuple[Place, Trade]]]]:
+    """Return trades by the prices of what their shares are from their entries on."""
+    together: dict[int, tuple[PriceWindow, list[tuple[Place, Trade]]]] = {}
+    for place, trade in ready:
+        window = desk.window_of(trade)
+        together.setdefault(id(window), (window, []))[1].append((place, trade))
+    return together.values()

@@ -96,15 +96,15 @@ def _held(done: CellResult, study: TradedStudy) -> Iterator[HeldLeg]:
         close = None if announced is None else half_session(announced, "close")
         held_night = close is not None and entered <= close < left
         sign = 1.0 if quote.side is Side.ADDITION else -1.0
-        earned, without = sign * _growth(quote), sign * _growth(quote)
+        earned, without = sign * quote.growth, sign * quote.growth
         if held_night and close is not None:
             without = sign * _without(quote, close, study.history)
         if hedge is not None:
-            earned -= sign * _growth(hedge)
+            earned -= sign * hedge.growth
             without -= sign * (
                 _without(hedge, close, study.history)
                 if held_night and close is not None
-                else _growth(hedge)
+                else hedge.growth
             )
         yield HeldLeg(
             event_id=cell.event.event_id,
@@ -118,15 +118,17 @@ def _held(done: CellResult, study: TradedStudy) -> Iterator[HeldLeg]:
         )
 
 
-def _growth(quote: LegQuote) -> float:
-    return quote.exit_price / quote.entry_price - 1.0
-
-
 def _without(quote: LegQuote, close: int, history: PriceHistory) -> float:
     """Return what is earned without the night after a close."""
     session = session_of(close)
-    prices = history.window([quote.symbol], session, session + 1)[:, 0]
-    return (1.0 + _growth(quote)) * float(prices[1] / prices[2]) - 1.0
+    if quote.holding is None:
+        prices = history.window([quote.symbol], session, session + 1)[:, 0]
+        before, after = float(prices[1]), float(prices[2])
+    else:
+        worth, at = quote.holding.worth(history), session - quote.holding.entered
+        before = float(worth.closes[at] + worth.cash[at])
+        after = float(worth.opens[at + 1] + worth.cash[at + 1])
+    return (1.0 + quote.growth) * (before / after) - 1.0
 
 
 def _volatility(

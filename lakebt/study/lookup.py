@@ -10,6 +10,7 @@ from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
 from lakebt.events.plan import Empty
+from lakebt.prices.holding import Holdings
 from lakebt.sessions import session_of
 from lakebt.study.single import CellResult, deal
 from lakebt.values.reasons import Reason
@@ -38,7 +39,8 @@ class Lookup:
         history: PriceHistory,
     ) -> None:
         self._arguments, self._plan = arguments, plan
-        self._cells, self._history = cells, history
+        self._cells = cells
+        self._holdings = Holdings(history, arguments.delisting_return)
 
     def each(
         self,
@@ -86,7 +88,7 @@ class Lookup:
         sizing = self._arguments.sizing
         results, desk = deal(
             [self._plan.cell(*place) for place in places],
-            self._history,
+            self._holdings,
             sizing=sizing,
             missing=self._arguments.missing,
         )
@@ -98,7 +100,7 @@ class Lookup:
             assert result.trade is not None  # noqa: S101 - it was traded
             (outcome,) = walk_trades(
                 [result.trade],
-                window=desk.window,
+                window=desk.window_of(result.trade),
                 costs=self._arguments.costs,
                 capital_usd=sizing.capital_usd,
             )
@@ -128,12 +130,16 @@ class Lookup:
             msg = f"{event}, {entry} to {exit_} was not traded: {why}"
             raise InvalidArgumentError(msg)
         trade = cell.trade
-        window = PriceWindow.of(
-            self._history,
-            sorted({position.symbol for position in trade.positions}),
-            first=session_of(trade.entry_row),
-            last=session_of(trade.exit_row),
-        )
+        entered, last = session_of(trade.entry_row), session_of(trade.exit_row)
+        history = self._holdings.history
+        symbols = sorted({position.symbol for position in trade.positions})
+        window = PriceWindow.of(history, symbols, first=entered, last=last)
+        holdings = [
+            self._holdings.follow(symbol, entered=entered, last=last)
+            for symbol in symbols
+        ]
+        worths = {h.symbol: h.worth(history) for h in holdings if not h.is_plain}
+        window = window.since(entered, worths) if worths else window
         return to_vectorbt(
             trade,
             window=window,

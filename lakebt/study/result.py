@@ -12,6 +12,8 @@ from lakebt.study import tables
 from lakebt.study.empty_cells import left_out
 from lakebt.study.evidence import Evidence
 from lakebt.study.figures import Figures
+from lakebt.study.flow_table import flow_table
+from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients
 from lakebt.study.report import paths, with_chance
 from lakebt.study.trials import record
@@ -211,9 +213,36 @@ class Result(Evidence, Figures):
             over entry price less 1, whatever the side; ``hedge_return``, the hedge's
             over the same fills, whether or not it was traded; ``weight``, signed; and
             ``cause``. Prices, returns and weight are NaN where the leg was not traded.
+            The exit price is that of all that one share had become by then: of shares
+            split, spun off or got for it, with the cash of an ending, without
+            dividends. ``dividend_return`` and ``hedge_dividend_return`` are those over
+            the entry price, whatever the side; ``ending`` is how the share ended while
+            it was held, as "merger", None where it did not.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)
+
+    def flows(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit: str | None = None,  # noqa: A002 - the surface's name
+    ) -> pd.DataFrame:
+        """Return a row per dividend, conversion and ending of what was held.
+
+        Returns
+        -------
+        DataFrame
+            In the order of the cells and, within one, of time. ``event_id``, ``entry``,
+            ``exit``; ``session``, at whose open; ``symbol``, ``kind``, and ``other``,
+            whose shares came of it, empty for nobody's; ``shares_before``, of the
+            symbol at the close before, negative where they were short;
+            ``shares_after``, what came of them: of ``other`` if there is one, else of
+            the symbol; and ``cash_usd``, negative where it was owed.
+        """
+        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        return flow_table(cells, self.traded)
 
     def orders(
         self,
@@ -236,7 +265,7 @@ class Result(Evidence, Figures):
             of that was known, UTC.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
-        return tables.orders(cells, self.traded)
+        return orders(cells, self.traded)
 
     def refused(
         self,

@@ -10,6 +10,8 @@ import numpy as np
 from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
 from lakebt.backtest.window import PriceWindow
 from lakebt.events.plan import Empty
+from lakebt.instants import EPOCH, TICK
+from lakebt.prices.sizing import sizing_closes
 from lakebt.sessions import is_close, session_of
 from lakebt.values.reasons import Reason
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Fill
     from lakebt.events.plan import Cell
     from lakebt.facts import Side
-    from lakebt.prices.history import PriceHistory
+    from lakebt.prices.holding import Holding, Holdings, Worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class CellResult:
 
 
 def deal(
-    cells: Sequence[Cell], history: PriceHistory, *, sizing: Sizing, missing: Missing
+    cells: Sequence[Cell], holdings: Holdings, *, sizing: Sizing, missing: Missing
 ) -> tuple[list[CellResult], Desk | None]:
     """Price and size some cells of one event, or say why they cannot be traded.
 
@@ -59,8 +61,8 @@ def deal(
     ----------
     cells
         As the guard planned them.
-    history
-        Prices of every symbol in them, and of the hedge.
+    holdings
+        Prices of every symbol in them, and of the hedge, and what became of shares.
     sizing, missing
         The study's.
 
@@ -71,7 +73,7 @@ def deal(
     Desk or None
         Where they were priced; None if none has legs.
     """
-    desk = Desk.of(cells, history, sizing)
+    desk = Desk.of(cells, holdings, sizing)
     return [
         CellResult(cell=cell, empty=cell.empty)
         if desk is None or cell.empty is not None
@@ -83,15 +85,16 @@ def deal(
 class Desk:
     """The prices one event trades at: a window of sessions for its symbols."""
 
-    def __init__(
-        self, history: PriceHistory, sizing: Sizing, window: PriceWindow
-    ) -> None:
-        self.history, self.sizing, self.window = history, sizing, window
+    def __init__(self, holdings: Holdings, sizing: Sizing, window: PriceWindow) -> None:
+        self.holdings, self.sizing, self.window = holdings, sizing, window
+        self.history = holdings.history
         self._sized: dict[tuple[str, dt.datetime], float] = {}
+        self._held: dict[tuple[str, int], tuple[Holding, Worth] | None] = {}
+        self._since: dict[tuple[int, frozenset[str]], PriceWindow] = {}
 
     @classmethod
     def of(
-        cls, cells: Sequence[Cell], history: PriceHistory, sizing: Sizing
+        cls, cells: Sequence[Cell], holdings: Holdings, sizing: Sizing
     ) -> Desk | None:
         """Return the desk of the cells that have legs; None if none has."""
         planned = [cell for cell in cells if cell.legs]
@@ -102,8 +105,39 @@ class Desk:
             symbols.add(sizing.hedge)
         first = min(cell.fill.session for cell in planned if cell.fill is not None)
         last = max(leg.exit.session for cell in planned for leg in cell.legs)
-        window = PriceWindow.of(history, sorted(symbols), first=first, last=last)
-        return cls(history, sizing, window)
+        window = PriceWindow.of(
+            holdings.history, sorted(symbols), first=first, last=last
+        )
+        return cls(holdings, sizing, window)
+
+    def window_of(self, trade: Trade) -> PriceWindow:
+        """Return the prices of what the shares of a trade are from its entry on.
+
+        Trades with the same one are run together.
+        """
+        entered = session_of(trade.entry_row)
+        worths = {
+            position.symbol: held[1]
+            for position in trade.positions
+            if (held := self._holding(position.symbol, entered)) is not None
+        }
+        if not worths:
+            return self.window
+        key = entered, frozenset(worths)
+        if key not in self._since:
+            self._since[key] = self.window.since(entered, worths)
+        return self._since[key]
+
+    def _holding(self, symbol: str, entered: int) -> tuple[Holding, Worth] | None:
+        """Return what became of a share by the last session; None for nothing."""
+        key = symbol, entered
+        if key not in self._held:
+            last = self.window.first + self.window.n_sessions - 1
+            holding = self.holdings.follow(symbol, entered=entered, last=last)
+            self._held[key] = (
+                None if holding.is_plain else (holding, holding.worth(self.history))
+            )
+        return self._held[key]
 
     @staticmethod
     def entry(cell: Cell) -> Fill:
@@ -152,7 +186,7 @@ class Desk:
 
         Each is marked at the last price before it.
         """
-        window, opposed = self.window, trade.opposed
+        window, opposed = self.window_of(trade), trade.opposed
         until: dict[object, tuple[str, int]] = {}
         for number, position in enumerate(trade.positions):
             # A symbol that is held on both sides is held once, until it is gone.
@@ -171,8 +205,23 @@ class Desk:
     def _quote(self, symbol: str, side: Side, entry: Fill, exit_row: int) -> LegQuote:
         key = (symbol, entry.deadline)
         if key not in self._sized:
-            self._sized[key] = self.history.last_close(symbol, before=entry.deadline)
+            self._sized[key] = float(
+                sizing_closes(
+                    self.history,
+                    self.history.codes([symbol]),
+                    before=np.array([(entry.deadline - EPOCH) // TICK]),
+                    fills=np.array([entry.session]),
+                )[0]
+            )
         prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
+        cash, holding = 0.0, None
+        held = self._holding(symbol, entry.session)
+        left = session_of(exit_row)
+        if held is not None and held[0].flows[0].session <= left:
+            holding, worth = held
+            at = left - entry.session
+            price = worth.closes if is_close(exit_row) else worth.opens
+            prices[exit_row], cash = float(price[at]), float(worth.cash[at])
         lacking = [session_of(row) for row, price in prices.items() if np.isnan(price)]
         return LegQuote(
             symbol=symbol,
@@ -181,10 +230,37 @@ class Desk:
             sizing_price=self._sized[key],
             entry_price=prices[entry.row],
             exit_price=prices[exit_row],
-            lacks=self._lacks(symbol, lacking[0]) if lacking else "",
+            exit_cash=cash,
+            holding=holding,
+            lacks=self._lacks(symbol, lacking[0], holding) if lacking else "",
         )
 
-    def _lacks(self, symbol: str, session: int) -> str:
+    def _lacks(self, symbol: str, session: int, holding: Holding | None) -> str:
+        """Return what is known of a bar that is not there, in words."""
+        if holding is None or session < holding.flows[0].session:
+            return self._lacks_bar(symbol, session)
+        date = self.window.sessions.date
+        told = [flow for flow in holding.flows if flow.session <= session]
+        unknown = next((flow for flow in told if np.isnan(flow.cash)), None)
+        if unknown is not None:
+            return (
+                f"{unknown.action.symbol} on {date(unknown.session)}: its delisting "
+                f"tells no cash; pass delisting_return="
+            )
+        held = holding.at(session).shares
+        without = [s for s in held if not self.history.has_bar(s, session)]
+        came = {flow.action.other: flow for flow in told if flow.action.other}
+        lacking = without[0]
+        said = self._lacks_bar(lacking, session)
+        if lacking not in came:
+            return said
+        flow = came[lacking]
+        return (
+            f"{said} ({flow.action.symbol} became it by a "
+            f"{flow.action.kind.replace('_', '-')} on {date(flow.session)})"
+        )
+
+    def _lacks_bar(self, symbol: str, session: int) -> str:
         """Return what is known of a bar that is not there, in words."""
         date = self.window.sessions.date
         if self.history.is_untraded(symbol, session):

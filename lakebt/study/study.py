@@ -57,6 +57,13 @@ class Study:
         What each event starts with.
     missing : {"exclude", "drop_leg", "raise"}
         What to do with a leg without prices: leave out its event, trade the rest, stop.
+    delisting_return : float, optional
+        What a delisting that tells no cash earned over the last close, at least -1. By
+        default a cell that holds one is empty, as ``no_price``: there is no number for
+        all. Shumway (1997), "The delisting bias in CRSP data", has -0.30 for NYSE, and
+        Shumway and Warther (1999), "The delisting bias in CRSP's Nasdaq data and its
+        implications for the size effect", -0.55 for Nasdaq; SIVB went from 106.04 to
+        0.53 in 2023 (-0.995), and SBNY from 70.00 to 0.09.
     aggregate : {"pooled", "calendar"}
         How the events become one series: joined, or as the portfolio of those that are
         open, which pays for what keeps them at their weights.
@@ -124,6 +131,7 @@ class Study:
         max_gross: float = 2.0,
         capital_usd: float = 100_000.0,
         missing: str = "exclude",
+        delisting_return: float | None = None,
         aggregate: str = "pooled",
         weighting: str = "event",
         max_weight: float = 1.0,
@@ -146,6 +154,7 @@ class Study:
             max_gross=max_gross,
             capital_usd=capital_usd,
             missing=missing,
+            delisting_return=delisting_return,
             aggregate=aggregate,
             weighting=weighting,
             max_weight=max_weight,

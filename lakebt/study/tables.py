@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from lakebt.analysis.sharpe import ratio_of_moments
 from lakebt.analysis.surface import surface
 from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
-from lakebt.events.plan import describe
 from lakebt.sessions import half_session, is_close, session_of
 from lakebt.study.summary import ratio_columns
 
@@ -26,11 +25,8 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.analysis.traded_events import Traded
-    from lakebt.backtest.trades import Position, Trade
+    from lakebt.backtest.trades import Trade
     from lakebt.events.clock import Clock
-    from lakebt.events.plan import Cell, PlannedLeg
-    from lakebt.facts import IndexChange
-    from lakebt.sessions import Sessions
     from lakebt.study.single import CellResult
     from lakebt.study.traded import TradedStudy
 
@@ -112,6 +108,7 @@ def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
         *("event_id", "entry", "exit", "symbol", "side"),
         *("entry_session", "exit_session", "entry_price", "exit_price"),
         *("price_return", "hedge_return", "weight", "cause"),
+        *("dividend_return", "hedge_dividend_return", "ending"),
     )
     rows = [row for done in cells for row in _legs(done)]
     return _dated(pd.DataFrame(rows, columns=list(columns)), study.clock)
@@ -139,12 +136,17 @@ def _legs(done: CellResult) -> Iterator[dict[str, object]]:
         if weight is not None:
             row |= {
                 "entry_price": quote.entry_price,
-                "exit_price": quote.exit_price,
-                "price_return": quote.exit_price / quote.entry_price - 1.0,
-                "hedge_return": hedge.exit_price / hedge.entry_price - 1.0
+                "exit_price": quote.exit_value,
+                "price_return": quote.exit_value / quote.entry_price - 1.0,
+                "hedge_return": hedge.exit_value / hedge.entry_price - 1.0
                 if hedge is not None
                 else nan,
                 "weight": weight,
+                "dividend_return": quote.dividends / quote.entry_price,
+                "hedge_dividend_return": hedge.dividends / hedge.entry_price
+                if hedge is not None
+                else nan,
+                "ending": quote.ending,
             }
         yield row
 
@@ -158,114 +160,6 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
         for position in trade.positions
         if position.side is not None
     }
-
-
-_SIDES = {True: "buy", False: "sell"}
-
-
-def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
-    """Return a row per fill; see `lakebt.Result.orders`."""
-    costs, clock = study.arguments.costs, study.clock
-    rows = [
-        {**fill, "side": _SIDES[fill["size"] > 0.0], "size": abs(fill["size"])}
-        for done in cells
-        for fill in sorted(
-            _fills(done, clock), key=lambda f: (f["session"], f["symbol"])
-        )
-    ]
-    columns = (
-        *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
-        *("weight", "fact", "known_at"),
-    )
-    frame = pd.DataFrame(rows, columns=list(columns))
-    halves = frame["session"].to_list()
-    traded = frame["size"] * frame["price"]
-    frame.insert(4, "at", at_names(halves))
-    frame.insert(9, "commission_usd", traded * costs.commission_bps * BPS)
-    frame.insert(10, "spread_usd", traded * costs.half_spread_bps * BPS)
-    frame.insert(12, "deadline", deadlines(halves, clock))
-    frame["session"] = session_dates(halves, clock)
-    frame["known_at"] = instants(frame["known_at"])
-    return frame
-
-
-def _fills(done: CellResult, clock: Clock) -> Iterator[dict[str, Any]]:
-    """Yield what is sent, sizes signed: of a symbol on both sides the sum, if any."""
-    if done.trade is None:
-        return
-    opposed = done.trade.opposed
-    netted: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for position in done.trade.positions:
-        for fill in _fills_of(position, done.trade, done.cell, clock):
-            if position.symbol in opposed:
-                key = (position.symbol, fill["session"])
-                netted.setdefault(key, []).append(fill)
-            else:
-                yield fill
-    for symbol in sorted(opposed):
-        for half in sorted(row for own, row in netted if own == symbol):
-            fills = netted[symbol, half]
-            held = [
-                position.weight
-                for position in done.trade.positions
-                if position.symbol == symbol and position.exit_row > half
-            ]
-            size = sum(fill["size"] for fill in fills)
-            if size:
-                yield {
-                    **fills[0],
-                    "size": size,
-                    "weight": sum(held),
-                    "fact": "; ".join(dict.fromkeys(fill["fact"] for fill in fills)),
-                    "known_at": max(fill["known_at"] for fill in fills),
-                }
-
-
-def _fills_of(
-    position: Position, trade: Trade, cell: Cell, clock: Clock
-) -> Iterator[dict[str, Any]]:
-    """Yield the entry and the exit of a position, sizes signed."""
-    legs = [leg for leg in cell.legs if _is_of(position, leg)]
-    hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
-    is_hedge = position.side is None
-    common = {
-        "event_id": cell.event.event_id,
-        "entry": cell.entry,
-        "exit": cell.exit,
-        "symbol": position.symbol,
-    }
-    yield {
-        **common,
-        "session": trade.entry_row,
-        "size": position.size,
-        "price": position.entry_price,
-        "weight": position.weight,
-        "fact": hedged if is_hedge else _told(legs[0].change, clock.sessions),
-        "known_at": max(leg.entry_known_at for leg in legs),
-    }
-    yield {
-        **common,
-        "session": position.exit_row,
-        "size": -position.size,
-        "price": position.exit_price,
-        "weight": 0.0,
-        "fact": hedged if is_hedge else _told(legs[0].exit_change, clock.sessions),
-        "known_at": max(leg.exit_known_at for leg in legs),
-    }
-
-
-def _told(change: IndexChange, sessions: Sessions) -> str:
-    """Return the vintage an order was decided on in words, with both its dates."""
-    if change.announced is None or change.effective is None:
-        return describe(change, sessions)
-    return f"{describe(change, sessions)}, effective {change.effective}"
-
-
-def _is_of(position: Position, leg: PlannedLeg) -> bool:
-    """Whether a position is that of a leg, or the hedge that leaves with it."""
-    if position.side is None:
-        return leg.exit.row == position.exit_row
-    return (leg.change.symbol, leg.change.side) == (position.symbol, position.side)
 
 
 def refused(cells: Iterable[CellResult]) -> pd.DataFrame:

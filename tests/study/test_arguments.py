@@ -51,6 +51,7 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     "max_gross": (3.0,),
     "capital_usd": (5e4,),
     "missing": ("drop_leg", "raise"),
+    "delisting_return": (-1.0, -0.3, 0),
     "aggregate": ("calendar",),
     "weighting": ("leg",),
     "max_weight": (0.25,),

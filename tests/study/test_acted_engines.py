@@ -1,0 +1,383 @@
+"""Shares that split, pay, turn into others and end: both engines, and a slow loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.lake.reading.view import View
+from lakebt.sessions import is_close, session_of
+from tests.prices.made_history import Told, actions_of
+from tests.study.test_engines_agree import (
+    COSTS,
+    COUNT,
+    ENTRIES,
+    EXITS,
+    FIRST,
+    agree,
+    both,
+    changes,
+    prices,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lakebt.prices.history import PriceHistory
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+KINDS = ("split", "cash_dividend", "spin_off", "rename", "merger", "delisting")
+SYMBOLS = tuple(sorted({*changes()["symbol"], "SPY"}))
+NOWHERE = "NOBARS"
+
+
+def made(seed: int, rate: float = 0.008) -> list[Told]:
+    """Return actions of every kind, several on one day, some into what has no bars."""
+    rng = random.Random(seed)  # noqa: S311 - a market, no secret
+    told: list[Told] = []
+    for symbol in SYMBOLS:
+        for number in range(FIRST, FIRST + COUNT):
+            kinds = [kind for kind in KINDS if rng.random() < rate]
+            endings = [kind for kind in kinds if kind in KINDS[3:]]
+            for kind in (k for k in kinds if k not in endings[1:]):
+                if symbol == "SPY" and kind in KINDS[3:]:
+                    continue
+                other = rng.choice([s for s in (*SYMBOLS, NOWHERE) if s != symbol])
+                paid = rng.uniform(0.1, 3.0)
+                is_paid = kind in {"cash_dividend", "merger"} or (
+                    kind == "delisting" and rng.random() < 0.5
+                )
+                has_ratio = kind in {"split", "spin_off", "merger"}
+                told.append(
+                    Told(
+                        symbol,
+                        kind,
+                        number,
+                        cash=paid if is_paid else math.nan,
+                        ratio=rng.choice([2.0, 0.5, 0.25]) if has_ratio else math.nan,
+                        other=other if kind in {"spin_off", "rename", "merger"} else "",
+                    )
+                )
+            if endings:
+                break
+    return told
+
+
+TOLD = made(1)
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    path: Path = tmp_path_factory.mktemp("acted") / "lake"
+    lake = lakebt.Lake.open(path)
+    tables = {"index_changes": changes(), "prices": prices(list(SYMBOLS))}
+    lake.publish(tables, release="R1", as_of="2022-12-01T00:00:00Z")
+    return lake.at("R1")
+
+
+@pytest.fixture
+def act(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Told]], None]:
+    """Give every view some actions, and the bars of all shares that come of them."""
+    read = View.price_history
+
+    def having(told: Sequence[Told]) -> None:
+        actions = actions_of(told)
+        monkeypatch.setattr(
+            View,
+            "price_history",
+            lambda view, _symbols: dataclasses.replace(
+                read(view, SYMBOLS), actions=actions
+            ),
+        )
+
+    return having
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hedge": "SPY"},
+        {"hedge": "SPY", "missing": "drop_leg"},
+        {"side": "deletions", "hedge": "SPY", "delisting_return": -0.6},
+        {"missing": "drop_leg", "delisting_return": -1.0, "gross": 1.7},
+    ],
+    ids=["hedge", "dropped", "delisted", "lost"],
+)
+def test_every_table_is_the_same(
+    view: lakebt.View, act: Callable[..., None], asked: dict[str, Any]
+) -> None:
+    act(TOLD)
+    ours, theirs = both(view, costs=COSTS, **asked)
+
+    agree(ours, theirs)
+    pd.testing.assert_frame_equal(ours.flows(), theirs.flows(), rtol=1e-9)
+    held = ours.flows()
+    assert len(held)
+    loop(ours, SYMBOLS)
+
+
+def loop(result: lakebt.Result, symbols: Sequence[str]) -> None:
+    """Work out the gross and net return of every cell from bars and TOLD, slowly."""
+    history = result.traded.history
+    arguments = result.traded.arguments
+    events = result.events().set_index(["event_id", "entry", "exit"])
+    bars = history.window(list(symbols), FIRST, FIRST + COUNT - 1)
+    place = {symbol: number for number, symbol in enumerate(symbols)}
+    days = history.sessions.days
+    for done in result.traded.lookup.each(only=result.traded.cells.traded):
+        assert done.trade is not None
+        trade, opposed = done.trade, done.trade.opposed
+        sizes: dict[Any, tuple[str, dict[int, float]]] = {}
+        earned, fees, borrow = 0.0, 0.0, 0.0
+        for number, position in enumerate(trade.positions):
+            key = position.symbol if position.symbol in opposed else number
+            held = sizes.setdefault(key, (position.symbol, {}))[1]
+            entered, left = session_of(trade.entry_row), session_of(position.exit_row)
+            at_close = is_close(position.exit_row)
+            for session in range(entered, left + at_close):
+                held[session] = held.get(session, 0.0) + position.size
+            value, cash = after(position.symbol, entered, position.exit_row, arguments)
+            got = worth(value, position.exit_row, bars, place)
+            earned += position.size * (got + cash - position.entry_price)
+        for order in trade.orders():
+            fees += abs(order.size) * order.price * arguments.costs.proportional
+        for symbol, held in sizes.values():
+            for session, size in held.items():
+                if size >= 0.0 or session >= session_of(trade.exit_row):
+                    continue
+                close = 2 * session + 1
+                value, _ = after(symbol, entered_of(trade), close, arguments)
+                marked = worth(value, close, bars, place, last=entered_of(trade))
+                passed = int((days[session + 1] - days[session]).astype(int))
+                borrow += (
+                    arguments.costs.borrow_per_day * -size * marked * passed
+                    if left_later(trade, symbol, session)
+                    else 0.0
+                )
+        row = events.loc[(done.cell.event.event_id, done.cell.entry, done.cell.exit)]
+        capital = arguments.capital_usd
+        assert row["gross_return"] == pytest.approx(earned / capital, abs=1e-9)
+        net = (earned - fees - borrow) / capital
+        assert row["net_return"] == pytest.approx(net, abs=1e-9)
+
+
+def entered_of(trade: Any) -> int:
+    return int(session_of(trade.entry_row))
+
+
+def left_later(trade: Any, symbol: str, session: int) -> bool:
+    return any(
+        p.symbol == symbol and session_of(p.exit_row) > session for p in trade.positions
+    )
+
+
+def after(
+    symbol: str, entered: int, row: int, arguments: Any
+) -> tuple[dict[str, float], float]:
+    """Return the shares and the cash of one share, straight from the told actions."""
+    held, cash = {symbol: 1.0}, 0.0
+    for session in range(entered + 1, session_of(row) + 1):
+        new: dict[str, float] = {}
+        for own, shares in held.items():
+            keeps = shares
+            for one in TOLD:
+                if (one.symbol, one.session) != (own, session):
+                    continue
+                if one.kind == "split":
+                    keeps *= one.ratio
+                if one.kind in {"cash_dividend", "merger", "delisting"}:
+                    paid = one.cash
+                    if math.isnan(paid):
+                        paid = last_close(own, session) * (
+                            1.0 + arguments.delisting_return
+                        )
+                    cash += shares * paid
+                if one.other:
+                    got = 1.0 if one.kind == "rename" else one.ratio
+                    new[one.other] = new.get(one.other, 0.0) + shares * got
+            ends = any(
+                (one.symbol, one.session) == (own, session) and one.kind in KINDS[3:]
+                for one in TOLD
+            )
+            if not ends:
+                new[own] = new.get(own, 0.0) + keeps
+        held = new
+    return held, cash
+
+
+HISTORY: list[PriceHistory] = []
+
+
+def last_close(symbol: str, session: int) -> float:
+    (history,) = HISTORY
+    closes = history.window([symbol], FIRST, session - 1)[1::2, 0]
+    return float(closes[~np.isnan(closes)][-1])
+
+
+@pytest.fixture(autouse=True)
+def _history(view: lakebt.View) -> None:
+    HISTORY[:] = [
+        dataclasses.replace(view.price_history(SYMBOLS), actions=actions_of(TOLD))
+    ]
+
+
+def worth(
+    held: dict[str, float],
+    row: int,
+    bars: Any,
+    place: dict[str, int],
+    last: int | None = None,
+) -> float:
+    """Return what shares are worth in a half session, or at their last close."""
+    total = 0.0
+    for symbol, shares in held.items():
+        if symbol not in place:
+            return 0.0
+        price = bars[row - 2 * FIRST, place[symbol]]
+        if math.isnan(price) and last is not None:
+            closes = bars[2 * (last - FIRST) + 1 : row - 2 * FIRST : 2, place[symbol]]
+            known = closes[~np.isnan(closes)]
+            opens = bars[2 * (last - FIRST) :: 2, place[symbol]]
+            ahead = opens[~np.isnan(opens)]
+            price = known[-1] if len(known) else ahead[0] if len(ahead) else 0.0
+        total += shares * price
+    return total
+
+
+def run(view: lakebt.View, **asked: Any) -> lakebt.Result:
+    grid: dict[str, Any] = {"index": "IDX", "entries": ENTRIES, "exits": EXITS}
+    return lakebt.Study(view, **{**grid, "hedge": "SPY", **asked}).run(record=False)
+
+
+FIGURES = ("reason", "gross", "net", "m2", "drawdown", "borrow_usd", "traded_usd")
+
+
+def same_bits(ours: lakebt.Result, theirs: lakebt.Result) -> None:
+    for name in (*FIGURES, "held"):
+        np.testing.assert_array_equal(
+            getattr(ours.traded.cells, name), getattr(theirs.traded.cells, name)
+        )
+
+
+def test_the_order_of_rows_changes_no_bit(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    act(TOLD)
+    ours = run(view)
+    act(TOLD[::-1])
+
+    same_bits(ours, run(view))
+
+
+def test_what_happens_elsewhere_changes_no_bit(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    """Before the entry's session, at its open, and after the exit, nothing is owed."""
+    plain = run(view)
+    act(
+        [
+            Told(symbol, "cash_dividend", number, cash=2.0)
+            for symbol in SYMBOLS
+            for number in (FIRST, FIRST + COUNT - 1)
+        ]
+    )
+
+    same_bits(plain, run(view))
+
+
+def test_a_dividend_that_comes_too_late_changes_no_order(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    plain = run(view, missing="drop_leg")
+    act([one for one in TOLD if one.kind == "cash_dividend"])
+    paid = run(view, missing="drop_leg")
+
+    pd.testing.assert_frame_equal(plain.orders(), paid.orders())
+    assert len(paid.flows())
+    assert not np.array_equal(plain.traded.cells.gross, paid.traded.cells.gross)
+
+
+def test_a_split_counts_in_sizing_once_it_is_known(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    """By hand: known, an entry at its open buys twice as many shares at half the price.
+
+    Known at or after the deadline it changes no order that opens a position.
+    """
+    plain = run(view, entries=["AD+1@open"], exits=["+1@open"], missing="drop_leg")
+    first = plain.orders().groupby("event_id").head(1)
+    day = {row.symbol: row.session for row in first.itertuples()}
+    calendar = plain.traded.clock.sessions
+    opens = {s: calendar.number(d.date()) for s, d in day.items()}
+    late = {s: int(calendar.instants("open")[n]) for s, n in opens.items()}
+
+    def sizes(known: dict[str, int] | None) -> pd.Series:
+        act(
+            [
+                Told(
+                    s,
+                    "split",
+                    n,
+                    ratio=2.0,
+                    known_at=None if known is None else known[s],
+                )
+                for s, n in opens.items()
+            ]
+        )
+        again = run(view, entries=["AD+1@open"], exits=["+1@open"], missing="drop_leg")
+        orders = again.orders()
+        return orders.loc[first.index, "size"] / first["size"]
+
+    assert set(sizes(None)) == {2.0}
+    assert set(sizes(late)) == {1.0}
+
+
+def test_a_position_and_its_mirror_sum_to_zero(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    act(TOLD)
+    asked: dict[str, Any] = {"index": None, "hedge": None, "delisting_return": -0.3}
+    rows = changes()
+    added = rows[(rows["side"] == "addition") & rows["known_at"].isna()]
+    gross = []
+    for side in lakebt.Side:
+        own = [
+            lakebt.IndexChange(
+                index="I",
+                symbol=row.symbol,
+                side=side,
+                announced=row.announced,
+                effective=row.effective,
+            )
+            for row in added[added["symbol"] != "SPY"].itertuples()
+        ]
+        made_of = {**asked, "changes": own, "side": f"{side}s", "missing": "drop_leg"}
+        gross.append(run(view, **made_of))
+
+    ours, theirs = gross
+    traded = ours.traded.cells.traded & theirs.traded.cells.traded
+    assert traded.sum() > 20
+    total = ours.traded.cells.gross + theirs.traded.cells.gross
+    np.testing.assert_allclose(total[traded], 0.0, atol=1e-12)
+
+
+def test_the_market_has_every_kind_of_action_while_held(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    act(TOLD)
+    flows = run(view, missing="drop_leg", delisting_return=-0.6).flows()
+
+    assert set(flows["kind"]) == set(KINDS)
+    by_day = flows.groupby(["event_id", "entry", "exit", "session", "symbol"])
+    assert by_day["kind"].nunique().max() > 1
+    assert set(np.sign(flows["shares_before"])) == {-1.0, 1.0}
+    assert run(view).legs()["ending"].notna().any()
