@@ -23,7 +23,7 @@ OFFERED = {
     "release sessions vintages",
     "Study": "arguments plan refusals run view",
     "Result": "arguments best by_year causes definition engine entries event_study "
-    "events exits id "
+    "events exits flows id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
     "plot_sharpe "
     "plot_years record refused report returns sharpe significance stability summary "

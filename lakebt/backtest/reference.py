@@ -125,8 +125,7 @@ def _beside(trade: Trade, window: PriceWindow) -> FloatVector:
         got[rows] = np.repeat(cash, 2)
         got[until:] = position.exit_cash
         gone = window.marks[:, column] == 0.0
-        if position.exit_price == 0.0:
-            gone[until:] = True
+        gone[until:] = position.exit_price == 0.0
         got -= np.where(gone, _without_zeros(window.marks)[:, column], 0.0)
         beside += position.size * got
     return beside
