@@ -159,7 +159,7 @@ def loop(result: lakebt.Result, symbols: Sequence[str]) -> None:
                 passed = int((days[session + 1] - days[session]).astype(int))
                 borrow += arguments.costs.borrow_per_day * -size * marked * passed
         cell = (done.cell.event.event_id, done.cell.entry, done.cell.exit)
-        row = {name: events.at[cell, name] for name in ("gross_return", "net_return")}
+        row = events.loc[[cell]].iloc[0]
         capital = arguments.capital_usd
         assert row["gross_return"] == pytest.approx(earned / capital, abs=1e-9)
         net = (earned - fees - borrow) / capital
@@ -307,7 +307,7 @@ def test_a_split_counts_in_sizing_once_it_is_known(
     first = plain.orders().groupby("event_id").head(1)
     calendar = plain.traded.clock.sessions
     opens = {
-        str(s): calendar.number(d.date())
+        str(s): calendar.on_or_after(d.date())
         for s, d in zip(first["symbol"], first["session"], strict=True)
     }
     late = {s: int(calendar.instants("open")[n]) for s, n in opens.items()}
