@@ -175,9 +175,10 @@ class Maker:
         Raises
         ------
         InvalidArgumentError
-            If what a function returned is none.
+            If what a function returned is none, or its method takes no view.
         """
         if not self.is_remade:
+            _check_takes_view(self.given, self.name)
             return self.given
         strategy = self.given(view) if self._takes_view else self.given()
         if not is_strategy(strategy):
@@ -186,6 +187,7 @@ class Maker:
                 f"target_weights(view)"
             )
             raise InvalidArgumentError(msg)
+        _check_takes_view(strategy, self.name)
         return strategy
 
     def keep(self) -> None:
@@ -253,6 +255,28 @@ def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
 def _is_for_view(parameter: inspect.Parameter, *, in_class: bool) -> bool:
     is_told = parameter.name == "view" or str(parameter.annotation).endswith("View")
     return is_told or not in_class
+
+
+def _check_takes_view(strategy: Any, name: str) -> None:
+    """Check that a strategy's method can be called with a view, and nothing else.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it cannot.
+    """
+    try:
+        taken = inspect.signature(strategy.target_weights)
+    except (TypeError, ValueError):  # of a method written in C nobody knows
+        return
+    try:
+        taken.bind(None)
+    except TypeError:
+        msg = (
+            f"target_weights of {name} takes {taken}, and is called with a view alone: "
+            f"write target_weights(self, view)"
+        )
+        raise InvalidArgumentError(msg) from None
 
 
 def is_strategy(value: object) -> bool:

@@ -280,6 +280,20 @@ def test_a_strategy_needs_the_method(view: lakebt.View) -> None:
         lakebt.Backtest(view, object(), start=START, end=END)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "method",
+    [lambda _: {}, lambda _, view, more: {}, lambda _, *, view: {}],  # noqa: ARG005
+)
+def test_a_method_that_cannot_be_called_with_a_view_is_one_line(
+    view: lakebt.View, method: Any
+) -> None:
+    made = type("Wrong", (), {"target_weights": method})
+
+    for strategy in (made, made()):
+        with pytest.raises(ValueError, match="is called with a view alone"):
+            lakebt.Backtest(view, strategy, start=START, end=END).run()
+
+
 def test_an_order_without_a_price_is_listed_and_leaves_the_position(
     view: lakebt.View,
 ) -> None:
