@@ -26,6 +26,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.lake import Lake
+from lakebt.lake.publishing.audits import schemas
 from lakebt.lake.storage.failures import translated
 from lakebt.sessions import Sessions
 from lakebt.sources.formats import read_source
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakebt.lake.publishing.audits.audit_report import AuditReport
+    from lakebt.lake.tables.schemas import TableSpec
 
 pytestmark = pytest.mark.lake
 
@@ -90,6 +92,26 @@ def test_clean_rows_have_no_findings(lake: Lake) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", AuditWarning)
         lake.publish(tables, release="R2", as_of=AS_OF)
+
+
+def test_only_rows_that_break_a_rule_are_handed_to_pandera(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    really = schemas.schema
+
+    def schema(spec: TableSpec) -> Any:
+        asked.append(spec.name)
+        return really(spec)
+
+    monkeypatch.setattr(schemas, "schema", schema)
+    tables = {"prices": flat(), "index_changes": changes(), "etf_holdings": q1()}
+    assert audit(lake, tables).ok
+    assert asked == []
+
+    broken = spoilt(flat(), "open", 4, np.nan)
+    assert not audit(lake, {**tables, "prices": broken}).ok
+    assert asked == ["prices"]
 
 
 FAILS: dict[str, tuple[str, Callable[[], pd.DataFrame], list[int]]] = {
