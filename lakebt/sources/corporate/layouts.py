@@ -101,6 +101,7 @@ COLUMNS = (
 
 NO_SYMBOL = "rows without a symbol"
 NO_DAY = "rows without an ex_date"
+NO_TERMS = "rows without the cash or ratio that their kind needs"
 
 _NEXT_TO = 1e-5
 """How far a ratio may lie from a fraction to seem one that was rounded, relatively."""
@@ -227,14 +228,16 @@ def _of_frame(
         out["ratio"] = out["ratio"].where(out["kind"] != "rename", None)
         noted += named("ratios that seem rounded, and stay so", _rounded(out))
     has_symbol, has_day = out["symbol"].notna(), out["ex_date"].map(given)
-    usable = out[has_symbol & has_day]
+    has_terms = _has_terms(out)
+    usable = out[has_symbol & has_day & has_terms]
     if usable.empty:
-        problem = "no row has a symbol and an ex_date: check the columns."
+        problem = "no row has a symbol, an ex_date and terms: check the columns."
         raise InvalidDataError(TABLE, problem)
     names = [name for name in COLUMNS if name in usable.columns]
     dropped = {
         NO_SYMBOL: int((~has_symbol).sum()),
         NO_DAY: int((has_symbol & ~has_day).sum()),
+        NO_TERMS: int((has_symbol & has_day & ~has_terms).sum()),
     }
     return Converted(
         table=TABLE,
@@ -265,6 +268,20 @@ def _check_needed(out: pd.DataFrame, frame: pd.DataFrame) -> None:
                 f"meant."
             )
             raise InvalidDataError(TABLE, problem)
+
+
+def _has_terms(out: pd.DataFrame) -> pd.Series:
+    """Whether each row has the amount that its kind cannot do without."""
+    nothing = pd.Series(data=False, index=out.index)
+    cash = out["cash"].map(given) if "cash" in out.columns else nothing
+    ratio = out["ratio"].map(given) if "ratio" in out.columns else nothing
+    kind = out["kind"]
+    return (
+        kind.isin(("rename", "delisting"))
+        | (kind.eq("cash_dividend") & cash)
+        | (kind.isin(("split", "spin_off")) & ratio)
+        | (kind.eq("merger") & (cash | ratio))
+    )
 
 
 def _rounded(out: pd.DataFrame) -> list[str]:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import operator
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -79,9 +80,10 @@ class LeanActions:
     Attributes
     ----------
     names
-        What the symbols are: ``"day"``, the ticker of the day, from the map files; or
-        ``"file"``, the name of the file throughout, as where a vendor's prices have all
-        history under one ticker. There are no renames then.
+        What the symbols are: ``"day"``, the ticker of the day, from the map files, with
+        a month behind it where it is used again later, ``QQQ-200411``; or ``"file"``,
+        the name of the file throughout, as where a vendor's prices have all history
+        under one ticker. There are no renames then.
     decimals
         To how many decimals of a dollar dividends are rounded: cents, as LEAN pays
         them. 4 keeps those of fractions of a cent, as far as the factors have them.
@@ -165,6 +167,9 @@ class LeanActions:
         factors, maps = files_in(path)
         work = _Conversion(self.names, self.decimals, Sessions.of(self.exchange))
         tickers = {name: read_tickers(each) for name, each in maps.items()}
+        n_lines = {name: len(used) for name, used in tickers.items()}
+        if self.names == "day":
+            tickers = work.told_apart(tickers)
         rows: list[ActionRow] = []
         n_read = 0
         for name, each in factors.items():
@@ -172,10 +177,9 @@ class LeanActions:
             work.dropped[LEFT_OUT] += n_left_out
             n_read += len(lines) + n_left_out
             rows += work.of_factors(name, lines, tickers.get(name, []), each.name)
-        work.name_reused(tickers)
         # The maps of other instruments are read only where no factor file is asked for.
         for name in maps if not factors else maps.keys() & factors.keys():
-            n_read += len(tickers[name])
+            n_read += n_lines[name]
             rows += work.of_map(name, tickers[name], maps[name].name)
         return converted(rows, n_read=n_read, dropped=work.dropped, noted=work.notes())
 
@@ -286,18 +290,34 @@ class _Conversion:
             self.dropped[NO_TERMS] += 1
             self.ended.append(f"{ticker if self.names == 'day' else name} {last}")
 
-    def name_reused(self, tickers: Mapping[str, Sequence[tuple[dt.date, str]]]) -> None:
-        """Name the tickers that mean something else, or the same again, later on."""
-        if self.names == "file":
-            return
-        spans = sorted(
-            (ticker, before, last)
-            for used in tickers.values()
-            for (before, _), (last, ticker) in itertools.pairwise(used)
-        )
-        for (one, _, last), (other, _, _) in itertools.pairwise(spans):
-            if one == other:
-                self.reused.append(f"{one} {last}")
+    def told_apart(
+        self, tickers: Mapping[str, Sequence[tuple[dt.date, str]]]
+    ) -> dict[str, list[tuple[dt.date, str]]]:
+        """Return the tickers of each instrument; one that is used again is renamed.
+
+        The earlier use gets the month of its last day, ``QQQ-200411``: it joins no
+        prices of what has the ticker now.
+        """
+        uses = {
+            name: [
+                (max(last for last, _ in lines), ticker)
+                for ticker, lines in itertools.groupby(used, key=operator.itemgetter(1))
+            ]
+            for name, used in tickers.items()
+        }
+        final: dict[str, dt.date] = {}
+        for last, ticker in itertools.chain.from_iterable(uses.values()):
+            final[ticker] = max(last, final.get(ticker, last))
+        apart = {}
+        for name, ends in uses.items():
+            named_so = []
+            for last, ticker in ends:
+                is_final = last == final[ticker]
+                symbol = ticker if is_final else f"{ticker}-{last:%Y%m}"
+                named_so.append((last, symbol))
+                self.reused.extend([] if is_final else [symbol])
+            apart[name] = [(tickers[name][0][0], named_so[0][1]), *named_so]
+        return apart
 
     def session_after(self, day: dt.date) -> dt.date | None:
         """Return the session after a day, None if the calendar does not have it."""
@@ -315,6 +335,6 @@ class _Conversion:
             *named(more, self.rounded),
             *named("dividends above 4 % of the close, perhaps spin-offs", self.large),
             *named("no map file, so the file's name is the symbol", self.unmapped),
-            *named("tickers used again, to be told apart by instruments", self.reused),
+            *named("tickers used again later, so called after the month", self.reused),
             *named("endings whose terms are to be published apart", self.ended),
         )

@@ -9,7 +9,7 @@ import pytest
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
 from lakebt.sources.corporate.downloads import Downloads, ask, came_at
-from lakebt.sources.corporate.layouts import NO_DAY, NO_SYMBOL, ActionTables
+from lakebt.sources.corporate.layouts import NO_DAY, NO_SYMBOL, NO_TERMS, ActionTables
 from lakebt.sources.formats import read_source
 
 if TYPE_CHECKING:
@@ -115,13 +115,13 @@ def test_layouts_that_people_have(
 def test_what_is_dropped_left_out_and_unsure_is_told(tmp_path: Path) -> None:
     text = (
         "symbol,ex_date,ratio,vendor\n"
-        "HWM,2016-10-06,0.33333333,a\n,2016-10-06,2,b\nXRX,,2,c\n"
+        "HWM,2016-10-06,0.33333333,a\n,2016-10-06,2,b\nXRX,,2,c\nODP,2020-07-01,,d\n"
     )
 
     found = converted(tmp_path, text)
 
     assert found.frame["symbol"].tolist() == ["HWM"]
-    assert dict(found.dropped) == {NO_SYMBOL: 1, NO_DAY: 1}
+    assert dict(found.dropped) == {NO_SYMBOL: 1, NO_DAY: 1, NO_TERMS: 1}
     assert found.left_out == ("vendor",)
     assert found.noted == (
         "ratios that seem rounded, and stay so (1): HWM 2016-10-06 0.33333333 for 1/3",
@@ -152,7 +152,7 @@ def test_a_number_that_is_none_stays_for_the_lake_to_name(tmp_path: Path) -> Non
             "symbol,ticker,ex_date,ratio\nGE,GE,2021-08-02,2\n",
             "columns 'symbol' and 'ticker' both mean 'symbol': leave one",
         ),
-        ("symbol,ex_date,ratio\nGE,,2\n", "no row has a symbol and an ex_date"),
+        ("symbol,ex_date,ratio\nGE,,2\n", "no row has a symbol, an ex_date"),
     ],
 )
 def test_tables_that_are_refused(tmp_path: Path, text: str, why: str) -> None:
@@ -183,23 +183,24 @@ def test_a_symbol_that_the_file_lacks_is_a_constant(tmp_path: Path) -> None:
 
 
 REAL = {
-    "splits": (127, {"split"}),
-    "dividends": (11_954, {"cash_dividend"}),
-    "mergers": (49, {"merger"}),
-    "spin_offs": (26, {"spin_off"}),
-    "renames": (36, {"rename"}),
-    "delistings": (5, {"delisting"}),
-    "lean_actions": (854, {"cash_dividend", "split"}),
+    "splits": (127, 0, {"split"}),
+    "dividends": (11_954, 469, {"cash_dividend"}),
+    "mergers": (49, 0, {"merger"}),
+    "spin_offs": (26, 0, {"spin_off"}),
+    "renames": (36, 0, {"rename"}),
+    "delistings": (5, 0, {"delisting"}),
+    "lean_actions": (854, 0, {"cash_dividend", "split"}),
 }
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_tables(realdata: Path, name: str) -> None:
-    n_rows, kinds = REAL[name]
+    n_rows, n_dropped, kinds = REAL[name]
 
     found = ActionTables().convert(realdata / "actions" / f"{name}.csv")
 
-    assert found.kept == found.n_read == n_rows
+    assert (found.n_read, found.kept) == (n_rows, n_rows - n_dropped)
+    assert sum(found.dropped.values()) == n_dropped
     assert set(found.frame["kind"]) == kinds
 
 

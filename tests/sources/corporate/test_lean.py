@@ -197,10 +197,12 @@ def test_files_that_are_refused(tmp_path: Path, text: str, why: str) -> None:
         LeanActions().convert(path)
 
 
-def test_tickers_that_are_used_again_are_named(tmp_path: Path) -> None:
+def test_tickers_that_are_used_again_get_the_month_of_their_end(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "map_files").mkdir()
     for name, text in {
-        "googl": "20040819,goog\n20140402,goog\n20501231,googl\n",
+        "googl": "20040819,goog\n20100101,goog\n20140402,goog\n20501231,googl\n",
         "goog": "20140327,goocv\n20140402,goocv\n20501231,goog\n",
         "qqq": "19990310,qqq\n20041130,qqq\n20110322,qqqq\n20501231,qqq\n",
     }.items():
@@ -210,16 +212,17 @@ def test_tickers_that_are_used_again_are_named(tmp_path: Path) -> None:
 
     assert found.noted == (
         (
-            "tickers used again, to be told apart by instruments (2): GOOG 2014-04-02, "
-            "QQQ 2004-11-30"
+            "tickers used again later, so called after the month (2): GOOG-201404, "
+            "QQQ-200411"
         ),
     )
     assert found.frame[["symbol", "other"]].to_numpy().tolist() == [
         ["GOOCV", "GOOG"],
-        ["GOOG", "GOOGL"],
-        ["QQQ", "QQQQ"],
+        ["GOOG-201404", "GOOGL"],
+        ["QQQ-200411", "QQQQ"],
         ["QQQQ", "QQQ"],
     ]
+    assert found.n_read == 11
 
 
 def test_nothing_there_is_one_line(tmp_path: Path) -> None:
