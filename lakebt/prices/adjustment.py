@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     BoolPanel = npt.NDArray[np.bool_]
 
 
+_WIDE = 2**32
+
+
 class Adjustment(enum.StrEnum):
     """For what prices are adjusted."""
 
@@ -174,8 +177,9 @@ def cumulated(
     panel = np.ones(shape)
     row = np.minimum(days.session - begin, shape[0]) - 1
     inside = row >= 0
-    np.multiply.at(panel, (row[inside], days.column[inside]), factors[inside])
-    changed = np.unique(days.column[inside])
+    column = days.column[inside]
+    np.multiply.at(panel.reshape(-1), row[inside] * shape[1] + column, factors[inside])
+    changed = np.unique(column)
     if len(changed) > shape[1] // 4:
         backwards = panel[::-1]
         np.cumprod(backwards, axis=0, out=backwards)
@@ -184,17 +188,30 @@ def cumulated(
     return panel
 
 
-def last_closes(closes: FloatPanel, days: Moves, *, begin: int) -> FloatVector:
-    """Return the last close before each day of a panel, NaN if there is none."""
+def last_closes(
+    closes: FloatPanel, days: Moves, *, begin: int
+) -> tuple[FloatVector, IntVector]:
+    """Return the last close before each day of a panel, and its session.
+
+    Returns
+    -------
+    close : ndarray of shape (n_days,)
+        NaN if there is none.
+    session : ndarray of shape (n_days,)
+    """
     row = np.minimum(days.session - begin, len(closes)) - 1
-    close = np.full(len(row), np.nan)
-    waiting = np.flatnonzero(row >= 0)
-    while len(waiting):
-        close[waiting] = closes[row[waiting], days.column[waiting]]
-        waiting = waiting[np.isnan(close[waiting])]
-        row[waiting] -= 1
-        waiting = waiting[row[waiting] >= 0]
-    return close
+    inside = row >= 0
+    row = np.maximum(row, 0)
+    close: FloatVector = closes[row, days.column]
+    waiting = np.flatnonzero(np.isnan(close) & inside)
+    if len(waiting):
+        columns, place = np.unique(days.column[waiting], return_inverse=True)
+        there = ~np.isnan(closes[:, columns])
+        last = np.where(there, np.arange(len(closes))[:, None], 0)
+        row[waiting] = np.maximum.accumulate(last, axis=0)[row[waiting], place]
+        close = closes[row, days.column]
+    close[~inside] = np.nan
+    return close, row + begin
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -203,8 +220,8 @@ class InBars:
 
     Attributes
     ----------
-    cells : ndarray of shape (n_sessions, n_symbols)
-        Which bars of a panel they are.
+    cells : ndarray of shape (n_sessions, n_symbols), or None
+        Which bars of a panel they are; None for all.
     days : Moves
         As `Moves.by_day` gives them: the splits and spin-offs in them.
     factors : ndarray of shape (n_days,)
@@ -213,15 +230,27 @@ class InBars:
         Column and session of the days of which the same was known: they stay.
     """
 
-    cells: BoolPanel
+    cells: BoolPanel | None
     days: Moves
     factors: FloatVector
     same: AbstractSet[tuple[int, int]]
 
     def stays(self, days: Moves) -> BoolVector:
         """Return which of some days stay as they are in the bars."""
-        pairs = zip(days.column.tolist(), days.session.tolist(), strict=True)
-        return np.fromiter((p in self.same for p in pairs), bool, len(days))
+        same = np.array(sorted(self.same), dtype=np.int64).reshape(-1, 2)
+        return np.isin(_keys(days.column, days.session), _keys(*same.T))
+
+    def after(self, column: IntVector, session: IntVector) -> FloatVector:
+        """Return what bars of some sessions have been multiplied by."""
+        products = np.ones(len(self.days) + 1)
+        following = np.append(self.days.column[1:], -1) == self.days.column
+        for place in range(len(self.days) - 1, -1, -1):
+            rest = products[place + 1] if following[place] else 1.0
+            products[place] = rest * self.factors[place]
+        keys = _keys(self.days.column, self.days.session)
+        found = np.searchsorted(keys, _keys(column, session), side="right")
+        whose = np.append(self.days.column, -1)[found]
+        return np.where(whose == column, products[found], 1.0)
 
 
 def panel_factors(
@@ -268,33 +297,39 @@ def panel_factors(
     [5.0, 6.0, 6.0]
     """
     days = known.by_day()
+    shape = closes.shape
+    close, session = last_closes(closes, days, begin=begin)
     if in_bars is None:
-        factors = days.ratio
-        if not of_volume:
-            factors = day_factors(days, last_closes(closes, days, begin=begin))
-        return cumulated(days, factors, begin=begin, shape=closes.shape)
+        factors = days.ratio if of_volume else day_factors(days, close)
+        return cumulated(days, factors, begin=begin, shape=shape)
     # In the units of their day: the amount of a dividend is one of that day's share.
-    within = cumulated(in_bars.days, in_bars.factors, begin=begin, shape=closes.shape)
-    as_traded = np.where(in_bars.cells, closes / within, closes)
-    close = last_closes(as_traded, days, begin=begin)
+    is_adjusted = np.ones(len(days), dtype=bool)
+    if in_bars.cells is not None:
+        is_adjusted = in_bars.cells[session - begin, days.column]
+    within = in_bars.after(days.column, session)
+    close = np.where(is_adjusted, close / within, close)
     stays, undone = in_bars.stays(days), ~in_bars.stays(in_bars.days)
+    # Without what is in the bars: a dividend is paid on what a spin-off left.
+    left = replace(
+        days,
+        ratio=np.where(stays, 1.0, days.ratio),
+        spun=np.where(stays, 0.0, days.spun),
+    )
+    factors = left.ratio
+    if not of_volume:
+        factors = day_factors(left, np.where(stays, close - days.spun, close))
+    panel = cumulated(left, factors, begin=begin, shape=shape)
     back = in_bars.days.only(undone)
-    if of_volume:
-        as_raw, beyond = days.ratio, np.where(stays, 1.0, days.ratio)
-        undo = back.ratio
-    else:
-        as_raw = day_factors(days, close)
-        # Without what is in the bars: a dividend is paid on what a spin-off left.
-        left = replace(
-            days,
-            ratio=np.where(stays, 1.0, days.ratio),
-            spun=np.where(stays, 0.0, days.spun),
-        )
-        beyond = day_factors(left, np.where(stays, close - days.spun, close))
-        undo = in_bars.factors[undone]
-    raw = cumulated(days, as_raw, begin=begin, shape=closes.shape)
-    adjusted = cumulated(days, beyond, begin=begin, shape=closes.shape)
     if len(back):
-        adjusted /= cumulated(back, undo, begin=begin, shape=closes.shape)
-    panel: FloatPanel = np.where(in_bars.cells, adjusted, raw)
-    return panel
+        undo = back.ratio if of_volume else in_bars.factors[undone]
+        panel /= cumulated(back, undo, begin=begin, shape=shape)
+    if in_bars.cells is None:
+        return panel
+    factors = days.ratio if of_volume else day_factors(days, close)
+    raw = cumulated(days, factors, begin=begin, shape=shape)
+    return np.where(in_bars.cells, panel, raw)
+
+
+def _keys(column: IntVector, session: IntVector) -> IntVector:
+    """Return one number for each column and session, in their order."""
+    return column * _WIDE + session

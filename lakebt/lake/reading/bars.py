@@ -12,6 +12,7 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.tables.arrow import column
 from lakebt.lake.tables.rows import flags, integers
+from lakebt.lake.tables.schemas import BASES
 from lakebt.prices.history import PriceHistory
 
 if TYPE_CHECKING:
@@ -88,10 +89,34 @@ class Bars:
         return self._sorted(column(rows, name).to_numpy(zero_copy_only=False))
 
     def column(self, name: str) -> FloatVector:
-        """Return the values of a column, NaN where there is none."""
+        """Return the values of a column, NaN where there is none.
+
+        Those of `basis` are positions in `BASES`.
+        """
         if name not in self._columns:
-            self._columns[name] = self._number(self._read((name,)), name)
+            rows = self._read((name,))
+            number = self._basis_codes if name == "basis" else self._number
+            self._columns[name] = number(rows, name)
         return self._columns[name]
+
+    def _basis_codes(self, rows: pa.Table, name: str) -> FloatVector:
+        """Return the position of each row's basis in `BASES`."""
+        told = column(rows, name).dictionary_encode()
+        place = [float(BASES.index(basis)) for basis in told.dictionary.to_pylist()]
+        codes = told.indices.to_numpy(zero_copy_only=False)
+        return self._sorted(np.array([*place, np.nan])[codes])
+
+    def last_sessions(self, symbols: Sequence[str]) -> IntVector:
+        """Return the session of the last bar of each symbol, -1 if it has none."""
+        codes = [self.symbols.get(symbol, -1) for symbol in symbols]
+        return self._last_session[codes]
+
+    @functools.cached_property
+    def _last_session(self) -> IntVector:
+        """The session of the last bar of each symbol, by its code; then -1."""
+        last = np.full(self._width + 1, -1, dtype=self.session.dtype)
+        np.maximum.at(last, self.code, self.session)
+        return last.astype(np.int64)
 
     def is_first(self, name: str) -> bool:
         """Return whether a column is asked about for the first time."""

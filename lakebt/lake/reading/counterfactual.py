@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
+from lakebt.lake.reading.counterfactual_bars import without_later
 from lakebt.lake.reading.counterfactual_rows import removed, replaced, share
 from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.rows import micros
-from lakebt.lake.tables.schemas import Kind
+from lakebt.lake.tables.schemas import PRICES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +84,11 @@ class AlteredPinned(Pinned):
         """The release without the alteration."""
         return self.original
 
+    @property
+    def bars_hold_known_by(self) -> int:
+        """Who adjusted its bars for later actions would have had others, or none."""
+        return micros(self.alteration.after)
+
     def scan(
         self,
         table: str,
@@ -95,6 +101,8 @@ class AlteredPinned(Pinned):
         """Read columns of a table, altered."""
         spec = self.specs[table]
         needed = tuple(dict.fromkeys((*columns, *spec.key, "known_at")))
+        if spec is PRICES:
+            needed = tuple(dict.fromkeys((*needed, "basis")))
         rows = self.original.kept(
             table,
             f"to be altered: {needed}, {coded} of {where}, {among}",
@@ -103,6 +111,8 @@ class AlteredPinned(Pinned):
             ),
             size=lambda rows: rows.nbytes,
         )
+        if spec is PRICES:
+            rows = without_later(rows, self.original, after=self.bars_hold_known_by)
         after, seed = self.alteration.after, self.alteration.seed
         if seed is None:
             return removed(rows, after=after).select(columns)

@@ -16,17 +16,18 @@ import pandas as pd
 import xxhash
 
 from lakebt.errors import UnknownNameError
+from lakebt.lake.reading.adjusted import adjusted_panel, last_known_action
 from lakebt.lake.reading.bars import PANEL_COLUMNS
-from lakebt.lake.reading.panel_arguments import distinct, window
-from lakebt.lake.tables.schemas import PRICES
+from lakebt.lake.reading.panel_arguments import distinct, of_name, window
+from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lakebt._typing import FloatPanel
-    from lakebt.lake.reading.bars import Bars
     from lakebt.lake.reading.known import Known
     from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.prices.adjustment import Adjustment
     from lakebt.sessions import Sessions
 
 
@@ -40,22 +41,28 @@ def panel(
     symbols: Sequence[str] | None,
     start: object,
     end: object,
+    adjusted: str | None,
 ) -> pd.DataFrame:
     """Return one column of the prices known: see `View.panel`.
 
     Raises
     ------
+    InvalidArgumentError
+        If it cannot be adjusted so.
     UnknownNameError
         If there is no such column.
     """
     if column not in PANEL_COLUMNS:
         raise UnknownNameError("column", str(column), PANEL_COLUMNS)
+    adjustment = None if adjusted is None else of_name(adjusted)
     pinned = known.pinned
     sessions = pinned.sessions
     first, last = window(sessions, start, end)
     wanted_symbols = None if symbols is None else distinct(symbols)
     known_by = known.by
     key = _key(pinned, column, wanted_symbols, first, last)
+    if adjustment is not None:
+        key |= _adjusted_key(pinned, adjustment)
     if (kept := _kept(pinned, key, known_by)) is not None:
         return kept
     bars = known.bars(wanted_symbols, column)
@@ -72,13 +79,25 @@ def panel(
     begin, values = bars.panel(
         column, wanted_symbols, as_of=known_by, first=first, last=last
     )
-    of = _ALL if bars.last_known <= known_by else known_by
+    last_known = bars.last_known
+    if adjustment is not None:
+        values = adjusted_panel(
+            known,
+            bars,
+            values,
+            column=column,
+            symbols=wanted_symbols,
+            begin=begin,
+            adjustment=adjustment,
+        )
+        last_known = max(last_known, last_known_action(pinned, wanted_symbols))
+    of = _ALL if last_known <= known_by else known_by
     # A column without a price may be an error to who asks next: that is not in the key.
     # And the panels of a backtest's every decision would fill the disk, though none is
     # asked for twice and each takes milliseconds once the bars are in memory.
     may_keep = len(values) > 0 and (of == _ALL or is_first) and _may_keep(pinned)
     if may_keep and _is_told(values):
-        about = _about(values, wanted_symbols, begin, bars)
+        about = _about(values, wanted_symbols, begin, sessions, last_known)
         pinned.cache.disk.keep({**key, "known": of}, values, about)
     return _frame(values, wanted_symbols, begin, sessions)
 
@@ -106,13 +125,20 @@ def _key(
     }
 
 
+def _adjusted_key(pinned: Pinned, adjustment: Adjustment) -> dict[str, object]:
+    """Return what an adjusted panel depends on besides."""
+    pin = pinned.release.pin(CORPORATE_ACTIONS.name)
+    actions = None if pin is None else [pin.uuid, pin.snapshot_id, pin.files]
+    return {"adjusted": adjustment.value, "actions": actions}
+
+
 def _may_keep(pinned: Pinned) -> bool:
     """Whether what is read is compared with what was written.
 
     If not, a panel of rotten data would be kept, and outlive its mending.
     """
-    pin = pinned.release.pin(PRICES.name)
-    return pin is None or pin.files is not None
+    pins = map(pinned.release.pin, (PRICES.name, CORPORATE_ACTIONS.name))
+    return all(pin is None or pin.files is not None for pin in pins)
 
 
 def _is_told(values: FloatPanel) -> bool:
@@ -121,13 +147,17 @@ def _is_told(values: FloatPanel) -> bool:
 
 
 def _about(
-    values: FloatPanel, symbols: tuple[str, ...], begin: int, bars: Bars
+    values: FloatPanel,
+    symbols: tuple[str, ...],
+    begin: int,
+    sessions: Sessions,
+    last_known: int,
 ) -> dict[str, object]:
     return {
         "symbols": symbols,
-        "first": str(bars.sessions.date(begin)),
-        "sessions": _checksum(bars.sessions, begin, len(values)),
-        "last_known": bars.last_known,
+        "first": str(sessions.date(begin)),
+        "sessions": _checksum(sessions, begin, len(values)),
+        "last_known": last_known,
     }
 
 

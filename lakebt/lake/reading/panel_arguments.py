@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_list, check_text
 from lakebt.instants import parse_date
+from lakebt.prices.adjustment import Adjustment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,3 +53,19 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
         msg = f"symbol {twice!r} is asked for twice"
         raise InvalidArgumentError(msg)
     return names
+
+
+def of_name(adjusted: object) -> Adjustment:
+    """Return what a panel is adjusted for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such thing.
+    """
+    for adjustment in Adjustment:
+        if adjusted == adjustment.value:
+            return adjustment
+    names = " or ".join(repr(adjustment.value) for adjustment in Adjustment)
+    msg = f"adjusted must be {names}, or None for prices as they are, was {adjusted!r}"
+    raise InvalidArgumentError(msg)

@@ -160,6 +160,14 @@ class Pinned:
         """The release itself, where an audit reads an altered one."""
         return self
 
+    @property
+    def bars_hold_known_by(self) -> int | None:
+        """When the actions in its adjusted bars were known by; None for all there are.
+
+        In microseconds since 1970, inclusive.
+        """
+        return None
+
     def scan(
         self,
         table: str,

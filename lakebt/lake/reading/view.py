@@ -298,15 +298,7 @@ class View(ReadOnly):
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return every vintage of every change of an index known at the instant.
 
-        Returns
-        -------
-        tuple of Vintage
-            By `change_id` and `known_at`, retractions included.
-
-        Raises
-        ------
-        UnknownNameError
-            If no row known has the index; at a strategy's decision there are none then.
+        By `change_id` and `known_at`, retractions included; see `changes`.
         """
         return self._known.vintages(index)
 
@@ -317,19 +309,14 @@ class View(ReadOnly):
 
         Parameters
         ----------
-        index, symbol, side
-            Which change.
-        after
-            When it was announced.
+        index, symbol, side, after
+            Which change, and when it was announced.
 
         Returns
         -------
         datetime or None
-            The acceptance of the first report after `after`, about that day at the
-            exchange or a later one, of a fund that tracks the index, that shows (or
-            lacks) the symbol where the report before it, as known then, did not. None
-            if none was accepted by the view's instant. A fund's first report shows
-            nothing new.
+            The acceptance of the first report after `after`, of a fund that tracks the
+            index, that shows a change against the one before it; None if there is none.
 
         Raises
         ------
@@ -348,6 +335,7 @@ class View(ReadOnly):
         symbols: Sequence[str] | None = None,
         start: object = None,
         end: object = None,
+        adjusted: str | None = None,
     ) -> pd.DataFrame:
         """Return one column of the prices known at the view's instant.
 
@@ -358,30 +346,42 @@ class View(ReadOnly):
             The columns, in this order; by default all that have a bar, sorted.
         start, end : date or str, optional
             First and last day, inclusive.
+        adjusted : {"splits", "total_return"}, optional
+            For splits and spin-offs, or for dividends too; as they are by default.
 
         Returns
         -------
         DataFrame of shape (n_sessions, n_symbols)
             Every session from the first to the last that has a bar of any of the
-            symbols, in an index called ``session``. NaN where there is no bar.
+            symbols, in an index called ``session``. NaN where there is no bar, or no
+            factor known: the shares of a spin-off have no price.
 
         Raises
         ------
         InvalidArgumentError
             If a day is outside the calendar, `start` is after `end`, a symbol is asked
             for twice, or no price of it between `start` and `end` is known; the latter
-            not at a strategy's decision.
+            not at a strategy's decision. If prices that are to be adjusted are on the
+            basis ``total_return``, which cannot be undone.
         UnknownNameError
             If there is no such column, or no row known has a symbol; at a strategy's
             decision that is an empty column.
+
+        Notes
+        -----
+        An action counts from its `known_at` on, and for bars before its `ex_date` once
+        the panel reaches that session. The factor of all that happens to a share on one
+        day is (1 - (cash + ratio x other) / close) / ratio of a split, of the closes
+        before; of what is new, else its first open. In ``split_adjusted`` bars are
+        splits and spin-offs up to the last bar: those not known are undone.
         """
-        return panel(self._known, column, symbols=symbols, start=start, end=end)
+        known, of_days = self._known, {"start": start, "end": end}
+        return panel(known, column, symbols=symbols, adjusted=adjusted, **of_days)
 
     def price_history(self, symbols: Sequence[str]) -> PriceHistory:
-        """Return every vintage of the bars of some symbols known at the instant.
+        """Return every vintage known of some symbols' bars, and of their actions.
 
-        With those of their actions, and the bars of the shares that come of these.
-        Symbols without bars are left out of its `symbols`.
+        With the shares that come of these. Its `symbols` are those that have bars.
         """
         return self._known.price_history(tuple(dict.fromkeys(symbols)))
 

@@ -30,7 +30,16 @@ pytestmark = pytest.mark.lake
 
 KNOWN = utc("2022-09-06T21:00:00+00:00")
 LATER = pd.Timestamp("2022-11-01T21:00:00Z")
+
+
+def action(**columns: Any) -> pd.DataFrame:
+    told = {"symbol": ["AAA"], "kind": "split", "ex_date": "2022-09-06", "ratio": 2.0}
+    known_at = pd.Timestamp("2022-09-01T12:00:00Z")
+    return pd.DataFrame(told | {"action_id": "one", "known_at": known_at} | columns)
+
+
 TODAY = {
+    "corporate_actions": action(),
     "prices": bars(),
     "index_changes": changes(),
     "etf_holdings": q1(index="SP500"),
@@ -57,6 +66,13 @@ FUTURES: dict[str, Future] = {
     "a correction": {
         "prices": bars(known_at=LATER, volume=5_000, basis="split_adjusted")
     },
+    "a split": {
+        "corporate_actions": action(
+            action_id="two", ex_date="2022-11-01", known_at=LATER
+        )
+    },
+    "another ratio": {"corporate_actions": action(ratio=3.0, known_at=LATER)},
+    "no split": {"corporate_actions": action(retracted=True, known_at=LATER)},
     "a withdrawal": {"prices": bars(known_at=LATER, retracted=True)},
     "another index": {"index_changes": added()},
     "a withdrawn index": {"index_changes": added(known_at=LATER, retracted=True)},
@@ -126,10 +142,18 @@ def calls() -> dict[str, list[Call]]:
             for name in ("NEW", "LATE")
         ],
         "panel": [
-            ask("panel", column, symbols=symbols, **window)
-            for column, symbols, window in itertools.product(
-                ("close", "volume"), lists, windows
-            )
+            *(
+                ask("panel", column, symbols=symbols, **window)
+                for column, symbols, window in itertools.product(
+                    ("close", "volume"), lists, windows
+                )
+            ),
+            *(
+                ask("panel", column, symbols=symbols, adjusted=adjusted)
+                for column, symbols, adjusted in itertools.product(
+                    ("close", "volume"), lists, ("splits", "total_return")
+                )
+            ),
         ],
         "price_history": [_prices],
         "provenance": [_provenance],

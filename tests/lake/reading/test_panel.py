@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,11 @@ def test_a_release_keeps_its_panel_when_the_next_corrects_it(corrected: Path) ->
 
 
 def test_a_panel_found_is_the_panel_made(corrected: Path, cache: Path) -> None:
-    asked = {"symbols": ["BBB", "AAA"], "start": "2022-09-02", "end": "2022-09-05"}
+    asked: dict[str, Any] = {
+        "symbols": ["BBB", "AAA"],
+        "start": "2022-09-02",
+        "end": "2022-09-05",
+    }
     made = fresh(corrected).at("R2").panel("open", **asked)
     (file,) = files(cache)
 

@@ -1,0 +1,88 @@
+"""Bars without what a vendor adjusted them for and nobody knew at an instant.
+
+A bar that is adjusted after the fact tells what came later, whenever it says that it
+was known: a close of 92 of a share that cost 645. Had the future been another, the bar
+would have been another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from lakebt.lake.reading.adjusted_bars import not_known
+from lakebt.lake.reading.bars import PANEL_COLUMNS
+from lakebt.lake.tables.arrow import column, truth
+
+if TYPE_CHECKING:
+    from lakebt._typing import FloatVector
+    from lakebt.lake.reading.adjusted_bars import Held
+    from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.sessions import Sessions
+
+
+def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
+    """Return rows of prices, those adjusted for what was told later without it.
+
+    Parameters
+    ----------
+    rows
+        With symbol, session and basis.
+    pinned
+        The release.
+    after
+        Microseconds since 1970: what was known by then stays in the bars.
+    """
+    if not set(PANEL_COLUMNS) & set(rows.column_names):
+        return rows
+    basis = column(rows, "basis").dictionary_encode()
+    names = basis.dictionary.to_pylist()
+    if "split_adjusted" not in names:
+        return rows
+    symbols = tuple(sorted(column(rows, "symbol").unique().to_pylist()))
+    later = not_known(pinned, symbols, by=after)
+    if len(later.days) == 0:
+        return rows
+    codes = basis.indices.to_numpy(zero_copy_only=False)
+    is_adjusted = codes == names.index("split_adjusted")
+    of_price, of_volume = _divisors(rows, later, sessions=pinned.sessions)
+    for name in PANEL_COLUMNS:
+        if name not in rows.column_names:
+            continue
+        told = column(rows, name)
+        divisor = np.where(is_adjusted, of_volume if name == "volume" else of_price, 1)
+        numbers = told.to_numpy(zero_copy_only=False) / divisor
+        place = rows.schema.get_field_index(name)
+        undone = pa.array(numbers, mask=truth(told.is_null()))
+        rows = rows.set_column(place, rows.schema.field(place), undone)
+    return rows
+
+
+def _divisors(
+    rows: pa.Table, later: Held, *, sessions: Sessions
+) -> tuple[FloatVector, FloatVector]:
+    """Return what each bar's prices and volume were multiplied by for some days."""
+    symbol = column(rows, "symbol")
+    if not pa.types.is_dictionary(symbol.type):
+        symbol = symbol.dictionary_encode()
+    codes = symbol.indices.to_numpy(zero_copy_only=False)
+    names = symbol.dictionary.to_pylist()
+    days = column(rows, "session").to_numpy(zero_copy_only=False)
+    session = sessions.numbers(days.astype("datetime64[D]"))
+    of_price, of_volume = np.ones(len(rows)), np.ones(len(rows))
+    listed = zip(
+        later.days.column.tolist(),
+        later.days.session.tolist(),
+        later.factors.tolist(),
+        later.days.ratio.tolist(),
+        strict=True,
+    )
+    for whose, day, factor, ratio in listed:
+        if later.symbols[whose] not in names:
+            continue
+        is_before = (codes == names.index(later.symbols[whose])) & (session < day)
+        of_price[is_before] *= factor
+        of_volume[is_before] *= ratio
+    return of_price, of_volume
