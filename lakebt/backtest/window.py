@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lakebt.prices.actions import ActionKind
+from lakebt.prices.effects import effects, per_bar_share
 from lakebt.sessions import Halves, half_session
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class PriceWindow:
     worths : mapping of str to Worth, optional
         Of the symbols to which something happened since then: what one share was worth.
         Their prices are those of all that it has become.
+    splits : tuple of (int, int, float)
+        Row of the open, column and ratio of each split that is not in the bars.
     """
 
     symbols: tuple[str, ...]
@@ -47,17 +51,30 @@ class PriceWindow:
     sessions: Sessions
     entered: int = 0
     worths: Mapping[str, Worth] = field(default_factory=dict)
+    splits: tuple[tuple[int, int, float], ...] = ()
 
     @classmethod
     def of(
         cls, history: PriceHistory, symbols: Sequence[str], *, first: int, last: int
     ) -> PriceWindow:
         """Return the bars in force now from session `first` to `last`, inclusive."""
+        columns = {symbol: place for place, symbol in enumerate(symbols)}
+        told = [
+            action
+            for action in history.actions.final
+            if action.kind is ActionKind.SPLIT
+            and action.symbol in columns
+            and first <= action.session <= last
+        ]
+        splits = effects(per_bar_share(history, told)) if told else ()
         return cls(
             symbols=tuple(symbols),
             prices=history.window(symbols, first, last),
             first=first,
             sessions=history.sessions,
+            splits=tuple(
+                (2 * (e.session - first), columns[e.symbol], e.kept) for e in splits
+            ),
         )
 
     def since(self, entered: int, worths: Mapping[str, Worth]) -> PriceWindow:
@@ -113,10 +130,16 @@ class PriceWindow:
     def marks(self) -> FloatPanel:
         """The prices with each gap filled by the last price before it.
 
-        Leading gaps take the first price; they are never held. A column without any
-        price is 1 throughout.
+        A split in a gap divides what fills the rest of it. Leading gaps take the first
+        price. A column without any price is 1 throughout.
         """
         marks = fill_gaps(self.prices)
+        for row, column, ratio in self.splits:
+            priced = np.isfinite(self.prices[:, column])
+            if priced[:row].any() and not priced[row]:
+                later = np.flatnonzero(priced[row:])
+                end = row + int(later[0]) if len(later) else len(priced)
+                marks[row:end, column] /= ratio
         for symbol, worth in self.worths.items():
             opens = np.where(np.isnan(worth.opens), worth.marks, worth.opens)
             rows = self._rows(self.entered, worth)
