@@ -29,9 +29,9 @@ OFFERED = {
     "plot_years record refused report returns sharpe significance stability summary "
     "surface table to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",
-    "Run": "audited cash definition engine equity flows id is_recorded name orders paid "
-    "positions report returns sharpe sharpe_se terms to_vectorbt traded unfilled value "
-    "view weights",
+    "Run": "audited cash definition engine equity flows id is_recorded name orders "
+    "paid positions report returns sharpe sharpe_se terms to_vectorbt traded "
+    "unfilled value view weights",
 }
 
 
