@@ -182,7 +182,8 @@ def publish(
         typer.Option(
             metavar="AUDIT",
             help="Findings that fail instead of warning: jumps, gaps, untraded, "
-            "rebased, members, coverage, margins, placeholders.",
+            "rebased, members, coverage, moved, margins, placeholders, ratios, splits, "
+            "large_dividends, stale, no_bars.",
             rich_help_panel=AUDITS,
         ),
     ] = None,
@@ -296,9 +297,9 @@ def _declared(
     lake: Path | None, catalog: str | None, tables: Sequence[str]
 ) -> dict[str, dict[str, str]]:
     """Return what the columns of declared tables hold, if any are published into."""
-    from lakebt.lake.tables.schemas import SPECS
+    from lakebt.lake.tables.schemas import FROM_THE_START
 
-    if set(tables) <= set(SPECS):
+    if set(tables) <= set(FROM_THE_START):
         return {}
     try:
         declared = options.open_lake(lake, catalog).tables()

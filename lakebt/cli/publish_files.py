@@ -95,7 +95,7 @@ class Reading:
         tables
             All that are published.
         """
-        from lakebt.sources.files import FLAGS, NUMBERS
+        from lakebt.sources.files import flags_of, numbers_of
         from lakebt.sources.formats import read_source
         from lakebt.sources.packed import kind_of
 
@@ -105,7 +105,7 @@ class Reading:
             options.pair(text, option="--map", example="date=session")
             for text in _scoped(self.columns, table, tables)
         )
-        numbers, flags = NUMBERS, FLAGS
+        numbers, flags = numbers_of(table), flags_of(table)
         if table in self.kinds:
             numbers = _of_kind(self.kinds[table], "number")
             flags = _of_kind(self.kinds[table], "flag")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 _FIGURES = ("sharpe", "net_bps", "n_events")
-_TABLES = ("prices", "index_changes", "etf_holdings")
+_FIRST = ("prices", "index_changes", "etf_holdings")
+"""The tables whose differences are told first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -195,7 +196,9 @@ def _diffs(lake: Lake, one: Recipe, other: Recipe) -> dict[str, Diff]:
     if (one.release, one.as_of) == (other.release, other.as_of):
         return {}
     views = [view_of(lake, release=a.release, as_of=a.as_of) for a in (one, other)]
-    diffs = {table: diff(table, *views) for table in _TABLES}
+    known = {name for view in views for name in view.provenance()["snapshots"]}
+    tables = (*_FIRST, *sorted(known.difference(_FIRST)))
+    diffs = {table: diff(table, *views) for table in tables}
     return {
         table: differs
         for table, differs in diffs.items()

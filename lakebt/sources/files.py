@@ -49,6 +49,23 @@ KINDS = {
 FLAGS = frozenset({"retracted"})
 """Columns of the lake that hold true or false."""
 
+_NUMBERS_OF = {
+    "corporate_actions": frozenset({"cash", "ratio"}),
+    "borrow": frozenset({"rate_bps_per_year"}),
+}
+_FLAGS_OF = {"borrow": frozenset({"available"})}
+"""Those of some tables alone: elsewhere such a name may be anything's."""
+
+
+def numbers_of(table: str) -> frozenset[str]:
+    """Return the columns of a table of lakebt's that hold numbers."""
+    return NUMBERS | _NUMBERS_OF.get(table, frozenset())
+
+
+def flags_of(table: str) -> frozenset[str]:
+    """Return the columns of a table of lakebt's that hold true or false."""
+    return FLAGS | _FLAGS_OF.get(table, frozenset())
+
 
 def read_file(
     path: str | os.PathLike[str],
@@ -129,7 +146,10 @@ def read_file(
             columns=columns or {},
             constants=constants or {},
             leave_out=frozenset(leave_out),
-            typing=(numbers, flags),
+            typing=(
+                numbers_of(table) if numbers is NUMBERS else numbers,
+                flags_of(table) if flags is FLAGS else flags,
+            ),
             dialect=dialect,
         )
         for each in files_of(Path(path), table=table)

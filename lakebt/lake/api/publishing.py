@@ -74,7 +74,8 @@ class Publishing(LakeBase):
             rows (with further columns that say why, if you like), or None.
         fail_on : list of str, default ()
             Which of `jumps`, `gaps`, `untraded`, `rebased`, `members`, `coverage`,
-            `moved`, `margins` and `placeholders` fail instead of warning.
+            `moved`, `margins`, `placeholders`, `ratios`, `splits`, `large_dividends`,
+            `stale` and `no_bars` fail instead of warning.
         warn_on : list of str, default ()
             Which of your own warn instead of failing.
 

@@ -15,7 +15,7 @@ import xxhash
 
 from lakebt.lake.tables.arrow import column, keep, pc, truth
 from lakebt.lake.tables.rows import flags, integers, micros
-from lakebt.lake.tables.schemas import PRICES, Kind
+from lakebt.lake.tables.schemas import LATER, PRICES, Kind
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,6 +31,9 @@ Hashes = npt.NDArray[np.uint64]
 
 _KEPT = ("known_at", "announced", "index", "basis")
 """Columns that stay: without them a fact would be of another time, or of none."""
+
+_KEPT_LATER = ("symbol", "kind", "other", "currency")
+"""And of actions and the like: what happens to a share is of its kind, and of two."""
 
 _DAY = 86_400_000_000
 _DROPPED = 0.15
@@ -80,9 +83,10 @@ def replaced(
     draw = _Draw(
         _identities(rows, (*spec.key, "known_at")), seed=seed, is_mirrored=is_mirrored
     )
+    kept = (*_KEPT, *(_KEPT_LATER if LATER.get(spec.name) is spec else ()))
     for place, field in enumerate(rows.schema):
         told = column(rows, field.name)
-        stays = field.name in spec.key or field.name in _KEPT
+        stays = field.name in (*spec.key, *kept)
         if stays or told.null_count == len(told):
             continue
         if spec is PRICES and field.name == "retracted":
@@ -123,7 +127,9 @@ def _other(
 ) -> Any:
     """Return what stands in the place of a column."""
     if what.kind is Kind.NUMBER:
-        return _numbers(told, what.name, draw, is_price=spec is PRICES)
+        is_signed = spec is not PRICES and LATER.get(spec.name) is not spec
+        is_bar = spec is PRICES and what.name != "volume"
+        return _numbers(told, what.name, draw, is_bar=is_bar, is_signed=is_signed)
     if what.kind is Kind.DATE:
         days = np.asarray(1 + 45 * draw.share(what.name), dtype=np.int32)
         return pc.add(told.cast(pa.int32()), pa.array(days))
@@ -139,11 +145,12 @@ def _other(
     return pc.if_else(pc.is_null(told), pa.scalar(None, pa.string()), drawn)
 
 
-def _numbers(told: Array, name: str, draw: _Draw, *, is_price: bool) -> Any:
-    is_bar = is_price and name != "volume"
+def _numbers(
+    told: Array, name: str, draw: _Draw, *, is_bar: bool, is_signed: bool
+) -> Any:
     around = 2.0 * draw.share("bar" if is_bar else name) - 1.0
     factor = np.exp(np.sign(around) * (0.05 + np.abs(around)))
-    if not is_price:
+    if is_signed:
         factor *= np.where(draw.share(f"sign of {name}") < 0.5, -1.0, 1.0)
     given = np.asarray(told.to_numpy(zero_copy_only=False), dtype=np.float64)
     numbers = np.where(given == 0.0, factor - 1.0, given * factor)

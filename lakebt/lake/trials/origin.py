@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt import _version
 from lakebt._version import __version__
+from lakebt.lake.tables.schemas import LATER
 from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _TABLES = ("prices", "index_changes", "etf_holdings")
-"""What a study reads."""
+"""What a study reads, and of `LATER` what its release has."""
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "pyiceberg", "numba", "vectorbt")
 
@@ -169,6 +170,10 @@ class Origin:
         """Return the origin of what is run on `view`; of all `tables` if None."""
         provenance = view._pinned.provenance(view.instant)  # noqa: SLF001 - a decision's too
         names = tuple(provenance["snapshots"]) if tables is None else tables
+        if tables is _TABLES:
+            specs = view._pinned.specs  # noqa: SLF001
+            has = [n for n in LATER if provenance["snapshots"].get(n) is not None]
+            names = (*tables, *(name for name in has if specs[name] is LATER[name]))
         return cls(
             release=view.release,
             as_of=view.instant,
