@@ -62,7 +62,8 @@ _OTHERS = re.compile(
     r"|debentures?|appraisal)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"\.\s+(?=[A-Z\"])|;|\bother than\b|\bexcept\b|\bexcluding\b")
+_STOP = re.compile(r"\.\s+(?=[A-Z\"])|;")
+_SENTENCE = re.compile(rf"{_STOP.pattern}|\bother than\b|\bexcept\b|\bexcluding\b")
 _PER_SHARE = re.compile(r"\bper (?:\w+ ){0,2}?shares?\b", re.IGNORECASE)
 _PAR = re.compile(
     r"(?:par value (?:of )?)?\$\s?0?\.\d+ par value|par value[^,)]*", re.IGNORECASE
@@ -73,8 +74,13 @@ _RATIO = re.compile(
     r"(?:of (?:a|an|one)\b|(?:validly|duly|fully|newly)\b|"
     r"(?:[A-Z][\w''.]*\s+){0,5}?(?:shares?|ADSs?|American Depositary)\b)"
 )
+_EQUAL = re.compile(r"\bequal to (\d+\.\d+)(?! ?%)\b")
 _OF_SHARES = re.compile(r"\b(shares?|stock|ADSs?|depositary)\b", re.IGNORECASE)
-_ELECTION = re.compile(r"\belect(?:s|ed|ion|ions|ing)?\b", re.IGNORECASE)
+_MORE = re.compile(
+    r"\belect(?:s|ed|ion|ions|ing)?\b|\bcontingent\b|\bCVRs?\b", re.IGNORECASE
+)
+"""What makes the amounts that are told a part of the whole."""
+
 _TICKER = re.compile(
     r"\((?:NYSE|NASDAQ)[^:)]{0,20}:\s*\"?([A-Z][A-Z.]{0,5})\"?\)", re.IGNORECASE
 )
@@ -209,16 +215,17 @@ def terms_of(text: str) -> Terms | None:
     found = set()
     for right in _RIGHT.finditer(text):
         before = text[max(right.start() - _BEFORE, 0) : right.start()]
-        before = re.split(_SENTENCE, before)[-1] if before else ""
+        before = re.split(_STOP, before)[-1]
         if _OTHERS.search(before) or not _OF_SHARES.search(before):
             continue
         after = _PAR.sub(" ", text[right.end() : right.end() + _AFTER])
         after = _PER_SHARE.sub(" ", re.split(_SENTENCE, after)[0])
         cash = {float(each.replace(",", "")) for each in _CASH.findall(after)}
-        ratios = {float(each) for each in _RATIO.findall(after)}
+        found_ratios = [*_RATIO.findall(after), *_EQUAL.findall(after)]
+        ratios = {float(each) for each in found_ratios}
         if not cash and not ratios:
             continue
-        is_one = len(cash) <= 1 and len(ratios) <= 1 and not _ELECTION.search(after)
+        is_one = len(cash) <= 1 and len(ratios) <= 1 and not _MORE.search(after)
         if not is_one or (_OF_SHARES.search(after) and not ratios):
             return None
         found.add((next(iter(cash), None), next(iter(ratios), None)))

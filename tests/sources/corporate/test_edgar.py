@@ -191,6 +191,10 @@ def test_what_is_to_be_looked_up_is_named(tmp_path: Path) -> None:
     assert found.noted == ("terms to be read by hand (1): RAI 0000000001-18-000001",)
 
 
+PREFERRED = (
+    "each share of Series A Preferred Stock, other than Excluded Shares, was converted "
+    "into the right to receive the liquidation preference of"
+)
 EACH = "each share was converted into the right to receive"
 
 
@@ -210,6 +214,11 @@ EACH = "each share was converted into the right to receive"
             100,
             0.48908178,
         ),
+        (f'{EACH} 0.7866 shares (the "Ratio") of stock, par value $0.25', None, 0.7866),
+        (f'{EACH} 0.7300 (the "Ratio") validly issued shares', None, 0.73),
+        (f"{EACH} a number of shares of B Stock equal to 0.3525 (the", None, 0.3525),
+        (f"{EACH} Two and 53/100 Dollars ($2.53) in cash", 2.53, None),
+        (f"{EACH} $56.00, in cash; {PREFERRED} $25.00", 56.0, None),
         (f"{EACH} $5.00. Then {EACH} $5.00 in cash.", 5.0, None),
     ],
 )
@@ -227,6 +236,7 @@ def test_terms(text: str, cash: float | None, ratio: float | None) -> None:
         f"{EACH} the Merger Consideration.",
         f"{EACH} $5.00 in cash. But {EACH} $6.00 in cash.",
         f"{EACH} $5.00 or $6.00 in cash.",
+        f"{EACH} $30.00 in cash and one contingent value right.",
         f"{EACH} $29.44 in cash and shares of Acquirer.",
         "each option was converted into the right to receive $5.00 in cash.",
     ],

@@ -271,6 +271,32 @@ def test_what_is_no_amount_is_counted() -> None:
     assert cash(found) == {"2015-01-05": 0.1}
 
 
+@pytest.mark.parametrize("symbol", ["AAPL", "T", "GE", "DHR", "IBM", "PNR", "MMM"])
+def test_real_dividends_agree_with_another_vendors(realdata: Path, symbol: str) -> None:
+    facts = pd.read_csv(realdata / "actions" / "dividends.csv")
+    facts = facts[(facts["symbol"] == symbol) & facts["yahoo"].notna()]
+    told = pd.read_csv(realdata / "actions" / "spin_offs_as_vendors_tell_them.csv")
+    told = told[told["vendor"].eq("Yahoo 2024") & told["told_as"].eq("split")]
+    splits = pd.read_csv(realdata / "actions" / "splits.csv")
+    ratios = dict(
+        [
+            *splits[splits["symbol"] == symbol][["ex_date", "yahoo_2024"]].to_numpy(),
+            *told[told["parent"] == symbol][["ex_date", "value"]].to_numpy(),
+        ]
+    )
+    rows = [(day, 0.0, ratio) for day, ratio in ratios.items()]
+    for day, amount in zip(facts["ex_date"], facts["yahoo"], strict=True):
+        for later, ratio in ratios.items():  # back to what Yahoo stores
+            amount /= ratio if later > day else 1.0  # noqa: PLW2901 - step by step
+        rows.append((day, round(amount, 6), 0.0))
+
+    found = cash(YahooActions().convert(frame_of(sorted(rows)), symbol=symbol))
+
+    paid = facts[facts["alpha_vantage"].notna()].set_index("ex_date")["alpha_vantage"]
+    assert len(paid) > 30
+    assert max(abs(found[str(day)] - amount) for day, amount in paid.items()) < 2e-6
+
+
 def test_adjusted_closes_alone_are_refused_with_the_cure() -> None:
     adjusted = frame_of(ROWS).drop(columns="Adj Close")
 
