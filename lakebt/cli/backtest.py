@@ -99,6 +99,8 @@ def backtest(
 
 def facts(run: Run) -> dict[str, Any]:
     """Return what a run found, as one row."""
+    from lakebt.analysis.ratio_error import lo_interval
+
     returns = run.returns()
     terms, flows = run.terms, run.traded.book.flows
     return {
@@ -111,6 +113,7 @@ def facts(run: Run) -> dict[str, Any]:
         "fill": terms.fill,
         "sharpe": run.sharpe(),
         "sharpe_se": run.sharpe_se(),
+        **lo_interval(run.sharpe(), len(returns)),
         "n_returns": len(returns),
         "net_return": float(run.equity().iloc[-1]) - 1.0,
         "n_decisions": len(run.weights()),
@@ -143,7 +146,8 @@ def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None
     )
     console.print(
         f"Sharpe {words.sharpe(row['sharpe'])} "
-        f"{words.error(row['sharpe_se'])} over "
+        f"{words.error(row['sharpe_se'])} (95 % {words.sharpe(row['sharpe_low'])} to "
+        f"{words.sharpe(row['sharpe_high'])}) over "
         f"{count(row['n_returns'], 'session')}; "
         f"{words.bps(1e4 * row['net_return'])} bp net in all.",
         style="bold",

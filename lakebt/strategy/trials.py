@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xxhash
 
+from lakebt.analysis.ratio_error import lo_interval
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError
@@ -138,6 +139,9 @@ def run_row(
         "source": run.source,
         "net_return": net,
     }
+    interval = lo_interval(sharpe, len(returns))
+    if not np.isnan(interval["psr"]):
+        metrics |= interval
     return pd.DataFrame(
         [
             {

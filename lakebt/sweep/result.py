@@ -95,8 +95,12 @@ class SweepResult:
 
     def _errors(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return what rows say of their errors; nothing where they were run before."""
-        said = [json.loads(text) for text in rows["metrics"]] if self._n_studies else []
-        told = {name: [row.get(name) for row in said] for name in ERROR_FIGURES}
+        said = [json.loads(text) for text in rows["metrics"]]
+        told = {
+            name: [row.get(name) for row in said]
+            for name in ERROR_FIGURES
+            if self._n_studies or any(name in row for row in said)
+        }
         numbers = [name for name in ERROR_FIGURES if name != "se_method"]
         frame = pd.DataFrame(told if said else {}, dtype=object)
         return frame.astype(dict.fromkeys(frame.columns.intersection(numbers), float))
@@ -108,8 +112,8 @@ class SweepResult:
         -------
         DataFrame
             The study's name, release and instant; every argument that can be varied;
-            costs; the figures of `lakebt.Lake.trials`; of a study ``sharpe_low``,
-            ``sharpe_high``, ``psr``, ``se_method`` and ``n_effective_dates`` as in
+            costs; the figures of `lakebt.Lake.trials`; ``sharpe_low``, ``sharpe_high``
+            and ``psr``, of a study ``se_method`` and ``n_effective_dates``, too, as in
             `lakebt.Result.table`, empty where the trial was recorded without; and the
             ``trial_id``. The same whether it was run at once or in parts.
         """

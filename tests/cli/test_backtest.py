@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from scipy import stats
 
 from lakebt.cli.backtest import backtest
 from lakebt.lake.lake import Lake
@@ -107,6 +108,11 @@ def test_json_is_one_row_with_the_run_s_own_numbers(
     assert row["sharpe"] == same.sharpe()
     assert row["sharpe_se"] == same.sharpe_se()
     assert row["n_returns"] == len(same.returns())
+    reach = stats.t.ppf(0.975, row["n_returns"] - 1) * row["sharpe_se"]
+    assert row["sharpe_high"] == pytest.approx(row["sharpe"] + reach)
+    assert row["sharpe_low"] == pytest.approx(row["sharpe"] - reach)
+    known = stats.t.cdf(row["sharpe"] / row["sharpe_se"], row["n_returns"] - 1)
+    assert row["psr"] == pytest.approx(known)
     assert (row["start"], row["end"]) == ("2010-03-01", "2010-06-30")
     assert row["audited"] is False
     assert row["engine"] == "event"
