@@ -3,8 +3,8 @@
 - `lakebt.sources.files` reads CSV and Parquet, with a mapping of columns.
 - `lakebt.sources.rebalances` and `lakebt.sources.prices` convert tables of two common
   layouts; `lakebt.sources.nport` reads SEC N-PORT documents.
-- `lakebt.sources.corporate` has splits, dividends, renames and endings: from tables, LEAN,
-  Yahoo and EDGAR.
+- `lakebt.sources.corporate` has splits, dividends, renames and endings: from tables,
+  LEAN, Yahoo and EDGAR.
 - `lakebt.sources.formats` knows them all by name, for the command line.
 - `lakebt.sources.sample` is the article's published facts, shipped with the package.
 - `lakebt.sources.simulated` is a market with a planted effect, made from a seed.
