@@ -119,6 +119,10 @@ class CostModel:
         """Whether a fill costs more the larger it is."""
         return bool(self.impact_at_open or self.impact_at_close)
 
+    def impact_at(self, *, is_close: bool) -> float:
+        """Return the coefficient of impact at the open or at the close."""
+        return self.impact_at_close if is_close else self.impact_at_open
+
     @property
     def asks_volume(self) -> bool:
         """Whether something depends on how much was traded in the market."""

@@ -16,7 +16,7 @@ from lakebt.sessions import exposed_from, session_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lakebt._typing import FloatVector, IntVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.levels import Level
     from lakebt.sessions import Sessions
 
@@ -55,6 +55,11 @@ class Book:
         Half session of the exit, after the entry's.
     place : ndarray of shape (n_cells,), optional
         Where each cell's figures go in what is earned; in their order by default.
+    toll : ndarray of shape (n_tolls, n_positions), optional
+        Of each position's fills, as `lakebt.backtest.impact.toll` gives it: a row for
+        each number of sessions that the levels ask about.
+    toll_sessions : tuple of int, optional
+        Those numbers.
     cash : ndarray of shape (n_held,), optional
         What a share brought beside since its entry, for the last `n_held` bars: those
         of shares to which something happened. No fee and no borrow is charged on it.
@@ -71,6 +76,8 @@ class Book:
     exits: IntVector
     exit_row: IntVector
     place: IntVector | None = None
+    toll: FloatPanel | None = None
+    toll_sessions: tuple[int, ...] = ()
     cash: FloatVector = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
@@ -106,7 +113,7 @@ class Earned:
         The book's return over the whole trade before costs, as a fraction of
         `BASIS_USD`; a level's is its `gross` times that.
     net : ndarray of shape (n_levels, n_cells)
-    borrow_usd : ndarray of shape (n_levels, n_cells)
+    borrow_usd, impact_usd : ndarray of shape (n_levels, n_cells)
     drawdown : ndarray of shape (n_levels, n_cells)
         The worst fall of net equity from its highest value, the capital included.
     traded_usd : ndarray of shape (n_cells,)
@@ -127,6 +134,7 @@ class Earned:
     gross: FloatVector
     net: npt.NDArray[np.float64]
     borrow_usd: npt.NDArray[np.float64]
+    impact_usd: npt.NDArray[np.float64]
     drawdown: npt.NDArray[np.float64]
     traded_usd: FloatVector
     gaps: IntVector
@@ -148,6 +156,7 @@ class Earned:
             gross=np.zeros(n_cells),
             net=np.zeros(panel),
             borrow_usd=np.zeros(panel),
+            impact_usd=np.zeros(panel),
             drawdown=np.zeros(panel),
             traded_usd=np.zeros(n_cells),
             gaps=np.zeros(n_cells, dtype=np.int64),
@@ -203,6 +212,10 @@ def run_book(
     days[1:] = np.diff(sessions.days).astype(np.int64)
     fee = np.array([level.costs.proportional for level in levels])
     per_day = np.array([level.costs.borrow_per_day for level in levels])
+    toll_of = np.array([_toll_of(book, level) for level in levels], dtype=np.int64)
+    impact_at = np.array(
+        [(level.costs.impact_at_open, level.costs.impact_at_close) for level in levels]
+    )
     scale = np.array([level.scale for level in levels])
     capital = np.array([float(level.capital_usd) for level in levels])
 
@@ -216,6 +229,7 @@ def run_book(
             book.base,
             book.size,
             book.price,
+            np.zeros((0, len(book.size))) if book.toll is None else book.toll,
             book.start,
             book.entry_row,
             last_row,
@@ -225,6 +239,8 @@ def run_book(
             days,
             fee,
             per_day,
+            toll_of,
+            impact_at,
             scale,
             capital,
             BASIS_USD,
@@ -239,6 +255,7 @@ def run_book(
             earned.gross,
             earned.net,
             earned.borrow_usd,
+            earned.impact_usd,
             earned.drawdown,
             earned.traded_usd,
             earned.gaps,
@@ -257,6 +274,13 @@ def run_book(
         held = np.concatenate([earned.held, held], axis=1)
         worth = np.concatenate([earned.worth, worth])
     return replace(earned, held=held, worth=worth)
+
+
+def _toll_of(book: Book, level: Level) -> int:
+    """Return which of a book's tolls a level pays, -1 for none."""
+    if not level.costs.has_impact:
+        return -1
+    return book.toll_sessions.index(level.costs.impact_sessions)
 
 
 def processors() -> int:

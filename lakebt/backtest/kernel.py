@@ -39,6 +39,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     base: IntVector,
     size: FloatVector,
     price: FloatVector,
+    toll: FloatPanel,
     start: IntVector,
     entry_row: IntVector,
     last_row: IntVector,
@@ -48,6 +49,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     days: IntVector,
     fee: FloatVector,
     borrow_per_day: FloatVector,
+    toll_of: IntVector,
+    impact_at: FloatPanel,
     scale: FloatVector,
     capital: FloatVector,
     basis: float,
@@ -62,6 +65,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     gross: FloatVector,
     net: FloatPanel,
     borrow: FloatPanel,
+    impact: FloatPanel,
     drawdown: FloatPanel,
     traded: FloatVector,
     gaps: IntVector,
@@ -80,6 +84,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     base, size, price : ndarray of shape (n_positions,)
         Where session 0 of each position's bars would lie, its signed number of shares,
         the price of its entry.
+    toll : ndarray of shape (n_tolls, n_positions)
+        What a position's fill costs beside, for each USD of a share's price, times a
+        coefficient: it grows with the number of shares to the power of 3/2.
     start : ndarray of shape (n_slots + 1,)
         Where each slot's positions begin.
     entry_row, last_row : ndarray of shape (n_slots,)
@@ -93,6 +100,10 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Calendar days from the session before.
     fee, borrow_per_day : ndarray of shape (n_levels,)
         Fractions of traded notional, and of the short value per calendar day.
+    toll_of : ndarray of shape (n_levels,)
+        Which row of `toll` a level pays; -1 for none.
+    impact_at : ndarray of shape (n_levels, 2)
+        Its coefficients, at the open and at the close.
     scale, capital : ndarray of shape (n_levels,)
         How many times `size` is held, and what each slot starts with, in USD.
     basis
@@ -105,10 +116,10 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         What `size` is worth at the closes of those sessions, longs and shorts added up.
     status : ndarray of shape (n_levels, n_out)
     n_returns : ndarray of shape (n_out,)
-    final, mean, m2, net, borrow, drawdown : ndarray of shape (n_levels, n_out)
+    final, mean, m2, net, borrow, impact, drawdown : ndarray of shape (n_levels, n_out)
         The last session's return; the mean of the daily returns and the sum of their
         squared deviations from it; over the whole trade, the net return; the borrow in
-        USD; the worst drawdown as a fraction.
+        USD; the impact in USD; the worst drawdown as a fraction.
     gross, traded, gaps : ndarray of shape (n_out,)
         Of the shares as they are: the gross return as a fraction of `basis`, the USD
         bought and sold; and closes that were missing while held.
@@ -124,6 +135,10 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
+    n_tolls = len(toll)
+    toll_open = np.empty((n_tolls, longest))
+    toll_close = np.empty((n_tolls, longest))
+    toll_paid = np.empty(n_tolls)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
     plain = len(opens) - len(cash)  # bars before this one bring nothing beside
@@ -140,6 +155,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         short[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
+        toll_open[:, :length] = 0.0
+        toll_close[:, :length] = 0.0
+        toll_paid[:] = 0.0
         # The sums over the positions, which neither exits nor levels change.
         for position in range(start[slot], start[slot + 1]):
             shares, paid = size[position], price[position]
@@ -162,6 +180,12 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     short[t] -= shares * own_marks[t]
             for t in range(length):
                 gap[t] += missing[bar + t]
+            for kind in range(n_tolls):
+                own_toll = toll[kind, position]
+                toll_paid[kind] += own_toll * paid
+                for t in range(length):
+                    toll_open[kind, t] += own_toll * own_opens[t]
+                    toll_close[kind, t] += own_toll * own_marks[t]
         for t in range(skipped, length):
             gross_worth[held_start[slot] + t - skipped] = moved_close[t]
         for t in range(1, length):
@@ -171,6 +195,10 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             per_usd = 1.0 / began
             before_fees = began - times * invested
             paid_in = before_fees - times * bought * fee[level]
+            kind, larger, entering = toll_of[level], times * np.sqrt(times), 0.0
+            if kind >= 0:
+                entering = larger * impact_at[level, skipped] * toll_paid[kind]
+                paid_in -= entering
             own_held = held[level, held_start[slot] :]
             # A session pays for what was short at the close before, for each calendar
             # day since.
@@ -227,6 +255,12 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 count = t - skipped + 1
                 worth = times * received
                 value = paid_in + worth - times * moved * fee[level] - owed[t]
+                leaving = 0.0
+                if kind >= 0:
+                    at = exit_row[cell] % 2
+                    tolled = toll_close[kind, t] if at else toll_open[kind, t]
+                    leaving = larger * impact_at[level, at] * tolled
+                    value -= leaving
                 low = min(value, before_fees + worth)
                 if count > 1:
                     rate = value / equity[t - 1] - 1.0
@@ -245,6 +279,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 final[level, out] = rate
                 net[level, out] = value * per_usd - 1.0
                 borrow[level, out] = owed[t]
+                impact[level, out] = entering + leaving
                 drawdown[level, out] = max(deep, 1.0 - value * per_high)
                 n_returns[out] = count
                 gross[out] = (received - invested) * per_basis

@@ -35,7 +35,7 @@ class Outcome:
         What is held at every close but the last, longs and shorts added up, in USD.
     capital_usd : float
         Before the entry.
-    commission_usd, spread_usd, borrow_usd : float
+    commission_usd, spread_usd, borrow_usd, impact_usd : float
         Paid over the whole trade.
     """
 
@@ -47,6 +47,7 @@ class Outcome:
     commission_usd: float
     spread_usd: float
     borrow_usd: float
+    impact_usd: float = 0.0
 
     @property
     def is_ruined(self) -> bool:

@@ -90,7 +90,8 @@ def run_vectorbt(
         first, last = exposure(trade)
         rows = window.row(half_session(np.arange(first, last + 1), "close"))
         borrow = borrow_charges(trade, window=window, costs=costs)
-        total = float(paid[rows[-1], number])
+        impact = sum(order.impact_usd(costs) for order in trade.orders())
+        total = float(paid[rows[-1], number]) - impact
         outcomes.append(
             Outcome(
                 first=first,
@@ -101,6 +102,7 @@ def run_vectorbt(
                 commission_usd=total * share,
                 spread_usd=total * (1.0 - share),
                 borrow_usd=float(borrow.sum()),
+                impact_usd=impact,
             )
         )
     return outcomes
@@ -297,7 +299,12 @@ def _from_trades(
 ) -> Any:
     width = len(window.symbols) + 1
     sizes = np.full((len(window.prices), width * len(trades)), np.nan)
+    impact = np.zeros(sizes.shape) if costs.has_impact else None
     for number, trade in enumerate(trades):
+        if impact is not None:
+            for order in trade.orders():
+                column = number * width + window.columns[order.symbol]
+                impact[window.row(order.row), column] += order.impact_usd(costs)
         enter = window.row(trade.entry_row)
         for position in trade.positions:
             column = number * width + window.columns[position.symbol]
@@ -319,6 +326,7 @@ def _from_trades(
         index=index,
         fees=fees[None, :],
         capital_usd=capital_usd,
+        impact=impact,
     )
 
 
@@ -327,6 +335,7 @@ def _portfolio(
     *,
     symbols: Sequence[str],
     marks: FloatPanel,
+    impact: FloatPanel | None = None,
     index: pd.Index[Any],
     fees: FloatPanel,
     capital_usd: float,
@@ -345,6 +354,7 @@ def _portfolio(
         size_type="amount",
         price=priced,
         fees=np.tile(fees, (1, count)),
+        fixed_fees=0.0 if impact is None else impact,
         direction="both",
         init_cash=capital_usd,
         group_by=np.repeat(np.arange(count), width),

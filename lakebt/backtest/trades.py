@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from lakebt.backtest.impact import participation, toll
 from lakebt.backtest.weights import is_hedged, leg_weights
-from lakebt.sessions import session_of
+from lakebt.sessions import is_close, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lakebt.backtest.costs import CostModel
     from lakebt.backtest.weights import Sizing
     from lakebt.facts import Side
     from lakebt.prices.holding import Holding
@@ -41,6 +43,9 @@ class LegQuote:
         What one share brought beside until then, in USD.
     holding
         What became of the share; None if nothing happened.
+    sigma, volume
+        How far it moves and how much of it is traded a day, as known before the entry;
+        NaN where that is not known, or nothing asks for it.
     lacks
         What is missing where a price is, in words: "OLD on 2022-10-03: its prices end
         on 2022-09-15"; empty elsewhere.
@@ -54,6 +59,8 @@ class LegQuote:
     exit_price: float
     exit_cash: float = 0.0
     holding: Holding | None = None
+    sigma: float = math.nan
+    volume: float = math.nan
     lacks: str = ""
 
     @property
@@ -107,7 +114,7 @@ class Position:
     entry_price, exit_price
     exit_row
         Half session of the exit.
-    exit_cash, holding
+    exit_cash, holding, sigma, volume
         As the quote's.
     """
 
@@ -120,6 +127,8 @@ class Position:
     exit_row: int
     exit_cash: float = 0.0
     holding: Holding | None = None
+    sigma: float = math.nan
+    volume: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +143,23 @@ class NetOrder:
     size
         Signed number of shares; 0 where positions cancel, and nothing is sent.
     price
+    sigma, volume
+        As the quote's.
     """
 
     symbol: str
     row: int
     size: float
     price: float
+    sigma: float = math.nan
+    volume: float = math.nan
+
+    def impact_usd(self, costs: CostModel) -> float:
+        """Return what its size costs, in USD."""
+        coefficient = costs.impact_at(is_close=is_close(self.row))
+        if not (coefficient and self.size and self.price):
+            return 0.0
+        return coefficient * (toll(self.size, self.sigma, self.volume) * self.price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +209,12 @@ class Trade:
                 if key in orders:
                     size += orders[key].size  # noqa: PLW2901 - the sum
                 orders[key] = NetOrder(
-                    symbol=position.symbol, row=row, size=size, price=price
+                    symbol=position.symbol,
+                    row=row,
+                    size=size,
+                    price=price,
+                    sigma=position.sigma,
+                    volume=position.volume,
                 )
         return list(orders.values())
 
@@ -211,12 +236,12 @@ class Unfilled:
     Attributes
     ----------
     reason
-        "no_price" or "one_sided".
+        As `lakebt.values.reasons.Reason` has it.
     fact
         In words.
     """
 
-    reason: Literal["no_price", "one_sided"]
+    reason: Literal["no_price", "one_sided", "no_volume", "too_large"]
     fact: str
 
 
@@ -227,6 +252,7 @@ def build_trade(
     hedge: Mapping[int, LegQuote],
     sizing: Sizing,
     missing: Missing,
+    costs: CostModel | None = None,
 ) -> Trade | Unfilled:
     """Size the legs of a cell, or say why it cannot be traded.
 
@@ -243,6 +269,8 @@ def build_trade(
     missing
         What to do about a leg without prices. "raise" is treated as "exclude" here; the
         caller stops on the result.
+    costs
+        Whether they ask for the volume, and how large a part of it a fill may be.
 
     Returns
     -------
@@ -273,7 +301,33 @@ def build_trade(
             if not quote.is_priced:
                 return _no_price([quote])
             positions.append(_position(quote, None, weight, sizing.capital_usd))
-    return Trade(entry_row=entry_row, positions=tuple(positions))
+    trade = Trade(entry_row=entry_row, positions=tuple(positions))
+    unfit = None if costs is None else _unfit(trade, costs)
+    return trade if unfit is None else unfit
+
+
+def _unfit(trade: Trade, costs: CostModel) -> Unfilled | None:
+    """Return why the market is too small for a trade, or not known."""
+    if not costs.asks_volume:
+        return None
+    orders = [order for order in trade.orders() if order.size and order.price]
+    for order in orders:
+        if math.isnan(order.volume):
+            fact = (
+                f"no volume of {order.symbol} was known before the entry, and impact "
+                f"or max_participation depend on it"
+            )
+            return Unfilled(reason="no_volume", fact=fact)
+    for order in orders:
+        part = participation(order.size, order.volume)
+        if costs.max_participation is not None and part > costs.max_participation:
+            fact = (
+                f"{abs(order.size):,.0f} shares of {order.symbol} are {part:.1%} of "
+                f"the {order.volume:,.0f} traded a day; at most "
+                f"{costs.max_participation:.1%} may be"
+            )
+            return Unfilled(reason="too_large", fact=fact)
+    return None
 
 
 def _no_price(without: Sequence[LegQuote]) -> Unfilled:
@@ -299,4 +353,6 @@ def _position(
         exit_row=quote.exit_row,
         exit_cash=quote.exit_cash,
         holding=quote.holding,
+        sigma=quote.sigma,
+        volume=quote.volume,
     )

@@ -38,6 +38,7 @@ def _walk(
     first, last = exposure(trade)
     gross = np.full(last - first + 1, capital_usd)
     traded, held_usd = np.zeros(last - first + 1), np.zeros(last - first)
+    impact = np.zeros(last - first + 1)
     for position in trade.positions:
         # From its exit on it is worth what it got.
         left = session_of(position.exit_row) - first
@@ -54,14 +55,16 @@ def _walk(
         # An entry at the close is paid in the first session with exposure.
         filled = max(session_of(order.row) - first, 0)
         traded[filled:] += abs(order.size) * order.price
+        impact[filled:] += order.impact_usd(costs)
     borrow = borrow_charges(trade, window=window, costs=costs)
     return Outcome(
         first=first,
-        equity=gross - traded * costs.proportional - np.cumsum(borrow),
+        equity=gross - traded * costs.proportional - impact - np.cumsum(borrow),
         gross_equity=gross,
         worth=gross_worth(trade, window=window) if trade.opposed else held_usd,
         capital_usd=capital_usd,
         commission_usd=float(traded[-1]) * costs.commission_bps * BPS,
         spread_usd=float(traded[-1]) * costs.half_spread_bps * BPS,
         borrow_usd=float(borrow.sum()),
+        impact_usd=float(impact[-1]),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.prices.actions import ActionKind
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
@@ -41,27 +42,77 @@ def sizing_closes(
     closes = np.full(len(codes), np.nan)
     found = rows >= 0
     closes[found] = history.close[rows[found]]
+    closed = np.where(found, history.session[np.maximum(rows, 0)], fills)
+    pairs, starts, _, ratio = splits_known(
+        history, codes, rows, before=before, since=closed, fills=fills
+    )
+    for number, pair in enumerate(pairs.tolist()):
+        for own in ratio[starts[number] : starts[number + 1]].tolist():
+            closes[pair] /= own
+    return closes
+
+
+def splits_known(
+    history: PriceHistory,
+    codes: IntVector,
+    rows: IntVector,
+    *,
+    before: IntVector,
+    since: IntVector,
+    fills: IntVector,
+) -> tuple[IntVector, IntVector, IntVector, FloatVector]:
+    """Return the splits after a session and up to a fill that were known before it.
+
+    Parameters
+    ----------
+    history
+    codes, before, fills : ndarray of shape (n,)
+        As `sizing_closes` takes them.
+    rows : ndarray of shape (n,)
+        The newest bar known of each, as `PriceHistory.rows_known` gives it: one that is
+        adjusted has its splits in it.
+    since : ndarray of shape (n,)
+        Number of the session that a split comes after.
+
+    Returns
+    -------
+    pairs : ndarray of shape (n_pairs,)
+        Places in `codes` of those that have one, ascending.
+    starts : ndarray of shape (n_pairs + 1,)
+        Where the splits of each begin.
+    session, ratio : ndarray of shape (n_splits,)
+        The newest of each pair first.
+    """
     actions = history.actions
     is_split = actions.kind == ActionKind.SPLIT.code
-    if not is_split.any() or not found.any():
-        return closes
+    nothing = np.zeros(0, dtype=np.int64)
+    if not is_split.any():
+        return nothing, np.zeros(1, dtype=np.int64), nothing, np.zeros(0)
     # Candidates by any vintage; whether it was in force is asked of those alone.
     span = len(history.sessions)
     of_bars = history.codes(actions.symbols)[actions.symbol]
     split = np.flatnonzero(is_split & (of_bars >= 0))
     keys = np.sort(of_bars[split] * span + actions.session[split])
-    closed = np.where(found, history.session[np.maximum(rows, 0)], 0)
-    lo = np.searchsorted(keys, codes * span + closed + 1)
+    lo = np.searchsorted(keys, codes * span + since + 1)
     hi = np.searchsorted(keys, codes * span + fills + 1)
-    for place in np.flatnonzero(found & (hi > lo)).tolist():
-        if _basis_of_row(history, int(rows[place])) != "raw":
+    pairs, known = [], []
+    for pair in np.flatnonzero((rows >= 0) & (hi > lo)).tolist():
+        if _basis_of_row(history, int(rows[pair])) != "raw":
             continue
-        own = split[of_bars[split] == codes[place]]
-        since = actions.session
-        for row in actions.in_force(before=int(before[place]), among=own).tolist():
-            if closed[place] < since[row] <= fills[place]:
-                closes[place] /= actions.ratio[row]
-    return closes
+        own = split[of_bars[split] == codes[pair]]
+        rows = actions.in_force(before=int(before[pair]), among=own)
+        session = actions.session[rows]
+        rows = rows[(since[pair] < session) & (session <= fills[pair])]
+        if len(rows):
+            pairs.append(pair)
+            known.append(rows[np.argsort(-actions.session[rows], kind="stable")])
+    of_all = np.concatenate([nothing, *known])
+    return (
+        np.array(pairs, dtype=np.int64),
+        offsets(np.array([len(rows) for rows in known], dtype=np.int64)),
+        actions.session[of_all],
+        actions.ratio[of_all],
+    )
 
 
 def _basis_of_row(history: PriceHistory, row: int) -> str:

@@ -31,8 +31,10 @@ class Cell:
         Per year; NaN where the cell is empty.
     n_returns, n_events, n_dates, n_left_out
         Counts; the last of refused and untradeable events together.
-    gross_bps, commission_bps, spread_bps, borrow_bps, reweighting_bps, net_bps
-        Means per event; the reweighting is that of a calendar portfolio, else 0.
+    gross_bps, commission_bps, spread_bps, borrow_bps, impact_bps, net_bps
+        Means per event.
+    reweighting_bps
+        That of a calendar portfolio, else 0.
     reason
         Why the cell is empty; None if it is not.
     n_reason
@@ -55,6 +57,7 @@ class Cell:
     commission_bps: float
     spread_bps: float
     borrow_bps: float
+    impact_bps: float
     reweighting_bps: float
     net_bps: float
     reason: str | None
@@ -66,7 +69,7 @@ class Cell:
     def costs_bps(self) -> float:
         """All costs together."""
         held = self.borrow_bps + self.reweighting_bps
-        return self.commission_bps + self.spread_bps + held
+        return self.commission_bps + self.spread_bps + self.impact_bps + held
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -76,7 +79,14 @@ class Cell:
             share = f": {count(self.n_reason, 'event')}" if self.n_reason else ""
             why = f"Empty, {text_of(self.reason).meaning}{share}"
             return (head, why, self.detail) if self.detail else (head, why)
-        kept = f", reweighting {words.cost_bps(self.reweighting_bps)}"
+        others = "".join(
+            f", {name} {words.cost_bps(cost)}"
+            for name, cost in (
+                ("impact", self.impact_bps),
+                ("reweighting", self.reweighting_bps),
+            )
+            if cost
+        )
         left_out = f"; {count(self.n_left_out)} left out" * bool(self.n_left_out)
         return (
             head,
@@ -86,7 +96,7 @@ class Cell:
                 f"{words.bps(self.gross_bps)} bp gross; costs: commission "
                 f"{words.cost_bps(self.commission_bps)}, spread "
                 f"{words.cost_bps(self.spread_bps)}, borrow "
-                f"{words.cost_bps(self.borrow_bps)}{kept * bool(self.reweighting_bps)}"
+                f"{words.cost_bps(self.borrow_bps)}{others}"
             ),
             (
                 f"{count(self.n_events, 'event')} on "
@@ -132,6 +142,7 @@ def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:
                 commission_bps=_number(row.get("commission_bps")),
                 spread_bps=_number(row.get("spread_bps")),
                 borrow_bps=_number(row.get("borrow_bps")),
+                impact_bps=_number(row.get("impact_bps", 0.0)),
                 reweighting_bps=_number(row.get("reweighting_bps", 0.0)),
                 net_bps=_number(row.get("net_bps")),
                 reason=reason,

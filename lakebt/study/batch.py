@@ -16,6 +16,7 @@ from lakebt.backtest.netting import net_sizes
 from lakebt.backtest.weights import TradedSide
 from lakebt.study.cells import Filling
 from lakebt.study.event_prices import EventPrices
+from lakebt.study.market import Market, Positions
 from lakebt.values.arrays import offsets, spans
 from lakebt.values.reasons import Reason
 
@@ -164,7 +165,7 @@ class _Run:
         desk = self.desk
         if not len(self.slots):
             return
-        book, one_sided, unpriced = self._book()
+        book, market, one_sided, unpriced = self._book(levels)
         earned = run_book(
             book,
             levels=levels,
@@ -174,16 +175,21 @@ class _Run:
         n_legs = np.repeat(np.diff(self.starts), self.counts)
         without = self.cells[np.repeat(unpriced, self.counts)]
         alone = self.cells[np.repeat(one_sided, self.counts)]
-        for filling in filled:
+        for number, filling in enumerate(filled):
             filling.book(self.cells, earned, n_legs=n_legs)
             reason = filling.reason.reshape(-1)
+            unfit = np.repeat(market.reason[number], self.counts)
+            is_unfit = (unfit > 0) & (reason[self.cells] != _NO_PRICE)
+            reason[self.cells[is_unfit]] = unfit[is_unfit]
             reason[without] = _NO_PRICE
             reason[alone] = np.where(
                 reason[alone] == _NO_PRICE, reason[alone], _ONE_SIDED
             )
 
-    def _book(self) -> tuple[Book, BoolVector, BoolVector]:
-        """Return the book, which slots lack a side, and whose hedge has no price."""
+    def _book(
+        self, levels: Sequence[Level]
+    ) -> tuple[Book, Market, BoolVector, BoolVector]:
+        """Return book, market, which slots lack a side, and whose hedge a price."""
         desk, sizing = self.desk, self.desk.sizing
         starts = self.starts[:-1]
         is_addition = desk.is_addition[self.legs]
@@ -201,7 +207,7 @@ class _Run:
             is_addition, share[slot] / additions[slot].clip(1), 0.0
         ) - np.where(is_addition, 0.0, share[slot] / deletions[slot].clip(1))
         sized, price = desk.sizing_price[self.legs], desk.entry_price[self.legs]
-        base = desk.base[self.legs]
+        base, code = desk.base[self.legs], desk.code[self.legs]
         symbol = desk.opposed(self.legs)
         hedged = np.flatnonzero(is_hedged)
         if len(hedged):
@@ -214,12 +220,21 @@ class _Run:
             sized = np.concatenate([sized, close])[order]
             price = np.concatenate([price, paid])[order]
             base = np.concatenate([base, at])[order]
+            code = np.append(code, np.full(len(hedged), desk.hedge_code))[order]
             own = desk.hedge_code if (symbol == desk.hedge_code).any() else -1
             symbol = np.concatenate([symbol, np.full(len(hedged), own)])[order]
         size = weight * BASIS_USD / np.where(np.isfinite(sized), sized, price)
         if (symbol >= 0).any():
             keep, size = net_sizes(slot, symbol, size)
             slot, base, size, price = slot[keep], base[keep], size[keep], price[keep]
+            code = code[keep]
+        rows = desk.schedule.row[self.slots]
+        market = Market.of(
+            Positions(slot=slot, code=code, size=size, row=rows),
+            levels,
+            history=desk.history,
+            clock=desk.schedule.clock,
+        )
         book = Book(
             opens=desk.windows.opens,
             marks=desk.windows.marks,
@@ -228,12 +243,14 @@ class _Run:
             base=base,
             size=size,
             price=price,
+            toll=market.toll,
+            toll_sessions=market.sessions,
             start=np.searchsorted(slot, np.arange(len(self.slots) + 1)),
-            entry_row=desk.schedule.row[self.slots],
+            entry_row=rows,
             exits=offsets(self.counts),
             exit_row=desk.schedule.exit_row.reshape(-1)[self.cells],
             place=self.cells,
         )
         unpriced = np.zeros(len(self.slots), dtype=bool)
         unpriced[slot[np.isnan(price)]] = True
-        return book, one_sided, unpriced
+        return book, market, one_sided, unpriced

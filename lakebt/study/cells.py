@@ -49,8 +49,8 @@ class Cells:
         deviations from it.
     gross, net
         Returns over the whole trade, as fractions of capital.
-    traded_usd, borrow_usd
-        Bought and sold, and paid for what was short.
+    traded_usd, borrow_usd, impact_usd
+        Bought and sold, paid for what was short, and for the size of orders.
     drawdown
         The worst fall of net equity from its highest value, as a fraction.
     gaps
@@ -76,6 +76,7 @@ class Cells:
     net: FloatCells
     traded_usd: FloatCells
     borrow_usd: FloatCells
+    impact_usd: FloatCells
     drawdown: FloatCells
     gaps: IntCells
     final: FloatCells
@@ -187,6 +188,7 @@ class Filling:
         earned.m2[level, at] = float(((returns - mean) ** 2).sum())
         earned.net[level, at] = outcome.net_return
         earned.borrow_usd[level, at] = outcome.borrow_usd
+        earned.impact_usd[level, at] = outcome.impact_usd
         fallen = 1.0 - equity / np.maximum.accumulate(equity)
         earned.drawdown[level, at] = float(fallen.max())
         earned.final[level, at] = float(returns[-1])
@@ -227,6 +229,7 @@ class Filling:
             net=earned.net[level].reshape(shape),
             traded_usd=traded_usd.reshape(shape),
             borrow_usd=earned.borrow_usd[level].reshape(shape),
+            impact_usd=earned.impact_usd[level].reshape(shape),
             drawdown=earned.drawdown[level].reshape(shape),
             gaps=earned.gaps.reshape(shape),
             final=earned.final[level].reshape(shape),

@@ -192,6 +192,7 @@ def _would_run(event: int, study: TradedStudy) -> bool:
             Holdings(study.history, study.arguments.delisting_return),
             sizing=study.arguments.sizing.hedged_with(MARKET),
             missing=study.arguments.missing,
+            costs=study.arguments.costs,
         )
         if result.trade is not None:  # mostly the first: a grid has a thousand of them
             return True

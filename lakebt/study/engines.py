@@ -128,6 +128,7 @@ def _trade_alone(
             holdings,
             sizing=sizing,
             missing=arguments.missing,
+            costs=level.costs,
         )
         ready = [
             (place, one.trade)

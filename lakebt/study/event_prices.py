@@ -28,7 +28,7 @@ class EventPrices:
         self.schedule, self.holdings, self.sizing = schedule, holdings, sizing
         self.history = history = holdings.history
         self._pair, known = schedule.vintages_of(np.arange(len(schedule.leg)))
-        self._code = history.codes([change.symbol for change in known])[self._pair]
+        self.code = history.codes([change.symbol for change in known])[self._pair]
         is_addition = np.array([c.side is Side.ADDITION for c in known], dtype=bool)
         self.is_addition: BoolVector = is_addition[self._pair]
         added, deleted = (
@@ -48,7 +48,7 @@ class EventPrices:
         """Return the code of each leg's symbol where others may oppose it, else -1."""
         if not len(self._opposed):
             return np.full(len(legs), -1)
-        code = self._code[legs]
+        code = self.code[legs]
         return np.where(np.isin(code, self._opposed), code, -1)
 
     @cached_property
@@ -72,7 +72,7 @@ class EventPrices:
         n_codes = len(self.history.symbols) + 1
         event = schedule.event[schedule.slot_of_leg]
         entered = schedule.row[schedule.slot_of_leg] >= 0
-        keys = event * n_codes + self._code + 1
+        keys = event * n_codes + self.code + 1
         place, wanted = pd.factorize(keys[entered])  # np.unique takes ten times as long
         hedged = (
             np.unique(schedule.event[schedule.row >= 0])
@@ -104,7 +104,7 @@ class EventPrices:
             np.flatnonzero(schedule.row >= 0) if self.sizing.hedge else of_hedge[:0]
         )
         code = np.concatenate(
-            [self._code, np.full(len(hedges), self.hedge_code if len(hedges) else -1)]
+            [self.code, np.full(len(hedges), self.hedge_code if len(hedges) else -1)]
         )
         slot = np.concatenate([schedule.slot_of_leg, hedges])
         entered = session_of(schedule.row)[slot]
@@ -171,7 +171,7 @@ class EventPrices:
         rows = self.schedule.row[self.schedule.slot_of_leg]
         return sizing_closes(
             self.history,
-            self._code,
+            self.code,
             before=self.schedule.clock.deadlines(rows),
             fills=session_of(rows),
         )

@@ -91,6 +91,7 @@ class Lookup:
             self._holdings,
             sizing=sizing,
             missing=self._arguments.missing,
+            costs=self._arguments.costs,
         )
         for place, result in zip(places, results, strict=True):
             if self._cells.reason[place] != _RUINED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from lakebt.backtest.costs import BPS
@@ -14,6 +15,7 @@ from lakebt.study.tables import at_names, deadlines, instants, session_dates
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lakebt.backtest.costs import CostModel
     from lakebt.backtest.trades import Position, Trade
     from lakebt.events.plan import Cell, PlannedLeg
     from lakebt.facts import IndexChange
@@ -28,7 +30,12 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per fill; see `lakebt.Result.orders`."""
     costs, clock = study.arguments.costs, study.clock
     rows = [
-        {**fill, "side": _SIDES[fill["size"] > 0.0], "size": abs(fill["size"])}
+        {
+            **fill,
+            "side": _SIDES[fill["size"] > 0.0],
+            "size": abs(fill["size"]),
+            "impact_usd": _impact(fill, costs),
+        }
         for done in cells
         for fill in sorted(
             _fills(done, study), key=lambda f: (f["session"], f["symbol"])
@@ -36,7 +43,7 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     ]
     columns = (
         *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
-        *("weight", "fact", "known_at"),
+        *("impact_usd", "weight", "fact", "known_at"),
     )
     frame = pd.DataFrame(rows, columns=list(columns))
     halves = frame["session"].to_list()
@@ -44,7 +51,7 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     frame.insert(4, "at", at_names(halves))
     frame.insert(9, "commission_usd", traded * costs.commission_bps * BPS)
     frame.insert(10, "spread_usd", traded * costs.half_spread_bps * BPS)
-    frame.insert(12, "deadline", deadlines(halves, clock))
+    frame.insert(13, "deadline", deadlines(halves, clock))
     frame["session"] = session_dates(halves, clock)
     frame["known_at"] = instants(frame["known_at"])
     return frame
@@ -75,6 +82,7 @@ def _fills(done: CellResult, study: TradedStudy) -> Iterator[dict[str, Any]]:
             yield {
                 **fills[0],
                 "size": size,
+                "bought": sum(fill["bought"] for fill in fills),
                 "weight": sum(held),
                 "fact": "; ".join(dict.fromkeys(fill["fact"] for fill in fills)),
                 "known_at": max(fill["known_at"] for fill in fills),
@@ -97,6 +105,9 @@ def _fills_of(
         "entry": cell.entry,
         "exit": cell.exit,
         "symbol": position.symbol,
+        "bought": position.size,
+        "sigma": position.sigma,
+        "volume": position.volume,
     }
     yield {
         **common,
@@ -125,6 +136,18 @@ def _fills_of(
     for (symbol, each), price in zip(shares.items(), prices.tolist(), strict=True):
         size = -position.size * each
         yield {**left, "symbol": symbol, "size": size, "price": price}
+
+
+def _impact(fill: dict[str, Any], costs: CostModel) -> float:
+    """Return what the size of a fill costs, in USD.
+
+    By the shares that were bought, of whose market something was known.
+    """
+    coefficient = costs.impact_at(is_close=is_close(fill["session"]))
+    if not coefficient:
+        return 0.0
+    rate = coefficient * fill["sigma"] * np.sqrt(abs(fill["bought"]) / fill["volume"])
+    return float(rate * abs(fill["size"]) * fill["price"])
 
 
 def _told(change: IndexChange, sessions: Sessions) -> str:

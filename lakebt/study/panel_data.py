@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def ingredients(study: TradedStudy) -> Ingredients | None:
-    """Return what the traded cells of a result are made of; None if there are none."""
+    """Return what the traded cells of a result are made of.
+
+    None if there are none, or if they pay for their size: a page does not know volumes.
+    """
+    if study.arguments.costs.asks_volume:
+        return None
     traded = study.cells.traded
     slots = np.flatnonzero(traded.any(axis=1))
     if not len(slots):

@@ -107,11 +107,12 @@ class Result(Evidence, Figures):
             event alone) or nothing, of several events of one date: they have no error.
             Counts; ``n_effective_dates``, how many
             dates with the same number of events would be worth as much;
-            ``gross_bps`` less ``commission_bps``, ``spread_bps``, ``borrow_bps`` and
-            ``reweighting_bps`` (of a calendar portfolio: what open events pay to stay
-            at their weights, of each one's share) is ``net_bps``: means per event,
-            basis points of capital, NaN without events; ``is_point_in_time`` is False
-            where a fact that was not yet known was used.
+            ``gross_bps`` less ``commission_bps``, ``spread_bps``, ``borrow_bps``,
+            ``impact_bps`` and ``reweighting_bps`` (of a calendar portfolio: what open
+            events pay to stay at their weights, of each one's share) is ``net_bps``:
+            means per event, basis points of capital, NaN without events;
+            ``is_point_in_time`` is False where a fact that was not yet known was
+            used.
         """
         return self.traded.table.copy()
 
@@ -186,10 +187,10 @@ class Result(Evidence, Figures):
             ``event_id``, ``entry``, ``exit``; ``date``, the event's day in New York;
             ``entry_session`` and ``exit_session``; ``n_legs`` and their ``causes``;
             ``gross_return`` and ``net_return`` over the whole trade as fractions of
-            capital; ``commission_usd``, ``spread_usd`` and ``borrow_usd``; ``n_gaps``,
-            closes that were missing while held and were marked at the last price;
-            ``n_dropped``, legs without a price that were left out
-            (``missing="drop_leg"``). Of the daily net returns their number
+            capital; ``commission_usd``, ``spread_usd``, ``borrow_usd`` and
+            ``impact_usd``; ``n_gaps``, closes that were missing while held and were
+            marked at the last price; ``n_dropped``, legs without a price that were left
+            out (``missing="drop_leg"``). Of the daily net returns their number
             ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis points, ddof 1;
             NaN with one return), and ``sharpe`` per year. ``max_drawdown`` of the net
             equity and ``turnover``, bought and sold over capital, as fractions.

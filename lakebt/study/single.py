@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
+    from lakebt.backtest.costs import CostModel
     from lakebt.backtest.trades import Missing
     from lakebt.backtest.weights import Sizing
     from lakebt.events.clock import Fill
@@ -53,7 +55,12 @@ class CellResult:
 
 
 def deal(
-    cells: Sequence[Cell], holdings: Holdings, *, sizing: Sizing, missing: Missing
+    cells: Sequence[Cell],
+    holdings: Holdings,
+    *,
+    sizing: Sizing,
+    missing: Missing,
+    costs: CostModel,
 ) -> tuple[list[CellResult], Desk | None]:
     """Price and size some cells of one event, or say why they cannot be traded.
 
@@ -63,7 +70,7 @@ def deal(
         As the guard planned them.
     holdings
         Prices of every symbol in them, and of the hedge, and what became of shares.
-    sizing, missing
+    sizing, missing, costs
         The study's.
 
     Returns
@@ -73,7 +80,7 @@ def deal(
     Desk or None
         Where they were priced; None if none has legs.
     """
-    desk = Desk.of(cells, holdings, sizing)
+    desk = Desk.of(cells, holdings, sizing, costs)
     return [
         CellResult(cell=cell, empty=cell.empty)
         if desk is None or cell.empty is not None
@@ -85,8 +92,15 @@ def deal(
 class Desk:
     """The prices one event trades at: a window of sessions for its symbols."""
 
-    def __init__(self, holdings: Holdings, sizing: Sizing, window: PriceWindow) -> None:
+    def __init__(
+        self,
+        holdings: Holdings,
+        sizing: Sizing,
+        window: PriceWindow,
+        costs: CostModel,
+    ) -> None:
         self.holdings, self.sizing, self.window = holdings, sizing, window
+        self.costs = costs
         self.history = holdings.history
         self._sized: dict[tuple[str, dt.datetime], float] = {}
         self._held: dict[tuple[str, int], tuple[Holding, Worth] | None] = {}
@@ -94,7 +108,11 @@ class Desk:
 
     @classmethod
     def of(
-        cls, cells: Sequence[Cell], holdings: Holdings, sizing: Sizing
+        cls,
+        cells: Sequence[Cell],
+        holdings: Holdings,
+        sizing: Sizing,
+        costs: CostModel,
     ) -> Desk | None:
         """Return the desk of the cells that have legs; None if none has."""
         planned = [cell for cell in cells if cell.legs]
@@ -108,7 +126,7 @@ class Desk:
         window = PriceWindow.of(
             holdings.history, sorted(symbols), first=first, last=last
         )
-        return cls(holdings, sizing, window)
+        return cls(holdings, sizing, window, costs)
 
     def window_of(self, trade: Trade) -> PriceWindow:
         """Return the prices of what the shares of a trade are from its entry on.
@@ -154,6 +172,7 @@ class Desk:
             hedge=hedge,
             sizing=self.sizing,
             missing=missing,
+            costs=self.costs,
         )
         if isinstance(trade, Unfilled):
             empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
@@ -213,6 +232,7 @@ class Desk:
                     fills=np.array([entry.session]),
                 )[0]
             )
+        sigma, volume = self._market(symbol, entry)
         prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
         cash, holding = 0.0, None
         held = self._holding(symbol, entry.session)
@@ -232,8 +252,25 @@ class Desk:
             exit_price=prices[exit_row],
             exit_cash=cash,
             holding=holding,
+            sigma=sigma,
+            volume=volume,
             lacks=self._lacks(symbol, lacking[0], holding) if lacking else "",
         )
+
+    def _market(self, symbol: str, entry: Fill) -> tuple[float, float]:
+        """Return volatility and volume as known before the entry; NaN if not asked."""
+        if not self.costs.asks_volume:
+            return math.nan, math.nan
+        from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba
+
+        known = Liquidity.known(
+            self.history,
+            self.history.codes([symbol]),
+            before=np.array([(entry.deadline - EPOCH) // TICK]),
+            fills=np.array([entry.session]),
+            sessions=self.costs.impact_sessions,
+        )
+        return float(known.sigma[0]), float(known.volume[0])
 
     def _lacks(self, symbol: str, session: int, holding: Holding | None) -> str:
         """Return what is known of a bar that is not there, in words."""

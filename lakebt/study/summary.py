@@ -269,6 +269,7 @@ class Summary:
                 "commission_bps": turnover * costs.commission_bps * BPS * to_bps,
                 "spread_bps": turnover * costs.half_spread_bps * BPS * to_bps,
                 "borrow_bps": borrow * to_bps,
+                "impact_bps": self._sums(cells.impact_usd) / self._capital_usd * to_bps,
                 "reweighting_bps": reweighting + empty,
                 "net_bps": self._sums(cells.net) * to_bps - reweighting,
                 "is_point_in_time": ~self.is_late,

@@ -86,6 +86,7 @@ def events(study: TradedStudy) -> pd.DataFrame:
             "commission_usd": cells.traded_usd[at] * costs.commission_bps * BPS,
             "spread_usd": cells.traded_usd[at] * costs.half_spread_bps * BPS,
             "borrow_usd": cells.borrow_usd[at],
+            "impact_usd": cells.impact_usd[at],
             "n_gaps": cells.gaps[at],
             "n_dropped": np.diff(plan.start)[slots] - cells.n_legs[at],
             "n_returns": count,

@@ -87,7 +87,14 @@ ERROR_FIGURES = ("sharpe_low", "sharpe_high", "psr", "se_method", "n_effective_d
 """What tells how sure the Sharpe ratio is: in the metrics of a trial, since some do not
 have it."""
 
-_MORE = ("n_gaps", "most_open", "mean_open", "reweighting_bps", *ERROR_FIGURES)
+_MORE = (
+    "impact_bps",
+    "n_gaps",
+    "most_open",
+    "mean_open",
+    "reweighting_bps",
+    *ERROR_FIGURES,
+)
 
 
 def cell_rows(

@@ -86,7 +86,9 @@ class SweepResult:
             [
                 rows[first].reset_index(drop=True),
                 arguments,
-                rows[[*CostModel.RATES, *FIGURES]].reset_index(drop=True),
+                rows[list(CostModel.RATES)].reset_index(drop=True),
+                _other_terms(rows["costs"]),
+                rows[list(FIGURES)].reset_index(drop=True),
                 self._errors(rows),
                 pd.Series(rows.index, name="trial_id"),
             ],
@@ -174,3 +176,14 @@ class SweepResult:
             f"lake's trials. The highest Sharpe ratios, which are the best of many:"
         )
         return f"<p>{sentence}</p>{shown}"
+
+
+def _other_terms(costs: pd.Series) -> pd.DataFrame:
+    """Return the terms of costs that trials have no column of, if any cell has them."""
+    models = [CostModel(**json.loads(text)) for text in costs]
+    told = {name for model in models for name in model.plain()}
+    names = [name for name in CostModel.TERMS if name in told - {*CostModel.RATES}]
+    return pd.DataFrame(
+        {name: [getattr(model, name) for model in models] for name in names},
+        index=range(len(models)),
+    )

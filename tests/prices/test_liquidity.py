@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import statistics
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakebt.instants import EPOCH, TICK
+from lakebt.prices.actions import ActionHistory, ActionKind
 from lakebt.prices.history import PriceHistory
 from lakebt.prices.liquidity import Liquidity
 from lakebt.sessions import Sessions
@@ -66,6 +68,7 @@ def known(
         told,
         told.codes([symbol]),
         before=np.array([micros(before)]),
+        fills=np.array([FIRST + 9]),
         sessions=sessions,
     )
     return float(found.sigma[0]), float(found.volume[0])
@@ -151,3 +154,73 @@ def test_a_session_without_volume_leaves_the_volume_unknown() -> None:
 
     assert sigma > 0.0
     assert np.isnan(volume)
+
+
+def test_a_split_known_before_the_order_is_in_volume_and_no_jump() -> None:
+    raw = [
+        Row("OLD", FIRST + day, closed(FIRST + day), 100.0 + day, 1_000.0 * (day + 1))
+        for day in range(4)
+    ]
+    after = [
+        Row("OLD", FIRST + day, closed(FIRST + day), (100.0 + day) / 4.0, 4_000.0)
+        for day in range(4, 6)
+    ]
+    same = [row._replace(close=row.close / 4.0, volume=row.volume * 4.0) for row in raw]
+    orders = {
+        "before": np.array([micros(closed(FIRST + 6))]),
+        "fills": np.array([FIRST + 7]),
+        "sessions": 20,
+    }
+    split = dataclasses.replace(
+        history([*raw, *after]), actions=a_split("OLD", FIRST + 4, 4.0)
+    )
+    untold = dataclasses.replace(
+        split, actions=a_split("OLD", FIRST + 4, 4.0, known=closed(FIRST + 6))
+    )
+
+    told, expected, jump = (
+        Liquidity.known(each, each.codes(["OLD"]), **orders)
+        for each in (split, history([*same, *after]), untold)
+    )
+
+    assert told.sigma == pytest.approx(expected.sigma, rel=1e-9)
+    assert told.volume == pytest.approx(expected.volume, rel=1e-12)
+    assert jump.sigma > 10.0 * told.sigma
+
+
+def test_a_split_up_to_the_fill_counts_its_shares() -> None:
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), 100.0 + day, 1_000.0)
+        for day in range(5)
+    ]
+    split = dataclasses.replace(history(rows), actions=a_split("OLD", FIRST + 5, 4.0))
+    orders = {"before": np.array([micros(closed(FIRST + 4) + HOUR)]), "sessions": 20}
+
+    at_split, before_it = (
+        Liquidity.known(split, split.codes(["OLD"]), fills=np.array([fill]), **orders)
+        for fill in (FIRST + 5, FIRST + 4)
+    )
+
+    assert at_split.volume.tolist() == [4_000.0]
+    assert before_it.volume.tolist() == [1_000.0]
+    assert at_split.sigma == pytest.approx(before_it.sigma, rel=1e-12)
+
+
+def a_split(
+    symbol: str, session: int, ratio: float, known: dt.datetime | None = None
+) -> ActionHistory:
+    one = np.array([0])
+    return ActionHistory(
+        symbols=(symbol,),
+        action_ids=("split",),
+        action=one,
+        symbol=one,
+        other=one - 1,
+        kind=np.array([ActionKind.SPLIT.code], dtype=np.int8),
+        session=one + session,
+        cash=np.array([nan]),
+        ratio=np.array([ratio]),
+        known_at=np.array([micros(known or closed(session - 3))]),
+        retracted=np.array([False]),
+        labels=("",),
+    )

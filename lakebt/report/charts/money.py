@@ -109,6 +109,8 @@ def waterfall_figure(
         "spread": -cell.spread_bps,
         "borrow": -cell.borrow_bps,
     }
+    if cell.impact_bps:
+        steps["impact"] = -cell.impact_bps
     if cell.reweighting_bps:
         steps["reweighting"] = -cell.reweighting_bps
     n_costs = len(steps) - 1

@@ -1,0 +1,123 @@
+"""Positions against the market they are traded in: impact, and what is too large.
+
+Which positions an order may be, and what its size costs, is decided on what was known
+of the market before the entry's deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.backtest.impact import participation, toll
+from lakebt.sessions import session_of
+from lakebt.values.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.backtest.levels import Level
+    from lakebt.events.clock import Clock
+    from lakebt.prices.history import PriceHistory
+    from lakebt.prices.liquidity import Liquidity
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Positions:
+    """What is held in some slots, as a book has it.
+
+    Attributes
+    ----------
+    slot, code : ndarray of shape (n_positions,)
+        Of which slot, and of which symbol, as `PriceHistory.codes` gives it.
+    size : ndarray of shape (n_positions,)
+        Signed number of shares, at a scale of 1.
+    row : ndarray of shape (n_slots,)
+        Half session of each slot's entry.
+    """
+
+    slot: IntVector
+    code: IntVector
+    size: FloatVector
+    row: IntVector
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Market:
+    """What some levels pay for the size of positions, and which are not traded.
+
+    Attributes
+    ----------
+    toll : ndarray of shape (n_tolls, n_positions)
+        As `lakebt.backtest.engine.Book` has it.
+    sessions : tuple of int
+        How many sessions each row of `toll` is of.
+    reason : ndarray of shape (n_levels, n_slots)
+        Why a slot is not traded: `Reason.code`, 0 where it is.
+    """
+
+    toll: FloatPanel
+    sessions: tuple[int, ...]
+    reason: npt.NDArray[np.int8]
+
+    @classmethod
+    def of(
+        cls,
+        positions: Positions,
+        levels: Sequence[Level],
+        *,
+        history: PriceHistory,
+        clock: Clock,
+    ) -> Market:
+        """Return what levels pay; nothing is looked up if none asks for the volume."""
+        n_slots = len(positions.row)
+        reason = np.zeros((len(levels), n_slots), dtype=np.int8)
+        asked = [level.costs for level in levels if level.costs.asks_volume]
+        sessions = tuple(sorted({costs.impact_sessions for costs in asked}))
+        tolls = np.zeros((len(sessions), len(positions.size)))
+        known = [
+            known_of(positions, count, history=history, clock=clock)
+            for count in sessions
+        ]
+        for number, found in enumerate(known):
+            each = toll(positions.size, found.sigma, found.volume)
+            tolls[number] = np.nan_to_num(each, nan=0.0)
+        for number, level in enumerate(levels):
+            if level.costs.asks_volume:
+                found = known[sessions.index(level.costs.impact_sessions)]
+                reason[number] = _unfit(positions, found, level)
+        return cls(toll=tolls, sessions=sessions, reason=reason)
+
+
+def known_of(
+    positions: Positions, sessions: int, *, history: PriceHistory, clock: Clock
+) -> Liquidity:
+    """Return what was known of the market of each position before its entry."""
+    from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba takes 0.4 s
+
+    return Liquidity.known(
+        history,
+        positions.code,
+        before=clock.deadlines(positions.row)[positions.slot],
+        fills=session_of(positions.row)[positions.slot],
+        sessions=sessions,
+    )
+
+
+def _unfit(
+    positions: Positions, known: Liquidity, level: Level
+) -> npt.NDArray[np.int8]:
+    """Return why each slot is not traded at a level, 0 where it is."""
+    reason = np.zeros(len(positions.row), dtype=np.int8)
+    most = level.costs.max_participation
+    if most is not None:
+        part = participation(level.scale * positions.size, known.volume)
+        reason[positions.slot[part > most]] = Reason.TOO_LARGE.code
+    unknown = np.isnan(known.volume) & (positions.size != 0.0)
+    reason[positions.slot[unknown]] = Reason.NO_VOLUME.code
+    return reason
