@@ -85,7 +85,7 @@ class CostModel:
 
     def __post_init__(self) -> None:
         for name in (*self.RATES, "impact_at_open", "impact_at_close"):
-            if not _is_number(rate := getattr(self, name)) or rate < 0.0:
+            if not is_number(rate := getattr(self, name)) or rate < 0.0:
                 msg = f"{name} must be a finite number >= 0, was {rate!r}"
                 raise InvalidArgumentError(msg)
         count: object = self.impact_sessions
@@ -97,7 +97,7 @@ class CostModel:
             )
             raise InvalidArgumentError(msg)
         most = self.max_participation
-        if most is not None and not (_is_number(most) and 0.0 < most <= 1.0):
+        if most is not None and not (is_number(most) and 0.0 < most <= 1.0):
             msg = (
                 f"max_participation must be above 0 and at most 1, a part of the daily "
                 f"volume, or None for no limit; was {most!r}"
@@ -170,7 +170,8 @@ class CostModel:
 CostModel.TERMS = tuple(field.name for field in fields(CostModel))
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number, and not a flag."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

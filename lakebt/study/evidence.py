@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.study.capacity import SIZES_USD, capacity
 from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year
 
@@ -142,6 +143,48 @@ class Evidence:
         from lakebt.study.stability import Stability  # noqa: PLC0415 - when asked
 
         return Stability(self.traded, entry=entry, exit_=exit)
+
+    def capacity(
+        self,
+        *,
+        entry: str,
+        exit: str,  # noqa: A002 - the surface's name
+        sizes_usd: Sequence[float] = SIZES_USD,
+    ) -> pd.DataFrame:
+        """Return what one rule earns as more money is put into it.
+
+        Parameters
+        ----------
+        entry, exit
+            Of the rule.
+        sizes_usd
+            What each event starts with, in USD, ascending.
+
+        Returns
+        -------
+        DataFrame
+            A row per size, ``size_usd``: ``n_events`` that are traded and
+            ``n_too_large`` that are not (`CostModel.max_participation`); ``mean_bps``,
+            the net mean per event, and ``impact_bps``, what size cost of it, in basis
+            points of capital; ``sharpe`` with ``sharpe_low`` and ``sharpe_high``;
+            ``median_participation`` and ``max_participation`` of the entries, as parts
+            of the volume of a day. ``.attrs["break_even_usd"]`` is the capital at which
+            the mean is gone: infinite if size costs nothing, 0 if there is no mean.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the sizes are not positive and ascending, or the study's costs have no
+            impact.
+        UnknownNameError
+            If the study has no such entry or exit.
+
+        Notes
+        -----
+        A mean is ``a - b sqrt(size)``, since an order pays the root of its size: of the
+        events that are traded at the least size, ``(a / b)**2`` breaks even.
+        """
+        return capacity(self.traded, entry=entry, exit_=exit, sizes_usd=sizes_usd)
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

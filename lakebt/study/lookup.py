@@ -184,8 +184,17 @@ class Lookup:
         UnknownNameError
             If there is no such entry.
         """
-        number = _number("entry", entry, self._plan.entries)
-        return np.flatnonzero(self._plan.entry == number)
+        return np.flatnonzero(self._plan.entry == self.number(entry))
+
+    def number(self, entry: str) -> int:
+        """Return which of the entry rules one is.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such entry.
+        """
+        return _number("entry", entry, self._plan.entries)
 
     def column(self, exit_: str) -> int:
         """Return the column of an exit rule.

@@ -24,7 +24,7 @@ COUNT = 60
 ENTRIES = ("AD@close", "AD+1@open", "ED-1@close")
 EXITS = ("+1@open", "+3", "1w", "ED@close")
 SYMBOLS = ("ADD0", "ADD1", "ADD2", "DEL0", "DEL1", "NEW", "SPY")
-RULE = {"entry": "AD+1@open", "exit": "+3"}
+RULE: dict[str, Any] = {"entry": "AD+1@open", "exit": "+3"}
 
 
 def day(number: int) -> dt.date:
@@ -239,3 +239,68 @@ def test_sizes_of_one_pass_are_those_of_each_alone(view: lakebt.View) -> None:
         pd.testing.assert_series_equal(
             own.set_index(["entry", "exit"])["net_bps"], alone, check_exact=True
         )
+
+
+WITH_IMPACT = lakebt.CostModel(
+    commission_bps=1.0, impact_at_open=0.9, impact_at_close=0.4, max_participation=0.5
+)
+
+
+def test_capacity_is_what_studies_of_each_size_say(view: lakebt.View) -> None:
+    asked: dict[str, Any] = {"hedge": "SPY", "costs": WITH_IMPACT}
+    sizes = [1e4, 1e5, 3e6]
+
+    frame = run(view, **asked).capacity(**RULE, sizes_usd=sizes)
+
+    for row in frame.to_dict("records"):
+        alone = run(view, **asked, capital_usd=row["size_usd"]).surface()
+        own = alone.set_index(["entry", "exit"]).loc[(RULE["entry"], RULE["exit"])]
+        assert row["n_events"] == own["n_events"]
+        assert row["n_too_large"] == own["n_too_large"]
+        for name, other in (("mean_bps", "net_bps"), ("impact_bps", "impact_bps")):
+            assert row[name] == pytest.approx(own[other], rel=1e-12, nan_ok=True)
+        assert row["sharpe"] == pytest.approx(own["sharpe"], nan_ok=True)
+    assert frame["n_too_large"].to_list() == [0, 0, 2]
+    parts = frame["median_participation"]
+    assert parts.to_numpy() == pytest.approx(parts[0] * np.array(sizes) / 1e4)
+
+
+def test_at_the_break_even_the_mean_is_gone(view: lakebt.View) -> None:
+    costs = lakebt.CostModel(impact_at_open=0.1, impact_at_close=0.1)
+    asked: dict[str, Any] = {"costs": costs, "hedge": "SPY", "side": "additions"}
+    result = run(view, **asked)
+    best = result.table().sort_values("gross_bps").dropna(subset="gross_bps").iloc[-1]
+    rule = {"entry": best["entry"], "exit": best["exit"]}
+    assert best["gross_bps"] > 0.0
+
+    gone = result.capacity(**rule, sizes_usd=[1e4]).attrs["break_even_usd"]
+    at_it = result.capacity(**rule, sizes_usd=[1e4, gone])
+
+    assert at_it["mean_bps"].iloc[-1] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([], "sizes_usd is empty"),
+        ([1e5, 1e4], "sizes_usd must ascend, but 10,000 follows 100,000"),
+        ([1e5, 1e5], "sizes_usd must ascend"),
+        ([0.0], "sizes_usd must be positive amounts in USD, one was 0.0"),
+        ([float("nan")], "one was nan"),
+        (["much"], "one was 'much'"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(
+    view: lakebt.View, sizes: list[Any], told: str
+) -> None:
+    with pytest.raises(lakebt.errors.InvalidArgumentError, match=told):
+        run(view, costs=BOTH).capacity(**RULE, sizes_usd=sizes)
+
+
+def test_a_study_that_charges_nothing_for_size_has_no_capacity(
+    view: lakebt.View,
+) -> None:
+    with pytest.raises(
+        lakebt.errors.InvalidArgumentError, match="any size earns alike"
+    ):
+        run(view).capacity(**RULE)
