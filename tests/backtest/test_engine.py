@@ -343,7 +343,10 @@ def same_bits(one: Earned, two: Earned) -> None:
         assert ours.tobytes() == theirs.tobytes(), each.name
 
 
-PER_LEVEL = ("status", "held", "final", "mean", "m2", "net", "borrow_usd", "drawdown")
+PER_LEVEL = (
+    *("status", "held", "final", "mean", "m2", "net", "borrow_usd", "impact_usd"),
+    "drawdown",
+)
 
 
 @given(

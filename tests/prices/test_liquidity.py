@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import statistics
 from math import log, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -166,7 +166,7 @@ def test_a_split_known_before_the_order_is_in_volume_and_no_jump() -> None:
         for day in range(4, 6)
     ]
     same = [row._replace(close=row.close / 4.0, volume=row.volume * 4.0) for row in raw]
-    orders = {
+    orders: dict[str, Any] = {
         "before": np.array([micros(closed(FIRST + 6))]),
         "fills": np.array([FIRST + 7]),
         "sessions": 20,
@@ -194,7 +194,10 @@ def test_a_split_up_to_the_fill_counts_its_shares() -> None:
         for day in range(5)
     ]
     split = dataclasses.replace(history(rows), actions=a_split("OLD", FIRST + 5, 4.0))
-    orders = {"before": np.array([micros(closed(FIRST + 4) + HOUR)]), "sessions": 20}
+    orders: dict[str, Any] = {
+        "before": np.array([micros(closed(FIRST + 4) + HOUR)]),
+        "sessions": 20,
+    }
 
     at_split, before_it = (
         Liquidity.known(split, split.codes(["OLD"]), fills=np.array([fill]), **orders)
