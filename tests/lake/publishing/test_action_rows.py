@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore::lakebt.errors.AuditWarning")
 
-ACTIONS = [
+ACTIONS: list[dict[str, Any]] = [
     {"symbol": "AAA", "kind": "split", "ex_date": "2022-09-06", "ratio": "1/3"},
     {
         "symbol": "BBB",
