@@ -310,7 +310,47 @@ def odd_rows() -> dict[str, pd.DataFrame]:
             announced=dt.date(2022, 9, 1), symbol=["NEW\u200b", "\u00a0OLD"]
         ),
         "etf_holdings": report,
+        "corporate_actions": odd_actions(),
     }
+
+
+def odd_actions() -> pd.DataFrame:
+    """A split that no close shows, half a share as a dividend, bars after an ending."""
+    told = [
+        ("AAA", "split", "2022-09-06", None, 3.000003),
+        ("BBB", "cash_dividend", "2022-09-02", 5.0, None),
+        ("BBB", "delisting", "2022-09-06", None, None),
+        ("ZZZ", "split", "2022-09-06", None, 2.0),
+    ]
+    names = ["symbol", "kind", "ex_date", "cash", "ratio"]
+    actions = pd.DataFrame(told, columns=names)
+    return actions.assign(ex_date=pd.to_datetime(actions["ex_date"]).dt.date)
+
+
+def test_actions_are_published_by_spark_as_from_memory(
+    sparked: Lake, beside: Lake
+) -> None:
+    told, read = [], []
+    for lake in (sparked, beside):
+        rows: Any = odd_actions()
+        if lake is sparked:
+            rows = spark_frame(lake, rows)
+        with pytest.warns(AuditWarning, match="corporate_actions"):
+            lake.publish({"corporate_actions": rows}, release="Actions", as_of=AS_OF)
+        view = lake.at("Actions")
+        told.append(view.provenance()["digests"]["corporate_actions"])
+        read.append(view.read("corporate_actions"))
+
+    assert told[0] == told[1]
+    pd.testing.assert_frame_equal(read[0], read[1])
+
+
+def test_two_endings_are_refused_of_spark_too(sparked: Lake) -> None:
+    twice = odd_actions().assign(kind="delisting", cash=1.0, ratio=None, symbol="ZZZ")
+    rows = spark_frame(sparked, twice.astype({"ratio": float}).iloc[[0, 1]])
+
+    with pytest.raises(AuditError, match="another ending after its first"):
+        sparked.publish({"corporate_actions": rows}, release="Twice", as_of=AS_OF)
 
 
 def test_a_name_is_one_key_however_its_accents_are_written(
