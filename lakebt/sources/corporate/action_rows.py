@@ -69,21 +69,20 @@ def converted(
         If there is none.
     """
     ordered = sorted(rows, key=lambda row: (row.symbol, row.ex_date, row.kind))
-    if not ordered:
-        reasons = [f"{number:,} {why}" for why, number in dropped.items() if number]
-        told = f" Dropped: {'; '.join(reasons)}." if reasons else ""
-        problem = f"there is no corporate action in what was read.{told}"
-        raise InvalidDataError(TABLE, problem)
     names = [each.name for each in fields(ActionRow)]
     frame = pd.DataFrame([asdict(row) for row in ordered], columns=names)
     empty = [name for name in names if frame[name].isna().all()]
-    return Converted(
+    made = Converted(
         table=TABLE,
         frame=frame.drop(columns=empty),
         n_read=n_read,
         dropped={why: number for why, number in dropped.items() if number},
         noted=tuple(noted),
     )
+    if not ordered:
+        told = made.summary().removeprefix(f"{TABLE}: ")
+        raise InvalidDataError(TABLE, f"there is no corporate action: {told}.")
+    return made
 
 
 def named(what: str, cases: Sequence[str]) -> tuple[str, ...]:

@@ -273,6 +273,18 @@ def test_fetch_keeps_both_kinds(tmp_path: Path) -> None:
         source.fetch(tmp_path, symbols=["../x"])
 
 
+def test_where_nothing_is_believed_it_says_what(tmp_path: Path) -> None:
+    text = "20140327,1,0.9973073,1\n20150424,1,0.9973073,565.06\n20501231,1,1,0"
+
+    why = (
+        r"there is no corporate action: 0 rows from 3 read; dropped: 1 split whose "
+        r"ratio is no fraction of small numbers; note: splits not believed \(1\): NEW "
+        r"2015-04-27 1.0027; no map file"
+    )
+    with pytest.raises(InvalidDataError, match=why):
+        LeanActions().convert(folder(tmp_path, text, None))
+
+
 def factor_file(actions: pd.DataFrame) -> str:
     """A factor file of the true shape from facts that another program derived."""
     first = actions.iloc[0]
@@ -285,6 +297,26 @@ def factor_file(actions: pd.DataFrame) -> str:
             f"{row.split_factor_before},{row.previous_close}"
         )
     return "\n".join([*lines, "20501231,1,1,0"])
+
+
+@pytest.mark.parametrize(("decimals", "end"), [(2, 120_462.08), (4, 120_462.54)])
+def test_the_dividends_of_leans_own_regression_to_the_cent(
+    realdata: Path, tmp_path: Path, decimals: int, end: float
+) -> None:
+    """LEAN's DividendRegressionAlgorithm: End Equity 120462.08, Total Fees 2.56.
+
+    It buys 512 SPY at 97.84 on 1998-01-05; the last close is 124.55, on 2005-12-30.
+    """
+    facts = pd.read_csv(realdata / "actions" / "lean_actions.csv")
+    place = folder(tmp_path, factor_file(facts[facts["symbol"] == "SPY"]), None)
+
+    found = LeanActions(decimals=decimals).convert(place).frame
+
+    days = found["ex_date"].astype(str)
+    paid = found["cash"][(days > "1998-01-05") & (days <= "2005-12-30")]
+    assert len(paid) == 33
+    equity = 100_000 + 512 * (124.55 - 97.84 + paid.sum()) - 2.56
+    assert round(equity, 2) == end
 
 
 def test_real_factors_give_back_what_another_program_derived(
