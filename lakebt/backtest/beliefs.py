@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -185,9 +186,8 @@ class Beliefs(Account):
         for session, together in by_session.items():
             held = [each for each in together if self.shares[each[1]] != 0.0]
             for effect, column in held:
-                # An amount that is not known is none.
-                cash = effect.dividend + np.nan_to_num(effect.capital)
-                self.cash += float(self.shares[column] * cash)
+                cash = effect.dividend + _told(effect.capital)
+                self.cash += float(self.shares[column]) * cash
             if any(effect.moves for effect, _ in held):
                 self.cash -= self._borrow(self.shares, start, session)
                 self.shares = moved(self.shares, held, columns=self._columns)
@@ -233,8 +233,7 @@ class Beliefs(Account):
         is_known: BoolVector,
     ) -> float:
         """Return what is left of a share's worth without what an effect gave for it."""
-        capital = float(np.nan_to_num(effect.capital))
-        rest = float(worth[column]) - effect.dividend - capital
+        rest = float(worth[column]) - effect.dividend - _told(effect.capital)
         untold = []
         for other, shares in effect.received:
             place = self._columns[other]
@@ -252,6 +251,11 @@ class Beliefs(Account):
         """Take the fills of the decision that was reached."""
         self._fills.append((size, spent))
         super().fill(size, spent)
+
+
+def _told(amount: float) -> float:
+    """Return an amount; none if it is not known."""
+    return 0.0 if math.isnan(amount) else amount
 
 
 def _closed(

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lakebt.prices.actions import ActionKind
@@ -27,7 +26,7 @@ _IN_BARS = {
 """What is in the bars already, by their basis; what is nowhere in them is not."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """What the actions of one symbol and day make of one share.
 
@@ -38,44 +37,51 @@ class Effect:
     symbol, session
     actions : tuple of Action
         Per share as the bars count them; without those that are in the bars already.
+    ending : ActionKind or None
+        What ended the symbol; None if it goes on.
+    kept : float
+        Shares of the symbol itself; none after its ending.
+    dividend : float
+        Cash of dividends, in USD.
+    capital : float
+        Cash of an ending, in USD; NaN if it is not known.
+    received : tuple of (str, float)
+        Shares of others: whose, and how many.
     """
 
     symbol: str
     session: int
     actions: tuple[Action, ...]
+    ending: ActionKind | None = None
+    kept: float = 1.0
+    dividend: float = 0.0
+    capital: float = 0.0
+    received: tuple[tuple[str, float], ...] = ()
 
-    @cached_property
-    def ending(self) -> ActionKind | None:
-        """What ended the symbol; None if it goes on."""
-        return next((a.kind for a in self.actions if a.kind.is_ending), None)
-
-    @cached_property
-    def kept(self) -> float:
-        """Shares of the symbol itself; none after its ending."""
-        if self.ending is not None:
-            return 0.0
-        splits = (a.ratio for a in self.actions if a.kind is ActionKind.SPLIT)
-        return math.prod(splits, start=1.0)
-
-    @cached_property
-    def dividend(self) -> float:
-        """Cash of dividends, in USD."""
-        return math.fsum(a.cash for a in self.actions if not _is_of_capital(a))
-
-    @cached_property
-    def capital(self) -> float:
-        """Cash of an ending, in USD; NaN if it is not known."""
-        return sum(cash_of(a) for a in self.actions if _is_of_capital(a))
+    @classmethod
+    def of(cls, actions: tuple[Action, ...]) -> Effect:
+        """Return what actions of one symbol and day make of a share."""
+        symbol, session = actions[0].symbol, actions[0].session
+        if len(actions) == 1 and not _is_of_capital(actions[0]):  # nearly all
+            cash = actions[0].cash
+            return cls(symbol=symbol, session=session, actions=actions, dividend=cash)
+        ending = next((a.kind for a in actions if a.kind.is_ending), None)
+        splits = (a.ratio for a in actions if a.kind is ActionKind.SPLIT)
+        return cls(
+            symbol=symbol,
+            session=session,
+            actions=actions,
+            ending=ending,
+            kept=math.prod(splits, start=1.0) if ending is None else 0.0,
+            dividend=math.fsum(a.cash for a in actions if not _is_of_capital(a)),
+            capital=sum(cash_of(a) for a in actions if _is_of_capital(a)),
+            received=tuple((a.other, shares_of(a)) for a in actions if shares_of(a)),
+        )
 
     @property
     def moves(self) -> bool:
         """Whether other shares are held afterwards."""
         return self.kept != 1.0 or bool(self.received)
-
-    @cached_property
-    def received(self) -> tuple[tuple[str, float], ...]:
-        """Shares of others: whose, and how many."""
-        return tuple((a.other, shares_of(a)) for a in self.actions if shares_of(a))
 
 
 def _is_of_capital(action: Action) -> bool:
@@ -106,8 +112,8 @@ def effects(actions: Iterable[Action | None]) -> tuple[Effect, ...]:
         key=lambda a: (a.session, a.symbol, a.kind.code, a.other, a.action_id),
     )
     return tuple(
-        Effect(symbol=symbol, session=session, actions=tuple(together))
-        for (session, symbol), together in itertools.groupby(
+        Effect.of(tuple(together))
+        for _, together in itertools.groupby(
             ordered, key=lambda a: (a.session, a.symbol)
         )
     )
@@ -149,23 +155,21 @@ def _per_bar_share(
 ) -> Action | None:
     if units.has(action):
         return None
-    ratio, other = action.ratio, action.other
+    own = units.of(action.symbol, since=action.session)
+    theirs = units.of(action.other, since=action.session + 1) if action.other else 1.0
+    cash, ratio = action.cash, action.ratio
     if action.kind is ActionKind.RENAME:
         ratio = 1.0
-    cash = action.cash
-    own = units.of(action.symbol, since=action.session)
-    if own != 1.0:
-        cash, ratio = cash / own, ratio / own if other else ratio
-    if other and (theirs := units.of(other, since=action.session + 1)) != 1.0:
-        ratio *= theirs
-    if (
-        action.kind is ActionKind.DELISTING
-        and math.isnan(cash)
-        and delisting_return is not None
-    ):
+    elif action.kind is ActionKind.DELISTING and math.isnan(cash):
+        if delisting_return is None:
+            return action
         close = units.close_before(action.symbol, action.session)
-        cash = close * (1.0 + delisting_return)
-    return dataclasses.replace(action, cash=cash, ratio=ratio)
+        cash = close * (1.0 + delisting_return) * own
+    elif own == theirs == 1.0:
+        return action
+    if action.other:
+        ratio = ratio / own * theirs
+    return dataclasses.replace(action, cash=cash / own, ratio=ratio)
 
 
 class ShareUnits:
