@@ -156,7 +156,7 @@ def _read(given: Any) -> pd.Series[float] | None:
         raw = given if isinstance(given, pd.Series) else pd.Series(list(given))
         # NumPy makes numbers of truths, complex numbers, instants and durations.
         return None if raw.dtype.kind in "bcmM" else raw.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -200,8 +200,10 @@ def _rate(given: object, index: pd.Index[Any]) -> tuple[FloatVector | float, str
         aligned = np.asarray(rates.reindex(index), dtype=np.float64)
         _check_rate(float(np.abs(aligned).max()))
         return aligned, f"a series of mean {float(aligned.mean()):.4%}"
-    if not isinstance(given, int | float | np.number) or not np.isfinite(given):
-        msg = f"risk_free must be a number or a series, was {given!r}"
+    if not isinstance(given, int | float | np.number) or not abs(given) < LARGEST:
+        is_one = isinstance(given, int | float | str | np.number)
+        told = repr(given) if is_one else f"a {type(given).__name__}"
+        msg = f"risk_free must be a number or a series, was {told}"
         raise InvalidArgumentError(msg)
     _check_rate(abs(float(given)))
     return float(given), f"{float(given):.4%} a return" if given else ""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ANCHORS = ("AD", "ED")
 
+_MOST_SESSIONS = 100_000
+"""On one side of an anchor: 400 years."""
+
 
 def average_path(
     cases: Sequence[WindowCases],
@@ -48,6 +51,9 @@ def average_path(
     for name, sessions in asked.items():
         if not isinstance(sessions, int) or isinstance(sessions, bool) or sessions < 0:
             msg = f"{name} must be a number of sessions, was {sessions!r}"
+            raise InvalidArgumentError(msg)
+        if sessions > _MOST_SESSIONS:
+            msg = f"{name} must be at most {_MOST_SESSIONS:,} sessions, was more"
             raise InvalidArgumentError(msg)
     frames = []
     for side in dict.fromkeys(each.side for each in cases):

@@ -13,6 +13,7 @@ import pandas as pd
 from lakebt._messages import as_words
 from lakebt.analysis.means import Means, grouped_means, without_each_date
 from lakebt.backtest.costs import BPS
+from lakebt.errors import UnknownNameError
 from lakebt.study.leg_returns import FEWEST_RETURNS, HeldLeg, held_legs
 from lakebt.values.text import count
 
@@ -48,6 +49,11 @@ class Stability:
     """
 
     def __init__(self, study: TradedStudy, *, entry: str, exit_: str) -> None:
+        for kind, name, rules in (
+            ("entry", entry, study.entries), ("exit", exit_, study.exits),
+        ):  # fmt: skip
+            if not isinstance(name, str):
+                raise UnknownNameError(kind, str(name), [str(each) for each in rules])
         self.entry, self.exit = entry, exit_
         self._hedge = study.arguments.hedge
         self._is_point_in_time = study.is_point_in_time

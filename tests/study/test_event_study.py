@@ -246,6 +246,8 @@ def test_what_cannot_be_used_is_named(
 def test_a_path_has_whole_sessions(view: lakebt.View, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgumentError, match="must be a number of sessions"):
         study(view).path(**asked)
+    with pytest.raises(InvalidArgumentError, match="at most 100,000 sessions"):
+        study(view).path(**dict.fromkeys(asked, 10**30))
 
 
 def test_a_path_has_an_anchor(view: lakebt.View) -> None:

@@ -245,6 +245,7 @@ def test_what_others_say_stands_beside(
     ("given", "said"),
     [
         ({"draws": 0}, "draws must be a whole number"),
+        ({"draws": 10**30}, "draws must be at most 100,000,000, was 1000"),
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"alpha": 1.5}, "alpha must be below 1"),
         ({"alpha": math.nan}, "alpha"),

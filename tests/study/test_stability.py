@@ -197,6 +197,8 @@ def test_it_shows_itself(found: Stability) -> None:
 
 
 def test_a_rule_that_is_not_there_is_named(result: lakebt.Result) -> None:
+    with pytest.raises(UnknownNameError, match="unknown exit 'None'"):
+        result.stability(entry="AD@close", exit=None)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="entry"):
         result.stability(entry="AD+9@open", exit="ED-1@close")
 

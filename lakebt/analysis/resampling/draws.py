@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Draw: TypeAlias = "Callable[[int, int], FloatPanel]"
 """Gives draws by their first and last number, shape (n_draws, n)."""
 
+MOST_DRAWS = 100_000_000
 MOST_SEED = 2**64 - 1
 _WORD = 64
 _SIGNS, _RESAMPLES = 0, 1
@@ -40,10 +41,14 @@ def check_draws(draws: object, seed: object) -> None:
     Raises
     ------
     InvalidArgumentError
-        If `draws` is no whole number from 1 on, or `seed` none from 0 to 2**64 - 1.
+        If `draws` is no whole number from 1 to 100 million, or `seed` none from 0 to
+        2**64 - 1.
     """
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         msg = f"draws must be a whole number of at least 1, was {draws!r}"
+        raise InvalidArgumentError(msg)
+    if draws > MOST_DRAWS:
+        msg = f"draws must be at most {MOST_DRAWS:,}, was {str(draws)[:20]}"
         raise InvalidArgumentError(msg)
     is_whole = isinstance(seed, int) and not isinstance(seed, bool)
     if not is_whole or not 0 <= int(seed) <= MOST_SEED:  # type: ignore[call-overload]
