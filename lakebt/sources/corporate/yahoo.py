@@ -18,6 +18,7 @@ The days are ``ex_date``; `known_at` is not given, so that the lake derives it.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -29,12 +30,11 @@ import pandas as pd
 from lakebt.inputs.places import local_path
 from lakebt.sessions import Sessions
 from lakebt.sources.corporate.action_rows import ActionRow, converted, named
-from lakebt.sources.corporate.downloads import Downloads, check_name
+from lakebt.sources.corporate.downloads import Downloads, came_at, check_name
 from lakebt.sources.corporate.share_ratios import meant
 from lakebt.sources.corporate.yahoo_answers import Told, files_in, of_file, of_frame
 
 if TYPE_CHECKING:
-    import datetime as dt
     import os
     from collections.abc import Iterable, Iterator
 
@@ -59,6 +59,7 @@ _LIKE = 1.25
 """How far an amount may lie from a multiple of the others to be taken for it."""
 
 _BESIDE = 3
+_LONG = dt.timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,13 @@ class YahooActions:
             told = list(of_frame(source, symbol=symbol, source="the frame"))
         else:
             path = local_path(source, what="file", cure="fetch it, and name the copy")
-            told = [each for file in files_in(path) for each in of_file(file)]
+            files = files_in(path)
+            instants = came_at(files[0].parent)
+            told = []
+            for file in files:
+                of_this = list(of_file(file))
+                told += of_this
+                work.name_early(of_this, instants.get(file.name))
         rows = [row for each in told for row in work.of(each)]
         n_read = sum(len(each.dividends) + len(each.splits) for each in told)
         return converted(rows, n_read=n_read, dropped=work.dropped, noted=work.notes())
@@ -174,6 +181,7 @@ class _Conversion:
     undivided: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     between: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
 
     def of(self, told: Told) -> Iterator[ActionRow]:
         """Yield the rows of one symbol."""
@@ -211,6 +219,15 @@ class _Conversion:
                 self.unclear.append(case)
             label = "capital_gain" if is_gain else None
             yield self.row(told, "cash_dividend", day, cash=cash, label=label)
+
+    def name_early(self, told: Iterable[Told], at: str | None) -> None:
+        """Name what ends long before its download: a split between would be missing."""
+        if at is None:
+            return
+        day = dt.date.fromisoformat(at[:10])
+        for each in told:
+            if day - each.until > _LONG:
+                self.early.append(f"{each.symbol} {each.until}")
 
     def has_session(self, told: Told, day: dt.date) -> bool:
         """Whether a day is a session; it is named if it is not."""
@@ -250,6 +267,9 @@ class _Conversion:
             *named("dividends not believed, as a split missed them", self.undivided),
             *named("dividends of before such a spin-off, unsure by it", self.unclear),
             *named("no session, so to be looked up", self.between),
+            *named(
+                "ends long before the download, and misses later splits", self.early
+            ),
         )
 
 

@@ -368,6 +368,10 @@ def test_fetch_keeps_the_answer(tmp_path: Path) -> None:
 
     assert "/chart/AAPL?interval=1d&period1=0&period2=1767312000&events=div" in asked[0]
     assert (tmp_path / "AAPL.json").read_bytes() == answer
-    assert source.convert(tmp_path).kept == 5
+    found = source.convert(tmp_path)
+    assert found.kept == 5
+    assert found.noted == (
+        "ends long before the download, and misses later splits (1): AAPL 2020-11-06",
+    )
     with pytest.raises(InvalidArgumentError, match="symbol"):
         source.fetch(tmp_path, symbols=["A/B"], downloads=downloads)
