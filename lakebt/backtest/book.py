@@ -91,6 +91,7 @@ def keep_book(
     np.add.at(positions, (session, orders.column), orders.size)
     flows = settle(positions, effects, window=window)
     paid = orders.size * orders.price + orders.traded * costs.proportional
+    paid += orders.impact
     spent = np.bincount(session, weights=paid, minlength=sessions)
     cash = np.asarray(capital_usd - np.cumsum(spent), dtype=np.float64)
     if len(flows):

@@ -7,11 +7,21 @@ at the entry what they will be.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from lakebt._typing import FloatVector
+from lakebt.sessions import is_close, session_of
+from lakebt.values.reasons import Reason
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lakebt._typing import FloatPanel, IntVector
+    from lakebt.backtest.costs import CostModel
+    from lakebt.prices.history import PriceHistory
 
 Amount = TypeVar("Amount", float, FloatVector)
 
@@ -50,3 +60,78 @@ def participation(size: Amount, volume: Amount) -> Amount:
     """Return a fill, or fills, as a part of the volume of a day."""
     part: Amount = np.abs(size) / volume
     return part
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Depth:
+    """What was known of the market before each of some decisions.
+
+    Attributes
+    ----------
+    costs
+    at_close : ndarray of shape (n_decisions,)
+        Whether each is filled at the close.
+    sigma, volume : ndarray of shape (n_decisions, n_symbols)
+        As `lakebt.prices.liquidity.Liquidity` has them.
+    """
+
+    costs: CostModel
+    at_close: npt.NDArray[np.bool_]
+    sigma: FloatPanel
+    volume: FloatPanel
+
+    @classmethod
+    def of(
+        cls,
+        history: PriceHistory,
+        codes: IntVector,
+        *,
+        before: IntVector,
+        rows: IntVector,
+        costs: CostModel,
+    ) -> Depth | None:
+        """Return it for every decision and symbol; None if the costs do not ask.
+
+        Parameters
+        ----------
+        history, codes
+            Prices, and the symbols as `PriceHistory.codes` gives them.
+        before, rows : ndarray of shape (n_decisions,)
+            Deadlines, microseconds since 1970 UTC, and half sessions of the fills.
+        costs
+        """
+        if not costs.asks_volume:
+            return None
+        from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba: 0.4 s
+
+        shape = len(before), len(codes)
+        known = Liquidity.known(
+            history,
+            np.tile(codes, shape[0]),
+            before=np.repeat(before, shape[1]),
+            fills=np.repeat(session_of(rows), shape[1]),
+            sessions=costs.impact_sessions,
+        )
+        return cls(
+            costs=costs,
+            at_close=is_close(rows),
+            sigma=known.sigma.reshape(shape),
+            volume=known.volume.reshape(shape),
+        )
+
+    def unfit(self, decision: int, size: FloatVector) -> npt.NDArray[np.int8]:
+        """Return why each order of a decision is not sent: `Reason.code`, else 0."""
+        volume, most = self.volume[decision], self.costs.max_participation
+        reason = np.zeros(len(size), dtype=np.int8)
+        if most is not None:
+            reason[participation(size, volume) > most] = Reason.TOO_LARGE.code
+        reason[np.isnan(volume)] = Reason.NO_VOLUME.code
+        reason[size == 0.0] = 0
+        return reason
+
+    def paid(self, decision: int, size: FloatVector, price: FloatVector) -> FloatVector:
+        """Return what the size of each order of a decision costs, in USD."""
+        at = self.costs.impact_at(is_close=bool(self.at_close[decision]))
+        each = toll(size, self.sigma[decision], self.volume[decision])
+        paid: FloatVector = np.where(size == 0.0, 0.0, at * each * price)
+        return paid

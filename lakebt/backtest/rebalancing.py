@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.backtest.beliefs import Account, Beliefs
+from lakebt.backtest.impact import Depth
+from lakebt.instants import EPOCH, TICK
 from lakebt.sessions import session_of
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.backtest.costs import CostModel
@@ -59,6 +64,8 @@ class Orders:
         It was filled at.
     weight
         The target weight it moves towards.
+    impact
+        What its size costs, in USD.
     """
 
     row: IntVector
@@ -67,6 +74,7 @@ class Orders:
     size: FloatVector
     price: FloatVector
     weight: FloatVector
+    impact: FloatVector
 
     def __len__(self) -> int:
         return len(self.row)
@@ -80,17 +88,20 @@ class Orders:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unfilled:
-    """Orders that had no price to be filled at; every vector is (n_unfilled,).
+    """Orders that could not be filled; every vector is (n_unfilled,).
 
     Attributes
     ----------
     row, column, weight
         Of the order that was wanted.
+    reason
+        Why: `lakebt.values.reasons.Reason.code`.
     """
 
     row: IntVector
     column: IntVector
     weight: FloatVector
+    reason: npt.NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -135,8 +146,9 @@ def rebalance(
     Each decision takes the equity at the last closes known before its deadline, less
     the borrow of every session up to its own, and orders the difference between
     ``weight * equity / last close`` and what is held. A symbol without a price to fill
-    at keeps its position, and the order is listed. A difference that is only
-    rounding is not an order.
+    at keeps its position, and the order is listed; so does one that is too large for
+    the market, or of which no volume is known where the costs depend on it. A
+    difference that is only rounding is not an order.
 
     All of it is in the share units of the fill, as far as they are known: a split known
     before the deadline, and effective after the close and by the fill, divides the
@@ -166,7 +178,16 @@ def rebalance(
     is_priced = np.isfinite(prices)
     amounts = np.where(is_priced, prices, 0.0)
     sizes = np.zeros_like(weights)
-    is_unfilled = np.zeros(weights.shape, dtype=bool)
+    impact = np.zeros_like(weights)
+    reason = np.zeros(weights.shape, dtype=np.int8)
+    before = [(at - EPOCH) // TICK for at in targets.deadlines]
+    depth = Depth.of(
+        history,
+        history.codes(window.symbols),
+        before=np.array(before, dtype=np.int64),
+        rows=targets.rows,
+        costs=costs,
+    )
     account = _account(
         targets,
         history=history,
@@ -182,14 +203,21 @@ def rebalance(
         # Nowhere `@`: BLAS adds in the order of its threads, and of the processor.
         equity = account.cash + float((shares * worth).sum())
         is_wanted = (weight != 0.0) | (shares != 0.0)
-        is_unfilled[number] = is_wanted & ~is_priced[number]
+        reason[number, is_wanted & ~is_priced[number]] = Reason.NO_PRICE.code
         size = weight * equity / price - shares
         is_order = (
             is_wanted & is_priced[number] & (np.abs(size) > ROUNDING * abs(shares))
         )
         size[~is_order] = 0.0
+        if depth is not None:
+            unfit = depth.unfit(number, size)
+            reason[number] = np.where(unfit > 0, unfit, reason[number])
+            size[unfit > 0] = 0.0
+            impact[number] = depth.paid(number, size, amounts[number])
         traded = size * amounts[number]
         fees = float(np.abs(traded).sum()) * costs.proportional
+        if depth is not None:
+            fees += float(impact[number].sum())
         account.fill(size, float(traded.sum()) + fees)
         sizes[number] = size
     decision, column = np.nonzero(sizes)
@@ -200,10 +228,14 @@ def rebalance(
         size=sizes[decision, column],
         price=prices[decision, column],
         weight=weights[decision, column],
+        impact=impact[decision, column],
     )
-    decision, column = np.nonzero(is_unfilled)
+    decision, column = np.nonzero(reason)
     unfilled = Unfilled(
-        row=targets.rows[decision], column=column, weight=weights[decision, column]
+        row=targets.rows[decision],
+        column=column,
+        weight=weights[decision, column],
+        reason=reason[decision, column],
     )
     return orders, unfilled
 

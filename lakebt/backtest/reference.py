@@ -186,6 +186,8 @@ def order_book(
     sizes[window.row(orders.row), orders.column] = orders.size
     marks, index = window.marks, window.instants
     fees = np.append(np.full(financing, costs.proportional), 0.0)[None, :]
+    impact = np.zeros(sizes.shape)
+    impact[window.row(orders.row), orders.column] = orders.impact
     moves = None if flows is None else Moves.of(flows, window)
     # Cash of actions is not here, and may pay for what is bought.
     lent = float(orders.traded.sum())
@@ -202,6 +204,7 @@ def order_book(
         marks = np.insert(marks, opens, marks[opens - 1], axis=0)
         every = np.broadcast_to(fees, (len(index), financing + 1))
         fees = np.insert(every, opens, 0.0, axis=0)
+        impact = np.insert(impact, opens, 0.0, axis=0)
         index = index.union(index[opens] - pd.Timedelta("1us"))
     return _portfolio(
         sizes,
@@ -210,6 +213,7 @@ def order_book(
         index=index,
         fees=fees,
         capital_usd=capital_usd,
+        impact=impact if costs.has_impact else None,
     )
 
 

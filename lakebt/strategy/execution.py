@@ -103,7 +103,7 @@ def execute(
     if not len(orders):
         msg = (
             f"the strategy held nothing in {len(targets.rows)} decisions"
-            f"{f'; {len(unfilled)} orders had no price' if len(unfilled) else ''}"
+            f"{f'; {len(unfilled)} orders were not filled' if len(unfilled) else ''}"
         )
         raise UntradeableError(msg)
     final = per_bar_share(

@@ -99,7 +99,7 @@ def banners(run: TradedStrategy) -> tuple[str, ...]:
     if not run.audited:
         sentences.insert(0, UNAUDITED)
     if count := len(run.unfilled):
-        sentences.append(f"{count:,} orders had no price and were not filled.")
+        sentences.append(f"{count:,} orders could not be filled.")
     return tuple(sentences)
 
 

@@ -149,18 +149,23 @@ class Run:
         DataFrame
             ``session``, ``at`` (open or close), ``symbol``, ``side`` (buy or sell),
             ``size`` (a positive number of shares), ``price``, ``commission_usd``,
-            ``spread_usd``, ``weight`` (the target, as a fraction of equity), and
-            ``deadline``, the UTC instant before which the order had to be sent.
+            ``spread_usd``, ``impact_usd``, ``weight`` (the target, as a fraction of
+            equity), and ``deadline``, the UTC instant before which the order had to be
+            sent.
         """
         return tables.orders(self.traded)
 
     def unfilled(self) -> pd.DataFrame:
-        """Return a row per order that had no price and left its position as it was.
+        """Return a row per order that could not be filled.
+
+        It left its position as it was.
 
         Returns
         -------
         DataFrame
-            ``session``, ``symbol`` and ``weight``, the target it did not reach.
+            ``session``, ``symbol`` and ``weight``, the target it did not reach, and
+            ``reason``: ``no_price``; where the costs depend on it, ``no_volume`` or
+            ``too_large``.
         """
         return tables.unfilled(self.traded)
 
@@ -179,7 +184,11 @@ class Run:
         return tables.flows(self.traded)
 
     def paid(self) -> dict[str, float]:
-        """Return what trading cost: commission_usd, spread_usd and borrow_usd."""
+        """Return what trading cost in all, in USD.
+
+        By the names ``commission_usd``, ``spread_usd``, ``borrow_usd`` and
+        ``impact_usd``.
+        """
         return tables.paid(self.traded)
 
     def to_vectorbt(self) -> Any:

@@ -10,6 +10,7 @@ import pandas as pd
 from lakebt.backtest.costs import BPS
 from lakebt.prices.actions import KINDS
 from lakebt.sessions import is_close, session_of
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     from lakebt.strategy.traded import TradedStrategy
@@ -59,6 +60,7 @@ def orders(run: TradedStrategy) -> pd.DataFrame:
             "price": filled.price,
             "commission_usd": filled.traded * (costs.commission_bps * BPS),
             "spread_usd": filled.traded * (costs.half_spread_bps * BPS),
+            "impact_usd": filled.impact,
             "weight": filled.weight,
             "deadline": deadlines[filled.decision],
         }
@@ -66,12 +68,13 @@ def orders(run: TradedStrategy) -> pd.DataFrame:
 
 
 def unfilled(run: TradedStrategy) -> pd.DataFrame:
-    """Return a row per order that had no price and left its position as it was."""
+    """Return a row per order that could not be filled; see `lakebt.Run.unfilled`."""
     return pd.DataFrame(
         {
             "session": run.days(session_of(run.unfilled.row)),
             "symbol": _symbols(run, run.unfilled.column),
             "weight": run.unfilled.weight,
+            "reason": [str(Reason.of_code(code)) for code in run.unfilled.reason],
         }
     )
 
@@ -96,13 +99,14 @@ def flows(run: TradedStrategy) -> pd.DataFrame:
 
 
 def paid(run: TradedStrategy) -> dict[str, float]:
-    """Return what trading cost: commission_usd, spread_usd and borrow_usd."""
+    """Return what trading cost, by its kind: see `lakebt.Run.paid`."""
     traded = float(run.orders.traded.sum())
     costs = run.terms.costs
     return {
         "commission_usd": traded * costs.commission_bps * BPS,
         "spread_usd": traded * costs.half_spread_bps * BPS,
         "borrow_usd": float(run.borrow.sum()),
+        "impact_usd": float(run.orders.impact.sum()),
     }
 
 

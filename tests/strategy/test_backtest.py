@@ -48,10 +48,14 @@ class Pairs:
         return pd.Series({"MEM0001": 0.7 * sign, "MEM0002": -0.5 * sign, "MKT": 0.1})
 
 
+IMPACT: dict[str, Any] = {"impact_at_open": 0.8, "impact_at_close": 0.3}
+
+
+@pytest.mark.parametrize("impact", [{}, IMPACT], ids=["free", "impact"])
 @pytest.mark.parametrize("fill", ["open", "close"])
 @pytest.mark.parametrize("rebalance", ["weekly", "monthly"])
 def test_a_slow_loop_gives_the_same_returns(
-    view: lakebt.View, fill: str, rebalance: str
+    view: lakebt.View, fill: str, rebalance: str, impact: dict[str, Any]
 ) -> None:
     run = lakebt.Backtest(
         view,
@@ -60,10 +64,11 @@ def test_a_slow_loop_gives_the_same_returns(
         end=END,
         rebalance=rebalance,
         fill=fill,
-        costs=lakebt.CostModel(**COSTS),
+        costs=lakebt.CostModel(**COSTS, **impact),
     ).run()
 
-    returns, orders = walk(view, fill, rebalance)
+    coefficient = impact.get(f"impact_at_{fill}", 0.0)
+    returns, orders = walk(view, fill, rebalance, coefficient)
 
     np.testing.assert_allclose(run.returns().to_numpy(), returns, rtol=1e-9, atol=1e-12)
     ours = run.orders()[["symbol", "size", "price"]].to_numpy().tolist()
@@ -78,12 +83,13 @@ def test_a_slow_loop_gives_the_same_returns(
 
 
 def walk(
-    view: lakebt.View, fill: str, rebalance: str
+    view: lakebt.View, fill: str, rebalance: str, coefficient: float
 ) -> tuple[list[float], list[tuple[str, float, float]]]:
     """Go from session to session with a purse and a bag of shares."""
     symbols = ["MEM0001", "MEM0002", "MKT"]
     opens: Any = view.panel("open", symbols=symbols)
     closes: Any = view.panel("close", symbols=symbols)
+    volumes: Any = view.panel("volume", symbols=symbols)
     sessions = [day for day in closes.index if START <= str(day.date()) <= END]
     cash, owed, held = 100_000.0, 0.0, dict.fromkeys(symbols, 0.0)
     steps, orders = [], []
@@ -107,6 +113,11 @@ def walk(
                 held[symbol] += size
                 paid = abs(size) * price
                 cash -= size * price + paid * 5e-4
+                moved = np.log(closes.loc[:last, symbol]).diff().iloc[-20:]
+                # A session counts from its first change on.
+                traded = volumes.loc[:last, symbol].iloc[1:].iloc[-20:].mean()
+                part = abs(size) / traded
+                cash -= coefficient * moved.std(ddof=1) * np.sqrt(part) * paid
                 orders.append((symbol, abs(size), float(price)))
         period = now
         steps.append((cash, dict(held), day, borrow))
@@ -310,7 +321,7 @@ def test_an_order_without_a_price_is_listed_and_leaves_the_position(
     unfilled = run.unfilled()
     assert set(unfilled["symbol"]) == {"ADD0001"}
     assert (unfilled["session"] > last).all()
-    assert "orders had no price" in run._repr_html_()
+    assert "orders could not be filled" in run._repr_html_()
 
 
 def test_results_say_that_no_audit_has_run(view: lakebt.View) -> None:
@@ -366,3 +377,28 @@ def test_a_strategy_is_not_told_how_far_a_release_reaches(
 
     assert seen == [(True, {}, seen[0][2])]
     assert "2021-02-01" in str(seen[0][2])
+
+
+@pytest.mark.parametrize("engine", ["event", "vectorbt"])
+def test_an_order_that_the_market_cannot_take_is_not_filled(
+    view: lakebt.View, engine: str
+) -> None:
+    asked: dict[str, Any] = {"start": START, "end": END, "rebalance": "monthly"}
+    small, large = (
+        lakebt.Backtest(
+            view,
+            Pairs(),
+            **asked,
+            capital_usd=capital,
+            costs=lakebt.CostModel(**IMPACT, max_participation=0.1),
+        ).run(engine=engine, record=False)
+        for capital in (1e4, 3e7)
+    )
+
+    assert small.unfilled().empty
+    assert small.paid()["impact_usd"] > 0.0
+    assert small.orders()["impact_usd"].sum() == pytest.approx(
+        small.paid()["impact_usd"]
+    )
+    assert 0 < len(large.orders()) < len(small.orders())
+    assert set(large.unfilled()["reason"]) == {"too_large"}
