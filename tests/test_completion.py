@@ -21,9 +21,9 @@ OFFERED = {
     "spark_session tables trial trial_ids trials",
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
     "release sessions vintages",
-    "Study": "arguments plan refusals run view",
+    "Study": "arguments hindsight plan refusals run view",
     "Result": "arguments best by_year causes definition engine entries event_study "
-    "events exits flows id "
+    "events exits flows hindsight id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
     "plot_sharpe "
     "plot_years record refused report returns sharpe significance stability summary "

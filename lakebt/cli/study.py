@@ -190,6 +190,15 @@ def study(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
+    hindsight: Annotated[
+        bool,
+        typer.Option(
+            "--hindsight",
+            help="What the rules would show with facts that nobody had yet, in red: "
+            "not a result, and not among the trials.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
     report: options.ReportFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -243,7 +252,15 @@ def study(
     if significance:
         with progress("Judging rules", unit="draws"):
             judged = result.significance()
+    ahead = None
+    if hindsight:
+        with progress("Looking ahead"):
+            ahead = result.hindsight()
+            ahead.table()
     if as_json:
+        if ahead is not None:
+            print_json(records(ahead.table()))
+            return
         rows = result.table()
         if judged is not None:
             more = judged.table()
@@ -251,6 +268,35 @@ def study(
         print_json(records(rows))
         return
     show(terminal(), result, report, judged)
+    if ahead is not None:
+        show_hindsight(terminal(), ahead.sentence, ahead.table())
+
+
+def show_hindsight(console: Console, sentence: str, rows: pd.DataFrame) -> None:
+    """Print what the rules would show with facts that nobody had, in red."""
+    from rich.table import Table
+
+    from lakebt.report import words
+    from lakebt.report.charts.hindsight import NAMES
+
+    console.print()
+    print_banners(console, (f"Looks ahead: {sentence}",))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("entry", "exit", "what is known"):
+        table.add_column(name)
+    for name in ("bp", "Sharpe", "events"):
+        table.add_column(name, justify="right")
+    for row in records(rows[~rows["retro_adjusted"]]):
+        table.add_row(
+            row["entry"],
+            row["exit"],
+            NAMES[row["knowledge"]],
+            words.bps(_number(row["mean_bps"])),
+            words.sharpe(_number(row["sharpe"])),
+            count(row["n_events"]),
+            style="red" if row["looks_ahead"] else None,
+        )
+    console.print(table)
 
 
 def show(

@@ -7,6 +7,7 @@ colour, so that one table is readable in light and in dark.
 from __future__ import annotations
 
 import html
+import math
 from typing import TYPE_CHECKING
 
 from lakebt.report import story, words
@@ -101,6 +102,30 @@ def surface_html(contents: StudyContents) -> str:
         ),
         _note(story.definition(contents.definition)),
     )
+
+
+def looking_ahead(sentence: str, rows: pd.DataFrame) -> str:
+    """Return what hindsight shows as a table, under a red banner that says so."""
+    head = "".join(
+        f'<th style="{_LABEL}">{html.escape(str(name))}</th>' for name in rows
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="{_CELL}">{html.escape(_plain(v))}</td>' for v in row)
+        + "</tr>"
+        for row in rows.itertuples(index=False)
+    )
+    return _block(
+        _banners((sentence,)),
+        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>",
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return words.NOTHING if math.isnan(value) else f"{value:,.2f}"
+    return str(value)
 
 
 def _chance(chance: Chance | None) -> str:

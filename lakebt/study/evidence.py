@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.study.event_study import EventStudy
+    from lakebt.study.hindsight import Hindsight
     from lakebt.study.significance import Significance
     from lakebt.study.stability import Stability
     from lakebt.study.traded import TradedStudy
@@ -66,6 +67,12 @@ class Evidence:
         return Significance(
             self.traded, draws=draws, seed=seed, alternative=alternative, alpha=alpha
         )
+
+    def hindsight(self) -> Hindsight:
+        """Run the same rules with facts that nobody had yet; see `Study.hindsight`."""
+        from lakebt.study.hindsight import Hindsight  # noqa: PLC0415 - when asked
+
+        return Hindsight(self.traded.scope, engine=self.traded.engine)
 
     def event_study(
         self,

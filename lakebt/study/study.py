@@ -9,6 +9,7 @@ from lakebt.inputs.checks import one_of
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
 from lakebt.study.empty_cells import check_tradeable
 from lakebt.study.engines import ENGINES
+from lakebt.study.hindsight import Hindsight
 from lakebt.study.result import Result
 from lakebt.study.scope import Scope
 from lakebt.study.traded import trade
@@ -232,6 +233,23 @@ class Study:
             Under ``on_look_ahead="raise"``, for the first order that needs later facts.
         """
         return Plan(self._scope.plan())
+
+    def hindsight(self) -> Hindsight:
+        """Run the same rules with facts that nobody had yet.
+
+        As known; with the newest vintage of every change known from the start; and as a
+        data set with effective dates alone allows. Each with the prices as they are,
+        and as they are adjusted in the end. Nothing of it is a result, and nothing is
+        recorded among the trials.
+
+        Returns
+        -------
+        Hindsight
+            ``table()`` has a row per rule and knowledge, ``facts()`` what was known
+            otherwise, or at another time; ``sentence`` says what it adds.
+        """
+        self._scope.check_events()
+        return Hindsight(self._scope)
 
     def refusals(self) -> pd.DataFrame:
         """Return how many events each rule will refuse, before anything runs.

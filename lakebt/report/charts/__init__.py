@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakebt.report.charts.caar import caar_figure
 from lakebt.report.charts.chance import claims_figure, null_figure, sharpe_figure
+from lakebt.report.charts.hindsight import hindsight_figure
 from lakebt.report.charts.left_out import left_out_figure
 from lakebt.report.charts.money import equity_figure, waterfall_figure, weights_figure
 from lakebt.report.charts.path import path_figure
@@ -15,6 +16,7 @@ __all__ = [
     "caar_figure",
     "claims_figure",
     "equity_figure",
+    "hindsight_figure",
     "left_out_figure",
     "null_figure",
     "path_figure",
