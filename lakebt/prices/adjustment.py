@@ -179,12 +179,9 @@ def cumulated(
     inside = row >= 0
     column = days.column[inside]
     np.multiply.at(panel.reshape(-1), row[inside] * shape[1] + column, factors[inside])
-    changed = np.unique(column)
-    if len(changed) > shape[1] // 4:
-        backwards = panel[::-1]
-        np.cumprod(backwards, axis=0, out=backwards)
-    else:
-        panel[::-1, changed] = np.cumprod(panel[::-1, changed], axis=0)
+    # Row by row: a cumulative product along the first axis reads against memory.
+    for earlier in range(int(row.max(initial=0)) - 1, -1, -1):
+        panel[earlier] *= panel[earlier + 1]
     return panel
 
 

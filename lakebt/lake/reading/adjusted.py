@@ -110,9 +110,8 @@ def _adjusted_cells(
     InvalidArgumentError
         If one is on a basis that cannot be undone.
     """
-    bases = known.pinned.basis(known_by=known.by)
-    if bases in (("raw",), ("split_adjusted",)):
-        return bases != ("raw",), None
+    if bars.one_basis in ("raw", "split_adjusted"):
+        return bars.one_basis != "raw", None
     _, code = bars.panel("basis", symbols, as_of=known.by, first=begin, last=last)
     beyond = (code == BASES.index("total_return")).any(axis=0)
     if beyond.any():

@@ -106,6 +106,13 @@ class Bars:
         codes = told.indices.to_numpy(zero_copy_only=False)
         return self._sorted(np.array([*place, np.nan])[codes])
 
+    @functools.cached_property
+    def one_basis(self) -> str:
+        """The basis of every bar; empty if there are several, or no bar."""
+        told = column(self._read(("basis",)), "basis").dictionary_encode()
+        used = told.indices.unique().to_pylist()
+        return str(told.dictionary[used[0]]) if len(used) == 1 else ""
+
     def last_sessions(self, symbols: Sequence[str]) -> IntVector:
         """Return the session of the last bar of each symbol, -1 if it has none."""
         codes = [self.symbols.get(symbol, -1) for symbol in symbols]

@@ -328,7 +328,7 @@ class Pinned:
                 )
 
         def read(columns: tuple[str, ...]) -> pa.Table:
-            coded = ("symbol",) if "symbol" in columns else ()
+            coded = tuple(name for name in ("symbol", "basis") if name in columns)
             return self.scan(PRICES.name, columns, coded=coded, among=among)
 
         return self.kept(
