@@ -236,7 +236,9 @@ class Beliefs(Account):
         rest = float(worth[column]) - effect.dividend - _told(effect.capital)
         untold = []
         for other, shares in effect.received:
-            place = self._columns[other]
+            place = self._columns.get(other)
+            if place is None:  # nothing of it can be held: it came before the run
+                continue
             if is_known[place]:
                 rest -= shares * float(price[place])
             else:

@@ -115,7 +115,10 @@ class Run:
         return self.traded.returns.add(1.0).cumprod().rename("equity")
 
     def weights(self) -> pd.DataFrame:
-        """Return the target weights: decisions down (by session), symbols across."""
+        """Return the target weights: decisions down (by session), symbols across.
+
+        Symbols whose shares may come of those held, as a child, are there with zeros.
+        """
         return tables.weights(self.traded)
 
     def positions(self) -> pd.DataFrame:

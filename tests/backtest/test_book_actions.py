@@ -536,6 +536,22 @@ def test_shares_that_came_of_others_are_sold_by_the_next_decision() -> None:
     assert book.flows.received.tolist() == [500.0]
 
 
+def test_an_entry_at_the_open_of_a_spin_off_gets_none_of_the_child() -> None:
+    """By hand: 50,000 USD at the last close of 50. No column has the child."""
+    market = by_hand(
+        [
+            act("A", "spin_off", FIRST, ratio=0.5, other="KID", known_at=0)
+            | {"action_id": "X"}
+        ],
+        decisions={FIRST: (0.5, 0.0, 0.0, 0.0, 0.0)},
+    )
+
+    orders, _ = market.rebalanced()
+
+    assert orders.size.tolist() == [1_000.0]
+    assert len(market.book(orders).flows) == 0
+
+
 def test_an_ending_closes_without_a_fee_and_its_later_bars_are_ignored() -> None:
     """By hand: 1,000 A at 50 for 52 each; a vendor goes on with its bars."""
     at = FIRST + 3
