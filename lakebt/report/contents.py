@@ -125,6 +125,11 @@ class StudyContents:
     ingredients : Ingredients or None
         What every cell is made of, for a panel that shows any of them; without, the
         report has no such panel.
+    why_no_panel : str
+        Why there are no ingredients, as a sentence; empty if nothing is to be said.
+    dividends_bps : float
+        Of the chosen cell: received less owed, in basis points per event; a part of its
+        gross.
     headline : Headline or None
         Of the portfolio whose curve is `equity`. None if no cell is chosen, or if the
         surface is of that portfolio itself.
@@ -155,6 +160,8 @@ class StudyContents:
     is_point_in_time: bool = True
     market: str | None = None
     ingredients: Ingredients | None = None
+    why_no_panel: str = ""
+    dividends_bps: float = 0.0
     headline: Headline | None = None
     chance: Chance | None = None
 

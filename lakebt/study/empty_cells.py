@@ -12,6 +12,7 @@ from lakebt.errors import InvalidArgumentError, UntradeableError, listed
 from lakebt.events.schedule import count_reasons
 from lakebt.prices.holding import Holdings
 from lakebt.study import tables
+from lakebt.study.acted_legs import count_ended
 from lakebt.study.scope import MARKET
 from lakebt.study.single import deal
 from lakebt.values.reasons import REASONS, Reason, text_of
@@ -157,6 +158,9 @@ def left_out(study: TradedStudy) -> str:
     if dropped:
         noun = "once" if dropped == 1 else f"{dropped:,} times"
         parts.append(f"a leg without a price was left out {noun}")
+    if study.history.actions.final and (ended := count_ended(study)):
+        legs = count(ended, "leg")
+        parts.append(f"{legs} ended while held, at what its holder got")
     if sentence := overlap(study):
         parts.append(sentence)
     return "; ".join(parts)

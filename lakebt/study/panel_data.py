@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from lakebt.study.traded import TradedStudy
 
 
+ACTED = (
+    "Shares split, paid dividends, turned into others or ended while they were held, "
+    "which this page cannot work out anew from prices: `result.events()` and "
+    "`result.flows(entry=..., exit=...)` show any cell."
+)
+"""Why a page has no panel although its cells are few."""
+
+
 def ingredients(study: TradedStudy) -> Ingredients | None:
     """Return what the traded cells of a result are made of.
 

@@ -25,6 +25,7 @@ from lakebt.report.provenance import (
     view_options,
     view_provenance,
 )
+from lakebt.study.acted_legs import dividends_bps
 from lakebt.study.arguments import GRID
 from lakebt.study.empty_cells import empty_rules, left_out, left_out_events, overlap
 from lakebt.study.scope import MARKET
@@ -103,6 +104,7 @@ def contents(study: TradedStudy) -> StudyContents:
     """Return what the report of a result shows."""
     dates = [event.date for event in study.schedule.events]
     refused, n_refused = left_out_events(study)
+    best, acted = study.best, bool(study.history.actions.final)
     return StudyContents(
         index=study.arguments.index or "changes supplied by the caller",
         entries=study.entries,
@@ -111,7 +113,10 @@ def contents(study: TradedStudy) -> StudyContents:
         empty=empty_rules(study),
         refused=refused,
         n_refused=n_refused,
-        best=study.best,
+        best=best,
+        dividends_bps=dividends_bps(study, entry=best[0], exit_=best[1])
+        if acted and best is not None
+        else 0.0,
         equity=_equity(study),
         years=_years(study),
         path=paths(study),

@@ -13,7 +13,10 @@ import pytest
 
 import lakebt
 from lakebt.lake.reading.view import View
+from lakebt.report.charts.money import waterfall_figure
 from lakebt.sessions import session_of
+from lakebt.study.panel_data import ACTED
+from lakebt.study.report import contents
 from tests.prices.made_history import Told, actions_of
 from tests.study.test_engines_agree import (
     COSTS,
@@ -373,3 +376,30 @@ def test_the_market_has_every_kind_of_action_while_held(
     assert by_day["kind"].nunique().max() > 1
     assert set(np.sign(flows["shares_before"])) == {-1.0, 1.0}
     assert run(view).legs()["ending"].notna().any()
+
+
+def test_the_page_has_no_panel_but_a_step_of_dividends(
+    view: lakebt.View, act: Callable[..., None], tmp_path: Path
+) -> None:
+    """By hand: what flowed, over the capital of each event of the rule."""
+    asked: dict[str, Any] = {"missing": "drop_leg", "exits": ["+3"]}
+    run(view, **asked).report(tmp_path / "plain.html")
+    act([one for one in TOLD if one.kind in {"cash_dividend", "merger"}])
+    result = run(view, entries=["AD+1@open"], **asked)
+    result.report(tmp_path / "acted.html")
+
+    plain, acted = (
+        (tmp_path / f"{name}.html").read_text() for name in ("plain", "acted")
+    )
+    assert "cannot work out anew" in ACTED
+    assert ["cannot work out anew" in page for page in (plain, acted)] == [False, True]
+    flows, told = result.flows(), contents(result.traded)
+    paid = flows.loc[flows["kind"] == "cash_dividend", "cash_usd"].sum()
+    each = paid / (len(result.events()) * 100_000.0) * 1e4
+    assert told.dividends_bps == pytest.approx(each)
+    (steps,) = waterfall_figure(told).data
+    assert list(steps.x)[:2] == ["prices", "dividends"]
+    assert steps.y[0] + steps.y[1] == pytest.approx(result.table()["gross_bps"][0])
+    ended = result.legs().dropna(subset="ending")
+    assert f"{len(ended)} leg" in told.left_out
+    assert "ended while held" in told.left_out

@@ -80,6 +80,9 @@ def waterfall_figure(
 ) -> go.Figure:
     """Draw the way from gross to net of the chosen cell, in basis points per event.
 
+    Dividends are a part of the gross; where there are any, they are a step of their own
+    after that of prices.
+
     Parameters
     ----------
     contents
@@ -103,8 +106,11 @@ def waterfall_figure(
         msg = f"{contents.index} has no chosen cell, so no costs to draw"
         raise InvalidArgumentError(msg)
     cell = surface(contents)[contents.best]
-    steps = {
-        "gross": cell.gross_bps,
+    prices = {"gross": cell.gross_bps}
+    if contents.dividends_bps:
+        moved = cell.gross_bps - contents.dividends_bps
+        prices = {"prices": moved, "dividends": contents.dividends_bps}
+    steps = prices | {
         "commission": -cell.commission_bps,
         "spread": -cell.spread_bps,
         "borrow": -cell.borrow_bps,

@@ -1,0 +1,174 @@
+"""What real studies earn with the dividends and endings of their shares.
+
+The expected figures were worked out from the same files without lakebt. The data is no
+part of the repository: without it these tests skip.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lakebt
+from lakebt.sources.prices import convert_prices
+from lakebt.sources.rebalances import convert_rebalances
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.lake]
+
+AS_OF = "2026-04-01T00:00:00Z"
+DATED = {"announced_quality": ["exact", "derived"]}
+NO_CASH = (
+    ("GOOGL", "2014-04-03"),
+    ("JEF", "2019-09-27"),
+    ("LDOS", "2013-09-30"),
+    ("SLM", "2014-05-01"),
+)
+"""Shares of others that the file has as dividends."""
+
+ACQUIRERS = ("CVS", "CI", "D", "ADI")
+
+
+def actions(folder: Path) -> pd.DataFrame:
+    """Return dividends and mergers as the table has them.
+
+    A ticker that two companies had needs `instruments`: it is left out.
+    """
+    paid = pd.read_csv(folder / "dividends.csv")
+    # Dividends after the raw files end are told by the prices alone.
+    is_late = paid["ex_date"] > "2024-12-06"
+    implied = paid["implied_by_prices_parquet"].where(is_late)
+    amount = paid["amount_usd"].fillna(implied)
+    spy = pd.read_csv(folder / "spy_distributions.csv")
+    deals = pd.read_csv(folder / "mergers.csv")
+    told = pd.concat(
+        [
+            pd.DataFrame(
+                {"symbol": paid["symbol"], "ex_date": paid["ex_date"], "cash": amount}
+            )[(paid["symbol"] != "SPY") & amount.notna()],
+            pd.DataFrame(
+                {"symbol": "SPY", "ex_date": spy["ex_date"], "cash": spy["amount_usd"]}
+            ),
+        ]
+    ).assign(kind="cash_dividend")
+    ended = pd.DataFrame(
+        {
+            "symbol": deals["symbol"],
+            "ex_date": deals["ex_date"],
+            "cash": deals["cash_usd"],
+            "ratio": deals["ratio"],
+            "other": deals["acquirer"],
+            "kind": "merger",
+        }
+    )
+    twice = pd.read_csv(folder / "recycled_tickers.csv")["symbol"]
+    told = pd.concat([told, ended], ignore_index=True)
+    told = told[~told["symbol"].isin(twice) | (told["symbol"] == "SPY")]
+    shares = [told["symbol"].eq(s) & told["ex_date"].eq(on) for s, on in NO_CASH]
+    kept: pd.DataFrame = told[~np.logical_or.reduce(shares)]
+    return kept
+
+
+@pytest.fixture(scope="module")
+def views(
+    realdata: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, lakebt.View]:
+    """Prices alone, with what happened to shares, and with four acquirers' bars."""
+    folder = realdata / "actions"
+    if not folder.exists():
+        pytest.skip("the corporate actions are not there")
+    lake = lakebt.Lake.open(tmp_path_factory.mktemp("acts") / "lake")
+    changes = convert_rebalances(pd.read_csv(realdata / "events.csv"))
+    bars = convert_prices(pd.read_parquet(realdata / "prices.parquet")).frame
+    first = {changes.table: changes.frame, "prices": bars}
+    lake.publish(first, release="PRICES", as_of=AS_OF)
+    acts = {"corporate_actions": actions(folder)}
+    lake.publish(acts, release="ACTS", as_of="2026-04-01T00:00:01Z")
+    more = pd.read_parquet(folder / "raw_bars.parquet")
+    more = more[more["symbol"].isin(ACQUIRERS)].assign(basis="raw")
+    more = more[
+        ["symbol", "session", "open", "high", "low", "close", "volume", "basis"]
+    ]
+    lake.publish({"prices": more}, release="ALL", as_of="2026-04-01T00:00:02Z")
+    return {name: lake.at(name) for name in ("PRICES", "ACTS", "ALL")}
+
+
+def legs(view: lakebt.View, entry: str, exit_: str, **asked: Any) -> pd.DataFrame:
+    """Return the traded legs of one rule against SPY."""
+    made = {"index": "SP500", "hedge": "SPY", "missing": "drop_leg", **asked}
+    result = lakebt.Study(view, entries=[entry], exits=[exit_], **made).run(
+        record=False
+    )
+    return result.legs().dropna(subset="price_return").assign(facts=_facts(result))
+
+
+def _facts(result: lakebt.Result) -> str:
+    return " | ".join(result.refused()["fact"])
+
+
+def bps(earned: pd.Series[float]) -> tuple[float, float]:
+    """Return the mean in basis points, and its t statistic."""
+    error = earned.std(ddof=1) / np.sqrt(len(earned))
+    return round(float(earned.mean() * 1e4), 1), round(float(earned.mean() / error), 2)
+
+
+def test_additions_with_what_the_hedge_owes_and_the_longs_receive(
+    views: dict[str, lakebt.View],
+) -> None:
+    rule = ("AD+1@open", "ED-1@close")
+    own = legs(views["ACTS"], *rule, side="additions", where=DATED)
+    over = own["price_return"] - own["hedge_return"]
+    owed = over - own["hedge_dividend_return"]
+
+    assert len(own) == 242
+    assert bps(over) == (-49.0, -1.32)
+    assert bps(owed) == (-62.6, -1.69)
+    assert int((own["hedge_dividend_return"] > 0.0).sum()) == 82
+    assert bps(owed + own["dividend_return"]) == (-61.5, -1.66)
+    received = own[own["dividend_return"] > 0.0]
+    paid = received["dividend_return"] * received["entry_price"]
+    by_symbol = dict(zip(received["symbol"], paid.round(3), strict=True))
+    assert by_symbol == {"MAC": 0.58, "BR": 0.365, "MXIM": 0.46, "EXE": 0.575}
+
+
+def test_without_actions_the_figures_are_those_of_prices(
+    views: dict[str, lakebt.View],
+) -> None:
+    rule = ("AD+1@open", "ED-1@close")
+    own = legs(views["PRICES"], *rule, side="additions", where=DATED)
+
+    assert bps(own["price_return"] - own["hedge_return"]) == (-49.0, -1.32)
+    assert not own["dividend_return"].any()
+    assert own["ending"].isna().all()
+
+
+def test_a_month_after_the_change(views: dict[str, lakebt.View]) -> None:
+    added = legs(views["ACTS"], "ED@close", "4w", side="additions", where=DATED)
+    deleted = legs(views["ACTS"], "ED@close", "4w", side="deletions", where=DATED)
+
+    assert bps(added["price_return"] - added["hedge_return"])[0] == -61.3
+    assert int((added["hedge_dividend_return"] > 0.0).sum()) == 58
+    assert bps(deleted["hedge_return"] - deleted["price_return"])[0] == 43.9
+
+
+def test_legs_that_ended_were_paid_for(views: dict[str, lakebt.View]) -> None:
+    asked: dict[str, Any] = {"side": "deletions"}
+    before, cash, shares = (
+        legs(view, "AD+1@open", "4w", **asked) for view in views.values()
+    )
+
+    assert [len(own) for own in (before, cash, shares)] == [121, 126, 130]
+    ended = cash[cash["ending"].notna()].set_index("symbol")
+    assert sorted(ended.index) == ["ABMD", "CERN", "CSRA", "CTXS", "EVHC"]
+    prices = ended.loc[["CSRA", "CTXS"], ["entry_price", "exit_price"]].to_numpy()
+    assert prices.tolist() == [[41.22, 41.25], [103.82, 104.0]]
+    more = shares[shares["ending"].notna()]["symbol"]
+    assert sorted(set(more) - set(ended.index)) == ["AET", "ESRX", "MXIM", "SCG"]
+    facts = shares["facts"].iloc[0]
+    assert "ECA: the view has none (NFX became it by a merger on 2019-02-14)" in facts
+    assert "CP: the view has none (KSU became it by a merger on 2021-12-14)" in facts
