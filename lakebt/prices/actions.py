@@ -145,6 +145,48 @@ class ActionHistory:
     def __len__(self) -> int:
         return len(self.action)
 
+    def of(
+        self, symbols: Iterable[str], *, known_by: int | None = None
+    ) -> ActionHistory:
+        """Return the actions of some symbols, and of the shares that come of them.
+
+        Parameters
+        ----------
+        symbols
+        known_by
+            Microseconds since 1970 UTC, inclusive; all vintages by default.
+        """
+        wanted = set(symbols)
+        known = np.full(len(self), fill_value=True)
+        if known_by is not None:
+            known = self.known_at <= known_by
+        reached = np.array([name in wanted for name in self.symbols], dtype=bool)
+        come = known & (self.other >= 0)
+        pairs = np.unique(np.stack([self.symbol[come], self.other[come]]), axis=1)
+        while len(new := pairs[1][reached[pairs[0]] & ~reached[pairs[1]]]):
+            reached[new] = True
+        return self._only(np.flatnonzero(known & reached[self.symbol]))
+
+    def _only(self, rows: IntVector) -> ActionHistory:
+        """Return some rows, in their order, as a history of their own."""
+        symbol, other = self.symbol[rows], self.other[rows]
+        used = np.unique(np.concatenate([symbol, other[other >= 0]]))
+        ids, action = np.unique(self.action[rows], return_inverse=True)
+        return ActionHistory(
+            symbols=tuple(self.symbols[code] for code in used.tolist()),
+            action_ids=tuple(self.action_ids[code] for code in ids.tolist()),
+            action=action,
+            symbol=np.searchsorted(used, symbol),
+            other=np.where(other < 0, -1, np.searchsorted(used, other)),
+            kind=self.kind[rows],
+            session=self.session[rows],
+            cash=self.cash[rows],
+            ratio=self.ratio[rows],
+            known_at=self.known_at[rows],
+            retracted=self.retracted[rows],
+            labels=tuple(self.labels[row] for row in rows.tolist()),
+        )
+
     def in_force(
         self, *, before: int | None = None, among: IntVector | None = None
     ) -> IntVector:

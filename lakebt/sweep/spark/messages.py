@@ -13,6 +13,7 @@ import pyarrow as pa
 from lakebt import errors
 from lakebt.errors import LakeError
 from lakebt.events.plan import Event
+from lakebt.prices.actions import ActionHistory
 from lakebt.prices.history import PriceHistory
 from lakebt.study.cells import Cells
 from lakebt.sweep.spark.parts import PANELS, Slots
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt._typing import IntVector
     from lakebt.errors import LakebtError
     from lakebt.sessions import Sessions
 
@@ -80,7 +82,17 @@ def _read_instant(value: dict[str, Any]) -> object:
 _SMALL = {"n_legs": "int32", "first": "int32", "n_returns": "int32", "gaps": "int32"}
 """Counts travel as what they fit into: no calendar has two billion sessions."""
 
-_ROWS = ("known_at", "session", "open", "close", "retracted", "untraded")
+_ROWS = (
+    *("known_at", "session", "open", "close", "retracted", "untraded"),
+    *("volume", "row_basis"),
+)
+_ACTIONS = (
+    *("action", "symbol", "other", "kind", "session", "cash", "ratio"),
+    *("known_at", "retracted"),
+)
+_TEXTS = ("symbols", "action_ids", "labels")
+_OF_ACTIONS = "actions."
+"""What the columns of actions are called after."""
 
 
 def pack(arrays: Mapping[str, np.ndarray[Any, Any] | Sequence[str]]) -> bytes:
@@ -133,8 +145,12 @@ def _written(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
 
 
 def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
-    """Return the prices of some symbols; those that have none are left out."""
-    codes = np.sort(history.codes(symbols))
+    """Return the prices of some symbols; those that have none are left out.
+
+    With their actions, and the prices of the shares that come of them.
+    """
+    actions = history.actions.of(symbols)
+    codes = np.unique(history.codes((*symbols, *actions.symbols)))
     codes = codes[codes >= 0]
     cuts = np.searchsorted(history.symbol, np.arange(len(history.symbols) + 1))
     taken = np.concatenate(
@@ -146,21 +162,32 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
             "symbols": [history.symbols[code] for code in codes.tolist()],
             "basis": list(history.basis),
             "counts": np.diff(cuts)[codes],
-            **{name: getattr(history, name)[taken] for name in _ROWS},
+            **{name: _taken(getattr(history, name), taken) for name in _ROWS},
+            **{f"{_OF_ACTIONS}{name}": list(getattr(actions, name)) for name in _TEXTS},
+            **{f"{_OF_ACTIONS}{name}": getattr(actions, name) for name in _ACTIONS},
         }
     )
+
+
+def _taken(values: np.ndarray[Any, Any], rows: IntVector) -> np.ndarray[Any, Any]:
+    """Return some of a column's rows; of one that was not read there are none."""
+    return values[rows] if len(values) else values
 
 
 def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
     """Return prices again, on the calendar that they were packed with."""
     columns = unpack(packed)
     symbols = tuple(columns["symbols"])
+    actions = {name: columns[f"{_OF_ACTIONS}{name}"] for name in _ACTIONS}
+    for name in _TEXTS:
+        actions[name] = tuple(columns[f"{_OF_ACTIONS}{name}"])
     return PriceHistory(
         symbols=symbols,
         sessions=sessions,
         symbol=np.repeat(np.arange(len(symbols)), columns["counts"]),
         basis=tuple(columns["basis"]),
         **{name: columns[name] for name in _ROWS},
+        actions=ActionHistory(**actions),
     )
 
 

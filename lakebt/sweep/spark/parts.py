@@ -77,7 +77,8 @@ class Part(View):
 
 PANELS = (
     *("reason", "late", "n_legs", "first", "n_returns", "mean", "m2", "gross", "net"),
-    *("traded_usd", "borrow_usd", "drawdown", "gaps", "final", "held_start"),
+    *("traded_usd", "borrow_usd", "impact_usd", "drawdown", "gaps", "final"),
+    "held_start",
 )
 """Arrays of `Cells` with a value for each cell."""
 

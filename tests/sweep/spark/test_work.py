@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from lakebt.errors import LakeError, LookAheadError, UnknownNameError, UntradeableError
 from lakebt.facts import IndexChange, Side, Vintage
 from lakebt.lake.trials.origin import code_version
+from lakebt.prices.actions import ActionHistory, ActionKind
 from lakebt.sessions import Sessions
 from lakebt.sweep import passes as local
 from lakebt.sweep.passes import Memory, passes
@@ -205,6 +207,42 @@ def test_prices_arrive_as_they_were_sent(lake: lakebt.Lake) -> None:
     assert arrived.basis == expected.basis
     for name in ("symbol", "session", "known_at", "open", "close", "retracted"):
         np.testing.assert_array_equal(getattr(arrived, name), getattr(expected, name))
+
+
+def test_actions_arrive_with_the_prices_of_what_comes_of_them(
+    lake: lakebt.Lake,
+) -> None:
+    plain = lake.at("R1").price_history(["ADD0001", "ADD0004", "DEL0002", "MKT"])
+    history = replace(plain, actions=chain("ADD0004", "DEL0002", "MKT"))
+
+    arrived = unpack_prices(pack_prices(history, ["ADD0004"]), sessions=NYSE)
+    none = unpack_prices(pack_prices(history, ["ADD0001"]), sessions=NYSE)
+
+    assert arrived.symbols == ("ADD0004", "DEL0002", "MKT")
+    assert repr(arrived.actions.final) == repr(history.actions.final)  # NaN is in both
+    assert len(arrived.volume) == len(arrived.symbol)
+    assert none.symbols == ("ADD0001",)
+    assert len(none.actions) == 0
+
+
+def chain(*symbols: str) -> ActionHistory:
+    """Each is renamed to the next."""
+    n = len(symbols) - 1
+    count = np.arange(n)
+    return ActionHistory(
+        symbols=symbols,
+        action_ids=tuple(symbols[:-1]),
+        action=count,
+        symbol=count,
+        other=count + 1,
+        kind=np.full(n, ActionKind.RENAME.code, dtype=np.int8),
+        session=100 + count,
+        cash=np.full(n, np.nan),
+        ratio=np.full(n, np.nan),
+        known_at=count,
+        retracted=np.zeros(n, dtype=bool),
+        labels=("",) * n,
+    )
 
 
 @pytest.mark.parametrize(
