@@ -100,6 +100,54 @@ def test_parquet_and_scatter_from_bulk(
     compare_cold(benchmark, lake_of_bars, read)
 
 
+@pytest.fixture(scope="session")
+def lake_of_actions(
+    bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same bars with a dividend a quarter and a split of every symbol."""
+    symbols, days = bars["symbol"].unique(), bars["session"].unique()
+    paid = pd.MultiIndex.from_product(
+        [symbols, days[40::63]], names=["symbol", "ex_date"]
+    ).to_frame(index=False)
+    split = pd.DataFrame({"symbol": symbols, "ex_date": days[len(days) // 2]})
+    actions = pd.concat(
+        [
+            paid.assign(kind="cash_dividend", cash=0.01),
+            split.assign(kind="split", ratio=2.0),
+        ]
+    )
+    path = tmp_path_factory.mktemp("bench") / "actions"
+    lakebt.Lake.open(path).publish(
+        {"prices": bars, "corporate_actions": actions},
+        release="R1",
+        as_of="2025-01-01T00:00:00Z",
+    )
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::lakebt.AuditWarning")
+@pytest.mark.parametrize("adjusted", [None, "splits", "total_return"])
+@pytest.mark.parametrize("folder", ["", "cache"], ids=["cold", "warm"])
+@pytest.mark.benchmark(group="panel 500 x 2,520, adjusted as known, 20,500 actions")
+def test_adjusted(
+    benchmark: BenchmarkFixture,
+    lake_of_actions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    adjusted: str | None,
+    folder: str,
+) -> None:
+    if folder:
+        monkeypatch.setenv("LAKEBT_CACHE", str(lake_of_actions.parent / folder))
+
+    def read() -> pd.DataFrame:
+        lake = lakebt.Lake.open(lake_of_actions, create=False)
+        return lake.as_of(AS_OF).panel("close", adjusted=adjusted)
+
+    panel = benchmark.pedantic(read, rounds=7, warmup_rounds=2)
+
+    assert panel.shape == (COUNT, SYMBOLS)
+
+
 @pytest.mark.benchmark(group="panel 500 x 2,520, cold, 60 publishes")
 def test_cold_from_many(benchmark: BenchmarkFixture, lake_of_many: Path) -> None:
     compare_cold(benchmark, lake_of_many, functools.partial(panel_of, lake_of_many))
