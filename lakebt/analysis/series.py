@@ -180,6 +180,11 @@ def _follows(labels: list[Any], row: int) -> bool:
         return False
 
 
+def _is_below(number: Any) -> bool:
+    """Return whether a number, of whatever kind, is one to compute with."""
+    return bool(abs(number) < LARGEST)
+
+
 def _rate(given: object, index: pd.Index[Any]) -> tuple[FloatVector | float, str]:
     """Return what is taken off each return, and the same in words.
 
@@ -200,7 +205,7 @@ def _rate(given: object, index: pd.Index[Any]) -> tuple[FloatVector | float, str
         aligned = np.asarray(rates.reindex(index), dtype=np.float64)
         _check_rate(float(np.abs(aligned).max()))
         return aligned, f"a series of mean {float(aligned.mean()):.4%}"
-    if not isinstance(given, int | float | np.number) or not abs(given) < LARGEST:
+    if not isinstance(given, int | float | np.number) or not _is_below(given):
         is_one = isinstance(given, int | float | str | np.number)
         told = repr(given) if is_one else f"a {type(given).__name__}"
         msg = f"risk_free must be a number or a series, was {told}"
