@@ -32,7 +32,7 @@ _LIMITS = {
     "n_trials": "rules with a ratio in the lake's trials of this family, and here",
     "expected_maximum_sharpe": "per session: what the best of so many comes to",
     "deflated_sharpe": "no test: returns of one date, and rules, are not independent",
-    "spa": "one error for all draws: rejects too often with few, uneven dates",
+    "spa": "one error for all draws: rejects too often with few or skewed dates",
     "overfitting": "of the choice, not of an effect: about 0.5 of rules without skill",
 }
 

@@ -59,6 +59,10 @@ sessions; deviations of stocks vary; `t3` is Student's t with 3 degrees of freed
 `skewed` exponential less its mean, `left` its mirror image. "1 to 20 changes" are 1, 2,
 4, 10 or 20 on 60, 15, 10, 10 and 5 % of dates; "about as the S&P 500's" are 1 to 4 on
 73, 19, 5 and 3 %. Signs are flipped 399 times, or listed up to 13 dates.
+
+The interval of a Sharpe ratio over fewer than ten dates is flagged: it is too wide
+there. That of a calendar portfolio rejects more than 5 % under skewed returns (S3, E3),
+as any t of a skewed mean does; no degrees of freedom mend it.
 """
 
 _MANY = """
@@ -66,7 +70,14 @@ _MANY = """
 
 The chance that any of 200 rules (10 entries, 20 holds of 1 to 30 sessions) is claimed
 where none earns anything, one-sided at 5 %, in per cent. Blocks are of 60 sessions,
-twice the longest hold. The deflated Sharpe ratio takes the 200 as trials.
+twice the longest hold; below 20 of them significance() flips signs. The others stand
+beside: SPA and StepM draw dates, with one error for all draws; the deflated Sharpe
+ratio is a claim above 0.95, with the 200 as trials, or with the effective number of
+them (the exponential of the entropy of the eigenvalues of their correlation).
+
+Flipped signs are wrong on one side where sums by date are skewed to the left (F9 to
+F12): most where dates are few and each has one change (F12). `notes` of
+`Result.significance` say so.
 
 """
 

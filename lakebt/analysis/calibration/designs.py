@@ -171,6 +171,8 @@ MANY: tuple[Design, ...] = (
         name="F10", dates=175, sizes="index", correlation=0.07, shape="left", gap=23,
         is_even=False, n_rules=200,
     ),
+    Design(name="F11", dates=12, correlation=0.1, shape="left", n_rules=200),
+    Design(name="F12", dates=12, sizes="one", shape="left", n_rules=200),
     Design(name="F2", dates=50, sizes="eq20", correlation=0.1, n_rules=200),
     Design(name="F6", dates=175, correlation=0.1, shape="t3", gap=3, n_rules=200),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from lakebt.analysis.pooling import Aggregate, Pooling
 from lakebt.analysis.resampling.blocks import by_block, calendar_blocks
 from lakebt.analysis.resampling.family import family_wise_p
 from lakebt.analysis.resampling.judgement import FEWEST_BLOCKS, FEWEST_FOR_PAIRS
+from lakebt.analysis.resampling.superior import superior_p
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR, lo_standard_error
 from lakebt.analysis.sharpe_inference import probabilistic_sharpe
 from lakebt.analysis.sharpe_maximum import deflated_sharpe
@@ -47,17 +49,18 @@ def p_values(design: Design, *, seed: int, replication: int) -> dict[str, float]
         NaN where a test says nothing.
     """
     sample = simulate(design, seed=seed, replication=replication)
-    return {**_event_tests(sample, Model(design.model)), **_sharpe_tests(sample)}
+    found = _event_tests(sample, Model(design.model), seed=replication)
+    return {**found, **_sharpe_tests(sample)}
 
 
-def _event_tests(sample: Sample, model: Model) -> dict[str, float]:
+def _event_tests(sample: Sample, model: Model, *, seed: int) -> dict[str, float]:
     fitted = fit(sample.estimation, model)
     found = abnormal(sample.window, fitted)
     over = over_market(sample.window)
     rows = [
-        *money_tests(over, sample.window, sample.cases, draws=DRAWS, seed=0),
+        *money_tests(over, sample.window, sample.cases, draws=DRAWS, seed=seed),
         *typical_tests(
-            found, fitted, sample.estimation, sample.cases, draws=DRAWS, seed=0
+            found, fitted, sample.estimation, sample.cases, draws=DRAWS, seed=seed
         ),
     ]
     return {row.name: row.p for row in rows}
@@ -132,7 +135,8 @@ def claims(design: Design, *, seed: int, replication: int) -> dict[str, float]:
     rules = simulate_rules(design, seed=seed, replication=replication)
     scores = rules.scores()
     ones = np.ones_like(scores)
-    sums, counts = by_block(scores, rules.date), by_block(ones, rules.date)
+    sums = by_block(scores, rules.date)
+    counts = np.repeat(np.bincount(rules.date)[:, None] * 1.0, len(rules.hold), axis=1)
     day = rules.announced[np.searchsorted(rules.date, np.arange(len(sums)))]
     block = calendar_blocks(day, length=2 * int(rules.hold.max()))
 
@@ -141,19 +145,27 @@ def claims(design: Design, *, seed: int, replication: int) -> dict[str, float]:
         at: IntVector | None,
         parts: tuple[FloatPanel, FloatPanel] = (sums, counts),
     ) -> float:
-        found = family_wise_p(*parts, block=at, draws=DRAWS, seed=replication, how=how)
+        found = family_wise_p(
+            *parts, block=at, draws=DRAWS, seed=replication, how=how, at_once=DRAWS
+        )
         return float(np.nanmin(found.p_family))
 
     flips, pairs = best("flips", block), best("pairs", block)
     n_blocks = int(block.max()) + 1
+    by_date = np.arange(len(sums))
+    is_apart = n_blocks == len(sums)  # a block is a date, and the draws are the same
     decides = pairs if n_blocks >= FEWEST_FOR_PAIRS else flips
+    superior = partial(superior_p, sums, block=by_date, draws=DRAWS, seed=replication)
     return {
         "any clustered t": _any_t(sums, counts),
-        "deflated Sharpe": 1.0 - _deflated(rules),
+        "SPA, one error": superior(),
+        "StepM, one error": superior(is_consistent=False),
+        "deflated Sharpe, N = 200": 1.0 - _deflated(rules, len(rules.hold)),
+        "deflated Sharpe, effective N": 1.0 - _deflated(rules, _effective(scores)),
         "flips of events": best("flips", None, (scores, ones)),
-        "flips of dates": best("flips", None),
+        "flips of dates": flips if is_apart else best("flips", None),
         "flips of blocks": flips,
-        "pairs of dates": best("pairs", None),
+        "pairs of dates": pairs if is_apart else best("pairs", None),
         "pairs of blocks": pairs,
         "what significance() decides by": (
             decides if n_blocks >= FEWEST_BLOCKS else float("nan")
@@ -171,8 +183,19 @@ def _any_t(sums: FloatPanel, counts: FloatPanel) -> float:
     return float(stdtr(n_dates - 1.0, -(mean / error).max()))
 
 
-def _deflated(rules: Rules) -> float:
-    """Return the deflated Sharpe ratio of the best rule, with all rules as trials."""
+def _effective(scores: FloatPanel) -> float:
+    """Return how many independent rules these are worth.
+
+    The exponential of the entropy of the eigenvalues of their correlation (O. Roy and
+    M. Vetterli (2007). "The effective rank". EUSIPCO, 606-610).
+    """
+    share = np.linalg.eigvalsh(np.corrcoef(scores.T)) / scores.shape[1]
+    some = share[share > 0.0]
+    return float(np.exp(-(some * np.log(some)).sum()))
+
+
+def _deflated(rules: Rules, n_trials: float) -> float:
+    """Return the deflated Sharpe ratio of the best rule, of so many trials."""
     moments = list(_moments(rules))
     n = len(rules.returns) * rules.hold
     m1, m2, m3, m4 = (each / n for each in moments)
@@ -184,7 +207,7 @@ def _deflated(rules: Rules) -> float:
     return deflated_sharpe(
         float(ratio[at]),
         int(n[at]),
-        n_trials=float(len(ratio)),
+        n_trials=float(n_trials),
         variance=float(ratio.var(ddof=1)),
         skew=float(third[at] / variance[at] ** 1.5),
         kurtosis=float(fourth[at] / variance[at] ** 2),
