@@ -100,16 +100,16 @@ def splits_known(
         if _basis_of_row(history, int(rows[pair])) != "raw":
             continue
         own = split[of_bars[split] == codes[pair]]
-        rows = actions.in_force(before=int(before[pair]), among=own)
-        session = actions.session[rows]
-        rows = rows[(since[pair] < session) & (session <= fills[pair])]
-        if len(rows):
+        told = actions.in_force(before=int(before[pair]), among=own)
+        session = actions.session[told]
+        told = told[(since[pair] < session) & (session <= fills[pair])]
+        if len(told):
             pairs.append(pair)
-            known.append(rows[np.argsort(-actions.session[rows], kind="stable")])
+            known.append(told[np.argsort(-actions.session[told], kind="stable")])
     of_all = np.concatenate([nothing, *known])
     return (
         np.array(pairs, dtype=np.int64),
-        offsets(np.array([len(rows) for rows in known], dtype=np.int64)),
+        offsets(np.array([len(told) for told in known], dtype=np.int64)),
         actions.session[of_all],
         actions.ratio[of_all],
     )
