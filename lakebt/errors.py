@@ -111,6 +111,7 @@ class UnknownNameError(LakebtError, ValueError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = tuple(known)
+        name = str(name)  # whatever was passed
         super().__init__(kind, name, known)
         self.kind, self.name, self.known = kind, name, known
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -170,10 +170,26 @@ class CostModel:
 CostModel.TERMS = tuple(field.name for field in fields(CostModel))
 
 
+def parse_costs(costs: object) -> CostModel:
+    """Return the costs that somebody passed; none if that is None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are no model of costs.
+    """
+    if costs is None:
+        return CostModel()
+    if not isinstance(costs, CostModel):
+        msg = f"costs must be a CostModel, was {costs!r}: write CostModel(...)"
+        raise InvalidArgumentError(msg)
+    return costs
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a finite number, and not a flag."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and abs(value) <= sys.float_info.max  # of whole numbers too
     )

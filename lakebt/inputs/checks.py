@@ -101,6 +101,6 @@ def one_of(value: object, allowed: Iterable[str], *, what: str) -> str:
     'mask'
     """
     words = tuple(str(word) for word in allowed)
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise UnknownNameError(what, str(value), words)
     return str(value)

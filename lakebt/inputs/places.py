@@ -72,7 +72,11 @@ def local_path(path: str | os.PathLike[str], *, what: str, cure: str) -> Path:
     InvalidArgumentError
         If it is none, or nobody has the home directory that it names.
     """
-    named = os.fspath(path)
+    try:
+        named = os.fspath(path)
+    except TypeError:
+        msg = f"{what} must be a path, was {path!r}"
+        raise InvalidArgumentError(msg) from None
     check_is_path(named, what=what, cure=cure)
     try:
         return Path(named).expanduser()

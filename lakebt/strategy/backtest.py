@@ -12,6 +12,7 @@ from lakebt.backtest.reference import installed, keep_vectorbt
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of
+from lakebt.lake.reading.known import check_view
 from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.execution import execute
 from lakebt.strategy.factory import Maker, target_of
@@ -137,6 +138,7 @@ class Backtest:
         min_lead: str | dt.timedelta = "10min",
         delisting_return: float | None = None,
     ) -> None:
+        check_view(view)
         self._maker = Maker(strategy)
         self._audit: Audit | None = None
         self.view, self.strategy = view, strategy

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from lakebt.backtest.costs import CostModel
+from lakebt.backtest.costs import CostModel, parse_costs
 from lakebt.events.clock import lead_text, parse_lead
 from lakebt.inputs.checks import check_positive, check_return, one_of
 from lakebt.inputs.roles import (
@@ -94,7 +94,7 @@ class Terms(ArgumentList):
             fill=cast("At", one_of(fill, ("open", "close"), what="fill")),
             max_gross=max_gross,
             capital_usd=capital_usd,
-            costs=CostModel() if costs is None else costs,
+            costs=parse_costs(costs),
             min_lead=parse_lead(min_lead),
             delisting_return=check_return("delisting_return", delisting_return),
         )

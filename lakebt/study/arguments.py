@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting, parse_pooling
-from lakebt.backtest.costs import CostModel
+from lakebt.backtest.costs import CostModel, parse_costs
 from lakebt.backtest.trades import MISSING
 from lakebt.backtest.weights import Sizing, TradedSide, check_gross
 from lakebt.errors import InvalidArgumentError, listed
@@ -17,7 +17,7 @@ from lakebt.events.filters import parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD
 from lakebt.events.rules import one_spelling, parse_entries, parse_exits
 from lakebt.facts import IndexChange
-from lakebt.inputs.checks import check_positive, check_return, one_of
+from lakebt.inputs.checks import check_positive, check_return, check_text, one_of
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import (
     ArgumentList,
@@ -191,6 +191,8 @@ class Arguments(ArgumentList):
         ChangeFilter(filters)  # refuses what it cannot match
         check_gross(gross, max_gross)
         check_positive("capital_usd", capital_usd)
+        if hedge is not None:
+            check_text("hedge", hedge)
         pooling = parse_pooling(aggregate, weighting, max_weight)
         on_look_ahead = one_of(on_look_ahead, ON_LOOK_AHEAD, what="on_look_ahead")
         return cls(
@@ -211,7 +213,7 @@ class Arguments(ArgumentList):
             aggregate=pooling.how,
             weighting=pooling.weighting,
             max_weight=pooling.max_weight,
-            costs=CostModel() if costs is None else costs,
+            costs=parse_costs(costs),
             on_look_ahead=cast("OnLookAhead", on_look_ahead),
             min_lead=parse_lead(min_lead),
         )

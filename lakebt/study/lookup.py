@@ -10,6 +10,7 @@ from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
 from lakebt.events.plan import Empty
+from lakebt.inputs.checks import is_text
 from lakebt.prices.holding import Holdings
 from lakebt.sessions import session_of
 from lakebt.study.single import CellResult, deal
@@ -216,6 +217,6 @@ def _number(kind: str, name: str, rules: Sequence[object]) -> int:
         If there is none of that name.
     """
     names = tuple(map(str, rules))
-    if name not in names:
+    if not is_text(name) or name not in names:
         raise UnknownNameError(kind, name, names)
     return names.index(name)

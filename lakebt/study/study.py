@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.events.plan import Plan
 from lakebt.inputs.checks import one_of
+from lakebt.lake.reading.known import check_view
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
 from lakebt.study.empty_cells import check_tradeable
 from lakebt.study.engines import ENGINES
@@ -140,6 +141,7 @@ class Study:
         on_look_ahead: str = "mask",
         min_lead: str | dt.timedelta = "10min",
     ) -> None:
+        check_view(view)
         self.view = view
         self.arguments = Arguments.parse(
             index=index,

@@ -22,6 +22,7 @@ from lakebt.errors import (
     ReleaseEndedError,
     UnknownNameError,
 )
+from lakebt.inputs.checks import is_text
 from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
@@ -230,7 +231,7 @@ class Ledger:
         UnknownNameError
             If there is none.
         """
-        if name in self.releases.names:
+        if is_text(name) and name in self.releases.names:
             release = self.releases[self.releases.names.index(name)]
             if release.ended_at is not None:
                 why = printable(release.ended_because)

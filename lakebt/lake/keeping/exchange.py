@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.update import SetPropertiesUpdate
@@ -17,7 +18,7 @@ from lakebt.sessions import Sessions, calendar_name, read_name
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pyiceberg.table import Table
 
@@ -43,7 +44,7 @@ def wanted_calendar(exchange: object, closed: Iterable[dt.date | str]) -> str:
     if exchange is not None and not isinstance(exchange, str):
         msg = f"exchange must be a code such as XNYS, was {exchange!r}"
         raise InvalidArgumentError(msg)
-    if isinstance(closed, str):
+    if isinstance(closed, str) or not isinstance(closed, Iterable):
         msg = f"closed must be a list of days, was {closed!r}: pass [{closed!r}]"
         raise InvalidArgumentError(msg)
     days = tuple(closed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakebt.errors import UnknownNameError
+from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.checks import check_text
 from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.tables.arrow import keep
@@ -157,3 +157,16 @@ class Known:
         """The release's `as_of`; for a decision, never after the instant."""
         cutoff = self.pinned.release.as_of
         return min(cutoff, self.instant) if self.for_decision else cutoff
+
+
+def check_view(view: object) -> None:
+    """Check that somebody passed a view, and not a lake or the name of a release.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+    """
+    if not isinstance(getattr(view, "_known", None), Known):
+        msg = f"view must be a view of a lake, was {view!r}: pass lake.at(release)"
+        raise InvalidArgumentError(msg)

@@ -16,6 +16,7 @@ import pandas as pd
 import xxhash
 
 from lakebt.errors import UnknownNameError
+from lakebt.inputs.checks import is_text
 from lakebt.lake.reading.adjusted import adjusted_panel, last_known_action
 from lakebt.lake.reading.bars import PANEL_COLUMNS
 from lakebt.lake.reading.panel_arguments import distinct, of_name, window
@@ -52,7 +53,7 @@ def panel(
     UnknownNameError
         If there is no such column.
     """
-    if column not in PANEL_COLUMNS:
+    if not is_text(column) or column not in PANEL_COLUMNS:
         raise UnknownNameError("column", str(column), PANEL_COLUMNS)
     adjustment = None if adjusted is None else of_name(adjusted)
     pinned = known.pinned
