@@ -22,8 +22,8 @@ OFFERED = {
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
     "release sessions vintages",
     "Study": "arguments hindsight plan refusals run view",
-    "Result": "arguments best by_year capacity causes definition engine entries event_study "
-    "events exits flows hindsight id "
+    "Result": "arguments best by_year capacity causes definition engine entries "
+    "event_study events exits flows hindsight id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
     "plot_sharpe "
     "plot_years record refused report returns sharpe significance stability summary "
