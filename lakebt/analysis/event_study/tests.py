@@ -20,6 +20,10 @@ GRANK-T             ranks                                       t(T - 2)
 generalised sign    signs                                       normal
 ==================  ==========================================  ====================
 
+The papers are named for their tests. Of [3]_ and of those in `ranks` abstract and place
+were looked up, not the text: a formula is what the functions here say it is, and tests
+hold each against statsmodels or a slow loop.
+
 References
 ----------
 .. [1] J. M. Patell (1976). "Corporate forecasts of earnings per share and stock price
