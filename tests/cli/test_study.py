@@ -85,6 +85,19 @@ def test_significance_is_a_sentence_and_a_table(lake: Path, run: Run) -> None:
         assert {name: row[name] for name in own} == own
 
 
+def test_hindsight_comes_last_and_says_what_it_is(lake: Path, run: Run) -> None:
+    shown = run(*SMALL, "--lake", lake, "--hindsight")
+    rows = rows_of(run(*SMALL, "--lake", lake, "--hindsight", "--json").stdout)
+
+    text = " ".join(shown.stdout.split())
+    told = "Looks ahead: AD@close to "
+    assert text.index("6 of 6 events run") < text.index(told)
+    assert "which nobody could earn" in text
+    assert len(rows) == 2 * 2 * 3 * 2
+    assert sum(not row["looks_ahead"] for row in rows) == 4
+    assert all(row["mean_bps"] is None or row["n_events"] for row in rows)
+
+
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with None where a number is missing, as JSON has it."""
     return frame.astype(object).where(frame.notna(), None)

@@ -31,7 +31,7 @@ def dividends(folder: Path, name: str = "dividends") -> pd.DataFrame:
     if "symbol" not in told:
         told = told.assign(symbol="SPY")
     told = told.assign(kind="cash_dividend", cash=told["amount_usd"])
-    return told[["symbol", "kind", "ex_date", "cash"]]
+    return told[["symbol", "kind", "ex_date", "cash"]].dropna(subset="cash")
 
 
 def splits(folder: Path) -> pd.DataFrame:
@@ -109,6 +109,7 @@ def test_most_symbols_of_one_source_equal_its_own_adjusted_closes(
     n_sources = table.groupby("symbol")["source"].nunique()
     alone = n_sources.index[n_sources == 1]
     paid = dividends(realdata)
+    paid = paid[paid["symbol"] != "SLM"]  # Navient, as a dividend above the price
     of_source = of_source[of_source["symbol"].isin(set(alone) & set(paid["symbol"]))]
     view = publish(tmp_path, of_source, paid, splits(realdata))
 
@@ -118,15 +119,16 @@ def test_most_symbols_of_one_source_equal_its_own_adjusted_closes(
     )
     ratio = ours / theirs.reindex_like(ours)
     error = (ratio / ratio.ffill().iloc[-1] - 1.0).abs().max()
-    inside = paid.merge(
-        of_source.groupby("symbol")["session"].agg(["min", "max"]).reset_index()
-    )
-    day = pd.to_datetime(inside["ex_date"])
-    with_dividends = inside[(day > inside["min"]) & (day <= inside["max"])]["symbol"]
-    error = error[sorted(set(with_dividends))]
+    span = of_source.groupby("symbol")["session"].agg(["min", "max"]).reset_index()
+    told = pd.read_csv(realdata / "actions" / "dividends.csv").merge(span)
+    day = pd.to_datetime(told["ex_date"])
+    told = told[(day > told["min"]) & (day <= told["max"])]
+    # Of some dividends the only amount is what the adjusted closes imply themselves.
+    blank = told[told["amount_usd"].isna()]
+    error = error[sorted(set(told["symbol"]) - set(blank["symbol"]) - {"SLM"})]
 
     others = set(error.index[error >= 5e-5])
-    assert len(error) == 156
+    assert (len(error), len(others)) == (126, 34)
     # Spin-offs told as splits or not at all, dividends that only one of two vendors
     # has, and tickers that were another company's.
     assert " ".join(sorted(others)) == (
