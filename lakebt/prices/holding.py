@@ -135,6 +135,14 @@ class Holding:
                 return flow.action
         return None
 
+    def _split(self, symbol: str, length: int) -> FloatVector:
+        """Return what the splits of each session made of one share of `symbol`."""
+        ratio = np.ones(length)
+        for flow in self.flows:
+            if flow.action.symbol == symbol and flow.action.kind is ActionKind.SPLIT:
+                ratio[flow.session - self.entered] *= flow.after / flow.before
+        return ratio
+
     def worth(self, history: PriceHistory) -> Worth:
         """Return what it is worth from its entry to the last session."""
         length = self.last - self.entered + 1
@@ -144,7 +152,7 @@ class Holding:
         prices = history.window(symbols, self.entered, self.last)
         for column, symbol in enumerate(symbols):
             opened, closed = prices[0::2, column], prices[1::2, column]
-            marked = _marked(opened, closed)
+            marked = _marked(opened, closed, self._split(symbol, length))
             for t in range(length):
                 shares = self.at(self.entered + t).shares.get(symbol, 0.0)
                 if shares:
@@ -379,14 +387,18 @@ def _flow(session: int, action: Action, shares: float) -> Flow:
     )
 
 
-def _marked(opens: FloatVector, closes: FloatVector) -> FloatVector:
-    """Return closes, each gap with the last before it, else with the next open."""
+def _marked(opens: FloatVector, closes: FloatVector, split: FloatVector) -> FloatVector:
+    """Return closes, each gap with the last before it, else with the next open.
+
+    What splits made of a share since then divides the last close.
+    """
     marks = closes.copy()
     ahead, last = 0.0, math.nan
     first = np.flatnonzero(~np.isnan(opens))
     if len(first):
         ahead = float(opens[first[0]])
     for t in range(len(closes)):
+        last /= split[t]
         if not math.isnan(closes[t]):
             last = float(closes[t])
         marks[t] = ahead if math.isnan(last) else last

@@ -89,6 +89,8 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                         new[come], n_new[come] = other[o], shares[p] * received[o]
                         come += 1
                     shares[p] *= kept[at]
+                    if kept[at] != 0.0:
+                        last[p] /= kept[at]  # it is of a share before the split
             # Shares that come are added when everything of that day is done.
             for c in range(come):
                 p = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from lakebt.prices.holding import Holdings
@@ -254,6 +255,23 @@ def test_a_missing_bar_is_marked_at_its_last_close_in_todays_shares() -> None:
 
     assert math.isnan(worth.closes[1])
     assert worth.marks.tolist() == [10.0, 10.0, 11.0]
+
+
+def test_a_split_in_a_gap_of_prices_divides_the_mark() -> None:
+    """Nothing was earned in a session of which no close is known."""
+    bars = flat("A", EVE, DAY + 1)
+    del bars["A"][DAY]
+    bars["A"][DAY + 1] = (6.0, 6.5)
+    history = history_of(bars, [Told("A", "split", DAY, ratio=2.0)])
+    holdings, entered = Holdings(history), np.array([EVE])
+
+    worth = holdings.follow("A", entered=EVE, last=DAY + 1).worth(history)
+    together = holdings.windows(
+        history.codes(["A"]), entered=entered, last=np.array([DAY + 1])
+    )
+
+    assert worth.marks.tolist() == [10.0, 10.0, 13.0]
+    assert together.held_marks.tolist() == [10.0, 10.0, 13.0]
 
 
 # --- bars that are adjusted already -------------------------------------------------
