@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.prices.total_return import ReturnPrices
 from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
@@ -256,9 +257,10 @@ def _returns(
     """Return each leg's cumulative return over the market, points across."""
     first = min(leg.announced for leg in legs) - axis.before
     last = max(max(leg.announced + 1, leg.effective) for leg in legs) + axis.after
+    prices = ReturnPrices(history)
     index = np.ones(2 * (last - first + 1))
     if market is not None:
-        index = history.window([market], first, last)[:, 0]
+        index = prices.window([market], first, last)[:, 0]
 
     points = len(axis.x())
     returns = np.full((len(legs), points), np.nan)
@@ -266,7 +268,7 @@ def _returns(
     for row, leg in enumerate(legs):
         start = leg.announced - axis.before
         end = max(leg.announced + 1, leg.effective) + axis.after
-        own = history.window([leg.symbol], start, end)[:, 0]
+        own = prices.window([leg.symbol], start, end)[:, 0]
         over = index[half_session(start - first, "open") :][: len(own)]
         rows = axis.rows(leg)
         excess = own / own[base] - over / over[base]

@@ -32,8 +32,7 @@ class CostModel:
         Half the quoted spread, in basis points of the fill price.
     borrow_bps_per_year
         On every short, the hedge's too: each session, the short value at the close
-        before, times the calendar days since it, over 360. The table `borrow` has the
-        rate of a symbol and session where it has a row.
+        before, times the calendar days since it, over 360.
     impact_at_open, impact_at_close
         Coefficient of market impact at each auction: a fill costs the coefficient times
         sigma times the square root of shares over volume, as a fraction of its value.

@@ -20,6 +20,7 @@ from lakebt.events.rules import (
     parse_exit,
 )
 from lakebt.inputs.checks import is_text
+from lakebt.prices.total_return import ReturnPrices
 from lakebt.sessions import half_session, is_close, session_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class Pricing:
     """
 
     def __init__(self, history: PriceHistory, *, market: str, clock: Clock) -> None:
-        self._history, self._market, self._clock = history, market, clock
+        self._prices = ReturnPrices(history)
+        self._market, self._clock = market, clock
 
     def stretches(self, change: IndexChange, window: Window) -> Stretches | Absent:
         """Return stock, market, session and whether at a close, of each stretch."""
@@ -134,7 +136,7 @@ class Pricing:
         if end <= start:
             return Absent(reason=f"{window} ends before it starts")
         first, last = session_of(start), session_of(end)
-        prices = self._history.window([change.symbol, self._market], first, last)
+        prices = self._prices.window([change.symbol, self._market], first, last)
         rows = np.arange(half_session(first, "open"), half_session(last, "close") + 1)
         # Held are the price at the start, each close after it, and the one at the end.
         is_point = (rows == start) | (rows == end)
@@ -159,7 +161,7 @@ class Pricing:
         self, symbol: str, first: int, last: int
     ) -> tuple[FloatVector, FloatVector]:
         """Return stock and market from close to close; NaN where one has no close."""
-        prices = self._history.window([symbol, self._market], first - 1, last)
+        prices = self._prices.window([symbol, self._market], first - 1, last)
         closes = prices[half_session(0, "close") :: 2]
         returns = closes[1:] / closes[:-1] - 1.0
         return returns[:, 0], returns[:, 1]
@@ -187,7 +189,7 @@ class Pricing:
             return Absent(reason=f"{window} begins before its estimation window ends")
         before = change.announced or change.known_at
         closes = [
-            self._history.known_closes(symbol, first, last, before=before)
+            self._prices.known_closes(symbol, first, last, before=before)
             for symbol in (change.symbol, self._market)
         ]
         with np.errstate(invalid="ignore", divide="ignore"):

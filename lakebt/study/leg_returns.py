@@ -10,6 +10,7 @@ import numpy as np
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.rules import Anchor
 from lakebt.facts import Side
+from lakebt.prices.total_return import ReturnPrices
 from lakebt.sessions import half_session, session_of
 
 if TYPE_CHECKING:
@@ -72,10 +73,13 @@ def held_legs(study: TradedStudy, *, entry: str, exit_: str) -> list[HeldLeg]:
         If the study has no such entry or exit.
     """
     cells = study.lookup.each(entry=entry, exit_=exit_, only=study.cells.traded)
-    return [leg for done in cells for leg in _held(done, study)]
+    prices = ReturnPrices(study.history)
+    return [leg for done in cells for leg in _held(done, study, prices)]
 
 
-def _held(done: CellResult, study: TradedStudy) -> Iterator[HeldLeg]:
+def _held(
+    done: CellResult, study: TradedStudy, prices: ReturnPrices
+) -> Iterator[HeldLeg]:
     """Yield the legs that one event traded."""
     cell = done.cell
     if done.trade is None or cell.fill is None:
@@ -114,7 +118,7 @@ def _held(done: CellResult, study: TradedStudy) -> Iterator[HeldLeg]:
             earned=earned,
             without_night=without,
             held_night=held_night,
-            volatility=_volatility(leg, announced, study, before=cell.fill.deadline),
+            volatility=_volatility(leg, announced, prices, before=cell.fill.deadline),
         )
 
 
@@ -132,13 +136,13 @@ def _without(quote: LegQuote, close: int, history: PriceHistory) -> float:
 
 
 def _volatility(
-    leg: PlannedLeg, announced: int | None, study: TradedStudy, *, before: dt.datetime
+    leg: PlannedLeg, announced: int | None, prices: ReturnPrices, *, before: dt.datetime
 ) -> float:
     """Return the volatility over the estimation window, as known at a deadline."""
     if announced is None:
         return float("nan")
     first, last = (announced + since for since in ESTIMATION)
-    closes = study.history.known_closes(leg.change.symbol, first, last, before=before)
+    closes = prices.known_closes(leg.change.symbol, first, last, before=before)
     returns = closes[1:] / closes[:-1] - 1.0
     returns = returns[~np.isnan(returns)]
     if len(returns) < FEWEST_RETURNS:

@@ -19,7 +19,6 @@ class Reason(enum.StrEnum):
     # Of a cell that is not traded for one of these nobody asks whether it was ruined.
     NO_VOLUME = "no_volume"
     TOO_LARGE = "too_large"
-    NO_BORROW = "no_borrow"
 
     @property
     def code(self) -> int:
@@ -146,14 +145,6 @@ TEXTS: dict[str, ReasonText] = {
         meaning="an order is a larger part of the volume than max_participation",
         cure="lower capital_usd, or raise max_participation",
         mark="#",
-        hatch="x",
-    ),
-    Reason.NO_BORROW: ReasonText(
-        counted="without shares to borrow",
-        label="no borrow",
-        meaning="a share to be sold short could not be borrowed",
-        cure='trade one side alone, or pass missing="drop_leg"',
-        mark="b",
         hatch="x",
     ),
     TOO_FEW: ReasonText(
