@@ -261,10 +261,10 @@ class Result(Evidence, Figures):
             In the order of the cells and, within one, of time.
             ``event_id``, ``entry``, ``exit``, ``session``, ``at`` (open or close),
             ``symbol``, ``side`` (buy or sell), ``size`` (a positive number of shares),
-            ``price``, ``commission_usd``, ``spread_usd``; ``weight``, the signed target
-            that the order moves towards; ``deadline``, the UTC instant before which it
-            had to be sent; ``fact``, what it was decided on; and ``known_at``, when all
-            of that was known, UTC.
+            ``price``, ``commission_usd``, ``spread_usd``, ``impact_usd``; ``weight``,
+            the signed target that the order moves towards; ``deadline``, the UTC
+            instant before which it had to be sent; ``fact``, what it was decided on;
+            and ``known_at``, when all of that was known, UTC.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return orders(cells, self.traded)
