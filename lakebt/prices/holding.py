@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.prices.actions import ActionKind
+from lakebt.prices.effect_arrays import EffectArrays
 from lakebt.prices.effects import cash_of, effects, per_bar_share, shares_of
 from lakebt.prices.windows import PriceWindows
 from lakebt.values.arrays import offsets
@@ -204,8 +205,8 @@ class Holdings:
         return of
 
     @cached_property
-    def _arrays(self) -> _EffectArrays:
-        return _EffectArrays.of(self.history, self.effects)
+    def _arrays(self) -> EffectArrays:
+        return EffectArrays.of(self.history, self.effects)
 
     def acted(
         self, codes: IntVector, *, entered: IntVector, last: IntVector
@@ -326,50 +327,6 @@ class Holdings:
             left[symbol] = left.get(symbol, 0.0) + shares
         after = Held(session=session, shares=left, cash=cash, dividends=dividends)
         return after, flows
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _EffectArrays:
-    """Effects, and the bars of all that shares turn into; see `fill_values`."""
-
-    key: IntVector
-    kept: FloatVector
-    paid: FloatVector
-    first_other: IntVector
-    other: IntVector
-    received: FloatVector
-    bars: tuple[IntVector, IntVector, FloatVector, FloatVector]
-
-    @classmethod
-    def of(cls, history: PriceHistory, effects: tuple[Effect, ...]) -> _EffectArrays:
-        """Return effects by symbol and session; symbols without bars come last."""
-        span = len(history.sessions)
-        place = {symbol: code for code, symbol in enumerate(history.symbols)}
-        for effect in effects:
-            for symbol in (effect.symbol, *(s for s, _ in effect.received)):
-                place.setdefault(symbol, len(place))
-        ordered = sorted(effects, key=lambda e: (place[e.symbol], e.session))
-        others = [one for effect in ordered for one in effect.received]
-        rows = history.newest
-        starts = np.searchsorted(history.symbol[rows], np.arange(len(place) + 1))
-        return cls(
-            key=np.array(
-                [place[e.symbol] * span + e.session for e in ordered], dtype=np.int64
-            ),
-            kept=np.array([e.kept for e in ordered], dtype=np.float64),
-            paid=np.array([e.dividend + e.capital for e in ordered], dtype=np.float64),
-            first_other=offsets(
-                np.array([len(e.received) for e in ordered], dtype=np.int64)
-            ),
-            other=np.array([place[symbol] for symbol, _ in others], dtype=np.int64),
-            received=np.array([shares for _, shares in others], dtype=np.float64),
-            bars=(
-                starts,
-                history.session[rows],
-                history.open[rows],
-                history.close[rows],
-            ),
-        )
 
 
 def _flow(session: int, action: Action, shares: float) -> Flow:
