@@ -211,6 +211,7 @@ def test_what_tells_of_others_words_is_told_as_words() -> None:
             "View",
         ),  # numbers, and our words
         *("Study", "Result", "TradedStudy"),  # by `Scope.title`
+        "Hindsight",  # rules, which are parsed
         *("LakebtError", "LedgerWarning", "AuditWarning"),  # themselves
     }
     found = set()

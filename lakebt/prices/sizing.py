@@ -41,6 +41,8 @@ def sizing_closes(
     rows = history.rows_known(codes, before=before)
     closes = np.full(len(codes), np.nan)
     found = rows >= 0
+    if not found.any():
+        return closes
     closes[found] = history.close[rows[found]]
     closed = np.where(found, history.session[np.maximum(rows, 0)], fills)
     pairs, starts, _, ratio = splits_known(

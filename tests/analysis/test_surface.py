@@ -217,9 +217,8 @@ def standard_error(
     """Two ways where dates overlap; else delete one date after the other."""
     dates = {event.date for event in events}
     if len(dates) == 1:
-        is_joined = pooling.how is Aggregate.POOLED and len(events) > 1
         n_returns = len(series(events, pooling, fee))
-        return math.nan if is_joined else lo_standard_error(value, n_returns)
+        return math.nan if len(events) > 1 else lo_standard_error(value, n_returns)
     if overlaps(events):
         return two_ways(events, pooling, fee)
     left = [[e for e in events if e.date != date] for date in dates]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lakebt.backtest.costs import CostModel
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
 
@@ -179,9 +180,8 @@ def test_bad_input_is_one_line(
 def test_it_takes_what_a_backtest_takes_but_what_only_money_needs() -> None:
     ours = inspect.signature(audit).parameters
     theirs = inspect.signature(backtest).parameters
-    money = {"capital_usd", "engine", "report"}
-    costs = {"commission_bps", "half_spread_bps", "borrow_bps_per_year"}
+    money = {"capital_usd", "delisting_return", "engine", "report"}
 
-    assert set(theirs) - set(ours) == money | costs
+    assert set(theirs) - set(ours) == money.union(CostModel.TERMS)
     for name in ours.keys() & theirs.keys():
         assert ours[name].default == theirs[name].default, name
