@@ -11,6 +11,7 @@ from lakebt.events.rules import AnchorRule, SessionsLater, WeeksLater
 from lakebt.facts import Side
 from lakebt.report.panel_data import Ingredients, Terms
 from lakebt.sessions import half_session, session_of
+from lakebt.study.acted_legs import is_acted
 from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
@@ -18,21 +19,27 @@ if TYPE_CHECKING:
     from lakebt.study.traded import TradedStudy
 
 
-ACTED = (
+_ACTED = (
     "Shares split, paid dividends, turned into others or ended while they were held, "
     "which this page cannot work out anew from prices: `result.events()` and "
     "`result.flows(entry=..., exit=...)` show any cell."
 )
-"""Why a page has no panel although its cells are few."""
+_SIZED = (
+    "Orders pay for their size here, or have a limit: this page does not know the "
+    "volumes that it would take to work cells out anew. `result.events()` and "
+    "`result.orders()` show any cell."
+)
+
+
+def why_no_panel(study: TradedStudy) -> str:
+    """Return why a page has no panel although its cells are few; empty if it has."""
+    if study.arguments.costs.asks_volume:
+        return _SIZED
+    return _ACTED if is_acted(study) else ""
 
 
 def ingredients(study: TradedStudy) -> Ingredients | None:
-    """Return what the traded cells of a result are made of.
-
-    None if there are none, or if they pay for their size: a page does not know volumes.
-    """
-    if study.arguments.costs.asks_volume:
-        return None
+    """Return what the traded cells of a result are made of; None if there are none."""
     traded = study.cells.traded
     slots = np.flatnonzero(traded.any(axis=1))
     if not len(slots):

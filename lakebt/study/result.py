@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from lakebt.study import tables
-from lakebt.study.acted_legs import is_acted
 from lakebt.study.empty_cells import left_out
 from lakebt.study.evidence import Evidence
 from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
 from lakebt.study.order_table import orders
-from lakebt.study.panel_data import ACTED, ingredients
+from lakebt.study.panel_data import ingredients, why_no_panel
 from lakebt.study.report import paths, with_chance
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
@@ -372,8 +371,8 @@ class Result(Evidence, Figures):
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
         contents = with_chance(self.traded)
-        if is_acted(self.traded):
-            contents = replace(contents, why_no_panel=ACTED)
+        if why := why_no_panel(self.traded):
+            contents = replace(contents, why_no_panel=why)
         else:
             contents = replace(contents, ingredients=ingredients(self.traded))
         write_study_report(contents, path)

@@ -15,6 +15,7 @@ from lakebt.study.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.lake]
 
@@ -304,3 +305,16 @@ def test_a_study_that_charges_nothing_for_size_has_no_capacity(
         lakebt.errors.InvalidArgumentError, match="any size earns alike"
     ):
         run(view).capacity(**RULE)
+
+
+def test_a_page_that_knows_no_volumes_says_why_it_has_no_panel(
+    view: lakebt.View, tmp_path: Path
+) -> None:
+    run(view, costs=BOTH).report(tmp_path / "dear.html")
+    run(view).report(tmp_path / "free.html")
+
+    dear, free = ((tmp_path / name).read_text() for name in ("dear.html", "free.html"))
+
+    assert "this page does not know the volumes" in dear
+    assert "this page does not know the volumes" not in free
+    assert "impact" in dear

@@ -179,13 +179,11 @@ def test_what_orders_of_each_size_would_have_paid(view: lakebt.View) -> None:
     closes = view.panel("close")
     legs = orders.assign(paid=paid).groupby(["event_id", "symbol"])
     told = legs.agg({"paid": "sum", "weight": "max", "session": "min"})
-    before = np.array(
-        [
-            closes.loc[: day - pd.Timedelta(days=1), symbol].count()
-            for (_, symbol), day in told["session"].items()
-        ]
-    )
-    told = told[before >= 20]
+    known = closes.notna().cumsum()
+    sessions, symbols = told["session"], told.index.get_level_values("symbol")
+    before = closes.index.get_indexer(pd.DatetimeIndex(sessions)) - 1
+    counted = known.to_numpy()[before, closes.columns.get_indexer(symbols)]
+    told = told[counted >= 20]
 
     each = told["paid"] * np.sqrt(1e5 / (told["weight"] * 100_000.0)) * 1e4
 
