@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.analysis.years import clustered_mean
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
 
@@ -130,6 +131,10 @@ def test_additions_with_what_the_hedge_owes_and_the_longs_receive(
     assert bps(owed) == (-62.6, -1.69)
     assert int((own["hedge_dividend_return"] > 0.0).sum()) == 82
     assert bps(owed + own["dividend_return"]) == (-61.5, -1.66)
+    earned = (owed + own["dividend_return"]).to_numpy()
+    dates = pd.factorize(own["event_id"].str.split(":").str[1])[0]
+    mean, error = clustered_mean(earned, group=np.zeros(len(own), int), date=dates)
+    assert float(mean[0] / error[0]) == pytest.approx(-1.56, abs=0.01)
     received = own[own["dividend_return"] > 0.0]
     paid = received["dividend_return"] * received["entry_price"]
     by_symbol = dict(zip(received["symbol"], paid.round(3), strict=True))
