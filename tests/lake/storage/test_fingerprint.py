@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,7 +55,7 @@ def test_a_wrong_answer_would_be_seen(whole: tuple[Path, list[str]]) -> None:
         kept_panels(folder),
         pytest.MonkeyPatch.context() as patch,
     ):
-        shutil.rmtree(folder / "cache")
+        patch.setenv("LAKEBT_CACHE", str(folder / "empty"))
         patch.setattr(fingerprint, "_compare", lambda *_: None)
         patch.setattr(panel_cache, "LEAST_BYTES", 2**40)
         for seed in range(12):
