@@ -70,7 +70,9 @@ class Liquidity:
         code, deadline, fill = (distinct[:, number].copy() for number in range(3))
         first = np.where(code >= 0, history.starts[code], 0)
         end = np.where(code >= 0, history.closed_by(code, deadline), 0)
-        log_close = np.log(history.close)
+        volumes = history.volume
+        if not len(volumes):  # they were not read: none is known
+            volumes = np.full(len(history.close), np.nan)
 
         def walk(
             own: IntVector | slice,
@@ -89,8 +91,8 @@ class Liquidity:
                 history.session,
                 history.known_at,
                 history.retracted,
-                log_close,
-                history.volume,
+                history.close,
+                volumes,
             )
 
         none = np.zeros(len(code) + 1, dtype=np.int64)
@@ -120,7 +122,7 @@ def _known(  # noqa: PLR0917 - compiled functions take no keywords
     session: IntVector,
     known_at: IntVector,
     retracted: npt.NDArray[np.bool_],
-    log_close: FloatVector,
+    close: FloatVector,
     volume: FloatVector,
 ) -> tuple[FloatVector, FloatVector, IntVector]:
     """Walk back from the last row, `end` exclusive, of each pair to its first.
@@ -142,7 +144,7 @@ def _known(  # noqa: PLR0917 - compiled functions take no keywords
                     units *= ratio[following]
                     following += 1
                 if not retracted[row]:
-                    closes[found] = log_close[row] - np.log(units)
+                    closes[found] = np.log(close[row]) - np.log(units)
                     volumes[found] = volume[row] * units
                     oldest[pair] = done
                     found += 1

@@ -103,6 +103,7 @@ class Desk:
         self.costs = costs
         self.history = holdings.history
         self._sized: dict[tuple[str, dt.datetime], float] = {}
+        self._liquid: dict[tuple[str, dt.datetime], tuple[float, float]] = {}
         self._held: dict[tuple[str, int], tuple[Holding, Worth] | None] = {}
         self._since: dict[tuple[int, frozenset[str]], PriceWindow] = {}
 
@@ -261,6 +262,9 @@ class Desk:
         """Return volatility and volume as known before the entry; NaN if not asked."""
         if not self.costs.asks_volume:
             return math.nan, math.nan
+        key = (symbol, entry.deadline)
+        if key in self._liquid:
+            return self._liquid[key]
         from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba
 
         known = Liquidity.known(
@@ -270,7 +274,8 @@ class Desk:
             fills=np.array([entry.session]),
             sessions=self.costs.impact_sessions,
         )
-        return float(known.sigma[0]), float(known.volume[0])
+        self._liquid[key] = float(known.sigma[0]), float(known.volume[0])
+        return self._liquid[key]
 
     def _lacks(self, symbol: str, session: int, holding: Holding | None) -> str:
         """Return what is known of a bar that is not there, in words."""
