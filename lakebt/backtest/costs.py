@@ -84,7 +84,7 @@ class CostModel:
 
     def __post_init__(self) -> None:
         for name in (*self.RATES, "impact_at_open", "impact_at_close"):
-            if not is_number(rate := getattr(self, name)) or rate < 0.0:
+            if not _is_number(rate := getattr(self, name)) or rate < 0.0:
                 msg = f"{name} must be a finite number >= 0, was {rate!r}"
                 raise InvalidArgumentError(msg)
         count: object = self.impact_sessions
@@ -96,7 +96,7 @@ class CostModel:
             )
             raise InvalidArgumentError(msg)
         most = self.max_participation
-        if most is not None and not (is_number(most) and 0.0 < most <= 1.0):
+        if most is not None and not (_is_number(most) and 0.0 < most <= 1.0):
             msg = (
                 f"max_participation must be above 0 and at most 1, a part of the daily "
                 f"volume, or None for no limit; was {most!r}"
@@ -185,7 +185,7 @@ def parse_costs(costs: object) -> CostModel:
     return costs
 
 
-def is_number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     """Whether a value is a finite number, and not a flag."""
     return (
         isinstance(value, int | float)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from lakebt.backtest.costs import FEWEST_IMPACT_SESSIONS
 from lakebt.backtest.impact import participation, toll
 from lakebt.backtest.weights import is_hedged, leg_weights
 from lakebt.sessions import is_close, session_of
@@ -314,8 +315,9 @@ def _unfit(trade: Trade, costs: CostModel) -> Unfilled | None:
     for order in orders:
         if math.isnan(order.volume):
             fact = (
-                f"no volume of {order.symbol} was known before the entry, and impact "
-                f"or max_participation depend on it"
+                f"fewer than {FEWEST_IMPACT_SESSIONS} sessions of {order.symbol} with "
+                f"a volume were known before the entry, and impact or "
+                f"max_participation depend on them"
             )
             return Unfilled(reason="no_volume", fact=fact)
     for order in orders:

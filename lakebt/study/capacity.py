@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lakebt.backtest.costs import is_number
 from lakebt.backtest.impact import participation
 from lakebt.backtest.levels import Level
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_positive
 from lakebt.prices.holding import Holdings
 from lakebt.study.engines import ENGINES
 from lakebt.study.scope import Scope
@@ -87,9 +87,7 @@ def _checked(sizes_usd: Sequence[float]) -> list[float]:
     """
     sizes = list(sizes_usd)
     for size in sizes:
-        if not (is_number(size) and size > 0.0):
-            msg = f"sizes_usd must be positive amounts in USD, one was {size!r}"
-            raise InvalidArgumentError(msg)
+        check_positive("each of sizes_usd", size)
     if not sizes:
         msg = "sizes_usd is empty: give at least one amount in USD"
         raise InvalidArgumentError(msg)
@@ -120,7 +118,7 @@ def _participations(
             parts += [
                 participation(abs(order.size), order.volume)
                 for order in result.trade.orders()
-                if order.row == entered
+                if order.row == entered and order.size
             ]
     return np.array(parts)
 

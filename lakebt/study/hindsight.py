@@ -119,6 +119,11 @@ class Hindsight:
             how = "is refused as known"
         n_newest = int(newest["n_events"].to_numpy()[at])
         rule = f"{newest['entry'].to_list()[at]} to {newest['exit'].to_list()[at]}"
+        if n_known and told[at] == means[at]:
+            return (
+                f"Hindsight adds nothing: with every fact known from the start, too, "
+                f"{rule} earns {means[at]:+.0f} bps ({count(n_known, 'event')})."
+            )
         return (
             f"{rule} {how}; with every fact known from the start it would show "
             f"{told[at]:+.0f} bps ({count(n_newest, 'event')}), which nobody could "

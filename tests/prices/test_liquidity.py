@@ -156,6 +156,24 @@ def test_a_session_without_volume_leaves_the_volume_unknown() -> None:
     assert np.isnan(volume)
 
 
+def test_a_history_without_volumes_knows_none() -> None:
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), 9.0 + day, 1.0) for day in range(4)
+    ]
+    told = dataclasses.replace(history(rows), volume=np.zeros(0))
+
+    found = Liquidity.known(
+        told,
+        told.codes(["OLD"]),
+        before=np.array([micros(closed(FIRST + 4))]),
+        fills=np.array([FIRST + 5]),
+        sessions=20,
+    )
+
+    assert found.sigma > 0.0
+    assert np.isnan(found.volume)
+
+
 def test_a_split_known_before_the_order_is_in_volume_and_no_jump() -> None:
     raw = [
         Row("OLD", FIRST + day, closed(FIRST + day), 100.0 + day, 1_000.0 * (day + 1))

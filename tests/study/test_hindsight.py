@@ -67,6 +67,15 @@ def test_a_refused_rule_earns_the_jump_once_all_is_known(found: Hindsight) -> No
     assert "refused as known" in found.sentence
 
 
+def test_where_nothing_was_late_hindsight_adds_nothing(lake: lakebt.Lake) -> None:
+    late = lakebt.Study(
+        lake.at("R1"), index="SIM", entries=["ED@close"], exits=["+1"]
+    ).hindsight()
+
+    assert late.sentence.startswith("Hindsight adds nothing: ")
+    assert "nobody" not in late.sentence
+
+
 def test_effective_dates_alone_leave_what_begins_with_the_change(
     found: Hindsight,
 ) -> None:
