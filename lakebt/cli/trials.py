@@ -207,15 +207,19 @@ def _of_strategy(rule: dict[str, Any]) -> list[str]:
 
 
 def _costs(row: dict[str, Any]) -> str:
-    """Return commission and half spread, and the borrow per year below them."""
+    """Return commission and half spread, and below them what else is charged."""
     from lakebt.backtest.costs import CostModel
 
     rates = [row[name] for name in CostModel.RATES]
     costs = ["" if math.isnan(rate) else f"{rate:g}" for rate in rates]
     if not any(costs):
         return str(row["costs"])
-    charged = " + ".join(filter(None, costs[:2]))
-    return f"{charged}\n{costs[2]} p.a." if costs[2] else charged
+    lines = [" + ".join(filter(None, costs[:2]))]
+    lines += [f"{costs[2]} p.a."] if costs[2] else []
+    told = json.loads(row["costs"])
+    others = [n for n in CostModel.TERMS if n in told and n not in CostModel.RATES]
+    lines += [f"{name.replace('_', ' ')} {told[name]:g}" for name in others]
+    return "\n".join(filter(None, lines))
 
 
 def _number(value: float) -> str:

@@ -62,6 +62,18 @@ def test_the_newest_trials_are_a_table_of_80_columns(tried: Path, run: Run) -> N
     assert "Q3_2022" in shown
 
 
+def test_what_is_charged_for_size_tells_trials_apart(tmp_path: Path, run: Run) -> None:
+    costs = {"commission_bps": 1.0, "impact_at_open": 0.9, "max_participation": 0.1}
+    rows = batch([1]).assign(costs=json.dumps(costs))
+    Lake.open(tmp_path / "lake").record(rows)
+
+    shown = " ".join(run("trials", "--lake", tmp_path / "lake").stdout.split())
+
+    assert "impact at open" in shown
+    assert "0.9" in shown
+    assert "max participation" in shown
+
+
 def test_trials_are_chosen(tried: Path, run: Run) -> None:
     def found(*words: object) -> list[str]:
         rows = json.loads(run("trials", "--lake", tried, "--json", *words).stdout)
