@@ -14,6 +14,7 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import EPOCH, NEW_YORK, TICK, day_in, parse_date
+from lakebt.values.business_days import counted_as_they_are
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -329,7 +330,7 @@ def _calendar(exchange: str) -> ExchangeCalendar:
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), counted_as_they_are(FIRST, LAST):
             warnings.simplefilter("ignore")  # of pandas 3.1, about exchange_calendars
             with contextlib.suppress(ValueError, NotImplementedError):
                 return xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
@@ -350,11 +351,7 @@ def _calendar(exchange: str) -> ExchangeCalendar:
 def _shorter(exchange: str) -> ExchangeCalendar:
     """Return a calendar over the days that its library has recorded."""
     import exchange_calendars as xcals  # noqa: PLC0415 - as in `_calendar`
-    from exchange_calendars.pandas_extensions import offsets  # noqa: PLC0415
 
-    # exchange_calendars 4.13 under pandas 3.1, which asks for this name; drop when a
-    # calendar of Athens can be made without.
-    offsets.OrthodoxEaster._add_datetime = offsets.OrthodoxEaster._apply  # noqa: SLF001
     # Only a calendar that was made tells its bounds.
     kind = type(xcals.get_calendar(exchange))
     first, last = kind.bound_min(), kind.bound_max()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import exchange_calendars
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,16 +182,62 @@ def test_offset_that_leaves_the_calendar_does_not_wrap(number: int) -> None:
         NYSE.instant(number, "open")
 
 
+def test_an_unknown_exchange_is_refused() -> None:
+    with pytest.raises(
+        InvalidArgumentError,
+        match="unknown exchange 'NOWHERE': pass a code such as XNYS",
+    ):
+        Sessions.of("NOWHERE")
+
+
+def test_a_calendar_that_cannot_be_made_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        msg = "Special dates [1, 2] are not sessions."
+        raise ValueError(msg)
+
+    monkeypatch.setattr(exchange_calendars, "get_calendar", broken)
+
+    with pytest.raises(
+        InvalidArgumentError,
+        match="exchange 'XSTO' has no calendar: exchange_calendars 4",
+    ):
+        Sessions("XSTO")
+
+
 @pytest.mark.parametrize(
-    ("exchange", "message"),
+    ("exchange", "session", "closed"),
     [
-        ("NOWHERE", "unknown exchange 'NOWHERE': pass a code such as XNYS"),
-        ("XTAE", "exchange 'XTAE' has no calendar: exchange_calendars 4"),
+        ("XTAE", "2022-09-04", "2022-09-02"),  # Sundays, and no Fridays
+        ("XTAE", "2026-01-09", "2026-01-11"),  # the other way round since 2026
+        ("XKRX", "1995-03-04", "1999-03-06"),  # Saturdays until 1998
+        ("XBOM", "2024-01-20", "2024-01-27"),  # one Saturday for a holiday
+        ("XBOM", "2025-02-01", "2025-02-08"),  # one for the budget
     ],
 )
-def test_exchange_without_a_calendar_is_refused(exchange: str, message: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=message):
-        Sessions.of(exchange)
+def test_weeks_that_differ_have_their_sessions(
+    exchange: str, session: str, closed: str
+) -> None:
+    calendar = Sessions.of(exchange)
+
+    assert calendar.number(day(session)) is not None
+    assert calendar.number(day(closed)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", ["XBOM", "XKRX", "XMOS", "XTAE"])
+def test_sessions_are_the_days_that_the_library_takes_for_such(exchange: str) -> None:
+    """Asked day by day, which no version of pandas answers otherwise."""
+    calendar = Sessions.of(exchange)
+    kind: Any = exchange_calendars.calendar_utils._default_calendar_factories[exchange]  # noqa: SLF001
+    offset = kind.day.func(object.__new__(kind))
+    every = pd.date_range(calendar.days[0], calendar.days[-1])
+    some = every[::7].union(every[3::11])
+
+    found = [d for d in some if offset.is_on_offset(d)]
+
+    assert found == [d for d in some if calendar.number(d.date()) is not None]
 
 
 def test_another_exchange_has_its_own_holidays() -> None:
