@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import numpy as np
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
+
+
+_TURN = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -48,16 +51,22 @@ def counted_as_they_are(first: dt.date, last: dt.date) -> Iterator[None]:
             is_open[here] = np.is_busday(days[here], busdaycal=other.calendar)
         return CustomBusinessDay(weekmask="1111111", holidays=days[~is_open].tolist())
 
-    with contextlib.ExitStack() as stack:
-        easter = offsets.OrthodoxEaster
-        stack.enter_context(
-            patch.object(easter, "_add_datetime", easter._apply, create=True)  # noqa: SLF001
-        )
-        for path, module in list(sys.modules.items()):
-            is_theirs = path.startswith("exchange_calendars.") and module is not offsets
-            if is_theirs and name in vars(module):
-                stack.enter_context(patch.object(module, name, day_by_day))
-        yield
+    easter = offsets.OrthodoxEaster
+    easter._add_datetime = easter._apply  # noqa: SLF001 - what pandas 3.1 asks
+    theirs = [
+        module
+        for path, module in list(sys.modules.items())
+        if path.startswith("exchange_calendars.exchange_calendar_")
+        and name in vars(module)
+    ]
+    with _TURN:  # another thread would take the one for the other, or give it back
+        for module in theirs:
+            setattr(module, name, day_by_day)
+        try:
+            yield
+        finally:
+            for module in theirs:
+                setattr(module, name, of_weeks)
 
 
 def _day(stamp: Any, default: np.datetime64) -> np.datetime64:
