@@ -68,6 +68,7 @@ def test_what_is_piped_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_a_screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Make stderr a terminal; what it shows is in the text returned."""
+    monkeypatch.setenv("TERM", "xterm")  # whatever the tests are run in
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=100)
     monkeypatch.setattr(output, "terminal", lambda **_: console)

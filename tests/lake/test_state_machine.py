@@ -76,7 +76,8 @@ Rows = frozenset[Row]
 
 
 def at(hours: int) -> dt.datetime:
-    return dt.datetime(2022, 9, 8, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
+    # Not at midnight: rows that all are would be refused as dates.
+    return dt.datetime(2022, 9, 8, 0, 30, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
 
 
 @dataclass

@@ -48,6 +48,7 @@ def test_a_notebook_shows_one_bar_and_none_for_short_work(patience: float) -> No
 
 def test_a_terminal_shows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setenv("TERM", "xterm")  # whatever the tests are run in
     told = io.StringIO()
     console = Console(file=told, force_terminal=True, width=100)
 
