@@ -39,6 +39,7 @@ ONE_IDEA = {
     "event_study": "of changes, on a view; its numbers",
     "errors": "of lakebt; as the server words them",
     "fold": "of tables; of trials; on Spark",
+    "formats": "of files; their command",
     "hindsight": "of a study; its chart",
     "keeping": "of a lake; the lake's methods for it",
     "lake": "the folder; its class",

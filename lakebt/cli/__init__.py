@@ -11,6 +11,8 @@ from lakebt.cli.backtest import backtest
 from lakebt.cli.commands import Command, app, main
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
+from lakebt.cli.format_options import FetchCommand, FormatCommand
+from lakebt.cli.formats import fetch, formats
 from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
 from lakebt.cli.reproduce import explain, reproduce
@@ -23,9 +25,11 @@ from lakebt.cli.trials import trials
 
 __all__ = ["app", "main"]
 
+_CLASSES = {publish: FormatCommand, fetch: FetchCommand}
+
 for command in (
-    *(demo, publish, releases, diff, declare, tables, vintages),
+    *(demo, formats, fetch, publish, releases, diff, declare, tables, vintages),
     *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
-    app.command(cls=Command)(command)
+    app.command(cls=_CLASSES.get(command, Command))(command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.format_options import typed_options
 from lakebt.cli.output import print_json, progress, terminal
 from lakebt.cli.publish_audits import Auditing, foresee
 from lakebt.cli.publish_files import (
@@ -79,10 +80,8 @@ def publish(
         typer.Option(
             "--format",
             metavar="[TABLE=]NAME",
-            help="The layout of the files: ours, rebalances (a row per added and "
-            "removed pair), prices (a row per day and symbol), nport (an SEC "
-            "filing); of corporate actions: actions (a table), lean, yahoo, "
-            "edgar.",
+            help="The layout of the files, as lakebt formats lists them; each has "
+            "options of its own, which lakebt formats NAME tells.",
             show_default="nport for .xml, else ours",
             rich_help_panel=FILES,
         ),
@@ -147,7 +146,7 @@ def publish(
         str | None,
         typer.Option(
             metavar="INSTANT",
-            help="N-PORT: when the filing was accepted.",
+            help="Holdings: when the file was public; for N-PORT, accepted.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -155,8 +154,8 @@ def publish(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="N-PORT: what to call the fund.",
-            show_default="the filing's series",
+            help="Holdings: what to call the fund.",
+            show_default="as the file says",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -164,7 +163,7 @@ def publish(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="N-PORT: the index the fund tracks.",
+            help="The index that a fund tracks, or that changes are of.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -254,6 +253,7 @@ def publish(
         header_line=header_line,
         footer_lines=footer_lines,
         sheet=sheet,
+        typed=typed_options(),
     )
     cure = "fetch the file, and name the copy"
     places = [local_path(name, what="file", cure=cure) for _, name in pairs]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lakebt.sources.converted import Converted
+    from lakebt.sources.source import Source
 
 
 FILES = "How files are read"
@@ -68,6 +69,8 @@ class Reading:
         Of CSV files; None where each is to say it.
     header_line, footer_lines, sheet
         Of CSV and Excel files.
+    typed
+        Options of formats that no command has by itself: texts by name.
     """
 
     formats: Sequence[str]
@@ -84,6 +87,7 @@ class Reading:
     header_line: int | None = None
     footer_lines: int | None = None
     sheet: str | None = None
+    typed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
         """Read one file as rows of its table.
@@ -96,11 +100,9 @@ class Reading:
             All that are published.
         """
         from lakebt.sources.files import flags_of, numbers_of
-        from lakebt.sources.formats import read_source
-        from lakebt.sources.packed import kind_of
+        from lakebt.sources.formats import format_of, read_source, source_of
 
         chosen = self._format(table, tables)
-        is_nport = chosen == "nport" or (chosen is None and kind_of(path) == ".xml")
         columns = dict(
             options.pair(text, option="--map", example="date=session")
             for text in _scoped(self.columns, table, tables)
@@ -113,20 +115,6 @@ class Reading:
         for text in _scoped(self.constants, table, tables):
             name, value = options.pair(text, option="--set", example="basis=raw")
             constants[name] = _number(value) if name in numbers else value
-        # With several files, what only a filing has is not asked of the others.
-        of_filings: dict[str, Any] = {
-            "known_at": self.known_at,
-            "fund": self.fund,
-            "index": self.index,
-        }
-        of_text: dict[str, Any] = {
-            "encoding": self.encoding,
-            "delimiter": self.delimiter,
-            "decimal": self.decimal,
-            "header_line": self.header_line,
-            "footer_lines": self.footer_lines,
-            "sheet": self.sheet,
-        }
         return read_source(
             path,
             table=table,
@@ -136,9 +124,53 @@ class Reading:
             leave_out=_scoped(self.leave_out, table, tables),
             numbers=numbers,
             flags=flags,
-            **(of_filings if is_nport or len(tables) == 1 else {}),
-            **({} if is_nport else of_text),
+            **self._asked(source_of(chosen or format_of(path)), table, tables),
         )
+
+    def _asked(
+        self, source: Source, table: str, tables: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the options of a source, and those that are nobody's.
+
+        What is meant for another table's format is not asked of this one.
+        """
+        from lakebt.sources.formats import source_of
+
+        known = source.options()
+        others = [
+            source_of(name).options()
+            for each in tables
+            if each != table
+            for name in (self._format(each, tables) or "ours", "nport")
+        ]
+        found: dict[str, Any] = {}
+        for name, texts in {**self._standing(), **self.typed}.items():
+            meant = texts
+            if all(isinstance(text, str) for text in texts):
+                meant = _scoped(texts, table, tables)
+            if not meant:
+                continue
+            if name in known:
+                is_text = isinstance(meant[0], str)
+                found[name] = known[name].value(meant) if is_text else meant[0]
+            elif not any(name in each for each in others):
+                found[name] = meant[0]
+        return found
+
+    def _standing(self) -> dict[str, Sequence[Any]]:
+        """Return the options that are there for every format, by name, if given."""
+        standing = {
+            "known_at": self.known_at,
+            "fund": self.fund,
+            "index": self.index,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "decimal": self.decimal,
+            "header_line": self.header_line,
+            "footer_lines": self.footer_lines,
+            "sheet": self.sheet,
+        }
+        return {name: [v] for name, v in standing.items() if v is not None}
 
     def files(self, place: Path, *, table: str, tables: Sequence[str]) -> list[Path]:
         """Return the files that a place means, or itself where its format reads it.
@@ -154,7 +186,7 @@ class Reading:
         from lakebt.sources.packed import files_of
 
         chosen = self._format(table, tables)
-        if chosen is not None and FORMATS[chosen].read is not None:
+        if chosen is not None and FORMATS[chosen].is_whole:
             return [place]
         return files_of(place, table=table)
 
@@ -176,14 +208,15 @@ class Reading:
             if name not in FORMATS:
                 kind = "format"
                 raise UnknownNameError(kind, name, FORMATS)
-            its_table = target if equals else FORMATS[name].table
-            if its_table is not None and its_table not in tables:
+            source = FORMATS[name]
+            meant = [target] if equals else [source.table, *source.also]
+            if None not in meant and not set(meant) & set(tables):
                 msg = (
-                    f"--format {text} is for table {its_table!r}, which no file is "
-                    f"given for: write {its_table}=FILE"
+                    f"--format {text} is for table {meant[0]!r}, which no file is "
+                    f"given for: write {meant[0]}=FILE"
                 )
                 raise InvalidArgumentError(msg)
-            if its_table in {None, table}:
+            if None in meant or table in meant:
                 layout = name
         return layout
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import defusedxml
@@ -24,6 +25,7 @@ from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
 from lakebt.sources.nport_shares import claim_of, tickers_of
 from lakebt.sources.packed import read_bytes
+from lakebt.sources.source import Source
 from lakebt.values.identifiers import (
     is_no_isin,
     is_placeholder,
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     import datetime as dt
     import os
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
     from xml.etree.ElementTree import Element
 
 
@@ -168,6 +169,56 @@ def read_nport(
         n_read=len(rows),
         dropped={why: count for why, count in dropped.items() if count},
     )
+
+
+class NportFilings(Source):
+    """SEC N-PORT primary documents as a source of holdings."""
+
+    __slots__ = ()
+
+    name = "nport"
+    table = TABLE
+    about = "an SEC N-PORT primary document; needs its acceptance time"
+    reads = (".xml",)
+
+    def convert(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        known_at: str | dt.datetime | None = None,
+        fund: str | None = None,
+        index: str | None = None,
+        symbols: Mapping[str, str] | None = None,
+    ) -> Converted:
+        """Return a document's holdings: see `read_nport`.
+
+        Parameters
+        ----------
+        source
+            The XML document.
+        known_at
+            The instant EDGAR accepted the filing, with a zone.
+        fund
+            What to call the fund; by default the filing's series.
+        index
+            The index the fund tracks.
+        symbols
+            Symbol by ISIN.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `known_at` is not given.
+        """
+        if known_at is None:
+            msg = (
+                f"{Path(source).name}: pass known_at, the acceptance time of the "
+                f"filing: an N-PORT document does not say when it became public"
+            )
+            raise InvalidArgumentError(msg)
+        return read_nport(
+            source, known_at=known_at, fund=fund, index=index, symbols=symbols
+        )
 
 
 def _parse(path: Path) -> Element:

@@ -208,11 +208,12 @@ def test_the_same_again_changes_nothing(files: Path, run: Run) -> None:
     assert [row["is_new"] for row in json.loads(told.stdout)] == [False]
 
 
-def test_the_help_names_every_format() -> None:
+def test_the_help_names_the_command_that_lists_every_format(run: Run) -> None:
     option = publish.__annotations__["file_format"]
+    listed = json.loads(run("formats", "--json").stdout)
 
-    for name in FORMATS:
-        assert name in option
+    assert "lakebt formats" in option
+    assert [each["name"] for each in listed] == list(FORMATS)
 
 
 @pytest.mark.parametrize(

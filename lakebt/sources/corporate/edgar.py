@@ -33,6 +33,7 @@ from lakebt.sources.corporate.eight_k import (
     tickers_in,
     untraded_from,
 )
+from lakebt.sources.source import Source
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ NO_ACQUIRER = "deals for shares whose acquirer's ticker is not told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EdgarActions:
+class EdgarActions(Source):
     """Filings on Form 8-K with items 2.01 and 3.01 as a source of corporate actions.
 
     Attributes
@@ -65,6 +66,13 @@ class EdgarActions:
 
     acquirers: Mapping[str, str] = field(default_factory=dict)
     exchange: str = "XNYS"
+
+    name = "edgar"
+    table = TABLE
+    about = "filings on Form 8-K: a folder, or one file"
+    reads = (".txt",)
+    is_whole = True
+    extra = "sec"
 
     def fetch(
         self,

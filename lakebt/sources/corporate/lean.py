@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Literal
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.places import local_path
 from lakebt.sessions import Sessions
-from lakebt.sources.corporate.action_rows import ActionRow, converted, named
+from lakebt.sources.corporate.action_rows import TABLE, ActionRow, converted, named
 from lakebt.sources.corporate.downloads import Downloads, check_name
 from lakebt.sources.corporate.lean_files import (
     FACTORS,
@@ -47,6 +47,7 @@ from lakebt.sources.corporate.lean_files import (
     read_tickers,
 )
 from lakebt.sources.corporate.share_ratios import meant
+from lakebt.sources.source import Source
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +75,7 @@ _FOREVER = dt.date(2050, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeanActions:
+class LeanActions(Source):
     """LEAN's factor and map files as a source of corporate actions.
 
     Attributes
@@ -94,6 +95,12 @@ class LeanActions:
     names: Literal["day", "file"] = "day"
     decimals: int = 2
     exchange: str = "XNYS"
+
+    name = "lean"
+    table = TABLE
+    about = "LEAN's factor and map files: a folder, or one file"
+    reads = (".csv",)
+    is_whole = True
 
     def fetch(
         self,

@@ -29,10 +29,11 @@ import pandas as pd
 
 from lakebt.inputs.places import local_path
 from lakebt.sessions import Sessions
-from lakebt.sources.corporate.action_rows import ActionRow, converted, named
+from lakebt.sources.corporate.action_rows import TABLE, ActionRow, converted, named
 from lakebt.sources.corporate.downloads import Downloads, came_at, check_name
 from lakebt.sources.corporate.share_ratios import meant
 from lakebt.sources.corporate.yahoo_answers import Told, files_in, of_file, of_frame
+from lakebt.sources.source import Source
 
 if TYPE_CHECKING:
     import os
@@ -63,7 +64,7 @@ _LONG = dt.timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class YahooActions:
+class YahooActions(Source):
     """Yahoo's dividends and splits as a source of corporate actions.
 
     Attributes
@@ -92,6 +93,12 @@ class YahooActions:
     """
 
     exchange: str = "XNYS"
+
+    name = "yahoo"
+    table = TABLE
+    about = "Yahoo's dividends and splits: a folder, or one file"
+    reads = (".json", ".csv")
+    is_whole = True
 
     def fetch(
         self,
