@@ -44,6 +44,7 @@ LOWEST_ROOMS = $(addprefix tests/,backtest cli/test_commands.py inputs report so
 
 # Only what differs is installed, a fifth: for the rest the environment looks into the other one.
 # pip sees to it that each version is what the file says. No package is compiled ahead.
+# Kernels are kept apart: numba drops what another version of it has compiled.
 test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with their oldest versions that we allow
 	@test -d $(LOWEST) || $(BIN)/python -m venv --without-pip $(LOWEST)
 	@$(BIN)/python -c 'import sysconfig; \
@@ -51,7 +52,8 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 	  >"$$($(LOWEST)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth"
 	$(BIN)/python -m pip --python $(LOWEST)/bin/python install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile --requirement constraints-lowest.txt
-	LAKEBT_REQUIRE= $(LOWEST)/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
+	LAKEBT_REQUIRE= NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels \
+	  $(LOWEST)/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
 
 # Three processes for two cores: one of them mostly waits, for Java or a server. Types are
 # checked beside the tests, and what is wrong with them is shown as soon as it is known.
