@@ -10,6 +10,7 @@ import numpy as np
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.ratio_error import NO_ERROR, jackknife, lo_error, two_way
 from lakebt.analysis.sharpe import CANCELLED, ratio_of_moments
+from lakebt.values.arrays import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +211,8 @@ def sessions_of(
     events: Traded,
 ) -> tuple[IntVector, IntVector, IntVector, FloatVector, FloatVector]:
     """Return the sessions of events and their returns, as compiled code takes them."""
-    return events.first, events.n_returns, events.start, events.held, events.final
+    held = read_only(events.held)
+    return events.first, events.n_returns, events.start, held, events.final
 
 
 _Portfolio: TypeAlias = (
@@ -225,7 +227,7 @@ def held_of(events: Traded, pooling: Pooling) -> _Portfolio:
     weight = events.n_legs.astype(np.float64) if by_leg else np.ones(len(events.first))
     worth = np.zeros(len(events.held)) if events.worth is None else events.worth
     return (
-        *(events.first, events.n_returns, events.start, events.held, worth),
+        *(events.first, events.n_returns, events.start, read_only(events.held), worth),
         *(events.final, weight, pooling.max_weight, events.fee),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from lakebt._typing import IntVector
+    from lakebt._typing import FloatVector, IntVector
 
 
 def spans(starts: IntVector, sizes: IntVector) -> IntVector:
@@ -33,3 +33,13 @@ def offsets(sizes: IntVector) -> IntVector:
     [0, 2, 5]
     """
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def read_only(values: FloatVector) -> FloatVector:
+    """Return the same numbers, which cannot be written through it.
+
+    numba compiles a kernel once more for an array that can be.
+    """
+    kept = values.view()
+    kept.flags.writeable = False
+    return kept

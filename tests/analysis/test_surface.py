@@ -13,7 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from lakebt.analysis.calendar import portfolio, without_each_date
 from lakebt.analysis.event_series import calendar_returns
+from lakebt.analysis.influence import squares
 from lakebt.analysis.pooling import Aggregate, Pooling, Weighting
 from lakebt.analysis.sharpe import lo_standard_error
 from lakebt.analysis.surface import surface
@@ -291,6 +293,18 @@ def test_calendar_returns_by_hand() -> None:
 
     assert first == 10
     np.testing.assert_allclose(returns, [0.02, 0.02, 0.0, 0.0, -0.01])
+
+
+def test_returns_that_can_be_written_compile_nothing_anew() -> None:
+    for events in (OPEN_TWICE, OPEN_TWICE[::2]):  # windows that overlap, and not
+        frozen, free = traded(events), traded(events)
+        frozen.held.flags.writeable = False  # as those of a study are
+        for each in (frozen, free):
+            surface(each, n_rules=1, pooling=CALENDAR)
+        assert free.held.flags.writeable
+
+    for kernel in (portfolio, without_each_date, squares):
+        assert [told[3].mutable for told in kernel.signatures] == [False]
 
 
 def test_reweighting_is_charged_by_hand() -> None:
