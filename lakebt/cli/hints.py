@@ -8,6 +8,7 @@ import shlex
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from lakebt.inputs.where import where_texts
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
@@ -128,9 +129,7 @@ def _words(written: str) -> Iterable[str]:
         value = written
     match value:
         case dict():
-            for name, one in value.items():
-                for each in one if isinstance(one, list) else [one]:
-                    yield f"{name}={'' if each is None else each}"
+            yield from where_texts(value)
         case list():
             yield from map(str, value)
         case _:

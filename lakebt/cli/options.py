@@ -341,15 +341,3 @@ def gathered(
         name, value = pair(text, option=option, example=example)
         values.setdefault(name, []).append(value)
     return values
-
-
-def where_option(texts: Iterable[str], *, example: str) -> dict[str, list[str | None]]:
-    """Return the filter that ``--where`` asks for: no value is None.
-
-    Examples
-    --------
-    >>> where_option(["cause=merger", "cause=other", "isin="], example="")
-    {'cause': ['merger', 'other'], 'isin': [None]}
-    """
-    given = gathered(texts, option="--where", example=example)
-    return {name: [v or None for v in values] for name, values in given.items()}

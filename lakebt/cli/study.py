@@ -9,6 +9,7 @@ import typer
 from lakebt.cli import options
 from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
+from lakebt.cli.where import option, where_option
 from lakebt.values.command_lines import located
 from lakebt.values.text import count
 
@@ -65,12 +66,7 @@ def study(
     ] = EXITS,
     where: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="COLUMN=VALUE",
-            help="Only these changes, as cause=discretionary. Repeated for one column, "
-            "either will do; for several, all must hold.",
-            rich_help_panel=RULES,
-        ),
+        option("cause=discretionary", "effective>=2015-01-01", panel=RULES),
     ] = None,
     period: Annotated[
         str | None,
@@ -227,7 +223,7 @@ def study(
             index=index,
             entries=options.split(entries),
             exits=options.split(exits),
-            where=options.where_option(where or (), example="cause=discretionary"),
+            where=where_option(where or (), example="cause=discretionary"),
             period=options.two(period, option="--period"),
             size=options.two_numbers(size, option="--size"),
             side=side,

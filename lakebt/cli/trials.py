@@ -10,6 +10,7 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.output import plain, print_json, records, terminal
+from lakebt.cli.where import option, typed_where
 from lakebt.errors import InvalidArgumentError
 from lakebt.values.few_dates import NOTE, mark
 from lakebt.values.text import count
@@ -17,8 +18,6 @@ from lakebt.values.text import count
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
-
-    from lakebt.lake.tables.schemas import Column
 
 
 DIGITS = 10
@@ -43,14 +42,7 @@ def trials(
         str | None,
         typer.Option(metavar="NAME", help="Only of this index, or of this strategy."),
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN=VALUE",
-            help="Only those with this value, as engine=event; may be repeated. "
-            "Several values of one column are alternatives; none is no value.",
-        ),
-    ] = None,
+    where: Annotated[list[str] | None, option("index=SP500", "sharpe>1")] = None,
     last: Annotated[
         int | None,
         typer.Option(
@@ -69,11 +61,13 @@ def trials(
     A trial is a cell of a study, a study as a whole, or a backtest of a strategy.
     """
     _check_one(trial_id, study, where, last)
+    from lakebt.lake.tables.trials import TRIALS_SPEC
+
     target = options.open_lake(lake, catalog)
     if trial_id is not None:
         _show(dict(target.trial(trial_id).items()), as_json=as_json)
         return
-    wanted = _wanted(where or ())
+    wanted = typed_where(where or (), TRIALS_SPEC.columns, example="engine=event")
     if study is not None:
         wanted["study"] = study
     frame = target.trials(where=wanted)
@@ -95,42 +89,6 @@ def _check_one(trial_id: str | None, *filters: object) -> None:
     if trial_id is not None and any(filters):
         msg = f"trial {trial_id!r} is one: leave --study, --where and --last out"
         raise InvalidArgumentError(msg)
-
-
-def _wanted(texts: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """Return the values of each column, as what the column holds."""
-    from lakebt.lake.tables.trials import TRIALS_SPEC
-
-    chosen: dict[str, Any] = {}
-    given = options.where_option(texts, example="engine=event")
-    for name, values in given.items():
-        is_known = name in TRIALS_SPEC.names
-        column = TRIALS_SPEC.column(name) if is_known else None
-        chosen[name] = [_value(text, column) for text in values]
-    return chosen
-
-
-def _value(text: str | None, column: Column | None) -> object:
-    """Return what a text stands for in a column.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it stands for nothing there.
-    """
-    from lakebt.lake.tables.schemas import Kind
-
-    if text is None:
-        return None
-    if column is None or column.kind in {Kind.TEXT, Kind.INSTANT}:
-        return text
-    try:
-        if column.kind is Kind.FLAG:
-            return {"true": True, "false": False}[text.lower()]
-        return float(text)
-    except (KeyError, ValueError):
-        msg = f"--where {column.name}={text}: the column holds {column.kind.value}"
-        raise InvalidArgumentError(msg) from None
 
 
 def _tell(frame: pd.DataFrame, shown: pd.DataFrame, *, is_filtered: bool) -> None:

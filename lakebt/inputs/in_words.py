@@ -17,6 +17,8 @@ def in_words(name: str, value: Any) -> str:  # noqa: C901, PLR0911 - a case each
     ('no hedge', '2010-01-01 to 2014-12-31')
     >>> in_words("where", {"cause": ["merger", "other"]}), in_words("exits", ["+1"])
     ('cause merger or other', '+1')
+    >>> in_words("where", {"effective": {">=": "2020-01-01", "<": "2021-01-01"}})
+    'effective >= 2020-01-01 and < 2021-01-01'
     >>> in_words("capital_usd", 1_000_000.0), in_words("commission_bps", 1.0)
     ('1,000,000', 'commission 1')
     """
@@ -24,11 +26,7 @@ def in_words(name: str, value: Any) -> str:  # noqa: C901, PLR0911 - a case each
         case "where", dict() if not value:
             return "everything"
         case "where", dict():
-            parts = (
-                f"{column} {' or '.join(map(str, v if isinstance(v, list) else [v]))}"
-                for column, v in value.items()
-            )
-            return ", ".join(parts)
+            return ", ".join(f"{column} {_values(v)}" for column, v in value.items())
         case "changes", list():
             return ", ".join(_change_in_words(change) for change in value)
         case "period" | "size", [first, last]:
@@ -48,6 +46,16 @@ def in_words(name: str, value: Any) -> str:  # noqa: C901, PLR0911 - a case each
         case _, float():
             return f"{value:,.12g}"
     return str(value)
+
+
+def _values(value: Any, *, between: str = " or ") -> str:
+    """Return what a column must be: one of some values, or as comparisons say."""
+    if isinstance(value, dict):
+        return " and ".join(
+            f"{op} " + _values(each, between=" or " if op == "=" else f" and {op} ")
+            for op, each in value.items()
+        )
+    return between.join(map(str, value if isinstance(value, list) else [value]))
 
 
 def _change_in_words(change: Mapping[str, Any]) -> str:

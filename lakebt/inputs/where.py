@@ -1,4 +1,8 @@
-"""Filters by column, ``{"cause": ["merger", "other"]}``: read once, for every table."""
+"""Filters by column, ``{"cause": ["merger", "other"]}``: read once, for every table.
+
+A value is one, several of which one must match, or comparisons that all must hold,
+``{"session": [(">=", "2020-01-01"), ("<", "2021-01-01")]}``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.facts import IndexChange
+from lakebt.inputs.comparisons import OPERATORS, check_order, comparisons_of, holds
 from lakebt.instants import NEW_YORK, day_in, parse_date, parse_instant
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     from lakebt.facts import Vintage
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[object, str], object]
 """Reads one value of a column; the second argument names the column in errors."""
+
+
+_SETS = ("=", "!=")
+"""Comparisons that take several values."""
 
 
 def is_many(value: object) -> bool:
@@ -67,7 +77,9 @@ def values_of(value: object) -> list[Any]:
 
 
 def plain_where(where: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a filter whose values are lists or single values of Python.
+    """Return a filter whose values are lists, single values of Python, or comparisons.
+
+    The latter as a mapping, which JSON can write and which is read alike.
 
     Raises
     ------
@@ -78,16 +90,49 @@ def plain_where(where: Mapping[str, Any] | None) -> dict[str, Any]:
     --------
     >>> plain_where({"cause": np.array(["merger"]), "isin": None})
     {'cause': ['merger'], 'isin': None}
+    >>> plain_where({"effective": [(">=", "2020-01-01"), ("<", "2021-01-01")]})
+    {'effective': {'>=': '2020-01-01', '<': '2021-01-01'}}
     """
     if where is None:
         return {}
     if not isinstance(where, Mapping):
         msg = f"where must map columns to values, was {where!r}"
         raise InvalidArgumentError(msg)
-    return {
-        column: values_of(value) if is_many(value) else _plain(value)
-        for column, value in where.items()
-    }
+    return {column: _plain_value(column, value) for column, value in where.items()}
+
+
+def _plain_value(column: object, value: object) -> Any:
+    found = comparisons_of(column, value)
+    if found is None:
+        return values_of(value) if is_many(value) else _plain(value)
+    compared: dict[str, Any] = {}
+    for op, given in found.items():
+        values = [
+            one
+            for each in given
+            for one in (values_of(each) if op in _SETS else [each])
+        ]
+        plain = [_plain(each) for each in values]
+        compared[op] = plain[0] if len(plain) == 1 else plain
+    return compared["="] if list(compared) == ["="] else compared
+
+
+def where_texts(where: Mapping[str, Any]) -> list[str]:
+    """Return a plain filter as a command line has it, a text for each value.
+
+    Examples
+    --------
+    >>> where_texts({"cause": ["merger", None], "effective": {">=": "2020-01-01"}})
+    ['cause=merger', 'cause=', 'effective>=2020-01-01']
+    """
+    return [
+        f"{column}{op}{'' if each is None else _text(each)}"
+        for column, given in where.items()
+        for op, values in (
+            given if isinstance(given, Mapping) else {"=": given}
+        ).items()
+        for each in values_of(values)
+    ]
 
 
 class Where:
@@ -96,8 +141,8 @@ class Where:
     Parameters
     ----------
     where
-        Value, or values, by column; None matches a row without a value. A bare date
-        matches every instant on that day in `zone`.
+        Value, values or comparisons by column; None matches a row without a value. A
+        bare date matches every instant on that day in `zone`, and is compared with it.
     columns
         How the values of each column there is are read.
     zone
@@ -119,19 +164,61 @@ class Where:
     ) -> None:
         self._zone = zone
         self.wanted: dict[str, frozenset[Any]] = {}
+        self.compared: dict[str, tuple[tuple[str, Any], ...]] = {}
+        self._columns: list[str] = []
         for column, given in plain_where(where).items():
             if column not in columns:
                 raise UnknownNameError("column", str(column), columns)
-            read = columns[column]
-            self.wanted[column] = frozenset(
-                None if value is None else read(value, f"where {column}:")
-                for value in (given if isinstance(given, list) else [given])
+            self._columns.append(column)
+            is_compared = isinstance(given, dict) and not set(given).isdisjoint(
+                OPERATORS
             )
+            asked = given if is_compared else {"=": given}
+            compared: list[tuple[str, Any]] = []
+            for op, one in asked.items():
+                what = f"where {column}{f' {op}' if is_compared else ''}:"
+                values = one if isinstance(one, list) else [one]
+                for value in values:
+                    check_order(op, value, what)
+                read = columns[column]
+                each = [None if v is None else read(v, what) for v in values]
+                if op == "=":
+                    self.wanted[column] = frozenset(each)
+                else:
+                    compared += [(op, value) for value in each]
+            if set(asked) != {"="}:
+                self.compared[column] = tuple(compared)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it looks at."""
-        return tuple(self.wanted)
+        return tuple(self._columns)
+
+    @property
+    def one_writing(self) -> dict[str, Any]:
+        """The filter as all that mean the same are written: sorted, each value once."""
+        return {
+            column: {
+                op: _sorted(values) for op, values in self._by_operator(column).items()
+            }
+            if column in self.compared
+            else _sorted(self.wanted[column])
+            for column in self._columns
+        }
+
+    def _by_operator(self, column: str) -> dict[str, set[Any]]:
+        found: dict[str, set[Any]] = {}
+        if column in self.wanted:
+            found["="] = set(self.wanted[column])
+        for op, value in self.compared[column]:
+            found.setdefault(op, set()).add(value)
+        return found
+
+    def named(self, column: str) -> tuple[str, ...]:
+        """Return the names in a column of text that must be there to mean something."""
+        names = set(self.wanted.get(column, frozenset()))
+        names |= {value for op, value in self.compared.get(column, ()) if op == "!="}
+        return tuple(sorted(names - {None}))
 
     def texts(self, column: str) -> tuple[str, ...]:
         """Return what a column of text must be one of; empty if it may be anything."""
@@ -140,10 +227,16 @@ class Where:
 
     def accepts(self, column: str, value: object) -> bool:
         """Return whether a column may have a value."""
-        wanted = self.wanted[column]
-        if value in wanted:
-            return True
-        return isinstance(value, dt.datetime) and day_in(value, self._zone) in wanted
+        wanted = self.wanted.get(column)
+        if wanted is not None and value not in wanted:
+            if not isinstance(value, dt.datetime):
+                return False
+            if day_in(value, self._zone) not in wanted:
+                return False
+        return all(
+            holds(op, value, limit, self._zone)
+            for op, limit in self.compared.get(column, ())
+        )
 
 
 class ChangeFilter(Where):
@@ -163,7 +256,7 @@ class ChangeFilter(Where):
                 if column == "change_id"
                 else getattr(vintage.change, column),
             )
-            for column in self.wanted
+            for column in self.columns
         )
 
 
@@ -211,6 +304,10 @@ CHANGE_COLUMNS: dict[str, Reader] = {
     for name in ("change_id", *(field.name for field in fields(IndexChange)))
 }
 """What an index change can be filtered by, and how its values are read."""
+
+
+def _sorted(values: Iterable[Any]) -> list[Any]:
+    return sorted(values, key=canonical_json)
 
 
 def _refuse(value: object, what: str, kind: str) -> NoReturn:

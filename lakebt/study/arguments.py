@@ -27,8 +27,7 @@ from lakebt.inputs.roles import (
     option_name,
     written_by,
 )
-from lakebt.inputs.where import ChangeFilter, plain_where, values_of
-from lakebt.values.keys import canonical_json
+from lakebt.inputs.where import ChangeFilter, plain_where, where_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,18 +66,17 @@ def _plain(value: object) -> Any:
 
 
 def _plain_where(where: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        column: list(map(_plain, value)) if isinstance(value, list) else _plain(value)
-        for column, value in where.items()
-    }
+    return {column: _plain_filter(value) for column, value in where.items()}
+
+
+def _plain_filter(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {op: _plain_filter(each) for op, each in value.items()}
+    return list(map(_plain, value)) if isinstance(value, list) else _plain(value)
 
 
 def _where_options(name: str, where: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    texts = [
-        f"{column}={'' if value is None else _plain(value)}"
-        for column, values in where.items()
-        for value in values_of(values)
-    ]
+    texts = where_texts(where)
     return {option_name(name): texts} if texts else {}
 
 
@@ -301,12 +299,9 @@ def rule_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:
 def one_writing(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of a study as all that mean the same are written.
 
-    The values of a filter are a list, each once, in one order; of rules there is one
-    spelling.
+    The values of a filter are a list, each once, in one order, or such a list for each
+    comparison; of rules there is one spelling.
     """
-    wanted = ChangeFilter(arguments.get("where") or {}).wanted
-    filters = {
-        column: sorted(values, key=canonical_json) for column, values in wanted.items()
-    }
+    filters = ChangeFilter(arguments.get("where") or {}).one_writing
     grid = {name: list(map(one_spelling, arguments[name])) for name in GRID}
     return {**arguments, "where": filters, **grid}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import operator
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +12,34 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lakebt
+from lakebt.cli.where import where_option
 from lakebt.facts import IndexChange, Vintage
-from lakebt.inputs.where import ChangeFilter, is_many, plain_where, values_of
+from lakebt.inputs.comparisons import ORDERS
+from lakebt.inputs.where import (
+    ChangeFilter,
+    Where,
+    flag,
+    is_many,
+    plain_where,
+    values_of,
+    where_texts,
+)
+from lakebt.lake.reading import in_force, release_tables
+from lakebt.lake.reading.where import RowFilter
+from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES
 from lakebt.sources.simulated import simulated_market
+from lakebt.study.arguments import one_writing
 from lakebt.study.scope import Scope
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lakebt.lake.tables.schemas import TableSpec
 
 CHANGE = IndexChange(
     index="SP500",
@@ -174,3 +193,169 @@ def test_plain_values_of_dates_and_numbers() -> None:
     assert [type(value) for value in values_of(np.array([1, 2]))] == [int, int]
     assert values_of(range(2)) == [0, 1]
     assert plain_where({"volume": np.float64(2)}) == {"volume": 2.0}
+
+
+# --- comparisons ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "matches"),
+    [
+        ({"effective": (">=", "2022-09-19")}, True),
+        ({"effective": (">", "2022-09-19")}, False),
+        ({"effective": [(">=", "2022-09-01"), ("<", "2022-10-01")]}, True),
+        ({"effective": ((">=", "2022-09-01"), ("<", "2022-09-19"))}, False),
+        ({"effective": {"<=": dt.date(2022, 9, 19)}}, True),
+        ({"effective": [">=", "2022-09-19"]}, None),  # a list is of values: ">=" is one
+        # 17:15 of Friday in New York: a bare date is the day there.
+        ({"announced": (">", "2022-09-02")}, False),
+        ({"announced": ("<=", "2022-09-02")}, True),
+        ({"announced": (">", "2022-09-02T21:14:59Z")}, True),
+        ({"announced": ("!=", "2022-09-02")}, False),
+        ({"announced": ("=", "2022-09-02")}, True),
+        ({"symbol": [(">", "PEN"), ("<", "PENO")]}, True),
+        ({"symbol": ("!=", "PENN")}, False),
+        ({"symbol": ("!=", ["AAPL", "PVH"])}, True),
+        ({"symbol": ("!=", {"AAPL", "PENN"})}, False),
+        ({"cause": [("=", ["merger", "discretionary"]), ("<", "f")]}, True),
+        ({"cause": [("=", ["merger", "cascade"]), ("<", "z")]}, False),
+        # What is missing is in no order, is no value, and is not another one.
+        ({"isin": ("<", "Z")}, False),
+        ({"isin": ("!=", "US1")}, True),
+        ({"isin": ("!=", None)}, False),
+        ({"cause": ("!=", None)}, True),
+        ({"cause": ("!=", [])}, True),
+    ],
+)
+def test_comparisons_hold_as_they_read(where: dict[str, Any], matches: object) -> None:
+    if matches is None:
+        with pytest.raises(lakebt.LakebtError, match="'>=' is not a date"):
+            ChangeFilter(where)
+        return
+    assert ChangeFilter(where).matches(VINTAGE) is matches
+    again = json.loads(json.dumps(plain_where(where), default=str))
+    assert ChangeFilter(again).matches(VINTAGE) is matches, again
+    assert plain_where(again) == again
+    texts = where_texts(plain_where(where))
+    asked = where_option(texts, example="")
+    assert ChangeFilter(asked).matches(VINTAGE) is matches, texts
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            {"effective": ("=>", "2022-09-19")},
+            "where effective: '=>' is no comparison: u",
+        ),
+        ({"effective": {"~": "2022-09-19"}}, "where effective: '~' is no comparison"),
+        ({"effective": (">", "soon")}, "where effective >: 'soon' is not a date"),
+        (
+            {"effective": (">", None)},
+            "where effective >: None has no order: use = or !=",
+        ),
+        ({"effective": [(">", "2022-09-19"), "2022-09-20"]}, "comparisons and values"),
+        ({"cause": (">", 5)}, "where cause >: 5 cannot be compared with text"),
+        ({"causes": (">", "a")}, "unknown column 'causes'"),
+    ],
+)
+def test_a_comparison_that_means_nothing_is_refused(where: Any, message: str) -> None:
+    with pytest.raises(lakebt.LakebtError, match=message):
+        ChangeFilter(where)
+
+
+def test_true_and_false_have_no_order() -> None:
+    columns = {"is_new": flag}
+    is_old = Where({"is_new": ("!=", True)}, columns)
+
+    assert [is_old.accepts("is_new", value) for value in (True, False)] == [False, True]
+    with pytest.raises(lakebt.LakebtError, match="is_new <=: True has no order"):
+        Where({"is_new": ("<=", True)}, columns)
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+@pytest.mark.lake
+def test_ranges_read_what_a_slow_loop_keeps(
+    view: lakebt.View, data: st.DataObject
+) -> None:
+    """Small and pushed down alike: what Iceberg leaves out decides nothing."""
+    table, column = data.draw(
+        st.sampled_from(
+            [
+                ("prices", "session"),
+                ("prices", "symbol"),
+                ("prices", "close"),
+                ("prices", "known_at"),
+                ("index_changes", "effective"),
+            ]
+        )
+    )
+    rows = view.read(table)
+    present = sorted(rows[column].unique().tolist())
+    ops = st.sampled_from(["=", "!=", *ORDERS])
+    pairs = data.draw(st.lists(st.tuples(ops, st.sampled_from(present)), min_size=1))
+    compare = {"=": operator.eq, "!=": operator.ne, **ORDERS}
+    equals = {value for op, value in pairs if op == "="}  # of = one must hold
+
+    def kept(value: Any) -> bool:
+        others = [compare[op](value, limit) for op, limit in pairs if op != "="]
+        return (not equals or value in equals) and all(others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        limit = data.draw(st.sampled_from([0, 10**9]))
+        for module in (in_force, release_tables):
+            patch.setattr(module, "WHOLE_ROWS", limit)
+        patch.setattr(in_force, "FEW_ROWS", limit)
+        found = view.read(table, where={column: pairs})
+
+    wanted = [kept(value) for value in rows[column].tolist()]
+    pd.testing.assert_frame_equal(found, rows[wanted].reset_index(drop=True))
+
+
+def test_what_is_in_the_key_is_left_to_iceberg() -> None:
+    def pushed(where: dict[str, Any], spec: TableSpec = PRICES) -> str:
+        wanted = RowFilter(where, spec=spec, known=spec.names)
+        return str(in_force.pushed(wanted, spec))
+
+    both = {"session": (">=", "2022-09-02"), "symbol": ["AAA", "BBB"]}
+    assert "GreaterThanOrEqual(term=Reference(name='session')" in pushed(both)
+    assert "In(Reference(name='symbol')" in pushed(both)
+    assert "LessThan(term=Reference(name='symbol')" in pushed({"symbol": ("<", "B")})
+    # What may differ between vintages of one key must not tell them apart.
+    assert pushed({"close": (">", 1), "symbol": ("!=", "A")}) == "None"
+    assert pushed({"effective": (">", "2022-01-01")}, INDEX_CHANGES) == "None"
+
+
+@pytest.mark.lake
+def test_a_range_is_one_filter_however_it_is_written(view: lakebt.View) -> None:
+    def key(where: Any) -> Any:
+        study = lakebt.Study(view, index="SIM", where=where)
+        return one_writing(study.arguments.plain())["where"], study.arguments.options()
+
+    written = [
+        {"effective": [("<", "2030-01-01"), (">=", "2000-01-01")]},
+        {"effective": {">=": "2000-01-01", "<": pd.Timestamp("2030-01-01")}},
+        {"effective": ((">=", dt.date(2000, 1, 1)), ("<", "2030-01-01"))},
+    ]
+    keys = {canonical_json(key(where)[0]) for where in written}
+    assert keys == {'{"effective":{"<":["2030-01-01"],">=":["2000-01-01"]}}'}
+    assert key({"cause": ("=", "merger")}) == key({"cause": "merger"})
+    assert key({"effective": (">", "2000-01-01")})[1]["--where"] == [
+        "effective>2000-01-01"
+    ]
+
+
+@pytest.mark.lake
+def test_symbols_are_those_of_rows_known(view: lakebt.View) -> None:
+    bars, changes = view.read("prices"), view.read("index_changes")
+    early = view.as_of(bars["known_at"].min())
+
+    assert view.symbols() == sorted(set(bars["symbol"]))
+    assert set(early.symbols()) < set(view.symbols())
+    assert view.symbols(index="SIM") == sorted(set(changes["symbol"]))
+    with pytest.raises(lakebt.LakebtError, match="unknown index 'SIN'"):
+        view.symbols(index="SIN")
+    with pytest.raises(lakebt.LakebtError, match="unknown column 'index'"):
+        view.symbols("prices", index="SIM")
+    assert early.for_decision(early.instant).symbols(index="SIN") == []

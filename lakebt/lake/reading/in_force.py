@@ -10,11 +10,11 @@ from lakebt.errors import UnknownNameError
 from lakebt.inputs.checks import check_list, is_text
 from lakebt.lake.reading.release_tables import WHOLE_ROWS
 from lakebt.lake.reading.where import RowFilter
-from lakebt.lake.storage.predicates import between, is_in
+from lakebt.lake.storage.predicates import between, compared, is_in
 from lakebt.lake.tables.arrow import decoded, keep, take
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.rows import newest
-from lakebt.lake.tables.schemas import ETF_HOLDINGS, Kind
+from lakebt.lake.tables.schemas import ETF_HOLDINGS, INDEX_CHANGES, PRICES, Kind
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -142,28 +142,45 @@ def read(
     wanted = RowFilter(where, spec=spec, known=visible(spec), zone=zone)
     wanted.check_names(known)
     needed = tuple(dict.fromkeys((*names, *wanted.columns)))
-    pushed = _pushed(wanted, spec)
-    rows = in_force(known.pinned, spec, known.instant, pushed, columns=needed)
+    rows = in_force(
+        known.pinned, spec, known.instant, pushed(wanted, spec), columns=needed
+    )
     return frame(keep(rows, wanted.matches(rows)).select(list(names)))
+
+
+def symbols(known: Known, table: str | None, *, index: str | None) -> list[str]:
+    """Return the symbols of the rows in force, sorted: see `View.symbols`."""
+    where = None if index is None else {"index": index}
+    of = table or (PRICES if index is None else INDEX_CHANGES).name
+    rows = read(known, of, columns=["symbol"], where=where)
+    return sorted(rows["symbol"].dropna().unique().tolist())
 
 
 def equal(values: Mapping[str, Any]) -> BooleanExpression:
     """Return the filter that each column has a value: a text, a date or an instant."""
     within: BooleanExpression = AlwaysTrue()
     for name, value in values.items():
-        text = value if isinstance(value, str) else value.isoformat()
-        within = And(within, between(name, text, text))
+        within = And(within, between(name, _literal(value), _literal(value)))
     return within
 
 
-def _pushed(wanted: RowFilter, spec: TableSpec) -> BooleanExpression | None:
-    """Return the part of a filter that files can be left out by: texts of the key.
+def pushed(wanted: RowFilter, spec: TableSpec) -> BooleanExpression | None:
+    """Return what files can be left out by: texts and days of the key; None if nothing.
 
     What is in the key is the same in all vintages, and its columns are in every schema
     the table ever had: a filter binds to the newest, whichever snapshot is read.
     """
+    found: BooleanExpression = AlwaysTrue()
     for name in spec.key:
-        is_text = spec.column(name).kind is Kind.TEXT
-        if is_text and (texts := wanted.texts(name)):
-            return is_in(name, texts)
-    return None
+        kind = spec.column(name).kind
+        if kind is Kind.TEXT and (texts := wanted.texts(name)):
+            found = And(found, is_in(name, texts))
+        if kind in {Kind.TEXT, Kind.DATE}:
+            for op, limit in wanted.compared.get(name, ()):
+                found = And(found, compared(name, op, _literal(limit)))
+    return None if isinstance(found, AlwaysTrue) else found
+
+
+def _literal(value: Any) -> str:
+    """Return a text, a date or an instant as a filter of Iceberg has it."""
+    return value if isinstance(value, str) else value.isoformat()

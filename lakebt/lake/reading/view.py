@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError
@@ -10,13 +9,12 @@ from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
-from lakebt.lake.reading.in_force import chosen, in_force, read
+from lakebt.lake.reading.in_force import chosen, in_force, read, symbols
 from lakebt.lake.reading.known import Known
-from lakebt.lake.reading.notebook import view_html
 from lakebt.lake.reading.panel import panel
+from lakebt.lake.reading.view_object import ViewObject
 from lakebt.lake.reading.vintages import vintages
 from lakebt.lake.reading.where import check_names
-from lakebt.values.read_only import ReadOnly
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,11 +29,7 @@ if TYPE_CHECKING:
     from lakebt.sessions import Sessions
 
 
-_FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"}
-"""Methods of a view that serve studies and backtests."""
-
-
-class View(ReadOnly):
+class View(ViewObject):
     """A release as known at an instant. Nothing known later can be read from it.
 
     Made by `Lake.at` and `Lake.as_of`. It is read-only.
@@ -72,6 +66,11 @@ class View(ReadOnly):
     >>> friday = view.as_of("2022-09-02T20:00:00Z")  # announced in the evening
     >>> friday.changes(index="SP500", where={"symbol": "PENN"})
     ()
+    >>> view.symbols(index="SP500")
+    ['CSGP', 'INVH', 'PENN', 'PVH']
+    >>> september = {"effective": [(">=", "2022-09-01"), ("<", "2022-10-01")]}
+    >>> len(view.changes(index="SP500", where=september))
+    4
     >>> directory.cleanup()
     """
 
@@ -125,34 +124,6 @@ class View(ReadOnly):
     def past_cutoff(self) -> bool:
         """Whether facts may be missing, because the release was cut off earlier."""
         return self.instant > self.cutoff
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Travel to another process as a release and an instant, opened there."""
-        make = functools.partial(
-            type(self), instant=self._instant, for_decision=self._decides
-        )
-        return make, (self._own.whole,)
-
-    def __deepcopy__(self, memo: object = None) -> View:
-        return self  # nothing in it ever changes
-
-    __copy__ = __deepcopy__
-
-    def __dir__(self) -> list[str]:
-        """Return what completion offers: not what other parts of lakebt read by."""
-        return sorted(set(super().__dir__()) - _FOR_LAKEBT)
-
-    def __repr__(self) -> str:
-        past = ", past the cutoff" if self.past_cutoff else ""
-        return f"View({self.release!r}, as of {self.instant.isoformat()}{past})"
-
-    def _repr_html_(self) -> str:
-        return view_html(
-            release=self.release,
-            instant=self.instant,
-            cutoff=self.cutoff if self.past_cutoff else None,
-            counts=self._known.counts(),
-        )
 
     def as_of(self, instant: object) -> View:
         """Return the same release as known at an earlier instant.
@@ -212,8 +183,11 @@ class View(ReadOnly):
         columns : sequence of str, optional
             Which, in this order; all by default.
         where : mapping, optional
-            Value, or values (a list, set, array or Series), by column. Applied to the
-            rows in force.
+            By column a value, values (a list, set, array or Series) of which one must
+            match, or comparisons that all must hold: ``(">=", "2020-01-01")``, a list
+            of such, or a mapping, of ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``.
+            A bare date stands for its day where the exchange is; None for what is
+            missing, which is in no order. Applied to the rows in force.
 
         Returns
         -------
@@ -232,6 +206,31 @@ class View(ReadOnly):
             is in no row known; the latter not at a strategy's decision.
         """
         return read(self._known, table, columns=columns, where=where)
+
+    def symbols(
+        self, table: str | None = None, *, index: str | None = None
+    ) -> list[str]:
+        """Return the symbols of a table's rows in force at the view's instant, sorted.
+
+        Parameters
+        ----------
+        table : str, optional
+            ``prices`` by default, or ``index_changes`` where an index is named.
+        index : str, optional
+            Only of rows of this index; those of ``index_changes`` are all that were
+            added or deleted.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such table, it has no such column, or no row known has the
+            index; the latter not at a strategy's decision.
+        """
+        return symbols(self._known, table, index=index)
 
     def vintages(self, table: str, key: object) -> pd.DataFrame:
         """Return how one fact changed: each vintage known at the view's instant.
@@ -271,8 +270,7 @@ class View(ReadOnly):
         ----------
         index : str
         where : mapping, optional
-            Value, or values (a list, set, array or Series), by column: one of
-            `IndexChange`, or ``change_id``.
+            As in `read`, by column: one of `IndexChange`, or ``change_id``.
 
         Returns
         -------

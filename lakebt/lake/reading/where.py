@@ -107,5 +107,5 @@ def check_names(
         If no row known has such a name; never for a decision.
     """
     for column in columns:
-        if names := wanted.wanted.get(column, frozenset()) - {None}:
-            known.check(column, sorted(names))
+        if names := wanted.named(column):
+            known.check(column, names)

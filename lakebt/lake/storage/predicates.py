@@ -10,8 +10,10 @@ from pyiceberg.expressions import (
     AlwaysTrue,
     And,
     BooleanExpression,
+    GreaterThan,
     GreaterThanOrEqual,
     In,
+    LessThan,
     LessThanOrEqual,
 )
 
@@ -24,6 +26,22 @@ if TYPE_CHECKING:
 def is_in(column: str, values: Iterable[str]) -> BooleanExpression:
     """Return the filter that `column` has one of `values`."""
     return In(column, tuple(values))  # type: ignore[call-arg,arg-type]  # positional
+
+
+_COMPARED: dict[str, Any] = {
+    "<": LessThan,
+    "<=": LessThanOrEqual,
+    ">": GreaterThan,
+    ">=": GreaterThanOrEqual,
+}
+
+
+def compared(column: str, op: str, value: str) -> BooleanExpression:
+    """Return the filter that `column` compares with a value; anything for ``!=``."""
+    if op not in _COMPARED:
+        return AlwaysTrue()
+    found: BooleanExpression = _COMPARED[op](column, value)
+    return found
 
 
 def between(column: str, low: str, high: str) -> BooleanExpression:

@@ -127,6 +127,18 @@ def calls() -> dict[str, list[Call]]:
                     TODAY, ("symbol", "index", "fund"), (*NAMES, "IVV", "QQQ")
                 )
             ),
+            *(
+                ask("read", table, where={column: (op, "LATE")})
+                for table, column, op in itertools.product(
+                    ("prices", "index_changes"), ("symbol", "index"), ("!=", ">", "<=")
+                )
+            ),
+            ask("read", "prices", where={"session": (">", "2022-09-02")}),
+            ask("read", "index_changes", where={"known_at": {">": "2022-09-02"}}),
+        ],
+        "symbols": [
+            *(ask("symbols", table) for table in (None, *TODAY)),
+            *(ask("symbols", index=name) for name in NAMES),
         ],
         "arrow": [ask("arrow", table) for table in TODAY],
         "vintages": [

@@ -363,5 +363,5 @@ def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
     assert public == {
         *("release", "instant", "cutoff", "past_cutoff", "sessions", "provenance"),
         *("read", "arrow", "vintages", "changes", "change_vintages", "first_shown"),
-        *("panel", "price_history", "as_of", "for_decision"),
+        *("panel", "price_history", "as_of", "for_decision", "symbols"),
     }

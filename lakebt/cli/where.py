@@ -1,0 +1,114 @@
+"""``--where``: what is kept, as ``cause=merger`` or ``session>=2020-01-01``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lakebt.cli import options
+from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.comparisons import OPERATORS, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lakebt.lake.tables.schemas import Column
+
+_HELP = (
+    "Only those whose column is so, as {example} or, in quotes, '{compared}': with =, "
+    "!=, <, <=, > or >=. May be repeated: of several = of one column one must hold, of "
+    "all else all; no value is what has none."
+)
+
+
+def option(example: str, compared: str, *, panel: str = options.WHERE) -> Any:
+    """Return the option, with what is fit to be an example."""
+    return typer.Option(
+        "--where",
+        metavar="COLUMN=VALUE",
+        help=_HELP.format(example=example, compared=compared),
+        rich_help_panel=panel,
+    )
+
+
+def where_option(
+    texts: Iterable[str],
+    *,
+    example: str,
+    read: Callable[[str, str, str | None], Any] = lambda _column, _op, value: value,
+) -> dict[str, Any]:
+    """Return the filter that ``--where`` asks for: no value is None.
+
+    Parameters
+    ----------
+    texts
+        As given.
+    example
+        For errors.
+    read
+        Makes a value of a column, a comparison and a text.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is no comparison.
+
+    Examples
+    --------
+    >>> where_option(["cause=merger", "cause=other", "isin="], example="")
+    {'cause': ['merger', 'other'], 'isin': [None]}
+    >>> where_option(["effective>=2015-01-01", "effective<2020-01-01"], example="")
+    {'effective': {'>=': ['2015-01-01'], '<': ['2020-01-01']}}
+    """
+    given: dict[str, dict[str, list[Any]]] = {}
+    for text in texts:
+        parts = written(text)
+        if parts is None:
+            msg = (
+                f"--where {text!r} is not NAME=VALUE: write it as {example}, with one "
+                f"of {', '.join(OPERATORS)}, and in quotes where it has < or >"
+            )
+            raise InvalidArgumentError(msg)
+        column, op, value = parts
+        values = given.setdefault(column, {}).setdefault(op, [])
+        values.append(read(column, op, value or None))
+    return {
+        column: compared["="] if list(compared) == ["="] else compared
+        for column, compared in given.items()
+    }
+
+
+def typed_where(
+    texts: Iterable[str], columns: Iterable[Column], *, example: str
+) -> dict[str, Any]:
+    """Return the filter, with each value as what its column holds."""
+    by_name = {column.name: column for column in columns}
+
+    def read(name: str, op: str, value: str | None) -> object:
+        return _value(value, by_name.get(name), op)
+
+    return where_option(texts, example=example, read=read)
+
+
+def _value(text: str | None, column: Column | None, op: str) -> object:
+    """Return what a text stands for in a column.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it stands for nothing there.
+    """
+    from lakebt.lake.tables.schemas import Kind
+
+    if text is None or column is None:
+        return text
+    try:
+        if column.kind is Kind.FLAG:
+            return {"true": True, "false": False}[text.lower()]
+        if column.kind in {Kind.NUMBER, Kind.WHOLE}:
+            return float(text)
+    except (KeyError, ValueError):
+        msg = f"--where {column.name}{op}{text}: the column holds {column.kind.value}"
+        raise InvalidArgumentError(msg) from None
+    return text

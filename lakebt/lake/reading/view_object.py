@@ -1,0 +1,51 @@
+"""What a view is as an object: how it travels, is shown, and completed."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Self
+
+from lakebt.lake.reading.notebook import view_html
+from lakebt.values.read_only import ReadOnly
+
+_FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"}
+"""Methods of a view that serve studies and backtests."""
+
+
+class ViewObject(ReadOnly):
+    """A release as known at an instant, without what is asked of it."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as a release and an instant, opened there."""
+        own: Any = self
+        make = functools.partial(
+            own.__class__,
+            instant=own._instant,  # noqa: SLF001 - the view's own
+            for_decision=own._decides,  # noqa: SLF001
+        )
+        return make, (own._own.whole,)  # noqa: SLF001
+
+    def __deepcopy__(self, memo: object = None) -> Self:
+        return self  # nothing in it ever changes
+
+    __copy__ = __deepcopy__
+
+    def __dir__(self) -> list[str]:
+        """Return what completion offers: not what other parts of lakebt read by."""
+        return sorted(set(super().__dir__()) - _FOR_LAKEBT)
+
+    def __repr__(self) -> str:
+        own: Any = self
+        past = ", past the cutoff" if own.past_cutoff else ""
+        return f"View({own.release!r}, as of {own.instant.isoformat()}{past})"
+
+    def _repr_html_(self) -> str:
+        own: Any = self
+        return view_html(
+            release=own.release,
+            instant=own.instant,
+            cutoff=own.cutoff if own.past_cutoff else None,
+            counts=own._known.counts(),  # noqa: SLF001
+        )
