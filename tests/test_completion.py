@@ -26,11 +26,11 @@ OFFERED = {
     "event_study events exits flows hindsight id "
     "is_point_in_time is_recorded legs orders paths plot plot_paths plot_ridge "
     "plot_sharpe "
-    "plot_years record refused report returns sharpe significance stability summary "
-    "surface table to_vectorbt traded view",
+    "plot_years record refused report returns sharpe significance stability stats "
+    "summary surface table tear_sheet to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",
     "Run": "audited cash definition engine equity flows id is_recorded name orders "
-    "paid positions report returns sharpe sharpe_se terms to_vectorbt traded "
+    "paid positions report returns sharpe sharpe_se stats tear_sheet terms to_vectorbt traded "
     "unfilled value view weights",
 }
 

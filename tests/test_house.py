@@ -60,6 +60,7 @@ ONE_IDEA = {
     "surface": "of cells; its table; its chart",
     "sweep": "of many studies; its command",
     "tables": "of a study; of a lake; their command",
+    "tear_sheet": "of a study's rule; of a strategy; as it is shown",
     "trials": "what was tried, of each kind; their command",
     "base": "what the modules of a folder share",
     "reading": "what a lake knows; the methods for it",

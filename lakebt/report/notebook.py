@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.report import story, words
 from lakebt.report.palette import LIGHT, faded
+from lakebt.report.sheet_words import rows_of
 from lakebt.report.surface import count_reasons, records, scale, surface
 from lakebt.values.few_dates import mark
 from lakebt.values.reasons import text_of
@@ -212,6 +213,57 @@ def run_html(contents: RunContents) -> str:
         f'<p style="margin:0 0 8px;font-weight:600">{html.escape(contents.title)}</p>',
         _pairs(rows),
         _note(story.definition(contents.definition)),
+    )
+
+
+def sheet_html(stats: pd.DataFrame, months: pd.DataFrame, *, title: str) -> str:
+    """Return a tear sheet's numbers, and its months, as two tables.
+
+    Parameters
+    ----------
+    stats
+        From `TearSheet.stats`.
+    months
+        From `TearSheet.by_month`.
+    title
+        Of what it is.
+
+    Returns
+    -------
+    str
+        One ``<div>``.
+    """
+    body = "".join(
+        f'<tr title="{html.escape(row["definition"], quote=True)}">'
+        f'<th style="{_LEFT};font-weight:400;opacity:.75">{html.escape(row["name"])}'
+        f'</th><td style="{_CELL}">{html.escape(row["value"])}</td>'
+        f'<td style="{_LEFT}">{html.escape(row["when"])}</td></tr>'
+        for row in rows_of(stats)
+    )
+    return _block(
+        f'<p style="margin:0 0 8px;font-weight:600">{html.escape(title)}</p>',
+        f'<table style="{_TABLE}"><tbody>{body}</tbody></table>',
+        _months(months),
+        _note("Point at a number for what it is; .stats() has definition and source."),
+    )
+
+
+def _months(months: pd.DataFrame) -> str:
+    if months.empty:
+        return ""
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("", *months.columns))
+    lines = "".join(
+        f'<tr><th style="{_LEFT}">{year}</th>'
+        + "".join(
+            f'<td style="{_CELL}">{"" if math.isnan(v) else words.percent(v)}</td>'
+            for v in values
+        )
+        + "</tr>"
+        for year, values in zip(months.index, months.to_numpy().tolist(), strict=True)
+    )
+    return (
+        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{head}</tr>'
+        f"</thead><tbody>{lines}</tbody></table></div>"
     )
 
 

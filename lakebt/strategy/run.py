@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lakebt.analysis.sharpe_definition import SharpeDefinition
     from lakebt.lake.reading.view import View
+    from lakebt.report.tear_sheet import TearSheet
     from lakebt.strategy.terms import Terms
     from lakebt.strategy.traded import TradedStrategy
 
@@ -105,6 +106,43 @@ class Run:
     def sharpe_se(self) -> float:
         """Return its standard error, by Lo (2002)."""
         return lo_standard_error(self.sharpe(), len(self.traded.returns))
+
+    def stats(self, *, benchmark: str | pd.Series[float] | None = None) -> pd.DataFrame:
+        """Return what the run came to, a row per number; see `TearSheet.stats`.
+
+        Parameters
+        ----------
+        benchmark
+            As `tear_sheet` takes it.
+        """
+        return self.tear_sheet(benchmark=benchmark).stats()
+
+    def tear_sheet(
+        self, *, benchmark: str | pd.Series[float] | None = None
+    ) -> TearSheet:
+        """Return what the run came to, in tables and figures.
+
+        Parameters
+        ----------
+        benchmark
+            A symbol that has prices, whose returns are from close to close with its
+            dividends; or returns of every session of `returns`, as fractions. SPY if
+            not given, where it has a price in each of them; else none.
+
+        Returns
+        -------
+        TearSheet
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the benchmark has no prices, or no return of a session.
+        """
+        from lakebt.report.tear_sheet import TearSheet  # noqa: PLC0415 - when asked
+        from lakebt.strategy.tear_sheet import holdings, performance  # noqa: PLC0415
+
+        found = performance(self.traded, benchmark=benchmark)
+        return TearSheet(found, title=self.name, weights=holdings(self.traded))
 
     def returns(self) -> pd.Series:
         """Return the daily net returns by session, as fractions."""

@@ -10,10 +10,10 @@ import numpy as np
 from lakebt.analysis.pooling import Aggregate
 from lakebt.errors import InvalidArgumentError, UntradeableError, listed
 from lakebt.events.schedule import count_reasons
+from lakebt.prices.benchmark import MARKET
 from lakebt.prices.holding import Holdings
 from lakebt.study import tables
 from lakebt.study.acted_legs import count_ended
-from lakebt.study.scope import MARKET
 from lakebt.study.single import deal
 from lakebt.values.reasons import REASONS, Reason, text_of
 from lakebt.values.text import count

@@ -16,6 +16,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import check_text, one_of
+from lakebt.prices.benchmark import MARKET
 from lakebt.study.arguments import Arguments
 from lakebt.study.estimation_window import (
     check_apart,
@@ -25,7 +26,7 @@ from lakebt.study.estimation_window import (
 from lakebt.study.event_cases import WindowCases, placed, window_cases
 from lakebt.study.event_path import average_path
 from lakebt.study.event_windows import Pricing, parse_windows
-from lakebt.study.scope import MARKET, Scope
+from lakebt.study.scope import Scope
 from lakebt.values.text import count
 
 if TYPE_CHECKING:

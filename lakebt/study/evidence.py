@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.prices.benchmark import MARKET
 from lakebt.study.capacity import SIZES_USD, capacity
-from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.report.tear_sheet import TearSheet
     from lakebt.study.event_study import EventStudy
     from lakebt.study.hindsight import Hindsight
     from lakebt.study.significance import Significance
@@ -192,6 +193,65 @@ class Evidence:
         events that are traded at the least size, ``(a / b)**2`` breaks even.
         """
         return capacity(self.traded, entry=entry, exit_=exit, sizes_usd=sizes_usd)
+
+    def stats(
+        self,
+        *,
+        entry: str,
+        exit: str,  # noqa: A002 - the surface's name
+        benchmark: str | pd.Series[float] | None = None,
+    ) -> pd.DataFrame:
+        """Return what the calendar portfolio of one rule came to, a row per number.
+
+        Parameters
+        ----------
+        entry, exit, benchmark
+            As `tear_sheet` takes them.
+
+        Returns
+        -------
+        DataFrame
+            See `TearSheet.stats`.
+        """
+        return self.tear_sheet(entry=entry, exit=exit, benchmark=benchmark).stats()
+
+    def tear_sheet(
+        self,
+        *,
+        entry: str,
+        exit: str,  # noqa: A002 - the surface's name
+        benchmark: str | pd.Series[float] | None = None,
+    ) -> TearSheet:
+        """Return what the calendar portfolio of one rule came to.
+
+        Also of a pooled study it is that portfolio: the one a person could hold.
+
+        Parameters
+        ----------
+        entry, exit
+            Of the rule.
+        benchmark
+            A symbol that has prices, whose returns are from close to close with its
+            dividends; or returns of every session, as fractions. The hedge, or SPY, if
+            not given, where it has a price in each of them; else none.
+
+        Returns
+        -------
+        TearSheet
+            All its numbers are NaN where the rule has no traded event.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the benchmark has no prices, or no return of a session.
+        UnknownNameError
+            If the study has no such entry or exit.
+        """
+        from lakebt.report.tear_sheet import TearSheet  # noqa: PLC0415 - when asked
+        from lakebt.study.tear_sheet import performance  # noqa: PLC0415 - when asked
+
+        found = performance(self.traded, entry=entry, exit_=exit, benchmark=benchmark)
+        return TearSheet(found, title=f"{entry} to {exit}")
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

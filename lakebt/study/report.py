@@ -6,17 +6,16 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.pooling import Aggregate
-from lakebt.analysis.surface import surface
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
 from lakebt.lake.api.trials import address_of, told_of
+from lakebt.prices.benchmark import MARKET
 from lakebt.report.contents import Chance, Headline, StudyContents
 from lakebt.report.provenance import (
     shell,
@@ -28,8 +27,8 @@ from lakebt.report.provenance import (
 from lakebt.study.acted_legs import dividends_bps
 from lakebt.study.arguments import GRID
 from lakebt.study.empty_cells import empty_rules, left_out, left_out_events, overlap
-from lakebt.study.scope import MARKET
 from lakebt.study.tables import by_year, causes
+from lakebt.study.tear_sheet import headline
 from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
@@ -185,20 +184,9 @@ def _definition(study: TradedStudy) -> str:
 
 def _headline(study: TradedStudy) -> Headline | None:
     """Return the Sharpe ratio of the equity; None where the surface has it."""
-    pooling = study.arguments.pooling
-    if study.best is None or pooling.how is Aggregate.CALENDAR:
+    if study.best is None or study.arguments.pooling.how is Aggregate.CALENDAR:
         return None
-    traded = study.traded(*study.best)
-    found = surface(
-        replace(traded, rule=np.zeros_like(traded.rule)),
-        n_rules=1,
-        pooling=replace(pooling, how=Aggregate.CALENDAR),
-    )
-    return Headline(
-        sharpe=float(found.sharpe[0]),
-        sharpe_se=float(found.standard_error[0]),
-        n_returns=int(found.n_returns[0]),
-    )
+    return headline(study, *study.best)
 
 
 def _equity(study: TradedStudy) -> pd.Series:
@@ -206,8 +194,7 @@ def _equity(study: TradedStudy) -> pd.Series:
     best = study.best
     if best is None:
         return pd.Series(dtype="float64")
-    pooling = replace(study.arguments.pooling, how=Aggregate.CALENDAR)
-    first, returns = calendar_returns(study.traded(*best), pooling)
+    first, returns = calendar_returns(study.traded(*best), study.arguments.pooling)
     days = study.clock.sessions.days[first - 1 : first + len(returns)]
     equity = pd.Series(returns).add(1.0).cumprod().to_list()
     return pd.Series(

@@ -16,6 +16,7 @@ from lakebt.events.schedule import schedule
 from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import are_dates, published_in
+from lakebt.prices.benchmark import MARKET
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
-
-MARKET = "SPY"
-"""What the path of an event is measured against when the study has no hedge."""
 
 
 class Scope:

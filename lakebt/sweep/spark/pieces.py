@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from lakebt.facts import Vintage
 from lakebt.lake.api.trials import trials_of
+from lakebt.prices.benchmark import MARKET
 from lakebt.study.arguments import SOURCES
-from lakebt.study.scope import MARKET
 from lakebt.sweep import passes as local
 from lakebt.sweep.spark.messages import pack_prices
 from lakebt.sweep.spark.parts import by_events

@@ -1,0 +1,112 @@
+"""Draws the returns of months and years as a heat map."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lakebt.report import words
+from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.palette import THEMES, ThemeName, diverging, readable_on
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+_NAMES = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year"),
+)
+
+
+def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Figure:
+    """Draw the return of each month, and of each year beside it.
+
+    Parameters
+    ----------
+    months
+        Years down; 1 to 12 and ``year`` across; fractions, NaN without a session.
+    theme
+        "light" or "dark".
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Colours are of months; a year's is cut at the strongest.
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+
+    colours = THEMES[theme]
+    years = [str(year) for year in months.index]
+    grid = months.to_numpy(dtype="float64").tolist()
+    limit = max(
+        (abs(value) for row in grid for value in row[:12] if math.isfinite(value)),
+        default=0.0,
+    )
+    cells = [
+        (column, row, value)
+        for row, line in enumerate(grid)
+        for column, value in enumerate(line)
+        if math.isfinite(value)
+    ]
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=[[value if math.isfinite(value) else None for value in row] for row in grid],
+        hoverinfo="skip",
+        colorscale=[
+            [0.0, colours.negative],
+            [0.5, colours.middle],
+            [1.0, colours.positive],
+        ],
+        zmin=-(limit or 1.0),
+        zmax=limit or 1.0,
+        xgap=2,
+        ygap=2,
+        showscale=False,
+        colorbar={"title": {"text": "a month"}},
+    )
+    figure.add_scatter(
+        x=[column for column, _, _ in cells],
+        y=[row for _, row, _ in cells],
+        mode="text",
+        text=[f"{100 * value:z.1f}".replace("-", words.MINUS) for _, _, value in cells],
+        textfont={
+            "color": [
+                f"rgb{readable_on(diverging(value, limit=limit, theme=colours))}"
+                for _, _, value in cells
+            ]
+        },
+        customdata=[
+            hover([f"{_NAMES[column]} {years[row]}".removeprefix("Year ")])
+            + f"<br>{words.percent(value)}"
+            for column, row, value in cells
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        showlegend=False,
+    )
+    layout = base_layout(colours, height=64 + 30 * max(len(years), 2))
+    layout["margin"].update(t=36, b=8, r=8)
+    layout["hovermode"] = "closest"
+    layout["xaxis"] |= {
+        "side": "top",
+        "showgrid": False,
+        "tickvals": list(range(len(_NAMES))),
+        "ticktext": list(_NAMES),
+        "range": [-0.5, len(_NAMES) - 0.5],
+        "tickangle": 0,
+    }
+    layout["yaxis"] |= {
+        "showgrid": False,
+        "tickvals": list(range(len(years))),
+        "ticktext": years,
+        "range": [len(years) - 0.5, -0.5],
+    }
+    when_narrow(
+        layout,
+        font__size=9,
+        xaxis__ticktext=[name[0] for name in _NAMES[:-1]] + ["Yr"],
+        margin__l=0,
+        margin__r=0,
+    )
+    figure.update_layout(layout)
+    return figure

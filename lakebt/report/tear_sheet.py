@@ -1,0 +1,297 @@
+"""A tear sheet: what a portfolio came to, in tables and figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Performance(Protocol):
+    """What a portfolio came to, however it was computed."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return every number by its name."""
+        ...
+
+    def stats(self) -> pd.DataFrame:
+        """Return a row per number."""
+        ...
+
+    def by_year(self) -> pd.DataFrame:
+        """Return a row per year."""
+        ...
+
+    def by_month(self) -> pd.DataFrame:
+        """Return years down and months across."""
+        ...
+
+    def drawdowns(self, most: int = 10) -> pd.DataFrame:
+        """Return the deepest falls."""
+        ...
+
+    def curves(self, sessions: int = 126) -> pd.DataFrame:
+        """Return what is drawn, by session."""
+        ...
+
+    @property
+    def returns(self) -> pd.Series[float]:
+        """Daily net returns by session."""
+        ...
+
+    @property
+    def benchmark(self) -> pd.Series[float] | None:
+        """Those of what it is held against."""
+        ...
+
+
+class TearSheet:
+    """What one portfolio came to.
+
+    A strategy's run has one (`lakebt.Run.tear_sheet`), and so has the calendar
+    portfolio of any rule of a study (`lakebt.Result.tear_sheet`).
+
+    Every table is a copy; every figure is plotly's.
+
+    Attributes
+    ----------
+    title : str
+        Of what it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import lakebt
+    >>> from lakebt.sources.simulated import simulated_market
+    >>> market = simulated_market(seed=1, n_events=3)
+    >>> directory = tempfile.TemporaryDirectory()
+    >>> lake = lakebt.Lake.open(directory.name)
+    >>> release = lake.publish(market.tables, release="R1", as_of=market.as_of)
+    >>> result = lakebt.Study(
+    ...     lake.at("R1"), index="SIM", entries=["AD+1@open"], exits=["1w"]
+    ... ).run(record=False)
+    >>> sheet = result.tear_sheet(entry="AD+1@open", exit="1w", benchmark="MKT")
+    >>> sheet.stats().loc[["n_returns", "time_held"], "unit"].tolist()
+    ['sessions', 'fraction']
+    >>> sheet.by_month().columns[-1]
+    'year'
+    >>> directory.cleanup()
+    """
+
+    def __init__(
+        self,
+        performance: Performance,
+        *,
+        title: str,
+        weights: pd.DataFrame | None = None,
+    ) -> None:
+        self._performance, self._weights = performance, weights
+        self.title = title
+
+    # --- tables ----------------------------------------------------------------------
+
+    def numbers(self) -> dict[str, float]:
+        """Return every number of `stats` by its name, without what it is."""
+        return self._performance.numbers()
+
+    def stats(self) -> pd.DataFrame:
+        """Return a row per number.
+
+        Returns
+        -------
+        DataFrame
+            By ``statistic``: ``value``, NaN where there is none; its ``unit``,
+            ``definition`` and ``source``; and ``when``, the session it is of, NaT where
+            it is of all. Of the returns: ``total_return``, ``cagr``, ``volatility``,
+            ``sharpe`` with its error ``sharpe_se``, ``sortino``, ``calmar``,
+            ``max_drawdown`` with ``drawdown_fall`` and ``drawdown_length``,
+            ``best_day``, ``worst_day``, ``best_month``, ``worst_month``, ``hit_rate``,
+            ``skew``, ``kurtosis``, ``n_returns``; of what was held: ``turnover``,
+            ``exposure``, ``time_held``; and with a benchmark: ``alpha``, ``beta``,
+            ``correlation``, ``tracking_error``, ``information_ratio``,
+            ``benchmark_return``.
+        """
+        return self._performance.stats()
+
+    def by_year(self) -> pd.DataFrame:
+        """Return a row per calendar year that has a session.
+
+        Returns
+        -------
+        DataFrame
+            By ``year``: ``total_return``, ``max_drawdown`` (within the year),
+            ``best_day`` and ``worst_day`` as fractions; ``volatility`` and ``sharpe``,
+            a year, NaN with fewer than two returns; ``n_returns``; and with a benchmark
+            ``benchmark_return``. Parts of years are as they are.
+        """
+        return self._performance.by_year()
+
+    def by_month(self) -> pd.DataFrame:
+        """Return the return of each month: years down; 1 to 12 and ``year`` across.
+
+        Returns
+        -------
+        DataFrame
+            Fractions, compounded; NaN without a session.
+        """
+        return self._performance.by_month()
+
+    def drawdowns(self, most: int = 10) -> pd.DataFrame:
+        """Return the deepest falls of equity, the deepest first.
+
+        Parameters
+        ----------
+        most
+            How many at most.
+
+        Returns
+        -------
+        DataFrame
+            ``depth`` as a fraction below 0; ``peak``, NaT if that is the start;
+            ``trough``; ``recovery``, NaT if there is none yet; and the sessions
+            ``n_fall``, from peak to trough, and ``n_sessions``, from peak to recovery,
+            or to the end.
+        """
+        return self._performance.drawdowns(most)
+
+    def curves(self, sessions: int = 126) -> pd.DataFrame:
+        """Return what is drawn, by session.
+
+        Parameters
+        ----------
+        sessions
+            Of each window that rolls, at least 2.
+
+        Returns
+        -------
+        DataFrame
+            ``equity``, from 1 before the first session on; ``drawdown``, a fraction;
+            ``rolling_sharpe`` and ``rolling_volatility``, a year, NaN before there are
+            as many sessions; with a benchmark its ``benchmark`` equity; and
+            ``exposure``, what was held.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `sessions` is no whole number of at least 2.
+        """
+        return self._performance.curves(sessions)
+
+    # --- figures ---------------------------------------------------------------------
+
+    def plot_equity(self, *, log: bool = False) -> Any:
+        """Return equity with its drawdown below; a button changes its scale.
+
+        Parameters
+        ----------
+        log
+            Whether equity begins on a logarithmic scale.
+        """
+        from lakebt.report.charts import growth_figure  # noqa: PLC0415 - plotly is slow
+
+        return growth_figure(self._curves(), benchmark=self._against, log=log)
+
+    def plot_months(self) -> Any:
+        """Return the returns of months and years as a heat map."""
+        from lakebt.report.charts import months_figure  # noqa: PLC0415 - plotly is slow
+
+        self._curves()
+        return months_figure(self.by_month())
+
+    def plot_rolling(self, sessions: int = 126) -> Any:
+        """Return Sharpe ratio and volatility of the last sessions.
+
+        Parameters
+        ----------
+        sessions
+            Of each window, at least 2.
+        """
+        from lakebt.report.charts import rolling_figure  # noqa: PLC0415 - plotly is slow
+
+        return rolling_figure(self._curves(sessions), sessions=sessions)
+
+    def plot_returns(self) -> Any:
+        """Return how daily returns are distributed, beside a normal distribution."""
+        from lakebt.report.charts import (  # noqa: PLC0415 - plotly is slow
+            distribution_figure,
+        )
+
+        self._curves()
+        return distribution_figure(self._performance.returns, noun="session")
+
+    def plot_exposure(self) -> Any:
+        """Return what was held, session by session."""
+        from lakebt.report.charts import exposure_figure  # noqa: PLC0415 - plotly is slow
+
+        return exposure_figure(self._curves()["exposure"])
+
+    def plot_positions(self, most: int = 10) -> Any:
+        """Return the largest positions, by their mean weight over all sessions.
+
+        Parameters
+        ----------
+        most
+            How many at most.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is of a study, whose events follow one another.
+        """
+        from lakebt.report.charts import largest_figure  # noqa: PLC0415 - plotly is slow
+
+        if self._weights is None:
+            msg = (
+                f"{self.title} holds events one after the other: its positions are in "
+                f"result.legs()"
+            )
+            raise InvalidArgumentError(msg)
+        return largest_figure(self._weights, most=most)
+
+    def plots(self) -> dict[str, Any]:
+        """Return every figure by its name, in the order of a report."""
+        found = {
+            "equity": self.plot_equity(),
+            "months": self.plot_months(),
+            "rolling": self.plot_rolling(),
+            "returns": self.plot_returns(),
+            "exposure": self.plot_exposure(),
+        }
+        if self._weights is not None:
+            found["positions"] = self.plot_positions()
+        return found
+
+    @property
+    def _against(self) -> str:
+        """The name of the benchmark; empty without one."""
+        theirs = self._performance.benchmark
+        if theirs is None:
+            return ""
+        return "benchmark" if theirs.name is None else str(theirs.name)
+
+    def _curves(self, sessions: int = 126) -> pd.DataFrame:
+        """Return what is drawn.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is nothing.
+        """
+        curves = self._performance.curves(sessions)
+        if curves.empty:
+            msg = f"{self.title} has no return to draw: nothing was traded"
+            raise InvalidArgumentError(msg)
+        return curves
+
+    def __repr__(self) -> str:
+        from lakebt.report.sheet_words import in_words  # noqa: PLC0415 - when shown
+
+        return f"TearSheet({self.title})\n{in_words(self.stats())}"
+
+    def _repr_html_(self) -> str:
+        from lakebt.report.notebook import sheet_html  # noqa: PLC0415 - notebooks only
+
+        return sheet_html(self.stats(), self.by_month(), title=self.title)

@@ -1,0 +1,84 @@
+"""What a strategy came to: its returns, and what it held and traded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lakebt.analysis.performance.portfolio import Held, Performance
+from lakebt.analysis.sharpe import (
+    SESSIONS_PER_YEAR,
+    lo_standard_error,
+    sharpe_ratio,
+)
+from lakebt.prices.benchmark import MARKET, benchmark_of
+from lakebt.sessions import session_of
+from lakebt.strategy import tables
+from lakebt.strategy.report import DEFINITION
+
+if TYPE_CHECKING:
+    from lakebt.strategy.traded import TradedStrategy
+
+
+def performance(
+    run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
+) -> Performance:
+    """Return what a run came to.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the benchmark cannot be used.
+    """
+    returns = run.returns
+    theirs = benchmark_of(
+        run.view, benchmark, default=MARKET, index=returns.index, first=run.first
+    )
+    ratio = sharpe_ratio(returns.to_numpy())
+    return Performance(
+        returns=returns.copy(),
+        sharpe_se=lo_standard_error(ratio, len(returns)),
+        definition=DEFINITION,
+        benchmark=theirs,
+        held=_held(run),
+    )
+
+
+def holdings(run: TradedStrategy) -> pd.DataFrame:
+    """Return what each position is worth at the close, over what all of it is.
+
+    Sessions down, symbols across; from the first session of the returns on. A position
+    without a close is worth its last one.
+    """
+    window = run.window
+    closes = pd.DataFrame(window.prices[1::2], index=run.sessions()).ffill()
+    worth = run.book.positions * closes.to_numpy()
+    # What is not held is worth nothing, whether or not it has a price.
+    worth = np.where(run.book.positions != 0.0, worth, 0.0)
+    value = tables.value(run).to_numpy()
+    first = run.first - window.first
+    return pd.DataFrame(
+        worth[first:] / value[first:, None],
+        index=run.sessions()[first:],
+        columns=list(window.symbols),
+    )
+
+
+def _held(run: TradedStrategy) -> Held:
+    """Return what the portfolio held and traded, session by session."""
+    exposure = holdings(run).abs().sum(axis=1).rename("exposure")
+    traded = np.zeros(run.window.n_sessions)
+    np.add.at(traded, session_of(run.orders.row) - run.window.first, run.orders.traded)
+    value = tables.value(run).to_numpy()
+    before = np.concatenate([[run.terms.capital_usd], value[:-1]])
+    years = len(run.returns) / SESSIONS_PER_YEAR
+    return Held(
+        exposure=exposure,
+        exposure_is="mean over sessions of longs and shorts at the close, added up, "
+        "over the value",
+        turnover=float((traded / before).sum()) / years,
+        turnover_is="bought and sold in each session over the value at the close "
+        "before, added up, a year",
+    )

@@ -1,0 +1,112 @@
+"""What the calendar portfolio of one rule came to: its returns, and what it held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lakebt.analysis.event_series import calendar_returns
+from lakebt.analysis.performance.portfolio import Held, Performance
+from lakebt.analysis.pooling import Aggregate, Weighting
+from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
+from lakebt.analysis.surface import surface
+from lakebt.prices.benchmark import MARKET, benchmark_of
+from lakebt.report.contents import Headline
+
+if TYPE_CHECKING:
+    from lakebt._typing import FloatVector, IntVector
+    from lakebt.analysis.traded_events import Traded
+    from lakebt.study.traded import TradedStudy
+
+
+def headline(study: TradedStudy, entry: str, exit_: str) -> Headline:
+    """Return the Sharpe ratio of the calendar portfolio of one rule."""
+    traded = study.traded(entry, exit_)
+    found = surface(
+        replace(traded, rule=np.zeros_like(traded.rule)),
+        n_rules=1,
+        pooling=replace(study.arguments.pooling, how=Aggregate.CALENDAR),
+    )
+    return Headline(
+        sharpe=float(found.sharpe[0]),
+        sharpe_se=float(found.standard_error[0]),
+        n_returns=int(found.n_returns[0]),
+    )
+
+
+def performance(
+    study: TradedStudy,
+    *,
+    entry: str,
+    exit_: str,
+    benchmark: str | pd.Series[float] | None = None,
+) -> Performance:
+    """Return what the calendar portfolio of one rule came to.
+
+    Raises
+    ------
+    UnknownNameError
+        If the study has no such entry or exit.
+    InvalidArgumentError
+        If the benchmark cannot be used.
+    """
+    traded = study.traded(entry, exit_)
+    pooling = replace(study.arguments.pooling, how=Aggregate.CALENDAR)
+    first, values = 0, np.zeros(0)
+    if len(traded.first):
+        first, values = calendar_returns(traded, pooling)
+    days = study.clock.sessions.days[first : first + len(values)]
+    index = pd.DatetimeIndex(days, name="session").as_unit("us")
+    theirs = benchmark_of(
+        study.view,
+        benchmark,
+        default=study.arguments.hedge or MARKET,
+        index=index,
+        first=first,
+    )
+    return Performance(
+        returns=pd.Series(values, index=index, name="net_return"),
+        sharpe_se=headline(study, entry, exit_).sharpe_se,
+        definition=pooling.definition,
+        benchmark=theirs,
+        held=_held(study, traded, first=first, index=index),
+    )
+
+
+def _held(
+    study: TradedStudy, traded: Traded, *, first: int, index: pd.DatetimeIndex
+) -> Held:
+    """Return what the portfolio held: its open events, at their weights."""
+    pooling, gross = study.arguments.pooling, study.arguments.sizing.gross
+    starts, counts = traded.first - first, traded.n_returns
+    weight = np.ones(len(starts))
+    if pooling.weighting is Weighting.LEG:
+        weight = traded.n_legs.astype(np.float64)
+    total = _open(weight, starts, counts, len(index))
+    number = _open(np.ones(len(starts)), starts, counts, len(index))
+    share = np.minimum(1.0, pooling.max_weight * number)
+    at_entry = share[starts] * weight / total[starts] if len(starts) else weight
+    years = len(index) / SESSIONS_PER_YEAR
+    # What came in goes out again.
+    turnover = 2.0 * gross * float(at_entry.sum()) / years if years else float("nan")
+    return Held(
+        exposure=pd.Series(share * gross, index=index, name="exposure"),
+        exposure_is=f"mean over sessions of the share of the open events, times the "
+        f"gross of each at its entry, {gross:g}",
+        turnover=turnover,
+        turnover_is=f"each event's gross at its entry, {gross:g}, times its share "
+        f"there, bought and sold again, a year; without what reweighting trades",
+    )
+
+
+def _open(
+    weight: FloatVector, starts: IntVector, counts: IntVector, n: int
+) -> FloatVector:
+    """Return the sum over open events, session by session."""
+    change = np.zeros(n + 1)
+    np.add.at(change, starts, weight)
+    np.add.at(change, starts + counts, -weight)
+    return np.cumsum(change)[:n]
