@@ -20,7 +20,7 @@ OFFERED = {
     "record releases remove_orphans restore retain roll_back spark_conf spark_read "
     "spark_session tables trial trial_ids trials",
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
-    "release sessions vintages",
+    "release sessions symbols vintages",
     "Study": "arguments hindsight plan refusals run view",
     "Result": "arguments best by_year capacity causes definition engine entries "
     "event_study events exits flows hindsight id "
@@ -30,8 +30,8 @@ OFFERED = {
     "summary surface table tear_sheet to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",
     "Run": "audited cash definition engine equity flows id is_recorded name orders "
-    "paid positions report returns sharpe sharpe_se stats tear_sheet terms to_vectorbt traded "
-    "unfilled value view weights",
+    "paid positions report returns sharpe sharpe_se stats tear_sheet terms "
+    "to_vectorbt traded unfilled value view weights",
 }
 
 
