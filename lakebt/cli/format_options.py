@@ -9,7 +9,9 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from lakebt.cli import hints
 from lakebt.cli.commands import Command
+from lakebt.errors import LakebtError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +34,20 @@ class FormatCommand(Command):
     """A command that takes the options of `convert` too."""
 
     of_fetch = False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; what goes wrong speaks of the options of formats, too.
+
+        Raises
+        ------
+        LakebtError
+            As it comes.
+        """
+        try:
+            return super().invoke(ctx)
+        except LakebtError:
+            hints.knows(dict.fromkeys(_by_flag(of_fetch=self.of_fetch), False))
+            raise
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take formats' options out, and parse what remains as always."""

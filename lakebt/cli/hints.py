@@ -63,6 +63,11 @@ def runs(command: object) -> None:
     _options.set(options_of(command))
 
 
+def knows(options: Mapping[str, bool]) -> None:
+    """Note options that the command has besides its own."""
+    _options.set({**options, **_options.get({})})
+
+
 def options_of(command: object) -> dict[str, bool]:
     """Return the options of a command, and whether each may be repeated."""
     return {

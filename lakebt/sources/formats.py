@@ -13,10 +13,12 @@ from lakebt.sources import prices, rebalances
 from lakebt.sources.corporate.edgar import EdgarActions
 from lakebt.sources.corporate.lean import LeanActions
 from lakebt.sources.corporate.yahoo import YahooActions
+from lakebt.sources.csv_folder import CsvFolder
 from lakebt.sources.files import FLAGS, NUMBERS
 from lakebt.sources.nport import NportFilings
 from lakebt.sources.packed import kind_of
 from lakebt.sources.tabular import ActionFiles, Tabular
+from lakebt.sources.yahoo_bars import YahooBars
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -48,6 +50,8 @@ FORMATS: Mapping[str, Source] = {
         LeanActions(),
         YahooActions(),
         EdgarActions(),
+        YahooBars(),
+        CsvFolder(),
     )
 }
 """Each source of data by its name: see `lakebt.sources.source.Source`."""

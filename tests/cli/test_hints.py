@@ -17,6 +17,7 @@ from lakebt.cli import app
 from lakebt.cli.commands import Command, Commands
 from lakebt.cli.hints import for_command_line, options_of
 from lakebt.errors import LedgerWarning
+from lakebt.sources.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,12 @@ def texts() -> Iterator[tuple[str, str]]:
 def test_no_text_that_reaches_a_command_speaks_python() -> None:
     commands = getattr(get_command(app), "commands").values()  # noqa: B009 - typer's
     options = {k: v for one in commands for k, v in options_of(one).items()}
+    options |= {
+        each.flag: False
+        for source in FORMATS.values()
+        for of_fetch in (False, True)
+        for each in source.options(of_fetch=of_fetch).values()
+    }
     speaking = {}
     for where, text in texts():
         if " " not in text or "<" in text or where.startswith(tuple(NOT_FOR_COMMANDS)):

@@ -16,7 +16,9 @@ MOST_BYTES = 2**27
 """How large an answer may be: 128 MiB. A large filing with its exhibits has 30."""
 
 
-def read_answer(path: Path, *, is_strict: bool = True) -> str:
+def read_answer(
+    path: Path, *, is_strict: bool = True, table: str = TABLE, has_lines: bool = False
+) -> str:
     """Return what a file says, packed or not.
 
     Parameters
@@ -25,6 +27,10 @@ def read_answer(path: Path, *, is_strict: bool = True) -> str:
         The file.
     is_strict
         Whether a sign that is not UTF-8 is an error; else it is replaced.
+    table
+        Where its rows go, for errors.
+    has_lines
+        Whether it is a table in CSV, so that a line without end is none.
 
     Raises
     ------
@@ -36,18 +42,39 @@ def read_answer(path: Path, *, is_strict: bool = True) -> str:
             problem = (
                 f"file {path} has more than {MOST_BYTES:,} bytes: check which it is."
             )
-            raise InvalidDataError(TABLE, problem)
-        content, _ = read_bytes(path, table=TABLE)
+            raise InvalidDataError(table, problem)
+        if has_lines:
+            check_lines(path, table=table)
+        content, _ = read_bytes(path, table=table)
         held = path.read_bytes() if content is None else content
         text = held.decode("utf-8-sig", "strict" if is_strict else "replace")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         problem = f"file {path} cannot be read as text: {why}. Check which it is."
-        raise InvalidDataError(TABLE, problem) from None
+        raise InvalidDataError(table, problem) from None
     start = text[:200].lstrip().lower()
     if not start:
-        raise InvalidDataError(TABLE, f"file {path} is empty: fetch it again.")
+        raise InvalidDataError(table, f"file {path} is empty: fetch it again.")
     if start.startswith(("<!doctype html", "<html")):
         problem = f"file {path} is a page of HTML, no answer: fetch it again."
-        raise InvalidDataError(TABLE, problem)
+        raise InvalidDataError(table, problem)
     return text
+
+
+LONGEST_LINE = 2**22
+"""How long the first line of a table may be: 4 MiB, 300,000 columns."""
+
+
+def check_lines(path: Path, *, table: str) -> None:
+    """Check that a file has lines, before all of it is read.
+
+    Raises
+    ------
+    InvalidDataError
+        If the first one does not end.
+    """
+    with path.open("rb") as source:
+        first = source.readline(LONGEST_LINE + 1)
+    if len(first) > LONGEST_LINE:
+        problem = f"file {path} is one line without end, no table: fetch it again."
+        raise InvalidDataError(table, problem)

@@ -1,0 +1,91 @@
+"""Days as people write them: ISO, without dashes, American, with a month's name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_FOOTNOTE = re.compile(r"\s*\[[^\]]*\]")
+_SHAPES: Sequence[tuple[str, str, str]] = (
+    (r"\d{4}-\d{2}-\d{2}([T ].*)?", "%Y-%m-%d", ""),
+    (r"\d{8}", "%Y%m%d", "days as 20220902"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d", ""),
+    (r"[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", "%B %d %Y", ""),
+    (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y", ""),
+)
+_SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
+
+
+def read_days(
+    texts: pd.Series, *, where: str, table: str
+) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return days, and how they are written where that can be mistaken.
+
+    Parameters
+    ----------
+    texts
+        All in one shape: those of one file. Of 09/02/2022 the first is the month,
+        unless one cannot be.
+    where
+        What they are of, for errors.
+    table
+        Where their rows go, for errors.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is none, or they are not all alike.
+
+    Examples
+    --------
+    >>> days, how = read_days(pd.Series(["09/02/2022"]), where="x", table="prices")
+    >>> days[0].isoformat(), how
+    ('2022-09-02', ('days as 09/02/2022, the month first',))
+    """
+    plain = texts.astype(str).str.replace(_FOOTNOTE, "", regex=True).str.strip()
+    if plain.empty:
+        return plain, ()
+    first = plain.iloc[0]
+    if re.fullmatch(_SLASHED, first):
+        for form, how in (
+            ("%m/%d/%Y", "days as 09/02/2022, the month first"),
+            ("%d/%m/%Y", "days as 31/12/2022, the day first"),
+        ):
+            days = pd.to_datetime(plain, format=form, errors="coerce")
+            if days.notna().all():
+                return days.dt.date, (how,)
+        raise InvalidDataError(table, _damage(plain, _SLASHED, where))
+    for shape, form, how in _SHAPES:
+        if not re.fullmatch(shape, first):
+            continue
+        fits = plain.str.fullmatch(shape)
+        cut = plain.str[:10] if form == "%Y-%m-%d" else plain
+        cut = cut.str.replace(r"[.,]", "", regex=True)
+        days = pd.to_datetime(cut.where(fits), format=form, errors="coerce")
+        if "%B" in form:
+            short = pd.to_datetime(
+                cut.where(fits), format=form.replace("%B", "%b"), errors="coerce"
+            )
+            days = days.fillna(short)
+        if days.isna().any():
+            raise InvalidDataError(table, _damage(plain[days.isna()], shape, where))
+        return days.dt.date, ((how,) if how else ())
+    raise InvalidDataError(table, _damage(plain, "", where))
+
+
+def _damage(plain: pd.Series, shape: str, where: str) -> str:
+    """Say which day cannot be read."""
+    odd = plain[~plain.str.fullmatch(shape)] if shape else plain
+    shown = (odd if len(odd) else plain).iloc[0][:30]
+    return (
+        f"{where}: {shown!r} is no day like the others: write days as 2022-09-02, or "
+        f"fetch the file again."
+    )

@@ -1,0 +1,213 @@
+"""Frames of yfinance, in memory and saved, taken apart: a frame a ticker, by day."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.sources.corporate.answers import read_answer
+from lakebt.sources.corporate.downloads import LIST
+from lakebt.sources.packed import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+GAINS = "Capital Gains"
+
+_PRICES = frozenset(
+    {
+        *("Open", "High", "Low", "Close", "Adj Close", "Volume"),
+        *("Dividends", "Stock Splits", GAINS, "Repaired?"),
+    }
+)
+_DAYS = ("Date", "Datetime", "date", "index", "Unnamed: 0")
+_NULLS = ("", "nan", "NaN", "null")
+_TICKERS = ("Ticker", "ticker", "Symbol", "symbol")
+
+
+def by_symbol(
+    frame: pd.DataFrame, *, symbol: str | None, what: str, table: str = "prices"
+) -> dict[str, pd.DataFrame]:
+    """Return a frame for each ticker, with days in the index and Yahoo's columns.
+
+    Parameters
+    ----------
+    frame
+        Columns of prices and tickers, either way round; or of prices alone, with or
+        without a column of tickers. Days are in the index, or in a column.
+    symbol
+        Whose it is, if the columns do not say it.
+    what
+        What to call the frame, in errors.
+    table
+        Where its rows go, for errors.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If nothing says whose it is.
+    InvalidDataError
+        If it is empty, or has no days.
+    """
+    if frame.empty:
+        raise InvalidDataError(table, f"{what} has no rows: fetch it again.")
+    if isinstance(frame.columns, pd.MultiIndex):
+        return _side_by_side(frame, what, table)
+    if isinstance(frame.index, pd.MultiIndex):
+        frame = frame.reset_index()
+    tickers = next((name for name in _TICKERS if name in frame.columns), None)
+    if tickers is not None:
+        return {
+            str(ticker): _by_day(rows.drop(columns=tickers), what, table)
+            for ticker, rows in frame.groupby(tickers, sort=False)
+        }
+    if symbol is None:
+        msg = f"{what} does not say whose it is: pass symbol="
+        raise InvalidArgumentError(msg)
+    return {symbol: _by_day(frame, what, table)}
+
+
+def _side_by_side(
+    frame: pd.DataFrame, what: str, table: str
+) -> dict[str, pd.DataFrame]:
+    """Return the columns of each ticker.
+
+    Raises
+    ------
+    InvalidDataError
+        If no level of the columns has prices.
+    """
+    levels = [set(map(str, frame.columns.get_level_values(n))) for n in range(2)]
+    if "Close" not in levels[0] | levels[1]:
+        problem = f"{what}: no level of its columns has 'Close': it is not yfinance's."
+        raise InvalidDataError(table, problem)
+    of_prices = 0 if "Close" in levels[0] else 1
+    days = [c for c in frame.columns if str(c[0]) in _DAYS[:4] and not str(c[1])]
+    if days:
+        frame = frame.set_index(days[0])
+    frame = _by_day(frame, what, table)
+    return {
+        str(ticker): pd.DataFrame(frame.xs(ticker, axis=1, level=1 - of_prices))
+        for ticker in frame.columns.get_level_values(1 - of_prices).unique()
+    }
+
+
+def _by_day(frame: pd.DataFrame, what: str, table: str) -> pd.DataFrame:
+    """Return a frame with days in the index: those where the exchange is.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are none.
+    """
+    column = next((name for name in _DAYS if name in frame.columns), None)
+    values = frame.index if column is None else frame[column]
+    out = frame if column is None else frame.drop(columns=column)
+    days = [_day(value, what, table) for value in values]
+    return out.set_axis(pd.Index(days, dtype=object), axis=0)
+
+
+def _day(value: object, what: str, table: str) -> dt.date:
+    """Return the day of a row: its own, whatever the zone.
+
+    Raises
+    ------
+    InvalidDataError
+        If it has none.
+    """
+    if isinstance(value, dt.datetime) and value == value:  # noqa: PLR0124 - NaT does not
+        return value.date()
+    try:
+        return dt.date.fromisoformat(str(value)[:10])
+    except ValueError:
+        shown = str(value)[:30]
+        problem = f"{what}: row {shown!r} is no day: keep the index that yfinance gave."
+        raise InvalidDataError(table, problem) from None
+
+
+def files_in(path: Path, *, table: str) -> list[Path]:
+    """Return the file, or the CSV and Parquet files of a folder, by name.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none.
+    """
+    ends = (".csv", ".parquet")
+    if path.is_dir():
+        found = sorted(each for each in path.iterdir() if kind_of(each) in ends)
+        found = [each for each in found if each.name != LIST]
+    else:
+        found = [path] if path.is_file() and kind_of(path) in ends else []
+    if not found:
+        problem = f"{path} holds no .csv and no .parquet of yfinance: check the path."
+        raise InvalidDataError(table, problem)
+    return found
+
+
+def read_saved(
+    path: Path, *, symbol: str | None, table: str
+) -> dict[str, pd.DataFrame]:
+    """Return what a saved frame holds, a frame a ticker.
+
+    Parameters
+    ----------
+    path
+        CSV, as ``frame.to_csv`` writes it, with one line of names or two; or Parquet.
+    symbol
+        Whose it is, if neither its columns nor its name say it.
+    table
+        Where its rows go, for errors.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is neither.
+    """
+    try:
+        if kind_of(path) == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            text = read_answer(path, table=table, has_lines=True)
+            frame = _of_csv(text)
+    except (ValueError, IndexError, OSError, csv.Error, pa.ArrowException) as error:
+        why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
+        problem = f"file {path} cannot be read: {why}. Fetch it again."
+        raise InvalidDataError(table, problem) from None
+    name = path.name.split(".csv")[0].split(".parquet")[0]
+    return by_symbol(frame, symbol=symbol or name, what=path.name, table=table)
+
+
+def _of_csv(text: str) -> pd.DataFrame:
+    """Return a saved frame with the levels of columns that it had."""
+    first, second = _first_lines(text)
+    if not second or _is_day(second[0]) or not _are_prices(first[1:], second[1:]):
+        return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=_NULLS)
+    frame = pd.read_csv(io.StringIO(text), header=[0, 1], index_col=0)
+    return frame[~frame.index.isin(["Date", "Datetime"])]
+
+
+def _first_lines(text: str) -> tuple[list[str], list[str]]:
+    lines = csv.reader(io.StringIO(text))
+    return next(lines, []), next(lines, [])
+
+
+def _are_prices(first: Iterable[str], second: Iterable[str]) -> bool:
+    """Whether one of two lines has the names of prices alone."""
+    return any({*each} and {*each} <= _PRICES for each in (first, second))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
