@@ -124,13 +124,9 @@ def test_an_option_for_another_format_is_one_line(run: Run, tmp_path: Path) -> N
 
 def test_a_cure_is_told_as_it_is_typed(run: Run, tmp_path: Path) -> None:
     (tmp_path / "PVH.csv").write_text("Date,Open,High,Low,Close\n2022-09-02,1,2,1,1\n")
-    words = ("--format", "csv-folder", "--release", "R")
     words = (
-        *words,
-        "--as-of",
-        "2022-11-28T20:50:55Z",
-        "--lake",
-        str(tmp_path / "lake"),
+        *("--format", "csv-folder", "--release", "R"),
+        *("--as-of", "2022-11-28T20:50:55Z", "--lake", str(tmp_path / "lake")),
     )
 
     done = run("publish", f"prices={tmp_path}", *words)
