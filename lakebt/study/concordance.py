@@ -13,11 +13,16 @@ import numpy as np
 import pandas as pd
 
 from lakebt.analysis.library_formulas import FORMULAS
+from lakebt.analysis.library_statistics import OF_BENCHMARK, STATISTICS
+from lakebt.analysis.performance.definitions import OF_BENCHMARK as AGAINST
+from lakebt.analysis.performance.definitions import OF_RETURNS
 from lakebt.analysis.series import read_series
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.sharpe_of_series import sharpe
 from lakebt.backtest.reference import installed
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import one_of
+from lakebt.study.concordance_of_sheets import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +47,8 @@ def concordance(
     sessions_per_year: float | str = SESSIONS_PER_YEAR,
     ddof: int = 1,
     mean: str = "arithmetic",
+    of: str = "sharpe",
+    benchmark: pd.Series[float] | None = None,
 ) -> pd.DataFrame:
     """Return what vectorbt, quantstats and empyrical say about the same returns.
 
@@ -51,14 +58,20 @@ def concordance(
     Parameters
     ----------
     returns, risk_free, sessions_per_year, ddof, mean
-        As in `lakebt.sharpe`.
+        As in `lakebt.sharpe`, of whose ratio they are alone.
+    of
+        A number of `lakebt.Run.stats`, as ``"sortino"``; or ``"all"`` of them.
+    benchmark
+        Returns of the same sessions, for the numbers against one.
 
     Returns
     -------
     DataFrame
         A row for lakebt and for each library: sharpe; how (``run`` with its version, or
         ``formula``); formula, which is our own told their settings; difference from
-        lakebt's; and the setting that explains it, with its cure.
+        lakebt's; and the setting that explains it, with its cure. With another `of` by
+        ``statistic`` and ``library``, of those that have such a number, with ``value``
+        instead of ``sharpe``.
 
     Raises
     ------
@@ -76,7 +89,24 @@ def concordance(
     {'lakebt': 0.194, 'vectorbt': 0.2335, 'quantstats': 0.194, 'empyrical': 0.194}
     >>> found.loc["vectorbt", "setting"]
     "365 periods a year, not 252: year_freq='252 days'"
+    >>> more = concordance(returns, of="all")
+    >>> more.loc[("skew", "quantstats"), "setting"]
+    'corrected for bias: times sqrt(n (n - 1)) / (n - 2)'
     """
+    wanted = one_of(of, ("sharpe", "all", *STATISTICS), what="statistic")
+    if wanted != "sharpe":
+        names = tuple(STATISTICS) if wanted == "all" else (wanted,)
+        checked = read_series(returns)
+        if wanted in OF_BENCHMARK and benchmark is None:
+            msg = f"of={wanted!r} is against a benchmark: give its returns"
+            raise InvalidArgumentError(msg)
+        series = pd.Series(checked.numbers, index=checked.index)
+        rows = rows_of(names, series, benchmark)
+        sheet = pd.DataFrame(rows).set_index(["statistic", "library"])
+        sheet.attrs["definitions"] = {
+            name: (OF_RETURNS | AGAINST)[name].definition for name in names
+        }
+        return sheet[["value", "how", "formula", "difference", "setting"]]
     ours = sharpe(
         returns,
         risk_free=risk_free,
@@ -86,7 +116,7 @@ def concordance(
     )
     whole = read_series(returns)
     values, rate = whole.numbers, _aligned(risk_free, whole.index)
-    rows: dict[str, dict[str, Any]] = {
+    told: dict[str, dict[str, Any]] = {
         "lakebt": {"sharpe": ours.value, "how": "run", "formula": ours.value}
     }
     for name, library in FORMULAS.items():
@@ -105,13 +135,13 @@ def concordance(
         value = expected if found is None else found
         if not np.isclose(value, expected, rtol=_SAME, atol=_SAME, equal_nan=True):
             words = [f"not explained: {how} is not as the formula has it"]
-        rows[name] = {
+        told[name] = {
             "sharpe": value,
             "how": how,
             "formula": expected,
             "setting": "; ".join(words),
         }
-    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("library")
+    frame = pd.DataFrame.from_dict(told, orient="index").rename_axis("library")
     frame["difference"] = frame["sharpe"] - ours.value
     frame["setting"] = frame["setting"].fillna("")
     frame.attrs["definition"] = str(ours.definition)

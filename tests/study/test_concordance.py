@@ -160,3 +160,84 @@ def test_the_definition_goes_with_the_frame() -> None:
     assert "times sqrt(252)" in frame.attrs["definition"]
     with pytest.raises(lakebt.LakebtError, match="at least 3, were 1"):
         lakebt.concordance([0.1])
+
+
+# --- the numbers of a tear sheet ------------------------------------------------------
+
+MARKET = pd.Series(np.random.default_rng(9).normal(0.0, 0.01, 200), DAYS, name="M")
+
+
+def test_every_number_is_as_the_libraries_have_it_or_explained() -> None:
+    pytest.importorskip("quantstats")
+    pytest.importorskip("empyrical")
+    series = pd.concat(
+        [
+            pd.Series(RETURNS, DAYS),
+            pd.Series(RETURNS[::-1], pd.date_range("2022-01-03", periods=200)),
+        ]
+    )
+    market = pd.Series(np.tile(MARKET, 2), series.index)
+
+    found = lakebt.concordance(series, of="all", benchmark=market)
+
+    theirs = found[found.index.get_level_values("library") != "lakebt"]
+    assert (theirs["how"].str.startswith("run ")).all()
+    np.testing.assert_allclose(theirs["value"], theirs["formula"], rtol=1e-12)
+    assert not theirs["setting"].str.contains("not explained").any()
+    differs = {str(label[0]) for label in theirs.index[theirs["setting"] != ""]}
+    assert differs == {
+        *("best_month", "worst_month", "skew", "kurtosis", "alpha"),
+        "information_ratio",
+    }
+    same = theirs["setting"] == ""
+    assert (theirs["difference"].abs() < 1e-12)[same].all()
+    assert len(theirs) == 27
+    assert theirs.loc[("best_month", "quantstats"), "setting"] == (
+        "takes a calendar month of all years together: aggregate='ME'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("returns", "statistic", "setting"),
+    [
+        ([0.01, 0.0, 0.02], "sortino", "infinite, not NaN, without a loss"),
+        ([0.01, 0.0, 0.02], "calmar", "divides by zero, or is infinite"),
+        ([0.5, 1.5, 0.1, 0.2], "volatility", "takes returns >= 0 with one above 1"),
+    ],
+)
+def test_what_has_no_number_here_is_explained(
+    returns: list[float], statistic: str, setting: str
+) -> None:
+    pytest.importorskip("quantstats")
+    pytest.importorskip("empyrical")
+
+    found = lakebt.concordance(returns, of=statistic)
+
+    assert found["setting"].str.startswith(setting).any()
+    assert not found["setting"].str.contains("not explained").any()
+
+
+def test_a_number_that_needs_something_says_what() -> None:
+    with pytest.raises(lakebt.LakebtError, match="give its returns"):
+        lakebt.concordance(RETURNS, of="beta")
+    with pytest.raises(lakebt.LakebtError, match="unknown statistic 'sorting'"):
+        lakebt.concordance(RETURNS, of="sorting")
+    # Without dates there is no month, without a benchmark none of its numbers.
+    names = set(lakebt.concordance(RETURNS, of="all").index.get_level_values(0))
+    assert not names & {"best_month", "worst_month", "alpha", "beta"}
+
+
+def test_numbers_of_what_is_not_installed_are_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: dict[str, Any] = {"of": "all", "benchmark": MARKET}
+    run = lakebt.concordance(pd.Series(RETURNS, DAYS), **asked)
+    for name in ("quantstats", "empyrical"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    computed = lakebt.concordance(pd.Series(RETURNS, DAYS), **asked)
+
+    assert set(computed["how"]) == {"run", "formula"}
+    pd.testing.assert_frame_equal(
+        computed.drop(columns="how"), run.drop(columns="how"), rtol=1e-10
+    )
