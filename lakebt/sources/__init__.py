@@ -5,6 +5,8 @@
   layouts; `lakebt.sources.nport` reads SEC N-PORT documents.
 - `lakebt.sources.corporate` has splits, dividends, renames and endings: from tables,
   LEAN, Yahoo and EDGAR.
+- `lakebt.sources.funds` has what funds hold, as iShares, State Street, Invesco and
+  Vanguard publish it.
 - `lakebt.sources.formats` knows them all by name, for the command line;
   `lakebt.sources.source` is what they have in common.
 - `lakebt.sources.sample` is the article's published facts, shipped with the package.

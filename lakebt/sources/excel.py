@@ -52,7 +52,7 @@ def read_excel(
     ValueError
         If it is empty, or a row is longer than the header.
     """
-    name, rows = _sheet(path, table, dialect)
+    name, rows = sheet_lines(path, table, dialect)
     told = [
         f"Excel, sheet {name!r}",
         *lines.told(dialect.header_line, dialect.footer_lines),
@@ -77,7 +77,7 @@ def advice(path: Path, *, table: str, dialect: Dialect) -> str:
     """Return which lines of a sheet seem to be no rows; "" if that is said."""
     if None not in {dialect.header_line, dialect.footer_lines}:
         return ""
-    _, rows = _sheet(path, table, dialect)
+    _, rows = sheet_lines(path, table, dialect)
     return lines.advice([(at, cells[: max(_filled(cells))]) for at, cells in rows])
 
 
@@ -91,7 +91,9 @@ def _padded(cells: list[str], width: int) -> list[str]:
     return [*cells, *[""] * width][:width]
 
 
-def _sheet(path: Path, table: str, dialect: Dialect) -> tuple[str, list[lines.Line]]:
+def sheet_lines(
+    path: Path, table: str, dialect: Dialect
+) -> tuple[str, list[lines.Line]]:
     """Return the sheet that is meant: its name and its lines.
 
     Raises

@@ -15,6 +15,12 @@ from lakebt.sources.corporate.lean import LeanActions
 from lakebt.sources.corporate.yahoo import YahooActions
 from lakebt.sources.csv_folder import CsvFolder
 from lakebt.sources.files import FLAGS, NUMBERS
+from lakebt.sources.funds.issuers import (
+    InvescoHoldings,
+    IsharesHoldings,
+    SpdrHoldings,
+    VanguardHoldings,
+)
 from lakebt.sources.nport import NportFilings
 from lakebt.sources.packed import kind_of
 from lakebt.sources.tabular import ActionFiles, Tabular
@@ -46,6 +52,10 @@ FORMATS: Mapping[str, Source] = {
             rows=prices.convert_prices,
         ),
         NportFilings(),
+        IsharesHoldings(),
+        SpdrHoldings(),
+        InvescoHoldings(),
+        VanguardHoldings(),
         ActionFiles(),
         LeanActions(),
         YahooActions(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
 from lakebt.inputs.places import local_path
 from lakebt.instants import system_clock
 
@@ -140,10 +140,28 @@ def check_name(name: str, *, what: str) -> None:
 
 def came_at(folder: Path) -> dict[str, str]:
     """Return when each file of a folder came, as its list says; empty without one."""
-    if not (folder / LIST).is_file():
+    return {name: row["at"] for name, row in records(folder).items()}
+
+
+def records(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the last line about each file of a folder; empty without a list.
+
+    A list made by hand needs the columns ``file`` and ``at``.
+
+    Raises
+    ------
+    InvalidDataError
+        If it has no such columns.
+    """
+    path = folder / LIST
+    if not path.is_file():
         return {}
-    with (folder / LIST).open(encoding="utf-8", newline="") as lines:
-        return {row["file"]: row["at"] for row in csv.DictReader(lines)}
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        if not {"file", "at"} <= set(reader.fieldnames or ()):
+            problem = f"file {path} has no columns file and at: write them."
+            raise InvalidDataError("downloads", problem)
+        return {row["file"]: row for row in reader}
 
 
 def _shown(url: str) -> str:

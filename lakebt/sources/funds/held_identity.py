@@ -1,0 +1,162 @@
+"""Which security a row of a holdings file is: its ISIN, or a name that is never one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lakebt.errors import InvalidDataError
+from lakebt.inputs.places import local_path
+from lakebt.instants import parse_date
+from lakebt.sources.files import read_file
+from lakebt.values.identifiers import is_no_isin, is_placeholder, isin_of_cusip
+
+if TYPE_CHECKING:
+    import os
+
+
+PREFIX = "TICKER:"
+"""What the identifier of a holding begins with that has only a ticker. No ISIN has a
+colon, so that none is ever equal to it."""
+
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]\Z")
+_PARTS = re.compile(r"[./ -]")
+_NEEDED = ("instrument_id", "identifier", "kind", "valid_from")
+_TABLE = "instruments"
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """What rows of ``instruments`` say, by ticker without dots and dashes."""
+
+    symbols: dict[str, list[tuple[str, str, dt.date, dt.date]]]
+    isins: dict[str, list[tuple[str, dt.date, dt.date]]]
+
+    def find(self, ticker: str, day: dt.date) -> tuple[str, str] | None:
+        """Return the ISIN and the symbol of a ticker on a day, None if not known.
+
+        A ticker that two instruments had on the day is not known.
+        """
+        found = {
+            (isin, symbol)
+            for symbol, instrument, first, last in self.symbols.get(bare(ticker), ())
+            if first <= day <= last
+            for isin, begin, end in self.isins.get(instrument, ())
+            if begin <= day <= end
+        }
+        exact = {each for each in found if each[1] == ticker} or found
+        return exact.pop() if len(exact) == 1 else None
+
+
+def bare(ticker: str) -> str:
+    """Return a ticker without what issuers write between a symbol and its class.
+
+    Examples
+    --------
+    >>> bare("BRK.B"), bare("BRK/B"), bare("BRKB")
+    ('BRKB', 'BRKB', 'BRKB')
+    """
+    return _PARTS.sub("", ticker).upper()
+
+
+def identities_of(
+    given: str | os.PathLike[str] | pd.DataFrame | None,
+) -> Identities | None:
+    """Return what rows of ``instruments`` say, None without any.
+
+    Parameters
+    ----------
+    given
+        A frame, or a file of them (.csv, .xlsx, .parquet).
+
+    Raises
+    ------
+    InvalidDataError
+        If the columns are not there.
+    InvalidArgumentError
+        If a day is none.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, pd.DataFrame):
+        path = local_path(given, what="file of instruments", cure="fetch it")
+        given = read_file(path, table=_TABLE).frame
+    if missing := [each for each in _NEEDED if each not in given.columns]:
+        problem = f"instruments have no column {missing[0]!r}: pass rows of that table."
+        raise InvalidDataError(_TABLE, problem)
+    rows = given
+    if "known_at" in rows.columns:  # the newest vintage of each key
+        rows = rows.sort_values("known_at", kind="stable")
+        rows = rows.drop_duplicates(
+            ["instrument_id", "identifier", "valid_from"], keep="last"
+        )
+    if "retracted" in rows.columns:
+        rows = rows[~rows["retracted"].fillna(value=False).astype(bool)]
+    ends = rows["valid_to"] if "valid_to" in rows.columns else [None] * len(rows)
+    first = [_day(each, "valid_from") for each in rows["valid_from"]]
+    last = [_day(each, "valid_to") or dt.date.max for each in ends]
+    out = Identities({}, {})
+    named = (
+        rows["identifier"].astype(str),
+        rows["kind"],
+        rows["instrument_id"].astype(str),
+    )
+    for name, kind, instrument, begin, end in zip(*named, first, last, strict=True):
+        if begin is None:
+            continue
+        if kind == "symbol":
+            out.symbols.setdefault(bare(name), []).append(
+                (name, instrument, begin, end)
+            )
+        elif kind == "isin":
+            out.isins.setdefault(instrument, []).append((name, begin, end))
+    return out
+
+
+def _day(value: object, what: str) -> dt.date | None:
+    """Return a day, None where there is none."""
+    if value is None or value == "" or pd.isna(value):  # type: ignore[call-overload]
+        return None
+    return parse_date(value, what=f"{what} of instruments")
+
+
+def identified(
+    *,
+    ticker: str,
+    isin: str,
+    cusip: str,
+    country: str,
+    day: dt.date,
+    identities: Identities | None,
+) -> tuple[str | None, str | None]:
+    """Return the identifier and the symbol of a row; None where it has none.
+
+    Parameters
+    ----------
+    ticker, isin, cusip, country
+        As the file has them, "" for what it has not. `cusip` may be an ISIN, as State
+        Street's column "Identifier" is one for shares of other countries.
+    day
+        Of the report.
+    identities
+        What ``instruments`` say.
+    """
+    symbol = None if not ticker or is_placeholder(ticker) else ticker
+    known = identities.find(symbol, day) if identities and symbol else None
+    for each in (isin.upper(), cusip.upper()):
+        if _ISIN.match(each) and not is_no_isin(each):
+            return each, known[1] if known else symbol
+    own = isin_of_cusip(cusip.upper(), _country(country))
+    if own is not None and not cusip.startswith("99"):
+        return own, known[1] if known else symbol
+    if known is not None:
+        return known
+    return (f"{PREFIX}{symbol}" if symbol else None), symbol
+
+
+def _country(name: str) -> str:
+    return "CA" if name.casefold() in {"ca", "canada"} else "US"

@@ -1,0 +1,119 @@
+"""A file as text, checked before it is read: too large, no text, a page of HTML, empty.
+
+What is refused is refused by its first bytes and by its size, so that a file of a
+gigabyte is never held in memory to say that it is the wrong one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.errors import InvalidDataError
+from lakebt.sources.csv_text import MARKS
+from lakebt.sources.packed import read_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+MOST_BYTES = 2**26
+"""How large such a file may be: 64 MiB. The largest fund's holdings have 2."""
+
+LONGEST_LINE = 2**20
+"""How long the first line of a table may be."""
+
+_HEAD = 2**20 + 64
+
+
+def read_text(
+    path: Path, *, table: str, what: str, most: int = MOST_BYTES
+) -> tuple[str, list[str]]:
+    """Return what a file says, packed or not, and what is not as usual in it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    table
+        Where its rows go, for errors.
+    what
+        What it should be, with an article: ``"a holdings file of iShares"``.
+    most
+        How many bytes it may have.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is missing, a folder, empty, too large, no text, or a page of HTML.
+    """
+    if path.is_dir():
+        problem = f"{path} is a folder, not {what}: name the file."
+        raise InvalidDataError(table, problem)
+    try:
+        if path.stat().st_size > most:
+            with path.open("rb") as file:
+                check_head(file.read(_HEAD), path, table=table, what=what)
+            problem = f"file {path} has more than {most:,} bytes, too many for {what}: "
+            raise InvalidDataError(table, f"{problem}check which it is.")
+        content, packing = read_bytes(path, table=table)
+        held = path.read_bytes() if content is None else content
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        problem = f"file {path} cannot be read: {why}. Check the path."
+        raise InvalidDataError(table, problem) from None
+    check_head(held[:_HEAD], path, table=table, what=what)
+    told = [packing] if packing else []
+    text, encoding = _decoded(held)
+    if encoding != "utf-8":
+        told.append(encoding)
+    return text, told
+
+
+def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:
+    """Check the first bytes of a file that should be a table in text.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is empty, no text, a page of HTML, another markup, or a line without end.
+    """
+    encoding = _encoding(head)
+    start = head[:4096].decode(encoding or "utf-8-sig", "replace").lstrip("\ufeff")
+    start = start.lstrip().lower()
+    problem = ""
+    if not start:
+        problem = "is empty: fetch it again"
+    elif start.startswith(("<!doctype html", "<html", "<head", "<body", "<div")):
+        problem = f"is a page of HTML, not {what}: fetch it again, or save it by hand"
+    elif start.startswith(("<", "{", "[")):
+        kind = "XML" if start.startswith("<") else "JSON"
+        problem = f"is {kind}, not {what}: check which file it is"
+    elif not encoding and b"\0" in head:
+        problem = f"is no text, and not {what}: check which file it is"
+    elif len(head) > LONGEST_LINE and not {10, 13} & set(head[:LONGEST_LINE]):
+        problem = (
+            f"has a first line of more than {LONGEST_LINE:,} bytes, as {what} never "
+            f"has: check which file it is"
+        )
+    if problem:
+        raise InvalidDataError(table, f"file {path} {problem}.")
+
+
+def _encoding(held: bytes) -> str:
+    """Return the encoding that the first bytes tell of, "" if they tell of none."""
+    for mark, name in MARKS:
+        if held.startswith(mark):
+            return "" if name == "utf-8-sig" else name
+    if len(held) > 1 and (held[0] == 0) != (held[1] == 0):
+        return "utf-16-be" if held[0] == 0 else "utf-16-le"
+    return ""
+
+
+def _decoded(held: bytes) -> tuple[str, str]:
+    """Return a text, and the encoding that it has."""
+    if encoding := _encoding(held):
+        return held.decode(encoding, "replace").removeprefix("\ufeff"), encoding
+    try:
+        return held.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        return held.decode("cp1252", "replace"), "latin-1"
