@@ -54,6 +54,7 @@ ONE_IDEA = {
     "report": "in general; of a study",
     "reproduce": "a trial run again; its command",
     "result": "of a study; of a sweep",
+    "rows": "of a table, by key and order; the command that prints them",
     "schemas": "of tables; for their audits",
     "spark": "what runs on Spark, in the lake and in sweeps",
     "study": "of events; its command",
@@ -65,7 +66,7 @@ ONE_IDEA = {
     "base": "what the modules of a folder share",
     "reading": "what a lake knows; the methods for it",
     "traded": "a study, and a strategy, with everything traded",
-    "where": "which rows are meant; in the lake's terms",
+    "where": "which rows are meant; in the lake's terms; on the command line",
     "years": "of a study's events; their chart",
 }
 """Names that stand in several folders, because they are the same idea in each."""

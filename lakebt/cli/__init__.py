@@ -13,10 +13,12 @@ from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
+from lakebt.cli.out import with_out
 from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
 from lakebt.cli.reproduce import explain, reproduce
 from lakebt.cli.retain import retain
+from lakebt.cli.rows import rows
 from lakebt.cli.serve import serve
 from lakebt.cli.study import study
 from lakebt.cli.sweep import sweep
@@ -28,8 +30,9 @@ __all__ = ["app", "main"]
 _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 
 for command in (
-    *(demo, formats, fetch, publish, releases, diff, declare, tables, vintages),
+    *(demo, formats, fetch, publish, releases, diff),
+    *(declare, tables, rows, vintages),
     *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
-    app.command(cls=_CLASSES.get(command, Command))(command)
+    app.command(cls=_CLASSES.get(command, Command))(with_out(command))

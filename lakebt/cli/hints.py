@@ -8,7 +8,6 @@ import shlex
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from lakebt.inputs.where import where_texts
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def _words(written: str) -> Iterable[str]:
         value = written
     match value:
         case dict():
+            from lakebt.inputs.where import where_texts
+
             yield from where_texts(value)
         case list():
             yield from map(str, value)

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 _IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What JSON leaves as it is, and a terminal obeys."""
+
+_sink: ContextVar[tuple[Callable[[list[Mapping[str, Any]]], None] | None, bool]] = (
+    ContextVar("sink")
+)
 
 WIDTH = 80
 """Columns of what is printed, unless a terminal has more."""
@@ -102,8 +107,29 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return frame.to_dict(orient="records")  # type: ignore[return-value]
 
 
+@contextlib.contextmanager
+def rows_go_to(
+    write: Callable[[list[Mapping[str, Any]]], None], *, are_printed: bool
+) -> Iterator[None]:
+    """Send the rows of `print_json` somewhere else, or there too."""
+    token = _sink.set((write, are_printed))
+    try:
+        yield
+    finally:
+        _sink.reset(token)
+
+
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as one JSON list, a row on each line."""
+    """Print rows as one JSON list, a row on each line; or send them where they go."""
+    write, are_printed = _sink.get((None, True))
+    if write is not None:
+        rows = list(rows)
+        write(rows)
+    if are_printed:
+        _print_json(rows)
+
+
+def _print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     lines = [
         _IN_JSON.sub(
             lambda one: f"\\u{ord(one.group()):04x}",

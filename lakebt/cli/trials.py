@@ -67,7 +67,8 @@ def trials(
     if trial_id is not None:
         _show(dict(target.trial(trial_id).items()), as_json=as_json)
         return
-    wanted = typed_where(where or (), TRIALS_SPEC.columns, example="engine=event")
+    kinds = {column.name: column.kind.value for column in TRIALS_SPEC.columns}
+    wanted = typed_where(where or (), kinds, example="engine=event")
     if study is not None:
         wanted["study"] = study
     frame = target.trials(where=wanted)

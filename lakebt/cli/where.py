@@ -11,9 +11,11 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.comparisons import OPERATORS, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from lakebt.lake.tables.schemas import Column
+_NUMBERS = {"number", "whole", "a number", "a whole number"}
+_FLAGS = {"flag", "true or false"}
+"""Kinds of columns, as tables list them and as errors say them."""
 
 _HELP = (
     "Only those whose column is so, as {example} or, in quotes, '{compared}': with =, "
@@ -80,18 +82,28 @@ def where_option(
 
 
 def typed_where(
-    texts: Iterable[str], columns: Iterable[Column], *, example: str
+    texts: Iterable[str], kinds: Mapping[str, str], *, example: str
 ) -> dict[str, Any]:
-    """Return the filter, with each value as what its column holds."""
-    by_name = {column.name: column for column in columns}
+    """Return the filter, with each value as what its column holds.
 
-    def read(name: str, op: str, value: str | None) -> object:
-        return _value(value, by_name.get(name), op)
+    Parameters
+    ----------
+    texts
+        As given.
+    kinds
+        What columns hold: ``number``, ``flag?``.
+    example
+        For errors.
+    """
+
+    def read(column: str, op: str, value: str | None) -> object:
+        kind = kinds.get(column, "text").removesuffix("?")
+        return _value(value, kind, f"{column}{op}{value}")
 
     return where_option(texts, example=example, read=read)
 
 
-def _value(text: str | None, column: Column | None, op: str) -> object:
+def _value(text: str | None, kind: str, asked: str) -> object:
     """Return what a text stands for in a column.
 
     Raises
@@ -99,16 +111,12 @@ def _value(text: str | None, column: Column | None, op: str) -> object:
     InvalidArgumentError
         If it stands for nothing there.
     """
-    from lakebt.lake.tables.schemas import Kind
-
-    if text is None or column is None:
-        return text
     try:
-        if column.kind is Kind.FLAG:
+        if text is not None and kind in _FLAGS:
             return {"true": True, "false": False}[text.lower()]
-        if column.kind in {Kind.NUMBER, Kind.WHOLE}:
+        if text is not None and kind in _NUMBERS:
             return float(text)
     except (KeyError, ValueError):
-        msg = f"--where {column.name}{op}{text}: the column holds {column.kind.value}"
+        msg = f"--where {asked}: the column holds {kind}"
         raise InvalidArgumentError(msg) from None
     return text

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.instants import day_in
 
 Comparisons: TypeAlias = dict[str, list[Any]]
 """The values of each comparison of one column: of ``=`` any, of the others all."""
@@ -103,7 +102,7 @@ def holds(op: str, value: Any, limit: Any, zone: dt.tzinfo) -> bool:
     What is missing is in no order. An instant compares with a bare date by its day.
     """
     if isinstance(value, dt.datetime) and not isinstance(limit, dt.datetime | None):
-        value = day_in(value, zone)
+        value = value.astimezone(zone).date()
     is_missing = value is None or value != value  # noqa: PLR0124 - NaN
     if op == "!=":
         return not is_missing if limit is None else value != limit

@@ -122,6 +122,29 @@ def in_force(
     return decoded(take(rows.select(names), places))
 
 
+def rows(
+    known: Known,
+    table: str,
+    *,
+    columns: Sequence[str] | None,
+    where: Mapping[str, object] | None = None,
+) -> pa.Table:
+    """Return some columns of the rows in force that match: see `View.arrow`."""
+    spec = known.specs.of(table)
+    names = None if columns is None else chosen(spec, columns)
+    if where is None:
+        return in_force(known.pinned, spec, known.instant, columns=names)
+    zone = known.pinned.sessions.zone
+    wanted = RowFilter(where, spec=spec, known=visible(spec), zone=zone)
+    wanted.check_names(known)
+    needed = names and tuple(dict.fromkeys((*names, *wanted.columns)))
+    found = in_force(
+        known.pinned, spec, known.instant, pushed(wanted, spec), columns=needed
+    )
+    kept = keep(found, wanted.matches(found))
+    return kept if names is None else kept.select(list(names))
+
+
 def read(
     known: Known,
     table: str,
@@ -129,31 +152,17 @@ def read(
     columns: Sequence[str] | None,
     where: Mapping[str, object] | None,
 ) -> pd.DataFrame:
-    """Return some columns of the rows in force that match: see `View.read`.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such column.
-    """
-    spec = known.specs.of(table)
-    names = chosen(spec, columns)
-    zone = known.pinned.sessions.zone
-    wanted = RowFilter(where, spec=spec, known=visible(spec), zone=zone)
-    wanted.check_names(known)
-    needed = tuple(dict.fromkeys((*names, *wanted.columns)))
-    rows = in_force(
-        known.pinned, spec, known.instant, pushed(wanted, spec), columns=needed
-    )
-    return frame(keep(rows, wanted.matches(rows)).select(list(names)))
+    """Return some columns of the rows in force that match: see `View.read`."""
+    names = chosen(known.specs.of(table), columns)
+    return frame(rows(known, table, columns=names, where=where))
 
 
 def symbols(known: Known, table: str | None, *, index: str | None) -> list[str]:
     """Return the symbols of the rows in force, sorted: see `View.symbols`."""
     where = None if index is None else {"index": index}
     of = table or (PRICES if index is None else INDEX_CHANGES).name
-    rows = read(known, of, columns=["symbol"], where=where)
-    return sorted(rows["symbol"].dropna().unique().tolist())
+    found = read(known, of, columns=["symbol"], where=where)
+    return sorted(found["symbol"].dropna().unique().tolist())
 
 
 def equal(values: Mapping[str, Any]) -> BooleanExpression:

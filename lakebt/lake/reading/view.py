@@ -9,7 +9,7 @@ from lakebt.facts import Side
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
-from lakebt.lake.reading.in_force import chosen, in_force, read, symbols
+from lakebt.lake.reading.in_force import read, rows, symbols
 from lakebt.lake.reading.known import Known
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.view_object import ViewObject
@@ -149,7 +149,13 @@ class View(ViewObject):
         earlier = self.as_of(instant)
         return View(self._pinned, instant=earlier.instant, for_decision=True)
 
-    def arrow(self, table: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+    def arrow(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> pa.Table:
         """Return the rows of a table in force at the view's instant, sorted.
 
         Parameters
@@ -157,15 +163,10 @@ class View(ViewObject):
         table : str
         columns : sequence of str, optional
             Which, in this order; all by default, and then `retracted` too.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such table or column.
+        where : mapping, optional
+            As in `read`, and with its errors.
         """
-        spec = self._pinned.specs.of(table)
-        names = None if columns is None else chosen(spec, columns)
-        return in_force(self._pinned, spec, self.instant, columns=names)
+        return rows(self._known, table, columns=columns, where=where)
 
     def read(
         self,
