@@ -21,7 +21,7 @@ from lakebt.sources.funds.issuers import (
     SpdrHoldings,
     VanguardHoldings,
 )
-from lakebt.sources.nport import NportFilings
+from lakebt.sources.nport_filings import NportFilings
 from lakebt.sources.packed import kind_of
 from lakebt.sources.tabular import ActionFiles, Tabular
 from lakebt.sources.yahoo_bars import YahooBars

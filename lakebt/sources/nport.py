@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import defusedxml
@@ -25,7 +24,6 @@ from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
 from lakebt.sources.nport_shares import claim_of, tickers_of
 from lakebt.sources.packed import read_bytes
-from lakebt.sources.source import Source
 from lakebt.values.identifiers import (
     is_no_isin,
     is_placeholder,
@@ -38,12 +36,16 @@ if TYPE_CHECKING:
     import datetime as dt
     import os
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from xml.etree.ElementTree import Element
 
 
 TABLE = "etf_holdings"
 
 NAMESPACE = "{http://www.sec.gov/edgar/nport}"
+MOST_BYTES = 2**27
+"""How large a document may be: 128 MiB. The largest of index funds have 40."""
+
 FORMS = ("NPORT-P", "NPORT-P/A", "NPORT-NP", "NPORT-NP/A")
 NOT_GIVEN = ("", "N/A")
 """What filers write where the schema demands an element and they have no value."""
@@ -114,8 +116,45 @@ def read_nport(
     .. [1] 17 CFR 232.13, "Date of filing; adjustment of filing date".
     """
     path = local_path(path, what="file", cure="fetch the file, and name the copy")
+    return read_document(
+        _content(path),
+        path,
+        known_at=known_at,
+        fund=fund,
+        index=index,
+        symbols=symbols,
+    )
+
+
+def read_document(
+    content: bytes,
+    path: Path,
+    *,
+    known_at: str | dt.datetime,
+    fund: str | None = None,
+    index: str | None = None,
+    symbols: Mapping[str, str] | None = None,
+) -> Converted:
+    """Read a primary document that is in memory: see `read_nport`.
+
+    Parameters
+    ----------
+    content
+        The XML document.
+    path
+        Where it is from, for errors.
+    known_at, fund, index, symbols
+        As `read_nport` takes them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `read_nport` does.
+    InvalidDataError
+        As it does.
+    """
     accepted = parse_instant(known_at, what="known_at")
-    root = _parse(path)
+    root = _parse(content, path)
     general = _general(root, path)
     date = _report_date(general, path)
     if new_york_day(accepted) < date:
@@ -171,75 +210,37 @@ def read_nport(
     )
 
 
-class NportFilings(Source):
-    """SEC N-PORT primary documents as a source of holdings."""
+def _content(path: Path) -> bytes:
+    """Return what a file holds, packed or not.
 
-    __slots__ = ()
-
-    name = "nport"
-    table = TABLE
-    about = "an SEC N-PORT primary document; needs its acceptance time"
-    reads = (".xml",)
-
-    def convert(
-        self,
-        source: str | os.PathLike[str],
-        *,
-        known_at: str | dt.datetime | None = None,
-        fund: str | None = None,
-        index: str | None = None,
-        symbols: Mapping[str, str] | None = None,
-    ) -> Converted:
-        """Return a document's holdings: see `read_nport`.
-
-        Parameters
-        ----------
-        source
-            The XML document.
-        known_at
-            The instant EDGAR accepted the filing, with a zone.
-        fund
-            What to call the fund; by default the filing's series.
-        index
-            The index the fund tracks.
-        symbols
-            Symbol by ISIN.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If `known_at` is not given.
-        """
-        if known_at is None:
-            msg = (
-                f"{Path(source).name}: pass known_at, the acceptance time of the "
-                f"filing: an N-PORT document does not say when it became public"
-            )
-            raise InvalidArgumentError(msg)
-        return read_nport(
-            source, known_at=known_at, fund=fund, index=index, symbols=symbols
-        )
+    Raises
+    ------
+    InvalidDataError
+        If it cannot be read, or is too large to be a document.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            why = f"{path} has more than {MOST_BYTES:,} bytes: check which file it is."
+            raise InvalidDataError(TABLE, why)
+        content, _ = read_bytes(path, table=TABLE)
+        return path.read_bytes() if content is None else content
+    except OSError as error:
+        why = f"{path} cannot be read: {error.strerror or error}. Check the path."
+        raise InvalidDataError(TABLE, why) from None
 
 
-def _parse(path: Path) -> Element:
+def _parse(content: bytes, path: Path) -> Element:
     """Return the root of an N-PORT document.
 
     Raises
     ------
     InvalidDataError
-        If it cannot be read, or is something else.
+        If it is something else.
     """
     try:
         # As extracted from EDGAR's full-text submissions, documents begin with an empty
         # line, which XML forbids before its declaration.
-        content, _ = read_bytes(path, table=TABLE)
-        content = path.read_bytes() if content is None else content
         root = ElementTree.fromstring(_in_utf8(content).strip())
-    except InvalidDataError:
-        raise
-    except OSError as error:
-        why = f"{path} cannot be read: {error.strerror or error}. Check the path."
-        raise InvalidDataError(TABLE, why) from None
     except ElementTree.ParseError as error:
         why = (
             f"{path} is not a complete XML document ({error}). Fetch the filing's "

@@ -13,10 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakebt.errors import InvalidDataError
-from lakebt.instants import NEW_YORK
 from lakebt.sources.corporate.action_rows import TABLE
-from lakebt.sources.corporate.answers import read_answer
+from lakebt.sources.corporate.submissions import read_submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,13 +33,6 @@ _ITEMS = {
 }
 """How the headers call them."""
 
-OPENS = dt.time(6)
-"""From when on EDGAR hands out what came in after 17:30 the evening before [1]_.
-
-.. [1] 17 CFR 232.13: a filing of after 17:30 has the date of the next business day.
-"""
-
-_END = "</SEC-DOCUMENT>"
 _DAY = (
     r"((?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December) \d{1,2}, \d{4})"
@@ -129,66 +120,21 @@ def read_filing(path: Path) -> EightK:
     InvalidDataError
         If it is none, no Form 8-K, or cut off.
     """
-    raw = read_answer(path, is_strict=False)
-    if "<SEC-HEADER>" not in raw and "<ACCEPTANCE-DATETIME>" not in raw:
-        problem = f"file {path} is no submission as EDGAR has it: fetch the .txt."
-        raise InvalidDataError(TABLE, problem)
-    form = _header(raw, r"CONFORMED SUBMISSION TYPE:\s+(\S+)", path)
-    if form not in {"8-K", "8-K/A"}:
-        problem = f"file {path} holds a form {form[:20]}, not 8-K: leave it out."
-        raise InvalidDataError(TABLE, problem)
-    if _END not in raw:
-        raise InvalidDataError(TABLE, f"file {path} is cut off: fetch it again.")
-    accepted = _instant(_header(raw, r"<ACCEPTANCE-DATETIME>\s*(\d{14})", path), path)
-    filed = _instant(_header(raw, r"FILED AS OF DATE:\s+(\d{8})", path), path)
-    event = _instant(_header(raw, r"CONFORMED PERIOD OF REPORT:\s+(\d{8})", path), path)
-    titles = re.findall(r"ITEM INFORMATION:\s+(.+)", raw)
-    if filed.date() > accepted.date():
-        accepted = dt.datetime.combine(filed.date(), OPENS, NEW_YORK)
+    told = read_submission(path, forms=("8-K", "8-K/A"), table=TABLE)
+    event = told.day("CONFORMED PERIOD OF REPORT")
+    titles = re.findall(r"ITEM INFORMATION:\s+(.+)", told.raw)
     return EightK(
-        accession=_header(raw, r"ACCESSION NUMBER:\s+(\S+)", path),
+        accession=told.accession,
         items=frozenset(
             item
             for title in titles
             for begin, item in _ITEMS.items()
             if title.strip().lower().startswith(begin)
         ),
-        public_at=accepted.astimezone(dt.UTC),
-        event=event.date(),
-        text=_text(raw),
+        public_at=told.public_at,
+        event=event,
+        text=_text(told.raw),
     )
-
-
-def _header(raw: str, pattern: str, path: Path) -> str:
-    """Return what a line of the header says.
-
-    Raises
-    ------
-    InvalidDataError
-        If there is none.
-    """
-    found = re.search(pattern, raw)
-    if found is None:
-        name = re.sub(r"[\\(<>].*", "", pattern.lstrip("<")).rstrip(":")
-        problem = f"file {path} is cut off: its header has no {name}. Fetch it again."
-        raise InvalidDataError(TABLE, problem)
-    return found[1]
-
-
-def _instant(digits: str, path: Path) -> dt.datetime:
-    """Return an instant of New York's.
-
-    Raises
-    ------
-    InvalidDataError
-        If the digits are none.
-    """
-    try:
-        form = "%Y%m%d%H%M%S" if len(digits) == 14 else "%Y%m%d"
-        return dt.datetime.strptime(digits, form).replace(tzinfo=NEW_YORK)
-    except ValueError:
-        problem = f"file {path}: {digits!r} is no day: fetch it again."
-        raise InvalidDataError(TABLE, problem) from None
 
 
 def _text(raw: str) -> str:
