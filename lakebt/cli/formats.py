@@ -151,7 +151,7 @@ def _print_one(source: Source) -> None:
     filled = " and ".join((source.table or "any table", *source.also))
     console.print(f"fills {filled}; reads {', '.join(source.reads)}", markup=False)
     if source.extra:
-        console.print(f"fetch needs the extra {source.extra}", markup=False)
+        console.print(f"needs the extra {source.extra}", markup=False)
     for title, found in (
         ("lakebt publish TABLE=PATH --format " + source.name, source.options()),
         (

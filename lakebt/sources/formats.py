@@ -21,9 +21,11 @@ from lakebt.sources.funds.issuers import (
     SpdrHoldings,
     VanguardHoldings,
 )
+from lakebt.sources.membership import Membership
 from lakebt.sources.nport_filings import NportFilings
 from lakebt.sources.packed import kind_of
 from lakebt.sources.tabular import ActionFiles, Tabular
+from lakebt.sources.wikipedia import Wikipedia
 from lakebt.sources.yahoo_bars import YahooBars
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ FORMATS: Mapping[str, Source] = {
         EdgarActions(),
         YahooBars(),
         CsvFolder(),
+        Wikipedia(),
+        Membership(),
     )
 }
 """Each source of data by its name: see `lakebt.sources.source.Source`."""

@@ -8,7 +8,8 @@ column                     needed what it holds
 ``index_name``             yes    as in `INDEX_NAMES`, else it is kept as written
 ``announcement_date``      yes    the day of the release in New York; empty if unknown
 ``effective_date``         yes    the first session with the new membership
-``added``, ``removed``     yes    tickers of the day; either may be empty, or ``-``
+``added``, ``removed``     yes    tickers of the day; either may be empty, or ``-``, or
+                                  a list: ``A, B; C``
 ``added_px``,              no     keys of the two in a table of prices; empty where it
 ``removed_px``                    has no usable bars
 ``reason_class``           no     as in `CAUSES_BY_NAME`
@@ -25,6 +26,7 @@ of its change, ``DELL-201310``, and joins nothing.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -58,6 +60,7 @@ OPTIONAL = (
     *("reason_class", "announcement_quality", "announcement_source"),
 )
 
+_BETWEEN = re.compile(r"[,;|\n]")
 _TICKERS = ("added", "removed", "added_px", "removed_px")
 
 NO_DATE = "rows without an announcement date, so that no known_at can be derived"
@@ -82,14 +85,14 @@ def convert_rebalances(
     Returns
     -------
     Converted
-        Up to two rows per row: its addition, then its deletion. `known_at` is not
+        A row per ticker: a row's additions, then its deletions. `known_at` is not
         given: the lake derives it, as the end of the announcement's day in New York.
 
     Raises
     ------
     InvalidDataError
-        If a column is missing, a cause or quality is not among those known, or a cell
-        holds several tickers.
+        If a column is missing, a cause or quality is not among those known, or nothing
+        parts the several tickers of a cell.
     """
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         problem = (
@@ -106,7 +109,12 @@ def convert_rebalances(
     )
     for name in ("announcement_date", "effective_date", *_TICKERS):
         text[name] = text[name].map(lambda cell: "" if is_placeholder(cell) else cell)
-    price_keys = {*text["added_px"], *text["removed_px"]} - {""}
+    price_keys = {
+        key
+        for name in ("added_px", "removed_px")
+        for c in text[name]
+        for key in _parts(c)
+    }
     dropped = dict.fromkeys((NO_DATE, NO_QUALITY, NO_LEG, TWICE), 0)
     legs: dict[tuple[str | None, ...], None] = {}  # a dict, as a set that keeps order
     for number, row in enumerate(text.to_dict("records")):
@@ -127,14 +135,12 @@ def convert_rebalances(
         index = index_names.get(row["index_name"], row["index_name"])
         has_leg = False
         for name, side in (("added", Side.ADDITION), ("removed", Side.DELETION)):
-            symbol = _symbol(
-                row[name], row[f"{name}_px"], row["effective_date"], price_keys
-            )
-            if symbol:
+            for ticker, key in _pairs(row[name], row[f"{name}_px"], name, number):
+                symbol = _symbol(ticker, key, row["effective_date"], price_keys)
                 if names_several(symbol, listed=True):
                     problem = (
-                        f"row {number}: {name} {row[name]!r} names several: give each "
-                        f"a row of its own."
+                        f"row {number}: {name} {symbol!r} names several: give each a "
+                        f"row of its own, or part them by commas."
                     )
                     raise InvalidDataError(TABLE, problem)
                 has_leg = True
@@ -154,6 +160,32 @@ def convert_rebalances(
         dropped={why: count for why, count in dropped.items() if count},
         left_out=tuple(name for name in frame.columns if name not in text.columns),
     )
+
+
+def _pairs(tickers: str, keys: str, column: str, row: int) -> list[tuple[str, str]]:
+    """Return each ticker of a cell with its key in the prices, empty if there is none.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are keys, and not one for each ticker.
+    """
+    listed_here, keyed = _parts(tickers), _parts(keys)
+    if not keyed or not listed_here:
+        return [(t, "") for t in listed_here] or [("", key) for key in keyed]
+    if len(listed_here) != len(keyed):
+        problem = (
+            f"row {row}: {column} {tickers!r} and {column}_px {keys!r} are not as "
+            f"many: give each ticker its own key."
+        )
+        raise InvalidDataError(TABLE, problem)
+    return list(zip(listed_here, keyed, strict=True))
+
+
+def _parts(cell: str) -> list[str]:
+    """Return what commas and the like part in a cell, without what stands for none."""
+    parts = [trimmed(part) for part in _BETWEEN.split(cell)]
+    return [part for part in parts if part and not is_placeholder(part)]
 
 
 def _symbol(ticker: str, price_key: str, effective: str, price_keys: set[str]) -> str:

@@ -166,7 +166,7 @@ class Source:
     is_whole
         Whether it takes a folder or a pattern as one thing, and not file by file.
     extra
-        The extra of lakebt's that `fetch` needs; None if it needs none.
+        The extra of lakebt's that it needs; None if it needs none.
     """
 
     __slots__ = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
@@ -89,3 +91,23 @@ def _damage(plain: pd.Series, shape: str, where: str) -> str:
         f"{where}: {shown!r} is no day like the others: write days as 2022-09-02, or "
         f"fetch the file again."
     )
+
+
+def read_day(text: str) -> dt.date | None:
+    """Return the day that a text writes in one of those ways, None if it does not.
+
+    Examples
+    --------
+    >>> read_day("July 9, 2025"), read_day("1976")
+    (datetime.date(2025, 7, 9), None)
+    """
+    plain = _FOOTNOTE.sub("", text).strip()
+    shapes = (*_SHAPES, (_SLASHED, "%m/%d/%Y", ""))
+    for shape, form, _ in shapes:
+        if not re.fullmatch(shape, plain):
+            continue
+        cut = re.sub(r"[.,]", "", plain[:10] if form == "%Y-%m-%d" else plain)
+        for each in (form, form.replace("%B", "%b")):
+            with contextlib.suppress(ValueError):
+                return dt.datetime.strptime(cut, each).date()  # noqa: DTZ007 - a day
+    return None

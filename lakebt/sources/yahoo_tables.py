@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
 from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.packed import kind_of
@@ -171,6 +171,8 @@ def read_saved(
     ------
     InvalidDataError
         If it is neither.
+    LakebtError
+        As what reads it says.
     """
     try:
         if kind_of(path) == ".parquet":
@@ -178,6 +180,8 @@ def read_saved(
         else:
             text = read_answer(path, table=table, has_lines=True)
             frame = _of_csv(text)
+    except LakebtError:
+        raise
     except (ValueError, IndexError, OSError, csv.Error, pa.ArrowException) as error:
         why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
         problem = f"file {path} cannot be read: {why}. Fetch it again."

@@ -235,3 +235,29 @@ def test_no_real_change_joins_prices_that_began_after_it(
     assert (pd.to_datetime(joined["effective"]) >= joined["began"]).all()
     renamed = real.frame["symbol"][real.frame["symbol"].str.contains(r"-\d{6}$")]
     assert sorted(renamed) == ["AGN-201503", "CEG-201203", "DELL-201310", "SNDK-201605"]
+
+
+def test_a_list_in_a_cell_is_a_leg_each() -> None:
+    table = pd.DataFrame(
+        {
+            "index_name": ["S&P 500"],
+            "announcement_date": ["2022-09-02"],
+            "effective_date": ["2022-09-19"],
+            "added": ["CSGP, INVH"],
+            "removed": ["PENN; PVH"],
+            "removed_px": ["PENN;PVH-X"],
+        }
+    )
+
+    found = convert(table)
+
+    assert found.frame[["symbol", "side"]].to_numpy().tolist() == [
+        ["CSGP", "addition"],
+        ["INVH", "addition"],
+        ["PENN", "deletion"],
+        ["PVH-X", "deletion"],
+    ]
+    with pytest.raises(InvalidDataError, match="are not as many: give each ticker its"):
+        convert(table.assign(removed_px="PENN"))
+    with pytest.raises(InvalidDataError, match=r"'GOOG / GOOGL' names several"):
+        convert(table.assign(added="GOOG / GOOGL"))

@@ -1,0 +1,409 @@
+"""Wikipedia's tables of index changes: S&P 500, 400 and 600, Nasdaq-100, Dow Jones.
+
+The page of an index has a table of "selected changes": a date, the ticker and name of
+what was added and of what was removed, under two rows of headings, and a reason. It is
+read as ``pandas.read_html`` gives it, saved as CSV, or from the page itself. Many hands
+make it: it lacks changes, and some of its days are those of the announcement. It never
+gives the announcement beside the effective day: see
+`lakebt.sources.effective_changes`.
+
+The page of the Dow Jones has no such table: its components, with the date each was
+added, give the additions of those that are still members, and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    LakebtError,
+    UnknownNameError,
+    listed,
+)
+from lakebt.facts import Side
+from lakebt.inputs.places import local_path
+from lakebt.sources.converted import Converted
+from lakebt.sources.corporate.answers import read_answer
+from lakebt.sources.corporate.downloads import Downloads
+from lakebt.sources.effective_changes import (
+    NO_DAY,
+    RENAMES,
+    TABLE,
+    Change,
+    EffectiveChanges,
+    cause_of,
+    index_of,
+    tickers_in,
+    without_notes,
+)
+from lakebt.sources.packed import kind_of
+from lakebt.sources.source import Source
+from lakebt.sources.written_days import read_day
+from lakebt.values.command_lines import install_extra
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+
+PAGES: Mapping[str, str] = {
+    "SP500": "https://en.wikipedia.org/wiki/List_of_S%26P_500_companies",
+    "SP400": "https://en.wikipedia.org/wiki/List_of_S%26P_400_companies",
+    "SP600": "https://en.wikipedia.org/wiki/List_of_S%26P_600_companies",
+    "NDX100": "https://en.wikipedia.org/wiki/Nasdaq-100",
+    "DJIA": "https://en.wikipedia.org/wiki/Dow_Jones_Industrial_Average",
+}
+"""The page of each index, by the lake's name."""
+
+NO_TICKERS = "rows without a ticker"
+SURVIVORS = (
+    "additions of those that are members still, and no deletions: what was removed "
+    "since is not there"
+)
+
+_RENAME = re.compile(
+    r"\b(?:ticker|symbol)s? (?:symbol )?chang|\brenam"
+    r"|chang\w+ (?:its |the )?(?:name|ticker|symbol)",
+    re.IGNORECASE,
+)
+_DATES = ("effective date", "date", "date added", "date first added")
+_MEMBERS = ("symbol", "ticker")
+
+
+class Wikipedia(Source):
+    """Wikipedia's tables of changes as a source of index changes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> names = [
+    ...     ("Date", "Date"),
+    ...     ("Added", "Ticker"),
+    ...     ("Added", "Security"),
+    ...     ("Removed", "Ticker"),
+    ...     ("Removed", "Security"),
+    ...     ("Reason", "Reason"),
+    ... ]
+    >>> table = pd.DataFrame(
+    ...     [["September 19, 2022", "CSGP", "CoStar", "PVH", "PVH", "Market cap.[4]"]],
+    ...     columns=pd.MultiIndex.from_tuples(names),
+    ... )
+    >>> found = Wikipedia().convert(table, index="SP500").frame
+    >>> found[["symbol", "side", "cause"]].to_numpy().tolist()
+    [['CSGP', 'addition', 'discretionary'], ['PVH', 'deletion', 'discretionary']]
+    """
+
+    __slots__ = ()
+
+    name = "wikipedia"
+    table = TABLE
+    about = "Wikipedia's tables of index changes: effective days only"
+    reads = (".html", ".csv")
+    is_whole = True
+    extra = "wikipedia"
+
+    def fetch(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        indexes: Iterable[str] = tuple(PAGES),
+        downloads: Downloads | None = None,
+    ) -> None:
+        """Download the page of each index, and keep it as it came.
+
+        Parameters
+        ----------
+        folder
+            Where to; it is made. `downloads.csv` in it says when each page came.
+        indexes
+            SP500, SP400, SP600, NDX100 or DJIA; by default all.
+        downloads
+            How to ask; for tests.
+
+        Raises
+        ------
+        UnknownNameError
+            If an index is none of those.
+        LakeError
+            If nothing comes.
+        """
+        asking = downloads or Downloads()
+        for index in indexes:
+            if index not in PAGES:
+                kind = "index"
+                raise UnknownNameError(kind, index, PAGES)
+            asking.keep(PAGES[index], folder, name=f"{index}.html")
+
+    def convert(
+        self,
+        source: str | os.PathLike[str] | pd.DataFrame,
+        *,
+        index: str | None = None,
+        symbols: Mapping[str, str] | None = None,
+        renames: Mapping[str, str] | None = None,
+    ) -> Converted:
+        """Return the changes of one index as rows of ``index_changes``.
+
+        Parameters
+        ----------
+        source
+            The page, a table of it saved as CSV, or the frame; or a folder of pages,
+            one an index, as `fetch` leaves it.
+        index
+            What the lake calls it; by default as the file's name says: SP500, SP400,
+            SP600, NDX100 or DJIA.
+        symbols
+            The lake's symbol by Wikipedia's ticker.
+        renames
+            The new ticker by the old one: no trades.
+
+        Returns
+        -------
+        Converted
+            A row per ticker and side, without an announcement.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is no table of changes, or of members with their dates.
+        InvalidArgumentError
+            If nothing says which index it is, or a page needs a library that is not
+            installed.
+        """
+        if isinstance(source, pd.DataFrame):
+            return _of_tables("the frame", [source], index, symbols, renames)
+        path = local_path(source, what="file", cure="fetch it, and name the copy")
+        parts = [
+            _of_tables(each.name, _read(each), index, symbols, renames)
+            for each in _files(path, index)
+        ]
+        return parts[0] if len(parts) == 1 else _together(parts)
+
+
+def _files(path: Path, index: str | None) -> list[Path]:
+    """Return the file, or the pages of a folder.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If all pages are said to be of one index.
+    InvalidDataError
+        If there is none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(e for e in path.iterdir() if kind_of(e) in {".html", ".htm"})
+    if not found:
+        raise InvalidDataError(TABLE, f"{path} holds no page (.html): check the path.")
+    if index is not None and len(found) > 1:
+        msg = f"index={index!r} cannot be that of {len(found)} pages: leave it out"
+        raise InvalidArgumentError(msg)
+    return found
+
+
+def _together(parts: Sequence[Converted]) -> Converted:
+    """Return the changes of several indexes as one."""
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part.dropped)
+    return Converted(
+        table=TABLE,
+        frame=pd.concat([part.frame for part in parts], ignore_index=True),
+        n_read=sum(part.n_read for part in parts),
+        dropped=dict(dropped),
+        noted=tuple(dict.fromkeys(note for part in parts for note in part.noted)),
+    )
+
+
+def _of_tables(
+    where: str,
+    tables: Sequence[pd.DataFrame],
+    index: str | None,
+    symbols: Mapping[str, str] | None,
+    renames: Mapping[str, str] | None,
+) -> Converted:
+    """Return the changes that the tables of one index tell.
+
+    Raises
+    ------
+    InvalidDataError
+        If none is a table of changes, or of members with their dates.
+    """
+    work = EffectiveChanges(index=index_of(index, called=where), symbols=symbols or {})
+    named = [(table, _named(table)) for table in tables]
+    changes = [(t, n) for t, n in named if {"date", "added", "removed"} <= n.keys()]
+    if changes:
+        for table, names in changes:
+            _take_changes(work, table, names)
+        chosen = changes
+    else:
+        chosen = [(t, n) for t, n in named if {"date", "member"} <= n.keys()]
+        for table, names in chosen:
+            _take_members(work, table, names)
+        work.told.append(SURVIVORS)
+    if not chosen:
+        there = listed(
+            [" ".join(map(str, dict.fromkeys(_parts(c)))) for c in tables[0].columns]
+            if tables
+            else [],
+            is_quoted=True,
+        )
+        problem = (
+            f"{where} has no table with a date, what was added and what was "
+            f"removed, but {there or 'none at all'}: save the table of changes."
+        )
+        raise InvalidDataError(TABLE, problem)
+    work.without_renames(renames or {})
+    return work.converted(n_read=sum(len(t) for t, _ in chosen), where=where)
+
+
+def _read(path: Path) -> list[pd.DataFrame]:
+    """Return the tables of a page, or the one of a CSV file.
+
+    Raises
+    ------
+    InvalidDataError
+        If it cannot be read.
+    LakebtError
+        As what reads it says.
+    """
+    try:
+        if kind_of(path) in {".html", ".htm"}:
+            return _of_page(path)
+        text = read_answer(path, table=TABLE, has_lines=True)
+        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
+    except LakebtError:
+        raise
+    except (ValueError, csv.Error) as error:
+        why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
+        problem = f"file {path} cannot be read: {why}. Fetch it again."
+        raise InvalidDataError(TABLE, problem) from None
+    width = max(map(len, rows), default=0)
+    if len(rows) < 2 or width < 2:
+        problem = f"file {path} has no rows of a table: fetch it again."
+        raise InvalidDataError(TABLE, problem)
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    has_two = any(cell.strip().casefold() == "ticker" for cell in rows[1])
+    columns: Any = (
+        pd.MultiIndex.from_tuples(list(zip(rows[0], rows[1], strict=True)))
+        if has_two
+        else rows[0]
+    )
+    return [pd.DataFrame(rows[1 + has_two :], columns=columns)]
+
+
+def _of_page(path: Path) -> list[pd.DataFrame]:
+    """Return the tables of a page.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If what reads them is not installed.
+    """
+    text = _page(path)
+    try:
+        return pd.read_html(io.StringIO(text), flavor="lxml")
+    except ImportError:
+        msg = f"a page needs lxml, which is not installed: {install_extra('wikipedia')}"
+        raise InvalidArgumentError(msg) from None
+
+
+def _page(path: Path) -> str:
+    """Return a page's text.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no page.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        problem = f"file {path} cannot be read: {error.strerror}. Check the path."
+        raise InvalidDataError(TABLE, problem) from None
+    text = content.decode("utf-8", "replace")
+    if "<table" not in text.lower():
+        problem = f"file {path} has no table of a page: fetch it again."
+        raise InvalidDataError(TABLE, problem)
+    return text
+
+
+def _parts(column: object) -> tuple[str, ...]:
+    parts = column if isinstance(column, tuple) else (column,)
+    return tuple(without_notes(part) for part in parts)
+
+
+def _named(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the place of the columns that matter, by what they are."""
+    found: dict[str, Any] = {}
+    for place, column in enumerate(table.columns):
+        words = re.sub(r"[\W_]+", " ", " ".join(_parts(column))).casefold().split()
+        text = " ".join(dict.fromkeys(words))
+        is_ticker = not {"ticker", "tickers", "symbol"}.isdisjoint(words)
+        for side in ("added", "removed"):
+            if side in words and is_ticker and "date" not in words:
+                found.setdefault(side, place)
+        if text in _DATES:
+            found.setdefault("date", place)
+        elif text in _MEMBERS:
+            found.setdefault("member", place)
+        elif "reason" in words:
+            found.setdefault("reason", place)
+    return found
+
+
+def _take_changes(
+    work: EffectiveChanges, table: pd.DataFrame, places: Mapping[str, int]
+) -> None:
+    """Take the changes of a table: a row may be of several tickers, or of one side."""
+    for row in table.itertuples(index=False, name=None):
+        day = read_day(without_notes(row[places["date"]]))
+        added = tickers_in(row[places["added"]])
+        removed = tickers_in(row[places["removed"]])
+        reason = without_notes(row[places["reason"]]) if "reason" in places else ""
+        if day is None:
+            work.dropped[NO_DAY] += 1
+        elif not added and not removed:
+            work.dropped[NO_TICKERS] += 1
+        elif len(added) == len(removed) == 1 and _RENAME.search(reason):
+            work.dropped[RENAMES] += 2
+        else:
+            for side, tickers in ((Side.ADDITION, added), (Side.DELETION, removed)):
+                for ticker in tickers:
+                    work.add(
+                        Change(
+                            symbol=ticker,
+                            side=side,
+                            day=day,
+                            cause=cause_of(reason),
+                            source=f"Wikipedia: {reason[:160]}"
+                            if reason
+                            else "Wikipedia",
+                        )
+                    )
+
+
+def _take_members(
+    work: EffectiveChanges, table: pd.DataFrame, places: Mapping[str, int]
+) -> None:
+    """Take the additions of today's members."""
+    for row in table.itertuples(index=False, name=None):
+        day = read_day(without_notes(row[places["date"]]))
+        tickers = tickers_in(row[places["member"]])
+        work.dropped[NO_TICKERS] += not tickers
+        if day is None:
+            work.dropped[NO_DAY] += 1
+            continue
+        for ticker in tickers:
+            work.add(
+                Change(symbol=ticker, side=Side.ADDITION, day=day, source="Wikipedia")
+            )
