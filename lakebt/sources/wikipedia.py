@@ -13,8 +13,6 @@ added, give the additions of those that are still members, and nothing else.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -24,14 +22,12 @@ import pandas as pd
 from lakebt.errors import (
     InvalidArgumentError,
     InvalidDataError,
-    LakebtError,
     UnknownNameError,
     listed,
 )
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
 from lakebt.sources.converted import Converted
-from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.effective_changes import (
     NO_DAY,
@@ -46,8 +42,8 @@ from lakebt.sources.effective_changes import (
 )
 from lakebt.sources.packed import kind_of
 from lakebt.sources.source import Source
+from lakebt.sources.wikipedia_pages import read_tables
 from lakebt.sources.written_days import read_day
-from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     import os
@@ -183,7 +179,7 @@ class Wikipedia(Source):
             return _of_tables("the frame", [source], index, symbols, renames)
         path = local_path(source, what="file", cure="fetch it, and name the copy")
         parts = [
-            _of_tables(each.name, _read(each), index, symbols, renames)
+            _of_tables(each.name, read_tables(each), index, symbols, renames)
             for each in _files(path, index)
         ]
         return parts[0] if len(parts) == 1 else _together(parts)
@@ -264,77 +260,6 @@ def _of_tables(
         raise InvalidDataError(TABLE, problem)
     work.without_renames(renames or {})
     return work.converted(n_read=sum(len(t) for t, _ in chosen), where=where)
-
-
-def _read(path: Path) -> list[pd.DataFrame]:
-    """Return the tables of a page, or the one of a CSV file.
-
-    Raises
-    ------
-    InvalidDataError
-        If it cannot be read.
-    LakebtError
-        As what reads it says.
-    """
-    try:
-        if kind_of(path) in {".html", ".htm"}:
-            return _of_page(path)
-        text = read_answer(path, table=TABLE, has_lines=True)
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
-    except LakebtError:
-        raise
-    except (ValueError, csv.Error) as error:
-        why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
-        problem = f"file {path} cannot be read: {why}. Fetch it again."
-        raise InvalidDataError(TABLE, problem) from None
-    width = max(map(len, rows), default=0)
-    if len(rows) < 2 or width < 2:
-        problem = f"file {path} has no rows of a table: fetch it again."
-        raise InvalidDataError(TABLE, problem)
-    rows = [row + [""] * (width - len(row)) for row in rows]
-    has_two = any(cell.strip().casefold() == "ticker" for cell in rows[1])
-    columns: Any = (
-        pd.MultiIndex.from_tuples(list(zip(rows[0], rows[1], strict=True)))
-        if has_two
-        else rows[0]
-    )
-    return [pd.DataFrame(rows[1 + has_two :], columns=columns)]
-
-
-def _of_page(path: Path) -> list[pd.DataFrame]:
-    """Return the tables of a page.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If what reads them is not installed.
-    """
-    text = _page(path)
-    try:
-        return pd.read_html(io.StringIO(text), flavor="lxml")
-    except ImportError:
-        msg = f"a page needs lxml, which is not installed: {install_extra('wikipedia')}"
-        raise InvalidArgumentError(msg) from None
-
-
-def _page(path: Path) -> str:
-    """Return a page's text.
-
-    Raises
-    ------
-    InvalidDataError
-        If it is no page.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        problem = f"file {path} cannot be read: {error.strerror}. Check the path."
-        raise InvalidDataError(TABLE, problem) from None
-    text = content.decode("utf-8", "replace")
-    if "<table" not in text.lower():
-        problem = f"file {path} has no table of a page: fetch it again."
-        raise InvalidDataError(TABLE, problem)
-    return text
 
 
 def _parts(column: object) -> tuple[str, ...]:

@@ -1,0 +1,91 @@
+"""Tables of a page of Wikipedia: of the page itself, or saved as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
+from lakebt.sources.corporate.answers import read_answer
+from lakebt.sources.packed import kind_of
+from lakebt.values.command_lines import install_extra
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+TABLE = "index_changes"
+
+
+def read_tables(path: Path) -> list[pd.DataFrame]:
+    """Return the tables of a page, or the one of a CSV file.
+
+    Raises
+    ------
+    InvalidDataError
+        If it cannot be read.
+    LakebtError
+        As what reads it says.
+    """
+    try:
+        if kind_of(path) in {".html", ".htm"}:
+            return _of_page(path)
+        text = read_answer(path, table=TABLE, has_lines=True)
+        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
+    except LakebtError:
+        raise
+    except (ValueError, csv.Error) as error:
+        why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
+        problem = f"file {path} cannot be read: {why}. Fetch it again."
+        raise InvalidDataError(TABLE, problem) from None
+    width = max(map(len, rows), default=0)
+    if len(rows) < 2 or width < 2:
+        problem = f"file {path} has no rows of a table: fetch it again."
+        raise InvalidDataError(TABLE, problem)
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    has_two = any(cell.strip().casefold() == "ticker" for cell in rows[1])
+    columns: Any = (
+        pd.MultiIndex.from_tuples(list(zip(rows[0], rows[1], strict=True)))
+        if has_two
+        else rows[0]
+    )
+    return [pd.DataFrame(rows[1 + has_two :], columns=columns)]
+
+
+def _of_page(path: Path) -> list[pd.DataFrame]:
+    """Return the tables of a page.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If what reads them is not installed.
+    """
+    text = _page(path)
+    try:
+        return pd.read_html(io.StringIO(text), flavor="lxml")
+    except ImportError:
+        msg = f"a page needs lxml, which is not installed: {install_extra('wikipedia')}"
+        raise InvalidArgumentError(msg) from None
+
+
+def _page(path: Path) -> str:
+    """Return a page's text.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no page.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        problem = f"file {path} cannot be read: {error.strerror}. Check the path."
+        raise InvalidDataError(TABLE, problem) from None
+    text = content.decode("utf-8", "replace")
+    if "<table" not in text.lower():
+        problem = f"file {path} has no table of a page: fetch it again."
+        raise InvalidDataError(TABLE, problem)
+    return text
