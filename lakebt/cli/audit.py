@@ -21,6 +21,7 @@ def audit(
     release: options.ReleaseName,
     start: options.Start,
     end: options.End,
+    settings: options.Settings = None,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
@@ -54,7 +55,7 @@ def audit(
     decision that changed, if one did. What the file reads from elsewhere is not seen.
     """
     with progress("Auditing", unit="decisions") as step:
-        path, make = load_maker(strategy)
+        path, make = load_maker(strategy, settings=settings or ())
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.strategy.backtest import Backtest
 

@@ -29,6 +29,7 @@ def backtest(
     release: options.ReleaseName,
     start: options.Start,
     end: options.End,
+    settings: options.Settings = None,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
@@ -69,7 +70,7 @@ def backtest(
         max_participation=max_participation,
     )
     with progress("Backtesting", unit="decisions") as step:
-        path, mine = load_strategy(strategy)
+        path, mine = load_strategy(strategy, settings=settings or ())
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.strategy.backtest import Backtest
 

@@ -91,6 +91,15 @@ Strategy: TypeAlias = Annotated[
         help="A class, or an object, with target_weights(view).",
     ),
 ]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the strategy, as lookback=126; may be repeated.",
+        rich_help_panel=SIZE,
+    ),
+]
 Start: TypeAlias = Annotated[
     str,
     typer.Option(metavar="DATE", help="First day.", rich_help_panel=SIZE),

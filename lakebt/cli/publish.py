@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakebt.cli import options
+from lakebt.cli import publish_told as told
 from lakebt.cli.format_options import typed_options
-from lakebt.cli.output import print_json, progress, terminal
+from lakebt.cli.output import progress
 from lakebt.cli.publish_audits import Auditing, foresee
 from lakebt.cli.publish_files import (
     FILES,
@@ -21,7 +22,6 @@ from lakebt.cli.publish_files import (
 )
 from lakebt.errors import LakeError
 from lakebt.inputs.places import local_path
-from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,6 +176,15 @@ def publish(
             rich_help_panel=AUDITS,
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="As --audit-only, and show the first rows as they are understood, "
+            "what is derived and what is dropped.",
+            rich_help_panel=AUDITS,
+        ),
+    ] = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -263,34 +272,43 @@ def publish(
         for each in reading.files(place, table=table, tables=tables)
     ]
     read: list[tuple[str, Converted]] = []
+    kept: list[dict[str, Any]] = []
     with progress("Reading") as step:
         for number, (table, name, path) in enumerate(named):
             step(number, len(named))
             read.append((name, reading.read(path, table=table, tables=tables)))
+            layout = reading.format_of(path, table=table, tables=tables)
+            kept.append(told.file_of(path, layout, read[-1][1]))
     arguments: dict[str, Any] = {
         "release": release,
         "as_of": as_of,
         "note": note,
         "labels": labels,
+        "files": kept,
         "retain_days": retain_days,
         **auditing.arguments(),
     }
-    if audit_only:
+    calendar = (exchange, closed or ())
+    if audit_only or dry_run:
+        shown = None
         with progress("Auditing"):
+            frames = _frames(read)
             report = foresee(
                 lake,
                 catalog,
                 exchange=exchange,
                 closed=closed or (),
-                frames=_frames(read),
+                frames=frames,
                 arguments=arguments,
             )
-        auditing.close(report, as_json=as_json)
+            if dry_run:
+                first = told.first_rows(lake, catalog, calendar, frames)
+                shown = told.DryRun(first=first, read=read)
+        auditing.close(report, as_json=as_json, shown=shown)
     with auditing.told(), progress("Publishing"):
         frames = _frames(read)
-        calendar = (exchange, closed or ())
         made = _published(lake, catalog, calendar, frames, arguments)
-    _tell(made, read, as_json=as_json)
+    told.published(made, read, as_json=as_json)
 
 
 def _declared(
@@ -342,44 +360,3 @@ def _published(
         make = partial(opening, create=True)
         return publish_first(make, frames, calendar=calendar, **arguments)
     return target.publish(frames, **arguments)
-
-
-def _tell(
-    made: Release,
-    read: Sequence[tuple[str, Converted]],
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        print_json(
-            {
-                "release": made.name,
-                "sequence": made.sequence,
-                "as_of": made.as_of,
-                "table": converted.table,
-                "file": name,
-                "read": converted.n_read,
-                "rows": converted.kept,
-                "dropped": dict(converted.dropped),
-                "left_out": list(converted.left_out),
-                "noted": list(converted.noted),
-                "is_new": made.is_new,
-            }
-            for name, converted in read
-        )
-        return
-    console = terminal()
-    for _, converted in read:
-        console.print(converted.summary(), markup=False)
-    when = made.as_of.isoformat(sep=" ").replace("+00:00", " UTC")
-    if made.is_new:
-        sentence = (
-            f"Published release {made.name}: {count(made.rows, 'row')} in "
-            f"{', '.join(made.published)}, as of {when}."
-        )
-    else:
-        sentence = (
-            f"Release {made.name} holds exactly this already, as of {when}: nothing "
-            f"was written."
-        )
-    console.print(sentence, style="green", markup=False)

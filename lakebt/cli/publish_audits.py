@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt._typing import Report
+    from lakebt.cli.publish_told import DryRun
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audit
 
 
-UNAUDITED = frozenset({"note", "labels", "retain_days"})
+UNAUDITED = frozenset({"note", "labels", "files", "retain_days"})
 """What is said of a release and not of its rows."""
 
 
@@ -128,7 +129,9 @@ class Auditing:
         if self.rows is not None:
             report.offending().to_csv(self.rows, index=False)
 
-    def close(self, report: AuditReport, *, as_json: bool) -> None:
+    def close(
+        self, report: AuditReport, *, as_json: bool, shown: DryRun | None = None
+    ) -> None:
         """End a command that only audits.
 
         Raises
@@ -138,8 +141,13 @@ class Auditing:
         """
         self._write(report)
         if as_json:
-            print_json(report.records())
+            print_json(
+                record if shown is None else {**record, **shown.more(record["table"])}
+                for record in report.records()
+            )
         else:
+            if shown is not None:
+                shown.show()
             self._show(report)
         raise typer.Exit(0 if report.ok else 1)
 

@@ -190,6 +190,12 @@ class Reading:
             return [place]
         return files_of(place, table=table)
 
+    def format_of(self, path: Path, *, table: str, tables: Sequence[str]) -> str:
+        """Return the format that a file of a table is read in."""
+        from lakebt.sources.formats import format_of
+
+        return self._format(table, tables) or format_of(path)
+
     def _format(self, table: str, tables: Sequence[str]) -> str | None:
         """Return the format named for a table, None if none is.
 

@@ -89,10 +89,12 @@ def _releases_table(frame: pd.DataFrame) -> Table:
 def _note(row: dict[str, Any]) -> str:
     """Return why a release ended, and what its publisher wrote about it."""
     labels = ", ".join(f"{name}={value}" for name, value in row["labels"].items())
+    files = ", ".join(dict.fromkeys(str(file.get("name")) for file in row["files"]))
+    files = files and f"from {files}"
     end = ""
     if because := row.get("ended_because"):
         end = f"ended {row['ended_at']:%Y-%m-%d}: {because}"
-    return "; ".join(part for part in (end, row["note"], labels) if part)
+    return "; ".join(part for part in (end, row["note"], labels, files) if part)
 
 
 def diff(

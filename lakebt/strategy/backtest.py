@@ -17,6 +17,7 @@ from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.execution import execute
 from lakebt.strategy.factory import Maker, target_of
 from lakebt.strategy.identity import identity_of
+from lakebt.strategy.parameters import as_texts
 from lakebt.strategy.run import Run
 from lakebt.strategy.terms import PERIODS, Terms
 from lakebt.strategy.traded import TradedStrategy
@@ -297,6 +298,7 @@ class Backtest:
             # What it is, before it learns: so every run of it is the same one.
             parameters = parameters_of(strategy)
             source = self._source(strategy, is_needed=record)
+            settings = as_texts(strategy)
             for number in range(len(fills)):
                 decided.append(decisions.decide(strategy, number))
                 if progress is not None:
@@ -316,7 +318,8 @@ class Backtest:
             name=self.name,
             parameters=parameters,
             source=source,
-            target=target_of(strategy),
+            target="" if settings is None else target_of(strategy),
+            settings=tuple(settings or ()),
             engine=engine,
             audited=self.audited,
             targets=done.targets,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import sys
 from pathlib import Path
@@ -11,21 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, listed
 from lakebt.inputs.user_code import _file, _imported, blaming
+from lakebt.strategy.parameters import from_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
     from lakebt.lake.reading.view import View
 
 
-def load_strategy(target: str) -> tuple[Path, Any]:
+def load_strategy(target: str, *, settings: Sequence[str] = ()) -> tuple[Path, Any]:
     """Return the file and the strategy that ``FILE.py:Name`` means.
 
     Parameters
     ----------
     target
         `Name` is a class that needs no arguments or the view, or an object of any kind.
+    settings
+        Arguments to make it with, as ``lookback=126``.
 
     Returns
     -------
@@ -39,11 +43,41 @@ def load_strategy(target: str) -> tuple[Path, Any]:
         arguments.
     """
     path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
-    strategy = _named(_imported(path), name, path)
-    if not inspect.isclass(strategy) or takes_view(strategy):
+    strategy = _set(_named(_imported(path), name, path), settings, name)
+    if not inspect.isclass(strategy) and not isinstance(strategy, functools.partial):
         return path, strategy
+    if takes_view(strategy):
+        return path, _called(strategy, name)
     with blaming(path):
         return path, strategy()
+
+
+def _set(named: Any, settings: Sequence[str], name: str) -> Any:
+    """Return a class, or a function, with arguments of it set.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is an object, which is made already.
+    """
+    if not settings:
+        return named
+    if not inspect.isclass(named) and (is_strategy(named) or not callable(named)):
+        msg = f"--set {settings[0]}: {name} is made already: name its class"
+        raise InvalidArgumentError(msg)
+    return functools.partial(named, **from_texts(named, settings))
+
+
+def _called(make: Any, name: str) -> Any:
+    """Return a function of the view that is called as what it makes."""
+    if not isinstance(make, functools.partial):
+        return make
+
+    def made(view: View) -> Any:
+        return make(view)
+
+    made.__name__ = name
+    return made
 
 
 def load_class(target: str) -> tuple[Path, Any]:
@@ -62,7 +96,9 @@ def load_class(target: str) -> tuple[Path, Any]:
     return path, named
 
 
-def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
+def load_maker(
+    target: str, *, settings: Sequence[str] = ()
+) -> tuple[Path, Callable[[View], Any]]:
     """Return the file of a strategy, and a function that makes it of the file anew.
 
     The whole file is run again each time, with what it imports from its own folder, so
@@ -74,14 +110,14 @@ def load_maker(target: str) -> tuple[Path, Callable[[View], Any]]:
         As `load_strategy` does.
     """
     before = set(sys.modules)
-    path, _ = load_strategy(target)
+    path, _ = load_strategy(target, settings=settings)
     name = target.rpartition(":")[2]
     own = [n for n in set(sys.modules) - before if _is_beside(sys.modules[n], path)]
 
     def make(view: View) -> Any:
         for module in own:
             sys.modules.pop(module, None)
-        strategy = _named(_imported(path), name, path)
+        strategy = _set(_named(_imported(path), name, path), settings, name)
         if is_strategy(strategy) and not inspect.isclass(strategy):
             return strategy
         return strategy(view) if takes_view(strategy) else strategy()
@@ -234,12 +270,13 @@ def takes_view(make: Callable[..., Any]) -> bool:
     if not needed:
         return False
     if len(needed) == 1 and needed[0].kind is not inspect.Parameter.KEYWORD_ONLY:
-        in_class = inspect.isclass(make)
+        in_class = inspect.isclass(getattr(make, "func", make))
         if _is_for_view(needed[0], in_class=in_class):
             return True
     names = listed(parameter.name for parameter in needed)
+    named = getattr(make, "func", make)
     msg = (
-        f"{getattr(make, '__name__', repr(make))} needs the arguments {names}: give "
+        f"{getattr(named, '__name__', repr(named))} needs the arguments {names}: give "
         f"them defaults, or name an object made with them"
     )
     raise InvalidArgumentError(msg)
@@ -285,21 +322,12 @@ def is_strategy(value: object) -> bool:
 
 
 def target_of(strategy: object) -> str:
-    """Return the ``FILE.py:Name`` that makes a strategy again; empty if none does.
-
-    None does if its class is in no file, or it was made with other arguments than those
-    that its class has by default.
-    """
+    """Return the ``FILE.py:Name`` of a strategy's class; empty if it is in no file."""
     made = type(strategy)
     try:
         file = inspect.getsourcefile(made)
-        taken = inspect.signature(made).parameters.values()
-    except (OSError, TypeError, ValueError):
+    except (OSError, TypeError):
         return ""
     if file is None or not Path(file).is_file() or "." in made.__qualname__:
         return ""
-    for one in taken:
-        kept = getattr(strategy, one.name, getattr(strategy, f"_{one.name}", None))
-        if one.name != "view" and (one.default is one.empty or kept != one.default):
-            return ""
     return f"{Path(file).absolute()}:{made.__name__}"

@@ -41,10 +41,11 @@ UNAUDITED = (
 def run_command(run: TradedStrategy) -> str:
     """Return the command that gives the same run; a sentence where there is none."""
     if not run.target:
-        return f"none: {run.name} was not made of a class in a file without arguments"
+        return f"none: {run.name} is of no class in a file, or made of no plain values"
     options = {
         **view_options(run.view, address_of(run.view)),
         **run.terms.options(always=("start", "end", "rebalance", "fill")),
+        "--set": list(run.settings),
         "--engine": run.engine if run.engine != "event" else None,
     }
     return shell(options, start=["lakebt", "backtest", run.target])

@@ -40,6 +40,8 @@ class TradedStrategy:
         everything it was made with; empty if it cannot be told from another one.
     target
         ``FILE.py:Name`` that makes it again, empty if nothing does.
+    settings
+        With which arguments, as ``lookback=126``.
     engine
         What kept its book.
     audited
@@ -55,6 +57,7 @@ class TradedStrategy:
     parameters: Mapping[str, Any]
     source: str
     target: str
+    settings: tuple[str, ...]
     engine: str
     audited: bool
     targets: Targets

@@ -9,6 +9,7 @@ from lakebt.lake.api.base import LakeBase
 from lakebt.lake.keeping.exchange import wanted_calendar
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
+from lakebt.lake.publishing.first_rows import FirstRows, first_rows
 from lakebt.lake.publishing.publication import examine, prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
@@ -45,6 +46,7 @@ class Publishing(LakeBase):
         as_of: object,
         note: str = "",
         labels: Mapping[str, str] | None = None,
+        files: Iterable[Mapping[str, object]] = (),
         retain_days: int | None = None,
         audits: Audits | None = None,
         fail_on: Iterable[str] = (),
@@ -66,6 +68,8 @@ class Publishing(LakeBase):
             ahead of the clock.
         note : str
         labels : mapping of str to str, optional
+        files : list of mapping, optional
+            What the rows were read from, as ``lakebt publish`` notes it: plain values.
         retain_days : int, optional
             After this many days `retain` ends it. Kept for good by default.
         audits : mapping of str to function or list of functions, optional
@@ -116,6 +120,7 @@ class Publishing(LakeBase):
                 as_of=as_of,
                 note=note,
                 labels=labels,
+                files=files,
                 retain_days=retain_days,
                 audits=audits,
                 fail_on=fail_on,
@@ -241,6 +246,32 @@ def publish_first(
     report = foreseen_first(publication, sessions=first["sessions"])
     report.check()
     return make()._publish(publication, first=report)  # noqa: SLF001 - of this module
+
+
+def first_rows_of(
+    lake: Publishing | None,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    calendar: Calendar = NEW_YORKS,
+) -> list[FirstRows]:
+    """Return the first rows of tables as they would be published.
+
+    Parameters
+    ----------
+    lake
+        None for one that is yet to be made.
+    tables
+        What is handed over.
+    calendar
+        As `Lake.open` would be given it.
+    """
+    first = _first(calendar)
+    if lake is not None:
+        first = {"specs": lake._specs(), "sessions": lake._sessions}  # noqa: SLF001
+    return [
+        first_rows(data, spec=first["specs"].of(name), sessions=first["sessions"])
+        for name, data in tables.items()
+    ]
 
 
 def _first(calendar: Calendar) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.inputs.checks import is_text
+from lakebt.lake.committing.file_labels import file_labels, labels_and_files
 from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
 from lakebt.lake.tables.rows import plain
@@ -97,6 +98,7 @@ class Release:
         Every table that has rows, those published with the release and the rest.
     note : str
     labels : mapping of str to str
+    files : tuple of mapping, those it was read from, if its publisher said so
     retain_days : int or None
         After this many days it ends.
     ended_at : datetime or None
@@ -116,6 +118,7 @@ class Release:
     tables: tuple[TablePin, ...]
     note: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Mapping[str, Any], ...] = ()
     retain_days: int | None = None
     ended_at: dt.datetime | None = None
     ended_because: str = ""
@@ -275,6 +278,7 @@ def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFram
         "rows": pd.Series([r.rows for r in listed], dtype="int64"),
         "note": texts(r.note for r in listed),
         "labels": things(dict(r.labels) for r in listed),
+        "files": things([dict(file) for file in r.files] for r in listed),
     }
     if ended:
         columns["ended_at"] = times(r.ended_at for r in listed)
@@ -373,8 +377,8 @@ def _release(row: dict[str, Any]) -> Release:
             "as_of": plain(row["as_of"]),
             "committed_at": plain(row["committed_at"]),
             "tables": pins,
-            "labels": dict(row["labels"]),
-            # Ledgers made before releases could end have no such columns.
+            **labels_and_files(dict(row["labels"])),
+            # Ledgers from before releases could end have no such columns.
             "ended_at": plain(ended) if (ended := row.get("ended_at")) else None,
             "ended_because": row.get("ended_because") or "",
         }
@@ -388,7 +392,7 @@ def _row(release: Release) -> dict[str, Any]:
     )
     return {
         **{name: getattr(release, name) for name in names},
-        "labels": list(release.labels.items()),
+        "labels": [*release.labels.items(), *file_labels(release.files)],
         "tables": [
             {name: getattr(pin, name) for name in TablePin.__dataclass_fields__}
             for pin in release.tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -12,6 +13,7 @@ import numpy as np
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.checks import check_text, is_text
 from lakebt.instants import parse_instant
+from lakebt.lake.committing.file_labels import FILE_LABEL
 from lakebt.lake.committing.ledger import check_name
 from lakebt.lake.publishing import texts
 from lakebt.lake.publishing.audits.across import Fresh
@@ -33,6 +35,7 @@ from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.arrow import column, pc, take, truth
 from lakebt.lake.tables.digests import digest
 from lakebt.lake.tables.rows import order, plain
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -139,7 +142,7 @@ class Publication:
 
     Attributes
     ----------
-    name, as_of, note, labels, retain_days
+    name, as_of, note, labels, files, retain_days
         Of the release.
     tables
         Those whose rows are valid by themselves.
@@ -154,6 +157,7 @@ class Publication:
     tables: Mapping[str, Ready]
     note: str
     labels: Mapping[str, str]
+    files: tuple[Mapping[str, Any], ...]
     retain_days: int | None
     rules: Rules
     report: AuditReport
@@ -200,6 +204,7 @@ def examine(
     as_of: object,
     note: str = "",
     labels: object = None,
+    files: object = (),
     retain_days: object = None,
     audits: object = None,
     fail_on: object = (),
@@ -266,6 +271,7 @@ def examine(
         tables=prepared,
         note=note,
         labels=named,
+        files=_checked_files(files),
         retain_days=days,
         rules=chosen,
         report=AuditReport(
@@ -336,6 +342,24 @@ def _checked_days(days: object) -> int | None:
     raise InvalidArgumentError(msg)
 
 
+def _checked_files(files: object) -> tuple[Mapping[str, Any], ...]:
+    """Return what the rows were read from.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no list of mappings of plain values.
+    """
+    try:
+        found = tuple(json.loads(canonical_json(dict(each))) for each in files)  # type: ignore[attr-defined]  # so it is checked
+    except (TypeError, ValueError, InvalidArgumentError) as error:
+        msg = (
+            f"files must be a list of mappings of plain values, was {files!r}: {error}"
+        )
+        raise InvalidArgumentError(msg) from None
+    return found
+
+
 def _checked_labels(labels: object) -> dict[str, str]:
     if labels is None:
         return {}
@@ -345,6 +369,9 @@ def _checked_labels(labels: object) -> dict[str, str]:
     for key, value in labels.items():
         if not (is_text(key) and is_text(value)):
             msg = f"labels must map text to text, was {key!r}: {value!r}"
+            raise InvalidArgumentError(msg)
+        if key.startswith(FILE_LABEL):
+            msg = f"labels that start with {FILE_LABEL} are lakebt's: rename {key!r}"
             raise InvalidArgumentError(msg)
     return dict(labels)
 

@@ -343,6 +343,7 @@ class _Writer:
             tables=tuple(pins),
             note=self.publication.note,
             labels=self.publication.labels,
+            files=self.publication.files,
             retain_days=self.publication.retain_days,
             is_new=True,
         )

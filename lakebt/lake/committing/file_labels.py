@@ -1,0 +1,26 @@
+"""What a release was read from, as the ledger keeps it: in labels that nobody gave."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FILE_LABEL = "lakebt.file."
+"""How the keys of such labels begin. The ledger's columns are those of old lakes."""
+
+
+def file_labels(files: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+    """Return files as the ledger keeps them."""
+    for number, file in enumerate(files):
+        yield f"{FILE_LABEL}{number}", json.dumps(dict(file), ensure_ascii=False)
+
+
+def labels_and_files(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the labels of a publisher, and the files apart from them."""
+    mine = {k: text for k, text in labels.items() if not k.startswith(FILE_LABEL)}
+    n_files = len(labels) - len(mine)
+    files = (json.loads(labels[f"{FILE_LABEL}{n}"]) for n in range(n_files))
+    return {"labels": mine, "files": tuple(files)}
