@@ -32,11 +32,11 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.inputs.places import local_path
 from lakebt.sources import csv_text
 from lakebt.sources.converted import Converted
-from lakebt.sources.corporate.answers import check_lines
 from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.file_names import Naming
-from lakebt.sources.packed import files_of, kind_of
+from lakebt.sources.packed import files_of, kind_of, read_bytes
 from lakebt.sources.source import Source
+from lakebt.sources.text_files import LONGEST_LINE, check_head
 from lakebt.sources.written_days import read_days
 
 if TYPE_CHECKING:
@@ -176,7 +176,11 @@ def _read(path: Path) -> pd.DataFrame:
         If it is no table.
     """
     try:
-        check_lines(path, table=TABLE)
+        content, _ = read_bytes(path, table=TABLE)
+        with path.open("rb") as file:
+            head = (content or file.read(LONGEST_LINE + 64))[: LONGEST_LINE + 64]
+        if b"<TICKER>" not in head[:64]:  # as Stooq's begin, and XML does
+            check_head(head, path, table=TABLE, what="a table of prices")
         rows, read_as = csv_text.read_csv(path, table=TABLE, dialect=csv_text.Dialect())
     except InvalidDataError:
         raise
@@ -184,10 +188,6 @@ def _read(path: Path) -> pd.DataFrame:
         why = str(error).strip().partition("\n")[0].rstrip(" .:") or "unknown format"
         problem = f"file {path} cannot be read as CSV: {why[:200]}. Fetch it again."
         raise InvalidDataError(TABLE, problem) from None
-    first = rows.column_names[0].lstrip().lower() if rows.column_names else ""
-    if first.startswith(("<!doctype", "<html")):
-        problem = f"file {path} is a page of HTML, no CSV: fetch it again."
-        raise InvalidDataError(TABLE, problem)
     if not rows.num_rows:
         raise InvalidDataError(TABLE, f"file {path} has no rows: fetch it again.")
     frame = rows.to_pandas().fillna("")

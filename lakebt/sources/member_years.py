@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
-from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.packed import kind_of
+from lakebt.sources.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _of_file(path: Path) -> Iterator[tuple[dt.date, list[str], list[str]]]:
     InvalidDataError
         If it has neither members nor changes.
     """
-    text = read_answer(path, table=TABLE, has_lines=True)
+    text, _ = read_text(path, table=TABLE, what="a year of members in YAML")
     if "tickers_on_Jan_1" not in text and "changes:" not in text:
         problem = f"file {path} has neither tickers_on_Jan_1 nor changes: check it."
         raise InvalidDataError(TABLE, problem)

@@ -33,7 +33,6 @@ import pandas as pd
 from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
-from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.effective_changes import (
     NO_DAY,
     RENAMES,
@@ -49,6 +48,7 @@ from lakebt.sources.member_years import read_years
 from lakebt.sources.packed import kind_of
 from lakebt.sources.renamed_tickers import read_renames
 from lakebt.sources.source import Source
+from lakebt.sources.text_files import read_text
 from lakebt.sources.written_days import read_day
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _read(path: Path) -> pd.DataFrame:
     InvalidDataError
         If it is none.
     """
-    text = read_answer(path, table=TABLE, has_lines=True)
+    text, _ = read_text(path, table=TABLE, what="a list of members")
     try:
         frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except (ValueError, csv.Error) as error:

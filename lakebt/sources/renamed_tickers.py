@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError, listed
 from lakebt.inputs.places import local_path
-from lakebt.sources.corporate.answers import read_answer
+from lakebt.sources.text_files import read_text
 
 if TYPE_CHECKING:
     import os
@@ -34,7 +34,7 @@ def read_renames(source: str | os.PathLike[str]) -> dict[str, str]:
         If it has no such columns.
     """
     path = local_path(source, what="file", cure="fetch it, and name the copy")
-    text = read_answer(path, table=TABLE, has_lines=True)
+    text, _ = read_text(path, table=TABLE, what="a list of renames")
     rows = csv.DictReader(text.splitlines())
     names = {str(name).strip().casefold(): name for name in rows.fieldnames or ()}
     old, new = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
-from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.packed import kind_of
+from lakebt.sources.text_files import MOST_BYTES, read_text
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_tables(path: Path) -> list[pd.DataFrame]:
     try:
         if kind_of(path) in {".html", ".htm"}:
             return _of_page(path)
-        text = read_answer(path, table=TABLE, has_lines=True)
+        text, _ = read_text(path, table=TABLE, what="a table of changes")
         rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
     except LakebtError:
         raise
@@ -80,6 +80,9 @@ def _page(path: Path) -> str:
         If it is no page.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            problem = f"file {path} is too large for a page: check which it is."
+            raise InvalidDataError(TABLE, problem)
         content = path.read_bytes()
     except OSError as error:
         problem = f"file {path} cannot be read: {error.strerror}. Check the path."

@@ -122,11 +122,7 @@ class YahooBars(Source):
             check_name(symbol, what="symbol")
             try:
                 frame = library.Ticker(symbol).history(
-                    start=start,
-                    end=end,
-                    auto_adjust=False,
-                    actions=True,
-                    raise_errors=True,
+                    start=start, end=end, auto_adjust=False, actions=True
                 )
             except Exception as error:  # noqa: BLE001 - yfinance raises any
                 why = " ".join(str(error).split())[:200] or type(error).__name__

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
-from lakebt.sources.corporate.answers import read_answer
 from lakebt.sources.corporate.downloads import LIST
-from lakebt.sources.packed import kind_of
+from lakebt.sources.packed import MOST_BYTES, kind_of
+from lakebt.sources.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -178,7 +178,9 @@ def read_saved(
         if kind_of(path) == ".parquet":
             frame = pd.read_parquet(path)
         else:
-            text = read_answer(path, table=table, has_lines=True)
+            text, _ = read_text(
+                path, table=table, what="what yfinance returned", most=MOST_BYTES
+            )
             frame = _of_csv(text)
     except LakebtError:
         raise

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,15 @@ def test_each_layout_is_the_same_bars(file: str, text: str, tmp_path: Path) -> N
     assert sum(found.dropped.values()) + found.kept == found.n_read
     if "null" in text:
         assert found.dropped == {NO_PRICES: 1}
+
+
+def test_a_packed_file_is_called_after_its_symbol_too(tmp_path: Path) -> None:
+    (tmp_path / "PVH.csv.gz").write_bytes(gzip.compress(YAHOO.encode()))
+
+    found = CsvFolder().convert(tmp_path, basis="split_adjusted")
+
+    assert bars(found.frame) == BARS
+    assert "gzip" in found.read_as
 
 
 def test_a_folder_of_folders_and_a_pattern_are_all_their_files(tmp_path: Path) -> None:
@@ -174,7 +184,7 @@ def test_a_pattern_is_what_names_share(
             "<!DOCTYPE html>\n<html>\n",
             {},
             InvalidDataError,
-            "is a page of HTML, no CSV: fetch it again",
+            "is a page of HTML, not a table of prices: fetch it again",
         ),
         (
             "PVH.csv",

@@ -142,7 +142,12 @@ def test_a_page_without_changes_has_the_additions_of_survivors(tmp_path: Path) -
         ("SP500.csv", "a,b\n1,2\n", InvalidDataError, "has no table with a date, what"),
         ("SP500.csv", "", InvalidDataError, "is empty: fetch it again"),
         ("SP500.csv", "Date\n", InvalidDataError, "has no rows of a table"),
-        ("SP500.csv", page(HEAD), InvalidDataError, "is a page of HTML, no answer"),
+        (
+            "SP500.csv",
+            page(HEAD),
+            InvalidDataError,
+            "is a page of HTML, not a table of changes",
+        ),
         ("SP500.html", "<html></html>", InvalidDataError, "has no table of a page"),
         (
             "SP500.html",

@@ -16,9 +16,7 @@ MOST_BYTES = 2**27
 """How large an answer may be: 128 MiB. A large filing with its exhibits has 30."""
 
 
-def read_answer(
-    path: Path, *, is_strict: bool = True, table: str = TABLE, has_lines: bool = False
-) -> str:
+def read_answer(path: Path, *, is_strict: bool = True, table: str = TABLE) -> str:
     """Return what a file says, packed or not.
 
     Parameters
@@ -29,8 +27,6 @@ def read_answer(
         Whether a sign that is not UTF-8 is an error; else it is replaced.
     table
         Where its rows go, for errors.
-    has_lines
-        Whether it is a table in CSV, so that a line without end is none.
 
     Raises
     ------
@@ -43,8 +39,6 @@ def read_answer(
                 f"file {path} has more than {MOST_BYTES:,} bytes: check which it is."
             )
             raise InvalidDataError(table, problem)
-        if has_lines:
-            check_lines(path, table=table)
         content, _ = read_bytes(path, table=table)
         held = path.read_bytes() if content is None else content
         text = held.decode("utf-8-sig", "strict" if is_strict else "replace")
@@ -59,22 +53,3 @@ def read_answer(
         problem = f"file {path} is a page of HTML, no answer: fetch it again."
         raise InvalidDataError(table, problem)
     return text
-
-
-LONGEST_LINE = 2**22
-"""How long the first line of a table may be: 4 MiB, 300,000 columns."""
-
-
-def check_lines(path: Path, *, table: str) -> None:
-    """Check that a file has lines, before all of it is read.
-
-    Raises
-    ------
-    InvalidDataError
-        If the first one does not end.
-    """
-    with path.open("rb") as source:
-        first = source.readline(LONGEST_LINE + 1)
-    if len(first) > LONGEST_LINE:
-        problem = f"file {path} is one line without end, no table: fetch it again."
-        raise InvalidDataError(table, problem)
