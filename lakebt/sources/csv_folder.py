@@ -229,6 +229,7 @@ class _Bars:
             name: _numbers(held[name])
             for name in (*_PRICES, "volume", "adjusted")
             if name in held.columns
+            and (name != "adjusted" or self.basis == "total_return")
         }
         self.check_basis(path, numbers)
         there = pd.DataFrame(numbers)[list(_PRICES)].notna().all(axis=1)
@@ -311,7 +312,7 @@ class _Bars:
         InvalidDataError
             If closes are said to hold dividends, and another column does.
         """
-        if "adjusted" not in numbers or self.basis != "total_return":
+        if "adjusted" not in numbers:
             return
         if ((numbers["adjusted"] / numbers["close"] - 1).abs() > 1e-4).any():
             problem = (
@@ -327,5 +328,8 @@ class _Bars:
 
 def _numbers(values: pd.Series) -> pd.Series:
     """Return text as numbers, without dollar signs and thousands; NaN if it is none."""
-    plain = values.str.strip().str.replace(r"[$,]", "", regex=True)
+    try:
+        return pd.to_numeric(values).astype(float)
+    except (ValueError, TypeError):  # most files need no more
+        plain = values.str.strip().str.replace(r"[$,]", "", regex=True)
     return pd.to_numeric(plain, errors="coerce").astype(float)

@@ -68,6 +68,9 @@ def read_days(
     for shape, form, how in _SHAPES:
         if not re.fullmatch(shape, first):
             continue
+        if form == "%Y-%m-%d":
+            with contextlib.suppress(ValueError):  # most files need no more
+                return pd.to_datetime(plain, format=form).dt.date, ()
         fits = plain.str.fullmatch(shape)
         cut = plain.str[:10] if form == "%Y-%m-%d" else plain
         cut = cut.str.replace(r"[.,]", "", regex=True)
