@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakebt.cli import options
+from lakebt.cli import completion, options
 from lakebt.cli.format_options import TYPED, typed_options
 from lakebt.cli.output import print_json, progress, terminal
 from lakebt.errors import InvalidArgumentError
@@ -23,7 +23,9 @@ def formats(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="One of them, to see what options it takes."
+            metavar="NAME",
+            help="One of them, to see what options it takes.",
+            autocompletion=completion.formats,
         ),
     ] = None,
     as_json: options.AsJson = False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from lakebt.cli import hints
+from lakebt.cli import completion, hints
+from lakebt.cli.lake_place import DEFAULT_LAKE, LAKE_VARIABLE, lake_path
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from lakebt.lake.lake import Lake
     from lakebt.lake.reading.view import View
 
-
-LAKE_VARIABLE = "LAKEBT_LAKE"
-DEFAULT_LAKE = "lake"
 
 WHERE, SIZE, COSTS, OUTPUT = "What is read", "How it trades", "Costs", "Output"
 """The parts of a help page."""
@@ -72,7 +69,10 @@ AsJson: TypeAlias = Annotated[
 ReleaseName: TypeAlias = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="The release that is read.", rich_help_panel=WHERE
+        metavar="NAME",
+        help="The release that is read.",
+        autocompletion=completion.releases,
+        rich_help_panel=WHERE,
     ),
 ]
 AsOf: TypeAlias = Annotated[
@@ -210,11 +210,6 @@ ReportFile: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-
-
-def lake_path(lake: Path | None) -> Path:
-    """Return the directory of the lake: as given, else as the environment says."""
-    return lake or Path(os.environ.get(LAKE_VARIABLE) or DEFAULT_LAKE)
 
 
 def open_lake(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakebt.cli import options
+from lakebt.cli import completion, options
 from lakebt.cli import publish_told as told
 from lakebt.cli.format_options import typed_options
 from lakebt.cli.output import progress
@@ -44,6 +44,7 @@ def publish(
         list[str],
         typer.Argument(
             metavar="TABLE=FILE...",
+            autocompletion=completion.published,
             help="A file for each table: prices=bars.parquet. Several files may go "
             "into one table.",
         ),
@@ -80,6 +81,7 @@ def publish(
         typer.Option(
             "--format",
             metavar="[TABLE=]NAME",
+            autocompletion=completion.formats,
             help="The layout of the files, as lakebt formats lists them; each has "
             "options of its own, which lakebt formats NAME tells.",
             show_default="nport for .xml, else ours",

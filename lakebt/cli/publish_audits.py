@@ -11,6 +11,7 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.hints import for_command_line
+from lakebt.cli.lake_place import lake_path
 from lakebt.cli.output import print_frame, print_json, say, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
 from lakebt.inputs.user_code import load_function
@@ -187,7 +188,7 @@ def foresee(
     """
     from lakebt.lake.storage.directory import DATABASE
 
-    if catalog is None and not (options.lake_path(lake) / DATABASE).exists():
+    if catalog is None and not (lake_path(lake) / DATABASE).exists():
         from lakebt.lake.api.publishing import audit_first
 
         return audit_first(frames, calendar=(exchange, closed), **arguments)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakebt.cli import options
+from lakebt.cli import completion, options
 from lakebt.cli.output import print_frame, print_json, records, terminal
 
 if TYPE_CHECKING:
@@ -99,9 +99,24 @@ def _note(row: dict[str, Any]) -> str:
 
 def diff(
     *,
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="As etf_holdings.")],
-    before: Annotated[str, typer.Argument(metavar="A", help="A release.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Another release.")],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="As etf_holdings.", autocompletion=completion.tables
+        ),
+    ],
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="A release.", autocompletion=completion.releases
+        ),
+    ],
+    after: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", help="Another release.", autocompletion=completion.releases
+        ),
+    ],
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
     as_json: options.AsJson = False,

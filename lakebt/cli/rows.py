@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakebt.cli import options, out
+from lakebt.cli import completion, options, out
 from lakebt.cli.output import print_frame, print_json, records, terminal
 from lakebt.cli.where import option, typed_where
 from lakebt.values.text import count
@@ -15,7 +15,12 @@ from lakebt.values.text import count
 def rows(
     *,
     table: Annotated[
-        str, typer.Argument(metavar="TABLE", help="As prices: lakebt tables has them.")
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="As prices: lakebt tables has them.",
+            autocompletion=completion.tables,
+        ),
     ],
     release: options.ReleaseName,
     where: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.lake_place import lake_path
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.inputs.places import local_path
 from lakebt.values.command_lines import install_extra
@@ -71,7 +72,7 @@ def serve(
     from lakebt.lake.serving.server import address, listen, run
     from lakebt.lake.storage.catalog import open_path
 
-    storage = open_path(options.lake_path(lake), create=False)
+    storage = open_path(lake_path(lake), create=False)
     app = make_app(
         storage, token=token, read_only=read_only, clock=system_clock, log=_log
     )

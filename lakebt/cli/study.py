@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakebt.cli import options
+from lakebt.cli import completion, options
 from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
 from lakebt.cli.where import option, where_option
@@ -40,6 +40,7 @@ def study(
         typer.Option(
             metavar="NAME",
             help="The index whose changes are traded, as SP500.",
+            autocompletion=completion.indices,
             rich_help_panel=options.WHERE,
         ),
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakebt.cli import options
+from lakebt.cli import completion, options
 from lakebt.cli.output import print_frame, print_json, records, terminal
 from lakebt.errors import InvalidArgumentError
 
@@ -129,7 +129,12 @@ def _tables_table(frame: pd.DataFrame) -> Table:
 
 def vintages(
     *,
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="As index_changes.")],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="As index_changes.", autocompletion=completion.tables
+        ),
+    ],
     key: Annotated[
         list[str],
         typer.Argument(metavar="KEY...", help="A value for each column of its key."),

@@ -9,6 +9,7 @@ import pytest
 from lakebt.backtest.costs import CostModel
 from lakebt.cli import options
 from lakebt.cli.backtest import backtest
+from lakebt.cli.lake_place import lake_path
 from lakebt.cli.study import study
 from lakebt.errors import InvalidArgumentError
 
@@ -42,7 +43,7 @@ def test_without_either_the_lake_is_the_folder_lake(
     if value is not None:
         monkeypatch.setenv("LAKEBT_LAKE", value)
 
-    assert options.lake_path(None) == Path("lake")
+    assert lake_path(None) == Path("lake")
 
 
 def test_a_lake_and_a_catalog_are_two_lakes(run: Run) -> None:
