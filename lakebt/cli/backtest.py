@@ -9,7 +9,12 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.hints import for_command_line
-from lakebt.cli.output import print_banners, print_json, progress, terminal
+from lakebt.cli.output import (
+    print_banners,
+    print_json,
+    progress,
+    terminal,
+)
 from lakebt.inputs.user_code import blaming
 from lakebt.strategy.factory import load_strategy
 from lakebt.values.command_lines import located
@@ -93,7 +98,7 @@ def backtest(
         if report is not None:
             run.report(report)
     if as_json:
-        print_json([facts(run)])
+        print_json([facts(run) | {"stats": run.tear_sheet().numbers()}])
         return
     show(terminal(), run, report, file=path)
 

@@ -262,11 +262,19 @@ def study(
         if judged is not None:
             more = judged.table()
             rows = rows.join(more[more.columns.difference(rows.columns, sort=False)])
-        print_json(records(rows))
+        print_json(
+            row | {"stats": _stats(result, str(row["entry"]), str(row["exit"]))}
+            for row in records(rows)
+        )
         return
     show(terminal(), result, report, judged)
     if ahead is not None:
         show_hindsight(terminal(), ahead.sentence, ahead.table())
+
+
+def _stats(result: Result, entry: str, exit_: str) -> dict[str, float]:
+    """Return what the calendar portfolio of a rule came to."""
+    return result.tear_sheet(entry=entry, exit=exit_).numbers()
 
 
 def show_hindsight(console: Console, sentence: str, rows: pd.DataFrame) -> None:

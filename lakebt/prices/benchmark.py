@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.prices.total_return import ReturnPrices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from lakebt._typing import FloatVector
     from lakebt.prices.history import PriceHistory
@@ -20,16 +20,8 @@ MARKET = "SPY"
 """What stands for the market where nothing else is named."""
 
 
-class Priced(Protocol):
-    """What has prices: a view."""
-
-    def price_history(self, symbols: Sequence[str]) -> PriceHistory:
-        """Return every vintage known of some symbols' bars."""
-        ...
-
-
 def benchmark_of(
-    view: Priced,
+    read: Callable[[str], PriceHistory],
     asked: str | pd.Series[float] | None,
     *,
     default: str,
@@ -40,8 +32,8 @@ def benchmark_of(
 
     Parameters
     ----------
-    view
-        Where its prices are read.
+    read
+        Gives the prices of a symbol.
     asked
         A symbol, or returns; None for the default where that has every session.
     default
@@ -61,7 +53,7 @@ def benchmark_of(
         msg = f"benchmark must be a symbol or a series of returns, was {asked!r}"
         raise InvalidArgumentError(msg)
     name = default if asked is None else asked
-    history = view.price_history([name])
+    history = read(name)
     if name not in history:
         if asked is None:
             return None

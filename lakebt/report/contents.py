@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector
     from lakebt.report.panel_data import Ingredients
+    from lakebt.report.tear_sheet import TearSheet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,10 @@ class StudyContents:
     headline : Headline or None
         Of the portfolio whose curve is `equity`. None if no cell is chosen, or if the
         surface is of that portfolio itself.
+    event_returns : Series or None
+        Net return of each traded event of the chosen cell, as fractions.
+    sheet : TearSheet or None
+        Of the calendar portfolio of the chosen cell; without, the page has none.
     chance : Chance or None
         The rules held against chance; without, nothing is said of it.
     """
@@ -164,6 +169,8 @@ class StudyContents:
     dividends_bps: float = 0.0
     headline: Headline | None = None
     chance: Chance | None = None
+    event_returns: pd.Series[float] | None = None
+    sheet: TearSheet | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +196,8 @@ class RunContents:
         As in `StudyContents`.
     actions : mapping of str to str
         What corporate actions did to what was held, in words; empty if nothing.
+    sheet : TearSheet or None
+        What it came to; without, the page has its equity alone.
     """
 
     title: str
@@ -203,3 +212,4 @@ class RunContents:
     provenance: Mapping[str, str]
     command: str
     actions: Mapping[str, str] = field(default_factory=dict)
+    sheet: TearSheet | None = None

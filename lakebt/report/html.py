@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt.report import sections, story, words
 from lakebt.report.charts import (
     claims_figure,
+    distribution_figure,
     equity_figure,
     null_figure,
     path_figure,
@@ -20,6 +21,7 @@ from lakebt.report.charts import (
 from lakebt.report.packing import packed
 from lakebt.report.page import Figures, render, write
 from lakebt.report.sections import growth
+from lakebt.report.sheet_section import sheet_figures, sheet_section
 from lakebt.report.surface import surface
 from lakebt.values.text import count
 
@@ -92,6 +94,8 @@ def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) ->
         refused=sections.refused_section(contents, cells),
         provenance=list(contents.provenance.items()),
         command=contents.command,
+        sheet=sheet_section(contents.sheet),
+        has_returns=contents.event_returns is not None and len(contents.event_returns),
         **sections.chosen_sections(contents, cells),
     )
     return write(page, path)
@@ -130,7 +134,11 @@ def _study_figures(
                 years_figure, contents.years, rule=contents.best, height=height
             ),
         }
-    return figures
+    if contents.event_returns is not None and len(contents.event_returns):
+        figures["events-figure"] = functools.partial(
+            distribution_figure, contents.event_returns, noun="event"
+        )
+    return figures | sheet_figures(contents.sheet)
 
 
 def made_of(contents: StudyContents) -> dict[str, str | None]:
@@ -171,12 +179,15 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
     """
     figures: Figures = {}
     equity = weights = None
+    sheet = sheet_section(contents.sheet)
     if len(contents.equity):
-        figures["equity-figure"] = functools.partial(equity_figure, contents.equity)
         equity = {"lede": growth(contents.equity)}
+        if sheet is None:
+            figures["equity-figure"] = functools.partial(equity_figure, contents.equity)
     if len(contents.weights):
         figures["weights-figure"] = functools.partial(weights_figure, contents.weights)
         weights = _weights_section(contents.weights)
+    figures |= sheet_figures(contents.sheet)
     n = count(contents.n_returns, "daily return")
     page = render(
         "run.html.j2",
@@ -192,6 +203,8 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
         definition=story.definition(contents.definition),
         banners=contents.banners,
         equity=equity,
+        sheet=sheet,
+        has_positions="positions-figure" in figures,
         weights=weights,
         costs=[
             {"name": words.with_unit(name), "value": f"{value:,.2f}"}

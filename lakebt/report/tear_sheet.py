@@ -180,6 +180,20 @@ class TearSheet:
         """
         return self._performance.curves(sessions)
 
+    def returns(self) -> pd.Series:
+        """Return the daily net returns by session, as fractions."""
+        return self._performance.returns.copy()
+
+    def weights(self) -> pd.DataFrame | None:
+        """Return the share of each symbol in the value at the close; None of a study.
+
+        Returns
+        -------
+        DataFrame
+            Sessions down, symbols across; shorts below 0.
+        """
+        return None if self._weights is None else self._weights.copy()
+
     # --- figures ---------------------------------------------------------------------
 
     def plot_equity(self, *, log: bool = False) -> Any:
@@ -192,7 +206,7 @@ class TearSheet:
         """
         from lakebt.report.charts import growth_figure  # noqa: PLC0415 - plotly is slow
 
-        return growth_figure(self._curves(), benchmark=self._against, log=log)
+        return growth_figure(self._curves(), benchmark=self.benchmark, log=log)
 
     def plot_months(self) -> Any:
         """Return the returns of months and years as a heat map."""
@@ -265,7 +279,7 @@ class TearSheet:
         return found
 
     @property
-    def _against(self) -> str:
+    def benchmark(self) -> str:
         """The name of the benchmark; empty without one."""
         theirs = self._performance.benchmark
         if theirs is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
-from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
 from lakebt.lake.api.trials import address_of, told_of
@@ -21,16 +21,11 @@ from lakebt.report.provenance import (
     view_provenance,
 )
 from lakebt.strategy import tables
+from lakebt.strategy.tear_sheet import DEFINITION, tear_sheet
 from lakebt.strategy.trials import trial_id
 
 if TYPE_CHECKING:
     from lakebt.strategy.traded import TradedStrategy
-
-DEFINITION = SharpeDefinition(
-    of="daily net returns",
-    window="the first session with exposure to the end",
-    error="Lo (2002)",
-)
 
 UNAUDITED = (
     "Not audited for look-ahead (audited=False): the strategy saw only what was known "
@@ -49,6 +44,11 @@ def run_command(run: TradedStrategy) -> str:
         "--engine": run.engine if run.engine != "event" else None,
     }
     return shell(options, start=["lakebt", "backtest", run.target])
+
+
+def with_sheet(run: TradedStrategy) -> RunContents:
+    """Return what its page shows: the contents, and a tear sheet."""
+    return replace(contents(run), sheet=tear_sheet(run))
 
 
 def contents(run: TradedStrategy) -> RunContents:

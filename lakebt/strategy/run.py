@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lakebt._messages import as_words
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.strategy import tables
-from lakebt.strategy.report import DEFINITION, contents
+from lakebt.strategy.report import contents, with_sheet
+from lakebt.strategy.tear_sheet import DEFINITION, tear_sheet
 from lakebt.strategy.trials import trial_id
 
 if TYPE_CHECKING:
@@ -138,11 +139,7 @@ class Run:
         InvalidArgumentError
             If the benchmark has no prices, or no return of a session.
         """
-        from lakebt.report.tear_sheet import TearSheet  # noqa: PLC0415 - when asked
-        from lakebt.strategy.tear_sheet import holdings, performance  # noqa: PLC0415
-
-        found = performance(self.traded, benchmark=benchmark)
-        return TearSheet(found, title=self.name, weights=holdings(self.traded))
+        return tear_sheet(self.traded, benchmark=benchmark)
 
     def returns(self) -> pd.Series:
         """Return the daily net returns by session, as fractions."""
@@ -252,7 +249,7 @@ class Run:
         """
         from lakebt.report.html import write_run_report  # noqa: PLC0415 - plotly is slow
 
-        write_run_report(contents(self.traded), path)
+        write_run_report(with_sheet(self.traded), path)
 
     @as_words
     def __repr__(self) -> str:

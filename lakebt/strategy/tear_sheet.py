@@ -13,13 +13,29 @@ from lakebt.analysis.sharpe import (
     lo_standard_error,
     sharpe_ratio,
 )
+from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.prices.benchmark import MARKET, benchmark_of
+from lakebt.report.tear_sheet import TearSheet
 from lakebt.sessions import session_of
 from lakebt.strategy import tables
-from lakebt.strategy.report import DEFINITION
 
 if TYPE_CHECKING:
     from lakebt.strategy.traded import TradedStrategy
+
+DEFINITION = SharpeDefinition(
+    of="daily net returns",
+    window="the first session with exposure to the end",
+    error="Lo (2002)",
+)
+
+
+def tear_sheet(
+    run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
+) -> TearSheet:
+    """Return what a run came to, as it is shown; see `lakebt.Run.tear_sheet`."""
+    return TearSheet(
+        performance(run, benchmark=benchmark), title=run.name, weights=holdings(run)
+    )
 
 
 def performance(
@@ -34,7 +50,11 @@ def performance(
     """
     returns = run.returns
     theirs = benchmark_of(
-        run.view, benchmark, default=MARKET, index=returns.index, first=run.first
+        lambda symbol: run.view.price_history([symbol]),
+        benchmark,
+        default=MARKET,
+        index=returns.index,
+        first=run.first,
     )
     ratio = sharpe_ratio(returns.to_numpy())
     return Performance(

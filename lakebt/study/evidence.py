@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.capacity import SIZES_USD, capacity
 from lakebt.study.tables import by_year
+from lakebt.study.tear_sheet import tear_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -247,11 +248,7 @@ class Evidence:
         UnknownNameError
             If the study has no such entry or exit.
         """
-        from lakebt.report.tear_sheet import TearSheet  # noqa: PLC0415 - when asked
-        from lakebt.study.tear_sheet import performance  # noqa: PLC0415 - when asked
-
-        found = performance(self.traded, entry=entry, exit_=exit, benchmark=benchmark)
-        return TearSheet(found, title=f"{entry} to {exit}")
+        return tear_sheet(self.traded, entry=entry, exit_=exit, benchmark=benchmark)
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

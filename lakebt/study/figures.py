@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.study.report import contents
 from lakebt.study.tables import by_year
+from lakebt.study.tear_sheet import event_returns
 
 if TYPE_CHECKING:
     from lakebt.study.traded import TradedStudy
@@ -56,6 +57,31 @@ class Figures:
         return years_figure(
             by_year(self.traded, entry=rule[0], exit_=rule[1]), rule=rule
         )
+
+    def plot_events(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
+        """Return how the net returns of events are distributed as a plotly figure.
+
+        Parameters
+        ----------
+        entry, exit
+            Of the rule; those of the best by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such entry or exit.
+        InvalidArgumentError
+            If the rule has no traded event.
+        """
+        from lakebt.report.charts import (  # noqa: PLC0415 - plotly is slow
+            distribution_figure,
+        )
+
+        best = self.traded.best or (self.traded.entries[0], self.traded.exits[0])
+        found = event_returns(
+            self.traded, entry=entry or best[0], exit_=exit or best[1]
+        )
+        return distribution_figure(found, noun="event")
 
     def plot_paths(self) -> Any:
         """Return the average path of an event as a plotly figure."""

@@ -16,6 +16,7 @@ from lakebt.study.flow_table import flow_table
 from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients, why_no_panel
 from lakebt.study.report import paths, with_chance
+from lakebt.study.tear_sheet import with_sheet
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
 
@@ -371,6 +372,8 @@ class Result(Evidence, Figures):
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
         contents = with_chance(self.traded)
+        if best := self.best:
+            contents = with_sheet(contents, self.traded, best)
         if why := why_no_panel(self.traded):
             contents = replace(contents, why_no_panel=why)
         else:

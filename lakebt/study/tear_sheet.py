@@ -15,10 +15,12 @@ from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.surface import surface
 from lakebt.prices.benchmark import MARKET, benchmark_of
 from lakebt.report.contents import Headline
+from lakebt.report.tear_sheet import TearSheet
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
     from lakebt.analysis.traded_events import Traded
+    from lakebt.report.contents import StudyContents
     from lakebt.study.traded import TradedStudy
 
 
@@ -34,6 +36,49 @@ def headline(study: TradedStudy, entry: str, exit_: str) -> Headline:
         sharpe=float(found.sharpe[0]),
         sharpe_se=float(found.standard_error[0]),
         n_returns=int(found.n_returns[0]),
+    )
+
+
+def with_sheet(
+    contents: StudyContents, study: TradedStudy, rule: tuple[str, str]
+) -> StudyContents:
+    """Return what a page shows, with the returns and the tear sheet of a rule."""
+    return replace(
+        contents,
+        sheet=tear_sheet(study, entry=rule[0], exit_=rule[1]),
+        event_returns=event_returns(study, entry=rule[0], exit_=rule[1]),
+    )
+
+
+def event_returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
+    """Return the net return of each traded event of a rule, as fractions.
+
+    Raises
+    ------
+    UnknownNameError
+        If the study has no such entry or exit.
+    """
+    column = study.lookup.column(exit_)
+    slots = study.lookup.slots(entry)
+    slots = slots[study.cells.traded[slots, column]].tolist()
+    names = [study.schedule.events[study.schedule.event[s]].event_id for s in slots]
+    values = [float(np.prod(1.0 + study.cells.returns(s, column))) - 1.0 for s in slots]
+    return pd.Series(
+        values, index=pd.Index(names, name="event_id"), name="net_return", dtype=float
+    )
+
+
+def tear_sheet(
+    study: TradedStudy,
+    *,
+    entry: str,
+    exit_: str,
+    benchmark: str | pd.Series[float] | None = None,
+) -> TearSheet:
+    """Return what a rule came to, as it is shown; see `lakebt.Result.tear_sheet`."""
+    return TearSheet(
+        performance(study, entry=entry, exit_=exit_, benchmark=benchmark),
+        title=f"{entry} to {exit_}",
     )
 
 
@@ -61,7 +106,11 @@ def performance(
     days = study.clock.sessions.days[first : first + len(values)]
     index = pd.DatetimeIndex(days, name="session").as_unit("us")
     theirs = benchmark_of(
-        study.view,
+        lambda symbol: (
+            study.history
+            if symbol in study.history
+            else study.view.price_history([symbol])
+        ),
         benchmark,
         default=study.arguments.hedge or MARKET,
         index=index,

@@ -20,7 +20,7 @@ from lakebt.analysis.pooling import Aggregate, Pooling
 from lakebt.analysis.sharpe import sharpe_ratio
 from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.analysis.sharpe_serial import error_of_mean, eta, lo_serial_error
-from lakebt.strategy.report import DEFINITION
+from lakebt.strategy.tear_sheet import DEFINITION
 
 RETURNS = np.random.default_rng(5).standard_t(4, 300) * 0.01 + 0.001
 

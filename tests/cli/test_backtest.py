@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from lakebt.cli.backtest import backtest
+from lakebt.cli.output import plain
 from lakebt.lake.lake import Lake
 from lakebt.strategy.backtest import Backtest
 
@@ -114,6 +115,8 @@ def test_json_is_one_row_with_the_run_s_own_numbers(
     known = stats.t.cdf(row["sharpe"] / row["sharpe_se"], row["n_returns"] - 1)
     assert row["psr"] == pytest.approx(known)
     assert (row["start"], row["end"]) == ("2010-03-01", "2010-06-30")
+    assert row["stats"] == plain(same.stats()["value"].to_dict())
+    assert row["stats"]["total_return"] == pytest.approx(row["net_return"])
     assert row["audited"] is False
     assert row["engine"] == "event"
     assert row["commission_usd"] == 0.0
@@ -132,6 +135,8 @@ def test_the_reference_engine_says_the_same(
     ]
 
     assert [row.pop("engine") for row in rows] == ["event", "vectorbt"]
+    sheets = [row.pop("stats") for row in rows]
+    assert sheets[0] == pytest.approx(sheets[1], rel=1e-9)
     for name, value in rows[0].items():
         is_number = isinstance(value, float)
         other = rows[1][name]

@@ -143,3 +143,14 @@ def test_it_is_read_in_text_and_in_a_notebook(sheet: TearSheet) -> None:
         assert name in page
     assert "2010" in page
     assert not math.isnan(ratio)
+
+
+def test_the_page_has_the_sheet(run: lakebt.Run, tmp_path: Path) -> None:
+    run.report(tmp_path / "run.html")
+
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    for name in ("growth", "months", "rolling", "returns", "exposure", "positions"):
+        assert f'id="{name}-figure"' in page
+    assert 'id="equity-figure"' not in page
+    assert "Joanes and Gill (1998)" in page
+    assert len(page) < 2_300_000

@@ -129,3 +129,27 @@ def test_it_has_figures_and_no_positions(view: lakebt.View) -> None:
     assert list(sheet.plots()) == ["equity", "months", "rolling", "returns", "exposure"]
     with pytest.raises(lakebt.LakebtError, match=r"result\.legs"):
         sheet.plot_positions()
+
+
+def test_the_page_has_the_sheet_of_the_best_rule(
+    view: lakebt.View, tmp_path: Path
+) -> None:
+    result = run(view)
+    result.report(tmp_path / "study.html")
+
+    page = (tmp_path / "study.html").read_text(encoding="utf-8")
+    for name in ("growth", "months", "rolling", "returns", "exposure", "events"):
+        assert f'id="{name}-figure"' in page
+
+
+def test_returns_of_events_are_drawn_once_each(view: lakebt.View) -> None:
+    result = run(view)
+
+    bars, _ = result.plot_events(**RULE).data
+
+    net = result.events().query("entry == 'AD+1@open'")["net_return"]
+    assert sum(bars.y) == len(net)
+    low, high = bars.x[0] - bars.width / 2, bars.x[-1] + bars.width / 2
+    assert (low, high) == pytest.approx((net.min(), net.max()))
+    with pytest.raises(lakebt.LakebtError, match="nothing was traded"):
+        result.plot_events(entry="AD@close")

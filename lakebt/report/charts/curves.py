@@ -186,11 +186,11 @@ def _two(colours: Theme, above: str, below: str, *, height: int) -> dict[str, An
     layout = base_layout(colours, height=height)
     layout["yaxis2"] = {
         **layout["yaxis"],
-        "title": {"text": below, "font": {"size": 13}},
+        "title": {"text": below, "font": {"size": 13}, "standoff": 12},
         "domain": _BELOW,
     }
     layout["yaxis"] |= {"domain": _ABOVE}
-    layout["yaxis"]["title"] = {"text": above, "font": {"size": 13}}
+    layout["yaxis"]["title"] = {"text": above, "font": {"size": 13}, "standoff": 12}
     layout["xaxis"] |= {
         "showgrid": False,
         "anchor": "y2",

@@ -22,12 +22,13 @@ _MOST_BINS = 60
 def distribution_figure(
     returns: pd.Series[float], *, noun: str, theme: ThemeName = "light"
 ) -> go.Figure:
-    """Draw how often returns fell where, beside a normal distribution of their moments.
+    """Draw how often returns fell where, and a normal distribution of their moments.
 
     Parameters
     ----------
     returns
-        Fractions, at least one.
+        Fractions. Those of exactly 0, as of sessions in which nothing was held, are
+        left out unless all are.
     noun
         What each is of, as "session".
     theme
@@ -49,6 +50,7 @@ def distribution_figure(
     if not len(values):
         msg = f"there is no return of a {noun} to draw: nothing was traded"
         raise InvalidArgumentError(msg)
+    values = values[values != 0.0] if values.any() else values
     colours = THEMES[theme]
     edges = np.histogram_bin_edges(values, bins=_bins(values))
     counts, _ = np.histogram(values, bins=edges)
@@ -67,8 +69,8 @@ def distribution_figure(
         customdata=[
             hover(
                 [
-                    f"{words.percent(low)} to {words.percent(high)}",
-                    count(number, noun),
+                    f"{count(number, noun)}: {words.percent(low)} to "
+                    f"{words.percent(high)}"
                 ]
             )
             for low, high, number in zip(
@@ -122,8 +124,6 @@ def distribution_figure(
             "font": {"size": 12, "color": colours.ink},
         }
     ]
-    layout["legend"]["x"] = 1
-    layout["legend"]["xanchor"] = "right"
     when_narrow(layout, font__size=11)
     figure.update_layout(layout)
     return figure

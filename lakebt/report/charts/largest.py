@@ -94,7 +94,10 @@ def largest_figure(
     layout = base_layout(colours, height=72 + 26 * len(names))
     layout["hovermode"] = "closest"
     layout["margin"].update(t=12, b=52)
+    ends = min(*low, 0.0), max(*high, 0.0)
+    room = 0.04 * (ends[1] - ends[0])
     layout["xaxis"] |= {
+        "range": [ends[0] - room, ends[1] + room],
         "tickformat": ".0%",
         "zeroline": True,
         "zerolinecolor": colours.muted,

@@ -18,6 +18,8 @@ _NAMES = (
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year"),
 )
 
+_MONTHS = (*(f"{name} " for name in _NAMES[:-1]), "")
+
 
 def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Figure:
     """Draw the return of each month, and of each year beside it.
@@ -69,7 +71,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
         x=[column for column, _, _ in cells],
         y=[row for _, row, _ in cells],
         mode="text",
-        text=[f"{100 * value:z.1f}".replace("-", words.MINUS) for _, _, value in cells],
+        text=[_short(100.0 * value) for _, _, value in cells],
         textfont={
             "color": [
                 f"rgb{readable_on(diverging(value, limit=limit, theme=colours))}"
@@ -77,15 +79,14 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
             ]
         },
         customdata=[
-            hover([f"{_NAMES[column]} {years[row]}".removeprefix("Year ")])
-            + f"<br>{words.percent(value)}"
+            hover([f"{_MONTHS[column]}{years[row]}: {words.percent(value)}"])
             for column, row, value in cells
         ],
         hovertemplate="%{customdata}<extra></extra>",
         showlegend=False,
     )
-    layout = base_layout(colours, height=64 + 30 * max(len(years), 2))
-    layout["margin"].update(t=36, b=8, r=8)
+    layout = base_layout(colours, height=72 + 30 * max(len(years), 2))
+    layout["margin"].update(t=40, b=12, r=8)
     layout["hovermode"] = "closest"
     layout["xaxis"] |= {
         "side": "top",
@@ -110,3 +111,9 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
     )
     figure.update_layout(layout)
     return figure
+
+
+def _short(percent: float) -> str:
+    """Write a percentage in as little room as a month has."""
+    text = f"{percent:z.1f}" if abs(percent) < 9.95 else f"{percent:,.0f}"
+    return text.replace("-", words.MINUS)
