@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector
     from lakebt.report.panel_data import Ingredients
-    from lakebt.report.tear_sheet import TearSheet
+    from lakebt.report.sheet_data import SheetData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class StudyContents:
         surface is of that portfolio itself.
     event_returns : Series or None
         Net return of each traded event of the chosen cell, as fractions.
-    sheet : TearSheet or None
+    sheet : SheetData or None
         Of the calendar portfolio of the chosen cell; without, the page has none.
     chance : Chance or None
         The rules held against chance; without, nothing is said of it.
@@ -170,7 +170,7 @@ class StudyContents:
     headline: Headline | None = None
     chance: Chance | None = None
     event_returns: pd.Series[float] | None = None
-    sheet: TearSheet | None = None
+    sheet: SheetData | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +196,7 @@ class RunContents:
         As in `StudyContents`.
     actions : mapping of str to str
         What corporate actions did to what was held, in words; empty if nothing.
-    sheet : TearSheet or None
+    sheet : SheetData or None
         What it came to; without, the page has its equity alone.
     """
 
@@ -212,4 +212,4 @@ class RunContents:
     provenance: Mapping[str, str]
     command: str
     actions: Mapping[str, str] = field(default_factory=dict)
-    sheet: TearSheet | None = None
+    sheet: SheetData | None = None

@@ -20,7 +20,7 @@ from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
     from lakebt.report.page import Figures
-    from lakebt.report.tear_sheet import TearSheet
+    from lakebt.report.sheet_data import SheetData
 
 SESSIONS = 126
 """Of windows that roll: half a year."""
@@ -29,12 +29,12 @@ _DIGITS = 6
 """Of what is drawn: more cannot be seen, and takes room."""
 
 
-def sheet_section(sheet: TearSheet | None) -> dict[str, Any] | None:
+def sheet_section(sheet: SheetData | None) -> dict[str, Any] | None:
     """Return a tear sheet as its template names it; None where nothing was traded."""
-    if sheet is None or not sheet.numbers()["n_returns"]:
+    if sheet is None or not sheet.performance.numbers()["n_returns"]:
         return None
-    stats = sheet.stats()
-    years = sheet.by_year().reset_index()
+    stats = sheet.performance.stats()
+    years = sheet.performance.by_year().reset_index()
     fractions = ("total_return", "volatility", "max_drawdown", "benchmark_return")
     told = stats["definition"].get("exposure", "")
     return {
@@ -60,17 +60,17 @@ def sheet_section(sheet: TearSheet | None) -> dict[str, Any] | None:
     }
 
 
-def _idle(sheet: TearSheet) -> str:
+def _idle(sheet: SheetData) -> str:
     """Say how many returns are not among those that are drawn."""
-    number = int((sheet.returns() == 0.0).sum())
+    number = int((sheet.performance.returns == 0.0).sum())
     return f" {capitalised(count(number, 'return'))} of 0 left out." if number else ""
 
 
-def sheet_figures(sheet: TearSheet | None) -> Figures:
+def sheet_figures(sheet: SheetData | None) -> Figures:
     """Return what draws each figure of a tear sheet."""
-    if sheet is None or not sheet.numbers()["n_returns"]:
+    if sheet is None or not sheet.performance.numbers()["n_returns"]:
         return {}
-    curves = sheet.curves(SESSIONS)
+    curves = sheet.performance.curves(SESSIONS)
     curves = curves.round(
         {
             name: _DIGITS
@@ -84,14 +84,14 @@ def sheet_figures(sheet: TearSheet | None) -> Figures:
         "growth-figure": functools.partial(
             growth_figure, curves, benchmark=sheet.benchmark
         ),
-        "months-figure": functools.partial(months_figure, sheet.by_month()),
+        "months-figure": functools.partial(months_figure, sheet.performance.by_month()),
         "rolling-figure": functools.partial(rolling_figure, curves, sessions=SESSIONS),
         "returns-figure": functools.partial(
-            distribution_figure, sheet.returns(), noun="session"
+            distribution_figure, sheet.performance.returns, noun="session"
         ),
         "exposure-figure": functools.partial(exposure_figure, curves["exposure"]),
     }
-    weights = sheet.weights()
+    weights = sheet.weights
     if weights is not None and weights.to_numpy().any():
         figures["positions-figure"] = functools.partial(largest_figure, weights)
     return figures

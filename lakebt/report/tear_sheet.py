@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-class Performance(Protocol):
-    """What a portfolio came to, however it was computed."""
-
-    def numbers(self) -> dict[str, float]:
-        """Return every number by its name."""
-        ...
-
-    def stats(self) -> pd.DataFrame:
-        """Return a row per number."""
-        ...
-
-    def by_year(self) -> pd.DataFrame:
-        """Return a row per year."""
-        ...
-
-    def by_month(self) -> pd.DataFrame:
-        """Return years down and months across."""
-        ...
-
-    def drawdowns(self, most: int = 10) -> pd.DataFrame:
-        """Return the deepest falls."""
-        ...
-
-    def curves(self, sessions: int = 126) -> pd.DataFrame:
-        """Return what is drawn, by session."""
-        ...
-
-    @property
-    def returns(self) -> pd.Series[float]:
-        """Daily net returns by session."""
-        ...
-
-    @property
-    def benchmark(self) -> pd.Series[float] | None:
-        """Those of what it is held against."""
-        ...
+    from lakebt.report.sheet_data import SheetData
 
 
 class TearSheet:
@@ -81,15 +45,9 @@ class TearSheet:
     >>> directory.cleanup()
     """
 
-    def __init__(
-        self,
-        performance: Performance,
-        *,
-        title: str,
-        weights: pd.DataFrame | None = None,
-    ) -> None:
-        self._performance, self._weights = performance, weights
-        self.title = title
+    def __init__(self, data: SheetData) -> None:
+        self._data, self._performance = data, data.performance
+        self.title = data.title
 
     # --- tables ----------------------------------------------------------------------
 
@@ -192,7 +150,8 @@ class TearSheet:
         DataFrame
             Sessions down, symbols across; shorts below 0.
         """
-        return None if self._weights is None else self._weights.copy()
+        weights = self._data.weights
+        return None if weights is None else weights.copy()
 
     # --- figures ---------------------------------------------------------------------
 
@@ -257,13 +216,13 @@ class TearSheet:
         """
         from lakebt.report.charts import largest_figure  # noqa: PLC0415 - plotly is slow
 
-        if self._weights is None:
+        if self._data.weights is None:
             msg = (
                 f"{self.title} holds events one after the other: its positions are in "
                 f"result.legs()"
             )
             raise InvalidArgumentError(msg)
-        return largest_figure(self._weights, most=most)
+        return largest_figure(self._data.weights, most=most)
 
     def plots(self) -> dict[str, Any]:
         """Return every figure by its name, in the order of a report."""
@@ -274,17 +233,14 @@ class TearSheet:
             "returns": self.plot_returns(),
             "exposure": self.plot_exposure(),
         }
-        if self._weights is not None:
+        if self._data.weights is not None:
             found["positions"] = self.plot_positions()
         return found
 
     @property
     def benchmark(self) -> str:
         """The name of the benchmark; empty without one."""
-        theirs = self._performance.benchmark
-        if theirs is None:
-            return ""
-        return "benchmark" if theirs.name is None else str(theirs.name)
+        return self._data.benchmark
 
     def _curves(self, sessions: int = 126) -> pd.DataFrame:
         """Return what is drawn.

@@ -21,7 +21,7 @@ from lakebt.report.provenance import (
     view_provenance,
 )
 from lakebt.strategy import tables
-from lakebt.strategy.tear_sheet import DEFINITION, tear_sheet
+from lakebt.strategy.tear_sheet import DEFINITION, sheet_data
 from lakebt.strategy.trials import trial_id
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run_command(run: TradedStrategy) -> str:
 
 def with_sheet(run: TradedStrategy) -> RunContents:
     """Return what its page shows: the contents, and a tear sheet."""
-    return replace(contents(run), sheet=tear_sheet(run))
+    return replace(contents(run), sheet=sheet_data(run))
 
 
 def contents(run: TradedStrategy) -> RunContents:

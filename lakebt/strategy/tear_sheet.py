@@ -15,6 +15,7 @@ from lakebt.analysis.sharpe import (
 )
 from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.prices.benchmark import MARKET, benchmark_of
+from lakebt.report.sheet_data import SheetData
 from lakebt.report.tear_sheet import TearSheet
 from lakebt.sessions import session_of
 from lakebt.strategy import tables
@@ -33,8 +34,17 @@ def tear_sheet(
     run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
 ) -> TearSheet:
     """Return what a run came to, as it is shown; see `lakebt.Run.tear_sheet`."""
-    return TearSheet(
-        performance(run, benchmark=benchmark), title=run.name, weights=holdings(run)
+    return TearSheet(sheet_data(run, benchmark=benchmark))
+
+
+def sheet_data(
+    run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
+) -> SheetData:
+    """Return what the tear sheet of a run is made of."""
+    return SheetData(
+        performance=performance(run, benchmark=benchmark),
+        title=run.name,
+        weights=holdings(run),
     )
 
 

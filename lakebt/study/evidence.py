@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.capacity import SIZES_USD, capacity
 from lakebt.study.tables import by_year
-from lakebt.study.tear_sheet import tear_sheet
+from lakebt.study.tear_sheet import sheet_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -248,7 +248,11 @@ class Evidence:
         UnknownNameError
             If the study has no such entry or exit.
         """
-        return tear_sheet(self.traded, entry=entry, exit_=exit, benchmark=benchmark)
+        from lakebt.report.tear_sheet import TearSheet  # noqa: PLC0415 - when asked
+
+        return TearSheet(
+            sheet_data(self.traded, entry=entry, exit_=exit, benchmark=benchmark)
+        )
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
         """Return what one rule earned in each year.

@@ -15,7 +15,7 @@ from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.surface import surface
 from lakebt.prices.benchmark import MARKET, benchmark_of
 from lakebt.report.contents import Headline
-from lakebt.report.tear_sheet import TearSheet
+from lakebt.report.sheet_data import SheetData
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
@@ -45,7 +45,7 @@ def with_sheet(
     """Return what a page shows, with the returns and the tear sheet of a rule."""
     return replace(
         contents,
-        sheet=tear_sheet(study, entry=rule[0], exit_=rule[1]),
+        sheet=sheet_data(study, entry=rule[0], exit_=rule[1]),
         event_returns=event_returns(study, entry=rule[0], exit_=rule[1]),
     )
 
@@ -68,16 +68,16 @@ def event_returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
     )
 
 
-def tear_sheet(
+def sheet_data(
     study: TradedStudy,
     *,
     entry: str,
     exit_: str,
     benchmark: str | pd.Series[float] | None = None,
-) -> TearSheet:
-    """Return what a rule came to, as it is shown; see `lakebt.Result.tear_sheet`."""
-    return TearSheet(
-        performance(study, entry=entry, exit_=exit_, benchmark=benchmark),
+) -> SheetData:
+    """Return what the tear sheet of a rule is made of."""
+    return SheetData(
+        performance=performance(study, entry=entry, exit_=exit_, benchmark=benchmark),
         title=f"{entry} to {exit_}",
     )
 

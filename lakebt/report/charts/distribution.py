@@ -67,12 +67,7 @@ def distribution_figure(
             "line": {"color": colours.paper, "width": 0.5},
         },
         customdata=[
-            hover(
-                [
-                    f"{count(number, noun)}: {words.percent(low)} to "
-                    f"{words.percent(high)}"
-                ]
-            )
+            hover([f"{count(number, noun)}: {_between(low, high)}"])
             for low, high, number in zip(
                 edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True
             )
@@ -138,3 +133,7 @@ def _bins(values: np.ndarray) -> int:
         return _MOST_BINS
     width = 2.0 * spread / len(values) ** (1.0 / 3.0)
     return int(min(max(np.ceil(np.ptp(values) / width), 1), _MOST_BINS))
+
+
+def _between(low: float, high: float) -> str:
+    return f"{words.percent(low)} to {words.percent(high)}"

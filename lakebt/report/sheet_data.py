@@ -1,0 +1,74 @@
+"""What a tear sheet is made of, as plain values and what computes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Performance(Protocol):
+    """What a portfolio came to, however it was computed."""
+
+    def numbers(self) -> dict[str, float]:
+        """Return every number by its name."""
+        ...
+
+    def stats(self) -> pd.DataFrame:
+        """Return a row per number."""
+        ...
+
+    def by_year(self) -> pd.DataFrame:
+        """Return a row per year."""
+        ...
+
+    def by_month(self) -> pd.DataFrame:
+        """Return years down and months across."""
+        ...
+
+    def drawdowns(self, most: int = 10) -> pd.DataFrame:
+        """Return the deepest falls."""
+        ...
+
+    def curves(self, sessions: int = 126) -> pd.DataFrame:
+        """Return what is drawn, by session."""
+        ...
+
+    @property
+    def returns(self) -> pd.Series[float]:
+        """Daily net returns by session."""
+        ...
+
+    @property
+    def benchmark(self) -> pd.Series[float] | None:
+        """Those of what it is held against."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SheetData:
+    """What a tear sheet is made of.
+
+    Attributes
+    ----------
+    performance
+        What the portfolio came to.
+    title
+        Of what it is.
+    weights : DataFrame, optional
+        Sessions down, symbols across: of the value at the close; shorts below 0.
+    """
+
+    performance: Performance
+    title: str
+    weights: pd.DataFrame | None = None
+
+    @property
+    def benchmark(self) -> str:
+        """The name of the benchmark; empty without one."""
+        theirs = self.performance.benchmark
+        if theirs is None:
+            return ""
+        return "benchmark" if theirs.name is None else str(theirs.name)
