@@ -37,7 +37,9 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 VARIES = re.compile(r"adopted_\d+ --as-of \S+")
 """A snapshot's id, and when it was made."""
 
-RESULT = re.compile(r"(Result )[0-9a-f]{10}(: lakebt reproduce .*?)[0-9a-f]{10}", re.S)
+RESULT = re.compile(
+    r"(Result )[0-9a-f]{10}(: lakebt reproduce .*?)[0-9a-f]{10}", re.DOTALL
+)
 """A result's id, which the code that made it is a part of."""
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST

@@ -127,7 +127,8 @@ class Membership(Source):
         renames
             The new ticker by the old one: no trades.
         actions
-            A CSV file that has renames: corporate_actions, or old and new tickers.
+            A CSV file that has renames: corporate_actions, instruments, or old and new
+            tickers.
         ends_are_last_days
             The ends of stays are last days of membership, and not the first without.
 

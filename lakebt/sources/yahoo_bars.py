@@ -13,6 +13,7 @@ Dividends and splits go into ``corporate_actions``: see
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ REFUSED = (
     "gives them: fetch it with auto_adjust=False, actions=True."
 )
 
+_CLASS = re.compile(r"[A-Z]+-[A-Z]\Z")
 _LONGEST_GAP = 4
 """Days between most rows of weekly bars, at least."""
 
@@ -290,6 +292,10 @@ def _bars(held: Mapping[str, pd.DataFrame]) -> Converted:
             "basis split_adjusted, as Yahoo's Close is",
             *named("no prices at all, as of an unknown or ended ticker", nothing),
             *named(more, acting),
+            *named(
+                "classes with a hyphen, where lists of members have a point",
+                [each for each in held if _CLASS.match(each)],
+            ),
         ),
     )
 

@@ -75,6 +75,12 @@ changes:
     union: [CSGP, 'INVH']
     difference: [PENN, PVH]
 """
+INSTRUMENTS = """instrument_id,identifier,valid_from,kind
+I1,META,2022-06-09,symbol
+I1,FB,2012-05-18,symbol
+I1,US30303M1027,2012-05-18,isin
+I2,PVH,1995-01-03,symbol
+"""
 CHANGES = [
     ("CSGP", "addition", dt.date(2022, 9, 19)),
     ("INVH", "addition", dt.date(2022, 9, 19)),
@@ -131,6 +137,7 @@ def test_without_renames_a_new_ticker_is_told_to_be_two_changes(tmp_path: Path) 
     "text",
     [
         "date,old_ticker,new_ticker,reason\n2022-06-09,FB,META,x\n",
+        INSTRUMENTS,
         "symbol,kind,ex_date,other\nFB,rename,2022-06-09,META\nPVH,merger,2022-09-19,CSGP\n",
     ],
 )

@@ -90,6 +90,9 @@ def test_a_download_is_read_either_way_round_and_saved_or_not(
     counted = YahooBars().convert(frame)
     assert counted.n_read == 8
     assert counted.dropped == {NO_PRICES: 1}
+    assert "classes with a hyphen, where lists of members have a point (1): BRK-B" in (
+        counted.noted
+    )
 
 
 def test_a_history_is_a_frame_of_one_ticker(tmp_path: Path) -> None:
