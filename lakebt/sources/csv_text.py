@@ -33,6 +33,9 @@ DECIMALS = (".", ",")
 
 _SNIFFED = 2**16
 
+_ADVISED = 2**25
+"""How large a file may be that is looked through for lines that are no rows."""
+
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -179,6 +182,8 @@ def advice(path: Path, *, table: str, dialect: Dialect) -> str:
         As `read_csv` takes them.
     """
     if None not in {dialect.header_line, dialect.footer_lines}:
+        return ""
+    if path.stat().st_size > _ADVISED:
         return ""
     content, _ = read_bytes(path, table=table)
     whole = path.read_bytes() if content is None else content

@@ -22,6 +22,7 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameErr
 from lakebt.sources import csv_text, excel, surplus
 from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import Dialect, with_points, without_groups
+from lakebt.sources.first_bytes import check_first_bytes
 from lakebt.sources.packed import files_of, kind_of, read_bytes
 
 if TYPE_CHECKING:
@@ -191,7 +192,9 @@ def _converted(
     left_out = tuple(name for name in rows.column_names if name in leave_out)
     rows = _renamed(rows, path.name, columns, leave_out)
     if rows.num_rows == 0:
-        raise InvalidDataError(table, f"file {path} has columns but no rows.")
+        raise InvalidDataError(
+            table, f"file {path} has columns but no rows. Check which it is."
+        )
     if kind_of(path) != ".parquet":
         rows, decimals = _typed(rows, *typing, dialect=dialect)
         read_as += decimals
@@ -237,6 +240,7 @@ def _read(
         raise InvalidDataError(table, f"file {path} {problem}: check the path.")
     surplus.check_arguments(path, suffix, dialect)
     try:
+        check_first_bytes(path, suffix, table=table, encoding=dialect.encoding)
         if suffix == ".csv":
             rows, read_as = csv_text.read_csv(path, table=table, dialect=dialect)
         elif suffix in excel.ENDS:
@@ -251,7 +255,8 @@ def _read(
     except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         why = str(error).strip().partition("\n")[0].rstrip(" .:") or "unknown format"
         problem = f"file {path} cannot be read as {KINDS[suffix]}: {why[:300]}."
-        problem += surplus.advice(path, table, dialect)
+        advice = surplus.advice(path, table, dialect)
+        problem += advice or " Check which file it is, or fetch it again."
         raise InvalidDataError(table, problem) from None
     if suffix != ".parquet":
         rows = surplus.without_empty_end(rows, read_as)

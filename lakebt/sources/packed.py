@@ -147,6 +147,11 @@ def read_bytes(path: Path, *, table: str) -> tuple[bytes | None, str]:
     return None, ""
 
 
+def is_packed(first: bytes) -> bool:
+    """Whether the first bytes of a file are those of one that is packed."""
+    return first.startswith((_ZIP, *_MAGIC))
+
+
 def _of_archive(source: IO[bytes], path: Path, table: str) -> bytes:
     """Return the one file in an archive.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError
+from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate import action_rows
 from lakebt.sources.corporate.layouts import ActionTables
@@ -147,7 +147,13 @@ class Tabular(Source):
             )
         if self._rows is None:
             return ours
-        converted = self._rows(ours.frame)
+        try:
+            converted = self._rows(ours.frame)
+        except InvalidDataError as error:
+            if isinstance(source, pd.DataFrame):
+                raise
+            problem = f"file {source}: {error.problem}"
+            raise InvalidDataError(error.table, problem) from None
         left_out = ours.left_out + converted.left_out
         return replace(converted, left_out=left_out, read_as=ours.read_as)
 

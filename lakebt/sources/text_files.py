@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
 from lakebt.sources.csv_text import MARKS
+from lakebt.sources.first_bytes import has_controls
 from lakebt.sources.packed import read_bytes
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:
     elif start.startswith(("<", "{", "[")):
         kind = "XML" if start.startswith("<") else "JSON"
         problem = f"is {kind}, not {what}: check which file it is"
-    elif not encoding and b"\0" in head:
+    elif not encoding and (b"\0" in head[:4096] or has_controls(head[:4096])):
         problem = f"is no text, and not {what}: check which file it is"
     elif len(head) > LONGEST_LINE and not {10, 13} & set(head[:LONGEST_LINE]):
         problem = (
