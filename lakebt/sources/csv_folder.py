@@ -257,7 +257,8 @@ class _Bars:
             if ours is None:
                 self.left_out[str(name)] = None
             elif ours in found:
-                problem = f"file {path}: {found[ours]!r} and {name!r} are both {ours}."
+                problem = f"file {path}: {found[ours]!r} and {name!r} are both {ours}: "
+                problem += "leave one out, or check which file it is."
                 raise InvalidDataError(TABLE, problem)
             else:
                 found[ours] = str(name)

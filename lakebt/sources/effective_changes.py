@@ -25,7 +25,7 @@ from lakebt.sources.corporate.action_rows import named
 from lakebt.values.identifiers import is_placeholder, trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 TABLE = "index_changes"
@@ -224,3 +224,9 @@ class EffectiveChanges:
             left_out=left_out,
             noted=(UNANNOUNCED, *self.told),
         )
+
+
+def of_prices(columns: Iterable[object]) -> bool:
+    """Whether columns are those of prices, whatever day and ticker stand beside."""
+    names = {str(name).strip().casefold() for name in columns}
+    return {"open", "close"} <= names

@@ -41,6 +41,7 @@ from lakebt.sources.effective_changes import (
     EffectiveChanges,
     cause_of,
     index_of,
+    of_prices,
     tickers_in,
     without_notes,
 )
@@ -48,7 +49,7 @@ from lakebt.sources.member_years import read_years
 from lakebt.sources.packed import kind_of
 from lakebt.sources.renamed_tickers import read_renames
 from lakebt.sources.source import Source
-from lakebt.sources.text_files import read_text
+from lakebt.sources.text_files import check_last_line, read_text
 from lakebt.sources.written_days import read_day
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise InvalidDataError(TABLE, problem) from None
     if frame.empty:
         raise InvalidDataError(TABLE, f"file {path} has no rows: fetch it again.")
+    check_last_line(text, path, table=TABLE)
     return frame
 
 
@@ -207,6 +209,9 @@ def _take(
         found = next((names[each] for each in among if each in names), None)
         return None if found is None else [without_notes(v) for v in rows[found]]
 
+    if of_prices(rows.columns):
+        problem = f"{where} holds prices, and no members: check which file it is."
+        raise InvalidDataError(TABLE, problem)
     days, lists, one = column(_DAYS), column(_LISTS), column(_ONE)
     added, removed = column(_ADDED), column(_REMOVED)
     action = column(("action",))
@@ -224,8 +229,8 @@ def _take(
     else:
         there = listed(list(map(str, rows.columns))[:12], is_quoted=True)
         problem = (
-            f"{where} has {there}, which is no list of members: it needs date and "
-            f"tickers, or ticker, start_date and end_date."
+            f"{where} has {there}, which is no list of members: name the "
+            f"columns date and tickers, or ticker, start_date and end_date."
         )
         raise InvalidDataError(TABLE, problem)
     return len(rows)

@@ -6,6 +6,7 @@ gigabyte is never held in memory to say that it is the wrong one.
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
@@ -98,6 +99,31 @@ def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:
         )
     if problem:
         raise InvalidDataError(table, f"file {path} {problem}.")
+
+
+def check_last_line(text: str, path: Path, *, table: str) -> None:
+    """Check that the last line of a CSV has as many cells as the first.
+
+    Parameters
+    ----------
+    text
+        Of the whole file.
+    path, table
+        For errors.
+
+    Raises
+    ------
+    InvalidDataError
+        If it has fewer: the file is cut off.
+    """
+    lines = text.rstrip("\r\n").splitlines()
+    first, last = next(csv.reader(lines[:1]), []), next(csv.reader(lines[-1:]), [])
+    if len(last) < len(first) and lines[-1].count('"') % 2 == 0:
+        problem = (
+            f"file {path} is cut off: its last line has {len(last)} cells, its first "
+            f"{len(first)}. Fetch it again."
+        )
+        raise InvalidDataError(table, problem)
 
 
 def _encoding(held: bytes) -> str:

@@ -37,6 +37,7 @@ from lakebt.sources.effective_changes import (
     EffectiveChanges,
     cause_of,
     index_of,
+    of_prices,
     tickers_in,
     without_notes,
 )
@@ -242,7 +243,11 @@ def _of_tables(
             _take_changes(work, table, names)
         chosen = changes
     else:
-        chosen = [(t, n) for t, n in named if {"date", "member"} <= n.keys()]
+        chosen = [
+            (t, n)
+            for t, n in named
+            if {"date", "member"} <= n.keys() and not of_prices(t.columns)
+        ]
         for table, names in chosen:
             _take_members(work, table, names)
         work.told.append(SURVIVORS)

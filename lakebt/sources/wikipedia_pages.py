@@ -91,4 +91,8 @@ def _page(path: Path) -> str:
     if "<table" not in text.lower():
         problem = f"file {path} has no table of a page: fetch it again."
         raise InvalidDataError(TABLE, problem)
+    marks = text.lower()
+    if "<html" in marks and "</html" not in marks:
+        problem = f"file {path} is cut off: it has no end. Fetch it again."
+        raise InvalidDataError(TABLE, problem)
     return text

@@ -179,7 +179,7 @@ def of_file(path: Path) -> Iterator[Told]:
         )
     except (ValueError, IndexError) as error:
         why = str(error).partition("\n")[0]
-        problem = f"file {path} cannot be read as CSV: {why}."
+        problem = f"file {path} cannot be read as CSV: {why}. Fetch it again."
         raise InvalidDataError(TABLE, problem) from None
     if side_by_side:
         frame = frame[frame.index != "Date"]

@@ -30,6 +30,9 @@ LEAST_WEIGHT = 90.0
 """What the weights of all rows add up to at least, in per cent. Files that are whole
 have 99.8 to 100.1: seven of IVV and OEF, two of IWM."""
 
+_LONGEST_NAME = 20
+"""A line of one cell that is longer is a note; a shorter one is a row cut off."""
+
 _MOST_WEIGHT = 500.0
 _NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?([eE][+-]?\d+)?\Z")
 _ABOUT = re.compile(r"\bas of\b|\bdate:?\n", re.IGNORECASE)
@@ -131,7 +134,9 @@ def _no_header(grid: Grid, layout: Layout) -> str:
         if other is not layout
         and any(grid.header(needs) is not None for needs in _alternatives(other))
     ]
-    cure = f"It seems to be of format {others[0]}." if others else "Fetch it again."
+    cure = "Fetch it again."
+    if others:
+        cure = f"It seems to be of format {others[0]}: name that."
     return (
         f"{grid.name} is not {layout.what}, or is cut off: no line has the columns "
         f"{wanted}. {cure}"
@@ -142,7 +147,7 @@ def _own_lines(after: Sequence[Line]) -> tuple[list[Line], bool, Sequence[Line]]
     """Return the lines of holdings, whether another line ends them, and the rest."""
     for place, (_, cells) in enumerate(after):
         filled = [at for at, cell in enumerate(cells) if cell]
-        if not filled or filled == [0]:
+        if not filled or (filled == [0] and len(cells[0]) > _LONGEST_NAME):
             return list(after[:place]), True, after[place:]
     return list(after), False, ()
 
