@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidDataError
 from lakebt.sources.csv_text import MARKS
 from lakebt.sources.first_bytes import has_controls
-from lakebt.sources.packed import read_bytes
+from lakebt.sources.packed import is_packed, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +52,11 @@ def read_text(
         problem = f"{path} is a folder, not {what}: name the file."
         raise InvalidDataError(table, problem)
     try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        if not is_packed(head):
+            check_head(head, path, table=table, what=what)
         if path.stat().st_size > most:
-            with path.open("rb") as file:
-                check_head(file.read(_HEAD), path, table=table, what=what)
             problem = f"file {path} has more than {most:,} bytes, too many for {what}: "
             raise InvalidDataError(table, f"{problem}check which it is.")
         content, packing = read_bytes(path, table=table)
@@ -63,7 +65,8 @@ def read_text(
         why = error.strerror or type(error).__name__
         problem = f"file {path} cannot be read: {why}. Check the path."
         raise InvalidDataError(table, problem) from None
-    check_head(held[:_HEAD], path, table=table, what=what)
+    if packing:
+        check_head(held[:_HEAD], path, table=table, what=what)
     told = [packing] if packing else []
     text, encoding = _decoded(held)
     if encoding != "utf-8":

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
 from lakebt.sources.corporate.downloads import LIST
+from lakebt.sources.first_bytes import check_first_bytes
 from lakebt.sources.packed import MOST_BYTES, kind_of
 from lakebt.sources.text_files import read_text
 
@@ -176,6 +177,7 @@ def read_saved(
     """
     try:
         if kind_of(path) == ".parquet":
+            check_first_bytes(path, ".parquet", table=table)
             frame = pd.read_parquet(path)
         else:
             text, _ = read_text(
