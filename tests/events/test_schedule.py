@@ -232,7 +232,6 @@ def same_cell(cell: Cell, found: Schedule, slot: int, exit_: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
 @given(question=asked())
 def test_every_cell_is_the_one_the_guard_decides_alone(question: Asked) -> None:
     same(question)
