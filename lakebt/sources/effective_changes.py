@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
@@ -107,7 +108,9 @@ def tickers_in(cell: object) -> list[str]:
 
 def without_notes(cell: object) -> str:
     """Return a cell's text without footnotes: "" for an empty one."""
-    if cell is None or cell != cell:  # noqa: PLR0124 - NaN differs from itself
+    if isinstance(cell, (list, tuple, set, frozenset, np.ndarray)):
+        return ",".join(map(str, cell))
+    if cell is None or cell is pd.NA or cell != cell:  # noqa: PLR0124 - NaN does
         return ""
     text = _FOOTNOTE.sub("", str(cell)).replace("\N{NO-BREAK SPACE}", " ")
     return "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()

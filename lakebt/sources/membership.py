@@ -148,6 +148,8 @@ class Membership(Source):
         later = dt.timedelta(days=int(ends_are_last_days))
         if isinstance(source, pd.DataFrame):
             where = "the frame"
+            if source.index.names != [None]:
+                source = source.reset_index()
             work = EffectiveChanges(
                 index=index_of(index, called=where), symbols=symbols or {}
             )
@@ -242,7 +244,7 @@ def _by_day(
     """Return the members on each day that there is a list of."""
     lists: dict[dt.date, set[str]] = {}
     for written, cell in rows:
-        day, tickers = read_day(written), tickers_in(cell)
+        day, tickers = read_day(written), _cell(cell)
         if day is None:
             work.dropped[NO_DAY] += 1
         elif not tickers:

@@ -136,3 +136,25 @@ def test_a_cure_is_told_as_it_is_typed(run: Run, tmp_path: Path) -> None:
         done.stderr.split()
     )
     assert better.exit_code == 0, better.stderr
+
+
+def test_an_option_goes_to_the_table_that_it_names(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bars").mkdir()
+    bars = "Date,Open,High,Low,Close\n2022-09-16,1,2,1,1\n"
+    for symbol in ("BRK-B", "PVH"):
+        (tmp_path / "bars" / f"{symbol}.csv").write_text(bars)
+    (tmp_path / "SP500.csv").write_text(
+        "Date,Added Ticker,Removed Ticker\n2022-09-19,BRK.B,PVH\n"
+    )
+    words = (
+        *("publish", f"prices={tmp_path}/bars", f"index_changes={tmp_path}/SP500.csv"),
+        *("--format", "csv-folder", "--format", "wikipedia", "--basis", "raw"),
+        *("--release", "R", "--as-of", "2022-11-28T20:50:55Z"),
+    )
+    lake = ("--lake", str(tmp_path / "lake"))
+
+    done = run(*words, *lake, "--symbols", "index_changes:BRK.B=BRK-B")
+    kept = run("rows", "index_changes", "--release", "R", "--json", *lake)
+
+    assert done.exit_code == 0, done.stderr
+    assert {row["symbol"] for row in json.loads(kept.stdout)} == {"BRK-B", "PVH"}

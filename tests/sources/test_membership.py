@@ -150,6 +150,21 @@ def test_renames_are_read_from_a_file(text: str, tmp_path: Path) -> None:
     assert told(found.frame) == CHANGES
 
 
+def test_frames_may_have_days_in_the_index_and_lists_in_cells() -> None:
+    days = pd.DatetimeIndex(["2022-06-08", "2022-09-19", "2022-09-20"], name="date")
+    lists = pd.DataFrame(
+        {"tickers": [["BRK.B", "PVH"], {"BRK.B", "CSGP"}, pd.NA]}, index=days
+    )
+
+    found = Membership().convert(lists, index="SP500")
+
+    assert [each[:2] for each in told(found.frame)] == [
+        ("CSGP", "addition"),
+        ("PVH", "deletion"),
+    ]
+    assert "1 row without a ticker" in found.summary()
+
+
 def test_a_rename_is_one_only_near_its_day() -> None:
     lists = pd.DataFrame(
         {
