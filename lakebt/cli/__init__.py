@@ -13,6 +13,7 @@ from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
+from lakebt.cli.new_project import new
 from lakebt.cli.out import with_out
 from lakebt.cli.publish import publish
 from lakebt.cli.releases import diff, releases
@@ -30,7 +31,7 @@ __all__ = ["app", "main"]
 _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 
 for command in (
-    *(demo, formats, fetch, publish, releases, diff),
+    *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages),
     *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),

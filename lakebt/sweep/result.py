@@ -61,6 +61,9 @@ class SweepResult:
             kinds = ["cell", "backtest"]
             families = list(self._families)
             rows = self._store.trials(where={"kind": kinds, "study": families})
+            if others := sorted({*self.ids} - {*rows["trial_id"]}):  # studies' own
+                more = self._store.trials(where={"kind": kinds, "trial_id": others})
+                rows = pd.concat([rows, more], ignore_index=True)
         rows = rows.drop_duplicates("trial_id").set_index("trial_id")
         lost = [trial for trial in self.ids if trial not in rows.index]
         if lost:
