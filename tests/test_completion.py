@@ -24,8 +24,8 @@ OFFERED = {
     "Study": "arguments hindsight plan refusals run view",
     "Result": "arguments best by_year capacity causes definition engine entries "
     "event_study events exits flows hindsight id "
-    "is_point_in_time is_recorded legs orders paths plot plot_events plot_paths "
-    "plot_ridge plot_sharpe "
+    "is_point_in_time is_recorded legs orders paths placebo plot plot_events "
+    "plot_paths plot_placebo plot_ridge plot_sharpe "
     "plot_years record refused report returns sharpe significance stability stats "
     "summary surface table tear_sheet to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",

@@ -60,7 +60,7 @@ class PathLeg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
+class EventAxis:
     """The points of event time, and where each lies on the chart."""
 
     before: int
@@ -74,9 +74,11 @@ class _Axis:
 
     @property
     def effective_x(self) -> float:
+        """Where ED lies."""
         return OVERNIGHT + self.median
 
     def x(self) -> FloatVector:
+        """Return where each point lies."""
         return np.concatenate(
             [
                 np.arange(-self.before, 1.0),
@@ -146,6 +148,7 @@ def event_path(
     market: str | None,
     before: int = 10,
     after: int = 20,
+    lead: int | None = None,
 ) -> pd.DataFrame:
     r"""Average cumulative return over the market by side, in event time.
 
@@ -172,6 +175,8 @@ def event_path(
         The symbol whose return is taken off; None takes nothing off.
     before, after
         Sessions shown before AD and after ED.
+    lead
+        Sessions from AD to ED that the axis has; those of the median leg if not given.
 
     Returns
     -------
@@ -210,19 +215,16 @@ def event_path(
     .. [1] A. C. Cameron and D. L. Miller (2015). "A practitioner's guide to
        cluster-robust inference". Journal of Human Resources 50(2), 317-372.
     """
-    for name, sessions in (("before", before), ("after", after)):
-        if sessions < 0:
-            msg = f"{name} must not be negative, was {sessions}"
-            raise InvalidArgumentError(msg)
+    check_sides(before=before, after=after)
     if not legs:
         return pd.DataFrame(columns=_COLUMNS)
 
     leads = np.array([leg.effective - leg.announced for leg in legs])
-    median = int(np.percentile(leads, 50, method="lower"))
-    axis = _Axis(before=before, after=after, median=max(median, 1))
+    shown = median_lead(legs) if lead is None else lead
+    axis = EventAxis(before=before, after=after, median=shown)
     returns = _returns(legs, history, axis=axis, market=market)
     days = np.unique([leg.date.toordinal() for leg in legs], return_inverse=True)[1]
-    exact = bool((leads == leads[0]).all())
+    exact = bool((np.maximum(leads, 1) == shown).all())
     frames = []
     for side in ("addition", "deletion"):
         chosen = np.array([leg.side == side for leg in legs])
@@ -251,8 +253,35 @@ def event_path(
     return path.reset_index(drop=True)
 
 
+def check_sides(*, before: object, after: object) -> None:
+    """Refuse numbers of sessions that are none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is no whole number, or negative.
+    """
+    for name, sessions in (("before", before), ("after", after)):
+        if not isinstance(sessions, int) or isinstance(sessions, bool):
+            msg = f"{name} must be a number of sessions, was {sessions!r}"
+            raise InvalidArgumentError(msg)
+        if sessions < 0:
+            msg = f"{name} must not be negative, was {sessions}"
+            raise InvalidArgumentError(msg)
+
+
+def median_lead(legs: Sequence[PathLeg]) -> int:
+    """Return how many sessions the median leg has from AD to ED; at least 1."""
+    leads = np.array([leg.effective - leg.announced for leg in legs])
+    return max(int(np.percentile(leads, 50, method="lower")), 1)
+
+
 def _returns(
-    legs: Sequence[PathLeg], history: PriceHistory, *, axis: _Axis, market: str | None
+    legs: Sequence[PathLeg],
+    history: PriceHistory,
+    *,
+    axis: EventAxis,
+    market: str | None,
 ) -> FloatPanel:
     """Return each leg's cumulative return over the market, points across."""
     first = min(leg.announced for leg in legs) - axis.before

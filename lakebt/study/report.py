@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.analysis.event_series import calendar_returns
-from lakebt.analysis.path import PathLeg, event_path
 from lakebt.analysis.pooling import Aggregate
-from lakebt.events.clock import OUTSIDE, anchor_session
-from lakebt.events.plan import Event
-from lakebt.events.rules import Anchor
 from lakebt.lake.api.trials import address_of, told_of
-from lakebt.prices.benchmark import MARKET
 from lakebt.report.contents import Chance, Headline, StudyContents
 from lakebt.report.provenance import (
     shell,
@@ -26,6 +21,7 @@ from lakebt.report.provenance import (
 )
 from lakebt.study.acted_legs import dividends_bps
 from lakebt.study.arguments import GRID
+from lakebt.study.average_paths import market, paths
 from lakebt.study.empty_cells import empty_rules, left_out, left_out_events, overlap
 from lakebt.study.tables import by_year, causes
 from lakebt.study.tear_sheet import headline
@@ -48,39 +44,6 @@ def study_command(study: TradedStudy) -> str:
         "--engine": study.engine if study.engine != "event" else None,
     }
     return shell(options, start=["lakebt", "study"])
-
-
-def market(study: TradedStudy) -> str | None:
-    """Return the symbol that paths are measured against; None if none has prices."""
-    symbol = study.arguments.sizing.hedge or MARKET
-    return symbol if symbol in study.history else None
-
-
-def paths(study: TradedStudy) -> pd.DataFrame:
-    """Return the average path of the study's changes; see `event_path`."""
-    sessions = study.clock.sessions
-    legs = []
-    for change in study.scope.changes():
-        announced = anchor_session(Anchor.AD, change, sessions)
-        effective = anchor_session(Anchor.ED, change, sessions)
-        recorded = anchor_session(Anchor.MD, change, sessions)
-        if announced is None or effective is None or change.symbol not in study.history:
-            continue
-        if OUTSIDE in {announced, effective}:
-            continue
-        event = Event.of(change, sessions)
-        legs.append(
-            PathLeg(
-                event_id=event.event_id,
-                symbol=change.symbol,
-                side=change.side.value,
-                announced=announced,
-                effective=effective,
-                recorded=None if recorded == OUTSIDE else recorded,
-                date=event.date,
-            )
-        )
-    return event_path(legs, study.history, market=market(study))
 
 
 def banners(study: TradedStudy) -> tuple[str, ...]:

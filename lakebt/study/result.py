@@ -15,7 +15,7 @@ from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
 from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients, why_no_panel
-from lakebt.study.report import paths, with_chance
+from lakebt.study.report import with_chance
 from lakebt.study.tear_sheet import with_sheet
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
@@ -345,19 +345,6 @@ class Result(Evidence, Figures):
         told = left_out(self.traded)
         few = any(map(mark, self.traded.table["n_dates"]))
         return f"{told}; {NOTE}" if few else told
-
-    def paths(self) -> pd.DataFrame:
-        """Return the average cumulative return over the market in event time.
-
-        Returns
-        -------
-        DataFrame
-            A row per point and side, in the order of time: ``x`` in sessions, 0 at AD;
-            its ``label``, as AD+1 open; ``side``; ``mean_bps``, and its 95 % interval
-            ``low_bps`` and ``high_bps``, in basis points of the price at AD; and ``n``,
-            the number of legs. A last row ``MD`` says where holdings showed it.
-        """
-        return paths(self.traded)
 
     # --- as people see it ------------------------------------------------------------
 

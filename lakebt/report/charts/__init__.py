@@ -16,6 +16,7 @@ from lakebt.report.charts.left_out import left_out_figure
 from lakebt.report.charts.money import equity_figure, waterfall_figure, weights_figure
 from lakebt.report.charts.months import months_figure
 from lakebt.report.charts.path import path_figure
+from lakebt.report.charts.path_groups import groups_figure, placebo_figure
 from lakebt.report.charts.ridge import ridge_figure
 from lakebt.report.charts.surface import surface_figure
 from lakebt.report.charts.years import years_figure
@@ -26,6 +27,7 @@ __all__ = [
     "distribution_figure",
     "equity_figure",
     "exposure_figure",
+    "groups_figure",
     "growth_figure",
     "hindsight_figure",
     "largest_figure",
@@ -33,6 +35,7 @@ __all__ = [
     "months_figure",
     "null_figure",
     "path_figure",
+    "placebo_figure",
     "ridge_figure",
     "rolling_figure",
     "sharpe_figure",

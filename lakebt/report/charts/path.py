@@ -87,12 +87,12 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
     over = "" if contents.market is None else f" over {contents.market}"
     layout = base_layout(colours, height=430)
     layout["margin"].update(t=62, b=64)
-    layout["xaxis"] |= _event_ticks(drawn, every=5)
+    layout["xaxis"] |= event_ticks(drawn, every=5)
     left, right = float(drawn["x"].min()), float(drawn["x"].max())
     if path["x"].max() > right:
         right += _BEYOND
     layout["xaxis"]["range"] = [left - 0.5, right + 0.5]
-    few = _event_ticks(drawn, every=10)
+    few = event_ticks(drawn, every=10)
     when_narrow(
         layout,
         font__size=11,
@@ -107,12 +107,13 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
         "zerolinewidth": 1,
     }
     layout["legend"] = {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top"}
-    shapes, notes = _event_lines(path, colours)
+    shapes, notes = event_lines(path, colours)
     figure.update_layout(layout, shapes=shapes, annotations=notes)
     return figure
 
 
-def _event_ticks(drawn: pd.DataFrame, *, every: int) -> dict[str, Any]:
+def event_ticks(drawn: pd.DataFrame, *, every: int) -> dict[str, Any]:
+    """Return what is written along the axis of event time."""
     at = dict(zip(drawn["label"], drawn["x"], strict=True))
     last = max((int(label[3:]) for label in at if label.startswith("ED+")), default=0)
     before = [label for label in at if label.startswith("AD-")]
@@ -131,7 +132,7 @@ def _event_ticks(drawn: pd.DataFrame, *, every: int) -> dict[str, Any]:
     }
 
 
-def _event_lines(
+def event_lines(
     path: pd.DataFrame, colours: Theme
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the shaded night and the lines of AD, ED and MD, with their names."""
