@@ -64,8 +64,8 @@ def test_without_a_group_paths_are_as_they_were(result: lakebt.Result) -> None:
 def test_a_planted_jump_is_at_no_other_date(result: lakebt.Result) -> None:
     found = result.placebo(200, seed=1, before=2, after=3)
 
-    row = found[(found["label"] == "AD+1 open") & (found["side"] == "addition")]
-    (row,) = row.to_dict("records")
+    rows = found[(found["label"] == "AD+1 open") & (found["side"] == "addition")]
+    (row,) = rows.to_dict("records")
     assert row["observed_bps"] == pytest.approx(400, abs=120)
     assert abs(row["mean_bps"]) < 30
     assert row["high_bps"] < row["observed_bps"]
