@@ -60,8 +60,8 @@ def placebo_path(
         A row per point and side, as `lakebt.analysis.path.event_path` has them: `x`,
         `label`, `side`; `mean_bps` over the draws, `low_bps` and `high_bps`, their 2.5
         and 97.5 percentiles; `observed_bps`, of the same legs at their own dates;
-        `p_value`, the part of draws at least as far from zero, the true dates counted
-        as one of them [1]_; `n`, the legs that moved; and `draws`. ``attrs``
+        `p_value`, the part of draws at least as far from their mean as that, the true
+        dates counted as one of them [1]_; `n`, the legs that moved; and `draws`. ``attrs``
         has ``n_left_out``, the legs that could not.
 
     Notes
@@ -216,7 +216,7 @@ class _Total:
         low, middle, high = (np.full(means.shape[1], np.nan) for _ in range(3))
         low[has], high[has] = np.percentile(means[:, has], [2.5, 97.5], axis=0)
         middle[has] = means[:, has].mean(axis=0)
-        far = (np.abs(means) >= np.abs(observed)).sum(axis=0)
+        far = (np.abs(means - middle) >= np.abs(observed - middle)).sum(axis=0)
         p_value = np.where(
             has & np.isfinite(observed), (1.0 + far) / (1.0 + len(means)), np.nan
         )

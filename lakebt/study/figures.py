@@ -143,8 +143,8 @@ class Figures:
             A row per point and side: ``x``, ``label`` and ``side`` as in `paths`;
             ``mean_bps`` over the draws, and ``low_bps`` and ``high_bps``, between which
             95 % of them lie; ``observed_bps``, of the same changes at their own dates;
-            ``p_value``, the part of draws at least as far from zero, the true dates
-            counted as one; ``n``, the changes that moved, and ``draws``. ``.attrs``
+            ``p_value``, the part of draws at least as far from their mean as that, the
+            true dates counted as one; ``n``, the changes that moved, and ``draws``. ``.attrs``
             has ``n_left_out``, the changes that had nowhere to go.
 
         Raises
