@@ -92,7 +92,8 @@ CELLS = (
     (
         "code",
         (
-            'from strategy import Momentum\\n\\ndays = {"start": "{start}", "end": "{end}"}'
+            "from strategy import Momentum\\n\\n"
+            'days = {"start": "{start}", "end": "{end}"}'
             "\\nrun = lakebt.Backtest(view, Momentum(lookback=63), **days).run()\\nrun"
         ),
     ),
@@ -125,7 +126,7 @@ def notebook(*, start: str, end: str) -> str:
         text = template.replace("\\n", "\n")
         for name, value in told.items():
             text = text.replace(f"{{{name}}}", value)
-        cell = {"cell_type": kind, "id": f"cell-{number}", "metadata": {}}
+        cell: dict[str, object] = {"cell_type": kind, "id": f"cell-{number}", "metadata": {}}
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
         cells.append({**cell, "source": text.splitlines(keepends=True)})
