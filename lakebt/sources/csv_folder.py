@@ -153,7 +153,10 @@ def _files(path: Path) -> list[Path]:
         If there is none.
     """
     if not path.is_dir():
-        found = [each for each in files_of(path, table=TABLE) if each.is_file()]
+        found = files_of(path, table=TABLE)
+        if missing := [each for each in found if not each.is_file()]:
+            problem = f"file {missing[0]} does not exist: check the path."
+            raise InvalidDataError(TABLE, problem)
     else:
         found = sorted(
             each

@@ -127,7 +127,8 @@ class YahooBars(Source):
                     start=start, end=end, auto_adjust=False, actions=True
                 )
             except Exception as error:  # noqa: BLE001 - yfinance raises any
-                why = " ".join(str(error).split())[:200] or type(error).__name__
+                why = " ".join(str(error).split())[:200].rstrip(".")
+                why = why or type(error).__name__
                 msg = f"Yahoo does not give {symbol}: {why}. Check it, or try later."
                 raise LakeError(msg) from None
             if frame.empty:

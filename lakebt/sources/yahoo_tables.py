@@ -140,14 +140,24 @@ def files_in(path: Path, *, table: str) -> list[Path]:
     Raises
     ------
     InvalidDataError
-        If there is none.
+        If there is none, or one of another kind.
     """
     ends = (".csv", ".parquet")
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if kind_of(each) in ends)
         found = [each for each in found if each.name != LIST]
     else:
-        found = [path] if path.is_file() and kind_of(path) in ends else []
+        if not path.exists():
+            raise InvalidDataError(
+                table, f"file {path} does not exist: check the path."
+            )
+        if kind_of(path) not in ends:
+            problem = (
+                f"file {path} is neither .csv nor .parquet, and nothing else is read, "
+                f"no pickle either: save the frame by to_csv or to_parquet."
+            )
+            raise InvalidDataError(table, problem)
+        found = [path]
     if not found:
         problem = f"{path} holds no .csv and no .parquet of yfinance: check the path."
         raise InvalidDataError(table, problem)

@@ -234,6 +234,16 @@ def test_a_wrong_file_is_one_line(
     assert "\n" not in str(told.value)
 
 
+def test_a_path_without_files_is_told(tmp_path: Path) -> None:
+    for name, why in (
+        (".", "holds no .csv and no .txt: check the path"),
+        ("PVH.csv", "PVH.csv does not exist: check the path"),
+        ("*.csv", "no file is like"),
+    ):
+        with pytest.raises(InvalidDataError, match=why):
+            CsvFolder().convert(tmp_path / name, basis="raw")
+
+
 def test_two_files_of_one_symbol_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(STOOQ)
     (tmp_path / "b.txt").write_text(STOOQ)

@@ -168,6 +168,19 @@ def test_a_frame_that_is_not_yahoos_bars_is_refused(change: Any, why: str) -> No
         YahooBars().convert(change(one(55.0)), symbol="PVH")
 
 
+def test_other_files_are_named_and_a_pickle_is_never_read(tmp_path: Path) -> None:
+    one(55.0).to_pickle(tmp_path / "PVH.pkl")
+    (tmp_path / "folder").mkdir()
+
+    for name, why in (
+        ("PVH.pkl", "nothing else is read, no pickle either: save the frame by"),
+        ("PVH.csv", "PVH.csv does not exist: check the path"),
+        ("folder", "folder holds no .csv and no .parquet of yfinance"),
+    ):
+        with pytest.raises(InvalidDataError, match=why):
+            YahooBars().convert(tmp_path / name)
+
+
 def test_a_symbol_twice_is_refused(tmp_path: Path) -> None:
     one(55.0).to_csv(tmp_path / "PVH.csv")
     one(55.0).to_parquet(tmp_path / "PVH.parquet")
@@ -215,7 +228,11 @@ def test_fetch_keeps_what_came_with_its_instant(
 @pytest.mark.parametrize(
     ("frame", "error", "why"),
     [
-        (ValueError("no\ndata"), LakeError, "Yahoo does not give PVH: no data."),
+        (
+            ValueError("no\ndata."),
+            LakeError,
+            "give PVH: no data. Check it, or try later",
+        ),
         (one(55.0).iloc[:0], LakeError, "Yahoo has nothing of PVH"),
     ],
 )
