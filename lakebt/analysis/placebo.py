@@ -61,8 +61,8 @@ def placebo_path(
         `label`, `side`; `mean_bps` over the draws, `low_bps` and `high_bps`, their 2.5
         and 97.5 percentiles; `observed_bps`, of the same legs at their own dates;
         `p_value`, the part of draws at least as far from their mean as that, the true
-        dates counted as one of them [1]_; `n`, the legs that moved; and `draws`. ``attrs``
-        has ``n_left_out``, the legs that could not.
+        dates counted as one of them [1]_; `n`, the legs that moved; and `draws`.
+        ``attrs`` has ``n_left_out``, the legs that could not.
 
     Notes
     -----

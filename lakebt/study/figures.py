@@ -144,8 +144,8 @@ class Figures:
             ``mean_bps`` over the draws, and ``low_bps`` and ``high_bps``, between which
             95 % of them lie; ``observed_bps``, of the same changes at their own dates;
             ``p_value``, the part of draws at least as far from their mean as that, the
-            true dates counted as one; ``n``, the changes that moved, and ``draws``. ``.attrs``
-            has ``n_left_out``, the changes that had nowhere to go.
+            true dates counted as one; ``n``, the changes that moved, and ``draws``.
+            ``.attrs`` has ``n_left_out``, the changes that had nowhere to go.
 
         Raises
         ------
@@ -172,7 +172,10 @@ class Figures:
             The one whose groups are drawn; ``"addition"`` where there is one, if not
             given. Without `by` both are.
         """
-        from lakebt.report.charts import groups_figure, path_figure  # noqa: PLC0415 - plotly is slow
+        from lakebt.report.charts import (  # noqa: PLC0415 - plotly is slow
+            groups_figure,
+            path_figure,
+        )
 
         if by is None:
             found = paths(self.traded, before=before, after=after)
