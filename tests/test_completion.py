@@ -30,8 +30,8 @@ OFFERED = {
     "summary surface table tear_sheet to_vectorbt traded view",
     "Backtest": "audit audited decisions name run strategy terms view",
     "Run": "audited cash definition engine equity flows id is_recorded name orders "
-    "paid positions report returns sharpe sharpe_se stats tear_sheet terms "
-    "to_vectorbt traded unfilled value view weights",
+    "paid positions report returns round_trips sharpe sharpe_se stats tear_sheet "
+    "terms to_vectorbt traded unfilled value view weights",
 }
 
 

@@ -126,7 +126,11 @@ def notebook(*, start: str, end: str) -> str:
         text = template.replace("\\n", "\n")
         for name, value in told.items():
             text = text.replace(f"{{{name}}}", value)
-        cell: dict[str, object] = {"cell_type": kind, "id": f"cell-{number}", "metadata": {}}
+        cell: dict[str, object] = {
+            "cell_type": kind,
+            "id": f"cell-{number}",
+            "metadata": {},
+        }
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
         cells.append({**cell, "source": text.splitlines(keepends=True)})

@@ -8,6 +8,7 @@ from lakebt._messages import as_words
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.strategy import tables
 from lakebt.strategy.report import contents, with_sheet
+from lakebt.strategy.round_trips import round_trips
 from lakebt.strategy.tear_sheet import DEFINITION, tear_sheet
 from lakebt.strategy.trials import trial_id
 
@@ -192,6 +193,26 @@ class Run:
             sent.
         """
         return tables.orders(self.traded)
+
+    def round_trips(self) -> pd.DataFrame:
+        """Return a row per round trip: from nothing held of a symbol to nothing held.
+
+        An order that turns a long into a short ends one and begins another. A spin-off
+        begins one of the child.
+
+        Returns
+        -------
+        DataFrame
+            ``symbol``; ``side`` (long or short); ``entry_session`` and
+            ``exit_session``, NaT while it is open; ``n_sessions`` from one to the
+            other, or to the end; ``n_orders``; ``bought_usd`` and ``sold_usd`` before
+            costs; ``flows_usd``, dividends and cash of endings, below zero where owed;
+            ``costs_usd``, without borrow; ``open_usd``, what is left at the last close;
+            ``profit_usd``, of all that; and ``return``, that over what was bought of a
+            long or sold of a short, NaN where nothing was paid for it, as of a child.
+            All profits together are what the run made before borrow.
+        """
+        return round_trips(self.traded)
 
     def unfilled(self) -> pd.DataFrame:
         """Return a row per order that could not be filled.
