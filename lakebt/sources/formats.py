@@ -179,9 +179,10 @@ def read_source(
         **options,
     }
     chosen.check_options(given)
+    made, given = chosen.made_with(given)
     given |= {"table": table, "numbers": numbers, "flags": flags}
-    taken = inspect.signature(chosen.convert).parameters
-    return chosen.convert(
+    taken = inspect.signature(made.convert).parameters
+    return made.convert(
         read,
         **{k: v for k, v in given.items() if k in taken and v is not None},
     )

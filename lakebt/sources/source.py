@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,16 @@ from lakebt.errors import InvalidArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from lakebt.sources.converted import Converted
 
 
 OF_TABLES = frozenset({"table", "numbers", "flags"})
 """Options of `convert` that the caller fills in: nobody types them."""
+
+_ELSEWHERE = OF_TABLES | {"exchange"}
+"""What a command has itself: the lake says whose sessions count."""
 
 _KINDS = (
     ("Mapping[", "map"),
@@ -32,7 +36,7 @@ _KINDS = (
 )
 """What an option is, by how its annotation begins; the first that fits."""
 
-_TEXTS = ("str", "dt.date", "dt.datetime", "os.PathLike", "Path")
+_TEXTS = ("str", "Literal[", "dt.date", "dt.datetime", "os.PathLike", "Path")
 _MOST_BYTES = 2**24
 _PLACES = ("source", "path", "folder")
 
@@ -193,10 +197,26 @@ class Source:
         return self.table is None or table == self.table or table in self.also
 
     def options(self, *, of_fetch: bool = False) -> dict[str, Option]:
-        """Return the options of `convert`, or of `fetch`, that can be typed."""
+        """Return the options that can be typed: of `fetch`, or of a conversion.
+
+        Those of a conversion are `convert`'s, and the attributes that the source is
+        made with.
+        """
         if not of_fetch:
-            return options_of(self.convert)
+            held: Any = self
+            own = options_of(self.convert)
+            if is_dataclass(held):
+                return options_of(type(self), section="Attributes") | own
+            return own
         return options_of(getattr(self, "fetch")) if self.fetches else {}  # noqa: B009
+
+    def made_with(self, given: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """Return a source with the attributes that are given, and what is left."""
+        made: Any = self
+        names = {each.name for each in fields(made)} if is_dataclass(made) else set()
+        settings = {k: v for k, v in given.items() if k in names and v is not None}
+        left = {k: v for k, v in given.items() if k not in settings}
+        return (replace(made, **settings) if settings else self), left
 
     def check_options(self, given: Mapping[str, object]) -> None:
         """Refuse what means nothing for this source.
@@ -204,9 +224,9 @@ class Source:
         Raises
         ------
         InvalidArgumentError
-            If an option with a value is none of `convert`'s.
+            If an option with a value is none of its own.
         """
-        taken = inspect.signature(self.convert).parameters
+        taken = {*inspect.signature(self.convert).parameters, *self.options()}
         for option, value in given.items():
             if value and option not in taken and option not in OF_TABLES:
                 msg = (
@@ -248,13 +268,15 @@ def typed(
     return {name: options[name].value(texts) for name, texts in given.items()}
 
 
-def options_of(method: Callable[..., object]) -> dict[str, Option]:
+def options_of(
+    method: Callable[..., object], *, section: str = "Parameters"
+) -> dict[str, Option]:
     """Return the keyword-only arguments of a method that can be typed, by name."""
-    told = _told(inspect.getdoc(method) or "")
+    told = _told(inspect.getdoc(method) or "", section)
     found: dict[str, Option] = {}
     for name, each in inspect.signature(method).parameters.items():
         kind = _kind(str(each.annotation))
-        if each.kind is each.KEYWORD_ONLY and kind and name not in OF_TABLES:
+        if each.kind is each.KEYWORD_ONLY and kind and name not in _ELSEWHERE:
             found[name] = Option(
                 name=name,
                 kind=kind,
@@ -272,13 +294,13 @@ def _kind(annotation: str) -> str | None:
     return "text" if annotation.startswith(_TEXTS) else None
 
 
-def _told(docstring: str) -> dict[str, str]:
-    """Return what a docstring says of each parameter, in one line each."""
-    _, _, rest = docstring.partition("Parameters\n----------\n")
+def _told(docstring: str, title: str) -> dict[str, str]:
+    """Return what a part of a docstring says of each name in it, in one line each."""
+    _, _, rest = docstring.partition(f"{title}\n----------\n")
     section = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", rest)[0]
     told: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", section):
         names, _, text = entry.partition("\n")
         for name in names.split(","):
-            told[name.strip()] = " ".join(text.split())
+            told[name.strip()] = " ".join(text.replace("``", "").split())
     return told

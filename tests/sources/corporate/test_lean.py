@@ -99,6 +99,18 @@ def test_all_history_may_be_under_the_name_of_the_file(tmp_path: Path) -> None:
     assert dict(found.dropped) == {SAME_NAME: 1, NO_TERMS: 1}
 
 
+def test_how_a_source_is_made_is_an_option_too(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+
+    found = read_source(
+        place, table="corporate_actions", file_format="lean", names="file", decimals=4
+    )
+
+    made = LeanActions(names="file", decimals=4).convert(place)
+    assert found.frame.equals(made.frame)
+    assert list(LeanActions().options()) == ["names", "decimals"]
+
+
 def test_a_ticker_of_an_exchange_day_before_a_weekend(tmp_path: Path) -> None:
     text = "20150102,0.99,1,100\n20150605,0.99,1,100\n20501231,1,1,0"
 
