@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,12 +16,13 @@ from lakebt.cli.output import progress
 from lakebt.cli.publish_audits import Auditing, foresee
 from lakebt.cli.publish_files import (
     FILES,
+    INSTRUMENTS,
     FooterLines,
     HeaderLine,
     Reading,
     Sheet,
 )
-from lakebt.errors import LakeError
+from lakebt.errors import LakebtError, LakeError
 from lakebt.inputs.places import local_path
 
 if TYPE_CHECKING:
@@ -249,6 +251,7 @@ def publish(
         for text in files
     ]
     tables = tuple(dict.fromkeys(table for table, _ in pairs))
+    read: list[tuple[str, Converted]] = []
     reading = Reading(
         formats=file_format or (),
         columns=columns or (),
@@ -265,6 +268,7 @@ def publish(
         footer_lines=footer_lines,
         sheet=sheet,
         typed=typed_options(),
+        instruments=partial(_instruments, lake, catalog, read),
     )
     cure = "fetch the file, and name the copy"
     places = [local_path(name, what="file", cure=cure) for _, name in pairs]
@@ -273,7 +277,7 @@ def publish(
         for (table, name), place in zip(pairs, places, strict=True)
         for each in reading.files(place, table=table, tables=tables)
     ]
-    read: list[tuple[str, Converted]] = []
+    named.sort(key=lambda each: each[0] != INSTRUMENTS)  # holdings are named by them
     kept: list[dict[str, Any]] = []
     with progress("Reading") as step:
         for number, (table, name, path) in enumerate(named):
@@ -311,6 +315,20 @@ def publish(
         frames = _frames(read)
         made = _published(lake, catalog, calendar, frames, arguments)
     told.published(made, read, as_json=as_json)
+
+
+def _instruments(
+    lake: Path | None, catalog: str | None, read: Sequence[tuple[str, Converted]]
+) -> pd.DataFrame | None:
+    """Return the instruments read by this command, and the newest release's."""
+    import pandas as pd
+
+    found = [each.frame for _, each in read if each.table == INSTRUMENTS]
+    with contextlib.suppress(LakebtError, IndexError):  # no lake, release or such table
+        there = options.open_lake(lake, catalog)
+        newest = str(there.releases()["name"].iloc[-1])
+        found.insert(0, there.at(newest).read(INSTRUMENTS))
+    return pd.concat(found, ignore_index=True) if found else None
 
 
 def _declared(

@@ -11,14 +11,18 @@ from lakebt.cli import options
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    import pandas as pd
 
     from lakebt.sources.converted import Converted
     from lakebt.sources.source import Source
 
 
 FILES = "How files are read"
+
+HOLDINGS, INSTRUMENTS = "etf_holdings", "instruments"
 
 HeaderLine = Annotated[
     int | None,
@@ -69,6 +73,8 @@ class Reading:
         Of CSV files; None where each is to say it.
     header_line, footer_lines, sheet
         Of CSV and Excel files.
+    instruments
+        What gives the rows of ``instruments`` that are there, None without any.
     typed
         Options of formats that no command has by itself: texts by name.
     """
@@ -87,6 +93,7 @@ class Reading:
     header_line: int | None = None
     footer_lines: int | None = None
     sheet: str | None = None
+    instruments: Callable[[], pd.DataFrame | None] = lambda: None
     typed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
@@ -115,6 +122,10 @@ class Reading:
         for text in _scoped(self.constants, table, tables):
             name, value = options.pair(text, option="--set", example="basis=raw")
             constants[name] = _number(value) if name in numbers else value
+        source = source_of(chosen or format_of(path))
+        asked = self._asked(source, table, tables)
+        if table == HOLDINGS and "instruments" in source.options():
+            asked.setdefault("instruments", self.instruments())
         return read_source(
             path,
             table=table,
@@ -124,7 +135,7 @@ class Reading:
             leave_out=_scoped(self.leave_out, table, tables),
             numbers=numbers,
             flags=flags,
-            **self._asked(source_of(chosen or format_of(path)), table, tables),
+            **asked,
         )
 
     def _asked(

@@ -228,7 +228,7 @@ class Source:
         """
         taken = {*inspect.signature(self.convert).parameters, *self.options()}
         for option, value in given.items():
-            if value and option not in taken and option not in OF_TABLES:
+            if option not in taken and option not in OF_TABLES and value:
                 msg = (
                     f"{option}={value!r} means nothing for format {self.name!r}: "
                     f"omit it"
