@@ -88,16 +88,13 @@ def identities_of(
     if missing := [each for each in _NEEDED if each not in given.columns]:
         problem = f"instruments have no column {missing[0]!r}: pass rows of that table."
         raise InvalidDataError(_TABLE, problem)
-    rows = given
-    if "known_at" in rows.columns:  # the newest vintage of each key
-        rows = rows.sort_values("known_at", kind="stable")
-        rows = rows.drop_duplicates(
-            ["instrument_id", "identifier", "valid_from"], keep="last"
-        )
-    if "retracted" in rows.columns:
-        rows = rows[~rows["retracted"].fillna(value=False).astype(bool)]
+    days = [_day(each, "valid_from") for each in given["valid_from"]]
+    if not days:
+        return None
+    rows = given.assign(valid_from=pd.Series(days, given.index, dtype=object))
+    rows = _in_force(rows)
     ends = rows["valid_to"] if "valid_to" in rows.columns else [None] * len(rows)
-    first = [_day(each, "valid_from") for each in rows["valid_from"]]
+    first = rows["valid_from"]
     last = [_day(each, "valid_to") or dt.date.max for each in ends]
     out = Identities({}, {})
     named = (
@@ -115,6 +112,23 @@ def identities_of(
         elif kind == "isin":
             out.isins.setdefault(instrument, []).append((name, begin, end))
     return out
+
+
+def _in_force(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest vintage of each key, without what was retracted."""
+    if "known_at" in rows.columns:  # the newest vintage of each key
+        known = pd.to_datetime(
+            rows["known_at"].astype(str), utc=True, format="ISO8601", errors="coerce"
+        )
+        rows = rows.assign(known_at=known).sort_values(
+            "known_at", kind="stable", na_position="first"
+        )
+        rows = rows.drop_duplicates(
+            ["instrument_id", "identifier", "valid_from"], keep="last"
+        )
+    if "retracted" in rows.columns:
+        rows = rows[~rows["retracted"].eq(other=True)]
+    return rows
 
 
 def _day(value: object, what: str) -> dt.date | None:
