@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -38,12 +39,12 @@ def new(
     The market in it is simulated, and says so. The README has what to type next.
     """
     check_is_path(str(folder), what="folder", cure="name a folder of this machine")
-    place = folder.expanduser()
+    place = folder.expanduser().absolute()
     _check_empty(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".lakebt-new-"))
     try:
-        commands = _write(part, name=place.absolute().name, seed=seed)
+        commands = _write(part, name=place.name, seed=seed)
         _check_empty(place)
         place.mkdir(exist_ok=True)
         for each in sorted(part.iterdir()):
@@ -51,8 +52,9 @@ def new(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     console = terminal()
-    console.print(f"Made {folder}. Next:", style="green", markup=False)
-    for line in (f"cd {folder}", *commands):
+    console.print("Made. Next:", style="green", markup=False)
+    first = () if place == Path.cwd() else (shlex.join(["cd", str(folder)]),)
+    for line in (*first, *commands):
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 

@@ -79,7 +79,9 @@ class DryRun:
             console.print(converted.summary(), markup=False)
         for each in self.first:
             console.print()
-            rows = each.rows
+            # A key that is made of the other columns tells nothing beside them.
+            keys = [n for n in each.derived if each.rows[n].dtype == "str"]
+            rows = each.rows.drop(columns=keys)
             same = [n for n in rows.columns if len(rows) > 1 and _is_constant(rows[n])]
             title = f"{each.table}, the first {count(len(rows), 'row')} as understood"
             print_frame(console, rows.drop(columns=same), title=title)

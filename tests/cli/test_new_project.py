@@ -65,11 +65,13 @@ def test_a_folder_that_is_not_empty_is_left_alone(run: Run, tmp_path: Path) -> N
 
 
 def test_an_empty_folder_is_filled_and_the_same_seed_gives_the_same_files(
-    run: Run, tmp_path: Path
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        assert run("new", tmp_path / name).exit_code == 0
+    assert run("new", tmp_path / "one").exit_code == 0
+    monkeypatch.chdir(tmp_path / "two")
+    assert run("new", ".").exit_code == 0
 
     one, two = (
         {
