@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
+from lakebt.instants import NEW_YORK
 from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.first_bytes import check_first_bytes
 from lakebt.sources.packed import MOST_BYTES, kind_of
@@ -117,21 +118,32 @@ def _by_day(frame: pd.DataFrame, what: str, table: str) -> pd.DataFrame:
 
 
 def _day(value: object, what: str, table: str) -> dt.date:
-    """Return the day of a row: its own, whatever the zone.
+    """Return the day of a row: that of a midnight, in its own zone or in New York.
 
     Raises
     ------
     InvalidDataError
-        If it has none.
+        If it is none. Days of several exchanges, all in UTC, would be those before.
     """
-    if isinstance(value, dt.datetime) and value == value:  # noqa: PLR0124 - NaT does not
-        return value.date()
+    shown = str(value)[:30]
     try:
-        return dt.date.fromisoformat(str(value)[:10])
+        moment = (
+            value
+            if isinstance(value, dt.datetime) and not pd.isna(value)
+            else dt.datetime.fromisoformat(str(value))
+        )
     except ValueError:
-        shown = str(value)[:30]
         problem = f"{what}: row {shown!r} is no day: keep the index that yfinance gave."
         raise InvalidDataError(table, problem) from None
+    if moment.time() != dt.time() and moment.tzinfo is not None:
+        moment = moment.astimezone(NEW_YORK)
+    if moment.time() != dt.time():
+        problem = (
+            f"{what}: row {shown!r} is no midnight where the exchange is: fetch daily "
+            f"bars, with ignore_tz=True."
+        )
+        raise InvalidDataError(table, problem)
+    return moment.date()
 
 
 def files_in(path: Path, *, table: str) -> list[Path]:

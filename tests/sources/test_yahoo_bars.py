@@ -95,6 +95,20 @@ def test_a_download_is_read_either_way_round_and_saved_or_not(
     )
 
 
+def test_days_in_utc_are_new_yorks_or_refused(tmp_path: Path) -> None:
+    frame = one(55.0)
+    frame.tz_convert("UTC").to_csv(tmp_path / "PVH.csv")
+    tokyo = frame.tz_localize(None).tz_localize("Asia/Tokyo")
+    tokyo.tz_convert("UTC").to_csv(tmp_path / "7203.csv")
+
+    assert rows(YahooBars().convert(frame.tz_convert("UTC"), symbol="PVH").frame) == PVH
+    assert rows(YahooBars().convert(tmp_path / "PVH.csv").frame) == PVH
+    assert rows(YahooBars().convert(tokyo, symbol="PVH").frame) == PVH
+    for refused in (tmp_path / "7203.csv", tokyo.tz_convert("UTC")):
+        with pytest.raises(InvalidDataError, match="no midnight where the exchange is"):
+            YahooBars().convert(refused, symbol="7203")
+
+
 def test_a_history_is_a_frame_of_one_ticker(tmp_path: Path) -> None:
     one(55.0).to_csv(tmp_path / "PVH.csv")
     one(55.0).to_parquet(tmp_path / "PVH.parquet")
