@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,18 +13,15 @@ from lakebt.prices.effects import effects, per_bar_share
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
+    from lakebt.backtest.shorts import Shorts
     from lakebt.backtest.window import PriceWindow
     from lakebt.prices.effects import Effect
     from lakebt.prices.history import PriceHistory
-
-Borrow: TypeAlias = "Callable[[FloatVector, int, int], float]"
-"""From shares held at the closes from one session to the one before another, counted
-from the window's first, to what the shorts pay for them in USD."""
 
 _NEVER = np.iinfo(np.int64).max
 _BEFORE = -_NEVER
@@ -40,7 +37,7 @@ class Account:
         Of the fills, counted from the window's first.
     capital_usd
         At the start.
-    borrow
+    shorts
         What shorts pay.
     """
 
@@ -50,17 +47,18 @@ class Account:
         *,
         sessions: IntVector,
         capital_usd: float,
-        borrow: Borrow,
+        shorts: Shorts,
     ) -> None:
         self._sessions = sessions.tolist()
-        self._borrow, self._capital = borrow, capital_usd
+        self._shorts, self._capital = shorts, capital_usd
         self.shares, self.cash = np.zeros(n_symbols), capital_usd
 
     def reach(self, number: int) -> None:
         """Go on to a decision, and pay the borrow of the sessions up to its own."""
+        self.cash -= self._shorts.learn(number)
         if number:
             start, end = self._sessions[number - 1 : number + 1]
-            self.cash -= self._borrow(self.shares, start, end)
+            self.cash -= self._shorts.paid(self.shares, start, end)
 
     def prices(
         self, number: int, values: FloatVector
@@ -102,7 +100,7 @@ class Beliefs(Account):
         Its symbols are the columns.
     deadlines
         Of the decisions.
-    sessions, capital_usd, borrow
+    sessions, capital_usd, shorts
         As of `Account`.
     delisting_return
         The run's.
@@ -116,12 +114,12 @@ class Beliefs(Account):
         deadlines: Sequence[dt.datetime],
         sessions: IntVector,
         capital_usd: float,
-        borrow: Borrow,
+        shorts: Shorts,
         delisting_return: float | None,
     ) -> None:
         columns = window.columns
         super().__init__(
-            len(columns), sessions=sessions, capital_usd=capital_usd, borrow=borrow
+            len(columns), sessions=sessions, capital_usd=capital_usd, shorts=shorts
         )
         told = history.actions
         self._parts = per_bar_share(
@@ -157,7 +155,9 @@ class Beliefs(Account):
         )
         start = self._sessions[number - 1] if number else _BEFORE
         past = self._session <= start
+        more = self._shorts.learn(number)
         if np.array_equal(in_force & past, self._in_force & past):
+            self.cash -= more
             self._advance(in_force & ~past, start, end)
         else:
             self._again(number, in_force)
@@ -189,11 +189,11 @@ class Beliefs(Account):
                 cash = effect.dividend + _told(effect.capital)
                 self.cash += float(self.shares[column]) * cash
             if any(effect.moves for effect, _ in held):
-                self.cash -= self._borrow(self.shares, start, session)
+                self.cash -= self._shorts.paid(self.shares, start, session)
                 self.shares = moved(self.shares, held, columns=self._columns)
                 start = session
         if start > _BEFORE:  # nothing is held before the first fill
-            self.cash -= self._borrow(self.shares, start, end)
+            self.cash -= self._shorts.paid(self.shares, start, end)
 
     def prices(
         self, number: int, values: FloatVector

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from lakebt.backtest.settlement import settle
+from lakebt.backtest.shorts import session_charges
 from lakebt.sessions import session_of
 
 if TYPE_CHECKING:
@@ -109,14 +110,16 @@ def borrow_by_session(
     -------
     ndarray of shape (n_sessions,)
         The value of the shorts at the close before, times the calendar days since it,
-        over 360; nothing in the first session.
+        over 360, at the rate told of that close's session, else at that of the costs;
+        nothing in the first session.
     """
     sessions = len(book.positions)
     charges = np.zeros(sessions)
-    if costs.borrow_per_day > 0.0:
+    if costs.borrow_per_day > 0.0 or window.rates is not None:
         short = np.clip(-book.positions[:-1], 0.0, None)
-        value = np.einsum("ij,ij->i", short, window.closes[:-1])
+        rates = None if window.rates is None else window.rates[:-1]
         span = window.sessions.days[window.first : window.first + sessions]
         days = np.diff(span).astype(np.int64)
-        charges[1:] = costs.borrow_per_day * value * days
+        owed = session_charges(short, window.closes[:-1], rates, costs)
+        charges[1:] = owed * days
     return charges

@@ -14,6 +14,9 @@ BPS = 1e-4
 DAYS_PER_YEAR = 360
 """Borrow accrues actual/360, the money market's convention for US dollars."""
 
+RATE_PER_DAY = BPS / DAYS_PER_YEAR
+"""What a rate in basis points per year is for a calendar day, as a fraction."""
+
 FEWEST_IMPACT_SESSIONS = 3
 """Two returns, the fewest that have a standard deviation."""
 
@@ -32,7 +35,9 @@ class CostModel:
         Half the quoted spread, in basis points of the fill price.
     borrow_bps_per_year
         On every short, the hedge's too: each session, the short value at the close
-        before, times the calendar days since it, over 360.
+        before, times the calendar days since it, over 360. Where the table `borrow` of
+        the release has a row for the symbol and the session of that close, its rate is
+        paid instead, at every level of costs alike, and this one only elsewhere.
     impact_at_open, impact_at_close
         Coefficient of market impact at each auction: a fill costs the coefficient times
         sigma times the square root of shares over volume, as a fraction of its value.

@@ -63,6 +63,9 @@ class Book:
     cash : ndarray of shape (n_held,), optional
         What a share brought beside since its entry, for the last `n_held` bars: those
         of shares to which something happened. No fee and no borrow is charged on it.
+    unlent, lent : ndarray of shape (n_bars,), optional
+        What of the marks pays the borrow rate of a level, and what the rest costs by
+        rates of its own, in USD for each calendar day. Empty where all pays a level's.
     """
 
     opens: FloatVector
@@ -79,6 +82,8 @@ class Book:
     toll: FloatPanel | None = None
     toll_sessions: tuple[int, ...] = ()
     cash: FloatVector = field(default_factory=lambda: np.zeros(0))
+    unlent: FloatVector = field(default_factory=lambda: np.zeros(0))
+    lent: FloatVector = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.entry_row)
@@ -226,6 +231,8 @@ def run_book(
             book.marks,
             book.missing,
             book.cash,
+            book.unlent,
+            book.lent,
             book.base,
             book.size,
             book.price,

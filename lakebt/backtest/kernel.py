@@ -36,6 +36,8 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     marks: FloatVector,
     missing: BoolVector,
     cash: FloatVector,
+    unlent: FloatVector,
+    lent: FloatVector,
     base: IntVector,
     size: FloatVector,
     price: FloatVector,
@@ -81,6 +83,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         close was missing.
     cash : ndarray of shape (n_held,)
         What a share brought beside, for the last `n_held` of those bars.
+    unlent, lent : ndarray of shape (n_bars,)
+        What of the marks pays a level's borrow rate, and what the rest costs for each
+        calendar day, whatever the level; empty where all pays a level's.
     base, size, price : ndarray of shape (n_positions,)
         Where session 0 of each position's bars would lie, its signed number of shares,
         the price of its entry.
@@ -132,6 +137,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     at_open, at_close = np.empty(longest), np.empty(longest)
     moved_open, moved_close = np.empty(longest), np.empty(longest)
     short, gap = np.empty(longest), np.empty(longest, dtype=np.int64)
+    told, has_told = np.zeros(longest), len(lent) > 0
     equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
@@ -153,6 +159,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         moved_open[:length] = 0.0
         moved_close[:length] = 0.0
         short[:length] = 0.0
+        told[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
         toll_open[:, :length] = 0.0
@@ -175,7 +182,11 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 for t in range(length):
                     at_open[t] += shares * own_cash[t]
                     at_close[t] += shares * own_cash[t]
-            if shares < 0.0:
+            if shares < 0.0 and has_told:
+                for t in range(length):
+                    short[t] -= shares * unlent[bar + t]
+                    told[t] -= shares * lent[bar + t]
+            elif shares < 0.0:
                 for t in range(length):
                     short[t] -= shares * own_marks[t]
             for t in range(length):
@@ -202,10 +213,11 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             own_held = held[level, held_start[slot] :]
             # A session pays for what was short at the close before, for each calendar
             # day since.
-            if borrow_per_day[level] > 0.0:
+            if borrow_per_day[level] > 0.0 or has_told:
                 owed[0] = 0.0
                 for t in range(1, length):
                     cost = borrow_per_day[level] * (times * short[t - 1])
+                    cost += times * told[t - 1]
                     owed[t] = owed[t - 1] + cost * days[entered + t]
             else:
                 owed[:length] = 0.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from lakebt.backtest.costs import RATE_PER_DAY
 from lakebt.sessions import exposed_from, session_of
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def borrow_charges(
     """Return the borrow paid in each session with exposure, in USD.
 
     Each session bears the value at the close before of what was short then, times the
-    calendar days since that close, over 360. A symbol held on both sides is short by
-    their sum.
+    calendar days since that close, over 360: at the rate told of that close's session,
+    else at that of the costs. A symbol held on both sides is short by their sum.
 
     Returns
     -------
@@ -130,7 +131,7 @@ def borrow_charges(
     """
     first, last = exposure(trade)
     charges = np.zeros(last - first + 1)
-    if costs.borrow_per_day == 0.0:
+    if costs.borrow_per_day == 0.0 and window.rates is None and not window.worths:
         return charges
     # Session 1 + i is charged on the close of session i, if the short was on by then.
     entered = session_of(trade.entry_row)
@@ -141,9 +142,13 @@ def borrow_charges(
         if not (size < 0.0).any():
             continue
         held = np.arange(entered, left)
-        closes = window.closes[held - window.first, window.columns[symbol]]
-        value = np.maximum(-size, 0.0) * closes
+        unlent, lent = window.lending(symbol, held)
+        short = np.maximum(-size, 0.0)
+        value = short * unlent
         charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]
+        if lent is not None:
+            told = RATE_PER_DAY * (short * lent)
+            charges[held + 1 - first] += told * days[: len(held)]
     return charges
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from lakebt.backtest.beliefs import Account, Beliefs
 from lakebt.backtest.impact import Depth
+from lakebt.backtest.shorts import Shorts
 from lakebt.instants import EPOCH, TICK
+from lakebt.prices.borrow import is_refused
 from lakebt.sessions import session_of
 from lakebt.values.reasons import Reason
 
@@ -107,31 +109,6 @@ class Unfilled:
         return len(self.row)
 
 
-def borrow_charges(
-    shares: FloatVector, held: slice, window: PriceWindow, costs: CostModel
-) -> FloatVector:
-    """Return what each session but the first of `held` pays for the shorts, in USD.
-
-    Parameters
-    ----------
-    shares : ndarray of shape (n_symbols,)
-        Held at the close of each of the sessions but the last.
-    held
-        Sessions, counted from the window's first.
-
-    Returns
-    -------
-    ndarray of shape (n_held - 1,)
-        The value of the shorts at the close before, times the calendar days since it,
-        over 360.
-    """
-    closes = window.closes[held][:-1]
-    value = np.einsum("ij,j->i", closes, np.clip(-shares, 0.0, None))
-    days = np.diff(window.sessions.days[window.first :][held]).astype(np.int64)
-    charges: FloatVector = costs.borrow_per_day * value * days
-    return charges
-
-
 def rebalance(
     targets: Targets,
     *,
@@ -147,8 +124,9 @@ def rebalance(
     the borrow of every session up to its own, and orders the difference between
     ``weight * equity / last close`` and what is held. A symbol without a price to fill
     at keeps its position, and the order is listed; so does one that is too large for
-    the market, or of which no volume is known where the costs depend on it. A
-    difference that is only rounding is not an order.
+    the market, or of which no volume is known where the costs depend on it, and one
+    that sells short what could not be borrowed, as known by then. A difference that is
+    only rounding is not an order.
 
     All of it is in the share units of the fill, as far as they are known: a split known
     before the deadline, and effective after the close and by the fill, divides the
@@ -188,6 +166,14 @@ def rebalance(
         rows=targets.rows,
         costs=costs,
     )
+    refused = None
+    if len(history.borrow):
+        refused = is_refused(
+            history.borrow,
+            window.symbols,
+            before=np.array(before, dtype=np.int64),
+            fills=session_of(targets.rows),
+        )
     account = _account(
         targets,
         history=history,
@@ -213,6 +199,11 @@ def rebalance(
             unfit = depth.unfit(number, size)
             reason[number] = np.where(unfit > 0, unfit, reason[number])
             size[unfit > 0] = 0.0
+        if refused is not None:
+            withheld = refused[number] & (weight < 0.0) & (size < 0.0)
+            reason[number, withheld] = Reason.NO_BORROW.code
+            size[withheld] = 0.0
+        if depth is not None:
             impact[number] = depth.paid(number, size, amounts[number])
         traded = size * amounts[number]
         fees = float(np.abs(traded).sum()) * costs.proportional
@@ -250,20 +241,15 @@ def _account(
     delisting_return: float | None,
 ) -> Account:
     """Return what follows shares and cash from decision to decision."""
-
-    def borrow(shares: FloatVector, start: int, end: int) -> float:
-        if not costs.borrow_per_day > 0.0:
-            return 0.0
-        held = slice(start, end + 1)
-        return float(borrow_charges(shares, held, window, costs).sum())
-
+    before = np.array([(at - EPOCH) // TICK for at in targets.deadlines], np.int64)
+    shorts = Shorts(history, window=window, costs=costs, before=before)
     sessions = session_of(targets.rows) - window.first
     if not len(history.actions):
         return Account(
             len(window.symbols),
             sessions=sessions,
             capital_usd=capital_usd,
-            borrow=borrow,
+            shorts=shorts,
         )
     return Beliefs(
         history,
@@ -271,6 +257,6 @@ def _account(
         deadlines=targets.deadlines,
         sessions=sessions,
         capital_usd=capital_usd,
-        borrow=borrow,
+        shorts=shorts,
         delisting_return=delisting_return,
     )

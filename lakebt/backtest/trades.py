@@ -50,6 +50,8 @@ class LegQuote:
     lacks
         What is missing where a price is, in words: "OLD on 2022-10-03: its prices end
         on 2022-09-15"; empty elsewhere.
+    no_borrow
+        Why it could not be sold short, in words; empty where it could.
     """
 
     symbol: str
@@ -63,6 +65,7 @@ class LegQuote:
     sigma: float = math.nan
     volume: float = math.nan
     lacks: str = ""
+    no_borrow: str = ""
 
     @property
     def is_priced(self) -> bool:
@@ -115,7 +118,7 @@ class Position:
     entry_price, exit_price
     exit_row
         Half session of the exit.
-    exit_cash, holding, sigma, volume
+    exit_cash, holding, sigma, volume, no_borrow
         As the quote's.
     """
 
@@ -130,6 +133,7 @@ class Position:
     holding: Holding | None = None
     sigma: float = math.nan
     volume: float = math.nan
+    no_borrow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +246,7 @@ class Unfilled:
         In words.
     """
 
-    reason: Literal["no_price", "one_sided", "no_volume", "too_large"]
+    reason: Literal["no_price", "one_sided", "no_volume", "too_large", "no_borrow"]
     fact: str
 
 
@@ -308,9 +312,20 @@ def build_trade(
 
 
 def _unfit(trade: Trade, costs: CostModel) -> Unfilled | None:
-    """Return why the market is too small for a trade, or not known."""
-    if not costs.asks_volume:
+    """Return why the market is too small for a trade, not known, or does not lend."""
+    if costs.asks_volume and (unfit := _too_small(trade, costs)) is not None:
+        return unfit
+    why = {position.symbol: position.no_borrow for position in trade.positions}
+    if not any(why.values()):
         return None
+    for order in trade.orders():
+        if order.row == trade.entry_row and order.size < 0.0 and why[order.symbol]:
+            return Unfilled(reason="no_borrow", fact=why[order.symbol])
+    return None
+
+
+def _too_small(trade: Trade, costs: CostModel) -> Unfilled | None:
+    """Return why the volume is too small for a trade, or not known."""
     orders = [order for order in trade.orders() if order.size and order.price]
     for order in orders:
         if math.isnan(order.volume):
@@ -357,4 +372,5 @@ def _position(
         holding=quote.holding,
         sigma=quote.sigma,
         volume=quote.volume,
+        no_borrow=quote.no_borrow,
     )

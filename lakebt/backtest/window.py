@@ -16,7 +16,7 @@ from lakebt.sessions import Halves, half_session
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lakebt._typing import FloatPanel, FloatVector
+    from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.prices.history import PriceHistory
     from lakebt.prices.holding import Worth
     from lakebt.sessions import Sessions
@@ -43,6 +43,9 @@ class PriceWindow:
         Their prices are those of all that it has become.
     splits : tuple of (int, int, float)
         Row of the open, column and ratio of each split that is not in the bars.
+    rates : ndarray of shape (n_sessions, n_symbols), optional
+        Borrow rates in force, in basis points per year; NaN where none is told. None
+        where none is told at all.
     """
 
     symbols: tuple[str, ...]
@@ -52,6 +55,7 @@ class PriceWindow:
     entered: int = 0
     worths: Mapping[str, Worth] = field(default_factory=dict)
     splits: tuple[tuple[int, int, float], ...] = ()
+    rates: FloatPanel | None = None
 
     @classmethod
     def of(
@@ -67,6 +71,7 @@ class PriceWindow:
             and first <= action.session <= last
         ]
         splits = effects(per_bar_share(history, told)) if told else ()
+        rates = history.borrow.rates(symbols)
         return cls(
             symbols=tuple(symbols),
             prices=history.window(symbols, first, last),
@@ -75,6 +80,9 @@ class PriceWindow:
             splits=tuple(
                 (2 * (e.session - first), columns[e.symbol], e.kept) for e in splits
             ),
+            rates=rates.panel(len(symbols), first=first, last=last)
+            if len(rates)
+            else None,
         )
 
     def since(self, entered: int, worths: Mapping[str, Worth]) -> PriceWindow:
@@ -107,6 +115,43 @@ class PriceWindow:
         """
         worth = self.worths.get(symbol)
         return None if worth is None else worth.cash
+
+    def lending(
+        self, symbol: str, held: IntVector
+    ) -> tuple[FloatVector, FloatVector | None]:
+        """Return what of a share's marks has no borrow rate, and the rest times it.
+
+        Parameters
+        ----------
+        symbol
+        held : ndarray of shape (n,)
+            Numbers of the sessions at whose closes it is held.
+
+        Returns
+        -------
+        unlent, lent : ndarray of shape (n,)
+            In USD, and in USD times basis points per year; no `lent` where no rate of
+            any symbol is told.
+        """
+        worth = self.worths.get(symbol)
+        at, since = held - self.first, held - self.entered
+        column = self.columns[symbol]
+        marks = self.closes[at, column]
+        if self.rates is None and (
+            worth is None or np.array_equal(worth.unlent, worth.marks)
+        ):
+            return marks, None
+        rates = np.full(len(at), np.nan)
+        if self.rates is not None:
+            rates = self.rates[at, column]
+        is_told = np.isfinite(rates)
+        unlent = np.where(is_told, 0.0, marks)
+        lent = np.where(is_told, marks * rates, 0.0)
+        if worth is not None:
+            own = (since >= 0) & (since < len(worth.lent))
+            unlent[own] = worth.unlent[since[own]]
+            lent[own] = worth.lent[since[own]]
+        return unlent, lent
 
     @property
     def n_sessions(self) -> int:

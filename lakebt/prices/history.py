@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.actions import ActionHistory
+from lakebt.prices.borrow import BorrowHistory
 from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
 from lakebt.values.arrays import spans
@@ -54,7 +55,7 @@ class PriceHistory:
         The bases that occur, sorted.
     row_basis : ndarray of shape (n_rows,)
         Position in `basis` of each row; empty if there is but one.
-    actions : ActionHistory
+    actions, borrow : ActionHistory, BorrowHistory
         Of the symbols, and of the shares that come of them.
     """
 
@@ -75,6 +76,7 @@ class PriceHistory:
         default_factory=lambda: np.zeros(0, dtype=np.int8)
     )
     actions: ActionHistory = field(default_factory=ActionHistory.none)
+    borrow: BorrowHistory = field(default_factory=BorrowHistory.none)
 
     @cached_property
     def _codes(self) -> dict[str, int]:

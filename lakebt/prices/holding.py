@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.prices.actions import Action
+    from lakebt.prices.borrow import Rates
     from lakebt.prices.effects import Effect
     from lakebt.prices.history import PriceHistory
 
@@ -86,6 +87,8 @@ class Worth:
         first open, and at 0 where it has no bar at all.
     cash, dividends : ndarray of shape (n_sessions,)
         What was got beside, from the open of the session on.
+    unlent, lent : ndarray of shape (n_sessions,)
+        The marks of what has no borrow rate told, and the others, each times its rate.
     """
 
     opens: FloatVector
@@ -93,6 +96,8 @@ class Worth:
     marks: FloatVector
     cash: FloatVector
     dividends: FloatVector
+    unlent: FloatVector
+    lent: FloatVector
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,8 +154,12 @@ class Holding:
         length = self.last - self.entered + 1
         opens, marks = np.zeros(length), np.zeros(length)
         closes, cash, dividends = np.zeros(length), np.zeros(length), np.zeros(length)
+        unlent, lent = np.zeros(length), np.zeros(length)
         symbols = sorted({symbol for held in self.held for symbol in held.shares})
         prices = history.window(symbols, self.entered, self.last)
+        rates = history.borrow.rates(symbols).panel(
+            len(symbols), first=self.entered, last=self.last
+        )
         for column, symbol in enumerate(symbols):
             opened, closed = prices[0::2, column], prices[1::2, column]
             marked = _marked(opened, closed, self._split(symbol, length))
@@ -160,6 +169,10 @@ class Holding:
                     opens[t] += shares * opened[t]
                     closes[t] += shares * closed[t]
                     marks[t] += shares * marked[t]
+                    if np.isnan(rates[t, column]):
+                        unlent[t] += shares * marked[t]
+                    else:
+                        lent[t] += shares * marked[t] * rates[t, column]
         for t in range(length):
             held = self.at(self.entered + t)
             cash[t], dividends[t] = held.cash, held.dividends
@@ -167,7 +180,13 @@ class Holding:
         opens[unknown] = closes[unknown] = math.nan
         cash[unknown] = 0.0
         return Worth(
-            opens=opens, closes=closes, marks=marks, cash=cash, dividends=dividends
+            opens=opens,
+            closes=closes,
+            marks=marks,
+            cash=cash,
+            dividends=dividends,
+            unlent=unlent,
+            lent=lent,
         )
 
 
@@ -203,6 +222,11 @@ class Holdings:
         for effect in self.effects:
             of.setdefault(effect.symbol, {})[effect.session] = effect
         return of
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The borrow rates of the symbols with bars, by their codes."""
+        return self.history.borrow.rates(self.history.symbols)
 
     @cached_property
     def _arrays(self) -> EffectArrays:
@@ -244,7 +268,8 @@ class Holdings:
 
         starts = offsets(last - entered + 1)
         opens, closes, marks, cash = (np.empty(starts[-1]) for _ in range(4))
-        arrays = self._arrays
+        arrays, rates = self._arrays, self.rates
+        unlent, lent = (np.empty(starts[-1] if len(rates) else 0) for _ in range(2))
         fill_values(
             codes,
             entered,
@@ -257,10 +282,14 @@ class Holdings:
             arrays.first_other,
             arrays.other,
             arrays.received,
+            rates.key,
+            rates.rate,
             opens,
             closes,
             marks,
             cash,
+            unlent,
+            lent,
         )
         return PriceWindows(
             opens=opens,
@@ -269,6 +298,8 @@ class Holdings:
             starts=starts[:-1],
             cash=cash,
             held_marks=marks,
+            unlent=unlent,
+            lent=lent,
         )
 
     def follow(self, symbol: str, *, entered: int, last: int) -> Holding:

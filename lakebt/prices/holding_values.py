@@ -29,10 +29,14 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
     first_other: IntVector,
     other: IntVector,
     received: FloatVector,
+    rate_key: IntVector,
+    rate: FloatVector,
     opens: FloatVector,
     closes: FloatVector,
     marks: FloatVector,
     cash: FloatVector,
+    unlent: FloatVector,
+    lent: FloatVector,
 ) -> None:
     """Fill in what each share was worth; see `lakebt.prices.holding.Worth`.
 
@@ -56,14 +60,20 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
         Where its shares of others begin.
     other, received : ndarray of shape (n_others,)
         Symbols, and shares of each.
+    rate_key, rate : ndarray of shape (n_rates,)
+        Borrow rates, as `lakebt.prices.borrow.Rates` has them.
     opens, closes, marks, cash : ndarray of shape (n_values,)
         To be filled in.
+    unlent, lent : ndarray of shape (n_values,)
+        To be filled in, too, if there are rates: the marks of what has no rate, and the
+        others, each times its rate.
     """
     # Working space for all that a share can turn into, made once.
     room = len(bar_start)
     part, shares = np.empty(room, np.int64), np.empty(room)
     row, effect = np.empty(room, np.int64), np.empty(room, np.int64)
     last, ahead = np.empty(room), np.empty(room)
+    told = np.empty(room, np.int64)
     new, n_new = np.empty(len(other) + 1, np.int64), np.empty(len(other) + 1)
     for window in range(len(code)):
         lo, length = start[window], start[window + 1] - start[window]
@@ -102,6 +112,7 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 n_parts += 1
                 part[p], shares[p] = new[c], n_new[c]
                 effect[p] = np.searchsorted(key, part[p] * span + entered[window])
+                told[p] = np.searchsorted(rate_key, part[p] * span + session)
                 own = bar_session[bar_start[part[p]] : bar_start[part[p] + 1]]
                 at = bar_start[part[p]] + np.searchsorted(own, entered[window])
                 end = bar_start[part[p] + 1]
@@ -120,6 +131,7 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     at += 1
                 row[p] = at
             opened, closed, marked = 0.0, 0.0, 0.0
+            plain, rated = 0.0, 0.0
             for p in range(n_parts):
                 at = row[p]
                 end = bar_start[part[p] + 1]
@@ -135,9 +147,23 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 if shares[p] != 0.0:
                     opened += shares[p] * own_open
                     closed += shares[p] * own_close
-                    marked += shares[p] * (ahead[p] if isnan(last[p]) else last[p])
+                    mark = shares[p] * (ahead[p] if isnan(last[p]) else last[p])
+                    marked += mark
+                    while told[p] < len(rate_key) and (
+                        rate_key[told[p]] < part[p] * span + session
+                    ):
+                        told[p] += 1
+                    if (
+                        told[p] < len(rate_key)
+                        and rate_key[told[p]] == part[p] * span + session
+                    ):
+                        rated += mark * rate[told[p]]
+                    else:
+                        plain += mark
             if isnan(got):
                 opens[lo + t], closes[lo + t], cash[lo + t] = nan, nan, 0.0
             else:
                 opens[lo + t], closes[lo + t], cash[lo + t] = opened, closed, got
             marks[lo + t] = marked
+            if len(rate_key):
+                unlent[lo + t], lent[lo + t] = plain, rated

@@ -30,6 +30,9 @@ class PriceWindows:
         something happened.
     held_marks : ndarray of shape (n_held,)
         The marks of those.
+    unlent, lent : ndarray of shape (n_bars,)
+        What of the marks has no borrow rate told, and the rest times its rate, in basis
+        points per year; empty where no rate is told at all.
     """
 
     opens: FloatVector
@@ -38,6 +41,17 @@ class PriceWindows:
     starts: IntVector
     cash: FloatVector = field(default_factory=lambda: np.zeros(0))
     held_marks: FloatVector = field(default_factory=lambda: np.zeros(0))
+    unlent: FloatVector = field(default_factory=lambda: np.zeros(0))
+    lent: FloatVector = field(default_factory=lambda: np.zeros(0))
+
+    def with_rates(self, rates: FloatVector) -> PriceWindows:
+        """Return these windows, at the borrow rates of their bars; NaN for none."""
+        is_told = np.isfinite(rates)
+        return replace(
+            self,
+            unlent=np.where(is_told, 0.0, self.marks),
+            lent=np.where(is_told, self.marks * rates, 0.0),
+        )
 
     def with_held(self, held: PriceWindows) -> PriceWindows:
         """Return these windows, and those of shares to which something happened."""
@@ -49,6 +63,8 @@ class PriceWindows:
             base=np.concatenate([self.base, held.base + n_bars]),
             cash=held.cash,
             held_marks=held.held_marks,
+            unlent=np.concatenate([self.unlent, held.unlent]),
+            lent=np.concatenate([self.lent, held.lent]),
         )
 
     @cached_property

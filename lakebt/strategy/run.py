@@ -224,7 +224,7 @@ class Run:
         DataFrame
             ``session``, ``symbol`` and ``weight``, the target it did not reach, and
             ``reason``: ``no_price``; where the costs depend on it, ``no_volume`` or
-            ``too_large``.
+            ``too_large``; ``no_borrow`` of what nobody lent.
         """
         return tables.unfilled(self.traded)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.backtest.costs import RATE_PER_DAY
 from lakebt.backtest.engine import Book, run_book
 from lakebt.backtest.levels import BASIS_USD
 from lakebt.backtest.netting import net_sizes
@@ -240,6 +241,8 @@ class _Run:
             marks=desk.windows.marks,
             missing=desk.gaps,
             cash=desk.windows.cash,
+            unlent=desk.windows.unlent,
+            lent=desk.windows.lent * RATE_PER_DAY,
             base=base,
             size=size,
             price=price,

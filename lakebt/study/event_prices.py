@@ -81,11 +81,11 @@ class EventPrices:
         )
         code = self.history.codes([hedge])[0] if hedge is not None else -1
         events = np.concatenate([wanted // n_codes, hedged])
-        windows = self.history.windows(
-            np.concatenate([wanted % n_codes - 1, np.full(len(hedged), code)]),
-            first=first[events],
-            last=last[events],
-        )
+        codes = np.concatenate([wanted % n_codes - 1, np.full(len(hedged), code)])
+        span = {"first": first[events], "last": last[events]}
+        windows = self.history.windows(codes, **span)
+        if len(self.holdings.rates):
+            windows = windows.with_rates(self.holdings.rates.over(codes, **span))
         base = np.zeros(len(event), dtype=np.int64)
         base[entered] = windows.base[place]
         of_hedge = np.zeros(len(schedule.events), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Positions against the market they are traded in: impact, and what is too large.
+"""Positions against the market they are traded in: impact, size, shares to borrow.
 
 Which positions an order may be, and what its size costs, is decided on what was known
 of the market before the entry's deadline.
@@ -74,7 +74,7 @@ class Market:
         history: PriceHistory,
         clock: Clock,
     ) -> Market:
-        """Return what levels pay; nothing is looked up if none asks for the volume."""
+        """Return what levels pay; no volume is looked up if none asks for it."""
         n_slots = len(positions.row)
         reason = np.zeros((len(levels), n_slots), dtype=np.int8)
         asked = [level.costs for level in levels if level.costs.asks_volume]
@@ -91,6 +91,10 @@ class Market:
             if level.costs.asks_volume:
                 found = known[sessions.index(level.costs.impact_sessions)]
                 reason[number] = _unfit(positions, found, level)
+        refused = _refused(positions, history=history, clock=clock)
+        reason[:, refused] = np.where(
+            reason[:, refused] == 0, Reason.NO_BORROW.code, reason[:, refused]
+        )
         return cls(toll=tolls, sessions=sessions, reason=reason)
 
 
@@ -107,6 +111,21 @@ def known_of(
         fills=session_of(positions.row)[positions.slot],
         sessions=sessions,
     )
+
+
+def _refused(positions: Positions, *, history: PriceHistory, clock: Clock) -> IntVector:
+    """Return the slots with a short whose shares could not be borrowed."""
+    if not len(history.borrow):
+        return np.zeros(0, dtype=np.int64)
+    short = np.flatnonzero(positions.size < 0.0)
+    slot = positions.slot[short]
+    place = np.append(history.borrow.codes(history.symbols), -1)
+    rows = history.borrow.refused(
+        place[positions.code[short]],
+        before=clock.deadlines(positions.row)[slot],
+        fills=session_of(positions.row)[slot],
+    )
+    return np.unique(slot[rows >= 0])
 
 
 def _unfit(

@@ -30,11 +30,18 @@ _SIZED = (
     "`result.orders()` show any cell."
 )
 
+_LENT = (
+    "Shorts pay borrow rates of their own here, by symbol and session, which this page "
+    "does not carry: `result.events()` and `result.orders()` show any cell."
+)
+
 
 def why_no_panel(study: TradedStudy) -> str:
     """Return why a page has no panel although its cells are few; empty if it has."""
     if study.arguments.costs.asks_volume:
         return _SIZED
+    if len(study.history.borrow):
+        return _LENT
     return _ACTED if is_acted(study) else ""
 
 

@@ -256,7 +256,23 @@ class Desk:
             sigma=sigma,
             volume=volume,
             lacks=self._lacks(symbol, lacking[0], holding) if lacking else "",
+            no_borrow=self._no_borrow(symbol, entry),
         )
+
+    def _no_borrow(self, symbol: str, entry: Fill) -> str:
+        """Return why a share could not be borrowed, as known before the entry."""
+        borrow = self.history.borrow
+        if not len(borrow):
+            return ""
+        (row,) = borrow.refused(
+            borrow.codes([symbol]),
+            before=np.array([(entry.deadline - EPOCH) // TICK]),
+            fills=np.array([entry.session]),
+        ).tolist()
+        if row < 0:
+            return ""
+        day = self.window.sessions.date(int(borrow.session[row]))
+        return f"no shares of {symbol} to borrow, as told of {day}"
 
     def _market(self, symbol: str, entry: Fill) -> tuple[float, float]:
         """Return volatility and volume as known before the entry; NaN if not asked."""

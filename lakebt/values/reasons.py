@@ -19,6 +19,7 @@ class Reason(enum.StrEnum):
     # Of a cell that is not traded for one of these nobody asks whether it was ruined.
     NO_VOLUME = "no_volume"
     TOO_LARGE = "too_large"
+    NO_BORROW = "no_borrow"
 
     @property
     def code(self) -> int:
@@ -145,6 +146,14 @@ TEXTS: dict[str, ReasonText] = {
         meaning="an order is a larger part of the volume than max_participation",
         cure="lower capital_usd, or raise max_participation",
         mark="#",
+        hatch="x",
+    ),
+    Reason.NO_BORROW: ReasonText(
+        counted="without shares to borrow",
+        label="no borrow",
+        meaning="a short's shares could not be borrowed, as known before the entry",
+        cure="trade the other side alone, or hedge with another symbol",
+        mark="b",
         hatch="x",
     ),
     TOO_FEW: ReasonText(

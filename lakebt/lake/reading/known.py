@@ -7,12 +7,13 @@ answer, an error or a suggestion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.checks import check_text
 from lakebt.lake.reading.known_actions import actions_of
+from lakebt.lake.reading.known_borrow import borrow_of
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
 
@@ -115,13 +116,15 @@ class Known:
     def price_history(self, symbols: tuple[str, ...]) -> PriceHistory:
         """Return every vintage known of the bars of some symbols, with their actions.
 
-        It has the bars of the shares that come of them, too.
+        It has the bars of the shares that come of them, too, and the borrow rates.
         """
         actions = actions_of(self.pinned, symbols, known_by=self.by)
         wanted = tuple(dict.fromkeys((*symbols, *actions.symbols)))
         bars = self.pinned.bars(wanted, ("open", "close", "volume"))
         basis = self.pinned.basis(known_by=self.by)
-        return bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
+        history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
+        rates = borrow_of(self.pinned, wanted, known_by=self.by)
+        return replace(history, borrow=rates) if len(rates) else history
 
     def first_shown(
         self, index: str, symbol: str, side: Side, *, after: dt.datetime

@@ -14,6 +14,7 @@ from lakebt import errors
 from lakebt.errors import LakeError
 from lakebt.events.plan import Event
 from lakebt.prices.actions import ActionHistory
+from lakebt.prices.borrow import BorrowHistory
 from lakebt.prices.history import PriceHistory
 from lakebt.study.cells import Cells
 from lakebt.sweep.spark.parts import PANELS, Slots
@@ -93,6 +94,9 @@ _ACTIONS = (
 _TEXTS = ("symbols", "action_ids", "labels")
 _OF_ACTIONS = "actions."
 """What the columns of actions are called after."""
+_BORROW = ("symbol", "session", "known_at", "rate", "available", "retracted")
+_OF_BORROW = "borrow."
+"""What the columns of borrow rates are called after."""
 
 
 def pack(arrays: Mapping[str, np.ndarray[Any, Any] | Sequence[str]]) -> bytes:
@@ -147,9 +151,10 @@ def _written(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
 def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
     """Return the prices of some symbols; those that have none are left out.
 
-    With their actions, and the prices of the shares that come of them.
+    With their actions, and the prices and borrow rates of the shares that come of them.
     """
     actions = history.actions.of(symbols)
+    borrow = history.borrow.of((*symbols, *actions.symbols))
     codes = np.unique(history.codes((*symbols, *actions.symbols)))
     codes = codes[codes >= 0]
     cuts = np.searchsorted(history.symbol, np.arange(len(history.symbols) + 1))
@@ -165,6 +170,8 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
             **{name: _taken(getattr(history, name), taken) for name in _ROWS},
             **{f"{_OF_ACTIONS}{name}": list(getattr(actions, name)) for name in _TEXTS},
             **{f"{_OF_ACTIONS}{name}": getattr(actions, name) for name in _ACTIONS},
+            f"{_OF_BORROW}symbols": list(borrow.symbols),
+            **{f"{_OF_BORROW}{name}": getattr(borrow, name) for name in _BORROW},
         }
     )
 
@@ -181,6 +188,7 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
     actions = {name: columns[f"{_OF_ACTIONS}{name}"] for name in _ACTIONS}
     for name in _TEXTS:
         actions[name] = tuple(columns[f"{_OF_ACTIONS}{name}"])
+    borrow = {name: columns[f"{_OF_BORROW}{name}"] for name in _BORROW}
     return PriceHistory(
         symbols=symbols,
         sessions=sessions,
@@ -188,6 +196,11 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
         basis=tuple(columns["basis"]),
         **{name: columns[name] for name in _ROWS},
         actions=ActionHistory(**actions),
+        borrow=BorrowHistory(
+            symbols=tuple(columns[f"{_OF_BORROW}symbols"]),
+            span=len(sessions),
+            **borrow,
+        ),
     )
 
 
