@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from lakebt.analysis.performance.definitions import (
+    OF_BENCHMARK,
+    OF_HELD,
+    OF_RETURNS,
+)
 from lakebt.analysis.performance.drawdown import below_highest, falls
 from lakebt.analysis.performance.measures import measures, measures_against, rolling
 from lakebt.analysis.performance.portfolio import Held, Performance
@@ -20,9 +26,7 @@ from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.errors import InvalidArgumentError
 from lakebt.sessions import Sessions
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[3]
 DEFINITION = SharpeDefinition(of="returns", error="Lo (2002)")
 
 
@@ -178,6 +182,20 @@ def test_what_was_held_is_told() -> None:
         *(3.0, 0.375, 0.5)
     ]
     assert found.loc["turnover", "definition"] == "b"
+
+
+def test_the_page_has_every_number_in_its_unit() -> None:
+    page = (ROOT / "docs" / "tear-sheet.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    told = {
+        name.strip(" `"): row[2].strip().split(", ")
+        for row in rows
+        for name in row[1].split(",")
+    }
+
+    every = OF_RETURNS | OF_HELD | OF_BENCHMARK
+    assert told.keys() == every.keys()
+    assert all(one.unit in told[name] for name, one in every.items())
 
 
 # --- others' code ---------------------------------------------------------------------
