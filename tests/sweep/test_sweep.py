@@ -380,7 +380,7 @@ print("finished")
 
 def large(lake: lakebt.Lake) -> Sweep:
     """Return a sweep of some seconds."""
-    gross = [round(0.5 + 0.05 * number, 2) for number in range(24)]
+    gross = [round(0.5 + 0.1 * number, 1) for number in range(12)]
     return Sweep(lake.at("R1"), gross=gross, **GRID, **VARIED)
 
 
