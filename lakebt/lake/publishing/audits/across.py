@@ -1,4 +1,7 @@
-"""Audits across tables: actions beside bars, whichever of them is published."""
+"""Audits across tables: actions beside bars, whichever of them is published.
+
+They have the last word on jumps, which a published split explains.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from lakebt.lake.publishing.audits.action_bars import (
     audit_beside_bars,
 )
 from lakebt.lake.publishing.audits.bars_in_force import BAR_COLUMNS, NEAR_DAYS, Bars
+from lakebt.lake.publishing.audits.explained_jumps import unexplained
 from lakebt.lake.storage.predicates import FEW, between, is_in
 from lakebt.lake.tables.arrow import column, keep, pc, truth
 from lakebt.lake.tables.rows import integers, micros
@@ -23,7 +27,7 @@ from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, PRICES
 from lakebt.prices.actions import ActionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pyiceberg.expressions import BooleanExpression
 
@@ -53,6 +57,7 @@ class Fresh:
 
 
 def audit_across(
+    findings: Iterable[Finding],
     fresh: Mapping[str, Fresh],
     held: Held,
     *,
@@ -63,6 +68,9 @@ def audit_across(
 
     Parameters
     ----------
+    findings
+        What each table's audits found: given too, without the jumps that an action
+        explains.
     fresh
         New rows of the tables of `COLUMNS`, of those that are published.
     held
@@ -72,21 +80,23 @@ def audit_across(
     severity
         Of an audit, by its name.
     """
-    bars = fresh.get(PRICES.name)
-    if not fresh:
-        return
+    bars, new_actions = fresh.get(PRICES.name), fresh.get(CORPORATE_ACTIONS.name)
 
     def known(name: str, where: BooleanExpression) -> pa.Table:
         rows = held(name, COLUMNS[name], where)
         return keep(rows, integers(rows, "known_at") <= micros(as_of))
 
+    yield from unexplained(
+        findings,
+        lambda where: _joined(known(CORPORATE_ACTIONS.name, where), new_actions)[0],
+    )
+    if not fresh:
+        return
     near: BooleanExpression = AlwaysTrue()
     which: BooleanExpression = AlwaysTrue()
-    if CORPORATE_ACTIONS.name not in fresh and bars is not None:
+    if new_actions is None and bars is not None:
         near, which = _near(bars.rows)
-    actions, place = _joined(
-        known(CORPORATE_ACTIONS.name, which), fresh.get(CORPORATE_ACTIONS.name)
-    )
+    actions, place = _joined(known(CORPORATE_ACTIONS.name, which), new_actions)
     if not len(actions):
         return
     names = {

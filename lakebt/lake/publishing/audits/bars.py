@@ -103,7 +103,7 @@ def audit_bars(
     first = second - 1
     away = number[second] - number[first]
     move = close[second] / close[first] - 1.0
-    yield from _jumps(
+    yield from tell_jumps(
         _pairs(timeline, second, close, np.abs(move) > JUMP, move=move, sessions=away),
         severity("jumps"),
     )
@@ -161,7 +161,8 @@ def _pairs(
     ).sort_values(["row", "session"], ignore_index=True)
 
 
-def _jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
+def tell_jumps(rows: pd.DataFrame, severity: Severity) -> Iterator[Finding]:
+    """Give closes far from the one before, as `_pairs` has them with their `move`."""
     if rows.empty:
         return
     # A move in one session is odder than the same over a year without bars.

@@ -125,7 +125,8 @@ class Comparison:
                     severity=self._publication.rules.severity,
                     sessions=self._sessions,
                 )
-        findings += audit_across(
+        findings[:] = audit_across(
+            findings,
             fresh,
             lambda name, columns, where: self._held(
                 _built_in(tables, name), release, SPECS[name]

@@ -84,7 +84,8 @@ def foreseen_first(publication: Publication, *, sessions: Exchange) -> AuditRepo
             severity=publication.rules.severity,
             sessions=sessions,
         )
-    findings += audit_across(
+    findings[:] = audit_across(
+        findings,
         fresh,
         lambda name, columns, _: SPECS[name].arrow.empty_table().select(columns),
         as_of=publication.as_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -11,6 +11,9 @@ import pytest
 from lakebt.errors import AuditError
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAYS = ("2022-09-01", "2022-09-02", "2022-09-06", "2022-09-07")
 """Sessions; the 5th was a holiday. AAA and CCC close at 100 on each of them."""
@@ -318,3 +321,67 @@ def test_bars_that_come_after_an_ending_are_stale(tmp_path: Any) -> None:
         {"prices": prices}, release="R2", as_of=AS_OF, fail_on=["stale"]
     )
     assert not strict.ok
+
+
+def over_a_night(
+    tmp_path: Path, close: float, *actions: dict[str, Any], before: bool
+) -> pd.DataFrame:
+    """Return the jumps told from 100 to `close`, actions published before or beside."""
+    made = Lake.open(tmp_path / "lake", clock=clock)
+    prices = bars(days=DAYS[1:3], symbols=("AAA", "BBB"))
+    for column in ("open", "high", "low", "close"):
+        prices[column] = 100.0
+        prices.loc[prices["session"] >= dt.date(2022, 9, 6), column] = close
+    prices["basis"] = "raw"
+    prices = prices[~(prices["symbol"].eq("AAA") & prices["close"].ne(100.0))]
+    tables = {"prices": prices, "corporate_actions": pd.DataFrame([*actions])}
+    if not actions:
+        del tables["corporate_actions"]
+    if before and actions:
+        made.publish(
+            {"corporate_actions": tables.pop("corporate_actions")},
+            release="R0",
+            as_of=AS_OF,
+            warn_on=(),
+        )
+    report = made.audit(tables, release="R1", as_of=AS_OF, fail_on=["jumps"])
+    jumps = [each.rows for each in report.found if each.audit == "jumps"]
+    assert report.ok == (not jumps)
+    return jumps[0] if jumps else pd.DataFrame()
+
+
+TO_COME = action("split", ratio=4, ex_date="2022-09-07")
+EXPLAINED = [
+    (25.0, [action("split", ratio=4)], True),
+    (25.0, [action("split", ratio=4)], False),
+    (700.0, [action("split", ratio="1/7")], False),
+    (12.0, [action("split", ratio=2), action("split", ratio=4, label="two")], True),
+    (40.0, [action("cash_dividend", cash=20.0, label="special")], False),
+    (30.0, [action("spin_off", ratio=1, other="AAA")], True),
+]
+NOT_EXPLAINED = [
+    (25.0, [], False),
+    (25.0, [action("split", ratio=4, symbol="AAA")], True),
+    (25.0, [TO_COME], True),
+    (25.0, [action("split", ratio=4, ex_date="2022-09-02")], False),
+    (10.0, [action("split", ratio=4)], False),
+    (25.0, [action("cash_dividend", cash=0.5)], True),
+    (160.0, [action("spin_off", ratio=1, other="AAA")], False),
+]
+
+
+@pytest.mark.parametrize(("close", "actions", "before"), EXPLAINED)
+def test_a_jump_that_an_action_makes_is_none(
+    tmp_path: Path, close: float, actions: list[dict[str, Any]], *, before: bool
+) -> None:
+    assert over_a_night(tmp_path, close, *actions, before=before).empty
+
+
+@pytest.mark.parametrize(("close", "actions", "before"), NOT_EXPLAINED)
+def test_a_jump_that_no_action_makes_is_told(
+    tmp_path: Path, close: float, actions: list[dict[str, Any]], *, before: bool
+) -> None:
+    told = over_a_night(tmp_path, close, *actions, before=before)
+
+    assert told["symbol"].tolist() == ["BBB"]
+    assert told["close"].tolist() == [close]
