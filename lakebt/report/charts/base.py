@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lakebt.report.palette import Theme
 
@@ -67,6 +67,36 @@ def hover(lines: Iterable[str]) -> str:
     """
     short = (each for line in lines for each in textwrap.wrap(line, LABEL) or [""])
     return "<br>".join(html.escape(line) for line in short)
+
+
+def estimates(
+    rows: Sequence[dict[str, Any]],
+    *,
+    first: int,
+    value: str,
+    high: str,
+    text: Sequence[str],
+    marker: dict[str, Any],
+    bar: dict[str, Any],
+) -> dict[str, Any]:
+    """Return estimates as points side by side from `first` on, each with a bar.
+
+    A row is an estimate: under `value`, the bar ending at what it has under `high`.
+    """
+    return {
+        "x": list(range(first, first + len(rows))),
+        "y": [row[value] for row in rows],
+        "error_y": {
+            "type": "data",
+            "array": [row[high] - row[value] for row in rows],
+            **bar,
+        },
+        "mode": "markers",
+        "marker": marker,
+        "text": list(text),
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
 
 
 def when_narrow(layout: dict[str, Any], **changes: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.charts.base import base_layout, estimates, hover, when_narrow
 from lakebt.report.palette import THEMES, Theme, ThemeName, faded
 from lakebt.report.surface import records
 from lakebt.values.text import count
@@ -278,27 +278,21 @@ def sharpe_figure(
         raise InvalidArgumentError(msg)
     colours = THEMES[theme]
     figure = Chart()
-    figure.add_scatter(
-        x=list(range(len(rows))),
-        y=[row["sharpe"] for row in rows],
-        error_y={
-            "type": "data",
-            "array": [row["sharpe_high"] - row["sharpe"] for row in rows],
-            "color": colours.addition,
-            "thickness": 1.5,
-            "width": 3,
-        },
-        mode="markers",
-        marker={"color": colours.addition, "size": 8},
+    points = estimates(
+        rows,
+        first=0,
+        value="sharpe",
+        high="sharpe_high",
         text=[
             f"{row['entry']} to {row['exit']}: {words.sharpe(row['sharpe'])}<br>95 % "
             f"{words.sharpe(row['sharpe_low'])} to {words.sharpe(row['sharpe_high'])}, "
             f"{count(row['n_events'], 'event')} on {count(row['n_dates'], 'date')}"
             for row in rows
         ],
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
+        marker={"color": colours.addition, "size": 8},
+        bar={"color": colours.addition, "thickness": 1.5, "width": 3},
     )
+    figure.add_scatter(**points)
     layout = base_layout(colours, height=height)
     layout["margin"].update(b=150)
     layout["hovermode"] = "closest"

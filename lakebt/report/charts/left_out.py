@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, day, when_narrow
+from lakebt.report.charts.base import base_layout, day, estimates, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.report.surface import records
 
@@ -59,27 +59,21 @@ def left_out_figure(
     colours = THEMES[theme]
     rows = records(left.sort_values("mean_bps", kind="stable"))
     figure = Chart()
-    figure.add_scatter(
-        x=list(range(1, len(rows) + 1)),
-        y=[row["mean_bps"] for row in rows],
-        error_y={
-            "type": "data",
-            "array": [row["high_bps"] - row["mean_bps"] for row in rows],
-            "color": colours.rule,
-            "thickness": 1,
-            "width": 0,
-        },
-        mode="markers",
-        marker={"color": colours.addition, "size": 5},
+    points = estimates(
+        rows,
+        first=1,
+        value="mean_bps",
+        high="high_bps",
         text=[
             f"without {day(row['date'])}: {words.bps(row['mean_bps'])} bp<br>95 % "
             f"{words.bps(row['low_bps'])} to {words.bps(row['high_bps'])}, "
             f"{words.n_of(row['n_changes'])}"
             for row in rows
         ],
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
+        marker={"color": colours.addition, "size": 5},
+        bar={"color": colours.rule, "thickness": 1, "width": 0},
     )
+    figure.add_scatter(**points)
     layout = base_layout(colours, height=height)
     layout["margin"].update(t=44, b=52)
     layout["xaxis"] |= {
