@@ -254,6 +254,7 @@ def test_it_is_so_where_the_calendar_begins(question: Asked) -> None:
     same(question)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     question=asked(how="raise"),
@@ -266,6 +267,7 @@ def test_both_stop_at_the_same_order(
     same(replace(question, entries=tuple(entries), exits=tuple(exits)))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(question=asked())
 def test_the_order_of_the_vintages_does_not_matter(question: Asked) -> None:

@@ -109,6 +109,7 @@ def test_where_nothing_is_planted_nothing_is_found() -> None:
     assert (z_scores(returns, [0.0, 0.0, 0.0]).abs() < 2).all()
 
 
+@pytest.mark.slow
 def test_two_standard_errors_hold_as_often_as_they_should() -> None:
     """Of 60 estimates 57 or so lie within two standard errors, and 53 nearly always."""
     markets = [small(seed) for seed in range(100, 120)]

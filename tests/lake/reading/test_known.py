@@ -256,6 +256,7 @@ def test_of_two_lakes_that_agree_on_what_is_known_a_view_says_the_same(
     check(without, tmp_path, FUTURES[future])
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(
     max_examples=3,

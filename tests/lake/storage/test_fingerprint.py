@@ -33,6 +33,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return folder, make(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
@@ -162,6 +163,7 @@ def test_an_old_lake_keeps_no_panel_of_what_nobody_compares(
     assert len(list(cache.rglob("*.panel"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["*.parquet", "snap-*.avro", "*-m0.avro"])
 def test_an_old_file_with_wrong_bytes_is_one_line_or_is_read(
     old: Path, kind: str
