@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.charts.base import base_layout, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, diverging, readable_on
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ _NAMES = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year"),
 )
-
-_MONTHS = (*(f"{name} " for name in _NAMES[:-1]), "")
 
 
 def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Figure:
@@ -78,11 +76,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
                 for _, _, value in cells
             ]
         },
-        customdata=[
-            hover([f"{_MONTHS[column]}{years[row]}: {words.percent(value)}"])
-            for column, row, value in cells
-        ],
-        hovertemplate="%{customdata}<extra></extra>",
+        hoverinfo="skip",  # it stands there
         showlegend=False,
     )
     layout = base_layout(colours, height=72 + 30 * max(len(years), 2))
