@@ -11,6 +11,7 @@ from lakebt.cli.backtest import backtest
 from lakebt.cli.commands import Command, app, main
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
+from lakebt.cli.examples import epilog
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
 from lakebt.cli.new_project import new
@@ -36,4 +37,5 @@ for command in (
     *(doctor, retain, serve, study, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
-    app.command(cls=_CLASSES.get(command, Command))(with_out(command))
+    about = epilog(command.__name__)
+    app.command(cls=_CLASSES.get(command, Command), epilog=about)(with_out(command))

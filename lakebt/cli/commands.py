@@ -29,6 +29,8 @@ def _as_written(command: Any) -> None:
     for shown in (command, *command.params):
         if getattr(shown, "help", None):
             shown.help = escape(shown.help)
+    if command.epilog:
+        command.epilog = escape(command.epilog)
 
 
 class Command(TyperCommand):

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 import lakebt
 from lakebt.cli import app
+from lakebt.sources.formats import FORMATS
 from lakebt.sources.simulated import simulated_market
 from lakebt.values.command_lines import install_extra, located
 from tests.lake.other_engines import foreign_table
@@ -188,6 +189,12 @@ def wrong(command: str) -> str:
         return f"no command {name}"
     taken = {option for one in COMMANDS[name].params for option in one.opts}
     taken |= {option for one in COMMANDS[name].params for option in one.secondary_opts}
+    if name in {"publish", "fetch"}:  # they take the options of formats too
+        taken |= {
+            option.flag
+            for source in FORMATS.values()
+            for option in source.options(of_fetch=name == "fetch").values()
+        }
     asked = {word.partition("=")[0] for word in words if word.startswith("--")}
     return ", ".join(sorted(asked - taken - {"--help"}))
 

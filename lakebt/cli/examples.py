@@ -1,0 +1,85 @@
+"""Examples that stand at the end of each command's help."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("lakebt demo", "lakebt demo --out my-demo"),
+    "new": ("lakebt new mine", "lakebt new . --seed 7"),
+    "formats": ("lakebt formats", "lakebt formats csv-folder"),
+    "fetch": ("lakebt fetch yahoo actions --symbols AAPL,MSFT --start 2020-01-01",),
+    "publish": (
+        "lakebt publish prices=bars.parquet --release R1 --as-of 2022-11-28T20:50:55Z",
+        (
+            "lakebt publish prices=prices --format csv-folder --basis raw --release R2 "
+            "--as-of 2022-11-28T20:50:55Z --dry-run"
+        ),
+    ),
+    "releases": ("lakebt releases", "lakebt releases --label regime=calm --json"),
+    "diff": ("lakebt diff etf_holdings Q1_2022 Q3_2022",),
+    "declare": (
+        (
+            "lakebt declare earnings --key symbol,period --column symbol=text "
+            "--column period=text --column eps_usd=number?"
+        ),
+    ),
+    "tables": ("lakebt tables", "lakebt tables --json"),
+    "rows": (
+        (
+            "lakebt rows prices --release R1 --where symbol=PENN "
+            "--where 'session>=2020-01-01'"
+        ),
+        "lakebt rows prices --release R1 --out bars.parquet",
+    ),
+    "vintages": (
+        "lakebt vintages index_changes SP500:PENN:deletion:2022-09-02 --release R1",
+    ),
+    "doctor": ("lakebt doctor", "lakebt doctor --deep --lake /data/lake"),
+    "retain": (
+        "lakebt retain --dry-run",
+        "lakebt retain --drop R1 --because 'published by mistake'",
+    ),
+    "serve": ("lakebt serve --lake /data/lake",),
+    "study": (
+        "lakebt study --release R1 --index SP500 --report report.html",
+        (
+            "lakebt study --release R1 --index SP500 --entries AD+1@open --exits +1,1w "
+            "--where 'effective>=2015-01-01' --significance"
+        ),
+    ),
+    "backtest": (
+        (
+            "lakebt backtest my.py:Momentum --release R1 --start 2010-01-04 "
+            "--end 2014-12-31 --set lookback=126"
+        ),
+    ),
+    "audit": (
+        (
+            "lakebt audit my.py:Momentum --release R1 --start 2010-01-04 "
+            "--end 2014-12-31 --decisions 20"
+        ),
+    ),
+    "sweep": ("lakebt sweep SWEEP.toml", "lakebt sweep SWEEP.toml --best 20"),
+    "trials": (
+        "lakebt trials --study SP500 --last 5",
+        "lakebt trials --where 'sharpe>1' --out trials.csv",
+    ),
+    "reproduce": (
+        "lakebt reproduce 2d9303baad",
+        "lakebt reproduce 2a999a14db --strategy my.py:Momentum",
+    ),
+    "explain": ("lakebt explain 2d9303baad 0e2df2a632",),
+}
+"""By command. Each is a line that can be typed, with names in the place of yours."""
+
+
+def epilog(name: str) -> str:
+    r"""Return the end of a command's help: a line for each example.
+
+    Examples
+    --------
+    >>> epilog("sweep").split("\n\n")[1]
+    'lakebt sweep SWEEP.toml'
+    """
+    lines = EXAMPLES.get(name, ())
+    title = "Example:" if len(lines) == 1 else "Examples:"
+    return "\n\n".join([title, *lines]) if lines else ""
