@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lakebt._messages import as_words
 from lakebt.backtest.book import keep_book
-from lakebt.backtest.reference import installed, keep_vectorbt
+from lakebt.backtest.reference import installed
+from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_positive, one_of

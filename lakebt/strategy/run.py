@@ -253,10 +253,11 @@ class Run:
     def to_vectorbt(self) -> Any:
         """Return the run as a ``vectorbt.Portfolio``.
 
-        It lacks the borrow, and the cash of corporate actions, which `flows` has.
-        Shares that came or went by them are traded without fees at the marks of the
-        close before, in a row of their own before the open. See
-        `lakebt.Result.to_vectorbt` for the other rows and the column ``financing``.
+        It lacks the borrow. Shares that came or went by corporate actions are traded
+        without fees at the marks of the close before, in a row of their own before the
+        open; one share of the column ``actions`` is worth their cash instead of what
+        those were traded for. See `lakebt.Result.to_vectorbt` for the other rows and
+        the columns.
         """
         return self.traded.portfolio
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lakebt._messages import as_words
-from lakebt.backtest.reference import order_book
+from lakebt.backtest.reference_book import order_book
 from lakebt.lake.trials.origin import Origin
 from lakebt.sessions import exposed_from
 

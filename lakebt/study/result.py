@@ -319,7 +319,9 @@ class Result(Evidence, Figures):
         a year and the padding; ours is of the close rows. What it lacks is the borrow,
         which vectorbt has no place for (`events` has it as ``borrow_usd``), and it has
         a column more, ``financing``, that lends at the constant price 1 what levered
-        longs need.
+        longs need. Where something happened to a share while it was held, its column
+        has the price of what it became, and one share of the column ``actions`` is
+        worth what it brought beside: dividends and the cash of endings, owed by shorts.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from lakebt.analysis.sharpe import sharpe_ratio
 from lakebt.backtest.book import borrow_by_session, keep_book
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
-from lakebt.backtest.reference import keep_vectorbt, order_book
+from lakebt.backtest.reference_book import keep_vectorbt, order_book
 from lakebt.backtest.window import PriceWindow
 from lakebt.prices.history import PriceHistory
 from lakebt.sessions import Sessions

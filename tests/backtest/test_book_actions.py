@@ -13,7 +13,7 @@ import pytest
 from lakebt.backtest.book import borrow_by_session, keep_book
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
-from lakebt.backtest.reference import keep_vectorbt
+from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import UntradeableError
 from lakebt.instants import EPOCH, TICK

@@ -17,7 +17,7 @@ import pytest
 from lakebt.backtest.book import keep_book
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.rebalancing import Targets, rebalance
-from lakebt.backtest.reference import keep_vectorbt
+from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.backtest.window import PriceWindow
 from lakebt.prices.effects import effects, per_bar_share
 from tests.prices.acts import NYSE, act, bars

@@ -130,6 +130,10 @@ def test_a_book_of_prices_that_only_actions_move_keeps_its_worth(
     worth = run.value()
     assert worth[:"2021-06-01"].to_numpy() == pytest.approx(100_000.0)
     assert worth["2021-06-02":].to_numpy() == pytest.approx(80_000.0)
+    portfolio = run.to_vectorbt()
+    ends = pd.DatetimeIndex(portfolio.close.index).hour > 18  # the rows of the closes
+    value = portfolio.value().to_numpy().reshape(-1)
+    assert value[ends] == pytest.approx(worth.to_numpy(), rel=1e-9)
     held = run.positions()
     assert held.loc["2021-03-12", "SPLIT"] == pytest.approx(250.0)
     assert held.loc["2021-03-15", "SPLIT"] == pytest.approx(1_000.0)

@@ -126,6 +126,24 @@ def test_every_table_is_the_same(
     held = ours.flows()
     assert len(held)
     loop(ours, SYMBOLS)
+    portfolios(ours)
+
+
+def portfolios(result: lakebt.Result) -> None:
+    """A cell's portfolio ends with what our own engine has, but for the borrow."""
+    columns = ["event_id", "entry", "exit"]
+    events = result.events().set_index(columns).sort_index()
+    flows = result.flows()
+    kinds = flows.assign(is_short=flows["shares_before"] < 0)
+    hit = kinds.groupby(["kind", "is_short"])[columns].first()
+    for event, entry, exit_ in set(hit.itertuples(index=False, name=None)):
+        row = events.loc[[(event, entry, exit_)]].iloc[0]
+        portfolio = result.to_vectorbt(event=event, entry=entry, exit=exit_)
+        net = row["net_return"] + row["borrow_usd"] / 100_000.0
+        value = portfolio.value().to_numpy().reshape(-1)
+        assert value[-1] / 100_000.0 - 1.0 == pytest.approx(net, abs=1e-9)
+        left = portfolio.assets().to_numpy()[-1]
+        np.testing.assert_allclose(left, 0.0, atol=1e-6)
 
 
 def loop(result: lakebt.Result, symbols: Sequence[str]) -> None:
