@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
@@ -121,6 +121,8 @@ class _Conversion:
     noted: list[str] = field(default_factory=list)
     read_as: list[str] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)
+    listed: dict[Path, dict[str, dict[str, str]]] = field(default_factory=dict)
+    from_names: list[str] = field(default_factory=list)
     read: int = 0
 
     def add(self, report: FundReport, file: Path | None) -> None:
@@ -157,6 +159,9 @@ class _Conversion:
             fund, date = twice.iloc[0][["fund", "date"]]
             problem = f"two files of {fund} are of {date}, known at one instant: "
             raise InvalidDataError(TABLE, f"{problem}leave one out.")
+        if self.from_names:
+            days = listed(self.from_names)
+            self.noted.append(f"days from the files' names: {days}")
         unknown = int(frame["isin"].str.startswith(PREFIX).sum())
         if unknown:
             had = (
@@ -194,7 +199,7 @@ class _Conversion:
                 raise InvalidArgumentError(msg)
             return given
         if told is None and file is not None and (day := day_in_text(file.name)):
-            self.noted.append(f"the day {day} is from the file's name")
+            self.from_names.append(day)
             told = day
         if told is None:
             msg = f"{name} does not say of which day it is: pass date"
@@ -216,7 +221,9 @@ class _Conversion:
         name = report.grid.name
         value = self.asked.known_at
         if value is None and file is not None:
-            record = records(file.parent).get(file.name, {})
+            if file.parent not in self.listed:
+                self.listed[file.parent] = records(file.parent)
+            record = self.listed[file.parent].get(file.name, {})
             value = record.get("at")
             digest = record.get("sha256")
             if digest and digest != hashlib.sha256(file.read_bytes()).hexdigest():

@@ -93,7 +93,7 @@ def test_a_frame_and_a_file_without_titles_need_what_those_say(tmp_path: Path) -
     with pytest.raises(InvalidArgumentError, match="of which day it is: pass date"):
         convert("ishares", text, tmp_path)
     named = convert("ishares", text, tmp_path, file="XIV_2023-03-24.csv")
-    assert "the day 2023-03-24 is from the file's name" in named.summary()
+    assert "days from the files' names: 2023-03-24" in named.summary()
 
     frame = pd.read_csv(tmp_path / "XIV_2023-03-24.csv", keep_default_na=False)
     day = dt.date(2023, 3, 24)
