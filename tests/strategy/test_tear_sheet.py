@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.report.charts import growth_figure
+from lakebt.report.palette import THEMES, rgb
 from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
@@ -145,6 +147,7 @@ def test_it_is_read_in_text_and_in_a_notebook(sheet: TearSheet) -> None:
     assert not math.isnan(ratio)
 
 
+@pytest.mark.slow
 def test_the_page_has_the_sheet(run: lakebt.Run, tmp_path: Path) -> None:
     run.report(tmp_path / "run.html")
 
@@ -154,3 +157,24 @@ def test_the_page_has_the_sheet(run: lakebt.Run, tmp_path: Path) -> None:
     assert 'id="equity-figure"' not in page
     assert "Joanes and Gill (1998)" in page
     assert len(page) < 2_300_000
+
+
+def test_a_button_that_is_on_can_be_read_in_either_theme(sheet: TearSheet) -> None:
+    """Plotly fills it with #F4FAFF, also on a dark page."""
+    for theme in THEMES:
+        figure = growth_figure(sheet.curves(), theme=theme)
+        (menu,) = figure.layout.updatemenus
+        for paper in ("#f4faff", menu.bgcolor):
+            assert contrast(menu.font.color, paper) >= 3.9, (theme, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    light = []
+    for colour in (one, other):
+        parts = [part / 255 for part in rgb(colour)]
+        linear = [
+            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+        ]
+        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(light) + 0.05) / (min(light) + 0.05)

@@ -131,6 +131,7 @@ def test_it_has_figures_and_no_positions(view: lakebt.View) -> None:
         sheet.plot_positions()
 
 
+@pytest.mark.slow
 def test_the_page_has_the_sheet_of_the_best_rule(
     view: lakebt.View, tmp_path: Path
 ) -> None:

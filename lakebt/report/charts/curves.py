@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _ABOVE, _BELOW = [0.38, 1.0], [0.0, 0.28]
 """Parts of the height."""
 
+_ON_ANY = "#737d88"
+"""Plotly fills the button that is on nearly white, whatever the theme."""
+
 
 def growth_figure(
     curves: pd.DataFrame,
@@ -220,7 +223,7 @@ def _scales(colours: Theme, *, active: int) -> dict[str, Any]:
         "showactive": True,
         "bgcolor": colours.paper,
         "bordercolor": colours.rule,
-        "font": {"size": 12, "color": colours.ink},
+        "font": {"size": 12, "color": _ON_ANY},
         "buttons": [
             {"label": kind, "method": "relayout", "args": [{"yaxis.type": kind}]}
             for kind in ("linear", "log")

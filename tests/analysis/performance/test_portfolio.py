@@ -276,6 +276,7 @@ def test_as_others_have_them_in_every_number(n: int) -> None:
         check(returns[name], market)
 
 
+@pytest.mark.slow
 def test_as_others_have_them_on_200_series() -> None:
     quantstats = pytest.importorskip("quantstats").stats
     empyrical = pytest.importorskip("empyrical")
