@@ -191,8 +191,8 @@ def study(
         bool,
         typer.Option(
             "--hindsight",
-            help="What the rules would show with facts that nobody had yet, in red: "
-            "not a result, and not among the trials.",
+            help="What the rules would show with facts that nobody had yet, in red, in "
+            "the report too: not a result, and not among the trials.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
@@ -242,9 +242,6 @@ def study(
             min_lead=min_lead,
         )
         result = planned.run(engine=engine, progress=step)
-    with progress("Writing the report"):
-        if report is not None:
-            result.report(report)
     judged = None
     if significance:
         with progress("Judging rules", unit="draws"):
@@ -254,6 +251,9 @@ def study(
         with progress("Looking ahead"):
             ahead = result.hindsight()
             ahead.table()
+    if report is not None:
+        with progress("Writing the report"):
+            result.report(report, hindsight=ahead or False)
     if as_json:
         if ahead is not None:
             print_json(records(ahead.table()))

@@ -66,6 +66,22 @@ class Chance:
     null: FloatVector
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pretended:
+    """What the rules would show with facts that nobody had yet.
+
+    Attributes
+    ----------
+    sentence : str
+    rules, facts : DataFrame
+        As `lakebt.study.hindsight.Hindsight` has them.
+    """
+
+    sentence: str
+    rules: pd.DataFrame
+    facts: pd.DataFrame
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyContents:
     """What the report of a study shows.
@@ -140,6 +156,8 @@ class StudyContents:
         Of the calendar portfolio of the chosen cell; without, the page has none.
     chance : Chance or None
         The rules held against chance; without, nothing is said of it.
+    pretended : Pretended or None
+        The rules with facts that nobody had; without, nothing is said of it.
     """
 
     index: str
@@ -171,6 +189,7 @@ class StudyContents:
     chance: Chance | None = None
     event_returns: pd.Series[float] | None = None
     sheet: SheetData | None = None
+    pretended: Pretended | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from lakebt.report.charts import (
     weights_figure,
     years_figure,
 )
+from lakebt.report.hindsight_section import hindsight_section
 from lakebt.report.packing import packed
 from lakebt.report.page import Figures, render, write
 from lakebt.report.sections import growth
@@ -95,6 +96,7 @@ def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) ->
         provenance=list(contents.provenance.items()),
         command=contents.command,
         sheet=sheet_section(contents.sheet),
+        hindsight=hindsight_section(contents.pretended),
         has_returns=contents.event_returns is not None and len(contents.event_returns),
         **sections.chosen_sections(contents, cells),
     )

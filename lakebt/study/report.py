@@ -11,7 +11,7 @@ import pandas as pd
 from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate
 from lakebt.lake.api.trials import address_of, told_of
-from lakebt.report.contents import Chance, Headline, StudyContents
+from lakebt.report.contents import Chance, Headline, Pretended, StudyContents
 from lakebt.report.provenance import (
     shell,
     versions,
@@ -30,6 +30,7 @@ from lakebt.values.text import capitalised, count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakebt.study.hindsight import Hindsight
     from lakebt.study.traded import TradedStudy
 
 
@@ -117,6 +118,12 @@ def with_chance(study: TradedStudy) -> StudyContents:
         null=found.null,
     )
     return replace(contents(study), chance=told)
+
+
+def with_hindsight(contents: StudyContents, ahead: Hindsight) -> StudyContents:
+    """Return the contents with what the rules would show that nobody could earn."""
+    told = Pretended(sentence=ahead.sentence, rules=ahead.table(), facts=ahead.facts())
+    return replace(contents, pretended=told)
 
 
 def of_which(

@@ -15,7 +15,7 @@ from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
 from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients, why_no_panel
-from lakebt.study.report import with_chance
+from lakebt.study.report import with_chance, with_hindsight
 from lakebt.study.tear_sheet import with_sheet
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lakebt.analysis.sharpe_definition import SharpeDefinition
     from lakebt.lake.reading.view import View
     from lakebt.study.arguments import Arguments
+    from lakebt.study.hindsight import Hindsight
     from lakebt.study.traded import TradedStudy
 
 
@@ -350,8 +351,16 @@ class Result(Evidence, Figures):
 
     # --- as people see it ------------------------------------------------------------
 
-    def report(self, path: str | os.PathLike[str]) -> None:
+    def report(
+        self, path: str | os.PathLike[str], *, hindsight: bool | Hindsight = False
+    ) -> None:
         """Write the report: one self-contained HTML file.
+
+        Parameters
+        ----------
+        path
+        hindsight
+            Whether it has a section on what `Result.hindsight` adds, or that itself.
 
         Raises
         ------
@@ -363,6 +372,9 @@ class Result(Evidence, Figures):
         contents = with_chance(self.traded)
         if best := self.best:
             contents = with_sheet(contents, self.traded, best)
+        if hindsight:
+            ahead = self.hindsight() if isinstance(hindsight, bool) else hindsight
+            contents = with_hindsight(contents, ahead)
         if why := why_no_panel(self.traded):
             contents = replace(contents, why_no_panel=why)
         else:

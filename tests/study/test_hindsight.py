@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -215,3 +216,22 @@ def test_real_additions_jump_before_anybody_could_trade(
     legs = legs.dropna(subset="weight")
     jump = legs["price_return"] - legs["hedge_return"]
     assert 1e4 * jump.mean() == pytest.approx(218.0, abs=0.5)
+
+
+def test_the_report_has_a_section_of_it_where_somebody_asks(
+    study: lakebt.Study, found: Hindsight, tmp_path: Path
+) -> None:
+    result, path = study.run(record=False), tmp_path / "report.html"
+    result.report(path)
+    assert '<section id="hindsight"' not in path.read_text(encoding="utf-8")
+
+    result.report(path, hindsight=found)
+    page = path.read_text(encoding="utf-8")
+    own = page[page.index('<section id="hindsight"') : page.index('id="left-out"')]
+
+    assert f"Looks ahead: {found.sentence}" in html.unescape(own)
+    assert own.count("<tr") == 2 + 18 + len(found.facts()), "two heads, rules, facts"
+    assert own.count('<tr class="ahead"') == 12, "two of three kinds of knowledge"
+    assert own.count("(looks ahead)") == 12
+    assert "12 events" in own
+    assert own.index("AD@close") < own.index("AD+1@open") < own.index("ED@close")
