@@ -60,7 +60,7 @@ def paths(
     check_sides(before=before, after=after)
     groups: dict[str, list[PathLeg]] = {}
     for leg, change in legs:
-        groups.setdefault(_group(name, leg, change), []).append(leg)
+        groups.setdefault(_group(name, leg, change, study), []).append(leg)
     lead = median_lead([leg for leg, _ in legs]) if legs else None
     frames = []
     for group in sorted(groups):
@@ -109,9 +109,11 @@ def placebo(
     )
 
 
-def _group(name: str, leg: PathLeg, change: IndexChange) -> str:
+def _group(name: str, leg: PathLeg, change: IndexChange, study: TradedStudy) -> str:
     if name == "year":
         return str(leg.date.year)
+    if name == "cause":
+        return study.causes.of(change)
     value = getattr(change, name)
     return UNTOLD if value is None else str(value)
 

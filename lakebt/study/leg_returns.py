@@ -114,7 +114,7 @@ def _held(
             event_id=cell.event.event_id,
             date=cell.event.date,
             symbol=quote.symbol,
-            cause=leg.change.cause or "unknown",
+            cause=study.causes.of(leg.change),
             earned=earned,
             without_night=without,
             held_night=held_night,

@@ -215,12 +215,12 @@ class Result(Evidence, Figures):
             ``exit_session``, ``entry_price``, ``exit_price``; ``price_return``, exit
             over entry price less 1, whatever the side; ``hedge_return``, the hedge's
             over the same fills, whether or not it was traded; ``weight``, signed; and
-            ``cause``. Prices, returns and weight are NaN where the leg was not traded.
-            The exit price is that of all that one share had become by then: of shares
-            split, spun off or got for it, with the cash of an ending, without
-            dividends. ``dividend_return`` and ``hedge_dividend_return`` are those over
-            the entry price, whatever the side; ``ending`` is how the share ended while
-            it was held, as "merger", None where it did not.
+            ``cause``, see `causes`. Prices, returns and weight are NaN where the leg
+            was not traded. The exit price is that of all that one share had become by
+            then: of shares split, spun off or got for it, with the cash of an ending,
+            without dividends. ``dividend_return`` and ``hedge_dividend_return`` are
+            those over the entry price, whatever the side; ``ending`` is how the share
+            ended while it was held, as "merger", None where it did not.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)
@@ -309,7 +309,13 @@ class Result(Evidence, Figures):
         return tables.returns(self.traded, entry=entry, exit_=exit)
 
     def causes(self) -> pd.Series:
-        """Return how many of the traded events have a leg of each cause."""
+        """Return how many of the traded events have a leg of each cause.
+
+        A cause is what the publisher of the change gave. Where that is empty it is the
+        one that a merger, a delisting or a spin-off of the symbol tells whose
+        ``ex_date`` is within five sessions of the effective one, as the view knows it,
+        as "merger (derived)"; else it is "unknown".
+        """
         return tables.causes(self.traded)
 
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name

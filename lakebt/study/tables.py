@@ -60,7 +60,7 @@ def events(study: TradedStudy) -> pd.DataFrame:
     slots, exits = np.nonzero(cells.traded)
     event = plan.event[slots]
     causes = [
-        ", ".join(sorted({c.cause for c in plan.vintages(slot) if c.cause}))
+        ", ".join(sorted({study.causes.of(c) for c in plan.vintages(slot)}))
         for slot in range(len(plan))
     ]
     at = (slots, exits)
@@ -111,11 +111,11 @@ def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
         *("price_return", "hedge_return", "weight", "cause"),
         *("dividend_return", "hedge_dividend_return", "ending"),
     )
-    rows = [row for done in cells for row in _legs(done)]
+    rows = [row for done in cells for row in _legs(done, study)]
     return _dated(pd.DataFrame(rows, columns=list(columns)), study.clock)
 
 
-def _legs(done: CellResult) -> Iterator[dict[str, object]]:
+def _legs(done: CellResult, study: TradedStudy) -> Iterator[dict[str, object]]:
     cell = done.cell
     if cell.fill is None:
         return
@@ -132,7 +132,7 @@ def _legs(done: CellResult) -> Iterator[dict[str, object]]:
             "side": str(quote.side),
             "entry_session": cell.fill.row,
             "exit_session": leg.exit.row,
-            "cause": leg.change.cause,
+            "cause": study.causes.of(leg.change),
         }
         if weight is not None:
             row |= {
@@ -242,7 +242,7 @@ def causes(study: TradedStudy) -> pd.Series:
     of_event: dict[int, set[str]] = {}
     for slot in np.flatnonzero(study.cells.traded.any(axis=1)).tolist():
         of_event.setdefault(int(study.schedule.event[slot]), set()).update(
-            str(change.cause or "unknown") for change in study.schedule.vintages(slot)
+            study.causes.of(change) for change in study.schedule.vintages(slot)
         )
     counts = Counter(cause for causes in of_event.values() for cause in causes)
     return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")

@@ -12,6 +12,7 @@ import numpy as np
 from lakebt.backtest.levels import Level
 from lakebt.lake.trials.origin import Origin
 from lakebt.study.arguments import one_writing
+from lakebt.study.causes import Causes
 from lakebt.study.engines import ENGINES
 from lakebt.study.lookup import Lookup
 from lakebt.study.summary import Summary
@@ -129,6 +130,11 @@ class TradedStudy:
         where = np.zeros(self.cells.reason.shape, dtype=bool)
         where[self.lookup.slots(entry), self.lookup.column(exit_)] = True
         return self.summary.traded(where)
+
+    @cached_property
+    def causes(self) -> Causes:
+        """Why each change came about."""
+        return Causes(self.history.actions, self.clock.sessions)
 
     @cached_property
     def origin(self) -> Origin:
