@@ -149,6 +149,10 @@ def left_out(study: TradedStudy) -> str:
         )
     if rescued:
         parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
+    alone = sum(each.event_id.rsplit(":", 2)[1] == "-" for each in plan.events)
+    if alone:
+        events = count(alone, "event has", many="events have")
+        parts.append(f"{events} no announcement for AD rules to count from")
     gaps = int(cells.gaps[cells.traded].sum())
     if gaps:
         missing = count(gaps, "missing close was", many="missing closes were")
