@@ -195,13 +195,12 @@ def _number(cell: str, column: str, line: int, name: str) -> float:
         If it is something else.
     """
     text = cell.replace("$", "").removesuffix("%").strip()
-    if not text or (is_placeholder(cell) and text not in {"0", "0.0", "0.00"}):
-        text = text if text.strip("0.-") == "" and "0" in text else ""
-    if not text or text.startswith("<"):
+    has_digit = any(sign.isdigit() for sign in text)
+    if not text or text.startswith("<") or (is_placeholder(text) and not has_digit):
         return math.nan
     if text.startswith("(") and text.endswith(")"):
         text = f"-{text[1:-1]}"
-    if not _NUMBER.match(text) or not any(sign.isdigit() for sign in text):
+    if not has_digit or not _NUMBER.match(text):
         problem = (
             f"{name}, line {line}: {column} is {cell[:40]!r}, no number as 1,234.5 is. "
             f"Fetch it again, and do not save it by another program."

@@ -302,6 +302,30 @@ def test_a_damaged_file_is_told(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("0", 0.0),
+        ("0.00", 0.0),
+        ("-", None),
+        ("--", None),
+        ("", None),
+        ("$1,234.50", 1234.5),
+        ("(5.00)", -5.0),
+        ("-5", -5.0),
+        ("1234567.5", 1234567.5),
+        ("<0.01%", None),
+    ],
+)
+def test_numbers_are_read_as_issuers_write_them(
+    cell: str, number: float | None, tmp_path: Path
+) -> None:
+    text = ISHARES.replace('"9,010.50"', f'"{cell}"')
+    value = convert("ishares", text, tmp_path).frame["value_usd"].iloc[0]
+    lot = 9.5  # the other of the same security
+    assert value == pytest.approx(lot + (number or 0.0), abs=1e-12)
+
+
 def test_another_issuer_s_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataError, match="It seems to be of format invesco"):
         convert("ishares", INVESCO, tmp_path)
