@@ -54,8 +54,10 @@ class Reading(LakeBase):
         -------
         DataFrame
             `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
-            `rows` (published with it), `note`, `labels`. With `ended` also `ended_at`,
-            NaT for those that live, and `ended_because`.
+            `rows` (published with it), `note`, `labels`, and `files`: a list of what
+            it was read from, which `lakebt publish` notes with name, SHA-256, bytes,
+            format and rows. With `ended` also `ended_at`, NaT for those that live, and
+            `ended_because`.
 
         Raises
         ------
