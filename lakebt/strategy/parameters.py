@@ -206,4 +206,4 @@ def _written(value: Any, hint: Any) -> str | None:
         again = _read(text, hint)
     except ValueError:
         return None
-    return text if again == value and type(again) is type(value) else None
+    return text if type(again) is type(value) and _same(again, value) else None

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -74,6 +75,7 @@ def test_each_parameter_is_read_as_what_it_holds_and_written_so_again() -> None:
     assert Every(**from_texts(Every, texts)) == made
     assert as_texts(Every()) == []
     assert as_texts(Every(cap=None, untold=object())) is None
+    assert as_texts(Every(untold=pd.Series({"SPY": 1.0}))) is None
 
 
 @pytest.mark.parametrize(
