@@ -128,6 +128,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.lake
 def test_a_backtest_is_run_recorded_and_printed_with_what_is_set(lake: Path) -> None:
     view = lakebt.Lake.open(lake / "lake").at("R1")
