@@ -124,7 +124,7 @@ class Delisted:
     """Holds everything that ever had a close, at its last one."""
 
     def target_weights(self, view: View) -> pd.Series:
-        last = view.panel("close").ffill().iloc[-1]
+        last = view.panel("close").drop(columns="III").ffill().iloc[-1]
         return 0.5 * last / last.sum()
 
 
@@ -159,6 +159,14 @@ class SplitsAsKnown:
         for split in view.read("splits").to_dict("records"):
             last[split["symbol"]] /= split["ratio"]
         return equal([*last.index[last < 20.0], "AAA"])
+
+
+class AdjustedAsKnown:
+    """Buys what costs less than 50, by bars without the splits not yet announced."""
+
+    def target_weights(self, view: View) -> pd.Series:
+        last = view.panel("close", symbols=["III"], adjusted="splits").iloc[-1]
+        return equal([*last.index[last < 50.0], "AAA"])
 
 
 class OuterViewThen:
@@ -220,6 +228,7 @@ CLEAN: tuple[Any, ...] = (
     Announced,
     EarningsAsKnown,
     SplitsAsKnown,
+    AdjustedAsKnown,
     OuterViewThen,
     NewestReleaseThen,
     PreparedAsKnown,

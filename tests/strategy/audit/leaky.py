@@ -246,6 +246,16 @@ class LaterSplit:
         return equal([*last.index[last < 20.0], "AAA"])
 
 
+class AdjustedAfterwards:
+    """Buys what costs less than 50, by bars that a vendor adjusted for later splits."""
+
+    first = "2021-02-01"
+
+    def target_weights(self, view: View) -> pd.Series:
+        last = view.panel("close", symbols=["III"]).iloc[-1]
+        return equal([*last.index[last < 50.0], "AAA"])
+
+
 class LeftLabels:
     """Looks up weeks by their Monday: the label stands for the days that follow."""
 
@@ -334,6 +344,7 @@ LEAKY: tuple[Any, ...] = (
     ForwardJoin,
     ByPeriodEnd,
     LaterSplit,
+    AdjustedAfterwards,
     LeftLabels,
     KeptInItsClass,
     in_a_closure,

@@ -12,6 +12,8 @@ holdings   AAA to EEE at the end of 2020, accepted on 28 January; AAA, BBB, CCC,
            GGG at the end of March, accepted on 28 May.
 eps        Of each quarter, known 40 days or so after its end.
 splits     DDD four to one on 3 May, announced on 20 April.
+actions    III ten to one on 10 May, announced on 22 April. Its bars are adjusted for it
+           throughout: before it, 10 stands for the 100 that was paid.
 ========== ===================================================================
 """
 
@@ -72,6 +74,21 @@ def bars() -> pd.DataFrame:
     return frame[~gone].reset_index(drop=True)
 
 
+def adjusted() -> pd.DataFrame:
+    """III, as a vendor tells it afterwards."""
+    own = bars().query("symbol == 'AAA'").assign(symbol="III", basis="split_adjusted")
+    for column in ("open", "high", "low", "close"):
+        own[column] = 10.0 + 0.01 * (own[column] - 40.0)
+    return own
+
+
+def actions() -> pd.DataFrame:
+    return pd.DataFrame(
+        [("III", "split", day("2021-05-10"), day("2021-04-22"), 10.0)],
+        columns=["symbol", "kind", "ex_date", "announced", "ratio"],
+    )
+
+
 def correction(frame: pd.DataFrame) -> pd.DataFrame:
     of_ddd = (frame["symbol"] == "DDD") & (frame["session"] == day("2021-03-05"))
     row = frame[of_ddd].copy()
@@ -127,8 +144,8 @@ def splits() -> pd.DataFrame:
     )
 
 
-def publish(folder: Path) -> Lake:
-    """Publish R1, and R2 with the correction."""
+def publish(folder: Path, *, with_adjusted: bool = False) -> Lake:
+    """Publish R1, with III or without, and R2 with the correction."""
     lake = Lake.open(folder / "lake")
     lake.declare(
         "eps",
@@ -143,7 +160,8 @@ def publish(folder: Path) -> Lake:
     prices = bars()
     lake.publish(
         {
-            "prices": prices,
+            "prices": pd.concat([prices, adjusted()]) if with_adjusted else prices,
+            **({"corporate_actions": actions()} if with_adjusted else {}),
             "index_changes": changes(),
             "etf_holdings": pd.concat(
                 [

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.lake
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
     folder: Path = tmp_path_factory.mktemp("audit")
-    lake = publish(folder)
+    lake = publish(folder, with_adjusted=True)
     OUTER.path = folder / "lake"
     OUTER.view = lake.at("R2")
     return lake.at("R2")
