@@ -305,6 +305,43 @@ def test_what_happens_elsewhere_changes_no_bit(
     same_bits(plain, run(view))
 
 
+def test_prices_and_splits_rescaled_together_give_the_same_returns(
+    view: lakebt.View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Raw bars with splits and dividends, or bars that have the splits in them."""
+    read = View.price_history
+    told = [
+        one._replace(known_at=0)
+        for one in TOLD
+        if one.kind in {"split", "cash_dividend"} and one.session < FIRST + 70
+    ]
+    raw = dataclasses.replace(read(view, SYMBOLS), actions=actions_of(told))
+    later = np.ones(len(raw.session))
+    for one in told:
+        if one.kind == "split" and one.symbol in raw:
+            own = raw.symbol == raw.symbols.index(one.symbol)
+            if (own & (raw.session >= one.session)).any():
+                later[own & (raw.session < one.session)] *= one.ratio
+    other = dataclasses.replace(
+        raw, open=raw.open / later, close=raw.close / later, basis=("split_adjusted",)
+    )
+    assert (later != 1.0).sum() > 400
+    cells, nets = [], []
+    few: dict[str, Any] = {"entries": ["AD+1@open"], "exits": ["1w"], "hedge": "SPY"}
+    study = lakebt.Study(view, index="IDX", **few, missing="drop_leg")
+    for history in (raw, other):
+        monkeypatch.setattr(View, "price_history", lambda *_, h=history: h)
+        cells.append(run(view, missing="drop_leg").traded.cells)
+        nets.append(study.run(engine="vectorbt", record=False).traded.cells.net)
+
+    np.testing.assert_array_equal(cells[0].reason, cells[1].reason)
+    assert cells[0].traded.sum() > 50
+    for name in ("gross", "net"):
+        one, two = (getattr(each, name)[each.traded] for each in cells)
+        np.testing.assert_allclose(one, two, rtol=0.0, atol=1e-9)
+    np.testing.assert_allclose(nets[0], nets[1], rtol=0.0, atol=1e-9)
+
+
 def test_a_dividend_that_comes_too_late_changes_no_order(
     view: lakebt.View, act: Callable[..., None]
 ) -> None:
