@@ -196,11 +196,14 @@ class Vintage:
         The change as this version told it; its `known_at` is the version's.
     retracted
         Whether this version withdraws the change.
+    published
+        The symbol that it was published with, where `instruments` gives it another.
     """
 
     change_id: str
     change: IndexChange
     retracted: bool = False
+    published: str | None = None
 
     def before(self, instant: dt.datetime) -> Vintage:
         """Return the version as it stood before an instant.
@@ -214,5 +217,8 @@ class Vintage:
         change = copy.copy(self.change)  # it is valid, whatever is taken from it
         object.__setattr__(change, "recorded", None)
         return Vintage(
-            change_id=self.change_id, change=change, retracted=self.retracted
+            change_id=self.change_id,
+            change=change,
+            retracted=self.retracted,
+            published=self.published,
         )

@@ -249,15 +249,14 @@ class ChangeFilter(Where):
 
     def matches(self, vintage: Vintage) -> bool:
         """Return whether one version of a change matches."""
-        return all(
-            self.accepts(
-                column,
-                vintage.change_id
-                if column == "change_id"
-                else getattr(vintage.change, column),
-            )
-            for column in self.columns
-        )
+        return all(self._accepts(column, vintage) for column in self.columns)
+
+    def _accepts(self, column: str, vintage: Vintage) -> bool:
+        if column == "change_id":
+            return self.accepts(column, vintage.change_id)
+        if column == "symbol" and vintage.published is not None:
+            return self.accepts(column, vintage.published)
+        return self.accepts(column, getattr(vintage.change, column))
 
 
 def text(value: object, what: str) -> str:

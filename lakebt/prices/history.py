@@ -19,7 +19,7 @@ from lakebt.values.arrays import spans
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
     from lakebt.sessions import Sessions
@@ -57,6 +57,8 @@ class PriceHistory:
         Position in `basis` of each row; empty if there is but one.
     actions, borrow : ActionHistory, BorrowHistory
         Of the symbols, and of the shares that come of them.
+    about : mapping of str to str
+        Where the bars of a symbol are that `instruments` has rows of, in words.
     """
 
     symbols: tuple[str, ...]
@@ -77,6 +79,7 @@ class PriceHistory:
     )
     actions: ActionHistory = field(default_factory=ActionHistory.none)
     borrow: BorrowHistory = field(default_factory=BorrowHistory.none)
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _codes(self) -> dict[str, int]:
@@ -229,10 +232,8 @@ class PriceHistory:
 
         Parameters
         ----------
-        symbol
-            One without prices has no bars.
-        session
-            Its number. A bar of its own is neither.
+        symbol, session
+            One without prices has no bars. A bar of the session itself is neither.
 
         Returns
         -------

@@ -16,6 +16,7 @@ from lakebt.backtest.costs import BPS
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import check_text, one_of
+from lakebt.lake.reading.instrument_view import price_history
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.arguments import Arguments
 from lakebt.study.estimation_window import (
@@ -179,7 +180,7 @@ class EventStudy:
         if not changes:
             scope.check_events()
         symbols = sorted({*(change.symbol for change in changes), market})
-        history = scope.view.price_history(symbols)
+        history = price_history(scope.view, symbols)
         if market not in history:
             msg = (
                 f"market {market!r} has no prices in release {scope.view.release!r}: "

@@ -169,4 +169,6 @@ def _known(vintage: Vintage, known_at: dt.datetime, **others: None) -> Vintage:
     change: IndexChange = copy.copy(vintage.change)
     for name, value in (("known_at", known_at), *others.items()):
         object.__setattr__(change, name, value)
-    return Vintage(change_id=vintage.change_id, change=change)
+    return Vintage(
+        change_id=vintage.change_id, change=change, published=vintage.published
+    )

@@ -16,6 +16,7 @@ from lakebt.events.schedule import schedule
 from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import are_dates, published_in
+from lakebt.lake.reading.instrument_view import joined, price_history
 from lakebt.prices.benchmark import MARKET
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Scope:
         self.view, self.arguments = view, arguments
         self.clock = Clock(sessions=view.sessions, min_lead=arguments.min_lead)
         self._filter = ChangeFilter(arguments.where, zone=view.sessions.zone)
-        self._vintages = (
+        self._vintages = joined(
+            view,
             view.change_vintages(index=arguments.index)
             if arguments.index is not None
-            else _supplied(arguments.changes or (), view)
+            else _supplied(arguments.changes or (), view),
         )
 
     @cached_property
@@ -159,7 +161,7 @@ class Scope:
         hedge = self.arguments.hedge
         if hedge is not None:
             symbols.add(hedge)
-        history = self.view.price_history(sorted(symbols))
+        history = price_history(self.view, sorted(symbols))
         if hedge is not None and hedge not in history:
             msg = (
                 f"hedge {hedge!r} has no prices in release {self.view.release!r}: "

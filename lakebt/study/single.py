@@ -324,12 +324,14 @@ class Desk:
         if self.history.is_untraded(symbol, session):
             return f"{symbol} on {date(session)}: no trade that session"
         before, after = self.history.neighbours(symbol, session)
+        told = self.history.about.get(symbol, "")
         if before is None and after is None:
-            return f"{symbol}: the view has none"
+            return f"{symbol}: the view has none" + (f" ({told})" if told else "")
         if after is None and before is not None:
             why = f"its prices end on {date(before)}"
         elif before is None and after is not None:
             why = f"its prices begin on {date(after)}"
         else:
             why = "the bar is missing"
-        return f"{symbol} on {date(session)}: {why}"
+        said = f"{symbol} on {date(session)}: {why}"
+        return f"{said} ({told})" if told else said

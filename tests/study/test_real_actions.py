@@ -32,6 +32,9 @@ NO_CASH = (
 )
 """Shares of others that the file has as dividends."""
 
+NOT_ITS_OWN = (("IR", "2020-03-12"), ("IR", "2020-06-04"))
+"""Of who had the ticker until 2 March 2020: the vendor labels them with the new one."""
+
 ACQUIRERS = ("CVS", "CI", "D", "ADI")
 
 
@@ -70,7 +73,10 @@ def actions(folder: Path) -> pd.DataFrame:
     twice = pd.read_csv(folder / "recycled_tickers.csv")["symbol"]
     told = pd.concat([told, ended], ignore_index=True)
     told = told[~told["symbol"].isin(twice) | (told["symbol"] == "SPY")]
-    shares = [told["symbol"].eq(s) & told["ex_date"].eq(on) for s, on in NO_CASH]
+    shares = [
+        told["symbol"].eq(s) & told["ex_date"].eq(on)
+        for s, on in (*NO_CASH, *NOT_ITS_OWN)
+    ]
     kept: pd.DataFrame = told[~np.logical_or.reduce(shares)]
     return kept
 
@@ -158,6 +164,10 @@ def test_a_month_after_the_change(views: dict[str, lakebt.View]) -> None:
 
     assert bps(added["price_return"] - added["hedge_return"])[0] == -61.3
     assert int((added["hedge_dividend_return"] > 0.0).sum()) == 58
+    assert int((added["dividend_return"] > 0.0).sum()) == 28
+    net = added["price_return"] + added["dividend_return"]
+    owed = added["hedge_return"] + added["hedge_dividend_return"]
+    assert bps(net - owed)[0] == -67.3
     assert bps(deleted["hedge_return"] - deleted["price_return"])[0] == 43.9
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lakebt._messages import as_words
 from lakebt.facts import IndexChange, Side
+from lakebt.lake.reading.instrument_view import told_by
 from lakebt.lake.tables.arrow import column, keep, pc, same, take, truth
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.rows import codes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.lake.reading.view import View
     from lakebt.lake.tables.arrow import BoolVector
+    from lakebt.prices.instruments import Instruments
 
 
 _BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -53,8 +55,9 @@ class Diff:
     changed : DataFrame
         The key, and each other column as ``_before`` and ``_after``.
     reidentified : DataFrame
-        Holdings of the same fund and symbol under another ISIN, or of the same ISIN
-        under another symbol: no trade, only a new name.
+        Holdings of the same fund and symbol under another ISIN, of the same ISIN under
+        another symbol, or of one instrument by ``instruments``: no trade, only a new
+        name.
 
     Examples
     --------
@@ -147,6 +150,9 @@ def diff(
         gone, come = _same_symbol(removed, added)
         pairs.append((take(removed, gone), take(added, come)))
         removed, added = _without(removed, gone), _without(added, come)
+        gone, come = _same_instrument(removed, added, told_by(after))
+        pairs.append((take(removed, gone), take(added, come)))
+        removed, added = _without(removed, gone), _without(added, come)
     changed = (keep(both_old, differs), keep(both_new, differs))
     return Diff(
         table=table,
@@ -180,13 +186,38 @@ def _renamed(a: pa.Table, b: pa.Table) -> BoolVector:
 
 def _same_symbol(removed: pa.Table, added: pa.Table) -> tuple[IntVector, IntVector]:
     """Pair removed and added rows of the same fund and non-empty symbol, in order."""
+    return _paired(_names(removed), _names(added))
+
+
+def _same_instrument(
+    removed: pa.Table, added: pa.Table, told: Instruments
+) -> tuple[IntVector, IntVector]:
+    """Pair rows of the same fund and instrument, each by what it was called then."""
+    if not told:
+        return _paired([], [])
+    return _paired(_instruments(removed, told), _instruments(added, told))
+
+
+def _instruments(rows: pa.Table, told: Instruments) -> list[tuple[str, str]]:
+    names = ("fund", "isin", "symbol", "date")
+    columns = (column(rows, name).to_pylist() for name in names)
+    return [
+        (fund, told.held(isin, symbol, day) or "")
+        for fund, isin, symbol, day in zip(*columns, strict=True)
+    ]
+
+
+def _paired(
+    removed: list[tuple[str, str]], added: list[tuple[str, str]]
+) -> tuple[IntVector, IntVector]:
+    """Pair what has the same name that is not empty, in order."""
     waiting: dict[tuple[str, str], list[int]] = {}
-    for row, (fund, symbol) in enumerate(_names(removed)):
-        if symbol:
-            waiting.setdefault((fund, symbol), []).append(row)
+    for row, (fund, own) in enumerate(removed):
+        if own:
+            waiting.setdefault((fund, own), []).append(row)
     gone: list[int] = []
     come: list[int] = []
-    for row, name in enumerate(_names(added)):
+    for row, name in enumerate(added):
         if waiting.get(name):
             gone.append(waiting[name].pop(0))
             come.append(row)

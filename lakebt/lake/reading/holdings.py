@@ -27,6 +27,8 @@ from lakebt.lake.tables.schemas import ETF_HOLDINGS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakebt.prices.instruments import Instruments
+
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -76,9 +78,12 @@ class Reports:
     ----------
     rows : pyarrow.Table
         All rows of ``etf_holdings``, in any order.
+    told
+        Which ISIN and ticker was whose: a new name of an instrument is no change.
     """
 
-    def __init__(self, rows: pa.Table) -> None:
+    def __init__(self, rows: pa.Table, told: Instruments | None = None) -> None:
+        self._told = told
         self.rows = take(rows, order(rows, ("fund", "date", "known_at", "isin")))
         self._isin: list[str] = column(self.rows, "isin").to_pylist()
         self._symbol: list[str | None] = column(self.rows, "symbol").to_pylist()
@@ -309,17 +314,20 @@ class Reports:
             for state in (now, before)
         )
         there, were = set(has.values()), set(had.values())
+        stays, stayed = self._renamed(before, now)
         added = {
             symbol
             for isin, symbol in has.items()
             if symbol is not None
             and symbol not in were
+            and isin not in stays
             and (isin not in had or (fund, isin) in names.awaited)
         }
         removed = {
             symbol
             for isin, symbol in had.items()
-            if symbol is not None and symbol not in there and isin not in has
+            if symbol is not None and symbol not in there
+            if isin not in has and isin not in stayed
         }
         names.awaited.update(
             (fund, isin)
@@ -334,6 +342,33 @@ class Reports:
             for symbol in symbols:
                 for who in whose:
                     found.setdefault((*who, symbol, side), []).append(shown)
+
+    def _renamed(
+        self, before: dict[str, int], now: dict[str, int]
+    ) -> tuple[set[str], set[str]]:
+        """Return the ISINs of `now`, and of `before`, whose instruments both hold."""
+        if not self._told:
+            return set(), set()
+        own, had = (
+            {isin: self._instrument(isin, row) for isin, row in state.items()}
+            for state in (now, before)
+        )
+        both = (set(own.values()) & set(had.values())) - {None}
+        stays, stayed = (
+            {isin for isin, which in state.items() if which in both}
+            for state in (own, had)
+        )
+        return stays, stayed
+
+    def _instrument(self, isin: str, row: int) -> str | None:
+        assert self._told is not None  # noqa: S101 - that was asked
+        return self._told.held(isin, self._symbol[row], self._day_of[row])
+
+    @cached_property
+    def _day_of(self) -> list[dt.date]:
+        """The date of each row's report."""
+        days: list[dt.date] = column(self.rows, "date").to_pylist()
+        return days
 
     @staticmethod
     def _named(names: list[str | None], state: dict[str, int]) -> set[str]:

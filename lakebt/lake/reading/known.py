@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.checks import check_text
+from lakebt.lake.reading.instrument_rows import NOBODY, instruments_of
 from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.reading.known_borrow import borrow_of
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
+from lakebt.prices.by_instrument import joined_actions, joined_borrow, joined_history
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.specs import Specs
     from lakebt.prices.history import PriceHistory
+    from lakebt.prices.instruments import Instruments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +116,17 @@ class Known:
             self.check("symbol", unseen)
         return bars
 
-    def price_history(self, symbols: tuple[str, ...]) -> PriceHistory:
+    def price_history(
+        self, symbols: tuple[str, ...], *, joined: bool = False
+    ) -> PriceHistory:
         """Return every vintage known of the bars of some symbols, with their actions.
 
-        It has the bars of the shares that come of them, too, and the borrow rates.
+        It has the bars of the shares that come of them, too, and the borrow rates. If
+        `joined`, all are of instruments, by what these are called in results.
         """
+        told = instruments_of(self.pinned, self.instant) if joined else NOBODY
+        if told:
+            return self._joined_history(symbols, told)
         actions = actions_of(self.pinned, symbols, known_by=self.by)
         wanted = tuple(dict.fromkeys((*symbols, *actions.symbols)))
         bars = self.pinned.bars(wanted, ("open", "close", "volume"))
@@ -125,6 +134,25 @@ class Known:
         history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
         rates = borrow_of(self.pinned, wanted, known_by=self.by)
         return replace(history, borrow=rates) if len(rates) else history
+
+    def _joined_history(
+        self, names: tuple[str, ...], told: Instruments
+    ) -> PriceHistory:
+        """Return the history of instruments, with what comes of them."""
+        whole = actions_of(self.pinned, None, known_by=self.by)
+        actions = joined_actions(whole, told, self.pinned.sessions).of(names)
+        basis = self.pinned.basis(known_by=self.by)
+
+        def read(symbols: tuple[str, ...]) -> PriceHistory:
+            bars = self.pinned.bars(symbols, ("open", "close", "volume"))
+            return bars.history(symbols, as_of=self.by, basis=basis, actions=actions)
+
+        wanted = tuple(dict.fromkeys((*names, *actions.symbols)))
+        history = joined_history(read, wanted, told)
+        of_names = tuple(sorted({*names, *told.symbols}))
+        rates = borrow_of(self.pinned, of_names, known_by=self.by)
+        own = joined_borrow(rates, told, self.pinned.sessions).of(wanted)
+        return replace(history, borrow=own) if len(own) else history
 
     def first_shown(
         self, index: str, symbol: str, side: Side, *, after: dt.datetime

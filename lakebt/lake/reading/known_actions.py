@@ -27,7 +27,7 @@ _ROW_BYTES = 60
 
 
 def actions_of(
-    pinned: Pinned, symbols: Iterable[str], *, known_by: int
+    pinned: Pinned, symbols: Iterable[str] | None, *, known_by: int
 ) -> ActionHistory:
     """Return the actions known of some symbols, and of what comes of them.
 
@@ -38,6 +38,7 @@ def actions_of(
     pinned
         The release.
     symbols
+        None for all.
     known_by
         Microseconds since 1970, inclusive.
     """
@@ -51,7 +52,8 @@ def actions_of(
         lambda: _history(pinned.all_rows(name), pinned.sessions),
         size=lambda actions: _ROW_BYTES * len(actions),
     )
-    return whole.of(symbols, known_by=known_by)
+    wanted = whole.symbols if symbols is None else symbols
+    return whole.of(wanted, known_by=known_by)
 
 
 def _history(rows: pa.Table, sessions: Sessions) -> ActionHistory:

@@ -20,6 +20,7 @@ from lakebt.lake.committing.recovery import is_following
 from lakebt.lake.reading.bars import Bars
 from lakebt.lake.reading.change_history import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
+from lakebt.lake.reading.instrument_rows import instruments_of
 from lakebt.lake.storage.catalog import check_clock
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
@@ -29,6 +30,7 @@ from lakebt.lake.tables.rows import integers, micros
 from lakebt.lake.tables.schemas import (
     ETF_HOLDINGS,
     INDEX_CHANGES,
+    INSTRUMENTS,
     LEDGER,
     PRICES,
     Kind,
@@ -250,17 +252,22 @@ class Pinned:
 
     def reports(self) -> Reports:
         """Return the holdings as reports."""
+        names = self.release.pin(INSTRUMENTS.name)
+        snapshot = None if names is None else names.snapshot_id
         return self.kept(
             ETF_HOLDINGS.name,
-            "reports",
-            lambda: Reports(self.all_rows(ETF_HOLDINGS.name)),
+            f"reports with {snapshot} by {self.release.as_of}",
+            lambda: Reports(
+                self.all_rows(ETF_HOLDINGS.name),
+                instruments_of(self, self.release.as_of),
+            ),
             size=lambda reports: 4 * reports.rows.nbytes,
         )
 
     def history(self, index: str) -> ChangeHistory:
         """Return every vintage of every change of an index."""
-        holdings = self.release.pin(ETF_HOLDINGS.name)
-        snapshot = None if holdings is None else holdings.snapshot_id
+        pins = map(self.release.pin, (ETF_HOLDINGS.name, INSTRUMENTS.name))
+        snapshot = [None if pin is None else pin.snapshot_id for pin in pins]
         return self.kept(
             INDEX_CHANGES.name,
             f"history of {index} with {snapshot}",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lakebt.facts import IndexChange, Vintage
     from lakebt.lake.reading.release_tables import Pinned
-    from lakebt.prices.history import PriceHistory
+    from lakebt.prices.history import PriceHistory as Prices
     from lakebt.sessions import Sessions
 
 
@@ -377,12 +377,12 @@ class View(ViewObject):
         known, of_days = self._known, {"start": start, "end": end}
         return panel(known, column, symbols=symbols, adjusted=adjusted, **of_days)
 
-    def price_history(self, symbols: Sequence[str]) -> PriceHistory:
+    def price_history(self, symbols: Sequence[str], *, joined: bool = False) -> Prices:
         """Return every vintage known of some symbols' bars, and of their actions.
 
         With the shares that come of these. Its `symbols` are those that have bars.
         """
-        return self._known.price_history(tuple(dict.fromkeys(symbols)))
+        return self._known.price_history(tuple(dict.fromkeys(symbols)), joined=joined)
 
     def provenance(self) -> dict[str, Any]:
         """Return exactly which data the view reads.

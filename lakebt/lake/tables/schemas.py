@@ -291,7 +291,7 @@ CORPORATE_ACTIONS = TableSpec(
 
 INSTRUMENTS = TableSpec(
     name="instruments",
-    key=("instrument_id", "identifier", "valid_from"),
+    key=("instrument_id", "identifier", "valid_from", "kind"),
     columns=(
         Column(name="instrument_id", kind=Kind.TEXT),
         Column(name="identifier", kind=Kind.TEXT),
@@ -305,7 +305,7 @@ INSTRUMENTS = TableSpec(
         _known_at(derived=True),
         _RETRACTED,
     ),
-    order=("instrument_id", "identifier", "valid_from", "known_at"),
+    order=("instrument_id", "identifier", "valid_from", "kind", "known_at"),
 )
 
 BORROW = TableSpec(

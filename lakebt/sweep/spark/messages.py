@@ -172,8 +172,15 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
             **{f"{_OF_ACTIONS}{name}": getattr(actions, name) for name in _ACTIONS},
             f"{_OF_BORROW}symbols": list(borrow.symbols),
             **{f"{_OF_BORROW}{name}": getattr(borrow, name) for name in _BORROW},
+            **_about(history, symbols),
         }
     )
+
+
+def _about(history: PriceHistory, symbols: Sequence[str]) -> dict[str, list[str]]:
+    """Return what is said of where bars are, if anything is."""
+    said = {name: history.about[name] for name in symbols if name in history.about}
+    return {"about": list(said), "said": list(said.values())} if said else {}
 
 
 def _taken(values: np.ndarray[Any, Any], rows: IntVector) -> np.ndarray[Any, Any]:
@@ -201,6 +208,7 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
             span=len(sessions),
             **borrow,
         ),
+        about=dict(zip(columns.get("about", ()), columns.get("said", ()), strict=True)),
     )
 
 

@@ -70,7 +70,12 @@ class Part(View):
     def _cut(self, vintages: Sequence[Vintage]) -> list[tuple[Vintage, ...]]:
         return by_events(vintages, sessions=self.sessions, count=self._count)
 
-    def price_history(self, symbols: Sequence[str]) -> PriceHistory:  # noqa: ARG002 - all are there
+    def price_history(
+        self,
+        symbols: Sequence[str],  # noqa: ARG002 - all are there
+        *,
+        joined: bool = False,  # noqa: ARG002 - they are
+    ) -> PriceHistory:
         """Return the prices that were sent, of at least `symbols`."""
         return self._prices
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.facts import Vintage
 from lakebt.lake.api.trials import trials_of
+from lakebt.lake.reading.instrument_view import joined, price_history
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.arguments import SOURCES
 from lakebt.sweep import passes as local
@@ -63,10 +64,11 @@ class Facts:
 
     @cached_property
     def _history(self) -> PriceHistory:
-        return self._view.price_history(self._symbols(self._vintages))
+        return price_history(self._view, self._symbols(self._vintages))
 
     def _symbols(self, vintages: Sequence[Vintage]) -> list[str]:
-        named = {vintage.change.symbol for vintage in vintages}
+        own = joined(self._view, vintages)
+        named = {vintage.change.symbol for vintage in own}
         return sorted({*named, *self._hedges, MARKET})
 
     def keys(self, count: int, prices: dict[str, bytes]) -> list[str]:

@@ -67,6 +67,43 @@ def test_another_symbol_of_the_same_isin_is_no_trade_either(lake: Lake) -> None:
     assert diff.changes() == ()
 
 
+def test_another_isin_and_symbol_of_one_instrument_are_no_trade(lake: Lake) -> None:
+    names = pd.DataFrame(
+        [
+            ("jacobs", "isin", "US4698141078", "2000-01-03", "2022-08-29"),
+            ("jacobs", "isin", "US46982L1089", "2022-08-30", None),
+            ("jacobs", "symbol", "JEC", "2000-01-03", "2022-08-29"),
+            ("jacobs", "symbol", "J", "2022-08-30", None),
+        ],
+        columns=["instrument_id", "kind", "identifier", "valid_from", "valid_to"],
+    )
+    tracks = {"index": "SP500"}
+    first = holdings(
+        {"US4698141078": "JEC", "X": "X"}, "2022-03-31", Q1_KNOWN, **tracks
+    )
+    second = holdings({"US46982L1089": "J", "Y": "Y"}, "2022-09-30", Q3_KNOWN, **tracks)
+    lake.publish({"instruments": names}, release="NAMES", as_of=AS_OF)
+    diff = compare(lake, first, second)
+
+    assert list(diff.added["isin"]) == ["Y"]
+    assert list(diff.removed["isin"]) == ["X"]
+    row = diff.reidentified.iloc[0]
+    assert (row["symbol_before"], row["symbol"]) == ("JEC", "J")
+    assert {change.symbol for change in diff.changes()} == {"X", "Y"}
+    shown = {
+        symbol: lake.at("B").first_shown(
+            index="SP500", symbol=symbol, side=side, after=utc("2022-06-01T00:00:00")
+        )
+        for symbol, side in (
+            *(("J", Side.ADDITION), ("JEC", Side.DELETION)),
+            *(("Y", Side.ADDITION), ("X", Side.DELETION)),
+        )
+    }
+    assert shown["J"] is shown["JEC"] is None
+    assert shown["Y"] is not None
+    assert shown["X"] is not None
+
+
 def test_empty_symbols_are_never_the_same_symbol(lake: Lake) -> None:
     first = holdings({"A": None, "B": "b"}, "2022-03-31", Q1_KNOWN)
     second = holdings({"C": "", "B": "b"}, "2022-09-30", Q3_KNOWN)

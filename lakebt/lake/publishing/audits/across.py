@@ -18,12 +18,14 @@ from lakebt.lake.publishing.audits.action_bars import (
     ACTION_COLUMNS,
     audit_beside_bars,
 )
+from lakebt.lake.publishing.audits.action_chains import audit_actions
 from lakebt.lake.publishing.audits.bars_in_force import BAR_COLUMNS, NEAR_DAYS, Bars
 from lakebt.lake.publishing.audits.explained_jumps import unexplained
+from lakebt.lake.reading.instrument_rows import identifiers, in_force_of
 from lakebt.lake.storage.predicates import FEW, between, is_in
-from lakebt.lake.tables.arrow import column, keep, pc, truth
+from lakebt.lake.tables.arrow import column, keep, pc, take, truth
 from lakebt.lake.tables.rows import integers, micros
-from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, PRICES
+from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, INSTRUMENTS, PRICES
 from lakebt.prices.actions import ActionKind
 
 if TYPE_CHECKING:
@@ -33,11 +35,16 @@ if TYPE_CHECKING:
 
     from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.finding import Finding, Severity
+    from lakebt.prices.instruments import Instruments
 
     Held: TypeAlias = Callable[[str, tuple[str, ...], BooleanExpression], pa.Table]
 
 
-COLUMNS = {CORPORATE_ACTIONS.name: ACTION_COLUMNS, PRICES.name: BAR_COLUMNS}
+COLUMNS = {
+    CORPORATE_ACTIONS.name: ACTION_COLUMNS,
+    PRICES.name: BAR_COLUMNS,
+    INSTRUMENTS.name: tuple(INSTRUMENTS.names),
+}
 """What is read of the rows of each table."""
 
 
@@ -64,7 +71,7 @@ def audit_across(
     as_of: dt.datetime,
     severity: Callable[[str], Severity],
 ) -> Iterator[Finding]:
-    """Give actions that the bars contradict, and bars that an action makes stale.
+    """Give actions that bars, instruments or others contradict, and stale bars.
 
     Parameters
     ----------
@@ -99,6 +106,11 @@ def audit_across(
     actions, place = _joined(known(CORPORATE_ACTIONS.name, which), new_actions)
     if not len(actions):
         return
+    told = _told(known(INSTRUMENTS.name, AlwaysTrue()), fresh.get(INSTRUMENTS.name))
+    if not fresh.keys().isdisjoint({CORPORATE_ACTIONS.name, INSTRUMENTS.name}):
+        yield from audit_actions(actions, place, told)
+    if fresh.keys() == {INSTRUMENTS.name}:
+        return
     names = {
         name
         for side in ("symbol", "other")
@@ -114,8 +126,15 @@ def audit_across(
         actions,
         place,
         Bars.of(keep(rows, own), bar_place[own]),
+        told=told,
         severity=severity,
     )
+
+
+def _told(held: pa.Table, fresh: Fresh | None) -> Instruments:
+    """Return who had which ticker, by the lake's rows and the new ones."""
+    rows, _ = _joined(held, fresh)
+    return identifiers(take(rows, in_force_of(rows, INSTRUMENTS.key)))
 
 
 def _joined(held: pa.Table, fresh: Fresh | None) -> tuple[pa.Table, IntVector]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lakebt.lake.publishing.audits.action_chains import in_force
 from lakebt.lake.publishing.audits.bars_in_force import LONG_AGO
 from lakebt.lake.publishing.audits.finding import Finding, first, sample, some
 from lakebt.lake.publishing.audits.neighbours import day_index
+from lakebt.lake.reading.instrument_rows import in_force_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.schemas import CORPORATE_ACTIONS
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.bars_in_force import Bars
     from lakebt.lake.publishing.audits.finding import Severity
+    from lakebt.prices.instruments import Instruments
 
 
 ACTION_COLUMNS = (
@@ -48,6 +49,7 @@ def audit_beside_bars(
     place: IntVector,
     bars: Bars,
     *,
+    told: Instruments,
     severity: Callable[[str], Severity],
 ) -> Iterator[Finding]:
     """Give actions that the bars contradict, and bars that an action makes stale.
@@ -60,10 +62,12 @@ def audit_beside_bars(
         Where each was handed over; -1 for those the lake holds.
     bars
         Of their symbols, and of the shares that come of them.
+    told
+        Who had which ticker: bars of whoever has it next are not stale.
     severity
         Of an audit, by its name.
     """
-    at = in_force(actions, ["action_id"])
+    at = in_force_of(actions, ["action_id"])
     facts = frame(take(actions, at))
     facts["row"] = place[at]
     facts["code"] = facts["symbol"].map(bars.codes).fillna(-1).astype(np.int64)
@@ -84,7 +88,7 @@ def audit_beside_bars(
         yield from _dividends(facts, severity)
         yield from _splits(facts, severity("splits"))
         yield from _spin_offs(facts, bars, severity("splits"))
-        yield from _stale(facts, bars, severity("stale"))
+        yield from _stale(facts, bars, told, severity("stale"))
     barless = facts[(facts["code"] < 0) & (facts["row"] >= 0)]
     if len(barless):
         names = sorted(set(barless["symbol"]))
@@ -213,7 +217,9 @@ def _moved(rows: pd.DataFrame, severity: Severity, what: str) -> Iterator[Findin
     )
 
 
-def _stale(facts: pd.DataFrame, bars: Bars, severity: Severity) -> Iterator[Finding]:
+def _stale(
+    facts: pd.DataFrame, bars: Bars, told: Instruments, severity: Severity
+) -> Iterator[Finding]:
     """Find bars of symbols at or after their ending."""
     is_ending = facts["kind"].isin([k for k in ActionKind if k.is_ending])
     ended = facts[is_ending & (facts["code"] >= 0)].copy()
@@ -223,6 +229,9 @@ def _stale(facts: pd.DataFrame, bars: Bars, severity: Severity) -> Iterator[Find
     news = np.concatenate([[0], np.cumsum(bars.place >= 0)])
     is_new = (ended["row"].to_numpy() >= 0) | (news[end] > news[begin])
     late = (end > begin) & is_new
+    for place in np.flatnonzero(late).tolist() if told else ():
+        since = day_index(bars.day[[begin[place]]])[0].date()
+        late[place] = told.at(str(ended["symbol"].iloc[place]), since) is None
     if not late.any():
         return
     rows = ended[late].assign(

@@ -5,6 +5,7 @@ And of identifiers beside others: one may be valid for one instrument at a time.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,65 +14,95 @@ from pyiceberg.expressions import AlwaysTrue
 
 from lakebt.lake.publishing.audits.finding import Finding, first, sample, some
 from lakebt.lake.publishing.audits.neighbours import joined
+from lakebt.lake.reading.instrument_rows import in_force_of
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.frames import frame
-from lakebt.lake.tables.rows import codes, flags, integers
 from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, INSTRUMENTS
 from lakebt.prices.actions import ActionKind
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import pyarrow as pa
 
     from lakebt._typing import IntVector
     from lakebt.lake.publishing.audits.finding import Handed
+    from lakebt.prices.instruments import Instruments
 
-
-ACTION_COLUMNS = (
-    *("action_id", "symbol", "kind", "ex_date", "other", "known_at", "retracted"),
-)
-"""What is read of the lake's actions."""
 
 INSTRUMENT_COLUMNS = tuple(INSTRUMENTS.names)
+
+_DAY = dt.timedelta(days=1)
 
 _ENDINGS = [kind.value for kind in ActionKind if kind.is_ending]
 _INTO_OTHERS = [ActionKind.RENAME.value, ActionKind.MERGER.value]
 
 
-def in_force(rows: pa.Table, key: Sequence[str]) -> IntVector:
-    """Return the rows that are the newest version of their key, and no retraction."""
-    code = codes(rows, key)
-    by = np.lexsort((integers(rows, "known_at"), code))
-    is_last = np.ones(len(by), dtype=bool)
-    is_last[:-1] = code[by[1:]] != code[by[:-1]]
-    return np.sort(by[is_last & ~flags(rows, "retracted")[by]])
-
-
-def audit_actions(held: Any, new: Handed, *, as_of: dt.datetime) -> Iterator[Finding]:
-    """Give symbols that end twice, and chains that come back to where they began.
+def audit_actions(
+    rows: pa.Table, place: IntVector, told: Instruments
+) -> Iterator[Finding]:
+    """Give symbols that end twice, chains that go in a circle, and wrong renames.
 
     Parameters
     ----------
-    held
-        Reads the lake's actions: some columns, by a filter.
-    new
-        Those that it lacks.
-    as_of
-        The release's cutoff.
+    rows
+        All vintages known, with what identifies actions and chains.
+    place : ndarray of shape (n_rows,)
+        Where each was handed over; -1 for those the lake holds.
+    told
+        Who had which ticker.
     """
-    rows, place = joined(held(ACTION_COLUMNS, AlwaysTrue()), new, as_of=as_of)
-    at = in_force(rows, ["action_id"])
+    at = in_force_of(rows, ["action_id"])
     facts = frame(take(rows, at)).assign(row=place[at])
+    yield from _contradictions(facts, told)
     endings = facts[facts["kind"].isin(_ENDINGS)].sort_values(
         ["symbol", "ex_date", "action_id"], ignore_index=True
     )
-    yield from _twice(endings)
+    yield from _twice(endings, told)
     yield from _cycles(endings[endings["kind"].isin(_INTO_OTHERS)])
 
 
-def _twice(endings: pd.DataFrame) -> Iterator[Finding]:
+def _contradictions(facts: pd.DataFrame, told: Instruments) -> Iterator[Finding]:
+    """Find actions of which `instruments` says something else."""
+    if not told:
+        return
+    of_others = facts[facts["other"].notna()]
+    said = {
+        index: line
+        for index, row in zip(of_others.index, of_others.itertuples(), strict=True)
+        if (line := _contradiction(row, told))
+    }
+    if not said:
+        return
+    rows = of_others.loc[list(said)]
+    yield Finding(
+        table=CORPORATE_ACTIONS.name,
+        audit="identity",
+        severity="fail",
+        message=(
+            f"{some(len(rows), 'action')} another story than instruments "
+            f"({sample(list(said.values())[:3], len(rows))}). Correct one of the two."
+        ),
+        rows=rows.reset_index(drop=True),
+    )
+
+
+def _contradiction(row: Any, told: Instruments) -> str:
+    """Say what `instruments` has against an action; empty for nothing."""
+    day, symbol, other = row.ex_date.date(), row.symbol, row.other
+    before, after = told.of(symbol, day - _DAY), told.of(other, day)
+    what = f"{_where(row.row)} {symbol}: {row.kind} to {other} on {day}"
+    if row.kind != ActionKind.RENAME:
+        is_same = before is not None and before == after
+        return f"{what}, but both are {before}" if is_same else ""
+    if before is not None and after is not None and before != after:
+        return f"{what}, but {symbol} was {before} and {other} is {after}"
+    if before is not None and told.of(symbol, day) == before:
+        return f"{what}, but {before} is called {symbol} on that day still"
+    return ""
+
+
+def _twice(endings: pd.DataFrame, told: Instruments) -> Iterator[Finding]:
     group = endings.groupby("symbol", sort=False)
     before = endings.assign(
         kind_before=group["kind"].shift(),
@@ -80,6 +111,9 @@ def _twice(endings: pd.DataFrame) -> Iterator[Finding]:
     )
     again = before[before["before"].notna()]
     again = again[(again["row"] >= 0) | (again["row_before"] >= 0)]
+    if len(again):
+        is_other = [_is_another(row, endings, told) for row in again.itertuples()]
+        again = again[~np.array(is_other, dtype=bool)]
     if again.empty:
         return
     lines = [
@@ -94,44 +128,62 @@ def _twice(endings: pd.DataFrame) -> Iterator[Finding]:
         message=(
             f"{some(len(again), 'symbol')} another ending after its first "
             f"({sample(lines, len(again))}). Keep the one that was, under one "
-            f"action_id; two companies of one ticker need two symbols."
+            f"action_id; two companies of one ticker need two symbols, or rows of "
+            f"instruments."
         ),
         rows=again.drop(columns="row_before").reset_index(drop=True),
     )
 
 
+def _is_another(row: Any, endings: pd.DataFrame, told: Instruments) -> bool:
+    """Whether the symbol was somebody's anew between two endings of it."""
+    if row.before == row.ex_date:
+        return False
+    came = endings[endings["other"] == row.symbol]
+    if any(row.before <= each.ex_date < row.ex_date for each in came.itertuples()):
+        return True
+    first_one, then = (
+        told.of(row.symbol, day.date() - _DAY) for day in (row.before, row.ex_date)
+    )
+    return None not in {first_one, then} and first_one != then
+
+
 def _cycles(endings: pd.DataFrame) -> Iterator[Finding]:
-    """Find chains of renames and mergers that come back."""
+    """Find chains of renames and mergers that come back on the day they began.
+
+    A ticker that comes back later is a fact.
+    """
     into = {
-        symbol: other
-        for symbol, other in zip(endings["symbol"], endings["other"], strict=True)
-        if isinstance(other, str)
+        (str(row.symbol), row.ex_date): str(row.other)
+        for row in endings.itertuples()
+        if isinstance(row.other, str)
     }
-    new = set(endings.loc[endings["row"] >= 0, "symbol"])
-    is_done: set[str] = set()
-    found: list[list[str]] = []
+    fresh = endings[endings["row"] >= 0]
+    new = {(str(row.symbol), row.ex_date) for row in fresh.itertuples()}
+    is_done: set[tuple[str, Any]] = set()
+    found: list[list[tuple[str, Any]]] = []
     for start in into:
-        path: list[str] = []
-        seen: dict[str, int] = {}
-        symbol = str(start)
-        while symbol in into and symbol not in is_done and symbol not in seen:
-            seen[symbol] = len(path)
-            path.append(symbol)
-            symbol = into[symbol]
-        if symbol in seen:
-            found.append(path[seen[symbol] :])
+        path: list[tuple[str, Any]] = []
+        seen: dict[tuple[str, Any], int] = {}
+        at = start
+        while at in into and at not in is_done and at not in seen:
+            seen[at] = len(path)
+            path.append(at)
+            at = into[at], at[1]
+        if at in seen:
+            found.append(path[seen[at] :])
         is_done.update(path)
     found = [cycle for cycle in found if new & set(cycle)]
     if not found:
         return
-    inside = {symbol for cycle in found for symbol in cycle}
-    lines = [" to ".join([*cycle, cycle[0]]) for cycle in found]
+    inside = {symbol for cycle in found for symbol, _ in cycle}
+    lines = [" to ".join(symbol for symbol, _ in [*cycle, cycle[0]]) for cycle in found]
     yield Finding(
         table=CORPORATE_ACTIONS.name,
         audit="endings",
         severity="fail",
         message=(
-            f"{some(len(found), 'chain')} its own beginning as its end "
+            f"{some(len(found), 'chain')} its own beginning as its end, on one day "
             f"({sample(lines, len(found))}). What was called so before needs another "
             f"symbol."
         ),
@@ -154,7 +206,7 @@ def audit_instruments(
         The release's cutoff.
     """
     rows, place = joined(held(INSTRUMENT_COLUMNS, AlwaysTrue()), new, as_of=as_of)
-    at = in_force(rows, INSTRUMENTS.key)
+    at = in_force_of(rows, INSTRUMENTS.key)
     names = frame(take(rows, at)).assign(row=place[at])
     names = names.sort_values(
         ["kind", "identifier", "valid_from", "instrument_id"], ignore_index=True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lakebt.lake.publishing.audits.action_chains import in_force
+from lakebt.lake.reading.instrument_rows import in_force_of
 from lakebt.lake.tables.arrow import column, take
 from lakebt.lake.tables.rows import integers
 
@@ -50,7 +50,7 @@ class Bars:
     @classmethod
     def of(cls, rows: pa.Table, place: IntVector) -> Bars:
         """Return the bars of all vintages that are in force."""
-        at = in_force(rows, ["symbol", "session"])
+        at = in_force_of(rows, ["symbol", "session"])
         rows = take(rows, at)
         code = column(rows, "symbol").dictionary_encode().indices.to_numpy()
         by = np.lexsort((integers(rows, "session"), code))

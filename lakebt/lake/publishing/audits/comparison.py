@@ -227,7 +227,6 @@ def beside(
         )
     elif new.spec is CORPORATE_ACTIONS:
         yield from audit_ratios(new, severity)
-        yield from action_chains.audit_actions(held, new, as_of=as_of)
     elif new.spec is INSTRUMENTS:
         yield from action_chains.audit_instruments(held, new, as_of=as_of)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.lake.publishing.audits.action_chains import in_force
 from lakebt.lake.publishing.audits.bars import JUMP, tell_jumps
+from lakebt.lake.reading.instrument_rows import in_force_of
 from lakebt.lake.storage.predicates import between
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.frames import frame
@@ -59,7 +59,7 @@ def unexplained(
 def _explained(jumps: pd.DataFrame, actions: pa.Table) -> npt.NDArray[np.bool_]:
     """Return which jumps are none for whoever held the share."""
     explained = np.zeros(len(jumps), dtype=bool)
-    facts = frame(take(actions, in_force(actions, ["action_id"])))
+    facts = frame(take(actions, in_force_of(actions, ["action_id"])))
     facts = facts[facts["symbol"].isin(jumps["symbol"])].sort_values("ex_date")
     by_symbol = dict(iter(facts.groupby("symbol")))
     jump: Any

@@ -284,6 +284,66 @@ def test_identifiers_in_a_row_are_good(lake: Lake) -> None:
     assert not audited(lake, *told, table="instruments").found
 
 
+def name(own: str, ticker: str, since: str, until: str | None) -> dict[str, Any]:
+    return {
+        "instrument_id": own,
+        "kind": "symbol",
+        "identifier": ticker,
+        "valid_from": since,
+        "valid_to": until,
+    }
+
+
+RENAMED = [
+    name("I1", "BBB", "2010-01-04", "2022-09-05"),
+    name("I1", "CCC", "2022-09-06", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (RENAMED, ""),
+        (RENAMED[:1], ""),
+        ([name("I2", "CCC", "2022-09-06", None)], ""),
+        (
+            [RENAMED[0], name("I2", "CCC", "2022-09-06", None)],
+            "row 0: BBB: rename to CCC on 2022-09-06, but BBB was I1 and CCC is I2",
+        ),
+        (
+            [name("I1", "BBB", "2010-01-04", "2022-09-06")],
+            "but I1 is called BBB on that day still",
+        ),
+    ],
+)
+def test_renames_and_instruments_tell_one_story(
+    lake: Lake, names: list[dict[str, Any]], says: str
+) -> None:
+    rename = action("rename", other="CCC", ex_date="2022-09-06")
+    report = lake.audit(
+        {
+            "corporate_actions": pd.DataFrame([rename]),
+            "instruments": pd.DataFrame(names),
+        },
+        release="R1",
+        as_of=AS_OF,
+    )
+    failed = [each for each in report.found if each.severity == "fail"]
+
+    assert [each.audit for each in failed] == (["identity"] if says else [])
+    assert all(says in each.message for each in failed)
+
+
+def test_a_ticker_that_comes_back_later_is_a_fact(lake: Lake) -> None:
+    there = action("rename", "EEE", other="FFF", ex_date="2022-09-06")
+    back = action("rename", "FFF", other="EEE", ex_date="2022-09-08")
+    ended = action("merger", "EEE", cash=5.0, ex_date="2022-09-09")
+
+    assert audited(lake, there, back, ended).ok
+    assert not audited(lake, there, back | {"ex_date": "2022-09-06"}).ok
+    assert not audited(lake, there, ended).ok
+
+
 @pytest.mark.parametrize(
     ("told", "audit"),
     [

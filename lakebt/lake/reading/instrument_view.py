@@ -1,0 +1,66 @@
+"""Who is who in a view: changes and prices joined by the rows of `instruments`.
+
+A view that has none of them reads every symbol as an instrument of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from lakebt.facts import IndexChange, Side
+from lakebt.instants import day_in
+from lakebt.lake.reading.instrument_rows import instruments_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lakebt.facts import Vintage
+    from lakebt.lake.reading.view import View
+    from lakebt.prices.history import PriceHistory
+    from lakebt.prices.instruments import Instruments
+
+
+def told_by(view: View) -> Instruments:
+    """Return the identifiers that a view knows."""
+    known = view._known  # noqa: SLF001 - the lake's own
+    return instruments_of(known.pinned, known.instant)
+
+
+def joined(view: View, vintages: Iterable[Vintage]) -> tuple[Vintage, ...]:
+    """Return changes of instruments, each by what it is called in results.
+
+    The symbol of an addition is that of its `effective`, the symbol of a deletion that
+    of the day of `announced`; the other day counts where no row is of the first.
+    """
+    told = told_by(view)
+    if not told:
+        return tuple(vintages)
+    return tuple(_joined(vintage, told, view) for vintage in vintages)
+
+
+def _joined(vintage: Vintage, told: Instruments, view: View) -> Vintage:
+    change = vintage.change
+    days = [day_in(change.announced or change.known_at, view.sessions.zone)]
+    if change.effective is not None:
+        is_addition = change.side is Side.ADDITION
+        before = change.effective - dt.timedelta(days=1)
+        if change.announced is None:
+            days = [] if is_addition else [before]
+        days.insert(0 if is_addition else len(days), change.effective)
+    day = next((day for day in days if told.at(change.symbol, day)), days[0])
+    name = told.name(change.symbol, day)
+    if name == change.symbol:
+        return vintage
+    own = {each: getattr(change, each) for each in IndexChange.__slots__}
+    return dataclasses.replace(
+        vintage, change=IndexChange(**{**own, "symbol": name}), published=change.symbol
+    )
+
+
+def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
+    """Return the prices of instruments, by what they are called in results."""
+    if not told_by(view):
+        return view.price_history(symbols)
+    return view.price_history(symbols, joined=True)

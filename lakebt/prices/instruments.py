@@ -1,0 +1,283 @@
+"""Which instrument a symbol, or another identifier, stands for on a day.
+
+A ticker may pass from one company to another, and a company from one ticker to another.
+An identifier that no row is about is an instrument of its own.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SYMBOL, PRICES, ISIN = "symbol", "prices", "isin"
+"""Kinds of identifiers: a ticker, what the price table calls it, and its ISIN."""
+
+UNTOLD = "?"
+"""What a symbol that rows are about is marked with on days that none covers."""
+
+_LONG_AGO = -(2**63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """What an instrument was called over some days, both ends included.
+
+    Attributes
+    ----------
+    instrument_id, kind, identifier
+    first, last : date
+        `last` is the last day of all where it is called so still.
+    known_at : int
+        Microseconds since 1970 UTC.
+    """
+
+    instrument_id: str
+    kind: str
+    identifier: str
+    first: dt.date
+    last: dt.date = dt.date.max
+    known_at: int = _LONG_AGO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some days of the bars of an instrument, under one name in the price table."""
+
+    symbol: str
+    first: dt.date
+    last: dt.date
+    known_at: int = _LONG_AGO
+
+
+@dataclass(frozen=True, eq=False)
+class Instruments:
+    """Identifiers as they are known at an instant.
+
+    Parameters
+    ----------
+    identifiers
+        No two of one kind and text valid on one day: an audit holds that.
+    """
+
+    identifiers: tuple[Identifier, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], list[Identifier]]:
+        return _grouped(self.identifiers, lambda each: (each.kind, each.identifier))
+
+    @cached_property
+    def _by_instrument(self) -> dict[tuple[str, str], list[Identifier]]:
+        return _grouped(self.identifiers, lambda each: (each.instrument_id, each.kind))
+
+    def __bool__(self) -> bool:
+        return bool(self.identifiers)
+
+    def of(self, name: str, day: dt.date, *, kind: str = SYMBOL) -> str | None:
+        """Return the instrument that a name stands for on a day.
+
+        Returns
+        -------
+        str or None
+            None where no row says it: of a symbol without any row, or on a day on which
+            none is valid.
+        """
+        found = _on(self._by_name.get((kind, name), []), day)
+        return None if found is None else found.instrument_id
+
+    def is_told(self, name: str, *, kind: str = SYMBOL) -> bool:
+        """Whether some row is about a name, whenever."""
+        return (kind, name) in self._by_name
+
+    def name_of(
+        self, instrument_id: str, day: dt.date, *, kind: str = SYMBOL
+    ) -> str | None:
+        """Return what an instrument is called on a day; None if no row says it."""
+        found = _on(self._by_instrument.get((instrument_id, kind), []), day)
+        return None if found is None else found.identifier
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """Every ticker, and every name in the price table."""
+        kinds = {SYMBOL, PRICES}
+        return frozenset(i.identifier for i in self.identifiers if i.kind in kinds)
+
+    def at(self, symbol: str, day: dt.date) -> str | None:
+        """Return the instrument that facts of a day are about, by their symbol.
+
+        It is who had the ticker that day, or else whom the price table calls so.
+        """
+        own = self.of(symbol, day)
+        return own if own is not None else self.of(symbol, day, kind=PRICES)
+
+    def held(self, isin: str, symbol: str | None, day: dt.date) -> str | None:
+        """Return the instrument that a report of a day lists, by its ISIN or symbol.
+
+        Returns
+        -------
+        str or None
+            None if no row is of either that day.
+        """
+        own = self.of(isin, day, kind=ISIN)
+        if own is not None or symbol is None:
+            return own
+        return self.of(symbol, day)
+
+    def name(self, symbol: str, day: dt.date) -> str:
+        """Return what the instrument of a symbol and day is called in results.
+
+        Returns
+        -------
+        str
+            The symbol itself where no row is about it, and where the instrument has had
+            no other ticker and no other instrument this one; else the `instrument_id`.
+            On a day that none of a symbol's rows covers, the symbol and a question
+            mark: nothing says whose it was.
+        """
+        found = self.at(symbol, day)
+        if found is not None:
+            return self._names[found]
+        return f"{symbol}{UNTOLD}" if self._is_told(symbol) else symbol
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """What each instrument is called in results."""
+        ids = {each.instrument_id for each in self.identifiers}
+        tickers: dict[str, set[str]] = {}
+        owners: dict[str, set[str]] = {}
+        for each in self.identifiers:
+            if each.kind == SYMBOL:
+                tickers.setdefault(each.instrument_id, set()).add(each.identifier)
+            if each.kind in {SYMBOL, PRICES}:
+                owners.setdefault(each.identifier, set()).add(each.instrument_id)
+        names = {}
+        for own in ids:
+            called = tickers.get(own, set())
+            alone = min(called) if len(called) == 1 else own
+            is_own = owners.get(alone) == {own} and (alone == own or alone not in ids)
+            names[own] = alone if is_own else own
+        return names
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        return {name: own for own, name in self._names.items()}
+
+    def bars_of(self, name: str) -> tuple[Piece, ...]:
+        """Return where the bars lie of what `name` gave."""
+        if name in self._ids:
+            return self.pieces(self._ids[name])
+        symbol = name.removesuffix(UNTOLD)
+        told = [
+            each
+            for kind in (SYMBOL, PRICES)
+            for each in self._by_name.get((kind, symbol), [])
+        ]
+        pieces, begin = [], dt.date.min
+        for each in sorted(told, key=lambda i: (i.first, i.last)):
+            if each.first > begin:
+                pieces.append(Piece(symbol=symbol, first=begin, last=each.first - _DAY))
+            if each.last == dt.date.max:
+                return tuple(pieces)
+            begin = max(begin, each.last + _DAY)
+        return (*pieces, Piece(symbol=symbol, first=begin, last=dt.date.max))
+
+    def about(self, name: str) -> str:
+        """Say where the bars of an instrument would lie; empty if no row is of it."""
+        symbol = name.removesuffix(UNTOLD)
+        if name not in self._ids and not self._is_told(symbol):
+            return ""
+        told = [f"{piece.symbol}{_days(piece)}" for piece in self.bars_of(name)] or [
+            "nothing"
+        ]
+        return (
+            f"by instruments its bars are those of {', '.join(told)}: what else is "
+            f"called so is another share"
+        )
+
+    def _is_told(self, symbol: str) -> bool:
+        return self.is_told(symbol) or self.is_told(symbol, kind=PRICES)
+
+    def pieces(self, instrument_id: str) -> tuple[Piece, ...]:
+        """Return where the bars of an instrument lie in the price table, by day.
+
+        Its rows of kind `prices` say it. On days that none of them covers its bars are
+        under the ticker of the day.
+
+        Examples
+        --------
+        A vendor that labels all history with the ticker of today:
+
+        >>> import datetime as dt
+        >>> renamed = dt.date(2022, 6, 9)
+        >>> meta = Instruments(
+        ...     (
+        ...         Identifier(
+        ...             instrument_id="META",
+        ...             kind="symbol",
+        ...             identifier="FB",
+        ...             first=dt.date(2012, 5, 18),
+        ...             last=renamed - dt.timedelta(days=1),
+        ...         ),
+        ...         Identifier(
+        ...             instrument_id="META",
+        ...             kind="prices",
+        ...             identifier="META",
+        ...             first=dt.date(2012, 5, 18),
+        ...         ),
+        ...     )
+        ... )
+        >>> [piece.symbol for piece in meta.pieces("META")]
+        ['META']
+        """
+        named = self._by_instrument.get((instrument_id, PRICES), [])
+        pieces = [_piece(own, own.first, own.last) for own in named]
+        for own in self._by_instrument.get((instrument_id, SYMBOL), []):
+            begin: dt.date | None = own.first
+            for other in named:
+                if begin is None or other.first > own.last:
+                    break
+                if other.last < begin:
+                    continue
+                if other.first > begin:
+                    pieces.append(_piece(own, begin, other.first - _DAY))
+                begin = None if other.last >= own.last else other.last + _DAY
+            if begin is not None:
+                pieces.append(_piece(own, begin, own.last))
+        return tuple(sorted(pieces, key=lambda piece: (piece.first, piece.symbol)))
+
+
+_DAY = dt.timedelta(days=1)
+
+
+def _piece(own: Identifier, first: dt.date, last: dt.date) -> Piece:
+    return Piece(symbol=own.identifier, first=first, last=last, known_at=own.known_at)
+
+
+def _days(piece: Piece) -> str:
+    """Say on which days a piece lies."""
+    since = "" if piece.first == dt.date.min else f" from {piece.first}"
+    return since + ("" if piece.last == dt.date.max else f" until {piece.last}")
+
+
+def _grouped(
+    identifiers: Iterable[Identifier], key: Callable[[Identifier], tuple[str, str]]
+) -> dict[tuple[str, str], list[Identifier]]:
+    """Return identifiers by a key, each in the order of their first days."""
+    grouped: dict[tuple[str, str], list[Identifier]] = {}
+    for each in sorted(identifiers, key=lambda i: (i.first, i.last, i.instrument_id)):
+        grouped.setdefault(key(each), []).append(each)
+    return grouped
+
+
+def _on(ordered: list[Identifier], day: dt.date) -> Identifier | None:
+    """Return the one that is valid on a day; of those that overlap, the newest."""
+    place = bisect.bisect_right(ordered, day, key=lambda each: each.first)
+    for each in reversed(ordered[:place]):
+        if day <= each.last:
+            return each
+    return None
