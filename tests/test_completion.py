@@ -21,7 +21,7 @@ OFFERED = {
     "spark_session tables trial trial_ids trials",
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "
     "release sessions symbols vintages",
-    "Study": "arguments hindsight plan refusals run view",
+    "Study": "arguments hindsight plan refusals run upcoming view",
     "Result": "arguments best by_year capacity causes definition engine entries "
     "event_study events exits flows hindsight id "
     "is_point_in_time is_recorded legs orders paths placebo plot plot_events "

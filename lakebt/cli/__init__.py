@@ -26,6 +26,7 @@ from lakebt.cli.study import study
 from lakebt.cli.sweep import sweep
 from lakebt.cli.tables import declare, tables, vintages
 from lakebt.cli.trials import trials
+from lakebt.cli.upcoming import upcoming
 
 __all__ = ["app", "main"]
 
@@ -34,7 +35,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages),
-    *(doctor, retain, serve, study, backtest, audit),
+    *(doctor, retain, serve, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
     about = epilog(command.__name__)

@@ -46,6 +46,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
             "--where 'effective>=2015-01-01' --significance"
         ),
     ),
+    "upcoming": (
+        "lakebt upcoming --release R1 --index SP500 --entries AD+1@open --exits +1,1w",
+    ),
     "backtest": (
         (
             "lakebt backtest my.py:Momentum --release R1 --start 2010-01-04 "

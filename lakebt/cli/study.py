@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -31,44 +31,73 @@ ENTRIES = "AD+1@open, ED-1@close, ED@close, MD+1@open"
 EXITS = "+1, 1w, 2w, 3w, 4w"
 """The defaults of `lakebt.Study`, here so that the help page need not import it."""
 
+IndexName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The index whose changes are traded, as SP500.",
+        autocompletion=completion.indices,
+        rich_help_panel=options.WHERE,
+    ),
+]
+Entries: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B",
+        help="When to enter, with commas: an anchor AD, ED or MD or a date, "
+        "sessions from it, and where: AD+1@open, 2022-10-03@open.",
+        rich_help_panel=RULES,
+    ),
+]
+Exits: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="C,D",
+        help="When to leave, with commas: as an entry, or +1 (sessions after it) "
+        "or 2w (weeks).",
+        rich_help_panel=RULES,
+    ),
+]
+Where: TypeAlias = Annotated[
+    list[str] | None,
+    option("cause=discretionary", "effective>=2015-01-01", panel=RULES),
+]
+Side: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="SIDE",
+        help="both, additions or deletions.",
+        rich_help_panel=RULES,
+    ),
+]
+Hedge: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SYMBOL",
+        help="What takes the other side where there is none, as SPY.",
+        rich_help_panel=RULES,
+    ),
+]
+Gross: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        help="Gross exposure as a multiple of capital.",
+        rich_help_panel=options.SIZE,
+    ),
+]
+
 
 def study(
     *,
     release: options.ReleaseName,
-    index: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="The index whose changes are traded, as SP500.",
-            autocompletion=completion.indices,
-            rich_help_panel=options.WHERE,
-        ),
-    ],
+    index: IndexName,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
-    entries: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B",
-            help="When to enter, with commas: an anchor AD, ED or MD or a date, "
-            "sessions from it, and where: AD+1@open, 2022-10-03@open.",
-            rich_help_panel=RULES,
-        ),
-    ] = ENTRIES,
-    exits: Annotated[
-        str,
-        typer.Option(
-            metavar="C,D",
-            help="When to leave, with commas: as an entry, or +1 (sessions after it) "
-            "or 2w (weeks).",
-            rich_help_panel=RULES,
-        ),
-    ] = EXITS,
-    where: Annotated[
-        list[str] | None,
-        option("cause=discretionary", "effective>=2015-01-01", panel=RULES),
-    ] = None,
+    entries: Entries = ENTRIES,
+    exits: Exits = EXITS,
+    where: Where = None,
     period: Annotated[
         str | None,
         typer.Option(
@@ -85,22 +114,8 @@ def study(
             rich_help_panel=RULES,
         ),
     ] = None,
-    side: Annotated[
-        str,
-        typer.Option(
-            metavar="SIDE",
-            help="both, additions or deletions.",
-            rich_help_panel=RULES,
-        ),
-    ] = "both",
-    hedge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SYMBOL",
-            help="What takes the other side where there is none, as SPY.",
-            rich_help_panel=RULES,
-        ),
-    ] = None,
+    side: Side = "both",
+    hedge: Hedge = None,
     missing: Annotated[
         str,
         typer.Option(
@@ -127,14 +142,7 @@ def study(
             rich_help_panel=RULES,
         ),
     ] = "mask",
-    gross: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            help="Gross exposure as a multiple of capital.",
-            rich_help_panel=options.SIZE,
-        ),
-    ] = 1.0,
+    gross: Gross = 1.0,
     max_gross: options.MaxGross = 2.0,
     capital_usd: options.CapitalUsd = 100_000.0,
     min_lead: options.MinLead = "10min",

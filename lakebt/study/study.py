@@ -14,6 +14,7 @@ from lakebt.study.hindsight import Hindsight
 from lakebt.study.result import Result
 from lakebt.study.scope import Scope
 from lakebt.study.traded import trade
+from lakebt.study.upcoming import upcoming
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -252,6 +253,35 @@ class Study:
         """
         self._scope.check_events()
         return Hindsight(self._scope)
+
+    def upcoming(self) -> pd.DataFrame:
+        """Return the orders of events that are not over, as the view knows them.
+
+        Those that are still to be sent, and those of positions that are still held. The
+        guard decides them as it decides those of the past, so that an order which is
+        due is the one that a study sees later, unless a fact came in between. What is
+        refused has no orders: see `refusals`. `on_look_ahead` does not matter.
+
+        Returns
+        -------
+        DataFrame
+            A row per leg, rule and fill, by deadline: ``event_id``, ``entry``,
+            ``exit``; ``order``, "entry" or "exit"; ``status``: "due" where the deadline
+            is to come, "sent" where it is past, "waiting" where a fact is still missing
+            that says when, for at most 126 sessions after the event; ``session``,
+            ``at`` and ``deadline`` (UTC), NaT and empty while waiting; ``symbol``;
+            ``side``, "buy" or "sell"; ``size`` in shares and the signed ``weight``, by
+            ``last_close``, the last close known now, or known before the entry's
+            deadline where that is past, NaN if there is none; ``fact``, what is decided
+            on or missing; and when that was ``known_at``. An event of one side, where
+            nothing hedges it, has no orders. Empty if nothing is to come.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the hedge has no prices.
+        """
+        return upcoming(self._scope)
 
     def refusals(self) -> pd.DataFrame:
         """Return how many events each rule will refuse, before anything runs.

@@ -1,0 +1,199 @@
+"""The orders that are still to be sent, as known now, and of the positions still held.
+
+The guard decides them, as it decides those of the past: what it says of an order before
+its deadline is what it says of it afterwards, unless a fact came in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lakebt.backtest.weights import is_hedged, leg_weights
+from lakebt.events.orders import known_from
+from lakebt.events.plan import describe
+from lakebt.instants import EPOCH, TICK
+from lakebt.prices.sizing import sizing_closes
+from lakebt.study.scope import Scope
+from lakebt.study.tables import at_names, deadlines, instants, session_dates
+from lakebt.values.reasons import Reason
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+    from lakebt.events.clock import Fill
+    from lakebt.events.plan import Cell
+    from lakebt.facts import IndexChange
+    from lakebt.prices.history import PriceHistory
+    from lakebt.sessions import Sessions
+
+
+WAITING_SESSIONS = 126
+"""An order without a date waits this long after its event, and no longer."""
+
+COLUMNS = (
+    *("event_id", "entry", "exit", "order", "status", "session", "at", "deadline"),
+    *("symbol", "side", "size", "weight", "last_close", "fact", "known_at"),
+)
+
+_NO_ROW = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Holding:
+    """What one leg of a cell, or its hedge, buys or sells at the entry."""
+
+    symbol: str
+    weight: float
+    fact: str
+    known_at: dt.datetime | None
+    exit: Fill | None
+    exit_fact: str
+    exit_known_at: dt.datetime | None
+
+
+def upcoming(scope: Scope) -> pd.DataFrame:
+    """Return a row per order; see `lakebt.Study.upcoming`."""
+    # What was refused is over, and nothing is pretended of what is to come.
+    scope = Scope(scope.view, replace(scope.arguments, on_look_ahead="mask"))
+    plan, clock = scope.schedule, scope.clock
+    now = scope.view.instant
+    today = clock.sessions.day(now)
+    first_waiting = _sessions_before(clock.sessions, today, WAITING_SESSIONS)
+    waits = {Reason.NO_ANCHOR.code, Reason.NO_SESSION.code}
+    rows: list[dict[str, Any]] = []
+    history = None
+    for slot in range(len(plan)):
+        is_recent = plan.events[plan.event[slot]].date >= first_waiting
+        for column in range(len(plan.exits)):
+            code, row = int(plan.reason[slot, column]), int(plan.exit_row[slot, column])
+            if code and not (code in waits and is_recent):
+                continue
+            if not code and clock.deadlines(np.array([row]))[0] <= _micros(now):
+                continue
+            if history is None:
+                history = scope.history(plan)
+            cell = plan.cell(slot, column)
+            rows += _orders(cell, plan.vintages(slot), scope, history)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    halves = frame["session"].to_list()
+    dated = np.array([half != _NO_ROW for half in halves], dtype=bool)
+    there = [max(half, 0) for half in halves]
+    frame["session"] = session_dates(there, clock).where(dated)
+    frame["at"] = [
+        at if is_dated else ""
+        for at, is_dated in zip(at_names(there), dated.tolist(), strict=True)
+    ]
+    frame["deadline"] = deadlines(there, clock).where(dated)
+    frame["known_at"] = instants(frame["known_at"])
+    return frame.sort_values(
+        ["deadline", "event_id"], kind="stable", na_position="last", ignore_index=True
+    )
+
+
+def _orders(
+    cell: Cell, changes: tuple[IndexChange, ...], scope: Scope, history: PriceHistory
+) -> Iterator[dict[str, Any]]:
+    """Yield the entry and the exit of each leg of a cell, and of the hedge."""
+    now, sizing = scope.view.instant, scope.arguments.sizing
+    entry = cell.fill
+    common = {"event_id": cell.event.event_id, "entry": cell.entry, "exit": cell.exit}
+    for held in _holdings(cell, changes, scope):
+        close = (
+            float("nan") if entry is None else _close(held.symbol, entry, now, history)
+        )
+        size = held.weight * sizing.capital_usd / close
+        for order, fill, sign, fact, known_at in (
+            ("entry", entry, 1.0, held.fact, held.known_at),
+            ("exit", held.exit, -1.0, held.exit_fact, held.exit_known_at),
+        ):
+            if order == "exit" and entry is None:
+                continue
+            is_sent = fill is not None and fill.deadline <= now
+            yield {
+                **common,
+                "order": order,
+                "status": "waiting" if fill is None else "sent" if is_sent else "due",
+                "session": _NO_ROW if fill is None else fill.row,
+                "symbol": held.symbol,
+                "side": "buy" if sign * held.weight > 0.0 else "sell",
+                "size": abs(size),
+                "weight": held.weight,
+                "last_close": close,
+                "fact": fact,
+                "known_at": known_at,
+            }
+
+
+def _holdings(
+    cell: Cell, changes: tuple[IndexChange, ...], scope: Scope
+) -> list[_Holding]:
+    """Return what a cell holds; nothing where one side lacks the other."""
+    sizing, sessions = scope.arguments.sizing, scope.clock.sessions
+    rules = {str(rule): rule for rule in scope.arguments.entries}
+    weights = leg_weights([change.side for change in changes], sizing)
+    if weights is None:
+        return []
+    told = cell.empty.fact if cell.empty is not None else ""
+    by_change = {leg.change: leg for leg in cell.legs}
+    found = []
+    for change, weight in zip(changes, weights, strict=True):
+        leg = by_change.get(change)
+        has_entry = cell.fill is not None
+        found.append(
+            _Holding(
+                symbol=change.symbol,
+                weight=weight,
+                fact=describe(change, sessions) if has_entry else told,
+                known_at=known_from(rules[cell.entry], change) if has_entry else None,
+                exit=None if leg is None else leg.exit,
+                exit_fact=told if leg is None else describe(leg.exit_change, sessions),
+                exit_known_at=None if leg is None else leg.exit_known_at,
+            )
+        )
+    if sizing.hedge is not None and is_hedged([c.side for c in changes], sizing):
+        by_exit: dict[Fill | None, list[_Holding]] = {}
+        for each in found:
+            by_exit.setdefault(each.exit, []).append(each)
+        for own in by_exit.values():
+            names = ", ".join(sorted(each.symbol for each in own))
+            found.append(
+                _Holding(
+                    symbol=sizing.hedge,
+                    weight=-sum(each.weight for each in own),
+                    fact=f"hedge of {names}",
+                    known_at=own[0].known_at,
+                    exit=own[0].exit,
+                    exit_fact=f"hedge of {names}",
+                    exit_known_at=own[0].exit_known_at,
+                )
+            )
+    return found
+
+
+def _close(symbol: str, entry: Fill, now: dt.datetime, history: PriceHistory) -> float:
+    """Return the close that an entry is sized on, of what is known by now."""
+    known = min(_micros(entry.deadline), _micros(now) + 1)
+    return float(
+        sizing_closes(
+            history,
+            history.codes([symbol]),
+            before=np.array([known]),
+            fills=np.array([entry.session]),
+        )[0]
+    )
+
+
+def _micros(instant: dt.datetime) -> int:
+    return (instant - EPOCH) // TICK
+
+
+def _sessions_before(sessions: Sessions, day: dt.date, number: int) -> dt.date:
+    """Return the day some sessions before another; the calendar's first if earlier."""
+    if not sessions.covers(day):
+        return day
+    return sessions.date(max(sessions.on_or_after(day) - number, 0))
