@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakebt.cli import completion, options
+from lakebt.cli import options, rules
 from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
-from lakebt.cli.where import option, where_option
+from lakebt.cli.where import where_option
 from lakebt.values.command_lines import located
 from lakebt.values.text import count
 
@@ -25,85 +25,22 @@ if TYPE_CHECKING:
     from lakebt.study.significance import Significance
 
 
-RULES = "What is traded, and when"
-
-ENTRIES = "AD+1@open, ED-1@close, ED@close, MD+1@open"
-EXITS = "+1, 1w, 2w, 3w, 4w"
-"""The defaults of `lakebt.Study`, here so that the help page need not import it."""
-
-IndexName: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="The index whose changes are traded, as SP500.",
-        autocompletion=completion.indices,
-        rich_help_panel=options.WHERE,
-    ),
-]
-Entries: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="A,B",
-        help="When to enter, with commas: an anchor AD, ED or MD or a date, "
-        "sessions from it, and where: AD+1@open, 2022-10-03@open.",
-        rich_help_panel=RULES,
-    ),
-]
-Exits: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="C,D",
-        help="When to leave, with commas: as an entry, or +1 (sessions after it) "
-        "or 2w (weeks).",
-        rich_help_panel=RULES,
-    ),
-]
-Where: TypeAlias = Annotated[
-    list[str] | None,
-    option("cause=discretionary", "effective>=2015-01-01", panel=RULES),
-]
-Side: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="SIDE",
-        help="both, additions or deletions.",
-        rich_help_panel=RULES,
-    ),
-]
-Hedge: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SYMBOL",
-        help="What takes the other side where there is none, as SPY.",
-        rich_help_panel=RULES,
-    ),
-]
-Gross: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="X",
-        help="Gross exposure as a multiple of capital.",
-        rich_help_panel=options.SIZE,
-    ),
-]
-
-
 def study(
     *,
     release: options.ReleaseName,
-    index: IndexName,
+    index: rules.IndexName,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
-    entries: Entries = ENTRIES,
-    exits: Exits = EXITS,
-    where: Where = None,
+    entries: rules.Entries = rules.ENTRIES,
+    exits: rules.Exits = rules.EXITS,
+    where: rules.Where = None,
     period: Annotated[
         str | None,
         typer.Option(
             metavar="FIRST,LAST",
             help="Only events announced from the first day to the last.",
-            rich_help_panel=RULES,
+            rich_help_panel=rules.RULES,
         ),
     ] = None,
     size: Annotated[
@@ -111,17 +48,17 @@ def study(
         typer.Option(
             metavar="FROM,TO",
             help="Only events with this many legs, as known at the entry.",
-            rich_help_panel=RULES,
+            rich_help_panel=rules.RULES,
         ),
     ] = None,
-    side: Side = "both",
-    hedge: Hedge = None,
+    side: rules.Side = "both",
+    hedge: rules.Hedge = None,
     missing: Annotated[
         str,
         typer.Option(
             metavar="POLICY",
             help="A leg without prices: exclude its event, drop_leg, or raise.",
-            rich_help_panel=RULES,
+            rich_help_panel=rules.RULES,
         ),
     ] = "exclude",
     delisting_return: Annotated[
@@ -130,7 +67,7 @@ def study(
             metavar="RETURN",
             help="What a delisting that tells no cash earned over the last close, as "
             "-0.3; without it, its cell is empty.",
-            rich_help_panel=RULES,
+            rich_help_panel=rules.RULES,
         ),
     ] = None,
     on_look_ahead: Annotated[
@@ -139,10 +76,10 @@ def study(
             metavar="POLICY",
             help="An order that needs a later fact: mask its cell, raise, or allow it "
             "(and be told so, in red).",
-            rich_help_panel=RULES,
+            rich_help_panel=rules.RULES,
         ),
     ] = "mask",
-    gross: Gross = 1.0,
+    gross: rules.Gross = 1.0,
     max_gross: options.MaxGross = 2.0,
     capital_usd: options.CapitalUsd = 100_000.0,
     min_lead: options.MinLead = "10min",

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from lakebt.cli import options, study
-from lakebt.cli.output import print_frame, print_json, records, terminal
+import math
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from lakebt.cli import options, rules
+from lakebt.cli.output import print_json, records, terminal
 from lakebt.cli.where import where_option
 from lakebt.values.text import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 
 def upcoming(
     *,
     release: options.ReleaseName,
-    index: study.IndexName,
+    index: rules.IndexName,
     as_of: options.AsOf = None,
     lake: options.LakePath = None,
     catalog: options.Catalog = None,
-    entries: study.Entries = study.ENTRIES,
-    exits: study.Exits = study.EXITS,
-    where: study.Where = None,
-    side: study.Side = "both",
-    hedge: study.Hedge = None,
-    gross: study.Gross = 1.0,
+    entries: rules.Entries = rules.ENTRIES,
+    exits: rules.Exits = rules.EXITS,
+    where: rules.Where = None,
+    side: rules.Side = "both",
+    hedge: rules.Hedge = None,
+    gross: rules.Gross = 1.0,
     max_gross: options.MaxGross = 2.0,
     capital_usd: options.CapitalUsd = 100_000.0,
     min_lead: options.MinLead = "10min",
@@ -55,6 +64,33 @@ def upcoming(
         terminal().print(f"Nothing is to come, as known at {at}.", markup=False)
         return
     n_due = int((orders["status"] == "due").sum())
-    title = f"{count(n_due, 'order is', many='orders are')} due, as known at {at}"
-    shown = orders.drop(columns=["weight", "fact", "known_at"])
-    print_frame(terminal(), shown, title=title)
+    told = f"{count(n_due, 'order is', many='orders are')} due, as known at {at}."
+    terminal().print(told, markup=False)
+    terminal().print()
+    terminal().print(_table(orders))
+
+
+def _table(orders: pd.DataFrame) -> Table:
+    """Return what is sent, and before when, as narrow as a terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("before (UTC)", "fill", "rule", "", ""):
+        table.add_column(name)
+    table.add_column("shares", justify="right")
+    for name in ("of", "status"):
+        table.add_column(name)
+    for row in records(orders):
+        waits, size = row["status"] == "waiting", row["size"]
+        table.add_row(
+            "" if waits else f"{row['deadline']:%Y-%m-%d %H:%M}",
+            row["at"],
+            escape(f"{row['entry']}, {row['exit']}"),
+            row["order"],
+            row["side"],
+            "" if math.isnan(size) else f"{size:,.2f}",
+            escape(row["symbol"]),
+            row["status"],
+            style="dim" if row["status"] != "due" else None,
+        )
+    return table

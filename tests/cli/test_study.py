@@ -9,8 +9,8 @@ import pytest
 
 from lakebt.backtest.costs import CostModel
 from lakebt.cli.output import plain, records
-from lakebt.cli.study import ENTRIES as ENTRIES_SHOWN
-from lakebt.cli.study import EXITS as EXITS_SHOWN
+from lakebt.cli.rules import ENTRIES as ENTRIES_SHOWN
+from lakebt.cli.rules import EXITS as EXITS_SHOWN
 from lakebt.cli.study import study
 from lakebt.lake.lake import Lake
 from lakebt.study.arguments import ENTRIES, EXITS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 STUDY = ("study", "--release", "SIM", "--index", "SIM")
+UPCOMING = ("upcoming", *STUDY[1:], "--entries", "ED@close,MD+1@open", "--exits", "1w")
 SMALL = (*STUDY, "--entries", "AD@close,AD+1@open", "--exits", "+1,1w")
 
 
@@ -265,3 +266,27 @@ def test_on_real_data_the_announcement_s_own_close_is_never_traded(
     assert row["sharpe"] is None
     assert row["n_events"] == 0
     assert row["n_refused"] > 200
+
+
+def test_orders_to_come_are_printed_with_their_deadlines(lake: Path, run: Run) -> None:
+    view = Lake.open(lake, create=False).at("SIM")
+    changes = view.read("index_changes")
+    at = changes["announced"].iloc[-1].isoformat()
+    asked = (*UPCOMING, "--lake", lake, "--as-of", at)
+    orders = Study(
+        Lake.open(lake, create=False).at("SIM", as_of=at),
+        index="SIM",
+        entries=["ED@close", "MD+1@open"],
+        exits=["1w"],
+    ).upcoming()
+    due = orders[orders["status"] == "due"]
+
+    assert rows_of(run(*asked, "--json").stdout) == [
+        {name: plain(value) for name, value in row.items()} for row in records(orders)
+    ]
+    said = run(*asked).stdout
+    assert f"{len(due)} orders are due, as known at" in said
+    assert due["deadline"].iloc[0].strftime("%Y-%m-%d %H:%M") in said
+    assert "waiting" in said
+    over = run(*UPCOMING[:-4], "--entries", "ED@close", "--exits", "+1", "--lake", lake)
+    assert over.stdout.startswith("Nothing is to come, as known at")
