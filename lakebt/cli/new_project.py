@@ -14,6 +14,7 @@ from lakebt.cli import project_files
 from lakebt.cli.output import terminal
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.places import check_is_path
+from lakebt.values.text import capitalised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ def _write_prices(bars: pd.DataFrame, folder: Path) -> None:
     folder.mkdir()
     names = {
         "session": "Date",
-        **{n: n.title() for n in bars.columns if n != "session"},
+        **{n: capitalised(n) for n in bars.columns if n != "session"},
     }
     rows = bars.rename(columns=names)
     columns = ["Date", "Open", "High", "Low", "Close", "Volume"]

@@ -59,9 +59,9 @@ class Piece:
 class Instruments:
     """Identifiers as they are known at an instant.
 
-    Parameters
+    Attributes
     ----------
-    identifiers
+    identifiers : tuple of Identifier
         No two of one kind and text valid on one day: an audit holds that.
     """
 
