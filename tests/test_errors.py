@@ -208,9 +208,9 @@ def test_what_tells_of_others_words_is_told_as_words() -> None:
             "_Rule",
             "Sessions",
             "SweepResult",
-            "View",
+            "ViewObject",
         ),  # numbers, and our words
-        *("Study", "Result", "TradedStudy"),  # by `Scope.title`
+        *("Study", "Result", "TradedStudy", "TearSheet"),  # by `printable` titles
         "Hindsight",  # rules, which are parsed
         *("LakebtError", "LedgerWarning", "AuditWarning"),  # themselves
     }

@@ -66,6 +66,7 @@ ONE_IDEA = {
     "base": "what the modules of a folder share",
     "reading": "what a lake knows; the methods for it",
     "traded": "a study, and a strategy, with everything traded",
+    "upcoming": "orders to come; their command",
     "where": "which rows are meant; in the lake's terms; on the command line",
     "years": "of a study's events; their chart",
 }

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakebt.cli import options, rules
+from lakebt.cli import options
+from lakebt.cli import rule_options as rules
 from lakebt.cli.hints import for_command_line
 from lakebt.cli.output import print_banners, print_json, progress, records, terminal
 from lakebt.cli.where import where_option

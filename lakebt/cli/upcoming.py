@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from lakebt.cli import options, rules
+from lakebt.cli import options
+from lakebt.cli import rule_options as rules
 from lakebt.cli.output import print_json, records, terminal
 from lakebt.cli.where import where_option
 from lakebt.values.text import count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakebt._messages import printable
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class TearSheet:
     def __repr__(self) -> str:
         from lakebt.report.sheet_words import in_words  # noqa: PLC0415 - when shown
 
-        return f"TearSheet({self.title})\n{in_words(self.stats())}"
+        return f"TearSheet({printable(self.title)})\n{in_words(self.stats())}"
 
     def _repr_html_(self) -> str:
         from lakebt.report.notebook import sheet_html  # noqa: PLC0415 - notebooks only

@@ -9,8 +9,8 @@ import pytest
 
 from lakebt.backtest.costs import CostModel
 from lakebt.cli.output import plain, records
-from lakebt.cli.rules import ENTRIES as ENTRIES_SHOWN
-from lakebt.cli.rules import EXITS as EXITS_SHOWN
+from lakebt.cli.rule_options import ENTRIES as ENTRIES_SHOWN
+from lakebt.cli.rule_options import EXITS as EXITS_SHOWN
 from lakebt.cli.study import study
 from lakebt.lake.lake import Lake
 from lakebt.study.arguments import ENTRIES, EXITS
