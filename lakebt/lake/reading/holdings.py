@@ -25,7 +25,7 @@ from lakebt.lake.tables.rows import flags, integers, micros, order
 from lakebt.lake.tables.schemas import ETF_HOLDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lakebt.prices.instruments import Instruments
 
@@ -79,10 +79,13 @@ class Reports:
     rows : pyarrow.Table
         All rows of ``etf_holdings``, in any order.
     told
-        Which ISIN and ticker was whose: a new name of an instrument is no change.
+        Gives who had which ISIN and ticker, as known at an instant in microseconds
+        since 1970: a new name of an instrument is no change to who knew that.
     """
 
-    def __init__(self, rows: pa.Table, told: Instruments | None = None) -> None:
+    def __init__(
+        self, rows: pa.Table, told: Callable[[int], Instruments] | None = None
+    ) -> None:
         self._told = told
         self.rows = take(rows, order(rows, ("fund", "date", "known_at", "isin")))
         self._isin: list[str] = column(self.rows, "isin").to_pylist()
@@ -314,7 +317,7 @@ class Reports:
             for state in (now, before)
         )
         there, were = set(has.values()), set(had.values())
-        stays, stayed = self._renamed(before, now)
+        stays, stayed = self._renamed(before, now, micros(shown.known_at))
         added = {
             symbol
             for isin, symbol in has.items()
@@ -344,13 +347,20 @@ class Reports:
                     found.setdefault((*who, symbol, side), []).append(shown)
 
     def _renamed(
-        self, before: dict[str, int], now: dict[str, int]
+        self, before: dict[str, int], now: dict[str, int], instant: int
     ) -> tuple[set[str], set[str]]:
-        """Return the ISINs of `now`, and of `before`, whose instruments both hold."""
-        if not self._told:
+        """Return the ISINs of `now`, and of `before`, whose instruments both hold.
+
+        By what was known at the instant: a row that comes later moves no date.
+        """
+        told = None if self._told is None else self._told(instant)
+        if not told:
             return set(), set()
         own, had = (
-            {isin: self._instrument(isin, row) for isin, row in state.items()}
+            {
+                isin: told.held(isin, self._symbol[row], self._day_of[row])
+                for isin, row in state.items()
+            }
             for state in (now, before)
         )
         both = (set(own.values()) & set(had.values())) - {None}
@@ -359,10 +369,6 @@ class Reports:
             for state in (own, had)
         )
         return stays, stayed
-
-    def _instrument(self, isin: str, row: int) -> str | None:
-        assert self._told is not None  # noqa: S101 - that was asked
-        return self._told.held(isin, self._symbol[row], self._day_of[row])
 
     @cached_property
     def _day_of(self) -> list[dt.date]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.lake.tables.arrow import column, keep, take
+from lakebt.lake.tables.arrow import column, take
 from lakebt.lake.tables.rows import codes, flags, integers, micros
 from lakebt.lake.tables.schemas import INSTRUMENTS
 from lakebt.prices.instruments import Identifier, Instruments
@@ -40,19 +40,50 @@ def instruments_of(pinned: Any, instant: dt.datetime) -> Instruments:
     is_built_in = pinned.specs.get(name) is INSTRUMENTS
     if not is_built_in or pinned.release.pin(name) is None:
         return NOBODY
-    told: Instruments = pinned.kept(
+    whole: Vintages = pinned.kept(
         name,
-        f"identifiers at {instant.isoformat()}",
-        lambda: _read(pinned, instant),
-        size=lambda made: _ROW_BYTES * len(made.identifiers),
+        "identifiers",
+        lambda: Vintages(pinned.all_rows(name)),
+        size=lambda made: made.nbytes,
     )
-    return told
+    return whole.at(micros(instant))
 
 
-def _read(pinned: Any, instant: dt.datetime) -> Instruments:
-    rows = pinned.all_rows(INSTRUMENTS.name)
-    rows = keep(rows, integers(rows, "known_at") <= micros(instant))
-    return identifiers(take(rows, in_force_of(rows, INSTRUMENTS.key)))
+class Vintages:
+    """All vintages of all identifiers.
+
+    Parameters
+    ----------
+    rows
+        Of ``instruments``, in any order.
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        known_at = integers(rows, "known_at")
+        by = np.argsort(known_at, kind="stable")
+        self._rows, self._known_at = take(rows, by), known_at[by]
+        self._made: dict[int, Instruments] = {0: NOBODY}
+
+    @property
+    def nbytes(self) -> int:
+        """About what it holds, with some instants that are asked for."""
+        return _ROW_BYTES * len(self._rows)
+
+    def at(self, instant: int) -> Instruments:
+        """Return the identifiers in force at an instant.
+
+        Parameters
+        ----------
+        instant
+            Microseconds since 1970, inclusive.
+        """
+        count = int(np.searchsorted(self._known_at, instant, side="right"))
+        if count not in self._made:
+            rows = self._rows.slice(0, count)
+            self._made[count] = identifiers(
+                take(rows, in_force_of(rows, INSTRUMENTS.key))
+            )
+        return self._made[count]
 
 
 def in_force_of(rows: pa.Table, key: Sequence[str]) -> IntVector:

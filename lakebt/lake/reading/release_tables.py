@@ -15,6 +15,7 @@ from lakebt.errors import (
     LakeError,
     ReleaseEndedError,
 )
+from lakebt.instants import EPOCH, TICK
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import is_following
 from lakebt.lake.reading.bars import Bars
@@ -256,10 +257,10 @@ class Pinned:
         snapshot = None if names is None else names.snapshot_id
         return self.kept(
             ETF_HOLDINGS.name,
-            f"reports with {snapshot} by {self.release.as_of}",
+            f"reports with {snapshot}",
             lambda: Reports(
                 self.all_rows(ETF_HOLDINGS.name),
-                instruments_of(self, self.release.as_of),
+                lambda instant: instruments_of(self, EPOCH + instant * TICK),
             ),
             size=lambda reports: 4 * reports.rows.nbytes,
         )

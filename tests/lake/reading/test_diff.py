@@ -104,6 +104,36 @@ def test_another_isin_and_symbol_of_one_instrument_are_no_trade(lake: Lake) -> N
     assert shown["X"] is not None
 
 
+@pytest.mark.parametrize(
+    ("known_at", "is_trade"), [(None, False), ("2022-12-01T15:00:00Z", True)]
+)
+def test_a_name_that_is_told_late_moves_no_earlier_md(
+    lake: Lake, known_at: str | None, *, is_trade: bool
+) -> None:
+    names = pd.DataFrame(
+        [
+            ("jacobs", "isin", "US4698141078", "2000-01-03", "2022-08-29"),
+            ("jacobs", "isin", "US46982L1089", "2022-08-30", None),
+        ],
+        columns=["instrument_id", "kind", "identifier", "valid_from", "valid_to"],
+    )
+    if known_at is not None:
+        names["known_at"] = known_at
+    reports = [
+        holdings({"US4698141078": "JEC"}, "2022-03-31", Q1_KNOWN, index="SP500"),
+        holdings({"US46982L1089": "J"}, "2022-09-30", Q3_KNOWN, index="SP500"),
+    ]
+    tables = {"etf_holdings": pd.concat(reports), "instruments": names}
+    lake.publish(tables, release="R1", as_of=AS_OF)
+
+    shown = lake.at("R1").first_shown(
+        index="SP500", symbol="J", side="addition", after=utc("2022-06-01T00:00:00")
+    )
+
+    # Whoever read the report in November had no word yet that J was JEC.
+    assert shown == (utc(Q3_KNOWN.replace("Z", "+00:00")) if is_trade else None)
+
+
 def test_empty_symbols_are_never_the_same_symbol(lake: Lake) -> None:
     first = holdings({"A": None, "B": "b"}, "2022-03-31", Q1_KNOWN)
     second = holdings({"C": "", "B": "b"}, "2022-09-30", Q3_KNOWN)
