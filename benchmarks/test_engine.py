@@ -151,18 +151,23 @@ def warm(book: Book, levels: int) -> tuple[Callable[[], None], Earned]:
     days[1:] = np.diff(NYSE.days).astype(np.int64)
     last = np.maximum.reduceat(book.exit_row, book.exits[:-1])
     asked = LEVELS[:levels]
+    held = np.zeros_like(earned.held)
     told: tuple[Any, ...] = (
-        *(book.opens, book.marks, book.missing, book.base, book.size, book.price),
+        *(book.opens, book.marks, book.missing, book.cash, book.unlent, book.lent),
+        *(book.base, book.size, book.price, np.zeros((0, len(book.size)))),
         *(book.start, book.entry_row, last, book.exits, book.exit_row),
         *(np.arange(len(book.exit_row)), days),
         np.array([level.costs.proportional for level in asked]),
         np.array([level.costs.borrow_per_day for level in asked]),
+        np.full(levels, -1),  # nothing is charged for size
+        np.zeros((levels, 2)),
         np.array([level.scale for level in asked]),
         np.array([level.capital_usd for level in asked]),
-        *(BASIS_USD, earned.held_start[book.exits[:-1]], earned.held, earned.status),
-        *(earned.n_returns, earned.final, earned.mean, earned.m2, earned.gross),
-        *(earned.net, earned.borrow_usd, earned.drawdown, earned.traded_usd),
-        earned.gaps,
+        *(BASIS_USD, earned.held_start[book.exits[:-1]], held),
+        np.zeros(held.shape[1]),
+        *(earned.status, earned.n_returns, earned.final, earned.mean, earned.m2),
+        *(earned.gross, earned.net, earned.borrow_usd, earned.impact_usd),
+        *(earned.drawdown, earned.traded_usd, earned.gaps),
     )
     return in_threads(lambda lo, hi: run_slots(lo, hi, *told), len(book)), earned
 
@@ -206,19 +211,24 @@ def stream(lo: int, hi: int, read: Any, code: Any, numbers: Any) -> None:
 
 @pytest.mark.benchmark(group="kernel: 1.32 million backtests")
 def test_only_the_bytes_of_a_backtest(benchmark: BenchmarkFixture, four: Case) -> None:
-    """The limit: each cell's exit is read, and a code and ten numbers are written."""
+    """The limit: each exit is read, and a code and eleven numbers are written."""
     read = four.book.exit_row
     code = np.zeros(len(read), dtype=np.int8)
-    numbers = np.zeros((10, len(read)))
+    numbers = np.zeros((11, len(read)))
     run = in_threads(lambda lo, hi: stream(lo, hi, read, code, numbers), len(read))
     run()
 
     benchmark.pedantic(run, rounds=9, warmup_rounds=1)
 
     note(benchmark, len(read), run)
-    assert (numbers[9] == read).all()
+    assert (numbers[10] == read).all()
     earned = earn(four.book, 1, None)
-    per_cell = {f.name for f in fields(Earned)} - {"held", "first", "held_start"}
+    per_cell = {f.name for f in fields(Earned)} - {
+        "held",
+        "first",
+        "held_start",
+        "worth",
+    }
     written = sum(getattr(earned, name).nbytes for name in per_cell)
     assert written == code.nbytes + numbers.nbytes
 

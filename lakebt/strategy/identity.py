@@ -72,9 +72,14 @@ class _Identity:
         self._open: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no other value gets the same `id`
         self._names: set[str] = set()  # that the code looked at so far may mean
+        self._texts: dict[str, bytes] = {}  # as an index repeats them
 
     def of(self, value: Any, where: str) -> bytes:
         """Return the digest of a value."""
+        if type(value) is str:
+            if value not in self._texts:
+                self._texts[value] = _digest("value", [_text(value)])
+            return self._texts[value]
         if (scalar := _scalar(value)) is not None:
             return _digest("value", [scalar])
         key = id(value)
@@ -326,10 +331,14 @@ def _scalar(value: Any) -> bytes | None:  # noqa: PLR0911 - a case each
     if kind is complex:
         return struct.pack("<cdd", b"c", value.real, value.imag)
     if kind is str:
-        return b"t" + str(value).encode("utf-8", "surrogatepass")
+        return _text(value)
     if kind is bytes:
         return b"b" + bytes(value)
     return None
+
+
+def _text(value: str) -> bytes:
+    return b"t" + value.encode("utf-8", "surrogatepass")
 
 
 def _view(value: Any) -> Mapping[str, Any] | None:
