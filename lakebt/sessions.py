@@ -115,6 +115,8 @@ class Sessions:
         is_open = ~np.isin(days, np.array(self.closed, dtype="datetime64[D]"))
         self.days: DateVector = days[is_open]
         self.days.flags.writeable = False
+        self._first: dt.date = self.days[0].item()
+        self._last: dt.date = self.days[-1].item()
         self._instants: dict[At, IntVector] = {
             "open": _microseconds(calendar.opens, is_open),
             "close": _microseconds(calendar.closes, is_open),
@@ -175,6 +177,8 @@ class Sessions:
 
     def covers(self, day: dt.date) -> bool:
         """Whether a day lies within the calendar."""
+        if type(day) is dt.date:  # asked of every change: NumPy's dates are slow
+            return self._first <= day <= self._last
         return bool(self.days[0] <= np.datetime64(day, "D") <= self.days[-1])
 
     def on_or_before(self, day: dt.date) -> int:
