@@ -345,6 +345,25 @@ def test_actions_are_published_by_spark_as_from_memory(
     pd.testing.assert_frame_equal(read[0], read[1])
 
 
+@pytest.mark.parametrize("ratio", [4.0, None])
+def test_a_split_explains_a_jump_that_spark_publishes(
+    sparked: Lake, ratio: float | None
+) -> None:
+    rows = bars(days=("2022-09-02", "2022-09-06"), symbols=("HALVED",))
+    for name in ("open", "high", "low", "close"):
+        rows[name] = [100.0, 25.0]
+    tables: dict[str, Any] = {"prices": spark_frame(sparked, rows)}
+    if ratio is not None:
+        split = {"symbol": "HALVED", "kind": "split", "ratio": ratio}
+        split["ex_date"] = "2022-09-06"
+        tables["corporate_actions"] = pd.DataFrame([split])
+
+    report = sparked.audit(tables, release="Halved", as_of=AS_OF)
+
+    told = [f for f in report.found if f.audit == "jumps"]
+    assert len(told) == (ratio is None)
+
+
 def test_two_endings_are_refused_of_spark_too(sparked: Lake) -> None:
     twice = odd_actions().assign(kind="delisting", cash=1.0, ratio=None, symbol="ZZZ")
     rows = spark_frame(sparked, twice.astype({"ratio": float}).iloc[[0, 1]])

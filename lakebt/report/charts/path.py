@@ -61,15 +61,7 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
         if rows.empty:
             continue
         band = rows.dropna(subset=["low_bps", "high_bps"])
-        figure.add_scatter(
-            x=[*band["x"], *band["x"][::-1]],
-            y=[*band["high_bps"], *band["low_bps"][::-1]],
-            fill="toself",
-            fillcolor=faded(colour, 0.16),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        figure.add_scatter(**band_of(band, colour))
         figure.add_scatter(
             x=rows["x"],
             y=rows["mean_bps"],
@@ -129,6 +121,19 @@ def event_ticks(drawn: pd.DataFrame, *, every: int) -> dict[str, Any]:
         "ticktext": [label.replace("-", words.MINUS) for label in shown],
         "showgrid": False,
         "ticks": "outside",
+    }
+
+
+def band_of(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
+    """Return the trace between `low_bps` and `high_bps`, along `x`."""
+    return {
+        "x": [*rows["x"], *rows["x"][::-1]],
+        "y": [*rows["high_bps"], *rows["low_bps"][::-1]],
+        "fill": "toself",
+        "fillcolor": faded(colour, 0.16),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
 from lakebt.report.charts.base import base_layout, when_narrow
-from lakebt.report.charts.path import event_lines, event_ticks
-from lakebt.report.palette import THEMES, Theme, ThemeName, faded
+from lakebt.report.charts.path import band_of, event_lines, event_ticks
+from lakebt.report.palette import THEMES, Theme, ThemeName
 from lakebt.report.surface import records
 from lakebt.values.text import count
 
@@ -128,15 +128,7 @@ def placebo_figure(
         band = rows.dropna(subset=["low_bps", "high_bps"])
         if band.empty:
             continue
-        figure.add_scatter(
-            x=[*band["x"], *band["x"][::-1]],
-            y=[*band["high_bps"], *band["low_bps"][::-1]],
-            fill="toself",
-            fillcolor=faded(colour, 0.16),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        figure.add_scatter(**band_of(band, colour))
         seen = rows[rows["observed_bps"].notna()]
         figure.add_scatter(
             x=seen["x"],
