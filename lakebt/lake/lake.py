@@ -167,5 +167,6 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
         frame = self.releases()
         frame["tables"] = frame["tables"].map(", ".join)
         shown = frame[["name", "as_of", "tables", "rows", "note"]]
-        table = shown.to_html(index=False, border=0, max_rows=30)
+        rows = {"rows": "{:,}".format}
+        table = shown.to_html(index=False, border=0, max_rows=30, formatters=rows)
         return f"<p><b>lake {html.escape(self._storage.name)}</b></p>{table}"

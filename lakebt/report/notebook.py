@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.report import story, words
 from lakebt.report.palette import LIGHT, faded
-from lakebt.report.sheet_words import rows_of
+from lakebt.report.sheet_words import MONTHS, rows_of
 from lakebt.report.surface import count_reasons, records, scale, surface
 from lakebt.values.few_dates import mark
 from lakebt.values.reasons import text_of
@@ -125,7 +125,11 @@ def looking_ahead(sentence: str, rows: pd.DataFrame) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, float):
-        return words.NOTHING if math.isnan(value) else f"{value:,.2f}"
+        return (
+            words.NOTHING
+            if math.isnan(value)
+            else f"{value:z,.2f}".replace("-", words.MINUS)
+        )
     return str(value)
 
 
@@ -236,8 +240,8 @@ def sheet_html(stats: pd.DataFrame, months: pd.DataFrame, *, title: str) -> str:
     body = "".join(
         f'<tr title="{html.escape(row["definition"], quote=True)}">'
         f'<th style="{_LEFT};font-weight:400;opacity:.75">{html.escape(row["name"])}'
-        f'</th><td style="{_CELL}">{html.escape(row["value"])}</td>'
-        f'<td style="{_LEFT}">{html.escape(row["when"])}</td></tr>'
+        f'</th><td style="{_NUMBER}">{html.escape(row["value"])}</td>'
+        f'<td style="{_LEFT};white-space:nowrap">{html.escape(row["when"])}</td></tr>'
         for row in rows_of(stats)
     )
     return _block(
@@ -251,9 +255,10 @@ def sheet_html(stats: pd.DataFrame, months: pd.DataFrame, *, title: str) -> str:
 def _months(months: pd.DataFrame) -> str:
     if months.empty:
         return ""
-    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("", *months.columns))
+    names = ("", *MONTHS)
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in names)
     lines = "".join(
-        f'<tr><th style="{_LEFT}">{year}</th>'
+        f'<tr><th style="{_CELL}">{year}</th>'
         + "".join(
             f'<td style="{_CELL}">{"" if math.isnan(v) else words.percent(v)}</td>'
             for v in values
@@ -319,6 +324,9 @@ def _refusals(refusals: pd.DataFrame) -> str:
 
 
 _LEFT = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
+_NUMBER = (
+    "padding:3px 14px 3px 0;text-align:right;vertical-align:top;white-space:nowrap"
+)
 
 
 def _pairs(rows: Mapping[str, str]) -> str:

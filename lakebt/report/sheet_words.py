@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
 from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 NAMES = {
@@ -25,6 +27,12 @@ NAMES = {
     "benchmark_return": "Benchmark's total return",
 }
 """Of those whose name is not their key."""
+
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year"),
+)
+"""What stands over a row of months, and of their year."""
 
 
 def number(value: float, unit: str) -> str:
@@ -52,7 +60,7 @@ def rows_of(stats: pd.DataFrame) -> list[dict[str, str]]:
         {
             "name": NAMES.get(name, capitalised(name.replace("_", " "))),
             "value": number(row["value"], row["unit"]),
-            "when": "" if str(row["when"]) == "NaT" else str(row["when"])[:10],
+            "when": _when(name, row),
             "definition": f"{capitalised(row['definition'])}.",
             "source": row["source"],
         }
@@ -61,6 +69,13 @@ def rows_of(stats: pd.DataFrame) -> list[dict[str, str]]:
             for label, values in zip(stats.index, stats.to_numpy(), strict=True)
         )
     ]
+
+
+def _when(name: str, row: Mapping[str, Any]) -> str:
+    if str(row["when"]) != "NaT":
+        return str(row["when"])[:10]
+    is_open = name == "drawdown_length" and not math.isnan(row["value"])
+    return "not recovered" if is_open else ""
 
 
 def in_words(stats: pd.DataFrame) -> str:

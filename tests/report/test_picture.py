@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from plotly import io
 
 import lakebt
-from lakebt.report.charts import path_figure, ridge_figure, surface_figure, years_figure
+from lakebt.report.charts import (
+    exposure_figure,
+    path_figure,
+    ridge_figure,
+    rolling_figure,
+    surface_figure,
+    waterfall_figure,
+    years_figure,
+)
 from lakebt.report.charts.chart import PLOTLY, SVG, Chart
 from lakebt.report.charts.picture import picture
 from lakebt.report.charts.picture_axes import WIDTH
+from lakebt.report.charts.picture_ticks import ticks_of
+from lakebt.report.palette import THEMES
+from lakebt.report.words import MINUS
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import contents as contents_of
 
@@ -114,6 +128,7 @@ def test_a_notebook_gets_the_figure_and_the_picture(
     assert isinstance(figure, Chart)
     assert isinstance(figure, go.Figure)
     assert set(bundle) == {PLOTLY, SVG}
+    assert bundle[PLOTLY]["config"]["displayModeBar"] is False  # it lay over buttons
 
 
 def test_all_figures_of_a_study_are_charts(result: lakebt.Result) -> None:
@@ -129,3 +144,157 @@ def test_all_figures_of_a_study_are_charts(result: lakebt.Result) -> None:
         ):
             assert isinstance(figure, Chart)
             assert ET.fromstring(picture(figure)).tag.endswith("svg")  # noqa: S314
+
+
+# --- along days -----------------------------------------------------------------------
+
+
+class Halves:
+    """Half in each of two symbols; from the third decision on, a short beside it."""
+
+    def target_weights(self, view: lakebt.View) -> pd.Series:
+        names = view.symbols()[:3]
+        weights = [0.5, 0.5] if len(view.panel("close")) < 60 else [0.4, 0.4, -0.2]
+        return pd.Series(weights, index=names[: len(weights)])
+
+
+@pytest.fixture(scope="module")
+def sheets(result: lakebt.Result) -> dict[str, lakebt.TearSheet]:
+    view = result.view
+    days = view.panel("close").index
+    run = lakebt.Backtest(
+        view, Halves(), start=days[20].date(), end=days[-2].date()
+    ).run(record=False)
+    entry, exit_ = "AD+1@open", "+1"
+    study = result.tear_sheet(entry=entry, exit=exit_, benchmark="MKT")
+    return {"run": run.tear_sheet(), "study": study}
+
+
+def lines(root: ET.Element, colour: str) -> list[list[tuple[float, ...]]]:
+    """The lines of a colour, as points."""
+    return [
+        [tuple(map(float, place.split(","))) for place in e.attrib["points"].split()]
+        for e in root.iter()
+        if e.tag.endswith("}polyline") and e.attrib["stroke"] == colour
+    ]
+
+
+@pytest.mark.parametrize("of", ["run", "study"])
+def test_every_figure_of_a_tear_sheet_lies_within_its_picture(
+    sheets: dict[str, lakebt.TearSheet], of: str
+) -> None:
+    figures = sheets[of].plots() | {"log": sheets[of].plot_equity(log=True)}
+
+    for name, figure in figures.items():
+        assert isinstance(figure, Chart), name
+        root = drawn(figure)
+        height = float(root.attrib["height"])
+        assert "nan" not in picture(figure)
+        for element in root.iter():
+            for place in element.attrib.get("points", "").split():
+                x, y = map(float, place.split(","))
+                assert 0 <= x <= WIDTH, name
+                assert 0 <= y <= height, name
+
+
+def off_the_line(values: Any, places: Any) -> float:
+    """How far places are from a straight line of their values, at most."""
+    return float(
+        np.abs(np.polyval(np.polyfit(values, places, 1), values) - places).max()
+    )
+
+
+def test_equity_and_drawdown_lie_where_their_values_are(
+    sheets: dict[str, lakebt.TearSheet],
+) -> None:
+    """Days across by a straight line; up by one of the values, or of their logs."""
+    sheet = sheets["run"]
+    curves = sheet.curves()
+    ordinals = np.array([day.toordinal() for day in curves.index])
+    blue, orange = THEMES["light"].addition, THEMES["light"].deletion
+
+    for figure, of in (
+        (sheet.plot_equity(), lambda v: v),
+        (sheet.plot_equity(log=True), np.log),
+    ):
+        root = drawn(figure)
+        ((equity,), (drawdown,)) = lines(root, blue), lines(root, orange)
+        for points, values in (
+            (equity, of(curves["equity"].to_numpy())),
+            (drawdown, curves["drawdown"].to_numpy()),
+        ):
+            x, y = np.array(points).T
+            assert (
+                np.abs(np.polyval(np.polyfit(ordinals, x, 1), ordinals) - x).max() < 1
+            )
+            assert np.abs(np.polyval(np.polyfit(values, y, 1), values) - y).max() < 0.2
+            assert np.polyfit(values, y, 1)[0] < 0  # upwards
+
+
+def test_a_line_is_broken_where_there_is_no_value_and_days_are_named() -> None:
+    days = pd.date_range("2019-11-15", "2021-03-15", freq="D")
+    curves = pd.DataFrame({"rolling_sharpe": 1.0, "rolling_volatility": 0.1}, days)
+    curves.iloc[100:150] = math.nan
+    curves.iloc[:20] = math.nan
+
+    root = drawn(rolling_figure(curves, sessions=126))
+    told = texts(root)
+
+    assert [len(e) for e in lines(root, THEMES["light"].addition)] == [
+        80,
+        len(days) - 150,
+    ]
+    assert [t for t in told if re.fullmatch(r"\d{4}-\d\d", t)] == [
+        *("2020-01", "2020-04", "2020-07", "2020-10", "2021-01")
+    ]
+    assert "5%" in told
+
+
+def test_a_step_keeps_its_height_until_the_next_day() -> None:
+    days = pd.to_datetime(["2022-09-01", "2022-09-06", "2022-09-07"])
+    root = drawn(exposure_figure(pd.Series([1.0, 2.0, 0.0], index=days)))
+
+    ((first, second, third, fourth, fifth),) = lines(root, THEMES["light"].addition)
+
+    assert first[1] == second[1] > third[1] == fourth[1]
+    assert (second[0], fourth[0]) == (third[0], fifth[0])
+    assert second[0] - first[0] == pytest.approx(5 * (fourth[0] - third[0]), abs=0.5)
+    assert "2022-09-01" in texts(root)
+
+
+def test_the_way_to_net_has_its_steps(result: lakebt.Result) -> None:
+    contents = contents_of(result.traded)
+    root = drawn(waterfall_figure(contents))
+
+    told = texts(root)
+
+    assert told.count("gross") == told.count("net") == told.count("borrow") == 1
+    boxes = [e for e in root.iter() if e.tag.endswith("}rect")]
+    assert len(boxes) == 1 + 5
+    assert float(boxes[1].attrib["height"]) == float(boxes[-1].attrib["height"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("look", "between", "told"),
+    [
+        ({"type": "date"}, ("2020-01-01", "2029-06-30"), "2020 2022 2024 2026 2028"),
+        ({"type": "date"}, ("1990-06-01", "2029-06-30"), "2000 2010 2020"),
+        ({"type": "date"}, ("2022-09-01", "2022-09-01"), "2022-09-01 2022-09-02"),
+        ({"type": "log"}, (0.0, 2.5), "1 2 5 10 20 50 100 200"),
+        ({"type": "log"}, (-1.0, -0.5), "0.1 0.15 0.2 0.25 0.3"),
+        ({"tickformat": ".0%"}, (-0.5, 0.1), "-50% -40% -30% -20% -10% 0% 10%"),
+        ({"tickformat": ".1~%"}, (0.0, 0.002), "0.00% 0.05% 0.10% 0.15% 0.20%"),
+        ({}, (-1.0, 1.0), "-1.0 -0.5 0.0 0.5 1.0"),
+    ],
+)
+def test_marks_of_an_axis(
+    look: dict[str, Any], between: tuple[Any, Any], told: str
+) -> None:
+    if look.get("type") == "date":
+        first, last = (float(dt.date.fromisoformat(d).toordinal()) for d in between)
+        between = first, max(last, first + 1)
+
+    marks = [*ticks_of(look, between)]
+
+    assert " ".join(text.replace(MINUS, "-") for _, text in marks) == told
+    assert all(between[0] <= at <= between[1] + 1e-9 for at, _ in marks)

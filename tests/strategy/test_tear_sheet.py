@@ -144,6 +144,9 @@ def test_it_is_read_in_text_and_in_a_notebook(sheet: TearSheet) -> None:
         assert name in text
         assert name in page
     assert "2010" in page
+    assert ">Jan</th>" in page
+    is_open = str(sheet.stats().loc["drawdown_length", "when"]) == "NaT"
+    assert ("not recovered" in text, "not recovered" in page) == (is_open, is_open)
     assert not math.isnan(ratio)
 
 

@@ -20,7 +20,10 @@ class Chart(go.Figure):  # type: ignore[misc]
 
     def _repr_mimebundle_(self, *args: Any, **asked: Any) -> dict[str, Any]:
         shown = dict(super()._repr_mimebundle_(*args, **asked) or {})
-        return shown | {SVG: picture(self)} if PLOTLY in shown else shown
+        if PLOTLY not in shown:
+            return shown
+        config = shown[PLOTLY].get("config", {}) | {"displayModeBar": False}
+        return shown | {PLOTLY: shown[PLOTLY] | {"config": config}, SVG: picture(self)}
 
     def _ipython_display_(self) -> None:
         shown = self._repr_mimebundle_() if io.renderers.render_on_display else {}

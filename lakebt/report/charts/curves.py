@@ -44,11 +44,11 @@ def growth_figure(
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     days = [day(session) for session in curves.index]
-    figure = go.Figure()
+    figure = Chart()
     if benchmark:
         figure.add_scatter(
             x=days,
@@ -108,11 +108,11 @@ def rolling_figure(
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     days = [day(session) for session in curves.index]
-    figure = go.Figure()
+    figure = Chart()
     for name, axis, colour, form in (
         ("rolling_sharpe", "y", colours.addition, "Sharpe ratio %{y:.2f}"),
         ("rolling_volatility", "y2", colours.deletion, "volatility %{y:.1%}"),
@@ -161,10 +161,10 @@ def exposure_figure(
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
-    figure = go.Figure()
+    figure = Chart()
     figure.add_scatter(
         x=[day(session) for session in exposure.index],
         y=exposure.tolist(),

@@ -39,12 +39,12 @@ def equity_figure(
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     days = [day(session) for session in equity.index]
     calendar = equity.index.is_monotonic_increasing and equity.index.is_unique
-    figure = go.Figure()
+    figure = Chart()
     figure.add_scatter(
         x=days if calendar else list(range(len(days))),
         y=equity.to_numpy(),
@@ -58,7 +58,9 @@ def equity_figure(
     layout["yaxis"]["title"]["text"] = "value of 1 invested, net"
     layout["yaxis"] |= {"tickformat": ".3~f", "nticks": 6}
     layout["xaxis"] |= {"showgrid": False}
-    if not calendar:
+    if calendar:
+        layout["xaxis"]["type"] = "date"
+    else:
         layout["xaxis"]["title"]["text"] = "sessions invested, event after event"
     layout["shapes"] = [
         {
@@ -99,7 +101,7 @@ def waterfall_figure(
     InvalidArgumentError
         If there is no chosen cell.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     if contents.best is None:
@@ -121,7 +123,7 @@ def waterfall_figure(
         steps["reweighting"] = -cell.reweighting_bps
     n_costs = len(steps) - 1
     steps["net"] = cell.net_bps
-    figure = go.Figure()
+    figure = Chart()
     figure.add_waterfall(
         x=list(steps),
         y=list(steps.values()),
@@ -183,12 +185,12 @@ def weights_figure(weights: pd.DataFrame, *, theme: ThemeName = "light") -> go.F
     -------
     plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     filled = weights.fillna(0.0)
     days = [day(session) for session in filled.index]
-    figure = go.Figure()
+    figure = Chart()
     for name, part, colour in (
         ("long", filled.clip(lower=0.0), colours.addition),
         ("short", filled.clip(upper=0.0), colours.deletion),
@@ -219,7 +221,7 @@ def weights_figure(weights: pd.DataFrame, *, theme: ThemeName = "light") -> go.F
         "zeroline": True,
         "zerolinecolor": colours.muted,
     }
-    layout["xaxis"] |= {"showgrid": False}
+    layout["xaxis"] |= {"showgrid": False, "type": "date"}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     figure.update_layout(layout)
     return figure

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 from lakebt.report import words
 from lakebt.report.charts.base import base_layout, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, diverging, readable_on
+from lakebt.report.sheet_words import MONTHS
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-_NAMES = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year"),
-)
 
 
 def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Figure:
@@ -34,7 +30,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
     plotly.graph_objects.Figure
         Colours are of months; a year's is cut at the strongest.
     """
-    import plotly.graph_objects as go  # noqa: PLC0415 - slow to import
+    from lakebt.report.charts.chart import Chart  # noqa: PLC0415 - plotly is slow
 
     colours = THEMES[theme]
     years = [str(year) for year in months.index]
@@ -49,7 +45,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
         for column, value in enumerate(line)
         if math.isfinite(value)
     ]
-    figure = go.Figure()
+    figure = Chart()
     figure.add_heatmap(
         z=[[value if math.isfinite(value) else None for value in row] for row in grid],
         hoverinfo="skip",
@@ -85,10 +81,9 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
     layout["xaxis"] |= {
         "side": "top",
         "showgrid": False,
-        "tickvals": list(range(len(_NAMES))),
-        "ticktext": list(_NAMES),
-        "range": [-0.5, len(_NAMES) - 0.5],
-        "tickangle": 0,
+        "tickvals": list(range(len(MONTHS))),
+        "ticktext": list(MONTHS),
+        "range": [-0.5, len(MONTHS) - 0.5],
     }
     layout["yaxis"] |= {
         "showgrid": False,
@@ -99,7 +94,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
     when_narrow(
         layout,
         font__size=9,
-        xaxis__ticktext=[name[0] for name in _NAMES[:-1]] + ["Yr"],
+        xaxis__ticktext=[name[0] for name in MONTHS[:-1]] + ["Yr"],
         margin__l=0,
         margin__r=0,
     )
