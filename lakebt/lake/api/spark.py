@@ -105,17 +105,23 @@ class Spark(LakeBase):
             self._storage.spark = sessions.make_session(self._storage, conf or {})
         return self._storage.spark
 
-    def spark_read(self, view: View, table: str) -> DataFrame:
+    def spark_read(
+        self, view: View, table: str, *, where: Mapping[str, object] | None = None
+    ) -> DataFrame:
         """Return the rows of a table in force at a view's instant, as Spark's.
 
-        The same rows as ``view.read(table)``, in no order, and wherever Spark has its
-        executors.
+        The same rows as ``view.read(table, where=where)``, in no order, and wherever
+        Spark has its executors.
 
         Parameters
         ----------
         view : View
             Of this lake.
         table : str
+        where : mapping, optional
+            By column a value, values or comparisons, as `View.read` takes them. Spark
+            filters; the names of funds, indices and symbols in it are looked up at
+            once.
 
         Returns
         -------
@@ -125,11 +131,12 @@ class Spark(LakeBase):
         Raises
         ------
         InvalidArgumentError
-            If the lake was opened without Spark.
+            If the lake was opened without Spark, or a value of `where` cannot be
+            compared with its column.
         UnknownNameError
-            If there is no such table.
+            If there is no such table or column, or a fund, index or symbol in `where`
+            is in no row known.
         """
-        pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads to Spark
-        return reading.frame(
-            pinned, table, view.instant, reading.session_of(self._storage)
-        )
+        known = view._known  # noqa: SLF001 - nothing public of a view leads to Spark
+        session = reading.session_of(self._storage)
+        return reading.frame(known, table, session, where=where)

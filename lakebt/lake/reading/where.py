@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lakebt.lake.tables.schemas import TableSpec
 
 
-_NAMED = ("fund", "index", "symbol")
+NAMED = ("fund", "index", "symbol")
 """Columns of names, in which one that no row known has is an error."""
 
 _READERS: dict[Kind, filters.Reader] = {
@@ -73,7 +73,7 @@ class RowFilter(filters.Where):
         UnknownNameError
             If no row known has such a name; never for a decision.
         """
-        texts = (n for n in _NAMED if self._kinds.get(n) is Kind.TEXT)
+        texts = (n for n in NAMED if self._kinds.get(n) is Kind.TEXT)
         check_names(self, known, columns=tuple(texts))
 
     def matches(self, rows: pa.Table) -> BoolVector:
@@ -89,7 +89,7 @@ class RowFilter(filters.Where):
 
 
 def check_names(
-    wanted: filters.Where, known: Known, *, columns: Sequence[str] = _NAMED
+    wanted: filters.Where, known: Known, *, columns: Sequence[str] = NAMED
 ) -> None:
     """Check the names that a filter asks for against those known.
 

@@ -31,7 +31,7 @@ def differing(before: View, after: View, spec: TableSpec) -> tuple[pa.Table, pa.
     """
     session = session_of(before._pinned.storage)  # noqa: SLF001 - the lake's own
     old, new = (
-        frame(view._pinned, spec.name, view.instant, session)  # noqa: SLF001 - ours
+        frame(view._known, spec.name, session)  # noqa: SLF001 - ours
         for view in (before, after)
     )
     columns = [f"`{name}`" for name in old.columns if name != "known_at"]

@@ -13,19 +13,20 @@ import pyarrow as pa
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.holdings import Reports
-from lakebt.lake.reading.in_force import in_force, visible
+from lakebt.lake.reading.in_force import rows as rows_in_force
+from lakebt.lake.reading.in_force import visible
 from lakebt.lake.spark.conf import spark_name
+from lakebt.lake.spark.where import check_names, condition, known_by, row_filter
 from lakebt.lake.storage.failures import translated
-from lakebt.lake.tables.rows import micros
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, NAMESPACE, Kind
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from lakebt.lake.reading.release_tables import Pinned
+    from lakebt.lake.reading.known import Known
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -111,36 +112,45 @@ def newest(rows: DataFrame, spec: TableSpec, instant: dt.datetime) -> DataFrame:
 
     by_key = Window.partitionBy(*(f"`{name}`" for name in spec.key))
     place = spark.row_number().over(by_key.orderBy(spark.desc("known_at")))
-    known = rows.where(
-        spark.col("known_at") <= spark.timestamp_micros(spark.lit(micros(instant)))
-    )
-    chosen = known.withColumn("__place", place)
+    chosen = rows.where(known_by(instant)).withColumn("__place", place)
     return chosen.where("__place = 1 AND NOT retracted").drop("__place")
 
 
 def frame(
-    pinned: Pinned, table: str, instant: dt.datetime, session: SparkSession
+    known: Known,
+    table: str,
+    session: SparkSession,
+    *,
+    where: Mapping[str, Any] | None = None,
 ) -> DataFrame:
-    """Return the rows of a table in force at an instant: see `Lake.spark_read`.
+    """Return the rows of a table in force that match: see `Lake.spark_read`.
 
     Raises
     ------
+    InvalidArgumentError
+        If a value of `where` cannot be compared with its column.
     UnknownNameError
-        If there is no such table.
+        If there is no such table, column or name.
     """
-    spec = pinned.specs.of(table)
+    pinned, instant = known.pinned, known.instant
+    spec = known.specs.of(table)
     names = visible(spec)
     if is_altered():  # an audit's future exists in memory alone
-        rows = in_force(pinned, spec, instant, columns=names)
+        rows = rows_in_force(known, table, columns=names, where=where)
         return session.createDataFrame(rows.to_pandas())
+    wanted = row_filter(where, spec=spec, known=known)
     pin = pinned.release.pin(table)
     snapshot_id = None if pin is None else pin.snapshot_id
     vintages = snapshot(pinned.storage, spec, snapshot_id, session)
+    check_names(wanted, vintages, spec=spec, known=known)
     if spec is ETF_HOLDINGS:
         fields = ddl(spec, "`status` string").replace(" NOT NULL", "")
         by_fund = vintages.repartition("fund")
-        return by_fund.mapInArrow(_reports(instant), fields).select(*names)
-    chosen = newest(vintages, spec, instant)
+        chosen = by_fund.mapInArrow(_reports(instant), fields)
+    else:
+        chosen = newest(vintages, spec, instant)
+    if wanted.columns:
+        chosen = chosen.where(condition(wanted, spec=spec, zone=pinned.sessions.zone))
     return chosen.select(*(f"`{name}`" for name in names))
 
 
