@@ -13,7 +13,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from lakebt import __version__
-from lakebt.cli import hints
+from lakebt.cli import hints, shells
 from lakebt.cli.output import say
 from lakebt.errors import LakebtError, LedgerWarning
 
@@ -97,6 +97,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,  # it has its own
 )
 
 
@@ -116,6 +117,39 @@ def lakebt(
             is_eager=True,
             callback=lambda asked: _show_version(asked=asked),
             help="Print the version and exit.",
+        ),
+    ] = False,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            is_eager=True,
+            callback=lambda ctx, asked: shells.install_completion(
+                asked=asked and not ctx.resilient_parsing
+            ),
+            help="Have the shell this is typed in complete commands and names.",
+        ),
+    ] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove-completion",
+            is_eager=True,
+            callback=lambda ctx, asked: shells.remove_completion(
+                asked=asked and not ctx.resilient_parsing
+            ),
+            help="Take out what --install-completion wrote.",
+        ),
+    ] = False,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            is_eager=True,
+            callback=lambda ctx, asked: shells.show_completion(
+                asked=asked and not ctx.resilient_parsing
+            ),
+            help="Print what it writes.",
         ),
     ] = False,
 ) -> None:

@@ -78,7 +78,10 @@ CELLS = (
     ("markdown", "# A study\\n\\nThe README publishes the release R1 first."),
     (
         "code",
-        'import lakebt\\n\\nlake = lakebt.Lake.open("lake")\\nlake.releases()',
+        (
+            'import lakebt\\n\\nlake = lakebt.Lake.open("lake")\\n'
+            'lake.releases()[["name", "as_of", "tables", "rows", "note"]]'
+        ),
     ),
     ("markdown", "What was known, and when: nothing later can be read from a view."),
     ("code", 'view = lake.at("R1")\\nview'),
@@ -86,8 +89,24 @@ CELLS = (
         "code",
         'study = lakebt.Study(view, index="{index}")\\nresult = study.run()\\nresult',
     ),
-    ("markdown", "What was refused, with the fact that came too late:"),
-    ("code", "result.refused().head()"),
+    ("markdown", "What was added and deleted, around announcement and effect:"),
+    ("code", "result.plot_paths()"),
+    (
+        "markdown",
+        (
+            "A rule that nobody could have followed is refused, with the instant at "
+            "which its fact was known, and when it was needed:"
+        ),
+    ),
+    (
+        "code",
+        (
+            'early = lakebt.Study(view, index="{index}", entries=["AD@close"], '
+            'exits=["+1"])\\n'
+            "refused = early.run(record=False).refused()\\n"
+            'refused[["event_id", "reason", "known_at", "needed_by"]].head()'
+        ),
+    ),
     ("markdown", "A strategy of your own:"),
     (
         "code",
@@ -97,6 +116,9 @@ CELLS = (
             "\\nrun = lakebt.Backtest(view, Momentum(lookback=63), **days).run()\\nrun"
         ),
     ),
+    ("markdown", "What it came to, in numbers and in a figure:"),
+    ("code", "sheet = run.tear_sheet()\\nsheet"),
+    ("code", "sheet.plot_equity()"),
 )
 
 
