@@ -24,61 +24,29 @@ pytestmark = [pytest.mark.slow, pytest.mark.lake]
 
 AS_OF = "2026-04-01T00:00:00Z"
 DATED = {"announced_quality": ["exact", "derived"]}
-NO_CASH = (
-    ("GOOGL", "2014-04-03"),
-    ("JEF", "2019-09-27"),
-    ("LDOS", "2013-09-30"),
-    ("SLM", "2014-05-01"),
-)
-"""Shares of others that the file has as dividends."""
-
-NOT_ITS_OWN = (("IR", "2020-03-12"), ("IR", "2020-06-04"))
-"""Of who had the ticker until 2 March 2020: the vendor labels them with the new one."""
-
 ACQUIRERS = ("CVS", "CI", "D", "ADI")
 
 
 def actions(folder: Path) -> pd.DataFrame:
     """Return dividends and mergers as the table has them.
 
-    A ticker that two companies had needs `instruments`: it is left out.
+    Dividends are those that the price file's own factors tell: each in the share units
+    of its bars, and of the company whose bars they are, where a ticker had two. What
+    vendors tell as a dividend and was shares of others is not among them.
     """
     paid = pd.read_csv(folder / "dividends.csv")
-    # Dividends after the raw files end are told by the prices alone.
-    is_late = paid["ex_date"] > "2024-12-06"
-    implied = paid["implied_by_prices_parquet"].where(is_late)
-    amount = paid["amount_usd"].fillna(implied)
-    spy = pd.read_csv(folder / "spy_distributions.csv")
+    paid = paid.rename(columns={"implied_by_prices_parquet": "cash"})
+    paid = paid[(paid["symbol"] != "SPY") & paid["cash"].notna()]
+    spy = pd.read_csv(folder / "spy_distributions.csv").assign(symbol="SPY")
+    spy = spy.rename(columns={"amount_usd": "cash"})
     deals = pd.read_csv(folder / "mergers.csv")
-    told = pd.concat(
-        [
-            pd.DataFrame(
-                {"symbol": paid["symbol"], "ex_date": paid["ex_date"], "cash": amount}
-            )[(paid["symbol"] != "SPY") & amount.notna()],
-            pd.DataFrame(
-                {"symbol": "SPY", "ex_date": spy["ex_date"], "cash": spy["amount_usd"]}
-            ),
-        ]
-    ).assign(kind="cash_dividend")
-    ended = pd.DataFrame(
-        {
-            "symbol": deals["symbol"],
-            "ex_date": deals["ex_date"],
-            "cash": deals["cash_usd"],
-            "ratio": deals["ratio"],
-            "other": deals["acquirer"],
-            "kind": "merger",
-        }
-    )
+    deals = deals.rename(columns={"cash_usd": "cash", "acquirer": "other"})
+    # A ticker that two companies had ends twice without `instruments`.
     twice = pd.read_csv(folder / "recycled_tickers.csv")["symbol"]
-    told = pd.concat([told, ended], ignore_index=True)
-    told = told[~told["symbol"].isin(twice) | (told["symbol"] == "SPY")]
-    shares = [
-        told["symbol"].eq(s) & told["ex_date"].eq(on)
-        for s, on in (*NO_CASH, *NOT_ITS_OWN)
-    ]
-    kept: pd.DataFrame = told[~np.logical_or.reduce(shares)]
-    return kept
+    deals = deals[~deals["symbol"].isin(twice)].assign(kind="merger")
+    told = pd.concat([paid, spy]).assign(kind="cash_dividend")
+    columns = ["symbol", "ex_date", "kind", "cash", "ratio", "other"]
+    return pd.concat([told, deals], ignore_index=True)[columns]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +158,6 @@ def test_a_month_after_the_change(
     assert int((added["dividend_return"] > 0.0).sum()) == 28
     net = added["price_return"] + added["dividend_return"]
     owed = added["hedge_return"] + added["hedge_dividend_return"]
-    # Figures elsewhere say -67.3; these are what the rows of the files add up to.
     paid = dividends_by_hand(realdata, added) / added["entry_price"].to_numpy()
     np.testing.assert_allclose(added["dividend_return"], paid, rtol=1e-9)
     of_deleted = dividends_by_hand(realdata, deleted)
@@ -200,8 +167,11 @@ def test_a_month_after_the_change(
         rtol=1e-9,
     )
     by_hand = added["price_return"] + paid
-    assert bps(by_hand - owed)[0] == bps(net - owed)[0] == -67.2
-    assert bps(deleted["hedge_return"] - deleted["price_return"])[0] == 43.9
+    assert bps(by_hand - owed)[0] == bps(net - owed)[0] == -67.3
+    short = deleted["hedge_return"] - deleted["price_return"]
+    assert bps(short)[0] == 43.9
+    short += deleted["hedge_dividend_return"] - deleted["dividend_return"]
+    assert bps(short)[0] == 37.1
 
 
 def test_legs_that_ended_were_paid_for(views: dict[str, lakebt.View]) -> None:
