@@ -131,25 +131,80 @@ def borrow_charges(
     """
     first, last = exposure(trade)
     charges = np.zeros(last - first + 1)
-    if costs.borrow_per_day == 0.0 and window.rates is None and not window.worths:
+    if _is_free(window, costs):
         return charges
     # Session 1 + i is charged on the close of session i, if the short was on by then.
     entered = session_of(trade.entry_row)
-    days = np.diff(window.sessions.days[entered : last + 1]).astype(np.int64)
     for symbol, size, left in _holdings(trade):
         # Held at the close of every session from the entry's to the one before the
         # exit's; an exit at the close ends before that close's charge.
         if not (size < 0.0).any():
             continue
         held = np.arange(entered, left)
-        unlent, lent = window.lending(symbol, held)
-        short = np.maximum(-size, 0.0)
-        value = short * unlent
-        charges[held + 1 - first] += costs.borrow_per_day * value * days[: len(held)]
-        if lent is not None:
-            told = RATE_PER_DAY * (short * lent)
-            charges[held + 1 - first] += told * days[: len(held)]
+        for charge in _nights(symbol, np.maximum(-size, 0.0), held, window, costs):
+            charges[held + 1 - first] += charge
     return charges
+
+
+def _is_free(window: PriceWindow, costs: CostModel) -> bool:
+    """Whether nothing is charged for what is short."""
+    return costs.borrow_per_day == 0.0 and window.rates is None and not window.worths
+
+
+def _nights(
+    symbol: str,
+    short: FloatVector,
+    held: IntVector,
+    window: PriceWindow,
+    costs: CostModel,
+) -> Iterator[FloatVector]:
+    """Yield what shares cost from each session's close to the next one's, in USD.
+
+    By the rate of the costs, and by those that are told, if there are any.
+    """
+    days = np.diff(window.sessions.days[held[0] : held[-1] + 2]).astype(np.int64)
+    unlent, lent = window.lending(symbol, held)
+    yield costs.borrow_per_day * (short * unlent) * days
+    if lent is not None:
+        yield RATE_PER_DAY * (short * lent) * days
+
+
+def borrow_by_position(
+    trade: Trade, *, window: PriceWindow, costs: CostModel
+) -> FloatVector:
+    """Return what borrow each position of a trade paid, in USD.
+
+    Of a symbol held on both sides, its shorts pay for what is short in all, each by its
+    part of them.
+
+    Returns
+    -------
+    ndarray of shape (n_positions,)
+        Together what `borrow_charges` gives in all; 0 for what is long.
+    """
+    paid = np.zeros(len(trade.positions))
+    if _is_free(window, costs):
+        return paid
+    entered, opposed = session_of(trade.entry_row), trade.opposed
+    length = session_of(trade.exit_row) - entered
+    sums = {symbol: np.zeros((2, length)) for symbol in opposed}
+    for position in trade.positions:
+        if position.symbol in opposed:
+            nights = session_of(position.exit_row) - entered
+            total = sums[position.symbol]
+            total[0, :nights] += position.size
+            total[1, :nights] += max(-position.size, 0.0)
+    for number, position in enumerate(trade.positions):
+        held = np.arange(entered, session_of(position.exit_row))
+        if position.size >= 0.0 or not len(held):
+            continue
+        short = np.full(len(held), -position.size)
+        if position.symbol in opposed:
+            net, shorts = sums[position.symbol][:, : len(held)]
+            short *= np.maximum(-net, 0.0) / shorts
+        each = _nights(position.symbol, short, held, window, costs)
+        paid[number] = sum(float(night.sum()) for night in each)
+    return paid
 
 
 def gross_worth(trade: Trade, *, window: PriceWindow) -> FloatVector:

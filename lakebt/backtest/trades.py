@@ -50,8 +50,9 @@ class LegQuote:
     lacks
         What is missing where a price is, in words: "OLD on 2022-10-03: its prices end
         on 2022-09-15"; empty elsewhere.
-    no_borrow
-        Why it could not be sold short, in words; empty where it could.
+    no_borrow, no_borrow_later
+        Why it could not be sold short at the entry, and at the exit, in words; empty
+        where it could.
     """
 
     symbol: str
@@ -66,6 +67,7 @@ class LegQuote:
     volume: float = math.nan
     lacks: str = ""
     no_borrow: str = ""
+    no_borrow_later: str = ""
 
     @property
     def is_priced(self) -> bool:
@@ -118,7 +120,7 @@ class Position:
     entry_price, exit_price
     exit_row
         Half session of the exit.
-    exit_cash, holding, sigma, volume, no_borrow
+    exit_cash, holding, sigma, volume, no_borrow, no_borrow_later
         As the quote's.
     """
 
@@ -134,6 +136,7 @@ class Position:
     sigma: float = math.nan
     volume: float = math.nan
     no_borrow: str = ""
+    no_borrow_later: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,18 @@ class Trade:
             for is_short in (False, True)
         )
         return frozenset(bought & sold)
+
+    def is_sold_short(self, symbol: str, row: int) -> bool:
+        """Whether more of a symbol is short after a half session than before it.
+
+        At the entry, or where a long leaves and what it is held beside is left short.
+        """
+        own = [position for position in self.positions if position.symbol == symbol]
+        after = sum(position.size for position in own if position.exit_row > row)
+        if row == self.entry_row:
+            return after < 0.0
+        left = sum(position.size for position in own if position.exit_row == row)
+        return after < 0.0 < left
 
     def orders(self) -> list[NetOrder]:
         """Return what is traded: each position's entry and exit, or a symbol's sum."""
@@ -315,12 +330,13 @@ def _unfit(trade: Trade, costs: CostModel) -> Unfilled | None:
     """Return why the market is too small for a trade, not known, or does not lend."""
     if costs.asks_volume and (unfit := _too_small(trade, costs)) is not None:
         return unfit
-    why = {position.symbol: position.no_borrow for position in trade.positions}
-    if not any(why.values()):
-        return None
-    for order in trade.orders():
-        if order.row == trade.entry_row and order.size < 0.0 and why[order.symbol]:
-            return Unfilled(reason="no_borrow", fact=why[order.symbol])
+    for position in trade.positions:
+        for row, fact in (
+            (trade.entry_row, position.no_borrow),
+            (position.exit_row, position.no_borrow_later),
+        ):
+            if fact and trade.is_sold_short(position.symbol, row):
+                return Unfilled(reason="no_borrow", fact=fact)
     return None
 
 
@@ -373,4 +389,5 @@ def _position(
         sigma=quote.sigma,
         volume=quote.volume,
         no_borrow=quote.no_borrow,
+        no_borrow_later=quote.no_borrow_later,
     )

@@ -221,6 +221,10 @@ class Result(Evidence, Figures):
             without dividends. ``dividend_return`` and ``hedge_dividend_return`` are
             those over the entry price, whatever the side; ``ending`` is how the share
             ended while it was held, as "merger", None where it did not.
+            ``borrow_cost`` and ``hedge_borrow_cost`` are what borrow took of a share,
+            over its entry price: 0 of a long, and of a hedge that was not traded. A
+            long earns its price and dividend return, a short their negative, each less
+            its borrow cost and what `orders` tells of its fills.
         """
         cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.backtest.outcome import borrow_by_position
 from lakebt.backtest.trades import LegQuote, Trade, Unfilled, build_trade
 from lakebt.backtest.window import PriceWindow
 from lakebt.events.plan import Empty
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from lakebt.facts import Side
     from lakebt.prices.holding import Holding, Holdings, Worth
 
+    Which = tuple[str, Side | None, int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellResult:
@@ -45,6 +48,8 @@ class CellResult:
         None where the cell is empty.
     empty
         Why it is.
+    desk
+        Where it was priced; None where it has no legs.
     """
 
     cell: Cell
@@ -52,6 +57,22 @@ class CellResult:
     hedge: Mapping[int, LegQuote] = field(default_factory=dict)
     trade: Trade | None = None
     empty: Empty | None = None
+    desk: Desk | None = None
+
+    def borrow_costs(self, costs: CostModel) -> dict[Which, float]:
+        """Return what borrow took of each position, as a fraction of its entry.
+
+        By symbol, side (None for the hedge) and half session of the exit.
+        """
+        if self.trade is None or self.desk is None:
+            return {}
+        paid = borrow_by_position(
+            self.trade, window=self.desk.window_of(self.trade), costs=costs
+        ).tolist()
+        return {
+            (p.symbol, p.side, p.exit_row): usd / (abs(p.size) * p.entry_price)
+            for p, usd in zip(self.trade.positions, paid, strict=True)
+        }
 
 
 def deal(
@@ -178,13 +199,13 @@ class Desk:
         if isinstance(trade, Unfilled):
             empty = Empty(reason=Reason(trade.reason), fact=trade.fact)
             return CellResult(cell=cell, quotes=quotes, hedge=hedge, empty=empty)
-        return CellResult(cell=cell, quotes=quotes, hedge=hedge, trade=trade)
+        return CellResult(cell=cell, quotes=quotes, hedge=hedge, trade=trade, desk=self)
 
     def quotes(self, cell: Cell) -> tuple[tuple[LegQuote, ...], dict[int, LegQuote]]:
         """Return the quote of each leg, and the hedge's for each exit."""
         entry = self.entry(cell)
         legs = tuple(
-            self._quote(leg.change.symbol, leg.change.side, entry, leg.exit.row)
+            self._quote(leg.change.symbol, leg.change.side, entry, leg.exit)
             for leg in cell.legs
         )
         return legs, self.hedges(cell)
@@ -196,7 +217,7 @@ class Desk:
         side = cell.legs[0].change.side  # of no meaning for the hedge
         return {
             leg.exit.row: self._quote(
-                self.sizing.hedge, side, self.entry(cell), leg.exit.row
+                self.sizing.hedge, side, self.entry(cell), leg.exit
             )
             for leg in cell.legs
         }
@@ -222,7 +243,8 @@ class Desk:
             missing += int(np.isnan(closes).sum())
         return missing
 
-    def _quote(self, symbol: str, side: Side, entry: Fill, exit_row: int) -> LegQuote:
+    def _quote(self, symbol: str, side: Side, entry: Fill, leaves: Fill) -> LegQuote:
+        exit_row = leaves.row
         key = (symbol, entry.deadline)
         if key not in self._sized:
             self._sized[key] = float(
@@ -257,17 +279,18 @@ class Desk:
             volume=volume,
             lacks=self._lacks(symbol, lacking[0], holding) if lacking else "",
             no_borrow=self._no_borrow(symbol, entry),
+            no_borrow_later=self._no_borrow(symbol, leaves),
         )
 
-    def _no_borrow(self, symbol: str, entry: Fill) -> str:
-        """Return why a share could not be borrowed, as known before the entry."""
+    def _no_borrow(self, symbol: str, fill: Fill) -> str:
+        """Return why a share could not be borrowed, as known before an order."""
         borrow = self.history.borrow
         if not len(borrow):
             return ""
         (row,) = borrow.refused(
             borrow.codes([symbol]),
-            before=np.array([(entry.deadline - EPOCH) // TICK]),
-            fills=np.array([entry.session]),
+            before=np.array([(fill.deadline - EPOCH) // TICK]),
+            fills=np.array([fill.session]),
         ).tolist()
         if row < 0:
             return ""

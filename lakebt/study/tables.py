@@ -110,6 +110,7 @@ def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
         *("entry_session", "exit_session", "entry_price", "exit_price"),
         *("price_return", "hedge_return", "weight", "cause"),
         *("dividend_return", "hedge_dividend_return", "ending"),
+        *("borrow_cost", "hedge_borrow_cost"),
     )
     rows = [row for done in cells for row in _legs(done, study)]
     return _dated(pd.DataFrame(rows, columns=list(columns)), study.clock)
@@ -119,7 +120,7 @@ def _legs(done: CellResult, study: TradedStudy) -> Iterator[dict[str, object]]:
     cell = done.cell
     if cell.fill is None:
         return
-    weights = _weights(done.trade)
+    weights, borrow = _weights(done.trade), done.borrow_costs(study.arguments.costs)
     nan = float("nan")
     for leg, quote in zip(cell.legs, done.quotes, strict=True):
         weight = weights.get((quote.symbol, str(quote.side)))
@@ -148,6 +149,12 @@ def _legs(done: CellResult, study: TradedStudy) -> Iterator[dict[str, object]]:
                 if hedge is not None
                 else nan,
                 "ending": quote.ending,
+                "borrow_cost": borrow[quote.symbol, quote.side, quote.exit_row],
+                "hedge_borrow_cost": borrow.get(
+                    (hedge.symbol, None, quote.exit_row), 0.0
+                )
+                if hedge is not None
+                else nan,
             }
         yield row
 

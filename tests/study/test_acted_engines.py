@@ -18,6 +18,7 @@ from lakebt.sessions import session_of
 from lakebt.study.panel_data import why_no_panel
 from lakebt.study.report import contents
 from tests.prices.made_history import Told, actions_of
+from tests.study.test_borrow import adds_up
 from tests.study.test_engines_agree import (
     COSTS,
     COUNT,
@@ -125,6 +126,7 @@ def test_every_table_is_the_same(
     pd.testing.assert_frame_equal(ours.flows(), theirs.flows(), rtol=1e-9)
     held = ours.flows()
     assert len(held)
+    adds_up(ours)
     loop(ours, SYMBOLS)
     portfolios(ours)
 

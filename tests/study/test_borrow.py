@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,107 @@ def test_each_night_is_paid_at_its_sessions_rate_and_else_at_the_flat_one(
     assert len(events) > 20
     for key, own in orders.groupby(["event_id", "entry", "exit"]):
         assert paid[key] == pytest.approx(obvious(own, rates()), rel=1e-9)
+
+
+def adds_up(result: lakebt.Result) -> set[str]:
+    """Each cell's net return is that of its legs and hedges, less borrow and fills.
+
+    Returns what there was: long and short legs and hedges, dividends of each, borrow.
+    """
+    key = ["event_id", "entry", "exit"]
+    net = result.events().set_index(key)["net_return"]
+    orders, legs = result.orders(), result.legs().dropna(subset="weight")
+    orders["paid"] = orders[["commission_usd", "spread_usd", "impact_usd"]].sum(axis=1)
+    paid = orders.groupby(key)["paid"].sum().to_dict()
+    rows = legs.groupby(key)
+    seen = set()
+    for done in result.traded.lookup.each(only=result.traded.cells.traded):
+        assert done.trade is not None
+        cell = (done.cell.event.event_id, done.cell.entry, done.cell.exit)
+        own: Any = rows.get_group(cell).set_index(["symbol", "side"])
+        named = {(q.symbol, str(q.side)): q.exit_row for q in done.quotes}
+        exits = {row: name for name, row in named.items() if name in own.index}
+        earned = 0.0
+        for held in done.trade.positions:
+            of = "hedge_" if held.side is None else ""
+            at = (held.symbol, str(held.side)) if held.side else exits[held.exit_row]
+            names = ("price_return" if not of else "hedge_return", f"{of}borrow_cost")
+            moved, borrow = (float(own.loc[at, name]) for name in names)
+            dividend = float(own.loc[at, f"{of}dividend_return"])
+            value = held.size * held.entry_price
+            earned += value * (moved + dividend) - abs(value) * borrow
+            sign = f"{of}short" if held.size < 0.0 else f"{of}long"
+            told = {"": 1.0, " dividend": dividend, " borrow": borrow}
+            seen |= {f"{sign}{what}" for what, part in told.items() if part}
+            assert borrow == 0.0 or held.size < 0.0
+        capital = result.traded.arguments.capital_usd
+        assert (earned - paid.get(cell, 0.0)) / capital == pytest.approx(
+            net[cell], abs=1e-12
+        )
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("side", "there"),
+    [
+        ("both", {"long", "short borrow", "hedge_short dividend", "hedge_long"}),
+        ("deletions", {"hedge_long dividend", "short borrow"}),
+        ("additions", {"hedge_short dividend", "hedge_short borrow"}),
+    ],
+)
+def test_legs_dividends_and_borrow_add_up_to_the_net_return(
+    acted: lakebt.View, side: str, there: set[str]
+) -> None:
+    costs = dataclasses.replace(FLAT, half_spread_bps=2.5)
+    seen = adds_up(run(acted, side=side, costs=costs))
+
+    assert there <= seen
+    assert not any(kind.endswith("long borrow") for kind in seen)
+
+
+def twice(folder: Path, *told: tuple[str, int, bool | None, str | None]) -> lakebt.View:
+    """Return a view in which ADD0 is deleted, too, which is put off after the entry."""
+    also = changes().iloc[[0]].assign(side="deletion")
+    late = also.assign(effective=str(day(33)), known_at=f"{day(22)}T22:00:00Z")
+    rows = pd.concat([changes(), also, late], ignore_index=True)
+    more = {"borrow": lendable(*told)} if told else {}
+    return made(folder, index_changes=rows, **more)
+
+
+APART: dict[str, Any] = {"entries": ("AD+1@open",), "exits": ("ED+2@close",)}
+
+
+def test_both_sides_of_a_symbol_share_what_their_sum_pays(tmp_path: Path) -> None:
+    done = run(twice(tmp_path), **APART)
+    own = done.legs().set_index(["symbol", "side"])["borrow_cost"]
+
+    adds_up(done)
+    assert own["ADD0", "addition"] == 0.0
+    assert own["ADD0", "deletion"] > 0.0
+    assert own["DEL0", "deletion"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("told", "reasons"),
+    [
+        ([("ADD0", 20, False, None)], ["no_borrow"]),
+        ([("ADD0", 25, False, None)], ["no_borrow"]),
+        ([("ADD0", 20, False, None), ("ADD0", 25, True, None)], []),
+        ([("ADD0", 28, False, None)], []),
+        ([("ADD1", 20, False, None)], []),
+    ],
+)
+def test_the_exit_of_a_long_that_leaves_a_short_is_asked_by_its_own_deadline(
+    tmp_path: Path,
+    told: list[tuple[str, int, bool | None, str | None]],
+    reasons: list[str],
+) -> None:
+    """The long of ADD0 is larger, and leaves first, at the close of session 28."""
+    view = twice(tmp_path, *told)
+    for engine in ENGINES:
+        empty = run(view, engine=engine, **APART).refused()
+        of_both = empty["event_id"].str.contains(str(day(20)))
+        assert empty.loc[of_both, "reason"].to_list() == reasons
 
 
 @pytest.mark.parametrize("which", ["view", "acted"])
