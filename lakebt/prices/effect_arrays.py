@@ -29,6 +29,15 @@ class EffectArrays:
     other: IntVector
     received: FloatVector
     bars: tuple[IntVector, IntVector, FloatVector, FloatVector]
+    span: int
+
+    def between(
+        self, codes: IntVector, entered: IntVector, last: IntVector
+    ) -> tuple[IntVector, IntVector]:
+        """Return where each symbol's effects after its entry begin and end."""
+        lo = np.searchsorted(self.key, codes * self.span + entered + 1)
+        hi = np.searchsorted(self.key, codes * self.span + last + 1)
+        return lo, hi
 
     @classmethod
     def of(cls, history: PriceHistory, effects: tuple[Effect, ...]) -> EffectArrays:
@@ -59,4 +68,5 @@ class EffectArrays:
                 history.open[rows],
                 history.close[rows],
             ),
+            span=span,
         )

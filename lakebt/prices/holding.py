@@ -12,8 +12,7 @@ import numpy as np
 from lakebt.prices.actions import ActionKind
 from lakebt.prices.effect_arrays import EffectArrays
 from lakebt.prices.effects import cash_of, effects, per_bar_share, shares_of
-from lakebt.prices.windows import PriceWindows
-from lakebt.values.arrays import offsets
+from lakebt.prices.held_windows import few_windows, held_windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from lakebt.prices.borrow import Rates
     from lakebt.prices.effects import Effect
     from lakebt.prices.history import PriceHistory
+    from lakebt.prices.windows import PriceWindows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,61 +246,40 @@ class Holdings:
         """
         if not self.effects:
             return np.zeros(len(codes), dtype=bool)
-        key, span = self._arrays.key, len(self.history.sessions)
-        lo = np.searchsorted(key, codes * span + entered + 1)
-        hi = np.searchsorted(key, codes * span + last + 1)
+        lo, hi = self._arrays.between(codes, entered, last)
         acted: BoolVector = (codes >= 0) & (hi > lo)
         return acted
 
     def windows(
-        self, codes: IntVector, *, entered: IntVector, last: IntVector
-    ) -> PriceWindows:
-        """Return what `Holding.worth` gives for many shares, one after the other.
+        self,
+        codes: IntVector,
+        *,
+        entered: IntVector,
+        last: IntVector,
+        has_close: BoolVector,
+    ) -> tuple[PriceWindows, IntVector]:
+        """Return what `Holding.worth` gives for many shares, and where each is.
 
         Parameters
         ----------
-        codes : ndarray of shape (n_windows,)
+        codes : ndarray of shape (n,)
             Symbols with bars.
-        entered, last : ndarray of shape (n_windows,)
-            Numbers of the sessions, inclusive.
-        """
-        from lakebt.prices.holding_values import fill_values  # noqa: PLC0415 - numba takes 0.4 s
+        entered, last : ndarray of shape (n,)
+            Numbers of the sessions, inclusive. Something has happened between them.
+        has_close : ndarray of shape (n,)
+            Whether the symbol has a close in the session of the entry.
 
-        starts = offsets(last - entered + 1)
-        opens, closes, marks, cash = (np.empty(starts[-1]) for _ in range(4))
-        arrays, rates = self._arrays, self.rates
-        unlent, lent = (np.empty(starts[-1] if len(rates) else 0) for _ in range(2))
-        fill_values(
-            codes,
-            entered,
-            starts,
-            len(self.history.sessions),
-            *arrays.bars,
-            arrays.key,
-            arrays.kept,
-            arrays.paid,
-            arrays.first_other,
-            arrays.other,
-            arrays.received,
-            rates.key,
-            rates.rate,
-            opens,
-            closes,
-            marks,
-            cash,
-            unlent,
-            lent,
+        Returns
+        -------
+        windows : PriceWindows
+            Fewer than shares: some have the same.
+        place : ndarray of shape (n,)
+            In which of them each is.
+        """
+        few, place = few_windows(
+            self._arrays, codes, entered=entered, last=last, has_close=has_close
         )
-        return PriceWindows(
-            opens=opens,
-            closes=closes,
-            base=starts[:-1] - entered,
-            starts=starts[:-1],
-            cash=cash,
-            held_marks=marks,
-            unlent=unlent,
-            lent=lent,
-        )
+        return held_windows(self._arrays, self.rates, *few), place
 
     def follow(self, symbol: str, *, entered: int, last: int) -> Holding:
         """Return what becomes of one share.

@@ -114,11 +114,12 @@ class EventPrices:
         if not acted.any():
             return windows, base, of_hedge
         code, entered, last = code[acted], entered[acted], last[acted]
-        span = len(schedule.clock.sessions)
-        place, keys = pd.factorize((code * span + entered) * span + last)
-        of_key = keys // span
-        held = self.holdings.windows(
-            of_key // span, entered=of_key % span, last=keys % span
+        at = np.concatenate([base, of_hedge[hedges]])[acted] + entered
+        held, place = self.holdings.windows(
+            code,
+            entered=entered,
+            last=last,
+            has_close=~np.isnan(windows.closes[at]),
         )
         joined = windows.with_held(held)
         own = joined.base[len(windows.base) :][place]

@@ -266,12 +266,65 @@ def test_a_split_in_a_gap_of_prices_divides_the_mark() -> None:
     holdings, entered = Holdings(history), np.array([EVE])
 
     worth = holdings.follow("A", entered=EVE, last=DAY + 1).worth(history)
-    together = holdings.windows(
-        history.codes(["A"]), entered=entered, last=np.array([DAY + 1])
+    together, place = holdings.windows(
+        history.codes(["A"]),
+        entered=entered,
+        last=np.array([DAY + 1]),
+        has_close=np.array([True]),
     )
 
     assert worth.marks.tolist() == [10.0, 10.0, 13.0]
     assert together.held_marks.tolist() == [10.0, 10.0, 13.0]
+    assert place.tolist() == [0]
+
+
+def test_entries_between_two_actions_share_a_window_and_every_bit() -> None:
+    """Bars with gaps, splits, dividends, a child and an ending: each as if alone."""
+    rng = np.random.default_rng(5)
+    count = 40
+    bars = {
+        symbol: {
+            EVE + n: (float(rng.uniform(5, 9)), float(rng.uniform(5, 9)))
+            for n in range(count)
+            if rng.random() < 0.9
+        }
+        for symbol in "ABC"
+    }
+    told = [
+        Told("A", "cash_dividend", EVE + 8, cash=0.3),
+        Told("A", "split", EVE + 15, ratio=3.0),
+        Told("A", "spin_off", EVE + 33, ratio=0.3, other="B"),
+        Told("B", "cash_dividend", EVE + 36, cash=0.1),
+        Told("C", "cash_dividend", EVE + 12, cash=0.7),
+        Told("C", "delisting", EVE + 30, cash=0.2),
+    ]
+    history = history_of(bars, told)
+    holdings = Holdings(history)
+    every = [
+        (symbol, entered, last)
+        for symbol in "AC"
+        for entered in range(EVE, EVE + count - 8)
+        for last in (entered + 8, EVE + count - 1)
+        if not holdings.follow(symbol, entered=entered, last=last).is_plain
+    ]
+    codes = history.codes([symbol for symbol, _, _ in every])
+    entered, last = (np.array([each[n] for each in every]) for n in (1, 2))
+    closes = [history.has_bar(symbol, session) for symbol, session, _ in every]
+    windows, place = holdings.windows(
+        codes, entered=entered, last=last, has_close=np.array(closes)
+    )
+
+    assert len(windows.starts) < len(every) / 2
+    for number, (symbol, first, until) in enumerate(every):
+        own = holdings.follow(symbol, entered=first, last=until).worth(history)
+        at = windows.base[place[number]] + np.arange(first, until + 1)
+        for name, values in (
+            ("opens", windows.opens),
+            ("closes", windows.closes),
+            ("marks", windows.held_marks),
+            ("cash", windows.cash),
+        ):
+            np.testing.assert_array_equal(values[at], getattr(own, name), err_msg=name)
 
 
 # --- bars that are adjusted already -------------------------------------------------
