@@ -91,14 +91,16 @@ class Remote:
         assert list(lake.releases()["name"]) == names
         assert list(lake.releases()["sequence"]) == list(range(1, len(names) + 1))
         pinned = [lake.at(name).provenance()["snapshots"] for name in names]
+        catalog = self.catalog()
         for table in COLUMNS:
-            metadata = self.table(table).metadata
+            metadata = catalog.load_table(("quant", table)).metadata
             tags = {ref: to.snapshot_id for ref, to in metadata.refs.items()}
             head = tags.pop("main", None)
             assert tags == {
                 name: pins[table] for name, pins in zip(names, pinned, strict=True)
             }
             assert head == (pinned[-1][table] if pinned else None)
-        assert set(self.table("releases").metadata.refs) <= {"main"}
+        ledger = catalog.load_table(("quant", "releases"))
+        assert set(ledger.metadata.refs) <= {"main"}
         for number in numbers:
             assert found(lake, number) == expected(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import re
 import secrets
@@ -16,42 +17,91 @@ from pyiceberg.catalog.rest import RestCatalog
 
 from tests.forked import python
 from tests.lake.frames import clock
-from tests.servers.running import PATIENCE_SECONDS
+from tests.servers.running import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lakebt.lake.serving.service import Service
     from lakebt.lake.storage.catalog import Storage
+
+    Log = list[str]
+
+
+class Lent:
+    """A server in a thread, which serves one lake after the other.
+
+    It costs a quarter of a second to start one and to end it, and tests want hundreds.
+    """
+
+    def __init__(self) -> None:
+        from lakebt.lake.serving import server as running  # noqa: PLC0415 - optional
+
+        self._apps: dict[tuple[str | None, bool], tuple[Service, Any]] = {}
+        self._app: Any = None
+        self._n_running = 0
+        self._listening = running.listen("127.0.0.1", 0)
+        self.address = running.address(self._listening)
+        self._server = running.server(self)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._listening],), daemon=True
+        )
+        self._thread.start()
+        atexit.register(self.end)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Have the lake of now answer."""
+        self._n_running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._n_running -= 1
+
+    def serve(self, storage: Storage, *, token: str | None, read_only: bool) -> Log:
+        """Serve another lake, and return the log of that."""
+        from lakebt.lake.serving.app import make_routes  # noqa: PLC0415 - optional
+        from lakebt.lake.serving.middleware import Middleware  # noqa: PLC0415
+        from lakebt.lake.serving.service import Service  # noqa: PLC0415
+        from lakebt.lake.serving.tokens import Token  # noqa: PLC0415
+
+        asked = None if token is None else Token(token)
+        if (token, read_only) not in self._apps:
+            service = Service(storage)
+            routes = make_routes(service, token=asked, read_only=read_only)
+            self._apps[token, read_only] = service, routes
+        service, routes = self._apps[token, read_only]
+        Service.__init__(service, storage)
+        log: Log = []
+        self._app = Middleware(routes, token=asked, clock=clock, log=log.append)
+        return log
+
+    def wait(self) -> None:
+        """Wait until every request is answered."""
+        assert wait_until(lambda: not self._n_running, alive=self._thread.is_alive)
+
+    def end(self) -> None:
+        """End the thread."""
+        self._server.should_exit = True
+        self._thread.join(timeout=PATIENCE_SECONDS)
+        self._listening.close()
+
+
+_FREE: list[Lent] = []
+"""The servers that serve nothing just now."""
 
 
 @contextlib.contextmanager
 def serving(
     storage: Storage, *, token: str | None = None, read_only: bool = False
-) -> Iterator[tuple[str, list[str]]]:
+) -> Iterator[tuple[str, Log]]:
     """Serve a lake in a thread of this process; gives its address, and its log."""
-    from lakebt.lake.serving import server as running  # noqa: PLC0415 - may be missing
-    from lakebt.lake.serving.app import make_app  # noqa: PLC0415
-    from lakebt.lake.serving.tokens import Token  # noqa: PLC0415
-
-    log: list[str] = []
-    app = make_app(
-        storage,
-        token=None if token is None else Token(token),
-        read_only=read_only,
-        clock=clock,
-        log=log.append,
-    )
-    with running.listen("127.0.0.1", 0) as listening:
-        server = running.server(app)
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield running.address(listening), log
-        finally:
-            server.should_exit = True
-            thread.join(timeout=PATIENCE_SECONDS)
-            assert not thread.is_alive()
+    server = _FREE.pop() if _FREE else Lent()
+    try:
+        yield server.address, server.serve(storage, token=token, read_only=read_only)
+    finally:
+        server.wait()
+        _FREE.append(server)
 
 
 @dataclass

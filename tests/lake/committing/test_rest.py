@@ -29,12 +29,13 @@ from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import at_ref
 from lakebt.lake.tables.schemas import LEDGER
 from tests.forked import python
+from tests.lake.conftest import KINDS
 from tests.lake.crash import expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
 from tests.servers import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lakebt.lake.storage.catalog import Storage
     from tests.lake.remote import Remote
@@ -60,10 +61,20 @@ def made_by(remote: Remote) -> tuple[str, ...]:
     return STEPS[:DECIDED] if remote.is_ours else STEPS
 
 
-def skip_unless_made(remote: Remote, step: int) -> None:
-    """Skip a test of a change that a publisher does not make there."""
-    if step >= len(made_by(remote)):
-        pytest.skip("our own server lets tables follow in the change that decides")
+def at_steps(fixture: str, steps: Sequence[str] = STEPS) -> pytest.MarkDecorator:
+    """Run a test before each change that a publisher makes, in each kind of catalog."""
+    cases = [
+        pytest.param(kind, STEPS.index(name), id=f"{kind}-{name}")
+        for kind in KINDS
+        for name in steps
+        if kind == "iceberg" or name in STEPS[:DECIDED]
+    ]
+    return pytest.mark.parametrize((fixture, "step"), cases, indirect=[fixture])
+
+
+def where_tables_follow(fixture: str) -> pytest.MarkDecorator:
+    """Run a test where tables follow the decision one by one: not at our own server."""
+    return pytest.mark.parametrize(fixture, ["iceberg"], indirect=True)
 
 
 class Interrupted(BaseException):
@@ -154,10 +165,10 @@ def test_the_catalog_does_what_is_required_or_nothing(remote: Remote) -> None:
 # --------------------------------------------------------------------- one publisher
 
 
+@where_tables_follow("remote")
 def test_a_tag_that_appears_in_between_stops_what_has_yet_to_follow(
     remote: Remote,
 ) -> None:
-    skip_unless_made(remote, DECIDED)
     lake = remote.storage()
     publish(remote.lake(lake), 1)
     table = remote.table("prices")
@@ -175,8 +186,8 @@ def test_a_tag_that_appears_in_between_stops_what_has_yet_to_follow(
     remote.check_whole([1, 2, 3])
 
 
+@where_tables_follow("begun")
 def test_a_head_that_others_move_in_between_is_not_moved_back(begun: Remote) -> None:
-    skip_unless_made(begun, DECIDED)
     storage = begun.storage()
 
     def write() -> None:
@@ -220,20 +231,18 @@ KILLED = textwrap.dedent(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+@at_steps("remote")
 def test_a_publisher_killed_at_any_step_leaves_nothing_or_the_first_release(
     remote: Remote, step: int
 ) -> None:
-    skip_unless_made(remote, step)
     check_killed(remote, step, before=[])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+@at_steps("begun")
 def test_a_publisher_killed_at_any_step_leaves_old_or_new(
     begun: Remote, step: int
 ) -> None:
-    skip_unless_made(begun, step)
     check_killed(begun, step, before=[1])
 
 
@@ -273,11 +282,10 @@ def test_a_publisher_that_never_dies_makes_all_these_steps(begun: Remote) -> Non
     assert made == list(made_by(begun))
 
 
-@pytest.mark.parametrize("step", range(1, len(STEPS)), ids=STEPS[1:])
+@at_steps("begun", STEPS[1:])
 def test_what_is_unfinished_is_told_without_changing_it(
     begun: Remote, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    skip_unless_made(begun, step)
     lake = begun.storage()
 
     before_step(lake, step, die)
@@ -350,11 +358,10 @@ def test_what_is_staged_too_late_is_told_and_goes_with_the_next_release(
 # ------------------------------------------------------------- several publishers
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+@at_steps("begun")
 def test_a_publisher_who_is_overtaken_at_any_step_loses_nothing(
     begun: Remote, step: int
 ) -> None:
-    skip_unless_made(begun, step)
     slow = begun.storage()
     mine, others = (2, 3) if step >= DECIDED else (3, 2)
     before_step(slow, step, lambda: publish(begun.open(), others))
@@ -407,24 +414,24 @@ def test_a_publisher_who_reads_while_others_publish_looks_again(
     begun.check_whole([1, 2, 3])
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
-def test_a_release_is_absent_or_whole_for_a_reader_at_any_step(
-    begun: Remote, step: int
-) -> None:
-    skip_unless_made(begun, step)
-    seen: list[str] = []
-    lake = begun.storage()
+def test_a_release_is_absent_or_whole_for_a_reader_at_any_step(begun: Remote) -> None:
+    seen: list[list[str]] = []
+    storage = begun.storage()
+    catalog: Any = storage.catalog
+    really = catalog.commit_table
 
-    def read() -> None:
+    def commit_table(*arguments: Any) -> Any:
         reader = begun.open()
-        seen.extend(reader.releases()["name"])
-        for number in range(1, len(seen) + 1):
+        seen.append(list(reader.releases()["name"]))
+        for number in range(1, len(seen[-1]) + 1):
             assert found(reader, number) == expected(number)
+        return really(*arguments)
 
-    before_step(lake, step, read)
-    publish(begun.lake(lake), 2)
+    catalog.commit_table = commit_table
+    publish(begun.lake(storage), 2)
 
-    assert seen == (["R1", "R2"] if step >= DECIDED else ["R1"])
+    after = len(made_by(begun)) - DECIDED
+    assert seen == [["R1"]] * DECIDED + [["R1", "R2"]] * after
 
 
 def test_the_same_name_at_once_is_one_release(remote: Remote) -> None:
@@ -488,11 +495,10 @@ def test_a_publisher_who_was_overtaken_takes_back_what_he_staged(
 
 
 @pytest.mark.parametrize("arrives", [True, False], ids=["done", "not done"])
-@pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
+@at_steps("begun")
 def test_a_lost_answer_tears_nothing(
     begun: Remote, step: int, *, arrives: bool
 ) -> None:
-    skip_unless_made(begun, step)
     storage = begun.storage()
     catalog: Any = storage.catalog
 
