@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
+from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import parse_date, parse_instant
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import LIST, Downloads
 from lakebt.sources.corporate.submissions import read_submission
+from lakebt.sources.edgar_index import (
+    ARCHIVES,
+    PAUSE,
+    check_identity,
+    filed,
+    submission,
+)
 from lakebt.sources.nport import FORMS, TABLE, read_document, read_nport
 from lakebt.sources.packed import files_of, kind_of
 from lakebt.sources.source import Source
-from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,8 +32,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_SERIES = re.compile(r"<SERIES-ID>\s*(S\d{9})|<seriesId>\s*(S\d{9})")
+_SERIES = re.compile(rb"<SERIES-ID>\s*(S\d{9})|<seriesId>\s*(S\d{9})")
 _DECLARATION = re.compile(r"\A<\?xml[^>]*\?>")
+PUBLIC = ("NPORT-P", "NPORT-P/A")
+"""Forms that everybody may read."""
+
 _IDENTIFIER = re.compile(r"S\d{9}\Z")
 
 
@@ -42,7 +50,6 @@ class NportFilings(Source):
     about = "SEC N-PORT: primary documents, or whole submissions, and folders of both"
     reads = (".xml", ".txt")
     is_whole = True
-    extra = "sec"
 
     def fetch(
         self,
@@ -53,9 +60,10 @@ class NportFilings(Source):
         end: str | dt.date,
         identity: str,
         series: Sequence[str] = (),
+        base_url: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
-        """Download filings that EDGAR's index lists, and keep them as they came.
+        """Download filings that EDGAR's daily index lists, and keep them as they came.
 
         Parameters
         ----------
@@ -71,15 +79,17 @@ class NportFilings(Source):
         series
             EDGAR's series that are wanted, ``S000002839``; by default all of the
             registrants. Each has a filing of its own.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
         downloads
             How to keep; for tests.
 
         Raises
         ------
         InvalidArgumentError
-            If edgartools is not installed, or a number or a series is none.
+            If a number, a series or the identity is none.
         LakeError
-            If EDGAR does not answer.
+            If EDGAR does not answer, or only in part; what came before is kept.
         """
         numbers = {_number(each) for each in companies}
         for each in series:
@@ -87,33 +97,21 @@ class NportFilings(Source):
                 msg = f"series {each!r} must be S and nine digits, as S000002839"
                 raise InvalidArgumentError(msg)
         first, last = parse_date(start, what="start"), parse_date(end, what="end")
-        library = _edgartools()
-        keeping = downloads or Downloads()
-        library.set_identity(identity)
-        try:
-            listed = library.get_filings(
-                form=["NPORT-P"], amendments=True, filing_date=f"{first}:{last}"
+        check_identity(identity)
+        asking = (downloads or Downloads(pause=PAUSE)).made_with(
+            base_url=base_url, contact=identity
+        )
+        for filing in filed(asking, first, last, forms=PUBLIC, companies=numbers):
+            content = submission(asking, filing)
+            series_in = {one or other for one, other in _SERIES.findall(content)}
+            if series and not series_in & {name.encode() for name in series}:
+                continue
+            asking.keep_bytes(
+                content,
+                folder,
+                name=f"{filing.accession}.txt",
+                source=asking.address(ARCHIVES + filing.path),
             )
-            for each in listed or ():
-                if int(each.cik) not in numbers:
-                    continue
-                text = str(each.full_text_submission())
-                found = {one or other for one, other in _SERIES.findall(text)}
-                if series and not found & set(series):
-                    continue
-                accession = str(each.accession_no)
-                keeping.keep_bytes(
-                    text.encode(),
-                    folder,
-                    name=f"{accession}.txt",
-                    source=f"EDGAR {accession}",
-                )
-        except (InvalidArgumentError, LakeError):
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever edgartools raises
-            why = " ".join(str(error).split())[:200] or type(error).__name__
-            msg = f"EDGAR does not answer: {why}. Try again later."
-            raise LakeError(msg) from None
 
     def convert(
         self,
@@ -183,21 +181,6 @@ def _number(text: str | int) -> int:
         msg = f"company {text!r} must be EDGAR's number (CIK), as 36405"
         raise InvalidArgumentError(msg)
     return int(text)
-
-
-def _edgartools() -> Any:
-    """Return the library.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is not installed.
-    """
-    try:
-        return importlib.import_module("edgar")
-    except ImportError:
-        msg = f"EDGAR is asked by edgartools: {install_extra('sec')}"
-        raise InvalidArgumentError(msg) from None
 
 
 def _files(path: Path) -> list[Path]:

@@ -177,6 +177,7 @@ class ActionFiles(Tabular):
         *,
         url: str,
         name: str = "actions.csv",
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """Download a table, and keep it as it came: see `ActionTables.fetch`.
@@ -189,7 +190,15 @@ class ActionFiles(Tabular):
             Where from: https.
         name
             What to call the file.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to ask; for tests.
         """
-        ActionTables().fetch(folder, url=url, name=name, downloads=downloads)
+        ActionTables().fetch(
+            folder,
+            url=url,
+            name=name,
+            contact=contact,
+            downloads=downloads,
+        )

@@ -113,6 +113,8 @@ class Wikipedia(Source):
         folder: str | os.PathLike[str],
         *,
         indexes: Iterable[str] = tuple(PAGES),
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """Download the page of each index, and keep it as it came.
@@ -123,6 +125,10 @@ class Wikipedia(Source):
             Where to; it is made. `downloads.csv` in it says when each page came.
         indexes
             SP500, SP400, SP600, NDX100 or DJIA; by default all.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to ask; for tests.
 
@@ -133,7 +139,9 @@ class Wikipedia(Source):
         LakeError
             If nothing comes.
         """
-        asking = downloads or Downloads()
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         for index in indexes:
             if index not in PAGES:
                 kind = "index"

@@ -1,16 +1,14 @@
-"""N-PORT as EDGAR hands it out: whole submissions, folders, the index by day."""
+"""N-PORT as EDGAR hands it out: whole submissions, and folders."""
 
 from __future__ import annotations
 
 import datetime as dt
-import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
-from lakebt.sources.corporate.downloads import LIST, Downloads
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.formats import FORMATS, read_source
 from lakebt.sources.nport_filings import NportFilings
 from tests.sources.test_nport import document, holding
@@ -124,57 +122,15 @@ def test_what_is_no_filing_is_one_line(text: str, why: str, tmp_path: Path) -> N
     assert "\n" not in str(caught.value)
 
 
-def filing(cik: int, number: int, text: str) -> SimpleNamespace:
-    return SimpleNamespace(
-        cik=cik,
-        accession_no=f"0000000001-22-{number:06}",
-        full_text_submission=lambda: text,
-    )
-
-
-def test_edgar_s_index_is_asked_and_only_what_is_wanted_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wrong", [{"companies": ["VOO"]}, {"series": ["VOO"]}])
+def test_a_number_or_a_series_that_is_none_is_refused(
+    wrong: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    asked: dict[str, Any] = {}
-    other = GOOD.replace("S000000001", "S000000002")
-    filings = [filing(1, 1, GOOD), filing(1, 2, other), filing(2, 3, GOOD)]
-
-    def get_filings(**options: Any) -> list[SimpleNamespace]:
-        asked.update(options)
-        return filings
-
-    library = SimpleNamespace(
-        set_identity=lambda who: asked.update(identity=who), get_filings=get_filings
-    )
-    monkeypatch.setitem(sys.modules, "edgar", library)
-    at = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
-    arguments: dict[str, Any] = {
-        "companies": ["0000000001"],
-        "start": "2022-11-01",
-        "end": "2022-11-30",
-        "identity": "A Name a@example.org",
-        "downloads": Downloads(clock=lambda: at),
-    }
-    NportFilings().fetch(tmp_path, series=["S000000001"], **arguments)
-
-    assert asked["filing_date"] == "2022-11-01:2022-11-30"
-    assert asked["form"] == ["NPORT-P"]
-    assert [each.name for each in sorted(tmp_path.glob("*.txt"))] == [
-        "0000000001-22-000001.txt"
-    ]
-    assert known(tmp_path) == [dt.datetime(2022, 11, 28, 20, 50, 55, tzinfo=dt.UTC)]
-    NportFilings().fetch(tmp_path, **arguments)
-    assert len(list(tmp_path.glob("*.txt"))) == 2
-
-    for wrong in ({"companies": ["VOO"]}, {"series": ["VOO"]}):
-        with pytest.raises(InvalidArgumentError, match="must be"):
-            NportFilings().fetch(tmp_path, **{**arguments, **wrong})
-    filings.append(SimpleNamespace(cik=1, accession_no="x"))
-    with pytest.raises(LakeError, match=r"EDGAR does not answer: .*full_text_subm"):
-        NportFilings().fetch(tmp_path, **arguments)
-    monkeypatch.setitem(sys.modules, "edgar", None)
-    with pytest.raises(InvalidArgumentError, match=r"edgartools: .*\[sec\]"):
-        NportFilings().fetch(tmp_path, **arguments)
+    asked: dict[str, Any] = {"companies": ["1"], "start": "2022-11-01"} | wrong
+    with pytest.raises(InvalidArgumentError, match="must be"):
+        NportFilings().fetch(
+            tmp_path, end="2022-11-30", identity="A Name a@example.org", **asked
+        )
 
 
 def test_the_command_line_has_its_options() -> None:
@@ -183,5 +139,5 @@ def test_the_command_line_has_its_options() -> None:
     fetched = source.options(of_fetch=True)
     assert {name: each.kind for name, each in fetched.items()} == {
         **dict.fromkeys(("companies", "series"), "list"),
-        **dict.fromkeys(("start", "end", "identity"), "text"),
+        **dict.fromkeys(("start", "end", "identity", "base_url"), "text"),
     }

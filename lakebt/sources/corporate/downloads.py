@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import re
-import urllib.error
-import urllib.request
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
 from lakebt.inputs.places import local_path
 from lakebt.instants import system_clock
+from lakebt.sources.network import SECONDS, agent, ask, check_address, told_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,39 +28,7 @@ LIST = "downloads.csv"
 
 _COLUMNS = ("file", "source", "at", "bytes", "sha256")
 _NAME = re.compile(r"[A-Za-z0-9^=_-][A-Za-z0-9.^=_-]{0,99}\Z")
-_SECONDS = 60
-_AGENT = "lakebt (corporate actions)"
-
-
-def ask(url: str) -> bytes:
-    """Return what a server answers.
-
-    Parameters
-    ----------
-    url
-        An https address without a name and password in it.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is something else.
-    LakeError
-        If nothing comes.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or parts.username:
-        msg = "url must begin with https:// and hold no password: pass such a one"
-        raise InvalidArgumentError(msg)
-    shown = f"{parts.hostname}{parts.path}"
-    request = urllib.request.Request(url, headers={"User-Agent": _AGENT})  # noqa: S310 - https
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - https
-            held: bytes = answer.read()
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
-        why = str(getattr(error, "reason", error)) or type(error).__name__
-        msg = f"{shown} does not answer: {why}. Try again later, or fetch it by hand."
-        raise LakeError(msg) from None
-    return held
+_PAGE = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +38,82 @@ class Downloads:
     Attributes
     ----------
     get
-        What returns the answer of an address.
+        What returns the answer of an address; None for the network.
     clock
         What says when it came.
+    base_url
+        Whom to ask instead of each site: a mirror with the same paths.
+    contact
+        Who asks, as servers are told.
+    seconds
+        How long a server may be silent.
+    pause
+        How long to wait after each answer, in seconds.
     """
 
-    get: Callable[[str], bytes] = field(default=ask)
+    get: Callable[[str], bytes] | None = None
     clock: Callable[[], dt.datetime] = field(default=system_clock)
+    base_url: str | None = None
+    contact: str | None = None
+    seconds: float = SECONDS
+    pause: float = 0.0
+
+    def made_with(
+        self, *, base_url: str | None = None, contact: str | None = None
+    ) -> Downloads:
+        """Return the same with what is given.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the address or the contact is none.
+        """
+        if base_url is not None:
+            check_address(base_url)
+        agent(contact)
+        return replace(
+            self,
+            base_url=base_url or self.base_url,
+            contact=contact or self.contact,
+        )
+
+    def address(self, url: str) -> str:
+        """Return where an address is asked for: there, or at the mirror."""
+        if self.base_url is None:
+            return url
+        parts = urlsplit(url)
+        return (
+            self.base_url.rstrip("/") + url[len(f"{parts.scheme}://{parts.netloc}") :]
+        )
+
+    def ask(self, url: str) -> bytes:
+        """Return what an address, or its mirror, answers.
+
+        Raises
+        ------
+        LakeError
+            If nothing comes, or not all of it.
+        """
+        where = self.address(url)
+        if self.get is not None:
+            return self.get(where)
+        held = ask(where, contact=self.contact, seconds=self.seconds)
+        if self.pause:
+            time.sleep(self.pause)
+        return held
 
     def keep(self, url: str, folder: str | os.PathLike[str], *, name: str) -> Path:
-        """Ask an address, and keep the answer as `keep_bytes` does."""
-        return self.keep_bytes(self.get(url), folder, name=name, source=_shown(url))
+        """Ask an address, and keep the answer as `keep_bytes` does.
+
+        Raises
+        ------
+        LakeError
+            If nothing comes, or what the name does not say: a page of HTML, mostly.
+        """
+        held = self.ask(url)
+        where = self.address(url)
+        check_kind(held, name, where=told_name(where))
+        return self.keep_bytes(held, folder, name=name, source=_shown(where))
 
     def keep_bytes(
         self, content: bytes, folder: str | os.PathLike[str], *, name: str, source: str
@@ -112,8 +146,11 @@ class Downloads:
         place.mkdir(parents=True, exist_ok=True)
         path = place / name
         half = place / f".{name}.part"
-        half.write_bytes(content)
-        half.replace(path)
+        try:
+            half.write_bytes(content)
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
         is_new = not (place / LIST).exists()
         with (place / LIST).open("a", encoding="utf-8", newline="") as lines:
             writer = csv.writer(lines, lineterminator="\n")
@@ -123,6 +160,37 @@ class Downloads:
             at = self.clock().isoformat()
             writer.writerow((name, source, at, len(content), digest))
         return path
+
+
+def check_kind(content: bytes, name: str, *, where: str) -> None:
+    """Check that an answer is what the end of its file's name says.
+
+    Raises
+    ------
+    LakeError
+        If it is something else, or a page of HTML without an end.
+    """
+    end = name.rpartition(".")[2]
+    start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    is_page = start.startswith(_PAGE)
+    wrong = ""
+    if end == "html":
+        if not is_page:
+            wrong = "no page of HTML"
+        elif b"</html" not in content[-4096:].lower():
+            wrong = "a page that is cut off"
+    elif is_page:
+        wrong = f"a page of HTML, and no {end}"
+    elif end == "xlsx" and not content.startswith(b"PK"):
+        wrong = "no Excel file"
+    elif end == "json":
+        try:
+            json.loads(content)
+        except ValueError:
+            wrong = "no JSON"
+    if wrong:
+        msg = f"{where} answers with {wrong}: nothing is kept. Download it by hand."
+        raise LakeError(msg)
 
 
 def check_name(name: str, *, what: str) -> None:
@@ -166,5 +234,4 @@ def records(folder: Path) -> dict[str, dict[str, str]]:
 
 def _shown(url: str) -> str:
     """Return an address without what may be a key."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+    return f"{urlsplit(url).scheme}://{told_name(url)}"

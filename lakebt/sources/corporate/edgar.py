@@ -33,6 +33,7 @@ from lakebt.sources.corporate.eight_k import (
     tickers_in,
     untraded_from,
 )
+from lakebt.sources.edgar_index import check_identity
 from lakebt.sources.source import Source
 from lakebt.values.command_lines import install_extra
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from lakebt.sources.converted import Converted
 
 
+END = "</SEC-DOCUMENT>"
 NO_ITEM = "filings without item 2.01 or 3.01"
 NO_NOTICE = "completions without a notice of delisting, as an acquirer files them"
 NO_END = "notices of delisting without a completed deal or a day of the end"
@@ -97,6 +99,8 @@ class EdgarActions(Source):
             The days between which they were filed, both included.
         identity
             Who asks, as the SEC wants to know it: a name and an address of e-mail.
+            edgartools asks a mirror, if ``EDGAR_BASE_URL`` and ``EDGAR_DATA_URL`` in
+            the environment name one.
         downloads
             How to keep; for tests.
 
@@ -110,6 +114,7 @@ class EdgarActions(Source):
         for symbol in companies:
             check_name(symbol, what="symbol")
         first, last = parse_date(start, what="start"), parse_date(end, what="end")
+        check_identity(identity)
         library = _edgartools()
         keeping = downloads or Downloads()
         library.set_identity(identity)
@@ -128,6 +133,9 @@ class EdgarActions(Source):
                 msg = f"EDGAR tells nothing of {symbol} ({company!r}): {why}. Check it."
                 raise LakeError(msg) from None
             for accession, text in held.items():
+                if END not in text:
+                    msg = f"EDGAR's answer for {accession} is cut off: try again later"
+                    raise LakeError(msg)
                 keeping.keep_bytes(
                     text.encode(),
                     folder,

@@ -147,6 +147,7 @@ class ActionTables:
         *,
         url: str,
         name: str = "actions.csv",
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """Download a table, and keep it as it came.
@@ -159,6 +160,8 @@ class ActionTables:
             Where from: https.
         name
             What to call the file.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to ask; for tests.
 
@@ -167,7 +170,8 @@ class ActionTables:
         LakeError
             If nothing comes.
         """
-        (downloads or Downloads()).keep(url, folder, name=name)
+        asking = (downloads or Downloads()).made_with(contact=contact)
+        asking.keep(url, folder, name=name)
 
     def convert(self, source: str | os.PathLike[str] | pd.DataFrame) -> Converted:
         """Return a table as rows of ``corporate_actions``.

@@ -108,6 +108,8 @@ class LeanActions(Source):
         *,
         symbols: Iterable[str],
         ref: str = "master",
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """Download LEAN's example files, and keep them as they came.
@@ -121,6 +123,10 @@ class LeanActions(Source):
             As LEAN names its files: ``aapl``, ``twx.1``.
         ref
             The branch, tag or commit of LEAN's repository.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to ask; for tests.
 
@@ -131,7 +137,9 @@ class LeanActions(Source):
         LakeError
             If nothing comes.
         """
-        asking = downloads or Downloads()
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         check_name(ref, what="ref")
         place = local_path(folder, what="folder", cure="name a folder of this machine")
         for symbol in symbols:

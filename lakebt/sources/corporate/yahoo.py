@@ -105,6 +105,8 @@ class YahooActions(Source):
         folder: str | os.PathLike[str],
         *,
         symbols: Iterable[str],
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """Download the daily chart of each symbol, and keep it as it came.
@@ -115,6 +117,10 @@ class YahooActions(Source):
             Where to; it is made. `downloads.csv` in it says when each file came.
         symbols
             As Yahoo has them.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to ask; for tests.
 
@@ -125,7 +131,9 @@ class YahooActions(Source):
         LakeError
             If nothing comes.
         """
-        asking = downloads or Downloads()
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         for symbol in symbols:
             check_name(symbol, what="symbol")
             url = WHERE.format(symbol=symbol, until=int(asking.clock().timestamp()))

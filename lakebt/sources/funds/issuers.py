@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
-from lakebt.sources.corporate.downloads import Downloads, check_name
+from lakebt.sources.corporate.downloads import Downloads, check_kind, check_name
 from lakebt.sources.funds.conversion import convert_files
 from lakebt.sources.funds.file_cells import TABLE
 from lakebt.sources.funds.issuer_layouts import INVESCO, ISHARES, SPDR, VANGUARD
@@ -126,7 +126,7 @@ class FundHoldings(Source):
         *,
         fund: str,
         end: str,
-        downloads: Downloads | None,
+        downloads: Downloads,
     ) -> Path:
         """Download one file, and keep it under a name of its own.
 
@@ -135,24 +135,21 @@ class FundHoldings(Source):
         LakeError
             If the answer is a page, or nothing.
         """
-        keeping = downloads or Downloads()
-        held = keeping.get(address)
+        held = downloads.ask(address)
+        at = downloads.clock()
+        name = f"{fund}_{at:%Y%m%dT%H%M%SZ}{end}"
         try:
-            check_head(held[:4096], Path(fund), table=TABLE, what=self.layout.what)
-        except InvalidDataError:
-            if not held.startswith(b"PK"):
-                msg = (
-                    f"the answer for {fund} is not {self.layout.what}: download it by "
-                    f"hand, and pass known_at"
-                )
-                raise LakeError(msg) from None
-        at = keeping.clock()
-        return keeping.keep_bytes(
-            held,
-            folder,
-            name=f"{fund}_{at:%Y%m%dT%H%M%SZ}{end}",
-            source=address.partition("?")[0],
-        )
+            check_kind(held, name, where=fund)
+            if end == ".csv":
+                check_head(held[:4096], Path(fund), table=TABLE, what=self.layout.what)
+        except (InvalidDataError, LakeError):
+            msg = (
+                f"the answer for {fund} is not {self.layout.what}: download it by "
+                f"hand, and pass known_at"
+            )
+            raise LakeError(msg) from None
+        source = downloads.address(address).partition("?")[0]
+        return downloads.keep_bytes(held, folder, name=name, source=source)
 
 
 class IsharesHoldings(FundHoldings):
@@ -189,6 +186,8 @@ class IsharesHoldings(FundHoldings):
         *,
         fund: str,
         product: str | None = None,
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> Path:
         """Download the holdings of a fund of today, and keep the answer as it came.
@@ -202,6 +201,10 @@ class IsharesHoldings(FundHoldings):
         product
             Of funds that `PRODUCTS` lacks: the number and the name in the address of
             the fund's page, ``239726/ishares-core-sp-500-etf``.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to keep; for tests.
 
@@ -223,8 +226,11 @@ class IsharesHoldings(FundHoldings):
         for part in chosen.split("/"):
             check_name(part, what="product")
         address = _ISHARES.format(product=chosen, fund=fund.upper())
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         return self._keep(
-            address, folder, fund=fund.upper(), end=".csv", downloads=downloads
+            address, folder, fund=fund.upper(), end=".csv", downloads=asking
         )
 
 
@@ -241,6 +247,8 @@ class SpdrHoldings(FundHoldings):
         folder: str | os.PathLike[str],
         *,
         fund: str,
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> Path:
         """Download the holdings of a fund of today, and keep the answer as it came.
@@ -251,6 +259,10 @@ class SpdrHoldings(FundHoldings):
             Where to; it is made. `downloads.csv` in it says when each file came.
         fund
             The ticker.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to keep; for tests.
 
@@ -263,8 +275,11 @@ class SpdrHoldings(FundHoldings):
         """
         check_name(fund, what="fund")
         address = _SPDR.format(fund=fund.lower())
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         return self._keep(
-            address, folder, fund=fund.upper(), end=".xlsx", downloads=downloads
+            address, folder, fund=fund.upper(), end=".xlsx", downloads=asking
         )
 
 
@@ -281,6 +296,8 @@ class InvescoHoldings(FundHoldings):
         folder: str | os.PathLike[str],
         *,
         fund: str,
+        base_url: str | None = None,
+        contact: str | None = None,
         downloads: Downloads | None = None,
     ) -> Path:
         """Download the holdings of a fund of today, and keep the answer as it came.
@@ -291,6 +308,10 @@ class InvescoHoldings(FundHoldings):
             Where to; it is made. `downloads.csv` in it says when each file came.
         fund
             The ticker.
+        base_url
+            Of a mirror with the same paths, to be asked instead.
+        contact
+            Who asks: an address of e-mail or of a page, which the server is told.
         downloads
             How to keep; for tests.
 
@@ -303,8 +324,11 @@ class InvescoHoldings(FundHoldings):
         """
         check_name(fund, what="fund")
         address = _INVESCO.format(fund=fund.upper())
+        asking = (downloads or Downloads()).made_with(
+            base_url=base_url, contact=contact
+        )
         return self._keep(
-            address, folder, fund=fund.upper(), end=".csv", downloads=downloads
+            address, folder, fund=fund.upper(), end=".csv", downloads=asking
         )
 
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
-from lakebt.sources.corporate.downloads import Downloads, ask, came_at
+from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.sources.corporate.downloads import Downloads, came_at
 from lakebt.sources.corporate.layouts import NO_DAY, NO_SYMBOL, NO_TERMS, ActionTables
 from lakebt.sources.formats import read_source
 
@@ -235,25 +234,3 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(InvalidArgumentError, match="file name"):
         Downloads().keep_bytes(b"", tmp_path, name=name, source="x")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "url", ["http://example.org", "file:///etc/passwd", "https://a:b@example.org", "x"]
-)
-def test_addresses_that_are_refused(url: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="https:// and hold no password"):
-        ask(url)
-
-
-def test_a_server_that_does_not_answer_is_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        msg = "Connection refused"
-        raise OSError(msg)
-
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
-
-    why = r"example.org/x does not answer: Connection refused. Try again later"
-    with pytest.raises(LakeError, match=why):
-        ask("https://example.org/x?key=secret")
