@@ -1,21 +1,20 @@
-"""Prices and actions by instrument: each joined on who had the symbol on its day."""
+"""Actions, rates and bars by instrument: joined on who had the symbol on its day."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lakebt.prices.actions import ActionHistory, ActionKind
 from lakebt.prices.borrow import BorrowHistory
-from lakebt.prices.history import PriceHistory
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from lakebt._typing import IntVector
-    from lakebt.prices.instruments import Instruments, Piece
+    from lakebt.prices.instruments import Instruments
     from lakebt.sessions import Sessions
 
 
@@ -87,77 +86,55 @@ def joined_borrow(
     )
 
 
-def joined_history(
-    read: Callable[[tuple[str, ...]], PriceHistory],
-    names: Sequence[str],
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Owners:
+    """Whose some bars are.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the instruments are called in results.
+    code : ndarray of shape (n_rows,)
+        Position in `names`; -1 where the bars of the instrument are elsewhere.
+    known_at : ndarray of shape (n_rows,)
+        When it was known, in microseconds since 1970 UTC.
+    """
+
+    names: tuple[str, ...]
+    code: IntVector
+    known_at: IntVector
+
+
+def owners_of(
     told: Instruments,
-) -> PriceHistory:
-    """Return the bars of instruments, each from where the price table has them.
+    symbols: Sequence[str],
+    *,
+    code: IntVector,
+    session: IntVector,
+    sessions: Sessions,
+) -> Owners:
+    """Return whose bars are, each by its name in the price table and its session.
 
     Parameters
     ----------
-    read
-        Gives the bars of some symbols of the price table, and its actions.
-    names
-        What the instruments are called in results.
     told
-
-    Returns
-    -------
-    PriceHistory
-        Its symbols are those of `names` that have bars. A bar is known from when both
-        it and the row that joins it were.
+    symbols
+        The names in the price table.
+    code, session : ndarray of shape (n_rows,)
+        Of each bar: the position of its name in `symbols`, and its session's number.
+    sessions
     """
-    pieces = {name: told.bars_of(name) for name in names}
-    raw = read(tuple(sorted({p.symbol for own in pieces.values() for p in own})))
-    found = [_rows(raw, pieces[name]) for name in names]
-    symbols = [name for name, (rows, _) in zip(names, found, strict=True) if len(rows)]
-    there = [each for each in found if len(each[0])]
-    none = np.zeros(0, dtype=np.int64)
-    rows = np.concatenate([none, *(own for own, _ in there)])
-    known = np.concatenate([none, *(own for _, own in there)])
-    code = np.repeat(np.arange(len(there)), [len(own) for own, _ in there])
-    by = np.lexsort((known, raw.session[rows], code))
-    rows = rows[by]
-    return PriceHistory(
-        symbols=tuple(symbols),
-        sessions=raw.sessions,
-        symbol=code[by].astype(np.int64),
-        session=raw.session[rows],
-        known_at=known[by],
-        open=raw.open[rows],
-        close=raw.close[rows],
-        retracted=raw.retracted[rows],
-        untraded=raw.untraded[rows] if len(raw.untraded) else raw.untraded,
-        volume=raw.volume[rows] if len(raw.volume) else raw.volume,
-        basis=raw.basis,
-        row_basis=raw.row_basis[rows] if len(raw.row_basis) else raw.row_basis,
-        actions=raw.actions,
-        about={name: said for name in names if (said := told.about(name))},
+    span = len(sessions)
+    of_symbols = [told.owners(symbol) for symbol in symbols]
+    firsts = np.array(
+        [owned.first for each in of_symbols for owned in each], dtype="datetime64[D]"
     )
-
-
-def _rows(raw: PriceHistory, pieces: Iterable[Piece]) -> tuple[IntVector, IntVector]:
-    """Return the rows of some pieces, and when each was known to be of them."""
-    none = np.zeros(0, dtype=np.int64)
-    rows, known = [none], [none]
-    for piece in pieces:
-        if piece.symbol not in raw:
-            continue
-        code = int(raw.codes([piece.symbol])[0])
-        start, end = raw.starts[code], raw.starts[code + 1]
-        first, last = (_place(raw.sessions, day) for day in (piece.first, piece.last))
-        lo, hi = np.searchsorted(raw.session[start:end], [first[0], last[1]])
-        own = np.arange(start + lo, start + hi)
-        rows.append(own)
-        known.append(np.maximum(raw.known_at[own], piece.known_at))
-    return np.concatenate(rows), np.concatenate(known)
-
-
-def _place(sessions: Sessions, day: dt.date) -> tuple[int, int]:
-    """Return the number of the first session on or after a day, and after it."""
-    at = np.datetime64(day, "D")
-    first, after = (
-        int(np.searchsorted(sessions.days, at, side=side)) for side in ("left", "right")
-    )
-    return first, after
+    begins = np.searchsorted(sessions.days.astype("datetime64[D]"), firsts)
+    keys = np.repeat(np.arange(len(symbols)), [len(each) for each in of_symbols])
+    listed = [owned for each in of_symbols for owned in each]
+    names = tuple(dict.fromkeys(owned.name for owned in listed if owned.name))
+    number = {name: place for place, name in enumerate(names)}
+    whose = np.array([number.get(owned.name, -1) for owned in listed], dtype=np.int64)
+    since = np.array([owned.known_at for owned in listed], dtype=np.int64)
+    at = np.searchsorted(keys * span + begins, code * span + session, side="right") - 1
+    return Owners(names=names, code=whose[at], known_at=since[at])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,24 @@ class Piece:
     known_at: int = _LONG_AGO
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """Some days of one name of the price table, and whose its bars are.
+
+    Attributes
+    ----------
+    name
+        What its instrument is called in results: marked with `UNTOLD` where no row says
+        whose they are, and empty where the rows say that its bars are called otherwise.
+    first, last, known_at
+    """
+
+    name: str
+    first: dt.date
+    last: dt.date
+    known_at: int = _LONG_AGO
+
+
 @dataclass(frozen=True, eq=False)
 class Instruments:
     """Identifiers as they are known at an instant.
@@ -62,10 +80,14 @@ class Instruments:
     Attributes
     ----------
     identifiers : tuple of Identifier
-        No two of one kind and text valid on one day: an audit holds that.
+        No two of one kind and text valid on one day, and no two tickers, or names in
+        the price table, of one instrument: audits hold that.
+    version : int
+        Of how many rows it was made.
     """
 
     identifiers: tuple[Identifier, ...] = ()
+    version: int = 0
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], list[Identifier]]:
@@ -93,6 +115,29 @@ class Instruments:
     def is_told(self, name: str, *, kind: str = SYMBOL) -> bool:
         """Whether some row is about a name, whenever."""
         return (kind, name) in self._by_name
+
+    def is_name(self, text: str) -> bool:
+        """Whether it is a symbol or an `instrument_id` that some row has."""
+        return text in self.names or self.is_symbol(text.removesuffix(UNTOLD))
+
+    def last_ticker(
+        self, day: dt.date, *, of: str | None = None, symbol: str | None = None
+    ) -> Identifier | None:
+        """Return the last ticker that ended before a day: of an instrument, or such.
+
+        Parameters
+        ----------
+        day
+        of, symbol
+            An `instrument_id`, or the ticker itself.
+        """
+        rows = (
+            self._by_name.get((SYMBOL, symbol or ""), [])
+            if of is None
+            else self._by_instrument.get((of, SYMBOL), [])
+        )
+        ended = [row for row in rows if row.last < day]
+        return max(ended, key=lambda row: row.last) if ended else None
 
     def name_of(
         self, instrument_id: str, day: dt.date, *, kind: str = SYMBOL
@@ -140,13 +185,19 @@ class Instruments:
             mark: nothing says whose it was.
         """
         found = self.at(symbol, day)
-        if found is not None:
-            return self._names[found]
-        return f"{symbol}{UNTOLD}" if self._is_told(symbol) else symbol
+        return self.unowned(symbol) if found is None else self.names[found]
+
+    def unowned(self, symbol: str) -> str:
+        """Return what a symbol is called in results where no row says whose it is.
+
+        Also one that no row is about is marked if an instrument has its text as its id.
+        """
+        is_other = self.is_symbol(symbol) or symbol in self.names
+        return f"{symbol}{UNTOLD}" if is_other else symbol
 
     @cached_property
-    def _names(self) -> dict[str, str]:
-        """What each instrument is called in results."""
+    def names(self) -> dict[str, str]:
+        """What each instrument is called in results, by its id."""
         ids = {each.instrument_id for each in self.identifiers}
         tickers: dict[str, set[str]] = {}
         owners: dict[str, set[str]] = {}
@@ -164,42 +215,82 @@ class Instruments:
         return names
 
     @cached_property
-    def _ids(self) -> dict[str, str]:
-        return {name: own for own, name in self._names.items()}
+    def ids(self) -> dict[str, str]:
+        """The id of each instrument, by what it is called in results."""
+        return {name: own for own, name in self.names.items()}
 
     def bars_of(self, name: str) -> tuple[Piece, ...]:
         """Return where the bars lie of what `name` gave."""
-        if name in self._ids:
-            return self.pieces(self._ids[name])
+        if name in self.ids:
+            return self.pieces(self.ids[name])
         symbol = name.removesuffix(UNTOLD)
-        told = [
-            each
-            for kind in (SYMBOL, PRICES)
-            for each in self._by_name.get((kind, symbol), [])
+        return _pieces(symbol, self.owners(symbol), name=self.unowned(symbol))
+
+    def owners(self, symbol: str) -> tuple[Owned, ...]:
+        """Return whose the bars are that the price table has under a name, day by day.
+
+        Those whom a row of kind `prices` names have them, or else who had the ticker
+        and no other name in the price table that day.
+
+        Returns
+        -------
+        tuple of Owned
+            Without a gap, from the first day of all to the last.
+        """
+        named = self._by_name.get((PRICES, symbol), [])
+        called = self._by_name.get((SYMBOL, symbol), [])
+        besides = [
+            row
+            for each in called
+            for row in self._by_instrument.get((each.instrument_id, PRICES), [])
         ]
-        pieces, begin = [], dt.date.min
-        for each in sorted(told, key=lambda i: (i.first, i.last)):
-            if each.first > begin:
-                pieces.append(Piece(symbol=symbol, first=begin, last=each.first - _DAY))
-            if each.last == dt.date.max:
-                return tuple(pieces)
-            begin = max(begin, each.last + _DAY)
-        return (*pieces, Piece(symbol=symbol, first=begin, last=dt.date.max))
+        days = {dt.date.min}
+        for row in (*named, *called, *besides):
+            days.add(row.first)
+            if row.last < dt.date.max:
+                days.add(row.last + _DAY)
+        owned: list[Owned] = []
+        firsts = sorted(days)
+        lasts = [*(day - _DAY for day in firsts[1:]), dt.date.max]
+        for first, last in zip(firsts, lasts, strict=True):
+            name, known_at = self.unowned(symbol), _LONG_AGO
+            own = _on(named, first)
+            if own is None and (own := _on(called, first)) is not None:
+                others = self._by_instrument.get((own.instrument_id, PRICES), [])
+                name = "" if _on(others, first) else name
+            if own is not None:
+                name, known_at = name and self.names[own.instrument_id], own.known_at
+            since = first
+            if owned and (owned[-1].name, owned[-1].known_at) == (name, known_at):
+                since = owned.pop().first
+            owned.append(Owned(name=name, first=since, last=last, known_at=known_at))
+        return tuple(owned)
+
+    def owner(self, symbol: str, day: dt.date) -> str:
+        """Return whose a bar of a day is, as `owners` tells it."""
+        return next(each.name for each in self.owners(symbol) if day <= each.last)
 
     def about(self, name: str) -> str:
         """Say where the bars of an instrument would lie; empty if no row is of it."""
         symbol = name.removesuffix(UNTOLD)
-        if name not in self._ids and not self._is_told(symbol):
+        if name not in self.ids and not self.is_symbol(symbol):
             return ""
-        told = [f"{piece.symbol}{_days(piece)}" for piece in self.bars_of(name)] or [
-            "nothing"
-        ]
+        parts: list[Piece] = []
+        for piece in self.bars_of(name):
+            goes_on = parts and (parts[-1].symbol, parts[-1].last + _DAY) == (
+                piece.symbol,
+                piece.first,
+            )
+            first = parts.pop().first if goes_on else piece.first
+            parts.append(replace(piece, first=first))
+        told = [f"{part.symbol}{_days(part)}" for part in parts] or ["nothing"]
         return (
             f"by instruments its bars are those of {', '.join(told)}: what else is "
             f"called so is another share"
         )
 
-    def _is_told(self, symbol: str) -> bool:
+    def is_symbol(self, symbol: str) -> bool:
+        """Whether some row is about a ticker, or a name in the price table."""
         return self.is_told(symbol) or self.is_told(symbol, kind=PRICES)
 
     def pieces(self, instrument_id: str) -> tuple[Piece, ...]:
@@ -234,28 +325,30 @@ class Instruments:
         >>> [piece.symbol for piece in meta.pieces("META")]
         ['META']
         """
-        named = self._by_instrument.get((instrument_id, PRICES), [])
-        pieces = [_piece(own, own.first, own.last) for own in named]
-        for own in self._by_instrument.get((instrument_id, SYMBOL), []):
-            begin: dt.date | None = own.first
-            for other in named:
-                if begin is None or other.first > own.last:
-                    break
-                if other.last < begin:
-                    continue
-                if other.first > begin:
-                    pieces.append(_piece(own, begin, other.first - _DAY))
-                begin = None if other.last >= own.last else other.last + _DAY
-            if begin is not None:
-                pieces.append(_piece(own, begin, own.last))
+        texts = {
+            row.identifier
+            for kind in (SYMBOL, PRICES)
+            for row in self._by_instrument.get((instrument_id, kind), [])
+        }
+        name = self.names.get(instrument_id, "")
+        pieces = [
+            piece
+            for text in texts
+            for piece in _pieces(text, self.owners(text), name=name)
+        ]
         return tuple(sorted(pieces, key=lambda piece: (piece.first, piece.symbol)))
 
 
 _DAY = dt.timedelta(days=1)
 
 
-def _piece(own: Identifier, first: dt.date, last: dt.date) -> Piece:
-    return Piece(symbol=own.identifier, first=first, last=last, known_at=own.known_at)
+def _pieces(symbol: str, owned: Iterable[Owned], *, name: str) -> tuple[Piece, ...]:
+    """Return the days on which a name of the price table is somebody's."""
+    return tuple(
+        Piece(symbol=symbol, first=each.first, last=each.last, known_at=each.known_at)
+        for each in owned
+        if each.name == name
+    )
 
 
 def _days(piece: Piece) -> str:

@@ -93,6 +93,9 @@ class Backtest:
     are those of the fill, as far as corporate actions were known before the deadline;
     one that was not changes no order.
 
+    Where ``instruments`` has rows, a weight is of the share that the decision's view
+    calls so in its panels; tables call it as those of a study do.
+
     Corporate actions happen to positions at the open of their ``ex_date``, those in
     force at the view's instant. What is held at the close before gets or owes dividends
     in full, and becomes shares, cash and shares of others; orders at that open do not.
@@ -301,7 +304,8 @@ class Backtest:
             source = self._source(strategy, is_needed=record)
             settings = as_texts(strategy)
             for number in range(len(fills)):
-                decided.append(decisions.decide(strategy, number))
+                weights = decisions.decide(strategy, number)
+                decided.append(decisions.traded(weights, number))
                 if progress is not None:
                     progress(number + 1, len(fills))
         done = execute(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lakebt.backtest.targets import checked_weights
+from lakebt.errors import InvalidArgumentError
 from lakebt.instants import TICK
 from lakebt.lake.reading.counterfactual import Alteration, altered
+from lakebt.lake.reading.instrument_view import in_results
 from lakebt.strategy.audit.audit import Failed, Future, audit
 from lakebt.strategy.audit.captures import captured
 from lakebt.strategy.audit.surroundings import Surroundings
@@ -15,8 +19,6 @@ from lakebt.strategy.audit.verdict import Audit, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import pandas as pd
 
     from lakebt.events.clock import Fill
     from lakebt.lake.reading.view import View
@@ -62,6 +64,31 @@ class Decisions:
             when=self.when(number),
             max_gross=self._max_gross,
         )
+
+    def traded(self, weights: pd.Series, number: int) -> pd.Series:
+        """Return the weights of a decision by what results call their symbols.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If two of them are of one instrument.
+        """
+        names = [str(name) for name in weights.index]
+        view = self._view.for_decision(self._fills[number].deadline - TICK)
+        called = in_results(view, self._view, names)
+        if called == names:
+            return weights
+        held = weights.to_numpy() != 0.0
+        seen: dict[str, str] = {}
+        for name, own, is_held in zip(names, called, held.tolist(), strict=True):
+            if is_held and seen.setdefault(own, name) != name:
+                msg = (
+                    f"{self.when(number)}: {seen[own]} and {name} are one instrument, "
+                    f"{own}: give it one weight"
+                )
+                raise InvalidArgumentError(msg)
+        by_name = pd.Series(weights.to_numpy(), index=called)
+        return by_name.groupby(level=0, sort=False).sum()
 
     def __call__(self, future: Future | None, numbers: Sequence[int]) -> list[Decided]:
         """Return some decisions of a strategy made anew."""

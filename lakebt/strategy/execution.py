@@ -12,6 +12,7 @@ from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.targets import lined_up
 from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.lake.reading.instrument_view import price_history
 from lakebt.prices.effects import effects, per_bar_share
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def execute(
         nobody can value.
     """
     symbols, weights = lined_up(decided)
-    history = view.price_history(symbols)
+    history = price_history(view, symbols)
     symbols, weights = _priced(symbols, weights, history, release=view.release)
     symbols, weights = _with_others(symbols, weights, history, first=first, last=last)
     targets = Targets(
@@ -149,7 +150,8 @@ def _priced(
     is_priced = np.array([symbol in history for symbol in symbols], dtype=bool)
     for place in np.flatnonzero(~is_priced & weights.any(axis=0)).tolist():
         msg = (
-            f"{symbols[place]!r} has no prices in release {release!r}: "
+            f"{symbols[place]!r} has no prices in release {release!r}"
+            f"{f' ({told})' if (told := history.about.get(symbols[place])) else ''}: "
             f"publish them, or leave it out of the weights"
         )
         raise InvalidArgumentError(msg)

@@ -14,6 +14,7 @@ from lakebt.analysis.sharpe import (
     sharpe_ratio,
 )
 from lakebt.analysis.sharpe_definition import SharpeDefinition
+from lakebt.lake.reading.instrument_view import in_results, price_history
 from lakebt.prices.benchmark import MARKET, benchmark_of
 from lakebt.report.sheet_data import SheetData
 from lakebt.report.tear_sheet import TearSheet
@@ -59,8 +60,10 @@ def performance(
         If the benchmark cannot be used.
     """
     returns = run.returns
+    if isinstance(benchmark, str):
+        (benchmark,) = in_results(run.view, run.view, [benchmark])
     theirs = benchmark_of(
-        lambda symbol: run.view.price_history([symbol]),
+        lambda symbol: price_history(run.view, [symbol]),
         benchmark,
         default=MARKET,
         index=returns.index,

@@ -12,6 +12,7 @@ import numpy as np
 from lakebt.events.clock import OUTSIDE, anchor_session
 from lakebt.events.rules import Anchor
 from lakebt.facts import Vintage
+from lakebt.lake.reading.instrument_view import panel_of
 from lakebt.prices.actions import KINDS
 from lakebt.study.scope import Scope
 
@@ -82,8 +83,8 @@ class HindsightScope(Scope):
         symbols = [s for code, s in enumerate(history.symbols) if code not in whole]
         factor = np.ones(len(history.symbol))
         if symbols:
-            plain = self.view.panel("close", symbols=symbols)
-            level = self.view.panel("close", symbols=symbols, adjusted="total_return")
+            plain = panel_of(self.view, "close", symbols)
+            level = panel_of(self.view, "close", symbols, adjusted="total_return")
             ratio = (level / plain).to_numpy()
             begin = self.view.sessions.on_or_after(plain.index[0].date())
             column = np.full(len(history.symbols), -1)

@@ -13,6 +13,7 @@ from lakebt.analysis.performance.portfolio import Held, Performance
 from lakebt.analysis.pooling import Aggregate, Weighting
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.surface import surface
+from lakebt.lake.reading.instrument_view import in_results, price_history
 from lakebt.prices.benchmark import MARKET, benchmark_of
 from lakebt.report.contents import Headline
 from lakebt.report.sheet_data import SheetData
@@ -105,11 +106,13 @@ def performance(
         first, values = calendar_returns(traded, pooling)
     days = study.clock.sessions.days[first : first + len(values)]
     index = pd.DatetimeIndex(days, name="session").as_unit("us")
+    if isinstance(benchmark, str):
+        (benchmark,) = in_results(study.view, study.view, [benchmark])
     theirs = benchmark_of(
         lambda symbol: (
             study.history
             if symbol in study.history
-            else study.view.price_history([symbol])
+            else price_history(study.view, [symbol])
         ),
         benchmark,
         default=study.arguments.hedge or MARKET,

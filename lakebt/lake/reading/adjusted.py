@@ -10,7 +10,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.lake.reading.adjusted_bars import (
     NEVER,
     all_actions,
-    held,
+    held_as_called,
     moves_of,
     terms_of,
 )
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import FloatPanel
+    from lakebt.lake.reading.adjusted_bars import Tables
     from lakebt.lake.reading.bars import Bars
     from lakebt.lake.reading.known import Known
-    from lakebt.lake.reading.release_tables import Pinned
 
 _OF_SHARES = (ActionKind.SPLIT, ActionKind.SPIN_OFF)
 _OF_RETURNS = (*_OF_SHARES, ActionKind.CASH_DIVIDEND)
@@ -34,6 +34,7 @@ _OF_RETURNS = (*_OF_SHARES, ActionKind.CASH_DIVIDEND)
 
 def adjusted_panel(
     known: Known,
+    tables: Tables,
     bars: Bars,
     values: FloatPanel,
     *,
@@ -46,8 +47,8 @@ def adjusted_panel(
 
     Parameters
     ----------
-    known
-        The release and the instant.
+    known, tables
+        The release and the instant, and what its bars and actions are read from.
     bars
         Those of the symbols.
     values : ndarray of shape (n_sessions, n_symbols)
@@ -72,15 +73,15 @@ def adjusted_panel(
     if column != "close":
         _, closes = bars.panel("close", symbols, as_of=known.by, first=begin, last=last)
     kinds = _OF_SHARES if adjustment is Adjustment.SPLITS else _OF_RETURNS
-    actions = all_actions(known.pinned, symbols)
-    in_bars = held(known.pinned, symbols) if any_adjusted else None
+    actions = all_actions(tables, symbols)
+    in_bars = None
+    if any_adjusted:
+        in_bars = held_as_called(tables, symbols, day=known.pinned.sessions.date(last))
     rows = actions.in_force(before=known.by + 1)
     is_wanted = np.isin(actions.kind[rows], [kind.code for kind in kinds])
     is_inside = (actions.session[rows] > begin) & (actions.session[rows] <= last)
     rows = rows[is_wanted & is_inside]
-    moves, rows = moves_of(
-        known.pinned, actions, rows, symbols, as_of=known.by, held=in_bars
-    )
+    moves, rows = moves_of(tables, actions, rows, symbols, as_of=known.by, held=in_bars)
     if len(moves) == 0 and (in_bars is None or len(in_bars.days) == 0):
         return values
     within = None
@@ -125,6 +126,6 @@ def _adjusted_cells(
     return bool(cells.any()), cells
 
 
-def last_known_action(pinned: Pinned, symbols: Sequence[str]) -> int:
+def last_known_action(tables: Tables, symbols: Sequence[str]) -> int:
     """Return when the last action of some symbols became known."""
-    return int(all_actions(pinned, symbols).known_at.max(initial=-NEVER))
+    return int(all_actions(tables, symbols).known_at.max(initial=-NEVER))

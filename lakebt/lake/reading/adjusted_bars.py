@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from lakebt.lake.reading.instrument_tables import ByInstrument
 from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.tables.schemas import BASES, CORPORATE_ACTIONS
 from lakebt.prices.actions import ActionKind
 from lakebt.prices.adjustment import Moves, factors_in_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import datetime as dt
+    from collections.abc import Callable, Mapping, Sequence
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.lake.reading.bars import Bars
@@ -26,6 +28,9 @@ bar from long before is of another company that had the ticker."""
 
 NEVER = 2**63 - 1
 """What is known by then is known at all."""
+
+Tables: TypeAlias = "Pinned | ByInstrument"
+"""A release's bars and actions: as the tables call them, or by instrument."""
 
 Day = tuple[int, int]
 """Column and session."""
@@ -69,24 +74,85 @@ class Held:
         """Return those of the first symbols."""
         return self.only(self.days.column < count)
 
+    def renamed(
+        self, symbols: Sequence[str], own: Sequence[str], name: Callable[[str], str]
+    ) -> Held:
+        """Return the days of some symbols by other names, and of the rest after them.
+
+        Parameters
+        ----------
+        symbols
+            The columns, by their new names.
+        own
+            What each is called here; one may be there twice.
+        name
+            Gives the new name of one that is no column.
+        """
+        rest = [symbol for symbol in self.symbols if symbol not in own]
+        taken = [self.symbols.index(symbol) for symbol in (*own, *rest)]
+        days = [np.flatnonzero(self.days.column == column) for column in taken]
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *days])
+        column = np.repeat(np.arange(len(taken)), [len(each) for each in days])
+        return Held(
+            symbols=(*symbols, *map(name, rest)),
+            days=replace(self.days.only(rows), column=column),
+            factors=self.factors[rows],
+            terms={
+                (place, session): frozenset(
+                    (kind, ratio, name(other) if other else "")
+                    for kind, ratio, other in terms
+                )
+                for place, own_column in enumerate(taken)
+                for (whose, session), terms in self.terms.items()
+                if whose == own_column
+            },
+        )
+
     def after(self, column: int, session: int) -> float:
         """Return the shares that one share of a symbol became after a session."""
         later = (self.days.column == column) & (self.days.session > session)
         return float(np.prod(self.days.ratio[later]))
 
 
-def all_actions(pinned: Pinned, symbols: Sequence[str]) -> ActionHistory:
+def all_actions(tables: Tables, symbols: Sequence[str]) -> ActionHistory:
     """Return every vintage of the actions of some symbols, known when it may be."""
     names = tuple(symbols)
-    return pinned.kept(
+
+    def read() -> ActionHistory:
+        if isinstance(tables, ByInstrument):
+            return tables.actions(names, known_by=NEVER)
+        return actions_of(tables, names, known_by=NEVER)
+
+    return tables.kept(
         CORPORATE_ACTIONS.name,
         f"actions of {names}",
-        lambda: actions_of(pinned, names, known_by=NEVER),
+        read,
         size=lambda actions: 200 * len(actions) + 20 * len(names),
     )
 
 
-def held(pinned: Pinned, symbols: Sequence[str]) -> Held:
+def held_as_called(tables: Tables, symbols: Sequence[str], *, day: dt.date) -> Held:
+    """Return what is in the adjusted bars of some symbols, by what these are called.
+
+    Whose they are by all that is known of identifiers decides what is in them; a row
+    that is not known yet renames nothing.
+
+    Parameters
+    ----------
+    tables
+    symbols
+        As `tables` calls them.
+    day
+        On which they are called so, where they are nobody's so far.
+    """
+    if not isinstance(tables, ByInstrument):
+        return held(tables, symbols)
+    ends = [tables.in_the_end(symbol, day) for symbol in symbols]
+    whole = held(tables, tuple(dict.fromkeys(ends)))
+    return whole.renamed(symbols, ends, tables.so_far)
+
+
+def held(pinned: Tables, symbols: Sequence[str]) -> Held:
     """Return what is in the adjusted bars of some symbols.
 
     It is what the whole release says, up to each symbol's last bar: who adjusted them
@@ -118,7 +184,7 @@ def held(pinned: Pinned, symbols: Sequence[str]) -> Held:
     return result.only(_is_known(pinned, result, by=by))
 
 
-def _is_known(pinned: Pinned, result: Held, *, by: int) -> BoolVector:
+def _is_known(pinned: Tables, result: Held, *, by: int) -> BoolVector:
     """Return of which days the same was told by an instant."""
     actions = all_actions(pinned.whole, result.symbols)
     rows = _of_shares(actions, actions.in_force(before=by + 1))
@@ -129,7 +195,7 @@ def _is_known(pinned: Pinned, result: Held, *, by: int) -> BoolVector:
     return np.array(same, dtype=bool)
 
 
-def not_known(pinned: Pinned, symbols: Sequence[str], *, by: int) -> Held:
+def not_known(pinned: Tables, symbols: Sequence[str], *, by: int) -> Held:
     """Return what is in the adjusted bars that was told after an instant."""
     whole = held(pinned, symbols)
     return whole.only(~_is_known(pinned, whole, by=by))
@@ -150,7 +216,7 @@ def terms_of(actions: ActionHistory, rows: IntVector, moves: Moves) -> dict[Day,
 
 
 def moves_of(
-    pinned: Pinned,
+    pinned: Tables,
     actions: ActionHistory,
     rows: IntVector,
     symbols: Sequence[str],
@@ -229,7 +295,7 @@ def _first_price(bars: _Few, child: str, session: int, held: Held | None) -> flo
 
 
 def _closes(
-    pinned: Pinned, symbols: Sequence[str], days: Moves
+    pinned: Tables, symbols: Sequence[str], days: Moves
 ) -> tuple[FloatVector, BoolVector]:
     """Return the last close before each spin-off, and whether it was adjusted."""
     close, is_adjusted = np.full(len(days), np.nan), np.ones(len(days), dtype=bool)

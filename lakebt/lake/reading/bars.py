@@ -181,9 +181,16 @@ class Bars:
         return functools.reduce(np.logical_and, tests) if tests else None
 
     def check_window(
-        self, symbols: Sequence[str], first: int, last: int, *, as_of: int, asked: str
+        self,
+        symbols: Sequence[str],
+        first: int,
+        last: int,
+        *,
+        as_of: int,
+        asked: str,
+        called: Sequence[str],
     ) -> None:
-        """Check that each symbol has a bar in some sessions, known by then.
+        """Check that each symbol, called so, has a bar in some sessions, known by then.
 
         Raises
         ------
@@ -194,10 +201,10 @@ class Bars:
         here = self._here(as_of, first, last)
         inside = (place >= 0) if here is None else here & (place >= 0)
         counts = np.bincount(place[inside], minlength=len(symbols))
-        for symbol, count in zip(symbols, counts, strict=True):
+        for symbol, count, name in zip(symbols, counts, called, strict=True):
             if count == 0:
                 msg = (
-                    f"{symbol} has no prices {asked}: {self._span(symbol, as_of)}. "
+                    f"{name} has no prices {asked}: {self._span(symbol, as_of)}. "
                     f"Leave it out, or ask for other dates"
                 )
                 raise InvalidArgumentError(msg)

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from lakebt.lake.reading.adjusted_bars import not_known
+from lakebt.lake.reading.adjusted_bars import NEVER, not_known
 from lakebt.lake.reading.bars import PANEL_COLUMNS
+from lakebt.lake.reading.instrument_rows import instruments_by
+from lakebt.lake.reading.instrument_tables import ByInstrument
 from lakebt.lake.tables.arrow import column, truth
+from lakebt.prices.by_instrument import owners_of
 
 if TYPE_CHECKING:
-    from lakebt._typing import FloatVector
+    from collections.abc import Sequence
+
+    from lakebt._typing import FloatVector, IntVector
     from lakebt.lake.reading.adjusted_bars import Held
     from lakebt.lake.reading.release_tables import Pinned
-    from lakebt.sessions import Sessions
 
 
 def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
@@ -41,13 +45,15 @@ def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
     names = basis.dictionary.to_pylist()
     if "split_adjusted" not in names:
         return rows
-    symbols = tuple(sorted(column(rows, "symbol").unique().to_pylist()))
-    later = not_known(pinned, symbols, by=after)
+    whose, owners = _instruments(rows, pinned)
+    identifiers = instruments_by(pinned, NEVER)
+    tables = ByInstrument(pinned, identifiers) if identifiers else pinned
+    later = not_known(tables, tuple(sorted(owners)), by=after)
     if len(later.days) == 0:
         return rows
     codes = basis.indices.to_numpy(zero_copy_only=False)
     is_adjusted = codes == names.index("split_adjusted")
-    of_price, of_volume = _divisors(rows, later, sessions=pinned.sessions)
+    of_price, of_volume = _divisors(rows, later, whose, owners, pinned)
     for name in PANEL_COLUMNS:
         if name not in rows.column_names:
             continue
@@ -60,17 +66,32 @@ def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
     return rows
 
 
-def _divisors(
-    rows: pa.Table, later: Held, *, sessions: Sessions
-) -> tuple[FloatVector, FloatVector]:
-    """Return what each bar's prices and volume were multiplied by for some days."""
+def _instruments(rows: pa.Table, pinned: Pinned) -> tuple[IntVector, list[str]]:
+    """Return whose each bar is, by its place among names; -1 if nobody reads it."""
     symbol = column(rows, "symbol")
     if not pa.types.is_dictionary(symbol.type):
         symbol = symbol.dictionary_encode()
-    codes = symbol.indices.to_numpy(zero_copy_only=False)
-    names = symbol.dictionary.to_pylist()
+    code = symbol.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    names = [str(name) for name in symbol.dictionary.to_pylist()]
+    told = instruments_by(pinned, NEVER)
+    if not told:
+        return code, names
+    own = owners_of(
+        told, names, code=code, session=_session(rows, pinned), sessions=pinned.sessions
+    )
+    return own.code, list(own.names)
+
+
+def _session(rows: pa.Table, pinned: Pinned) -> IntVector:
     days = column(rows, "session").to_numpy(zero_copy_only=False)
-    session = sessions.numbers(days.astype("datetime64[D]"))
+    return pinned.sessions.numbers(days.astype("datetime64[D]")).astype(np.int64)
+
+
+def _divisors(
+    rows: pa.Table, later: Held, whose: IntVector, names: Sequence[str], pinned: Pinned
+) -> tuple[FloatVector, FloatVector]:
+    """Return what each bar's prices and volume were multiplied by for some days."""
+    session = _session(rows, pinned)
     of_price, of_volume = np.ones(len(rows)), np.ones(len(rows))
     listed = zip(
         later.days.column.tolist(),
@@ -79,10 +100,10 @@ def _divisors(
         later.days.ratio.tolist(),
         strict=True,
     )
-    for whose, day, factor, ratio in listed:
-        if later.symbols[whose] not in names:
+    for own, day, factor, ratio in listed:
+        if later.symbols[own] not in names:
             continue
-        is_before = (codes == names.index(later.symbols[whose])) & (session < day)
+        is_before = (whose == names.index(later.symbols[own])) & (session < day)
         of_price[is_before] *= factor
         of_volume[is_before] *= ratio
     return of_price, of_volume

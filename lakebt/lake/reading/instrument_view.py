@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 from lakebt.facts import IndexChange, Side
 from lakebt.instants import day_in
-from lakebt.lake.reading.instrument_rows import instruments_of
+from lakebt.lake.reading.instrument_rows import NOBODY, instruments_of
+from lakebt.lake.reading.panel import panel
+from lakebt.prices.instrument_names import by_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import pandas as pd
 
     from lakebt.facts import Vintage
     from lakebt.lake.reading.view import View
@@ -59,8 +63,41 @@ def _joined(vintage: Vintage, told: Instruments, view: View) -> Vintage:
     )
 
 
+def in_results(decided: View, view: View, names: Sequence[str]) -> list[str]:
+    """Return what is traded that a decision calls so, by what results call it.
+
+    Parameters
+    ----------
+    decided
+        What was known at the decision: a name is who has it in its panels.
+    view
+        What is known in the end.
+    names
+    """
+    known, told = decided._known, told_by(view)  # noqa: SLF001 - the lake's own
+    tables = known.by_instrument
+    day = day_in(decided.instant, view.sessions.zone)
+    if tables is None:
+        if not told:
+            return list(names)
+        return [by_the_end(name, day, so_far=NOBODY, told=told) for name in names]
+    of_day = tables.names(day, as_of=known.by)
+    return [
+        by_the_end(of_day.meant(name), day, so_far=tables.told, told=told, asked=name)
+        for name in names
+    ]
+
+
 def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
     """Return the prices of instruments, by what they are called in results."""
     if not told_by(view):
         return view.price_history(symbols)
     return view.price_history(symbols, joined=True)
+
+
+def panel_of(
+    view: View, column: str, names: Sequence[str], *, adjusted: str | None = None
+) -> pd.DataFrame:
+    """Return a panel of instruments by what they are called in results."""
+    known = view._known  # noqa: SLF001 - the lake's own
+    return panel(known, column, symbols=names, adjusted=adjusted, is_by_results=True)

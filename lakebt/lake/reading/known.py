@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.checks import check_text
-from lakebt.lake.reading.instrument_rows import NOBODY, instruments_of
+from lakebt.lake.reading.instrument_rows import instruments_of
+from lakebt.lake.reading.instrument_tables import ByInstrument
 from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.reading.known_borrow import borrow_of
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
-from lakebt.prices.by_instrument import joined_actions, joined_borrow, joined_history
+from lakebt.prices.by_instrument import joined_borrow
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.lake.tables.specs import Specs
     from lakebt.prices.history import PriceHistory
-    from lakebt.prices.instruments import Instruments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,12 @@ class Known:
     def by(self) -> int:
         """The instant in microseconds since 1970."""
         return micros(self.instant)
+
+    @property
+    def by_instrument(self) -> ByInstrument | None:
+        """Bars and actions by instrument; None where no identifier is known."""
+        told = instruments_of(self.pinned, self.instant)
+        return ByInstrument(self.pinned, told) if told else None
 
     @property
     def specs(self) -> Specs:
@@ -101,17 +107,38 @@ class Known:
         self._check_index(index)
         return self.pinned.history(index).in_force(self.instant)
 
-    def bars(self, symbols: tuple[str, ...] | None, column: str) -> Bars:
+    def bars(
+        self,
+        symbols: tuple[str, ...] | None,
+        column: str,
+        *,
+        asked: tuple[str, ...] | None,
+    ) -> Bars:
         """Return the bars of some symbols, each of whose methods is told an instant.
+
+        Parameters
+        ----------
+        symbols
+            As results call them: of instruments, where identifiers are known.
+        column
+        asked
+            As they were asked for.
 
         Raises
         ------
         UnknownNameError
             If no row known has a symbol; never for a decision.
         """
-        bars = self.pinned.bars(symbols, (column,))
-        by = self.by
-        unseen = [s for s in symbols or () if not bars.is_known(s, as_of=by)]
+        by, tables = self.by, self.by_instrument
+        bars = (
+            self.pinned.bars(symbols, (column,))
+            if tables is None
+            else tables.bars(symbols, (column,), is_kept=True)
+        )
+        pairs = zip(symbols or (), asked or (), strict=True)
+        unseen = [a for s, a in pairs if not bars.is_known(s, as_of=by)]
+        if tables is not None:
+            unseen = [name for name in unseen if not tables.told.is_name(name)]
         if unseen:
             self.check("symbol", unseen)
         return bars
@@ -124,9 +151,8 @@ class Known:
         It has the bars of the shares that come of them, too, and the borrow rates. If
         `joined`, all are of instruments, by what these are called in results.
         """
-        told = instruments_of(self.pinned, self.instant) if joined else NOBODY
-        if told:
-            return self._joined_history(symbols, told)
+        if joined and (tables := self.by_instrument) is not None:
+            return self._joined_history(symbols, tables)
         actions = actions_of(self.pinned, symbols, known_by=self.by)
         wanted = tuple(dict.fromkeys((*symbols, *actions.symbols)))
         bars = self.pinned.bars(wanted, ("open", "close", "volume"))
@@ -136,23 +162,21 @@ class Known:
         return replace(history, borrow=rates) if len(rates) else history
 
     def _joined_history(
-        self, names: tuple[str, ...], told: Instruments
+        self, names: tuple[str, ...], tables: ByInstrument
     ) -> PriceHistory:
         """Return the history of instruments, with what comes of them."""
-        whole = actions_of(self.pinned, None, known_by=self.by)
-        actions = joined_actions(whole, told, self.pinned.sessions).of(names)
-        basis = self.pinned.basis(known_by=self.by)
-
-        def read(symbols: tuple[str, ...]) -> PriceHistory:
-            bars = self.pinned.bars(symbols, ("open", "close", "volume"))
-            return bars.history(symbols, as_of=self.by, basis=basis, actions=actions)
-
+        actions = tables.actions(names, known_by=self.by)
         wanted = tuple(dict.fromkeys((*names, *actions.symbols)))
-        history = joined_history(read, wanted, told)
+        bars = tables.bars(wanted, ("open", "close", "volume"))
+        basis = self.pinned.basis(known_by=self.by)
+        history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
+        told = tables.told
+        about = {name: said for name in wanted if (said := told.about(name))}
         of_names = tuple(sorted({*names, *told.symbols}))
         rates = borrow_of(self.pinned, of_names, known_by=self.by)
         own = joined_borrow(rates, told, self.pinned.sessions).of(wanted)
-        return replace(history, borrow=own) if len(own) else history
+        borrow = own if len(own) else history.borrow
+        return replace(history, about=about, borrow=borrow)
 
     def first_shown(
         self, index: str, symbol: str, side: Side, *, after: dt.datetime

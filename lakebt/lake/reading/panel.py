@@ -9,6 +9,7 @@ earlier one never gets it.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,12 @@ import xxhash
 
 from lakebt.errors import UnknownNameError
 from lakebt.inputs.checks import is_text
+from lakebt.instants import day_in
 from lakebt.lake.reading.adjusted import adjusted_panel, last_known_action
 from lakebt.lake.reading.bars import PANEL_COLUMNS
-from lakebt.lake.reading.panel_arguments import distinct, of_name, window
-from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, PRICES
+from lakebt.lake.reading.instrument_rows import last_told
+from lakebt.lake.reading.panel_arguments import distinct, meant, of_name, window
+from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, INSTRUMENTS, PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.known import Known
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.prices.adjustment import Adjustment
+    from lakebt.prices.instrument_names import NamesOfDay
     from lakebt.sessions import Sessions
 
 
@@ -40,11 +44,14 @@ def panel(
     column: str,
     *,
     symbols: Sequence[str] | None,
-    start: object,
-    end: object,
+    days: tuple[object, object] = (None, None),
     adjusted: str | None,
+    is_by_results: bool = False,
 ) -> pd.DataFrame:
     """Return one column of the prices known: see `View.panel`.
+
+    Where identifiers are known it is of instruments, by what they are called on the
+    view's day, or in results.
 
     Raises
     ------
@@ -58,49 +65,129 @@ def panel(
     adjustment = None if adjusted is None else of_name(adjusted)
     pinned = known.pinned
     sessions = pinned.sessions
-    first, last = window(sessions, start, end)
-    wanted_symbols = None if symbols is None else distinct(symbols)
-    known_by = known.by
-    key = _key(pinned, column, wanted_symbols, first, last)
+    first, last = window(sessions, *days)
+    asked = None if symbols is None else distinct(symbols)
+    wanted, names = asked, None if is_by_results else _names(known)
+    if names is not None and asked is not None:
+        wanted = meant(names, asked)
+    found = _found(
+        known,
+        column,
+        asked=asked,
+        wanted=wanted,
+        window=(first, last),
+        words=" ".join(_words(*days)),
+        adjustment=adjustment,
+    )
+    if asked is None and names is not None:
+        found = found.called(names.called)
+    elif asked is not None:
+        found = replace(found, symbols=asked)
+    return found.frame(sessions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """A panel.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_sessions, n_symbols)
+    symbols : tuple of str
+    begin
+        Number of the first session.
+    """
+
+    values: FloatPanel
+    symbols: tuple[str, ...]
+    begin: int
+
+    def called(self, names: Mapping[str, str]) -> _Found:
+        """Return it with other names, sorted by them."""
+        called = [names.get(symbol, symbol) for symbol in self.symbols]
+        order = sorted(range(len(called)), key=called.__getitem__)
+        if order == list(range(len(order))):
+            return replace(self, symbols=tuple(called))
+        own = tuple(called[place] for place in order)
+        return replace(self, values=self.values[:, order], symbols=own)
+
+    def frame(self, sessions: Sessions) -> pd.DataFrame:
+        """Return it as a frame."""
+        run = slice(self.begin, self.begin + len(self.values))
+        days = sessions.days[run].astype("datetime64[us]")
+        return pd.DataFrame(
+            self.values,
+            index=pd.DatetimeIndex(days, name="session"),
+            columns=pd.Index(self.symbols, dtype=object if not self.symbols else None),
+            copy=False,
+        )
+
+
+def _names(known: Known) -> NamesOfDay | None:
+    """Return what instruments are called; None where no identifier is known."""
+    tables = known.by_instrument
+    if tables is None:
+        return None
+    day = day_in(known.instant, tables.sessions.zone)
+    return tables.names(day, as_of=known.by)
+
+
+def _words(start: object, end: object) -> list[str]:
+    words = [f"from {start}"] if start is not None else []
+    return words + ([f"to {end}"] if end is not None else [])
+
+
+def _found(
+    known: Known,
+    column: str,
+    *,
+    asked: tuple[str, ...] | None,
+    wanted: tuple[str, ...] | None,
+    window: tuple[int, int],
+    words: str,
+    adjustment: Adjustment | None,
+) -> _Found:
+    """Return a panel, kept or made, of what is called so in results."""
+    pinned, known_by, (first, last) = known.pinned, known.by, window
+    tables = known.by_instrument or pinned
+    key = _key(pinned, column, wanted, first, last)
     if adjustment is not None:
         key |= _adjusted_key(pinned, adjustment)
+    if tables is not pinned:
+        key |= _pinned_key(pinned, INSTRUMENTS.name)
     if (kept := _kept(pinned, key, known_by)) is not None:
         return kept
-    bars = known.bars(wanted_symbols, column)
-    if wanted_symbols is None:
-        wanted_symbols = bars.known_symbols(known_by, first, last)
-    elif not known.for_decision:
-        words = [f"from {start}"] if start is not None else []
-        words += [f"to {end}"] if end is not None else []
-        if words:
-            bars.check_window(
-                wanted_symbols, first, last, as_of=known_by, asked=" ".join(words)
-            )
+    bars = known.bars(wanted, column, asked=asked)
+    if wanted is None or asked is None:
+        wanted = bars.known_symbols(known_by, first, last)
+    elif words and not known.for_decision:
+        bars.check_window(
+            wanted, first, last, as_of=known_by, asked=words, called=asked
+        )
     is_first = bars.is_first(column)
-    begin, values = bars.panel(
-        column, wanted_symbols, as_of=known_by, first=first, last=last
-    )
-    last_known = bars.last_known
+    begin, values = bars.panel(column, wanted, as_of=known_by, first=first, last=last)
+    last_known = max(bars.last_known, last_told(pinned))
     if adjustment is not None:
         values = adjusted_panel(
             known,
+            tables,
             bars,
             values,
             column=column,
-            symbols=wanted_symbols,
+            symbols=wanted,
             begin=begin,
             adjustment=adjustment,
         )
-        last_known = max(last_known, last_known_action(pinned, wanted_symbols))
+        last_known = max(last_known, last_known_action(tables, wanted))
     of = _ALL if last_known <= known_by else known_by
     # A column without a price may be an error to who asks next: that is not in the key.
     # And the panels of a backtest's every decision would fill the disk, though none is
     # asked for twice and each takes milliseconds once the bars are in memory.
     may_keep = len(values) > 0 and (of == _ALL or is_first) and _may_keep(pinned)
     if may_keep and _is_told(values):
-        about = _about(values, wanted_symbols, begin, sessions, last_known)
+        about = _about(values, wanted, begin, pinned.sessions, last_known)
         pinned.cache.disk.keep({**key, "known": of}, values, about)
-    return _frame(values, wanted_symbols, begin, sessions)
+    return _Found(values=values, symbols=wanted, begin=begin)
 
 
 def _key(
@@ -128,9 +215,14 @@ def _key(
 
 def _adjusted_key(pinned: Pinned, adjustment: Adjustment) -> dict[str, object]:
     """Return what an adjusted panel depends on besides."""
-    pin = pinned.release.pin(CORPORATE_ACTIONS.name)
-    actions = None if pin is None else [pin.uuid, pin.snapshot_id, pin.files]
+    (actions,) = _pinned_key(pinned, CORPORATE_ACTIONS.name).values()
     return {"adjusted": adjustment.value, "actions": actions}
+
+
+def _pinned_key(pinned: Pinned, table: str) -> dict[str, object]:
+    """Return of which rows of a table a panel is made."""
+    pin = pinned.release.pin(table)
+    return {table: None if pin is None else [pin.uuid, pin.snapshot_id, pin.files]}
 
 
 def _may_keep(pinned: Pinned) -> bool:
@@ -138,7 +230,8 @@ def _may_keep(pinned: Pinned) -> bool:
 
     If not, a panel of rotten data would be kept, and outlive its mending.
     """
-    pins = map(pinned.release.pin, (PRICES.name, CORPORATE_ACTIONS.name))
+    names = (PRICES.name, CORPORATE_ACTIONS.name, INSTRUMENTS.name)
+    pins = map(pinned.release.pin, names)
     return all(pin is None or pin.files is not None for pin in pins)
 
 
@@ -162,9 +255,7 @@ def _about(
     }
 
 
-def _kept(
-    pinned: Pinned, key: Mapping[str, object], known_by: int
-) -> pd.DataFrame | None:
+def _kept(pinned: Pinned, key: Mapping[str, object], known_by: int) -> _Found | None:
     """Return the panel that is kept, if it is the one for this instant."""
     if not _may_keep(pinned):
         return None
@@ -180,22 +271,10 @@ def _kept(
         ):
             continue
         symbols = tuple(about["symbols"])
-        return _frame(entry.values, symbols, begin, pinned.sessions)
+        return _Found(values=entry.values, symbols=symbols, begin=begin)
     return None
 
 
 def _checksum(sessions: Sessions, begin: int, count: int) -> str:
     days = sessions.days[begin : begin + count]
     return xxhash.xxh3_64_hexdigest(days.astype("int64").tobytes())
-
-
-def _frame(
-    values: FloatPanel, symbols: tuple[str, ...], begin: int, sessions: Sessions
-) -> pd.DataFrame:
-    days = sessions.days[begin : begin + len(values)].astype("datetime64[us]")
-    return pd.DataFrame(
-        values,
-        index=pd.DatetimeIndex(days, name="session"),
-        columns=pd.Index(symbols, dtype=object if not symbols else None),
-        copy=False,
-    )

@@ -12,6 +12,7 @@ from lakebt.prices.adjustment import Adjustment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lakebt.prices.instrument_names import NamesOfDay
     from lakebt.sessions import Sessions
 
 
@@ -53,6 +54,27 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
         msg = f"symbol {twice!r} is asked for twice"
         raise InvalidArgumentError(msg)
     return names
+
+
+def meant(names: NamesOfDay, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return what is called so in results which a panel is asked for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two of them are one instrument.
+    """
+    found: dict[str, str] = {}
+    for name in asked:
+        own = names.meant(name)
+        if own in found:
+            msg = (
+                f"symbols {found[own]!r} and {name!r} are one instrument, {own!r}: "
+                f"ask for one of them"
+            )
+            raise InvalidArgumentError(msg)
+        found[own] = name
+    return tuple(found)
 
 
 def of_name(adjusted: object) -> Adjustment:

@@ -372,10 +372,11 @@ class View(ViewObject):
         the panel reaches that session. The factor of all that happens to a share on one
         day is (1 - (cash + ratio x other) / close) / ratio of a split, of the closes
         before; of what is new, else its first open. In ``split_adjusted`` bars are
-        splits and spin-offs up to the last bar: those not known are undone.
+        splits and spin-offs up to the last bar: those not known are undone. By
+        ``instruments`` a column is a share, by its ticker on the view's day: ADR 58.
         """
-        known, of_days = self._known, {"start": start, "end": end}
-        return panel(known, column, symbols=symbols, adjusted=adjusted, **of_days)
+        known, days = self._known, (start, end)
+        return panel(known, column, symbols=symbols, days=days, adjusted=adjusted)
 
     def price_history(self, symbols: Sequence[str], *, joined: bool = False) -> Prices:
         """Return every vintage known of some symbols' bars, and of their actions.

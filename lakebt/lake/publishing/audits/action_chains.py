@@ -19,6 +19,7 @@ from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, INSTRUMENTS
 from lakebt.prices.actions import ActionKind
+from lakebt.prices.instruments import PRICES, SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,38 +209,51 @@ def audit_instruments(
     rows, place = joined(held(INSTRUMENT_COLUMNS, AlwaysTrue()), new, as_of=as_of)
     at = in_force_of(rows, INSTRUMENTS.key)
     names = frame(take(rows, at)).assign(row=place[at])
-    names = names.sort_values(
-        ["kind", "identifier", "valid_from", "instrument_id"], ignore_index=True
+    yield from _overlaps(names, ["kind", "identifier"])
+    yield from _overlaps(
+        names[names["kind"].isin([SYMBOL, PRICES])], ["kind", "instrument_id"]
     )
+
+
+def _overlaps(names: pd.DataFrame, group: list[str]) -> Iterator[Finding]:
+    """Find names that are two instruments' on a day, or one's that has two."""
+    is_name = group == ["kind", "identifier"]
+    others = "instrument_id" if is_name else "identifier"
+    names = names.sort_values([*group, "valid_from", others], ignore_index=True)
     last = names["valid_to"].fillna(pd.Timestamp("9999-12-31").as_unit("us"))
-    group = names.assign(last=last).groupby(["kind", "identifier"], sort=False)
+    by = names.assign(last=last).groupby(group, sort=False)
     before = names.assign(
-        instrument_before=group["instrument_id"].shift(),
-        valid_to_before=group["last"]
+        last=last,
+        other_before=by[others].shift(),
+        valid_to_before=by["last"]
         .cummax()
-        .groupby([names["kind"], names["identifier"]], sort=False)
+        .groupby([names[name] for name in group], sort=False)
         .shift(),
-        row_before=group["row"].shift(),
+        row_before=by["row"].shift(),
     )
     twice = before[before["valid_from"] <= before["valid_to_before"]]
     twice = twice[(twice["row"] >= 0) | (twice["row_before"] >= 0)]
+    if not is_name:  # the same name twice is told already
+        twice = twice[twice[others] != twice["other_before"]]
     if twice.empty:
         return
     lines = [
-        f"{_where(row.row)} {row.kind} {row.identifier}: {row.instrument_id} from "
-        f"{row.valid_from.date()}, {row.instrument_before} until "
-        f"{_until(row.valid_to_before)}"
+        f"{_where(row.row)} {row.kind} {getattr(row, group[1])}: "
+        f"{getattr(row, others)} from {row.valid_from.date()}, {row.other_before} "
+        f"until {_until(row.valid_to_before)}"
         for row in first(twice)
     ]
+    what, of = ("identifier", "rows that are") if is_name else ("instrument", "names")
     yield Finding(
         table=INSTRUMENTS.name,
         audit="overlap",
         severity="fail",
         message=(
-            f"{some(len(twice), 'identifier')} two rows that are valid on one day "
-            f"({sample(lines, len(twice))}). Give the first its valid_to."
+            f"{some(len(twice), what)} two {of} valid on one day "
+            f"({sample(lines, len(twice))}). Give the first its valid_to: what the "
+            f"lake has is corrected by the same row with a later known_at."
         ),
-        rows=twice.drop(columns="row_before").reset_index(drop=True),
+        rows=twice.drop(columns=["row_before", "last"]).reset_index(drop=True),
     )
 
 

@@ -272,9 +272,41 @@ def test_identifiers_do_not_overlap(
     assert says in line(report)
 
 
+@pytest.mark.parametrize("kind", ["prices", "symbol"])
+def test_a_share_has_one_name_in_the_price_table_and_one_ticker(
+    lake: Lake, kind: str
+) -> None:
+    old = name("I1", "X", "2010-01-04", None) | {"kind": kind}
+    new = name("I1", "Y", "2012-01-03", None) | {"kind": kind}
+    report = audited(lake, old, new, table="instruments")
+
+    assert [each.audit for each in report.found] == ["overlap"]
+    assert f"row 1: {kind} I1: Y from 2012-01-03, X until now" in line(report)
+    assert line(report).count("\n") == 0
+    ended = old | {"valid_to": "2012-01-02"}
+    assert not audited(lake, ended, new, table="instruments").found
+
+
+def test_a_new_ticker_beside_one_that_the_lake_has_needs_its_end(
+    tmp_path: Path,
+) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    old = name("I1", "X", "2010-01-04", None) | {"known_at": "2010-01-04T14:00Z"}
+    lake.publish({"instruments": pd.DataFrame([old])}, release="R0", as_of=AS_OF)
+    new = name("I1", "Y", "2012-01-03", None) | {"known_at": "2012-01-03T14:00Z"}
+    ended = old | {"valid_to": "2012-01-02", "known_at": "2012-01-03T14:00Z"}
+
+    report = audited(lake, new, table="instruments")
+    assert "I1: Y from 2012-01-03, X until now" in line(report)
+    assert not audited(lake, new, ended, table="instruments").found
+
+
 def test_identifiers_in_a_row_are_good(lake: Lake) -> None:
     rows = [
         ("GOOGL", "symbol", "GOOG", "2004-08-19", "2014-04-02"),
+        ("GOOGL", "symbol", "GOOGL", "2014-04-03", None),
+        ("GOOGL", "isin", "US38259P5089", "2004-08-19", None),
+        ("GOOGL", "isin", "US02079K3059", "2015-10-05", None),
         ("GOOG", "symbol", "GOOG", "2014-04-03", None),
         ("GOOG", "prices", "GOOG_C", "2014-04-03", None),
     ]
