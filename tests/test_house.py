@@ -44,6 +44,7 @@ ONE_IDEA = {
     "keeping": "of a lake; the lake's methods for it",
     "lake": "the folder; its class",
     "notebook": "what a view, and a result, show in one",
+    "lineage": "of numbers; the lake's method for it; its command",
     "normalisation": "of rows to publish; of trials",
     "panel_data": "of a study; as a page holds it",
     "path": "of average returns; its chart",

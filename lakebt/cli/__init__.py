@@ -14,6 +14,7 @@ from lakebt.cli.doctor import doctor
 from lakebt.cli.examples import epilog
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
+from lakebt.cli.lineage import lineage
 from lakebt.cli.new_project import new
 from lakebt.cli.out import with_out
 from lakebt.cli.publish import publish
@@ -34,7 +35,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
-    *(declare, tables, rows, vintages),
+    *(declare, tables, rows, vintages, lineage),
     *(doctor, retain, serve, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):

@@ -33,6 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "vintages": (
         "lakebt vintages index_changes SP500:PENN:deletion:2022-09-02 --release R1",
     ),
+    "lineage": (
+        "lakebt lineage R1 --svg lineage.svg",
+        "lakebt lineage 5858e34e7d --json",
+    ),
     "doctor": ("lakebt doctor", "lakebt doctor --deep --lake /data/lake"),
     "retain": (
         "lakebt retain --dry-run",

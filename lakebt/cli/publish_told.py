@@ -35,6 +35,7 @@ def file_of(path: Path, layout: str, converted: Converted) -> dict[str, Any]:
         "format": layout,
         "read": converted.n_read,
         "kept": converted.kept,
+        **({"dropped": dict(converted.dropped)} if converted.dropped else {}),
     }
 
 

@@ -9,6 +9,7 @@ from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import system_clock
 from lakebt.lake.api.keeping import Keeping
+from lakebt.lake.api.lineage import Lineages
 from lakebt.lake.api.publishing import Publishing
 from lakebt.lake.api.reading import Reading
 from lakebt.lake.api.spark import Spark, use_spark
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Lake(Reading, Publishing, Tables, Keeping, Trials, Spark):
+class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.

@@ -158,6 +158,8 @@ class StudyContents:
         The rules held against chance; without, nothing is said of it.
     pretended : Pretended or None
         The rules with facts that nobody had; without, nothing is said of it.
+    lineage : str
+        A picture, as SVG, of where the result came from; empty if nobody could tell.
     """
 
     index: str
@@ -190,6 +192,7 @@ class StudyContents:
     event_returns: pd.Series[float] | None = None
     sheet: SheetData | None = None
     pretended: Pretended | None = None
+    lineage: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +214,7 @@ class RunContents:
         Target weights: a row per decision's session, a column per symbol; missing is 0.
     costs : mapping of str to float
         What was paid, each name with its unit (``commission_usd``, ``spread_bps``).
-    definition, banners, provenance, command
+    definition, banners, provenance, command, lineage
         As in `StudyContents`.
     actions : mapping of str to str
         What corporate actions did to what was held, in words; empty if nothing.
@@ -232,3 +235,4 @@ class RunContents:
     command: str
     actions: Mapping[str, str] = field(default_factory=dict)
     sheet: SheetData | None = None
+    lineage: str = ""

@@ -94,6 +94,7 @@ def write_study_report(contents: StudyContents, path: str | os.PathLike[str]) ->
         left_out=sections.left_out_section(contents, cells),
         refused=sections.refused_section(contents, cells),
         provenance=list(contents.provenance.items()),
+        lineage=contents.lineage,
         command=contents.command,
         sheet=sheet_section(contents.sheet),
         hindsight=hindsight_section(contents.pretended),
@@ -214,6 +215,7 @@ def write_run_report(contents: RunContents, path: str | os.PathLike[str]) -> Pat
         ],
         actions=list(contents.actions.items()),
         provenance=list(contents.provenance.items()),
+        lineage=contents.lineage,
         command=contents.command,
     )
     return write(page, path)

@@ -10,6 +10,7 @@ import pandas as pd
 from lakebt.analysis.sharpe import lo_standard_error, sharpe_ratio
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import Decides
+from lakebt.lake.api.lineage import picture_of
 from lakebt.lake.api.trials import address_of, told_of
 from lakebt.prices.actions import ActionKind
 from lakebt.report.contents import RunContents
@@ -47,8 +48,14 @@ def run_command(run: TradedStrategy) -> str:
 
 
 def with_sheet(run: TradedStrategy) -> RunContents:
-    """Return what its page shows: the contents, and a tear sheet."""
-    return replace(contents(run), sheet=sheet_data(run))
+    """Return what its page shows: the contents, a tear sheet, and its lineage."""
+    picture = picture_of(
+        run.view,
+        result=trial_id(run) if run.source else "no id",
+        called=run.name,
+        code=run.origin.code,
+    )
+    return replace(contents(run), sheet=sheet_data(run), lineage=picture)
 
 
 def contents(run: TradedStrategy) -> RunContents:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate
+from lakebt.lake.api.lineage import picture_of
 from lakebt.lake.api.trials import address_of, told_of
 from lakebt.report.contents import Chance, Headline, Pretended, StudyContents
 from lakebt.report.provenance import (
@@ -118,6 +119,17 @@ def with_chance(study: TradedStudy) -> StudyContents:
         null=found.null,
     )
     return replace(contents(study), chance=told)
+
+
+def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:
+    """Return the contents with a picture of where the result came from."""
+    picture = picture_of(
+        study.view,
+        result=study.result_id,
+        called=f"{contents.index}, {count(contents.n_events, 'event')}",
+        code=study.origin.code,
+    )
+    return replace(contents, lineage=picture)
 
 
 def with_hindsight(contents: StudyContents, ahead: Hindsight) -> StudyContents:

@@ -15,7 +15,7 @@ from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
 from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients, why_no_panel
-from lakebt.study.report import with_chance, with_hindsight
+from lakebt.study.report import with_chance, with_hindsight, with_lineage
 from lakebt.study.tear_sheet import with_sheet
 from lakebt.study.trials import record
 from lakebt.values.few_dates import NOTE, mark
@@ -379,7 +379,7 @@ class Result(Evidence, Figures):
         """
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
-        contents = with_chance(self.traded)
+        contents = with_lineage(with_chance(self.traded), self.traded)
         if best := self.best:
             contents = with_sheet(contents, self.traded, best)
         if hindsight:

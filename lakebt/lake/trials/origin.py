@@ -52,6 +52,7 @@ NOT_COMPUTING = (
     *("study/result.py", "study/study.py", "values/few_dates.py"),
     *("strategy/audit", "strategy/report.py", "strategy/run.py"),
     *("inputs/in_words.py", "inputs/user_code.py", "values/text.py"),
+    "values/layered_graph.py",
     *("lake/reading/counterfactual_rows.py", "lake/reading/diff.py"),
     "lake/reading/notebook.py",
 )
