@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
-    from lakebt._typing import FloatVector, IntVector
+    from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.prices.effects import Effect
     from lakebt.prices.history import PriceHistory
 
@@ -30,6 +31,13 @@ class EffectArrays:
     received: FloatVector
     bars: tuple[IntVector, IntVector, FloatVector, FloatVector]
     span: int
+
+    @cached_property
+    def has_any(self) -> BoolVector:
+        """Whether anything happened to each symbol, by its code; False for -1."""
+        has = np.zeros(len(self.bars[0]) + 1, dtype=bool)
+        has[self.key // self.span] = True
+        return has
 
     def between(
         self, codes: IntVector, entered: IntVector, last: IntVector

@@ -25,6 +25,9 @@ _IN_BARS = {
 }
 """What is in the bars already, by their basis; what is nowhere in them is not."""
 
+_OF_BARS = frozenset({ActionKind.RENAME, ActionKind.DELISTING})
+"""What has a ratio of its own, or may have the cash that its last close says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
@@ -62,9 +65,8 @@ class Effect:
     def of(cls, actions: tuple[Action, ...]) -> Effect:
         """Return what actions of one symbol and day make of a share."""
         symbol, session = actions[0].symbol, actions[0].session
-        if len(actions) == 1 and not _is_of_capital(actions[0]):  # nearly all
-            cash = actions[0].cash
-            return cls(symbol=symbol, session=session, actions=actions, dividend=cash)
+        if len(actions) == 1:  # nearly all
+            return cls._of_one(actions[0], actions)
         ending = next((a.kind for a in actions if a.kind.is_ending), None)
         splits = (a.ratio for a in actions if a.kind is ActionKind.SPLIT)
         return cls(
@@ -76,6 +78,27 @@ class Effect:
             dividend=math.fsum(a.cash for a in actions if not _is_of_capital(a)),
             capital=sum(cash_of(a) for a in actions if _is_of_capital(a)),
             received=tuple((a.other, shares_of(a)) for a in actions if shares_of(a)),
+        )
+
+    @classmethod
+    def _of_one(cls, action: Action, actions: tuple[Action, ...]) -> Effect:
+        """Return the same of one action, which takes a quarter of the time."""
+        symbol, session, kind = action.symbol, action.session, action.kind
+        if kind is ActionKind.CASH_DIVIDEND:
+            cash = action.cash
+            return cls(symbol=symbol, session=session, actions=actions, dividend=cash)
+        if kind is ActionKind.SPLIT:
+            kept = 1.0 * action.ratio
+            return cls(symbol=symbol, session=session, actions=actions, kept=kept)
+        shares, is_ending = shares_of(action), kind.is_ending
+        return cls(
+            symbol=symbol,
+            session=session,
+            actions=actions,
+            ending=kind if is_ending else None,
+            kept=0.0 if is_ending else 1.0,
+            capital=cash_of(action),
+            received=((action.other, shares),) if shares else (),
         )
 
     @property
@@ -153,6 +176,8 @@ def per_bar_share(
 def _per_bar_share(
     action: Action, units: ShareUnits, *, delisting_return: float | None
 ) -> Action | None:
+    if units.are_raw and action.kind not in _OF_BARS:
+        return action
     if units.has(action):
         return None
     own = units.of(action.symbol, since=action.session)
@@ -180,12 +205,18 @@ class ShareUnits:
     history
         Bars on any basis, and actions. Bars are taken to be adjusted for what is in
         force at the view's instant and has its day at or before the symbol's last bar.
+
+    Attributes
+    ----------
+    are_raw : bool
+        Whether one is one always: no bar is adjusted.
     """
 
     def __init__(self, history: PriceHistory) -> None:
         self._history = history
         self._units: dict[str, list[tuple[int, float]]] = {}
-        if set(history.basis) <= {"raw"}:
+        self.are_raw = set(history.basis) <= {"raw"}
+        if self.are_raw:
             return
         in_bars = [action for action in history.actions.final if self.has(action)]
         # Splits first: the closes before a day are not yet divided by its own.
@@ -197,9 +228,9 @@ class ShareUnits:
 
     def has(self, action: Action) -> bool:
         """Whether the bars of its symbol are adjusted for an action."""
-        history = self._history
-        if set(history.basis) <= {"raw"}:
+        if self.are_raw:
             return False
+        history = self._history
         before, after = history.neighbours(action.symbol, action.session)
         if after is None and not history.has_bar(action.symbol, action.session):
             return False

@@ -112,12 +112,15 @@ class PriceHistory:
         came: dict[str, list[int]] = {}
         for action in final:
             came.setdefault(action.other, []).append(action.session)
+        ends: list[tuple[int, int]] = []
         for action in final:
             if action.kind.is_ending and action.symbol in self._codes:
                 since = [s for s in came.get(action.symbol, ()) if s >= action.session]
                 start = self._codes[action.symbol] * span
-                ends = [start + action.session, start + min(since, default=span)]
-                stale[slice(*np.searchsorted(self._keys, ends))] = True
+                ends.append((start + action.session, start + min(since, default=span)))
+        keys = np.array(ends, dtype=np.int64).reshape(-1, 2)
+        for first, after in np.searchsorted(self._keys, keys).tolist():
+            stale[first:after] = True
         return stale
 
     def __contains__(self, symbol: str) -> bool:

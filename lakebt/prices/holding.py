@@ -244,10 +244,11 @@ class Holdings:
         entered, last : ndarray of shape (n,)
             Numbers of the sessions.
         """
-        if not self.effects:
-            return np.zeros(len(codes), dtype=bool)
-        lo, hi = self._arrays.between(codes, entered, last)
-        acted: BoolVector = (codes >= 0) & (hi > lo)
+        acted = np.zeros(len(codes), dtype=bool)
+        if self.effects:
+            some = np.flatnonzero(self._arrays.has_any[codes])
+            lo, hi = self._arrays.between(codes[some], entered[some], last[some])
+            acted[some] = hi > lo
         return acted
 
     def windows(

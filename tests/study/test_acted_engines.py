@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 import random
 from typing import TYPE_CHECKING, Any
@@ -289,6 +290,25 @@ def test_the_order_of_rows_changes_no_bit(
     act(TOLD[::-1])
 
     same_bits(ours, run(view))
+
+
+def test_compiled_code_takes_no_memory_for_a_cell(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    """However many exits there are, with actions in their windows."""
+    act(TOLD)
+    counted = importlib.import_module("numba.core.runtime._nrt_python")
+    counted.memsys_enable_stats()
+    taken, cells = [], []
+    few, many = ("+5",), ("+5", "+1", "+2", "+3", "+4", "+4@open")
+    for exits in (few, few, many):
+        before = counted.memsys_get_stats_alloc()
+        result = run(view, exits=exits)
+        taken.append(counted.memsys_get_stats_alloc() - before)
+        cells.append(int(result.traded.cells.traded.sum()))
+
+    assert cells[2] > 5 * cells[1]
+    assert taken[1] == taken[2] > 0
 
 
 def test_what_happens_elsewhere_changes_no_bit(
