@@ -1,11 +1,13 @@
 """Let clients read and publish through one server, and check that nothing got lost.
 
 Run from the top of the repository, ``python -m benchmarks.serve 16 4 60``: how many
-clients read, how many publish, and for how many seconds. A reader loads a table by
-pyiceberg, and checks that no tag it ever saw has moved. A publisher is lakebt in a
-process of its own, and each of its releases goes into two tables. A release that is
-lost, duplicated or torn, a tag that moved, or an answer that is a failure ends it with
-an error. What it prints are times as clients see them, and as the server logs them.
+clients read, how many publish, and for how many seconds in each of three ways, with a
+lake of its own: step by step through the server, by one request to it, and embedded,
+without it, while the readers ask it. A reader loads a table by pyiceberg, and checks
+that no tag it ever saw has moved. A publisher is lakebt in a process of its own, and
+each of its releases goes into two tables. A release that is lost, duplicated or torn, a
+tag that moved, or an answer that is a failure ends it with an error. What it prints are
+times as clients see them, and as the server logs them.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 TABLES = ("quant.prices", "quant.etf_holdings", "quant.releases")
 
 READERS_IN_A_PROCESS = 8
+
+STEPS, REQUEST, EMBEDDED = "step by step", "one request", "embedded"
+WAYS = (STEPS, REQUEST, EMBEDDED)
 
 
 def read(address: str, token: str, count: int, seconds: float) -> dict[str, Any]:
@@ -75,9 +80,13 @@ def read(address: str, token: str, count: int, seconds: float) -> dict[str, Any]
     return {"took_s": took_s, "moved": moved}
 
 
-def publish(publisher: int, seconds: float) -> dict[str, Any]:
-    """Publish into the lake of the catalog ``prod`` until the time is over."""
-    lake = Lake.open(catalog="prod", create=False, clock=clock)
+def publish(publisher: int, seconds: float, path: str | None) -> dict[str, Any]:
+    """Publish until the time is over, into the catalog ``prod`` if there is no path."""
+    lake = (
+        Lake.open(catalog="prod", create=False, clock=clock)
+        if path is None
+        else Lake.open(path, create=False, clock=clock)
+    )
     took_s: list[float] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -130,20 +139,24 @@ def start(*words: object) -> subprocess.Popen[str]:
     return subprocess.Popen(order, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def main(readers: int, publishers: int, seconds: float) -> None:
-    """Run, check, and print."""
+def run(way: str, readers: int, publishers: int, seconds: float) -> None:
+    """Publish in one way, check, and print."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "lake"
         Lake.open(path, clock=clock)
         with served(path, Path(folder)) as server:
             remote = Remote(path, is_ours=True)
-            remote.configure(patch, type="rest", uri=server.address, token=server.token)
+            offered = {"lakebt.releases": "no"} if way == STEPS else {}
+            place = {"uri": server.address, "token": server.token}
+            remote.configure(patch, type="rest", **place, **offered)
+            into = [path] if way == EMBEDDED else []
             parts = [READERS_IN_A_PROCESS] * (readers // READERS_IN_A_PROCESS)
             if rest := readers % READERS_IN_A_PROCESS:
                 parts.append(rest)
-            place = (server.address, server.token)
-            reading = [start("read", *place, count, seconds) for count in parts]
-            writing = [start("publish", who, seconds) for who in range(publishers)]
+            reading = [start("read", *place.values(), n, seconds) for n in parts]
+            writing = [
+                start("publish", who, seconds, *into) for who in range(publishers)
+            ]
             said = [
                 json.loads(process.communicate()[0]) for process in [*reading, *writing]
             ]
@@ -157,7 +170,7 @@ def main(readers: int, publishers: int, seconds: float) -> None:
     writes_ms = [1000 * each for part in took[len(parts) :] for each in part]
     conflicts = sum(status == 409 for _, status, _ in answers)
     sys.stdout.write(
-        f"{readers} clients reading, {publishers} publishing, {seconds:.0f} s: "
+        f"{readers} clients reading, {publishers} publishing ({way}), {seconds:.0f} s: "
         f"{len(reads_ms) / seconds:.0f} loads and {len(writes_ms) / seconds:.1f} "
         f"releases a second; none lost, duplicated or torn, no tag moved, no answer "
         f"failed; {conflicts} commits came second, and were made again\n"
@@ -167,7 +180,9 @@ def main(readers: int, publishers: int, seconds: float) -> None:
     sys.stdout.write(line("a publication, as lakebt sees it", writes_ms))
     for method, what in (("GET", "a read"), ("POST", "a commit")):
         ms = [each for verb, _, each in answers if verb == method]
-        sys.stdout.write(line(f"{what}, as the server logs it", ms))
+        if ms:
+            sys.stdout.write(line(f"{what}, as the server logs it", ms))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
@@ -175,7 +190,9 @@ if __name__ == "__main__":
         case ["read", address, token, count, seconds]:
             done = read(address, token, int(count), float(seconds))
             sys.stdout.write(json.dumps(done))
-        case ["publish", who, seconds]:
-            sys.stdout.write(json.dumps(publish(int(who), float(seconds))))
+        case ["publish", who, seconds, *into]:
+            made = publish(int(who), float(seconds), into[0] if into else None)
+            sys.stdout.write(json.dumps(made))
         case words:
-            main(int(words[0]), int(words[1]), float(words[2]))
+            for each in WAYS:
+                run(each, int(words[0]), int(words[1]), float(words[2]))

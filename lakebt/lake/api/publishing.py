@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lakebt.errors import LakebtError
 from lakebt.instants import system_clock
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.keeping.exchange import wanted_calendar
@@ -12,6 +14,11 @@ from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
 from lakebt.lake.publishing.first_rows import FirstRows, first_rows
 from lakebt.lake.publishing.publication import examine, prepare
 from lakebt.lake.publishing.publish import publish
+from lakebt.lake.publishing.through_server import (
+    MovedOnError,
+    is_offered,
+    publish_through,
+)
 from lakebt.lake.spark.fold import rewriting
 from lakebt.lake.spark.publish import brought
 from lakebt.lake.tables.specs import Specs
@@ -114,30 +121,68 @@ class Publishing(LakeBase):
             If there is no such table.
         """
         with brought(tables, storage=self._storage, exchange=self._exchange) as held:
-            publication = prepare(
-                held,
-                release=release,
-                as_of=as_of,
-                note=note,
-                labels=labels,
-                files=files,
-                retain_days=retain_days,
-                audits=audits,
-                fail_on=fail_on,
-                warn_on=warn_on,
-                specs=self._specs(),
-                now=self._clock(),
-                sessions=self._sessions,
-            )
-            return self._publish(publication)
+
+            def prepared(specs: Specs) -> Publication:
+                return prepare(
+                    held,
+                    release=release,
+                    as_of=as_of,
+                    note=note,
+                    labels=labels,
+                    files=files,
+                    retain_days=retain_days,
+                    audits=audits,
+                    fail_on=fail_on,
+                    warn_on=warn_on,
+                    specs=specs,
+                    now=self._clock(),
+                    sessions=self._sessions,
+                )
+
+            publication = self._by_what_is_known(prepared)
+            try:
+                return self._publish(publication)
+            except MovedOnError:
+                return self._publish(prepared(self._specs()), at_once=False)
+
+    def _by_what_is_known(
+        self, prepared: Callable[[Specs], Publication]
+    ) -> Publication:
+        """Prepare a publication by the tables there are, or were when last read.
+
+        Where one request publishes, the server says whether they are others by now.
+        """
+        if is_offered(self._storage):
+            with contextlib.suppress(LakebtError):
+                return prepared(Specs(self._storage.loaded()))
+        return prepared(self._specs())
 
     def _publish(
-        self, publication: Publication, *, first: AuditReport | None = None
+        self,
+        publication: Publication,
+        *,
+        first: AuditReport | None = None,
+        at_once: bool = True,
     ) -> Release:
-        """Publish what was prepared; `first` is what audits found beside no rows."""
+        """Publish what was prepared.
+
+        Parameters
+        ----------
+        publication
+        first
+            What audits found beside no rows.
+        at_once
+            Whether a server may be asked to do it all.
+        """
         check = Comparison(
             publication, storage=self._storage, sessions=self._sessions, first=first
         )
+        if at_once:
+            done = publish_through(
+                publication, storage=self._storage, now=self._clock, check=check
+            )
+            if done is not None:
+                return done
         with rewriting(self._storage) as rewriter:
             return publish(
                 publication,
@@ -245,7 +290,11 @@ def publish_first(
     publication = prepare(tables, **first, now=system_clock(), **arguments)
     report = foreseen_first(publication, sessions=first["sessions"])
     report.check()
-    return make()._publish(publication, first=report)  # noqa: SLF001 - of this module
+    lake = make()
+    try:
+        return lake._publish(publication, first=report)  # noqa: SLF001 - of this module
+    except MovedOnError:
+        return lake._publish(publication, first=report, at_once=False)  # noqa: SLF001
 
 
 def first_rows_of(

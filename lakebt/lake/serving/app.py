@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,9 +17,12 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from lakebt._version import __version__
+from lakebt.lake.publishing import release_request
 from lakebt.lake.serving import requests  # noqa: TC001
 from lakebt.lake.serving.errors import (
+    RETRY_SECONDS,
     BadRequestError,
+    BusyServerError,
     ForbiddenError,
     RefusedError,
     UnsupportedError,
@@ -28,6 +30,7 @@ from lakebt.lake.serving.errors import (
 from lakebt.lake.serving.middleware import Middleware, body_of
 from lakebt.lake.serving.service import Service
 from lakebt.lake.serving.tokens import OAuthError, Token
+from lakebt.lake.serving.turns import Turns
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
@@ -159,7 +162,10 @@ def _add_errors(app: FastAPI, service: Service) -> None:
             content = {"error": error.word, "error_description": str(error)}
             return JSONResponse(content, error.code)
         told = type(error)(located(str(error), service.address))
-        return _json(body_of(told), error.status)
+        answer = _json(body_of(told), error.status)
+        if isinstance(error, BusyServerError):
+            answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -253,7 +259,7 @@ def _add_token(app: FastAPI, token: Token | None) -> None:
 
 
 def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
-    one = CapacityLimiter(1)
+    turns = Turns()
 
     async def write(do: Callable[[], T]) -> T:
         """Write when the writes before are done.
@@ -266,10 +272,24 @@ def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
         if read_only:
             msg = "this server was started with --read-only, and changes nothing"
             raise ForbiddenError(msg)
-        return await to_thread.run_sync(do, limiter=one)
+        return await turns.take(do)
 
     _add_namespace_writes(app, service, write)
     _add_table_writes(app, service, write)
+    _add_releases(app, service, write)
+
+
+def _add_releases(app: FastAPI, service: Service, write: Write) -> None:
+    @app.post(f"/v1/{release_request.PATH}")
+    async def publish(
+        request: Request,
+        key: Annotated[
+            str | None, Header(alias=release_request.KEY, max_length=200)
+        ] = None,
+    ) -> Response:
+        body = await request.body()
+        row = await write(lambda: service.releases.publish(body, key=key))
+        return Response(row, media_type=release_request.ANSWER)
 
 
 def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:

@@ -89,6 +89,18 @@ class ConflictError(RefusedError):
     status, kind = 409, "CommitFailedException"
 
 
+class MovedError(RefusedError):
+    """The lake is not what a publisher took it for: it has to look itself."""
+
+    status, kind = 412, "LakeMovedException"
+
+
+class AuditedError(RefusedError):
+    """Audits found what a publisher does not know yet. Nothing was changed."""
+
+    status, kind = 422, "AuditException"
+
+
 class TooSlowError(RefusedError):
     """The body does not arrive."""
 
@@ -111,6 +123,14 @@ class UnavailableError(RefusedError):
     """The lake cannot be used now. Nothing was changed."""
 
     status, kind = 503, "ServiceUnavailableException"
+
+
+class BusyServerError(UnavailableError):
+    """Too many wait already: come again. Nothing was changed."""
+
+
+RETRY_SECONDS = 1
+"""When to come again, in the header ``Retry-After``."""
 
 
 _TRANSLATED: tuple[tuple[type[Exception], type[RefusedError]], ...] = (

@@ -8,15 +8,17 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lakebt.lake.publishing import release_request
 from lakebt.lake.serving.errors import (
+    RETRY_SECONDS,
     BadRequestError,
+    BusyServerError,
     ContentTypeError,
     ForbiddenError,
     RefusedError,
     TooLargeError,
     TooSlowError,
     UnauthorizedError,
-    UnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ LARGEST_BYTES = 32 * 1024 * 1024
 LARGEST_LOGIN_BYTES = 16 * 1024
 """Of the body of a request without a token, which asks for one."""
 
-HELD_BYTES = 2 * LARGEST_BYTES
+LARGEST_RELEASE_BYTES = 64 * 1024 * 1024
+"""Of the body that publishes rows; who has more writes their files themselves."""
+
+HELD_BYTES = 2 * LARGEST_RELEASE_BYTES
 """Of all bodies at a time: what is more is refused before it is read."""
 
 BODY_SECONDS = 60.0
@@ -42,6 +47,8 @@ BODY_SECONDS = 60.0
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 """What bodies are: of requests, and of one that asks for a token."""
+
+RELEASES = f"/v1/{release_request.PATH}"
 
 OPEN_PATHS = frozenset({"/v1/oauth/tokens"})
 """Paths that a client without a token may ask for."""
@@ -172,6 +179,8 @@ class Middleware:
 
 
 def _largest(scope: Message) -> int:
+    if scope["path"] == RELEASES:
+        return LARGEST_RELEASE_BYTES
     return LARGEST_LOGIN_BYTES if scope["path"] in OPEN_PATHS else LARGEST_BYTES
 
 
@@ -198,6 +207,8 @@ def _check_type(path: str, said: str) -> None:
         If it is not.
     """
     wanted = FORM if path in OPEN_PATHS else JSON
+    if path == RELEASES:
+        wanted = release_request.KIND
     kind = said.partition(";")[0].strip().lower()
     if kind != wanted:
         msg = f"the body must be {wanted}, and Content-Type says {kind[:100]!a}"
@@ -230,7 +241,7 @@ class _Body:
             If there is more than may be.
         TooSlowError
             If it does not arrive.
-        UnavailableError
+        BusyServerError
             If others are being received.
         """
         message = await self._next()
@@ -243,7 +254,7 @@ class _Body:
             raise TooLargeError(msg)
         if self._held[0] > HELD_BYTES:
             msg = "the server receives as much as it can hold. Try again"
-            raise UnavailableError(msg)
+            raise BusyServerError(msg)
         return message
 
     async def _next(self) -> Message:
@@ -279,6 +290,8 @@ async def _answer(send: Any, error: RefusedError) -> None:
     ]
     if isinstance(error, UnauthorizedError):
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, BusyServerError):
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     await send(
         {"type": "http.response.start", "status": error.status, "headers": headers}
     )

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import LakeError
+from lakebt.lake.publishing import release_request
 from lakebt.lake.serving.commits import Change, Creation, Writer
 from lakebt.lake.serving.errors import (
     BadRequestError,
@@ -14,6 +15,7 @@ from lakebt.lake.serving.errors import (
     UnsupportedError,
     translated,
 )
+from lakebt.lake.serving.middleware import LARGEST_RELEASE_BYTES
 from lakebt.lake.serving.names import (
     Warehouse,
     check_name,
@@ -21,6 +23,7 @@ from lakebt.lake.serving.names import (
     namespace_of,
 )
 from lakebt.lake.serving.namespaces import Namespaces
+from lakebt.lake.serving.release_writer import Releases
 from lakebt.lake.serving.table_cache import TableCache, load_result
 from lakebt.lake.serving.updates import parsed_requirements, parsed_updates
 
@@ -52,6 +55,12 @@ _WRITES = (
     "POST /v1/{prefix}/transactions/commit",
 )
 
+_OFFERED = {
+    release_request.OFFERED: release_request.VERSION,
+    release_request.LARGEST: str(LARGEST_RELEASE_BYTES),
+}
+"""What lakebt finds in the configuration, and other clients overlook."""
+
 
 class Service:
     """The catalog of one lake. Any thread may read, one at a time may write."""
@@ -66,13 +75,17 @@ class Service:
         self.address = storage.address
         self._spaces = Namespaces(catalog, self.warehouse)
         self._writer = Writer(storage, catalog, self._cache, self.warehouse)
+        self.releases = Releases(storage, lost=lambda: None)
 
     # ------------------------------------------------------------------- reading
 
     def config(self, *, read_only: bool) -> dict[str, Any]:
         """Return the configuration, which a client asks first. It has no secret."""
         return {
-            "defaults": {"warehouse": self.warehouse.address},
+            "defaults": {
+                "warehouse": self.warehouse.address,
+                **({} if read_only else _OFFERED),
+            },
             "overrides": {},
             "endpoints": [*_READS, *(() if read_only else _WRITES)],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 30
 """How long a catalog has to answer."""
+
+WRITE_SECONDS = 120
+"""How long it has to carry out what is one request of many steps."""
 
 GLUE_SECONDS = 10
 """How long Glue has to answer, each time it is asked."""
@@ -92,8 +96,49 @@ def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:
     return infer_catalog_type(name, dict(configured))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a catalog answers to a request that is not Iceberg's.
+
+    Attributes
+    ----------
+    status : int
+    content : bytes
+    retry_seconds : int or None
+        When to come again, if it says so.
+    """
+
+    status: int
+    content: bytes
+    retry_seconds: int | None
+
+
 class PatientRestCatalog(RestCatalog):
     """A REST catalog that is waited for so long and no longer."""
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a request that is not Iceberg's.
+
+        Raises
+        ------
+        OSError
+            If there is no answer.
+        """
+        answer = self._session.post(
+            self.url(path),
+            data=body,
+            headers=dict(headers),
+            timeout=(CONNECT_SECONDS, WRITE_SECONDS),
+            allow_redirects=False,
+        )
+        after = answer.headers.get("Retry-After", "")[:9]
+        return Answer(
+            status=answer.status_code,
+            content=answer.content,
+            retry_seconds=(
+                min(int(after), ANSWER_SECONDS) if after.isdecimal() else None
+            ),
+        )
 
     def _fetch_config(self) -> None:
         own = {key: value for key, value in self.properties.items() if names_code(key)}

@@ -40,9 +40,10 @@ OURS = {"lakebt.release": "X"}
 
 @pytest.fixture
 def remote(house: House, monkeypatch: pytest.MonkeyPatch) -> Remote:
-    """The same lake, as another process opens it: by the server alone."""
+    """The same lake, as another process opens it, which publishes step by step."""
     made = Remote(house.path, is_ours=True)
-    made.configure(monkeypatch, type="rest", uri=house.address)
+    step_by_step = {"lakebt.releases": "no"}
+    made.configure(monkeypatch, type="rest", uri=house.address, **step_by_step)
     return made
 
 
@@ -327,7 +328,8 @@ def test_an_old_lake_is_published_into_through_the_server(
     path = make_old(tmp_path / "lake", monkeypatch)
     with serving(open_path(path, create=False)) as (address, _):
         remote = Remote(path, is_ours=True)
-        remote.configure(monkeypatch, type="rest", uri=address)
+        step_by_step = {"lakebt.releases": "no"}
+        remote.configure(monkeypatch, type="rest", uri=address, **step_by_step)
         there = remote.open()
 
         there.publish({"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF)

@@ -13,10 +13,10 @@ import pytest
 
 from lakebt.lake.serving import middleware, patience, server
 from lakebt.lake.serving.errors import (
+    BusyServerError,
     RefusedError,
     TooLargeError,
     TooSlowError,
-    UnavailableError,
 )
 from lakebt.lake.serving.middleware import Middleware
 from tests.lake.frames import clock
@@ -162,7 +162,7 @@ def test_bodies_are_bounded_each_and_together(monkeypatch: pytest.MonkeyPatch) -
     assert refusals(Client([b"x" * 60, b"x" * 60])) == [TooLargeError]
     many = refusals(*(Client([b"x" * 90]) for _ in range(5)))
     assert many.count(None) == 2
-    assert many.count(UnavailableError) == 3
+    assert many.count(BusyServerError) == 3
     assert refusals(*(Client([b"x" * 90]) for _ in range(2))) == [None, None]
 
 

@@ -53,7 +53,11 @@ def make(house: House, table: str = "t", **said: Any) -> Any:
 def test_the_configuration_says_where_and_what_and_nothing_secret(house: House) -> None:
     told = house.ask("GET", "config", params={"warehouse": "any"}).json()
 
-    assert told["defaults"] == {"warehouse": f"file://{house.path}/warehouse"}
+    assert told["defaults"] == {
+        "warehouse": f"file://{house.path}/warehouse",
+        "lakebt.releases": "1",
+        "lakebt.releases.bytes": str(2**26),
+    }
     assert told["overrides"] == {}
     assert "POST /v1/{prefix}/transactions/commit" in told["endpoints"]
     assert not [each for each in told["endpoints"] if "views" in each or "cred" in each]

@@ -57,6 +57,11 @@ class Comparison:
         Gives the exchange's calendar.
     first
         What the audits found beside a lake that has no rows, if they were run.
+
+    Attributes
+    ----------
+    warned : tuple of str
+        The messages of the warnings that were told last.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Comparison:
         self._sessions, self._first = sessions, first
         self._seen: Mapping[str, int | None] | None = None
         self._told = ""
+        self.warned: tuple[str, ...] = ()
 
     def __call__(self, tables: Mapping[str, Table], ledger: Ledger) -> None:
         """Check that nothing fails, and warn of the rest, before anything is written.
@@ -92,6 +98,7 @@ class Comparison:
         if report.warnings and str(report) != self._told:
             warnings.warn(AuditWarning(report), stacklevel=_outside())
         self._seen, self._told = heads, str(report)
+        self.warned = tuple(finding.message for finding in report.warnings)
 
     def report(self, tables: Mapping[str, Table], ledger: Ledger) -> AuditReport:
         """Return all that the audits found, with the lake as `tables` have it.
