@@ -103,23 +103,18 @@ class PriceHistory:
 
     @cached_property
     def _is_stale(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is of a symbol that had ended by then.
-
-        It is one again when another share turns into it, as after a second rename.
-        """
+        """Whether each row is of a symbol that had ended, and not come again as other."""
         stale = np.zeros(len(self.symbol), dtype=bool)
-        final, span = self.actions.final, len(self.sessions)
-        came: dict[str, list[int]] = {}
-        for action in final:
+        span, ends, came = len(self.sessions), [], dict[str, list[int]]()
+        for action in self.actions.final:
             came.setdefault(action.other, []).append(action.session)
-        ends: list[tuple[int, int]] = []
-        for action in final:
+        for action in self.actions.final:
             if action.kind.is_ending and action.symbol in self._codes:
                 since = [s for s in came.get(action.symbol, ()) if s >= action.session]
                 start = self._codes[action.symbol] * span
-                ends.append((start + action.session, start + min(since, default=span)))
-        keys = np.array(ends, dtype=np.int64).reshape(-1, 2)
-        for first, after in np.searchsorted(self._keys, keys).tolist():
+                ends += [start + action.session, start + min(since, default=span)]
+        places = np.searchsorted(self._keys, np.array(ends, dtype=np.int64))
+        for first, after in places.reshape(-1, 2).tolist():
             stale[first:after] = True
         return stale
 
