@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.errors import InvalidDataError
 from lakebt.facts import Side
 from lakebt.instants import end_of_day
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import named
-from lakebt.values.identifiers import is_placeholder, trimmed
+from lakebt.values.identifiers import is_placeholder, names_several, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,12 +37,6 @@ NO_DAY = "rows whose date is no day"
 
 UNANNOUNCED = (
     "effective days only, so rules that count from the announcement (AD) are refused"
-)
-
-_INDEXES = (
-    (re.compile(r"s\W?(?:&|%26|and|n)?\W?p[\W_]*(500|400|600)", re.IGNORECASE), "SP{}"),
-    (re.compile(r"nasdaq[\W_]*(100)|ndx|n100|nq100", re.IGNORECASE), "NDX100"),
-    (re.compile(r"dow[\W_]*jones|djia", re.IGNORECASE), "DJIA"),
 )
 
 _FOOTNOTE = re.compile(
@@ -64,35 +58,6 @@ _CAUSES = (
 _CAUSES_AS = tuple((cause, re.compile(p, re.IGNORECASE)) for cause, p in _CAUSES)
 
 
-def index_of(given: str | None, *, called: str) -> str:
-    """Return the index that changes are of.
-
-    Parameters
-    ----------
-    given
-        As somebody says it; None if nobody does.
-    called
-        The name of the file.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If neither says it.
-
-    Examples
-    --------
-    >>> index_of(None, called="List of S&P 400 companies.html")
-    'SP400'
-    """
-    if given is not None:
-        return given
-    for shape, name in _INDEXES:
-        if found := shape.search(called):
-            return name.format(*found.groups())
-    msg = f"{called} does not say of which index its changes are: pass index="
-    raise InvalidArgumentError(msg)
-
-
 def tickers_in(cell: object) -> list[str]:
     """Return the tickers of a cell: none, one or several, without notes.
 
@@ -100,9 +65,16 @@ def tickers_in(cell: object) -> list[str]:
     --------
     >>> tickers_in("UA, UAA[5]"), tickers_in("BRK/B"), tickers_in("—"), tickers_in(None)
     (['UA', 'UAA'], ['BRK/B'], [], [])
+    >>> tickers_in("SMCI GFS"), tickers_in("BRK B")
+    (['SMCI', 'GFS'], ['BRK B'])
     """
     text = without_notes(cell)
-    parts = [trimmed(part).strip(_MARKS) for part in _BETWEEN.split(text)]
+    cells = [trimmed(part).strip(_MARKS) for part in _BETWEEN.split(text)]
+    parts = [
+        each
+        for cell in cells
+        for each in (cell.split() if names_several(cell, listed=True) else [cell])
+    ]
     return [part for part in parts if part and not is_placeholder(part)]
 
 

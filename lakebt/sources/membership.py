@@ -40,17 +40,17 @@ from lakebt.sources.effective_changes import (
     Change,
     EffectiveChanges,
     cause_of,
-    index_of,
     of_prices,
     tickers_in,
     without_notes,
 )
+from lakebt.sources.index_names import index_of
 from lakebt.sources.member_years import read_years
 from lakebt.sources.packed import kind_of
 from lakebt.sources.renamed_tickers import read_renames
 from lakebt.sources.source import Source
 from lakebt.sources.text_files import check_last_line, read_text
-from lakebt.sources.written_days import read_day
+from lakebt.sources.written_days import day_reader
 
 if TYPE_CHECKING:
     import os
@@ -214,10 +214,17 @@ def _take(
     if of_prices(rows.columns):
         problem = f"{where} holds prices, and no members: check which file it is."
         raise InvalidDataError(TABLE, problem)
-    days, lists, one = column(_DAYS), column(_LISTS), column(_ONE)
+
+    def days_in(texts: list[str] | None) -> list[dt.date | None] | None:
+        return None if texts is None else [read(each) for each in texts]
+
+    starts_as, ends_as, days_as = column(_STARTS), column(_ENDS), column(_DAYS)
+    written = [*(starts_as or ()), *(ends_as or ()), *(days_as or ())]
+    read = day_reader(written, where=where, table=TABLE)
+    starts, ends, days = days_in(starts_as), days_in(ends_as), days_in(days_as)
+    lists, one = column(_LISTS), column(_ONE)
     added, removed = column(_ADDED), column(_REMOVED)
     action = column(("action",))
-    starts, ends = column(_STARTS), column(_ENDS)
     reasons = column(("reason",)) or [""] * len(rows)
     if days and one and action:
         _take_actions(work, zip(days, action, one, reasons, strict=True), where)
@@ -239,12 +246,12 @@ def _take(
 
 
 def _by_day(
-    work: EffectiveChanges, rows: Iterable[tuple[str, str]]
+    work: EffectiveChanges, rows: Iterable[tuple[dt.date | None, str]]
 ) -> dict[dt.date, set[str]]:
     """Return the members on each day that there is a list of."""
     lists: dict[dt.date, set[str]] = {}
-    for written, cell in rows:
-        day, tickers = read_day(written), _cell(cell)
+    for day, cell in rows:
+        tickers = _cell(cell)
         if day is None:
             work.dropped[NO_DAY] += 1
         elif not tickers:
@@ -268,15 +275,11 @@ def _take_lists(work: EffectiveChanges, lists: Mapping[dt.date, set[str]]) -> No
 
 def _take_stays(
     work: EffectiveChanges,
-    rows: Iterable[tuple[str, str, str]],
+    rows: Iterable[tuple[str, dt.date | None, dt.date | None]],
     later: dt.timedelta,
 ) -> None:
     """Take the begin and the end of each stay."""
-    stays = [
-        (ticker, read_day(start), read_day(end))
-        for ticker, start, end in rows
-        if ticker
-    ]
+    stays = [(ticker, start, end) for ticker, start, end in rows if ticker]
     first = min((start for _, start, _ in stays if start), default=None)
     for ticker, start, end in stays:
         if start is None:
@@ -290,11 +293,10 @@ def _take_stays(
 
 
 def _take_pairs(
-    work: EffectiveChanges, rows: Iterable[tuple[str, str, str, str]]
+    work: EffectiveChanges, rows: Iterable[tuple[dt.date | None, str, str, str]]
 ) -> None:
     """Take rows of what was added and removed."""
-    for written, added, removed, reason in rows:
-        day = read_day(written)
+    for day, added, removed, reason in rows:
         if day is None:
             work.dropped[NO_DAY] += 1
             continue
@@ -308,7 +310,9 @@ def _cell(text: str) -> set[str]:
 
 
 def _take_actions(
-    work: EffectiveChanges, rows: Iterable[tuple[str, str, str, str]], where: str
+    work: EffectiveChanges,
+    rows: Iterable[tuple[dt.date | None, str, str, str]],
+    where: str,
 ) -> None:
     """Take changes that are told one by one.
 
@@ -317,8 +321,7 @@ def _take_actions(
     InvalidDataError
         If one is neither an addition nor a deletion.
     """
-    for written, action, ticker, reason in rows:
-        day = read_day(written)
+    for day, action, ticker, reason in rows:
         side = _SIDES.get(action.casefold())
         if side is None:
             problem = f"{where}: action {action[:30]!r} is neither added nor removed."

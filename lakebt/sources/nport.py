@@ -22,6 +22,7 @@ from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
+from lakebt.sources.index_names import lake_name
 from lakebt.sources.nport_shares import claim_of, tickers_of
 from lakebt.sources.packed import read_bytes
 from lakebt.values.identifiers import (
@@ -195,7 +196,7 @@ def read_document(
     report.insert(1, "date", date)
     report["known_at"] = accepted
     if index is not None:
-        report["index"] = index
+        report["index"] = lake_name(index)
     dropped = {
         NO_ISIN: len(rows) - len(usable) - by_cusip_alone,
         CUSIP_ALONE: by_cusip_alone,

@@ -5,7 +5,7 @@ The layout is that of most public lists of index changes:
 =========================  =====  ====================================================
 column                     needed what it holds
 =========================  =====  ====================================================
-``index_name``             yes    as in `INDEX_NAMES`, else it is kept as written
+``index_name``             yes    as in `lakebt.sources.index_names`, or any other
 ``announcement_date``      yes    the day of the release in New York; empty if unknown
 ``effective_date``         yes    the first session with the new membership
 ``added``, ``removed``     yes    tickers of the day; either may be empty, or ``-``, or
@@ -34,6 +34,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.sources.converted import Converted
+from lakebt.sources.index_names import lake_name
 from lakebt.values.identifiers import is_placeholder, names_several, trimmed
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 
 
 TABLE = "index_changes"
-
-INDEX_NAMES: Mapping[str, str] = {"S&P 500": "SP500", "Nasdaq-100": "NDX100"}
-"""The lake's name of an index, by the table's."""
 
 CAUSES_BY_NAME: Mapping[str, str] = {
     **{cause: cause for cause in CAUSES},
@@ -70,7 +68,7 @@ TWICE = "legs told by an earlier row already"
 
 
 def convert_rebalances(
-    frame: pd.DataFrame, *, index_names: Mapping[str, str] = INDEX_NAMES
+    frame: pd.DataFrame, *, index_names: Mapping[str, str] | None = None
 ) -> Converted:
     """Return a table of rebalances as rows of ``index_changes``.
 
@@ -80,7 +78,8 @@ def convert_rebalances(
         As described above. Dates may be dates or text. Other columns are left out, and
         listed.
     index_names
-        The lake's name of an index, by the table's.
+        The lake's name of an index, by the table's; all others are as in
+        `lakebt.sources.index_names`.
 
     Returns
     -------
@@ -115,6 +114,7 @@ def convert_rebalances(
         for c in text[name]
         for key in _parts(c)
     }
+    known = index_names or {}
     dropped = dict.fromkeys((NO_DATE, NO_QUALITY, NO_LEG, TWICE), 0)
     legs: dict[tuple[str | None, ...], None] = {}  # a dict, as a set that keeps order
     for number, row in enumerate(text.to_dict("records")):
@@ -132,7 +132,7 @@ def convert_rebalances(
             _word(quality, QUALITIES_BY_NAME, "announcement_quality", number),
             row["announcement_source"] or None,
         )
-        index = index_names.get(row["index_name"], row["index_name"])
+        index = known.get(row["index_name"]) or lake_name(row["index_name"])
         has_leg = False
         for name, side in (("added", Side.ADDITION), ("removed", Side.DELETION)):
             for ticker, key in _pairs(row[name], row[f"{name}_px"], name, number):

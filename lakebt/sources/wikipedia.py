@@ -8,7 +8,9 @@ gives the announcement beside the effective day: see
 `lakebt.sources.effective_changes`.
 
 The page of the Dow Jones has no such table: its components, with the date each was
-added, give the additions of those that are still members, and nothing else.
+added, give the additions of those that are still members, and nothing else. Another
+page, of its historical components, has the lists of members day by day, under names:
+see `lakebt.sources.dow_history`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from lakebt.facts import Side
 from lakebt.inputs.places import local_path
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import Downloads
+from lakebt.sources.dow_history import take_history, tickers_of_today
 from lakebt.sources.effective_changes import (
     NO_DAY,
     RENAMES,
@@ -36,17 +39,18 @@ from lakebt.sources.effective_changes import (
     Change,
     EffectiveChanges,
     cause_of,
-    index_of,
     of_prices,
     tickers_in,
     without_notes,
 )
+from lakebt.sources.index_names import index_of
 from lakebt.sources.packed import kind_of
 from lakebt.sources.source import Source
-from lakebt.sources.wikipedia_pages import read_tables
-from lakebt.sources.written_days import read_day
+from lakebt.sources.wikipedia_pages import read_lists, read_tables
+from lakebt.sources.written_days import day_reader
 
 if TYPE_CHECKING:
+    import datetime as dt
     import os
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
@@ -60,6 +64,12 @@ PAGES: Mapping[str, str] = {
     "DJIA": "https://en.wikipedia.org/wiki/Dow_Jones_Industrial_Average",
 }
 """The page of each index, by the lake's name."""
+
+HISTORIES: Mapping[str, str] = {
+    "DJIA": "https://en.wikipedia.org/wiki/"
+    "Historical_components_of_the_Dow_Jones_Industrial_Average",
+}
+"""A second page, where the first has no changes; kept as ``DJIA_history.html``."""
 
 NO_TICKERS = "rows without a ticker"
 SURVIVORS = (
@@ -147,6 +157,9 @@ class Wikipedia(Source):
                 kind = "index"
                 raise UnknownNameError(kind, index, PAGES)
             asking.keep(PAGES[index], folder, name=f"{index}.html")
+            if index in HISTORIES:
+                name = f"{index}_history.html"
+                asking.keep(HISTORIES[index], folder, name=name)
 
     def convert(
         self,
@@ -167,7 +180,8 @@ class Wikipedia(Source):
             What the lake calls it; by default as the file's name says: SP500, SP400,
             SP600, NDX100 or DJIA.
         symbols
-            The lake's symbol by Wikipedia's ticker.
+            The lake's symbol by Wikipedia's ticker; of the Dow's historical components,
+            by the name of the company.
         renames
             The new ticker by the old one: no trades.
 
@@ -187,10 +201,25 @@ class Wikipedia(Source):
         if isinstance(source, pd.DataFrame):
             return _of_tables("the frame", [source], index, symbols, renames)
         path = local_path(source, what="file", cure="fetch it, and name the copy")
-        parts = [
-            _of_tables(each.name, read_tables(each), index, symbols, renames)
-            for each in _files(path, index)
-        ]
+        pages = _files(path, index)
+        lists = {each: found for each in pages if (found := read_lists(each))}
+        listed_so = {index_of(index, called=each.name) for each in lists}
+        parts = []
+        tables: dict[str, list[pd.DataFrame]] = {}
+        for each in [page for page in pages if page not in lists]:
+            held = read_tables(each)
+            if lists and index_of(index, called=each.name) in listed_so:
+                tables.setdefault(index_of(index, called=each.name), []).extend(held)
+            else:
+                parts.append(_of_tables(each.name, held, index, symbols, renames))
+        for each, history in lists.items():
+            work = EffectiveChanges(
+                index=index_of(index, called=each.name), symbols=symbols or {}
+            )
+            today = tickers_of_today(tables.get(work.index, ()), history[-1])
+            n_read = take_history(work, history, today)
+            work.without_renames(renames or {})
+            parts.append(work.converted(n_read=n_read, where=each.name))
         return parts[0] if len(parts) == 1 else _together(parts)
 
 
@@ -299,12 +328,19 @@ def _named(table: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
+def _days(table: pd.DataFrame, place: int) -> list[dt.date | None]:
+    """Return the days of a column, None where there is none."""
+    texts = [without_notes(cell) for cell in table.iloc[:, place]]
+    read = day_reader(texts, where="the table", table=TABLE)
+    return [read(each) for each in texts]
+
+
 def _take_changes(
     work: EffectiveChanges, table: pd.DataFrame, places: Mapping[str, int]
 ) -> None:
     """Take the changes of a table: a row may be of several tickers, or of one side."""
-    for row in table.itertuples(index=False, name=None):
-        day = read_day(without_notes(row[places["date"]]))
+    days = _days(table, places["date"])
+    for day, row in zip(days, table.itertuples(index=False, name=None), strict=True):
         added = tickers_in(row[places["added"]])
         removed = tickers_in(row[places["removed"]])
         reason = without_notes(row[places["reason"]]) if "reason" in places else ""
@@ -334,8 +370,8 @@ def _take_members(
     work: EffectiveChanges, table: pd.DataFrame, places: Mapping[str, int]
 ) -> None:
     """Take the additions of today's members."""
-    for row in table.itertuples(index=False, name=None):
-        day = read_day(without_notes(row[places["date"]]))
+    days = _days(table, places["date"])
+    for day, row in zip(days, table.itertuples(index=False, name=None), strict=True):
         tickers = tickers_in(row[places["member"]])
         work.dropped[NO_TICKERS] += not tickers
         if day is None:

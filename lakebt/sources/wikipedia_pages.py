@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
+from lakebt.sources.dow_history import read_history
 from lakebt.sources.packed import kind_of
 from lakebt.sources.text_files import MOST_BYTES, read_text
 from lakebt.values.command_lines import install_extra
@@ -16,8 +18,12 @@ from lakebt.values.command_lines import install_extra
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lakebt.sources.dow_history import Members
+
 
 TABLE = "index_changes"
+
+_NEEDED = f"a page needs lxml, which is not installed: {install_extra('wikipedia')}"
 
 
 def read_tables(path: Path) -> list[pd.DataFrame]:
@@ -55,6 +61,28 @@ def read_tables(path: Path) -> list[pd.DataFrame]:
     return [pd.DataFrame(rows[1 + has_two :], columns=columns)]
 
 
+def read_lists(path: Path) -> list[Members]:
+    """Return the lists of members that a page has by day; none of another page.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If what reads a page is not installed.
+    InvalidDataError
+        If it is no page.
+    """
+    if kind_of(path) not in {".html", ".htm"}:
+        return []
+    text = _page(path)
+    if "dropped from" not in text.casefold():
+        return []
+    try:
+        html = importlib.import_module("lxml.html")
+    except ImportError:
+        raise InvalidArgumentError(_NEEDED) from None
+    return read_history(html.document_fromstring(text))
+
+
 def _of_page(path: Path) -> list[pd.DataFrame]:
     """Return the tables of a page.
 
@@ -67,8 +95,7 @@ def _of_page(path: Path) -> list[pd.DataFrame]:
     try:
         return pd.read_html(io.StringIO(text), flavor="lxml")
     except ImportError:
-        msg = f"a page needs lxml, which is not installed: {install_extra('wikipedia')}"
-        raise InvalidArgumentError(msg) from None
+        raise InvalidArgumentError(_NEEDED) from None
 
 
 def _page(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 _FOOTNOTE = re.compile(r"\s*\[[^\]]*\]")
@@ -24,6 +25,8 @@ _SHAPES: Sequence[tuple[str, str, str]] = (
     (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y", ""),
 )
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
+_SLASHED_PARTS = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
+_SEPT = re.compile(r"\bSept ")
 
 
 def read_days(
@@ -74,6 +77,7 @@ def read_days(
         fits = plain.str.fullmatch(shape)
         cut = plain.str[:10] if form == "%Y-%m-%d" else plain
         cut = cut.str.replace(r"[.,]", "", regex=True)
+        cut = cut.str.replace(_SEPT, "Sep ", regex=True)
         days = pd.to_datetime(cut.where(fits), format=form, errors="coerce")
         if "%B" in form:
             short = pd.to_datetime(
@@ -96,8 +100,50 @@ def _damage(plain: pd.Series, shape: str, where: str) -> str:
     )
 
 
-def read_day(text: str) -> dt.date | None:
+def day_reader(
+    texts: Iterable[str], *, where: str, table: str
+) -> Callable[[str], dt.date | None]:
+    """Return what reads the days of one column, each by itself.
+
+    Parameters
+    ----------
+    texts
+        The column: it tells whether 05/12/2022 has the month first, or the day.
+    where, table
+        Of the column, for errors.
+
+    Raises
+    ------
+    InvalidDataError
+        If some days have the month first, and others the day.
+
+    Examples
+    --------
+    >>> column = ["05/12/2022", "25/12/2022"]
+    >>> read = day_reader(column, where="x.csv", table="prices")
+    >>> [read(each).isoformat() for each in column]
+    ['2022-12-05', '2022-12-25']
+    """
+    pairs = [
+        (int(found[1]), int(found[2]), text)
+        for text in texts
+        if (found := _SLASHED_PARTS.match(text.strip()))
+    ]
+    day_first = [text for one, _, text in pairs if one > 12]
+    month_first = [text for _, two, text in pairs if two > 12]
+    if day_first and month_first:
+        problem = (
+            f"{where}: {month_first[0][:30]!r} has the month first, and "
+            f"{day_first[0][:30]!r} the day: write all days as 2022-09-02."
+        )
+        raise InvalidDataError(table, problem)
+    return partial(read_day, day_first=bool(day_first))
+
+
+def read_day(text: str, *, day_first: bool = False) -> dt.date | None:
     """Return the day that a text writes in one of those ways, None if it does not.
+
+    Of 09/02/2022 the first is the month, unless `day_first`.
 
     Examples
     --------
@@ -105,11 +151,13 @@ def read_day(text: str) -> dt.date | None:
     (datetime.date(2025, 7, 9), None)
     """
     plain = _FOOTNOTE.sub("", text).strip()
-    shapes = (*_SHAPES, (_SLASHED, "%m/%d/%Y", ""))
+    slashed = "%d/%m/%Y" if day_first else "%m/%d/%Y"
+    shapes = (*_SHAPES, (_SLASHED, slashed, ""))
     for shape, form, _ in shapes:
         if not re.fullmatch(shape, plain):
             continue
         cut = re.sub(r"[.,]", "", plain[:10] if form == "%Y-%m-%d" else plain)
+        cut = _SEPT.sub("Sep ", cut)
         for each in (form, form.replace("%B", "%b")):
             with contextlib.suppress(ValueError):
                 return dt.datetime.strptime(cut, each).date()  # noqa: DTZ007 - a day

@@ -271,3 +271,28 @@ def test_changes_lead_from_the_first_list_to_each_other(
         members |= set(of_day.loc[of_day["side"] == "addition", "symbol"])
         members -= set(of_day.loc[of_day["side"] == "deletion", "symbol"])
         assert members == expected
+
+
+def test_a_column_of_days_has_one_order(tmp_path: Path) -> None:
+    """05/12/2022 is the fifth of December where another day is 25/12/2022."""
+    path = tmp_path / "sp500.csv"
+    path.write_text("date,add,remove\n05/12/2022,AAA,BBB\n25/11/2022,CCC,DDD\n")
+    found = Membership().convert(path)
+    assert {str(day) for day in found.frame["effective"]} == {
+        "2022-12-05",
+        "2022-11-25",
+    }
+    assert found.dropped == {}
+
+    path.write_text(
+        "ticker,start_date,end_date\nA,01/02/2022,\nB,03/04/2022,13/05/2022\n"
+    )
+    found = Membership().convert(path)
+    assert {str(day) for day in found.frame["effective"]} == {
+        "2022-04-03",
+        "2022-05-13",
+    }
+
+    path.write_text("date,add,remove\n05/13/2022,AAA,BBB\n25/11/2022,CCC,DDD\n")
+    with pytest.raises(InvalidDataError, match="'05/13/2022' has the month first, and"):
+        Membership().convert(path)

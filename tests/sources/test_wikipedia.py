@@ -204,3 +204,51 @@ def test_fetch_keeps_the_pages_as_they_came(tmp_path: Path) -> None:
     assert len(Wikipedia().convert(tmp_path).frame) == 20
     with pytest.raises(UnknownNameError, match="unknown index 'SP50'"):
         Wikipedia().fetch(tmp_path, indexes=["SP50"], downloads=downloads)
+
+
+# Nasdaq-100: the two rows of headings; S&P 600: a side empty, several tickers, notes
+# in the names of the columns; S&P 400 of old: one row of headings.
+SHAPES = {
+    "Nasdaq-100": """<tr><th rowspan="2">Date</th><th colspan="2">Added</th>
+<th colspan="2">Removed</th><th rowspan="2">Reason</th></tr>
+<tr><th>Ticker</th><th>Security</th><th>Ticker</th><th>Security</th></tr>
+<tr><td>December 18, 2023</td><td>CDW</td><td>CDW</td><td>ALGN</td><td>Align</td>
+<td>Annual index reconstitution.[3]</td></tr>
+<tr><td>Sept. 26, 2023</td><td>SMCI, GFS[a]</td><td>Two</td><td>—</td><td></td>
+<td>[note 2]</td></tr>""",
+    "S&P 600": """<tr><th rowspan="2">Date[1]</th><th colspan="2">Added</th>
+<th colspan="2">Removed</th><th rowspan="2">Reason[2]</th></tr>
+<tr><th>Ticker symbol[b]</th><th>Security</th><th>Ticker</th><th>Security</th></tr>
+<tr><td>2023-12-18</td><td>CDW</td><td>CDW</td><td>ALGN</td><td>Align</td><td></td></tr>
+<tr><td>2023-09-26[5]</td><td>SMCI<br/>GFS</td><td>Two</td><td></td><td></td>
+<td></td></tr>""",
+    "S&P 400": """<tr><th>Date</th><th>Added Ticker</th><th>Added Security</th>
+<th>Removed Ticker</th><th>Removed Security</th><th>Reason</th></tr>
+<tr><td>18 December 2023</td><td>CDW</td><td>CDW</td><td>ALGN</td><td>Align</td>
+<td>x</td></tr>
+<tr><td>26 September 2023</td><td>SMCI / GFS</td><td>Two</td><td>n/a</td><td></td>
+<td></td></tr>""",
+}
+
+
+@pytest.mark.parametrize("index", SHAPES)
+def test_the_shape_of_each_index_as_a_page_a_frame_and_a_file(
+    index: str, tmp_path: Path
+) -> None:
+    text = page(SHAPES[index])
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    frame = pd.read_html(io.StringIO(text))[0]
+    frame.to_csv(tmp_path / "saved.csv", index=False)
+    frame.to_csv(tmp_path / "semicolons.csv", index=False, encoding="utf-8-sig")
+
+    sources: list[Path | pd.DataFrame] = [frame, *sorted(tmp_path.iterdir())]
+    for source in sources:
+        found = Wikipedia().convert(source, index=index).frame
+        rows = found[["symbol", "side", "effective"]].itertuples(index=False, name=None)
+        day = dt.date(2023, 9, 26)
+        assert sorted(rows) == [
+            ("ALGN", "deletion", dt.date(2023, 12, 18)),
+            ("CDW", "addition", dt.date(2023, 12, 18)),
+            *([("GFS", "addition", day), ("SMCI", "addition", day)]),
+        ], source

@@ -19,6 +19,7 @@ from lakebt.sources.funds.file_cells import TABLE, grid_of_frame, read_grid
 from lakebt.sources.funds.fund_report import QUANTITIES, read_report
 from lakebt.sources.funds.held_identity import PREFIX, identified, identities_of
 from lakebt.sources.funds.issuer_layouts import day_in_text
+from lakebt.sources.index_names import lake_name
 from lakebt.sources.packed import files_of
 from lakebt.values.text import count
 
@@ -139,7 +140,7 @@ class _Conversion:
             frame.insert(1, "date", date)
             frame["known_at"] = known
             if self.asked.index is not None:
-                frame["index"] = self.asked.index
+                frame["index"] = lake_name(self.asked.index)
             self.frames.append(frame)
 
     def result(self) -> Converted:
