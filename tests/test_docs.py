@@ -29,7 +29,10 @@ PAGES = sorted(DOCS.glob("*.md"))
 TEXTS = sorted({*DOCS.glob("**/*.md"), *ROOT.glob("*.md")})
 PICTURE = DOCS / "surface.svg"
 
-PROPERTIES = {"lakebt.folded", "lakebt.key"}
+PROPERTIES = {
+    *("lakebt.folded", "lakebt.homes", "lakebt.key"),
+    *("lakebt.layout", "lakebt.layout-needs"),
+}
 """Of Iceberg tables and snapshots: written as modules are, and none."""
 
 FENCE = re.compile(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -15,6 +15,7 @@ from lakebt.cli.examples import epilog
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
 from lakebt.cli.lineage import lineage
+from lakebt.cli.move import move
 from lakebt.cli.new_project import new
 from lakebt.cli.out import with_out
 from lakebt.cli.publish import publish
@@ -28,6 +29,7 @@ from lakebt.cli.sweep import sweep
 from lakebt.cli.tables import declare, tables, vintages
 from lakebt.cli.trials import trials
 from lakebt.cli.upcoming import upcoming
+from lakebt.cli.upgrade import upgrade
 
 __all__ = ["app", "main"]
 
@@ -36,7 +38,8 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
-    *(doctor, retain, serve, study, upcoming, backtest, audit),
+    *(doctor, retain, upgrade, move),
+    *(serve, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
     about = epilog(command.__name__)

@@ -42,6 +42,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "lakebt retain --dry-run",
         "lakebt retain --drop R1 --because 'published by mistake'",
     ),
+    "upgrade": ("lakebt upgrade --dry-run", "lakebt upgrade --lake /data/lake"),
+    "move": ("lakebt move /data/lake", "lakebt move --lake ./lake --from /old/lake"),
     "serve": ("lakebt serve --lake /data/lake",),
     "study": (
         "lakebt study --release R1 --index SP500 --report report.html",

@@ -16,6 +16,7 @@ from lakebt.lake.api.spark import Spark, use_spark
 from lakebt.lake.api.tables import Tables
 from lakebt.lake.api.trials import Trials
 from lakebt.lake.keeping.exchange import agreed_calendar, wanted_calendar
+from lakebt.lake.keeping.move import settle
 from lakebt.lake.storage.catalog import check_clock, open_catalog, open_path
 from lakebt.values.text import count
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from lakebt.lake.storage.reach import Step
 
 
 class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
@@ -141,6 +144,40 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
             storage, wanted, is_named=exchange is not None, check=check
         )
         return cls(storage, exchange=kept, clock=clock)
+
+    @classmethod
+    def settle(
+        cls,
+        path: str | Path,
+        *,
+        home: str | Path,
+        clock: Callable[[], dt.datetime] = system_clock,
+        progress: Step | None = None,
+    ) -> Lake:
+        """Open a lake that somebody moved or copied by hand, in the place it lies in.
+
+        Its metadata says where it was, so that `open` refuses it. Here that is written
+        anew, as `move` does, in one transaction: killed before it, nothing changed.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where it lies.
+        home : str or Path
+            Where it lay, as the error of `open` says.
+        clock : callable
+            As in `open`.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If its metadata says another place, or that it lies where it should.
+        LakeError
+            If it is no lake, or cannot be read or written.
+        """
+        return cls.open(settle(path, home, step=progress), create=False, clock=clock)
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to another process as an address, which is opened there.

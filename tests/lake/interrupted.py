@@ -19,6 +19,7 @@ from unittest import mock
 
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
+from lakebt.lake.tables.schemas import LAYOUT, LAYOUT_NEEDS
 from lakebt.lake.trials import fold as fold_of_trials
 from tests.lake.earnings import COLUMNS, declare
 from tests.lake.frames import AS_OF, bars, q1
@@ -105,6 +106,11 @@ def spoil(path: Path) -> None:
         table.manage_snapshots().remove_tag("R1").commit()
 
 
+def unlabel(path: Path) -> None:
+    with foreign_table(path, "releases") as table, table.transaction() as change:
+        change.remove_properties(LAYOUT, LAYOUT_NEEDS)
+
+
 def append(path: Path) -> None:
     with foreign_table(path, "prices") as table:
         rows = table.scan().to_arrow()
@@ -151,6 +157,9 @@ def declare_on(path: Path) -> None:
 COMMANDS: dict[str, Command] = {
     "restore": Command(
         lambda lake: lake.restore(), spoil, "doctor --restore", "restore"
+    ),
+    "upgrade": Command(
+        lambda lake: lake.upgrade(), unlabel, cli="upgrade", method="upgrade"
     ),
     "roll back": Command(
         lambda lake: lake.roll_back("prices"), append, "doctor --roll-back", "roll_back"

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 FILES = "tables.element.files"
 """The column that says what is known of a release's files."""
 
+_ENDING = (("ended_at", TimestamptzType()), ("ended_because", StringType()))
+"""Columns of the ledger that those lack which were made before releases ended."""
+
+
+def lacks_columns(table: Table) -> bool:
+    """Whether the ledger was made before it had the columns of today."""
+    names = {field.name for field in table.schema().fields}
+    return not (says_files(table) and names.issuperset(name for name, _ in _ENDING))
+
 
 def says_files(table: Table) -> bool:
     """Whether the ledger has a column for what is known of files."""
@@ -58,10 +67,9 @@ def stage_ledger(
 def _missing_columns(
     table: Table,
 ) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
-    added = (("ended_at", TimestamptzType()), ("ended_because", StringType()))
     names = {field.name for field in table.schema().fields}
     change = UpdateSchema(Transaction(table))
-    for name, kind in added:
+    for name, kind in _ENDING:
         if name not in names:
             change.add_column(name, kind)
     if not says_files(table):

@@ -32,6 +32,7 @@ from lakebt.lake.keeping.settings import (
 )
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
+from lakebt.lake.storage.layout import unknown
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
 from lakebt.lake.tables.specs import fact_tables
@@ -66,6 +67,12 @@ def diagnose(
     )
     findings: list[Finding] = []
     tables = _tables(storage, findings)
+    if LEDGER in tables:
+        newer = unknown(tables[LEDGER].metadata.properties)
+        if newer is not None:  # whatever else it has, this version would misread it
+            problem, how = newer
+            found = Finding(code="layout", table=LEDGER, problem=problem, cure=how)
+            return Diagnosis(lake=storage.name, findings=(found,), files_checked=False)
     ledger = _ledger(storage, tables, findings)
     left = None if ledger is None else unfinished(tables, ledger)
     behind = () if left is None else left.behind

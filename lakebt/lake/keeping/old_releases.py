@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lakebt.errors import LakeError
 from lakebt.lake.committing.ledger import read_ledger
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.stage import Staged
     from lakebt.lake.storage.catalog import Storage
 
+Made: TypeAlias = dict[tuple[str, frozenset[int]], str]
+"""The lists that were written, by the table and the snapshots that they are for."""
+
 
 def give_digests(storage: Storage) -> list[str]:
     """Keep the digests of what old releases need, if it is what was published.
@@ -43,34 +46,62 @@ def give_digests(storage: Storage) -> list[str]:
         If a file is gone or damaged, or a release holds other rows than were published.
     """
     done: list[str] = []
-    made: dict[tuple[str, frozenset[int]], str] = {}
-    tables = storage.tables()
-    ledger = read_ledger(storage, tables[LEDGER])
-    if not any(map(_lacks, ledger.releases)):
+    made: Made = {}
+    if not n_lacking(storage, storage.tables()):
         return done
-    for finding in changed(storage, tables, ledger):
-        msg = f"{storage.where}: release {finding.release}: {finding.problem}. "
-        raise LakeError(msg + finding.cure)
+    check_unchanged(storage)
 
     def stage(tables: Mapping[str, Table]) -> list[Staged]:
         done.clear()
-        ledger = read_ledger(storage, tables[LEDGER])
-        lacking = [release.name for release in ledger.releases if _lacks(release)]
+        releases, lacking = with_digests(storage, tables, made)
         if not lacking:
             return []
-        lists = {
-            name: _listed(storage, table, ledger, made)
-            for name, table in tables.items()
-            if any(_lacks(release, name) for release in ledger.releases)
-        }
-        releases = [_with(release, lists) for release in ledger.releases]
-        summary = {f"{OURS}digests": str(len(lacking))}
-        releases_ = count(len(lacking), "release")
+        summary = {f"{OURS}digests": str(lacking)}
+        releases_ = count(lacking, "release")
         done.append(f"the digests of the files of {releases_} are kept")
         return [stage_ledger(tables[LEDGER], releases, summary=summary)]
 
     in_turn(storage, stage)
     return done
+
+
+def n_lacking(storage: Storage, tables: Mapping[str, Table]) -> int:
+    """Return of how many releases nothing is known of some files."""
+    return sum(map(_lacks, read_ledger(storage, tables[LEDGER]).releases))
+
+
+def check_unchanged(storage: Storage) -> None:
+    """Check that releases hold what was published, as far as that can be recomputed.
+
+    Raises
+    ------
+    LakeError
+        If one does not.
+    """
+    tables = storage.tables()
+    for finding in changed(storage, tables, read_ledger(storage, tables[LEDGER])):
+        msg = f"{storage.where}: release {finding.release}: {finding.problem}. "
+        raise LakeError(msg + finding.cure)
+
+
+def with_digests(
+    storage: Storage, tables: Mapping[str, Table], made: Made
+) -> tuple[list[Release], int]:
+    """Return all releases with the digests that they need, and how many lacked some.
+
+    Raises
+    ------
+    LakeError
+        If a file is gone or damaged.
+    """
+    ledger = read_ledger(storage, tables[LEDGER])
+    lists = {
+        name: _listed(storage, table, ledger, made)
+        for name, table in tables.items()
+        if any(_lacks(release, name) for release in ledger.releases)
+    }
+    lacking = n_lacking(storage, tables)
+    return [_with(release, lists) for release in ledger.releases], lacking
 
 
 def _lacks(release: Release, table: str | None = None) -> bool:
@@ -92,7 +123,7 @@ def _listed(
     storage: Storage,
     table: Table,
     ledger: Ledger,
-    made: dict[tuple[str, frozenset[int]], str],
+    made: Made,
 ) -> str:
     """Return the list of the digests of what living releases, and the head, need.
 

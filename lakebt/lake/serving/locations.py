@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lakebt.lake.serving.errors import ForbiddenError
+from lakebt.lake.storage.fingerprint import HOMES
+from lakebt.lake.tables.schemas import EXCHANGE, LAYOUT, LAYOUT_NEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +28,20 @@ PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path")
 
 CODE = ("py-io-impl", "write.py-location-provider.impl")
 """Properties that name a class, which pyiceberg imports, here and in every reader."""
+
+
+_OF_THE_PLACE = (
+    "how the lake is laid out, and where it lay, is said where it lies, with `lakebt "
+    "upgrade` and `lakebt move`"
+)
+
+GIVEN_HERE = {
+    EXCHANGE: "the calendar of the lake cannot be changed from afar. Days on which its "
+    "exchange was closed are added where the lake lies, with lakebt: "
+    "Lake.open(PATH, closed=[...])",
+    **dict.fromkeys((LAYOUT, LAYOUT_NEEDS, HOMES), _OF_THE_PLACE),
+}
+"""Properties that only the place of a lake may say, and the words for who asks."""
 
 
 def check_files(

@@ -19,10 +19,9 @@ from pyiceberg.table.update import (
 
 from lakebt.lake.keeping.settings import EXPIRY, ages
 from lakebt.lake.serving.errors import ForbiddenError
-from lakebt.lake.serving.locations import PLACES
+from lakebt.lake.serving.locations import GIVEN_HERE, PLACES
 from lakebt.lake.tables.properties import is_allowed
 from lakebt.lake.tables.schemas import (
-    EXCHANGE,
     ICEBERG_TYPES,
     LEDGER,
     OURS,
@@ -231,13 +230,8 @@ def _check_settings(name: str, before: TableMetadata, after: TableMetadata) -> N
         value = would.get(key)
         if was.get(key) == value:
             continue
-        if key == EXCHANGE:
-            msg = (
-                "the calendar of the lake cannot be changed from afar. Days on which "
-                "its exchange was closed are added where the lake lies, with lakebt: "
-                "Lake.open(PATH, closed=[...])"
-            )
-            raise ForbiddenError(msg)
+        if key in GIVEN_HERE:
+            raise ForbiddenError(GIVEN_HERE[key])
         is_kept = key in _FIXED or key.startswith((OURS, EXPIRY))
         wanted = None if key.startswith(EXPIRY) else PROPERTIES.get(key)
         is_cure = value == wanted and (key in PROPERTIES or key.startswith(EXPIRY))

@@ -7,9 +7,7 @@ import os
 import pickle
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
@@ -23,7 +21,7 @@ from sqlalchemy.exc import (
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path, local_path
 from lakebt.lake.storage.code import confine
-from lakebt.lake.storage.connections import TABLES, LocalCatalog, engine
+from lakebt.lake.storage.connections import LocalCatalog, engine
 from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     DATABASE,
@@ -32,12 +30,15 @@ from lakebt.lake.storage.directory import (
 )
 from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.fingerprint import NOTHING, read_listed
+from lakebt.lake.storage.home import check_place
+from lakebt.lake.storage.layout import check_layout
 from lakebt.lake.storage.table_loader import loader_of
 from lakebt.lake.tables.schemas import (
     EXCHANGE,
     FROM_THE_START,
     LEDGER,
     NAMESPACE,
+    OF_THIS_LAYOUT,
     PROPERTIES,
     ledger_schema,
 )
@@ -45,6 +46,7 @@ from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
@@ -127,6 +129,7 @@ class Storage:
         if LEDGER not in self._loaded:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
+        check_layout(self._loaded[LEDGER].metadata.properties, where=self.where)
         return self._loaded
 
     def loaded(self) -> dict[str, Table]:
@@ -215,7 +218,7 @@ class Storage:
                         self.catalog,
                         (NAMESPACE, LEDGER),
                         ledger_schema(),
-                        {**PROPERTIES, EXCHANGE: exchange},
+                        {**PROPERTIES, EXCHANGE: exchange, **OF_THIS_LAYOUT},
                         home=home,
                     )
 
@@ -232,22 +235,12 @@ def open_path(
     LakeError
         If it is not a directory, not a lake, or cannot be read or made.
     """
-    if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
-        msg = f"the path of a lake must name a directory, was {path!r}"
-        raise InvalidArgumentError(msg)
-    cure = "configure it as a catalog of pyiceberg's, and pass catalog= with its name"
-    root = local_path(path, what="lake", cure=cure).absolute()
-    check_is_path(str(root), what="lake path", cure=cure)
+    root = lake_root(path)
     where = f"lake {root}"
-    if strange := set("?#%\0") & set(str(root)):
-        named = listed(sorted(strange), is_quoted=True)
-        msg = f"lake path {str(root)!r} contains {named}: choose another directory"
-        raise InvalidArgumentError(msg)
     with translated(where):
         check_directory(root, create=create, where=where)
-    uri = f"sqlite:///{root / DATABASE}"
     with translated(where):
-        catalog = _local(uri, warehouse=f"file://{root / WAREHOUSE}", create=create)
+        catalog = local_catalog(root, create=create)
         check_place(catalog, root, where=where)
     address = {"path": str(root)}
     storage = Storage(catalog, name=root.name, where=where, address=address)
@@ -258,31 +251,25 @@ def open_path(
     return storage
 
 
-def check_place(catalog: SqlCatalog, root: Path, *, where: str) -> None:
-    """Check that the lake was made where it lies: its metadata holds absolute paths.
-
-    A copy would write among the files of the original, and delete its metadata.
+def lake_root(path: Any) -> Path:
+    """Return the directory that the path of a lake names, there or not.
 
     Raises
     ------
-    LakeError
-        If it was moved or copied.
+    InvalidArgumentError
+        If it is a URL and no path, or one that cannot be written as a file URL.
     """
-    statement = sa.select(TABLES.c.metadata_location).where(
-        TABLES.c.table_namespace == NAMESPACE, TABLES.c.table_name == LEDGER
-    )
-    with catalog.engine.connect() as connection:
-        location = connection.scalar(statement)
-    if location is None:
-        return
-    place = Path(urlsplit(location).path).resolve()
-    if not place.is_relative_to(root.resolve()):
-        home = place.parents[min(4, len(place.parents) - 1)]
-        msg = (
-            f"{where} was moved or copied from {home}, and its files are recorded "
-            f"there: move it back, or publish into a new lake"
-        )
-        raise LakeError(msg)
+    if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
+        msg = f"the path of a lake must name a directory, was {path!r}"
+        raise InvalidArgumentError(msg)
+    cure = "configure it as a catalog of pyiceberg's, and pass catalog= with its name"
+    root = local_path(path, what="lake", cure=cure).absolute()
+    check_is_path(str(root), what="lake path", cure=cure)
+    if strange := set("?#%\0") & set(str(root)):
+        named = listed(sorted(strange), is_quoted=True)
+        msg = f"lake path {str(root)!r} contains {named}: choose another directory"
+        raise InvalidArgumentError(msg)
+    return root
 
 
 def open_again(address: Mapping[str, str]) -> Storage:
@@ -317,8 +304,9 @@ def check_clock(clock: Callable[[], Any]) -> None:
         raise InvalidArgumentError(msg) from None
 
 
-def _local(uri: str, *, warehouse: str, create: bool) -> SqlCatalog:
-    """Open the SQLite catalog, and make its tables if asked to."""
+def local_catalog(root: Path, *, create: bool) -> SqlCatalog:
+    """Open the SQLite catalog in a directory, and make its tables if asked to."""
+    uri, warehouse = f"sqlite:///{root / DATABASE}", f"file://{root / WAREHOUSE}"
     properties = {"uri": uri, "warehouse": warehouse}
     if not create:
         return LocalCatalog("lake", **properties, init_catalog_tables="false")

@@ -49,6 +49,15 @@ def sync_folders(io: FileIO, location: str) -> None:
                 _sync(folder)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a local file that is there as a whole, on the disk, or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -7,6 +7,7 @@ digests are listed in a file of their own, whose name a release keeps.
 
 from __future__ import annotations
 
+import contextlib
 import io as memory
 import json
 import os
@@ -21,6 +22,7 @@ from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.failures import ChangedFileError, parsing
+from lakebt.lake.tables.schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,9 @@ LISTED = ".digests.stats"
 
 A store that is strict about what lies beside metadata takes no other ending.
 """
+
+HOMES = f"{OURS}homes"
+"""The property of a table that says where it lay before: lists of digests name that."""
 
 NOTHING: Mapping[str, str] = {}
 
@@ -166,7 +171,34 @@ def read_listed(table: Table, name: str) -> Mapping[str, str]:
         raise ChangedFileError(place)
     with parsing():
         listed: dict[str, str] = json.loads(content)
-    return listed
+    homes = homes_of(table.metadata.properties)
+    return listed | _moved(listed, homes, table.metadata.location)
+
+
+def homes_of(properties: Mapping[str, str]) -> tuple[str, ...]:
+    """Return where a table lay before, the first place first."""
+    with contextlib.suppress(ValueError):
+        said = json.loads(properties.get(HOMES, "[]"))
+        if isinstance(said, list) and all(isinstance(each, str) for each in said):
+            return tuple(said)
+    return ()
+
+
+def with_home(homes: Iterable[str], left: str, reached: str) -> str:
+    """Return the places that a table lay in, once it has left another one for a new."""
+    told = dict.fromkeys([*homes, left])
+    told.pop(reached, None)
+    return json.dumps(list(told)) if told else ""
+
+
+def _moved(listed: Mapping[str, str], homes: Iterable[str], now: str) -> dict[str, str]:
+    """Return the digests of files by where they lie since their table was moved."""
+    return {
+        f"{now}{path.removeprefix(home)}": digest
+        for home in homes
+        for path, digest in listed.items()
+        if path.startswith(f"{home}/")
+    }
 
 
 def listed_at(table: Table, name: str) -> str:

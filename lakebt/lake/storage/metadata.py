@@ -109,6 +109,12 @@ def place(metadata: TableMetadata, version: int = 0) -> str:
     return location
 
 
+def packed(metadata: TableMetadata, version: int) -> tuple[str, bytes]:
+    """Return where metadata is to be written, and what: for who writes it himself."""
+    location = place(metadata, version)
+    return location, _WRITTEN[location][0]
+
+
 def _updated(table: Table, updates: Iterable[TableUpdate]) -> TableMetadata:
     metadata = table.metadata
     context = _TableMetadataUpdateContext()

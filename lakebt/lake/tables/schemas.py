@@ -47,6 +47,20 @@ RELEASE = f"{OURS}release"
 EXCHANGE = f"{OURS}exchange"
 """The ledger's property that says whose sessions count: see `Sessions.name`."""
 
+LAYOUT = f"{OURS}layout"
+"""The ledger's property that says how the lake is laid out; without it, as of 1."""
+
+LAYOUT_NEEDS = f"{OURS}layout-needs"
+"""The ledger's property that says which version of lakebt reads that layout first."""
+
+LAYOUT_VERSION = 2
+"""The layout that this version makes, and the last that it reads."""
+
+LAYOUT_SINCE = "0.1.0"
+"""The version of lakebt that made this layout first."""
+
+OF_THIS_LAYOUT = {LAYOUT: str(LAYOUT_VERSION), LAYOUT_NEEDS: LAYOUT_SINCE}
+
 BUILT_IN = f"{OURS}built-in"
 """The property of a built-in table that was made after its lake."""
 

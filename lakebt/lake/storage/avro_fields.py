@@ -1,0 +1,268 @@
+"""Fields of an Avro file, replaced where they stand: every other byte stays.
+
+A manifest that is read and written again by a library is another one: columns that the
+library does not know are lost, and numbers that were left to be inherited are filled
+in. Here a file is walked by its own schema, and only what was asked for changes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pyiceberg.avro.codecs import KNOWN_CODECS
+
+from lakebt.lake.storage.failures import DamagedFileError, parsing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+
+Value: TypeAlias = str | int
+"""A text, or a whole number."""
+
+_Found: TypeAlias = dict[str, tuple[int, int, Value]]
+_Step: TypeAlias = "Callable[[bytes, int, _Found], int]"
+
+_MAGIC, _SYNC_BYTES = b"Obj\x01", 16
+_WIDTHS = {"null": 0, "boolean": 1, "float": 4, "double": 8}
+_WHOLE = frozenset({"int", "long"})
+
+
+def replaced(
+    content: bytes,
+    wanted: Collection[str],
+    change: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+) -> bytes:
+    """Return a file with some fields of its records replaced.
+
+    Parameters
+    ----------
+    content
+        Of the file.
+    wanted
+        The fields that are looked at, by their path: ``data_file.file_path``.
+    change
+        Given those of one record, without what is null, returns what is to stand in
+        their place.
+
+    Raises
+    ------
+    DamagedFileError
+        If it is no such file.
+    """
+    with parsing():
+        return _replaced(content, wanted, change)
+
+
+def _replaced(
+    content: bytes,
+    wanted: Collection[str],
+    change: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+) -> bytes:
+    meta, start = _header(content)
+    sync = content[start - _SYNC_BYTES : start]
+    named: dict[str, _Step] = {}
+    step = _step(json.loads(meta["avro.schema"]), "", frozenset(wanted), named)
+    codecs: Mapping[Any, Any] = KNOWN_CODECS
+    codec = codecs[meta.get("avro.codec", b"null").decode()]
+    parts, place = [content[:start]], start
+    while place < len(content):
+        count, place = _number(content, place)
+        n_bytes, place = _number(content, place)
+        block = content[place : place + n_bytes]
+        place += n_bytes + _SYNC_BYTES
+        if n_bytes < 0 or content[place - _SYNC_BYTES : place] != sync:
+            msg = "a block does not end where it says"
+            raise DamagedFileError(msg)
+        rows = _records(
+            codec.decompress(block) if codec else block, count, step, change
+        )
+        packed = codec.compress(rows)[0] if codec else rows
+        parts += [_whole(count), _whole(len(packed)), packed, sync]
+    return b"".join(parts)
+
+
+def _records(
+    data: bytes,
+    count: int,
+    step: _Step,
+    change: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+) -> bytes:
+    parts, kept, place = [], 0, 0
+    for _ in range(count):
+        found: _Found = {}
+        place = step(data, place, found)
+        new = change({name: value for name, (_, _, value) in found.items()})
+        for name in sorted(new, key=lambda each: found[each][0]):
+            start, end, _ = found[name]
+            parts += [data[kept:start], _encoded(new[name])]
+            kept = end
+    if place != len(data):
+        msg = "a block holds more than its records"
+        raise DamagedFileError(msg)
+    return b"".join([*parts, data[kept:]])
+
+
+def _header(content: bytes) -> tuple[dict[str, bytes], int]:
+    """Return what the head of a file says, and where it ends.
+
+    Raises
+    ------
+    DamagedFileError
+        If it is no Avro file.
+    """
+    if content[: len(_MAGIC)] != _MAGIC:
+        msg = "it is no Avro file"
+        raise DamagedFileError(msg)
+    meta: dict[str, bytes] = {}
+    place = len(_MAGIC)
+    while True:
+        count, place = _number(content, place)
+        if count == 0:
+            return meta, place + _SYNC_BYTES
+        if count < 0:
+            _, place = _number(content, place)
+        for _ in range(abs(count)):
+            key, place = _bytes(content, place)
+            meta[key.decode()], place = _bytes(content, place)
+
+
+def _step(
+    kind: Any, path: str, wanted: frozenset[str], named: dict[str, _Step]
+) -> _Step:
+    """Return what walks over a value, and notes what is wanted of it."""
+    if isinstance(kind, list):
+        return _union([_step(each, path, wanted, named) for each in kind])
+    if isinstance(kind, str):
+        return named[kind] if kind in named else _plain(kind, path, wanted)
+    said = kind["type"]
+    if said in {"array", "map"}:
+        return _several(kind, path, wanted, named)
+    if said == "record":
+        return _record(kind, path, wanted, named)
+    if said in {"fixed", "enum"}:
+        width = kind.get("size")
+        step = _plain("int", path, wanted) if width is None else _fixed(int(width))
+        named[kind["name"]] = step
+        return step
+    return _step(said, path, wanted, named)
+
+
+def _several(
+    kind: Mapping[str, Any], path: str, wanted: frozenset[str], named: dict[str, _Step]
+) -> _Step:
+    if kind["type"] == "array":
+        return _blocks(_step(kind["items"], f"{path}[]", wanted, named))
+    value = _step(kind["values"], f"{path}[]", wanted, named)
+    key = _plain("string", "", wanted)
+    return _blocks(lambda data, at, found: value(data, key(data, at, found), found))
+
+
+def _record(
+    kind: Mapping[str, Any], path: str, wanted: frozenset[str], named: dict[str, _Step]
+) -> _Step:
+    prefix = f"{path}." if path else ""
+    fields = tuple(
+        _step(field["type"], f"{prefix}{field['name']}", wanted, named)
+        for field in kind["fields"]
+    )
+
+    def record(data: bytes, place: int, found: _Found) -> int:
+        for field in fields:
+            place = field(data, place, found)
+        return place
+
+    named[kind["name"]] = record
+    return record
+
+
+def _plain(kind: str, path: str, wanted: frozenset[str]) -> _Step:
+    if kind in _WIDTHS:
+        return _fixed(_WIDTHS[kind])
+    is_wanted = path in wanted
+    if kind in _WHOLE:
+
+        def whole(data: bytes, place: int, found: _Found) -> int:
+            if not is_wanted:
+                while data[place] > 127:
+                    place += 1
+                return place + 1
+            value, end = _number(data, place)
+            found[path] = place, end, value
+            return end
+
+        return whole
+    if kind not in {"string", "bytes"}:
+        raise KeyError(kind)
+
+    def text(data: bytes, place: int, found: _Found) -> int:
+        length, start = _number(data, place)
+        end = start + length
+        if length < 0 or end > len(data):
+            msg = "a text ends after its block"
+            raise DamagedFileError(msg)
+        if is_wanted:
+            found[path] = place, end, data[start:end].decode()
+        return end
+
+    return text
+
+
+def _fixed(width: int) -> _Step:
+    return lambda _data, place, _found: place + width
+
+
+def _union(kinds: list[_Step]) -> _Step:
+    def union(data: bytes, place: int, found: _Found) -> int:
+        which, place = _number(data, place)
+        return kinds[which](data, place, found)
+
+    return union
+
+
+def _blocks(item: _Step) -> _Step:
+    def blocks(data: bytes, place: int, found: _Found) -> int:
+        while True:
+            count, place = _number(data, place)
+            if count == 0:
+                return place
+            if count < 0:
+                _, place = _number(data, place)
+            for _ in range(abs(count)):
+                place = item(data, place, found)
+
+    return blocks
+
+
+def _number(data: bytes, place: int) -> tuple[int, int]:
+    """Return a whole number in zigzag code, and where it ends."""
+    value, shift = 0, 0
+    while True:
+        byte = data[place]
+        value |= (byte & 127) << shift
+        place += 1
+        if byte < 128:
+            return (value >> 1) ^ -(value & 1), place
+        shift += 7
+
+
+def _bytes(data: bytes, place: int) -> tuple[bytes, int]:
+    length, start = _number(data, place)
+    return data[start : start + length], start + length
+
+
+def _whole(value: int) -> bytes:
+    rest, parts = (value << 1) ^ (value >> 63), bytearray()
+    while rest > 127:
+        parts.append(rest & 127 | 128)
+        rest >>= 7
+    parts.append(rest)
+    return bytes(parts)
+
+
+def _encoded(value: Value) -> bytes:
+    if isinstance(value, int):
+        return _whole(value)
+    text = value.encode()
+    return _whole(len(text)) + text
