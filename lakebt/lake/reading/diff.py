@@ -147,12 +147,11 @@ def diff(
         renamed = differs & _renamed(both_old, both_new)
         pairs.append((keep(both_old, renamed), keep(both_new, renamed)))
         differs &= ~renamed
-        gone, come = _same_symbol(removed, added)
-        pairs.append((take(removed, gone), take(added, come)))
-        removed, added = _without(removed, gone), _without(added, come)
-        gone, come = _same_instrument(removed, added, told_by(after))
-        pairs.append((take(removed, gone), take(added, come)))
-        removed, added = _without(removed, gone), _without(added, come)
+        told = told_by(after)
+        for same_share in (_same_instrument, _same_symbol):
+            gone, come = same_share(removed, added, told)
+            pairs.append((take(removed, gone), take(added, come)))
+            removed, added = _without(removed, gone), _without(added, come)
     changed = (keep(both_old, differs), keep(both_new, differs))
     return Diff(
         table=table,
@@ -184,9 +183,23 @@ def _renamed(a: pa.Table, b: pa.Table) -> BoolVector:
     return truth(pc.not_equal(column(a, "symbol"), column(b, "symbol")))
 
 
-def _same_symbol(removed: pa.Table, added: pa.Table) -> tuple[IntVector, IntVector]:
-    """Pair removed and added rows of the same fund and non-empty symbol, in order."""
-    return _paired(_names(removed), _names(added))
+def _same_symbol(
+    removed: pa.Table, added: pa.Table, told: Instruments
+) -> tuple[IntVector, IntVector]:
+    """Pair removed and added rows of the same fund and non-empty symbol, in order.
+
+    Not those that are told to be of two instruments: the ticker passed on.
+    """
+    gone, come = _paired(_names(removed), _names(added))
+    if not told:
+        return gone, come
+    own, others = _instruments(removed, told), _instruments(added, told)
+    is_one = [
+        not (own[row][1] and others[new][1])
+        for row, new in zip(gone.tolist(), come.tolist(), strict=True)
+    ]
+    kept = np.array(is_one, dtype=bool)
+    return gone[kept], come[kept]
 
 
 def _same_instrument(

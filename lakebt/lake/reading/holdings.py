@@ -13,7 +13,7 @@ import datetime as dt
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 
 _EPOCH = dt.date(1970, 1, 1)
+
+_State: TypeAlias = "dict[str, int]"
+_Called: TypeAlias = "dict[str, str | None]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +309,8 @@ class Reports:
         """Add what a report shows, or lacks, where the one before it did not.
 
         A share is followed by its ISIN: one without a ticker, or with a new one, is
-        held as it was. A ticker that another ISIN has taken over is held too.
+        held as it was. A ticker that another ISIN has taken over is held too, unless
+        both are told to be of two instruments.
         """
         tracked = self._named(self._index, now) or self._named(self._index, before)
         has, had = (
@@ -317,19 +321,20 @@ class Reports:
             for state in (now, before)
         )
         there, were = set(has.values()), set(had.values())
-        stays, stayed = self._renamed(before, now, micros(shown.known_at))
+        apart = self._instruments(before, had, now, has, micros(shown.known_at))
+        stays, stayed, fresh, left = apart
         added = {
             symbol
             for isin, symbol in has.items()
             if symbol is not None
-            and symbol not in were
+            and (symbol not in were or isin in fresh)
             and isin not in stays
             and (isin not in had or (fund, isin) in names.awaited)
         }
         removed = {
             symbol
             for isin, symbol in had.items()
-            if symbol is not None and symbol not in there
+            if symbol is not None and (symbol not in there or isin in left)
             if isin not in has and isin not in stayed
         }
         names.awaited.update(
@@ -346,29 +351,34 @@ class Reports:
                 for who in whose:
                     found.setdefault((*who, symbol, side), []).append(shown)
 
-    def _renamed(
-        self, before: dict[str, int], now: dict[str, int], instant: int
-    ) -> tuple[set[str], set[str]]:
-        """Return the ISINs of `now`, and of `before`, whose instruments both hold.
+    def _instruments(
+        self, before: _State, had: _Called, now: _State, has: _Called, instant: int
+    ) -> tuple[set[str], ...]:
+        """Return the ISINs whose instruments stay, and those that are told apart.
 
-        By what was known at the instant: a row that comes later moves no date.
+        Of `now` and of `before` those of instruments that both hold; then those of an
+        instrument that the other lacks, whose symbol has no untold owner there. By what
+        was known at the instant: a row that comes later moves no date.
         """
         told = None if self._told is None else self._told(instant)
         if not told:
-            return set(), set()
-        own, had = (
+            return set(), set(), set(), set()
+        own, was = (
             {
                 isin: told.held(isin, self._symbol[row], self._day_of[row])
                 for isin, row in state.items()
             }
             for state in (now, before)
         )
-        both = (set(own.values()) & set(had.values())) - {None}
-        stays, stayed = (
-            {isin for isin, which in state.items() if which in both}
-            for state in (own, had)
-        )
-        return stays, stayed
+        both = (set(own.values()) & set(was.values())) - {None}
+        sides = ((own, has, was, had), (was, had, own, has))
+        stay = [{i for i, who in one.items() if who in both} for one, *_ in sides]
+        apart = []
+        for one, called, other, theirs in sides:
+            untold = {theirs[isin] for isin, who in other.items() if who is None}
+            told_here = {i for i, who in one.items() if who and who not in both}
+            apart.append({isin for isin in told_here if called[isin] not in untold})
+        return *stay, *apart
 
     @cached_property
     def _day_of(self) -> list[dt.date]:

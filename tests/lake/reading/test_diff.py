@@ -104,6 +104,30 @@ def test_another_isin_and_symbol_of_one_instrument_are_no_trade(lake: Lake) -> N
     assert shown["X"] is not None
 
 
+def test_a_ticker_that_passed_on_is_a_trade(lake: Lake) -> None:
+    """DELL was taken private in 2013; another DELL was listed in 2018."""
+    names = pd.DataFrame(
+        [
+            ("dell-1988", "isin", "US24702R1014", "2000-01-03", "2022-05-02"),
+            ("dell-2018", "isin", "US24703L2025", "2022-05-03", None),
+        ],
+        columns=["instrument_id", "kind", "identifier", "valid_from", "valid_to"],
+    )
+    tracks = {"index": "SP500"}
+    first = holdings({"US24702R1014": "DELL"}, "2022-03-31", Q1_KNOWN, **tracks)
+    second = holdings({"US24703L2025": "DELL"}, "2022-09-30", Q3_KNOWN, **tracks)
+    lake.publish({"instruments": names}, release="NAMES", as_of=AS_OF)
+    diff = compare(lake, first, second)
+
+    assert diff.reidentified.empty
+    assert list(diff.added["isin"]) == ["US24703L2025"]
+    assert list(diff.removed["isin"]) == ["US24702R1014"]
+    assert [change.side for change in diff.changes()] == ["addition", "deletion"]
+    assert {change.known_at for change in diff.changes()} == {
+        utc(Q3_KNOWN.replace("Z", "+00:00"))
+    }
+
+
 @pytest.mark.parametrize(
     ("known_at", "is_trade"), [(None, False), ("2022-12-01T15:00:00Z", True)]
 )
