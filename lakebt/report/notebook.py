@@ -50,7 +50,7 @@ _TABLE = (
     "font-variant-numeric:tabular-nums"
 )
 _CELL = "padding:5px 10px;text-align:right;border:1px solid rgba(128,128,128,.25)"
-_LABEL = "padding:5px 10px;text-align:left;font-weight:600"
+_LABEL = "padding:5px 10px;text-align:left;font-weight:600;white-space:nowrap"
 
 
 def surface_html(contents: StudyContents) -> str:
@@ -93,7 +93,7 @@ def surface_html(contents: StudyContents) -> str:
     return _block(
         _banners(contents.banners),
         _chance(contents.chance),
-        f'<p style="margin:0 0 8px">{html.escape(story.answer(contents, cells))}</p>',
+        f'<p style="margin:8px 0">{html.escape(story.answer(contents, cells))}</p>',
         f'<div style="overflow-x:auto"><table style="{_TABLE}">'
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>",
         _cut(contents, len(entries), len(exits)),

@@ -286,7 +286,10 @@ class Arguments(ArgumentList):
         for name in ("changes", "delisting_return"):
             if getattr(self, name) is None:
                 del words[name]
-        return {name.replace("_", " "): text for name, text in words.items()}
+        return {
+            name.replace("_usd", ", USD").replace("_", " "): text
+            for name, text in words.items()
+        }
 
 
 def rule_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:

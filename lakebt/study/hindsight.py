@@ -114,7 +114,7 @@ class Hindsight:
         n_known = int(known["n_events"].to_numpy()[at])
         how = "cannot be traded as known"
         if n_known:
-            how = f"earns {means[at]:+.0f} bps as known ({count(n_known, 'event')})"
+            how = f"earns {means[at]:+.0f} bp as known ({count(n_known, 'event')})"
         elif known["n_refused"].to_numpy()[at]:
             how = "is refused as known"
         n_newest = int(newest["n_events"].to_numpy()[at])
@@ -122,11 +122,11 @@ class Hindsight:
         if n_known and told[at] == means[at]:
             return (
                 f"Hindsight adds nothing: with every fact known from the start, too, "
-                f"{rule} earns {means[at]:+.0f} bps ({count(n_known, 'event')})."
+                f"{rule} earns {means[at]:+.0f} bp ({count(n_known, 'event')})."
             )
         return (
             f"{rule} {how}; with every fact known from the start it would show "
-            f"{told[at]:+.0f} bps ({count(n_newest, 'event')}), which nobody could "
+            f"{told[at]:+.0f} bp ({count(n_newest, 'event')}), which nobody could "
             f"earn."
         )
 

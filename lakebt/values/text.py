@@ -31,6 +31,17 @@ def count(n: float, noun: str = "", *, many: str = "") -> str:
     return f"{number} {noun if n == 1 else many or f'{noun}s'}"
 
 
+def with_article(noun: str) -> str:
+    """Return a noun after "a", or after "an".
+
+    Examples
+    --------
+    >>> with_article("event"), with_article("session")
+    ('an event', 'a session')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def capitalised(text: str) -> str:
     """Return a sentence with a capital at its beginning, and the rest as it is.
 

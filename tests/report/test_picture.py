@@ -236,6 +236,7 @@ def test_a_line_is_broken_where_there_is_no_value_and_days_are_named() -> None:
     curves = pd.DataFrame({"rolling_sharpe": 1.0, "rolling_volatility": 0.1}, days)
     curves.iloc[100:150] = math.nan
     curves.iloc[:20] = math.nan
+    nothing = drawn(rolling_figure(curves * math.nan, sessions=126))
 
     root = drawn(rolling_figure(curves, sessions=126))
     told = texts(root)
@@ -248,6 +249,8 @@ def test_a_line_is_broken_where_there_is_no_value_and_days_are_named() -> None:
         *("2020-01", "2020-04", "2020-07", "2020-10", "2021-01")
     ]
     assert "5%" in told
+    assert "fewer than 126 sessions that vary" in texts(nothing)
+    assert not any("%" in text for text in texts(nothing))  # of nothing
 
 
 def test_a_step_keeps_its_height_until_the_next_day() -> None:
@@ -271,6 +274,7 @@ def test_the_way_to_net_has_its_steps(result: lakebt.Result) -> None:
     assert told.count("gross") == told.count("net") == told.count("borrow") == 1
     boxes = [e for e in root.iter() if e.tag.endswith("}rect")]
     assert len(boxes) == 1 + 5
+    assert boxes[1].attrib["fill"] == boxes[-1].attrib["fill"]  # what is no step
     assert float(boxes[1].attrib["height"]) == float(boxes[-1].attrib["height"]) > 0
 
 

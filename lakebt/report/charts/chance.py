@@ -10,7 +10,14 @@ import numpy as np
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
 from lakebt.report.charts.base import base_layout, estimates, hover, when_narrow
-from lakebt.report.palette import THEMES, Theme, ThemeName, faded
+from lakebt.report.palette import (
+    THEMES,
+    Theme,
+    ThemeName,
+    diverging,
+    faded,
+    readable_on,
+)
 from lakebt.report.surface import records
 from lakebt.values.text import count
 
@@ -206,7 +213,10 @@ def claims_figure(
         text=[words.bps(row["mean_bps"]) if is_roomy else "" for row in tested],
         textfont={
             "color": [
-                colours.ink if row["claimed"] else colours.muted for row in tested
+                _readable(row["mean_bps"], limit, colours)
+                if row["claimed"]
+                else colours.muted
+                for row in tested
             ]
         },
         customdata=[told[row["y"]][row["x"]] for row in tested],
@@ -220,6 +230,10 @@ def claims_figure(
     layout["yaxis"] |= _names(entries) | {"range": [len(entries) - 0.5, -0.5]}
     layout["shapes"] = [_outline(row, colours) for row in rows if row["claimed"]]
     claimed = len(layout["shapes"])
+    legend = (
+        f"bp an event; {count(claimed) if claimed else 'none'} of "
+        f"{count(n_rules, 'rule')} claimed at {100 * alpha:g} %"
+    )
     layout["annotations"] = [
         {
             "xref": "x",
@@ -229,12 +243,16 @@ def claims_figure(
             "xanchor": "left",
             "yanchor": "top",
             "showarrow": False,
-            "text": f"bp an event; {count(claimed) if claimed else 'none'} of "
-            f"{count(n_rules, 'rule')} claimed at {100 * alpha:g} % for all together",
+            "text": f"{legend} for all together",
             "font": {"size": 12, "color": colours.ink},
         }
     ]
-    when_narrow(layout, font__size=10)
+    when_narrow(
+        layout,
+        font__size=10,
+        annotations__0__text=legend,
+        annotations__0__font__size=10,
+    )
     figure.update_layout(layout)
     return figure
 
@@ -307,6 +325,11 @@ def sharpe_figure(
     when_narrow(layout, font__size=10)
     figure.update_layout(layout)
     return figure
+
+
+def _readable(value: float, limit: float, colours: Theme) -> str:
+    """Return the colour of a number on the cell that has its colour."""
+    return f"rgb{readable_on(diverging(value, limit=limit, theme=colours))}"
 
 
 def _names(names: list[str]) -> dict[str, Any]:

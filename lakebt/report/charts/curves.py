@@ -130,6 +130,8 @@ def rolling_figure(
     layout["yaxis"] |= {"zeroline": True, "zerolinecolor": colours.muted, "nticks": 6}
     layout["yaxis2"] |= {"tickformat": ".0%", "nticks": 4, "rangemode": "tozero"}
     if curves["rolling_sharpe"].isna().all():
+        for axis in ("yaxis", "yaxis2"):  # no numbers of nothing
+            layout[axis] |= {"tickvals": [], "ticktext": [], "zeroline": False}
         layout["annotations"] = [
             {
                 "xref": "paper",

@@ -10,7 +10,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
 from lakebt.report.charts.base import base_layout, hover, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
-from lakebt.values.text import count
+from lakebt.values.text import count, with_article
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def distribution_figure(
 
     values = returns.to_numpy(dtype=np.float64)
     if not len(values):
-        msg = f"there is no return of a {noun} to draw: nothing was traded"
+        msg = f"there is no return of {with_article(noun)} to draw: nothing was traded"
         raise InvalidArgumentError(msg)
     values = values[values != 0.0] if values.any() else values
     colours = THEMES[theme]
@@ -92,7 +92,7 @@ def distribution_figure(
     layout = base_layout(colours, height=300)
     layout["margin"].update(t=40, b=56)
     layout["xaxis"] |= {"showgrid": False, "tickformat": ".1~%", "nticks": 7}
-    layout["xaxis"]["title"]["text"] = f"return of a {noun}"
+    layout["xaxis"]["title"]["text"] = f"return of {with_article(noun)}"
     layout["yaxis"]["title"]["text"] = f"{noun}s"
     layout["yaxis"] |= {"nticks": 5}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}

@@ -63,7 +63,7 @@ def hindsight_figure(rows: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fi
                 "pattern": {"shape": _HATCH[str(knowledge)]},
             },
             customdata=of_one["n_events"].tolist(),
-            hovertemplate="%{x}<br>%{y:+.1f} bps, %{customdata} events<extra></extra>",
+            hovertemplate="%{x}<br>%{y:+.1f} bp, %{customdata} events<extra></extra>",
         )
     layout = base_layout(colours, height=320)
     layout["barmode"] = "group"

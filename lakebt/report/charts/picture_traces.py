@@ -70,7 +70,7 @@ def _waterfall(trace: Any, x: Axis, y: Axis) -> Iterator[str]:
         is_step = measure == "relative"
         start, end = (level, level + value) if is_step else (0.0, value)
         moved = trace.decreasing if value < 0 else trace.increasing
-        of = trace.totals if measure == "total" else moved
+        of = moved if is_step else trace.totals  # as Plotly draws the first, too
         left, right = (x.on_scale(place + side) for side in (-half, half))
         if place:
             before = x.on_scale(place - 1 + half)
