@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_SECTIONS = re.compile(r"\n\n\w+\n-{3,}\n")
+"""Where the sections of a docstring begin, which are for programmers."""
+
+
 def _as_written(command: Any) -> None:
     """Let the help of a command and of its options be shown as it is written.
 
@@ -28,7 +33,7 @@ def _as_written(command: Any) -> None:
     """
     for shown in (command, *command.params):
         if getattr(shown, "help", None):
-            shown.help = escape(shown.help)
+            shown.help = escape(_SECTIONS.split(shown.help, maxsplit=1)[0])
     if command.epilog:
         command.epilog = escape(command.epilog)
 

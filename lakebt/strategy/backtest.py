@@ -161,7 +161,12 @@ class Backtest:
         self._first = view.sessions.on_or_after(self.terms.start)
         self._last = view.sessions.on_or_before(self.terms.end)
         if self._last < self._first:
-            msg = f"no session from start {self.terms.start} to end {self.terms.end}"
+            is_back = self.terms.end < self.terms.start
+            cure = "the end lies before the start" if is_back else "take more days"
+            msg = (
+                f"no session from start {self.terms.start} to end {self.terms.end}: "
+                f"{cure}"
+            )
             raise InvalidArgumentError(msg)
         if view.sessions.instant(self._last, "close") > view.instant:
             msg = (

@@ -49,3 +49,11 @@ def test_the_help_shows_them(run: Run) -> None:
     said = " ".join(run("rows", "--help").output.split())
 
     assert "Examples: lakebt rows prices --release R1 --where symbol=PENN" in said
+
+
+def test_no_help_has_what_is_for_programmers(run: Run) -> None:
+    for name in EXAMPLES:
+        said = run(name, "--help").output
+        assert "-----" not in said, name
+        assert "Raises" not in said, name
+    assert "formats NAME." in run("fetch", "--help").output  # which has it below

@@ -271,7 +271,7 @@ def test_weights_that_make_no_sense_are_told(
     [
         ({"rebalance": "hourly"}, "unknown rebalance 'hourly'"),
         ({"fill": "noon"}, "unknown fill 'noon'"),
-        ({"start": "2010-06-30", "end": "2010-02-01"}, "no session from start"),
+        ({"start": "2010-06-30", "end": "2010-02-01"}, "the end lies before the start"),
         ({"end": "2030-01-02"}, "end 2030-01-02 is past what the view knows"),
         ({"end": "2010-02-30"}, "end '2010-02-30' is not a date"),
         ({"capital_usd": -1.0}, "capital_usd must be a finite number > 0, was -1.0"),
