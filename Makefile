@@ -7,6 +7,9 @@ PYTEST := $(BIN)/python -m pytest
 LOWEST := .venv-lowest
 FAST := not (java or servers or browser or slow)
 
+# Of what is tested, each process would compile its own copy.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo install lint style types test test-fast test-lowest docs bench arctic
 
@@ -60,15 +63,20 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 	LAKEBT_REQUIRE= NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels \
 	  $(LOWEST)/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
 
-# Three processes for two cores: one of them mostly waits, for Java or a server. Types are
-# checked beside the tests, and what is wrong with them is shown as soon as it is known.
-test: style ## lint, the surface other programs use, and every test
-	@{ $(BIN)/mypy >$(VENV)/types.log 2>&1 || { cat $(VENV)/types.log; false; }; } & types=$$!; \
+# Four processes for two cores: each waits for a third of its time. Beside them
+# the house's rules and the types are checked, and what is wrong is shown as soon as it is known.
+# Where nothing is compiled, one process does it: several would at once. What it cannot collect,
+# the tests will tell.
+test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every test
+	@{ $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 || \
+	  { cat $(VENV)/lint.log; false; }; } & lint=$$!; \
+	{ test -d tests/__pycache__ || $(PYTEST) --collect-only --quiet >/dev/null 2>&1; } & made=$$!; \
 	failed=0; \
 	if [ -d ../shared/contract ]; then \
 	  (set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract) || failed=1; fi; \
-	(set -x; $(PYTEST) --numprocesses 3) || failed=1; \
-	wait $$types || failed=1; \
+	wait $$made; \
+	(set -x; $(PYTEST) --numprocesses 4) || failed=1; \
+	wait $$lint || failed=1; \
 	exit $$failed
 
 # Strict: a warning, a dead link or a dead anchor fails it.

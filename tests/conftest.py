@@ -103,6 +103,8 @@ DEAR = (
     "engines",
     "tests/behaviour/",
     "tests/lake/committing/",
+    "tests/engines/",
+    "tests/lake/storage/test_object_store.py",
     "tests/lake/trials/",
     "tests/sweep/",
     "tests/lake/",
@@ -130,11 +132,15 @@ def needs_of(file: str, fixtures: Collection[str], kind: object = None) -> set[s
     return marks | ({"java"} if file.startswith("tests/engines/test_s") else set())
 
 
+ALONE = ("_duckdb.py", "_duckdb_served.py", "_scale_page.py", "_spark_submit.py")
+"""The files of `tests/engines` that do not take the Spark of the others."""
+
+
 def unit_of(nodeid: str) -> str:
-    """Return what one worker runs as a whole: a file, or all that starts Spark."""
+    """Return what one worker runs as a whole: a file, or all that share one Spark."""
     file = nodeid.partition("::")[0]
-    is_spark = file.startswith("tests/engines/") or file.endswith("/test_spark.py")
-    return "engines" if is_spark else file
+    is_engine = file.startswith("tests/engines/") and not file.endswith(ALONE)
+    return "engines" if is_engine or file.endswith("/test_spark.py") else file
 
 
 def rank(nodeid: str) -> int:
@@ -187,7 +193,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give a worker whole files, and one of them all that needs Spark to be started."""
+    """Give a worker whole files, and one of them all that share one Spark."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - may be missing
 
     config.option.loadscopereorder = False  # in the order in which they were collected
