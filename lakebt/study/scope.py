@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,9 +22,10 @@ from lakebt.prices.benchmark import MARKET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lakebt.events.plan import Cell
+    from lakebt.events.rules import Entry, Exit
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
     from lakebt.prices.history import PriceHistory
@@ -58,6 +60,20 @@ class Scope:
             if arguments.index is not None
             else _supplied(arguments.changes or (), view),
         )
+
+    def with_grid(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Scope:
+        """Return the same changes under other rules; they are not read again."""
+        other = copy.copy(self)
+        other.__dict__.pop("schedule", None)
+        other.arguments = self.arguments.replaced(
+            entries=tuple(entries), exits=tuple(exits)
+        )
+        return other
+
+    @property
+    def n_changes(self) -> int:
+        """How many changes there are, whether or not they are kept."""
+        return len({vintage.change_id for vintage in self._vintages})
 
     @cached_property
     def schedule(self) -> Schedule:

@@ -131,12 +131,9 @@ class Point:
         """Return the scope of what is missing: a rule does not depend on the others."""
         if len(missing.entries) * len(missing.exits) == len(self.ids[0]):
             return self.scope
-        arguments = self.scope.arguments.replaced(
-            costs=missing.costs[0],
-            entries=parse_entries(missing.entries),
-            exits=parse_exits(missing.exits),
+        return self.scope.with_grid(
+            parse_entries(missing.entries), parse_exits(missing.exits)
         )
-        return Scope(self.scope.view, arguments)
 
 
 def each(value: object, name: str) -> tuple[Any, ...]:

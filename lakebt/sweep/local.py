@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,7 +18,7 @@ from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lakebt.sweep.grid import Point
     from lakebt.sweep.passes import Pass, StudyAtCost
@@ -57,11 +58,50 @@ def run_points(
     )
     recorder.know(sum(len(ids) for point in points for ids in point.ids) - run)
     for whole in to_run:
-        for part in whole.parts(memory.schedule(whole.scope), engine):
-            for one, rows in _run(part, memory, now=clock):
-                done = with_result(rows, one.point, recorder)
-                recorder.add(done, count=one.n_cells)
+        blocks = whole.blocks()
+        studies = [one for those in whole.studies.values() for one in those]
+        gathered = Gathered(recorder, studies * len(blocks))
+        for number, block in enumerate(blocks):
+            for part in block.parts(memory.schedule(block.scope), engine):
+                for one, rows in _run(part, memory, now=clock):
+                    gathered.take(one, rows, place=number)
     return run
+
+
+class Gathered:
+    """Hands finished cells to the recorder, and a study's own row when all are there.
+
+    Parameters
+    ----------
+    recorder
+    studies
+        Each as often as it is run for some of its entries.
+    """
+
+    def __init__(self, recorder: Recorder, studies: Iterable[StudyAtCost]) -> None:
+        self._recorder = recorder
+        self._counts = Counter(map(id, studies))
+        self._rows: dict[int, dict[int, pd.DataFrame]] = {}
+
+    def take(self, study: StudyAtCost, rows: pd.DataFrame, *, place: int) -> None:
+        """Take the cells of a study under some of its entries.
+
+        Parameters
+        ----------
+        study, rows
+        place
+            Of these entries among the study's.
+        """
+        gathered = self._rows.setdefault(id(study), {})
+        gathered[place] = rows
+        n_cells = len(rows)
+        if len(gathered) == self._counts[id(study)]:
+            whole = [gathered[number] for number in sorted(gathered)]
+            every = pd.concat(whole, ignore_index=True)
+            full = with_result(every, study.point, self._recorder)
+            rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
+            del self._rows[id(study)]
+        self._recorder.add(rows, count=n_cells)
 
 
 def _run(
@@ -79,7 +119,8 @@ def _run(
     for those, cells in zip(part.studies.values(), traded, strict=True):
         for one in those:
             began = time.perf_counter()
-            rows = TrialSpec.of(one).rows(plan, cells, run_at=now(), seconds=share)
+            spec = TrialSpec.of(one, part.entries)
+            rows = spec.rows(plan, cells, run_at=now(), seconds=share)
             rows["seconds"] += (time.perf_counter() - began) / len(rows)
             yield one, rows
 

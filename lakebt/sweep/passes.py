@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lakebt.backtest.levels import Level
 from lakebt.inputs.roles import Decides
+from lakebt.study.arguments import GRID
 from lakebt.study.engines import ENGINES
 from lakebt.values.keys import content_key
 
@@ -51,7 +52,14 @@ class Memory:
             If its hedge has none.
         """
         plan = self.schedule(scope)
-        key = self._key(scope, Decides.ORDERS | Decides.PRICES)
+        # Which changes there are does not depend on the rules that they are traded by.
+        plain = scope.arguments.plain(Decides.ORDERS | Decides.PRICES)
+        key = (
+            id(scope.view),
+            content_key(
+                {name: value for name, value in plain.items() if name not in GRID}
+            ),
+        )
         return self._kept("history", key, lambda: scope.history(plan))
 
     def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
@@ -79,6 +87,9 @@ class Memory:
         self._last[what] = (key, made)
         return made
 
+
+BLOCK = 2_000_000
+"""Cells of one level, of all events, that are held in memory at once: some 600 MB."""
 
 AT_ONCE = 4_000_000
 """Cells, of all events and levels together, that are held in memory at once."""
@@ -130,6 +141,31 @@ class Pass:
         """How many studies it serves."""
         return sum(map(len, self.studies.values()))
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entry rules that are run, as written."""
+        return tuple(map(str, self.scope.arguments.entries))
+
+    def blocks(self) -> list[Pass]:
+        """Return it in passes of so many entries as fit into memory at one level.
+
+        What stops at the first fact that is missing is in one block: it is to be the
+        first of all.
+        """
+        arguments = self.scope.arguments
+        across = max(self.scope.n_changes * len(arguments.exits), 1)
+        width = max(BLOCK // across, 1)
+        entries = arguments.entries
+        if width >= len(entries) or stops(self.scope):
+            return [self]
+        return [
+            Pass(
+                scope=self.scope.with_grid(entries[at : at + width], arguments.exits),
+                studies=self.studies,
+            )
+            for at in range(0, len(entries), width)
+        ]
+
     def parts(self, plan: Schedule, engine: str) -> Iterator[Pass]:
         """Yield it in passes of so many levels as are to be worked out at once."""
         is_alone = plan.reason == 0
@@ -143,6 +179,12 @@ class Pass:
             yield Pass(
                 scope=self.scope, studies={level: self.studies[level] for level in some}
             )
+
+
+def stops(scope: Scope) -> bool:
+    """Whether the first fact or price that is missing stops the study."""
+    arguments = scope.arguments
+    return arguments.missing == "raise" or arguments.on_look_ahead == "raise"
 
 
 def passes(

@@ -48,11 +48,11 @@ class TrialSpec:
     family: str
 
     @classmethod
-    def of(cls, study: StudyAtCost) -> TrialSpec:
-        """Return what a sweep asks of a study of its own."""
+    def of(cls, study: StudyAtCost, entries: tuple[str, ...]) -> TrialSpec:
+        """Return what a sweep asks of a study of its own, under some of its entries."""
         return cls(
             arguments=study.point.arguments(study.costs),
-            entries=tuple(map(str, study.scope.arguments.entries)),
+            entries=entries,
             exits=tuple(map(str, study.scope.arguments.exits)),
             origin=study.point.origin,
             family=study.point.family,

@@ -217,6 +217,44 @@ def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
     pd.testing.assert_frame_equal(at_once.table(), parts.table(), check_exact=True)
 
 
+def test_entries_that_do_not_fit_into_memory_are_run_in_blocks_and_find_the_same(
+    lake: lakebt.Lake,
+    tmp_path: Path,
+    passes_made: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their results are the same trials; what an interruption leaves out is run."""
+    asked: dict[str, Any] = {**GRID, "hedge": [None, "MKT"], "costs": COSTS}
+    Sweep(lake.at("R1"), **asked).run()
+    at_once = lake.trials().set_index("trial_id")
+    assert passes_made == [len(COSTS)] * 2
+    passes_made.clear()
+    other = fill(tmp_path / "other", n_events=4)
+    sweep = Sweep(other.at("R1"), **asked)
+    n_changes = sweep.points[0].scope.n_changes
+    monkeypatch.setattr(passes, "BLOCK", n_changes * len(EXITS))
+    monkeypatch.setattr(recorder, "SECONDS", 0.0)
+
+    def stop(done: int, total: int) -> None:
+        if 0 < done < total:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sweep.run(progress=stop)
+    assert passes_made == [len(COSTS)]  # of the first entry alone
+    assert len(other.trials()) == len(EXITS)
+    sweep.run()
+
+    found = other.trials().set_index("trial_id")
+    assert passes_made == [len(COSTS)] * (1 + 2 * len(ENTRIES))
+    assert (at_once["kind"] == "result").sum() == 2 * len(COSTS)
+    columns = ["kind", "rule_id", "result_id", "rule", "costs", "digest", *FIGURES]
+    pd.testing.assert_frame_equal(
+        at_once[columns], found.loc[at_once.index, columns], check_exact=True
+    )
+    assert len(found) == len(at_once)
+
+
 @pytest.mark.slow
 def test_what_takes_long_is_not_run_together(
     lake: lakebt.Lake, passes_made: list[int], monkeypatch: pytest.MonkeyPatch

@@ -15,11 +15,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import pandas as pd
-
 from lakebt.errors import LakebtError, LakeError
 from lakebt.lake.trials.origin import code_version
-from lakebt.sweep.local import with_result
+from lakebt.sweep.local import Gathered
 from lakebt.sweep.passes import Memory, passes
 from lakebt.sweep.spark.messages import ERROR, ROWS, Done, unpack_error, unpack_rows
 from lakebt.sweep.spark.pieces import portions
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
     from lakebt.sweep.grid import Point
     from lakebt.sweep.recorder import Recorder
-    from lakebt.sweep.spark.pieces import Portions, Unit
+    from lakebt.sweep.spark.pieces import Unit
     from lakebt.sweep.strategies import Task
 
 
@@ -96,12 +94,17 @@ def run_points(
         ordered = shuffled.sortWithinPartitions("number", "part")
         return ordered.mapInArrow(partial(join_parts, wanted, sent_along), SCHEMA)
 
-    gathered = _Gathered(cut, recorder)
+    gathered = Gathered(recorder, cut.studies)
+
+    def take(done: Done) -> None:
+        study, rows = cut.studies[done.number], unpack_rows(done.payload)
+        gathered.take(study, rows, place=done.number)
+
     try:
         whole = [unit for unit in cut.units if unit.is_whole]
         parted = [unit for unit in cut.units if not unit.is_whole]
         for units in (whole, parted):
-            Waves(context, job=job, take=gathered.take, recorder=recorder).run(units)
+            Waves(context, job=job, take=take, recorder=recorder).run(units)
     finally:
         for broadcast in sent.values():
             broadcast.destroy()
@@ -159,33 +162,6 @@ def context_of(session: SparkSession) -> Any:
             "is of Spark Connect. Start the sweep by spark-submit"
         )
         raise LakeError(msg) from None
-
-
-class _Gathered:
-    """Hands the rows that come back to the recorder, and a study's when it is whole."""
-
-    def __init__(self, cut: Portions, recorder: Recorder) -> None:
-        self._cut, self._recorder = cut, recorder
-        self._numbers: dict[int, list[int]] = {}
-        for number, study in enumerate(cut.studies):
-            self._numbers.setdefault(id(study), []).append(number)
-        self._rows: dict[int, pd.DataFrame] = {}
-
-    def take(self, done: Done) -> None:
-        """Take the rows of one study, or of some of its entries."""
-        study = self._cut.studies[done.number]
-        numbers = self._numbers[id(study)]
-        rows = unpack_rows(done.payload)
-        self._rows[done.number] = rows
-        if all(number in self._rows for number in numbers):
-            whole = [self._rows.pop(number) for number in numbers]
-            every = pd.concat(whole, ignore_index=True)
-            full = with_result(every, study.point, self._recorder)
-            rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
-        n_cells = len(self._cut.specs[done.number].entries) * len(
-            study.scope.arguments.exits
-        )
-        self._recorder.add(rows, count=n_cells)
 
 
 def _tasks(session: SparkSession, count: int, do_one: Callable[..., Any]) -> DataFrame:

@@ -14,6 +14,7 @@ from lakebt.lake.reading.instrument_view import joined, price_history
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.arguments import SOURCES
 from lakebt.sweep import passes as local
+from lakebt.sweep.passes import stops
 from lakebt.sweep.spark.messages import pack_prices
 from lakebt.sweep.spark.parts import by_events
 from lakebt.sweep.spark.work import Place, Work
@@ -196,7 +197,7 @@ def portions(
         for entries, some in pieces:
             count = parts or _count(of.n_events, n_whole=n_whole, cores=cores)
             scope = next(iter(some.values()))[0].scope
-            if _stops(scope):
+            if stops(scope):
                 count = 1
             keys = of.keys(count, made.prices)
             _add(made, some, entries, engine=engine, keys=keys, known=known)
@@ -206,12 +207,6 @@ def portions(
 def _source(scope: Scope) -> dict[str, object]:
     plain = scope.arguments.plain()
     return {name: plain.get(name) for name in SOURCES}
-
-
-def _stops(scope: Scope) -> bool:
-    """Whether the first fact or price that is missing stops the study."""
-    arguments = scope.arguments
-    return arguments.missing == "raise" or arguments.on_look_ahead == "raise"
 
 
 def _count(n_events: int, *, n_whole: int, cores: int) -> int:
@@ -237,7 +232,7 @@ def _cut(
     entries = tuple(map(str, one.scope.arguments.entries))
     across = max(n_events * len(one.scope.arguments.exits), 1)
     width = max(JOINED // across, 1)
-    if _stops(one.scope):
+    if stops(one.scope):
         width = len(entries)
     for start in range(0, len(entries), width):
         block = entries[start : start + width]
@@ -264,14 +259,7 @@ def _add(
     specs: list[tuple[int, TrialSpec]] = []
     for those in some.values():
         for study in those:
-            one = TrialSpec.of(study)
-            only = TrialSpec(
-                arguments=one.arguments,
-                entries=entries,
-                exits=one.exits,
-                origin=one.origin,
-                family=one.family,
-            )
+            only = TrialSpec.of(study, entries)
             if known.issuperset(_ids(study, only)):
                 continue
             specs.append((len(made.specs), only))
