@@ -112,6 +112,14 @@ class Instruments:
         found = _on(self._by_name.get((kind, name), []), day)
         return None if found is None else found.instrument_id
 
+    def claims(self, name: str, day: dt.date, *, kind: str = SYMBOL) -> frozenset[str]:
+        """Return every instrument that a row gives a name on a day.
+
+        More than one only of rows that no audit has seen.
+        """
+        rows = self._by_name.get((kind, name), [])
+        return frozenset(r.instrument_id for r in rows if r.first <= day <= r.last)
+
     def is_told(self, name: str, *, kind: str = SYMBOL) -> bool:
         """Whether some row is about a name, whenever."""
         return (kind, name) in self._by_name

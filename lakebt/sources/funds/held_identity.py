@@ -12,11 +12,14 @@ import pandas as pd
 from lakebt.errors import InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import parse_date
+from lakebt.prices.instruments import ISIN, SYMBOL, Identifier, Instruments
 from lakebt.sources.files import read_file
 from lakebt.values.identifiers import is_no_isin, is_placeholder, isin_of_cusip
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 
 PREFIX = "TICKER:"
@@ -31,10 +34,10 @@ _TABLE = "instruments"
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What rows of ``instruments`` say, by ticker without dots and dashes."""
+    """What rows of ``instruments`` say, whoever writes the class of a share how."""
 
-    symbols: dict[str, list[tuple[str, str, dt.date, dt.date]]]
-    isins: dict[str, list[tuple[str, dt.date, dt.date]]]
+    told: Instruments
+    spellings: Mapping[str, AbstractSet[str]]
 
     def find(self, ticker: str, day: dt.date) -> tuple[str, str] | None:
         """Return the ISIN and the symbol of a ticker on a day, None if not known.
@@ -43,10 +46,9 @@ class Identities:
         """
         found = {
             (isin, symbol)
-            for symbol, instrument, first, last in self.symbols.get(bare(ticker), ())
-            if first <= day <= last
-            for isin, begin, end in self.isins.get(instrument, ())
-            if begin <= day <= end
+            for symbol in self.spellings.get(bare(ticker), ())
+            for own in self.told.claims(symbol, day)
+            if (isin := self.told.name_of(own, day, kind=ISIN)) is not None
         }
         exact = {each for each in found if each[1] == ticker} or found
         return exact.pop() if len(exact) == 1 else None
@@ -94,24 +96,32 @@ def identities_of(
     rows = given.assign(valid_from=pd.Series(days, given.index, dtype=object))
     rows = _in_force(rows)
     ends = rows["valid_to"] if "valid_to" in rows.columns else [None] * len(rows)
-    first = rows["valid_from"]
-    last = [_day(each, "valid_to") or dt.date.max for each in ends]
-    out = Identities({}, {})
-    named = (
-        rows["identifier"].astype(str),
-        rows["kind"],
+    named = zip(
         rows["instrument_id"].astype(str),
+        rows["kind"].astype(str),
+        rows["identifier"].astype(str),
+        rows["valid_from"],
+        ends,
+        strict=True,
     )
-    for name, kind, instrument, begin, end in zip(*named, first, last, strict=True):
-        if begin is None:
-            continue
-        if kind == "symbol":
-            out.symbols.setdefault(bare(name), []).append(
-                (name, instrument, begin, end)
+    told = Instruments(
+        tuple(
+            Identifier(
+                instrument_id=own,
+                kind=kind,
+                identifier=name,
+                first=first,
+                last=_day(last, "valid_to") or dt.date.max,
             )
-        elif kind == "isin":
-            out.isins.setdefault(instrument, []).append((name, begin, end))
-    return out
+            for own, kind, name, first, last in named
+            if first is not None
+        )
+    )
+    spellings: dict[str, set[str]] = {}
+    for each in told.identifiers:
+        if each.kind == SYMBOL:
+            spellings.setdefault(bare(each.identifier), set()).add(each.identifier)
+    return Identities(told, spellings)
 
 
 def _in_force(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,9 +133,7 @@ def _in_force(rows: pd.DataFrame) -> pd.DataFrame:
         rows = rows.assign(known_at=known).sort_values(
             "known_at", kind="stable", na_position="first"
         )
-        rows = rows.drop_duplicates(
-            ["instrument_id", "identifier", "valid_from"], keep="last"
-        )
+        rows = rows.drop_duplicates([*_NEEDED], keep="last")
     if "retracted" in rows.columns:
         rows = rows[~rows["retracted"].eq(other=True)]
     return rows

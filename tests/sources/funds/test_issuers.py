@@ -253,6 +253,24 @@ def test_instruments_give_the_isin_of_the_day_and_the_spelling(tmp_path: Path) -
         )
 
 
+def test_the_name_in_the_price_table_is_no_later_version_of_a_ticker(
+    tmp_path: Path,
+) -> None:
+    """They are alike and begin on one day, and are two rows all the same."""
+    rows = pd.DataFrame(
+        {
+            "instrument_id": "alpha",
+            "identifier": ["AAA", "AAA", "US0378331005"],
+            "kind": ["symbol", "prices", "isin"],
+            "valid_from": "2000-01-01",
+            "known_at": ["2000-01-01T14:00Z", "2001-01-01T14:00Z", "2000-01-01T14:00Z"],
+        }
+    )
+    found = convert("ishares", ISHARES, tmp_path, instruments=rows)
+
+    assert held(found, "isin", "symbol")[0] == ["US0378331005", "AAA"]
+
+
 def test_two_instruments_of_one_ticker_are_none(tmp_path: Path) -> None:
     rows = pd.DataFrame(
         {
