@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -269,6 +269,7 @@ def publish(
         sheet=sheet,
         typed=typed_options(),
         instruments=partial(_instruments, lake, catalog, read),
+        exchange=cache(partial(_calendar, lake, catalog, exchange, closed or ())),
     )
     cure = "fetch the file, and name the copy"
     places = [local_path(name, what="file", cure=cure) for _, name in pairs]
@@ -329,6 +330,19 @@ def _instruments(
         newest = str(there.releases()["name"].iloc[-1])
         found.insert(0, there.at(newest).read(INSTRUMENTS))
     return pd.concat(found, ignore_index=True) if found else None
+
+
+def _calendar(
+    lake: Path | None, catalog: str | None, exchange: str | None, closed: Sequence[str]
+) -> str:
+    """Return whose sessions count: as asked for, else the lake's."""
+    from lakebt.lake.api.publishing import calendar_of
+    from lakebt.lake.keeping.exchange import wanted_calendar
+
+    if exchange is None:
+        with contextlib.suppress(LakeError):  # there is none yet
+            return calendar_of(options.open_lake(lake, catalog))
+    return wanted_calendar(exchange, closed)
 
 
 def _declared(

@@ -75,6 +75,8 @@ class Reading:
         Of CSV and Excel files.
     instruments
         What gives the rows of ``instruments`` that are there, None without any.
+    exchange
+        What gives the calendar of the lake, as it is asked for or as the lake has it.
     typed
         Options of formats that no command has by itself: texts by name.
     """
@@ -94,6 +96,7 @@ class Reading:
     footer_lines: int | None = None
     sheet: str | None = None
     instruments: Callable[[], pd.DataFrame | None] = lambda: None
+    exchange: Callable[[], str] = lambda: "XNYS"
     typed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def read(self, path: Path, *, table: str, tables: Sequence[str]) -> Converted:
@@ -126,6 +129,8 @@ class Reading:
         asked = self._asked(source, table, tables)
         if table == HOLDINGS and "instruments" in source.options():
             asked.setdefault("instruments", self.instruments())
+        if source.has_exchange:
+            asked["exchange"] = self.exchange()
         return read_source(
             path,
             table=table,

@@ -3,8 +3,8 @@
 Public lists of changes and of members give the first day of the new membership and no
 announcement. So `announced` stays empty, and a rule that counts from the announcement
 is refused: ``no_anchor``. What is effective before a session's open was public by then:
-`known_at` is the end of the day before, in New York, late rather than early, as for
-corporate actions (decision 45).
+`known_at` is the end of the day before, where the exchange is, late rather than early,
+as for corporate actions (decision 45).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError
 from lakebt.facts import Side
 from lakebt.instants import end_of_day
+from lakebt.sessions import Exchange
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import named
 from lakebt.values.identifiers import is_placeholder, names_several, trimmed
@@ -120,6 +121,8 @@ class EffectiveChanges:
         Whose.
     symbols
         The lake's symbol by that of the list.
+    exchange
+        Whose days they are.
     found
         In their order.
     dropped, told
@@ -128,6 +131,7 @@ class EffectiveChanges:
 
     index: str
     symbols: Mapping[str, str]
+    exchange: str = "XNYS"
     found: dict[tuple[str, Side, dt.date], Change] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     told: list[str] = field(default_factory=list)
@@ -178,14 +182,14 @@ class EffectiveChanges:
         if not self.found:
             problem = f"{where} has no change of {self.index} in {n_read:,} rows."
             raise InvalidDataError(TABLE, problem)
-        one_day = dt.timedelta(days=1)
+        one_day, zone = dt.timedelta(days=1), Exchange(self.exchange).zone
         rows = [
             {
                 "index": self.index,
                 "symbol": self.symbols.get(each.symbol, each.symbol),
                 "side": each.side.value,
                 "effective": each.day,
-                "known_at": end_of_day(each.day - one_day),
+                "known_at": end_of_day(each.day - one_day, zone),
                 "cause": each.cause,
                 "source": each.source,
             }

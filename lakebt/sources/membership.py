@@ -113,6 +113,7 @@ class Membership(Source):
         renames: Mapping[str, str] | None = None,
         actions: str | os.PathLike[str] | None = None,
         ends_are_last_days: bool = False,
+        exchange: str = "XNYS",
     ) -> Converted:
         """Return the differences between lists as rows of ``index_changes``.
 
@@ -132,6 +133,8 @@ class Membership(Source):
             tickers.
         ends_are_last_days
             The ends of stays are last days of membership, and not the first without.
+        exchange
+            Whose days they are, and so when a day ends.
 
         Returns
         -------
@@ -151,14 +154,18 @@ class Membership(Source):
             if source.index.names != [None]:
                 source = source.reset_index()
             work = EffectiveChanges(
-                index=index_of(index, called=where), symbols=symbols or {}
+                index=index_of(index, called=where),
+                symbols=symbols or {},
+                exchange=exchange,
             )
             n_read = _take(work, source.astype(object), where, later)
         else:
             path = local_path(source, what="file", cure="fetch it, and name the copy")
             where = path.name
             work = EffectiveChanges(
-                index=index_of(index, called=where), symbols=symbols or {}
+                index=index_of(index, called=where),
+                symbols=symbols or {},
+                exchange=exchange,
             )
             if path.is_dir() or kind_of(path) in {".yaml", ".yml"}:
                 n_read = _take_years(work, read_years(path))

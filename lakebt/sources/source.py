@@ -210,6 +210,13 @@ class Source:
             return own
         return options_of(getattr(self, "fetch")) if self.fetches else {}  # noqa: B009
 
+    @property
+    def has_exchange(self) -> bool:
+        """Whether days or sessions of an exchange decide what it makes of a file."""
+        held: Any = self
+        names = {each.name for each in fields(held)} if is_dataclass(held) else set()
+        return "exchange" in names | inspect.signature(self.convert).parameters.keys()
+
     def made_with(self, given: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
         """Return a source with the attributes that are given, and what is left."""
         made: Any = self
@@ -227,6 +234,7 @@ class Source:
             If an option with a value is none of its own.
         """
         taken = {*inspect.signature(self.convert).parameters, *self.options()}
+        taken |= {"exchange"} if self.has_exchange else set()
         for option, value in given.items():
             if option not in taken and option not in OF_TABLES and value:
                 msg = (

@@ -29,7 +29,8 @@ class Tabular(Source):
     name, table, about
         As `Source` has them.
     rows
-        What turns the file's rows into the lake's; None if they are that already.
+        What turns the file's rows, and the exchange, into the lake's rows; None if they
+        are that already.
     """
 
     __slots__ = ("_rows", "about", "name", "table")
@@ -40,12 +41,17 @@ class Tabular(Source):
         name: str,
         table: str | None,
         about: str,
-        rows: Callable[[pd.DataFrame], Converted] | None = None,
+        rows: Callable[[pd.DataFrame, str], Converted] | None = None,
     ) -> None:
         self.name = name
         self.table = table
         self.about = about
         self._rows = rows
+
+    @property
+    def has_exchange(self) -> bool:
+        """Whether sessions of an exchange decide what it makes of a file."""
+        return self.table == action_rows.TABLE
 
     def convert(
         self,
@@ -63,6 +69,7 @@ class Tabular(Source):
         header_line: int | None = None,
         footer_lines: int | None = None,
         sheet: str | None = None,
+        exchange: str = "XNYS",
     ) -> Converted:
         """Return a table as rows of the lake.
 
@@ -92,6 +99,8 @@ class Tabular(Source):
             CSV and Excel: how many lines follow the last row.
         sheet
             Excel: the sheet that is meant.
+        exchange
+            Whose sessions count, where the layout asks for one.
 
         Returns
         -------
@@ -148,7 +157,7 @@ class Tabular(Source):
         if self._rows is None:
             return ours
         try:
-            converted = self._rows(ours.frame)
+            converted = self._rows(ours.frame, exchange)
         except InvalidDataError as error:
             if isinstance(source, pd.DataFrame):
                 raise
@@ -168,7 +177,7 @@ class ActionFiles(Tabular):
             name="actions",
             table=action_rows.TABLE,
             about="corporate actions in the columns that people have",
-            rows=ActionTables().convert,
+            rows=lambda frame, of: ActionTables(exchange=of).convert(frame),
         )
 
     def fetch(

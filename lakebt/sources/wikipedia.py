@@ -168,6 +168,7 @@ class Wikipedia(Source):
         index: str | None = None,
         symbols: Mapping[str, str] | None = None,
         renames: Mapping[str, str] | None = None,
+        exchange: str = "XNYS",
     ) -> Converted:
         """Return the changes of one index as rows of ``index_changes``.
 
@@ -184,6 +185,8 @@ class Wikipedia(Source):
             by the name of the company.
         renames
             The new ticker by the old one: no trades.
+        exchange
+            Whose days they are, and so when a day ends.
 
         Returns
         -------
@@ -199,7 +202,9 @@ class Wikipedia(Source):
             installed.
         """
         if isinstance(source, pd.DataFrame):
-            return _of_tables("the frame", [source], index, symbols, renames)
+            return _of_tables(
+                "the frame", [source], index, symbols, renames, exchange=exchange
+            )
         path = local_path(source, what="file", cure="fetch it, and name the copy")
         pages = _files(path, index)
         lists = {each: found for each in pages if (found := read_lists(each))}
@@ -211,10 +216,16 @@ class Wikipedia(Source):
             if lists and index_of(index, called=each.name) in listed_so:
                 tables.setdefault(index_of(index, called=each.name), []).extend(held)
             else:
-                parts.append(_of_tables(each.name, held, index, symbols, renames))
+                parts.append(
+                    _of_tables(
+                        each.name, held, index, symbols, renames, exchange=exchange
+                    )
+                )
         for each, history in lists.items():
             work = EffectiveChanges(
-                index=index_of(index, called=each.name), symbols=symbols or {}
+                index=index_of(index, called=each.name),
+                symbols=symbols or {},
+                exchange=exchange,
             )
             today = tickers_of_today(tables.get(work.index, ()), history[-1])
             n_read = take_history(work, history, today)
@@ -264,6 +275,8 @@ def _of_tables(
     index: str | None,
     symbols: Mapping[str, str] | None,
     renames: Mapping[str, str] | None,
+    *,
+    exchange: str,
 ) -> Converted:
     """Return the changes that the tables of one index tell.
 
@@ -272,7 +285,9 @@ def _of_tables(
     InvalidDataError
         If none is a table of changes, or of members with their dates.
     """
-    work = EffectiveChanges(index=index_of(index, called=where), symbols=symbols or {})
+    work = EffectiveChanges(
+        index=index_of(index, called=where), symbols=symbols or {}, exchange=exchange
+    )
     named = [(table, _named(table)) for table in tables]
     changes = [(t, n) for t, n in named if {"date", "added", "removed"} <= n.keys()]
     if changes:

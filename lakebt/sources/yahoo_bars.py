@@ -22,6 +22,7 @@ import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError, listed
 from lakebt.inputs.places import local_path
+from lakebt.sessions import Exchange
 from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import named
 from lakebt.sources.corporate.downloads import Downloads, check_name
@@ -145,6 +146,7 @@ class YahooBars(Source):
         table: str = TABLE,
         symbol: str | None = None,
         symbols: Mapping[str, str] | None = None,
+        exchange: str = "XNYS",
     ) -> Converted:
         """Return bars as rows of ``prices``, or what happened to the shares.
 
@@ -159,6 +161,8 @@ class YahooBars(Source):
             Of a frame whose columns have no tickers.
         symbols
             The lake's symbol by Yahoo's: ``{"BRK-B": "BRK.B"}``.
+        exchange
+            Whose days they are, where the rows have instants of another zone.
 
         Returns
         -------
@@ -178,12 +182,14 @@ class YahooBars(Source):
         if table not in {TABLE, ACTIONS}:
             msg = f"table must be {TABLE!r} or {ACTIONS!r}, was {table!r}"
             raise InvalidArgumentError(msg)
+        zone = Exchange(exchange).zone
         if isinstance(source, pd.DataFrame):
-            parts = [("the frame", by_symbol(source, symbol=symbol, what="the frame"))]
+            what = "the frame"
+            parts = [(what, by_symbol(source, symbol=symbol, what=what, zone=zone))]
         else:
             path = local_path(source, what="file", cure="fetch it, and name the copy")
             parts = [
-                (each.name, read_saved(each, symbol=symbol, table=table))
+                (each.name, read_saved(each, symbol=symbol, table=table, zone=zone))
                 for each in files_in(path, table=table)
             ]
         named_so = symbols or {}
@@ -197,7 +203,7 @@ class YahooBars(Source):
                 _check(frame, f"{what}, {ours}", table)
                 held[ours] = frame
         if table == ACTIONS:
-            return YahooActions().convert(pd.concat(held, axis=1))
+            return YahooActions(exchange=exchange).convert(pd.concat(held, axis=1))
         return _bars(held)
 
 

@@ -36,7 +36,12 @@ _TICKERS = ("Ticker", "ticker", "Symbol", "symbol")
 
 
 def by_symbol(
-    frame: pd.DataFrame, *, symbol: str | None, what: str, table: str = "prices"
+    frame: pd.DataFrame,
+    *,
+    symbol: str | None,
+    what: str,
+    table: str = "prices",
+    zone: dt.tzinfo = NEW_YORK,
 ) -> dict[str, pd.DataFrame]:
     """Return a frame for each ticker, with days in the index and Yahoo's columns.
 
@@ -51,6 +56,8 @@ def by_symbol(
         What to call the frame, in errors.
     table
         Where its rows go, for errors.
+    zone
+        Where the exchange is.
 
     Raises
     ------
@@ -62,23 +69,23 @@ def by_symbol(
     if frame.empty:
         raise InvalidDataError(table, f"{what} has no rows: fetch it again.")
     if isinstance(frame.columns, pd.MultiIndex):
-        return _side_by_side(frame, what, table)
+        return _side_by_side(frame, what, table, zone)
     if isinstance(frame.index, pd.MultiIndex):
         frame = frame.reset_index()
     tickers = next((name for name in _TICKERS if name in frame.columns), None)
     if tickers is not None:
         return {
-            str(ticker): _by_day(rows.drop(columns=tickers), what, table)
+            str(ticker): _by_day(rows.drop(columns=tickers), what, table, zone)
             for ticker, rows in frame.groupby(tickers, sort=False)
         }
     if symbol is None:
         msg = f"{what} does not say whose it is: pass symbol="
         raise InvalidArgumentError(msg)
-    return {symbol: _by_day(frame, what, table)}
+    return {symbol: _by_day(frame, what, table, zone)}
 
 
 def _side_by_side(
-    frame: pd.DataFrame, what: str, table: str
+    frame: pd.DataFrame, what: str, table: str, zone: dt.tzinfo
 ) -> dict[str, pd.DataFrame]:
     """Return the columns of each ticker.
 
@@ -95,14 +102,16 @@ def _side_by_side(
     days = [c for c in frame.columns if str(c[0]) in _DAYS[:4] and not str(c[1])]
     if days:
         frame = frame.set_index(days[0])
-    frame = _by_day(frame, what, table)
+    frame = _by_day(frame, what, table, zone)
     return {
         str(ticker): pd.DataFrame(frame.xs(ticker, axis=1, level=1 - of_prices))
         for ticker in frame.columns.get_level_values(1 - of_prices).unique()
     }
 
 
-def _by_day(frame: pd.DataFrame, what: str, table: str) -> pd.DataFrame:
+def _by_day(
+    frame: pd.DataFrame, what: str, table: str, zone: dt.tzinfo
+) -> pd.DataFrame:
     """Return a frame with days in the index: those where the exchange is.
 
     Raises
@@ -113,12 +122,12 @@ def _by_day(frame: pd.DataFrame, what: str, table: str) -> pd.DataFrame:
     column = next((name for name in _DAYS if name in frame.columns), None)
     values = frame.index if column is None else frame[column]
     out = frame if column is None else frame.drop(columns=column)
-    days = [_day(value, what, table) for value in values]
+    days = [_day(value, what, table, zone) for value in values]
     return out.set_axis(pd.Index(days, dtype=object), axis=0)
 
 
-def _day(value: object, what: str, table: str) -> dt.date:
-    """Return the day of a row: that of a midnight, in its own zone or in New York.
+def _day(value: object, what: str, table: str, zone: dt.tzinfo) -> dt.date:
+    """Return the day of a row: that of a midnight, in its own zone or the exchange's.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def _day(value: object, what: str, table: str) -> dt.date:
         problem = f"{what}: row {shown!r} is no day: keep the index that yfinance gave."
         raise InvalidDataError(table, problem) from None
     if moment.time() != dt.time() and moment.tzinfo is not None:
-        moment = moment.astimezone(NEW_YORK)
+        moment = moment.astimezone(zone)
     if moment.time() != dt.time():
         problem = (
             f"{what}: row {shown!r} is no midnight where the exchange is: fetch daily "
@@ -177,7 +186,7 @@ def files_in(path: Path, *, table: str) -> list[Path]:
 
 
 def read_saved(
-    path: Path, *, symbol: str | None, table: str
+    path: Path, *, symbol: str | None, table: str, zone: dt.tzinfo = NEW_YORK
 ) -> dict[str, pd.DataFrame]:
     """Return what a saved frame holds, a frame a ticker.
 
@@ -189,6 +198,8 @@ def read_saved(
         Whose it is, if neither its columns nor its name say it.
     table
         Where its rows go, for errors.
+    zone
+        Where the exchange is.
 
     Raises
     ------
@@ -213,7 +224,9 @@ def read_saved(
         problem = f"file {path} cannot be read: {why}. Fetch it again."
         raise InvalidDataError(table, problem) from None
     name = path.name.split(".csv")[0].split(".parquet")[0]
-    return by_symbol(frame, symbol=symbol or name, what=path.name, table=table)
+    return by_symbol(
+        frame, symbol=symbol or name, what=path.name, table=table, zone=zone
+    )
 
 
 def _of_csv(text: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt.cli.format_options import taken
+from lakebt.cli.options import open_lake
 from lakebt.sources.corporate.yahoo import YahooActions
 
 if TYPE_CHECKING:
@@ -158,3 +159,26 @@ def test_an_option_goes_to_the_table_that_it_names(run: Run, tmp_path: Path) -> 
 
     assert done.exit_code == 0, done.stderr
     assert {row["symbol"] for row in json.loads(kept.stdout)} == {"BRK-B", "PVH"}
+
+
+def test_publish_reads_with_the_lake_s_exchange(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sp500.csv").write_text(
+        "ticker,start_date,end_date\nA,2022-01-03,\nB,2022-09-19,\n"
+    )
+    lake = ("--lake", tmp_path / "lake")
+    asked = (f"index_changes={tmp_path / 'sp500.csv'}", "--format", "membership")
+    first = ("--release", "R1", "--as-of", "2023-01-01T00:00Z", "--exchange", "XTKS")
+
+    assert run("publish", *asked, *first, *lake).exit_code == 0
+    # The second time nobody says it: the lake has it.
+    again = (tmp_path / "sp500.csv").read_text().replace("2022-09-19", "2022-09-20")
+    (tmp_path / "sp500.csv").write_text(again)
+    second = ("--release", "R2", "--as-of", "2023-01-01T00:00Z")
+    done = run("publish", *asked, *second, *lake)
+
+    assert done.exit_code == 0, done.output
+    frame = open_lake(tmp_path / "lake", None).at("R2").read("index_changes")
+    # Where the exchange is, the day before ends at 15:00 UTC.
+    assert {str(each) for each in frame["known_at"]} == {
+        f"2022-09-{day} 14:59:59.999999+00:00" for day in (18, 19)
+    }

@@ -323,6 +323,11 @@ def first_rows_of(
     ]
 
 
+def calendar_of(lake: Publishing) -> str:
+    """Return whose sessions count in a lake, as `Sessions.of` takes it."""
+    return lake._exchange  # noqa: SLF001
+
+
 def _first(calendar: Calendar) -> dict[str, Any]:
     """Return what a new lake has: the built-in tables, and its exchange's sessions."""
     return {"specs": Specs({}), "sessions": Exchange(wanted_calendar(*calendar))}

@@ -169,15 +169,16 @@ class YahooActions(Source):
             If a frame does not say whose it is.
         """
         work = _Conversion(Sessions.of(self.exchange))
+        zone = work.sessions.zone
         if isinstance(source, pd.DataFrame):
-            told = list(of_frame(source, symbol=symbol, source="the frame"))
+            told = list(of_frame(source, symbol=symbol, source="the frame", zone=zone))
         else:
             path = local_path(source, what="file", cure="fetch it, and name the copy")
             files = files_in(path)
             instants = came_at(files[0].parent)
             told = []
             for file in files:
-                of_this = list(of_file(file))
+                of_this = list(of_file(file, zone=zone))
                 told += of_this
                 work.name_early(of_this, instants.get(file.name))
         rows = [row for each in told for row in work.of(each)]

@@ -59,7 +59,13 @@ class Told:
     until: dt.date
 
 
-def of_frame(frame: pd.DataFrame, *, symbol: str | None, source: str) -> Iterator[Told]:
+def of_frame(
+    frame: pd.DataFrame,
+    *,
+    symbol: str | None,
+    source: str,
+    zone: dt.tzinfo = NEW_YORK,
+) -> Iterator[Told]:
     """Yield what a frame of yfinance tells: one symbol's, or several side by side.
 
     Parameters
@@ -71,6 +77,8 @@ def of_frame(frame: pd.DataFrame, *, symbol: str | None, source: str) -> Iterato
         Whose it is; None if the columns say so.
     source
         What to call it.
+    zone
+        Where the exchange is.
 
     Raises
     ------
@@ -84,15 +92,15 @@ def of_frame(frame: pd.DataFrame, *, symbol: str | None, source: str) -> Iterato
         tickers = frame.columns.get_level_values(1 if by_price else 0).unique()
         for ticker in tickers:
             one = frame.xs(ticker, axis=1, level=1 if by_price else 0)
-            yield _of_one(pd.DataFrame(one), str(ticker), source)
+            yield _of_one(pd.DataFrame(one), str(ticker), source, zone)
         return
     if symbol is None:
         msg = "the frame does not say whose it is: pass symbol="
         raise InvalidArgumentError(msg)
-    yield _of_one(frame, symbol, source)
+    yield _of_one(frame, symbol, source, zone)
 
 
-def _of_one(frame: pd.DataFrame, symbol: str, source: str) -> Told:
+def _of_one(frame: pd.DataFrame, symbol: str, source: str, zone: dt.tzinfo) -> Told:
     """Return what one symbol's columns tell.
 
     Raises
@@ -111,7 +119,7 @@ def _of_one(frame: pd.DataFrame, symbol: str, source: str) -> Told:
         raise InvalidDataError(TABLE, f"{source} {REFUSED}")
     if _ADJUSTED in names and _CLOSE not in names:
         raise InvalidDataError(TABLE, f"{source} {REFUSED}")
-    days = [_day(each, source) for each in frame.index]
+    days = [_day(each, source, zone) for each in frame.index]
     if not days:
         raise InvalidDataError(TABLE, f"{source} has no rows: fetch it again.")
     columns = {
@@ -138,30 +146,39 @@ def _of_one(frame: pd.DataFrame, symbol: str, source: str) -> Told:
     )
 
 
-def _day(value: object, source: str) -> dt.date:
-    """Return the day of a row: its own, whatever the zone.
+def _day(value: object, source: str, zone: dt.tzinfo) -> dt.date:
+    """Return the day of a row: that of a midnight, or of an instant where the zone is.
 
     Raises
     ------
     InvalidDataError
         If it has none.
     """
-    if isinstance(value, dt.date):
-        return value.date() if isinstance(value, dt.datetime) else value
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
     try:
-        return dt.date.fromisoformat(str(value)[:10])
+        moment = (
+            value
+            if isinstance(value, dt.datetime)
+            else dt.datetime.fromisoformat(str(value))
+        )
+        if moment.tzinfo is not None and moment.time() != dt.time():
+            moment = moment.astimezone(zone)
+        return moment.date()
     except ValueError:
         problem = f"{source}: row {str(value)[:30]!r} is no day: keep the index."
         raise InvalidDataError(TABLE, problem) from None
 
 
-def of_file(path: Path) -> Iterator[Told]:
+def of_file(path: Path, *, zone: dt.tzinfo = NEW_YORK) -> Iterator[Told]:
     """Yield what a saved file tells: a chart answer in JSON, or a frame in CSV.
 
     Parameters
     ----------
     path
         A CSV is called after its symbol, unless its columns have symbols.
+    zone
+        Where the exchange is, if the file does not say it.
 
     Raises
     ------
@@ -170,7 +187,7 @@ def of_file(path: Path) -> Iterator[Told]:
     """
     text = read_answer(path)
     if text.lstrip().startswith("{"):
-        yield _of_chart(text, path.name)
+        yield _of_chart(text, path.name, zone)
         return
     side_by_side = text.startswith("Price,") and "\nTicker," in text
     try:
@@ -184,10 +201,10 @@ def of_file(path: Path) -> Iterator[Told]:
     if side_by_side:
         frame = frame[frame.index != "Date"]
     symbol = path.name.split(".csv")[0]
-    yield from of_frame(frame, symbol=symbol, source=path.name)
+    yield from of_frame(frame, symbol=symbol, source=path.name, zone=zone)
 
 
-def _of_chart(text: str, source: str) -> Told:
+def _of_chart(text: str, source: str, exchange: dt.tzinfo) -> Told:
     """Return what an answer of Yahoo's chart address tells.
 
     Raises
@@ -200,7 +217,7 @@ def _of_chart(text: str, source: str) -> Told:
         _check_no_error(chart.get("error"), source)
         result: dict[str, Any] = chart["result"][0]
         meta, quotes = result["meta"], result["indicators"].get("quote", [{}])
-        zone = _zone(meta.get("exchangeTimezoneName"))
+        zone = _zone(meta.get("exchangeTimezoneName"), exchange)
         events = result.get("events", {})
         days = [_local(each, zone) for each in result.get("timestamp", [])]
         dividends = [
@@ -244,11 +261,11 @@ def _check_no_error(error: dict[str, Any] | None, source: str) -> None:
         raise InvalidDataError(TABLE, problem)
 
 
-def _zone(name: object) -> dt.tzinfo:
+def _zone(name: object, exchange: dt.tzinfo) -> dt.tzinfo:
     try:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError):
-        return NEW_YORK
+        return exchange
 
 
 def _local(seconds: float, zone: dt.tzinfo) -> dt.date:
