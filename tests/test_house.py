@@ -35,6 +35,7 @@ ONE_IDEA = {
     "backtest": "of a strategy; its command",
     "bars": "of prices, read; audited",
     "diff": "of two releases, here; on Spark",
+    "branches": "which there are; made; the lake's methods for them",
     "doctor": "its examination; its command",
     "event_study": "of changes, on a view; its numbers",
     "errors": "of lakebt; as the server words them",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import system_clock
+from lakebt.lake.api.branches import Branches
 from lakebt.lake.api.keeping import Keeping
 from lakebt.lake.api.lineage import Lineages
 from lakebt.lake.api.publishing import Publishing
@@ -15,6 +16,7 @@ from lakebt.lake.api.reading import Reading
 from lakebt.lake.api.spark import Spark, use_spark
 from lakebt.lake.api.tables import Tables
 from lakebt.lake.api.trials import Trials
+from lakebt.lake.committing.branches import opened
 from lakebt.lake.keeping.exchange import agreed_calendar, wanted_calendar
 from lakebt.lake.keeping.move import settle
 from lakebt.lake.storage.catalog import check_clock, open_catalog, open_path
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.reach import Step
 
 
-class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
+class Lake(Reading, Publishing, Branches, Tables, Keeping, Trials, Lineages, Spark):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.
@@ -59,6 +61,7 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
         path: str | Path | None = None,
         *,
         catalog: str | None = None,
+        branch: str | None = None,
         create: bool = True,
         check: bool = True,
         exchange: str | None = None,
@@ -75,6 +78,8 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
             Directory of an embedded lake: a SQLite catalog and local files.
         catalog : str, optional
             Instead: a catalog of pyiceberg's own configuration.
+        branch : str, optional
+            Open this branch of the lake, as `Lake.branch` does.
         create : bool, default True
             Whether to make what is missing.
         check : bool, default True
@@ -101,6 +106,8 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
             known or not the lake's, a closed day has bars, or `spark` is not a session.
         LakeError
             If there is no lake, or it cannot be read or made; or Spark cannot be had.
+        UnknownNameError
+            If it has no such branch.
 
         Examples
         --------
@@ -143,6 +150,8 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
         kept = agreed_calendar(
             storage, wanted, is_named=exchange is not None, check=check
         )
+        if branch is not None:
+            storage = opened(storage, branch)
         return cls(storage, exchange=kept, clock=clock)
 
     @classmethod
@@ -199,7 +208,9 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
         newest = ledger.newest
         last = "" if newest is None else f", the last {newest.name!r}"
         living = count(len(ledger.living), "release")
-        return f"Lake({self._storage.name!r}: {living}{last})"
+        branch = self._storage.branch
+        where = "" if branch is None else f", branch {branch!r}"
+        return f"Lake({self._storage.name!r}{where}: {living}{last})"
 
     def _repr_html_(self) -> str:
         frame = self.releases()
@@ -207,4 +218,7 @@ class Lake(Reading, Publishing, Tables, Keeping, Trials, Lineages, Spark):
         shown = frame[["name", "as_of", "tables", "rows", "note"]]
         rows = {"rows": "{:,}".format}
         table = shown.to_html(index=False, border=0, max_rows=30, formatters=rows)
-        return f"<p><b>lake {html.escape(self._storage.name)}</b></p>{table}"
+        branch = self._storage.branch
+        where = "" if branch is None else f", branch {html.escape(branch)}"
+        name = html.escape(self._storage.name)
+        return f"<p><b>lake {name}{where}</b></p>{table}"

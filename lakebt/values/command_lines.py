@@ -23,19 +23,21 @@ def lake_options(address: Mapping[str, str]) -> dict[str, str]:
     Parameters
     ----------
     address
-        The arguments of `Lake.open`: ``path``, which is absolute, or ``catalog``.
+        The arguments of `Lake.open`: ``path``, which is absolute, or ``catalog``. Of a
+        branch no option tells: the name of a release does.
 
     Examples
     --------
     >>> lake_options({"path": "/data/lake"})
     {'--lake': '/data/lake'}
     """
-    return {_OPTIONS[name]: value for name, value in address.items()}
+    known = {name: value for name, value in address.items() if name in _OPTIONS}
+    return {_OPTIONS[name]: value for name, value in known.items()}
 
 
 _ABOUT_A_LAKE = re.compile(
-    r"\blakebt (?:doctor|releases|reproduce|retain|tables|trials)(?= |`|$|[,.:;])"
-    r"(?! --(?:lake|catalog) )"
+    r"\blakebt (?:branch|doctor|releases|reproduce|retain|tables|trials)"
+    r"(?= |`|$|[,.:;])(?! --(?:lake|catalog) )"
 )
 
 

@@ -126,5 +126,7 @@ def test_files_are_plain_values_and_their_labels_are_ours(tmp_path: Path) -> Non
     assert made.labels == {}
     with pytest.raises(InvalidArgumentError, match="files must be a list of mappings"):
         lake.publish(**publish, release="R2", files=[{"x": object()}])
-    with pytest.raises(InvalidArgumentError, match=r"lakebt\.file\. are lakebt's"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"'lakebt\.file\.0' is lakebt's own"
+    ):
         lake.publish(**publish, release="R2", labels={"lakebt.file.0": "{}"})

@@ -154,6 +154,15 @@ def declare_on(path: Path) -> None:
     declare(Lake.open(path, create=False, clock=now()))
 
 
+def make_branch(path: Path) -> None:
+    Lake.open(path, create=False, clock=now()).branch("mine", at="R2")
+
+
+def publish_on_branch(path: Path) -> None:
+    make_branch(path)
+    publish(Lake.open(path, create=False, clock=now(), branch="mine"))
+
+
 COMMANDS: dict[str, Command] = {
     "restore": Command(
         lambda lake: lake.restore(), spoil, "doctor --restore", "restore"
@@ -176,6 +185,15 @@ COMMANDS: dict[str, Command] = {
         method="drop",
     ),
     "retain": Command(lambda lake: lake.retain(), cli="retain", method="retain"),
+    "branch": Command(lambda lake: lake.branch("mine", at="R2"), method="branch"),
+    "publish onto a branch": Command(
+        lambda lake: publish(lake.branch("mine")), prepare=make_branch
+    ),
+    "drop a branch": Command(
+        lambda lake: lake.drop_branch("mine", because="a test"),
+        prepare=publish_on_branch,
+        method="drop_branch",
+    ),
     "remove orphans": Command(
         lambda lake: lake.remove_orphans(),
         cli="doctor --remove-orphans",

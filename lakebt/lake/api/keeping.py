@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.committing.branches import check_main
 from lakebt.lake.keeping import repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
@@ -198,6 +199,7 @@ class Keeping(LakeBase):
         UnknownNameError
             If there is no such table.
         """
+        check_main(self._storage)
         specs = self._specs()
         appended = Appended(self._storage, specs.of(table))
         publication = prepare(
@@ -263,6 +265,7 @@ class Keeping(LakeBase):
             If the lake cannot be written, a file of a release is gone or damaged, or a
             release holds other rows than were published.
         """
+        check_main(self._storage)
         return upgrade(self._storage, exchange=self._exchange, dry_run=dry_run)
 
     def move(self, to: str | Path, *, progress: Step | None = None) -> Path:
@@ -292,6 +295,7 @@ class Keeping(LakeBase):
         LakeError
             If it cannot be read or written.
         """
+        check_main(self._storage)
         if self._storage.spark is not None:
             msg = f"{self._storage.where} was opened with Spark: move it without"
             raise InvalidArgumentError(msg)

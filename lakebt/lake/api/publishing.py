@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lakebt.errors import LakebtError
+from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.instants import system_clock
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.committing.branches import placed
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.keeping.exchange import wanted_calendar
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audits
     from lakebt.lake.publishing.publication import Publication
+    from lakebt.lake.storage.catalog import Storage
 
     Calendar: TypeAlias = tuple[str | None, Sequence[str]]
 
@@ -69,7 +72,8 @@ class Publishing(LakeBase):
             a bar from its session's close, and `change_id`.
         release : str
             Its name: a letter, then letters, digits, - or _. Used once, whatever its
-            case.
+            case. With that of a branch before it, as ``"cleaned.R2"``, it comes to the
+            branch, as from the branch itself.
         as_of : str or datetime
             The knowledge cutoff. No row may have been known later, and it may not lie
             ahead of the clock.
@@ -120,12 +124,13 @@ class Publishing(LakeBase):
         UnknownNameError
             If there is no such table.
         """
-        with brought(tables, storage=self._storage, exchange=self._exchange) as held:
+        storage, name = placed(self._storage, release)
+        with brought(tables, storage=storage, exchange=self._exchange) as held:
 
             def prepared(specs: Specs) -> Publication:
                 return prepare(
                     held,
-                    release=release,
+                    release=name,
                     as_of=as_of,
                     note=note,
                     labels=labels,
@@ -141,9 +146,10 @@ class Publishing(LakeBase):
 
             publication = self._by_what_is_known(prepared)
             try:
-                return self._publish(publication)
+                return self._publish(publication, storage)
             except MovedOnError:
-                return self._publish(prepared(self._specs()), at_once=False)
+                anew = prepared(self._specs())
+                return self._publish(anew, storage, at_once=False)
 
     def _by_what_is_known(
         self, prepared: Callable[[Specs], Publication]
@@ -160,6 +166,7 @@ class Publishing(LakeBase):
     def _publish(
         self,
         publication: Publication,
+        storage: Storage,
         *,
         first: AuditReport | None = None,
         at_once: bool = True,
@@ -169,24 +176,26 @@ class Publishing(LakeBase):
         Parameters
         ----------
         publication
+        storage
+            Of main, or of a branch.
         first
             What audits found beside no rows.
         at_once
             Whether a server may be asked to do it all.
         """
         check = Comparison(
-            publication, storage=self._storage, sessions=self._sessions, first=first
+            publication, storage=storage, sessions=self._sessions, first=first
         )
-        if at_once:
+        if at_once and storage.branch is None:
             done = publish_through(
-                publication, storage=self._storage, now=self._clock, check=check
+                publication, storage=storage, now=self._clock, check=check
             )
             if done is not None:
                 return done
-        with rewriting(self._storage) as rewriter:
+        with rewriting(storage) as rewriter:
             return publish(
                 publication,
-                storage=self._storage,
+                storage=storage,
                 rewriter=rewriter,
                 now=self._clock,
                 check=check,
@@ -228,10 +237,11 @@ class Publishing(LakeBase):
         UnknownNameError
             If there is no such table.
         """
-        with brought(tables, storage=self._storage, exchange=self._exchange) as held:
+        storage, name = placed(self._storage, release)
+        with brought(tables, storage=storage, exchange=self._exchange) as held:
             publication = examine(
                 held,
-                release=release,
+                release=name,
                 as_of=as_of,
                 audits=audits,
                 fail_on=fail_on,
@@ -240,7 +250,7 @@ class Publishing(LakeBase):
                 now=self._clock(),
                 sessions=self._sessions,
             )
-            return foreseen(publication, storage=self._storage, sessions=self._sessions)
+            return foreseen(publication, storage=storage, sessions=self._sessions)
 
 
 def audit_first(
@@ -259,6 +269,7 @@ def audit_first(
         As `Lake.open` would be given it.
     """
     first = _first(calendar)
+    _check_main(arguments.get("release"))
     publication = examine(tables, **first, now=system_clock(), **arguments)
     return foreseen_first(publication, sessions=first["sessions"])
 
@@ -287,14 +298,15 @@ def publish_first(
         If rows break a rule of their table, or an audit fails: no lake is made.
     """
     first = _first(calendar)
+    _check_main(arguments.get("release"))
     publication = prepare(tables, **first, now=system_clock(), **arguments)
     report = foreseen_first(publication, sessions=first["sessions"])
     report.check()
     lake = make()
     try:
-        return lake._publish(publication, first=report)  # noqa: SLF001 - of this module
+        return lake._publish(publication, lake._storage, first=report)  # noqa: SLF001 - of this module
     except MovedOnError:
-        return lake._publish(publication, first=report, at_once=False)  # noqa: SLF001
+        return lake._publish(publication, lake._storage, first=report, at_once=False)  # noqa: SLF001
 
 
 def first_rows_of(
@@ -331,3 +343,15 @@ def calendar_of(lake: Publishing) -> str:
 def _first(calendar: Calendar) -> dict[str, Any]:
     """Return what a new lake has: the built-in tables, and its exchange's sessions."""
     return {"specs": Specs({}), "sessions": Exchange(wanted_calendar(*calendar))}
+
+
+def _check_main(release: object) -> None:
+    """Check that a release is not to come to a branch, which a new lake has none of.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is.
+    """
+    if (branch := branch_in(release)) is not None:
+        raise UnknownNameError("branch", branch, ())

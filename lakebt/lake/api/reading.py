@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidArgumentError, NothingKnownError
 from lakebt.instants import parse_instant
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.committing.branches import placed
 from lakebt.lake.committing.ledger import Release, as_frame, read_state
 from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.reading.view import View
@@ -77,6 +78,9 @@ class Reading(LakeBase):
     def at(self, release: str, *, as_of: object = None) -> View:
         """Open a release, as known at its cutoff or at an earlier instant.
 
+        One of a branch is named with it, as ``"cleaned.R2"``; the branch itself
+        (`Lake.branch`) calls it ``"R2"`` too.
+
         Raises
         ------
         BrokenReleaseError
@@ -90,8 +94,9 @@ class Reading(LakeBase):
         UnknownNameError
             If there is no such release.
         """
-        tables, ledger = read_state(self._storage)
-        pinned = ledger.get(release)
+        storage, name = placed(self._storage, release)
+        tables, ledger = read_state(storage)
+        pinned = ledger.get(name)
         instant = pinned.as_of
         if as_of is not None:
             instant = parse_instant(as_of, what="as_of")
@@ -102,7 +107,7 @@ class Reading(LakeBase):
                     f"nothing after it"
                 )
                 raise InvalidArgumentError(msg)
-        return self._view(pinned, instant, tables)
+        return self._view(pinned, instant, tables, storage)
 
     def as_of(self, instant: object) -> View:
         """Open the newest release, as known at an instant.
@@ -131,15 +136,19 @@ class Reading(LakeBase):
         newest = ledger.newest
         if newest is None:
             raise NothingKnownError(known_at, None)
-        return self._view(newest, known_at, tables)
+        return self._view(newest, known_at, tables, self._storage)
 
     def _view(
-        self, release: Release, instant: dt.datetime, tables: Mapping[str, Table]
+        self,
+        release: Release,
+        instant: dt.datetime,
+        tables: Mapping[str, Table],
+        storage: Storage,
     ) -> View:
         pinned = Pinned.check(
             release,
             tables,
-            storage=self._storage,
+            storage=storage,
             cache=self._cache,
             sessions=self._sessions(),
             clock=self._clock,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.committing.branches import check_main
 from lakebt.lake.declaring.declaration import checked
 from lakebt.lake.declaring.declare import declare, listed
 
@@ -81,6 +82,7 @@ class Tables(LakeBase):
         ...     lake.tables()["name"].tolist()[-2:]
         ['borrow', 'ratings']
         """
+        check_main(self._storage)
         declaration = checked(
             name, key=key, columns=columns, known_at=known_at, order=order
         )

@@ -27,6 +27,7 @@ from lakebt.lake.committing.recovery import (
     removal,
     staging_tag,
 )
+from lakebt.lake.storage.branch_refs import commit_table
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.snapshots import at_ref, head_of
 from lakebt.lake.tables.schemas import LEDGER
@@ -166,7 +167,7 @@ def commit_one(
     """
     same_table = AssertTableUUID(uuid=table.metadata.table_uuid)
     try:
-        storage.catalog.commit_table(table, (same_table, *required), tuple(updates))
+        commit_table(table, (same_table, *required), updates)
     except CommitFailedException as error:
         raise LostRaceError(str(error)) from None
     except Exception as error:

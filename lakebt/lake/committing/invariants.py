@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import ForeignCommitError, InvalidArgumentError, LakeError
-from lakebt.lake.committing.ledger import check_name, read_ledger
+from lakebt.lake.committing.ledger import read_ledger
+from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.tables.specs import fact_tables
@@ -21,14 +22,20 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
 
 
-def check_refs(release: str, tables: Mapping[str, Table]) -> None:
+def check_refs(
+    release: str, tables: Mapping[str, Table], *, branch: str | None
+) -> None:
     """Check that no branch and no stray tag has the release's name.
 
     Raises
     ------
     InvalidArgumentError
-        If one has.
+        If one has, or the name is of another branch than that which it comes to.
     """
+    if branch_in(release) != branch:
+        place = "main" if branch is None else f"branch {branch!r}"
+        msg = f"release name {release!r} is not one of {place}. Choose another"
+        raise InvalidArgumentError(msg)
     for name, table in tables.items():
         refs = table.metadata.refs.items()
         check_name(

@@ -6,7 +6,6 @@ A release exists when its row is here. Order is `sequence`, never a clock.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -17,7 +16,6 @@ from pyiceberg.io.pyarrow import schema_to_pyarrow
 
 from lakebt._messages import as_words, printable
 from lakebt.errors import (
-    InvalidArgumentError,
     LakeError,
     ReleaseEndedError,
     UnknownNameError,
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
 
     from lakebt.lake.storage.catalog import Storage
 
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 _LOOKS = 20
 """How often to read again while others publish in between."""
@@ -224,7 +220,7 @@ class Ledger:
         """Those that can be read."""
         return tuple(r for r in self.releases if not r.is_ended)
 
-    def get(self, name: str) -> Release:
+    def get(self, name: object) -> Release:
         """Return the release called exactly `name`.
 
         Raises
@@ -284,33 +280,6 @@ def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFram
         columns["ended_at"] = times(r.ended_at for r in listed)
         columns["ended_because"] = texts(r.ended_because for r in listed)
     return pd.DataFrame(columns)
-
-
-def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
-    """Check that a release may be called `name`.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it breaks the grammar, or is reserved.
-    """
-    if not (isinstance(name, str) and _NAME.match(name)):
-        msg = (
-            f"release name {name!r} cannot be used: start with a letter, then at most "
-            f"63 letters, digits, - or _, as in Q3_2022"
-        )
-        raise InvalidArgumentError(msg)
-    folded = name.lower()
-    if (
-        folded == "main"
-        or folded.startswith("lakebt-")
-        or folded in {branch.lower() for branch in branches}
-    ):
-        msg = (
-            f"release name {name!r} is reserved: a tag of that name would replace a "
-            f"branch. Choose another"
-        )
-        raise InvalidArgumentError(msg)
 
 
 def read_ledger(storage: Storage, table: Table) -> Ledger:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
-from lakebt.lake.committing.stage import check_there, discard
+from lakebt.lake.committing.stage import check_there, discard, outside
 from lakebt.lake.storage import creation, failures
 from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.failures import BusyError, LostRaceError, translated
@@ -100,7 +100,7 @@ def commit(
     for change in changes:
         check_there(change)
     try:
-        for change in changes:
+        for change in map(outside, changes):
             new = next_version(
                 catalog, change.base, change.requirements, change.updates
             )

@@ -23,6 +23,7 @@ from pyiceberg.table.update import (
 from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.errors import LakeError
+from lakebt.lake.storage.branch_refs import OnBranch
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.manifests import Append, Replace
@@ -190,6 +191,15 @@ def _staged(table: Table, producer: Append | Replace) -> Staged:
         written=producer.written,
         data_files=producer.data_files,
     )
+
+
+def outside(change: Staged) -> Staged:
+    """Return a change of a branch as the catalog has it."""
+    if not isinstance(change.base, OnBranch):
+        return change
+    required, updates = change.base.outside(change.requirements, change.updates)
+    whole = change.base.whole
+    return replace(change, base=whole, requirements=required, updates=updates)
 
 
 def check_there(change: Staged) -> None:

@@ -61,6 +61,7 @@ from lakebt.lake.committing.follow_up import (
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, staging_tag
 from lakebt.lake.committing.stage import check_there, discard
+from lakebt.lake.storage.branch_refs import commit_table
 from lakebt.lake.storage.failures import LostRaceError, is_failure, translated
 from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.storage.snapshots import at_ref, head_of
@@ -141,9 +142,7 @@ class LedgerOrder:
         """
         for change in stage(self.tables()):
             try:
-                self._storage.catalog.commit_table(
-                    change.base, change.requirements, change.updates
-                )
+                commit_table(change.base, change.requirements, change.updates)
             except CommitFailedException as error:
                 raise LostRaceError(str(error)) from None
 
@@ -168,9 +167,7 @@ class LedgerOrder:
             return None
         storage, base = self._storage, change.base
         try:
-            after = storage.catalog.commit_table(
-                base, change.requirements, change.updates
-            )
+            after = commit_table(base, change.requirements, change.updates)
         except CommitFailedException as error:
             discard([change])
             raise LostRaceError(str(error)) from None
@@ -189,7 +186,7 @@ class LedgerOrder:
                 f"recorded twice"
             )
             raise LakeError(msg) from _fault(error)
-        return base.metadata, after.metadata
+        return base.metadata, after
 
     def create_table(
         self,
@@ -287,7 +284,7 @@ class LedgerOrder:
         is_first = not change.base.metadata.snapshots
         required = () if is_first else (at_ref(UNFINISHED, None),)
         try:
-            answer = self._storage.catalog.commit_table(
+            answer = commit_table(
                 change.base,
                 (*change.requirements, *required),
                 (*change.updates, set_ref(UNFINISHED, change.snapshot_id)),
@@ -299,7 +296,7 @@ class LedgerOrder:
         except Exception as error:  # noqa: BLE001 - it may have happened all the same
             self._find_out(change, release, error)
             return None
-        return answer.metadata
+        return answer
 
     def _find_out(self, change: Staged, release: Release, error: Exception) -> None:
         """Ask the ledger what became of a decision whose answer was lost.

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import LakeError, listed
-from lakebt.lake.committing.branch import left_behind
+from lakebt.lake.committing.branches import ledgers, merged
 from lakebt.lake.committing.foreign import foreign, is_ours, last_of_ours, writer
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
+from lakebt.lake.committing.staging_branch import left_behind
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.doctor_files import (
     ORPHAN_HOURS,
@@ -30,6 +32,7 @@ from lakebt.lake.keeping.recomputation import changed
 from lakebt.lake.keeping.settings import (
     ages,
 )
+from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.layout import unknown
@@ -40,7 +43,7 @@ from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyiceberg.table import Table
 
@@ -74,6 +77,7 @@ def diagnose(
             found = Finding(code="layout", table=LEDGER, problem=problem, cure=how)
             return Diagnosis(lake=storage.name, findings=(found,), files_checked=False)
     ledger = _ledger(storage, tables, findings)
+    own, everything = _branches(storage, ledger, findings)
     left = None if ledger is None else unfinished(tables, ledger)
     behind = () if left is None else left.behind
     if ledger is not None:
@@ -86,17 +90,18 @@ def diagnose(
                 findings += _head(name, table, ledger)
             skip = None if left is None else left.release
             findings += _pins(name, table, ledger, skip=skip)
-            findings += _other_tags(name, table, ledger)
+            findings += _other_tags(name, table, everything)
             findings += _staging(name, table, now)
         findings += check_by_itself(name, table)
+    findings += chain.from_iterable(_branch(on, tables, its) for on, its in own)
     if (trials := _trials(storage, findings)) is not None:
-        findings += _tried(trials, ledger)
+        findings += _tried(trials, everything)
         tables = {**tables, TRIALS: trials}
-    if files and ledger is not None:
+    if files and everything is not None:
         reads = Reads(is_deep=is_deep)
-        findings += check_files(tables, ledger, now=now, step=step, reads=reads)
+        findings += check_files(tables, everything, now=now, step=step, reads=reads)
         if is_deep and not any(f.code in UNREADABLE for f in findings):
-            findings += changed(storage, tables, ledger)
+            findings += _changed([(storage, ledger), *own], tables)
     whole = [
         replace(finding, cure=located(finding.cure, storage.address))
         for finding in dict.fromkeys(findings)
@@ -157,6 +162,53 @@ def _ledger(
     return None
 
 
+def _branches(
+    storage: Storage, ledger: Ledger | None, found: list[Finding]
+) -> tuple[list[tuple[Storage, Ledger]], Ledger | None]:
+    """Return the branches, if their ledgers can be read, and all releases together."""
+    own: list[tuple[Storage, Ledger]] = []
+    if ledger is None:
+        return own, None
+    try:
+        own = list(ledgers(storage))
+    except LakeError as error:
+        said = str(error).removeprefix(f"{storage.where} ")
+        problem = f"that of a branch {said}"
+        found.append(_unreadable("ledger_unreadable", LEDGER, problem))
+    return own, merged(ledger, [each for _, each in own])
+
+
+def _changed(
+    lines: Sequence[tuple[Storage, Ledger | None]], tables: Mapping[str, Table]
+) -> Iterator[Finding]:
+    """Find releases, of main and of branches, that are not what was published."""
+    for there, ledger in lines:
+        if ledger is not None:
+            yield from changed(there, tables, ledger)
+
+
+def _branch(
+    there: Storage, mains: Mapping[str, Table], ledger: Ledger
+) -> Iterator[Finding]:
+    """Find what is wrong with a branch: its heads and its pins."""
+    tables = {name: on_branch(table, there.branch) for name, table in mains.items()}
+    left = unfinished(tables, ledger)
+    yield from _unfinished(left)
+    if ledger.newest is None:
+        return
+    yield from _missing(tables, ledger)
+    for name, table in tables.items():
+        if name in {LEDGER, TRIALS}:
+            continue
+        if left is None or name not in left.behind:
+            for finding in _head(name, table, ledger):
+                how = f"lakebt branch {there.branch} --roll-back {name}"
+                problem = f"branch {there.branch}: {finding.problem}"
+                yield replace(finding, problem=problem, cure=how)
+        skip = None if left is None else left.release
+        yield from _pins(name, table, ledger, skip=skip)
+
+
 def _trials(storage: Storage, found: list[Finding]) -> Table | None:
     """Return the table of trials, if there is one that can be read."""
     try:
@@ -192,8 +244,7 @@ def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
             problem=str(foreign(table, None if ours is None else ours.snapshot_id)),
             cure=cure.roll_back(TRIALS),
         )
-    if ledger is not None:
-        yield from _other_tags(TRIALS, table, ledger)
+    yield from _other_tags(TRIALS, table, ledger)
     yield from check_by_itself(TRIALS, table)
 
 
@@ -311,14 +362,18 @@ def _pins(
             )
 
 
-def _other_tags(name: str, table: Table, ledger: Ledger) -> Iterator[Finding]:
+def _other_tags(name: str, table: Table, ledger: Ledger | None) -> Iterator[Finding]:
     """Find tags that are not, or no longer, those of a release."""
+    if ledger is None:
+        return
     living = {release.name for release in ledger.living}
     ended = {release.name for release in ledger.releases} - living
     for ref, to in table.metadata.refs.items():
         if to.snapshot_ref_type is not SnapshotRefType.TAG or ref in living:
             continue
-        if ref.startswith(STAGED):  # of a publisher at work, or told as unfinished
+        if ref.partition(".")[2].startswith(STAGED) or ref.startswith(
+            STAGED
+        ):  # of a publisher at work, or told as unfinished
             continue
         if ref in ended:
             problem, how = f"tag {ref} is of a release that ended", cure.RETAIN

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt._messages import as_words
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.tables.schemas import NAMESPACE, TRIALS
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def adopt(table: str, *, head: int, as_of: dt.datetime) -> str:
 
 
 def drop(release: str, *, because: str) -> str:
-    """Return the command that ends a release that cannot be saved."""
+    """Return the command that ends a release that cannot be saved, or its branch."""
+    if (branch := branch_in(release)) is not None:
+        return f"lakebt branch {branch} --drop --because {shlex.quote(because)}"
     return f"lakebt retain --drop {release} --because {shlex.quote(because)}"
 
 

@@ -10,6 +10,7 @@ from pyiceberg.table.update import AssertTableUUID
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
+from lakebt.lake.committing.branches import check_main
 from lakebt.lake.committing.retry import again
 from lakebt.lake.committing.stage import Staged
 from lakebt.lake.storage import snapshots
@@ -37,7 +38,10 @@ def state(storage: Storage) -> Mapping[str, Table]:
     ------
     ConflictError
         If others keep changing them.
+    InvalidArgumentError
+        If they are those of a branch.
     """
+    check_main(storage)
     try:
         return protocol.of(storage).tables()
     except LostRaceError:

@@ -22,8 +22,8 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.committing.sql import turn
 from lakebt.lake.storage import failures
-from lakebt.lake.storage.catalog import lake_root, local_catalog
-from lakebt.lake.storage.connections import TABLES
+from lakebt.lake.storage.catalog import lake_root
+from lakebt.lake.storage.connections import TABLES, local_catalog
 from lakebt.lake.storage.directory import DATABASE, check_directory
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.home import home_in

@@ -20,9 +20,10 @@ from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.inputs.checks import check_positive
 from lakebt.lake.committing import protocol
-from lakebt.lake.committing.branch import left_behind, remove
+from lakebt.lake.committing.branches import check_main, ledgers, with_branches
 from lakebt.lake.committing.foreign import foreign, last_of_ours
 from lakebt.lake.committing.ledger import read_ledger, read_state
+from lakebt.lake.committing.staging_branch import left_behind, remove
 from lakebt.lake.keeping.doctor_files import look
 from lakebt.lake.keeping.maintenance import in_turn, staged, with_trials
 from lakebt.lake.keeping.old_releases import give_digests
@@ -177,6 +178,15 @@ def restore(storage: Storage) -> Repair:
     LakeError
         If the lake cannot be written.
     """
+    check_main(storage)
+    done = [*_restore(storage), *give_digests(storage)]
+    for there, _ in ledgers(storage):
+        done += _restore(there)
+    return Repair(tuple(done))
+
+
+def _restore(storage: Storage) -> list[str]:
+    """Put back the tags and settings of main, or of a branch."""
     done: list[str] = []
 
     def stage(tables: Mapping[str, Table]) -> list[Staged]:
@@ -191,7 +201,7 @@ def restore(storage: Storage) -> Repair:
         return changes
 
     in_turn(storage, stage)
-    return Repair((*done, *give_digests(storage)))
+    return done
 
 
 def _tags(
@@ -260,6 +270,7 @@ def remove_orphans(
             f"may be about to refer to a file"
         )
         raise InvalidArgumentError(msg)
+    check_main(storage)
     before = now - dt.timedelta(hours=float(older_than_hours))
     done = []
     for name, table in storage.tables().items():
@@ -267,7 +278,7 @@ def remove_orphans(
             for branch in left_behind(table, before=before):
                 _clear_away(storage, name, branch)
                 done.append(f"table {name}: branch {branch} is gone")
-    tables, ledger = read_state(storage)
+    tables, ledger = _everything(storage)
     looked = {}
     with translated(storage.where):
         for name, table in with_trials(storage, tables).items():
@@ -276,7 +287,7 @@ def remove_orphans(
         # Once more in a turn, in which nobody commits: who slept for a day, and wakes,
         # finds that its files are gone, or has them.
         with protocol.of(storage).turn(), translated(storage.where):
-            tables, ledger = read_state(storage)
+            tables, ledger = _everything(storage)
             for name, table in with_trials(storage, tables).items():
                 before_it = looked.get(name)
                 if before_it is not None and before_it.orphans:
@@ -284,6 +295,12 @@ def remove_orphans(
                     now_there = look(table, ledger, before=before, walk=walk)
                     done += _delete(name, before_it, now_there)
     return Repair(tuple(done))
+
+
+def _everything(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:
+    """Return the tables, and the releases that may need their files."""
+    tables, ledger = read_state(storage)
+    return tables, with_branches(storage, ledger)
 
 
 def _delete(name: str, earlier: Files, files: Files) -> Iterator[str]:

@@ -7,24 +7,26 @@ snapshot reaches any more. Killed in between, files stay as orphans; never the r
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
 
 from lakebt._messages import as_words
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import InvalidArgumentError, listed
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing import protocol
+from lakebt.lake.committing.branches import ENDED, held, ledgers, standing_on
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
 from lakebt.lake.committing.pages import stage_ledger
+from lakebt.lake.committing.release_names import branch_in
+from lakebt.lake.keeping.doomed_files import delete_all, doomed_files, size
 from lakebt.lake.keeping.maintenance import in_turn, staged, state, with_trials
-from lakebt.lake.storage.reach import Walk, unneeded
+from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER, OURS
+from lakebt.lake.tables.schemas import LEDGER
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.committing.stage import Staged
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.storage.reach import File, Step
+    from lakebt.lake.storage.reach import Step, Walk
 
 
 _SHOWN = 5
@@ -88,13 +90,14 @@ class Retention:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What one look at the lake says should go."""
+    """What one look at the lake says should go: `page` and `ledger` say what ended."""
 
     tables: Mapping[str, Table]
+    page: Table
     ledger: Ledger
     ended: tuple[Release, ...]
     snapshots: Mapping[str, tuple[Snapshot, ...]] = field(default_factory=dict)
-    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def retain(
@@ -109,10 +112,13 @@ def retain(
     """
 
     def due(ledger: Ledger) -> list[Release]:
+        held = standing_on(storage)
         return [
             _tombstone(release, now, f"retain_days was {release.retain_days}")
             for release in ledger.living
-            if release.ends is not None and release.ends <= now
+            if release.ends is not None
+            and release.ends <= now
+            and release.name not in held
         ]
 
     return _end(storage, due, dry_run=dry_run, step=step)
@@ -141,9 +147,52 @@ def drop(
         raise InvalidArgumentError(msg)
 
     def named(ledger: Ledger) -> list[Release]:
-        return [_tombstone(ledger.get(name), now, because.strip())]
+        ended = _tombstone(ledger.get(name), now, because.strip())
+        if branches := standing_on(storage).get(name):
+            msg = (
+                f"release {name!r} cannot end: branch {listed(branches)} stands on it. "
+                f"Rebase it onto another release, or drop it"
+            )
+            raise InvalidArgumentError(msg)
+        return [ended]
 
     return _end(storage, named, dry_run=dry_run, step=step)
+
+
+def drop_branch(
+    storage: Storage,
+    name: str,
+    *,
+    because: object,
+    now: dt.datetime,
+    dry_run: bool,
+    step: Step | None,
+) -> Retention:
+    """End all releases of a branch, and remove the branch from every table.
+
+    What one that was killed left to do is done by the next `retain`, or by this again.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the reason is none.
+    ConflictError, ForeignCommitError, LakeError, UnknownNameError
+        As `Lake.drop_branch`.
+    """
+    if because is None:
+        because = f"branch {name} was dropped"
+    if not (is_text(because) and because.strip()):
+        msg = f"because must say why branch {name!r} is dropped, was {because!r}"
+        raise InvalidArgumentError(msg)
+    state(storage)
+    there = held(storage, name)
+    with translated(storage.where):
+        protocol.of(there).tables()  # what an interrupted publisher left is finished
+
+    def living(ledger: Ledger) -> list[Release]:
+        return [_tombstone(each, now, because.strip()) for each in ledger.living]
+
+    return _end(storage, living, dry_run=dry_run, step=step, there=there)
 
 
 def _tombstone(release: Release, now: dt.datetime, because: str) -> Release:
@@ -156,20 +205,23 @@ def _end(
     *,
     dry_run: bool,
     step: Step | None,
+    there: Storage | None = None,
 ) -> Retention:
-    tables = state(storage)
-    plan = _plan(tables, read_ledger(storage, tables[LEDGER]), choose)
+    """End what is chosen of main's releases, or of those of the branch `there`."""
+    plan = _plan(storage, state(storage), choose, there or storage)
     walks: dict[str, Walk] = {}
     # Before the commit, so that nothing changes where it cannot be known what goes.
-    doomed = _doomed(plan, with_trials(storage, plan.tables), walks, storage, step)
+    doomed = doomed_files(
+        plan.snapshots, with_trials(storage, plan.tables), walks, storage, step
+    )
     if not dry_run:
-        plan = _carry_out(storage, plan, choose)
+        plan = _carry_out(storage, plan, choose, there or storage)
         # Again, from what the lake now says: others may have published meanwhile.
-        doomed = _doomed(
-            plan, with_trials(storage, storage.tables()), walks, storage, None
+        doomed = doomed_files(
+            plan.snapshots, with_trials(storage, storage.tables()), walks, storage, None
         )
-    n_bytes = {path: _size(path, file, plan.tables) for path, file in doomed.items()}
-    gone = doomed if dry_run else _delete(doomed, plan.tables[LEDGER].io)
+    n_bytes = {path: size(path, file, plan.page.io) for path, file in doomed.items()}
+    gone = doomed if dry_run else delete_all(doomed, plan.page.io)
     return Retention(
         ended=plan.ended,
         n_snapshots=sum(map(len, plan.snapshots.values())),
@@ -180,15 +232,18 @@ def _end(
 
 
 def _carry_out(
-    storage: Storage, plan: _Plan, choose: Callable[[Ledger], list[Release]]
+    storage: Storage,
+    plan: _Plan,
+    choose: Callable[[Ledger], list[Release]],
+    there: Storage,
 ) -> _Plan:
     """Commit, and return what was done in the end."""
     done: dict[str, _Plan] = {}
 
     def part(*names: str) -> Callable[[Mapping[str, Table]], list[Staged]]:
         def stage(tables: Mapping[str, Table]) -> list[Staged]:
-            ledger = read_ledger(storage, tables[LEDGER])
-            plan = _plan(tables, ledger, choose if LEDGER in names else lambda _: [])
+            chosen = choose if LEDGER in names else lambda _: []
+            plan = _plan(storage, tables, chosen, there)
             done.update(dict.fromkeys(names, plan))
             return _stage(plan, names)
 
@@ -204,9 +259,10 @@ def _carry_out(
 
 
 def _plan(
+    storage: Storage,
     tables: Mapping[str, Table],
-    ledger: Ledger,
     choose: Callable[[Ledger], list[Release]],
+    there: Storage,
 ) -> _Plan:
     """Say which releases, tags and snapshots should go.
 
@@ -215,24 +271,38 @@ def _plan(
     ForeignCommitError
         If a table is not as the ledger left it: what to keep of it is not known.
     """
+    main = read_ledger(storage, tables[LEDGER])
+    check_heads(tables, main.last)
+    page = there.tables()[LEDGER]
+    ledger = main if there is storage else read_ledger(there, page)
     ended = tuple(choose(ledger))
-    check_heads(tables, ledger.last)
     now_ended = {release.name for release in ended}
-    living = [r for r in ledger.living if r.name not in now_ended]
-    names = {release.name for release in ledger.releases} - {r.name for r in living}
-    snapshots, tags = {}, {}
+    living: list[Release] = []
+    gone: set[str] = set()
+    dropped: set[str | None] = set()
+    for branch, each in ((storage, main), *ledgers(storage)):
+        left = [r for r in each.living if r.name not in now_ended]
+        living += left
+        gone |= {release.name for release in each.releases} - {r.name for r in left}
+        if branch.branch is not None and not left:
+            dropped.add(branch.branch)
+    snapshots, refs = {}, {}
     for name, table in tables.items():
         if name == LEDGER:  # each publication expires its old snapshots itself
             continue
-        refs = table.metadata.refs
-        tags[name] = tuple(
+        held_refs = table.metadata.refs
+        refs[name] = tuple(
             ref
-            for ref, to in refs.items()
-            if ref in names and to.snapshot_ref_type is SnapshotRefType.TAG
+            for ref, to in held_refs.items()
+            if (ref in gone and to.snapshot_ref_type is SnapshotRefType.TAG)
+            or (ref in dropped and to.snapshot_ref_type is SnapshotRefType.BRANCH)
+            or branch_in(ref) in dropped
         )
         # The head is among them, even of a last release that ended: the next one is
         # built on it.
-        needed = {to.snapshot_id for ref, to in refs.items() if ref not in tags[name]}
+        needed = {
+            to.snapshot_id for ref, to in held_refs.items() if ref not in refs[name]
+        }
         for release in living:
             if (pin := release.pin(name)) is not None:
                 needed.add(pin.snapshot_id)
@@ -242,7 +312,12 @@ def _plan(
             if snapshot.snapshot_id not in needed
         )
     return _Plan(
-        tables=tables, ledger=ledger, ended=ended, snapshots=snapshots, tags=tags
+        tables=tables,
+        page=page,
+        ledger=ledger,
+        ended=ended,
+        snapshots=snapshots,
+        refs=refs,
     )
 
 
@@ -255,90 +330,15 @@ def _stage(plan: _Plan, names: Iterable[str]) -> list[Staged]:
             if plan.ended:
                 tombstones = {release.name: release for release in plan.ended}
                 rows = [tombstones.get(r.name, r) for r in plan.ledger.releases]
-                summary = {f"{OURS}ended": ",".join(tombstones)}
-                changes.append(stage_ledger(table, rows, summary=summary))
+                summary = {ENDED: ",".join(tombstones)}
+                changes.append(stage_ledger(plan.page, rows, summary=summary))
             continue
         updates: list[TableUpdate] = [
-            RemoveSnapshotRefUpdate.model_validate({"ref-name": tag})
-            for tag in plan.tags[name]
+            RemoveSnapshotRefUpdate.model_validate({"ref-name": ref})
+            for ref in plan.refs[name]
         ]
         if ids := [snapshot.snapshot_id for snapshot in plan.snapshots[name]]:
             updates.append(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": ids}))
         if updates:
             changes.append(staged(table, updates, head=head_of(table)))
     return changes
-
-
-def _doomed(
-    plan: _Plan,
-    tables: Mapping[str, Table],
-    walks: dict[str, Walk],
-    storage: Storage,
-    step: Step | None,
-) -> dict[str, File]:
-    """Return the files that only the snapshots which go can reach, by path.
-
-    Files of one table that another one reaches stay, too, the trials among them.
-
-    Raises
-    ------
-    LakeError
-        If what a snapshot that stays needs cannot be read.
-    """
-    going = {
-        name: {snapshot.snapshot_id for snapshot in snapshots}
-        for name, snapshots in plan.snapshots.items()
-        if snapshots
-    }
-    if not going:
-        return {}
-    needed: dict[str, File] = {}
-    for number, (name, table) in enumerate(tables.items()):
-        staying = [
-            snapshot
-            for snapshot in table.metadata.snapshots
-            if snapshot.snapshot_id not in going.get(name, ())
-        ]
-        walk = walks.setdefault(name, Walk(table.io))
-        reached = walk.reach(staying, _part(step, number, len(tables)))
-        lost = next((path for path in reached if path in walk.unreadable), None)
-        if lost is not None and name in going:
-            msg = (
-                f"{storage.where}: the {reached[lost].kind} {reached[lost].name} of "
-                f"table {name} {walk.unreadable[lost]}, so it is not known which files "
-                f"it needs. Nothing was changed; `lake.doctor()` says what to do"
-            )
-            raise LakeError(msg)
-        needed |= reached
-    doomed: dict[str, File] = {}
-    for name in going:
-        reached = walks[name].reach(plan.snapshots[name])
-        folder = tables[name].location()
-        doomed |= {
-            path: reached[path] for path in unneeded(reached, needed, folder=folder)
-        }
-    return doomed
-
-
-def _part(step: Step | None, number: int, of: int) -> Step | None:
-    if step is None:
-        return None
-    return lambda done, total: step(number * total + done, of * total)
-
-
-def _size(path: str, file: File, tables: Mapping[str, Table]) -> int:
-    if file.n_bytes is not None:
-        return file.n_bytes
-    with contextlib.suppress(OSError):
-        return len(tables[LEDGER].io.new_input(path))
-    return 0
-
-
-def _delete(paths: Iterable[str], io: Any) -> list[str]:
-    """Delete files, and return those that are gone by it. What stays is an orphan."""
-    gone = []
-    for path in paths:
-        with contextlib.suppress(OSError):
-            io.delete(path)
-            gone.append(path)
-    return gone

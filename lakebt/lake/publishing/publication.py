@@ -13,8 +13,9 @@ import numpy as np
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.checks import check_text, is_text
 from lakebt.instants import parse_instant
+from lakebt.lake.committing.branches import BASE
 from lakebt.lake.committing.file_labels import FILE_LABEL
-from lakebt.lake.committing.ledger import check_name
+from lakebt.lake.committing.release_names import check_name
 from lakebt.lake.publishing import texts
 from lakebt.lake.publishing.audits.across import Fresh
 from lakebt.lake.publishing.audits.audit_report import AuditReport, Count
@@ -370,8 +371,8 @@ def _checked_labels(labels: object) -> dict[str, str]:
         if not (is_text(key) and is_text(value)):
             msg = f"labels must map text to text, was {key!r}: {value!r}"
             raise InvalidArgumentError(msg)
-        if key.startswith(FILE_LABEL):
-            msg = f"labels that start with {FILE_LABEL} are lakebt's: rename {key!r}"
+        if key.startswith(FILE_LABEL) or key == BASE:
+            msg = f"a label {key!r} is lakebt's own: rename it"
             raise InvalidArgumentError(msg)
     return dict(labels)
 

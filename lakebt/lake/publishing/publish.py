@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import ConflictError, ReleaseExistsError, listed
 from lakebt.lake.committing import pages, protocol, stage
+from lakebt.lake.committing.branches import check_open
 from lakebt.lake.committing.fold import Folds
 from lakebt.lake.committing.invariants import check_committed, check_heads, check_refs
 from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
@@ -212,8 +213,9 @@ class _Writer:
         existing = find_held(self.publication, ledger)
         if existing is not None:
             return existing
+        check_open(self.storage, ledger)
         check_heads(tables, ledger.last, adopted=self.adopted)
-        check_refs(self.publication.name, tables)
+        check_refs(self.publication.name, tables, branch=self.storage.branch)
         heads = {name: head_of(table) for name, table in tables.items()}
         # Audits take long, and a turn keeps others waiting: only if a head has moved.
         if heads != self._checked:

@@ -15,7 +15,8 @@ from pyiceberg.table.refs import MAIN_BRANCH
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.committing.foreign import is_ours
-from lakebt.lake.committing.ledger import check_name, page_of
+from lakebt.lake.committing.ledger import page_of
+from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.committing.stage import expiring
 from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.snapshot_rules import added
@@ -179,6 +180,8 @@ def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) 
         problem = f"its sequence is {release.sequence}, and the next is {sequence}"
     elif release.is_ended:
         problem = "it ended before it began"
+    elif branch_in(release.name) is not None:
+        problem = "its name is one of a branch"
     problem = problem or _problem_of_pins(release, last, tables)
     if problem is not None:
         msg = f"release {release.name!r} cannot be added: {problem}. {_INSTEAD}"

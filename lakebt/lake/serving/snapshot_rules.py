@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import SnapshotRefType
 
-from lakebt.lake.committing.branch import PREFIX
 from lakebt.lake.committing.recovery import STAGED
+from lakebt.lake.committing.staging_branch import PREFIX
 from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.updates import guarded
 from lakebt.lake.storage.reach import MANIFEST, Walk, place

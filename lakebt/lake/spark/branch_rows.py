@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyspark.sql import DataFrame
 
-    from lakebt.lake.committing.branch import Branch
+    from lakebt.lake.committing.staging_branch import StagingBranch
     from lakebt.lake.publishing.audits.finding import Finding
     from lakebt.lake.publishing.audits.user_audits import Rules
     from lakebt.lake.publishing.texts import Changed
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """What writes rows onto branches, and deletes files that no commit took."""
 
-    def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
+    def write(self, rows: DataFrame, spec: TableSpec) -> StagingBranch:
         """Write rows onto a new branch of their table."""
         ...
 
-    def used(self, branch: Branch) -> list[DataFile]:
+    def used(self, branch: StagingBranch) -> list[DataFile]:
         """Return a branch's files to be committed."""
         ...
 
-    def unused(self, branch: Branch) -> None:
+    def unused(self, branch: StagingBranch) -> None:
         """Take a branch's files back."""
         ...
 
@@ -86,7 +86,7 @@ class SparkReady:
     """
 
     spec: TableSpec
-    branch: Branch
+    branch: StagingBranch
     source: Source
     looked: Looked
     chosen: Rules
@@ -279,7 +279,7 @@ class SparkLacking:
     """
 
     source: Source
-    branch: Branch
+    branch: StagingBranch
     found: tuple[Finding, ...]
     count: int
     n_again: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.branch import Branch
+    from lakebt.lake.committing.staging_branch import StagingBranch
     from lakebt.lake.tables.schemas import TableSpec
 
 
@@ -58,7 +58,7 @@ def added(table: Table, spec: TableSpec, *, since: int | None) -> pa.Table | Non
     return _read(table, files, spec, AlwaysTrue())
 
 
-def have_none_of(branch: Branch, rows: pa.Table, spec: TableSpec) -> bool:
+def have_none_of(branch: StagingBranch, rows: pa.Table, spec: TableSpec) -> bool:
     """Whether no row of a branch has the key and the clock of one of `rows`."""
     if not len(rows):
         return True

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.branch import Branch
     from lakebt.lake.committing.fold import Rewriter
+    from lakebt.lake.committing.staging_branch import StagingBranch
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -60,7 +60,7 @@ class SparkRewriter:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._branches: list[Branch] = []
+        self._branches: list[StagingBranch] = []
 
     @cached_property
     def most_rows(self) -> int:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pyspark import Accumulator
     from pyspark.sql import DataFrame
 
-    from lakebt.lake.committing.branch import Branch
+    from lakebt.lake.committing.staging_branch import StagingBranch
     from lakebt.lake.publishing.audits.user_audits import Rules
     from lakebt.lake.publishing.texts import Changed, Cleaned
     from lakebt.lake.spark.changed_texts import Told
@@ -95,7 +95,7 @@ class Sparks:
     def __init__(self, data: Any, *, storage: Storage, exchange: str) -> None:
         self.data: DataFrame = data
         self.storage, self.exchange = storage, exchange
-        self._branches: list[Branch] = []
+        self._branches: list[StagingBranch] = []
         self._unused: set[str] = set()
 
     def ready(
@@ -141,7 +141,7 @@ class Sparks:
             changed=together(told.value.values(), spec),
         )
 
-    def write(self, rows: DataFrame, spec: TableSpec) -> Branch:
+    def write(self, rows: DataFrame, spec: TableSpec) -> StagingBranch:
         """Write rows onto a new branch of their table, sorted as the table is.
 
         Raises
@@ -159,12 +159,12 @@ class Sparks:
         self.unused(branch)
         return branch
 
-    def used(self, branch: Branch) -> list[DataFile]:
+    def used(self, branch: StagingBranch) -> list[DataFile]:
         """Return a branch's files to be committed; who does so, answers for them."""
         self._unused.difference_update(file.file_path for file in branch.files)
         return branch.files
 
-    def unused(self, branch: Branch) -> None:
+    def unused(self, branch: StagingBranch) -> None:
         """Take a branch's files back: they may be read again, and go in the end."""
         self._unused.update(file.file_path for file in branch.files)
 

@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError, LakeError
-from lakebt.lake.committing.branch import PREFIX, Branch
+from lakebt.lake.committing.staging_branch import PREFIX, StagingBranch
 from lakebt.lake.spark.reader import table_name
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.failures import translated
@@ -29,15 +29,15 @@ _SAID = re.compile(r"lakebt\.errors\.InvalidDataError: [^:\n]+: (.*)")
 
 def new_branch(
     storage: Storage, spec: TableSpec, files: Sequence[DataFile] = ()
-) -> Branch:
+) -> StagingBranch:
     """Make a branch of a table, of files that the table has, or of none."""
     name = f"{PREFIX}{secrets.token_hex(6)}"
     with translated(storage.where):
-        return Branch.make(storage, spec.name, name, files)
+        return StagingBranch.make(storage, spec.name, name, files)
 
 
 def write_on(
-    branch: Branch, rows: DataFrame, spec: TableSpec, *, parts: int | None = None
+    branch: StagingBranch, rows: DataFrame, spec: TableSpec, *, parts: int | None = None
 ) -> None:
     """Write rows in the place of those that a branch has, and look at their files.
 
@@ -72,7 +72,7 @@ def write_on(
         sync(branch.table.io, *(file.file_path for file in branch.files))
 
 
-def remove_quietly(branch: Branch) -> None:
+def remove_quietly(branch: StagingBranch) -> None:
     """Remove a branch. What stays, `lakebt doctor` finds."""
     with contextlib.suppress(Exception):
         branch.remove()

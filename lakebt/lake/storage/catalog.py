@@ -6,26 +6,20 @@ import contextlib
 import os
 import pickle
 import re
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
-from sqlalchemy.exc import (
-    IntegrityError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path, local_path
+from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.code import confine
-from lakebt.lake.storage.connections import LocalCatalog, engine
+from lakebt.lake.storage.connections import engine, local_catalog, patiently
 from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
-    DATABASE,
-    WAREHOUSE,
     check_directory,
 )
 from lakebt.lake.storage.failures import first_line, translated
@@ -53,8 +47,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-T = TypeVar("T")
-
 _LISTS = 32
 """How many lists of digests are remembered."""
 
@@ -78,13 +70,21 @@ class Storage:
     is_held : bool
         Whether a publisher of this process has its turn: nobody else, Spark included,
         can commit to the catalog until it ends.
+    branch : str or None
+        Whose tables these are; None for main.
     """
 
     def __init__(
-        self, catalog: Catalog, *, name: str, where: str, address: dict[str, str]
+        self,
+        catalog: Catalog,
+        *,
+        name: str,
+        where: str,
+        address: dict[str, str],
+        branch: str | None = None,
     ) -> None:
         self.catalog, self.name, self.where = catalog, name, where
-        self.address = address
+        self.address, self.branch = address, branch
         self._loaded: dict[str, Table] = {}
         self._loader = loader_of(catalog)
         confine(catalog)
@@ -101,15 +101,26 @@ class Storage:
             If it has a Spark session, which cannot travel.
         """
         if self.spark is not None:
-            opened = ", ".join(
-                f"{name}={value!r}" for name, value in self.address.items()
-            )
+            opened = ", ".join(f"{n}={value!r}" for n, value in self.address.items())
             msg = (
                 f"{self.where} was opened with Spark, whose session cannot be pickled: "
                 f"open it where it is needed, with Lake.open({opened})"
             )
             raise InvalidArgumentError(msg)
         return open_again, (self.address,)
+
+    def on(self, branch: str | None) -> Storage:
+        """Return the same lake on a branch, whether or not there is one; None: main."""
+        if branch == self.branch:
+            return self
+        held: dict[str | None, Storage] = self.memory.setdefault("branches", {})
+        if branch not in held:
+            address = {k: v for k, v in self.address.items() if k != "branch"}
+            address |= {} if branch is None else {"branch": branch}
+            named: Any = {"name": self.name, "where": self.where, "branch": branch}
+            held[branch] = there = Storage(self.catalog, **named, address=address)
+            there._loader, there.spark = self._loader, self.spark
+        return held[branch]
 
     @property
     def sql(self) -> SqlCatalog | None:
@@ -125,7 +136,8 @@ class Storage:
             If they cannot be read.
         """
         with translated(self.where):
-            self._loaded = self._loader.load()
+            loaded = self._loader.load()
+        self._loaded = {n: on_branch(t, self.branch) for n, t in loaded.items()}
         if LEDGER not in self._loaded:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
@@ -144,7 +156,7 @@ class Storage:
 
     def table(self, name: str) -> Table:
         """Return one table of the lake as it is now, or raise what the catalog does."""
-        return self._loader.table(name)
+        return on_branch(self._loader.table(name), self.branch)
 
     def trials(self) -> Table | None:
         """Return the table of trials, None as long as nothing was recorded.
@@ -281,8 +293,10 @@ def open_again(address: Mapping[str, str]) -> Storage:
         If it is not.
     """
     if "path" in address:
-        return open_path(address["path"], create=False)
-    return open_catalog(address["catalog"], create=False)
+        storage = open_path(address["path"], create=False)
+    else:
+        storage = open_catalog(address["catalog"], create=False)
+    return storage.on(address.get("branch"))
 
 
 def check_clock(clock: Callable[[], Any]) -> None:
@@ -302,24 +316,6 @@ def check_clock(clock: Callable[[], Any]) -> None:
             f"where it is needed"
         )
         raise InvalidArgumentError(msg) from None
-
-
-def local_catalog(root: Path, *, create: bool) -> SqlCatalog:
-    """Open the SQLite catalog in a directory, and make its tables if asked to."""
-    uri, warehouse = f"sqlite:///{root / DATABASE}", f"file://{root / WAREHOUSE}"
-    properties = {"uri": uri, "warehouse": warehouse}
-    if not create:
-        return LocalCatalog("lake", **properties, init_catalog_tables="false")
-    return _patiently(lambda: LocalCatalog("lake", **properties), OperationalError)
-
-
-def _patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
-    """Make something, again if another process made it at the same moment."""
-    for pause in (0.02, 0.1, 0.5):
-        with contextlib.suppress(*errors):
-            return make()
-        time.sleep(pause)
-    return make()
 
 
 _NAME_OF_CATALOG = re.compile(r"\w[\w .-]*")
@@ -369,7 +365,7 @@ def open_catalog(
             if create:
                 # Postgres says of a table made twice at once that a name is not unique.
                 catalog.properties["init_catalog_tables"] = "true"
-                _patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
+                patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
             elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
                 none = "its database has no tables of a catalog"
                 msg = f"{where} is not a lake: {none}. Publish first, or check its uri"

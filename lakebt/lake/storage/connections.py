@@ -7,18 +7,26 @@ took a third of the time in which a lake is opened.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from lakebt.lake.storage import failures
+from lakebt.lake.storage.directory import DATABASE, WAREHOUSE
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
+    from pathlib import Path
+
+
+T = TypeVar("T")
 
 TABLES = IcebergTables.metadata.tables[IcebergTables.__tablename__]
 """Where a catalog's tables point."""
@@ -52,3 +60,21 @@ def _sqlite() -> tuple[sa.Engine, MutableMapping[Any, Any]]:
     shared = sa.create_engine("sqlite://", poolclass=NullPool)
     shared.connect().close()  # the dialect asks the driver what it can do
     return shared, sa.util.LRUCache(500)
+
+
+def local_catalog(root: Path, *, create: bool) -> SqlCatalog:
+    """Open the SQLite catalog in a directory, and make its tables if asked to."""
+    uri, warehouse = f"sqlite:///{root / DATABASE}", f"file://{root / WAREHOUSE}"
+    properties = {"uri": uri, "warehouse": warehouse}
+    if not create:
+        return LocalCatalog("lake", **properties, init_catalog_tables="false")
+    return patiently(lambda: LocalCatalog("lake", **properties), OperationalError)
+
+
+def patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
+    """Make something, again if another process made it at the same moment."""
+    for pause in (0.02, 0.1, 0.5):
+        with contextlib.suppress(*errors):
+            return make()
+        time.sleep(pause)
+    return make()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lakebt.lake.committing import fold
-from lakebt.lake.committing.branch import Branch
+from lakebt.lake.committing.staging_branch import StagingBranch
 from lakebt.lake.spark import concurrent_rows as meanwhile
 from lakebt.lake.spark.concurrent_rows import added, have_none_of
 from lakebt.lake.tables.schemas import PRICES
@@ -38,10 +38,10 @@ def publish(lake: Lake, path: Path, days: tuple[str, ...]) -> list[Table]:
     return found
 
 
-def branch_of(lake: Lake, table: Table) -> Branch:
+def branch_of(lake: Lake, table: Table) -> StagingBranch:
     """Take a table's files for those of a branch."""
     files = [task.file for task in table.scan().plan_files()]
-    return Branch(
+    return StagingBranch(
         storage=lake._storage,  # noqa: SLF001
         name="of-the-test",
         table=table,

@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from lakebt.errors import LakebtError
+from lakebt.lake.committing.branches import check_open
 from lakebt.lake.committing.invariants import check_heads, check_refs
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.publishing.audits.across import COLUMNS, Fresh, audit_across
@@ -49,8 +50,9 @@ def foreseen(
     try:
         if not report.failures and find_held(publication, ledger) is not None:
             return dataclasses.replace(comparison.report(tables, ledger), exists=True)
+        check_open(storage, ledger)
         check_heads(tables, ledger.last)
-        check_refs(publication.name, tables)
+        check_refs(publication.name, tables, branch=storage.branch)
         return comparison.report(tables, ledger)
     except LakebtError as error:
         return dataclasses.replace(report, refused=str(error))

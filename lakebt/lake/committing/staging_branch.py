@@ -19,6 +19,7 @@ from lakebt.errors import LakeError
 from lakebt.instants import EPOCH
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.retry import again
+from lakebt.lake.storage.branch_refs import commit_table
 from lakebt.lake.storage.failures import LostRaceError
 from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.reach import delete_expired
@@ -52,7 +53,7 @@ _BATCH_ROWS = 262_144
 
 
 @dataclass(kw_only=True, eq=False)
-class Branch:
+class StagingBranch:
     """Rows on a branch of their own, which began with nothing, or with some files.
 
     Attributes
@@ -79,7 +80,7 @@ class Branch:
     @classmethod
     def make(
         cls, storage: Storage, table: str, name: str, files: Sequence[DataFile] = ()
-    ) -> Branch:
+    ) -> StagingBranch:
         """Make a branch of a table, of `files` that the table has already."""
         made: list[int] = []
         written: list[str] = []
@@ -232,7 +233,7 @@ def _change(
             return now
         uuid = AssertTableUUID(uuid=now.metadata.table_uuid)
         try:
-            storage.catalog.commit_table(now, (uuid,), wanted)
+            commit_table(now, (uuid,), wanted)
         except CommitFailedException as error:
             raise LostRaceError(str(error)) from None
         return storage.table(table)
