@@ -40,8 +40,8 @@ _MOST_ENTRIES, _MOST_EXITS = 20, 14
 """Rows and columns that a person reads in one table."""
 
 _BANNER = (
-    "border:1px solid #d93a36;border-left-width:5px;border-radius:3px;color:#d93a36;"
-    "padding:6px 12px;margin:0 0 8px;font-weight:600"
+    "border:1px solid #d93a36;border-left-width:5px;border-radius:3px;"
+    "background:rgba(217,58,54,.12);padding:6px 12px;margin:0 0 8px;font-weight:600"
 )
 _NOTE = "margin:6px 0 0;font-size:12px;opacity:.75;max-width:90ch"
 # Said, because some pages set their tables' colour and size.

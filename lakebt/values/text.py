@@ -55,6 +55,21 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def marked(text: str, *, good: bool) -> str:
+    """Return a sentence as a notebook shows it: green or red beside it.
+
+    The letters keep the colour they have: no red is readable on black and on white.
+
+    Examples
+    --------
+    >>> marked("<b> passed", good=True)
+    '<p style="border-left:5px solid #1a7f37;padding-left:10px">&lt;b&gt; passed</p>'
+    """
+    colour = "#1a7f37" if good else "#d93a36"
+    style = f"border-left:5px solid {colour};padding-left:10px"
+    return f'<p style="{style}">{html.escape(text)}</p>'
+
+
 def html_repr(thing: object) -> str:
     """Return the `repr` of a thing as a notebook shows it: its `_repr_html_`.
 

@@ -115,6 +115,17 @@ def test_notebooks_show_them_and_no_markup_of_others(met: dict[str, Any]) -> Non
     assert "regime calm" in repr(met["a release"])
 
 
+def test_letters_keep_the_colour_that_a_notebook_gives_them(
+    met: dict[str, Any],
+) -> None:
+    """It may be black on white, or white on black: no red is readable on both."""
+    shown = {name: each for name, each in met.items() if hasattr(each, "_repr_html_")}
+
+    assert len(shown) > 5
+    for name, each in shown.items():
+        assert not re.search(r"(?<!-)color:\s*(#|rgb)", each._repr_html_()), name
+
+
 def test_the_package_shows_public_names_only() -> None:
     assert dir(lakebt) == sorted(lakebt.__all__)
 

@@ -113,7 +113,7 @@ class Diff:
         parts = ["<p><b>{}</b>, {} to {}</p>".format(*names)]
         for name in ("added", "removed", "changed", "reidentified"):
             frame: pd.DataFrame = getattr(self, name)
-            parts.append(f"<p>{len(frame)} {name}</p>")
+            parts.append(f"<p>{len(frame):,} {name}</p>")
             if len(frame):
                 parts.append(frame.to_html(max_rows=20, index=False, border=0))
         return "".join(parts)

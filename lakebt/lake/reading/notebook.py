@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from lakebt.instants import in_new_york
+from lakebt.values.text import marked
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,9 +38,10 @@ def view_html(
     )
     past = ""
     if cutoff is not None:
-        past = (
-            f"<p style='color:#b00020'>This is past the cutoff of the release, "
-            f"{html.escape(cutoff.isoformat())}: facts may be missing.</p>"
+        past = marked(
+            f"This is past the cutoff of the release, {cutoff.isoformat()}: facts may "
+            f"be missing.",
+            good=False,
         )
     return (
         f"<p><b>{html.escape(release)}</b> as known at "

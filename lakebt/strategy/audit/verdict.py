@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakebt._messages import as_words
 from lakebt.errors import listed
+from lakebt.values.text import marked
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -115,5 +115,4 @@ class Audit:
                 )
 
     def _repr_html_(self) -> str:
-        colour = "#1a7f37" if self.passed else "#b00020"
-        return f"<p style='color:{colour}'>{html.escape(str(self))}.</p>"
+        return marked(f"{self}.", good=self.passed)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_a_view_past_the_cutoff_says_so(prices: Lake) -> None:
     assert view.provenance()["past_cutoff"] is True
     assert "past the cutoff" in repr(view)
     assert "facts may be missing" in view._repr_html_()
+    assert not re.search(r"(?<!-)color:", view._repr_html_())
     assert not view.as_of(AS_OF).past_cutoff
 
 

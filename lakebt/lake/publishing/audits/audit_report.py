@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 
 from lakebt._messages import as_words
 from lakebt.errors import AuditError, UnknownNameError, listed
-from lakebt.values.text import count
+from lakebt.values.text import count, marked
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -260,6 +259,4 @@ class AuditReport:
 
     def _repr_html_(self) -> str:
         table = self.findings.to_html(index=False, border=0) if self.found else ""
-        colour = "inherit" if self.ok else "#b00020"
-        verdict = html.escape(self.verdict)
-        return f"<p style='color:{colour}'><b>{verdict}</b></p>{table}"
+        return marked(self.verdict, good=self.ok) + table
