@@ -185,6 +185,40 @@ def cumulated(
     return panel
 
 
+def bring(
+    values: FloatPanel,
+    known: Moves,
+    closes: FloatPanel,
+    *,
+    begin: int,
+    of_volume: bool = False,
+) -> None:
+    """Multiply bars by what `panel_factors` gives where none was adjusted before.
+
+    Without a panel of factors, which would take as long as the bars.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_sessions, n_symbols)
+        Written to. It may be `closes`.
+    known, closes, begin, of_volume
+        As `panel_factors` takes them.
+    """
+    days = known.by_day()
+    close, _ = last_closes(closes, days, begin=begin)
+    factors = days.ratio if of_volume else day_factors(days, close)
+    row = np.minimum(days.session - begin, len(values)) - 1
+    order = np.argsort(row, kind="stable")
+    row, column, factors = row[order], days.column[order], factors[order]
+    starts = np.searchsorted(row, np.arange(len(values) + 1))
+    later = np.ones(values.shape[1])
+    for session in range(int(row.max(initial=-1)), -1, -1):
+        own = slice(starts[session], starts[session + 1])
+        if own.start < own.stop:
+            np.multiply.at(later, column[own], factors[own])
+        values[session] *= later
+
+
 def last_closes(
     closes: FloatPanel, days: Moves, *, begin: int
 ) -> tuple[FloatVector, IntVector]:

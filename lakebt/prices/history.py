@@ -103,7 +103,7 @@ class PriceHistory:
 
     @cached_property
     def _is_stale(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is of a symbol that had ended, and not come again as other."""
+        """Whether each row is of a symbol that had ended, and has not come again."""
         stale = np.zeros(len(self.symbol), dtype=bool)
         span, ends, came = len(self.sessions), [], dict[str, list[int]]()
         for action in self.actions.final:

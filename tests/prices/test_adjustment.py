@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from lakebt.prices.adjustment import InBars, Moves, factors_in_bars, panel_factors
+from lakebt.prices.adjustment import (
+    InBars,
+    Moves,
+    bring,
+    factors_in_bars,
+    panel_factors,
+)
 
 NONE = (0, 0, 1.0, 0.0, 0.0)
 
@@ -258,3 +264,26 @@ def test_bars_on_both_bases_agree_on_generated_histories() -> None:
             moves(), vendor, begin=100, in_bars=in_bars(vendor, held, set())
         )
         np.testing.assert_allclose(undone, raw, rtol=1e-12)
+
+
+def test_bars_are_brought_in_place_to_the_bit() -> None:
+    rng = np.random.default_rng(8)
+    closes = rng.uniform(5.0, 90.0, (60, 7))
+    closes[rng.random(closes.shape) < 0.2] = np.nan
+    count = 90
+    known = Moves(
+        column=rng.integers(0, 7, count),
+        session=100 + rng.integers(1, 60, count),
+        ratio=rng.choice([1.0, 3.0, 1 / 7], count),
+        cash=rng.choice([0.0, 0.37], count),
+        spun=rng.choice([0.0, 1.1, np.nan], count, p=[0.8, 0.15, 0.05]),
+    )
+    volumes = closes * panel_factors(known, closes, begin=100, of_volume=True)
+    prices = closes * panel_factors(known, closes, begin=100)
+    values = closes.copy()
+
+    bring(values, known, closes, begin=100, of_volume=True)
+    bring(closes, known, closes, begin=100)
+
+    np.testing.assert_array_equal(values, volumes)
+    np.testing.assert_array_equal(closes, prices)

@@ -16,7 +16,7 @@ from lakebt.lake.reading.adjusted_bars import (
 )
 from lakebt.lake.tables.schemas import BASES
 from lakebt.prices.actions import ActionKind
-from lakebt.prices.adjustment import Adjustment, InBars, panel_factors
+from lakebt.prices.adjustment import Adjustment, InBars, bring, panel_factors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def adjusted_panel(
     bars
         Those of the symbols.
     values : ndarray of shape (n_sessions, n_symbols)
-        As the bars have them.
+        As the bars have them. They may be written to.
     column
         Which they are.
     symbols
@@ -94,8 +94,12 @@ def adjusted_panel(
             factors=days.factors,
             same={day for day, terms in days.terms.items() if told.get(day) == terms},
         )
+    of_volume = column == "volume"
+    if within is None:
+        bring(values, moves, closes, begin=begin, of_volume=of_volume)
+        return values
     factors = panel_factors(
-        moves, closes, begin=begin, of_volume=column == "volume", in_bars=within
+        moves, closes, begin=begin, of_volume=of_volume, in_bars=within
     )
     factors *= values
     return factors

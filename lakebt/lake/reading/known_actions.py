@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lakebt.lake.tables.arrow import column, keep, take
-from lakebt.lake.tables.rows import codes, flags, integers
+from lakebt.lake.tables.arrow import column, pc
+from lakebt.lake.tables.rows import flags, integers
 from lakebt.lake.tables.schemas import CORPORATE_ACTIONS
 from lakebt.prices.actions import ActionHistory, ActionKind
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _ROW_BYTES = 60
 """What a row takes, and its label."""
+
+_TEXTS = ("symbol", "action_id", "kind", "other", "label")
+_READ = (*_TEXTS, "ex_date", "cash", "ratio", "known_at", "retracted")
 
 
 def actions_of(
@@ -49,7 +52,7 @@ def actions_of(
     whole = pinned.kept(
         name,
         "actions",
-        lambda: _history(pinned.all_rows(name), pinned.sessions),
+        lambda: _history(pinned.scan(name, _READ, coded=_TEXTS), pinned.sessions),
         size=lambda actions: _ROW_BYTES * len(actions),
     )
     wanted = whole.symbols if symbols is None else symbols
@@ -65,34 +68,59 @@ def _history(rows: pa.Table, sessions: Sessions) -> ActionHistory:
     kind = _coded(column(rows, "kind"), list(ActionKind))
     days = column(rows, "ex_date").to_numpy(zero_copy_only=False)
     session = sessions.numbers(days.astype("datetime64[D]")).astype(np.int64)
-    there = (session >= 0) & (kind >= 0)
-    rows, kind, session = keep(rows, there), kind[there], session[there]
-    names = {
-        name
-        for which in ("symbol", "other")
-        for name in column(rows, which).unique().to_pylist()
-        if name is not None
+    there = np.flatnonzero((session >= 0) & (kind >= 0))
+    own, other = (_texts(column(rows, name), there) for name in ("symbol", "other"))
+    symbols = tuple(sorted({*own.texts, *other.texts}))
+    ids = _texts(column(rows, "action_id"), there)
+    labels = _texts(column(rows, "label"), there)
+    symbol, known_at = own.among(symbols), integers(rows, "known_at")[there]
+    by = np.lexsort((known_at, ids.code, session[there], symbol))
+    row = there[by]
+    numbers = {
+        name: column(rows, name).to_numpy(zero_copy_only=False)[row]
+        for name in ("cash", "ratio")
     }
-    symbols = tuple(sorted(names))
-    action_ids = tuple(sorted(set(column(rows, "action_id").unique().to_pylist())))
-    symbol = _coded(column(rows, "symbol"), symbols)
-    known_at = integers(rows, "known_at")
-    by = np.lexsort((known_at, codes(rows, ["action_id"]), session, symbol))
-    rows = take(rows, by)
     return ActionHistory(
         symbols=symbols,
-        action_ids=action_ids,
-        action=_coded(column(rows, "action_id"), action_ids),
+        action_ids=ids.texts,
+        action=ids.code[by],
         symbol=symbol[by],
-        other=_coded(column(rows, "other"), symbols),
-        kind=kind[by].astype(np.int8),
-        session=session[by],
-        cash=column(rows, "cash").to_numpy(zero_copy_only=False),
-        ratio=column(rows, "ratio").to_numpy(zero_copy_only=False),
+        other=other.among(symbols)[by],
+        kind=kind[row].astype(np.int8),
+        session=session[row],
         known_at=known_at[by],
-        retracted=flags(rows, "retracted"),
-        labels=tuple(text or "" for text in column(rows, "label").to_pylist()),
+        retracted=flags(rows, "retracted")[row],
+        labels=tuple(map((*labels.texts, "").__getitem__, labels.code[by].tolist())),
+        **numbers,
     )
+
+
+class _Texts(NamedTuple):
+    """Some values of a column of text: the distinct ones, sorted, and which each is."""
+
+    texts: tuple[str, ...]
+    code: IntVector
+
+    def among(self, texts: tuple[str, ...]) -> IntVector:
+        """Return the place of each value among more texts; -1 where there is none."""
+        place = {text: number for number, text in enumerate(texts)}
+        lookup = np.array([*(place[text] for text in self.texts), -1], dtype=np.int64)
+        return lookup[self.code]
+
+
+def _texts(values: Array, places: IntVector) -> _Texts:
+    """Return the texts at some places of a dictionary; the code of null is -1."""
+    order = pc.array_sort_indices(values.dictionary).to_numpy()
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order], rank[-1] = np.arange(len(order)), -1
+    each = rank[values.indices.fill_null(len(order)).to_numpy(zero_copy_only=False)]
+    each = each[places]
+    is_used = np.zeros(len(order) + 1, dtype=bool)
+    is_used[each] = True
+    is_used[-1] = False
+    code = np.append(np.cumsum(is_used[:-1]) - 1, -1)[each]
+    texts = values.dictionary.take(order[is_used[:-1]]).to_pylist()
+    return _Texts(tuple(texts), code)
 
 
 def _coded(values: Array, texts: Sequence[str]) -> IntVector:
