@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -169,15 +169,27 @@ class ActionHistory:
 
     def _only(self, rows: IntVector) -> ActionHistory:
         """Return some rows, in their order, as a history of their own."""
+        if len(rows) == len(self):
+            return self
         symbol, other = self.symbol[rows], self.other[rows]
         used = np.unique(np.concatenate([symbol, other[other >= 0]]))
         ids, action = np.unique(self.action[rows], return_inverse=True)
-        return ActionHistory(
+        return replace(
+            self.taken(rows),
             symbols=tuple(self.symbols[code] for code in used.tolist()),
             action_ids=tuple(self.action_ids[code] for code in ids.tolist()),
             action=action,
             symbol=np.searchsorted(used, symbol),
             other=np.where(other < 0, -1, np.searchsorted(used, other)),
+        )
+
+    def taken(self, rows: IntVector) -> ActionHistory:
+        """Return some rows, in their order; symbols and ids keep their codes."""
+        return replace(
+            self,
+            action=self.action[rows],
+            symbol=self.symbol[rows],
+            other=self.other[rows],
             kind=self.kind[rows],
             session=self.session[rows],
             cash=self.cash[rows],

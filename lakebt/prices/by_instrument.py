@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.prices.actions import ActionHistory, ActionKind
+from lakebt.prices.actions import ActionKind
 from lakebt.prices.borrow import BorrowHistory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt._typing import IntVector
+    from lakebt.prices.actions import ActionHistory
     from lakebt.prices.instruments import Instruments
     from lakebt.sessions import Sessions
 
@@ -44,19 +45,13 @@ def joined_actions(
     )
     rows = kept[by]
     ids, action = np.unique(actions.action[rows], return_inverse=True)
-    return ActionHistory(
+    return replace(
+        actions.taken(rows),
         symbols=symbols,
         action_ids=tuple(actions.action_ids[each] for each in ids.tolist()),
         action=action,
         symbol=symbol[by],
         other=np.array([code.get(each, -1) for each in other[rows]], dtype=np.int64),
-        kind=actions.kind[rows],
-        session=actions.session[rows],
-        cash=actions.cash[rows],
-        ratio=actions.ratio[rows],
-        known_at=actions.known_at[rows],
-        retracted=actions.retracted[rows],
-        labels=tuple(actions.labels[row] for row in rows.tolist()),
     )
 
 

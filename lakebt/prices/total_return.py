@@ -109,8 +109,7 @@ def _with_dividends(worth: Worth) -> tuple[FloatVector, FloatVector]:
 
 def _known(history: PriceHistory, *, before: int) -> PriceHistory:
     """Return a history of what was known before an instant, in microseconds."""
-    actions, bars = (each.known_at < before for each in (history.actions, history))
-    told = history.actions
+    bars, told = history.known_at < before, history.actions
     return replace(
         history,
         **{
@@ -118,19 +117,11 @@ def _known(history: PriceHistory, *, before: int) -> PriceHistory:
             for name in _OF_BARS
             if len(values := getattr(history, name)) == len(bars)
         },
-        actions=replace(
-            told,
-            **{name: getattr(told, name)[actions] for name in _OF_ACTIONS},
-            labels=tuple(np.array(told.labels, dtype=object)[actions].tolist()),
-        ),
+        actions=told.taken(np.flatnonzero(told.known_at < before)),
     )
 
 
 _OF_BARS = (
     *("symbol", "session", "known_at", "open", "close"),
     *("retracted", "untraded", "volume", "row_basis"),
-)
-_OF_ACTIONS = (
-    *("action", "symbol", "other", "kind", "session"),
-    *("cash", "ratio", "known_at", "retracted"),
 )

@@ -32,8 +32,8 @@ KNOWLEDGE = (AS_KNOWN, NEWEST, EFFECTIVE)
 """What is known of the changes: each vintage when it was; the newest of each from the
 start; the newest without its announcement, at the open of its effective date."""
 
-FROM_THE_START = dt.datetime(1990, 1, 2, tzinfo=dt.UTC)
-"""When the newest vintage is taken to be known: before anything is traded."""
+FROM_THE_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+"""When the newest vintage is taken to be known: before calendars begin."""
 
 
 class HindsightScope(Scope):
@@ -124,24 +124,12 @@ def _endings(
     """Return what ends a symbol, in shares of others as their prices now count."""
     is_ending = [KINDS[kind].is_ending for kind in actions.kind.tolist()]
     rows = np.flatnonzero(np.array(is_ending, dtype=bool))
-    others = [
-        actions.symbols[code] if code >= 0 else "" for code in actions.other[rows]
-    ]
-    days = actions.session[rows].tolist()
+    endings = actions.taken(rows)
+    others = [endings.symbols[c] if c >= 0 else "" for c in endings.other.tolist()]
+    days = endings.session.tolist()
     of_other = [factors.get((o, day), 1.0) for o, day in zip(others, days, strict=True)]
-    return dataclasses.replace(
-        actions,
-        action=actions.action[rows],
-        symbol=actions.symbol[rows],
-        other=actions.other[rows],
-        kind=actions.kind[rows],
-        session=actions.session[rows],
-        cash=actions.cash[rows],
-        ratio=actions.ratio[rows] / np.array(of_other, dtype=np.float64),
-        known_at=actions.known_at[rows],
-        retracted=actions.retracted[rows],
-        labels=tuple(actions.labels[row] for row in rows),
-    )
+    counted = endings.ratio / np.array(of_other, dtype=np.float64)
+    return dataclasses.replace(endings, ratio=counted)
 
 
 def last(vintages: Iterable[Vintage]) -> tuple[Vintage, ...]:

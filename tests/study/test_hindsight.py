@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.sessions import Sessions
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
 from lakebt.sources.simulated import simulated_market
@@ -75,6 +76,27 @@ def test_where_nothing_was_late_hindsight_adds_nothing(lake: lakebt.Lake) -> Non
 
     assert late.sentence.startswith("Hindsight adds nothing: ")
     assert "nobody" not in late.sentence
+
+
+def test_what_was_told_in_the_eighties_is_known_from_the_start(tmp_path: Path) -> None:
+    days = Sessions.of("XNYS").days.astype("datetime64[us]")
+    days = days[
+        (days >= np.datetime64("1985-04-01")) & (days < np.datetime64("1985-07"))
+    ]
+    flat = {"open": 9.0, "high": 9.0, "low": 9.0, "close": 9.0, "basis": "raw"}
+    bars = pd.DataFrame({"symbol": "OLD", "session": days, **flat})
+    told = {"index": "SP500", "symbol": "OLD", "side": "addition"}
+    on = {"announced": "1985-05-01", "effective": "1985-05-09"}
+    tables = {"prices": bars, "index_changes": pd.DataFrame([{**told, **on}])}
+    lake = lakebt.Lake.open(tmp_path)
+    lake.publish(tables, release="R1", as_of="1985-12-31T21:00:00Z")
+    rule: dict[str, Any] = {"entries": ["AD@close"], "exits": ["+1"]}
+    asked = {"index": "SP500", "side": "additions", **rule}
+
+    rows = lakebt.Study(lake.at("R1"), **asked).hindsight().table()
+
+    counts = rows[~rows["retro_adjusted"]].set_index("knowledge")["n_events"]
+    assert counts.to_dict() == {"as_known": 0, "newest": 1, "effective_dates": 0}
 
 
 def test_effective_dates_alone_leave_what_begins_with_the_change(
