@@ -18,7 +18,7 @@ from lakebt.backtest.window import PriceWindow
 from lakebt.errors import UntradeableError
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.effects import effects, per_bar_share
-from tests.prices.acts import NYSE, act, bars
+from tests.prices.made_history import NYSE, act, history_of
 
 if TYPE_CHECKING:
     from lakebt.backtest.book import Book
@@ -47,8 +47,8 @@ class Market:
     basis: str = "raw"
 
     def __post_init__(self) -> None:
-        self.history = bars(
-            self.prices, actions=self.actions, late=self.late, basis=self.basis
+        self.history = history_of(
+            self.prices, told=self.actions, late=self.late, basis=self.basis
         )
         self.last = FIRST + COUNT - 1
         self.window = PriceWindow.of(

@@ -20,7 +20,7 @@ from lakebt.backtest.rebalancing import Targets, rebalance
 from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.backtest.window import PriceWindow
 from lakebt.prices.effects import effects, per_bar_share
-from tests.prices.acts import NYSE, act, bars
+from tests.prices.made_history import NYSE, act, history_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,7 +146,7 @@ def test_a_hundred_shares_over_a_real_open_by_hand(
     prices = {s: real_bars(raw, s, day - 1, day) for s in {symbol, *others}}
     prices[symbol][day - 1] = (close, close)
 
-    for book, window in held(bars(prices, actions=actions), symbol, day=day):
+    for book, window in held(history_of(prices, told=actions), symbol, day=day):
         own = dict(zip(window.symbols, book.positions[1], strict=True))
         assert {s: n for s, n in own.items() if n} == pytest.approx(shares)
         got = sum(n * window.price(s, 2 * day) for s, n in own.items() if n)
@@ -177,7 +177,7 @@ def test_512_spy_from_1998_to_2005_with_dividends_in_cents_to_the_cent(
 
     ends = []
     for digits in (2, 6):
-        history = bars(
+        history = history_of(
             {
                 "SPY": {
                     first - 1: (97.31, 97.36),
@@ -185,7 +185,7 @@ def test_512_spy_from_1998_to_2005_with_dividends_in_cents_to_the_cent(
                     last: (124.55, 124.55),
                 }
             },
-            actions=[
+            told=[
                 act("SPY", "cash_dividend", session, cash=round(cash, digits))
                 for session, cash in paid
             ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
 
 NYSE = Sessions.of()
-MINUTE = 60_000_000
+DAY = 86_400_000_000
 
 
 class Told(NamedTuple):
@@ -31,7 +31,7 @@ class Told(NamedTuple):
     other: str = ""
     known_at: int | None = None
     retracted: bool = False
-    name: str = ""
+    action_id: str = ""
 
 
 def actions_of(told: Sequence[Told]) -> ActionHistory:
@@ -39,16 +39,17 @@ def actions_of(told: Sequence[Told]) -> ActionHistory:
     closes = NYSE.instants("close")
     named = [
         one._replace(
-            name=one.name or f"{one.symbol}|{one.kind}|{one.other}|{one.session}",
+            action_id=one.action_id
+            or f"{one.symbol}|{one.kind}|{one.other}|{one.session}",
             known_at=int(closes[one.session - 1])
             if one.known_at is None
             else one.known_at,
         )
         for one in told
     ]
-    rows = sorted(named, key=lambda r: (r.symbol, r.session, r.name, r.known_at))
+    rows = sorted(named, key=lambda r: (r.symbol, r.session, r.action_id, r.known_at))
     symbols = sorted({r.symbol for r in rows} | {r.other for r in rows if r.other})
-    ids = sorted({r.name for r in rows})
+    ids = sorted({r.action_id for r in rows})
 
     def whole(values: list[int]) -> IntVector:
         return np.array(values, dtype=np.int64)
@@ -56,7 +57,7 @@ def actions_of(told: Sequence[Told]) -> ActionHistory:
     return ActionHistory(
         symbols=tuple(symbols),
         action_ids=tuple(ids),
-        action=whole([ids.index(r.name) for r in rows]),
+        action=whole([ids.index(r.action_id) for r in rows]),
         symbol=whole([symbols.index(r.symbol) for r in rows]),
         other=whole([symbols.index(r.other) if r.other else -1 for r in rows]),
         kind=np.array([ActionKind(r.kind).code for r in rows], dtype=np.int8),
@@ -69,28 +70,38 @@ def actions_of(told: Sequence[Told]) -> ActionHistory:
     )
 
 
+def act(symbol: str, kind: str, session: int, **rest: Any) -> dict[str, Any]:
+    """Return one vintage as a row that can be changed; see `Told`."""
+    return {"symbol": symbol, "kind": kind, "session": session, **rest}
+
+
 def history_of(
     bars: Mapping[str, Mapping[int, tuple[float, float]]],
-    told: Sequence[Told] = (),
+    told: Sequence[Told | Mapping[str, Any]] = (),
     *,
-    basis: Mapping[str, str] | None = None,
+    basis: Mapping[str, str] | str = "raw",
+    late: frozenset[tuple[str, int]] = frozenset(),
 ) -> PriceHistory:
-    """Return a history of opens and closes by session, known a minute after each."""
+    """Return a history of opens and closes by session, each known at its close.
+
+    `late` are bars that became known a day later.
+    """
     rows = [
         (symbol, session, *prices)
         for symbol, own in sorted(bars.items())
         for session, prices in sorted(own.items())
     ]
     symbols = tuple(sorted(bars))
-    of = {symbol: (basis or {}).get(symbol, "raw") for symbol in symbols}
+    of = {s: basis if isinstance(basis, str) else basis.get(s, "raw") for s in symbols}
     bases = tuple(sorted(set(of.values())))
-    session = np.array([row[1] for row in rows], dtype=np.int64)
+    closes = NYSE.instants("close")
+    known = [int(closes[r[1]]) + DAY * ((r[0], r[1]) in late) for r in rows]
     return PriceHistory(
         symbols=symbols,
         sessions=NYSE,
         symbol=np.array([symbols.index(row[0]) for row in rows], dtype=np.int64),
-        session=session,
-        known_at=NYSE.instants("close")[session] + MINUTE,
+        session=np.array([row[1] for row in rows], dtype=np.int64),
+        known_at=np.array(known, dtype=np.int64),
         open=np.array([row[2] for row in rows], dtype=np.float64),
         close=np.array([row[3] for row in rows], dtype=np.float64),
         retracted=np.zeros(len(rows), dtype=np.bool_),
@@ -98,5 +109,12 @@ def history_of(
         row_basis=np.array([bases.index(of[row[0]]) for row in rows], dtype=np.int8)
         if len(bases) > 1
         else np.zeros(0, dtype=np.int8),
-        actions=actions_of(told),
+        actions=actions_of(
+            [one if isinstance(one, Told) else Told(**one) for one in told]
+        ),
     )
+
+
+def flat(price: float, first: int, last: int) -> dict[int, tuple[float, float]]:
+    """Return bars that do not move, from one session to another, inclusive."""
+    return dict.fromkeys(range(first, last + 1), (price, price))

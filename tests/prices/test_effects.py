@@ -10,7 +10,7 @@ import pytest
 
 from lakebt.prices.actions import ActionKind
 from lakebt.prices.effects import Effect, effects, per_bar_share
-from tests.prices.acts import NYSE, act, bars, flat
+from tests.prices.made_history import NYSE, act, flat, history_of
 
 DAY = NYSE.on_or_after(dt.date(2020, 4, 3))
 
@@ -22,9 +22,9 @@ def of(history: Any, **options: Any) -> dict[tuple[str, int], Effect]:
 
 def test_raw_bars_get_all_that_a_day_brings_together() -> None:
     """UTX on 3 April 2020: two spin-offs and a rename, at one open."""
-    history = bars(
+    history = history_of(
         {symbol: flat(50.0, DAY - 2, DAY + 2) for symbol in ("UTX", "RTX", "CARR")},
-        actions=[
+        told=[
             act("UTX", "rename", DAY, other="RTX"),
             act("UTX", "spin_off", DAY, other="CARR", ratio=1.0),
             act("UTX", "spin_off", DAY, other="OTIS", ratio=0.5),
@@ -46,11 +46,11 @@ def test_split_adjusted_bars_have_splits_and_spin_offs_in_them() -> None:
     Before a spin-off of 1 share at 20 from a parent that opens at 80, the parent's bars
     are four fifths: a dividend of 1.00 before it is 0.80 of them.
     """
-    history = bars(
+    history = history_of(
         {"S": flat(30.0, DAY - 9, DAY + 9), "P": flat(80.0, DAY - 9, DAY + 9)}
         | {"C": flat(20.0, DAY, DAY + 9)},
         basis={"S": "split_adjusted", "P": "split_adjusted", "C": "raw"},
-        actions=[
+        told=[
             act("S", "cash_dividend", DAY - 3, cash=0.8),
             act("S", "split", DAY, ratio=4.0),
             act("S", "cash_dividend", DAY, cash=0.4),
@@ -75,11 +75,11 @@ def test_an_ending_converts_the_shares_of_bars_on_both_sides() -> None:
     A's bars end before its ending; B's are a quarter of what they were, so half a
     share is two of theirs; total-return bars of D have its dividend, others owe it.
     """
-    history = bars(
+    history = history_of(
         {"A": flat(10.0, DAY - 9, DAY - 1)}
         | {name: flat(10.0, DAY - 9, DAY + 9) for name in "BD"},
         basis={"A": "raw", "B": "split_adjusted", "D": "total_return"},
-        actions=[
+        told=[
             act("A", "merger", DAY, cash=3.0, other="B", ratio=0.5),
             act("B", "split", DAY, ratio=9.0),
             act("B", "split", DAY + 2, ratio=2.0),
@@ -96,9 +96,9 @@ def test_an_ending_converts_the_shares_of_bars_on_both_sides() -> None:
 
 
 def test_a_delisting_without_cash_is_unknown_unless_its_return_is_given() -> None:
-    history = bars(
+    history = history_of(
         {"A": flat(40.0, DAY - 3, DAY - 1)},
-        actions=[act("A", "delisting", DAY)],
+        told=[act("A", "delisting", DAY)],
     )
 
     assert math.isnan(of(history)["A", 0].capital)
