@@ -64,7 +64,7 @@ def kind_of(path: Path) -> str:
     return Path(path.stem).suffix.lower() if suffix in _PACKED else suffix
 
 
-def files_of(path: Path, *, table: str) -> list[Path]:
+def files_of(path: Path, *, table: str, also: tuple[str, ...] = ()) -> list[Path]:
     """Return the files that a path means: itself, a folder's, or those of a pattern.
 
     Parameters
@@ -74,6 +74,8 @@ def files_of(path: Path, *, table: str) -> list[Path]:
         ones. A pattern is as the shell has it: ``bars/*.csv``.
     table
         Where their rows go, for errors.
+    also
+        Ends of names beside `KNOWN` that a folder may hold.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def files_of(path: Path, *, table: str) -> list[Path]:
             each for each in path.iterdir() if not each.name.startswith((".", "_"))
         )
         for each in found:
-            if each.is_dir() or kind_of(each) not in KNOWN:
+            if each.is_dir() or kind_of(each) not in (*KNOWN, *also):
                 what = "a folder" if each.is_dir() else "neither .csv nor .parquet"
                 problem = (
                     f"folder {path} holds {each.name!r}, which is {what}: name the "

@@ -100,7 +100,11 @@ def convert_files(
         work.add(read_report(grid_of_frame(source), layout), None)
         return work.result()
     path = local_path(source, what="file", cure="fetch it, and name the copy")
-    files = [each for each in files_of(path, table=TABLE) if each.name != LIST]
+    files = [
+        each
+        for each in files_of(path, table=TABLE, also=(".json",))
+        if each.name != LIST
+    ]
     if not files:
         problem = f"{path} holds no holdings: name the folder of fetch()."
         raise InvalidDataError(TABLE, problem)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidDataError
 from lakebt.sources import excel, lines
 from lakebt.sources.csv_text import Dialect
+from lakebt.sources.funds.holdings_json import lines_of
 from lakebt.sources.packed import kind_of
 from lakebt.sources.text_files import check_head, read_text
 from lakebt.values.identifiers import trimmed
@@ -52,7 +53,7 @@ class Grid:
 
 
 def read_grid(path: Path, *, what: str) -> Grid:
-    """Return the cells of a file: a CSV, or the sheet of an Excel file.
+    """Return the cells of a file: a CSV, JSON, or the sheet of an Excel file.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def read_grid(path: Path, *, what: str) -> Grid:
         _check_zip(path, what)
         sheet, held = excel.sheet_lines(path, TABLE, Dialect())
         return _made(str(path), held, (f"Excel, sheet {sheet!r}",))
+    if kind_of(path) == ".json":
+        return _made(str(path), lines_of(path, table=TABLE, what=what), ("JSON",))
     text, told = read_text(path, table=TABLE, what=what)
     try:
         by_sign = [lines.of_text(text, sign) for sign in _SIGNS]

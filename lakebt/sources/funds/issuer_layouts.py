@@ -77,9 +77,9 @@ INVESCO = Layout(
     columns={
         "fund": ("fund ticker",),
         "cusip": ("security identifier",),
-        "ticker": ("holding ticker",),
+        "ticker": ("holding ticker", "holdings ticker"),
         "name": ("name",),
-        "kind": ("class of shares",),
+        "kind": ("class of shares", "sector"),
         "balance": ("shares/par value", "shares/par"),
         "value_usd": ("marketvalue", "market value"),
         "weight_pct": ("weight", "percentageoffund"),

@@ -40,6 +40,10 @@ _SPDR = (
     "https://www.ssga.com/library-content/products/fund-data/etfs/us/"
     "holdings-daily-us-en-{fund}.xlsx"
 )
+_INVESCO_PAGE = (
+    "https://dng-api.invesco.com/cache/v1/accounts/en_US/shareclasses/{cusip}/holdings"
+    "/fund?idType=cusip&productType=ETF"
+)
 _INVESCO = (
     "https://www.invesco.com/us/financial-products/etfs/holdings/main/holdings/0"
     "?audienceType=Investor&action=download&ticker={fund}"
@@ -284,11 +288,12 @@ class SpdrHoldings(FundHoldings):
 
 
 class InvescoHoldings(FundHoldings):
-    """Holdings as Invesco publishes them in CSV."""
+    """Holdings as Invesco publishes them: in CSV, or in JSON as its page asks for."""
 
     __slots__ = ()
     name = "invesco"
     about = "what a fund of Invesco holds, as it is published"
+    reads = (".csv", ".xlsx", ".json")
     layout = INVESCO
 
     def fetch(
@@ -296,6 +301,7 @@ class InvescoHoldings(FundHoldings):
         folder: str | os.PathLike[str],
         *,
         fund: str,
+        cusip: str | None = None,
         base_url: str | None = None,
         contact: str | None = None,
         downloads: Downloads | None = None,
@@ -308,6 +314,8 @@ class InvescoHoldings(FundHoldings):
             Where to; it is made. `downloads.csv` in it says when each file came.
         fund
             The ticker.
+        cusip
+            The fund's CUSIP: then what its page asks for is fetched, in JSON.
         base_url
             Of a mirror with the same paths, to be asked instead.
         contact
@@ -323,19 +331,21 @@ class InvescoHoldings(FundHoldings):
             If the answer is no holdings file.
         """
         check_name(fund, what="fund")
-        address = _INVESCO.format(fund=fund.upper())
+        address, end = _INVESCO.format(fund=fund.upper()), ".csv"
+        if cusip is not None:
+            check_name(cusip, what="cusip")
+            address, end = _INVESCO_PAGE.format(cusip=cusip.upper()), ".json"
         asking = (downloads or Downloads()).made_with(
             base_url=base_url, contact=contact
         )
-        return self._keep(
-            address, folder, fund=fund.upper(), end=".csv", downloads=asking
-        )
+        return self._keep(address, folder, fund=fund.upper(), end=end, downloads=asking)
 
 
 class VanguardHoldings(FundHoldings):
-    """Holdings as Vanguard publishes them in CSV. There is no address that lasts."""
+    """Holdings as Vanguard publishes them in CSV, or JSON. No address of them lasts."""
 
     __slots__ = ()
     name = "vanguard"
     about = "what a fund of Vanguard holds, as it is published"
+    reads = (".csv", ".xlsx", ".json")
     layout = VANGUARD
