@@ -90,6 +90,24 @@ def test_headings_of_a_backtest_stay_with_what_follows(
         assert parted(page)[2] == [], more
 
 
+def test_buttons_are_not_printed(
+    page: Page, make_study: MakeStudy, tmp_path: Path
+) -> None:
+    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+    menus = "[{type: 'buttons', buttons: [{label: 'log', method: 'skip'}]}]"
+    name = page.figures()[0]
+    page.run(
+        f"lakebt.figures.change('{name}', one => {{one.layout.updatemenus = {menus}}})"
+    )
+    found = []
+
+    for event in ("", "beforeprint", "afterprint"):
+        page.run(f"dispatchEvent(new Event('{event}'))")
+        found.append(page.count(f"#{name} .updatemenu-button"))
+
+    assert found == [1, 0, 1]
+
+
 def test_the_check_sees_a_heading_that_is_left_alone(
     page: Page, make_study: MakeStudy, tmp_path: Path
 ) -> None:

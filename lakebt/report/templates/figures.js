@@ -47,7 +47,8 @@ lakebt.figures = (() => {
   function draw(name) {
     // Plotly writes into what it is given, and a figure is drawn more than once.
     const { data, layout } = structuredClone(specs[name][theme()]);
-    if (width) Object.assign(layout, { width, autosize: false });
+    // Nobody presses a button on paper.
+    if (width) Object.assign(layout, { width, autosize: false, updatemenus: [] });
     else if (narrow.matches) adapt(layout);
     fitLabels(data, document.getElementById(name), layout.hoverlabel.font.size);
     Plotly.react(name, data, layout, config);
