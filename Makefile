@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
 LOWEST := .venv-lowest
+PROCESSES ?= 4
 FAST := not (java or servers or browser or slow)
 
 # Of what is tested, each process would compile its own copy.
@@ -63,10 +64,9 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 	LAKEBT_REQUIRE= NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels \
 	  $(LOWEST)/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
 
-# Four processes for two cores: each waits for a third of its time. Beside them
-# the house's rules and the types are checked, and what is wrong is shown as soon as it is known.
-# Where nothing is compiled, one process does it: several would at once. What it cannot collect,
-# the tests will tell.
+# Four processes for two cores: each waits for a third of its time. Beside them the house's rules
+# and the types are checked, and what is wrong is shown as soon as it is known. Where nothing is
+# compiled, one process does it: several would at once. What it cannot collect, the tests will tell.
 test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every test
 	@{ $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 || \
 	  { cat $(VENV)/lint.log; false; }; } & lint=$$!; \
@@ -75,7 +75,7 @@ test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every 
 	if [ -d ../shared/contract ]; then \
 	  (set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract) || failed=1; fi; \
 	wait $$made; \
-	(set -x; $(PYTEST) --numprocesses 4) || failed=1; \
+	(set -x; $(PYTEST) --numprocesses $(PROCESSES)) || failed=1; \
 	wait $$lint || failed=1; \
 	exit $$failed
 

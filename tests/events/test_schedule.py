@@ -182,18 +182,22 @@ def asked(
     )
 
 
-def refusal(question: Asked, decide: Callable[..., Any]) -> LakebtError | None:
-    """Return why a question is not answered at all; None if it is."""
+def answer(
+    question: Asked, decide: Callable[..., Any]
+) -> tuple[Any, LakebtError | None]:
+    """Return what is answered, or why a question is not answered at all."""
     try:
-        question.of(decide)
+        return question.of(decide), None
     except (LookAheadError, InvalidArgumentError) as error:
-        return error
-    return None
+        return None, error
 
 
 def same(question: Asked) -> Schedule | None:
     """Ask both and compare every cell; None where both refuse to answer."""
-    error, other = refusal(question, plan), refusal(question, schedule)
+    expected: Sequence[Cell]
+    found: Schedule
+    expected, error = answer(question, plan)
+    found, other = answer(question, schedule)
     assert type(other) is type(error)
     if isinstance(error, LookAheadError) and isinstance(other, LookAheadError):
         assert str(other) == str(error)
@@ -201,8 +205,6 @@ def same(question: Asked) -> Schedule | None:
         assert other.needed_by == error.needed_by
     if error is not None:
         return None
-    expected: Sequence[Cell] = question.of(plan)
-    found: Schedule = question.of(schedule)
     assert len(expected) == len(found) * len(question.exits)
     places = ((slot, n) for slot in range(len(found)) for n in range(len(found.exits)))
     for cell, (slot, exit_) in zip(expected, places, strict=True):

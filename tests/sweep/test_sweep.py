@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from lakebt.sweep import passes, recorder
 from lakebt.sweep.passes import Memory
 from lakebt.sweep.result import SweepResult
 from lakebt.sweep.sweep import Sweep
+from tests.forked import python
 from tests.lake.trial_rows import trial as trial_row
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
@@ -430,7 +430,7 @@ def test_a_sweep_that_is_killed_and_resumed_finds_the_same(tmp_path: Path) -> No
     kills = 0
     for kill in range(4):
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(tmp_path / "lake")],
+            [*python(), "-c", KILLED, str(tmp_path / "lake")],
             stdout=subprocess.PIPE,
             text=True,
         )
