@@ -34,8 +34,9 @@ class Told(NamedTuple):
     action_id: str = ""
 
 
-def actions_of(told: Sequence[Told]) -> ActionHistory:
+def actions_of(rows: Sequence[Told | Mapping[str, Any]]) -> ActionHistory:
     """Return actions as a history has them."""
+    every = [one if isinstance(one, Told) else Told(**one) for one in rows]
     closes = NYSE.instants("close")
     named = [
         one._replace(
@@ -45,11 +46,11 @@ def actions_of(told: Sequence[Told]) -> ActionHistory:
             if one.known_at is None
             else one.known_at,
         )
-        for one in told
+        for one in every
     ]
-    rows = sorted(named, key=lambda r: (r.symbol, r.session, r.action_id, r.known_at))
-    symbols = sorted({r.symbol for r in rows} | {r.other for r in rows if r.other})
-    ids = sorted({r.action_id for r in rows})
+    told = sorted(named, key=lambda r: (r.symbol, r.session, r.action_id, r.known_at))
+    symbols = sorted({r.symbol for r in told} | {r.other for r in told if r.other})
+    ids = sorted({r.action_id for r in told})
 
     def whole(values: list[int]) -> IntVector:
         return np.array(values, dtype=np.int64)
@@ -57,16 +58,16 @@ def actions_of(told: Sequence[Told]) -> ActionHistory:
     return ActionHistory(
         symbols=tuple(symbols),
         action_ids=tuple(ids),
-        action=whole([ids.index(r.action_id) for r in rows]),
-        symbol=whole([symbols.index(r.symbol) for r in rows]),
-        other=whole([symbols.index(r.other) if r.other else -1 for r in rows]),
-        kind=np.array([ActionKind(r.kind).code for r in rows], dtype=np.int8),
-        session=whole([r.session for r in rows]),
-        cash=np.array([r.cash for r in rows], dtype=np.float64),
-        ratio=np.array([r.ratio for r in rows], dtype=np.float64),
-        known_at=whole([r.known_at or 0 for r in rows]),
-        retracted=np.array([r.retracted for r in rows], dtype=np.bool_),
-        labels=("",) * len(rows),
+        action=whole([ids.index(r.action_id) for r in told]),
+        symbol=whole([symbols.index(r.symbol) for r in told]),
+        other=whole([symbols.index(r.other) if r.other else -1 for r in told]),
+        kind=np.array([ActionKind(r.kind).code for r in told], dtype=np.int8),
+        session=whole([r.session for r in told]),
+        cash=np.array([r.cash for r in told], dtype=np.float64),
+        ratio=np.array([r.ratio for r in told], dtype=np.float64),
+        known_at=whole([r.known_at or 0 for r in told]),
+        retracted=np.array([r.retracted for r in told], dtype=np.bool_),
+        labels=("",) * len(told),
     )
 
 
@@ -109,9 +110,7 @@ def history_of(
         row_basis=np.array([bases.index(of[row[0]]) for row in rows], dtype=np.int8)
         if len(bases) > 1
         else np.zeros(0, dtype=np.int8),
-        actions=actions_of(
-            [one if isinstance(one, Told) else Told(**one) for one in told]
-        ),
+        actions=actions_of(told),
     )
 
 

@@ -24,7 +24,7 @@ from lakebt.lake.tables.schemas import ETF_HOLDINGS, INSTRUMENTS, PRICES
 from lakebt.prices.by_instrument import joined_actions
 from lakebt.prices.instrument_names import NamesOfDay
 from lakebt.sessions import Sessions
-from tests.prices.acts import act, action_history
+from tests.prices.made_history import act, actions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -280,7 +280,7 @@ def test_actions_are_of_who_had_the_symbol_at_the_close_before(
         theirs = "" if kind == "cash_dividend" else called(other, day)
         if kind != "rename" or own != theirs:
             expected[str(number)] = (own, theirs, FIRST + day)
-    joined = joined_actions(action_history(made), told, NYSE)
+    joined = joined_actions(actions_of(made), told, NYSE)
 
     assert {
         each.action_id: (each.symbol, each.other, each.session) for each in joined.final
