@@ -163,6 +163,12 @@ def publish_on_branch(path: Path) -> None:
     publish(Lake.open(path, create=False, clock=now(), branch="mine"))
 
 
+def publish_on_both(path: Path) -> None:
+    publish_on_branch(path)
+    lake = Lake.open(path, create=False, clock=now())
+    lake.publish({"prices": bars(symbols=("W",))}, release="R5", as_of=AS_OF)
+
+
 COMMANDS: dict[str, Command] = {
     "restore": Command(
         lambda lake: lake.restore(), spoil, "doctor --restore", "restore"
@@ -188,6 +194,14 @@ COMMANDS: dict[str, Command] = {
     "branch": Command(lambda lake: lake.branch("mine", at="R2"), method="branch"),
     "publish onto a branch": Command(
         lambda lake: publish(lake.branch("mine")), prepare=make_branch
+    ),
+    "rebase": Command(
+        lambda lake: lake.rebase("mine", at="R5"),
+        prepare=publish_on_both,
+        method="rebase",
+    ),
+    "adopt a branch": Command(
+        lambda lake: lake.adopt("mine", release="R6"), prepare=publish_on_both
     ),
     "drop a branch": Command(
         lambda lake: lake.drop_branch("mine", because="a test"),

@@ -8,10 +8,13 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, opened
 from lakebt.lake.keeping import branches, retention
+from lakebt.lake.keeping import rebase as rebasing
+from lakebt.lake.spark.fold import rewriting
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lakebt.lake.committing.ledger import Release
     from lakebt.lake.keeping.retention import Retention
     from lakebt.lake.storage.reach import Step
 
@@ -110,6 +113,94 @@ class Branches(LakeBase):
         """
         check_main(self._storage)
         return branches.listed(self._storage)
+
+    def rebase(
+        self,
+        name: str,
+        *,
+        at: str,
+        release: str | None = None,
+        accept: bool = False,
+    ) -> Release:
+        """Put what a branch got onto a later release of main, its new base.
+
+        Makes one more release of the branch, of all that the new base is and all that
+        the branch got since the old one, audited as any. The releases before it stay.
+
+        Parameters
+        ----------
+        name : str
+            A branch.
+        at : str
+            A release of main, the base or one after it.
+        release : str, optional
+            What the branch calls the release that is made: like `at` if left out.
+        accept : bool, default False
+            Whether to go on although facts clash: both stay, as vintages, and of each
+            key the one that was known later is in force.
+
+        Returns
+        -------
+        Release
+            The one made; the branch's last if it stands there already.
+
+        Raises
+        ------
+        AuditError
+            If an audit fails, beside the new base.
+        ConflictError
+            If facts clash (see `clashes`), or others kept writing first.
+        InvalidArgumentError
+            If `at` is older than the base, or this is a branch.
+        LakeError
+            If the lake cannot be read or written.
+        ReleaseEndedError, ReleaseExistsError, UnknownNameError
+            If there is no such branch or release, or the branch has one so called.
+        """
+        check_main(self._storage)
+        self._specs()
+        with rewriting(self._storage) as rewriter:
+            return rebasing.rebase(
+                self._storage,
+                name,
+                at=at,
+                release=release,
+                accept=accept,
+                now=self._clock,
+                sessions=self._sessions,
+                rewriter=rewriter,
+            )
+
+    def clashes(self, name: str) -> pd.DataFrame:
+        """Return the facts of which a branch and main each got what the other lacks.
+
+        Since the branch's base, on the one side and on the other: rows of one key that
+        are not the same. Holdings are reports: two of a fund about a day clash as such.
+
+        Parameters
+        ----------
+        name : str
+            A branch.
+
+        Returns
+        -------
+        DataFrame
+            `table`, `key` in words, the newest `main_known_at` and `branch_known_at`,
+            and the columns in which those two rows differ (`differs`). Empty if nothing
+            clashes, and the branch can be adopted.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it was dropped, or this is a branch.
+        LakeError
+            If the lake cannot be read.
+        UnknownNameError
+            If there is no such branch.
+        """
+        check_main(self._storage)
+        self._specs()
+        return rebasing.Standing.of(self._storage, name).clashes(None)
 
     def drop_branch(
         self,

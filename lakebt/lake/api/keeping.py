@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.committing.branches import check_main
-from lakebt.lake.keeping import repair, retention
+from lakebt.lake.committing.branches import check_main, is_branch
+from lakebt.lake.keeping import rebase, repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
 from lakebt.lake.keeping.move import move
@@ -167,25 +167,34 @@ class Keeping(LakeBase):
         table: str,
         *,
         release: str,
-        as_of: object,
+        as_of: object = None,
         note: str = "",
         labels: Mapping[str, str] | None = None,
     ) -> Release:
-        """Make a release of rows that another engine appended to a table.
+        """Make a release of facts that none of main has: of a table, or of a branch.
 
-        Only if it did nothing else, and the rows could have been published: they pass
-        the audits, and none of them is there already.
+        Of a table, those that another engine appended: only if it did nothing else, and
+        the rows could have been published: they pass the audits, and none of them is
+        there already.
+
+        Of a branch, all that it got since its base, published as by `publish`: through
+        all audits, in one commit, as rows that main keeps when the branch is dropped.
+        Only if no fact clashes with what main got since that base: see `clashes`.
 
         Parameters
         ----------
         table : str
+            Or a branch.
         release, as_of, note, labels
-            As in `Lake.publish`.
+            As in `Lake.publish`. For a branch `as_of` is the latest of its releases, if
+            left out.
 
         Raises
         ------
+        AuditError
+            If an audit fails, of a branch's facts.
         ConflictError
-            If others kept writing first.
+            If others kept writing first, or facts of a branch clash with main's.
         ForeignCommitError
             If another table was written by something other than lakebt too.
         InvalidArgumentError
@@ -201,6 +210,19 @@ class Keeping(LakeBase):
         """
         check_main(self._storage)
         specs = self._specs()
+        if is_branch(self._storage, table):
+            with rewriting(self._storage) as rewriter:
+                return rebase.adopt(
+                    self._storage,
+                    table,
+                    release=release,
+                    as_of=as_of,
+                    note=note,
+                    labels=labels,
+                    now=self._clock,
+                    sessions=self._sessions,
+                    rewriter=rewriter,
+                )
         appended = Appended(self._storage, specs.of(table))
         publication = prepare(
             {table: appended.rows},

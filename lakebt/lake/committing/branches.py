@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 BASE = f"{OURS}base"
 """The label of a release of a branch that says which of main it stands on."""
 
+ADOPTED = f"{OURS}adopted"
+"""The label of a release of main that says which of a branch it was made of."""
+
 ENDED = f"{OURS}ended"
 """In the summary of a page of the ledger: the releases that ended with it."""
 
@@ -62,6 +65,12 @@ def held(storage: Storage, name: object) -> Storage:
     if not (is_text(name) and name in names):
         raise UnknownNameError("branch", str(name), names)
     return storage.on(name)
+
+
+def is_branch(storage: Storage, name: object) -> bool:
+    """Whether a lake has, or had, a branch, and no table, of a name."""
+    tables = storage.on(None).tables()
+    return name in branches_in(tables[LEDGER]) and name not in tables
 
 
 def opened(storage: Storage, name: object) -> Storage:
@@ -114,6 +123,12 @@ def placed(storage: Storage, release: Any) -> tuple[Storage, Any]:
     if branch is None or branch == storage.branch:
         return storage, whole
     return held(storage, branch), whole
+
+
+def main_ledger(storage: Storage) -> Ledger:
+    """Return the ledger of main, whatever branch this is."""
+    main = storage.on(None)
+    return read_ledger(main, main.tables()[LEDGER])
 
 
 def ledgers(storage: Storage) -> Iterator[tuple[Storage, Ledger]]:

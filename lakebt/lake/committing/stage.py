@@ -127,6 +127,14 @@ def stage_tag(table: Table, *, tag: str) -> Staged:
     return _tagged(staged, tag)
 
 
+def with_head(staged: Staged) -> Staged:
+    """Return a change that moves the head to its snapshot, too."""
+    kind = SnapshotRefType.BRANCH
+    told = {"ref-name": MAIN_BRANCH, "snapshot-id": staged.snapshot_id, "type": kind}
+    update = SetSnapshotRefUpdate.model_validate(told)
+    return replace(staged, updates=(*staged.updates, update))
+
+
 def stage_rewrite(
     table: Table, rows: pa.Table, *, summary: Mapping[str, str]
 ) -> Staged:

@@ -116,12 +116,7 @@ def first_of(there: Storage, base: Release, *, made_at: dt.datetime) -> Release:
     InvalidArgumentError
         If it was published by a lakebt that took no digests.
     """
-    if any(pin.files is None for pin in base.tables):
-        msg = (
-            f"release {base.name!r} was published before files had digests, and no "
-            f"branch can stand on it: run lakebt doctor --restore first"
-        )
-        raise InvalidArgumentError(msg)
+    check_digests(base)
     return replace(
         base,
         name=f"{there.branch}.{base.name}",
@@ -132,6 +127,33 @@ def first_of(there: Storage, base: Release, *, made_at: dt.datetime) -> Release:
         retain_days=None,
         is_new=True,
     )
+
+
+def check_digests(base: Release) -> None:
+    """Check that a branch can stand on a release.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was published by a lakebt that took no digests.
+    """
+    if any(pin.files is None for pin in base.tables):
+        msg = (
+            f"release {base.name!r} was published before files had digests, and no "
+            f"branch can stand on it: run lakebt doctor --restore first"
+        )
+        raise InvalidArgumentError(msg)
+
+
+def base_of(storage: Storage, name: str) -> Release:
+    """Return a release of main.
+
+    Raises
+    ------
+    ReleaseEndedError, UnknownNameError
+        If there is none that can be read.
+    """
+    return read_ledger(storage, storage.tables()[LEDGER]).get(name)
 
 
 def _stage(

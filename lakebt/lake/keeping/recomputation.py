@@ -9,6 +9,7 @@ from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.table import FileScanTask
 
+from lakebt.lake.committing.branches import BASE, main_ledger
 from lakebt.lake.keeping import findings as cure
 from lakebt.lake.keeping.findings import Finding
 from lakebt.lake.publishing.publication import telling
@@ -45,7 +46,7 @@ def changed(
     Of rows that were handed over although the lake had some of them, nothing can be
     recomputed: which ones is not known any more.
     """
-    specs = Specs(tables)
+    specs, main = Specs(tables), main_ledger(storage)
     for name, table in tables.items():
         if name in {LEDGER, TRIALS}:
             continue
@@ -54,6 +55,9 @@ def changed(
             pin = release.pin(name)
             if pin is None:
                 continue
+            if BASE in release.labels:  # upon which it was built, with what came before
+                base = main.clash(release.labels[BASE])
+                before = None if base is None else base.pin(name)
             if not release.is_ended and pin.published is not None:
                 with translated(storage.where):
                     found = _recomputed(storage, table, specs.of(name), pin, before)

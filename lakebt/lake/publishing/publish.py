@@ -14,6 +14,7 @@ from lakebt.lake.committing.invariants import check_committed, check_heads, chec
 from lakebt.lake.committing.ledger import Ledger, Release, TablePin, read_ledger
 from lakebt.lake.committing.new_table import make_built_in
 from lakebt.lake.committing.retry import again
+from lakebt.lake.storage.branch_refs import built_upon
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in
 from lakebt.lake.storage.snapshots import head_of
@@ -43,6 +44,7 @@ def publish(
     check: Check,
     rewriter: Rewriter | None = None,
     adopted: Mapping[str, int] | None = None,
+    onto: Release | None = None,
 ) -> Release:
     """Commit a publication, or find that it was committed before.
 
@@ -61,6 +63,9 @@ def publish(
     adopted : mapping of str to int, optional
         By table, the head that others made, whose added rows are just those of the
         publication: it is tagged, and nothing is written.
+    onto : Release, optional
+        What every table is built upon, instead of its head: a release of main, onto
+        which a branch goes.
 
     Raises
     ------
@@ -83,6 +88,7 @@ def publish(
         check=check,
         folds=Folds(rewriter),
         adopted=adopted or {},
+        onto=onto,
     )
 
     def exhausted(attempts: int) -> ConflictError:
@@ -145,8 +151,9 @@ class _Writer:
         check: Check,
         folds: Folds,
         adopted: Mapping[str, int],
+        onto: Release | None,
     ) -> None:
-        self.adopted = adopted
+        self.adopted, self.onto = adopted, onto
         self.publication, self.storage = publication, storage
         self.protocol, self.check = protocol.of(storage), check
         self._checked: dict[str, int | None] | None = None
@@ -206,6 +213,9 @@ class _Writer:
         if self.storage.memory[LEDGER][0] != self._seen:
             msg = "the ledger has moved on"
             raise LostRaceError(msg)
+        if self.onto is not None:
+            check_heads(tables, ledger.last)
+            tables = _moved(tables, self.onto)
         return tables, ledger
 
     def _look(self, tables: Mapping[str, Table], ledger: Ledger) -> Release | None:
@@ -214,7 +224,8 @@ class _Writer:
         if existing is not None:
             return existing
         check_open(self.storage, ledger)
-        check_heads(tables, ledger.last, adopted=self.adopted)
+        if self.onto is None:
+            check_heads(tables, ledger.last, adopted=self.adopted)
         check_refs(self.publication.name, tables, branch=self.storage.branch)
         heads = {name: head_of(table) for name, table in tables.items()}
         # Audits take long, and a turn keeps others waiting: only if a head has moved.
@@ -233,7 +244,8 @@ class _Writer:
             for name, (_, lacking) in self._fresh.items():
                 self._write(tables[name], name, lacking)
                 if name in self._written:
-                    pin = None if ledger.last is None else ledger.last.pin(name)
+                    last = self.onto or ledger.last
+                    pin = None if last is None else last.pin(name)
                     digests = None if pin is None else pin.files
                     self._folds.prepare(
                         tables[name],
@@ -297,7 +309,8 @@ class _Writer:
     def _stage(self, name: str, table: Table) -> stage.Staged:
         tag = self.publication.name
         if name not in self._fresh or self._fresh[name][1].count == 0:
-            return stage.stage_tag(table, tag=tag)
+            staged = stage.stage_tag(table, tag=tag)
+            return staged if self.onto is None else stage.with_head(staged)
         files = self._written[name][2]
         return stage.stage_append(
             table, files, tag=tag, summary=self._summary, fold=self._folds.of(name)
@@ -311,7 +324,8 @@ class _Writer:
     ) -> Release:
         pins = []
         for name, change in changes.items():
-            before = None if last is None else last.pin(name)
+            upon = self.onto or last
+            before = None if upon is None else upon.pin(name)
             prepared = self.publication.tables.get(name)
             metadata = change.base.metadata
             digest = "" if before is None else before.digest
@@ -360,3 +374,17 @@ class _Writer:
             self._written.clear()
             if are_gone:
                 self._folds.withdraw()
+
+
+def _moved(tables: Mapping[str, Table], onto: Release) -> Mapping[str, Table]:
+    """Return the tables of facts as if their heads were where a release pins them."""
+    facts = set(fact_tables(tables))
+    pins = {name: onto.pin(name) for name in facts}
+    return {
+        name: built_upon(
+            table, None if (pin := pins[name]) is None else pin.snapshot_id
+        )
+        if name in facts
+        else table
+        for name, table in tables.items()
+    }

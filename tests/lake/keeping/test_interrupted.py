@@ -59,7 +59,7 @@ PLACES = {"move"}
 
 READING_METHODS = {
     *("as_of", "at", "audit", "count_trials", "diff", "doctor", "lineage"),
-    *("branches", "releases", "tables"),
+    *("branches", "clashes", "releases", "tables"),
     *("spark_conf", "spark_read", "spark_session", "trial", "trial_ids", "trials"),
 }
 
