@@ -270,3 +270,77 @@ def test_without_the_library_the_cure_is_told(
 
     with pytest.raises(InvalidArgumentError, match=r"yfinance is not installed: pip"):
         YahooBars().fetch(tmp_path, symbols=["PVH"], start="2022-09-01")
+
+
+def as_downloaded(
+    *, group_by: str = "column", zone: str | None = None, version: str = "1.7"
+) -> pd.DataFrame:
+    """What ``yf.download(repair=True, actions=True)`` returns of a share and a fund.
+
+    As versions 0.2.66 and 1.7.0 put it together: both name the levels Ticker and Price,
+    sort the columns, and keep no zone unless ``ignore_tz=False``; then 0.2 gives UTC,
+    and 1.7 the zone that most tickers have.
+    """
+    frames = {"PVH": one(55.0), "FUND": one(280.0)}
+    for name, frame in frames.items():
+        frame["Repaired?"] = [False, name == "PVH", False, False]
+    frames["FUND"]["Capital Gains"] = [0.0, 0.0, 1.5, 0.0]
+    frames["FUND"] = frames["FUND"].iloc[1:]
+    if zone is None:
+        frames = {name: each.tz_localize(None) for name, each in frames.items()}
+    data = pd.concat(
+        frames.values(),
+        axis=1,
+        sort=True,
+        keys=frames.keys(),
+        names=["Ticker", "Price"],
+    )
+    if zone is not None:
+        data.index = data.index.tz_convert("UTC" if version == "0.2" else zone)
+    if group_by == "column":
+        data.columns = data.columns.swaplevel(0, 1)
+        data = data.sort_index(level=0, axis=1)
+    return data.rename_axis("Date")
+
+
+@pytest.mark.parametrize("version", ["0.2", "1.7"])
+@pytest.mark.parametrize("group_by", ["column", "ticker"])
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_downloads_of_both_major_versions(
+    version: str, group_by: str, zone: str | None, tmp_path: Path
+) -> None:
+    frame = as_downloaded(group_by=group_by, zone=zone, version=version)
+    frame.to_csv(tmp_path / "all.csv")
+    for source in (frame, tmp_path / "all.csv"):
+        found = YahooBars().convert(source)
+        by_symbol = found.frame.groupby("symbol")
+        assert by_symbol.size().to_dict() == {"FUND": 3, "PVH": 4}
+        days = [str(day) for day in by_symbol.get_group("PVH")["session"]]
+        assert days == DAYS
+        assert found.dropped == {NO_PRICES: 1}
+        assert {"Repaired?", "Capital Gains"} <= set(found.left_out)
+        acts = YahooBars().convert(source, table="corporate_actions").frame
+        kinds = sorted(acts[["symbol", "kind"]].itertuples(index=False, name=None))
+        assert kinds == [
+            *[("FUND", "cash_dividend")] * 2,
+            *[("FUND", "split"), ("PVH", "cash_dividend"), ("PVH", "split")],
+        ]
+
+
+def test_one_ticker_without_levels_and_without_adjustment_is_told_apart() -> None:
+    """``multi_level_index=False``, and 1.7's default of ``auto_adjust=True``."""
+    single = as_downloaded().xs("PVH", axis=1, level="Ticker").rename_axis(None, axis=1)
+    assert YahooBars().convert(single, symbol="PVH").kept == 4
+    with pytest.raises(InvalidDataError, match="has no 'Adj Close', so its prices"):
+        YahooBars().convert(single.drop(columns="Adj Close"), symbol="PVH")
+
+
+def test_exchanges_of_two_zones_in_one_frame_are_refused() -> None:
+    """1.7 gives London's midnights as seven in the evening of New York's day before."""
+    london = one(9.0).tz_localize(None).tz_localize("Europe/London")
+    frames = {"PVH": one(55.0), "VOD.L": london.tz_convert("America/New_York")}
+    data = pd.concat(frames, axis=1, names=["Ticker", "Price"], sort=True)
+    with pytest.raises(
+        InvalidDataError, match=r"is no midnight where the exchange is.*T"
+    ):
+        YahooBars().convert(data)
