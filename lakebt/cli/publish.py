@@ -279,19 +279,19 @@ def publish(
         for each in reading.files(place, table=table, tables=tables)
     ]
     named.sort(key=lambda each: each[0] != INSTRUMENTS)  # holdings are named by them
-    kept: list[dict[str, Any]] = []
+    kept: list[tuple[Path, dict[str, Any]]] = []
     with progress("Reading") as step:
         for number, (table, name, path) in enumerate(named):
             step(number, len(named))
             read.append((name, reading.read(path, table=table, tables=tables)))
             layout = reading.format_of(path, table=table, tables=tables)
-            kept.append(told.file_of(path, layout, read[-1][1]))
+            kept.append((path, told.file_of(path, layout, read[-1][1])))
     arguments: dict[str, Any] = {
         "release": release,
         "as_of": as_of,
         "note": note,
         "labels": labels,
-        "files": kept,
+        "files": told.as_kept(kept),
         "retain_days": retain_days,
         **auditing.arguments(),
     }

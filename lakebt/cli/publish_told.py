@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lakebt.sources.converted import Converted
 
 
+MOST_FILES = 20
+"""Of a table and a format, that a release keeps one by one."""
+
+
 def file_of(path: Path, layout: str, converted: Converted) -> dict[str, Any]:
     """Return what a release keeps of a file that it was read from."""
     from lakebt.sources.file_facts import digest_of
@@ -36,6 +40,58 @@ def file_of(path: Path, layout: str, converted: Converted) -> dict[str, Any]:
         "read": converted.n_read,
         "kept": converted.kept,
         **({"dropped": dict(converted.dropped)} if converted.dropped else {}),
+    }
+
+
+def as_kept(
+    found: Sequence[tuple[Path, Mapping[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Return what a release keeps of its files: of many for a table, one entry.
+
+    The ledger is read whole, and a file takes 200 bytes of it: of more than
+    `MOST_FILES` of one table and format, the list that ``sha256sum`` prints of them is
+    digested, as of a folder that is read as one.
+    """
+    groups: dict[tuple[str, str], list[tuple[Path, Mapping[str, Any]]]] = {}
+    for path, each in found:
+        groups.setdefault((each["table"], each["format"]), []).append((path, each))
+    kept = []
+    for own in groups.values():
+        if len(own) <= MOST_FILES:
+            kept += [dict(each) for _, each in own]
+        else:
+            kept.append(_together(own))
+    return kept
+
+
+def _together(own: Sequence[tuple[Path, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return one entry for many files, named after the folder they share."""
+    import os
+    from collections import Counter
+    from pathlib import Path
+
+    from lakebt.sources.file_facts import digest_of_list
+
+    base = os.path.commonpath([path.absolute().parent for path, _ in own])
+    digests = {
+        path.absolute().relative_to(base).as_posix(): str(each["sha256"])
+        for path, each in own
+    }
+    dropped: Counter[str] = Counter()
+    for _, each in own:
+        dropped.update(each.get("dropped", {}))
+    first = own[0][1]
+    return {
+        "table": first["table"],
+        "name": Path(base).name or base,
+        "sha256": digest_of_list(digests),
+        **{
+            name: sum(int(each[name]) for _, each in own)
+            for name in ("bytes", "n_files")
+        },
+        "format": first["format"],
+        **{name: sum(int(each[name]) for _, each in own) for name in ("read", "kept")},
+        **({"dropped": dict(dropped)} if dropped else {}),
     }
 
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _CHUNK_BYTES = 2**20
@@ -53,6 +54,18 @@ def digest_of(place: Path) -> tuple[str, int, int]:
         lines.update(f"{digest}  {name}\n".encode())
         n_bytes += size
     return lines.hexdigest(), n_bytes, len(files)
+
+
+def digest_of_list(digests: Mapping[str, str]) -> str:
+    """Return the SHA-256 of what ``sha256sum`` prints of files, sorted by name.
+
+    Parameters
+    ----------
+    digests
+        By name.
+    """
+    lines = (f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _of_file(path: Path) -> tuple[str, int]:

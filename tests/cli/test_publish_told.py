@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import lakebt
+from lakebt.cli.publish_told import as_kept
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.lake import Lake
 from lakebt.sources.file_facts import digest_of
@@ -130,3 +131,40 @@ def test_files_are_plain_values_and_their_labels_are_ours(tmp_path: Path) -> Non
         InvalidArgumentError, match=r"'lakebt\.file\.0' is lakebt's own"
     ):
         lake.publish(**publish, release="R2", labels={"lakebt.file.0": "{}"})
+
+
+def test_of_many_files_one_entry_is_kept(run: Run, tmp_path: Path) -> None:
+    """A release of 40 files, or of 500, has a row of the ledger as of one."""
+    head = "date,symbol,open,high,low,close,volume,basis"
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    for n in range(40):
+        text = f"{head}\n2022-09-02,A{n},20,22,19,21.5,7,raw"
+        (folder / f"{n}.csv").write_text(text + "\n", encoding="utf-8")
+    lines = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in sorted(folder.iterdir(), key=lambda path: path.name)
+    )
+    lake = ("--lake", tmp_path / "lake")
+    asked = ("publish", f"prices={folder}", "--format", "prices", "--release", "R1")
+
+    done = run(*asked, "--as-of", "2022-09-03T00:00Z", *lake)
+
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(run("releases", *lake, "--json").output)
+    assert row["files"] == [
+        {
+            "table": "prices",
+            "name": "daily",
+            "sha256": hashlib.sha256(lines.encode()).hexdigest(),
+            "bytes": sum(path.stat().st_size for path in folder.iterdir()),
+            "n_files": 40,
+            "format": "prices",
+            "read": 40,
+            "kept": 40,
+        }
+    ]
+    assert digest_of(folder)[0] == row["files"][0]["sha256"]
+    # Two tables are two entries; what is below the limit is kept one by one.
+    few = [(path, {"table": "x", "format": "y"}) for path in (folder / "1.csv",) * 20]
+    assert len(as_kept(few)) == 20

@@ -296,10 +296,9 @@ def as_downloaded(
         names=["Ticker", "Price"],
     )
     if zone is not None:
-        data.index = data.index.tz_convert("UTC" if version == "0.2" else zone)
+        data = data.tz_convert("UTC" if version == "0.2" else zone)
     if group_by == "column":
-        data.columns = data.columns.swaplevel(0, 1)
-        data = data.sort_index(level=0, axis=1)
+        data = data.swaplevel(axis=1).sort_index(level=0, axis=1)
     return data.rename_axis("Date")
 
 
@@ -329,7 +328,8 @@ def test_downloads_of_both_major_versions(
 
 def test_one_ticker_without_levels_and_without_adjustment_is_told_apart() -> None:
     """``multi_level_index=False``, and 1.7's default of ``auto_adjust=True``."""
-    single = as_downloaded().xs("PVH", axis=1, level="Ticker").rename_axis(None, axis=1)
+    single = pd.DataFrame(as_downloaded().xs("PVH", axis=1, level="Ticker"))
+    single.columns.name = None
     assert YahooBars().convert(single, symbol="PVH").kept == 4
     with pytest.raises(InvalidDataError, match="has no 'Adj Close', so its prices"):
         YahooBars().convert(single.drop(columns="Adj Close"), symbol="PVH")
