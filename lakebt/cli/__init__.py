@@ -9,6 +9,7 @@ from __future__ import annotations
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
 from lakebt.cli.commands import Command, app, main
+from lakebt.cli.copies import backup, export, import_
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
 from lakebt.cli.examples import epilog
@@ -38,9 +39,10 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
-    *(doctor, retain, upgrade, move),
+    *(doctor, retain, upgrade, move, export, import_, backup),
     *(serve, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
-    about = epilog(command.__name__)
-    app.command(cls=_CLASSES.get(command, Command), epilog=about)(with_out(command))
+    name = command.__name__.rstrip("_")  # import is a word of Python's
+    about, cls = epilog(name), _CLASSES.get(command, Command)
+    app.command(name, cls=cls, epilog=about)(with_out(command))

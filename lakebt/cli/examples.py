@@ -44,6 +44,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "upgrade": ("lakebt upgrade --dry-run", "lakebt upgrade --lake /data/lake"),
     "move": ("lakebt move /data/lake", "lakebt move --lake ./lake --from /old/lake"),
+    "export": (
+        "lakebt export /disk/copy",
+        "lakebt export s3://bucket/lakes/r1 --release R1 --no-trials",
+    ),
+    "import": ("lakebt import s3://bucket/lakes/r1 --lake ./r1",),
+    "backup": ("lakebt backup /disk/backup", "lakebt backup s3://bucket/lakes/nightly"),
     "serve": ("lakebt serve --lake /data/lake",),
     "study": (
         "lakebt study --release R1 --index SP500 --report report.html",

@@ -11,12 +11,14 @@ from lakebt.instants import system_clock
 from lakebt.lake.api.branches import Branches
 from lakebt.lake.api.keeping import Keeping
 from lakebt.lake.api.lineage import Lineages
+from lakebt.lake.api.places import Places
 from lakebt.lake.api.publishing import Publishing
 from lakebt.lake.api.reading import Reading
 from lakebt.lake.api.spark import Spark, use_spark
 from lakebt.lake.api.tables import Tables
 from lakebt.lake.api.trials import Trials
 from lakebt.lake.committing.branches import opened
+from lakebt.lake.keeping.copies import bring
 from lakebt.lake.keeping.exchange import agreed_calendar, wanted_calendar
 from lakebt.lake.keeping.move import settle
 from lakebt.lake.storage.catalog import check_clock, open_catalog, open_path
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.reach import Step
 
 
-class Lake(Reading, Publishing, Branches, Tables, Keeping, Trials, Lineages, Spark):
+class Lake(
+    Reading, Publishing, Branches, Tables, Keeping, Places, Trials, Lineages, Spark
+):
     """Tables of facts, published as releases and read through views.
 
     Made by `Lake.open`.
@@ -153,6 +157,39 @@ class Lake(Reading, Publishing, Branches, Tables, Keeping, Trials, Lineages, Spa
         if branch is not None:
             storage = opened(storage, branch)
         return cls(storage, exchange=kept, clock=clock)
+
+    @classmethod
+    def import_(
+        cls,
+        source: str | Path,
+        path: str | Path,
+        *,
+        clock: Callable[[], dt.datetime] = system_clock,
+        progress: Step | None = None,
+    ) -> Lake:
+        """Make a lake of an export or a backup, in a folder of its own, and open it.
+
+        Parameters
+        ----------
+        source : str or Path
+            What `export` or `backup` wrote: a folder, or ``s3://bucket/folder``.
+        path : str or Path
+            A folder that is not there yet, or empty.
+        clock : callable
+            As in `open`.
+        progress : callable, optional
+            Called with how much is done, and of how much.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If something is in that folder.
+        LakeError
+            If the source is no lake, or an unfinished copy, or a file of it is gone or
+            damaged.
+        """
+        bring(source, path, step=progress)
+        return cls.open(path, create=False, clock=clock)
 
     @classmethod
     def settle(

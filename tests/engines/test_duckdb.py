@@ -143,3 +143,27 @@ def test_a_release_taken_for_a_version_gives_the_head_without_a_word(
 
     assert len(read) == 9
     assert len(iceberg(published, "prices").scan().use_ref("R1").to_arrow()) == 6
+
+
+def test_a_copy_and_a_moved_lake_are_read_where_they_lie(
+    engine: duckdb.DuckDBPyConnection, lake: Lake, published: Path, tmp_path: Path
+) -> None:
+    copy, moved = tmp_path / "a copy 日本", tmp_path / "moved away"
+    pins = ledger(published)
+    wanted = {
+        (release, table): in_order(
+            iceberg(published, table).scan(snapshot_id=snapshot).to_arrow()
+        )
+        for release, tables in pins.items()
+        for table, snapshot in tables.items()
+    }
+
+    lake.export(copy)
+    lake.move(moved)
+
+    for place in (copy, moved):
+        assert ledger(place) == pins
+        for (release, table), rows in wanted.items():
+            asked = [iceberg(place, table).metadata_location, pins[release][table]]
+            read = engine.execute(BY_SNAPSHOT, asked).to_arrow_table()
+            assert in_order(read) == rows, (place, release, table)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.errors import InvalidArgumentError
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, is_branch
 from lakebt.lake.keeping import rebase, repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
-from lakebt.lake.keeping.move import move
-from lakebt.lake.keeping.upgrade import upgrade
 from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
-from lakebt.lake.storage.catalog import open_again
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.keeping.findings import Diagnosis
     from lakebt.lake.keeping.repair import Repair
     from lakebt.lake.keeping.retention import Retention
-    from lakebt.lake.keeping.upgrade import Upgrade
     from lakebt.lake.storage.reach import Step
 
 
@@ -260,70 +254,6 @@ class Keeping(LakeBase):
             If the lake cannot be written.
         """
         return repair.restore(self._storage)
-
-    def upgrade(self, *, dry_run: bool = False) -> Upgrade:
-        """Give a lake that an older lakebt made the layout of this one.
-
-        An older lake is read as it is, and written too; what it lacks is that files
-        are compared with what was written, or that it keeps its calendar. It is one
-        commit: killed at any instant, the lake is the old one or the new. A lake that
-        a newer lakebt upgraded is refused, with the version to install.
-
-        Parameters
-        ----------
-        dry_run : bool, default False
-            Only say what would happen.
-
-        Returns
-        -------
-        Upgrade
-            The layouts before and after, and in words what was `done`.
-
-        Raises
-        ------
-        ConflictError
-            If others kept writing first.
-        LakeError
-            If the lake cannot be written, a file of a release is gone or damaged, or a
-            release holds other rows than were published.
-        """
-        check_main(self._storage)
-        return upgrade(self._storage, exchange=self._exchange, dry_run=dry_run)
-
-    def move(self, to: str | Path, *, progress: Step | None = None) -> Path:
-        """Move the lake to another folder of the same disk; this object goes along.
-
-        Iceberg's metadata holds absolute paths, which are written anew. Snapshots,
-        tags and digests stay what they are, and so do releases and trials. Killed at
-        any instant, it is in the one place or in the other, and whole.
-
-        Parameters
-        ----------
-        to : str or Path
-            A folder that is not there yet, or empty.
-        progress : callable, optional
-            Called with how much is done, and of how much.
-
-        Returns
-        -------
-        Path
-            Where it is now.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the lake is not embedded, was opened with Spark, or cannot go there: to
-            another disk it is copied, with `export`.
-        LakeError
-            If it cannot be read or written.
-        """
-        check_main(self._storage)
-        if self._storage.spark is not None:
-            msg = f"{self._storage.where} was opened with Spark: move it without"
-            raise InvalidArgumentError(msg)
-        place = move(self._storage, to, step=progress)
-        self._storage = open_again({"path": str(place)})
-        return place
 
     def remove_orphans(
         self, *, older_than_hours: float = 24.0, progress: Step | None = None

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 DATABASE = "catalog.db"
 WAREHOUSE = "warehouse"
 
+UNFINISHED = "unfinished-copy.json"
+"""A file that is there while a lake is copied to a place."""
+
 
 def check_directory(root: Path, *, create: bool, where: str) -> None:
     """Check that there is a lake, or make the directory for one.
@@ -23,6 +26,9 @@ def check_directory(root: Path, *, create: bool, where: str) -> None:
     """
     if root.exists() and not root.is_dir():
         msg = f"{where} is a file: pass the directory of a lake"
+        raise LakeError(msg)
+    if (root / UNFINISHED).exists():
+        msg = f"{where} is an unfinished copy: copy it again, or delete the folder"
         raise LakeError(msg)
     if (root / DATABASE).is_dir():
         msg = f"{where} is not a lake: its {DATABASE} is a directory"

@@ -137,11 +137,14 @@ class Relocation:
                 step()
         ids = {snapshot.snapshot_id for snapshot in kept}
         head = before.current_snapshot_id
+        log = [entry for entry in before.snapshot_log if entry.snapshot_id in ids]
+        while log and log[-1].snapshot_id != head:  # other engines want it to end so
+            log.pop()
         told: dict[str, Any] = {
             "location": self._location,
             "snapshots": kept,
             "current_snapshot_id": head if head in ids else None,
-            "snapshot_log": [e for e in before.snapshot_log if e.snapshot_id in ids],
+            "snapshot_log": log,
             "refs": {n: to for n, to in before.refs.items() if to.snapshot_id in ids},
             # Files of another place: nobody finds what they name.
             "metadata_log": [],

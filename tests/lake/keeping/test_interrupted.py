@@ -54,8 +54,8 @@ OUTSIDE = {"new", "fetch"}
 SERVING = {"serve"}
 """Its clients change the lake: see `tests/lake/serving`."""
 
-PLACES = {"move"}
-"""Change where a lake lies: they are killed in `test_move.py`."""
+PLACES = {"move", "export", "import_", "backup"}
+"""Change another place than the lake's: see `test_move.py` and `test_copies.py`."""
 
 READING_METHODS = {
     *("as_of", "at", "audit", "count_trials", "diff", "doctor", "lineage"),

@@ -53,7 +53,7 @@ def opened(path: Path) -> Lake:
 
 def state(path: Path) -> dict[str, Any]:
     """What must not change: snapshots, branches and tags, schemas and releases."""
-    said: dict[str, Any] = {"releases": opened(path)._ledger().releases.rows}  # noqa: SLF001
+    said: dict[str, Any] = {"the ledger": opened(path)._ledger().releases.rows}  # noqa: SLF001
     with foreign_catalog(path) as catalog:
         for _, name in catalog.list_tables("quant"):
             metadata = catalog.load_table(f"quant.{name}").metadata

@@ -1,0 +1,177 @@
+"""A lake copied to another place: whole or some releases, and again as a backup.
+
+The files of one state of the ledger are copied, their metadata with other paths. What
+says that there is a lake, the catalog, comes last: until then the place is no lake, or
+the one it was before.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake.committing.branches import with_branches
+from lakebt.lake.committing.ledger import read_state
+from lakebt.lake.keeping.copy_files import Copy, Copying, GoneError
+from lakebt.lake.keeping.copy_places import Place, copied_lake, place_of
+from lakebt.lake.storage import directory
+from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.relocation import within
+from lakebt.lake.tables.schemas import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lakebt.lake.committing.ledger import Ledger
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.storage.reach import Step
+
+
+_LOOKS = 20
+"""How often to look again, if what is copied is deleted meanwhile."""
+
+
+def export(
+    storage: Storage,
+    to: object,
+    *,
+    releases: Iterable[str] | None = None,
+    trials: bool = True,
+    again: bool = False,
+    step: Step | None = None,
+) -> Copy:
+    """Copy a lake to a place.
+
+    Parameters
+    ----------
+    storage
+    to
+        A folder that is not there, or empty; or ``s3://bucket/folder``.
+    releases
+        Those that are copied; all by default.
+    trials
+        Whether what was tried is copied too.
+    again
+        Whether an earlier copy of the same lake may be there, which is brought up to
+        date.
+    step
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it cannot go there.
+    LakeError
+        If a file is damaged, or one cannot be read or written.
+    UnknownNameError
+        If there is no such release.
+    """  # noqa: DOC501 - nobody sees the other
+    target = place_of(to, storage.catalog.properties)
+    with translated(target.where):
+        there = target.files()
+    _check_apart(storage, target)
+    wanted = None if releases is None else list(releases)
+    for looks_left in reversed(range(_LOOKS)):
+        tables, ledger = read_state(storage)
+        uuid = str(tables[LEDGER].metadata.table_uuid)
+        every = with_branches(storage, ledger)
+        _check_target(target, there, every, uuid, again=again)
+        copying = Copying(storage, target, there, step)
+        chosen = None if wanted is None else [ledger.get(name) for name in wanted]
+        try:
+            with translated(storage.where), _room(target):
+                return copying.run(tables, ledger, every, chosen, trials=trials)
+        except GoneError as gone:
+            if not looks_left:
+                msg = f"{storage.where} {gone}"
+                raise LakeError(msg) from None
+            there = target.files()
+    raise AssertionError  # the last look returns, or raises
+
+
+class _room:  # noqa: N801 - used as a function is
+    """Words for a place that is full."""
+
+    def __init__(self, target: Place) -> None:
+        self._target = target
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, OSError) and "No space left" in str(error):
+            msg = (
+                f"{self._target.where} has no room left. Make some, and copy again: "
+                f"what is there is used"
+            )
+            raise LakeError(msg) from None
+
+
+def _check_apart(storage: Storage, target: Place) -> None:
+    """Check that a lake is not copied into itself, or around itself.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is.
+    """
+    own = storage.address.get("path")
+    if own is None or target.root is None:
+        return
+    here, there = f"file://{own}", target.url
+    if there == here or within(there, here) is not None or within(here, there):
+        msg = f"{storage.where} cannot be copied to {target.root}: that is the lake's"
+        raise InvalidArgumentError(msg)
+
+
+def _check_target(
+    target: Place, there: Mapping[str, int], ledger: Ledger, uuid: str, *, again: bool
+) -> None:
+    """Check that nothing is in a place but an earlier copy of the lake.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If something is.
+    LakeError
+        If the earlier copy has what the lake lacks.
+    """
+    if directory.UNFINISHED in there:
+        with translated(target.where):
+            said = json.loads(target.read(directory.UNFINISHED) or b"{}")
+        if said.get("lake") != uuid:
+            msg = f"{target.where} is an unfinished copy of another lake: delete it"
+            raise InvalidArgumentError(msg)
+        return
+    if not there:
+        return
+    if not again or directory.DATABASE not in there:
+        msg = f"{target.where} is not empty: name a folder that is not there yet"
+        raise InvalidArgumentError(msg)
+    with copied_lake(target) as copied:
+        tables, earlier = read_state(copied)
+        earlier = with_branches(copied, earlier)
+    if str(tables[LEDGER].metadata.table_uuid) != uuid:
+        msg = f"{target.where} is another lake: name a folder that is not there yet"
+        raise InvalidArgumentError(msg)
+    here = {release.name: release.digest for release in ledger.releases}
+    for release in earlier.releases:
+        if here.get(release.name) != release.digest:
+            msg = (
+                f"{target.where} has a release {release.name!r} that this lake lacks: "
+                f"somebody published into it. Back up into another folder"
+            )
+            raise LakeError(msg)
+
+
+def bring(source: object, to: object, *, step: Step | None = None) -> Copy:
+    """Copy a lake that was exported, or backed up, to a folder of its own.
+
+    Raises
+    ------
+    InvalidArgumentError, LakeError
+        As `export`.
+    """
+    place = place_of(source, {})
+    with copied_lake(place) as storage:
+        return export(storage, to, step=step)
