@@ -188,6 +188,7 @@ def test_every_figure_of_a_tear_sheet_lies_within_its_picture(
     for name, figure in figures.items():
         assert isinstance(figure, Chart), name
         root = drawn(figure)
+        assert name != "months" or "percent, net" in texts(root)
         height = float(root.attrib["height"])
         assert "nan" not in picture(figure)
         for element in root.iter():

@@ -90,10 +90,12 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
         "tickvals": list(range(len(years))),
         "ticktext": years,
         "range": [len(years) - 0.5, -0.5],
+        "title": {"text": "percent, net", "font": {"size": 12}},
     }
     when_narrow(
         layout,
         font__size=9,
+        yaxis__title__text="",
         xaxis__ticktext=[name[0] for name in MONTHS[:-1]] + ["Yr"],
         margin__l=0,
         margin__r=0,
