@@ -201,14 +201,14 @@ def test_killed_the_moment_it_tells_it_has_lost_nothing_of_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["of_points", "of_strategies"])
+@pytest.mark.parametrize(("what", "rounds"), [("of_points", 4), ("of_strategies", 2)])
 def test_killed_at_any_moment_it_has_recorded_all_it_told(
-    tmp_path: Path, what: str
+    tmp_path: Path, what: str, rounds: int
 ) -> None:
     draw = np.random.default_rng(len(what))
     lake = fill(tmp_path / "lake", n_events=4)
     kills = 0
-    for _ in range(4):
+    for _ in range(rounds):
         process = start(tmp_path / "lake", what, seconds=draw.choice([0.0, 0.1]))
         assert process.stdout is not None
         told = int((process.stdout.readline() or "0").split()[0])
