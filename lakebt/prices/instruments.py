@@ -168,18 +168,32 @@ class Instruments:
         own = self.of(symbol, day)
         return own if own is not None else self.of(symbol, day, kind=PRICES)
 
+    def day_before(self, symbol: str, day: dt.date) -> dt.date:
+        """Return the last day before one on which a ticker was somebody's, in a week.
+
+        Rows may end on a Friday where the next begin on a Monday; the day before if
+        there is none.
+        """
+        days = [day - number * _DAY for number in range(1, 8)]
+        return next((each for each in days if self.of(symbol, each)), days[0])
+
     def held(self, isin: str, symbol: str | None, day: dt.date) -> str | None:
         """Return the instrument that a report of a day lists, by its ISIN or symbol.
 
         Returns
         -------
         str or None
-            None if no row is of either that day.
+            None if no row is of either that day; of a Saturday or a Sunday, nor on the
+            Friday before.
         """
-        own = self.of(isin, day, kind=ISIN)
-        if own is not None or symbol is None:
-            return own
-        return self.of(symbol, day)
+        friday = day - max(day.weekday() - 4, 0) * _DAY
+        for each in dict.fromkeys((day, friday)):
+            own = self.of(isin, each, kind=ISIN)
+            if own is None and symbol is not None:
+                own = self.of(symbol, each)
+            if own is not None:
+                return own
+        return None
 
     def name(self, symbol: str, day: dt.date) -> str:
         """Return what the instrument of a symbol and day is called in results.

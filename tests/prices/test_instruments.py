@@ -79,6 +79,24 @@ def test_a_vendors_name_for_some_years_leaves_the_ticker_for_the_others() -> Non
     ]
 
 
+def test_weekends_are_of_who_had_it_on_friday() -> None:
+    told = Instruments(
+        (
+            called("x", "OLD", "2014-01-01", "2014-03-28"),
+            called("x", "US1", "2014-01-01", "2014-03-28", kind="isin"),
+            called("x", "NEW", "2014-03-31"),
+            called("x", "US2", "2014-03-31", kind="isin"),
+        )
+    )
+    friday, sunday, monday = (dt.date(2014, 3, day) for day in (28, 30, 31))
+
+    assert told.day_before("OLD", monday) == friday
+    assert told.day_before("NEW", monday) == sunday  # nobody had it
+    assert told.held("US1", "OLD", sunday) == told.held("?", "OLD", sunday) == "x"
+    assert told.held("US1", "OLD", monday) is None
+    assert told.held("US2", None, sunday) is None
+
+
 def apart(cuts: list[int]) -> list[tuple[dt.date, dt.date]]:
     """Return runs of days that do not touch one another."""
     days = sorted({START + cut * DAY for cut in cuts})

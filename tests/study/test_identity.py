@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.lake.reading.instrument_view import joined
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -188,6 +189,29 @@ def test_a_renamed_share_is_followed_and_another_of_its_ticker_is_not(
     )
     assert other["dividend_return"] == 0.75 / other["entry_price"]
     assert len(own.loc["meta"]) == 4
+
+
+def test_a_deletion_on_a_monday_is_of_who_had_the_ticker_on_friday(
+    tmp_path: Path,
+) -> None:
+    """An acquired company had its last day on Friday; nobody announced the deletion."""
+    names = [
+        row("gone", "symbol", "KEEP", "2010-01-04", "2022-07-15"),
+        row("new", "symbol", "KEEP", "2022-08-15"),
+    ]
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    deletion = change("KEEP", "", "2022-07-18", "deletion")
+    deletion |= {"announced": None, "known_at": "2022-07-18T03:59:59Z"}
+    tables = {
+        "index_changes": pd.DataFrame([deletion]),
+        "prices": pd.concat([bars("KEEP", until="2022-07-15"), bars("SPY", seed=5)]),
+        "instruments": pd.DataFrame(names),
+    }
+    lake.publish(tables, release="R", as_of=AS_OF)
+    view = lake.at("R")
+    (own,) = joined(view, view.change_vintages(index="SP500"))
+
+    assert (own.change.symbol, own.published) == ("gone", "KEEP")
 
 
 def test_a_filter_asks_for_the_ticker_that_was_published(

@@ -6,7 +6,6 @@ A view that has none of them reads every symbol as an instrument of its own.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from lakebt.facts import IndexChange, Side
@@ -49,7 +48,7 @@ def _joined(vintage: Vintage, told: Instruments, view: View) -> Vintage:
     days = [day_in(change.announced or change.known_at, view.sessions.zone)]
     if change.effective is not None:
         is_addition = change.side is Side.ADDITION
-        before = change.effective - dt.timedelta(days=1)
+        before = told.day_before(change.symbol, change.effective)
         if change.announced is None:
             days = [] if is_addition else [before]
         days.insert(0 if is_addition else len(days), change.effective)

@@ -5,7 +5,6 @@ And of identifiers beside others: one may be valid for one instrument at a time.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from lakebt.prices.actions import ActionKind
 from lakebt.prices.instruments import PRICES, SYMBOL
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
 
     import pyarrow as pa
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 INSTRUMENT_COLUMNS = tuple(INSTRUMENTS.names)
-
-_DAY = dt.timedelta(days=1)
 
 _ENDINGS = [kind.value for kind in ActionKind if kind.is_ending]
 _INTO_OTHERS = [ActionKind.RENAME.value, ActionKind.MERGER.value]
@@ -91,7 +89,8 @@ def _contradictions(facts: pd.DataFrame, told: Instruments) -> Iterator[Finding]
 def _contradiction(row: Any, told: Instruments) -> str:
     """Say what `instruments` has against an action; empty for nothing."""
     day, symbol, other = row.ex_date.date(), row.symbol, row.other
-    before, after = told.of(symbol, day - _DAY), told.of(other, day)
+    before = told.of(symbol, told.day_before(symbol, day))
+    after = told.of(other, day)
     what = f"{_where(row.row)} {symbol}: {row.kind} to {other} on {day}"
     if row.kind != ActionKind.RENAME:
         is_same = before is not None and before == after
@@ -144,7 +143,8 @@ def _is_another(row: Any, endings: pd.DataFrame, told: Instruments) -> bool:
     if any(row.before <= each.ex_date < row.ex_date for each in came.itertuples()):
         return True
     first_one, then = (
-        told.of(row.symbol, day.date() - _DAY) for day in (row.before, row.ex_date)
+        told.of(row.symbol, told.day_before(row.symbol, day.date()))
+        for day in (row.before, row.ex_date)
     )
     return None not in {first_one, then} and first_one != then
 

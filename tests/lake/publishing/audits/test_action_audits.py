@@ -366,6 +366,26 @@ def test_renames_and_instruments_tell_one_story(
     assert all(says in each.message for each in failed)
 
 
+@pytest.mark.parametrize("who", ["I1", "I2"])
+def test_what_happens_on_a_monday_is_of_who_had_the_ticker_on_friday(
+    lake: Lake, who: str
+) -> None:
+    names = [
+        name("I1", "BBB", "2010-01-04", "2022-09-09"),
+        name(who, "CCC", "2022-09-12", None),
+    ]
+    rename = action("rename", other="CCC", ex_date="2022-09-12")
+    tables = {
+        "corporate_actions": pd.DataFrame([rename]),
+        "instruments": pd.DataFrame(names),
+    }
+    report = lake.audit(tables, release="R1", as_of=AS_OF)
+    failed = [each.message for each in report.found if each.severity == "fail"]
+
+    assert len(failed) == (who == "I2")
+    assert all("but BBB was I1 and CCC is I2" in message for message in failed)
+
+
 def test_a_ticker_that_comes_back_later_is_a_fact(lake: Lake) -> None:
     there = action("rename", "EEE", other="FFF", ex_date="2022-09-06")
     back = action("rename", "FFF", other="EEE", ex_date="2022-09-08")
