@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
+from lakebt.cli.branch import branch
 from lakebt.cli.commands import Command, app, main
 from lakebt.cli.copies import backup, export, import_
 from lakebt.cli.demo import demo
@@ -39,7 +40,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
-    *(doctor, retain, upgrade, move, export, import_, backup),
+    *(branch, doctor, retain, upgrade, move, export, import_, backup),
     *(serve, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):

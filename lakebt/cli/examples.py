@@ -37,6 +37,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "lakebt lineage R1 --svg lineage.svg",
         "lakebt lineage 5858e34e7d --json",
     ),
+    "branch": (
+        "lakebt branch",
+        "lakebt branch cleaned --at R1",
+        "lakebt branch cleaned --adopt R2",
+        "lakebt branch cleaned --drop --because 'nothing came of it'",
+    ),
     "doctor": ("lakebt doctor", "lakebt doctor --deep --lake /data/lake"),
     "retain": (
         "lakebt retain --dry-run",

@@ -201,7 +201,7 @@ COMMANDS: dict[str, Command] = {
         method="rebase",
     ),
     "adopt a branch": Command(
-        lambda lake: lake.adopt("mine", release="R6"), prepare=publish_on_both
+        lambda lake: lake.adopt("mine", release="R6"), publish_on_both, "branch"
     ),
     "drop a branch": Command(
         lambda lake: lake.drop_branch("mine", because="a test"),
