@@ -104,7 +104,7 @@ def stage_append(
     """
     producer: Append | Replace
     if fold is None:
-        producer = Append(table, summary)
+        producer = Append(table, summary, joins=True)
     else:
         summary = {**summary, FOLDED: str(len(fold.replaced))}
         producer = Replace(table, summary, entries=fold.entries, replaced=fold.replaced)

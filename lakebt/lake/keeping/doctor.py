@@ -34,6 +34,7 @@ from lakebt.lake.keeping.settings import (
 )
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.catalog import Storage
+from lakebt.lake.storage.contents import CONTENTS
 from lakebt.lake.storage.failures import explain, is_failure, parsing
 from lakebt.lake.storage.layout import unknown
 from lakebt.lake.storage.snapshots import head_of
@@ -62,6 +63,7 @@ def diagnose(
 ) -> Diagnosis:
     """Find what is wrong with a lake."""
     # Nothing that was read before: its file may be gone since.
+    CONTENTS.clear()
     storage = Storage(
         storage.catalog,
         name=storage.name,

@@ -153,7 +153,7 @@ def _put(table: Table, content: pa.Buffer, place: str) -> None:
         target: Any = stream
         target.write(content)
     sync(table.io, place)
-    wrote(table.io, place)
+    wrote(table.io, place, memoryview(content).tobytes())
 
 
 def _data_file(

@@ -22,12 +22,13 @@ from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.failures import ChangedFileError, parsing
+from lakebt.lake.storage.kept_files import CONTENTS
 from lakebt.lake.tables.schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyiceberg.io import FileIO
+    from pyiceberg.io import FileIO, InputFile
     from pyiceberg.table import Table
 
 
@@ -50,6 +51,7 @@ _NAMED = re.compile(
     r"\.(?:parquet|avro|digests\.stats)\Z"
 )
 _CHUNK_BYTES = 2**20
+_ON_A_DISK = ("file:", "/")
 _REMEMBERED = 2**17
 
 _COMPARED: OrderedDict[str, tuple[int, ...]] = OrderedDict()
@@ -113,10 +115,34 @@ def verify(io: FileIO, paths: Iterable[str], told: Mapping[str, str] = NOTHING) 
     return len(wanted) == len(known)
 
 
-def wrote(io: FileIO, path: str) -> None:
+def wrote(io: FileIO, path: str, content: bytes) -> None:
     """Note that a file was written just now: a store has what it says it has."""
     if _local(io, path) is None:
         _remember(path, ())
+        CONTENTS.keep(path, content)
+
+
+def read_once(file: InputFile, told: Mapping[str, str] = NOTHING) -> tuple[bytes, bool]:
+    """Return what a small file holds, and whether that is what was written.
+
+    Of a store, where its name tells its content, it is read once.
+
+    Raises
+    ------
+    ChangedFileError
+        If it is not what was written.
+    FileNotFoundError
+        If it is gone.
+    """
+    path = file.location
+    if digest_in(path) is not None and (kept := CONTENTS.get(path)) is not None:
+        return kept, True
+    with file.open() as stream:
+        content = stream.read()
+    is_known = check(path, content, told)
+    if digest_in(path) is not None and not path.startswith(_ON_A_DISK):
+        CONTENTS.keep(path, content)
+    return content, is_known
 
 
 def digest_at(io: FileIO, path: str) -> str:
@@ -252,6 +278,8 @@ class Addressed(OutputFile):
         self._written.append(self._location)
         with self._io.new_output(self._location).create(overwrite=True) as stream:
             stream.write(content)
+        if _local(self._io, self._location) is None:
+            CONTENTS.keep(self._location, content)
 
 
 class _Held(memory.BytesIO):
@@ -270,9 +298,13 @@ def _compare(io: FileIO, path: str, wanted: str) -> None:
     local = _local(io, path)
     if local is None:
         if path not in _COMPARED:  # a store checks what it keeps itself
-            if digest_at(io, path) != wanted:
+            with io.new_input(path).open() as stream:
+                content = stream.read()
+            if digest_of(content) != wanted:
                 raise ChangedFileError(path)
             _remember(path, ())
+            if digest_in(path) is not None:
+                CONTENTS.keep(path, content)
         return
     with open(local, "rb", buffering=0) as file:  # noqa: PTH123 - its descriptor
         now = _state(file.fileno())

@@ -14,6 +14,7 @@ from pyiceberg.avro.file import AvroOutputFile
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import (
     DEFAULT_READ_VERSION,
+    ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
     ManifestWriterV2,
@@ -26,11 +27,11 @@ from pyiceberg.table.update import AddSnapshotUpdate
 from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
 from pyiceberg.types import NestedField, StructType
 
-from lakebt.lake.storage.fingerprint import OPEN, Addressed
+from lakebt.lake.storage.fingerprint import OPEN, Addressed, is_local
 from lakebt.lake.storage.scan_plan import manifests_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from pyiceberg.io import FileIO
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import UpdatesAndRequirements
 
+
+MOST_MANIFESTS = 8
+"""How many manifests a table in a store may have before they become one."""
 
 _NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
 """Optional fields of a data file that say nothing about ours."""
@@ -148,6 +152,19 @@ class _Lean(_SnapshotProducer[Any]):
         snapshot = added.snapshot.model_copy(update={"manifest_list": place})
         return (AddSnapshotUpdate(snapshot=snapshot), *rest), requirements
 
+    def _written_anew(self, entries: Iterable[ManifestEntry]) -> list[ManifestFile]:
+        """Write files that are there already into one manifest for each layout."""
+        by_spec: dict[int, list[ManifestEntry]] = {}
+        for entry in entries:
+            by_spec.setdefault(entry.data_file.spec_id, []).append(entry)
+        written = []
+        for spec_id, alike in by_spec.items():
+            with self.new_manifest_writer(self.spec(spec_id)) as writer:
+                for entry in alike:
+                    writer.existing(entry)
+            written.append(writer.to_manifest_file())
+        return written
+
     @property
     def written(self) -> tuple[str, ...]:
         """The manifests and the list of them."""
@@ -161,23 +178,44 @@ class _Lean(_SnapshotProducer[Any]):
 
 
 class Append(_Lean, _FastAppendFiles):
-    """Adds files to those at the head of a branch; a new one begins with nothing."""
+    """Adds files to those at the head of a branch; a new one begins with nothing.
+
+    Parameters
+    ----------
+    table, summary, branch
+    joins
+        Whether the manifests of a table in a store become one, where they are many: of
+        each the next publisher asks for its size, and then for it.
+    """
 
     def __init__(
-        self, table: Table, summary: Mapping[str, str], branch: str = MAIN_BRANCH
+        self,
+        table: Table,
+        summary: Mapping[str, str],
+        branch: str = MAIN_BRANCH,
+        *,
+        joins: bool = False,
     ) -> None:
         super().__init__(table, Operation.APPEND, summary, branch)
+        self._joins = joins
 
     def _existing_manifests(self) -> list[ManifestFile]:
         metadata, parent = self._transaction.table_metadata, self._parent_snapshot_id
         before = None if parent is None else metadata.snapshot_by_id(parent)
         if before is None:
             return []
-        return [
+        there = [
             manifest
             for manifest in manifests_in(self._io, before.manifest_list)
             if manifest.has_added_files() or manifest.has_existing_files()
         ]
+        is_near = not self._joins or is_local(self._io, before.manifest_list)
+        if is_near or len(there) < MOST_MANIFESTS:
+            return there
+        data = [each for each in there if each.content is ManifestContent.DATA]
+        entries = [e for each in data for e in each.fetch_manifest_entry(self._io)]
+        others = [each for each in there if each.content is not ManifestContent.DATA]
+        return [*self._written_anew(entries), *others]
 
 
 class Replace(_Lean):
@@ -222,16 +260,7 @@ class Replace(_Lean):
         ]
 
     def _existing_manifests(self) -> list[ManifestFile]:
-        by_spec: dict[int, list[ManifestEntry]] = {}
-        for entry in self._staying:
-            by_spec.setdefault(entry.data_file.spec_id, []).append(entry)
-        written = []
-        for spec_id, entries in by_spec.items():
-            with self.new_manifest_writer(self.spec(spec_id)) as writer:
-                for entry in entries:
-                    writer.existing(entry)
-            written.append(writer.to_manifest_file())
-        return written
+        return self._written_anew(self._staying)
 
 
 def _lean(schema: Schema) -> Schema:

@@ -34,7 +34,7 @@ from pyiceberg.typedef import Record
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from lakebt.lake.storage.failures import parsing
-from lakebt.lake.storage.fingerprint import NOTHING, check
+from lakebt.lake.storage.fingerprint import NOTHING, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,10 +154,8 @@ class _Records(AvroFile[R]):
         self._kind, self._told = kind, told
 
     def __enter__(self) -> Self:
-        with self.input_file.open() as file:
-            content = file.read()
         # The fast one reads wherever a length in the file sends it.
-        is_known = check(self.input_file.location, content, self._told)
+        content, is_known = read_once(self.input_file, self._told)
         self.decoder = (
             new_decoder(content) if is_known else StreamingBinaryDecoder(content)
         )
