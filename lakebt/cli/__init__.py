@@ -29,6 +29,7 @@ from lakebt.cli.serve import serve
 from lakebt.cli.study import study
 from lakebt.cli.sweep import sweep
 from lakebt.cli.tables import declare, tables, vintages
+from lakebt.cli.token import token
 from lakebt.cli.trials import trials
 from lakebt.cli.upcoming import upcoming
 from lakebt.cli.upgrade import upgrade
@@ -41,7 +42,7 @@ for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
     *(branch, doctor, retain, upgrade, move, export, import_, backup),
-    *(serve, study, upcoming, backtest, audit),
+    *(serve, token, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):
     name = command.__name__.rstrip("_")  # import is a word of Python's

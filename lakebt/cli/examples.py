@@ -56,7 +56,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "import": ("lakebt import s3://bucket/lakes/r1 --lake ./r1",),
     "backup": ("lakebt backup /disk/backup", "lakebt backup s3://bucket/lakes/nightly"),
-    "serve": ("lakebt serve --lake /data/lake",),
+    "serve": (
+        "lakebt serve --lake /data/lake",
+        "lakebt serve --lake /data/lake --tokens tokens",
+    ),
+    "token": (
+        "lakebt token ann --tokens tokens --scope publish --days 30",
+        "lakebt token --tokens tokens",
+    ),
     "study": (
         "lakebt study --release R1 --index SP500 --report report.html",
         (

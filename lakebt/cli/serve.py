@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from lakebt.inputs.places import local_path
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
+    from lakebt.lake.serving.gate import TokenFile
     from lakebt.lake.serving.tokens import Token
 
 
@@ -44,6 +44,15 @@ def serve(
             rich_help_panel=WHO,
         ),
     ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Instead: a file that lakebt token keeps, of several tokens that may "
+            "read, publish or do everything. It is read again when it changes.",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
     no_auth: Annotated[
         bool,
         typer.Option(
@@ -66,7 +75,7 @@ def serve(
     encryption is the work of a proxy before it.
     """
     _check_installed()
-    token = _token(token_file, host=host, no_auth=no_auth)
+    token = _token(token_file, tokens, host=host, no_auth=no_auth)
     from lakebt.instants import system_clock
     from lakebt.lake.serving.app import make_app
     from lakebt.lake.serving.server import address, listen, run
@@ -102,52 +111,58 @@ def _check_installed() -> None:
             raise LakeError(msg)
 
 
-def _token(file: Path | None, *, host: str, no_auth: bool) -> Token | None:
-    """Return the token that was given, None if none is wanted.
+def _token(
+    file: Path | None, several: Path | None, *, host: str, no_auth: bool
+) -> Token | TokenFile | None:
+    """Return the token or tokens that were given, None if none is wanted.
 
     Raises
     ------
     InvalidArgumentError
         If there is none, or others can read it.
     """
+    from lakebt.lake.serving.gate import TokenFile
     from lakebt.lake.serving.server import is_loopback
+    from lakebt.lake.serving.token_file import check_private
     from lakebt.lake.serving.tokens import Token
 
     from_environment = os.environ.get(TOKEN_VARIABLE)
     given = file is not None or from_environment is not None
-    if no_auth and given:
-        msg = f"--no-auth, and a token by --token-file or {TOKEN_VARIABLE}: give one"
+    chosen = {"--no-auth": no_auth, "--tokens": several is not None}
+    chosen[f"a token by --token-file or {TOKEN_VARIABLE}"] = given
+    if len(named := [each for each, is_given in chosen.items() if is_given]) > 1:
+        msg = f"{named[0]}, and {named[1]}: give one"
         raise InvalidArgumentError(msg)
     if no_auth and not is_loopback(host):
         msg = f"--host {host} is reached from other machines: give it a token"
         raise InvalidArgumentError(msg)
     if no_auth:
         return None
+    cure = "name a file of this machine"
+    if several is not None:
+        return TokenFile(local_path(several, what="--tokens", cure=cure), log=_log)
     if not given:
         msg = (
             f"who may use the lake at {host}? Give a token by --token-file FILE or "
-            f"{TOKEN_VARIABLE}, or --no-auth on a machine that is yours alone"
+            f"{TOKEN_VARIABLE}, several by --tokens FILE, or --no-auth on a machine "
+            f"that is yours alone"
         )
         raise InvalidArgumentError(msg)
     if file is None:
         return Token(str(from_environment).strip())
-    cure = "name a file of this machine"
     file = local_path(file, what="--token-file", cure=cure)
+    check_private(file, what="--token-file")
     try:
-        mode = file.stat().st_mode
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
         msg = f"--token-file {file} cannot be read: {why}"
         raise InvalidArgumentError(msg) from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        msg = f"--token-file {file} can be read by others: chmod 600 {file}"
-        raise InvalidArgumentError(msg)
     return Token(text.strip())
 
 
 def _greeting(
-    where: str, lake: str, *, token: Token | None, read_only: bool
+    where: str, lake: str, *, token: object, read_only: bool
 ) -> tuple[str, ...]:
     """Return the lines printed at the start: never the token."""
     python = f'load_catalog("lake", type="rest", uri="{where}"'

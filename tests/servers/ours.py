@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lakebt.lake.serving.gate import TokenFile
     from lakebt.lake.serving.service import Service
     from lakebt.lake.storage.catalog import Storage
 
@@ -38,7 +39,7 @@ class Lent:
     def __init__(self) -> None:
         from lakebt.lake.serving import server as running  # noqa: PLC0415 - optional
 
-        self._apps: dict[tuple[str | None, bool], tuple[Service, Any]] = {}
+        self._apps: dict[tuple[str | TokenFile | None, bool], tuple[Service, Any]] = {}
         self._app: Any = None
         self._n_running = 0
         self._listening = running.listen("127.0.0.1", 0)
@@ -58,22 +59,26 @@ class Lent:
         finally:
             self._n_running -= 1
 
-    def serve(self, storage: Storage, *, token: str | None, read_only: bool) -> Log:
+    def serve(
+        self, storage: Storage, *, token: str | TokenFile | None, read_only: bool
+    ) -> Log:
         """Serve another lake, and return the log of that."""
         from lakebt.lake.serving.app import make_routes  # noqa: PLC0415 - optional
+        from lakebt.lake.serving.gate import gate_of  # noqa: PLC0415
         from lakebt.lake.serving.middleware import Middleware  # noqa: PLC0415
         from lakebt.lake.serving.service import Service  # noqa: PLC0415
         from lakebt.lake.serving.tokens import Token  # noqa: PLC0415
 
-        asked = None if token is None else Token(token)
+        asked = Token(token) if isinstance(token, str) else token
+        gate = gate_of(asked, now=clock)
         if (token, read_only) not in self._apps:
             service = Service(storage)
-            routes = make_routes(service, token=asked, read_only=read_only)
+            routes = make_routes(service, gate=gate, read_only=read_only)
             self._apps[token, read_only] = service, routes
         service, routes = self._apps[token, read_only]
         Service.__init__(service, storage)
         log: Log = []
-        self._app = Middleware(routes, token=asked, clock=clock, log=log.append)
+        self._app = Middleware(routes, gate=gate, clock=clock, log=log.append)
         return log
 
     def wait(self) -> None:
@@ -93,7 +98,7 @@ _FREE: list[Lent] = []
 
 @contextlib.contextmanager
 def serving(
-    storage: Storage, *, token: str | None = None, read_only: bool = False
+    storage: Storage, *, token: str | TokenFile | None = None, read_only: bool = False
 ) -> Iterator[tuple[str, Log]]:
     """Serve a lake in a thread of this process; gives its address, and its log."""
     server = _FREE.pop() if _FREE else Lent()

@@ -34,8 +34,8 @@ from lakebt.lake.keeping.settings import (
 )
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.catalog import Storage
-from lakebt.lake.storage.contents import CONTENTS
 from lakebt.lake.storage.failures import explain, is_failure, parsing
+from lakebt.lake.storage.kept_files import CONTENTS
 from lakebt.lake.storage.layout import unknown
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS

@@ -27,15 +27,18 @@ from lakebt.lake.serving.errors import (
     RefusedError,
     UnsupportedError,
 )
+from lakebt.lake.serving.gate import Gate, gate_of
 from lakebt.lake.serving.middleware import Middleware, body_of
+from lakebt.lake.serving.oauth import OAuthError, exchange
 from lakebt.lake.serving.service import Service
-from lakebt.lake.serving.tokens import OAuthError, Token
 from lakebt.lake.serving.turns import Turns
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    from lakebt.lake.serving.gate import TokenFile
+    from lakebt.lake.serving.tokens import Token
     from lakebt.lake.storage.catalog import Storage
 
 
@@ -113,7 +116,7 @@ def _check_numbers(value: Any) -> None:
 def make_app(
     storage: Storage,
     *,
-    token: Token | None,
+    token: Token | TokenFile | None,
     read_only: bool,
     clock: Callable[[], dt.datetime],
     log: Callable[[str], object],
@@ -125,19 +128,20 @@ def make_app(
     storage
         The lake, embedded.
     token
-        None if the server answers everybody who reaches it.
+        One, or a file of several; None if the server answers everybody who reaches it.
     read_only
         Whether to refuse every change.
     clock
-        Of the access log.
+        Of the access log, and by which tokens expire.
     log
         Takes its lines.
     """
-    app = make_routes(Service(storage), token=token, read_only=read_only)
-    return Middleware(app, token=token, clock=clock, log=log)
+    gate = gate_of(token, now=clock)
+    app = make_routes(Service(storage), gate=gate, read_only=read_only)
+    return Middleware(app, gate=gate, clock=clock, log=log)
 
 
-def make_routes(service: Service, *, token: Token | None, read_only: bool) -> FastAPI:
+def make_routes(service: Service, *, gate: Gate | None, read_only: bool) -> FastAPI:
     """Return the routes alone."""
     app = FastAPI(
         title="lakebt serve",
@@ -150,7 +154,7 @@ def make_routes(service: Service, *, token: Token | None, read_only: bool) -> Fa
     app.router.route_class = Route
     _add_errors(app, service)
     _add_reads(app, service, read_only=read_only)
-    _add_token(app, token)
+    _add_token(app, gate)
     _add_writes(app, service, read_only=read_only)
     return app
 
@@ -248,14 +252,14 @@ def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
         service.check_table(namespace, table)
 
 
-def _add_token(app: FastAPI, token: Token | None) -> None:
+def _add_token(app: FastAPI, gate: Gate | None) -> None:
     @app.post("/v1/oauth/tokens")
-    async def exchange(request: Request) -> dict[str, object]:
-        if token is None:
+    async def token(request: Request) -> dict[str, object]:
+        if gate is None:
             word = "invalid_request"
             raise OAuthError(word, "this server asks for no token")
         body = await request.body()
-        return token.exchange(body, request.headers.get("authorization"))
+        return exchange(gate, body, request.headers.get("authorization"))
 
 
 def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:

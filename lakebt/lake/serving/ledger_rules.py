@@ -19,6 +19,7 @@ from lakebt.lake.committing.ledger import page_of
 from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.committing.stage import expiring
 from lakebt.lake.serving.errors import ForbiddenError
+from lakebt.lake.serving.gate import check_scope
 from lakebt.lake.serving.snapshot_rules import added
 from lakebt.lake.serving.updates import guarded
 from lakebt.lake.storage.snapshots import line
@@ -125,6 +126,8 @@ def check_page(after: Table, ledger: Ledger, *, tables: Mapping[str, Table]) -> 
                 f"end it: lakebt retain --drop {release.name} --because TEXT"
             )
             raise ForbiddenError(msg)
+        if next_release != release:
+            check_scope("admin", what="to end a release")
     added = guarded(lambda: next_releases[len(releases) :])
     if len(added) > 1:
         msg = f"{len(added)} releases at once: each is published by itself"

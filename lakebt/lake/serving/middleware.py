@@ -20,12 +20,13 @@ from lakebt.lake.serving.errors import (
     TooSlowError,
     UnauthorizedError,
 )
+from lakebt.lake.serving.gate import ADMITTED, needed
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, MutableMapping
 
-    from lakebt.lake.serving.tokens import Token
+    from lakebt.lake.serving.gate import Gate
 
     Message = MutableMapping[str, Any]
 
@@ -53,6 +54,9 @@ RELEASES = f"/v1/{release_request.PATH}"
 OPEN_PATHS = frozenset({"/v1/oauth/tokens"})
 """Paths that a client without a token may ask for."""
 
+WHO = "lakebt.who"
+"""In the scope of a request: the name of the token that it came with."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _LONGEST_PATH = 300
@@ -71,8 +75,8 @@ class Middleware:
     ----------
     inner
         The application.
-    token
-        None if every program of this machine may ask.
+    gate
+        Lets in who has a token; None if every program of this machine may ask.
     clock
     log
         Takes a line, without its end.
@@ -82,11 +86,11 @@ class Middleware:
         self,
         inner: Any,
         *,
-        token: Token | None,
+        gate: Gate | None,
         clock: Callable[[], dt.datetime],
         log: Callable[[str], object],
     ) -> None:
-        self._inner, self._token = inner, token
+        self._inner, self._gate = inner, gate
         self._clock, self._log = clock, log
         self._held = [0]
 
@@ -127,15 +131,17 @@ class Middleware:
         ContentTypeError
             If the body is not JSON.
         ForbiddenError
-            If a web page asks, or somebody under another name of this machine.
+            If a web page asks, or somebody under another name of this machine; or the
+            token lacks a scope.
         TooLargeError
             If the body is too large.
         UnauthorizedError
-            If the token is missing or wrong.
+            If the token is missing, wrong or over.
         """
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         _check_origin(headers)
-        if self._token is None:
+        ADMITTED.set(None)
+        if self._gate is None:
             host = headers.get(b"host", "").lower().rpartition(":")
             name = host[0] if host[1] and host[2].isdecimal() else "".join(host)
             if name.strip("[]") not in LOOPBACK:
@@ -145,13 +151,10 @@ class Middleware:
                 )
                 raise ForbiddenError(msg)
         elif scope["path"] not in OPEN_PATHS:
-            authorization = headers.get(b"authorization")
-            if not self._token.allows(authorization):
-                msg = (
-                    "the token of this server is missing or wrong: give the client "
-                    "its property token"
-                )
-                raise UnauthorizedError(msg)
+            wanted = needed(scope["method"], scope["path"])
+            grant = self._gate.admit(headers.get(b"authorization"), scope=wanted)
+            scope[WHO] = grant.name
+            ADMITTED.set(grant)
         length = headers.get(b"content-length", "0")
         if not length.isdecimal():
             msg = "Content-Length is not a number"

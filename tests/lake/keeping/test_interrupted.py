@@ -48,7 +48,7 @@ READING = {
     *("upcoming", "formats", "lineage"),
 }
 
-OUTSIDE = {"new", "fetch"}
+OUTSIDE = {"new", "fetch", "token"}
 """Write files of their own, and know no lake."""
 
 SERVING = {"serve"}

@@ -75,7 +75,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 def test_requests_made_of_the_schema_never_fail(target: Target) -> None:
     storage = open_path(target.path, create=False)
-    routes = make_routes(Service(storage), token=None, read_only=False)
+    routes = make_routes(Service(storage), gate=None, read_only=False)
     told = schemathesis.openapi.from_dict(routes.openapi())
 
     for result in told.get_all_operations():

@@ -139,7 +139,7 @@ def refusals(*clients: Client) -> list[type[RefusedError] | None]:
     async def send(_: Any) -> None:
         pass
 
-    made = Middleware(inner, token=None, clock=clock, log=lambda _: None)
+    made = Middleware(inner, gate=None, clock=clock, log=lambda _: None)
     scope = {
         "type": "http",
         "method": "POST",
