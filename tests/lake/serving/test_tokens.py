@@ -11,6 +11,7 @@ from pyiceberg.catalog.rest import RestCatalog
 
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.serving import gate, token_file
+from lakebt.lake.serving.errors import UnauthorizedError
 from lakebt.lake.serving.gate import TokenFile
 from lakebt.lake.serving.token_file import Grant, digest_of
 from lakebt.lake.storage.catalog import open_path
@@ -110,10 +111,10 @@ def test_a_token_ends_at_its_instant_by_the_clock_that_is_given(file: Path) -> N
     now[0] = NOW - dt.timedelta(microseconds=1)
     assert held.admit(bearer, scope="read").name == "over"
     now[0] = NOW
-    with pytest.raises(gate.UnauthorizedError, match="expired at 2023-06-01 12:00"):
+    with pytest.raises(UnauthorizedError, match="expired at 2023-06-01 12:00"):
         held.admit(bearer, scope="read")
     for wrong in (None, "", "Bearer", "Bearer ", f"Basic {secret('o')}", secret("o")):
-        with pytest.raises(gate.UnauthorizedError, match="missing or wrong"):
+        with pytest.raises(UnauthorizedError, match="missing or wrong"):
             held.admit(wrong, scope="read")
 
 
