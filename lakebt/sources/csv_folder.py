@@ -38,6 +38,7 @@ from lakebt.sources.packed import files_of, kind_of, read_bytes
 from lakebt.sources.source import Source
 from lakebt.sources.text_files import LONGEST_LINE, check_head
 from lakebt.sources.written_days import read_days
+from lakebt.sources.written_numbers import read_numbers
 
 if TYPE_CHECKING:
     import os
@@ -228,12 +229,19 @@ class _Bars:
         self.read_as |= dict.fromkeys(rows.attrs.get("read_as", ()))
         held = pd.DataFrame({ours: rows[name] for ours, name in columns.items()})
         symbols = self.symbols_of(path, held)
-        numbers = {
-            name: _numbers(held[name])
+        wanted = {
+            name: held[name]
             for name in (*_PRICES, "volume", "adjusted")
             if name in held.columns
             and (name != "adjusted" or self.basis == "total_return")
         }
+        numbers, written = read_numbers(
+            wanted,
+            where=path.name,
+            table=TABLE,
+            semicolons="semicolons" in rows.attrs.get("read_as", ()),
+        )
+        self.read_as |= dict.fromkeys(written)
         self.check_basis(path, numbers)
         there = pd.DataFrame(numbers)[list(_PRICES)].notna().all(axis=1)
         self.dropped[NO_PRICES] += int((~there).sum())
@@ -328,12 +336,3 @@ class _Bars:
     def notes(self) -> tuple[str, ...]:
         """Return what is to be known of the rows."""
         return (f"symbols as {self.naming.told}",) if self.by_name else ()
-
-
-def _numbers(values: pd.Series) -> pd.Series:
-    """Return text as numbers, without dollar signs and thousands; NaN if it is none."""
-    try:
-        return pd.to_numeric(values).astype(float)
-    except (ValueError, TypeError):  # most files need no more
-        plain = values.str.strip().str.replace(r"[$,]", "", regex=True)
-    return pd.to_numeric(plain, errors="coerce").astype(float)

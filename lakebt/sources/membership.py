@@ -33,6 +33,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
+from lakebt.sources.corporate.action_rows import named
 from lakebt.sources.effective_changes import (
     NO_DAY,
     RENAMES,
@@ -49,7 +50,7 @@ from lakebt.sources.member_years import read_years
 from lakebt.sources.packed import kind_of
 from lakebt.sources.renamed_tickers import read_renames
 from lakebt.sources.source import Source
-from lakebt.sources.text_files import check_last_line, read_text
+from lakebt.sources.text_files import check_last_line, read_text, sign_of
 from lakebt.sources.written_days import day_reader
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ _SIDES = {
     **dict.fromkeys(("added", "add", "addition"), Side.ADDITION),
     **dict.fromkeys(("removed", "remove", "deletion"), Side.DELETION),
 }
+_SIGN = re.compile(r"[./ -](?=[A-Z]\Z)")
 _RENAMED = re.compile(r"\brename\b", re.IGNORECASE)
 _REVISION = re.compile(r"revision diff", re.IGNORECASE)
 
@@ -191,14 +193,16 @@ def _read(path: Path) -> pd.DataFrame:
     """
     text, _ = read_text(path, table=TABLE, what="a list of members")
     try:
-        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+        frame = pd.read_csv(
+            io.StringIO(text), dtype=str, keep_default_na=False, sep=sign_of(text)
+        )
     except (ValueError, csv.Error) as error:
         why = (str(error).partition("\n")[0] or type(error).__name__)[:200].rstrip(".")
         problem = f"file {path} cannot be read as CSV: {why}. Fetch it again."
         raise InvalidDataError(TABLE, problem) from None
     if frame.empty:
         raise InvalidDataError(TABLE, f"file {path} has no rows: fetch it again.")
-    check_last_line(text, path, table=TABLE)
+    check_last_line(text, path, table=TABLE, sign=sign_of(text))
     return frame
 
 
@@ -257,15 +261,29 @@ def _by_day(
 ) -> dict[dt.date, set[str]]:
     """Return the members on each day that there is a list of."""
     lists: dict[dt.date, set[str]] = {}
+    spelled: dict[str, str] = {}
+    others: dict[str, None] = {}
     for day, cell in rows:
-        tickers = _cell(cell)
+        tickers = {spelled.setdefault(_plain(each), each) for each in _cell(cell)}
+        others |= dict.fromkeys(sorted(_cell(cell) - tickers))
         if day is None:
             work.dropped[NO_DAY] += 1
         elif not tickers:
             work.dropped[NO_TICKER] += 1
         else:
             lists.setdefault(day, set()).update(tickers)
+    work.told.extend(
+        named(
+            "other spellings of a class, and no trades",
+            [f"{each} is {spelled[_plain(each)]}" for each in others],
+        )
+    )
     return lists
+
+
+def _plain(ticker: str) -> str:
+    """Return a ticker whose class may be written BRK.B, BRK-B, BRK/B or BRK B."""
+    return _SIGN.sub(".", ticker)
 
 
 def _take_lists(work: EffectiveChanges, lists: Mapping[dt.date, set[str]]) -> None:

@@ -104,7 +104,19 @@ def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:
         raise InvalidDataError(table, f"file {path} {problem}.")
 
 
-def check_last_line(text: str, path: Path, *, table: str) -> None:
+def sign_of(text: str) -> str:
+    r"""Return what parts the cells of a file: that which its first line has most of.
+
+    Examples
+    --------
+    >>> sign_of("date;tickers\n2022-01-03;A,B")
+    ';'
+    """
+    first = text.partition("\n")[0]
+    return max(",;\t", key=first.count)
+
+
+def check_last_line(text: str, path: Path, *, table: str, sign: str = ",") -> None:
     """Check that the last line of a CSV has as many cells as the first.
 
     Parameters
@@ -113,6 +125,8 @@ def check_last_line(text: str, path: Path, *, table: str) -> None:
         Of the whole file.
     path, table
         For errors.
+    sign
+        What parts the cells.
 
     Raises
     ------
@@ -120,7 +134,8 @@ def check_last_line(text: str, path: Path, *, table: str) -> None:
         If it has fewer: the file is cut off.
     """
     lines = text.rstrip("\r\n").splitlines()
-    first, last = next(csv.reader(lines[:1]), []), next(csv.reader(lines[-1:]), [])
+    first = next(csv.reader(lines[:1], delimiter=sign), [])
+    last = next(csv.reader(lines[-1:], delimiter=sign), [])
     if len(last) < len(first) and lines[-1].count('"') % 2 == 0:
         problem = (
             f"file {path} is cut off: its last line has {len(last)} cells, its first "

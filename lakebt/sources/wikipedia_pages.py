@@ -12,7 +12,7 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
 from lakebt.sources.dow_history import read_history
 from lakebt.sources.packed import kind_of
-from lakebt.sources.text_files import MOST_BYTES, read_text
+from lakebt.sources.text_files import MOST_BYTES, read_text, sign_of
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def read_tables(path: Path) -> list[pd.DataFrame]:
         if kind_of(path) in {".html", ".htm"}:
             return _of_page(path)
         text, _ = read_text(path, table=TABLE, what="a table of changes")
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
+        sign = sign_of(text)
+        rows = [
+            row for row in csv.reader(io.StringIO(text), delimiter=sign) if any(row)
+        ]
     except LakebtError:
         raise
     except (ValueError, csv.Error) as error:
@@ -93,7 +96,12 @@ def _of_page(path: Path) -> list[pd.DataFrame]:
     """
     text = _page(path)
     try:
-        return pd.read_html(io.StringIO(text), flavor="lxml")
+        return pd.read_html(  # NA and NULL are tickers
+            io.StringIO(text),
+            flavor="lxml",
+            keep_default_na=False,
+            na_values=[""],
+        )
     except ImportError:
         raise InvalidArgumentError(_NEEDED) from None
 

@@ -23,9 +23,13 @@ _SHAPES: Sequence[tuple[str, str, str]] = (
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d", ""),
     (r"[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", "%B %d %Y", ""),
     (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y", ""),
+    (r"\d{1,2}-[A-Za-z]{3,9}-\d{4}", "%d-%B-%Y", ""),
 )
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
 _SLASHED_PARTS = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
+_LONGEST_GAP = 4
+"""Days between most bars of days, at most."""
+
 _SEPT = re.compile(r"\bSept ")
 
 
@@ -38,7 +42,8 @@ def read_days(
     ----------
     texts
         All in one shape: those of one file. Of 09/02/2022 the first is the month,
-        unless one cannot be.
+        unless one cannot be, or the rows would be weeks apart and are days apart with
+        the day first.
     where
         What they are of, for errors.
     table
@@ -60,14 +65,21 @@ def read_days(
         return plain, ()
     first = plain.iloc[0]
     if re.fullmatch(_SLASHED, first):
-        for form, how in (
-            ("%m/%d/%Y", "days as 09/02/2022, the month first"),
-            ("%d/%m/%Y", "days as 31/12/2022, the day first"),
-        ):
-            days = pd.to_datetime(plain, format=form, errors="coerce")
-            if days.notna().all():
-                return days.dt.date, (how,)
-        raise InvalidDataError(table, _damage(plain, _SLASHED, where))
+        found = [
+            (days, how)
+            for form, how in (
+                ("%m/%d/%Y", "days as 09/02/2022, the month first"),
+                ("%d/%m/%Y", "days as 31/12/2022, the day first"),
+            )
+            for days in [pd.to_datetime(plain, format=form, errors="coerce")]
+            if days.notna().all()
+        ]
+        if not found:
+            raise InvalidDataError(table, _damage(plain, _SLASHED, where))
+        days, how = found[0]
+        if len(found) > 1 and _gap(found[1][0]) <= _LONGEST_GAP < _gap(days):
+            days, how = found[1]
+        return days.dt.date, (how,)
     for shape, form, how in _SHAPES:
         if not re.fullmatch(shape, first):
             continue
@@ -88,6 +100,12 @@ def read_days(
             raise InvalidDataError(table, _damage(plain[days.isna()], shape, where))
         return days.dt.date, ((how,) if how else ())
     raise InvalidDataError(table, _damage(plain, "", where))
+
+
+def _gap(days: pd.Series) -> float:
+    """Return how many days lie between most rows and the next; 0 of a single one."""
+    gaps = days.drop_duplicates().sort_values().diff().dt.days
+    return float(gaps.median()) if len(gaps) > 1 else 0.0
 
 
 def _damage(plain: pd.Series, shape: str, where: str) -> str:

@@ -233,7 +233,12 @@ def _of_csv(text: str) -> pd.DataFrame:
     """Return a saved frame with the levels of columns that it had."""
     first, second = _first_lines(text)
     if not second or _is_day(second[0]) or not _are_prices(first[1:], second[1:]):
-        return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=_NULLS)
+        return pd.read_csv(
+            io.StringIO(text),
+            keep_default_na=False,
+            na_values=dict.fromkeys({*first} - {*_TICKERS}, _NULLS),
+            dtype=dict.fromkeys({*first} & {*_TICKERS}, str),
+        )
     frame = pd.read_csv(io.StringIO(text), header=[0, 1], index_col=0)
     return frame[~frame.index.isin(["Date", "Datetime"])]
 
