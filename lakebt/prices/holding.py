@@ -331,7 +331,12 @@ class Holdings:
             cash += shares * (effect.dividend + effect.capital)
             dividends += shares * effect.dividend
             come += [(other, shares * each) for other, each in effect.received]
-            flows += [_flow(session, action, shares) for action in effect.actions]
+            flows += [
+                _flow(session, action, shares)
+                for action in effect.actions
+                # Nothing is left to be split where it ended.
+                if effect.ending is None or action.kind is not ActionKind.SPLIT
+            ]
         # Shares that came count as they trade at that open: nothing of that day is
         # done to them again.
         for symbol, shares in come:

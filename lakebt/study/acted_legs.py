@@ -8,7 +8,6 @@ import numpy as np
 
 from lakebt.backtest.costs import BPS
 from lakebt.prices.actions import ActionKind
-from lakebt.prices.holding import Holdings
 from lakebt.sessions import session_of
 from lakebt.study.flow_table import flow_table
 from lakebt.values.arrays import spans
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 def is_acted(study: TradedStudy) -> bool:
     """Whether anything happened to a leg or a hedge while a cell held it."""
-    holdings, (slots, last) = _holdings(study), _held(study)
+    holdings, (slots, last) = study.lookup.holdings, _held(study)
     entered = session_of(study.schedule.row[slots])
     legs, slot = _legs(study, slots)
     code = _codes(study, legs)
@@ -39,15 +38,13 @@ def count_ended(study: TradedStudy) -> int:
     entered = session_of(study.schedule.row[slots])
     legs, slot = _legs(study, slots)
     code = _codes(study, legs)
-    ends = {
-        symbol: effect.session
-        for effect in _holdings(study).effects
-        if effect.ending is not None
-        for symbol in study.history.codes([effect.symbol]).tolist()
-        if symbol >= 0
-    }
-    session = np.array([ends.get(symbol, -1) for symbol in code.tolist()], np.int64)
-    ended = (entered[slot] < session) & (session <= last[slot])
+    ends = [e for e in study.lookup.holdings.effects if e.ending is not None]
+    ended = np.zeros(len(code), dtype=bool)
+    for symbol, effect in zip(
+        study.history.codes([e.symbol for e in ends]).tolist(), ends, strict=True
+    ):
+        is_over = (entered[slot] < effect.session) & (effect.session <= last[slot])
+        ended |= (code == symbol) & is_over & (symbol >= 0)
     event = study.schedule.event[slots][slot]
     held = {
         (int(event[leg]), int(code[leg]), int(entered[slot[leg]]), int(last[slot[leg]]))
@@ -65,7 +62,7 @@ def count_ended(study: TradedStudy) -> int:
 def _is_priced(study: TradedStudy, code: int, entered: int, last: int) -> bool:
     """Whether a share has a price at both ends: one that had none was left out."""
     symbol = study.history.symbols[code]
-    holding = _holdings(study).follow(symbol, entered=entered, last=last)
+    holding = study.lookup.holdings.follow(symbol, entered=entered, last=last)
     closes = holding.worth(study.history).closes
     return bool(np.isfinite(closes[[0, -1]]).all())
 
@@ -80,10 +77,6 @@ def dividends_bps(study: TradedStudy, *, entry: str, exit_: str) -> float:
     if not len(paid) or not count:
         return 0.0
     return float(paid.sum()) / (count * study.arguments.capital_usd * BPS)
-
-
-def _holdings(study: TradedStudy) -> Holdings:
-    return Holdings(study.history, study.arguments.delisting_return)
 
 
 def _held(study: TradedStudy) -> tuple[IntVector, IntVector]:

@@ -41,7 +41,7 @@ class Lookup:
     ) -> None:
         self._arguments, self._plan = arguments, plan
         self._cells = cells
-        self._holdings = Holdings(history, arguments.delisting_return)
+        self.holdings = Holdings(history, arguments.delisting_return)
 
     def each(
         self,
@@ -89,7 +89,7 @@ class Lookup:
         sizing = self._arguments.sizing
         results, desk = deal(
             [self._plan.cell(*place) for place in places],
-            self._holdings,
+            self.holdings,
             sizing=sizing,
             missing=self._arguments.missing,
             costs=self._arguments.costs,
@@ -133,11 +133,11 @@ class Lookup:
             raise InvalidArgumentError(msg)
         trade = cell.trade
         entered, last = session_of(trade.entry_row), session_of(trade.exit_row)
-        history = self._holdings.history
+        history = self.holdings.history
         symbols = sorted({position.symbol for position in trade.positions})
         window = PriceWindow.of(history, symbols, first=entered, last=last)
         holdings = [
-            self._holdings.follow(symbol, entered=entered, last=last)
+            self.holdings.follow(symbol, entered=entered, last=last)
             for symbol in symbols
         ]
         worths = {h.symbol: h.worth(history) for h in holdings if not h.is_plain}

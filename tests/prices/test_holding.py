@@ -206,6 +206,17 @@ def test_figures_of_one_day_are_for_a_share_of_the_close_before() -> None:
     assert held.at(DAY).cash == 0.6
 
 
+def test_nothing_is_split_where_a_share_ended() -> None:
+    """By hand: 7.00 for each share of the close before, whatever a split says."""
+    told = [Told("A", "split", DAY, ratio=2.0), Told("A", "merger", DAY, cash=7.0)]
+    history = history_of(flat("A", EVE, DAY), told)
+
+    held = Holdings(history).follow("A", entered=EVE, last=DAY)
+
+    assert [flow.action.kind for flow in held.flows] == ["merger"]
+    assert (held.at(DAY).shares, held.at(DAY).cash) == ({}, 7.0)
+
+
 def test_bars_of_a_symbol_that_ended_are_ignored_until_it_comes_again() -> None:
     told = [
         Told("A", "rename", DAY, other="B"),

@@ -16,6 +16,7 @@ import lakebt
 from lakebt.lake.reading.view import View
 from lakebt.report.charts.money import waterfall_figure
 from lakebt.sessions import session_of
+from lakebt.study.acted_legs import count_ended
 from lakebt.study.panel_data import why_no_panel
 from lakebt.study.report import contents
 from tests.prices.made_history import Told, actions_of
@@ -411,6 +412,29 @@ def test_a_split_counts_in_sizing_once_it_is_known(
 
     assert sizes(None) == {2.0}
     assert sizes(late) == {1.0}
+
+
+def test_a_leg_that_ended_counts_though_its_symbol_ends_again(
+    view: lakebt.View, act: Callable[..., None]
+) -> None:
+    """It is renamed while held, gets its name back when all is over, and is bought."""
+    rule: dict[str, Any] = {"entries": ["AD+1@open"], "exits": ["1w"], "hedge": None}
+    leg = run(view, **rule, missing="drop_leg").legs().dropna(subset="weight").iloc[0]
+    sessions, symbol = view.sessions, str(leg["symbol"])
+    (other,) = [s for s in SYMBOLS if s not in {symbol, "SPY"}][:1]
+    entered, end = sessions.on_or_after(leg["entry_session"].date()), FIRST + COUNT
+    act([Told(symbol, "rename", entered + 1, other=other)])
+    once = count_ended(run(view, **rule, missing="drop_leg").traded)
+    act(
+        [
+            Told(symbol, "rename", entered + 1, other=other),
+            Told(other, "rename", end - 3, other=symbol),
+            Told(symbol, "merger", end - 2, cash=5.0),
+        ]
+    )
+
+    assert once > 0
+    assert count_ended(run(view, **rule, missing="drop_leg").traded) >= once
 
 
 def test_a_position_and_its_mirror_sum_to_zero(
