@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.committing.ledger import read_state
+from lakebt.lake.committing.release_names import on
+from lakebt.lake.lineage.releases import Releases
 from lakebt.lake.lineage.tracing import TRIAL_COLUMNS, Tracing
 from lakebt.lake.trials import reader
 
@@ -30,8 +31,8 @@ class Lineages(LakeBase):
         Parameters
         ----------
         of : str
-            The name of a release, ended or not; or the id of a trial, or its first
-            digits, at least 6.
+            The name of a release, of main or of a branch, ended or not; or the id of a
+            trial, or its first digits, at least 6.
         files : bool, default False
             Whether to list each data file of the snapshots, too.
 
@@ -63,13 +64,15 @@ class Lineages(LakeBase):
         {'publication': 3, 'snapshot': 2, 'release': 1}
         >>> directory.cleanup()
         """
-        tables, ledger = read_state(self._storage)
-        tracing = Tracing(ledger, tables, with_files=files)
-        if not is_text(of) or of not in ledger.releases.names:
+        releases = Releases(self._storage)
+        tables = self._storage.on(None).tables()
+        tracing = Tracing(releases, tables, with_files=files)
+        name = on(self._storage.branch, of)
+        release = releases.get(name) if is_text(name) else None
+        if release is None:
             return tracing.lineage(tracing.trial(self._tried(of)))
-        name = ledger.releases.names.index(of)
-        asked = tracing.release(ledger.releases[name])
-        rows = reader.trials(self._storage, {"release": of}, TRIAL_COLUMNS)
+        asked = tracing.release(release)
+        rows = reader.trials(self._storage, {"release": name}, TRIAL_COLUMNS)
         for row in rows.to_pylist():
             tracing.trial(row)
         return tracing.lineage(asked)
@@ -111,8 +114,9 @@ def picture_of(view: View, *, result: str, called: str, code: str) -> str:
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads to its lake
     try:
-        tables, ledger = read_state(pinned.storage)
+        releases = Releases(pinned.storage)
+        tables = pinned.storage.on(None).tables()
     except LakeError:
         return ""
-    tracing = Tracing(ledger, tables, with_files=False)
+    tracing = Tracing(releases, tables, with_files=False)
     return tracing.lineage(tracing.result(pinned.release, result, called, code)).svg()

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.lineage.lineage import Lineage
 from lakebt.lake.lineage.node import KINDS, Node
 from lakebt.lake.storage.fingerprint import digest_in
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.ledger import Ledger, Release, TablePin
+    from lakebt.lake.committing.ledger import Release, TablePin
+    from lakebt.lake.lineage.releases import Releases
 
 TRIAL_COLUMNS = (
     *("trial_id", "kind", "study", "result_id", "entry", "exit", "strategy", "release"),
@@ -30,17 +32,17 @@ class Tracing:
 
     Parameters
     ----------
-    ledger, tables
+    releases, tables
         Of the lake, as of one instant.
     with_files
         Whether each data file is a node, too.
     """
 
     def __init__(
-        self, ledger: Ledger, tables: Mapping[str, Table], *, with_files: bool
+        self, releases: Releases, tables: Mapping[str, Table], *, with_files: bool
     ) -> None:
-        self._ledger, self._tables, self._with_files = ledger, tables, with_files
-        self._places = {name: n for n, name in enumerate(ledger.releases.names)}
+        self._releases, self._tables = releases, tables
+        self._with_files = with_files
         self._nodes: dict[str, Node] = {}
         self._arrows: dict[tuple[str, str], None] = {}
 
@@ -55,6 +57,8 @@ class Tracing:
         told: dict[str, Any] = {"as_of": release.as_of.isoformat()}
         told |= {"note": release.note} if release.note else {}
         told |= {"labels": dict(release.labels)} if release.labels else {}
+        if (branch := branch_in(release.name)) is not None:
+            told["branch"] = branch
         if release.ended_at is not None:
             told |= {"ended_at": release.ended_at.isoformat()}
             told |= {"ended_because": release.ended_because}
@@ -99,9 +103,9 @@ class Tracing:
             code, Node(kind="code", id=code, name=f"lakebt {row['code_version']}")
         )
         self._arrow(code, trial.id)
-        place = self._places.get(row["release"])
-        if place is not None:
-            self._arrow(self.release(self._ledger.releases[place]), trial.id)
+        release = self._releases.get(row["release"])
+        if release is not None:
+            self._arrow(self.release(release), trial.id)
         return trial.id
 
     def result(self, release: Release, name: str, called: str, code: str) -> str:
@@ -144,12 +148,11 @@ class Tracing:
             digest=pin.digest,
             told=told,
         )
-        for earlier in self._ledger.releases:
+        for earlier in self._releases.behind(release):
             of_it = earlier.pin(pin.table)
             if of_it is None or of_it.published is None or of_it.uuid != pin.uuid:
                 continue
-            if earlier.sequence <= release.sequence:
-                self._arrow(self._publication(earlier, of_it), name)
+            self._arrow(self._publication(earlier, of_it), name)
         if self._with_files and snapshot is not None and table is not None:
             for node in _files(table, snapshot.manifest_list):
                 self._nodes.setdefault(node.id, node)
@@ -174,9 +177,11 @@ class Tracing:
                 "total_rows": pin.rows,
             },
         )
-        for file in release.files:
-            if file.get("table", pin.table) == pin.table:
-                self._arrow(self._source(file), name)
+        # What was adopted came from the files that its branch was published from.
+        for origin in (release, *self._releases.adopted(release)):
+            for file in origin.files:
+                if file.get("table", pin.table) == pin.table:
+                    self._arrow(self._source(file), name)
         return name
 
     def _source(self, file: Mapping[str, Any]) -> str:

@@ -45,6 +45,19 @@ def swapped(ref: str, branch: str) -> str:
     return inner if inner != ref and inner.startswith(IN_PUBLISHING) else ref
 
 
+class FirstOfBranch(AssertRefSnapshotId):
+    """Require that a branch is not there, of a table without any snapshot too.
+
+    pyiceberg refuses every branch but main of such a table. What is sent to a server is
+    the same.
+    """
+
+    def validate(self, base_metadata: TableMetadata | None) -> None:  # type: ignore[override]  # pyiceberg's
+        """Check it as the catalog does."""
+        if base_metadata is None or base_metadata.snapshots or self.snapshot_id:
+            super().validate(base_metadata)
+
+
 class OnBranch(Table):
     """A table whose main is a branch, or is built upon something else.
 
@@ -96,8 +109,8 @@ class OnBranch(Table):
                 isinstance(requirement, AssertRefSnapshotId)
                 and requirement.ref == MAIN_BRANCH
             ):
-                at_head = {"snapshot_id": self.head}
-                requirement = requirement.model_copy(update=at_head)  # noqa: PLW2901
+                at_head = {"ref": MAIN_BRANCH, "snapshot-id": self.head}
+                requirement = FirstOfBranch.model_validate(at_head)  # noqa: PLW2901
             required.append(self._renamed(requirement, "ref"))
         return tuple(required), tuple(self._renamed(u, "ref_name") for u in updates)
 

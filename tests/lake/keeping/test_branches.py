@@ -72,6 +72,21 @@ def test_each_side_sees_its_own_and_what_both_stand_on(
     assert lake.doctor(deep=True).ok
 
 
+def test_a_table_that_main_never_had_rows_of_gets_its_first_on_a_branch(
+    lake: Lake,
+) -> None:
+    publish(lake, "R1", "BASE")
+    branch = lake.branch("cleaned", at="R1")
+
+    branch.publish({"etf_holdings": q1()}, release="R2", as_of=AS_OF)
+
+    assert len(branch.at("R2").read("etf_holdings")) == len(q1())
+    assert len(lake.at("R1").read("etf_holdings")) == 0
+    lake.publish({"etf_holdings": q1(fund="OTHER")}, release="R2", as_of=AS_OF)
+    assert set(lake.at("R2").read("etf_holdings")["fund"]) == {"OTHER"}
+    assert lake.doctor(deep=True).ok
+
+
 def test_a_result_says_of_which_branch_it_is(lake: Lake, cleaned: Lake) -> None:
     view = cleaned.at("R2")
 

@@ -145,6 +145,39 @@ def test_a_release_that_ended_still_says_where_it_came_from(tmp_path: Any) -> No
     assert "publication:Gone/etf_holdings" in frame.index
 
 
+def test_a_branch_goes_back_to_main_and_what_was_adopted_to_its_files(
+    tmp_path: Path,
+) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    first, second = sample_releases()
+    lake.publish(
+        dict(first.tables), release="Q1", as_of=first.as_of, files=[file(FIRST)]
+    )
+    branch = lake.branch("cleaned", at="Q1")
+    branch.publish(
+        dict(second.tables), release="Q3", as_of=second.as_of, files=[file(SECOND)]
+    )
+    lake.publish(dict(second.tables), release="Later", as_of=second.as_of)
+
+    of_branch = branch.lineage("Q3")
+    told: Any = of_branch.frame().set_index("id")
+    assert lake.lineage("cleaned.Q3").arrows == of_branch.arrows
+    assert told.loc["release:cleaned.Q3", "told"]["branch"] == "cleaned"
+    assert ids(of_branch.frame(), "publication") == [
+        "publication:Q1/etf_holdings",
+        "publication:cleaned.Q3/etf_holdings",
+        "publication:cleaned.Q3/index_changes",
+    ]
+
+    lake.drop("Later", because="the branch has it")
+    lake.adopt("cleaned", release="Q3")
+    adopted = lake.lineage("Q3").frame()
+    assert ids(adopted, "source") == sorted(
+        f"source:{digest}/etf_holdings" for digest in (FIRST, SECOND)
+    )
+    assert "publication:cleaned.Q3/etf_holdings" not in set(adopted["id"])
+
+
 @pytest.mark.parametrize("of", ["Q9_2022", "abcdef", "ab", "", None, 7, "' OR 1=1"])
 def test_what_is_neither_release_nor_trial_is_named(lake: Lake, of: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"lake\.releases\(\) lists all"):
