@@ -11,7 +11,7 @@ from lakebt.cli.lake_place import lake_path
 from lakebt.cli.output import print_json, progress, terminal
 
 if TYPE_CHECKING:
-    from lakebt.lake.keeping.copies import Copy
+    from lakebt.lake.keeping.copy_files import Copy
 
 
 _To: TypeAlias = Annotated[

@@ -286,3 +286,24 @@ def test_publishing_goes_on_while_spark_has_the_lake_open(
     assert len(first) == 6
     assert spark.rows(f"{everything} 'R1'") == first
     assert len(spark.rows(f"{everything} 'R2'")) == 8
+
+
+def test_a_copy_and_a_moved_lake_are_read_where_they_lie(
+    shared_spark: SparkSession, lake: Lake, path: Path, tmp_path: Path
+) -> None:
+    lake.publish({"prices": bars(), "etf_holdings": q1()}, release="R1", as_of=AS_OF)
+    lake.publish({"prices": bars(symbols=("Ünï",))}, release="R2", as_of=AS_OF)
+    copy, moved = tmp_path / "a copy", tmp_path / "moved away"
+    wanted = {
+        name: in_order(iceberg(path, "prices").scan().use_ref(name).to_arrow())
+        for name in ("R1", "R2")
+    }
+
+    lake.export(copy)
+    lake.move(moved)
+
+    for place in (copy, moved):
+        engine = Spark(shared_spark, place)
+        for name, rows in wanted.items():
+            told = f"SELECT * FROM lake.quant.prices VERSION AS OF '{name}'"
+            assert engine.rows(told) == rows, (place, name)

@@ -1,0 +1,117 @@
+"""What it costs to copy and to move a lake of many releases, beside a plain copy.
+
+    python -m benchmarks.moving FOLDER [RELEASES [SYMBOLS]]
+
+makes a lake of daily releases in FOLDER if there is none, copies it as ``cp -a`` does,
+exports it, backs it up twice with ten releases in between, and moves it; and holds the
+digests of all releases of each copy against those of the lake.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lakebt.lake import Lake
+from lakebt.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AS_OF = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def bars(number: int, symbols: int) -> pd.DataFrame:
+    """Return the bars of one session."""
+    exchange = Sessions.of("XNYS")
+    session = exchange.date(exchange.on_or_after(dt.date(2012, 1, 3)) + number)
+    close = 50 + np.random.default_rng(number).random(symbols)
+    names = [f"S{place:03d}" for place in range(symbols)]
+    prices = {"open": close, "high": close + 1, "low": close - 1, "close": close}
+    frame = pd.DataFrame({"symbol": names, "session": session, **prices})
+    return frame.assign(volume=1000.0, basis="raw")
+
+
+def make(path: Path, releases: int, symbols: int) -> Lake:
+    """Return a lake of so many daily releases, made now if it is not there."""
+    lake = Lake.open(path)
+    for number in range(len(lake.releases()), releases):
+        rows = {"prices": bars(number, symbols)}
+        lake.publish(rows, release=f"D{number}", as_of=AS_OF)
+    return lake
+
+
+def digests(path: Path) -> list[tuple[str, str]]:
+    """Return the names and digests of all releases of a lake."""
+    lake = Lake.open(path, create=False)
+    return [(each.name, each.digest) for each in lake._ledger().releases]  # noqa: SLF001
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Return how many files a folder has, and how many bytes."""
+    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    return len(sizes), sum(sizes)
+
+
+def timed(what: str, do: Callable[[], Any], place: Path) -> dict[str, Any]:
+    """Do something, and say how long it took and what is there then."""
+    before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    do()
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    n_files, n_bytes = size(place)
+    figures = {"seconds": seconds, "processor": used, "files": n_files}
+    return {"what": what, **figures, "MB": n_bytes / 1e6}
+
+
+def measure(folder: Path, releases: int, symbols: int) -> pd.DataFrame:
+    """Return what each way costs.
+
+    Raises
+    ------
+    AssertionError
+        If a copy says something else than the lake.
+    """
+    path, lake = folder / "lake", make(folder / "lake", releases, symbols)
+    plain, copy, backup = folder / "plain", folder / "copy", folder / "backup"
+    moved = folder / "moved away"
+    for place in (plain, copy, backup, moved):
+        shutil.rmtree(place, ignore_errors=True)
+    told = digests(path)
+    rows = [
+        timed("plain copy", lambda: shutil.copytree(path, plain), plain),
+        timed("export", lambda: lake.export(copy), copy),
+        timed("first backup", lambda: lake.backup(backup), backup),
+    ]
+    if digests(copy) != told or digests(backup) != told:
+        raise AssertionError(copy)
+    lake = make(path, len(told) + 10, symbols)
+    told = digests(path)
+    rows.append(timed("10 releases later", lambda: lake.backup(backup), backup))
+    rows.append(timed("move", lambda: lake.move(moved), moved))
+    rows.append(timed("settle", lambda: Lake.settle(plain, home=path), plain))
+    if digests(moved) != told or digests(backup) != told:
+        raise AssertionError(moved)
+    if not Lake.open(copy, create=False).doctor(deep=True).ok:
+        raise AssertionError(copy)
+    moved.rename(path)
+    Lake.settle(path, home=moved)
+    return pd.DataFrame(rows)
+
+
+def main(folder: str, releases: str = "2500", symbols: str = "50") -> None:
+    found = measure(Path(folder), int(releases), int(symbols))
+    sys.stdout.write(found.round(1).to_string(index=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
