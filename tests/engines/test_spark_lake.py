@@ -705,3 +705,23 @@ def test_files_that_spark_wrote_are_folded_as_others_are(
     for number in range(len(days)):
         assert len(sparked.at(f"R{number}").panel("close")) == number + 1
     assert sparked.doctor(files=True).ok
+
+
+def test_spark_publishes_onto_a_branch_and_reads_it_by_its_name(sparked: Lake) -> None:
+    session = sparked.spark_session()
+    sparked.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    branch = sparked.branch("cleaned", at="R1")
+    rows = spark_frame(sparked, bars(symbols=("CCC",)))
+    branch.publish({"prices": rows}, release="R2", as_of=AS_OF)
+    sparked.publish({"prices": bars(symbols=("DDD",))}, release="R2", as_of=AS_OF)
+
+    def symbols(version: str) -> set[str]:
+        found = session.sql(f"SELECT symbol FROM lake.quant.prices {version}")
+        return {row.symbol for row in found.collect()}
+
+    mine = {"AAA", "BBB", "CCC"}
+    assert symbols("VERSION AS OF 'cleaned'") == mine
+    assert symbols("VERSION AS OF 'cleaned.R2'") == mine
+    assert symbols("") == {"AAA", "BBB", "DDD"}
+    assert set(branch.at("R2").read("prices")["symbol"]) == mine
+    assert sparked.doctor().ok
