@@ -10,6 +10,7 @@ import datetime as dt
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,8 @@ from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.reading.instrument_bars import InstrumentBars
 from lakebt.lake.reading.instrument_rows import Vintages
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, INSTRUMENTS, PRICES
-from lakebt.prices.by_instrument import joined_actions
+from lakebt.prices.borrow import BorrowHistory
+from lakebt.prices.by_instrument import joined_actions, joined_borrow
 from lakebt.prices.instrument_names import NamesOfDay
 from lakebt.sessions import Sessions
 from tests.prices.made_history import act, actions_of
@@ -260,7 +262,7 @@ def test_bars_are_of_whom_the_dictionary_has_since_it_was_told_throughout(
         unique=True,
     ),
 )
-def test_actions_are_of_who_had_the_symbol_at_the_close_before(
+def test_actions_and_rates_are_of_who_had_the_symbol_then(
     rows: list[Row], acts: list[tuple[str, str, str, int]]
 ) -> None:
     told, model = Vintages(table(rows)).at(LATE), ByDay(rows, LATE)
@@ -274,17 +276,54 @@ def test_actions_are_of_who_had_the_symbol_at_the_close_before(
         own = model.at(text, DAYS[day])
         return told.unowned(text) if own is None else told.names[own]
 
+    def since(text: str, day: int) -> int:
+        kind = "symbol" if ("symbol", text, DAYS[day]) in model.whose else "prices"
+        own = model.whose.get((kind, text, DAYS[day]))
+        known = -LATE
+        for at in reversed(instants(rows) if own is not None else []):
+            if ByDay(rows, at).whose.get((kind, text, DAYS[day])) != own:
+                break
+            known = at
+        return known
+
     expected = {}
     for number, (kind, text, other, day) in enumerate(acts):
         own = called(text, day - 1)
-        theirs = "" if kind == "cash_dividend" else called(other, day)
+        known = max(close(day - 1), since(text, day - 1))
+        theirs = ""
+        if kind != "cash_dividend":
+            theirs, known = called(other, day), max(known, since(other, day))
         if kind != "rename" or own != theirs:
-            expected[str(number)] = (own, theirs, FIRST + day)
+            expected[str(number)] = (own, theirs, FIRST + day, known)
     joined = joined_actions(actions_of(made), told, NYSE)
 
     assert {
-        each.action_id: (each.symbol, each.other, each.session) for each in joined.final
+        each.action_id: (each.symbol, each.other, each.session, each.known_at)
+        for each in joined.final
     } == expected
+    places = np.arange(len(EVERY_BAR))
+    rates = BorrowHistory(
+        symbols=(*NAMES, "V1", "X"),
+        span=len(NYSE.days),
+        symbol=places // N,
+        session=FIRST + places % N,
+        known_at=np.array([close(day) for _, day in EVERY_BAR]),
+        rate=places.astype(np.float64),
+        available=np.ones(len(places), dtype=np.int8),
+        retracted=np.zeros(len(places), dtype=bool),
+    )
+    lent = joined_borrow(rates, told, NYSE)
+    for symbol, session, rate, known in zip(
+        lent.symbol.tolist(),
+        lent.session.tolist(),
+        lent.rate.tolist(),
+        lent.known_at.tolist(),
+        strict=True,
+    ):
+        text, day = EVERY_BAR[int(rate)]
+        assert (lent.symbols[symbol], session) == (called(text, day), FIRST + day)
+        assert known == max(close(day), since(text, day))
+    assert len(lent) == len(rates)
 
 
 @settings(max_examples=30)
