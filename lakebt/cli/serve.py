@@ -12,7 +12,7 @@ import typer
 
 from lakebt.cli import options
 from lakebt.cli.lake_place import lake_path
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import local_path
 from lakebt.values.command_lines import install_extra
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "LAKEBT_TOKEN"  # noqa: S105 - its name
 
 WHO = "Who may use it"
+
+LOGS = ("text", "json", "off")
 
 
 def serve(
@@ -61,6 +63,15 @@ def serve(
             rich_help_panel=WHO,
         ),
     ] = False,
+    access_log: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="A line on stderr for each request: text, json, or off. No token, "
+            "query, header or body is in it.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "text",
     read_only: Annotated[
         bool,
         typer.Option(
@@ -75,6 +86,7 @@ def serve(
     encryption is the work of a proxy before it.
     """
     _check_installed()
+    _check_log(access_log)
     token = _token(token_file, tokens, host=host, no_auth=no_auth)
     from lakebt.instants import system_clock
     from lakebt.lake.serving.app import make_app
@@ -83,7 +95,12 @@ def serve(
 
     storage = open_path(lake_path(lake), create=False)
     app = make_app(
-        storage, token=token, read_only=read_only, clock=system_clock, log=_log
+        storage,
+        token=token,
+        read_only=read_only,
+        clock=system_clock,
+        log=_no_log if access_log == "off" else _log,
+        in_json=access_log == "json",
     )
     listening = listen(host, port)
     where = address(listening)
@@ -95,6 +112,19 @@ def serve(
 
     run(app, listening, ready=ready)
     typer.echo("Ended; nothing was running any more.")
+
+
+def _check_log(kind: str) -> None:
+    """Check that there is such a log.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is not.
+    """
+    if kind not in LOGS:
+        msg = f"--access-log must be one of {listed(LOGS)}, was {kind!r}"
+        raise InvalidArgumentError(msg)
 
 
 def _check_installed() -> None:
@@ -180,3 +210,7 @@ def _greeting(
 
 def _log(line: str) -> None:
     typer.echo(line, err=True)
+
+
+def _no_log(_: str) -> None:
+    """Write nothing."""

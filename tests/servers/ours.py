@@ -78,7 +78,9 @@ class Lent:
         service, routes = self._apps[token, read_only]
         Service.__init__(service, storage)
         log: Log = []
-        self._app = Middleware(routes, gate=gate, clock=clock, log=log.append)
+        self._app = Middleware(
+            routes, gate=gate, clock=clock, log=log.append, metrics=service.metrics
+        )
         return log
 
     def wait(self) -> None:

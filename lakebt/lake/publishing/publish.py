@@ -17,6 +17,7 @@ from lakebt.lake.committing.retry import again
 from lakebt.lake.storage.branch_refs import built_upon
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in
+from lakebt.lake.storage.kept_files import trusted
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
@@ -98,12 +99,13 @@ def publish(
         )
 
     try:
-        return again(
-            lambda: writer.publish(committed_at=now()),
-            where=storage.where,
-            exhausted=exhausted,
-            has_moved=writer.has_moved,
-        )
+        with trusted():
+            return again(
+                lambda: writer.publish(committed_at=now()),
+                where=storage.where,
+                exhausted=exhausted,
+                has_moved=writer.has_moved,
+            )
     finally:
         writer.withdraw()
 

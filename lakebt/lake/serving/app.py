@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from lakebt._version import __version__
 from lakebt.lake.publishing import release_request
-from lakebt.lake.serving import requests  # noqa: TC001
+from lakebt.lake.serving import metrics, requests
 from lakebt.lake.serving.errors import (
     RETRY_SECONDS,
     BadRequestError,
@@ -120,6 +120,7 @@ def make_app(
     read_only: bool,
     clock: Callable[[], dt.datetime],
     log: Callable[[str], object],
+    in_json: bool = False,
 ) -> Middleware:
     """Return the application that serves a lake.
 
@@ -135,10 +136,15 @@ def make_app(
         Of the access log, and by which tokens expire.
     log
         Takes its lines.
+    in_json
+        Whether they are objects of JSON.
     """
     gate = gate_of(token, now=clock)
-    app = make_routes(Service(storage), gate=gate, read_only=read_only)
-    return Middleware(app, gate=gate, clock=clock, log=log)
+    service = Service(storage)
+    app = make_routes(service, gate=gate, read_only=read_only)
+    return Middleware(
+        app, gate=gate, clock=clock, log=log, metrics=service.metrics, in_json=in_json
+    )
 
 
 def make_routes(service: Service, *, gate: Gate | None, read_only: bool) -> FastAPI:
@@ -154,6 +160,7 @@ def make_routes(service: Service, *, gate: Gate | None, read_only: bool) -> Fast
     app.router.route_class = Route
     _add_errors(app, service)
     _add_reads(app, service, read_only=read_only)
+    _add_metrics(app, service)
     _add_token(app, gate)
     _add_writes(app, service, read_only=read_only)
     return app
@@ -247,9 +254,15 @@ def _add_reads(app: FastAPI, service: Service, *, read_only: bool) -> None:
         service.check_table(namespace, table)
 
     @app.post(TABLE + "/metrics", **EMPTY)
-    def metrics(namespace: str, table: str, report: requests.Object) -> None:
+    def report_metrics(namespace: str, table: str, report: requests.Object) -> None:
         del report  # it is taken, and not kept
         service.check_table(namespace, table)
+
+
+def _add_metrics(app: FastAPI, service: Service) -> None:
+    @app.get(metrics.PATH)
+    def counted() -> Response:
+        return Response(service.metrics.text(), media_type=metrics.KIND)
 
 
 def _add_token(app: FastAPI, gate: Gate | None) -> None:
@@ -263,7 +276,10 @@ def _add_token(app: FastAPI, gate: Gate | None) -> None:
 
 
 def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
-    turns = Turns()
+    def waits(change: int) -> None:
+        service.metrics.wait(change)
+
+    turns = Turns(waits)
 
     async def write(do: Callable[[], T]) -> T:
         """Write when the writes before are done.

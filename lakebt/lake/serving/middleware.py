@@ -21,6 +21,7 @@ from lakebt.lake.serving.errors import (
     UnauthorizedError,
 )
 from lakebt.lake.serving.gate import ADMITTED, needed
+from lakebt.lake.serving.metrics import Metrics
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -80,6 +81,10 @@ class Middleware:
     clock
     log
         Takes a line, without its end.
+    metrics
+        Counts requests.
+    in_json
+        Whether each line is an object of JSON.
     """
 
     def __init__(
@@ -89,9 +94,12 @@ class Middleware:
         gate: Gate | None,
         clock: Callable[[], dt.datetime],
         log: Callable[[str], object],
+        metrics: Metrics | None = None,
+        in_json: bool = False,
     ) -> None:
         self._inner, self._gate = inner, gate
-        self._clock, self._log = clock, log
+        self._clock, self._log, self._in_json = clock, log, in_json
+        self._metrics = Metrics() if metrics is None else metrics
         self._held = [0]
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
@@ -100,6 +108,7 @@ class Middleware:
             await self._inner(scope, receive, send)
             return
         begin, status = time.perf_counter(), 500
+        self._metrics.begin()
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -119,7 +128,10 @@ class Middleware:
                 finally:
                     body.forget()
         finally:
-            self._log(self._line(scope, status, time.perf_counter() - begin))
+            seconds = time.perf_counter() - begin
+            route = str(getattr(scope.get("route"), "path", "other"))
+            self._metrics.end(scope["method"], route, status, seconds)
+            self._log(self._line(scope, status, seconds))
 
     def _check(self, scope: Message) -> None:
         """Check the token, and the size of the body.
@@ -176,6 +188,17 @@ class Middleware:
         )
         plain = "".join(c if c.isprintable() else "?" for c in path)
         now = self._clock().isoformat(timespec="milliseconds")
+        if self._in_json:
+            said = {
+                "time": now,
+                "client": client,
+                "who": scope.get(WHO),
+                "method": scope["method"],
+                "path": plain,
+                "status": status,
+                "ms": round(1000 * seconds, 1),
+            }
+            return json.dumps(said)
         return (
             f"{now} {client} {scope['method']} {plain} {status} {1000 * seconds:.1f} ms"
         )

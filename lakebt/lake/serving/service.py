@@ -15,6 +15,7 @@ from lakebt.lake.serving.errors import (
     UnsupportedError,
     translated,
 )
+from lakebt.lake.serving.metrics import Metrics
 from lakebt.lake.serving.middleware import LARGEST_RELEASE_BYTES
 from lakebt.lake.serving.names import (
     Warehouse,
@@ -75,7 +76,8 @@ class Service:
         self.address = storage.address
         self._spaces = Namespaces(catalog, self.warehouse)
         self._writer = Writer(storage, catalog, self._cache, self.warehouse)
-        self.releases = Releases(storage, lost=lambda: None)
+        self.metrics = Metrics()
+        self.releases = Releases(storage, lost=self.metrics.lost)
 
     # ------------------------------------------------------------------- reading
 

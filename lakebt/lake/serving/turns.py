@@ -24,13 +24,19 @@ WAITING_SECONDS = 20.0
 class Turns:
     """Gives each write its turn. Who came first is first, whoever it is.
 
+    Parameters
+    ----------
+    waits
+        Told when one more waits, and one fewer.
+
     Attributes
     ----------
     waiting : int
         How many wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Callable[[int], object] = lambda _: None) -> None:
+        self._waits = waits
         self._one = CapacityLimiter(1)
         self._threads = CapacityLimiter(1)
         self.waiting = 0
@@ -48,6 +54,7 @@ class Turns:
             raise BusyServerError(msg)
         turn = object()  # one client may write several things at once
         self.waiting += 1
+        self._waits(1)
         try:
             with fail_after(WAITING_SECONDS):
                 await self._one.acquire_on_behalf_of(turn)
@@ -59,6 +66,7 @@ class Turns:
             raise BusyServerError(msg) from None
         finally:
             self.waiting -= 1
+            self._waits(-1)
         try:
             return await to_thread.run_sync(do, limiter=self._threads)
         finally:

@@ -35,7 +35,7 @@ from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.lake.storage.failures import parsing
 from lakebt.lake.storage.fingerprint import NOTHING, verify
-from lakebt.lake.storage.kept_files import CONTENTS
+from lakebt.lake.storage.kept_files import data_of
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.arrow import INSTANT
 
@@ -217,7 +217,7 @@ def arrow_type(field: NestedField) -> pa.DataType:
 
 
 def _fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
-    if (kept := CONTENTS.get(file.file_path)) is not None:
+    if (kept := data_of(file.file_path)) is not None:
         held: Any = pa.py_buffer(kept)
         return layout.make_fragment(held)
     scheme, netloc, path = io.parse_location(file.file_path, io.properties)
