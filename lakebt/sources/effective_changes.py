@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lakebt.errors import InvalidDataError
+from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import Side
 from lakebt.instants import end_of_day
 from lakebt.sessions import Exchange
@@ -180,7 +180,9 @@ class EffectiveChanges:
             If there are none.
         """
         if not self.found:
-            problem = f"{where} has no change of {self.index} in {n_read:,} rows."
+            why = listed([f"{n:,} {why}" for why, n in self.dropped.items() if n])
+            problem = f"{where} has no change of {self.index} in {n_read:,} rows"
+            problem += f": {why}." if why else "."
             raise InvalidDataError(TABLE, problem)
         one_day, zone = dt.timedelta(days=1), Exchange(self.exchange).zone
         rows = [

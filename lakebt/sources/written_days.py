@@ -24,6 +24,7 @@ _SHAPES: Sequence[tuple[str, str, str]] = (
     (r"[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", "%B %d %Y", ""),
     (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y", ""),
     (r"\d{1,2}-[A-Za-z]{3,9}-\d{4}", "%d-%B-%Y", ""),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y", "days as 31.12.2022"),
 )
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
 _SLASHED_PARTS = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
@@ -65,21 +66,7 @@ def read_days(
         return plain, ()
     first = plain.iloc[0]
     if re.fullmatch(_SLASHED, first):
-        found = [
-            (days, how)
-            for form, how in (
-                ("%m/%d/%Y", "days as 09/02/2022, the month first"),
-                ("%d/%m/%Y", "days as 31/12/2022, the day first"),
-            )
-            for days in [pd.to_datetime(plain, format=form, errors="coerce")]
-            if days.notna().all()
-        ]
-        if not found:
-            raise InvalidDataError(table, _damage(plain, _SLASHED, where))
-        days, how = found[0]
-        if len(found) > 1 and _gap(found[1][0]) <= _LONGEST_GAP < _gap(days):
-            days, how = found[1]
-        return days.dt.date, (how,)
+        return _slashed(plain, where=where, table=table)
     for shape, form, how in _SHAPES:
         if not re.fullmatch(shape, first):
             continue
@@ -88,7 +75,8 @@ def read_days(
                 return pd.to_datetime(plain, format=form).dt.date, ()
         fits = plain.str.fullmatch(shape)
         cut = plain.str[:10] if form == "%Y-%m-%d" else plain
-        cut = cut.str.replace(r"[.,]", "", regex=True)
+        if "." not in form:
+            cut = cut.str.replace(r"[.,]", "", regex=True)
         cut = cut.str.replace(_SEPT, "Sep ", regex=True)
         days = pd.to_datetime(cut.where(fits), format=form, errors="coerce")
         if "%B" in form:
@@ -100,6 +88,33 @@ def read_days(
             raise InvalidDataError(table, _damage(plain[days.isna()], shape, where))
         return days.dt.date, ((how,) if how else ())
     raise InvalidDataError(table, _damage(plain, "", where))
+
+
+def _slashed(
+    plain: pd.Series, *, where: str, table: str
+) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return days as 09/02/2022, in the order that makes them days apart.
+
+    Raises
+    ------
+    InvalidDataError
+        If they are in neither.
+    """
+    found = [
+        (days, how)
+        for form, how in (
+            ("%m/%d/%Y", "days as 09/02/2022, the month first"),
+            ("%d/%m/%Y", "days as 31/12/2022, the day first"),
+        )
+        for days in [pd.to_datetime(plain, format=form, errors="coerce")]
+        if days.notna().all()
+    ]
+    if not found:
+        raise InvalidDataError(table, _damage(plain, _SLASHED, where))
+    days, how = found[0]
+    if len(found) > 1 and _gap(found[1][0]) <= _LONGEST_GAP < _gap(days):
+        days, how = found[1]
+    return days.dt.date, (how,)
 
 
 def _gap(days: pd.Series) -> float:
@@ -174,7 +189,9 @@ def read_day(text: str, *, day_first: bool = False) -> dt.date | None:
     for shape, form, _ in shapes:
         if not re.fullmatch(shape, plain):
             continue
-        cut = re.sub(r"[.,]", "", plain[:10] if form == "%Y-%m-%d" else plain)
+        cut = plain[:10] if form == "%Y-%m-%d" else plain
+        if "." not in form:
+            cut = re.sub(r"[.,]", "", cut)
         cut = _SEPT.sub("Sep ", cut)
         for each in (form, form.replace("%B", "%b")):
             with contextlib.suppress(ValueError):

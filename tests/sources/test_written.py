@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakebt.errors import InvalidDataError
+from lakebt.sources.corporate.downloads import LIST, records
 from lakebt.sources.csv_folder import CsvFolder
 from lakebt.sources.formats import read_source
 from lakebt.sources.membership import Membership
@@ -82,6 +83,7 @@ def test_a_file_of_both_kinds_of_commas_is_refused(tmp_path: Path) -> None:
         (("05/09/2022", "02/09/2022", "01/09/2022"), dt.date(2022, 9, 1)),
         (("09/02/2022",), dt.date(2022, 9, 2)),
         (("12-Sep-2022", "13-Sep-2022"), dt.date(2022, 9, 12)),
+        (("12.09.2022", "13.09.2022"), dt.date(2022, 9, 12)),
         (("Sept. 12, 2022", "Sept. 13, 2022"), dt.date(2022, 9, 12)),
     ],
 )
@@ -147,3 +149,17 @@ def test_semicolons_and_tabs_part_cells_too(tmp_path: Path) -> None:
             "\n".join([sign.join(names), sign.join(row), ""]), encoding="utf-16"
         )
         assert Wikipedia().convert(path).kept == 3
+
+
+def test_a_list_without_changes_says_what_became_of_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "sp500.csv"
+    path.write_text("date,tickers\nsoon,A\nlater,B\n")
+    why = "has no change of SP500 in 2 rows: 2 rows whose date is no day"
+    with pytest.raises(InvalidDataError, match=why):
+        Membership().convert(path)
+
+
+def test_a_damaged_list_of_downloads_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / LIST).write_bytes(b"\xff\xfe\x00bad")
+    with pytest.raises(InvalidDataError, match="is no CSV with columns file and at"):
+        records(tmp_path)

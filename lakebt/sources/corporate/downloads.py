@@ -219,17 +219,20 @@ def records(folder: Path) -> dict[str, dict[str, str]]:
     Raises
     ------
     InvalidDataError
-        If it has no such columns.
+        If it is none, or has no such columns.
     """
     path = folder / LIST
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if not {"file", "at"} <= set(reader.fieldnames or ()):
-            problem = f"file {path} has no columns file and at: write them."
-            raise InvalidDataError("downloads", problem)
-        return {row["file"]: row for row in reader}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            if {"file", "at"} <= set(reader.fieldnames or ()):
+                return {row["file"]: row for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        pass
+    problem = f"file {path} is no CSV with columns file and at: write them."
+    raise InvalidDataError("downloads", problem)
 
 
 def _shown(url: str) -> str:
