@@ -14,10 +14,12 @@ from pyiceberg.table import Table
 from pyiceberg.table.update import SetSnapshotRefUpdate
 
 from lakebt.errors import ForeignCommitError, LakeError
+from lakebt.lake.committing.branches import ledgers
 from lakebt.lake.committing.follow_up import following
 from lakebt.lake.committing.foreign import is_ours
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, has_followed
+from lakebt.lake.serving.branch_rules import check_branch
 from lakebt.lake.serving.errors import ConflictError, ForbiddenError
 from lakebt.lake.serving.ledger_rules import check_page, check_written_by_lakebt
 from lakebt.lake.serving.pending_change import Pending
@@ -181,6 +183,8 @@ class Guard:
             return
         name = change.name
         check_table(name, change.old, change.new, page)
+        for _, own in ledgers(self._storage):
+            check_branch(name, change.old, change.new, own)
         if name != LEDGER:
             self._check_added(name, change.old, change.after)
         if name == TRIALS and check_written_by_lakebt(name, change.old, change.new):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pyiceberg.table.refs import MAIN_BRANCH
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.committing.foreign import is_ours
@@ -52,16 +52,22 @@ def check_written_by_lakebt(
     ForbiddenError
         If anything is done that lakebt does not do.
     """
+    branches = {
+        ref
+        for ref, to in before.refs.items()
+        if to.snapshot_ref_type is SnapshotRefType.BRANCH
+    }
     strange = [
         ref
         for ref in sorted(before.refs.keys() | after.refs.keys())
         if ref != MAIN_BRANCH
-        and after.refs.get(ref) not in (before.refs.get(ref), None)
+        and after.refs.get(ref) != before.refs.get(ref)
+        and (ref in after.refs or ref in branches)
     ]
     if strange:
         msg = (
             f"table {name} is written by lakebt only, and has no branch or tag "
-            f"{strange[0]!r}. {_INSTEAD}"
+            f"{strange[0]!r} that is made, moved or removed here. {_INSTEAD}"
         )
         raise ForbiddenError(msg)
     was, would = before.current_snapshot(), after.current_snapshot()

@@ -54,7 +54,10 @@ Column = tuple[int, str, str, bool]
 
 
 def check_table(
-    name: str, before: TableMetadata, after: TableMetadata, ledger: Ledger
+    name: str,
+    before: TableMetadata,
+    after: TableMetadata,
+    ledger: Ledger,
 ) -> None:
     """Check a change to one of the lake's tables, whatever it holds.
 
@@ -68,6 +71,13 @@ def check_table(
     _check_layout(name, before, after)
     _check_settings(name, before, after)
     _check_main(name, before, after)
+    check_releases(name, before, after, ledger)
+
+
+def check_releases(
+    name: str, before: TableMetadata, after: TableMetadata, ledger: Ledger
+) -> None:
+    """Check that what a ledger's releases need of a table stays, or raise."""
     for release in ledger.living:
         if (pin := release.pin(name)) is not None:
             _check_tag(name, before, after, release=release, pin=pin)
