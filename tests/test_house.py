@@ -55,6 +55,7 @@ ONE_IDEA = {
     "prices": "in memory; from files",
     "publish": "here; on Spark; its command",
     "publishing": "into a lake; the lake's methods for it",
+    "releases": "of a lake, branches included; the command",
     "reader": "of trials; of rows on Spark",
     "report": "in general; of a study",
     "reproduce": "a trial run again; its command",
