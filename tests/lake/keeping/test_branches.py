@@ -18,6 +18,9 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.storage.branch_refs import swapped
+from lakebt.reproduce.reproduction import reproduce
+from lakebt.sources.simulated import simulated_market
+from lakebt.study.study import Study
 from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.other_engines import foreign_table
 
@@ -307,3 +310,20 @@ def test_the_doctor_finds_what_others_did_to_a_branch_and_its_cure_works(
 def test_a_swap_of_names_is_undone_by_itself(ref: str) -> None:
     assert swapped(swapped(ref, "b"), "b") == ref
     assert (swapped(ref, "b") == ref) == (ref in {"R1", "b.R1"})
+
+
+def test_a_study_of_a_branch_says_so_in_its_trials_its_page_and_comes_out_again(
+    tmp_path: Path, path: Path
+) -> None:
+    market = simulated_market(seed=1, n_events=3)
+    lake = Lake.open(path)
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    view = lake.branch("cleaned", at="R1").at("R1")
+    result = Study(view, index="SIM", entries=["AD+1@open"], exits=["+1"]).run()
+
+    tried = lake.trials()
+    assert set(tried["release"]) == {"cleaned.R1"}
+    assert reproduce(lake, tried["trial_id"].iloc[0]).is_same
+    page = tmp_path / "page.html"
+    result.report(page)
+    assert "cleaned.R1" in page.read_text(encoding="utf-8")
