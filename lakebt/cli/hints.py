@@ -21,6 +21,8 @@ _CALLS = {
     "lake.tables()": "lakebt tables",
 }
 
+_CLASHES = re.compile(r"lake\.clashes\('?([^')]*)'?\)")
+
 _OF_PYTHON = re.compile(
     r",? or pass (?:run\()?record=False\)?|\. run\(\) without record=False names it"
     r"| \(audited=False\)"
@@ -116,6 +118,7 @@ def for_command_line(text: str, *, options: Mapping[str, bool] | None = None) ->
 
     for call, command in _CALLS.items():
         text = text.replace(call, command)
+    text = _CLASHES.sub(r"lakebt branch \1 --clashes", text)
     text = _ARGUMENT.sub(argument, _OF_PYTHON.sub("", text))
     text = _FIRST.sub(named, text, count=1) if _FIRST.match(text) else text
     return located(_NAMED.sub(named, text), _address.get({}))
