@@ -10,7 +10,7 @@ from pyiceberg.table.update import AssertTableUUID
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
-from lakebt.lake.committing.branches import check_main
+from lakebt.lake.committing.branches import check_main, ledgers
 from lakebt.lake.committing.retry import again
 from lakebt.lake.committing.stage import Staged
 from lakebt.lake.storage import snapshots
@@ -43,6 +43,8 @@ def state(storage: Storage) -> Mapping[str, Table]:
     """
     check_main(storage)
     try:
+        for there, _ in ledgers(storage):
+            protocol.of(there).tables()
         return protocol.of(storage).tables()
     except LostRaceError:
         msg = f"{storage.where}: others keep publishing. Try again"

@@ -11,6 +11,7 @@ from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.keeping.branch_facts import check_clashes, clashes, facts_since
 from lakebt.lake.keeping.branches import base_of, check_digests
+from lakebt.lake.keeping.maintenance import state
 from lakebt.lake.publishing.audits.audit_report import AuditReport
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.user_audits import rules
@@ -72,6 +73,7 @@ class Standing:
         UnknownNameError
             If there is no such branch.
         """
+        state(storage)  # what an interrupted publisher left is finished
         there = opened(storage, name)
         ledger = read_ledger(there, there.tables()[LEDGER])
         base = base_of(storage, base_in(ledger, where=there.where).labels[BASE])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import AuditError, ConflictError, InvalidArgumentError
-from lakebt.lake.committing import fold
-from tests.lake.frames import AS_OF, bars, q1
+from lakebt.lake import Lake
+from lakebt.lake.committing import fold, protocol
+from lakebt.lake.committing.stepwise import LedgerOrder
+from tests.lake.frames import AS_OF, bars, clock, q1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from lakebt.lake import Lake
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.reading.view import View
 
@@ -184,3 +188,41 @@ def test_what_makes_no_sense_is_refused(lake: Lake, cleaned: Lake) -> None:
         with pytest.raises(InvalidArgumentError) as caught:
             do(lake, cleaned)
         assert words in str(caught.value), what
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_where_tables_change_one_by_one_the_next_finishes_what_was_killed(
+    path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr(protocol, "of", LedgerOrder)
+    real = SqlCatalog.commit_table
+
+    def killed(do: Callable[[Lake], object]) -> Lake:
+        """Do it, but end before a commit; then open the lake anew, and do it again."""
+        commits: list[object] = []
+
+        def count(self: Any, *arguments: Any) -> Any:
+            commits.append(arguments)
+            if len(commits) >= stop:
+                raise KeyboardInterrupt
+            return real(self, *arguments)
+
+        ending = mock.patch.object(SqlCatalog, "commit_table", count)
+        with ending, contextlib.suppress(KeyboardInterrupt):
+            do(Lake.open(path, clock=clock))
+        anew = Lake.open(path, clock=clock)
+        do(anew)
+        return anew
+
+    publish(Lake.open(path, clock=clock), "R1", "BASE")
+    lake = killed(lambda lake: lake.branch("b", at="R1"))
+    publish(lake, "R2", "MAIN")
+    killed(lambda lake: publish(lake, "b.A", "MINE"))
+    lake = killed(lambda lake: lake.rebase("b", at="R2"))
+    assert symbols(lake.at("b.R2")) == ["BASE", "MAIN", "MINE"]
+    lake = killed(lambda lake: lake.adopt("b", release="R3"))
+    assert symbols(lake.at("R3")) == ["BASE", "MAIN", "MINE"]
+    assert lake.doctor().ok
+    lake = killed(lambda lake: lake.drop_branch("b"))
+    assert symbols(lake.at("R3")) == ["BASE", "MAIN", "MINE"]
+    assert lake.branches().empty

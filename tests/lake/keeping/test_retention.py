@@ -409,7 +409,7 @@ def test_killed_at_any_moment_every_living_release_reads_as_before(
 
         path, moment = sys.argv[1:]
         module = retention if moment == "delete" else commit
-        name = "_delete" if moment == "delete" else moment
+        name = "delete_all" if moment == "delete" else moment
         really = getattr(module, name)
 
         def die(*arguments, **named):
