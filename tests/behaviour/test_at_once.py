@@ -44,8 +44,19 @@ KILLED = textwrap.dedent(
             os.kill(os.getpid(), signal.SIGKILL)
         return die
 
+    def deadly_post(really):  # a server of lakebt is asked once
+        def die(self, path, body, headers):
+            def cut():
+                yield body[: len(body) // 2]
+                os.kill(os.getpid(), signal.SIGKILL)
+            really(self, path, cut() if moment == "half" else body, headers)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return die
+
     for place, name in places[moment]:
         setattr(place, name, deadly(getattr(place, name)))
+    if hasattr(catalog, "post"):
+        catalog.post = deadly_post(catalog.post)
     publish(lake, 2)
     """
 )

@@ -186,7 +186,8 @@ class Publishing(LakeBase):
         check = Comparison(
             publication, storage=storage, sessions=self._sessions, first=first
         )
-        if at_once and storage.branch is None:
+        # Whoever has Spark has it fold files, too, which a server does in memory.
+        if at_once and storage.branch is None and storage.spark is None:
             done = publish_through(
                 publication, storage=storage, now=self._clock, check=check
             )
