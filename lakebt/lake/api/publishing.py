@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.instants import system_clock
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.committing.branches import placed
+from lakebt.lake.committing.branches import placed_anew
 from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.keeping.exchange import wanted_calendar
 from lakebt.lake.publishing.audits.comparison import Comparison
@@ -124,7 +124,7 @@ class Publishing(LakeBase):
         UnknownNameError
             If there is no such table.
         """
-        storage, name = placed(self._storage, release)
+        storage, name = placed_anew(self._storage, release)
         with brought(tables, storage=storage, exchange=self._exchange) as held:
 
             def prepared(specs: Specs) -> Publication:
@@ -238,7 +238,7 @@ class Publishing(LakeBase):
         UnknownNameError
             If there is no such table.
         """
-        storage, name = placed(self._storage, release)
+        storage, name = placed_anew(self._storage, release)
         with brought(tables, storage=storage, exchange=self._exchange) as held:
             publication = examine(
                 held,

@@ -15,7 +15,7 @@ from pyiceberg.table.refs import SnapshotRefType
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing.ledger import Ledger, Page, read_ledger
-from lakebt.lake.committing.release_names import branch_in, on
+from lakebt.lake.committing.release_names import branch_in, on, unusable
 from lakebt.lake.tables.schemas import LEDGER, OURS, RELEASE
 
 if TYPE_CHECKING:
@@ -123,6 +123,21 @@ def placed(storage: Storage, release: Any) -> tuple[Storage, Any]:
     if branch is None or branch == storage.branch:
         return storage, whole
     return held(storage, branch), whole
+
+
+def placed_anew(storage: Storage, release: Any) -> tuple[Storage, Any]:
+    """Return where a release that is to be made belongs, and its name there.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the name is of a branch that there is not.
+    """
+    try:
+        return placed(storage, release)
+    except UnknownNameError as error:
+        msg = f"{unusable(release)}. Before a dot stands a branch: {error}"
+        raise InvalidArgumentError(msg) from None
 
 
 def main_ledger(storage: Storage) -> Ledger:

@@ -48,11 +48,7 @@ def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
         and _NAME.match(own)
         and (branch is None or _NAME.match(branch))
     ):
-        msg = (
-            f"release name {name!r} cannot be used: start with a letter, then at most "
-            f"63 letters, digits, - or _, as in Q3_2022"
-        )
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(unusable(name))
     taken = set() if branch is not None else {each.lower() for each in branches}
     if _is_reserved(own) or own.lower() in taken:
         msg = (
@@ -60,6 +56,14 @@ def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
             f"branch. Choose another"
         )
         raise InvalidArgumentError(msg)
+
+
+def unusable(name: object) -> str:
+    """Say that a release cannot be called so, and how it can."""
+    return (
+        f"release name {name!r} cannot be used: start with a letter, then at most "
+        f"63 letters, digits, - or _, as in Q3_2022"
+    )
 
 
 def check_branch(name: object) -> None:
