@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.release_names import on
@@ -70,14 +70,15 @@ class Lineages(LakeBase):
         name = on(self._storage.branch, of)
         release = releases.get(name) if is_text(name) else None
         if release is None:
-            return tracing.lineage(tracing.trial(self._tried(of)))
+            row = self._tried(of, releases.names)
+            return tracing.lineage(tracing.trial(row))
         asked = tracing.release(release)
         rows = reader.trials(self._storage, {"release": name}, TRIAL_COLUMNS)
         for row in rows.to_pylist():
             tracing.trial(row)
         return tracing.lineage(asked)
 
-    def _tried(self, of: object) -> dict[str, object]:
+    def _tried(self, of: object, names: tuple[str, ...]) -> dict[str, object]:
         """Return the trial of an id.
 
         Raises
@@ -88,7 +89,8 @@ class Lineages(LakeBase):
         try:
             found = reader.one(self._storage, of)
         except InvalidArgumentError as error:
-            msg = f"{error}. Nor is there a release {of!r}: lake.releases() lists all"
+            unknown = UnknownNameError("release", str(of), names)
+            msg = f"{unknown} lake.releases() lists all. Nor is it a trial: {error}"
             raise InvalidArgumentError(msg) from None
         row: dict[str, object] = found.select(list(TRIAL_COLUMNS)).to_pylist()[0]
         return row

@@ -120,7 +120,10 @@ def _check_apart(storage: Storage, target: Place) -> None:
         return
     here, there = f"file://{own}", target.url
     if there == here or within(there, here) is not None or within(here, there):
-        msg = f"{storage.where} cannot be copied to {target.root}: that is the lake's"
+        msg = (
+            f"{storage.where} cannot be copied to {target.root}: one would lie in the "
+            f"other. Name a folder outside of it"
+        )
         raise InvalidArgumentError(msg)
 
 
@@ -169,9 +172,15 @@ def bring(source: object, to: object, *, step: Step | None = None) -> Copy:
 
     Raises
     ------
-    InvalidArgumentError, LakeError
+    InvalidArgumentError
         As `export`.
+    LakeError
+        As `export`; or if the source is no copy.
     """
     place = place_of(source, {})
+    names = (directory.DATABASE, directory.UNFINISHED)
+    if place.root is not None and not any((place.root / n).exists() for n in names):
+        msg = f"{place.where} is no copy of a lake: name what export or backup wrote"
+        raise LakeError(msg)
     with copied_lake(place) as storage:
         return export(storage, to, step=step)

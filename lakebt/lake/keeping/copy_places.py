@@ -145,7 +145,7 @@ def copied_lake(place: Place) -> Iterator[Storage]:
     with translated(place.where), tempfile.TemporaryDirectory() as folder:
         there = place.files()
         if UNFINISHED in there or DATABASE not in there:
-            why = "its copy is unfinished" if UNFINISHED in there else "is not a lake"
+            why = "its copy is unfinished" if UNFINISHED in there else "it is no lake"
             msg = f"{place.where} cannot be read: {why}. Copy it again"
             raise LakeError(msg)
         database = Path(folder) / DATABASE

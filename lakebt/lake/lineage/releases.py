@@ -30,6 +30,11 @@ class Releases:
             for place, name in enumerate(ledger.releases.names)
         }
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called, the last of each branch first."""
+        return tuple(reversed(self._places))
+
     def get(self, name: str) -> Release | None:
         """Return a release; None if there never was one of that name."""
         if name not in self._places:

@@ -129,7 +129,7 @@ def test_what_cannot_be_copied_is_refused(path: Path, tmp_path: Path) -> None:
     (full / "x").write_text("x", encoding="utf-8")
     wrong: dict[str, Any] = {
         "is not empty": full,
-        "that is the lake's": path / "inner",
+        "one would lie in the other": path / "inner",
         "cannot be copied": path.parent,
         "named as s3://bucket/folder": "s3://key:secret@bucket/folder",
         "no key in it": "s3://bucket/../other",
@@ -433,3 +433,12 @@ def test_branches_go_along(path: Path, tmp_path: Path) -> None:
     line.publish({"prices": bars(symbols=("X",))}, release="B2", as_of=AS_OF)
     with pytest.raises(LakeError, match=r"has a release 'cleaned\.B2'"):
         opened(tmp_path / "moved").backup(tmp_path / "backup")
+
+
+def test_what_is_no_copy_is_told_what_would_be(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for source in (tmp_path / "empty", tmp_path / "none"):
+        with pytest.raises(LakeError, match="name what export or backup wrote"):
+            Lake.import_(source, tmp_path / "made")
+
+    assert not (tmp_path / "made").exists()

@@ -189,6 +189,11 @@ def test_what_is_neither_release_nor_trial_is_named(lake: Lake, of: Any) -> None
         lake.lineage(of)
 
 
+def test_a_release_that_is_misspelt_is_guessed(lake: Lake) -> None:
+    with pytest.raises(InvalidArgumentError, match="Did you mean 'Q3_2022'"):
+        lake.lineage("Q3_2002")
+
+
 # ------------------------------------------------------------------------ OpenLineage
 
 
