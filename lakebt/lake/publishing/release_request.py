@@ -6,7 +6,6 @@ Arrow. Nothing in it is compressed, so that what arrives is as large as what it 
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import is_text
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import Page
+from lakebt.lake.publishing import arrow_stream
 from lakebt.lake.publishing.publication import Prepared
 from lakebt.lake.tables.arrow import take
 
@@ -93,7 +93,7 @@ def encoded(
         rows = prepared.rows
         if (np.diff(prepared.places) != 1).any():
             rows = take(rows, np.argsort(prepared.places))
-        streams.append(_written(rows))
+        streams.append(arrow_stream.written(rows))
         tables.append({"name": name, "bytes": len(streams[-1])})
     rules = publication.rules
     head = {
@@ -160,7 +160,7 @@ def _parsed(view: memoryview) -> Asked:
 def answered(row: pa.Table, *, is_new: bool) -> bytes:
     """Return the row of the ledger that a release has, as an answer."""
     marked = row.replace_schema_metadata({_IS_NEW: b"1" if is_new else b"0"})
-    return _written(marked)
+    return arrow_stream.written(marked)
 
 
 def release_in(answer: bytes) -> Release:
@@ -180,29 +180,21 @@ def release_in(answer: bytes) -> Release:
     return replace(release, is_new=(row.schema.metadata or {}).get(_IS_NEW) == b"1")
 
 
-def _written(rows: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows)
-    return sink.getvalue()
-
-
 def _read(content: memoryview) -> pa.Table:
     """Return the rows of a stream, every value of which makes sense.
 
     Raises
     ------
     InvalidArgumentError
-        If it is cut, or damaged.
+        If it is cut, damaged or compressed.
     """
     try:
-        with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
-            rows: pa.Table = stream.read_all()
-        rows.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+        return arrow_stream.read(content)
+    except arrow_stream.CompressedError as error:
+        raise InvalidArgumentError(_unreadable(str(error))) from None
+    except (pa.ArrowException, OSError, struct.error) as error:
         msg = _unreadable(type(error).__name__)
         raise InvalidArgumentError(msg) from None
-    return rows
 
 
 def _check(is_right: object, why: str) -> None:

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import requests
 
-from lakebt.errors import AuditError, AuditWarning, ConflictError, ReleaseExistsError
+from lakebt.errors import (
+    AuditError,
+    AuditWarning,
+    ConflictError,
+    InvalidArgumentError,
+    ReleaseExistsError,
+)
 from lakebt.lake import Lake
-from lakebt.lake.publishing import release_request, through_server
+from lakebt.lake.publishing import arrow_stream, release_request, through_server
 from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.serving import turns
 from lakebt.lake.serving.errors import RefusedError
@@ -266,6 +273,28 @@ def _said(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         return content.replace(old, new)
 
     return change
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd", None])
+@pytest.mark.parametrize("is_coded", [True, False])
+def test_rows_that_would_become_larger_are_not_unpacked(
+    codec: Any, *, is_coded: bool
+) -> None:
+    texts = pa.array(["x" * 1000] * 1000)
+    rows = pa.table({"a": texts.dictionary_encode() if is_coded else texts})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as stream:
+        stream.write_table(rows)
+    content = memoryview(sink.getvalue())
+
+    if codec is None:
+        assert arrow_stream.read(content).equals(rows)
+        return
+    with pytest.raises(arrow_stream.CompressedError):
+        arrow_stream.read(content)
+    with pytest.raises(InvalidArgumentError, match="it is compressed"):
+        release_request.release_in(bytes(content))
 
 
 @pytest.mark.parametrize(
