@@ -87,14 +87,19 @@ def _releases_table(frame: pd.DataFrame) -> Table:
 
 
 def _note(row: dict[str, Any]) -> str:
-    """Return why a release ended, and what its publisher wrote about it."""
+    """Return why a release ended or lost rows, and what its publisher wrote of it."""
     labels = ", ".join(f"{name}={value}" for name, value in row["labels"].items())
     files = ", ".join(dict.fromkeys(str(file.get("name")) for file in row["files"]))
     files = files and f"from {files}"
     end = ""
     if because := row.get("ended_because"):
         end = f"ended {row['ended_at']:%Y-%m-%d}: {because}"
-    return "; ".join(part for part in (end, row["note"], labels, files) if part)
+    erased = "; ".join(
+        f"redacted {each['erased_at'][:10]}: {each['because']}, "
+        f"certificate {each['certificate']}"
+        for each in row["redactions"]
+    )
+    return "; ".join(part for part in (end, erased, row["note"], labels, files) if part)
 
 
 def diff(

@@ -5,6 +5,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lakebt.lake.lake import Lake
+from tests.lake.frames import AS_OF, bars
+from tests.lake.redacted import ERASED, redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,19 @@ def test_labels_filter_the_releases(lake: Path, run: Run) -> None:
     assert [row["name"] for row in json.loads(chosen)] == ["SIM"]
     nothing = run("releases", "--lake", lake, "--label", "regime=calm")
     assert nothing.stdout == "There are no releases with these labels.\n"
+
+
+def test_what_was_erased_is_told(tmp_path: Path, run: Run) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    lake.publish({"prices": bars()}, release="A", as_of=AS_OF)
+    redact(lake, "A")
+
+    shown = run("releases", "--lake", tmp_path / "lake").stdout
+    (row,) = json.loads(run("releases", "--lake", tmp_path / "lake", "--json").stdout)
+
+    said = "redacted 2023-05-02: a wish of the subject, certificate E1"
+    assert said in " ".join(shown.split())
+    assert row["redactions"] == [ERASED.told()]
 
 
 def test_an_empty_lake_says_so(tmp_path: Path, run: Run) -> None:

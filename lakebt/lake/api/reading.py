@@ -57,8 +57,9 @@ class Reading(LakeBase):
             `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
             `rows` (published with it), `note`, `labels`, and `files`: a list of what
             it was read from, which `lakebt publish` notes with name, SHA-256, bytes,
-            format and rows. With `ended` also `ended_at`, NaT for those that live, and
-            `ended_because`.
+            format and rows. `redactions`: a list of what was erased from it since, with
+            `erased_at`, `because`, `certificate` and `rows` by table. With `ended` also
+            `ended_at`, NaT for those that live, and `ended_because`.
 
         Raises
         ------

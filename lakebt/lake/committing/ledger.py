@@ -21,6 +21,11 @@ from lakebt.errors import (
     UnknownNameError,
 )
 from lakebt.inputs.checks import is_text
+from lakebt.lake.committing.erasure_marks import (
+    Redaction,
+    labels_and_redactions,
+    redaction_labels,
+)
 from lakebt.lake.committing.file_labels import file_labels, labels_and_files
 from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
@@ -101,6 +106,8 @@ class Release:
         When it ended; None while it can be read. Then this row is left, its tombstone.
     ended_because : str
         Why it ended.
+    redactions : tuple of Redaction
+        What was erased from it since, oldest first; empty if it is as it was published.
     is_new : bool
         Whether this call of `Lake.publish` or `Lake.adopt` made it; False if it was
         there already. Two that differ only in this are equal.
@@ -118,13 +125,15 @@ class Release:
     retain_days: int | None = None
     ended_at: dt.datetime | None = None
     ended_because: str = ""
+    redactions: tuple[Redaction, ...] = ()
     is_new: bool = field(default=False, compare=False, repr=False)
 
     @as_words
     def __repr__(self) -> str:
         rows = ", ".join(f"{pin.table} {count(pin.rows, 'row')}" for pin in self.tables)
         labels = ", ".join(f"{name} {text}" for name, text in self.labels.items())
-        said = "".join(f"\n  {t}" for t in (self.note, labels) if t)
+        erased = (f"redacted: {redaction}" for redaction in self.redactions)
+        said = "".join(f"\n  {t}" for t in (self.note, labels, *erased) if t)
         return f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows}){said}"
 
     _repr_html_ = html_repr
@@ -133,6 +142,11 @@ class Release:
     def is_ended(self) -> bool:
         """Whether only its tombstone is left."""
         return self.ended_at is not None
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether rows were erased from it since it was published."""
+        return bool(self.redactions)
 
     @property
     def ends(self) -> dt.datetime | None:
@@ -275,6 +289,7 @@ def as_frame(releases: Iterable[Release], *, ended: bool = False) -> pd.DataFram
         "note": texts(r.note for r in listed),
         "labels": things(dict(r.labels) for r in listed),
         "files": things([dict(file) for file in r.files] for r in listed),
+        "redactions": things([each.told() for each in r.redactions] for r in listed),
     }
     if ended:
         columns["ended_at"] = times(r.ended_at for r in listed)
@@ -340,13 +355,15 @@ def _release(row: dict[str, Any]) -> Release:
     pins = tuple(
         TablePin(**{**pin, "earliest": plain(pin["earliest"])}) for pin in row["tables"]
     )
+    labels, redactions = labels_and_redactions(dict(row["labels"]))
     return Release(
         **{
             **row,
             "as_of": plain(row["as_of"]),
             "committed_at": plain(row["committed_at"]),
             "tables": pins,
-            **labels_and_files(dict(row["labels"])),
+            **labels_and_files(labels),
+            "redactions": redactions,
             # Ledgers from before releases could end have no such columns.
             "ended_at": plain(ended) if (ended := row.get("ended_at")) else None,
             "ended_because": row.get("ended_because") or "",
@@ -361,7 +378,11 @@ def _row(release: Release) -> dict[str, Any]:
     )
     return {
         **{name: getattr(release, name) for name in names},
-        "labels": [*release.labels.items(), *file_labels(release.files)],
+        "labels": [
+            *release.labels.items(),
+            *file_labels(release.files),
+            *redaction_labels(release.redactions),
+        ],
         "tables": [
             {name: getattr(pin, name) for name in TablePin.__dataclass_fields__}
             for pin in release.tables

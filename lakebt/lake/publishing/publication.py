@@ -14,6 +14,7 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.checks import check_text, is_text
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.branches import ADOPTED, BASE
+from lakebt.lake.committing.erasure_marks import REDACTION_LABEL
 from lakebt.lake.committing.file_labels import FILE_LABEL
 from lakebt.lake.committing.release_names import check_name
 from lakebt.lake.publishing import texts
@@ -371,7 +372,8 @@ def _checked_labels(labels: object) -> dict[str, str]:
         if not (is_text(key) and is_text(value)):
             msg = f"labels must map text to text, was {key!r}: {value!r}"
             raise InvalidArgumentError(msg)
-        if key.startswith(FILE_LABEL) or key in {BASE, ADOPTED}:
+        is_ours = key.startswith((FILE_LABEL, REDACTION_LABEL))
+        if is_ours or key in {BASE, ADOPTED}:
             msg = f"a label {key!r} is lakebt's own: rename it"
             raise InvalidArgumentError(msg)
     return dict(labels)

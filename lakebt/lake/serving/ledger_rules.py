@@ -189,6 +189,8 @@ def _check_added(release: Release, ledger: Ledger, tables: Mapping[str, Table]) 
         problem = f"its sequence is {release.sequence}, and the next is {sequence}"
     elif release.is_ended:
         problem = "it ended before it began"
+    elif release.is_redacted:
+        problem = "nothing was erased from it yet"
     elif branch_in(release.name) is not None:
         problem = "its name is one of a branch"
     problem = problem or _problem_of_pins(release, last, tables)

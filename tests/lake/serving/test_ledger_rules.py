@@ -21,6 +21,7 @@ from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.committing.test_rest import Interrupted, before_step
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.old import make_old
+from tests.lake.redacted import ERASED, redact
 from tests.lake.remote import Remote
 from tests.lake.serving.conftest import error
 from tests.lake.trial_rows import batch
@@ -85,6 +86,14 @@ def another(release: Release, **changes: Any) -> Release:
             "release 'R1' cannot be changed: it is there for ever",
         ),
         (
+            lambda rows: [replace(rows[0], redactions=(ERASED,)), *rows[1:]],
+            "release 'R1' cannot be changed: it is there for ever",
+        ),
+        (
+            lambda rows: [*rows, another(rows[-1], redactions=(ERASED,))],
+            "'R3' cannot be added: nothing was erased from it yet",
+        ),
+        (
             lambda rows: [*rows, another(rows[-1], sequence=9)],
             "'R3' cannot be added: its sequence is 9, and the next is 3",
         ),
@@ -128,6 +137,15 @@ def test_a_page_that_would_change_or_lose_a_release_is_refused(
 
     pd.testing.assert_frame_equal(house.lake().releases(ended=True), before)
     assert house.lake().doctor().ok
+
+
+def test_what_was_erased_is_read_and_kept_through_the_server(house: House) -> None:
+    redact(house.lake(), "R1")
+
+    commit_page(house, lambda rows: [*rows, another(rows[-1])])
+
+    told = house.lake().releases()["redactions"].tolist()
+    assert told == [[ERASED.told()], [], []]
 
 
 def test_a_page_that_ends_or_adds_a_release_is_taken(house: House) -> None:

@@ -1,0 +1,1 @@
+"""Erasure: what must not be kept leaves every release, and every byte of the lake."""
