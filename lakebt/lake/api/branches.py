@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, opened
-from lakebt.lake.keeping import branches, retention
-from lakebt.lake.keeping import rebase as rebasing
+from lakebt.lake.keeping import branch_requests, branches, retention
+from lakebt.lake.keeping.rebase import Standing, Transfer, rebasing, warned
 from lakebt.lake.spark.fold import rewriting
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ class Branches(LakeBase):
         if at is None:
             there = opened(self._storage, name)
         else:
-            there = branches.make(self._storage, name, at=at, now=self._clock)
+            there = self._storage.on(name)
+            if not branch_requests.made(self._storage, name, at=at, now=self._clock):
+                there = branches.make(self._storage, name, at=at, now=self._clock)
         return type(self)(there, exchange=self._exchange, clock=self._clock)
 
     def branches(self) -> pd.DataFrame:
@@ -159,17 +161,27 @@ class Branches(LakeBase):
         """
         check_main(self._storage)
         self._specs()
+        wanted: dict[str, Any] = {"at": at, "release": release, "accept": accept}
+
+        def transfer() -> Transfer | Release:
+            now, sessions = self._clock, self._sessions
+            return rebasing(self._storage, name, **wanted, now=now, sessions=sessions)
+
+        done = branch_requests.released(
+            self._storage,
+            name,
+            branch_requests.REBASE,
+            wanted,
+            now=self._clock,
+            warned=lambda: warned(transfer()),
+        )
+        if done is not None:
+            return done
         with rewriting(self._storage) as rewriter:
-            return rebasing.rebase(
-                self._storage,
-                name,
-                at=at,
-                release=release,
-                accept=accept,
-                now=self._clock,
-                sessions=self._sessions,
-                rewriter=rewriter,
-            )
+            onto = transfer()
+            if isinstance(onto, Transfer):
+                return onto.publish(now=self._clock, rewriter=rewriter)
+            return onto
 
     def clashes(self, name: str) -> pd.DataFrame:
         """Return the facts of which a branch and main each got what the other lacks.
@@ -200,7 +212,7 @@ class Branches(LakeBase):
         """
         check_main(self._storage)
         self._specs()
-        return rebasing.Standing.of(self._storage, name).clashes(None)
+        return Standing.of(self._storage, name).clashes(None)
 
     def drop_branch(
         self,
@@ -243,6 +255,12 @@ class Branches(LakeBase):
         UnknownNameError
             If there is no such branch.
         """
+        if not dry_run:
+            done = branch_requests.dropped(
+                self._storage, name, because=because, now=self._clock
+            )
+            if done is not None:
+                return done
         return retention.drop_branch(
             self._storage,
             name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, is_branch
-from lakebt.lake.keeping import rebase, repair, retention
+from lakebt.lake.keeping import branch_requests, repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
+from lakebt.lake.keeping.rebase import Transfer, adoption
 from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
@@ -205,18 +206,9 @@ class Keeping(LakeBase):
         check_main(self._storage)
         specs = self._specs()
         if is_branch(self._storage, table):
-            with rewriting(self._storage) as rewriter:
-                return rebase.adopt(
-                    self._storage,
-                    table,
-                    release=release,
-                    as_of=as_of,
-                    note=note,
-                    labels=labels,
-                    now=self._clock,
-                    sessions=self._sessions,
-                    rewriter=rewriter,
-                )
+            return self._adopt_branch(
+                table, release=release, as_of=as_of, note=note, labels=labels
+            )
         appended = Appended(self._storage, specs.of(table))
         publication = prepare(
             {table: appended.rows},
@@ -239,6 +231,26 @@ class Keeping(LakeBase):
                 check=lambda _tables, _ledger: None,
                 adopted={table: appended.head},
             )
+
+    def _adopt_branch(self, name: str, **wanted: Any) -> Release:
+        """Make a release of main of what a branch got."""
+
+        def transfer() -> Transfer:
+            now, sessions = self._clock, self._sessions
+            return adoption(self._storage, name, **wanted, now=now, sessions=sessions)
+
+        done = branch_requests.released(
+            self._storage,
+            name,
+            branch_requests.ADOPT,
+            {**wanted, "as_of": branch_requests.instant(wanted["as_of"])},
+            now=self._clock,
+            warned=lambda: transfer().warned(),
+        )
+        if done is not None:
+            return done
+        with rewriting(self._storage) as rewriter:
+            return transfer().publish(now=self._clock, rewriter=rewriter)
 
     def restore(self) -> Repair:
         """Put back the tags of living releases, and the settings of the tables.

@@ -149,7 +149,8 @@ class Publishing(LakeBase):
                 return self._publish(publication, storage)
             except MovedOnError:
                 anew = prepared(self._specs())
-                return self._publish(anew, storage, at_once=False)
+                at_once = storage.branch is not None
+                return self._publish(anew, storage, at_once=at_once)
 
     def _by_what_is_known(
         self, prepared: Callable[[Specs], Publication]
@@ -186,8 +187,9 @@ class Publishing(LakeBase):
         check = Comparison(
             publication, storage=storage, sessions=self._sessions, first=first
         )
-        # Whoever has Spark has it fold files, too, which a server does in memory.
-        if at_once and storage.branch is None and storage.spark is None:
+        # Whoever has Spark has it fold files, too, which a server does in memory; but
+        # branches of a served lake are written by its server alone.
+        if at_once and (storage.spark is None or storage.branch is not None):
             done = publish_through(
                 publication, storage=storage, now=self._clock, check=check
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.committing.branches import ADOPTED, BASE, base_in, opened
-from lakebt.lake.committing.ledger import read_ledger
+from lakebt.lake.committing.ledger import read_ledger, read_state
 from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.keeping.branch_facts import check_clashes, clashes, facts_since
 from lakebt.lake.keeping.branches import base_of, check_digests
@@ -16,7 +16,7 @@ from lakebt.lake.publishing.audits.audit_report import AuditReport
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.user_audits import rules
 from lakebt.lake.publishing.publication import Publication, prepare
-from lakebt.lake.publishing.publish import publish
+from lakebt.lake.publishing.publish import moved, publish
 from lakebt.lake.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.fold import Rewriter
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.keeping.branch_facts import Facts
+    from lakebt.lake.publishing.publish import Check
     from lakebt.lake.storage.catalog import Storage
     from lakebt.sessions import Exchange
 
@@ -95,7 +96,73 @@ class Standing:
         return clashes(self.main, self.facts, mains)
 
 
-def adopt(
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """What goes onto another base, or onto main, and what it has to pass.
+
+    Attributes
+    ----------
+    publication
+    storage
+        Where it is published: main, or the branch.
+    compare
+        Compares it with the lake.
+    check
+        That, and whatever else must hold.
+    onto
+        The new base of a branch.
+    """
+
+    publication: Publication
+    storage: Storage
+    compare: Comparison
+    check: Check
+    onto: Release | None = None
+
+    def publish(
+        self, *, now: Callable[[], dt.datetime], rewriter: Rewriter | None = None
+    ) -> Release:
+        """Publish it.
+
+        Raises
+        ------
+        LakebtError
+            Whatever `Lake.publish` raises.
+        """
+        return publish(
+            self.publication,
+            storage=self.storage,
+            rewriter=rewriter,
+            now=now,
+            check=self.check,
+            onto=self.onto,
+        )
+
+    def warned(self) -> tuple[str, ...]:
+        """Audit it beside the lake as that is now, and return what was warned of.
+
+        Raises
+        ------
+        LakebtError
+            Whatever `Lake.publish` raises before it writes.
+        """
+        tables, ledger = read_state(self.storage)
+        self.check(tables if self.onto is None else moved(tables, self.onto), ledger)
+        return self.compare.warned
+
+
+def warned(transfer: Transfer | Release) -> tuple[str, ...]:
+    """Audit what goes onto another base, and return what was warned of.
+
+    Raises
+    ------
+    LakebtError
+        Whatever `Lake.publish` raises before it writes.
+    """
+    return transfer.warned() if isinstance(transfer, Transfer) else ()
+
+
+def adoption(
     storage: Storage,
     name: str,
     *,
@@ -105,18 +172,16 @@ def adopt(
     labels: Mapping[str, str] | None,
     now: Callable[[], dt.datetime],
     sessions: Exchange,
-    rewriter: Rewriter,
-) -> Release:
-    """Make a release of main of what a branch got.
+    comparison: Callable[..., Comparison] = Comparison,
+) -> Transfer:
+    """Prepare a release of main of what a branch got.
 
     Raises
     ------
-    ConflictError
-        If facts clash, or others kept publishing first.
     InvalidArgumentError
         If the branch got nothing.
     LakebtError
-        Whatever `Lake.publish` raises.
+        Whatever `Lake.publish` raises of the rows alone.
     """
     branch = Standing.of(storage, name)
     if not branch.facts:
@@ -137,7 +202,7 @@ def adopt(
     )
     told = {**publication.labels, ADOPTED: branch.last.name}
     publication = replace(publication, labels=told)
-    compare = Comparison(publication, storage=storage, sessions=sessions)
+    compare = comparison(publication, storage=storage, sessions=sessions)
 
     def check(tables: Mapping[str, Table], ledger: Ledger) -> None:
         if ledger.last is not None:
@@ -147,15 +212,15 @@ def adopt(
             check_clashes(found, branch=name, cure=cure)
         compare(tables, ledger)
 
-    return publish(
-        publication, storage=storage, rewriter=rewriter, now=now, check=check
+    return Transfer(
+        publication=publication, storage=storage, compare=compare, check=check
     )
 
 
 _REBASE = "lakebt branch NAME --rebase RELEASE"
 
 
-def rebase(
+def rebasing(
     storage: Storage,
     name: str,
     *,
@@ -164,18 +229,23 @@ def rebase(
     accept: bool,
     now: Callable[[], dt.datetime],
     sessions: Exchange,
-    rewriter: Rewriter,
-) -> Release:
-    """Put what a branch got onto another release of main: a new release of the branch.
+    comparison: Callable[..., Comparison] = Comparison,
+) -> Transfer | Release:
+    """Prepare a release of a branch of what it got and another release of main.
+
+    Returns
+    -------
+    Transfer or Release
+        The branch's last release if it stands there already.
 
     Raises
     ------
     ConflictError
-        If facts clash and are not accepted, or others kept publishing first.
+        If facts clash and are not accepted.
     InvalidArgumentError
         If the release is older than the base.
     LakebtError
-        Whatever `Lake.publish` raises.
+        Whatever `Lake.publish` raises of the rows alone.
     """
     if branch_in(at) is not None:
         msg = f"branch {name!r} cannot stand on {at!r}: that is of a branch itself"
@@ -199,12 +269,12 @@ def rebase(
     as_of = max(new.as_of, branch.as_of)
     publication = _publication(branch, called, as_of, now=now(), sessions=sessions)
     publication = replace(publication, labels={BASE: new.name})
-    return publish(
-        publication,
+    compare = comparison(publication, storage=branch.there, sessions=sessions)
+    return Transfer(
+        publication=publication,
         storage=branch.there,
-        rewriter=rewriter,
-        now=now,
-        check=Comparison(publication, storage=branch.there, sessions=sessions),
+        compare=compare,
+        check=compare,
         onto=new,
     )
 

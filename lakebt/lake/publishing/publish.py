@@ -217,7 +217,7 @@ class _Writer:
             raise LostRaceError(msg)
         if self.onto is not None:
             check_heads(tables, ledger.last)
-            tables = _moved(tables, self.onto)
+            tables = moved(tables, self.onto)
         return tables, ledger
 
     def _look(self, tables: Mapping[str, Table], ledger: Ledger) -> Release | None:
@@ -378,7 +378,7 @@ class _Writer:
                 self._folds.withdraw()
 
 
-def _moved(tables: Mapping[str, Table], onto: Release) -> Mapping[str, Table]:
+def moved(tables: Mapping[str, Table], onto: Release) -> Mapping[str, Table]:
     """Return the tables of facts as if their heads were where a release pins them."""
     facts = set(fact_tables(tables))
     pins = {name: onto.pin(name) for name in facts}

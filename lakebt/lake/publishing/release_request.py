@@ -40,13 +40,14 @@ their form."""
 LARGEST = "lakebt.releases.bytes"
 """In the same place: how many bytes one may have."""
 
+BRANCHES = "lakebt.branches"
+"""In the same place: that it publishes onto branches, makes them and ends them; the
+version of how it is asked to."""
+
 VERSION = "1"
 
 KIND = "application/vnd.lakebt.release"
 ANSWER = "application/vnd.apache.arrow.stream"
-
-KEY = "Idempotency-Key"
-"""The header that tells a request that is repeated from another one."""
 
 _LENGTH = struct.Struct("<I")
 _MOST_TABLES = 256

@@ -9,14 +9,13 @@ say what is wrong.
 from __future__ import annotations
 
 import contextlib
-import secrets
-import time
+import json
 from typing import TYPE_CHECKING
 
-from lakebt.errors import ConflictError, InvalidArgumentError
+from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.publishing.release_request import (
-    KEY,
+    BRANCHES,
     KIND,
     LARGEST,
     OFFERED,
@@ -25,6 +24,7 @@ from lakebt.lake.publishing.release_request import (
     encoded,
     release_in,
 )
+from lakebt.lake.storage.repeated_request import answer_to
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.comparison import Comparison
     from lakebt.lake.publishing.publication import Publication
     from lakebt.lake.storage.catalog import Storage
-    from lakebt.lake.storage.remote import Answer, PatientRestCatalog
+    from lakebt.lake.storage.remote import PatientRestCatalog
+    from lakebt.lake.storage.repeated_request import Answer
 
-
-PATIENCE_SECONDS = 120.0
-"""How long a publisher asks again while too many others publish."""
-
-_SENDINGS = 3
-"""How often a request is sent whose answer is lost. It publishes once all the same."""
 
 _AUDITS = 4
 """How often rows are audited here because the server found something new."""
 
-_DONE, _MOVED, _AUDITED, _BUSY = 200, 412, 422, 503
+DONE, AUDITED = 200, 422
+"""The status of an answer to what was carried out, and to what nobody was warned of."""
+
+_MOVED = 412
+_REFUSED = {401, 403}
 
 
 class MovedOnError(Exception):
@@ -56,6 +55,12 @@ class MovedOnError(Exception):
 def is_offered(storage: Storage) -> bool:
     """Whether a lake's catalog takes a publication as one request."""
     return storage.catalog.properties.get(OFFERED) == VERSION
+
+
+def is_offered_on_branches(storage: Storage) -> bool:
+    """Whether it also takes those of branches, makes branches and ends them."""
+    offered = storage.catalog.properties.get(BRANCHES)
+    return is_offered(storage) and offered == VERSION
 
 
 def publish_through(
@@ -89,22 +94,30 @@ def publish_through(
     ConflictError
         If too many publish.
     LakeError
-        If the lake cannot be read.
+        If the lake cannot be read, the server takes nothing so large of a branch, or
+        it went away and did not say whether it published.
     MovedOnError
         If the lake's tables are not what they were when they were read.
     """
-    catalog = _asked(storage)
+    catalog = asked(storage)
     if catalog is None:
         return None
     limit = str(catalog.properties.get(LARGEST, "0"))
+    limit_bytes = int(limit) if limit.isdecimal() else 0
     for _ in range(_AUDITS):
         body = encoded(publication, now=now(), told=check.warned)
-        if body is None or not limit.isdecimal() or len(body) > int(limit):
+        if body is None or len(body) > limit_bytes:
+            _check_main(publication, body, limit_bytes, storage)
             return None
-        answer = _sent(catalog, body, publication.name, storage.where)
+        what = f"release {publication.name!r}"
+        answer = answer_to(
+            catalog, PATH, body, kind=KIND, what=what, where=storage.where
+        )
         if answer is not None and answer.status == _MOVED:
             raise MovedOnError
-        if answer is None or answer.status != _AUDITED:
+        if answer is not None and storage.branch is not None:
+            check_allowed(answer, storage.where)
+        if answer is None or answer.status != AUDITED:
             return _release(answer)
         before = check.warned
         check(*read_state(storage))
@@ -115,50 +128,60 @@ def publish_through(
 
 def _release(answer: Answer | None) -> Release | None:
     """Return what was published; None if nothing was, or nobody can tell."""
-    if answer is None or answer.status != _DONE:
+    if answer is None or answer.status != DONE:
         return None
     with contextlib.suppress(InvalidArgumentError):  # cut on its way
         return release_in(answer.content)
     return None
 
 
-def _asked(storage: Storage) -> PatientRestCatalog | None:
-    if not is_offered(storage):
+def _check_main(
+    publication: Publication, body: bytes | None, limit_bytes: int, storage: Storage
+) -> None:
+    """Check that what a server does not take is not of a branch: no other way is there.
+
+    Raises
+    ------
+    LakeError
+        If it is.
+    """
+    if storage.branch is None:
+        return
+    what = "has rows of Spark's" if body is None else f"has {len(body):,} bytes"
+    msg = (
+        f"release {publication.name!r} {what}, and onto a branch the server of "
+        f"{storage.where} takes rows of pandas or Arrow, {limit_bytes:,} bytes at "
+        f"once: publish it in parts, or where the lake lies"
+    )
+    raise LakeError(msg)
+
+
+def check_allowed(answer: Answer, where: str) -> None:
+    """Check that a server did not refuse who asks: no other way is there on branches.
+
+    Raises
+    ------
+    LakeError
+        If it did.
+    """
+    if answer.status not in _REFUSED:
+        return
+    why = "who asks may not do it"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        why = str(json.loads(answer.content)["error"]["message"])
+    msg = f"{where} refuses it: {why}"
+    raise LakeError(msg)
+
+
+def asked(storage: Storage) -> PatientRestCatalog | None:
+    """Return the catalog that is asked for a lake's releases; None if it offers none.
+
+    On a branch it is one that takes those of branches.
+    """
+    offers = is_offered if storage.branch is None else is_offered_on_branches
+    if not offers(storage):
         return None
     from lakebt.lake.storage.remote import PatientRestCatalog  # noqa: PLC0415 - requests
 
     catalog = storage.catalog
     return catalog if isinstance(catalog, PatientRestCatalog) else None
-
-
-def _sent(
-    catalog: PatientRestCatalog, body: bytes, release: str, where: str
-) -> Answer | None:
-    """Send a request until it is answered; None if nobody answers.
-
-    Raises
-    ------
-    ConflictError
-        If the server is busy for longer than anybody waits.
-    """
-    headers = {"Content-Type": KIND, KEY: secrets.token_hex(16)}
-    until = time.monotonic() + PATIENCE_SECONDS
-    n_lost = 0
-    while True:
-        try:
-            answer = catalog.post(PATH, body, headers)
-        except OSError:  # of which those of requests are
-            n_lost += 1
-            if n_lost == _SENDINGS:
-                return None
-            continue
-        if answer.status != _BUSY or answer.retry_seconds is None:
-            return answer
-        if time.monotonic() > until:
-            msg = (
-                f"release {release!r}: too many publish into {where}, for "
-                f"{PATIENCE_SECONDS:g} s. Nothing was published; publish it again"
-            )
-            raise ConflictError(msg)
-        # Not all at once: who was sent away together would come together.
-        time.sleep(answer.retry_seconds * (0.5 + secrets.randbelow(1000) / 1000))

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from lakebt._version import __version__
+from lakebt.lake.keeping import branch_requests
 from lakebt.lake.publishing import release_request
 from lakebt.lake.serving import metrics, requests
 from lakebt.lake.serving.errors import (
@@ -32,6 +33,7 @@ from lakebt.lake.serving.middleware import Middleware, body_of
 from lakebt.lake.serving.oauth import OAuthError, exchange
 from lakebt.lake.serving.service import Service
 from lakebt.lake.serving.turns import Turns
+from lakebt.lake.storage.repeated_request import KEY
 from lakebt.values.command_lines import located
 
 if TYPE_CHECKING:
@@ -55,6 +57,10 @@ TABLE = SPACE + "/tables/{table}"
 
 EMPTY: dict[str, Any] = {"status_code": 204, "response_model": None}
 """A route that answers with nothing. FastAPI 0.115.0 takes `None` for a body."""
+
+BRANCH = f"/v1/{branch_requests.PATH}/{{branch}}"
+
+Key = Annotated[str | None, Header(alias=KEY, max_length=200)]
 
 QueryText = Annotated[str | None, Query(max_length=1000)]
 
@@ -297,19 +303,39 @@ def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
     _add_namespace_writes(app, service, write)
     _add_table_writes(app, service, write)
     _add_releases(app, service, write)
+    _add_branches(app, service, write)
 
 
 def _add_releases(app: FastAPI, service: Service, write: Write) -> None:
     @app.post(f"/v1/{release_request.PATH}")
     async def publish(
         request: Request,
-        key: Annotated[
-            str | None, Header(alias=release_request.KEY, max_length=200)
-        ] = None,
+        key: Key = None,
     ) -> Response:
         body = await request.body()
         row = await write(lambda: service.releases.publish(body, key=key))
         return Response(row, media_type=release_request.ANSWER)
+
+
+def _add_branches(app: FastAPI, service: Service, write: Write) -> None:
+    async def answered(do: Callable[[], bytes]) -> Response:
+        return Response(await write(do), media_type=release_request.ANSWER)
+
+    @app.post(f"{BRANCH}/{branch_requests.MAKE}")
+    async def make(branch: str, body: requests.NewBranch, key: Key = None) -> Response:
+        return await answered(lambda: service.branches.make(branch, body, key=key))
+
+    @app.post(f"{BRANCH}/{branch_requests.REBASE}")
+    async def rebase(branch: str, body: requests.Rebase, key: Key = None) -> Response:
+        return await answered(lambda: service.branches.rebase(branch, body, key=key))
+
+    @app.post(f"{BRANCH}/{branch_requests.ADOPT}")
+    async def adopt(branch: str, body: requests.Adoption, key: Key = None) -> Response:
+        return await answered(lambda: service.branches.adopt(branch, body, key=key))
+
+    @app.post(f"{BRANCH}/{branch_requests.DROP}")
+    async def drop(branch: str, body: requests.BranchDrop, key: Key = None) -> Response:
+        return await answered(lambda: service.branches.drop(branch, body, key=key))
 
 
 def _add_namespace_writes(app: FastAPI, service: Service, write: Write) -> None:

@@ -1,4 +1,8 @@
-"""Rules for branches of the lake: served to readers, and left as they are."""
+"""Rules for branches of the lake, which no commit of a client changes.
+
+What is published onto one, and what ends it, is done by the server itself: see
+`branch_writer`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,19 @@ from typing import TYPE_CHECKING
 from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.table_rules import check_releases
+from lakebt.lake.storage.branch_refs import IN_PUBLISHING
 
 if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lakebt.lake.committing.ledger import Ledger
+
+
+INSTEAD = (
+    "A branch is written by lakebt, each time by one request: Lake.publish, branch, "
+    "rebase, adopt and drop_branch, or lakebt publish and lakebt branch, of this "
+    "server's version"
+)
 
 
 def check_branch(
@@ -34,10 +46,13 @@ def check_branch(
     branch = None if ledger.newest is None else branch_in(ledger.newest.name)
     if branch is None:
         return
-    if before.refs.get(branch) != after.refs.get(branch):
-        msg = (
-            f"branch {branch} of table {name} is the lake's: it is published into, and "
-            f"dropped, where the lake lies"
-        )
-        raise ForbiddenError(msg)
+    inner = tuple(f"{branch}.{beginning}" for beginning in IN_PUBLISHING)
+    for ref in sorted(before.refs.keys() | after.refs.keys()):
+        is_its_own = ref == branch or ref.startswith(inner)
+        if is_its_own and before.refs.get(ref) != after.refs.get(ref):
+            msg = (
+                f"branch {branch} of table {name} is the lake's, and {ref!r} is not "
+                f"moved by a commit. {INSTEAD}"
+            )
+            raise ForbiddenError(msg)
     check_releases(name, before, after, ledger)

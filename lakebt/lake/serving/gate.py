@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 _REPORTS = re.compile(r"/v1/namespaces/[^/]+/tables/[^/]+/metrics")
-_ADMINISTERS = re.compile(r"/v1/namespaces/[^/]+/(register|properties)")
+_ADMINISTERS = re.compile(
+    r"/v1/namespaces/[^/]+/(register|properties)|/v1/lakebt/branches/.+/drop"
+)
 _RENAME = "/v1/tables/rename"
 
 

@@ -18,6 +18,7 @@ from lakebt.lake.committing.foreign import is_ours
 from lakebt.lake.committing.ledger import page_of
 from lakebt.lake.committing.release_names import branch_in, check_name
 from lakebt.lake.committing.stage import expiring
+from lakebt.lake.serving.branch_rules import INSTEAD
 from lakebt.lake.serving.errors import ForbiddenError
 from lakebt.lake.serving.gate import check_scope
 from lakebt.lake.serving.snapshot_rules import added
@@ -67,7 +68,7 @@ def check_written_by_lakebt(
     if strange:
         msg = (
             f"table {name} is written by lakebt only, and has no branch or tag "
-            f"{strange[0]!r} that is made, moved or removed here. {_INSTEAD}"
+            f"{strange[0]!r} that is made, moved or removed here. {INSTEAD}"
         )
         raise ForbiddenError(msg)
     was, would = before.current_snapshot(), after.current_snapshot()

@@ -9,32 +9,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.exceptions import CommitFailedException
-
-from lakebt.errors import (
-    ConflictError,
-    ForeignCommitError,
-    InvalidArgumentError,
-    InvalidDataError,
-    LakeError,
-    ReleaseExistsError,
-    UnknownNameError,
-)
+from lakebt.lake.committing.branches import placed_anew
 from lakebt.lake.committing.ledger import ledger_rows
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.finding import MEANT
 from lakebt.lake.publishing.publication import examine
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.publishing.release_request import answered, decoded
-from lakebt.lake.serving.errors import (
-    AuditedError,
-    BadRequestError,
-    BusyServerError,
-    ExistsError,
-    MovedError,
-    UnavailableError,
-)
-from lakebt.lake.storage.failures import LostRaceError
+from lakebt.lake.serving.errors import AuditedError, BusyServerError, MovedError
+from lakebt.lake.serving.refusals import refusals
 from lakebt.lake.tables.schemas import EXCHANGE, LEDGER
 from lakebt.sessions import Exchange
 
@@ -81,38 +64,17 @@ class Releases:
 
         Raises
         ------
-        AuditedError
-            If audits found what the publisher does not know yet.
-        BadRequestError
-            If it makes no sense.
-        BusyServerError
-            If programs beside the server kept coming first.
-        ExistsError
-            If the name holds something else.
-        MovedError
-            If the lake is not what the publisher takes it for.
-        UnavailableError
-            If the lake cannot be read or written.
+        RefusedError
+            As `refusals` says; busy if programs beside the server kept coming first.
         """
-        try:
-            asked = decoded(body)
-            return self._published(asked, key)
-        except (InvalidArgumentError, UnknownNameError) as error:
-            raise BadRequestError(str(error)) from None
-        except ReleaseExistsError as error:
-            raise ExistsError(str(error)) from None
-        except ConflictError as error:
-            raise BusyServerError(str(error)) from None
-        except (ForeignCommitError, LostRaceError, CommitFailedException) as error:
-            raise MovedError(str(error)) from None
-        except InvalidDataError as error:
-            raise AuditedError(str(error)) from None
-        except LakeError as error:
-            raise UnavailableError(str(error)) from None
+        with refusals(conflict=BusyServerError):
+            return self._published(decoded(body), key)
 
     def _published(self, asked: Asked, key: str | None) -> bytes:
-        publication = self._examined(asked)
-        check = _Told(publication, self._storage, self._sessions, told=asked.told)
+        storage, name = placed_anew(self._storage, asked.arguments["release"])
+        publication = self._examined(asked, storage, name)
+        sessions = sessions_of(self._storage)
+        check = Told(publication, storage=storage, sessions=sessions, told=asked.told)
         attempts = 0
 
         def now() -> dt.datetime:
@@ -122,14 +84,15 @@ class Releases:
                 self._lost()
             return asked.now
 
-        release = publish(publication, storage=self._storage, now=now, check=check)
+        release = publish(publication, storage=storage, now=now, check=check)
         is_new = release.is_new or (key is not None and self._did(key, release))
         if key is not None and is_new:
             self._remember(key, release)
         table = self._storage.loaded()[LEDGER]
         return answered(ledger_rows([release], table), is_new=is_new)
 
-    def _examined(self, asked: Asked) -> Publication:
+    @staticmethod
+    def _examined(asked: Asked, storage: Storage, name: Any) -> Publication:
         """Return the publication, checked as its publisher has checked it.
 
         Raises
@@ -139,27 +102,22 @@ class Releases:
         MovedError
             If its tables are others than the publisher took them for.
         """
-        self._storage.tables()
-        arguments: dict[str, Any] = dict(asked.arguments)
+        storage.tables()
+        arguments: dict[str, Any] = {**asked.arguments, "release": name}
         # A user's own audits were run where they are.
         arguments["warn_on"] = [n for n in arguments["warn_on"] if n in MEANT]
         publication = examine(
             asked.tables,
             **arguments,
-            specs=self._storage.specs,
+            specs=storage.specs,
             now=asked.now,
-            sessions=self._sessions,
+            sessions=sessions_of(storage),
         )
         publication.report.check()
         if publication.digest != asked.digest:
             msg = "the rows are not here what they were where they were prepared"
             raise MovedError(msg)
         return publication
-
-    @property
-    def _sessions(self) -> Exchange:
-        properties = self._storage.loaded()[LEDGER].metadata.properties
-        return Exchange(properties.get(EXCHANGE, "XNYS"))
 
     def _did(self, key: str, release: Release) -> bool:
         return self._done.get(key) == release.name
@@ -170,19 +128,33 @@ class Releases:
             self._done.popitem(last=False)
 
 
-class _Told:
-    """Compares a publication with the lake; nothing may be found that was not told."""
+def sessions_of(storage: Storage) -> Exchange:
+    """Return the exchange whose sessions count in a lake."""
+    properties = storage.loaded()[LEDGER].metadata.properties
+    return Exchange(properties.get(EXCHANGE, "XNYS"))
+
+
+class Told(Comparison):
+    """Compares a publication with the lake; nothing may be found that was not told.
+
+    Parameters
+    ----------
+    publication, storage, sessions
+        As for `Comparison`.
+    told
+        What the publisher was warned of.
+    """
 
     def __init__(
         self,
         publication: Publication,
+        *,
         storage: Storage,
         sessions: Exchange,
-        *,
         told: frozenset[str],
     ) -> None:
-        self._compare = Comparison(publication, storage=storage, sessions=sessions)
-        self._told = told
+        super().__init__(publication, storage=storage, sessions=sessions)
+        self._known = told
 
     def __call__(self, tables: Mapping[str, Table], ledger: Ledger) -> None:
         """Check it.
@@ -190,10 +162,12 @@ class _Told:
         Raises
         ------
         AuditedError
-            If anything fails, or the publisher was not warned of it.
+            If the publisher was not warned of something.
+        AuditError
+            If anything fails.
         """
-        report = self._compare.report(tables, ledger)
+        report = self.report(tables, ledger)
         report.check()
-        if news := [f for f in report.warnings if f.message not in self._told]:
+        if news := [f for f in report.warnings if f.message not in self._known]:
             msg = f"{len(news)} warnings were not told yet, {news[0].audit} among them"
             raise AuditedError(msg)

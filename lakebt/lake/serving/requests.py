@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 Text = Annotated[str, StringConstraints(strict=True)]
 Names = list[Text]
@@ -76,3 +76,38 @@ class Transaction(_Body):
     """Changes of several tables, all or none of which are made."""
 
     table_changes: list[TableChange] = Field(alias="table-changes")
+
+
+class NewBranch(_Body):
+    """A branch to be made at a release."""
+
+    at: Text
+    now: Text
+
+
+class Rebase(_Body):
+    """What a branch is to stand on; `told` is what its publisher was warned of."""
+
+    at: Text
+    release: Text | None = None
+    accept: StrictBool = False
+    now: Text
+    told: Names = []
+
+
+class Adoption(_Body):
+    """What main is to call what a branch got."""
+
+    release: Text
+    as_of: Text | None = None
+    note: Text = ""
+    labels: Properties | None = None
+    now: Text
+    told: Names = []
+
+
+class BranchDrop(_Body):
+    """Why a branch is to be dropped."""
+
+    because: Text | None = None
+    now: Text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import LakeError
 from lakebt.lake.publishing import release_request
+from lakebt.lake.serving.branch_writer import Branches
 from lakebt.lake.serving.commits import Change, Creation, Writer
 from lakebt.lake.serving.errors import (
     BadRequestError,
@@ -58,6 +59,7 @@ _WRITES = (
 
 _OFFERED = {
     release_request.OFFERED: release_request.VERSION,
+    release_request.BRANCHES: release_request.VERSION,
     release_request.LARGEST: str(LARGEST_RELEASE_BYTES),
 }
 """What lakebt finds in the configuration, and other clients overlook."""
@@ -78,6 +80,7 @@ class Service:
         self._writer = Writer(storage, catalog, self._cache, self.warehouse)
         self.metrics = Metrics()
         self.releases = Releases(storage, lost=self.metrics.lost)
+        self.branches = Branches(storage)
 
     # ------------------------------------------------------------------- reading
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pyiceberg.catalog
+import requests
 from pyiceberg.catalog import (
     BOTOCORE_SESSION,
     CatalogType,
@@ -16,17 +16,18 @@ from pyiceberg.catalog import (
     load_catalog,
 )
 from pyiceberg.catalog.rest import RestCatalog
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from lakebt.errors import LakeError
 from lakebt.lake.storage.code import names_code
 from lakebt.lake.storage.object_store import CONNECT_SECONDS, defaults
+from lakebt.lake.storage.repeated_request import Answer, UnreachedError
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyiceberg.catalog import Catalog
-    from requests import Session
 
 
 ANSWER_SECONDS = 30
@@ -96,23 +97,6 @@ def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:
     return infer_catalog_type(name, dict(configured))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a catalog answers to a request that is not Iceberg's.
-
-    Attributes
-    ----------
-    status : int
-    content : bytes
-    retry_seconds : int or None
-        When to come again, if it says so.
-    """
-
-    status: int
-    content: bytes
-    retry_seconds: int | None
-
-
 class PatientRestCatalog(RestCatalog):
     """A REST catalog that is waited for so long and no longer."""
 
@@ -121,16 +105,24 @@ class PatientRestCatalog(RestCatalog):
 
         Raises
         ------
-        OSError
-            If there is no answer.
+        ConnectionError
+            If there is no answer. It is one of requests, and an `OSError`.
+        UnreachedError
+            If nobody took it.
         """
-        answer = self._session.post(
-            self.url(path),
-            data=body,
-            headers=dict(headers),
-            timeout=(CONNECT_SECONDS, WRITE_SECONDS),
-            allow_redirects=False,
-        )
+        try:
+            answer = self._session.post(
+                self.url(path),
+                data=body,
+                headers=dict(headers),
+                timeout=(CONNECT_SECONDS, WRITE_SECONDS),
+                allow_redirects=False,
+            )
+        except requests.ConnectionError as error:
+            reason = getattr(next(iter(error.args), None), "reason", None)
+            if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+                raise UnreachedError(str(error)) from None
+            raise
         after = answer.headers.get("Retry-After", "")[:9]
         return Answer(
             status=answer.status_code,
@@ -147,7 +139,7 @@ class PatientRestCatalog(RestCatalog):
         others = {k: v for k, v in self.properties.items() if not names_code(k)}
         self.properties = {**others, **own}
 
-    def _config_headers(self, session: Session) -> None:
+    def _config_headers(self, session: requests.Session) -> None:
         # The first thing that is done with a session, before it asks for a token.
         super()._config_headers(session)
         patience = (CONNECT_SECONDS, ANSWER_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ import requests
 from pyiceberg.catalog.rest import RestCatalog
 
 from lakebt.lake import Lake
+from lakebt.lake.publishing import release_request
+from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.storage.catalog import open_path
-from tests.lake.frames import AS_OF, bars, clock, q1
+from tests.lake.frames import AS_OF, NOW, bars, clock, q1
 from tests.lake.original import Original
+from tests.lake.remote import Remote
 from tests.servers import serving
 
 if TYPE_CHECKING:
@@ -95,3 +99,47 @@ def house(two_releases: Original) -> Iterator[House]:
     path = two_releases.restored()
     with serving(open_path(path, create=False)) as (address, log):
         yield House(path, address, log)
+
+
+NEXT = {"prices": bars(("2022-09-08",))}
+"""What R3 brings to that lake."""
+
+URL = "lakebt/releases"
+
+
+@pytest.fixture
+def remote(house: House, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    """The same lake, as another process opens it: by the server alone."""
+    made = Remote(house.path, is_ours=True)
+    made.configure(monkeypatch, type="rest", uri=house.address)
+    return made
+
+
+def posts(house: House) -> list[str]:
+    """Return the requests that change something, with their status.
+
+    A line is logged when its answer has been sent, which may have come by then.
+    """
+    time.sleep(0.05)
+    return [" ".join(line.split()[2:5]) for line in house.log if " POST " in line]
+
+
+def body(lake: Lake, frames: Any = NEXT, release: str = "R3", **told: Any) -> bytes:
+    """Return the request by which a lake would publish."""
+    publication = prepare(
+        frames,
+        release=release,
+        as_of=AS_OF,
+        specs=lake._specs(),  # noqa: SLF001
+        now=NOW,
+        sessions=lake._sessions,  # noqa: SLF001
+    )
+    made = release_request.encoded(publication, now=NOW, told=told.get("told", ()))
+    assert made is not None
+    return made
+
+
+def send(house: House, content: bytes, **headers: str) -> requests.Response:
+    """Send a request that publishes."""
+    kind = {"Content-Type": release_request.KIND, **headers}
+    return house.ask("POST", URL, data=content, headers=kind)

@@ -1,4 +1,4 @@
-"""A served lake shows its branches, and lets no client change them."""
+"""A served lake shows its branches, and no commit of a client changes them."""
 
 from __future__ import annotations
 
@@ -7,47 +7,78 @@ from typing import TYPE_CHECKING
 import pytest
 from pyiceberg.exceptions import ForbiddenError
 
-from lakebt.errors import LakebtError
 from tests.lake.frames import AS_OF, bars
-from tests.lake.remote import Remote
+from tests.lake.serving.conftest import error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyiceberg.table import Table
+
     from tests.lake.serving.conftest import House
 
 pytestmark = pytest.mark.lake
 
 
-def test_a_branch_is_read_through_a_server_and_not_written(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _ref(name: str, to: int, kind: str = "tag") -> dict[str, object]:
+    told = {"action": "set-snapshot-ref", "ref-name": name, "type": kind}
+    return {**told, "snapshot-id": to}
+
+
+def test_no_commit_of_a_client_breaks_a_branch(house: House) -> None:
     branch = house.lake().branch("cleaned", at="R1")
     branch.publish({"prices": bars(symbols=("MINE",))}, release="A", as_of=AS_OF)
-    remote = Remote(house.path, is_ours=True)
-    remote.configure(monkeypatch, type="rest", uri=house.address)
-    served = remote.open()
-
-    assert "MINE" in set(served.at("cleaned.A").read("prices")["symbol"])
     rows = house.table().scan().use_ref("cleaned").to_arrow()
     assert "MINE" in rows.column("symbol").to_pylist()
-
-    tables = {"prices": bars(symbols=("X",))}
-    with pytest.raises(LakebtError):
-        served.branch("other", at="R1")
-    with pytest.raises(LakebtError):
-        served.publish(tables, release="cleaned.B", as_of=AS_OF)
-    with pytest.raises(LakebtError):
-        served.drop_branch("cleaned")
+    refs = house.table().metadata.refs
+    main, own = refs["main"].snapshot_id, refs["cleaned"].snapshot_id
     prices, ledger = house.table(), house.table("quant.releases")
-    with pytest.raises(ForbiddenError):
-        prices.manage_snapshots().remove_tag("cleaned.A").commit()
-    with pytest.raises(ForbiddenError):
-        prices.manage_snapshots().remove_branch("cleaned").commit()
-    with pytest.raises(ForbiddenError):
-        ledger.manage_snapshots().remove_branch("cleaned").commit()
-    with pytest.raises(ForbiddenError):
-        prices.append(rows.slice(0, 1), branch="cleaned")
-    assert house.lake().doctor().ok
-    served.publish(tables, release="R3", as_of=AS_OF)  # main as ever
+    of_ledger = ledger.metadata.refs["cleaned"].snapshot_id
+
+    tripping: list[Callable[[], object]] = [
+        prices.manage_snapshots().remove_tag("cleaned.A").commit,
+        prices.manage_snapshots().remove_branch("cleaned").commit,
+        ledger.manage_snapshots().remove_branch("cleaned").commit,
+        lambda: prices.append(rows.slice(0, 1), branch="cleaned"),
+        lambda: ledger.append(ledger.scan().to_arrow(), branch="cleaned"),
+    ]
+    for do in tripping:
+        with pytest.raises(ForbiddenError):
+            do()
+    for update, table in (
+        (_ref("cleaned", main, "branch"), "prices"),
+        (_ref("cleaned", own), "prices"),  # a tag in the branch's place
+        ({"action": "remove-snapshots", "snapshot-ids": [own]}, "prices"),
+        (_ref("cleaned.A", main), "prices"),
+        (_ref("cleaned.A", own) | {"max-ref-age-ms": 1}, "prices"),
+        (_ref("cleaned.lakebt-unfinished", own), "prices"),
+        (_ref(f"cleaned.lakebt-staged-1-{main}", main), "prices"),
+        (_ref("cleaned", ledger.metadata.current_snapshot_id or 0, "branch"), "rel"),
+        (_ref("other", of_ledger, "branch"), "rel"),
+    ):
+        name = "releases" if table == "rel" else table
+        answer = house.commit(update, table=f"quant/tables/{name}")
+        status, kind, said = error(answer)
+        assert (status, kind) == (403, "ForbiddenException")
+        assert "written by lakebt" in said or "release 'cleaned.A'" in said
     assert house.lake().doctor().ok
     branch.publish({"prices": bars(symbols=("Y",))}, release="B", as_of=AS_OF)
     assert house.lake().doctor().ok
+
+
+def test_beside_a_branch_clients_do_what_they_always_could(house: House) -> None:
+    branch = house.lake().branch("cleaned", at="R1")
+    branch.publish({"prices": bars(symbols=("MINE",))}, release="A", as_of=AS_OF)
+    prices: Table = house.table()
+    own = prices.metadata.refs["cleaned"].snapshot_id
+
+    for update in (
+        _ref("theirs", own),
+        _ref("work", own, "branch"),
+        _ref("cleaned-too", own),
+        {"action": "remove-snapshot-ref", "ref-name": "theirs"},
+        {"action": "set-properties", "updates": {"comment": "seen"}},
+    ):
+        assert house.commit(update).status_code == 200
+    branch.publish({"prices": bars(symbols=("Y",))}, release="B", as_of=AS_OF)
+    assert house.lake().at("cleaned.B").read("prices")["symbol"].isin(["Y"]).any()

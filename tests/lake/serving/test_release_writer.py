@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -19,70 +18,32 @@ from lakebt.errors import (
     AuditWarning,
     ConflictError,
     InvalidArgumentError,
+    LakeError,
     ReleaseExistsError,
 )
 from lakebt.lake import Lake
-from lakebt.lake.publishing import arrow_stream, release_request, through_server
-from lakebt.lake.publishing.publication import prepare
+from lakebt.lake.publishing import arrow_stream, release_request
 from lakebt.lake.serving import turns
 from lakebt.lake.serving.errors import RefusedError
 from lakebt.lake.serving.release_writer import Releases
+from lakebt.lake.storage import repeated_request
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.remote import PatientRestCatalog
+from lakebt.lake.storage.repeated_request import KEY, UnreachedError
 from tests.lake.crash import check_whole, tables
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, NOW, bars, clock, q1
 from tests.lake.interrupted import Interrupter
-from tests.lake.remote import Remote
-from tests.lake.serving.conftest import error
+from tests.lake.serving.conftest import NEXT, URL, body, error, posts, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.lake.remote import Remote
     from tests.lake.serving.conftest import House
 
 pytestmark = pytest.mark.lake
-
-NEXT = {"prices": bars(("2022-09-08",))}
-URL = "lakebt/releases"
-
-
-@pytest.fixture
-def remote(house: House, monkeypatch: pytest.MonkeyPatch) -> Remote:
-    """The same lake, as another process opens it: by the server alone."""
-    made = Remote(house.path, is_ours=True)
-    made.configure(monkeypatch, type="rest", uri=house.address)
-    return made
-
-
-def posts(house: House) -> list[str]:
-    """Return the requests that change something, with their status.
-
-    A line is logged when its answer has been sent, which may have come by then.
-    """
-    time.sleep(0.05)
-    return [" ".join(line.split()[2:5]) for line in house.log if " POST " in line]
-
-
-def body(lake: Lake, frames: Any = NEXT, release: str = "R3", **told: Any) -> bytes:
-    """Return the request by which a lake would publish."""
-    publication = prepare(
-        frames,
-        release=release,
-        as_of=AS_OF,
-        specs=lake._specs(),  # noqa: SLF001
-        now=NOW,
-        sessions=lake._sessions,  # noqa: SLF001
-    )
-    made = release_request.encoded(publication, now=NOW, told=told.get("told", ()))
-    assert made is not None
-    return made
-
-
-def send(house: House, content: bytes, **headers: str) -> requests.Response:
-    kind = {"Content-Type": release_request.KIND, **headers}
-    return house.ask("POST", URL, data=content, headers=kind)
 
 
 def test_one_request_publishes_and_says_what_it_made(
@@ -143,7 +104,7 @@ def test_a_request_that_is_repeated_is_the_same_release(house: House) -> None:
     content = body(house.lake())
 
     first, again, other = (
-        send(house, content, **{release_request.KEY: key}) for key in ("k", "k", "l")
+        send(house, content, **{KEY: key}) for key in ("k", "k", "l")
     )
 
     assert [a.status_code for a in (first, again, other)] == [200] * 3
@@ -171,6 +132,28 @@ def test_an_answer_that_is_lost_is_asked_for_again(
     assert made.is_new  # by this call, though not by its last request
     assert lost[0].status == 200
     assert house.lake().doctor().ok
+
+
+def test_a_server_that_is_started_again_is_waited_for(
+    house: House, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that stays away is told of, with what is not known by then."""
+    there, post = remote.open(), PatientRestCatalog.post
+    away: list[Exception] = [requests.ConnectionError(), *[UnreachedError()] * 2]
+
+    def ending(catalog: PatientRestCatalog, *arguments: Any) -> Any:
+        if away:
+            raise away.pop(0)
+        return post(catalog, *arguments)
+
+    monkeypatch.setattr(PatientRestCatalog, "post", ending)
+    assert there.publish(NEXT, release="R3", as_of=AS_OF).is_new
+
+    away += [requests.ConnectionError(), *[UnreachedError()] * 9]
+    monkeypatch.setattr(repeated_request, "ABSENCE_SECONDS", 0.2)
+    with pytest.raises(LakeError, match=r"'R4'.* whether it is there is not known"):
+        there.publish({"prices": bars(("2022-09-09",))}, release="R4", as_of=AS_OF)
+    assert list(house.lake().releases()["name"]) == ["R1", "R2", "R3"]
 
 
 def test_errors_and_warnings_are_those_of_any_lake(
@@ -247,12 +230,12 @@ def test_who_is_sent_away_comes_again_and_not_for_ever(
     answer = send(house, b"")
     assert error(answer)[:2] == (503, "ServiceUnavailableException")
     assert answer.headers["Retry-After"] == "1"
-    monkeypatch.setattr(through_server, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(repeated_request, "PATIENCE_SECONDS", 0.0)
     with pytest.raises(ConflictError, match="too many publish into"):
         there.publish(NEXT, release="R3", as_of=AS_OF)
     assert list(house.lake().releases()["name"]) == ["R1", "R2"]
 
-    monkeypatch.setattr(through_server, "PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(repeated_request, "PATIENCE_SECONDS", 60.0)
     timer = threading.Timer(0.1, monkeypatch.setattr, (turns, "MOST_WAITING", 64))
     timer.start()
     assert there.publish(NEXT, release="R3", as_of=AS_OF).is_new
