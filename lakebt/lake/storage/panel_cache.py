@@ -84,6 +84,11 @@ class DiskCache:
         self._limit = limit
         self._verified: dict[str, tuple[int, ...]] = {}
 
+    @property
+    def folder(self) -> Path | None:
+        """Where panels are kept; None if none are."""
+        return self._folder
+
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> DiskCache:
         """Return the cache where the environment says.
