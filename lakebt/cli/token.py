@@ -62,15 +62,15 @@ def token(
     from lakebt.lake.serving import token_file
 
     file = local_path(tokens, what="--tokens", cure="name a file of this machine")
-    is_new = name is not None and not revoke and not file.exists()
-    there = () if is_new else token_file.read(file, what="--tokens")
     if name is None:
-        _tell(there, as_json=as_json)
+        _tell(token_file.read(file, what="--tokens"), as_json=as_json)
         return
     token_file.check_name(name)
-    _check_name(name, [grant.name for grant in there], file=file, is_there=revoke)
     if revoke:
-        token_file.write(file, [grant for grant in there if grant.name != name])
+        with token_file.held(file):
+            there = token_file.read(file, what="--tokens")
+            _check_name(name, there, file=file, is_there=True)
+            token_file.write(file, [grant for grant in there if grant.name != name])
         typer.echo(f"The token of {name} opens nothing any more.")
         return
     made = secrets.token_urlsafe(32)
@@ -80,7 +80,10 @@ def token(
         expires=_expires(days),
         digest=token_file.digest_of(made),
     )
-    token_file.write(file, [*there, grant])
+    with token_file.held(file):
+        there = token_file.read(file, what="--tokens") if file.exists() else ()
+        _check_name(name, there, file=file, is_there=False)
+        token_file.write(file, [*there, grant])
     if as_json:
         print_json([{**_record(grant), "token": made}])
         return
@@ -88,7 +91,9 @@ def token(
     typer.echo(f"{_said(grant)}. It is shown this once.", err=True)
 
 
-def _check_name(name: str, known: list[str], *, file: Path, is_there: bool) -> None:
+def _check_name(
+    name: str, grants: Sequence[Grant], *, file: Path, is_there: bool
+) -> None:
     """Check that a name is there, or that it is free.
 
     Raises
@@ -96,6 +101,7 @@ def _check_name(name: str, known: list[str], *, file: Path, is_there: bool) -> N
     InvalidArgumentError
         If it is not.
     """
+    known = [grant.name for grant in grants]
     if is_there and name not in known:
         has = listed(known) if known else "none"
         msg = f"{file} has no token of {name}: it has {has}"

@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import stat
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +24,16 @@ from lakebt.instants import parse_instant
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 SCOPES = ("read", "publish", "admin")
 """What a token may do. Each may do what those before it may."""
 
 NEVER = "never"
+
+LOCK_SECONDS = 30.0
+"""How long a file is waited for that somebody else changes."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
@@ -162,6 +167,55 @@ def _parsed(line: str) -> Grant | None:
         except InvalidArgumentError:
             return None
     return Grant(name=name, scope=scope, expires=expires, digest=digest[1])
+
+
+@contextlib.contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Hold a file of tokens while it is read and written anew: others wait.
+
+    The lock is on a file beside it, for it is itself replaced. The lock ends with the
+    process, and the file stays.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the lock's file cannot be made, or somebody else holds it for too long.
+    """
+    beside = file.parent / f".{file.name}.lock"
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        msg = f"{file} cannot be written: {beside.name} beside it: {error.strerror}"
+        raise InvalidArgumentError(msg) from None
+    try:
+        _lock(descriptor, file)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, file: Path) -> None:
+    """Wait for a lock.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it takes too long.
+    """
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                msg = (
+                    f"{file} is being changed by another lakebt token for more than "
+                    f"{LOCK_SECONDS:g} s. Nothing was changed; try again"
+                )
+                raise InvalidArgumentError(msg) from None
+            time.sleep(0.01)
+        else:
+            return
 
 
 def write(file: Path, grants: Iterable[Grant]) -> None:
