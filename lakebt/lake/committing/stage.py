@@ -13,13 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pyiceberg.schema import Schema
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update import (
+    AddSchemaUpdate,
     AddSnapshotUpdate,
+    AssertCurrentSchemaId,
+    AssertLastAssignedFieldId,
     AssertTableUUID,
     RemoveSnapshotsUpdate,
+    SetCurrentSchemaUpdate,
     SetSnapshotRefUpdate,
 )
+from pyiceberg.types import NestedField
 from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.errors import LakeError
@@ -39,12 +45,19 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
+    from pyiceberg.types import IcebergType
 
     from lakebt.lake.committing.fold import Fold
 
 
 FOLDED = f"{OURS}folded"
 """In a snapshot's summary: how many files were replaced by a fold of them."""
+
+NO_SNAPSHOT = -1
+"""How Iceberg's metadata says that a table has no head."""
+
+_THE_LAST_ADDED = -1
+"""How an update says which columns are a table's from now on."""
 
 KEPT = 10
 """How many snapshots of the ledger, and of the trials, are kept for readers of them."""
@@ -125,6 +138,47 @@ def stage_tag(table: Table, *, tag: str) -> Staged:
         snapshot_id=head,
     )
     return _tagged(staged, tag)
+
+
+def stage_columns(table: Table, columns: Mapping[str, IcebergType]) -> Staged:
+    """Stage optional columns at the end of a table, whose head and rows stay.
+
+    Parameters
+    ----------
+    table
+    columns
+        The type of each, by its name.
+    """
+    metadata, schema = table.metadata, table.schema()
+    number, head = metadata.last_column_id, head_of(table)
+    added = [
+        NestedField(field_id=number + place, name=name, field_type=kind, required=False)
+        for place, (name, kind) in enumerate(columns.items(), start=1)
+    ]
+    wider = Schema(
+        *schema.fields,
+        *added,
+        schema_id=1 + max(each.schema_id for each in metadata.schemas),
+        identifier_field_ids=schema.identifier_field_ids,
+    )
+    required: list[TableRequirement] = [
+        AssertTableUUID(uuid=metadata.table_uuid),
+        AssertCurrentSchemaId.model_validate(
+            {"current-schema-id": metadata.current_schema_id}
+        ),
+        AssertLastAssignedFieldId.model_validate({"last-assigned-field-id": number}),
+    ]
+    if head is not None:
+        required.append(at_ref(MAIN_BRANCH, head))
+    return Staged(
+        base=table,
+        requirements=tuple(required),
+        updates=(
+            AddSchemaUpdate.model_validate({"schema": wider}),
+            SetCurrentSchemaUpdate.model_validate({"schema-id": _THE_LAST_ADDED}),
+        ),
+        snapshot_id=NO_SNAPSHOT if head is None else head,
+    )
 
 
 def with_head(staged: Staged) -> Staged:

@@ -9,17 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pyiceberg.exceptions import CommitFailedException
 
 from lakebt.errors import ConflictError
+from lakebt.lake.committing import protocol
 from lakebt.lake.committing.new_table import make
 from lakebt.lake.committing.retry import again
+from lakebt.lake.committing.stage import stage_columns
 from lakebt.lake.declaring.declaration import notation
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.tables.schemas import ICEBERG_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table
+    from pyiceberg.types import IcebergType
+
     from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.committing.stage import Staged
     from lakebt.lake.declaring.declaration import Declaration
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.specs import Specs
@@ -61,22 +68,28 @@ def declare(storage: Storage, declaration: Declaration) -> None:
 def _is_declared(storage: Storage, declaration: Declaration) -> bool:
     """Whether the table is there, with every column of the declaration in the end.
 
+    What it lacks is added in the turn for which publishers wait, where there is one.
+
     Raises
     ------
     LostRaceError
-        If somebody else changed its columns meanwhile.
+        If somebody else changed the table meanwhile.
     """
-    table = storage.tables().get(declaration.name)
-    if table is None:
+    if declaration.name not in storage.tables():
         return False
-    lacks = declaration.missing(storage.specs.of(declaration.name))
-    if lacks:
-        try:
-            with table.update_schema() as change:
-                for column in lacks:
-                    change.add_column(column.name, ICEBERG_TYPES[column.kind])
-        except CommitFailedException as error:
-            raise LostRaceError(str(error)) from None
+
+    def lacks() -> dict[str, IcebergType]:
+        spec = storage.specs.of(declaration.name)
+        return {c.name: ICEBERG_TYPES[c.kind] for c in declaration.missing(spec)}
+
+    def stage(tables: Mapping[str, Table]) -> list[Staged]:
+        table, columns = tables.get(declaration.name), lacks()
+        if table is None:
+            raise LostRaceError(declaration.name)
+        return [stage_columns(table, columns)] if columns else []
+
+    if lacks():
+        protocol.of(storage).change(stage)
         storage.tables()
     return True
 

@@ -12,7 +12,7 @@ from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.branches import check_main, ledgers
 from lakebt.lake.committing.retry import again
-from lakebt.lake.committing.stage import Staged
+from lakebt.lake.committing.stage import NO_SNAPSHOT, Staged
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
     from lakebt.lake.storage.catalog import Storage
-
-
-_NO_SNAPSHOT = -1
-"""How Iceberg's metadata says that a table has no head."""
 
 
 def state(storage: Storage) -> Mapping[str, Table]:
@@ -117,5 +113,5 @@ def staged(table: Table, updates: Iterable[TableUpdate], *, head: int | None) ->
         base=table,
         requirements=tuple(required),
         updates=tuple(updates),
-        snapshot_id=_NO_SNAPSHOT if head is None else head,
+        snapshot_id=NO_SNAPSHOT if head is None else head,
     )

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyiceberg.types import StringType
 
 from lakebt.errors import (
+    ForeignCommitError,
     InvalidArgumentError,
     InvalidDataError,
+    LakebtError,
     ReleaseExistsError,
     UnknownNameError,
 )
 from lakebt.lake import Lake
 from lakebt.lake.api import publishing
+from lakebt.lake.committing import protocol, sql
+from lakebt.lake.committing.stage import stage_columns
+from lakebt.lake.committing.stepwise import LedgerOrder
 from lakebt.lake.publishing.publish import publish
+from lakebt.lake.storage import failures
+from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.tables.schemas import SPECS
 from tests.lake.earnings import (
     COLUMNS,
@@ -27,8 +35,10 @@ from tests.lake.earnings import (
     table_of,
 )
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, utc
+from tests.lake.other_engines import foreign_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lakebt.lake import Release
@@ -284,6 +294,79 @@ def test_a_column_may_be_added_while_somebody_publishes(
     found = published.at("R2").read("earnings")
     assert list(found["announced"]) == [pd.Timestamp("2022-09-20T12:00:00Z")] * 2
     assert found[["hour", "surprise"]].isna().to_numpy().all()
+
+
+def append_twice(path: Path) -> None:
+    with foreign_table(path, "earnings") as table:
+        table.append(table.scan().to_arrow())
+
+
+def add_another(path: Path) -> None:
+    with foreign_table(path, "earnings") as table, table.update_schema() as change:
+        change.add_column("theirs", StringType())
+
+
+def publish_more(path: Path) -> None:
+    rows = calendar(announced="2022-09-20T12:00:00Z")
+    other = Lake.open(path, clock=clock)
+    other.publish({"earnings": rows}, release="R2", as_of=AS_OF)
+
+
+def declare_more(path: Path) -> None:
+    declare(Lake.open(path, clock=clock), columns={**COLUMNS, "surprise": "number?"})
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [append_twice, add_another, publish_more, declare_more]
+)
+def test_whoever_comes_before_a_column_is_added_loses_nothing_by_it(
+    published: Lake,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[Path], None],
+) -> None:
+    """They come after it was decided what is lacking, and before it is committed."""
+    really, others = stage_columns, [meanwhile]
+
+    def late(*arguments: Any) -> Any:
+        staged = really(*arguments)
+        while others:
+            others.pop()(path)
+        return staged
+
+    monkeypatch.setattr("lakebt.lake.declaring.declare.stage_columns", late)
+    # In a turn nobody else can: as where there is no transaction.
+    monkeypatch.setattr(protocol, "of", LedgerOrder)
+
+    declare(published, columns=MORE)
+
+    columns: Any = published.tables().set_index("name").loc["earnings", "columns"]
+    assert set(MORE) <= set(columns)
+    table = table_of(published)
+    ids = [field.field_id for field in table.schema().fields]
+    assert len(set(ids)) == len(ids)
+    n_rows = 4 if meanwhile in {append_twice, publish_more} else 2
+    assert len(table.scan().to_arrow()) == n_rows
+    assert len(published.at("R1").read("earnings")) == 2
+    if meanwhile is append_twice:
+        with pytest.raises(ForeignCommitError):
+            published.publish({"earnings": calendar(eps_usd=1.0)}, release="R3",
+                              as_of=AS_OF)  # fmt: skip
+
+
+def test_a_column_is_added_in_the_turn_of_those_who_publish(
+    published: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And if it cannot be committed, nothing of it stays."""
+    monkeypatch.setattr(failures, "LOCK_SECONDS", 0.0)
+    files = sorted(path.rglob("*"))
+    catalog: Any = open_path(path, create=False).catalog
+    with sql.turn(catalog), pytest.raises(LakebtError, match="is locked"):
+        declare(published, columns=MORE)
+
+    assert sorted(path.rglob("*")) == files
+    declare(published, columns=MORE)
+    assert published.doctor().ok
 
 
 def test_a_release_before_the_declaration_has_no_rows_of_it(published: Lake) -> None:
