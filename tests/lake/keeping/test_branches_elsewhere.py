@@ -1,0 +1,129 @@
+"""Branches of a lake in a catalog that changes one table at a time: Iceberg's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lakebt.errors import ReleaseEndedError
+from tests.lake.frames import AS_OF, bars, q1
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lakebt.lake import Lake
+    from tests.lake.remote import Remote
+
+pytestmark = pytest.mark.lake
+
+MINE = {"prices": bars(symbols=("MINE",))}
+
+MOST_STEPS = 40
+"""More changes of tables than any deed makes."""
+
+
+@pytest.fixture
+def started(remote: Remote) -> Lake:
+    """A lake with two releases of main."""
+    lake = remote.open()
+    both = {"prices": bars(), "etf_holdings": q1()}
+    lake.publish(both, release="R1", as_of=AS_OF)
+    lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    return lake
+
+
+def symbols(lake: Lake, release: str) -> set[str]:
+    return set(lake.at(release).read("prices")["symbol"])
+
+
+@pytest.mark.parametrize("remote", ["iceberg"], indirect=True)
+def test_a_branch_lives_and_ends_in_a_catalog_of_others(
+    started: Lake, remote: Remote
+) -> None:
+    cleaned = started.branch("cleaned", at="R1")
+    assert cleaned.publish(MINE, release="A", as_of=AS_OF).name == "cleaned.A"
+    assert started.rebase("cleaned", at="R2").name == "cleaned.R2"
+    assert symbols(started, "cleaned.R2") == {"AAA", "BBB", "MINE", "Z"}
+    assert symbols(started, "R2") == {"AAA", "BBB", "Z"}
+    rows = remote.table("prices").scan().use_ref("cleaned").to_arrow()
+    assert "MINE" in rows.column("symbol").to_pylist()
+
+    started.adopt("cleaned", release="R3")
+    gone = started.drop_branch("cleaned")
+
+    assert [each.name for each in gone.ended] == [
+        *("cleaned.R1", "cleaned.A", "cleaned.R2"),
+    ]
+    assert "cleaned" not in remote.table("prices").refs()
+    with pytest.raises(ReleaseEndedError):
+        started.at("cleaned.A")
+    assert symbols(remote.open(), "R3") == {"AAA", "BBB", "MINE", "Z"}
+    assert remote.open().doctor().ok
+
+
+def _make(lake: Lake) -> object:
+    return lake.branch("cleaned", at="R1")
+
+
+def _publish(lake: Lake) -> object:
+    return lake.publish(MINE, release="cleaned.A", as_of=AS_OF)
+
+
+def _rebase(lake: Lake) -> object:
+    return lake.rebase("cleaned", at="R2")
+
+
+def _adopt(lake: Lake) -> object:
+    return lake.adopt("cleaned", release="R3")
+
+
+def _drop(lake: Lake) -> object:
+    return lake.drop_branch("cleaned")
+
+
+class Ended(BaseException):
+    """Stands for the end of a process."""
+
+
+def end_at(lake: Lake, step: int) -> None:
+    """End whoever uses a lake, just before one of the changes of its tables."""
+    catalog: Any = lake._storage.catalog  # noqa: SLF001
+    count = 0
+
+    def commit_table(*arguments: Any) -> Any:
+        nonlocal count
+        if count == step:
+            raise Ended
+        count += 1
+        return catalog.__class__.commit_table(catalog, *arguments)
+
+    catalog.commit_table = commit_table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("remote", ["iceberg"], indirect=True)
+def test_a_deed_that_is_killed_between_two_tables_is_done_or_not(
+    started: Lake, remote: Remote
+) -> None:
+    """And who does it again completes it, one step of it after the other."""
+    deeds: list[Callable[[Lake], object]] = [_make, _publish, _rebase, _adopt, _drop]
+    for do in deeds:
+        for step in range(MOST_STEPS):
+            lake = remote.open()
+            end_at(lake, step)
+            try:
+                do(lake)
+                break  # it has fewer steps, or all of it was done before
+            except Ended:
+                pass
+            beside = remote.open()
+            assert symbols(beside, "R2") == {"AAA", "BBB", "Z"}
+            for name in beside.branches()["newest"]:
+                assert symbols(beside, name) >= {"AAA", "BBB"}
+        else:
+            pytest.fail(f"{do.__name__} has more than {MOST_STEPS} steps")
+    assert list(started.releases()["name"]) == ["R1", "R2", "R3"]
+    assert symbols(remote.open(), "R3") == {"AAA", "BBB", "MINE", "Z"}
+    codes = {finding.code for finding in remote.open().doctor()}
+    assert codes <= {"orphan_files", "unfinished"}
