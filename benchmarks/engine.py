@@ -134,9 +134,10 @@ from lakebt.analysis.surface import *
 from lakebt.analysis.traded_events import *
 from lakebt.analysis.calendar import portfolio, without_each_date
 zeros, two = np.zeros(2), np.array([0, 0])
-told = (np.array([5, 9]), np.array([1, 1]), two, zeros, zeros, np.ones(2), 1.0)
-portfolio(*told)
-without_each_date(*told, np.array([0, 1]), 2)
+count = np.array([1, 1])
+told = (np.array([5, 9]), count, two, zeros, zeros, zeros, np.ones(2), 1.0, 0.0)
+_, *sums, _ = portfolio(*told)
+without_each_date(*told, np.array([0, 1]), 2, *sums)
 print(called - ready, time.perf_counter() - called)
 """
 

@@ -84,6 +84,8 @@ class Sessions:
     zone : tzinfo
         Where the exchange is: its days are those of this zone.
     days : ndarray of shape (n_sessions,)
+    days_since : ndarray of shape (n_sessions,)
+        Calendar days from the session before; 0 for the first.
 
     Raises
     ------
@@ -101,6 +103,8 @@ class Sessions:
     >>> friday = nyse.on_or_before(dt.date(2022, 9, 3))
     >>> nyse.date(friday), nyse.date(friday + 1)
     (datetime.date(2022, 9, 2), datetime.date(2022, 9, 6))
+    >>> int(nyse.days_since[friday + 1])
+    4
     """
 
     def __init__(
@@ -114,7 +118,9 @@ class Sessions:
         days = calendar.sessions.to_numpy().astype("datetime64[D]")
         is_open = ~np.isin(days, np.array(self.closed, dtype="datetime64[D]"))
         self.days: DateVector = days[is_open]
-        self.days.flags.writeable = False
+        self.days_since: IntVector = np.zeros(len(self.days), dtype=np.int64)
+        self.days_since[1:] = np.diff(self.days).astype(np.int64)
+        self.days.flags.writeable = self.days_since.flags.writeable = False
         self._first: dt.date = self.days[0].item()
         self._last: dt.date = self.days[-1].item()
         self._instants: dict[At, IntVector] = {

@@ -118,8 +118,7 @@ def borrow_by_session(
     if costs.borrow_per_day > 0.0 or window.rates is not None:
         short = np.clip(-book.positions[:-1], 0.0, None)
         rates = None if window.rates is None else window.rates[:-1]
-        span = window.sessions.days[window.first : window.first + sessions]
-        days = np.diff(span).astype(np.int64)
+        days = window.sessions.days_since[window.first :][1:sessions]
         owed = session_charges(short, window.closes[:-1], rates, costs)
         charges[1:] = owed * days
     return charges

@@ -145,15 +145,19 @@ class Earned:
     gaps: IntVector
 
     @classmethod
-    def empty(cls, n_levels: int, n_cells: int) -> Earned:
-        """Return arrays for this many cells, all figures 0."""
-        panel = (n_levels, n_cells)
+    def empty(cls, levels: Sequence[Level], n_cells: int) -> Earned:
+        """Return arrays for this many cells at each level, all figures 0.
+
+        Impact is one 0 for all where no level has any, and is read only then.
+        """
+        panel = (len(levels), n_cells)
+        has_impact = any(level.costs.has_impact for level in levels)
         return cls(
             status=np.zeros(panel, dtype=np.int8),
             first=np.zeros(n_cells, dtype=np.int64),
             n_returns=np.zeros(n_cells, dtype=np.int64),
             held_start=np.zeros(n_cells, dtype=np.int64),
-            held=np.zeros((n_levels, 0)),
+            held=np.zeros((len(levels), 0)),
             worth=np.zeros(0),
             final=np.zeros(panel),
             mean=np.zeros(panel),
@@ -161,7 +165,7 @@ class Earned:
             gross=np.zeros(n_cells),
             net=np.zeros(panel),
             borrow_usd=np.zeros(panel),
-            impact_usd=np.zeros(panel),
+            impact_usd=np.zeros(panel) if has_impact else _nothing(panel),
             drawdown=np.zeros(panel),
             traded_usd=np.zeros(n_cells),
             gaps=np.zeros(n_cells, dtype=np.int64),
@@ -197,8 +201,8 @@ def run_book(
     from lakebt.backtest.kernel import run_slots  # noqa: PLC0415 - numba takes 0.4 s
 
     n_slots, n_cells = len(book), len(book.exit_row)
-    place = np.arange(n_cells) if book.place is None else book.place
-    earned = Earned.empty(len(levels), n_cells) if into is None else into
+    earned = Earned.empty(levels, n_cells) if into is None else into
+    place, at = _places(book)
     last_row = (
         np.maximum.reduceat(book.exit_row, book.exits[:-1])
         if n_slots
@@ -211,10 +215,8 @@ def run_book(
     worth = np.zeros(held.shape[1])
     n_before = earned.held.shape[1]
     counts = np.diff(book.exits)
-    earned.first[place] = np.repeat(first, counts)
-    earned.held_start[place] = np.repeat(held_start + n_before, counts)
-    days = np.zeros(len(sessions), dtype=np.int64)
-    days[1:] = np.diff(sessions.days).astype(np.int64)
+    earned.first[at] = np.repeat(first, counts)
+    earned.held_start[at] = np.repeat(held_start + n_before, counts)
     fee = np.array([level.costs.proportional for level in levels])
     per_day = np.array([level.costs.borrow_per_day for level in levels])
     toll_of = np.array([_toll_of(book, level) for level in levels], dtype=np.int64)
@@ -230,20 +232,20 @@ def run_book(
             book.opens,
             book.marks,
             book.missing,
-            book.cash,
+            book.cash if len(book.cash) else None,
             book.unlent,
-            book.lent,
+            book.lent if len(book.lent) else None,
             book.base,
             book.size,
             book.price,
-            np.zeros((0, len(book.size))) if book.toll is None else book.toll,
+            book.toll if (toll_of >= 0).any() else None,
             book.start,
             book.entry_row,
             last_row,
             book.exits,
             book.exit_row,
             place,
-            days,
+            sessions.days_since,
             fee,
             per_day,
             toll_of,
@@ -281,6 +283,18 @@ def run_book(
         held = np.concatenate([earned.held, held], axis=1)
         worth = np.concatenate([earned.worth, worth])
     return replace(earned, held=held, worth=worth)
+
+
+def _nothing(shape: tuple[int, int]) -> FloatPanel:
+    """Return zeros that take up eight bytes, and are read only."""
+    return np.ndarray(shape, dtype=np.float64, buffer=bytes(8), strides=(0, 0))
+
+
+def _places(book: Book) -> tuple[IntVector, slice | IntVector]:
+    """Return where each cell's figures go, and the same to write there in NumPy."""
+    if book.place is None:
+        return np.arange(len(book.exit_row)), slice(None)
+    return book.place, book.place
 
 
 def _toll_of(book: Book, level: Level) -> int:

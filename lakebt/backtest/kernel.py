@@ -35,13 +35,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens: FloatVector,
     marks: FloatVector,
     missing: BoolVector,
-    cash: FloatVector,
+    cash: FloatVector | None,
     unlent: FloatVector,
-    lent: FloatVector,
+    lent: FloatVector | None,
     base: IntVector,
     size: FloatVector,
     price: FloatVector,
-    toll: FloatPanel,
+    toll: FloatPanel | None,
     start: IntVector,
     entry_row: IntVector,
     last_row: IntVector,
@@ -81,17 +81,19 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens, marks, missing : ndarray of shape (n_bars,)
         Opens (NaN where there is no bar), closes with gaps filled, and whether the
         close was missing.
-    cash : ndarray of shape (n_held,)
-        What a share brought beside, for the last `n_held` of those bars.
+    cash : ndarray of shape (n_held,), or None
+        What a share brought beside, for the last `n_held` of those bars; None if there
+        is no such bar.
     unlent, lent : ndarray of shape (n_bars,)
         What of the marks pays a level's borrow rate, and what the rest costs for each
-        calendar day, whatever the level; empty where all pays a level's.
+        calendar day, whatever the level; `lent` is None where all pays a level's.
     base, size, price : ndarray of shape (n_positions,)
         Where session 0 of each position's bars would lie, its signed number of shares,
         the price of its entry.
-    toll : ndarray of shape (n_tolls, n_positions)
+    toll : ndarray of shape (n_tolls, n_positions), or None
         What a position's fill costs beside, for each USD of a share's price, times a
-        coefficient: it grows with the number of shares to the power of 3/2.
+        coefficient: it grows with the number of shares to the power of 3/2. None where
+        no level has a coefficient; then `impact` is left as it is.
     start : ndarray of shape (n_slots + 1,)
         Where each slot's positions begin.
     entry_row, last_row : ndarray of shape (n_slots,)
@@ -137,17 +139,19 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     at_open, at_close = np.empty(longest), np.empty(longest)
     moved_open, moved_close = np.empty(longest), np.empty(longest)
     short, gap = np.empty(longest), np.empty(longest, dtype=np.int64)
-    told, has_told = np.zeros(longest), len(lent) > 0
     equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
-    n_tolls = len(toll)
+    # What is None is so to the compiler, which leaves out all that depends on it.
+    told = np.empty(0 if lent is None else longest)
+    n_tolls = 0 if toll is None else len(toll)
     toll_open = np.empty((n_tolls, longest))
     toll_close = np.empty((n_tolls, longest))
     toll_paid = np.empty(n_tolls)
+    # Bars before this one bring nothing beside.
+    plain = len(opens) - (0 if cash is None else len(cash))
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
-    plain = len(opens) - len(cash)  # bars before this one bring nothing beside
     # Half sessions are numbered as in `lakebt.sessions`: opens even, closes odd. Its
     # functions are not compiled, so that the arithmetic is written out here.
     for slot in range(lo, hi):
@@ -159,12 +163,14 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         moved_open[:length] = 0.0
         moved_close[:length] = 0.0
         short[:length] = 0.0
-        told[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
-        toll_open[:, :length] = 0.0
-        toll_close[:, :length] = 0.0
-        toll_paid[:] = 0.0
+        if lent is not None:
+            told[:length] = 0.0
+        if toll is not None:
+            toll_open[:, :length] = 0.0
+            toll_close[:, :length] = 0.0
+            toll_paid[:] = 0.0
         # The sums over the positions, which neither exits nor levels change.
         for position in range(start[slot], start[slot + 1]):
             shares, paid = size[position], price[position]
@@ -177,26 +183,28 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 at_close[t] += shares * own_marks[t]
                 moved_open[t] += abs(shares) * own_opens[t]
                 moved_close[t] += abs(shares) * own_marks[t]
-            if bar >= plain:
+            if cash is not None and bar >= plain:
                 own_cash = cash[bar - plain : bar - plain + length]
                 for t in range(length):
                     at_open[t] += shares * own_cash[t]
                     at_close[t] += shares * own_cash[t]
-            if shares < 0.0 and has_told:
-                for t in range(length):
-                    short[t] -= shares * unlent[bar + t]
-                    told[t] -= shares * lent[bar + t]
-            elif shares < 0.0:
-                for t in range(length):
-                    short[t] -= shares * own_marks[t]
+            if shares < 0.0:
+                if lent is not None:
+                    for t in range(length):
+                        short[t] -= shares * unlent[bar + t]
+                        told[t] -= shares * lent[bar + t]
+                else:
+                    for t in range(length):
+                        short[t] -= shares * own_marks[t]
             for t in range(length):
                 gap[t] += missing[bar + t]
-            for kind in range(n_tolls):
-                own_toll = toll[kind, position]
-                toll_paid[kind] += own_toll * paid
-                for t in range(length):
-                    toll_open[kind, t] += own_toll * own_opens[t]
-                    toll_close[kind, t] += own_toll * own_marks[t]
+            if toll is not None:
+                for kind in range(n_tolls):
+                    own_toll = toll[kind, position]
+                    toll_paid[kind] += own_toll * paid
+                    for t in range(length):
+                        toll_open[kind, t] += own_toll * own_opens[t]
+                        toll_close[kind, t] += own_toll * own_marks[t]
         for t in range(skipped, length):
             gross_worth[held_start[slot] + t - skipped] = moved_close[t]
         for t in range(1, length):
@@ -206,18 +214,21 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             per_usd = 1.0 / began
             before_fees = began - times * invested
             paid_in = before_fees - times * bought * fee[level]
-            kind, larger, entering = toll_of[level], times * np.sqrt(times), 0.0
-            if kind >= 0:
-                entering = larger * impact_at[level, skipped] * toll_paid[kind]
-                paid_in -= entering
+            kind, larger, entering, leaving = -1, 0.0, 0.0, 0.0
+            if toll is not None:
+                kind, larger = toll_of[level], times * np.sqrt(times)
+                if kind >= 0:
+                    entering = larger * impact_at[level, skipped] * toll_paid[kind]
+                    paid_in -= entering
             own_held = held[level, held_start[slot] :]
             # A session pays for what was short at the close before, for each calendar
             # day since.
-            if borrow_per_day[level] > 0.0 or has_told:
+            if borrow_per_day[level] > 0.0 or lent is not None:
                 owed[0] = 0.0
                 for t in range(1, length):
                     cost = borrow_per_day[level] * (times * short[t - 1])
-                    cost += times * told[t - 1]
+                    if lent is not None:
+                        cost += times * told[t - 1]
                     owed[t] = owed[t - 1] + cost * days[entered + t]
             else:
                 owed[:length] = 0.0
@@ -267,12 +278,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 count = t - skipped + 1
                 worth = times * received
                 value = paid_in + worth - times * moved * fee[level] - owed[t]
-                leaving = 0.0
-                if kind >= 0:
-                    at = exit_row[cell] % 2
-                    tolled = toll_close[kind, t] if at else toll_open[kind, t]
-                    leaving = larger * impact_at[level, at] * tolled
-                    value -= leaving
+                if toll is not None:
+                    if kind >= 0:
+                        at = exit_row[cell] % 2
+                        tolled = toll_close[kind, t] if at else toll_open[kind, t]
+                        leaving = larger * impact_at[level, at] * tolled
+                        value -= leaving
+                    impact[level, out] = entering + leaving
                 low = min(value, before_fees + worth)
                 if count > 1:
                     rate = value / equity[t - 1] - 1.0
@@ -291,7 +303,6 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 final[level, out] = rate
                 net[level, out] = value * per_usd - 1.0
                 borrow[level, out] = owed[t]
-                impact[level, out] = entering + leaving
                 drawdown[level, out] = max(deep, 1.0 - value * per_high)
                 n_returns[out] = count
                 gross[out] = (received - invested) * per_basis

@@ -162,7 +162,7 @@ def _nights(
 
     By the rate of the costs, and by those that are told, if there are any.
     """
-    days = np.diff(window.sessions.days[held[0] : held[-1] + 2]).astype(np.int64)
+    days = window.sessions.days_since[held[0] + 1 : held[-1] + 2]
     unlent, lent = window.lending(symbol, held)
     yield costs.borrow_per_day * (short * unlent) * days
     if lent is not None:

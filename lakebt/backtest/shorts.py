@@ -79,8 +79,7 @@ class Shorts:
         self._next = 0
         self._rates = np.full(shape, np.nan) if len(rows) else None
         self._held = np.zeros(shape) if len(rows) else None
-        days = np.diff(window.sessions.days[window.first :][: shape[0]])
-        self._days = days.astype(np.int64)
+        self._days = window.sessions.days_since[window.first :][1 : shape[0]]
 
     def learn(self, number: int) -> float:
         """Go on to a decision's deadline: return what more is owed for the past."""

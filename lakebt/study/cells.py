@@ -145,7 +145,7 @@ class Filling:
     def each(cls, schedule: Schedule, levels: Sequence[Level]) -> list[Filling]:
         """Return room for the cells of a schedule, for each level."""
         n_cells = schedule.reason.size
-        earned = Earned.empty(len(levels), n_cells)
+        earned = Earned.empty(levels, n_cells)
         n_legs = np.zeros(n_cells, dtype=np.int64)
         return [
             cls(schedule, earned, n_legs, level=level, number=number)
@@ -188,7 +188,8 @@ class Filling:
         earned.m2[level, at] = float(((returns - mean) ** 2).sum())
         earned.net[level, at] = outcome.net_return
         earned.borrow_usd[level, at] = outcome.borrow_usd
-        earned.impact_usd[level, at] = outcome.impact_usd
+        if self.level.costs.has_impact:
+            earned.impact_usd[level, at] = outcome.impact_usd
         fallen = 1.0 - equity / np.maximum.accumulate(equity)
         earned.drawdown[level, at] = float(fallen.max())
         earned.final[level, at] = float(returns[-1])

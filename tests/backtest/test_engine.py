@@ -7,7 +7,7 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -603,6 +603,37 @@ def test_ruin_by_costs_alone_is_ruin_under_those_costs_only() -> None:
 
     assert earned.status[:, 0].tolist() == [TRADED, RUINED]
     assert earned.drawdown[0, 0] == pytest.approx(0.9)
+
+
+def test_nothing_told_has_the_bits_of_zeros_told() -> None:
+    """Code without actions, rates and tolls is compiled apart."""
+    rng = np.random.default_rng(5)
+    panel = 50.0 * np.exp(np.cumsum(rng.normal(0, 0.02, (2 * COUNT, 4)), axis=0))
+    market = Market(panel[0::2].copy(), panel[1::2].copy())
+    signs = {0: 200.0, 1: -150.0, 3: -90.0}
+    slots = [Slot(entry, (entry + 1, entry + 4), signs) for entry in range(2, 8)]
+    dear = CostModel(commission_bps=3.0, borrow_bps_per_year=400.0)
+    levels = [level_of(FREE), level_of(dear)]
+    sized = level_of(CostModel(impact_at_open=1.0, impact_at_close=0.5))
+    book = book_of(slots, market)
+    zeros = np.zeros((1, len(book.size)))
+    told = replace(
+        book,
+        cash=np.zeros(len(book.opens)),
+        unlent=book.marks,
+        lent=np.zeros(len(book.opens)),
+        toll=zeros,
+        toll_sessions=(20,),
+    )
+
+    plain = run_book(book, levels=levels, sessions=NYSE, threads=1)
+    whole = run_book(told, levels=[*levels, sized], sessions=NYSE, threads=1)
+
+    for name in PER_LEVEL:
+        ours, theirs = getattr(plain, name), getattr(whole, name)[:2]
+        assert ours.tobytes() == theirs.tobytes(), name
+    assert not whole.impact_usd.any()
+    assert plain.worth.tobytes() == whole.worth.tobytes()
 
 
 def test_an_empty_book_earns_nothing() -> None:
