@@ -39,6 +39,7 @@ ONE_IDEA = {
     "branches": "which there are; made; the lake's methods for them",
     "doctor": "its examination; its command",
     "event_study": "of changes, on a view; its numbers",
+    "erase": "from a lake; its command",
     "errors": "of lakebt; as the server words them",
     "fold": "of tables; of trials; on Spark",
     "formats": "of files; their command",

@@ -13,6 +13,7 @@ from lakebt.cli.commands import Command, app, main
 from lakebt.cli.copies import backup, export, import_
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
+from lakebt.cli.erase import erase
 from lakebt.cli.examples import epilog
 from lakebt.cli.format_options import FetchCommand, FormatCommand
 from lakebt.cli.formats import fetch, formats
@@ -41,7 +42,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
-    *(branch, doctor, retain, upgrade, move, export, import_, backup),
+    *(branch, doctor, retain, erase, upgrade, move, export, import_, backup),
     *(serve, token, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):

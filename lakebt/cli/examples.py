@@ -48,6 +48,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "lakebt retain --dry-run",
         "lakebt retain --drop R1 --because 'published by mistake'",
     ),
+    "erase": (
+        "lakebt erase prices --where symbol=ACME --dry-run",
+        "lakebt erase prices --where symbol=ACME --reason 'the licence ended'",
+        "lakebt erase --list",
+    ),
     "upgrade": ("lakebt upgrade --dry-run", "lakebt upgrade --lake /data/lake"),
     "move": ("lakebt move /data/lake", "lakebt move --lake ./lake --from /old/lake"),
     "export": (

@@ -9,6 +9,7 @@ from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import system_clock
 from lakebt.lake.api.branches import Branches
+from lakebt.lake.api.erasures import Erasures
 from lakebt.lake.api.keeping import Keeping
 from lakebt.lake.api.lineage import Lineages
 from lakebt.lake.api.places import Places
@@ -33,7 +34,16 @@ if TYPE_CHECKING:
 
 
 class Lake(
-    Reading, Publishing, Branches, Tables, Keeping, Places, Trials, Lineages, Spark
+    Reading,
+    Publishing,
+    Branches,
+    Tables,
+    Keeping,
+    Erasures,
+    Places,
+    Trials,
+    Lineages,
+    Spark,
 ):
     """Tables of facts, published as releases and read through views.
 

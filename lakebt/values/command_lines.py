@@ -36,7 +36,7 @@ def lake_options(address: Mapping[str, str]) -> dict[str, str]:
 
 
 _ABOUT_A_LAKE = re.compile(
-    r"\blakebt (?:branch|doctor|releases|reproduce|retain|tables|trials)"
+    r"\blakebt (?:branch|doctor|erase|releases|reproduce|retain|tables|trials)"
     r"(?= |`|$|[,.:;])(?! --(?:lake|catalog) )"
 )
 

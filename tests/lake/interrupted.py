@@ -169,6 +169,15 @@ def publish_on_both(path: Path) -> None:
     lake.publish({"prices": bars(symbols=("W",))}, release="R5", as_of=AS_OF)
 
 
+def note_it(path: Path) -> None:
+    lake = Lake.open(path, create=False, clock=now())
+    lake.record(batch([4]).assign(study="of AAA"))
+
+
+def erase(lake: Lake) -> None:
+    lake.erase("prices", where={"symbol": "AAA"}, reason="a test")
+
+
 COMMANDS: dict[str, Command] = {
     "restore": Command(
         lambda lake: lake.restore(), spoil, "doctor --restore", "restore"
@@ -191,6 +200,7 @@ COMMANDS: dict[str, Command] = {
         method="drop",
     ),
     "retain": Command(lambda lake: lake.retain(), cli="retain", method="retain"),
+    "erase": Command(erase, note_it, cli="erase", method="erase"),
     "branch": Command(lambda lake: lake.branch("mine", at="R2"), method="branch"),
     "publish onto a branch": Command(
         lambda lake: publish(lake.branch("mine")), prepare=make_branch

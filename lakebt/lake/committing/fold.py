@@ -33,7 +33,11 @@ from lakebt.errors import LakeError
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
 from lakebt.lake.storage.fingerprint import NOTHING, verify
 from lakebt.lake.storage.scan_plan import manifests_in
-from lakebt.lake.storage.snapshots import delete_quietly, head_of
+from lakebt.lake.storage.snapshots import (
+    delete_quietly,
+    head_of,
+    manifest_list_of,
+)
 from lakebt.lake.tables.arrow import take
 from lakebt.lake.tables.rows import order
 
@@ -99,7 +103,7 @@ class Folds:
         """Write the fold a table needs, unless one that was written still fits."""
         if spec.name in self._made:
             before, made = self._made[spec.name]
-            if head_of(before) == head_of(table):
+            if manifest_list_of(before) == manifest_list_of(table):
                 return
             moved = None if made is None else followed(made, table)
             if moved is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
-    from lakebt.lake.committing.ledger import Ledger, TablePin
+    from lakebt.lake.committing.ledger import Ledger, Release, TablePin
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 
@@ -44,14 +44,15 @@ def changed(
     """Find living releases whose rows are not those that were published.
 
     Of rows that were handed over although the lake had some of them, nothing can be
-    recomputed: which ones is not known any more.
+    recomputed: which ones is not known any more. Nor of a release that brought rows
+    which were erased since.
     """
     specs, main = Specs(tables), main_ledger(storage)
     for name, table in tables.items():
         if name in {LEDGER, TRIALS}:
             continue
         before: TablePin | None = None
-        sequence = 0
+        sequence, lost_before = 0, 0
         for release in ledger.releases:
             # A copy of some releases has not all that a digest is made of.
             follows, sequence = release.sequence == sequence + 1, release.sequence
@@ -61,6 +62,9 @@ def changed(
             if BASE in release.labels:  # upon which it was built, with what came before
                 base = main.clash(release.labels[BASE])
                 before, follows = None if base is None else base.pin(name), True
+                lost_before = 0 if base is None else _lost(base, name)
+            follows &= _lost(release, name) == lost_before
+            lost_before = _lost(release, name)
             if follows and not release.is_ended and pin.published is not None:
                 with translated(storage.where):
                     found = _recomputed(storage, table, specs.of(name), pin, before)
@@ -75,6 +79,11 @@ def changed(
                         cure=f"{cure.BACKUP}, or end the release: {ending}",
                     )
             before = pin
+
+
+def _lost(release: Release, table: str) -> int:
+    """Return how many rows of a table were erased from a release."""
+    return sum(mark.rows.get(table, 0) for mark in release.redactions)
 
 
 def _recomputed(

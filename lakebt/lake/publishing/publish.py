@@ -18,7 +18,7 @@ from lakebt.lake.storage.branch_refs import built_upon
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in
 from lakebt.lake.storage.kept_files import trusted
-from lakebt.lake.storage.snapshots import head_of
+from lakebt.lake.storage.snapshots import head_of, manifest_list_of
 from lakebt.lake.tables.schemas import LEDGER, RELEASE
 from lakebt.lake.tables.specs import fact_tables
 
@@ -135,6 +135,15 @@ def find_held(publication: Publication, ledger: Ledger) -> Release | None:
             f"comes with other tables, {listed(sorted(publication.tables))} instead "
             f"of {listed(sorted(clash.published))}"
         )
+    elif clash.redactions:
+        mark = clash.redactions[-1]
+        why = (
+            f"would bring back what was erased from it on {mark.erased_at:%Y-%m-%d} "
+            f"(certificate {mark.certificate})"
+            if clash.digest == publication.digest
+            else f"comes with other rows, as rows were erased from it on "
+            f"{mark.erased_at:%Y-%m-%d} (certificate {mark.certificate})"
+        )
     elif clash.digest != publication.digest:
         why = "comes with other rows"
     else:
@@ -158,8 +167,8 @@ class _Writer:
         self.adopted, self.onto = adopted, onto
         self.publication, self.storage = publication, storage
         self.protocol, self.check = protocol.of(storage), check
-        self._checked: dict[str, int | None] | None = None
-        self._fresh: dict[str, tuple[int | None, Lacks]] = {}
+        self._checked: dict[str, str | None] | None = None
+        self._fresh: dict[str, tuple[str | None, Lacks]] = {}
         self._written: dict[str, tuple[Table, Lacks, list[DataFile]]] = {}
         self._folds = folds
         self._digests: dict[str, str] = {}
@@ -229,7 +238,7 @@ class _Writer:
         if self.onto is None:
             check_heads(tables, ledger.last, adopted=self.adopted)
         check_refs(self.publication.name, tables, branch=self.storage.branch)
-        heads = {name: head_of(table) for name, table in tables.items()}
+        heads = {name: manifest_list_of(table) for name, table in tables.items()}
         # Audits take long, and a turn keeps others waiting: only if a head has moved.
         if heads != self._checked:
             self.check(tables, ledger)

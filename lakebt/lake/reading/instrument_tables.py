@@ -72,7 +72,7 @@ class ByInstrument:
     ) -> T:
         """Return something made of a table and of the identifiers, made once."""
         pin = self._pinned.release.pin(INSTRUMENTS.name)
-        snapshot = None if pin is None else (pin.uuid, pin.snapshot_id)
+        snapshot = None if pin is None else (pin.uuid, pin.snapshot_id, pin.rows)
         by = f"{what} by {self.told.version} rows of {snapshot}"
         return self._pinned.kept(table, by, make, size=size)
 

@@ -205,6 +205,7 @@ def _key(
     return {
         "table": None if pin is None else pin.uuid,
         "snapshot": None if pin is None else pin.snapshot_id,
+        "rows": None if pin is None else pin.rows,  # an erasure leaves fewer
         "files": None if pin is None else pin.files,
         "column": column,
         "symbols": None if symbols is None else names,
@@ -222,7 +223,9 @@ def _adjusted_key(pinned: Pinned, adjustment: Adjustment) -> dict[str, object]:
 def _pinned_key(pinned: Pinned, table: str) -> dict[str, object]:
     """Return of which rows of a table a panel is made."""
     pin = pinned.release.pin(table)
-    return {table: None if pin is None else [pin.uuid, pin.snapshot_id, pin.files]}
+    if pin is None:
+        return {table: None}
+    return {table: [pin.uuid, pin.snapshot_id, pin.rows, pin.files]}
 
 
 def _may_keep(pinned: Pinned) -> bool:

@@ -238,7 +238,8 @@ class Pinned:
     ) -> T:
         """Return something made of a table's snapshot, made once."""
         pin = self.release.pin(table)
-        snapshot = None if pin is None else (pin.uuid, pin.snapshot_id)
+        # An erasure leaves a snapshot fewer rows, and its id.
+        snapshot = None if pin is None else (pin.uuid, pin.snapshot_id, pin.rows)
         return self.cache.get((table, snapshot, what), make, size=size)
 
     def all_rows(self, table: str) -> pa.Table:
@@ -254,7 +255,7 @@ class Pinned:
     def reports(self) -> Reports:
         """Return the holdings as reports."""
         names = self.release.pin(INSTRUMENTS.name)
-        snapshot = None if names is None else names.snapshot_id
+        snapshot = None if names is None else (names.snapshot_id, names.rows)
         return self.kept(
             ETF_HOLDINGS.name,
             f"reports with {snapshot}",
@@ -268,7 +269,7 @@ class Pinned:
     def history(self, index: str) -> ChangeHistory:
         """Return every vintage of every change of an index."""
         pins = map(self.release.pin, (ETF_HOLDINGS.name, INSTRUMENTS.name))
-        snapshot = [None if pin is None else pin.snapshot_id for pin in pins]
+        snapshot = [None if p is None else (p.snapshot_id, p.rows) for p in pins]
         return self.kept(
             INDEX_CHANGES.name,
             f"history of {index} with {snapshot}",

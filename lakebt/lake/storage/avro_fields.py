@@ -24,7 +24,7 @@ Value: TypeAlias = str | int
 _Found: TypeAlias = dict[str, tuple[int, int, Value]]
 _Step: TypeAlias = "Callable[[bytes, int, _Found], int]"
 
-_MAGIC, _SYNC_BYTES = b"Obj\x01", 16
+_MAGIC, SYNC_BYTES = b"Obj\x01", 16
 _WIDTHS = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 _WHOLE = frozenset({"int", "long"})
 
@@ -60,26 +60,26 @@ def _replaced(
     wanted: Collection[str],
     change: Callable[[Mapping[str, Value]], Mapping[str, Value]],
 ) -> bytes:
-    meta, start = _header(content)
-    sync = content[start - _SYNC_BYTES : start]
+    meta, start = header(content)
+    sync = content[start - SYNC_BYTES : start]
     named: dict[str, _Step] = {}
     step = _step(json.loads(meta["avro.schema"]), "", frozenset(wanted), named)
     codecs: Mapping[Any, Any] = KNOWN_CODECS
     codec = codecs[meta.get("avro.codec", b"null").decode()]
     parts, place = [content[:start]], start
     while place < len(content):
-        count, place = _number(content, place)
-        n_bytes, place = _number(content, place)
+        count, place = number(content, place)
+        n_bytes, place = number(content, place)
         block = content[place : place + n_bytes]
-        place += n_bytes + _SYNC_BYTES
-        if n_bytes < 0 or content[place - _SYNC_BYTES : place] != sync:
+        place += n_bytes + SYNC_BYTES
+        if n_bytes < 0 or content[place - SYNC_BYTES : place] != sync:
             msg = "a block does not end where it says"
             raise DamagedFileError(msg)
         rows = _records(
             codec.decompress(block) if codec else block, count, step, change
         )
         packed = codec.compress(rows)[0] if codec else rows
-        parts += [_whole(count), _whole(len(packed)), packed, sync]
+        parts += [whole(count), whole(len(packed)), packed, sync]
     return b"".join(parts)
 
 
@@ -104,7 +104,7 @@ def _records(
     return b"".join([*parts, data[kept:]])
 
 
-def _header(content: bytes) -> tuple[dict[str, bytes], int]:
+def header(content: bytes) -> tuple[dict[str, bytes], int]:
     """Return what the head of a file says, and where it ends.
 
     Raises
@@ -118,11 +118,11 @@ def _header(content: bytes) -> tuple[dict[str, bytes], int]:
     meta: dict[str, bytes] = {}
     place = len(_MAGIC)
     while True:
-        count, place = _number(content, place)
+        count, place = number(content, place)
         if count == 0:
-            return meta, place + _SYNC_BYTES
+            return meta, place + SYNC_BYTES
         if count < 0:
-            _, place = _number(content, place)
+            _, place = number(content, place)
         for _ in range(abs(count)):
             key, place = _bytes(content, place)
             meta[key.decode()], place = _bytes(content, place)
@@ -183,21 +183,21 @@ def _plain(kind: str, path: str, wanted: frozenset[str]) -> _Step:
     is_wanted = path in wanted
     if kind in _WHOLE:
 
-        def whole(data: bytes, place: int, found: _Found) -> int:
+        def integer(data: bytes, place: int, found: _Found) -> int:
             if not is_wanted:
                 while data[place] > 127:
                     place += 1
                 return place + 1
-            value, end = _number(data, place)
+            value, end = number(data, place)
             found[path] = place, end, value
             return end
 
-        return whole
+        return integer
     if kind not in {"string", "bytes"}:
         raise KeyError(kind)
 
     def text(data: bytes, place: int, found: _Found) -> int:
-        length, start = _number(data, place)
+        length, start = number(data, place)
         end = start + length
         if length < 0 or end > len(data):
             msg = "a text ends after its block"
@@ -215,7 +215,7 @@ def _fixed(width: int) -> _Step:
 
 def _union(kinds: list[_Step]) -> _Step:
     def union(data: bytes, place: int, found: _Found) -> int:
-        which, place = _number(data, place)
+        which, place = number(data, place)
         return kinds[which](data, place, found)
 
     return union
@@ -224,18 +224,18 @@ def _union(kinds: list[_Step]) -> _Step:
 def _blocks(item: _Step) -> _Step:
     def blocks(data: bytes, place: int, found: _Found) -> int:
         while True:
-            count, place = _number(data, place)
+            count, place = number(data, place)
             if count == 0:
                 return place
             if count < 0:
-                _, place = _number(data, place)
+                _, place = number(data, place)
             for _ in range(abs(count)):
                 place = item(data, place, found)
 
     return blocks
 
 
-def _number(data: bytes, place: int) -> tuple[int, int]:
+def number(data: bytes, place: int) -> tuple[int, int]:
     """Return a whole number in zigzag code, and where it ends."""
     value, shift = 0, 0
     while True:
@@ -248,11 +248,12 @@ def _number(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _bytes(data: bytes, place: int) -> tuple[bytes, int]:
-    length, start = _number(data, place)
+    length, start = number(data, place)
     return data[start : start + length], start + length
 
 
-def _whole(value: int) -> bytes:
+def whole(value: int) -> bytes:
+    """Return a whole number in zigzag code."""
     rest, parts = (value << 1) ^ (value >> 63), bytearray()
     while rest > 127:
         parts.append(rest & 127 | 128)
@@ -263,6 +264,6 @@ def _whole(value: int) -> bytes:
 
 def _encoded(value: Value) -> bytes:
     if isinstance(value, int):
-        return _whole(value)
+        return whole(value)
     text = value.encode()
-    return _whole(len(text)) + text
+    return whole(len(text)) + text

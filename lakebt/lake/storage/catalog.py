@@ -22,6 +22,7 @@ from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     check_directory,
 )
+from lakebt.lake.storage.erasure_note import settle
 from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.fingerprint import NOTHING, read_listed
 from lakebt.lake.storage.home import check_place
@@ -254,6 +255,7 @@ def open_path(
     with translated(where):
         catalog = local_catalog(root, create=create)
         check_place(catalog, root, where=where)
+        settle(catalog, root)
     address = {"path": str(root)}
     storage = Storage(catalog, name=root.name, where=where, address=address)
     if create:

@@ -34,7 +34,7 @@ from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pyiceberg.io.pyarrow import StatisticsCollector
     from pyiceberg.partitioning import PartitionKey
@@ -129,8 +129,21 @@ def _packed(
     table: Table, rows: pa.Table, spec: TableSpec | None
 ) -> tuple[pa.Buffer, pq.FileMetaData]:
     """Return the content of a file with some rows, and its footer."""
-    rows = _numbered(rows, table.schema())
-    sorted_by = None if spec is None else list(spec.order)
+    sorted_by = None if spec is None else spec.order
+    return packed(_numbered(rows, table.schema()), sorted_by)
+
+
+def packed(
+    rows: pa.Table, sorted_by: Sequence[str] | None
+) -> tuple[pa.Buffer, pq.FileMetaData]:
+    """Return the content of a file with rows whose columns are numbered; its footer.
+
+    Parameters
+    ----------
+    rows
+    sorted_by
+        The columns whose smallest and largest values are kept; of all where it is None.
+    """
     target = pa.BufferOutputStream()
     writer = pq.ParquetWriter(
         target,
@@ -138,7 +151,7 @@ def _packed(
         compression="zstd",
         compression_level=9 if len(rows) <= _DENSE_ROWS else 3,
         use_dictionary=_repeating(rows),  # type: ignore[arg-type]  # or a list
-        write_statistics=True if sorted_by is None else sorted_by,
+        write_statistics=True if sorted_by is None else list(sorted_by),
         store_schema=False,
         write_page_checksum=True,
     )
@@ -166,13 +179,7 @@ def _data_file(
     size: int,
 ) -> DataFile:
     """Return what a manifest says of a file."""
-    sorted_by = None if spec is None else tuple(spec.order)
-    plan, numbers = _wanted_statistics(table.schema().fields, sorted_by)
-    statistics = data_file_statistics_from_parquet_metadata(
-        parquet_metadata=footer,
-        stats_columns=dict(plan),
-        parquet_column_mapping=dict(numbers),
-    )
+    sorted_by = None if spec is None else spec.order
     return DataFile.from_args(
         content=DataFileContent.DATA,
         file_path=place,
@@ -183,8 +190,22 @@ def _data_file(
         spec_id=table.spec().spec_id,
         equality_ids=None,
         key_metadata=None,
-        **statistics.to_serialized_dict(),
+        **statistics(footer, table.schema(), sorted_by),
     )
+
+
+def statistics(
+    footer: Any, schema: Schema, sorted_by: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return what a manifest says of the values in a file, by its names for that."""
+    kept = None if sorted_by is None else tuple(sorted_by)
+    plan, numbers = _wanted_statistics(schema.fields, kept)
+    found = data_file_statistics_from_parquet_metadata(
+        parquet_metadata=footer,
+        stats_columns=dict(plan),
+        parquet_column_mapping=dict(numbers),
+    )
+    return found.to_serialized_dict()
 
 
 @functools.lru_cache(maxsize=64)

@@ -26,7 +26,7 @@ import xxhash
 from lakebt.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lakebt._typing import FloatPanel
 
@@ -43,6 +43,9 @@ _REMEMBERED = 4096
 
 _MAGIC = b"lakebtP\n"
 _HEAD = struct.Struct("<8s16sQ")  # magic, checksum of what follows it, length of header
+_LONGEST_HEADER = 2**26
+"""In bytes. What says that it has a longer one is no panel."""
+
 _SUMMED = 24
 _ALIGNED = 64
 _OURS = re.compile(r"[0-9a-f]{32}\.panel|\.[a-z0-9_]+\.part")
@@ -189,6 +192,30 @@ class DiskCache:
             if part:
                 with contextlib.suppress(OSError):
                     os.unlink(part)  # noqa: PTH108
+
+    def forget(self, tables: Iterable[str]) -> int:
+        """Delete the panels that are made of some tables, and return how many.
+
+        Parameters
+        ----------
+        tables
+            Their uuids, which the key of a panel holds.
+        """
+        folder, count = self._usable(make=False), 0
+        uuids = [uuid.encode() for uuid in tables]
+        if folder is None:
+            return 0
+        for place in folder.iterdir():
+            if not _OURS.fullmatch(place.name):
+                continue
+            with contextlib.suppress(*_UNREADABLE):
+                with place.open("rb") as file:
+                    _, _, length = _HEAD.unpack(file.read(_HEAD.size))
+                    header = file.read(min(length, _LONGEST_HEADER))
+                if any(uuid in header for uuid in uuids):
+                    place.unlink()
+                    count += 1
+        return count
 
     def _usable(self, *, make: bool) -> Path | None:
         """Return the directory if there is one, and nobody else may write to it."""

@@ -21,6 +21,15 @@ def head_of(table: Table) -> int | None:
     return None if snapshot is None else snapshot.snapshot_id
 
 
+def manifest_list_of(table: Table) -> str | None:
+    """Return what the head of the table names, None if it has no rows.
+
+    It changes with the head, and where an erasure leaves the head what it was.
+    """
+    snapshot = table.metadata.current_snapshot()
+    return None if snapshot is None else snapshot.manifest_list
+
+
 def only(table: Table, snapshot_id: int) -> Table:
     """Return a table that knows of one snapshot, to be kept: a history is long."""
     snapshot = table.metadata.snapshot_by_id(snapshot_id)

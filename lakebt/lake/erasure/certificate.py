@@ -1,0 +1,277 @@
+"""What an erasure did: as it is returned, and as the lake keeps it, without values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lakebt._messages import as_words
+from lakebt.values.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lakebt.lake.erasure.proof import Proof
+
+
+OUT_OF_REACH = (
+    (
+        "copies and backups of the lake (lakebt export, lakebt backup, images of the "
+        "disk): bring them up to date, or delete them"
+    ),
+    (
+        "panels that other machines and users keep (LAKEBT_CACHE): they are not read "
+        "any more, and can be deleted"
+    ),
+    "what was read before and is held by other processes, Spark and notebooks",
+    "reports, exported trials, and files that releases were published from",
+    "free blocks of the disk",
+)
+"""What no erasure of a lake on a disk can reach."""
+
+_SHOWN = 20
+"""Releases that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedFile:
+    """A data file, before or after."""
+
+    path: str
+    sha256: str
+    n_bytes: int
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Rows of other tables, or columns, that have a text that was asked for.
+
+    Attributes
+    ----------
+    table, column : str
+    n_rows : int
+        In all data files.
+    command : str
+        What erases them.
+    """
+
+    table: str
+    column: str
+    n_rows: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was erased, or would be.
+
+    Attributes
+    ----------
+    id : str
+        Of the certificate.
+    table : str
+    columns : tuple of str
+        Those that the filter looked at.
+    reason, by : str
+    at : datetime
+        By the lake's clock.
+    n_rows : int
+        Facts that are gone, each vintage once.
+    rows : mapping of str to int
+        How many rows each release lost, by its name.
+    n_data_files : int
+        Data files that had such rows.
+    before, after : tuple of ErasedFile
+        These, and those in their place.
+    n_files : int
+        Files that were deleted, old metadata among them.
+    n_values : int
+        Texts that no row has any more, and that were looked for in every file.
+    n_longer : int
+        Texts of rows that stay, of which one of these is a part.
+    elsewhere : tuple of Elsewhere
+    proof : Proof or None
+        What looking for the values in every byte showed afterwards; None of a dry run.
+    out_of_reach : tuple of str
+        Where they may be all the same.
+    is_dry_run : bool
+    """
+
+    id: str
+    table: str
+    columns: tuple[str, ...]
+    reason: str
+    by: str
+    at: dt.datetime
+    n_rows: int
+    rows: Mapping[str, int]
+    n_data_files: int
+    before: tuple[ErasedFile, ...] = ()
+    after: tuple[ErasedFile, ...] = ()
+    n_files: int = 0
+    n_values: int = 0
+    n_longer: int = 0
+    elsewhere: tuple[Elsewhere, ...] = ()
+    proof: Proof | None = None
+    out_of_reach: tuple[str, ...] = field(default=OUT_OF_REACH, repr=False)
+    is_dry_run: bool = False
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """The releases that lost rows."""
+        return tuple(self.rows)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the releases that lost rows, and how many: `release`, `rows`."""
+        return pd.DataFrame(
+            {
+                "release": pd.Series(list(self.rows), dtype="str"),
+                "rows": pd.Series(list(self.rows.values()), dtype="int64"),
+            }
+        )
+
+    @as_words
+    def __str__(self) -> str:
+        rows = count(self.n_rows, "row")
+        did = "was" if self.n_rows == 1 else "were"
+        would = "would be" if self.is_dry_run else did
+        files = count(self.n_data_files, "data file")
+        releases = count(len(self.rows), "release")
+        lines = [f"{rows} of {self.table} {would} erased, from {releases}, {files}."]
+        lines += [
+            f"- {name}: {count(n_rows, 'row')}"
+            for name, n_rows in list(self.rows.items())[:_SHOWN]
+        ]
+        if (more := len(self.rows) - _SHOWN) > 0:
+            lines.append(f"- and {count(more, 'more release', many='more releases')}")
+        for other in self.elsewhere:
+            lines.append(
+                f"Still there, as {other.column} of "
+                f"{count(other.n_rows, 'row')} of {other.table}: {other.command}"
+            )
+        if not self.is_dry_run:
+            lines.append(f"Certificate {self.id}: it lists what cannot be reached.")
+        if self.proof is not None:
+            lines.append(str(self.proof))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        said = html.escape(str(self)).replace("\n", "<br>")
+        return f"<p>{said}</p>"
+
+
+def certificate_of(
+    erasure: Erasure, *, values: Iterable[str], version: str
+) -> dict[str, Any]:
+    """Return what a lake keeps of an erasure, as JSON has it.
+
+    Parameters
+    ----------
+    erasure
+    values
+        What was looked for: of each a digest is kept, with the id as its salt, and how
+        many characters it has.
+    version
+        Of lakebt.
+    """
+    files = {"before": erasure.before, "after": erasure.after}
+    return {
+        "id": erasure.id,
+        "at": erasure.at.isoformat(),
+        "by": erasure.by,
+        "reason": erasure.reason,
+        "lakebt": version,
+        "table": erasure.table,
+        "columns": list(erasure.columns),
+        "rows": erasure.n_rows,
+        "rows_by_release": dict(erasure.rows),
+        "values": [
+            {"digest": salted(erasure.id, value), "characters": len(value)}
+            for value in values
+        ],
+        "longer_texts": erasure.n_longer,
+        "files": {
+            word: [
+                {
+                    "path": f.path,
+                    "sha256": f.sha256,
+                    "bytes": f.n_bytes,
+                    "rows": f.n_rows,
+                }
+                for f in some
+            ]
+            for word, some in files.items()
+        },
+        "files_deleted": erasure.n_files,
+        "elsewhere": [
+            {"table": other.table, "column": other.column, "rows": other.n_rows}
+            for other in erasure.elsewhere
+        ],
+        "proof": proof_told(erasure.proof),
+        "out_of_reach": list(erasure.out_of_reach),
+    }
+
+
+def proof_told(proof: Proof | None) -> dict[str, Any] | None:
+    """Return what was found afterwards, as JSON has it."""
+    if proof is None:
+        return None
+    return {
+        "ok": proof.ok,
+        "files": proof.n_files,
+        "bytes": proof.n_bytes,
+        "traces": [
+            {"path": t.path, "where": t.where, "value": t.value} for t in proof.traces
+        ],
+        "unread": [{"path": path, "why": why} for path, why in proof.unread],
+        "covered": proof.n_covered,
+        "covering_texts": proof.n_covering,
+        "short_values": list(proof.short),
+    }
+
+
+def salted(erasure: str, value: str) -> str:
+    """Return the digest by which a certificate knows a value."""
+    return hashlib.sha256(f"{erasure}{value}".encode()).hexdigest()
+
+
+def as_frame(certificates: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return certificates as rows; see `Lake.erasures`."""
+    listed = list(certificates)
+
+    def texts(name: str) -> pd.Series:
+        return pd.Series([str(each.get(name) or "") for each in listed], dtype="str")
+
+    def numbers(values: Iterable[int]) -> pd.Series:
+        return pd.Series(list(values), dtype="int64")
+
+    return pd.DataFrame(
+        {
+            "id": texts("id"),
+            "at": pd.Series(
+                [dt.datetime.fromisoformat(str(each["at"])) for each in listed],
+                dtype=pd.DatetimeTZDtype("us", "UTC"),
+            ),
+            "by": texts("by"),
+            "reason": texts("reason"),
+            "table": texts("table"),
+            "columns": pd.Series([list(c["columns"]) for c in listed], dtype=object),
+            "rows": numbers(int(each["rows"]) for each in listed),
+            "releases": pd.Series(
+                [list(each["rows_by_release"]) for each in listed], dtype=object
+            ),
+            "is_proved": pd.Series(
+                [_is_proved(each.get("proof")) for each in listed], dtype="bool"
+            ),
+        }
+    )
+
+
+def _is_proved(proof: Mapping[str, Any] | None) -> bool:
+    return proof is not None and bool(proof.get("ok"))

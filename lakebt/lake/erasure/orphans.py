@@ -1,0 +1,84 @@
+"""Files in a table's folder that nothing names, and that may hold what is erased."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from lakebt.lake.erasure.draft import local
+from lakebt.lake.erasure.subject import file_rows
+from lakebt.lake.storage.failures import is_failure
+from lakebt.lake.storage.reach import place
+from lakebt.lake.tables.arrow import pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.erasure.subject import Subject
+    from lakebt.lake.erasure.substitution import Words
+
+
+_METADATA = (".avro", ".metadata.json")
+"""How the names of files end that say what is in others: bounds of their values."""
+
+
+def orphans(
+    table: Table, known: Iterable[str], *, subject: Subject, words: Words
+) -> Iterator[Path]:
+    """Give the files of a table that nothing names and that may hold the values.
+
+    What cannot be read may hold them. Whoever was about to name such a file is told
+    that it is gone, and does again what he did.
+
+    Parameters
+    ----------
+    table
+        As it is now.
+    known
+        Paths of all files that are named, or will be.
+    subject, words
+        What they may not hold.
+    """
+    named = set(map(place, known))
+    for folder in ("data", "metadata"):
+        for inner, _, names in os.walk(local(f"{table.location()}/{folder}")):
+            for name in names:
+                path = Path(inner, name)
+                if place(str(path)) in named or path.is_symlink():
+                    continue
+                if name.endswith(_METADATA) or (
+                    name.endswith(".parquet")
+                    and _holds(path, table, subject=subject, words=words)
+                ):
+                    yield path
+
+
+def _holds(path: Path, table: Table, *, subject: Subject, words: Words) -> bool:
+    """Whether a data file has rows of the subject, or one of the values."""
+    try:
+        rows = file_rows(path.read_bytes(), table.schema())
+        is_own = table.name()[-1] == subject.spec.name
+        if is_own and subject.matches(rows, table.schema()).any():
+            return True
+        # Columns of columns, as the ledger has them, are looked at as texts too.
+        return any(
+            words.stand_in(str(value))
+            for name in rows.column_names
+            for value in _values(rows, name)
+        )
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        return True
+
+
+def _values(rows: pa.Table, name: str) -> list[object]:
+    values: Any = rows.column(name)
+    is_nested = pa.types.is_nested(values.type)
+    found: list[object] = (values if is_nested else pc.unique(values)).to_pylist()
+    return found

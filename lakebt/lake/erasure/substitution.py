@@ -1,0 +1,119 @@
+"""Texts without the values that were erased: where they stand, and what comes instead.
+
+A value that is part of a longer text which stays in the lake (ACME of ACMEX) is no
+trace of what was erased, in a note of that text neither.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+
+ERASED = "[erased]"
+"""What stands in the place of a value."""
+
+SHORT = 3
+"""A value of fewer characters is taken out of a text only where it is a whole word."""
+
+
+class Words:
+    """Values that are looked for, and the longer texts that may hold them.
+
+    Parameters
+    ----------
+    values
+        Texts of what was erased that no row has any more.
+    kept
+        Texts that rows have, of which a value is a part.
+    """
+
+    def __init__(self, values: Iterable[str], kept: Iterable[str] = ()) -> None:
+        self.values = tuple(sorted(set(values) - {""}, key=lambda v: (-len(v), v)))
+        self.kept = tuple(sorted(set(kept)))
+        # The longest first, so that what is kept is seen before what is part of it.
+        every = sorted({*self.values, *self.kept}, key=lambda v: (-len(v), v))
+        self._values = frozenset(self.values)
+        self._pattern = re.compile("|".join(map(_pattern, every))) if every else None
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def without(self, text: str) -> str:
+        """Return a text without the values.
+
+        Examples
+        --------
+        >>> Words(["ACME", "F"], kept=["ACMEX"]).without("ACME, ACMEX, FORD and F")
+        '[erased], ACMEX, FORD and [erased]'
+        """
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(self._instead, text)
+
+    def _instead(self, found: re.Match[str]) -> str:
+        return ERASED if found.group() in self._values else found.group()
+
+    def stand_in(self, text: str) -> bool:
+        """Return whether one of the values is in a text."""
+        return self.without(text) != text
+
+    def deeply(self, value: Any) -> Any:
+        """Return what JSON holds without the values, in texts and in keys."""
+        if isinstance(value, str):
+            return self.without(value)
+        if isinstance(value, dict):
+            return {self.without(k): self.deeply(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.deeply(each) for each in value]
+        return value
+
+    def in_json(self, text: str) -> str:
+        r"""Return a JSON text without the values, however they are written in it.
+
+        What has none stays as it is, to the letter.
+
+        Examples
+        --------
+        >>> Words(["Ünï"]).in_json('{"symbol":["\\u00dcn\\u00ef","B"]}')
+        '{"symbol":["[erased]","B"]}'
+        """
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return self.without(text)
+        now = self.deeply(value)
+        if now == value:
+            return text
+        return json.dumps(now, ensure_ascii=False, separators=(",", ":"))
+
+
+def _pattern(value: str) -> str:
+    escaped = re.escape(value)
+    return rf"(?<!\w){escaped}(?!\w)" if len(value) < SHORT else escaped
+
+
+class Parts:
+    """Finds which of many texts have one of many values in them.
+
+    Parameters
+    ----------
+    values
+    """
+
+    def __init__(self, values: Collection[str]) -> None:
+        self._by_begin: dict[str, list[str]] = {}
+        for value in values:
+            self._by_begin.setdefault(value[:SHORT], []).append(value)
+        self._lengths = sorted({len(begin) for begin in self._by_begin})
+
+    def in_text(self, text: str) -> Iterator[str]:
+        """Give the values that are a part of a text, or all of it."""
+        for length in self._lengths:
+            begins = {text[at : at + length] for at in range(len(text) - length + 1)}
+            for begin in begins & self._by_begin.keys():
+                yield from (v for v in self._by_begin[begin] if v in text)

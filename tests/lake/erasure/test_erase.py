@@ -1,0 +1,403 @@
+"""What is erased is in no release, branch, tag and byte; all else is as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pandas as pd
+import pytest
+
+from lakebt.errors import (
+    InvalidArgumentError,
+    LakeError,
+    ReleaseExistsError,
+    UnknownNameError,
+)
+from lakebt.lake import Lake
+from lakebt.lake.committing import fold
+from tests.lake.erasure.looking import found
+from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, holdings, q1
+from tests.lake.original import Original
+from tests.lake.other_engines import foreign_catalog, foreign_table
+from tests.lake.trial_rows import batch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.lake
+
+GONE = "GONECO"
+LONGER = "GONECOX"
+
+
+def opened(path: Path) -> Lake:
+    return Lake.open(path, create=False, clock=clock)
+
+
+def frames(lake: Lake) -> dict[tuple[str, str], pd.DataFrame]:
+    """Every row of every table of every release."""
+    return {
+        (release, table): lake.at(release).read(table)
+        for release in lake.releases()["name"]
+        for table in lake.tables()["name"]
+    }
+
+
+def without(frame: pd.DataFrame, symbol: str = GONE) -> pd.DataFrame:
+    return frame[frame["symbol"] != symbol].reset_index(drop=True)
+
+
+def check(
+    path: Path, before: dict[tuple[str, str], pd.DataFrame], tables: set[str]
+) -> None:
+    """Rows of some tables are gone from all releases, and no other."""
+    after = frames(opened(path))
+    assert after.keys() == before.keys()
+    for (release, table), frame in before.items():
+        expected = without(frame) if table in tables else frame
+        pd.testing.assert_frame_equal(
+            after[release, table].reset_index(drop=True),
+            expected.reset_index(drop=True),
+            obj=f"{release} {table}",
+        )
+
+
+def make(path: Path) -> Lake:
+    """Three releases, of which two share files; notes, labels and files; trials."""
+    lake = Lake.open(path, clock=clock)
+    lake.publish(
+        {
+            "prices": bars(symbols=("AAA", GONE, LONGER)),
+            "index_changes": changes(symbol=[GONE, "OLD"], source=[f"of {GONE}", "x"]),
+            "etf_holdings": q1(),
+        },
+        release="R1",
+        as_of=AS_OF,
+        note=f"first with {GONE} and {LONGER}",
+        labels={"desk": GONE},
+        files=[{"name": f"{GONE}.csv", "sha256": "0" * 64}],
+    )
+    lake.publish(
+        {"prices": bars(days=("2022-09-07",), symbols=("AAA", GONE))},
+        release="R2",
+        as_of=AS_OF,
+    )
+    lake.publish({"etf_holdings": q1(fund="B")}, release="R3", as_of=AS_OF)
+    rule = json.dumps({"where": {"symbol": [GONE, "AAA", LONGER]}})
+    lake.record(batch([1, 2]).assign(study=f"on {GONE}", rule=rule))
+    lake.record(batch([3]))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    return Original(tmp_path_factory.mktemp("erased"), make)
+
+
+@pytest.fixture
+def made(original: Original) -> Path:
+    """A lake as `make` makes it."""
+    return original.restored()
+
+
+def erase(lake: Lake, *tables: str, **options: Any) -> list[Any]:
+    where = {"symbol": GONE}
+    return [
+        lake.erase(table, where=where, reason="its licence ended", **options)
+        for table in tables
+    ]
+
+
+def test_what_is_erased_is_in_no_release_and_no_byte(
+    made: Path, tmp_path: Path
+) -> None:
+    lake = opened(made)
+    before = frames(lake)
+    assert found(made, [GONE], tmp_path / "before")
+    trials = set(lake.trials()["trial_id"])
+
+    prices, announced = erase(lake, "prices", "index_changes", by="Ann")
+
+    assert (prices.n_rows, dict(prices.rows)) == (4, {"R1": 3, "R2": 4, "R3": 4})
+    assert dict(announced.rows) == {"R1": 1, "R2": 1, "R3": 1}
+    assert [other.table for other in prices.elsewhere] == ["index_changes"]
+    assert announced.elsewhere == ()
+    check(made, before, {"prices", "index_changes"})
+    assert found(made, [LONGER], tmp_path / "longer")
+    assert found(made, [GONE], tmp_path / "after", but=[LONGER]) == []
+    assert announced.proof.ok, announced.proof
+    assert lake.erasures()["is_proved"].all()
+    assert set(opened(made).trials()["trial_id"]) == trials
+    assert opened(made).doctor(deep=True).ok
+
+
+def test_texts_say_that_something_was_erased(made: Path) -> None:
+    lake = opened(made)
+    erase(lake, "prices", "index_changes")
+
+    first = opened(made).releases().iloc[0]
+    assert first["note"] == f"first with [erased] and {LONGER}"
+    assert first["labels"] == {"desk": "[erased]"}
+    assert first["files"][0]["name"] == "[erased].csv"
+    trials = opened(made).trials().sort_values("trial_id")
+    assert trials["study"].tolist().count("on [erased]") == 2
+    rules = [
+        json.loads(rule) if isinstance(rule, str) else rule for rule in trials["rule"]
+    ]
+    assert {"where": {"symbol": ["[erased]", "AAA", LONGER]}} in rules
+
+
+def test_releases_say_what_they_lost(made: Path) -> None:
+    lake = opened(made)
+    digests = [r.digest for r in lake._ledger().releases]  # noqa: SLF001
+
+    (done,) = erase(lake, "prices")
+
+    releases = opened(made)._ledger().releases  # noqa: SLF001
+    assert [r.digest for r in releases] == digests
+    pins = [release.pin("prices") for release in releases]
+    assert [pin.rows for pin in pins if pin] == [6, 7, 7]
+    assert [pin.published for pin in pins if pin] == [6, 1, None]
+    marks = [release.redactions for release in releases]
+    assert [mark[0].rows for mark in marks] == [
+        {"prices": 3},
+        {"prices": 4},
+        {"prices": 4},
+    ]
+    assert {mark[0].certificate for mark in marks} == {done.id}
+
+
+def test_a_release_does_not_come_back_in_silence(made: Path) -> None:
+    lake = opened(made)
+    (done,) = erase(lake, "prices")
+    rows = {"prices": bars(days=("2022-09-07",), symbols=("AAA", GONE))}
+
+    with pytest.raises(ReleaseExistsError, match=f"bring back .* {done.id}"):
+        opened(made).publish(rows, release="R2", as_of=AS_OF)
+    with pytest.raises(ReleaseExistsError, match=f"other rows, as .* {done.id}"):
+        opened(made).publish({"prices": bars()}, release="R2", as_of=AS_OF)
+    rows = {"prices": bars(days=("2022-09-08",), symbols=("AAA",))}
+    opened(made).publish(rows, release="R4", as_of=AS_OF)
+    assert opened(made).doctor(deep=True).ok
+
+
+def test_a_dry_run_changes_nothing(made: Path) -> None:
+    lake = opened(made)
+    before = {file: file.read_bytes() for file in made.rglob("*") if file.is_file()}
+
+    (done,) = erase(lake, "prices", dry_run=True)
+
+    assert done.is_dry_run
+    assert (done.n_rows, done.n_data_files) == (4, 2)
+    assert "4 rows of prices would be erased, from 3 releases" in str(done)
+    after = {file: file.read_bytes() for file in made.rglob("*") if file.is_file()}
+    assert after == before
+    assert lake.erasures().empty
+
+
+def test_a_certificate_says_what_and_why_and_not_the_values(made: Path) -> None:
+    lake = opened(made)
+    (done,) = erase(lake, "prices", by="Ann")
+
+    (row,) = lake.erasures().to_dict("records")
+    text = (made / "erasures" / f"{done.id}.json").read_text()
+    said = json.loads(text)
+
+    assert GONE not in text
+    assert (row["id"], row["by"], row["reason"]) == (
+        done.id,
+        "Ann",
+        "its licence ended",
+    )
+    assert row["releases"] == ["R1", "R2", "R3"]
+    assert said["at"] == clock().isoformat()
+    assert [file["rows"] for file in said["files"]["before"]] == [9, 2]
+    assert [file["rows"] for file in said["files"]["after"]] == [6, 1]
+    assert any("backups" in line for line in said["out_of_reach"])
+    with pytest.raises(
+        InvalidArgumentError, match=r"nothing of prices matches .*GONECO"
+    ):
+        erase(lake, "prices")
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "words"),
+    [
+        ("prices", {"where": {}}, r"where must say which rows of prices go"),
+        (
+            "prices",
+            {"where": {"symbol": "NOBODY"}},
+            r"matches {'symbol': 'NOBODY'}, in no",
+        ),
+        ("prices", {"reason": " "}, r"reason must say why rows of prices are erased"),
+        ("prices", {"reason": f"{GONE} asked"}, r"reason holds what is to be erased"),
+        ("prices", {"by": GONE}, r"by holds what is to be erased"),
+        ("prices", {"by": ""}, r"by must say who erases, was ''"),
+        ("price", {}, r"price"),
+        ("prices", {"where": {"ticker": "A"}}, r"ticker"),
+    ],
+)
+def test_what_cannot_be_erased_is_an_error(
+    made: Path, table: str, options: dict[str, Any], words: str
+) -> None:
+    lake = opened(made)
+    asked: dict[str, Any] = {"where": {"symbol": GONE}, "reason": "a wish"}
+
+    with pytest.raises((InvalidArgumentError, UnknownNameError), match=words):
+        lake.erase(table, **{**asked, **options})
+
+    assert lake.erasures().empty
+
+
+def test_a_release_of_nothing_else_is_empty_and_can_be_read(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars(symbols=(GONE,))}, release="R1", as_of=AS_OF)
+
+    erase(lake, "prices")
+
+    assert opened(path).at("R1").read("prices").empty
+    assert opened(path).doctor(deep=True).ok
+    more = {"prices": bars(symbols=("AAA",))}
+    opened(path).publish(more, release="R2", as_of=AS_OF)
+    assert len(opened(path).at("R2").read("prices")) == 3
+
+
+def test_tags_and_branches_of_others_and_what_nothing_names_lose_it_too(
+    made: Path, tmp_path: Path
+) -> None:
+    lake = opened(made)
+    erase(lake, "index_changes")
+    with foreign_table(made, "prices") as table:
+        first = table.metadata.snapshots[0].snapshot_id
+        table.manage_snapshots().create_tag(first, "theirs").commit()
+        table.manage_snapshots().create_branch(first, "work").commit()
+        rows = table.scan().to_arrow().slice(0, 4)
+        table.append(rows, branch="work")
+        (orphan,) = table.scan(snapshot_id=first).plan_files()
+        copied = orphan.file.file_path.removeprefix("file://")
+        other = copied.replace(
+            copied.rsplit("/", 1)[-1], "0123456789abcdef-left.parquet"
+        )
+        with open(copied, "rb") as source, open(other, "wb") as target:  # noqa: PTH123
+            target.write(source.read())
+
+    erase(opened(made), "prices")
+
+    assert found(made, [GONE], tmp_path / "after", but=[LONGER]) == []
+    with foreign_table(made, "prices") as table:
+        assert len(table.scan().use_ref("theirs").to_arrow()) == 6
+        work = table.scan().use_ref("work").to_arrow()
+        assert GONE not in work["symbol"].to_pylist()
+        assert len(work) == 6 + len(
+            [s for s in rows["symbol"].to_pylist() if s != GONE]
+        )
+        for snapshot in table.metadata.snapshots:
+            held = len(table.scan(snapshot_id=snapshot.snapshot_id).to_arrow())
+            assert snapshot.summary is not None
+            assert snapshot.summary["total-records"] == str(held)
+
+
+def test_folded_releases_and_branches_lose_it_too(path: Path, tmp_path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    with mock.patch.object(fold, "LIMIT", 3):
+        for day in range(1, 8):
+            rows = bars(days=(f"2022-11-{day:02}",), symbols=("AAA", GONE, "BBB"))
+            if day not in {5, 6}:
+                lake.publish({"prices": rows}, release=f"D{day}", as_of=AS_OF)
+        branch = lake.branch("mine", at="D4")
+        rows = bars(days=("2022-11-08",), symbols=("CCC", GONE))
+        branch.publish({"prices": rows}, release="B1", as_of=AS_OF, note=GONE)
+        before = frames(lake)
+        mine = frames(lake.branch("mine"))
+
+        (done,) = erase(lake, "prices")
+
+        assert set(done.rows) >= {"D1", "D7", "mine.D4", "mine.B1"}
+        check(path, before, {"prices"})
+        now = frames(opened(path).branch("mine"))
+        for key, frame in mine.items():
+            expected = without(frame) if key[1] == "prices" else frame
+            pd.testing.assert_frame_equal(now[key].reset_index(drop=True), expected)
+        assert found(path, [GONE], tmp_path / "after") == []
+        assert opened(path).doctor(deep=True).ok
+        more = bars(days=("2022-11-09",), symbols=("AAA",))
+        opened(path).publish({"prices": more}, release="D9", as_of=AS_OF)
+        opened(path).adopt("mine", release="D10")
+        assert opened(path).doctor(deep=True).ok
+
+
+def test_an_older_view_says_so_and_a_new_one_reads(made: Path) -> None:
+    lake, other = opened(made), opened(made)
+    assert len(other.at("R2").read("prices")) == 11
+
+    erase(lake, "prices")
+
+    assert len(other.at("R2").read("prices")) == 7
+    assert GONE not in other.at("R2").panel("close").columns
+
+
+def test_a_lake_that_has_no_folder_is_refused(made: Path) -> None:
+    lake = opened(made)
+    lake._storage.address = {"catalog": "far"}  # noqa: SLF001
+
+    with pytest.raises(InvalidArgumentError, match="is not a lake in a folder"):
+        erase(lake, "prices")
+
+
+def test_a_damaged_file_stops_it(made: Path) -> None:
+    lake = opened(made)
+    file = next((made / "warehouse/quant/prices/data").rglob("*.parquet"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 255
+    file.write_bytes(content)
+
+    with pytest.raises(LakeError, match=f"{file.name} was changed"):
+        erase(lake, "prices")
+
+    assert lake.erasures().empty
+
+
+def test_only_rows_that_match_go_of_a_longer_filter(made: Path) -> None:
+    lake = opened(made)
+    when = {"symbol": GONE, "session": [("<", "2022-09-02")]}
+
+    done = lake.erase("prices", where=when, reason="a wish")
+
+    assert (done.n_rows, done.n_values) == (1, 0)
+    assert len(lake.at("R2").read("prices")) == 10
+
+
+def test_a_prefix_of_others_and_signs_of_any_script(path: Path, tmp_path: Path) -> None:
+    values = ["Ünï.DE", "日本", "AC", 'A"B', "Ñandú"]
+    lake = Lake.open(path, clock=clock)
+    names = [*values, "ACME", "日本株"]
+    isins = {f"US{n + 1:010}": name for n, name in enumerate(names)}
+    report = holdings(isins, "2022-03-31", Q1_KNOWN).assign(name=names)
+    lake.publish({"etf_holdings": report}, release="R1", as_of=AS_OF)
+
+    for value in values:
+        done = lake.erase("etf_holdings", where={"symbol": value}, reason="a wish")
+        assert (done.n_rows, done.elsewhere) == (1, ())
+
+    assert lake.at("R1").read("etf_holdings")["symbol"].tolist() == ["ACME", "日本株"]
+    longer = ["ACME", "日本株"]
+    assert found(path, set(values) - {"AC"}, tmp_path / "after", but=longer) == []
+    assert lake.erasures()["is_proved"].all()
+
+
+def test_other_tables_in_the_database_stay(made: Path) -> None:
+    lake = opened(made)
+    with foreign_catalog(made) as catalog:
+        catalog.create_namespace("other")
+        rows = bars()[["symbol"]]
+        import pyarrow as pa  # noqa: PLC0415
+
+        held = pa.Table.from_pandas(rows)
+        catalog.create_table("other.mine", held.schema).append(held)
+
+    erase(lake, "prices")
+
+    with foreign_catalog(made) as catalog:
+        assert len(catalog.load_table("other.mine").scan().to_arrow()) == len(rows)
