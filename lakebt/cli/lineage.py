@@ -10,6 +10,7 @@ import typer
 from lakebt.cli import completion, options, out
 from lakebt.cli.output import print_json, records, terminal
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.places import writing
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def lineage(
         _check_new(svg)
     found = options.open_lake(lake, catalog).lineage(of, files=files)
     if svg is not None:
-        svg.write_text(found.svg(), encoding="utf-8")
+        with writing(svg):
+            svg.write_text(found.svg(), encoding="utf-8")
     if out.file() is not None:
         print_json(records(found.frame()))
     elif as_json:

@@ -13,7 +13,7 @@ import typer
 from lakebt.cli import project_files
 from lakebt.cli.output import terminal
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.places import check_is_path
+from lakebt.inputs.places import check_is_path, writing
 from lakebt.values.text import capitalised
 
 if TYPE_CHECKING:
@@ -42,16 +42,17 @@ def new(
     check_is_path(str(folder), what="folder", cure="name a folder of this machine")
     place = folder.expanduser().absolute()
     _check_empty(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".lakebt-new-"))
-    try:
-        commands = _write(part, name=place.name, seed=seed)
-        _check_empty(place)
-        place.mkdir(exist_ok=True)
-        for each in sorted(part.iterdir()):
-            each.rename(place / each.name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".lakebt-new-"))
+        try:
+            commands = _write(part, name=place.name, seed=seed)
+            _check_empty(place)
+            place.mkdir(exist_ok=True)
+            for each in sorted(part.iterdir()):
+                each.rename(place / each.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     console = terminal()
     console.print("Made. Next:", style="green", markup=False)
     first = () if place == Path.cwd() else (shlex.join(["cd", str(folder)]),)

@@ -14,6 +14,7 @@ from lakebt.cli.hints import for_command_line
 from lakebt.cli.lake_place import lake_path
 from lakebt.cli.output import print_frame, print_json, say, terminal
 from lakebt.errors import AuditError, AuditWarning, InvalidArgumentError
+from lakebt.inputs.places import writing
 from lakebt.inputs.user_code import load_function
 from lakebt.values.text import capitalised, count
 
@@ -128,7 +129,8 @@ class Auditing:
 
     def _write(self, report: Report) -> None:
         if self.rows is not None:
-            report.offending().to_csv(self.rows, index=False)
+            with writing(self.rows):
+                report.offending().to_csv(self.rows, index=False)
 
     def close(
         self, report: AuditReport, *, as_json: bool, shown: DryRun | None = None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import unicodedata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 _URL = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+:)+)/")
 """A scheme of two letters or more: one letter is a drive of Windows. `Path` leaves one
@@ -83,4 +90,37 @@ def local_path(path: str | os.PathLike[str], *, what: str, cure: str) -> Path:
     except RuntimeError:
         user = named.partition("/")[0]
         msg = f"{what} {named!a}: there is no home directory {user!a}: write it out"
+        raise InvalidArgumentError(msg) from None
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say in one line why a place cannot be written, and what to do.
+
+    Parameters
+    ----------
+    place
+        A file, or a folder for several.
+
+    Raises
+    ------
+    InvalidArgumentError
+        In the place of what the system says.
+
+    Examples
+    --------
+    >>> with writing(Path("/no/such/folder/a.csv")):
+    ...     Path("/no/such/folder/a.csv").write_text("a")
+    Traceback (most recent call last):
+    lakebt.errors.InvalidArgumentError: cannot write /no/such/folder/a.csv: ...
+    """
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in _FULL
+        cure = "Make room, and do it again" if is_full else "Choose another place"
+        msg = f"cannot write {place}: {error.strerror or error}. {cure}"
         raise InvalidArgumentError(msg) from None

@@ -288,7 +288,7 @@ def serve() -> None:
                 os.kill(process, signal.SIGKILL)
                 said = lines.readlines()
             else:
-                with _read_only(Path(order["path"])):
+                with read_only(Path(order["path"])):
                     said = lines.readlines()
         os.waitpid(process, 0)
         answer: dict[str, Any] = {"done": [], "error": None}
@@ -317,7 +317,7 @@ def _publish_on(path: Path, first: int, tell: int) -> None:
 
 
 @contextlib.contextmanager
-def _read_only(path: Path) -> Iterator[None]:
+def read_only(path: Path) -> Iterator[None]:
     """Take the right to write in a directory, and give it back."""
     taken: list[tuple[Path, int]] = []
     try:

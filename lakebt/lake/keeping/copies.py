@@ -7,6 +7,7 @@ the one it was before.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def export(
         copying = Copying(storage, target, there, step)
         chosen = None if wanted is None else [ledger.get(name) for name in wanted]
         try:
-            with translated(storage.where), _room(target):
+            with translated(storage.where):
                 return copying.run(tables, ledger, every, chosen, trials=trials)
         except GoneError as gone:
             if not looks_left:
@@ -87,24 +88,6 @@ def export(
                 raise LakeError(msg) from None
             there = target.files()
     raise AssertionError  # the last look returns, or raises
-
-
-class _room:  # noqa: N801 - used as a function is
-    """Words for a place that is full."""
-
-    def __init__(self, target: Place) -> None:
-        self._target = target
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, OSError) and "No space left" in str(error):
-            msg = (
-                f"{self._target.where} has no room left. Make some, and copy again: "
-                f"what is there is used"
-            )
-            raise LakeError(msg) from None
 
 
 def _check_apart(storage: Storage, target: Place) -> None:
@@ -140,9 +123,9 @@ def _check_target(
         If the earlier copy has what the lake lacks.
     """
     if directory.UNFINISHED in there:
-        with translated(target.where):
-            said = json.loads(target.read(directory.UNFINISHED) or b"{}")
-        if said.get("lake") != uuid:
+        begun = _begun(target)
+        # Without a word it was cut as it was written, before anything else was.
+        if begun != uuid and (begun is not None or len(there) > 1):
             msg = f"{target.where} is an unfinished copy of another lake: delete it"
             raise InvalidArgumentError(msg)
         return
@@ -165,6 +148,13 @@ def _check_target(
                 f"somebody published into it. Back up into another folder"
             )
             raise LakeError(msg)
+
+
+def _begun(target: Place) -> str | None:
+    """Return which lake an unfinished copy is of; None if it does not say."""
+    with translated(target.where), contextlib.suppress(ValueError, LookupError):
+        return str(json.loads(target.read(directory.UNFINISHED))["lake"])
+    return None
 
 
 def bring(source: object, to: object, *, step: Step | None = None) -> Copy:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.io.pyarrow import PyArrowFileIO
@@ -20,7 +20,7 @@ from lakebt.lake.committing.recovery import STAGED, UNFINISHED
 from lakebt.lake.committing.stage import stage_rewrite
 from lakebt.lake.keeping.copy_places import Place, catalog_of
 from lakebt.lake.storage import directory
-from lakebt.lake.storage.failures import ChangedFileError
+from lakebt.lake.storage.failures import ChangedFileError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in, listed_at
 from lakebt.lake.storage.metadata import packed
 from lakebt.lake.storage.relocation import Relocation, brought, within
@@ -245,7 +245,9 @@ class Copying:
         io = self._target.io
         fresh = Table(table.name(), empty, place, io, table.catalog)
         summary = {f"{OURS}exported": str(len(kept))}
-        change = stage_rewrite(fresh, ledger_rows(kept, fresh), summary=summary)
+        rows = ledger_rows(kept, fresh)
+        with translated(self._target.where):
+            change = stage_rewrite(fresh, rows, summary=summary)
         for path in change.written:
             self._wanted.add(self._name(path))
             self.n_files += 1
@@ -330,18 +332,16 @@ class Copying:
             raise GoneError(path) from None
         self.n_files += 1
         self.n_bytes += size
-        if digest_at(self._target.io, to) != wanted:
+        with translated(self._target.where):
+            found = digest_at(self._target.io, to)
+        if found != wanted:
             self._target.delete(name)
             raise ChangedFileError(path)
 
     def _copied(self, io: Any, path: str, name: str) -> int:
-        root = self._target.root
         scheme, _, inner = PyArrowFileIO.parse_location(path, io.properties)
-        if root is not None and scheme == "file":
-            file = root / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(inner, file)
-            return file.stat().st_size
+        if self._target.root is not None and scheme == "file":
+            return self._target.take(Path(inner), name)
         with io.new_input(path).open() as stream:
             content = stream.read()
         self._target.write(name, content)

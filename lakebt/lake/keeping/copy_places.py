@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -34,8 +35,13 @@ _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}(?:/[\w.,=+ -]+)+")
 """A folder in a bucket; never all of it, and no key."""
 
 
+_PIECE_BYTES = 2**20
+
+
 class Place:
     """A folder, or what is like one in a bucket, by the paths of the files in it.
+
+    What cannot be written in it is a `LakeError` which says that it is there.
 
     Attributes
     ----------
@@ -73,25 +79,44 @@ class Place:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file; on a disk, in folders that are made for it."""
-        if self.root is not None:
-            file = self.root / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-            return
-        with self.io.new_output(f"{self.url}/{name}").create(overwrite=True) as stream:
-            stream.write(content)
+        with translated(self.where):
+            if self.root is not None:
+                file = self.root / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+                return
+            place = f"{self.url}/{name}"
+            with self.io.new_output(place).create(overwrite=True) as stream:
+                stream.write(content)
+
+    def take(self, path: Path, name: str) -> int:
+        """Copy a file of a disk to this one, and return how many bytes it has.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        """
+        assert self.root is not None  # noqa: S101 - the caller asked
+        # What is not there is no fault of this place; opened, it may be deleted.
+        with path.open("rb") as held, translated(self.where):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            with (self.root / name).open("wb") as file:
+                shutil.copyfileobj(held, file, _PIECE_BYTES)
+                return file.tell()
 
     def write_last(self, name: str, content: bytes) -> None:
         """Write a file that says of the others that they are there."""
-        if self.root is not None:
+        if self.root is None:
+            self.write(name, content)
+            return
+        with translated(self.where):
             os.sync()
             write_whole(self.root / name, content)
-        else:
-            self.write(name, content)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with contextlib.suppress(FileNotFoundError):
+        with translated(self.where), contextlib.suppress(FileNotFoundError):
             self._system.delete_file(f"{self._path}/{name}")
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.places import writing
 from lakebt.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -182,11 +183,8 @@ def held(file: Path) -> Iterator[None]:
         If the lock's file cannot be made, or somebody else holds it for too long.
     """
     beside = file.parent / f".{file.name}.lock"
-    try:
+    with writing(beside):
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        msg = f"{file} cannot be written: {beside.name} beside it: {error.strerror}"
-        raise InvalidArgumentError(msg) from None
     try:
         _lock(descriptor, file)
         yield
@@ -229,16 +227,14 @@ def write(file: Path, grants: Iterable[Grant]) -> None:
     text = "".join(f"{grant.line}\n" for grant in grants)
     made: str | None = None
     try:
-        # Made by `mkstemp`, nobody else can read it.
-        number, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        with os.fdopen(number, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(made).replace(file)
-    except OSError as error:
-        msg = f"{file} cannot be written: {error.strerror}"
-        raise InvalidArgumentError(msg) from None
+        with writing(file):
+            # Made by `mkstemp`, nobody else can read it.
+            number, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+            with os.fdopen(number, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(made).replace(file)
     finally:
         if made is not None:
             with contextlib.suppress(OSError):

@@ -50,11 +50,22 @@ def sync_folders(io: FileIO, location: str) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a local file that is there as a whole, on the disk, or not at all."""
+    """Write a local file that is there as a whole, on the disk, or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    _sync(part)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        _sync(part)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
     _sync(path.parent)
 
 

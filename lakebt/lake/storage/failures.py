@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
+import os
 import re
 import struct
 import zlib
@@ -75,6 +77,13 @@ _OF_PARSERS = (
     *(SystemError,),  # of compiled code that was given a length below zero
     struct.error,
 )
+
+_FULL = (
+    "disk is full",  # SQLite's
+    *(os.strerror(n) for n in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)),
+)
+
+_READ_ONLY = ("readonly", os.strerror(errno.EROFS))
 
 _PARSERS = frozenset({"pyiceberg", "pydantic", "pydantic_core", "json"})
 
@@ -162,13 +171,10 @@ def explain(error: Exception) -> str:
     explained = (
         (isinstance(error, FileNotFoundError), f"has lost {lost(error)}. {restore}"),
         (
-            isinstance(error, PermissionError) or "readonly" in text,
+            isinstance(error, PermissionError) or _says(text, _READ_ONLY),
             f"is not writable: {text} Check the permissions of its directory",
         ),
-        (
-            "No space left" in text or "disk is full" in text,
-            f"has no room left: {text} Make some, and publish again",
-        ),
+        (has_no_room(error), f"has no room left: {text} Make some, and do it again"),
         (
             "disk I/O error" in text,  # SQLite's, when it may not delete its journal
             f"cannot be written: {text} Check its directory's permissions and its disk",
@@ -189,6 +195,16 @@ def explain(error: Exception) -> str:
     )
     damaged = f"has a damaged file: {text} {restore}"
     return next((words for applies, words in explained if applies), damaged)
+
+
+def has_no_room(error: BaseException) -> bool:
+    """Return whether a disk was full, or what somebody may have of it."""
+    return _says(str(error), _FULL)
+
+
+def _says(text: str, words: tuple[str, ...]) -> bool:
+    # By its words: pyarrow and SQLite pass on no number of the system's.
+    return any(each in text for each in words)
 
 
 def lost(error: FileNotFoundError | Exception) -> str:

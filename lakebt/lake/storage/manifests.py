@@ -148,8 +148,13 @@ class _Lean(_SnapshotProducer[Any]):
     def _commit(self) -> UpdatesAndRequirements:
         (added, *rest), requirements = super()._commit()
         assert isinstance(added, AddSnapshotUpdate)  # noqa: S101 - it comes first
-        place = self.written[-1]  # the list is the last to be written
-        snapshot = added.snapshot.model_copy(update={"manifest_list": place})
+        snapshot, table = added.snapshot, self._transaction.table_metadata
+        told = {
+            "manifest_list": self.written[-1],  # the list is the last to be written
+            # No catalog takes one from before what there is: a clock may go back.
+            "timestamp_ms": max(snapshot.timestamp_ms, table.last_updated_ms),
+        }
+        snapshot = snapshot.model_copy(update=told)
         return (AddSnapshotUpdate(snapshot=snapshot), *rest), requirements
 
     def _written_anew(self, entries: Iterable[ManifestEntry]) -> list[ManifestFile]:

@@ -17,6 +17,7 @@ import re
 import secrets
 import uuid
 from collections import OrderedDict
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import xxhash
@@ -126,7 +127,27 @@ def _updated(table: Table, updates: Iterable[TableUpdate]) -> TableMetadata:
         if metadata.last_updated_ms == then:
             now = datetime_to_millis(system_clock())
             metadata = metadata.model_copy(update={"last_updated_ms": now})
-    return metadata
+    return in_order(metadata, at_least=then)
+
+
+def in_order(metadata: TableMetadata, *, at_least: int) -> TableMetadata:
+    """Return metadata whose times never go back, whatever the clock did.
+
+    Iceberg's Java, and so Spark, refuses a table of which one does, by over a minute.
+    """
+    told: dict[str, object] = {}
+    for name in ("metadata_log", "snapshot_log"):
+        log = getattr(metadata, name)
+        times = list(accumulate((entry.timestamp_ms for entry in log), max))
+        at_least = max([at_least, *times[-1:]])
+        if times != [entry.timestamp_ms for entry in log]:
+            told[name] = [
+                entry.model_copy(update={"timestamp_ms": at})
+                for entry, at in zip(log, times, strict=True)
+            ]
+    if metadata.last_updated_ms < at_least:
+        told["last_updated_ms"] = at_least
+    return metadata.model_copy(update=told) if told else metadata
 
 
 def write(metadata: TableMetadata, io: FileIO, location: str) -> None:

@@ -21,6 +21,7 @@ from lakebt.lake.storage.fingerprint import (
     named,
     with_home,
 )
+from lakebt.lake.storage.metadata import in_order
 from lakebt.lake.storage.reach import DATA, File, place
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ class Relocation:
             "partition_statistics": self._statistics(before.partition_statistics, ids),
             "properties": self._properties(before),
         }
-        return before.model_copy(update=told)
+        moved = before.model_copy(update=told)
+        return in_order(moved, at_least=before.last_updated_ms)
 
     def _properties(self, before: TableMetadata) -> dict[str, str]:
         properties = {

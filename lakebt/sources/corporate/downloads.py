@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import os
 import re
 import time
 from dataclasses import dataclass, field, replace
@@ -12,13 +14,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError
-from lakebt.inputs.places import local_path
+from lakebt.inputs.places import local_path, writing
 from lakebt.instants import system_clock
 from lakebt.sources.network import SECONDS, agent, ask, check_address, told_name
 
 if TYPE_CHECKING:
     import datetime as dt
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
@@ -139,27 +140,47 @@ class Downloads:
         Raises
         ------
         InvalidArgumentError
-            If the name is none for a file.
+            If the name is none for a file, or it cannot be written: nothing is then.
         """
         check_name(name, what="file name")
         place = local_path(folder, what="folder", cure="name a folder of this machine")
-        place.mkdir(parents=True, exist_ok=True)
-        path = place / name
-        half = place / f".{name}.part"
-        try:
-            half.write_bytes(content)
-            half.replace(path)
-        finally:
-            half.unlink(missing_ok=True)
-        is_new = not (place / LIST).exists()
-        with (place / LIST).open("a", encoding="utf-8", newline="") as lines:
-            writer = csv.writer(lines, lineterminator="\n")
-            if is_new:
-                writer.writerow(_COLUMNS)
-            digest = hashlib.sha256(content).hexdigest()
-            at = self.clock().isoformat()
-            writer.writerow((name, source, at, len(content), digest))
+        path, half = place / name, place / f".{name}.part"
+        digest = hashlib.sha256(content).hexdigest()
+        row = (name, source, self.clock().isoformat(), len(content), digest)
+        with writing(path):
+            place.mkdir(parents=True, exist_ok=True)
+            try:
+                half.write_bytes(content)
+                # Before the file is there: none may seem known before it came.
+                _add(place / LIST, row)
+                half.replace(path)
+            finally:
+                with contextlib.suppress(OSError):
+                    half.unlink(missing_ok=True)
         return path
+
+
+def _add(file: Path, row: tuple[object, ...]) -> None:
+    """Add a line to a list, all of it or nothing.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    before = file.stat().st_size if file.exists() else 0
+    try:
+        with file.open("a", encoding="utf-8", newline="") as lines:
+            writer = csv.writer(lines, lineterminator="\n")
+            if not before:
+                writer.writerow(_COLUMNS)
+            writer.writerow(row)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(file, before)
+            if not before:
+                file.unlink()
+        raise
 
 
 def check_kind(content: bytes, name: str, *, where: str) -> None:

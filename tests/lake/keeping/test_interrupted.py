@@ -25,11 +25,11 @@ from lakebt.cli import app
 from lakebt.cli.doctor import CURES
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
-from lakebt.lake.storage.erasure_note import ERASURES
 from tests.forked import python
+from tests.lake.faults import state
 from tests.lake.interrupted import COMMANDS, Interrupter, make, now
 from tests.lake.original import Original
-from tests.lake.other_engines import foreign_catalog, foreign_table
+from tests.lake.other_engines import foreign_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,23 +63,6 @@ READING_METHODS = {
     *("branches", "clashes", "erasures", "releases", "tables"),
     *("spark_conf", "spark_read", "spark_session", "trial", "trial_ids", "trials"),
 }
-
-
-def state(path: Path) -> dict[str, Any]:
-    """What the tables say: heads, branches, tags, properties and columns."""
-    said = {}
-    with foreign_catalog(path) as catalog:
-        for _, name in catalog.list_tables("quant"):
-            table = catalog.load_table(f"quant.{name}")
-            snapshot = table.current_snapshot()
-            said[name] = (
-                None if snapshot is None else snapshot.sequence_number,
-                sorted((ref, to.snapshot_ref_type) for ref, to in table.refs().items()),
-                dict(table.properties)
-                | {ERASURES: len(table.properties.get(ERASURES, ""))},  # random ids
-                table.schema().column_names,
-            )
-    return said
 
 
 def opened(path: Path) -> Lake:

@@ -1,0 +1,225 @@
+"""Whatever changes a lake, or makes something beside it, meets a disk that is full.
+
+And one that is read only, and a clock that went back. Afterwards all is as it was or as
+it should be, the error is one line with the place and the cure, and the same words do
+it once the fault is gone.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+
+from lakebt.cli import app
+from lakebt.errors import LakebtError
+from lakebt.lake import Lake
+from tests.lake.faults import ACTS, Act, Disk, look, mounted, only_reading
+from tests.lake.interrupted import COMMANDS, Interrupter, make, now
+from tests.lake.keeping.test_interrupted import (
+    READING,
+    READING_METHODS,
+    RECORDING,
+    SERVING,
+)
+from tests.lake.original import Original
+from tests.lake.other_engines import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+IS_NIGHTLY = settings().max_examples > 100
+
+INSTANTS = 40 if IS_NIGHTLY else 1
+"""At which the right to write goes, for each act."""
+
+PAGE = 4096
+"""By which a disk in memory fills up."""
+
+CURES = (
+    *("Make some, and do it again", "Make room, and do it again"),
+    *("Check the permissions of its directory", "Choose another place"),
+    *("Choose a writable directory", "chmod 600", "cannot be read"),
+    *("Check its directory's permissions",),
+)
+"""One of which ends every error, or follows what the system said."""
+
+DONE = (
+    *(
+        "ended at",
+        "nothing to adopt",
+        "nothing to roll back",
+        "there is nothing to move",
+    ),
+    *("is not empty", "does not exist", "has a token of ann", "has a token of bob"),
+    *("has no token of ann", ": erased at"),
+)
+"""What is said of an act that is done already."""
+
+
+class Bench:
+    """A lake on a small disk, and each act's effect on it.
+
+    Parameters
+    ----------
+    disk
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        folder = disk.place / "folder"
+        folder.mkdir()
+        self._original = Original(folder, make)
+        self.effect = functools.cache(self._effect)
+
+    def fresh(self, name: str) -> Path:
+        """Return the folder in which an act is needed, whose effect is known."""
+        self.effect(name)
+        return self._prepared(name)
+
+    def _prepared(self, name: str) -> Path:
+        folder = self._original.restored().parent
+        ACTS[name].prepare(folder)
+        return folder
+
+    def _effect(self, name: str) -> tuple[Any, Any, int, int]:
+        """Return what is there before and after, the bytes and the lines between."""
+        act = ACTS[name]
+        folder = self._prepared(name)
+        before, used = look(folder), self.disk.used()
+        counter = Interrupter()
+        assert counter.run(lambda: act.run(folder, now()))
+        return before, look(folder), self.disk.used() - used, counter.count
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    umask = os.umask(0o022)
+    try:
+        with mounted("32m") as disk:
+            yield Bench(disk)
+    finally:
+        os.umask(umask)
+
+
+def attempt(act: Act, do: Callable[[], Any], folder: Path) -> str | None:
+    """Try an act, and return its error, which says where and what to do."""
+    try:
+        do()
+    except LakebtError as error:
+        said = str(error)
+    else:
+        return None
+    assert "\n" not in said
+    assert any(str(folder / name) in said for name in act.names), said
+    assert any(cure in said for cure in CURES), said
+    return said
+
+
+def check(bench: Bench, name: str, folder: Path, *, failed: bool, where: Any) -> None:
+    """Check that an act did nothing or all, and can be done."""
+    before, after, _, _ = bench.effect(name)
+    found = look(folder)
+    assert found in ([before] if failed else [before, after]), where
+    try:
+        ACTS[name].run(folder, now())
+    except LakebtError as error:
+        assert found == after, (where, error)  # noqa: PT017 - it was done
+        assert any(words in str(error) for words in DONE)  # noqa: PT017
+    assert {**look(folder), "list": 0} == {**after, "list": 0}, where
+
+
+def rooms(name: str, n_bytes: int) -> list[int]:
+    """Return how many bytes are left: all that are not enough, or one of them."""
+    enough = max(n_bytes, 0) + 24 * PAGE
+    if IS_NIGHTLY:
+        return list(range(0, enough, PAGE if enough < 100 * PAGE else 4 * PAGE))
+    chosen = random.Random(name)  # noqa: S311 - which
+    return [chosen.choice([0, chosen.randrange(0, max(n_bytes, PAGE))])]
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_full_disk_leaves_what_was_there_or_what_should_be(
+    bench: Bench, name: str
+) -> None:
+    act = ACTS[name]
+    for room in rooms(name, bench.effect(name)[2]):
+        folder = bench.fresh(name)
+        with bench.disk.room(room):
+            said = attempt(act, lambda: act.run(folder, now()), folder)  # noqa: B023
+        assert said is None or re.search("room|No space", said), (room, said)
+        check(bench, name, folder, failed=said is not None, where=(name, room, said))
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_folder_that_turns_read_only_leaves_what_was_there_or_what_should_be(
+    bench: Bench, name: str
+) -> None:
+    act = ACTS[name]
+    lines = max(bench.effect(name)[3], 1)
+    chosen = random.Random(f"rights {name}")  # noqa: S311 - which instants
+    for at in sorted(chosen.sample(range(lines), min(INSTANTS, lines))):
+        folder = bench.fresh(name)
+        with only_reading(folder) as end:
+            tried = Interrupter(at, end) if at else None
+            if tried is None:
+                end()
+
+            def do() -> None:
+                run = functools.partial(act.run, folder, now())  # noqa: B023
+                tried.run(run) if tried else run()  # noqa: B023
+
+            said = attempt(act, do, folder)
+        check(bench, name, folder, failed=said is not None, where=(name, at, said))
+
+
+@pytest.mark.parametrize("name", ["publish", "move", "export", "add a token", "new"])
+def test_a_disk_that_is_mounted_to_be_read_is_told_of(bench: Bench, name: str) -> None:
+    act = ACTS[name]
+    folder = bench.fresh(name)
+    with bench.disk.unwritable():
+        said = attempt(act, lambda: act.run(folder, now()), folder)
+    assert said is not None
+    check(bench, name, folder, failed=True, where=(name, said))
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "import", "make a lake"])
+def test_a_clock_that_went_back_before_the_last_commit_harms_nothing(
+    bench: Bench, name: str
+) -> None:
+    act = ACTS[name]
+    folder = bench.fresh(name)
+    back = Clock()
+    back.pass_by(days=-60)
+
+    act.run(folder, back)
+
+    check(bench, name, folder, failed=False, where=name)
+
+
+def test_every_command_line_that_changes_anything_meets_these_faults() -> None:
+    there = {
+        each.callback.__name__ for each in app.registered_commands if each.callback
+    }
+    covered = {each.cli.partition(" ")[0] for each in ACTS.values()} - {"", "doctor"}
+
+    assert there - READING - RECORDING - SERVING == covered
+
+
+def test_every_method_of_a_lake_that_changes_anything_meets_these_faults() -> None:
+    there = {
+        name
+        for name, value in inspect.getmembers(Lake, callable)
+        if not name.startswith("_")
+    }
+
+    assert there - READING_METHODS == {each.method for each in ACTS.values()} - {""}
