@@ -113,8 +113,8 @@ def doctor(
     if as_json:
         print_json(records(diagnosis.frame()))
     else:
-        _tell(diagnosis)
-    _end(diagnosis)
+        tell(diagnosis)
+    end(diagnosis)
 
 
 def _check(adopt: str | None, release: str | None, as_of: str | None) -> bool:
@@ -158,7 +158,8 @@ def _cure(target: Lake, roll_back: str | None, *, restore: bool) -> tuple[str, .
         return target.remove_orphans(progress=step).done
 
 
-def _tell(diagnosis: Diagnosis) -> None:
+def tell(diagnosis: Diagnosis) -> None:
+    """Print what is wrong, and the cures."""
     console = terminal()
     if diagnosis.ok:
         console.print(f"{capitalised(str(diagnosis))}.", style="green", markup=False)
@@ -172,7 +173,7 @@ def _tell(diagnosis: Diagnosis) -> None:
         )
 
 
-def _end(diagnosis: Diagnosis) -> None:
+def end(diagnosis: Diagnosis) -> None:
     """End the command: well only if the lake is.
 
     Raises

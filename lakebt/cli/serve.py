@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lakebt.cli import options
+from lakebt.cli.doctor import end, tell
 from lakebt.cli.lake_place import lake_path
+from lakebt.cli.output import print_json, records
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import local_path
 from lakebt.values.command_lines import install_extra
@@ -78,6 +80,17 @@ def serve(
             "--read-only", help="Nothing can be changed.", rich_help_panel=WHO
         ),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Start nothing: say what is wrong with the tokens, the lake and the "
+            "clock of the server that these options would start. Exits with 1 if "
+            "anything is.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Serve a lake as an Iceberg REST catalog: to Spark, Trino, DuckDB, pyiceberg.
 
@@ -87,6 +100,11 @@ def serve(
     """
     _check_installed()
     _check_log(access_log)
+    if check or as_json:
+        if tokens is None:
+            _token(token_file, None, host=host, no_auth=no_auth)
+        _check(lake, tokens, read_only=read_only, as_json=as_json, is_asked=check)
+        return
     token = _token(token_file, tokens, host=host, no_auth=no_auth)
     from lakebt.instants import system_clock
     from lakebt.lake.serving.app import make_app
@@ -112,6 +130,44 @@ def serve(
 
     run(app, listening, ready=ready)
     typer.echo("Ended; nothing was running any more.")
+
+
+def _check(
+    lake: Path | None,
+    tokens: Path | None,
+    *,
+    read_only: bool,
+    as_json: bool,
+    is_asked: bool,
+) -> None:
+    """Say what is wrong with a server, and end as `lakebt doctor` does.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If that was not asked for.
+    """
+    if not is_asked:
+        msg = "--json goes with --check: give both or neither"
+        raise InvalidArgumentError(msg)
+    from lakebt.instants import system_clock
+    from lakebt.lake.keeping.findings import Diagnosis
+    from lakebt.lake.serving.self_check import check_server
+
+    file = None
+    if tokens is not None:
+        cure = "name a file of this machine"
+        file = local_path(tokens, what="--tokens", cure=cure)
+    path = lake_path(lake)
+    found = check_server(path, tokens=file, is_read_only=read_only, now=system_clock())
+    diagnosis = Diagnosis(lake=Path(path).name, findings=found, files_checked=False)
+    if as_json:
+        print_json(records(diagnosis.frame()))
+    elif diagnosis.ok:
+        typer.echo("The server can be started; lakebt doctor looks into the lake.")
+    else:
+        tell(diagnosis)
+    end(diagnosis)
 
 
 def _check_log(kind: str) -> None:
