@@ -22,7 +22,7 @@ from lakebt.analysis.sharpe_ways import (
 )
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import one_of
-from lakebt.values.text import html_repr
+from lakebt.values.text import html_repr, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +80,12 @@ class SharpeRatio:
 
     @as_words
     def __repr__(self) -> str:
+        value, low, high = (
+            signed(f"{number:z.2f}") for number in (self.value, self.low, self.high)
+        )
         return (
-            f"Sharpe {self.value:.2f} ({self.confidence:.0%} {self.low:.2f} to "
-            f"{self.high:.2f}), above {self.benchmark:g} with probability "
+            f"Sharpe {value} ({self.confidence:.0%} {low} to {high}), "
+            f"above {self.benchmark:g} with probability "
             f"{self.psr:.3f}; {self.n:,} returns, {self._needed}\n{self.definition}"
             f"{self._caution}"
         )

@@ -41,9 +41,10 @@ class CostModel:
     impact_at_open, impact_at_close
         Coefficient of market impact at each auction: a fill costs the coefficient times
         sigma times the square root of shares over volume, as a fraction of its value.
-        Sigma is the standard deviation (ddof 1) of the changes of daily log closes,
-        volume the mean number of shares, both over the last `impact_sessions` sessions
-        whose bars were known before the order had to be sent.
+        Sigma is the standard deviation (ddof 1) of the changes of daily log closes, in
+        which splits, dividends and spin-offs that were known are no change; volume is
+        the mean number of shares; both over the last `impact_sessions` sessions whose
+        bars were known before the order had to be sent.
     impact_sessions
         At least 3.
     max_participation

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.prices.payouts import payouts_known
 from lakebt.prices.sizing import splits_known
+from lakebt.values.arrays import offsets
 from lakebt.values.compiled import compiled
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Liquidity:
     ----------
     sigma : ndarray of shape (n,)
         Standard deviation (ddof 1) of the changes of log closes, from one session that
-        counts to the next; NaN where fewer than two changes are known.
+        counts to the next; NaN where fewer than two changes are known. What splits,
+        dividends and spin-offs that were known took out of a price is no change.
     volume : ndarray of shape (n,)
         Mean number of shares a session; NaN where `sigma` is, or where a session that
         counts has no volume.
@@ -76,18 +79,16 @@ class Liquidity:
 
         def walk(
             own: IntVector | slice,
-            starts: IntVector,
-            session: IntVector,
-            ratio: FloatVector,
+            splits: tuple[IntVector, IntVector, FloatVector],
+            payouts: tuple[IntVector, IntVector, FloatVector],
         ) -> tuple[FloatVector, FloatVector, IntVector]:
             return _known(
                 first[own],
                 end[own],
                 deadline[own],
                 sessions,
-                starts,
-                session,
-                ratio,
+                *splits,
+                *payouts,
                 history.session,
                 history.known_at,
                 history.retracted,
@@ -96,7 +97,8 @@ class Liquidity:
             )
 
         none = np.zeros(len(code) + 1, dtype=np.int64)
-        sigma, volume, oldest = walk(slice(None), none, none[:0], np.zeros(0))
+        nothing = none, none[:0], np.zeros(0)
+        sigma, volume, oldest = walk(slice(None), nothing, nothing)
         pairs, starts, split, ratio = splits_known(
             history,
             code,
@@ -105,13 +107,23 @@ class Liquidity:
             since=oldest,
             fills=fill,
         )
-        if len(pairs):
-            sigma[pairs], volume[pairs], _ = walk(pairs, starts, split, ratio)
+        paid_from, paid_on, paid = payouts_known(
+            history, code, before=deadline, since=oldest, fills=fill
+        )
+        moved = np.diff(paid_from) > 0
+        moved[pairs] = True
+        own = np.flatnonzero(moved)
+        if len(own):
+            n_splits = np.zeros(len(code), dtype=np.int64)
+            n_splits[pairs] = np.diff(starts)
+            splits = offsets(n_splits[own]), split, ratio
+            payouts = offsets(np.diff(paid_from)[own]), paid_on, paid
+            sigma[own], volume[own], _ = walk(own, splits, payouts)
         return cls(sigma=sigma[place.ravel()], volume=volume[place.ravel()])
 
 
 @compiled
-def _known(  # noqa: PLR0917 - compiled functions take no keywords
+def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
     first: IntVector,
     end: IntVector,
     before: IntVector,
@@ -119,6 +131,9 @@ def _known(  # noqa: PLR0917 - compiled functions take no keywords
     start: IntVector,
     split: IntVector,
     ratio: FloatVector,
+    paid_from: IntVector,
+    paid_on: IntVector,
+    paid: FloatVector,
     session: IntVector,
     known_at: IntVector,
     retracted: npt.NDArray[np.bool_],
@@ -127,7 +142,7 @@ def _known(  # noqa: PLR0917 - compiled functions take no keywords
 ) -> tuple[FloatVector, FloatVector, IntVector]:
     """Walk back from the last row, `end` exclusive, of each pair to its first.
 
-    The splits of a pair come newest first.
+    The splits of a pair come newest first, and so do its payouts.
     """
     sigma, mean_volume = np.full(len(first), np.nan), np.full(len(first), np.nan)
     oldest = np.zeros(len(first), dtype=np.int64)
@@ -136,15 +151,29 @@ def _known(  # noqa: PLR0917 - compiled functions take no keywords
         found, done = 0, np.int64(-1)
         row = end[pair] - 1
         following, units = start[pair], 1.0
+        owing, kept = paid_from[pair], 0.0
         while row >= first[pair] and found <= count:
             if known_at[row] < before[pair] and session[row] != done:
                 # The newest vintage known decides; a withdrawn bar does not count.
                 done = session[row]
-                while following < start[pair + 1] and done < split[following]:
-                    units *= ratio[following]
-                    following += 1
                 if not retracted[row]:
-                    closes[found] = np.log(close[row]) - np.log(units)
+                    newest, latest = following, owing
+                    while following < start[pair + 1] and done < split[following]:
+                        units *= ratio[following]
+                        following += 1
+                    while owing < paid_from[pair + 1] and done < paid_on[owing]:
+                        owing += 1
+                    # From the oldest on, each out of what those before it left; on one
+                    # day all is for a share as it was before a split.
+                    worth, after = close[row], following
+                    for payout in range(owing - 1, latest - 1, -1):
+                        while after > newest and split[after - 1] < paid_on[payout]:
+                            after -= 1
+                            worth /= ratio[after]
+                        if paid[payout] < worth:
+                            kept += np.log(1.0 - paid[payout] / worth)
+                            worth -= paid[payout]
+                    closes[found] = np.log(close[row]) - np.log(units) + kept
                     volumes[found] = volume[row] * units
                     oldest[pair] = done
                     found += 1

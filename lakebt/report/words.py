@@ -6,17 +6,12 @@ import datetime as dt
 import math
 
 from lakebt.instants import in_new_york
-from lakebt.values.text import capitalised, count
+from lakebt.values.text import capitalised, count, signed
 
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
 
 MINUS = "\N{MINUS SIGN}"
-
-
-def _signed(text: str) -> str:
-    """Write a minus as people print it."""
-    return text.replace("-", MINUS)
 
 
 def sharpe(value: float) -> str:
@@ -27,7 +22,7 @@ def sharpe(value: float) -> str:
     >>> sharpe(0.418), sharpe(-0.001)
     ('0.42', '0.00')
     """
-    return NOTHING if math.isnan(value) else _signed(f"{value:z.2f}")
+    return NOTHING if math.isnan(value) else signed(f"{value:z.2f}")
 
 
 def error(value: float) -> str:
@@ -71,7 +66,7 @@ def bps(value: float) -> str:
     digits = 0 if abs(value) >= 9.95 else 1
     if round(value, digits) == 0:
         return "0"
-    return _signed(f"{value:+,.{digits}f}")
+    return signed(f"{value:+,.{digits}f}")
 
 
 def cost_bps(value: float) -> str:
@@ -104,7 +99,7 @@ def percent(fraction: float) -> str:
     >>> percent(-0.1234) == f"{MINUS}12.3\u00a0%", percent(0.0).split()
     (True, ['0.0', '%'])
     """
-    return _signed(f"{100 * fraction:z.1f}\u00a0%")
+    return signed(f"{100 * fraction:z.1f}\u00a0%")
 
 
 def n_of(number: float) -> str:

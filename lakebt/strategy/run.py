@@ -11,6 +11,7 @@ from lakebt.strategy.report import contents, with_sheet
 from lakebt.strategy.round_trips import round_trips
 from lakebt.strategy.tear_sheet import DEFINITION, tear_sheet
 from lakebt.strategy.trials import trial_id
+from lakebt.values.text import signed
 
 if TYPE_CHECKING:
     import os
@@ -276,7 +277,7 @@ class Run:
     @as_words
     def __repr__(self) -> str:
         return (
-            f"Run({self.name}: Sharpe {self.sharpe():.2f} "
+            f"Run({self.name}: Sharpe {signed(f'{self.sharpe():z.2f}')} "
             f"± {self.sharpe_se():.2f} over {len(self.traded.returns):,} sessions, "
             f"audited={self.audited})"
         )

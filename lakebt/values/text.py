@@ -31,6 +31,17 @@ def count(n: float, noun: str = "", *, many: str = "") -> str:
     return f"{number} {noun if n == 1 else many or f'{noun}s'}"
 
 
+def signed(text: str) -> str:
+    r"""Write a number's minus as people print it.
+
+    Examples
+    --------
+    >>> signed("-0.68") == "\N{MINUS SIGN}0.68", signed("0.42")
+    (True, '0.42')
+    """
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def with_article(noun: str) -> str:
     """Return a noun after "a", or after "an".
 

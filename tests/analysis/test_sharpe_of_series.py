@@ -21,6 +21,7 @@ from lakebt.analysis.sharpe import sharpe_ratio
 from lakebt.analysis.sharpe_definition import SharpeDefinition
 from lakebt.analysis.sharpe_serial import error_of_mean, eta, lo_serial_error
 from lakebt.strategy.tear_sheet import DEFINITION
+from lakebt.values.text import signed
 
 RETURNS = np.random.default_rng(5).standard_t(4, 300) * 0.01 + 0.001
 
@@ -226,7 +227,15 @@ def test_a_notebook_shows_every_error() -> None:
     assert "Sharpe" in shown
     assert shown.count("<tr") == 4
     assert "lo_serial" in shown
-    assert repr(found).startswith(f"Sharpe {found.value:.2f} (95% {found.low:.2f} to ")
+    low = signed(f"{found.low:.2f}")
+    assert repr(found).startswith(f"Sharpe {found.value:.2f} (95% {low} to ")
+
+
+def test_a_negative_ratio_has_the_minus_of_all_numbers() -> None:
+    shown = repr(lakebt.sharpe([-0.01, -0.02, 0.005, -0.01]))
+
+    assert shown.startswith("Sharpe \N{MINUS SIGN}")
+    assert "-" not in shown.partition("\n")[0]
 
 
 def test_few_returns_are_flagged() -> None:

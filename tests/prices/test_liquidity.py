@@ -227,6 +227,98 @@ def test_a_split_up_to_the_fill_counts_its_shares() -> None:
     assert at_split.sigma == pytest.approx(before_it.sigma, rel=1e-12)
 
 
+def test_a_payout_known_before_the_order_is_no_jump() -> None:
+    """Closes of 100 that move by 1 % a day: a dividend of 2, a child worth 20."""
+    path = [100.0, 101.0, 99.99]  # +1 %, -1 %
+    ex = [path[-1] - 2.0]
+    ex += [ex[0] * 1.01]
+    spun = [ex[-1] - 20.0]
+    spun += [spun[0] * 0.99, spun[0] * 0.99 * 1.01]
+    closes = [*path, *ex, *spun]
+    changes = [log(1.01), log(0.99), 0.0, log(1.01), 0.0, log(0.99), log(1.01)]
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), close, 1_000.0)
+        for day, close in enumerate(closes)
+    ]
+    child = Row("KID", FIRST + 4, closed(FIRST + 4), 40.0, 1.0)  # when issued
+    first = Row("KID", FIRST + 5, closed(FIRST + 5), 40.0, 1.0)
+    deadline = closed(FIRST + 8)
+
+    def sigma(kid: Row, known: dt.datetime) -> float:
+        told = dataclasses.replace(
+            history([*rows, kid]), actions=a_dividend_and_a_child(known)
+        )
+        found = Liquidity.known(
+            told,
+            told.codes(["OLD"]),
+            before=np.array([micros(deadline)]),
+            fills=np.array([FIRST + 9]),
+            sessions=20,
+        )
+        assert found.volume.tolist() == [1_000.0]
+        return float(found.sigma[0])
+
+    early = closed(FIRST)
+    assert sigma(child, early) == pytest.approx(statistics.stdev(changes), rel=1e-9)
+    assert sigma(first, early) == pytest.approx(statistics.stdev(changes), rel=1e-9)
+    raw = [log(b / a) for a, b in itertools.pairwise(closes)]
+    assert sigma(child, deadline) == pytest.approx(statistics.stdev(raw), rel=1e-9)
+
+
+def test_a_dividend_and_a_split_of_one_day_are_of_the_share_before_them() -> None:
+    closes = [100.0, 101.0, (101.0 - 1.0) / 2.0, 50.5, 49.995]
+    rows = [
+        Row("OLD", FIRST + day, closed(FIRST + day), close, 1_000.0)
+        for day, close in enumerate(closes)
+    ]
+    changes = [log(1.01), 0.0, log(1.01), log(0.99)]
+    two, split = np.array([0, 1]), a_split("OLD", FIRST + 2, 2.0)
+    both = dataclasses.replace(
+        split,
+        action_ids=("dividend", "split"),
+        action=two,
+        symbol=0 * two,
+        other=0 * two - 1,
+        kind=np.array([ActionKind.CASH_DIVIDEND.code, ActionKind.SPLIT.code]),
+        session=0 * two + FIRST + 2,
+        cash=np.array([1.0, nan]),
+        ratio=np.array([nan, 2.0]),
+        known_at=np.repeat(split.known_at, 2),
+        retracted=np.zeros(2, dtype=bool),
+        labels=("", ""),
+    )
+    told = dataclasses.replace(history(rows), actions=both)
+
+    found = Liquidity.known(
+        told,
+        told.codes(["OLD"]),
+        before=np.array([micros(closed(FIRST + 6))]),
+        fills=np.array([FIRST + 7]),
+        sessions=20,
+    )
+
+    assert found.sigma[0] == pytest.approx(statistics.stdev(changes), rel=1e-9)
+
+
+def a_dividend_and_a_child(known: dt.datetime) -> ActionHistory:
+    """Return 2 USD on the fourth day, and half a KID on the sixth."""
+    two = np.array([0, 1])
+    return ActionHistory(
+        symbols=("KID", "OLD"),
+        action_ids=("child", "dividend"),
+        action=np.array([1, 0]),
+        symbol=two * 0 + 1,
+        other=np.array([-1, 0]),
+        kind=np.array([ActionKind.CASH_DIVIDEND.code, ActionKind.SPIN_OFF.code]),
+        session=np.array([FIRST + 3, FIRST + 5]),
+        cash=np.array([2.0, nan]),
+        ratio=np.array([nan, 0.5]),
+        known_at=np.full(2, micros(known)),
+        retracted=np.zeros(2, dtype=bool),
+        labels=("regular", ""),
+    )
+
+
 def a_split(
     symbol: str, session: int, ratio: float, known: dt.datetime | None = None
 ) -> ActionHistory:

@@ -24,11 +24,12 @@ from lakebt.report.charts import (
     waterfall_figure,
     years_figure,
 )
-from lakebt.report.charts.chart import PLOTLY, SVG, Chart
+from lakebt.report.charts.base import base_layout
+from lakebt.report.charts.chart import PLOTLY, SVG, Chart, on_any_page
 from lakebt.report.charts.picture import picture
 from lakebt.report.charts.picture_axes import WIDTH
 from lakebt.report.charts.picture_ticks import ticks_of
-from lakebt.report.palette import THEMES
+from lakebt.report.palette import DARK, LIGHT, THEMES, rgb
 from lakebt.report.words import MINUS
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import contents as contents_of
@@ -129,6 +130,39 @@ def test_a_notebook_gets_the_figure_and_the_picture(
     assert isinstance(figure, go.Figure)
     assert set(bundle) == {PLOTLY, SVG}
     assert bundle[PLOTLY]["config"]["displayModeBar"] is False  # it lay over buttons
+
+
+def test_a_live_figure_has_the_page_it_is_on_behind_it() -> None:
+    light, dark = Chart(), Chart()
+    for figure, theme in ((light, LIGHT), (dark, DARK)):
+        figure.add_scatter(x=[0, 1], y=[0, 1], line={"color": theme.ink})
+        figure.update_layout(base_layout(theme, height=200))
+
+    live, asked = (on_any_page(one.to_plotly_json()) for one in (light, dark))
+
+    layout = live["layout"]
+    assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == "rgba(0,0,0,0)"
+    assert layout["hoverlabel"]["bgcolor"] == LIGHT.paper
+    assert layout["hoverlabel"]["font"]["color"] == LIGHT.ink  # on a paper of its own
+    # Contrast of letters and lines with pages of Jupyter: 3 is what WCAG asks of both.
+    for colour in (layout["font"]["color"], live["data"][0]["line"]["color"]):
+        assert all(contrast(colour, page) > 3.0 for page in ("#ffffff", "#111111"))
+    assert asked["layout"]["paper_bgcolor"] == DARK.paper
+    assert light.layout.paper_bgcolor == LIGHT.paper  # the figure itself, in a report
+
+
+def contrast(one: str, two: str) -> float:
+    """Return the ratio of two colours' luminances, as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [part / 255 for part in rgb(colour)]
+        linear = [
+            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(two)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_all_figures_of_a_study_are_charts(result: lakebt.Result) -> None:
