@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lakebt._version import __version__
 from lakebt.values.command_lines import lake_options
+from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -102,13 +103,17 @@ def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
     Returns
     -------
     list of str
-        That the data is simulated comes first, where a note or a label says so.
+        That the data is simulated comes first, where a note or a label says so; then
+        what was erased from it.
     """
     banners = [
         f"Simulated: no market made these numbers. Release {view.release} says: {text}."
         for text in told
         if is_made_up(text)
     ][:1]
+    banners += [
+        f"Redacted release {view.release}: {each}." for each in _redactions(view)
+    ]
     if not view.past_cutoff:
         return banners
     banner = (
@@ -118,9 +123,25 @@ def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
     return [*banners, banner]
 
 
+def _redactions(view: View) -> list[str]:
+    """Return what was erased from a view's release, in words."""
+    return [
+        f"{_lost(each['rows'])} on {each['erased_at'][:10]}: {each['because']} "
+        f"(certificate {each['certificate']})"
+        for each in view.provenance().get("redactions", ())
+    ]
+
+
+def _lost(rows: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{count(n, 'row')} erased from {name}" for name, n in rows.items()
+    )
+
+
 def view_provenance(view: View) -> dict[str, str]:
     """Return what a view read, in words."""
     facts = view.provenance()
+    erased = "; ".join(_redactions(view))
     return {
         "release": view.release,
         "as of": view.instant.isoformat(),
@@ -131,6 +152,7 @@ def view_provenance(view: View) -> dict[str, str]:
             if snapshot is not None
         ),
         "price basis": ", ".join(facts["basis"]) or "no prices",
+        **({"redacted": erased} if erased else {}),
     }
 
 

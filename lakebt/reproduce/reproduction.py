@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt._messages import as_words
+from lakebt.errors import LakebtError, LakeError
+from lakebt.lake.api.trials import erased_since, view_of
 from lakebt.reproduce.rerun import Recipe, rerun, rerun_strategy
 from lakebt.study.trials import FIGURES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lakebt.lake.lake import Lake
 
 
@@ -38,7 +42,8 @@ class Reproduction:
         ``now``. Empty where all are.
     moved : DataFrame
         What is not as it was then: ``what`` (data, code or a library), ``recorded``,
-        ``now``.
+        ``now``. Of data that was erased ``now`` has the day, the reason and the
+        certificate.
     n_events : int
         How many events the digest is of.
     """
@@ -105,6 +110,8 @@ def reproduce(
     ------
     InvalidArgumentError
         If there is no such trial, or it is of a strategy and none is given.
+    LakeError
+        If it cannot be run any more, because of what was erased from its release.
     LakebtError
         If its release cannot be read.
 
@@ -127,17 +134,24 @@ def reproduce(
     >>> directory.cleanup()
     """
     recorded = lake.trial(trial_id)
-    if recorded["kind"] == "backtest":
-        now = rerun_strategy(lake, recorded, strategy)
-    else:
-        rows = rerun(lake, Recipe.of(recorded))
-        now = rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
+    erased = _erased(lake, recorded)
+    try:
+        now = _run_again(lake, recorded, strategy)
+    except LakebtError as error:
+        if not erased:
+            raise
+        msg = (
+            f"trial {recorded['trial_id'][:10]} cannot be run again, for its release "
+            f"{recorded['release']!r} was redacted since "
+            f"({'; '.join(erased.values())}): {error}"
+        )
+        raise LakeError(msg) from error
     differences = [
         (name, _shown(recorded[name]), _shown(now[name]))
         for name in _COMPARED
         if not _same(recorded[name], now[name])
     ]
-    moved = _moved(recorded, now)
+    moved = _moved(recorded, now, erased)
     if differences and moved.empty:  # before it is laid to the machine
         moved = _damage(lake)
     return Reproduction(
@@ -148,8 +162,28 @@ def reproduce(
     )
 
 
-def _moved(recorded: pd.Series, now: pd.Series) -> pd.DataFrame:
-    rows = []
+def _run_again(lake: Lake, recorded: pd.Series, strategy: str | None) -> pd.Series:
+    """Return the row that the trials would have of a trial now."""
+    if recorded["kind"] == "backtest":
+        return rerun_strategy(lake, recorded, strategy)
+    rows = rerun(lake, Recipe.of(recorded))
+    return rows.iloc[-1] if recorded["kind"] == "result" else rows.iloc[0]
+
+
+def _erased(lake: Lake, recorded: pd.Series) -> dict[str, str]:
+    """Return in words what was erased from a trial's release since, by table."""
+    as_of = recorded["as_of"].to_pydatetime()
+    view = view_of(lake, release=recorded["release"], as_of=as_of)
+    since = erased_since(view, recorded["run_at"].to_pydatetime())
+    return {table: "; ".join(words) for table, words in since.items()}
+
+
+def _moved(
+    recorded: pd.Series, now: pd.Series, erased: Mapping[str, str]
+) -> pd.DataFrame:
+    rows = [
+        (f"data of {table}", "as published", words) for table, words in erased.items()
+    ]
     for name, what in (("snapshots", "snapshot of"), ("environment", "")):
         then, today = json.loads(recorded[name]), json.loads(now[name])
         rows += [

@@ -136,7 +136,9 @@ NOT_SAID = [
 @pytest.mark.parametrize("told", SAID + NOT_SAID)
 def test_a_page_says_first_that_no_market_made_its_numbers(told: str) -> None:
     now = dt.datetime(2022, 9, 1, tzinfo=dt.UTC)
-    view: Any = SimpleNamespace(release="R1", past_cutoff=True, instant=now, cutoff=now)
+    view: Any = SimpleNamespace(
+        release="R1", past_cutoff=True, instant=now, cutoff=now, provenance=dict
+    )
     banners = view_banners(view, ["checked by hand", told])
 
     said = [f"Simulated: no market made these numbers. Release R1 says: {told}."]

@@ -237,6 +237,17 @@ def told_of(view: View) -> tuple[str, ...]:
     return tuple(text for text in (release.note, *labels) if text)
 
 
+def erased_since(view: View, instant: dt.datetime) -> dict[str, tuple[str, ...]]:
+    """Return what was erased from a view's release after an instant, by table."""
+    release = view._pinned.release  # noqa: SLF001 - as above
+    since = [each for each in release.redactions if each.erased_at >= instant]
+    tables = sorted({table for each in since for table in each.rows})
+    return {
+        table: tuple(each.words(table) for each in since if table in each.rows)
+        for table in tables
+    }
+
+
 def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:
     """Open the view that a trial was run on, even one past its release's cutoff.
 

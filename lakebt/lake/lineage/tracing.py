@@ -59,6 +59,8 @@ class Tracing:
         told |= {"labels": dict(release.labels)} if release.labels else {}
         if (branch := branch_in(release.name)) is not None:
             told["branch"] = branch
+        if release.redactions:
+            told |= {"redactions": [each.told() for each in release.redactions]}
         if release.ended_at is not None:
             told |= {"ended_at": release.ended_at.isoformat()}
             told |= {"ended_because": release.ended_because}

@@ -205,6 +205,7 @@ class Known:
         told = self.pinned.provenance(self.instant)
         if self.for_decision:
             told |= {"cutoff": self.cutoff.isoformat(), "snapshots": {}, "digests": {}}
+            told |= {"redactions": []}
         return told
 
     @property

@@ -10,7 +10,7 @@ from lakebt.values.text import marked
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def view_html(
@@ -19,6 +19,7 @@ def view_html(
     instant: dt.datetime,
     cutoff: dt.datetime | None,
     counts: Mapping[str, int],
+    erased: Iterable[str] = (),
 ) -> str:
     """Return the release, what a view knows, and its tables with their rows.
 
@@ -30,6 +31,8 @@ def view_html(
         Of the release, if the view's instant is past it.
     counts
         How many rows of each table are known.
+    erased
+        What was erased from the release, in words.
     """
     tables = "".join(
         f"<tr><td>{html.escape(table)}</td>"
@@ -43,6 +46,7 @@ def view_html(
             f"be missing.",
             good=False,
         )
+    past += "".join(marked(f"Redacted: {each}.", good=False) for each in erased)
     return (
         f"<p><b>{html.escape(release)}</b> as known at "
         f"{html.escape(instant.isoformat())} "

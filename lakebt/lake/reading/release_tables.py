@@ -368,6 +368,7 @@ class Pinned:
             },
             "digests": {n: None if p is None else p.digest for n, p in pins.items()},
             "basis": list(self.basis(known_by=micros(instant))),
+            "redactions": [each.told() for each in release.redactions],
         }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lakebt.lake.reading.notebook import view_html
 from lakebt.values.read_only import ReadOnly
+
+if TYPE_CHECKING:
+    from lakebt.lake.committing.erasure_marks import Redaction
 
 _FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"}
 """Methods of a view that serve studies and backtests."""
@@ -39,7 +42,14 @@ class ViewObject(ReadOnly):
     def __repr__(self) -> str:
         own: Any = self
         past = ", past the cutoff" if own.past_cutoff else ""
-        return f"View({own.release!r}, as of {own.instant.isoformat()}{past})"
+        erased = ", redacted" if self._redactions() else ""
+        return f"View({own.release!r}, as of {own.instant.isoformat()}{past}{erased})"
+
+    def _redactions(self) -> tuple[Redaction, ...]:
+        """Return what was erased from the release; at a decision nothing is told."""
+        own: Any = self
+        told: tuple[Redaction, ...] = own._own.release.redactions  # noqa: SLF001
+        return () if own._decides else told  # noqa: SLF001
 
     def _repr_html_(self) -> str:
         own: Any = self
@@ -48,4 +58,5 @@ class ViewObject(ReadOnly):
             instant=own.instant,
             cutoff=own.cutoff if own.past_cutoff else None,
             counts=own._known.counts(),  # noqa: SLF001
+            erased=map(str, self._redactions()),
         )

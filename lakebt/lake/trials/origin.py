@@ -139,6 +139,14 @@ def environment(exchange: str) -> str:
     )
 
 
+def _digest(provenance: Mapping[str, Any], table: str) -> str | None:
+    """Return what tells the content of a table from any other, as it is now."""
+    digest: str | None = provenance["digests"].get(table)
+    told = provenance["redactions"]
+    erased = [each["certificate"] for each in told if table in each["rows"]]
+    return "-".join([digest, *erased]) if digest is not None and erased else digest
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """What a trial was run on, and by what.
@@ -148,7 +156,8 @@ class Origin:
     release, as_of
         The view's.
     snapshots, digests
-        Of the tables that are read, None for one without rows.
+        Of the tables that are read, None for one without rows. A digest is of what was
+        published; with it stand the certificates of what was erased since.
     exchange
         Whose sessions count.
     engine
@@ -179,7 +188,7 @@ class Origin:
             release=view.release,
             as_of=view.instant,
             snapshots={name: provenance["snapshots"].get(name) for name in names},
-            digests={name: provenance["digests"].get(name) for name in names},
+            digests={name: _digest(provenance, name) for name in names},
             exchange=view.sessions.name,
             engine=engine,
             code=code_version(),
