@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import numpy as np
 
@@ -193,7 +195,8 @@ class Sought:
             for number, text in enumerate(self.kept):
                 if value not in text:
                     continue
-                for each, is_cut in ((text, False), *((c, True) for c in _cuts(text))):
+                whole = ((each, False) for each in _escaped(text))
+                for each, is_cut in (*whole, *((cut, True) for cut in _cuts(text))):
                     content = each.encode(pattern.encoding, "surrogatepass")
                     place = content.find(pattern.content)
                     while place >= 0:
@@ -263,6 +266,16 @@ def spelt(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield "as a path", unquote_to_bytes(data)
     if b"&" in data and (plain := _ENTITY.sub(_entity, data)) != data:
         yield "as HTML", plain
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """Give a text, and how it stands in JSON, in JSON in that, in paths and in HTML."""
+    spelt_so = {text, quote(text), quote(text, safe=""), html.escape(text)}
+    for is_ascii in (True, False):
+        once = json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+        twice = json.dumps(once, ensure_ascii=is_ascii)[1:-1]
+        spelt_so |= {once, twice}
+    yield from sorted(spelt_so)
 
 
 def _patterns(number: int, value: str) -> Iterator[_Pattern]:

@@ -282,6 +282,17 @@ def test_part_of_a_longer_text_that_stays_is_no_trace(
     assert found.traces
 
 
+@pytest.mark.parametrize(
+    "place", ["JSON", "JSON in JSON", "HTML", "gzip", "name of a path", "text"]
+)
+def test_a_longer_text_stays_however_it_is_written(place: str, tmp_path: Path) -> None:
+    longer = 'of "GOOGLEX" & Söhne\n'
+    PLACES[place](tmp_path, longer)
+
+    assert look(tmp_path, ["GOOGLE"], kept=[longer]).ok
+    assert look(tmp_path, ["GOOGLE"], kept=[f"not {longer}"]).traces
+
+
 def test_what_stands_beside_a_longer_text_is_a_trace(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"GOOGLEX")
     assert look(tmp_path, ["GOOGLE"], kept=["GOOGLEX"]).ok
