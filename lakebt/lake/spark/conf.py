@@ -11,9 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.rest import RestCatalog
-
 from lakebt.errors import LakeError
+from lakebt.lake.storage.code import is_rest
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -123,7 +122,7 @@ def _kind(storage: Storage) -> dict[str, str]:
     has = catalog.properties
     if storage.sql is not None:
         return {"type": "jdbc", **_jdbc(storage.sql.engine.url, storage)}
-    if isinstance(catalog, RestCatalog):
+    if is_rest(catalog):
         headers = [name for name in has if name.startswith("header.")]
         return {"type": "rest"} | {n: has[n] for n in (*_REST, *headers) if n in has}
     kind = has.get("type", "")
