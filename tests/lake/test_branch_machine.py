@@ -1,7 +1,8 @@
 """The life of branches against dictionaries: what is published where, and what is seen.
 
-Whatever is branched, published on either side, rebased, adopted, dropped and ended, in
-whatever order: every living release reads as the model says, and the doctor is content.
+Whatever is branched, published on either side, rebased, adopted, dropped, ended and
+erased, in whatever order: every living release reads as the model says, and the doctor
+is content.
 """
 
 from __future__ import annotations
@@ -180,6 +181,26 @@ class Branching(RuleBasedStateMachine):
             self.lake.drop(name, because="a test")
             self.main.ended.add(name)
 
+    @rule(symbol=SYMBOLS)
+    def erase(self, symbol: str) -> None:
+        lines = (self.main, *self.branches.values())
+        living = [
+            facts
+            for line in lines
+            for name, facts in line.releases.items()
+            if name not in line.ended
+        ]
+        try:
+            self.lake.erase("prices", where={"symbol": symbol}, reason="a test")
+        except InvalidArgumentError as error:
+            assert "nothing of prices matches" in str(error)  # noqa: PT017 - what is held decides
+            assert not any(fact[0] == symbol for facts in living for fact in facts)
+        for line in lines:
+            line.releases = {
+                name: frozenset(fact for fact in facts if fact[0] != symbol)
+                for name, facts in line.releases.items()
+            }
+
     @invariant()
     def every_release_reads_as_the_model_says(self) -> None:
         for line in (self.main, *self.branches.values()):
@@ -189,7 +210,8 @@ class Branching(RuleBasedStateMachine):
                         self.lake.at(name)
                     continue
                 panel = self.lake.at(name).panel("volume")
-                assert panel.iloc[0].to_dict() == seen(line.releases[name])
+                read = panel.iloc[0].to_dict() if len(panel) else {}
+                assert read == seen(line.releases[name])
 
     def teardown(self) -> None:
         if hasattr(self, "directory"):

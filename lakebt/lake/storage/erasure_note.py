@@ -100,15 +100,17 @@ def settle(catalog: SqlCatalog, root: Path) -> None:
             )
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             continue
-        with contextlib.suppress(OSError, sqlite3.Error):
+        try:
             if is_done(catalog, root, note.id):
                 finish(root, note)
-                certificate = certificate_at(root, note.id)
-                if not certificate.exists():
+                if not certificate_at(root, note.id).exists():
                     certify(root, note.id, note.certificate)
             else:
                 remove(note.written)
             place.unlink(missing_ok=True)
+        except Exception as error:
+            if not (isinstance(error, sqlite3.Error) or failures.is_failure(error)):
+                raise
 
 
 def is_done(catalog: SqlCatalog, root: Path, erasure: str) -> bool:
@@ -205,10 +207,11 @@ def certify(root: Path, erasure: str, certificate: Mapping[str, Any]) -> None:
 
 def certificates(root: Path) -> list[dict[str, Any]]:
     """Return the certificates of a lake, the first first."""
-    found: list[dict[str, Any]] = []
+    found: list[tuple[str, int, dict[str, Any]]] = []
     for place in (root / CERTIFICATES).glob("*.json"):
         with contextlib.suppress(ValueError, OSError):
             said = json.loads(place.read_bytes())
             if isinstance(said, dict):
-                found.append(said)
-    return sorted(found, key=lambda each: str(each.get("at")))
+                written = place.stat().st_mtime_ns
+                found.append((str(said.get("at")), written, said))
+    return [said for _, _, said in sorted(found, key=lambda each: each[:2])]

@@ -1,0 +1,184 @@
+"""Killed at any instant, or without room, a lake is the old one or the new one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from lakebt.errors import LakeError
+from lakebt.lake.erasure import erase as erasing
+from lakebt.lake.erasure.draft import Draft
+from lakebt.lake.storage import erasure_note
+from tests.lake.erasure.looking import found
+from tests.lake.erasure.test_erase import GONE, LONGER, make, opened
+from tests.lake.interrupted import Interrupter
+from tests.lake.original import Original
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lakebt.lake import Lake
+
+pytestmark = pytest.mark.lake
+
+INSTANTS = 2 if settings().max_examples <= 100 else 50
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake in which nothing else than prices has the subject."""
+
+    def prepare(path: Path) -> None:
+        lake = make(path)
+        lake.erase("index_changes", where={"symbol": GONE}, reason="first")
+
+    return Original(tmp_path_factory.mktemp("killed"), prepare)
+
+
+def erase(lake: Lake) -> None:
+    lake.erase("prices", where={"symbol": GONE}, reason="a test")
+
+
+def answers(path: Path) -> dict[str, str]:
+    """A digest of every table of every release, and of all trials."""
+    lake = opened(path)
+    said = {"trials": lake.trials().sort_values("trial_id").to_csv()}
+    for name in lake.releases()["name"]:
+        for table in lake.tables()["name"]:
+            said[f"{name} {table}"] = lake.at(name).read(table).to_csv()
+    return {k: hashlib.sha256(text.encode()).hexdigest() for k, text in said.items()}
+
+
+def check_whole(
+    path: Path, before: dict[str, str], after: dict[str, str], to: Path
+) -> bool:
+    """Check that a lake is the old one or the new, and return whether it is the new."""
+    now = answers(path)
+    assert now in (before, after)
+    assert erasure_note.notes_in(path) == []
+    assert opened(path).doctor(deep=True).ok
+    if now == before:
+        assert len(opened(path).erasures()) == 1
+        return False
+    assert len(opened(path).erasures()) == 2
+    assert found(path, [GONE], to, but=[LONGER]) == []
+    shutil.rmtree(to)
+    return True
+
+
+def ended(path: Path, at: int) -> None:
+    """Erase in a process of its own that ends, as by SIGKILL, at a line it runs."""
+    child = os.fork()
+    if child == 0:
+        Interrupter(at, end=partial(os._exit, 9)).run(partial(erase, opened(path)))
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def stopped(path: Path, at: int) -> None:
+    """Erase in this process, and press Ctrl-C at a line it runs."""
+    Interrupter(at).run(partial(erase, opened(path)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [ended, stopped])
+def test_killed_at_any_instant_it_is_the_old_lake_or_the_new(
+    original: Original, tmp_path: Path, stop: Callable[[Path, int], None]
+) -> None:
+    path = original.restored()
+    before = answers(path)
+    counter = Interrupter()
+    assert counter.run(partial(erase, opened(path)))
+    after = answers(path)
+    assert after != before
+
+    chosen = random.Random(stop.__name__)  # noqa: S311 - which instants
+    for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
+        stop(original.restored(), at)
+        if not check_whole(path, before, after, tmp_path / "bytes"):
+            erase(opened(path))
+            assert check_whole(path, before, after, tmp_path / "bytes"), at
+
+
+@pytest.mark.parametrize("step", ["note", "commit", "finish", "certify"])
+def test_around_the_instant_it_is_finished_or_undone(
+    original: Original, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = original.restored()
+    before = answers(path)
+    files = {file for file in path.rglob("*") if file.is_file()}
+
+    def leave(*_: object) -> None:
+        os._exit(9)
+
+    names = {"note": "leave", "finish": "finish", "certify": "certify"}
+    child = os.fork()
+    if child == 0:
+        lake = opened(path)
+        if step == "commit":  # the note is there, and the transaction never ends
+            monkeypatch.setattr(erasing, "point", leave)
+        else:
+            monkeypatch.setattr(erasure_note, names[step], leave)
+        erase(lake)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    is_new = step in {"finish", "certify"}
+    assert bool(erasure_note.notes_in(path)) == (step != "note")
+    if is_new:
+        erase_again = answers(path)
+        assert erase_again != before
+        check_whole(path, before, erase_again, tmp_path / "bytes")
+        proved = opened(path).erasures().set_index("reason")["is_proved"]
+        assert proved["first"]
+        assert not proved["a test"]  # nobody knew any more what to look for
+    else:
+        assert answers(path) == before
+        left = {file for file in path.rglob("*") if file.is_file()} - files
+        assert (left == set()) == (step == "commit")
+
+
+def test_a_full_disk_changes_nothing(
+    original: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = original.restored()
+    before = answers(path)
+    files = {file for file in path.rglob("*") if file.is_file()}
+    put, count = Draft._put, 0  # noqa: SLF001
+
+    def write(self: Draft, place: str, content: bytes) -> None:
+        nonlocal count
+        count += 1
+        put(self, place, content)
+        if count == 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Draft, "_put", write)
+        with pytest.raises(LakeError, match="No space left on device"):
+            erase(opened(path))
+
+    assert count == 5
+    assert answers(path) == before
+    assert {file for file in path.rglob("*") if file.is_file()} == files
+
+
+def test_a_note_that_is_no_note_and_one_in_a_lake_of_others_are_left(
+    original: Original,
+) -> None:
+    path = original.restored()
+    (path / "erasure-0123456789abcdef.json").write_text("{")
+    (path / "erasure-0123456789abcdee.json").write_text(json.dumps({"id": "x"}))
+
+    assert answers(path)["trials"]
+    assert len(erasure_note.notes_in(path)) == 2
