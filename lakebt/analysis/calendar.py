@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lakebt.analysis.sharpe import CANCELLED
-from lakebt.values.compiled import compiled
+from lakebt.values.compilation import compiled
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector

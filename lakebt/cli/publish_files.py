@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from lakebt.sources.converted import Converted
     from lakebt.sources.source import Source
+    from lakebt.sources.source_rows import Converted
 
 
 FILES = "How files are read"
@@ -198,8 +198,8 @@ class Reading:
         tables
             All that are published.
         """
+        from lakebt.sources.archives import files_of
         from lakebt.sources.formats import FORMATS
-        from lakebt.sources.packed import files_of
 
         chosen = self._format(table, tables)
         if chosen is not None and FORMATS[chosen].is_whole:

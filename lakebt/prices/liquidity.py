@@ -14,7 +14,7 @@ import numpy as np
 from lakebt.prices.payouts import payouts_known
 from lakebt.prices.sizing import splits_known
 from lakebt.values.arrays import offsets
-from lakebt.values.compiled import compiled
+from lakebt.values.compilation import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt

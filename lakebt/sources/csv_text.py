@@ -18,7 +18,7 @@ import pyarrow.compute
 import pyarrow.csv as pa_csv
 
 from lakebt.sources import lines
-from lakebt.sources.packed import check_option, read_bytes
+from lakebt.sources.archives import check_option, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

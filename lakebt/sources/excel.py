@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from lakebt.errors import InvalidDataError, listed
 from lakebt.sources import lines
-from lakebt.sources.packed import check_size
+from lakebt.sources.archives import check_size
 from lakebt.values.command_lines import install_extra
 
 if TYPE_CHECKING:

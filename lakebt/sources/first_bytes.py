@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
-from lakebt.sources.packed import is_packed
+from lakebt.sources.archives import is_packed
 
 if TYPE_CHECKING:
     from pathlib import Path

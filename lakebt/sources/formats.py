@@ -10,6 +10,7 @@ import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources import prices, rebalances
+from lakebt.sources.archives import kind_of
 from lakebt.sources.corporate.edgar import EdgarActions
 from lakebt.sources.corporate.lean import LeanActions
 from lakebt.sources.corporate.yahoo import YahooActions
@@ -23,7 +24,6 @@ from lakebt.sources.funds.issuers import (
 )
 from lakebt.sources.membership import Membership
 from lakebt.sources.nport_filings import NportFilings
-from lakebt.sources.packed import kind_of
 from lakebt.sources.tabular import ActionFiles, Tabular
 from lakebt.sources.wikipedia import Wikipedia
 from lakebt.sources.yahoo_bars import YahooBars
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Mapping
 
-    from lakebt.sources.converted import Converted
     from lakebt.sources.source import Source
+    from lakebt.sources.source_rows import Converted
 
 
 FORMATS: Mapping[str, Source] = {

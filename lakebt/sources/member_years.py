@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
-from lakebt.sources.packed import kind_of
+from lakebt.sources.archives import kind_of
 from lakebt.sources.text_files import read_text
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ import pandas as pd
 from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
+from lakebt.sources.archives import kind_of
 from lakebt.sources.corporate.action_rows import named
 from lakebt.sources.effective_changes import (
     NO_DAY,
@@ -47,7 +48,6 @@ from lakebt.sources.effective_changes import (
 )
 from lakebt.sources.index_names import index_of
 from lakebt.sources.member_years import read_years
-from lakebt.sources.packed import kind_of
 from lakebt.sources.renamed_tickers import read_renames
 from lakebt.sources.source import Source
 from lakebt.sources.text_files import check_last_line, read_text, sign_of
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from lakebt.sources.converted import Converted
+    from lakebt.sources.source_rows import Converted
 
 
 OF_REVISIONS = "changes dated by the revision of a page, and not by their day"

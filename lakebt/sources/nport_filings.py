@@ -11,7 +11,7 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import parse_date, parse_instant
-from lakebt.sources.converted import Converted
+from lakebt.sources.archives import files_of, kind_of
 from lakebt.sources.corporate.downloads import LIST, Downloads
 from lakebt.sources.corporate.submissions import read_submission
 from lakebt.sources.edgar_index import (
@@ -22,8 +22,8 @@ from lakebt.sources.edgar_index import (
     submission,
 )
 from lakebt.sources.nport import FORMS, TABLE, read_document, read_nport
-from lakebt.sources.packed import files_of, kind_of
 from lakebt.sources.source import Source
+from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -9,7 +9,7 @@ import pyarrow.compute
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.sources import csv_text, excel, lines
-from lakebt.sources.packed import kind_of
+from lakebt.sources.archives import kind_of
 from lakebt.values.text import capitalised, count
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import csv
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
+from lakebt.sources.archives import is_packed, read_bytes
 from lakebt.sources.csv_text import MARKS
 from lakebt.sources.first_bytes import has_controls
-from lakebt.sources.packed import is_packed, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
+from lakebt.sources.archives import kind_of
 from lakebt.sources.dow_history import read_history
-from lakebt.sources.packed import kind_of
 from lakebt.sources.text_files import MOST_BYTES, read_text, sign_of
 from lakebt.values.command_lines import install_extra
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakebtError
 from lakebt.instants import NEW_YORK
+from lakebt.sources.archives import MOST_BYTES, kind_of
 from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.first_bytes import check_first_bytes
-from lakebt.sources.packed import MOST_BYTES, kind_of
 from lakebt.sources.text_files import read_text
 
 if TYPE_CHECKING:

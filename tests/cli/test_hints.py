@@ -133,7 +133,7 @@ NOT_FOR_COMMANDS = {
     "report": "pages, and what a notebook shows",
     "cli": "texts of commands, of their own",
     "sweep": "a file has the same names, with the same values",
-    "lake/reading/adjusted.py": "no command shows a panel",
+    "lake/reading/panel_adjustment.py": "no command shows a panel",
     "lake/reading/known.py": "a command opens the view",
     "study/panel_data.py": "what a page says, where its panel would be",
     "analysis/library_formulas.py": "settings of other libraries",
@@ -141,7 +141,7 @@ NOT_FOR_COMMANDS = {
     "analysis/sharpe_ways.py": "no command takes returns",
     "study/event_study.py": "no command makes an event study",
     "study/arguments.py": "a command names an index, and hands no changes over",
-    "sources/simulated.py": "no command makes a market",
+    "sources/market_simulation.py": "no command makes a market",
     "values/command_lines.py": "how a reader of code sees it",
 }
 

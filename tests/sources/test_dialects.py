@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
-from lakebt.sources import packed
+from lakebt.sources import archives
 from lakebt.sources.files import read_file
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def test_what_is_damaged_or_has_no_end_is_refused(
     with pytest.raises(InvalidDataError, match=r"cannot be unpacked as|cannot be read"):
         read_file(path, table="prices")
 
-    monkeypatch.setattr(packed, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(archives, "MOST_BYTES", 1_000)
     path.write_bytes(pack(b"a,b\n" * 1_000))
     with pytest.raises(InvalidDataError, match="holds more than 1,000 bytes"):
         read_file(path, table="prices")

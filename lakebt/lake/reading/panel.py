@@ -19,9 +19,9 @@ import xxhash
 from lakebt.errors import UnknownNameError
 from lakebt.inputs.checks import is_text
 from lakebt.instants import day_in
-from lakebt.lake.reading.adjusted import adjusted_panel, last_known_action
 from lakebt.lake.reading.bars import PANEL_COLUMNS
 from lakebt.lake.reading.instrument_rows import last_told
+from lakebt.lake.reading.panel_adjustment import adjusted_panel, last_known_action
 from lakebt.lake.reading.panel_arguments import distinct, meant, of_name, window
 from lakebt.lake.tables.schemas import CORPORATE_ACTIONS, INSTRUMENTS, PRICES
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
+from lakebt.sources.archives import read_bytes
 from lakebt.sources.corporate.action_rows import TABLE
-from lakebt.sources.packed import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

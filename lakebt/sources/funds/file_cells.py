@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidDataError
 from lakebt.sources import excel, lines
+from lakebt.sources.archives import kind_of
 from lakebt.sources.csv_text import Dialect
 from lakebt.sources.funds.holdings_json import lines_of
-from lakebt.sources.packed import kind_of
 from lakebt.sources.text_files import check_head, read_text
 from lakebt.values.identifiers import trimmed
 
