@@ -90,9 +90,11 @@ class Branches(LakeBase):
         if at is None:
             there = opened(self._storage, name)
         else:
-            there = self._storage.on(name)
-            if not branch_requests.made(self._storage, name, at=at, now=self._clock):
-                there = branches.make(self._storage, name, at=at, now=self._clock)
+            now = self._clock
+            if branch_requests.made(self._storage, name, at=at, now=now):
+                there = self._storage.on(name)
+            else:
+                there = branches.make(self._storage, name, at=at, now=now)
         return type(self)(there, exchange=self._exchange, clock=self._clock)
 
     def branches(self) -> pd.DataFrame:

@@ -149,8 +149,10 @@ class Publishing(LakeBase):
                 return self._publish(publication, storage)
             except MovedOnError:
                 anew = prepared(self._specs())
-                at_once = storage.branch is not None
-                return self._publish(anew, storage, at_once=at_once)
+                if storage.branch is not None:  # else its server writes it, or nobody
+                    with contextlib.suppress(MovedOnError):
+                        return self._publish(anew, storage)
+                return self._publish(anew, storage, at_once=False)
 
     def _by_what_is_known(
         self, prepared: Callable[[Specs], Publication]

@@ -31,7 +31,7 @@ from pyiceberg.table import FileScanTask
 
 from lakebt.errors import LakeError
 from lakebt.lake.storage.datafiles import FILE_ROWS, write_files
-from lakebt.lake.storage.fingerprint import NOTHING, verify
+from lakebt.lake.storage.fingerprint import NOTHING, is_local, verify
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import (
     delete_quietly,
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 LIMIT = 64
 """How many data files may lie at the head of a table."""
+
+LIMIT_IN_STORE = 24
+"""How many in a store: whoever publishes next, or reads, asks twice for each."""
 
 _LEAP = 4.0
 """A file with this many times the rows of those before it is not a small one."""
@@ -175,7 +178,8 @@ def fold(
         (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
         for manifest in manifests
     )
-    if count + adding <= LIMIT:
+    most = limit_of(table)
+    if count + adding <= most:
         return None
     entries = _live(table)
     if entries is None:
@@ -186,7 +190,7 @@ def fold(
     files.sort(key=lambda file: (file.record_count, file.file_path))
     places = [repr(file.partition) for file in files]
     n_large = len(entries) - len(files)
-    limit = max(LIMIT - n_large, 2 * len(set(places)), LIMIT // 4)
+    limit = max(most - n_large, 2 * len(set(places)), most // 4)
     sizes = [file.record_count for file in files]
     chosen = choose(sizes, places, adding=adding, limit=limit, most=writes.most_rows)
     if not chosen:
@@ -200,6 +204,12 @@ def fold(
         replaced=frozenset(file.file_path for file in gone),
         files=tuple(writes.rewrite(table, gone, spec)),
     )
+
+
+def limit_of(table: Table) -> int:
+    """Return how many data files the head of a table may have."""
+    is_near = is_local(table.io, table.location())
+    return LIMIT if is_near else min(LIMIT, LIMIT_IN_STORE)
 
 
 def followed(made: Fold, table: Table) -> Fold | None:

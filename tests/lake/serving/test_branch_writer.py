@@ -10,6 +10,7 @@ from lakebt.errors import (
     AuditError,
     AuditWarning,
     ConflictError,
+    ForeignCommitError,
     InvalidArgumentError,
     LakebtError,
     LakeError,
@@ -23,7 +24,9 @@ from lakebt.lake.serving.token_file import Grant, digest_of, write
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.remote import PatientRestCatalog
 from lakebt.lake.storage.repeated_request import KEY
+from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, NOW, bars, clock
+from tests.lake.other_engines import foreign_table
 from tests.lake.remote import Remote
 from tests.lake.serving.conftest import body, error, posts, send
 from tests.servers import serving
@@ -158,6 +161,32 @@ def test_what_an_audit_finds_on_a_branch_is_warned_of_before(
         assert len(warned) == 1
     answers = [line.rpartition(" ")[2] for line in posts(house)[-6:]]
     assert answers == ["422", "200"] * 3
+
+
+def test_a_branch_that_others_wrote_to_is_told_of_as_anywhere(
+    house: House, remote: Remote
+) -> None:
+    there = remote.open()
+    there.branch("cleaned", at="R1")
+    with foreign_table(house.path, "prices") as table:
+        table.append(table.scan().to_arrow().slice(0, 1), branch="cleaned")
+
+    for lake in (there, house.lake()):
+        with pytest.raises(ForeignCommitError, match="prices"):
+            lake.publish(MINE, release="cleaned.A", as_of=AS_OF)
+
+
+def test_a_table_that_was_declared_meanwhile_is_found_on_a_branch(
+    house: House, remote: Remote
+) -> None:
+    there = remote.open()
+    there.branch("cleaned", at="R1")
+    there.tables()
+    declare(house.lake())
+
+    made = there.publish({"earnings": calendar()}, release="cleaned.A", as_of=AS_OF)
+
+    assert made.published == ("earnings",)
 
 
 def test_a_deed_that_is_asked_for_twice_is_done_once(house: House) -> None:

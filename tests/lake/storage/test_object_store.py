@@ -21,6 +21,7 @@ from pyiceberg.exceptions import OAuthError
 import lakebt
 from lakebt.errors import LakebtError, LakeError
 from lakebt.lake import Lake
+from lakebt.lake.committing import fold
 from lakebt.lake.storage import fingerprint, panel_cache
 from lakebt.lake.storage import remote as distant
 from lakebt.lake.storage.kept_files import CONTENTS
@@ -247,6 +248,31 @@ def test_a_publish_costs_as_many_requests_as_the_page_says(
     counts = lake.at(f"D{days[-1][-2:]}").read("prices").groupby("session").size()
     assert list(counts) == [len(bars((days[0],)))] * len(days)
     assert len(_manifests(remote)) <= MOST_MANIFESTS + 1
+
+
+def test_a_new_process_asks_for_a_bounded_number_of_files(
+    remote: Remote, line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many were published, for few are left at the head."""
+    monkeypatch.setattr(fold, "LIMIT_IN_STORE", 4)
+    days = [f"2022-09-{day:02}" for day in (1, 2, 6, 7, 8, 9, 12, 13, 14)]
+    asked = []
+    for number, day in enumerate(days):
+        CONTENTS.clear()
+        fingerprint._COMPARED.clear()  # noqa: SLF001 - as in a new process
+        line.requests.clear()
+        rows = {"prices": bars((day,))}
+        remote.open().publish(rows, release=f"D{number}", as_of=AS_OF)
+        asked.append(
+            {path for method, path in line.requests if "/prices/data/" in path}
+        )
+        files = list(remote.table("prices").scan().plan_files())
+        assert len(files) <= 4
+
+    # Those at the head, the one that is new, and one that is folded.
+    assert max(map(len, asked)) <= 4 + 1 + 1
+    read = remote.open().at("D8").read("prices")
+    assert read["session"].nunique() == len(days)
 
 
 def _manifests(remote: Remote) -> list[ManifestFile]:
