@@ -37,6 +37,7 @@ from lakebt.lake.erasure.proof import Proof, prove
 from lakebt.lake.erasure.proof_places import contents_of
 from lakebt.lake.erasure.subject import Subject
 from lakebt.lake.erasure.substitution import Words
+from lakebt.lake.keeping.maintenance import with_trials
 from lakebt.lake.storage import erasure_note
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.fingerprint import (
@@ -342,11 +343,11 @@ class _Work:
         catalog = self._storage.sql
         assert catalog is not None  # noqa: S101 - one in a folder is SQL
         with turn(catalog) as session:
-            now = self._storage.tables()
+            now = with_trials(self._storage, self._storage.tables())
             for pointer in draft.pointers:
                 there = now.get(pointer.table)
-                if there is not None and there.metadata_location != pointer.before:
-                    return False
+                if there is None or there.metadata_location != pointer.before:
+                    return False  # what nothing named then, something may name now
             self._remove_orphans(draft, note)
             erasure_note.leave(root, note)
             if not point(session.connection(), draft.pointers):

@@ -18,6 +18,7 @@ from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.storage.panel_cache import DiskCache
 from tests.lake.erasure.looking import found
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +104,25 @@ def test_who_publishes_before_the_turn_of_an_erasure_is_not_lost(path: Path) -> 
     assert read["symbol"].tolist() == ["AAA"] * 4
     assert lake.doctor(deep=True).ok
     assert len(lake.erasures()) == 1
+
+
+def test_who_records_meanwhile_loses_no_trial(path: Path) -> None:
+    lake, other = make(path), Lake.open(path, create=False, clock=clock)
+    lake.record(batch([1]).assign(study=GONE))
+    have, done = Draft.have, list[int]()
+
+    def slow(self: Draft) -> None:
+        have(self)
+        if not done:
+            done.append(other.record(batch([2]).assign(study=GONE)))
+
+    with mock.patch.object(Draft, "have", slow):
+        lake.erase("prices", where={"symbol": GONE}, reason="a test")
+
+    assert done == [1]
+    trials = Lake.open(path, create=False, clock=clock).trials()
+    assert trials["study"].tolist() == ["[erased]", "[erased]"]
+    assert lake.doctor(deep=True).ok
 
 
 def test_panels_of_the_table_go_and_others_stay(path: Path, tmp_path: Path) -> None:
