@@ -34,6 +34,7 @@ from lakebt.lake.tables.trials import IDS, JSON, TRIALS_SPEC
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
@@ -229,10 +230,17 @@ class Draft:
         before = table.metadata
         kept = [self._noted(each) for each in snapshots]
         properties = {
-            key: text if key.startswith(OURS) else self._words.without(text)
+            key if key.startswith(OURS) else self._words.without(key): (
+                text if key.startswith(OURS) else self._words.without(text)
+            )
             for key, text in metadata.properties.items()
         }
-        is_same = kept == before.snapshots and properties == before.properties
+        schemas = [_documented(each, self._words) for each in metadata.schemas]
+        is_same = (
+            kept == before.snapshots
+            and properties == before.properties
+            and _docs(schemas) == _docs(before.schemas)
+        )
         if is_same:
             return
         ids = {each.snapshot_id for each in kept}
@@ -244,6 +252,7 @@ class Draft:
             "snapshot_log": log,
             "metadata_log": [],
             "properties": properties,
+            "schemas": schemas,
             # Sketches of values, made of rows that go. Engines make them anew.
             "statistics": [],
             "partition_statistics": [],
@@ -309,6 +318,22 @@ def without_values(release: Release, words: Words) -> Release:
             for mark in release.redactions
         ),
     )
+
+
+def _documented(schema: Schema, words: Words) -> Schema:
+    """Return a schema in whose words about columns no value stands."""
+    docs = [field.doc and words.without(field.doc) for field in schema.fields]
+    if docs == [field.doc for field in schema.fields]:
+        return schema
+    fields = [
+        field.model_copy(update={"doc": doc})
+        for field, doc in zip(schema.fields, docs, strict=True)
+    ]
+    return schema.model_copy(update={"fields": tuple(fields)})
+
+
+def _docs(schemas: Iterable[Schema]) -> list[list[str | None]]:
+    return [[field.doc for field in schema.fields] for schema in schemas]
 
 
 def local(path: str) -> Path:

@@ -269,6 +269,8 @@ class _Work:
         is_done = False
         try:
             lists = self._write(draft, about)
+            # Before the instant, so that none is forgotten if this is killed after it.
+            erasure_note.certify_anew(root, self.words.deeply)
             draft.have()
             note = self._note(draft, lists, about)
             about = replace(

@@ -28,7 +28,7 @@ from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pyiceberg.catalog.sql import SqlCatalog
 
@@ -203,6 +203,19 @@ def certify(root: Path, erasure: str, certificate: Mapping[str, Any]) -> None:
     place.parent.mkdir(exist_ok=True)
     text = json.dumps(certificate, ensure_ascii=False, indent=1)
     write_whole(place, text.encode())
+
+
+def certify_anew(root: Path, change: Callable[[Any], Any]) -> None:
+    """Write certificates anew of which `change` makes others: a reason may say much.
+
+    Raises
+    ------
+    OSError
+        If one cannot be written.
+    """
+    for said in certificates(root):
+        if (now := change(said)) != said:
+            certify(root, said["id"], now)
 
 
 def certificates(root: Path) -> list[dict[str, Any]]:
