@@ -1,15 +1,17 @@
 """What it costs to copy and to move a lake of many releases, beside a plain copy.
 
-    python -m benchmarks.moving FOLDER [RELEASES [SYMBOLS]]
+    python -m benchmarks.moving FOLDER [RELEASES [SYMBOLS [s3]]]
 
 makes a lake of daily releases in FOLDER if there is none, copies it as ``cp -a`` does,
 exports it, backs it up twice with ten releases in between, and moves it; and holds the
-digests of all releases of each copy against those of the lake.
+digests of all releases of each copy against those of the lake. With ``s3`` it is copied
+to a bucket instead, of SeaweedFS that runs here, plainly and as an export, and back.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import resource
 import shutil
 import sys
@@ -19,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.fs as pafs
 
 from lakebt.lake import Lake
 from lakebt.sessions import Sessions
+from tests.servers import Seaweed, seaweedfs
+from tests.servers.seaweed import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +66,24 @@ def size(path: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def timed(what: str, do: Callable[[], Any], place: Path) -> dict[str, Any]:
+def size_in(store: Seaweed, folder: str) -> tuple[int, int]:
+    """Return how many files a folder in a bucket has, and how many bytes."""
+    selector = pafs.FileSelector(f"{BUCKET}/{folder}", recursive=True)
+    found = store.files().get_file_info(selector)
+    sizes = [info.size for info in found if info.type is pafs.FileType.File]
+    return len(sizes), sum(sizes)
+
+
+def timed(
+    what: str, do: Callable[[], Any], there: Callable[[], tuple[int, int]]
+) -> dict[str, Any]:
     """Do something, and say how long it took and what is there then."""
     before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     do()
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    n_files, n_bytes = size(place)
+    n_files, n_bytes = there()
     figures = {"seconds": seconds, "processor": used, "files": n_files}
     return {"what": what, **figures, "MB": n_bytes / 1e6}
 
@@ -88,17 +103,19 @@ def measure(folder: Path, releases: int, symbols: int) -> pd.DataFrame:
         shutil.rmtree(place, ignore_errors=True)
     told = digests(path)
     rows = [
-        timed("plain copy", lambda: shutil.copytree(path, plain), plain),
-        timed("export", lambda: lake.export(copy), copy),
-        timed("first backup", lambda: lake.backup(backup), backup),
+        timed("plain copy", lambda: shutil.copytree(path, plain), lambda: size(plain)),
+        timed("export", lambda: lake.export(copy), lambda: size(copy)),
+        timed("first backup", lambda: lake.backup(backup), lambda: size(backup)),
     ]
     if digests(copy) != told or digests(backup) != told:
         raise AssertionError(copy)
     lake = make(path, len(told) + 10, symbols)
     told = digests(path)
-    rows.append(timed("10 releases later", lambda: lake.backup(backup), backup))
-    rows.append(timed("move", lambda: lake.move(moved), moved))
-    rows.append(timed("settle", lambda: Lake.settle(plain, home=path), plain))
+    rows += [
+        timed("10 releases later", lambda: lake.backup(backup), lambda: size(backup)),
+        timed("move", lambda: lake.move(moved), lambda: size(moved)),
+        timed("settle", lambda: Lake.settle(plain, home=path), lambda: size(plain)),
+    ]
     if digests(moved) != told or digests(backup) != told:
         raise AssertionError(moved)
     if not Lake.open(copy, create=False).doctor(deep=True).ok:
@@ -108,8 +125,51 @@ def measure(folder: Path, releases: int, symbols: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(folder: str, releases: str = "2500", symbols: str = "50") -> None:
-    found = measure(Path(folder), int(releases), int(symbols))
+def measure_store(
+    folder: Path, releases: int, symbols: int, store: Seaweed
+) -> pd.DataFrame:
+    """Return what each way to a bucket costs, and the way back.
+
+    Raises
+    ------
+    AssertionError
+        If a copy says something else than the lake.
+    """
+    path, lake = folder / "lake", make(folder / "lake", releases, symbols)
+    back = folder / "back again"
+    shutil.rmtree(back, ignore_errors=True)
+    os.environ.update({**store.keys, "AWS_ENDPOINT_URL": store.endpoint})
+    target, to = f"s3://{BUCKET}/copies/lake", store.files()
+
+    def plainly() -> None:
+        pafs.copy_files(
+            str(path),
+            f"{BUCKET}/plain",
+            source_filesystem=pafs.LocalFileSystem(),
+            destination_filesystem=to,
+        )
+
+    rows = [
+        timed("plain copy", plainly, lambda: size_in(store, "plain")),
+        timed(
+            "export", lambda: lake.export(target), lambda: size_in(store, "copies/lake")
+        ),
+        timed("import", lambda: Lake.import_(target, back), lambda: size(back)),
+    ]
+    if digests(back) != digests(path):
+        raise AssertionError(back)
+    return pd.DataFrame(rows)
+
+
+def main(
+    folder: str, releases: str = "2500", symbols: str = "50", to: str = ""
+) -> None:
+    asked = Path(folder), int(releases), int(symbols)
+    if to == "s3":
+        with seaweedfs() as store:
+            found = measure_store(*asked, store)
+    else:
+        found = measure(*asked)
     sys.stdout.write(found.round(1).to_string(index=False) + "\n")
 
 

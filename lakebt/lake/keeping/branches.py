@@ -28,7 +28,7 @@ from lakebt.lake.committing.stage import Staged, discard
 from lakebt.lake.keeping.maintenance import state
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import at_ref
-from lakebt.lake.tables.schemas import LEDGER, RELEASE
+from lakebt.lake.tables.schemas import LEDGER, RELEASE, TRIALS
 from lakebt.lake.tables.specs import fact_tables
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _check_free(name: str, tables: Mapping[str, Table], ledger: Ledger) -> None:
     for table in tables.values():
         for ref in table.metadata.refs:
             taken.setdefault(ref.partition(".")[0].lower(), f"{ref!r}, a branch or tag")
-    for table_name in fact_tables(tables):
+    for table_name in (*fact_tables(tables), LEDGER, TRIALS):
         taken.setdefault(table_name.lower(), f"table {table_name}")
     clash = ledger.clash(name)
     if clash is not None or name.lower() in taken:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, LakeError
@@ -22,7 +23,7 @@ from lakebt.lake.storage.relocation import within
 from lakebt.lake.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from lakebt.lake.committing.ledger import Ledger
     from lakebt.lake.storage.catalog import Storage
@@ -68,10 +69,13 @@ def export(
         If there is no such release.
     """  # noqa: DOC501 - nobody sees the other
     target = place_of(to, storage.catalog.properties)
+    wanted = _names(releases)
     with translated(target.where):
+        if target.root is not None and target.root.is_file():
+            msg = f"{target.where} is a file: name a folder that is not there yet"
+            raise InvalidArgumentError(msg)
         there = target.files()
     _check_apart(storage, target)
-    wanted = None if releases is None else list(releases)
     for looks_left in reversed(range(_LOOKS)):
         tables, ledger = read_state(storage)
         uuid = str(tables[LEDGER].metadata.table_uuid)
@@ -88,6 +92,22 @@ def export(
                 raise LakeError(msg) from None
             there = target.files()
     raise AssertionError  # the last look returns, or raises
+
+
+def _names(releases: object) -> list[str] | None:
+    """Return the names of releases, each once; None for all.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are no list.
+    """
+    if releases is None:
+        return None
+    if isinstance(releases, str) or not isinstance(releases, Iterable):
+        msg = f"releases must be a list of names, was {releases!r}: pass [{releases!r}]"
+        raise InvalidArgumentError(msg)
+    return list(dict.fromkeys(releases))
 
 
 def _check_apart(storage: Storage, target: Place) -> None:

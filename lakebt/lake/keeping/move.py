@@ -67,9 +67,10 @@ def move(storage: Storage, to: object, *, step: Step | None = None) -> Path:
         )
         raise InvalidArgumentError(msg)
     root = Path(storage.address["path"])
-    target = _target(root, to)
+    with translated(storage.where):
+        target = _target(root, to)
     paths = Paths(folder=root, before=root, after=target)
-    with translated(storage.where), paths.undone():
+    with _there(root), translated(storage.where), paths.undone():
         for _ in range(_LOOKS):
             paths.prepare(_rows(local_catalog(root, create=False)), step)
             if _renamed(root, target, paths):
@@ -129,6 +130,27 @@ def settle(path: object, home: object, *, step: Step | None = None) -> Path:
     return root
 
 
+@contextlib.contextmanager
+def _there(root: Path) -> Iterator[None]:
+    """Say of a lake that somebody else moved meanwhile that it is not lost.
+
+    Raises
+    ------
+    LakeError
+        In the place of one about a file of it.
+    """
+    try:
+        yield
+    except LakeError:
+        if root.exists():
+            raise
+        raise LakeError(_gone(root)) from None
+
+
+def _gone(root: Path) -> str:
+    return f"lake {root} is not there any more: open it where it was moved to"
+
+
 def _target(root: Path, to: object) -> Path:
     """Return the folder that a lake is to be in.
 
@@ -136,10 +158,16 @@ def _target(root: Path, to: object) -> Path:
     ------
     InvalidArgumentError
         If it cannot be there.
+    LakeError
+        If the lake itself is gone.
     """
     target = lake_root(to)
+    if not root.exists():
+        raise LakeError(_gone(root))
     parent = target.parent
-    if target.resolve() == root.resolve():
+    if root.is_symlink():
+        why = f"it is a link to {root.resolve()}: open the lake there, and move that"
+    elif target.resolve() == root.resolve():
         why = "that is where it is"
     elif target.resolve().is_relative_to(root.resolve()):
         why = "that is a folder of its own"

@@ -180,6 +180,13 @@ def explain(error: Exception) -> str:
             f"cannot be written: {text} Check its directory's permissions and its disk",
         ),
         ("database is locked" in text, locked()),
+        (
+            "unable to open database file" in text,
+            (
+                f"cannot be opened: its {DATABASE} is gone, or may not be read. If it "
+                f"was moved, open it there"
+            ),
+        ),
         ("no such table" in text, f"is not a lake: its {DATABASE} is empty. {restore}"),
         (
             "not a database" in text or "malformed" in text,
