@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from lakebt.lake.api.trials import TrialStore
 
@@ -49,6 +49,8 @@ class Recorder:
         self._store, self._total, self._notify = store, total, notify
         self._done = self._count = 0
         self._waiting: list[pd.DataFrame] = []
+        self._files: list[bytes] = []
+        self._laid_out = ""
         self._worked = 0.0
         self._since = time.perf_counter()
         self.kept: list[pd.DataFrame] = []
@@ -56,7 +58,7 @@ class Recorder:
     @property
     def patience(self) -> float | None:
         """Seconds for which what waits may go on waiting; None if nothing does."""
-        if not self._waiting:
+        if not self._waiting and not self._files:
             return None
         waited = max(time.perf_counter() - self._since, self._worked)
         return max(SECONDS - waited, 0.0)
@@ -80,14 +82,38 @@ class Recorder:
         LakeError
             If the lake cannot be written.
         """
+        # A study's seconds are its last row's.
+        self.put(rows, count=count, seconds=float(rows["seconds"].max()))
+        self.record_if_due()
+
+    def put(self, rows: pd.DataFrame, *, count: int, seconds: float) -> None:
+        """Take finished trials, for `record_if_due` to record."""
         if self._store is None:
             self.kept.append(rows)
             self.know(count)
             return
         self._waiting.append(rows)
+        self._take_note(count, seconds)
+
+    def layout(self) -> str:
+        """Return the columns of data files that it takes; none if it keeps rows.
+
+        Raises
+        ------
+        LakeError
+            If the lake cannot be written.
+        """
+        self._laid_out = "" if self._store is None else self._store.layout()
+        return self._laid_out
+
+    def put_file(self, content: bytes, *, count: int, seconds: float) -> None:
+        """Take a data file of finished trials, made for what `layout` said."""
+        self._files.append(content)
+        self._take_note(count, seconds)
+
+    def _take_note(self, count: int, seconds: float) -> None:
         self._count += count
-        self._worked += float(rows["seconds"].max())  # a study's is its last row's
-        self.record_if_due()
+        self._worked += seconds
 
     def recorded(self, ids: Sequence[str]) -> pd.DataFrame:
         """Return those of some trials that are recorded."""
@@ -109,10 +135,11 @@ class Recorder:
 
     def _record(self) -> int:
         """Record what waits, and return how many of the total that is."""
-        if self._waiting and self._store is not None:
-            self._store.record(pd.concat(self._waiting, ignore_index=True))
+        if self.patience is not None and self._store is not None:
+            self._store.record_batch(self._waiting, self._files, self._laid_out)
         count = self._count
         self._waiting.clear()
+        self._files.clear()
         self._count, self._worked = 0, 0.0
         self._since = time.perf_counter()
         return count

@@ -10,7 +10,7 @@ from lakebt.backtest.costs import CostModel
 from lakebt.backtest.levels import Level
 from lakebt.study.arguments import one_writing
 from lakebt.study.summary import Summary
-from lakebt.study.trials import cell_rows
+from lakebt.study.trials import cell_rows, result_row
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -59,6 +59,12 @@ class TrialSpec:
         )
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every cell of the study is run."""
+        grid = self.arguments["entries"], self.arguments["exits"]
+        return (list(self.entries), list(self.exits)) == tuple(map(list, grid))
+
+    @property
     def costs(self) -> CostModel:
         """What it is charged."""
         return CostModel(**self.arguments["costs"])
@@ -105,4 +111,14 @@ class TrialSpec:
             result=self.origin.result_id(one_writing(self.arguments)),
             run_at=run_at,
             seconds=seconds,
+        )
+
+    def result(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Return the row of the study's result, of the rows of all its cells."""
+        return result_row(
+            cells,
+            arguments=self.arguments,
+            origin=self.origin,
+            run_at=cells["run_at"].iloc[0],
+            seconds=float(cells["seconds"].sum()),
         )

@@ -8,14 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, LakeError, LookAheadError
 from lakebt.lake.api.trials import trials_of
+from lakebt.lake.reading import release_tables
+from lakebt.lake.spark import shared_reads
 from lakebt.sweep.recorder import Recorder
+from lakebt.sweep.spark import bundle as bundling
 from lakebt.sweep.spark import driver as spark
 from lakebt.sweep.spark import pieces as cutting
+from lakebt.sweep.spark.messages import FILE
 from lakebt.sweep.spark.tasks import Script
 from lakebt.sweep.sweep import Sweep
 from tests.engines.engine import ON_SPARK
@@ -23,7 +28,6 @@ from tests.lake.original import Original
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pyspark.sql import SparkSession
 
 pytestmark = ON_SPARK
@@ -85,6 +89,27 @@ def test_a_sweep_on_spark_finds_what_a_local_one_does_to_the_bit(
     same(trials(there), trials(here))
 
 
+def test_files_that_executors_made_are_committed_as_those_of_rows_are(
+    here: lakebt.Lake, there: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds: list[str] = []
+    really = spark._put  # noqa: SLF001 - what it is handed
+
+    def put(recorder: Recorder, done: Any) -> None:
+        kinds.append(done.kind)
+        really(recorder, done)
+
+    monkeypatch.setattr(spark, "_put", put)
+    monkeypatch.setattr(bundling, "FILE_ROWS", 10)
+    found = grid(there.at("R1"), **SOME).run(engine="spark")
+    local = grid(here.at("R1"), **SOME).run()
+
+    assert set(kinds) == {FILE}
+    assert found.n_run == local.n_run == 72
+    same(trials(there), trials(here))
+    assert there.doctor().ok
+
+
 class Deadly(str):
     """A name that kills the first process that reads it."""
 
@@ -106,7 +131,9 @@ def test_a_task_whose_process_dies_is_done_again_and_leaves_no_duplicates(
     there: lakebt.Lake,
     shared_spark: SparkSession,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(bundling, "FILE_ROWS", 10)
     grid(here.at("R1"), name="lost", **SOME).run()
     name = Deadly("lost")
     name.mark = tmp_path / "died"
@@ -166,6 +193,56 @@ def test_a_sweep_that_was_stopped_runs_only_what_is_missing_anywhere(
     assert grid(there.at("R1"), **SOME).run().n_run == 0
     same(trials(there), trials(here))
     assert grid(here.at("R1"), **SOME).run(engine="spark").n_run == 0
+
+
+def corrected(lake: lakebt.Lake) -> lakebt.View:
+    """Publish corrections of some bars, which lie in a file of their own."""
+    bars = lake.at("R1").read("prices").iloc[::7].copy()
+    bars["close"] = bars["high"]
+    bars["known_at"] += pd.Timedelta("3h")
+    cutoff = max(lake.at("R1").cutoff, bars["known_at"].max())
+    lake.publish({"prices": bars}, release="R2", as_of=cutoff)
+    return lake.at("R2")
+
+
+def test_executors_read_the_prices_that_are_too_many_for_the_driver(
+    here: lakebt.Lake, there: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = grid(corrected(here), **SOME).run()
+    view = corrected(there)
+    monkeypatch.setattr(shared_reads, "SHARED_ROWS", 100)
+    monkeypatch.setattr(release_tables, "WHOLE_ROWS", 100)
+    read_here: list[str] = []
+    really: Any = vars(release_tables)["scan"]
+
+    def scan(table: Any, *asked: Any, **how: Any) -> Any:
+        read_here.append(table.name()[-1])
+        return really(table, *asked, **how)
+
+    monkeypatch.setattr(release_tables, "scan", scan)
+    sweep = grid(view, **SOME)
+    found = sweep.run(engine="spark")
+
+    assert "index_changes" in read_here
+    assert "prices" not in read_here
+    assert found.n_run == local.n_run == 72
+    same(trials(there), trials(here))
+
+
+def test_a_file_that_an_executor_cannot_read_is_told_in_a_line(
+    there: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_reads, "SHARED_ROWS", 100)
+    sweep = grid(there.at("R1"), **SOME)
+    path = Path(there.at("R1")._pinned.storage.address["path"])  # noqa: SLF001 - a file of it
+    (file,) = path.rglob("prices/data/*.parquet")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+    with pytest.raises(LakeError, match=r"could not read the prices of .*'R1'") as told:
+        sweep.run(engine="spark")
+
+    assert "\n" not in str(told.value)
+    assert "prices" in str(told.value)
 
 
 STRATEGY = """

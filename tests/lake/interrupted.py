@@ -225,6 +225,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "declare": Command(declare, cli="declare", method="declare"),
     "add a column": Command(add_column, declare_on),
+    "cluster prices": Command(
+        lambda lake: lake.cluster_prices(by="symbol"), method="cluster_prices"
+    ),
     "close a day": Command(
         lambda lake: Lake.open(
             lake._storage.address["path"],  # noqa: SLF001

@@ -8,6 +8,7 @@ from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main
 from lakebt.lake.declaring.declaration import checked
 from lakebt.lake.declaring.declare import declare, listed
+from lakebt.lake.keeping.cluster import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +88,42 @@ class Tables(LakeBase):
             name, key=key, columns=columns, known_at=known_at, order=order
         )
         declare(self._storage, declaration)
+
+    def cluster_prices(self, by: str) -> None:
+        """Choose how prices lie in the files that are written from now on.
+
+        Nothing that is read changes, only how much of the files has to be read for it:
+        see docs/scale.md. Files that are there stay as they are until they are folded;
+        so choose before the first prices are published. What Spark publishes or folds
+        lies by session in any case.
+
+        Parameters
+        ----------
+        by : {"session", "symbol"}
+            ``session``, as in a new lake: some sessions are read without the others.
+            ``symbol``: some symbols over all sessions are, and some sessions, two
+            calendar years at a time.
+
+        Raises
+        ------
+        ConflictError
+            If others kept changing the lake.
+        InvalidArgumentError
+            If this is a branch.
+        LakeError
+            If the lake cannot be written.
+        UnknownNameError
+            If `by` is neither.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from lakebt import Lake
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     Lake.open(directory).cluster_prices(by="symbol")
+        """
+        check_main(self._storage)
+        cluster(self._storage, by)
 
     def tables(self) -> pd.DataFrame:
         """Return the tables of facts, the built-in ones first.

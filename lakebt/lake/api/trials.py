@@ -5,12 +5,17 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.view import View
 from lakebt.lake.tables.frames import frame
+from lakebt.lake.tables.trials import TRIALS_SPEC
+from lakebt.lake.trials import finished_file
 from lakebt.lake.trials import reader as reading
+from lakebt.lake.trials.finished_file import FinishedFile
 from lakebt.lake.trials.fold import fold_if_many
 from lakebt.lake.trials.normalisation import checked
 from lakebt.lake.trials.record import record
@@ -19,7 +24,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
     import pyarrow as pa
 
     from lakebt.lake.api.reading import Reading
@@ -63,10 +67,12 @@ class Trials(LakeBase):
         UnknownNameError
             If the table has no such column.
         """
-        rows = checked(rows)
+        return self._record(checked(rows))
+
+    def _record(self, rows: pa.Table, finished: Sequence[FinishedFile] = ()) -> int:
         if is_altered():  # an audit's made-up future is no evidence
             return 0
-        count = record(self._storage, rows)
+        count = record(self._storage, rows, finished)
         if count:
             fold_if_many(self._storage)
         return count
@@ -174,6 +180,34 @@ class TrialStore(Trials):
         super().__init__(storage, exchange=exchange, clock=clock)
         self.address = dict(storage.address)
         self.clock = clock
+
+    def layout(self) -> str:
+        """Return the columns of the table, for whoever makes data files of it.
+
+        Raises
+        ------
+        LakeError
+            If it cannot be made, or something else wrote into it.
+        """
+        return finished_file.layout(self._storage)
+
+    def record_batch(
+        self, frames: Sequence[pd.DataFrame], contents: Sequence[bytes], laid_out: str
+    ) -> int:
+        """Record rows, and data files that others made, in one commit; see `record`.
+
+        Parameters
+        ----------
+        frames
+        contents
+            As `lakebt.lake.trials.finished_file.pack` returns them.
+        laid_out
+            The columns that they were made for, as `layout` says.
+        """
+        finished = [FinishedFile(content, laid_out) for content in contents]
+        if not frames:
+            return self._record(TRIALS_SPEC.arrow.empty_table(), finished)
+        return self._record(checked(pd.concat(frames, ignore_index=True)), finished)
 
 
 def trials_of(view: View) -> TrialStore:

@@ -69,7 +69,7 @@ _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 
 
 def compared(
-    chosen: DataScan, told: Mapping[str, str] = NOTHING
+    chosen: DataScan, told: Mapping[str, str] = NOTHING, only: int | None = None
 ) -> tuple[list[FileScanTask], bool]:
     """Return the files that a scan reads, and whether all are known to be unchanged.
 
@@ -78,6 +78,8 @@ def compared(
     chosen
     told
         The digests of files whose names do not tell them.
+    only
+        The one file that is read of them, by its place; all if None.
 
     Raises
     ------
@@ -87,6 +89,8 @@ def compared(
         If one is gone.
     """
     tasks = plan(chosen, told)
+    if only is not None:
+        tasks = tasks[only : only + 1]
     paths = [task.file.file_path for task in tasks]
     paths += [each.file_path for task in tasks for each in task.delete_files]
     return tasks, verify(chosen.io, paths, told)

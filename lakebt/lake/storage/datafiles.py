@@ -28,6 +28,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
+from lakebt.lake.storage.clustering import GROUP_ROWS, clustered, is_clustered
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.fingerprint import OPEN, named, wrote
 from lakebt.lake.storage.remote_failures import is_silent
@@ -70,7 +71,7 @@ def write_files(
     table
         Whose schema, partitions and place they are written for.
     rows
-        Normalised, in the order in which they are to lie.
+        Normalised, in the order in which they are to lie, unless they are clustered.
     spec
         What the table holds. Only of the columns that it is sorted by are smallest and
         largest values kept; of all where it is None.
@@ -80,16 +81,18 @@ def write_files(
     If one cannot be written, none is left behind, unless it is for a store that does
     not answer.
     """
-    locations = table.location_provider()
     places: list[str] = []
     files = []
+    group_rows = _GROUP_ROWS
+    if is_clustered(table):
+        rows, group_rows = clustered(rows), GROUP_ROWS
     try:
         for whole, key in _partitions(table, rows):
             for part in _slices(whole):
-                content, footer = _packed(table, part, spec)
-                name = f"{secrets.token_hex(8)}-{OPEN}.parquet"
-                place = locations.new_data_location(name, key)
-                places.append(named(place, content))
+                content, footer = content_of(
+                    table.schema(), part, spec, group_rows=group_rows
+                )
+                places.append(_place(table, content, key))
                 _put(table, content, places[-1])
                 file = _data_file(
                     table, footer, key, spec, place=places[-1], size=content.size
@@ -104,6 +107,29 @@ def write_files(
                     table.io.delete(place)
         raise
     return files
+
+
+def place_file(table: Table, content: pa.Buffer, spec: TableSpec) -> DataFile:
+    """Write a file that `content_of` made elsewhere, for a table without partitions.
+
+    It belongs to no snapshot yet. If it cannot be written, it is not left behind.
+    """
+    footer = pq.read_metadata(pa.BufferReader(content))
+    place = _place(table, content, None)
+    try:
+        _put(table, content, place)
+    except BaseException as error:  # no room for it, for instance
+        if not is_silent(error):
+            with contextlib.suppress(OSError):
+                table.io.delete(place)
+        raise
+    return _data_file(table, footer, None, spec, place=place, size=content.size)
+
+
+def _place(table: Table, content: pa.Buffer, key: PartitionKey | None) -> str:
+    """Return where a file with some content is to lie."""
+    name = f"{secrets.token_hex(8)}-{OPEN}.parquet"
+    return named(table.location_provider().new_data_location(name, key), content)
 
 
 def _partitions(
@@ -125,16 +151,20 @@ def _slices(rows: pa.Table) -> Iterator[pa.Table]:
         yield rows.slice(start, size)
 
 
-def _packed(
-    table: Table, rows: pa.Table, spec: TableSpec | None
+def content_of(
+    schema: Schema,
+    rows: pa.Table,
+    spec: TableSpec | None,
+    *,
+    group_rows: int = _GROUP_ROWS,
 ) -> tuple[pa.Buffer, pq.FileMetaData]:
-    """Return the content of a file with some rows, and its footer."""
+    """Return the content of a file with some rows of a table, and its footer."""
     sorted_by = None if spec is None else spec.order
-    return packed(_numbered(rows, table.schema()), sorted_by)
+    return packed(_numbered(rows, schema), sorted_by, group_rows=group_rows)
 
 
 def packed(
-    rows: pa.Table, sorted_by: Sequence[str] | None
+    rows: pa.Table, sorted_by: Sequence[str] | None, *, group_rows: int = _GROUP_ROWS
 ) -> tuple[pa.Buffer, pq.FileMetaData]:
     """Return the content of a file with rows whose columns are numbered; its footer.
 
@@ -143,6 +173,8 @@ def packed(
     rows
     sorted_by
         The columns whose smallest and largest values are kept; of all where it is None.
+    group_rows
+        Rows of a row group.
     """
     target = pa.BufferOutputStream()
     writer = pq.ParquetWriter(
@@ -156,7 +188,7 @@ def packed(
         write_page_checksum=True,
     )
     with writer:
-        writer.write_table(rows, row_group_size=_GROUP_ROWS)
+        writer.write_table(rows, row_group_size=group_rows)
     return target.getvalue(), writer.writer.metadata
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
+from pyiceberg.io.pyarrow import ArrowScan
 
 from lakebt.errors import BrokenReleaseError
 from lakebt.lake.storage.arrow_reads import (
@@ -28,12 +29,13 @@ from lakebt.lake.storage.failures import (
 )
 from lakebt.lake.storage.fingerprint import NOTHING
 from lakebt.lake.storage.panel_cache import DiskCache
+from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.arrow import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from pyiceberg.table import DataScan, Table
+    from pyiceberg.table import DataScan, FileScanTask, Table
 
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.storage.predicates import Among
@@ -131,6 +133,7 @@ def scan(
     storage: Storage,
     release: str,
     told: Callable[[], Mapping[str, str]] = lambda: NOTHING,
+    only: int | None = None,
 ) -> pa.Table:
     """Read rows of one snapshot.
 
@@ -150,6 +153,8 @@ def scan(
         For errors.
     told
         Gives the digests of files whose names do not tell them.
+    only
+        Of the files that may hold what is asked for, the one to read; all if None.
 
     Returns
     -------
@@ -163,19 +168,13 @@ def scan(
     """
     name = table.name()[-1]
     with translated(storage.where):
-        chosen = table.scan(
-            snapshot_id=snapshot_id,
-            row_filter=And(
-                AlwaysTrue() if where is None else where,
-                AlwaysTrue() if among is None else among.within,
-            ),
-        )
+        chosen = _chosen(table, snapshot_id, where, among)
         there = [field.name for field in chosen.projection().fields]
         present = tuple(name for name in columns if name in there)
         chosen = chosen.update(selected_fields=present or (there[0],))
         try:
             kept = tuple(name for name in coded if name in present)
-            rows = read_rows(chosen, kept, among, told=told())
+            rows = read_rows(chosen, kept, among, told=told(), only=only)
         except FileNotFoundError as error:
             problem = f"{lost(error)} is gone"
             raise BrokenReleaseError(release, name, problem) from None
@@ -193,12 +192,39 @@ def scan(
     return encoded(rows, tuple(plain)).unify_dictionaries()
 
 
+def count_files(
+    table: Table,
+    snapshot_id: int,
+    *,
+    among: Among | None = None,
+    told: Mapping[str, str] = NOTHING,
+) -> int:
+    """Return how many files of a snapshot may hold what is asked for; see `scan`."""
+    return len(plan(_chosen(table, snapshot_id, None, among), told))
+
+
+def _chosen(
+    table: Table,
+    snapshot_id: int,
+    where: BooleanExpression | None,
+    among: Among | None,
+) -> DataScan:
+    return table.scan(
+        snapshot_id=snapshot_id,
+        row_filter=And(
+            AlwaysTrue() if where is None else where,
+            AlwaysTrue() if among is None else among.within,
+        ),
+    )
+
+
 def read_rows(
     chosen: DataScan,
     coded: tuple[str, ...] = (),
     among: Among | None = None,
     *,
     told: Mapping[str, str] = NOTHING,
+    only: int | None = None,
 ) -> pa.Table:
     """Read what a scan selects, in the types that lakebt writes.
 
@@ -209,26 +235,30 @@ def read_rows(
     FileNotFoundError
         If one is gone.
     """
-    tasks, is_known = compared(chosen, told)
+    tasks, is_known = compared(chosen, told, only)
     rows = read_directly(chosen, coded, among, tasks)
     if rows is None:
-        rows = _read_by_pyiceberg(chosen, among)
+        rows = _read_by_pyiceberg(chosen, among, tasks)
     if not is_known:
         validate(rows)
     return rows
 
 
-def _read_by_pyiceberg(chosen: DataScan, among: Among | None) -> pa.Table:
+def _read_by_pyiceberg(
+    chosen: DataScan, among: Among | None, tasks: list[FileScanTask]
+) -> pa.Table:
     # Without `dictionary_columns`: pyiceberg 0.12 cannot join one that is there in some
     # files, and missing in older ones.
     names = list(chosen.projection().column_names)
-    if among is None:
-        with parsing():
-            rows = chosen.to_arrow()
-    else:
-        more = chosen.update(selected_fields=(*dict.fromkeys([*names, among.column]),))
-        with parsing():
-            rows = more.to_arrow()
+    if among is not None:
+        more = (*dict.fromkeys([*names, among.column]),)
+        chosen = chosen.update(selected_fields=more)
+    reader = ArrowScan(
+        chosen.table_metadata, chosen.io, chosen.projection(), chosen.row_filter
+    )
+    with parsing():
+        rows = reader.to_table(tasks)
+    if among is not None:
         rows = rows.filter(among.condition).select(names)
     for place, name in enumerate(rows.schema.names):
         kind: Any = arrow_type(chosen.projection().find_field(name))

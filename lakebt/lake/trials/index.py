@@ -138,15 +138,7 @@ class Index:
         FileNotFoundError
             If a data file is gone.
         """
-        files = {e.data_file.file_path: e.data_file for e in self.live(table)}
-        known = {path: keys for path, keys in self._keys.items() if path in files}
-        unread = [file for path, file in files.items() if path not in known]
-        verify(table.io, [file.file_path for file in unread])
-        read = ExecutorFactory.get_or_create().map(
-            lambda file: _keys_of(file, table.io), unread
-        )
-        known.update((f.file_path, k) for f, k in zip(unread, read, strict=True))
-        self._keys = known
+        known = self._known(table)
         high, low = halves(rows, "trial_id")
         said, _ = halves(rows, "digest")
         by_high = np.argsort(high)
@@ -160,6 +152,36 @@ class Index:
             is_other = keys.said[places] != said if len(keys.said) else is_known
             differing[by_high] |= is_known & is_other
         return lacking, differing
+
+    def has_none(self, table: Table, keys: Keys) -> bool:
+        """Whether the table holds none of some trials.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a data file is gone.
+        """
+        return all(
+            bool((known.places(keys.high, keys.low) < 0).all())
+            for known in self._known(table).values()
+        )
+
+    def know(self, path: str, keys: Keys) -> None:
+        """Take note of what a data file holds that was written here."""
+        self._keys[path] = keys
+
+    def _known(self, table: Table) -> dict[str, Keys]:
+        """Return the trials of every live data file, those read that are new."""
+        files = {e.data_file.file_path: e.data_file for e in self.live(table)}
+        known = {path: keys for path, keys in self._keys.items() if path in files}
+        unread = [file for path, file in files.items() if path not in known]
+        verify(table.io, [file.file_path for file in unread])
+        read = ExecutorFactory.get_or_create().map(
+            lambda file: _keys_of(file, table.io), unread
+        )
+        known.update((f.file_path, k) for f, k in zip(unread, read, strict=True))
+        self._keys = known
+        return known
 
 
 def _keys_of(file: DataFile, io: FileIO) -> Keys:

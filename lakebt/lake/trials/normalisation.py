@@ -73,10 +73,10 @@ def checked(data: object) -> pa.Table:
         kind: Any = TRIALS_SPEC.arrow.field(column.name).type
         read.append(pa.nulls(count, kind))
     rows = pa.table(read, schema=TRIALS_SPEC.arrow)
-    return _once(rows)
+    return once(rows)
 
 
-def _once(rows: pa.Table) -> pa.Table:
+def once(rows: pa.Table) -> pa.Table:
     """Return the first row of each trial.
 
     Raises

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from lakebt.errors import ConflictError
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.retry import again
@@ -24,23 +27,28 @@ from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.schemas import LEDGER, OURS
 from lakebt.lake.tables.trials import TRIALS_SPEC
 from lakebt.lake.trials.expiry import sweep
-from lakebt.lake.trials.index import Index
+from lakebt.lake.trials.index import Index, Keys
+from lakebt.lake.trials.normalisation import once
 from lakebt.lake.trials.repeat import check_repeats
 from lakebt.lake.trials.table import find_or_make
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Iterable, Sequence
+
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
     from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.trials.finished_file import FinishedFile
 
 
 RECORDED = f"{OURS}trials"
 """In a snapshot's summary: how many trials it brought."""
 
 
-def record(storage: Storage, rows: pa.Table) -> int:
+def record(
+    storage: Storage, rows: pa.Table, finished: Sequence[FinishedFile] = ()
+) -> int:
     """Append the trials that are not there yet, and return how many that were.
 
     Parameters
@@ -48,6 +56,9 @@ def record(storage: Storage, rows: pa.Table) -> int:
     storage
     rows
         As `lakebt.lake.trials.normalisation.checked` returns them.
+    finished
+        Data files with more of them. One with a trial that is there already, or comes
+        twice, is opened, and its rows are written anew; all others stay as they are.
 
     Raises
     ------
@@ -58,9 +69,9 @@ def record(storage: Storage, rows: pa.Table) -> int:
     LakeError
         If the lake cannot be written.
     """
-    if not len(rows):
+    if not len(rows) and not finished:
         return 0
-    batch = _Batch(storage, rows)
+    batch = _Batch(storage, *_each_once(rows, finished))
     seen: tuple[str, str] | None = None
 
     def attempt() -> int:
@@ -95,14 +106,44 @@ def _locations(storage: Storage) -> tuple[str, str] | None:
     return storage.tables()[LEDGER].metadata_location, location
 
 
-class _Batch:
-    """Writes its data file once, unless some of its rows are recorded meanwhile."""
+def _each_once(
+    rows: pa.Table, finished: Sequence[FinishedFile]
+) -> tuple[pa.Table, tuple[FinishedFile, ...]]:
+    """Return trials each of them once, as rows if one came twice.
 
-    def __init__(self, storage: Storage, rows: pa.Table) -> None:
-        self._storage, self._rows = storage, rows
+    Raises
+    ------
+    InvalidArgumentError
+        If it came with other numbers.
+    """
+    keys = [Keys.of(rows), *(file.keys for file in finished)]
+    if len(keys) == 1:
+        return rows, ()
+    high, low = (np.concatenate([getattr(k, n) for k in keys]) for n in ("high", "low"))
+    order = np.lexsort((low, high))
+    high, low = high[order], low[order]
+    if ((high[1:] == high[:-1]) & (low[1:] == low[:-1])).any():
+        return once(_opened(rows, finished)), ()
+    return rows, tuple(finished)
+
+
+def _opened(rows: pa.Table, finished: Iterable[FinishedFile]) -> pa.Table:
+    return pa.concat_tables([rows, *(file.rows for file in finished)])
+
+
+class _Batch:
+    """Writes its data files once, unless some of its trials are recorded meanwhile."""
+
+    def __init__(
+        self, storage: Storage, rows: pa.Table, finished: tuple[FinishedFile, ...]
+    ) -> None:
+        self._storage, self._rows, self._finished = storage, rows, finished
         self._index = Index.within(storage)
-        self._written: tuple[Table, int, list[DataFile]] | None = None
+        self._written: tuple[Table, list[DataFile]] | None = None
         self._may_be_visible = False
+
+    def __len__(self) -> int:
+        return len(self._rows) + sum(map(len, self._finished))
 
     def record(self) -> int:
         """Write, look again, and commit; return how many trials were new.
@@ -116,17 +157,18 @@ class _Batch:
         """
         table = find_or_make(self._storage)
         self._narrow(table)
-        if not len(self._rows):
+        if not len(self):
             return 0
-        self._write(table)
+        files = self._write(table)
 
         def stage() -> Staged | None:
             now = find_or_make(self._storage)
             has_moved = now.metadata_location != table.metadata_location
-            if has_moved and not self._index.lacks(now, self._rows).all():
+            if has_moved and not self._is_new_to(now):
                 return None
             self._may_be_visible = True
-            return self._stage(now)
+            summary = {RECORDED: str(len(self))}
+            return stage_expiring(now, Append(now, summary), files)
 
         try:
             change = protocol.of(self._storage).change_trials(stage)
@@ -140,32 +182,62 @@ class _Batch:
         if change is None:
             msg = "others recorded some of these trials"
             raise LostRaceError(msg)
+        self._remember(files)
         sweep(*change, io=table.io, index=self._index)
-        return len(self._rows)
+        return len(self)
 
     def _narrow(self, table: Table) -> None:
         """Leave out the trials that the table holds, with the same numbers."""
+        kept: list[FinishedFile] = []
+        opened: list[FinishedFile] = []
+        for file in self._finished:
+            is_new = file.fits(table) and self._index.has_none(table, file.keys)
+            (kept if is_new else opened).append(file)
+        if opened:
+            self.withdraw()
+            self._rows, self._finished = _opened(self._rows, opened), tuple(kept)
         lacking, differing = self._index.compared(table, self._rows)
         if differing.any():
             check_repeats(self._storage, keep(self._rows, differing))
-        self._rows = keep(self._rows, lacking)
+        if not lacking.all():
+            self.withdraw()
+            self._rows = keep(self._rows, lacking)
 
-    def _write(self, table: Table) -> None:
-        """Write the rows, unless an earlier attempt wrote just these."""
-        if self._written is not None and self._written[1] == len(self._rows):
-            return
-        self.withdraw()
-        files = write_files(table, self._rows, TRIALS_SPEC)
-        self._written = table, len(self._rows), files
+    def _is_new_to(self, table: Table) -> bool:
+        """Whether the table holds none of the trials, and has the same columns."""
+        return bool(self._index.lacks(table, self._rows).all()) and all(
+            file.fits(table) and self._index.has_none(table, file.keys)
+            for file in self._finished
+        )
 
-    def _stage(self, table: Table) -> Staged:
-        assert self._written is not None  # noqa: S101 - written before
-        summary = {RECORDED: str(len(self._rows))}
-        return stage_expiring(table, Append(table, summary), self._written[2])
+    def _write(self, table: Table) -> list[DataFile]:
+        """Write the files, unless an earlier attempt did; return them, rows' first."""
+        if self._written is not None:
+            return self._written[1]
+        files: list[DataFile] = []
+        self._written = table, files
+        try:
+            if len(self._rows):
+                files += write_files(table, self._rows, TRIALS_SPEC)
+            for finished in self._finished:
+                files.append(finished.placed(table))
+        except BaseException:
+            self.withdraw()
+            raise
+        return files
+
+    def _remember(self, files: Sequence[DataFile]) -> None:
+        """Spare the next batch to read what this one has written."""
+        keys = [file.keys for file in self._finished]
+        if len(self._rows):
+            keys.insert(0, Keys.of(self._rows))
+        if len(keys) == len(files):  # and not in several because it was so large
+            for file, held in zip(files, keys, strict=True):
+                self._index.know(file.file_path, held)
 
     def withdraw(self) -> None:
-        """Delete the data file, unless a snapshot might refer to it."""
+        """Delete the data files, unless a snapshot might refer to them."""
         if self._written is not None and not self._may_be_visible:
-            table, _, files = self._written
+            table, files = self._written
             snapshots.delete_quietly(table.io, [file.file_path for file in files])
             self._written = None

@@ -2,9 +2,9 @@
 
 A task is a pass over some events, or one backtest. Tasks go out in waves, a Spark job
 each, several at once so that no core waits for the end of a wave. What a wave brings
-back is recorded by the driver before the next one is awaited: so nothing is recorded
-twice, whatever Spark runs twice, and whoever kills the driver loses the waves that were
-on their way.
+back, rows or finished data files, is recorded by the driver before the next one is
+awaited: so nothing is recorded twice, whatever Spark runs twice, and whoever kills the
+driver loses the waves that were on their way.
 """
 
 from __future__ import annotations
@@ -16,11 +16,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lakebt.errors import LakebtError, LakeError
+from lakebt.lake.spark.shared_reads import with_executors
 from lakebt.lake.trials.origin import code_version
 from lakebt.sweep.local import Gathered
 from lakebt.sweep.passes import Memory, passes
-from lakebt.sweep.spark.messages import ERROR, ROWS, Done, unpack_error, unpack_rows
-from lakebt.sweep.spark.pieces import portions
+from lakebt.sweep.spark import bundle as bundling
+from lakebt.sweep.spark.messages import (
+    ERROR,
+    FILE,
+    ROWS,
+    Done,
+    unpack_error,
+    unpack_rows,
+)
+from lakebt.sweep.spark.pieces import place_of, portions
 from lakebt.sweep.spark.tasks import (
     SCHEMA,
     Script,
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from lakebt.lake.reading.view import View
     from lakebt.sweep.grid import Point
     from lakebt.sweep.recorder import Recorder
     from lakebt.sweep.spark.pieces import Unit
@@ -77,14 +87,25 @@ def run_points(
     todo = passes(points, known=known, memory=Memory(engine))
     context = context_of(session)
     cores = int(context.defaultParallelism)
-    cut = portions(todo, engine=engine, cores=cores, known=known, parts=parts)
+
+    def read(view: View) -> View:
+        return with_executors(view, session, opened=place_of(view).view)
+
+    cut = portions(
+        todo, engine=engine, cores=cores, known=known, parts=parts, read=read
+    )
     recorder.know(sum(len(i) for point in points for i in point.ids) - cut.n_cells)
     sent = {key: context.broadcast(p) for key, p in cut.prices.items()}
     cut.prices.clear()
 
     def job(units: Sequence[Unit]) -> DataFrame:
         works = [work for unit in units for work in unit.works]
-        sent_along = Sent(code=code_version(), run_at=clock())
+        sent_along = Sent(
+            code=code_version(),
+            run_at=clock(),
+            laid_out=laid_out,
+            fewest=bundling.FILE_ROWS,
+        )
         frame = _tasks(session, len(works), partial(do_works, works, sent, sent_along))
         if units[0].is_whole:
             return frame
@@ -94,9 +115,13 @@ def run_points(
         ordered = shuffled.sortWithinPartitions("number", "part")
         return ordered.mapInArrow(partial(join_parts, wanted, sent_along), SCHEMA)
 
+    laid_out = recorder.layout() if cut.units else ""
     gathered = Gathered(recorder, cut.studies)
 
     def take(done: Done) -> None:
+        if done.kind != ROWS:
+            _put(recorder, done)
+            return
         study, rows = cut.studies[done.number], unpack_rows(done.payload)
         gathered.take(study, rows, place=done.number)
 
@@ -139,11 +164,18 @@ def run_tasks(
             session, len(tasks), partial(do_backtests, tasks, scripts, sent_along)
         )
 
-    def take(done: Done) -> None:
-        recorder.add(unpack_rows(done.payload))
-
+    take = partial(_put, recorder)
     Waves(context_of(session), job=job, take=take, recorder=recorder).run(missing)
     return len(missing)
+
+
+def _put(recorder: Recorder, done: Done) -> None:
+    """Hand over trials that are to be recorded as they are."""
+    count, seconds = done.cells, done.seconds
+    if done.kind == FILE:
+        recorder.put_file(done.payload, count=count, seconds=seconds)
+    else:
+        recorder.put(unpack_rows(done.payload), count=count, seconds=seconds)
 
 
 def context_of(session: SparkSession) -> Any:
@@ -282,7 +314,7 @@ class Waves(Generic[T]):
         for wave in running:
             if wave.exception() is None:
                 for done in wave.result()[1]:
-                    if done.kind == ROWS:
+                    if done.kind != ERROR:
                         self._take(done)
 
 

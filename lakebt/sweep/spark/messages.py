@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from lakebt.sessions import Sessions
 
 
+TRIALS, FILE = "trials", "file"
+"""What an executor hands back of whole studies: their rows, or a data file of them."""
+
 ROWS, CELLS, ERROR = "rows", "cells", "error"
-"""What an executor hands back: trials, what some events came to, or why not."""
+"""Of some entries of a study: rows, what some events came to, or why not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,9 @@ class Done:
     part
         Of the events.
     kind
-        `ROWS`, `CELLS` or `ERROR`.
+        One of those above.
+    cells
+        How many cells it records.
     seconds
         How long it took.
     payload
@@ -53,6 +58,7 @@ class Done:
     number: int
     part: int
     kind: str
+    cells: int = 0
     seconds: float
     payload: bytes
 

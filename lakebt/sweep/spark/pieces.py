@@ -22,7 +22,7 @@ from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import content_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lakebt.backtest.levels import Level
     from lakebt.lake.reading.view import View
@@ -40,10 +40,14 @@ class Facts:
         Of one of them.
     hedges
         Of all of them.
+    read
+        Returns the view that their prices are read by.
     """
 
-    def __init__(self, scope: Scope, hedges: set[str]) -> None:
-        self._view, self._hedges = scope.view, hedges
+    def __init__(
+        self, scope: Scope, hedges: set[str], read: Callable[[View], View]
+    ) -> None:
+        self._view, self._hedges, self._read = scope.view, hedges, read
         if scope.arguments.index is not None:
             index = scope.arguments.index
             self._vintages = scope.view.change_vintages(index=index)
@@ -65,7 +69,8 @@ class Facts:
 
     @cached_property
     def _history(self) -> PriceHistory:
-        return price_history(self._view, self._symbols(self._vintages))
+        view = self._read(self._view)
+        return price_history(view, self._symbols(self._vintages))
 
     def _symbols(self, vintages: Sequence[Vintage]) -> list[str]:
         own = joined(self._view, vintages)
@@ -151,6 +156,7 @@ def portions(
     cores: int,
     known: frozenset[str] = frozenset(),
     parts: int | None = None,
+    read: Callable[[View], View] = lambda view: view,
 ) -> Portions:
     """Cut passes into pieces of work.
 
@@ -171,6 +177,8 @@ def portions(
         Ids of the trials that are there already.
     parts
         Of the events; chosen by their number if None.
+    read
+        Returns the view that prices are read by.
     """
     made = Portions()
     hedges: dict[int, set[str]] = {}
@@ -184,7 +192,7 @@ def portions(
         view = one.scope.view
         key = id(view), content_key(_source(one.scope))
         if key not in facts_of:
-            facts_of[key] = Facts(one.scope, hedges[id(view)])
+            facts_of[key] = Facts(one.scope, hedges[id(view)], read)
         facts.append(facts_of[key])
     n_levels = sum(len(one.studies) for one in to_run)
     most = max(n_levels // (PER_CORE * cores), 1)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lakebt.errors import LakebtError, LakeError
-from lakebt.sweep.spark.messages import ERROR, ROWS, Done, pack_error, pack_rows
+from lakebt.sweep.spark.bundle import Bundle
+from lakebt.sweep.spark.messages import ERROR, TRIALS, Done, pack_error, pack_rows
 from lakebt.sweep.spark.work import check_code, do, together
 from lakebt.sweep.strategies import Task, run_task
 
@@ -90,13 +91,16 @@ def run_script(
     return rows
 
 
-SCHEMA = "number bigint, part int, kind string, seconds double, payload binary"
+SCHEMA = (
+    "number bigint, part int, kind string, cells bigint, seconds double, payload binary"
+)
 """Of what is handed back, as Spark writes it: see `Done`."""
 
 _FIELDS: list[pa.Field[Any]] = [
     pa.field("number", pa.int64()),
     pa.field("part", pa.int32()),
     pa.field("kind", pa.string()),
+    pa.field("cells", pa.int64()),
     pa.field("seconds", pa.float64()),
     pa.field("payload", pa.binary()),
 ]
@@ -112,10 +116,21 @@ class Sent:
     code
         The driver's.
     run_at
+    laid_out
+        The columns of the lake's trials; none if nothing is recorded.
+    fewest
+        How many trials are worth a file.
     """
 
     code: str
     run_at: dt.datetime
+    laid_out: str = ""
+    fewest: int = 0
+
+    @property
+    def bundle(self) -> Bundle:
+        """What the trials of a task are gathered in."""
+        return Bundle(self.laid_out, fewest=self.fewest)
 
 
 def do_works(
@@ -131,7 +146,12 @@ def do_works(
         except LakeError as error:
             yield _refused(works[number].specs[0][0], error)
             continue
-        done = do(works[number], prices=lambda key: sent[key].value, run_at=told.run_at)
+        done = do(
+            works[number],
+            prices=lambda key: sent[key].value,
+            run_at=told.run_at,
+            bundle=told.bundle,
+        )
         for one in done:
             yield _batch(one)
 
@@ -140,20 +160,27 @@ def join_parts(
     wanted: Mapping[int, TrialSpec], sent: Sent, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """Join the parts of each study, which come one study after the other."""
-    waiting: list[Done] = []
+    bundle = sent.bundle
+    for parts in _by_study(batches):
+        spec = wanted[parts[0].number]
+        for one in together(spec, parts, run_at=sent.run_at, bundle=bundle):
+            yield _batch(one)
+    for one in bundle.handed():
+        yield _batch(one)
+
+
+def _by_study(batches: Batches) -> Iterator[list[Done]]:
+    """Yield the parts of each study, which come one study after the other."""
+    parts: list[Done] = []
     for batch in batches:
         for row in batch.to_pylist():
             done = Done(**row)
-            if waiting and waiting[0].number != done.number:
-                yield _batch(_joined(wanted, sent, waiting))
-                waiting = []
-            waiting.append(done)
-    if waiting:
-        yield _batch(_joined(wanted, sent, waiting))
-
-
-def _joined(wanted: Mapping[int, TrialSpec], sent: Sent, parts: list[Done]) -> Done:
-    return together(wanted[parts[0].number], parts, run_at=sent.run_at)
+            if parts and parts[0].number != done.number:
+                yield parts
+                parts = []
+            parts.append(done)
+    if parts:
+        yield parts
 
 
 def do_backtests(
@@ -176,7 +203,14 @@ def do_backtests(
         seconds = float(rows["seconds"].sum())
         payload = pack_rows(rows)
         yield _batch(
-            Done(number=number, part=0, kind=ROWS, seconds=seconds, payload=payload)
+            Done(
+                number=number,
+                part=0,
+                kind=TRIALS,
+                cells=1,
+                seconds=seconds,
+                payload=payload,
+            )
         )
 
 

@@ -23,11 +23,9 @@ from lakebt.sweep.passes import Memory
 from lakebt.sweep.spark.messages import (
     CELLS,
     ERROR,
-    ROWS,
     Done,
     pack_cells,
     pack_error,
-    pack_rows,
     unpack_cells,
     unpack_prices,
 )
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
     from lakebt.study.cells import Cells
+    from lakebt.sweep.spark.bundle import Bundle
     from lakebt.sweep.spark.parts import Cuts
     from lakebt.sweep.trial_rows import TrialSpec
 
@@ -120,7 +119,7 @@ def check_code(driver: str) -> None:
 
 
 def do(
-    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime
+    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime, bundle: Bundle
 ) -> Iterator[Done]:
     """Do a piece of a sweep.
 
@@ -130,15 +129,18 @@ def do(
     prices
         Returns the prices that have a key.
     run_at
+    bundle
+        Takes its trials.
 
     Yields
     ------
     Done
-        Of a pass over all events the rows of each study; of a part of them what its
-        cells came to. An error of ours is handed back: to try again would not help.
+        Of a pass over all events its trials, as the bundle hands them back; of a part
+        of them what its cells came to. An error of ours is handed back: to try again
+        would not help.
     """
     try:
-        yield from _done(work, prices=prices, run_at=run_at)
+        yield from _done(work, prices=prices, run_at=run_at, bundle=bundle)
     except LakebtError as error:
         yield Done(
             number=work.specs[0][0],
@@ -150,7 +152,7 @@ def do(
 
 
 def _done(
-    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime
+    work: Work, *, prices: Callable[[str], bytes], run_at: dt.datetime, bundle: Bundle
 ) -> Iterator[Done]:
     started = time.perf_counter()
     view, memory = _part(work, prices)
@@ -171,33 +173,26 @@ def _done(
     for those, cells in zip(levels.values(), traded, strict=True):
         for number, spec in those:
             began = time.perf_counter()
-            kind, payload = _handed(
-                work, spec, plan, cells, run_at=run_at, seconds=share
-            )
-            spent = share + time.perf_counter() - began
-            yield Done(
-                number=number,
-                part=work.part,
-                kind=kind,
-                seconds=spent,
-                payload=payload,
-            )
-
-
-def _handed(
-    work: Work,
-    spec: TrialSpec,
-    plan: Schedule,
-    cells: Cells,
-    *,
-    run_at: dt.datetime,
-    seconds: float,
-) -> tuple[str, bytes]:
+            if work.count > 1:
+                payload = _packed(spec, plan, cells)
+                yield Done(
+                    number=number,
+                    part=work.part,
+                    kind=CELLS,
+                    seconds=share + time.perf_counter() - began,
+                    payload=payload,
+                )
+                continue
+            rows = spec.rows(plan, cells, run_at=run_at, seconds=share)
+            spent = time.perf_counter() - began
+            rows["seconds"] += spent / len(rows)
+            yield from bundle.take(number, spec, rows, seconds=share + spent)
     if work.count == 1:
-        began = time.perf_counter()
-        rows = spec.rows(plan, cells, run_at=run_at, seconds=seconds)
-        rows["seconds"] += (time.perf_counter() - began) / len(rows)
-        return ROWS, pack_rows(rows)
+        yield from bundle.handed()
+
+
+def _packed(spec: TrialSpec, plan: Schedule, cells: Cells) -> bytes:
+    """Return what some of the events came to."""
     slots = Slots(
         entries=spec.entries,
         exits=spec.exits,
@@ -206,14 +201,25 @@ def _handed(
         entry=plan.entry,
     )
     is_calendar = spec.pooling.how is Aggregate.CALENDAR
-    return CELLS, pack_cells(slots, cells, with_worth=is_calendar)
+    return pack_cells(slots, cells, with_worth=is_calendar)
 
 
-def together(spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> Done:
-    """Return the rows of a study from all of its parts, in whatever order they come."""
+def together(
+    spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime, bundle: Bundle
+) -> Iterator[Done]:
+    """Join all parts of a study, in whatever order they come.
+
+    Parameters
+    ----------
+    spec, parts
+    run_at
+    bundle
+        Takes its trials.
+    """
     failed = [part for part in parts if part.kind == ERROR]
     if failed:
-        return failed[0]
+        yield failed[0]
+        return
     began = time.perf_counter()
     slots, cells = joined(
         [
@@ -225,13 +231,7 @@ def together(spec: TrialSpec, parts: Sequence[Done], *, run_at: dt.datetime) -> 
     rows = spec.rows(slots, cells, run_at=run_at, seconds=seconds)
     spent = time.perf_counter() - began
     rows["seconds"] += spent / len(rows)
-    return Done(
-        number=parts[0].number,
-        part=0,
-        kind=ROWS,
-        seconds=seconds + spent,
-        payload=pack_rows(rows),
-    )
+    yield from bundle.take(parts[0].number, spec, rows, seconds=seconds + spent)
 
 
 def _part(work: Work, prices: Callable[[str], bytes]) -> tuple[Part, Memory]:

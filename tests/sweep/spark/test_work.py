@@ -14,16 +14,24 @@ import pytest
 
 from lakebt.errors import LakeError, LookAheadError, UnknownNameError, UntradeableError
 from lakebt.facts import IndexChange, Side, Vintage
+from lakebt.lake.api.trials import trials_of
+from lakebt.lake.tables.frames import frame
+from lakebt.lake.trials.finished_file import FinishedFile
+from lakebt.lake.trials.normalisation import checked
 from lakebt.lake.trials.origin import code_version
 from lakebt.prices.actions import ActionHistory, ActionKind
 from lakebt.sessions import Sessions
 from lakebt.sweep import passes as local
 from lakebt.sweep.passes import Memory, passes
 from lakebt.sweep.spark import pieces as cutting
+from lakebt.sweep.spark.bundle import Bundle
 from lakebt.sweep.spark.messages import (
     CELLS,
     ERROR,
+    FILE,
     ROWS,
+    TRIALS,
+    Done,
     pack_error,
     pack_prices,
     unpack_error,
@@ -51,25 +59,43 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
     return moved.fill(tmp_path_factory.mktemp("moved") / "lake")
 
 
-def done(sweep: Sweep, **how: Any) -> tuple[list[pd.DataFrame], Counter[str]]:
-    """Do all pieces of a sweep here; return their rows, and how many of each kind."""
+def done(
+    sweep: Sweep, *, laid_out: str = "", **how: Any
+) -> tuple[list[pd.DataFrame], Counter[str]]:
+    """Do all pieces of a sweep here; return their cells, and how many of each kind."""
     asked = passes(sweep.points, known=frozenset(), memory=Memory("event"))
     cut = portions(asked, engine="event", **{"cores": 1, **how})
-    found, kinds = [], Counter[str]()
+    found: list[Done] = []
+    kinds = Counter[str]()
+    bundle = Bundle(laid_out, fewest=25)
+    told: dict[str, Any] = {"run_at": NOW, "bundle": bundle}
     for unit in cut.units:
-        by_number: dict[int, list[Any]] = {}
+        by_number: dict[int, list[Done]] = {}
         for piece in unit.works:
-            for one in do(piece, prices=cut.prices.__getitem__, run_at=NOW):
+            for one in do(piece, prices=cut.prices.__getitem__, **told):
                 kinds[one.kind] += 1
                 assert one.kind != ERROR, unpack_error(one.payload)
                 by_number.setdefault(one.number, []).append(one)
         for number, parts in by_number.items():
             if unit.is_whole:
-                (whole,) = parts
-            else:
-                whole = together(cut.specs[number], parts[::-1], run_at=NOW)
-            found.append(unpack_rows(whole.payload))
-    return found, kinds
+                found += parts
+                continue
+            spec = cut.specs[number]
+            found += together(spec, parts[::-1], run_at=NOW, bundle=bundle)
+    found += bundle.handed()
+    rows = [rows_of(one, laid_out) for one in found]
+    assert sum(one.cells for one in found) == sum(map(len, rows)) == len(sweep)
+    return rows, kinds
+
+
+def rows_of(done: Done, laid_out: str) -> pd.DataFrame:
+    """Return the cells that were handed back."""
+    rows = (
+        FinishedFile(done.payload, laid_out).rows.to_pandas()
+        if done.kind == FILE
+        else unpack_rows(done.payload)
+    )
+    return rows[rows["kind"] == "cell"]
 
 
 def at_once(sweep: Sweep) -> pd.DataFrame:
@@ -93,7 +119,7 @@ def test_however_the_events_are_cut_every_column_is_the_same_to_the_bit(
 
     found, kinds = done(sweep, parts=parts)
 
-    assert set(kinds) == {ROWS if parts == 1 else CELLS}
+    assert set(kinds) == {TRIALS if parts == 1 else CELLS}
     assert len(everything) == len(sweep) == 2**7 * 2 * 9
     assert (everything["n_events"] >= N_EVENTS - 3).any()
     assert (everything["n_refused"] > 0).any()
@@ -113,6 +139,23 @@ def test_two_halves_come_to_the_whole(lake: lakebt.Lake) -> None:
     same(in_order(found), at_once(sweep))
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_files_hold_what_is_handed_back_as_rows(lake: lakebt.Lake, parts: int) -> None:
+    sweep = grid(lake.at("R1"), aggregate=["pooled", "calendar"], gross=[0.3, 1.7])
+    laid_out = trials_of(lake.at("R1")).layout()
+
+    found, kinds = done(sweep, parts=parts, laid_out=laid_out)
+    _, few = done(grid(lake.at("R1")), laid_out=laid_out, parts=1)
+
+    assert set(kinds) == {FILE if parts == 1 else CELLS}
+    assert len(found) < 4  # of 8 studies, with their results
+    assert set(few) == {TRIALS}
+    kept = pd.concat(sweep.run(record=False)._kept)  # noqa: SLF001 - as recorded
+    cells = kept[kept["kind"] == "cell"]
+    ours, theirs = (frame(checked(rows)) for rows in (pd.concat(found), cells))
+    same(in_order([ours]), in_order([theirs]))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 3])
 def test_by_entries_and_levels_too(
@@ -125,7 +168,7 @@ def test_by_entries_and_levels_too(
 
     found, kinds = done(sweep, parts=parts)
 
-    assert kinds.total() == 2 * 2 * 2 * 2 * 3 * parts  # a study for each entry
+    assert kinds == {ROWS if parts == 1 else CELLS: 2 * 2 * 2 * 2 * 3 * parts}
     same(in_order(found), at_once(sweep))
 
 
@@ -289,7 +332,12 @@ def test_what_stops_a_sweep_is_not_cut_and_is_the_local_error(
     points = passes(sweep.points, known=frozenset(), memory=Memory("event"))
     cut = portions(points, engine="event", cores=8, parts=3)
     for unit in cut.units:  # its levels apart, but never its events or entries
-        (one,) = do(unit.works[0], prices=cut.prices.__getitem__, run_at=NOW)
+        (one,) = do(
+            unit.works[0],
+            prices=cut.prices.__getitem__,
+            run_at=NOW,
+            bundle=Bundle(""),
+        )
 
         assert unit.is_whole
         entries = list(sweep.points[0].entries)

@@ -1,0 +1,46 @@
+"""How the rows of a data file lie where a lake asked for them by symbol.
+
+Sorted by session, a row group holds all symbols of a few weeks, so whoever reads some
+symbols reads everything. Sorted by symbol, whoever reads a session does. In between:
+two calendar years at a time, by symbol within, in small row groups. Either reader
+leaves out most of them, by the bounds that they have of both columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.lake.tables.arrow import pc
+from lakebt.lake.tables.schemas import OURS, PRICES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+
+CLUSTERED_BY = f"{OURS}clustered-by"
+"""The property of a table that says which column its files are clustered by."""
+
+CHOICES = ("session", "symbol")
+
+YEARS = 2
+"""Calendar years that are clustered together."""
+
+GROUP_ROWS = 4_096
+"""Rows of a row group there: eight symbols over two years."""
+
+
+def is_clustered(table: Table) -> bool:
+    """Whether what is written of a table now is clustered by symbol."""
+    return (
+        table.name()[-1] == PRICES.name
+        and table.metadata.properties.get(CLUSTERED_BY) == "symbol"
+    )
+
+
+def clustered(rows: pa.Table) -> pa.Table:
+    """Return sorted prices by years, symbol, and then as they were."""
+    period = pc.divide(pc.year(rows.column("session")), YEARS)
+    keyed = rows.append_column("", period)
+    by = [("", "ascending"), ("symbol", "ascending")]
+    return rows.take(pc.sort_indices(keyed, sort_keys=by))  # which is stable
