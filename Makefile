@@ -47,7 +47,7 @@ test-fast: $(VENV)/.installed-dev ## the tests that need no Java, no server and 
 LOWEST_ROOMS = $(addprefix tests/,backtest cli/test_commands.py inputs report sources) \
   $(addprefix tests/lake/,committing declaring publishing serving tables trials) \
   $(addprefix --ignore=tests/,backtest/test_book.py backtest/test_engine.py \
-  inputs/test_checks.py inputs/test_where.py sources/test_market_simulation.py) \
+  inputs/test_checks.py inputs/test_where.py sources/test_simulated.py) \
   $(addprefix --ignore=tests/lake/,publishing/audits/test_action_audits.py \
   publishing/test_publish.py serving/test_guests.py trials/test_origin.py)
 

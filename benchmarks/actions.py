@@ -28,7 +28,7 @@ import pandas as pd
 
 import lakebt
 from benchmarks.engine import say
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable

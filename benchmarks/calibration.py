@@ -39,7 +39,7 @@ from lakebt.analysis.calibration.calibration_page import page
 from lakebt.analysis.calibration.designs import DESIGNS
 from lakebt.analysis.calibration.procedures import LEVEL, tried
 from lakebt.report.progress import bar
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

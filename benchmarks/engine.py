@@ -35,9 +35,9 @@ from typing import Any
 import pandas as pd
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
+from lakebt.sources.simulated import simulated_market
 
 ENTRIES = (
     *(f"AD+{n}@{at}" for n in range(1, 15) for at in ("open", "close")),

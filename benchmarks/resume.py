@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 ENTRIES = [f"AD+{n}@{at}" for n in range(1, 6) for at in ("open", "close")]
 EXITS = [*(f"+{n}" for n in range(1, 11)), "1w", "2w"]

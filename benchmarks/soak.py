@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import lakebt
-from lakebt.sources.market_simulation import SimulatedMarket, simulated_market
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ import lakebt
 from benchmarks.processes import started_by
 from benchmarks.spark_model import table
 from lakebt.sessions import Sessions
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 ENTRIES = [f"AD+{n}@{at}" for n in range(1, 6) for at in ("open", "close")]
 EXITS = [f"+{n}" for n in range(1, 11)]

@@ -16,7 +16,7 @@ import lakebt
 from lakebt.report import words
 from lakebt.report.palette import DARK, LIGHT, Theme, diverging, readable_on
 from lakebt.report.surface import Cell, scale, surface
-from lakebt.sources.market_simulation import Planted, simulated_market
+from lakebt.sources.simulated import Planted, simulated_market
 from lakebt.study.report import contents as contents_of
 from lakebt.values.reasons import text_of
 

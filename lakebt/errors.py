@@ -143,7 +143,7 @@ class LookAheadError(LakebtError):
     --------
     >>> import tempfile
     >>> import lakebt
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> market = simulated_market(seed=1, n_events=1)
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     lake = lakebt.Lake.open(directory)

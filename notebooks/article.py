@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from lakebt import AuditWarning, Lake, Side
-from lakebt.sources.market_simulation import SimulatedMarket, simulated_market
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.sample import sample_releases
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
 from lakebt.values.few_dates import mark
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lakebt import AuditWarning, Lake
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path

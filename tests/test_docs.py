@@ -194,7 +194,7 @@ def resolves(name: str) -> bool:
 
 def test_a_name_that_leads_nowhere_is_found() -> None:
     assert resolves("lakebt.errors.LakeError")
-    assert resolves("lakebt.sources.market_simulation")
+    assert resolves("lakebt.sources.simulated")
     assert not resolves("lakebt.errors.NoSuchError")
     assert not resolves("lakebt.nowhere.at_all")
 

@@ -29,6 +29,17 @@ WITHOUT_A_ROOM = {
 }
 """Folders of tests of the whole of lakebt, or of what uses it."""
 
+IMPORTED_BY_OTHERS = {
+    "lakebt.sources.converted": "Converted",
+    "lakebt.sources.files": "read_file",
+    "lakebt.sources.formats": "read_source",
+    "lakebt.sources.nport": "read_nport",
+    "lakebt.sources.sample": "sample_releases",
+    "lakebt.sources.simulated": "simulated_market",
+    "lakebt.sources.wikipedia": "read_wikipedia",
+}
+"""Modules beside the public names that the documentation has told others to import."""
+
 ONE_IDEA = {
     "audit": "the look-ahead audit; its command",
     "audits": "of rows, here; on Spark",
@@ -425,6 +436,11 @@ def astray(tests: Path, package: Path) -> list[str]:
         if folder.as_posix() not in WITHOUT_A_ROOM
         and not (package / folder / "__init__.py").exists()
     )
+
+
+@pytest.mark.parametrize(("module", "name"), IMPORTED_BY_OTHERS.items())
+def test_what_other_programs_import_keeps_its_name(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name)
 
 
 def test_tests_lie_where_what_they_test_does() -> None:

@@ -138,9 +138,7 @@ def test_errors_sources_and_reproduce_stand_in_the_reference(site: Path) -> None
 
     assert errors - places(site, "errors") == set()
     assert modules - places(site, "sources") == set()
-    assert "lakebt.sources.market_simulation.simulated_market" in places(
-        site, "sources"
-    )
+    assert "lakebt.sources.simulated.simulated_market" in places(site, "sources")
     reproduce = {f"lakebt.reproduce.{name}" for name in ("explain", "reproduce")}
     assert reproduce - places(site, "reproduce") == set()
 

@@ -78,7 +78,7 @@ def _check_empty(place: Path) -> None:
 
 def _write(place: Path, *, name: str, seed: int) -> tuple[str, ...]:
     """Write a project, and return what is typed in it."""
-    from lakebt.sources.market_simulation import simulated_market
+    from lakebt.sources.simulated import simulated_market
 
     market = simulated_market(
         seed=seed,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt.lake.committing.ledger import Release
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 SCOPE = "[TABLE:]"

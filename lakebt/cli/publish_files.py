@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.sources.converted import Converted
     from lakebt.sources.source import Source
-    from lakebt.sources.source_rows import Converted
 
 
 FILES = "How files are read"

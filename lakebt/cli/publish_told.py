@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.publishing.first_rows import FirstRows
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 MOST_FILES = 20

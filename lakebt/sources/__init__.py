@@ -10,8 +10,8 @@
 - `lakebt.sources.formats` knows them all by name, for the command line;
   `lakebt.sources.source` is what they have in common.
 - `lakebt.sources.sample` is the article's published facts, shipped with the package.
-- `lakebt.sources.market_simulation` makes a market with a planted effect, from a seed.
+- `lakebt.sources.simulated` makes a market with a planted effect, from a seed.
 
 A source never writes, never judges whether a fact is plausible (the lake audits), and
-never drops a row without counting it: see `lakebt.sources.source_rows.Converted`.
+never drops a row without counting it: see `lakebt.sources.converted.Converted`.
 """

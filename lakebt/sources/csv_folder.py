@@ -32,10 +32,10 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.inputs.places import local_path
 from lakebt.sources import csv_text
 from lakebt.sources.archives import files_of, kind_of, read_bytes
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import LIST
 from lakebt.sources.file_names import Naming
 from lakebt.sources.source import Source
-from lakebt.sources.source_rows import Converted
 from lakebt.sources.text_files import LONGEST_LINE, check_head
 from lakebt.sources.written_days import read_days
 from lakebt.sources.written_numbers import read_numbers

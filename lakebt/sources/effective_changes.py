@@ -22,8 +22,8 @@ from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import Side
 from lakebt.instants import end_of_day
 from lakebt.sessions import Exchange
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import named
-from lakebt.sources.source_rows import Converted
 from lakebt.values.identifiers import is_placeholder, names_several, trimmed
 
 if TYPE_CHECKING:

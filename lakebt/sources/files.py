@@ -21,9 +21,9 @@ import pyarrow.parquet as pa_parquet
 from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from lakebt.sources import csv_text, excel, surplus
 from lakebt.sources.archives import files_of, kind_of, read_bytes
+from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import Dialect, with_points, without_groups
 from lakebt.sources.first_bytes import check_first_bytes
-from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     import os

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Mapping
 
+    from lakebt.sources.converted import Converted
     from lakebt.sources.source import Source
-    from lakebt.sources.source_rows import Converted
 
 
 FORMATS: Mapping[str, Source] = {

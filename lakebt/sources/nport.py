@@ -21,10 +21,10 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.archives import read_bytes
+from lakebt.sources.converted import Converted
 from lakebt.sources.csv_text import MARKS
 from lakebt.sources.index_names import lake_name
 from lakebt.sources.nport_shares import claim_of, tickers_of
-from lakebt.sources.source_rows import Converted
 from lakebt.values.identifiers import (
     is_no_isin,
     is_placeholder,

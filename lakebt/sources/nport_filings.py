@@ -12,6 +12,7 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import parse_date, parse_instant
 from lakebt.sources.archives import files_of, kind_of
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import LIST, Downloads
 from lakebt.sources.corporate.submissions import read_submission
 from lakebt.sources.edgar_index import (
@@ -23,7 +24,6 @@ from lakebt.sources.edgar_index import (
 )
 from lakebt.sources.nport import FORMS, TABLE, read_document, read_nport
 from lakebt.sources.source import Source
-from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     import datetime as dt

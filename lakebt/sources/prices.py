@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.errors import InvalidDataError, listed
-from lakebt.sources.source_rows import Converted
+from lakebt.sources.converted import Converted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -33,8 +33,8 @@ import pandas as pd
 
 from lakebt.errors import InvalidDataError, listed
 from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
+from lakebt.sources.converted import Converted
 from lakebt.sources.index_names import lake_name
-from lakebt.sources.source_rows import Converted
 from lakebt.values.identifiers import is_placeholder, names_several, trimmed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 OF_TABLES = frozenset({"table", "numbers", "flags"})

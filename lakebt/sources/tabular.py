@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate import action_rows
 from lakebt.sources.corporate.layouts import ActionTables
 from lakebt.sources.files import FLAGS, NUMBERS, read_file
 from lakebt.sources.source import Source
-from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     import os

@@ -30,6 +30,7 @@ from lakebt.errors import (
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
 from lakebt.sources.archives import kind_of
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.dow_history import take_history, tickers_of_today
 from lakebt.sources.effective_changes import (
@@ -45,7 +46,6 @@ from lakebt.sources.effective_changes import (
 )
 from lakebt.sources.index_names import index_of
 from lakebt.sources.source import Source
-from lakebt.sources.source_rows import Converted
 from lakebt.sources.wikipedia_pages import read_lists, read_tables
 from lakebt.sources.written_days import day_reader
 

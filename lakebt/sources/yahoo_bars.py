@@ -23,11 +23,11 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, InvalidDataError, LakeError, listed
 from lakebt.inputs.places import local_path
 from lakebt.sessions import Exchange
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import named
 from lakebt.sources.corporate.downloads import Downloads, check_name
 from lakebt.sources.corporate.yahoo import YahooActions
 from lakebt.sources.source import Source
-from lakebt.sources.source_rows import Converted
 from lakebt.sources.yahoo_tables import GAINS, by_symbol, files_in, read_saved
 from lakebt.values.command_lines import install_extra
 

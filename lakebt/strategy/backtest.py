@@ -108,7 +108,7 @@ class Backtest:
     >>> import tempfile
     >>> import lakebt
     >>> import pandas as pd
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> class Winner:
     ...     "Holds the symbol that rose the most."
     ...

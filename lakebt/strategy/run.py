@@ -43,7 +43,7 @@ class Run:
     >>> import tempfile
     >>> import lakebt
     >>> import pandas as pd
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> class Market:
     ...     "Holds the market, whatever is known."
     ...

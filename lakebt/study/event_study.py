@@ -98,7 +98,7 @@ class EventStudy:
     --------
     >>> import tempfile
     >>> import lakebt
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> market = simulated_market(seed=1, n_events=12, jump_bps=300)
     >>> directory = tempfile.TemporaryDirectory()
     >>> lake = lakebt.Lake.open(directory.name)

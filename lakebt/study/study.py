@@ -100,7 +100,7 @@ class Study:
     --------
     >>> import tempfile
     >>> import lakebt
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> market = simulated_market(seed=1, n_events=3, jump_bps=220)
     >>> directory = tempfile.TemporaryDirectory()
     >>> lake = lakebt.Lake.open(directory.name)

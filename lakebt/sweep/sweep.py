@@ -70,7 +70,7 @@ class Sweep:
     --------
     >>> import tempfile
     >>> from lakebt.lake.lake import Lake
-    >>> from lakebt.sources.market_simulation import simulated_market
+    >>> from lakebt.sources.simulated import simulated_market
     >>> market = simulated_market(seed=1, n_events=5)
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     lake = Lake.open(directory)

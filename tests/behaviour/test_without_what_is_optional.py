@@ -12,7 +12,7 @@ import lakebt
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.trials import origin
 from lakebt.sessions import Sessions
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 NEEDED = r"need vectorbt, which is not installed .*use engine='event'"
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from lakebt.cli import app
 from lakebt.lake.lake import Lake
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.sample import sample_releases
+from lakebt.sources.simulated import simulated_market
 from tests.forked import python
 
 if TYPE_CHECKING:

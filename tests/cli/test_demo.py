@@ -19,7 +19,7 @@ from lakebt.cli.demo.folder import MARKER, Folder
 from lakebt.cli.demo.play import perform, python_lines
 from lakebt.cli.output import plain
 from lakebt.errors import LakeError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 
 class Played(NamedTuple):

@@ -141,7 +141,7 @@ NOT_FOR_COMMANDS = {
     "analysis/sharpe_ways.py": "no command takes returns",
     "study/event_study.py": "no command makes an event study",
     "study/arguments.py": "a command names an index, and hands no changes over",
-    "sources/market_simulation.py": "no command makes a market",
+    "sources/simulated.py": "no command makes a market",
     "values/command_lines.py": "how a reader of code sees it",
 }
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 import lakebt
 from lakebt.cli import app
 from lakebt.sources.formats import FORMATS
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.values.command_lines import install_extra, located
 from tests.lake.other_engines import foreign_table
 

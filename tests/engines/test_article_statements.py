@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from lakebt.lake import Lake
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.sample import sample_releases
+from lakebt.sources.simulated import simulated_market
 from notebooks.article import queries
 from tests.conftest import shared_file
 from tests.engines.engine import Spark, iceberg, in_order

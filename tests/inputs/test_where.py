@@ -31,7 +31,7 @@ from lakebt.inputs.where import (
 from lakebt.lake.reading import in_force, release_tables
 from lakebt.lake.reading.where import RowFilter
 from lakebt.lake.tables.schemas import INDEX_CHANGES, PRICES
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.arguments import one_writing
 from lakebt.study.scope import Scope
 from lakebt.values.keys import canonical_json

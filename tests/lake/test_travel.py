@@ -11,7 +11,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, LakebtError, ReleaseEndedError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from tests.lake.frames import AS_OF, NOW, bars, clock
 
 if TYPE_CHECKING:

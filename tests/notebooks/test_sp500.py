@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from notebooks import sp500
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 import lakebt
 from lakebt.report.html import write_run_report
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path

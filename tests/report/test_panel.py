@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import Select
 import lakebt
 from lakebt.report import words
 from lakebt.report.html import write_study_report
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.values.few_dates import FEW, FEW_DATES
 from lakebt.values.text import count
 

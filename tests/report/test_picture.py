@@ -31,7 +31,7 @@ from lakebt.report.charts.picture_axes import WIDTH
 from lakebt.report.charts.picture_ticks import ticks_of
 from lakebt.report.palette import DARK, LIGHT, THEMES, rgb
 from lakebt.report.words import MINUS
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import contents as contents_of
 
 pytestmark = pytest.mark.lake

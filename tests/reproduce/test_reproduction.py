@@ -14,7 +14,7 @@ from lakebt.lake.api import trials as lake_trials
 from lakebt.lake.reading.counterfactual import Alteration, altered
 from lakebt.lake.trials import origin as origins
 from lakebt.reproduce.reproduction import reproduce
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study import trials
 from lakebt.study.arguments import Arguments
 from lakebt.values.keys import content_key

@@ -13,7 +13,7 @@ from lakebt.sources.rebalances import convert_rebalances as convert
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 def pair(**columns: object) -> dict[str, object]:

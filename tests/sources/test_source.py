@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.sources.converted import Converted
 from lakebt.sources.formats import FORMATS
 from lakebt.sources.source import Option, Source, options_of, typed
-from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

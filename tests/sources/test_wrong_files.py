@@ -19,7 +19,7 @@ from tests.sources.good_files import GOOD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 HTML = b"""<!DOCTYPE html>
 <html><head><title>Access Denied</title></head>

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from strategies.index_rebalance import IndexRebalance
 from tests.strategies.lakes import NYSE, bars, before_open, change, publish
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from strategies.momentum import Momentum
 from tests.forked import python
 from tests.strategies.lakes import bars, before_open, change, publish, report

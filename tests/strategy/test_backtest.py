@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from tests.strategy.audit.market import publish as publish_audit_market
 
 if TYPE_CHECKING:

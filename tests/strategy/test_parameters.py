@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import lakebt
 from lakebt.cli import app
 from lakebt.errors import LakebtError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.strategy.factory import load_strategy
 from lakebt.strategy.parameters import as_texts, from_texts
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from tests.strategy.test_backtest_actions import ACTIONS, ASKED, Equal, publish
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 import lakebt
 from lakebt.report.charts import growth_figure
 from lakebt.report.palette import THEMES, rgb
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 import lakebt
 from lakebt.cli.backtest import backtest as command
 from lakebt.inputs.roles import Decides
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.strategy.backtest import Backtest
 from lakebt.strategy.terms import Terms
 from lakebt.sweep.strategies import VARIED

@@ -20,7 +20,7 @@ from lakebt.cli.study import study as command
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import lead_text, parse_lead
 from lakebt.inputs.roles import Decides, option_name
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.arguments import GRID, SOURCES, Arguments
 from lakebt.study.scope import Scope
 from lakebt.study.study import Study

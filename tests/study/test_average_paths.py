@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path

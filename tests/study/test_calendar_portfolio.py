@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.empty_cells import overlap
 from lakebt.study.report import provenance
 from lakebt.values.few_dates import NOTE

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.market_simulation import SimulatedMarket
+    from lakebt.sources.simulated import SimulatedMarket
 
 JUMP, WAY = ("AD@close", "AD+1@open"), ("AD+1@open", "ED-1@close")
 STILL = "ADD0003"

@@ -11,12 +11,12 @@ import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, LakebtError, UnknownNameError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.market_simulation import SimulatedMarket
+    from lakebt.sources.simulated import SimulatedMarket
 
 pytestmark = pytest.mark.lake
 

@@ -13,9 +13,9 @@ import pytest
 
 import lakebt
 from lakebt.sessions import Sessions
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
+from lakebt.sources.simulated import simulated_market
 from lakebt.study import tables
 from lakebt.study.hindsight_scope import NEWEST, HindsightScope
 from lakebt.study.scope import Scope

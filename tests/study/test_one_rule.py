@@ -13,7 +13,7 @@ import pytest
 import lakebt
 from lakebt.errors import LakebtError
 from lakebt.events.rules import one_spelling, parse_exit, parse_exits
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.arguments import Arguments, one_writing
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from lakebt.lake.lake import Lake
-from lakebt.sources.market_simulation import simulated_market
 from lakebt.sources.rebalances import convert_rebalances
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.study import Study
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lakebt
-from lakebt.sources.market_simulation import SimulatedMarket, simulated_market
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
 from tests.lake.original import Original
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]

@@ -10,7 +10,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import InvalidArgumentError, UnknownNameError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study import empty_cells as emptiness
 from lakebt.study.report import contents
 

@@ -18,7 +18,7 @@ from scipy import stats
 import lakebt
 from lakebt.analysis.sharpe_maximum import deflated_sharpe, expected_maximum_sharpe
 from lakebt.errors import InvalidArgumentError, UnknownNameError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import DRAWS as DRAWS_SHOWN
 from lakebt.study.report import of_which, with_chance
 from lakebt.study.sentence import Verdict, sentence

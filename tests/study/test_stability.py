@@ -14,7 +14,7 @@ import lakebt
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.report.charts.picture import picture
 from lakebt.sessions import Sessions
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study import leg_returns
 
 if TYPE_CHECKING:

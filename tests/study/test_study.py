@@ -11,7 +11,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import LakebtError, UntradeableError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.sweep.sweep import Sweep
 from lakebt.values.few_dates import NOTE
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import contents
 
 if TYPE_CHECKING:

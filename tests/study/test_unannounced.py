@@ -9,7 +9,7 @@ import pytest
 import lakebt
 from lakebt.facts import Side
 from lakebt.sources.effective_changes import Change, EffectiveChanges
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lakebt.lake import Lake
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.study import Study
 from lakebt.study.upcoming import COLUMNS
 

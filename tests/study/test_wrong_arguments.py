@@ -11,7 +11,7 @@ import pytest
 
 import lakebt
 from lakebt.errors import UnknownNameError
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable

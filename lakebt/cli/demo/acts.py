@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from lakebt.backtest.costs import CostModel
 from lakebt.backtest.weights import leg_weights
 from lakebt.errors import LookAheadError
-from lakebt.sources.market_simulation import SimulatedMarket, simulated_market
 from lakebt.sources.sample import sample_releases
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
 from lakebt.study.study import Study
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lakebt.errors import LookAheadError
     from lakebt.lake.reading.diff import Diff
-    from lakebt.sources.market_simulation import SimulatedMarket
+    from lakebt.sources.simulated import SimulatedMarket
     from lakebt.study.result import Result
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.errors import InvalidDataError
-from lakebt.sources.source_rows import Converted
+from lakebt.sources.converted import Converted
 from lakebt.values.text import count
 
 if TYPE_CHECKING:

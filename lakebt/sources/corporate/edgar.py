@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 END = "</SEC-DOCUMENT>"

@@ -27,12 +27,12 @@ import pandas as pd
 from lakebt.errors import InvalidDataError, listed
 from lakebt.instants import parse_date
 from lakebt.sessions import Sessions
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.action_rows import TABLE, named
 from lakebt.sources.corporate.cell_values import READ, given, numbers_of
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.corporate.share_ratios import meant
 from lakebt.sources.files import read_file
-from lakebt.sources.source_rows import Converted
 
 if TYPE_CHECKING:
     import os

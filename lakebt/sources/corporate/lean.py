@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 WHERE = "https://raw.githubusercontent.com/QuantConnect/Lean/{ref}/Data/equity/usa"

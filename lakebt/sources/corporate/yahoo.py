@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 WHERE = (

@@ -14,13 +14,13 @@ from lakebt.errors import InvalidArgumentError, InvalidDataError, listed
 from lakebt.inputs.places import local_path
 from lakebt.instants import new_york_day, parse_date, parse_instant
 from lakebt.sources.archives import files_of
+from lakebt.sources.converted import Converted
 from lakebt.sources.corporate.downloads import LIST, records
 from lakebt.sources.funds.file_cells import TABLE, grid_of_frame, read_grid
 from lakebt.sources.funds.fund_report import QUANTITIES, read_report
 from lakebt.sources.funds.held_identity import PREFIX, identified, identities_of
 from lakebt.sources.funds.issuer_layouts import day_in_text
 from lakebt.sources.index_names import lake_name
-from lakebt.sources.source_rows import Converted
 from lakebt.values.text import count
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.sources.converted import Converted
     from lakebt.sources.funds.issuer_layouts import Layout
-    from lakebt.sources.source_rows import Converted
 
 
 PRODUCTS = {

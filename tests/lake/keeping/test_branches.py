@@ -19,7 +19,7 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.storage.branch_refs import swapped
 from lakebt.reproduce.reproduction import reproduce
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.study.study import Study
 from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.other_engines import foreign_table

@@ -29,7 +29,7 @@ from lakebt.lake.storage.manifests import MOST_MANIFESTS
 from lakebt.lake.storage.object_store import defaults
 from lakebt.lake.storage.remote_failures import refused
 from lakebt.lake.storage.scan_plan import manifests_in
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 from lakebt.values.command_lines import install_extra
 from tests.conftest import CACHE, ROOT
 from tests.lake.crash import expected, found, publish

@@ -13,7 +13,7 @@ import pytest
 import lakebt
 from lakebt import _version
 from lakebt.lake.trials.origin import code_of, code_version, computing_modules
-from lakebt.sources.market_simulation import simulated_market
+from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType

@@ -14,7 +14,7 @@ from lakebt.sources.formats import read_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 
 def converted(tmp_path: Path, text: str) -> Converted:

@@ -18,7 +18,7 @@ from tests.sources.corporate.test_lean import folder
 from tests.sources.corporate.test_yahoo import ROWS, frame_of
 
 if TYPE_CHECKING:
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 AS_OF = "2026-01-02T00:00:00Z"
 TABLE = pd.DataFrame(

@@ -22,7 +22,7 @@ from lakebt.sources.corporate.yahoo import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 ROWS: list[tuple[str, float, float]] = [
     ("2014-05-07", 0.0, 0.0),

@@ -16,7 +16,7 @@ from lakebt.sources.funds.issuers import InvescoHoldings, VanguardHoldings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 KNOWN = "2025-10-01T13:00:00+00:00"
 INVESCO: dict[str, Any] = {

@@ -35,7 +35,7 @@ from tests.sources.funds.fund_files import (
 )
 
 if TYPE_CHECKING:
-    from lakebt.sources.source_rows import Converted
+    from lakebt.sources.converted import Converted
 
 KNOWN = "2025-10-01T13:00:00+00:00"
 SHARED = os.environ.get("LAKEBT_SHARED")

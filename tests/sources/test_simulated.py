@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.sources.market_simulation import SimulatedMarket, simulated_market
+from lakebt.sources.simulated import SimulatedMarket, simulated_market
 
 NEW_YORK = ZoneInfo("America/New_York")
 EFFECTS = ("jump", "drift", "reversal")
