@@ -36,7 +36,6 @@ IMPORTED_BY_OTHERS = {
     "lakebt.sources.nport": "read_nport",
     "lakebt.sources.sample": "sample_releases",
     "lakebt.sources.simulated": "simulated_market",
-    "lakebt.sources.wikipedia": "read_wikipedia",
 }
 """Modules beside the public names that the documentation has told others to import."""
 
