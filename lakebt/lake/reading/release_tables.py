@@ -11,9 +11,7 @@ from pyiceberg.table.refs import SnapshotRefType
 
 from lakebt.errors import (
     BrokenReleaseError,
-    LakebtError,
     LakeError,
-    ReleaseEndedError,
 )
 from lakebt.instants import EPOCH, TICK
 from lakebt.lake.committing.ledger import read_ledger
@@ -22,6 +20,7 @@ from lakebt.lake.reading.bars import Bars
 from lakebt.lake.reading.change_history import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.reading.instrument_rows import instruments_of
+from lakebt.lake.reading.release_changes import change_since
 from lakebt.lake.storage.catalog import check_clock
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
@@ -187,7 +186,7 @@ class Pinned:
         BrokenReleaseError
             If a file is gone.
         LakeError
-            If one cannot be read.
+            If one cannot be read, or rows were erased since the release was opened.
         ReleaseEndedError
             If that is because the release ended.
         """
@@ -208,25 +207,14 @@ class Pinned:
                 told=lambda: self.storage.told(self.tables[table], pin.files),
             )
         except (BrokenReleaseError, LakeError) as error:
-            if (ended := self._ended()) is not None:
-                raise ended from error
+            since = change_since(self.storage, self.release, table)
+            if since is not None:
+                raise since from error
             raise
         fields = [
             rows.schema.field(n) if n in coded else schema.field(n) for n in columns
         ]
         return rows.cast(pa.schema(fields))
-
-    def _ended(self) -> ReleaseEndedError | None:
-        """Return that the release ended since it was opened, if it did."""
-        try:
-            read_ledger(self.storage, self.storage.tables()[LEDGER]).get(
-                self.release.name
-            )
-        except ReleaseEndedError as ended:
-            return ended
-        except LakebtError:
-            return None
-        return None
 
     def kept(
         self,

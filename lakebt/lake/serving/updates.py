@@ -321,6 +321,8 @@ class _State:
             )
             raise BadRequestError(msg)
         latest = datetime_to_millis(system_clock() + _AHEAD)
+        if self._metadata is not None:  # times of a table never go back
+            latest = max(latest, self._metadata.last_updated_ms)
         if not 0 <= snapshot.timestamp_ms <= latest:
             msg = (
                 f"snapshot {snapshot.snapshot_id} has the time "

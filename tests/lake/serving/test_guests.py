@@ -15,8 +15,9 @@ from pyiceberg.exceptions import ForbiddenError
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
 from lakebt.lake.serving import requests
-from lakebt.lake.serving.errors import RefusedError
+from lakebt.lake.serving.errors import BadRequestError, RefusedError
 from lakebt.lake.serving.service import Service
+from lakebt.lake.serving.updates import as_specified, parsed_updates
 from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.manifests import Append
@@ -189,6 +190,19 @@ def test_a_snapshot_after_which_nobody_can_commit_is_refused(
     assert error(answer)[0] == 400
     assert why in error(answer)[2]
     house.lake().publish({"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF)
+
+
+def test_a_table_that_a_fast_clock_wrote_can_be_committed_to(house: House) -> None:
+    """Times of a table never go back, so the next is as late as that clock's."""
+    metadata = house.table().metadata
+    later = metadata.last_updated_ms + 5 * 86_400_000
+    said = snapshot_of(house.table(), "mine.avro", **{"timestamp-ms": later})
+    updates = parsed_updates([said])
+
+    with pytest.raises(BadRequestError, match="which is not in the past"):
+        as_specified(updates, metadata)
+    fast = metadata.model_copy(update={"last_updated_ms": later})
+    assert len(as_specified(updates, fast)) == 1
 
 
 @pytest.mark.parametrize("content", [None, b"no list of manifests"])
