@@ -79,7 +79,7 @@ def erase(
 
 
 def _told(done: Erasure) -> dict[str, Any]:
-    from lakebt.lake.erasure.certificate import proof_told
+    from lakebt.lake.erasure.certificate import proof_told, versions_told
 
     return {
         "certificate": None if done.is_dry_run else done.id,
@@ -96,7 +96,12 @@ def _told(done: Erasure) -> dict[str, Any]:
             }
             for other in done.elsewhere
         ],
-        "proof": proof_told(done.proof),
+        "proof": (
+            None
+            if done.proof is None
+            else proof_told(done.proof, looked_for=range(done.n_values))
+        ),
+        "versions": versions_told(done.versions),
         "out_of_reach": list(done.out_of_reach),
         "dry_run": done.is_dry_run,
     }

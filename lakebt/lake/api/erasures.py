@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.erasure.certificate import as_frame
 from lakebt.lake.erasure.erase import erase
-from lakebt.lake.storage.erasure_note import certificates
+from lakebt.lake.storage.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +40,8 @@ class Erasures(LakeBase):
         ``[erased]`` in notes, labels and names of files of releases, and in trials.
         Releases keep their names and digests, and are marked as redacted. Killed at any
         instant, the lake is the old one or the new: whoever opens it next sees to that.
+        He does not know what to look for afterwards: asked again for the same, this
+        completes the certificate with the proof.
 
         Parameters
         ----------
@@ -68,8 +69,8 @@ class Erasures(LakeBase):
         Raises
         ------
         InvalidArgumentError
-            If an argument cannot be used, nothing matches, or the lake is none in a
-            folder: where several tables cannot be changed at once, nothing is.
+            If an argument cannot be used, nothing matches, or the lake's catalog is
+            not SQL: where several tables cannot be changed at once, nothing is.
         LakeError
             If a file is gone or damaged, or one cannot be written; or if rows were
             deleted by their places by another engine.
@@ -123,7 +124,16 @@ class Erasures(LakeBase):
             A row for each certificate: `id`, `at` (UTC), `by`, `reason`, `table`,
             `columns`, `rows`, `releases`, and `is_proved`, whether all files were read
             afterwards and nothing was found. The whole of one is the file
-            ``erasures/ID.json`` in the lake.
+            ``erasures/ID.json`` in the lake's folder; in a store, in the one that has
+            the folder of the table `releases`.
+
+        Raises
+        ------
+        LakeError
+            If they cannot be read.
         """
-        path = self._storage.address.get("path")
-        return as_frame([] if path is None else certificates(Path(path)))
+        files = self._storage.erasures
+        if files is None:
+            return as_frame([])
+        with translated(self._storage.where):
+            return as_frame(files.certificates())

@@ -16,6 +16,7 @@ from lakebt.values.text import count
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lakebt.lake.erasure.object_versions import KeptVersions
     from lakebt.lake.erasure.proof import Proof
 
 
@@ -30,9 +31,12 @@ OUT_OF_REACH = (
     ),
     "what was read before and is held by other processes, Spark and notebooks",
     "reports, exported trials, and files that releases were published from",
-    "free blocks of the disk",
+    (
+        "free blocks of the disk; of a catalog in Postgres its write-ahead log and "
+        "backups, which have the paths of files and no rows"
+    ),
 )
-"""What no erasure of a lake on a disk can reach."""
+"""What no erasure of a lake can reach."""
 
 _SHOWN = 20
 """Releases that are listed one by one."""
@@ -98,6 +102,8 @@ class Erasure:
     elsewhere : tuple of Elsewhere
     proof : Proof or None
         What looking for the values in every byte showed afterwards; None of a dry run.
+    versions : KeptVersions or None
+        Of a lake in a store, what its bucket keeps of files that are deleted.
     out_of_reach : tuple of str
         Where they may be all the same.
     is_dry_run : bool
@@ -119,6 +125,7 @@ class Erasure:
     n_longer: int = 0
     elsewhere: tuple[Elsewhere, ...] = ()
     proof: Proof | None = None
+    versions: KeptVersions | None = None
     out_of_reach: tuple[str, ...] = field(default=OUT_OF_REACH, repr=False)
     is_dry_run: bool = False
 
@@ -159,6 +166,8 @@ class Erasure:
             lines.append(f"Certificate {self.id}: it lists what cannot be reached.")
         if self.proof is not None:
             lines.append(str(self.proof))
+        if self.versions is not None:
+            lines.append(str(self.versions))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -213,17 +222,58 @@ def certificate_of(
             {"table": other.table, "column": other.column, "rows": other.n_rows}
             for other in erasure.elsewhere
         ],
-        "proof": proof_told(erasure.proof),
+        "proof": (
+            None
+            if erasure.proof is None
+            else proof_told(erasure.proof, looked_for=range(erasure.n_values))
+        ),
+        "versions": versions_told(erasure.versions),
         "out_of_reach": list(erasure.out_of_reach),
     }
 
 
-def proof_told(proof: Proof | None) -> dict[str, Any] | None:
-    """Return what was found afterwards, as JSON has it."""
-    if proof is None:
-        return None
+def erasure_of(certificate: Mapping[str, Any]) -> Erasure:
+    """Return what a certificate says, but for its proof and versions."""
+
+    def files(word: str) -> tuple[ErasedFile, ...]:
+        return tuple(
+            ErasedFile(
+                path=f["path"], sha256=f["sha256"], n_bytes=f["bytes"], n_rows=f["rows"]
+            )
+            for f in certificate["files"][word]
+        )
+
+    return Erasure(
+        id=certificate["id"],
+        table=certificate["table"],
+        columns=tuple(certificate["columns"]),
+        reason=certificate["reason"],
+        by=certificate["by"],
+        at=dt.datetime.fromisoformat(certificate["at"]),
+        n_rows=certificate["rows"],
+        rows=certificate["rows_by_release"],
+        n_data_files=len(certificate["files"]["before"]),
+        before=files("before"),
+        after=files("after"),
+        n_files=certificate["files_deleted"],
+        n_values=len(certificate["values"]),
+        n_longer=certificate["longer_texts"],
+        out_of_reach=tuple(certificate["out_of_reach"]),
+    )
+
+
+def proof_told(proof: Proof, *, looked_for: Iterable[int]) -> dict[str, Any]:
+    """Return what was found afterwards, as JSON has it.
+
+    Parameters
+    ----------
+    proof
+    looked_for
+        Which values of the certificate, by their numbers.
+    """
     return {
         "ok": proof.ok,
+        "looked_for": sorted(looked_for),
         "files": proof.n_files,
         "bytes": proof.n_bytes,
         "traces": [
@@ -233,6 +283,18 @@ def proof_told(proof: Proof | None) -> dict[str, Any] | None:
         "covered": proof.n_covered,
         "covering_texts": proof.n_covering,
         "short_values": list(proof.short),
+    }
+
+
+def versions_told(versions: KeptVersions | None) -> dict[str, Any] | None:
+    """Return what a bucket keeps, as JSON has it."""
+    if versions is None:
+        return None
+    return {
+        "is_known": versions.is_known,
+        "number": versions.n_versions,
+        "bytes": versions.n_bytes,
+        "some": [list(each) for each in versions.some],
     }
 
 
@@ -266,12 +328,13 @@ def as_frame(certificates: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             "releases": pd.Series(
                 [list(each["rows_by_release"]) for each in listed], dtype=object
             ),
-            "is_proved": pd.Series(
-                [_is_proved(each.get("proof")) for each in listed], dtype="bool"
-            ),
+            "is_proved": pd.Series([_is_proved(each) for each in listed], dtype="bool"),
         }
     )
 
 
-def _is_proved(proof: Mapping[str, Any] | None) -> bool:
-    return proof is not None and bool(proof.get("ok"))
+def _is_proved(certificate: Mapping[str, Any]) -> bool:
+    proof = certificate.get("proof")
+    if proof is None or not proof.get("ok"):
+        return False
+    return len(proof["looked_for"]) == len(certificate["values"])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
-from pyiceberg.io.pyarrow import PyArrowFileIO, pyarrow_to_schema
+from pyiceberg.io.pyarrow import pyarrow_to_schema
 from pyiceberg.table.snapshots import Summary
 
 from lakebt.lake.committing.ledger import ledger_rows, page_of
@@ -68,6 +66,8 @@ class Draft:
         Files that nothing names, once that is so.
     written : list of str
     before, after : list of ErasedFile
+    metadata : dict of str to TableMetadata
+        Of the tables that change.
     """
 
     def __init__(self, catalog: str, tables: Mapping[str, Table], words: Words) -> None:
@@ -305,21 +305,6 @@ _ABOUT = (
 )
 
 
-def without_values(release: Release, words: Words) -> Release:
-    """Return what a release says of itself, without the values."""
-    return replace(
-        release,
-        note=words.without(release.note),
-        labels=words.deeply(dict(release.labels)),
-        files=tuple(words.deeply(dict(file)) for file in release.files),
-        ended_because=words.without(release.ended_because),
-        redactions=tuple(
-            replace(mark, because=words.without(mark.because))
-            for mark in release.redactions
-        ),
-    )
-
-
 def _documented(schema: Schema, words: Words) -> Schema:
     """Return a schema in whose words about columns no value stands."""
     docs = [field.doc and words.without(field.doc) for field in schema.fields]
@@ -334,11 +319,6 @@ def _documented(schema: Schema, words: Words) -> Schema:
 
 def _docs(schemas: Iterable[Schema]) -> list[list[str | None]]:
     return [[field.doc for field in schema.fields] for schema in schemas]
-
-
-def local(path: str) -> Path:
-    """Return where a file of the metadata is on the disk."""
-    return Path(PyArrowFileIO.parse_location(path, {})[2])
 
 
 def _content(table: Table, path: str) -> bytes:

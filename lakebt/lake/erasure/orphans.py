@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from lakebt.lake.erasure.draft import local
 from lakebt.lake.erasure.subject import file_rows
+from lakebt.lake.keeping.reachable_files import Folders
 from lakebt.lake.storage.failures import is_failure
-from lakebt.lake.storage.reach import place
 from lakebt.lake.tables.arrow import pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pyiceberg.table import Table
 
     from lakebt.lake.erasure.subject import Subject
     from lakebt.lake.erasure.substitution import Words
+    from lakebt.lake.keeping.reachable_files import Found
 
 
 _METADATA = (".avro", ".metadata.json")
 """How the names of files end that say what is in others: bounds of their values."""
 
 
-def orphans(
+def delete_orphans(
     table: Table, known: Iterable[str], *, subject: Subject, words: Words
-) -> Iterator[Path]:
-    """Give the files of a table that nothing names and that may hold the values.
+) -> None:
+    """Delete the files of a table that nothing names and that may hold the values.
 
     What cannot be read may hold them. Whoever was about to name such a file is told
     that it is gone, and does again what he did.
@@ -43,25 +42,29 @@ def orphans(
         Paths of all files that are named, or will be.
     subject, words
         What they may not hold.
+
+    Raises
+    ------
+    OSError
+        If one cannot be deleted.
     """
-    named = set(map(place, known))
-    for folder in ("data", "metadata"):
-        for inner, _, names in os.walk(local(f"{table.location()}/{folder}")):
-            for name in names:
-                path = Path(inner, name)
-                if place(str(path)) in named or path.is_symlink():
-                    continue
-                if name.endswith(_METADATA) or (
-                    name.endswith(".parquet")
-                    and _holds(path, table, subject=subject, words=words)
-                ):
-                    yield path
+    folders = Folders(table)
+    for file in folders.others(known):
+        name = file.path
+        if name.endswith(_METADATA) or (
+            name.endswith(".parquet")
+            and _holds(folders, file, table, subject=subject, words=words)
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                folders.delete(file)
 
 
-def _holds(path: Path, table: Table, *, subject: Subject, words: Words) -> bool:
+def _holds(
+    folders: Folders, file: Found, table: Table, *, subject: Subject, words: Words
+) -> bool:
     """Whether a data file has rows of the subject, or one of the values."""
     try:
-        rows = file_rows(path.read_bytes(), table.schema())
+        rows = file_rows(folders.content(file), table.schema())
         is_own = table.name()[-1] == subject.spec.name
         if is_own and subject.matches(rows, table.schema()).any():
             return True

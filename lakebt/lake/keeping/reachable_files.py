@@ -71,7 +71,9 @@ class Folders:
         info = system.get_file_info(inner)  # one that lies elsewhere
         return info.size if info.type is pafs.FileType.File else None
 
-    def others(self, reached: Iterable[str], *, before: dt.datetime) -> list[Found]:
+    def others(
+        self, reached: Iterable[str], *, before: dt.datetime | None = None
+    ) -> list[Found]:
         """Return files such as lakebt writes that are not `reached`, if old enough."""
         known = set(map(place, reached))
         return [
@@ -79,8 +81,19 @@ class Folders:
             for path, file in self.files.items()
             if place(f"{self._scheme}{path}") not in known
             and path.endswith(_WRITTEN)
-            and file.written_at < before
+            and (before is None or file.written_at < before)
         ]
+
+    def content(self, file: Found) -> bytes:
+        """Return what a file that was found here holds.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        """
+        with self._system.open_input_file(file.path) as stream:
+            return stream.read()
 
     def delete(self, file: Found) -> None:
         """Delete a file that was found here.

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     check_directory,
 )
+from lakebt.lake.storage.erasure_files import ErasureFiles
 from lakebt.lake.storage.erasure_note import settle
 from lakebt.lake.storage.failures import first_line, translated
 from lakebt.lake.storage.fingerprint import NOTHING, read_listed
@@ -41,7 +43,6 @@ from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
@@ -127,6 +128,21 @@ class Storage:
     def sql(self) -> SqlCatalog | None:
         """The catalog if it is SQL, which changes several tables at once; else None."""
         return self.catalog if isinstance(self.catalog, SqlCatalog) else None
+
+    @property
+    def erasures(self) -> ErasureFiles | None:
+        """Where it says what was erased; None if nothing can be: see `sql`.
+
+        Raises
+        ------
+        LakeError
+            If its tables cannot be read.
+        """
+        if "path" in self.address:
+            return ErasureFiles.in_folder(Path(self.address["path"]))
+        if self.sql is None:
+            return None
+        return ErasureFiles.beside(self.loaded()[LEDGER])
 
     def tables(self) -> dict[str, Table]:
         """Return the lake's tables by name, all read at one instant if it is SQL.
@@ -255,7 +271,7 @@ def open_path(
     with translated(where):
         catalog = local_catalog(root, create=create)
         check_place(catalog, root, where=where)
-        settle(catalog, root)
+        settle(catalog, ErasureFiles.in_folder(root))
     address = {"path": str(root)}
     storage = Storage(catalog, name=root.name, where=where, address=address)
     if create:
@@ -359,22 +375,35 @@ def open_catalog(
             msg = f"{where} needs the module {error.name!r}, which is not installed"
             raise LakeError(msg) from None
     if isinstance(catalog, SqlCatalog):
-        url = catalog.engine.url
-        if url.database not in {None, "", ":memory:"}:
-            catalog.engine.dispose()
-            catalog.engine = engine(url)
         with translated(where):
-            if create:
-                # Postgres says of a table made twice at once that a name is not unique.
-                catalog.properties["init_catalog_tables"] = "true"
-                patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
-            elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
-                none = "its database has no tables of a catalog"
-                msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
-                raise LakeError(msg)
+            _make_ready(catalog, create=create, where=where)
     storage = Storage(catalog, name=name, where=where, address={"catalog": name})
     if create:
         storage.create(exchange=exchange)
     if check:
         storage.tables()
+        if storage.sql is not None and storage.erasures is not None:
+            settle(storage.sql, storage.erasures)
     return storage
+
+
+def _make_ready(catalog: SqlCatalog, *, create: bool, where: str) -> None:
+    """Have the database of a catalog connect anew each time, and have its tables.
+
+    Raises
+    ------
+    LakeError
+        If it has none, and none are to be made.
+    """
+    url = catalog.engine.url
+    if url.database not in {None, "", ":memory:"}:
+        catalog.engine.dispose()
+        catalog.engine = engine(url)
+    if create:
+        # Postgres says of a table made twice at once that a name is not unique.
+        catalog.properties["init_catalog_tables"] = "true"
+        patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
+    elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
+        none = "its database has no tables of a catalog"
+        msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
+        raise LakeError(msg)

@@ -1,4 +1,4 @@
-"""The note that a lake has in its folder while something is erased from it.
+"""The note that a lake has while something is erased from it.
 
 It says what has to be done once the tables point at what is left: which files go. It
 never says what was erased. Whoever opens the lake next does what is left to do: it goes
@@ -8,38 +8,38 @@ on if the tables point at the new files, and takes those away if they do not.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.utils.concurrent import ExecutorFactory
+from sqlalchemy.exc import DBAPIError
 
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.connections import TABLES
-from lakebt.lake.storage.directory import DATABASE
-from lakebt.lake.storage.durability import write_whole
+from lakebt.lake.storage.erasure_files import note_name
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.io import FileIO
+
+    from lakebt.lake.storage.erasure_files import ErasureFiles
 
 
 ERASURES = f"{OURS}erasures"
 """The ledger's property that lists the ids of what was erased: then it is done."""
 
-CERTIFICATES = "erasures"
-"""The folder of a lake that has the certificates."""
-
-_NOTE = re.compile(r"erasure-[0-9a-f]{16}\.json")
+_HERE = "./"
+"""How a path begins that is one below the folder of the lake, wherever that lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,75 +67,110 @@ class Note:
     certificate: Mapping[str, Any]
 
 
-def notes_in(root: Path) -> list[Path]:
-    """Return the notes in the folder of a lake."""
-    with os.scandir(root) as entries:
-        return sorted(Path(e.path) for e in entries if _NOTE.fullmatch(e.name))
+def leave(files: ErasureFiles, note: Note) -> None:
+    """Write a note, and have it on the disk.
+
+    Paths are those below the lake's folder: it may be copied with the note in it.
+    """
+    home = f"{files.url}/"
+
+    def inner(paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(
+            f"{_HERE}{path.removeprefix(home)}" if path.startswith(home) else path
+            for path in paths
+        )
+
+    told = replace(note, written=inner(note.written), doomed=inner(note.doomed))
+    files.write(note_name(note.id), {**asdict(told), "home": files.url})
 
 
-def place_of(root: Path, erasure: str) -> Path:
-    """Return where the note of an erasure lies."""
-    return root / f"erasure-{erasure}.json"
+def note_in(files: ErasureFiles, name: str) -> Note | None:
+    """Return a note with the paths that are right where it lies; None if it is none.
+
+    Paths outside of the folder are left out if it was written in another place: they
+    are files of the lake that it was copied from.
+    """
+    try:
+        said = files.read(name)
+        is_home = said["home"] == files.url
+
+        def here(paths: Iterable[str]) -> tuple[str, ...]:
+            return tuple(
+                f"{files.url}/{path.removeprefix(_HERE)}"
+                if path.startswith(_HERE)
+                else path
+                for path in paths
+                if path.startswith(_HERE) or is_home
+            )
+
+        return Note(
+            id=said["id"],
+            written=here(said["written"]),
+            doomed=here(said["doomed"]),
+            tables=tuple(said["tables"]),
+            certificate=said["certificate"],
+        )
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
-def leave(root: Path, note: Note) -> None:
-    """Write a note, and have it on the disk."""
-    write_whole(place_of(root, note.id), json.dumps(asdict(note)).encode())
-
-
-def settle(catalog: SqlCatalog, root: Path) -> None:
+def settle(catalog: SqlCatalog, files: ErasureFiles) -> None:
     """Finish, or take back, what was being erased when somebody was killed.
 
-    Where the folder cannot be written, nothing happens: the lake is whole either way.
+    Where nothing can be written, nothing happens: the lake is whole either way.
     """
-    for place in notes_in(root):
-        try:
-            said = json.loads(place.read_bytes())
-            note = Note(
-                id=said["id"],
-                written=tuple(said["written"]),
-                doomed=tuple(said["doomed"]),
-                tables=tuple(said["tables"]),
-                certificate=said["certificate"],
-            )
-        except (FileNotFoundError, ValueError, LookupError, TypeError):
-            continue
-        try:
-            if is_done(catalog, root, note.id):
-                finish(root, note)
-                if not certificate_at(root, note.id).exists():
-                    certify(root, note.id, note.certificate)
-            else:
-                remove(note.written)
-            place.unlink(missing_ok=True)
-        except Exception as error:
-            if not (isinstance(error, sqlite3.Error) or failures.is_failure(error)):
-                raise
+    with _whole_either_way():
+        for name in files.notes():
+            with _whole_either_way():
+                _settle(catalog, files, name)
 
 
-def is_done(catalog: SqlCatalog, root: Path, erasure: str) -> bool:
+@contextlib.contextmanager
+def _whole_either_way() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, sqlite3.Error) or failures.is_failure(error)):
+            raise
+
+
+def _settle(catalog: SqlCatalog, files: ErasureFiles, name: str) -> None:
+    if (note := note_in(files, name)) is None:
+        return
+    if is_done(catalog, files.io, note.id):
+        finish(catalog, files.io, note)
+        if files.certificate(note.id) is None:
+            files.certify(note.certificate)
+    else:
+        remove(files.io, note.written)
+        compact(catalog)  # and what is left of a journal
+    files.remove(name)
+
+
+def is_done(catalog: SqlCatalog, io: FileIO, erasure: str) -> bool:
     """Return whether the lake says that something was erased.
 
     Waits for whoever is just about to say so.
     """
-    database = sqlite3.connect(
-        root / DATABASE, timeout=failures.LOCK_SECONDS, isolation_level=None
+    its = (
+        TABLES.c.catalog_name == catalog.name,
+        TABLES.c.table_namespace == NAMESPACE,
+        TABLES.c.table_name == LEDGER,
     )
-    with contextlib.closing(database):
-        database.execute("begin immediate")
-        database.execute("rollback")
-    statement = sa.select(TABLES.c.metadata_location).where(
-        TABLES.c.table_namespace == NAMESPACE, TABLES.c.table_name == LEDGER
-    )
+    # What takes the lock and changes nothing, as a publisher's turn begins.
+    lock = sa.update(TABLES).where(*its)
+    lock = lock.values(metadata_location=TABLES.c.metadata_location)
     with catalog.engine.connect() as connection:
-        location = connection.scalar(statement)
+        connection.execute(lock)
+        connection.rollback()
+        location = connection.scalar(sa.select(TABLES.c.metadata_location).where(*its))
     if location is None:
         return False
-    properties = read(PyArrowFileIO({}), location).properties
-    return erasure in properties.get(ERASURES, "").split(",")
+    said = read(io, location).properties.get(ERASURES, "")
+    return erasure in said.split(",")
 
 
-def finish(root: Path, note: Note) -> None:
+def finish(catalog: SqlCatalog, io: FileIO, note: Note) -> None:
     """Delete what held the rows, now that nothing names it.
 
     Raises
@@ -143,25 +178,31 @@ def finish(root: Path, note: Note) -> None:
     OSError
         If a file cannot be deleted.
     """
-    remove(note.doomed)
+    remove(io, note.doomed)
     DiskCache.of(os.environ).forget(note.tables)
-    compact(root)
+    compact(catalog)
 
 
-def remove(paths: Iterable[str]) -> None:
-    """Delete files, and the folders that are empty then.
+def remove(io: FileIO, paths: Iterable[str]) -> None:
+    """Delete files, and on a disk the folders that are empty then.
 
     Raises
     ------
     OSError
         If one cannot be deleted.
     """
+    paths = list(paths)
+
+    def delete(path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            io.delete(path)
+
+    list(ExecutorFactory.get_or_create().map(delete, paths))
     folders = set()
     for path in paths:
-        place = Path(PyArrowFileIO.parse_location(path, {})[2])
-        with contextlib.suppress(FileNotFoundError):
-            place.unlink()
-        folders.add(place.parent)
+        scheme, _, inner = PyArrowFileIO.parse_location(path, io.properties)
+        if scheme == "file":
+            folders.add(Path(inner).parent)
     for folder in folders:
         while folder.name not in {"data", "metadata"} and folder.parent != folder:
             try:
@@ -171,10 +212,20 @@ def remove(paths: Iterable[str]) -> None:
             folder = folder.parent  # noqa: PLW2901 - upwards
 
 
-def compact(root: Path) -> bool:
-    """Write the database anew, without the pages that are free; False if it is busy."""
+def compact(catalog: SqlCatalog) -> bool:
+    """Write the catalog's table anew, without what is free; False if it is busy."""
+    engine = catalog.engine
+    if engine.dialect.name != "sqlite":
+        vacuum = sa.text(f"vacuum {TABLES.name}")
+        try:
+            with engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.execute(vacuum)
+        except DBAPIError:
+            return False
+        return True
     database = sqlite3.connect(
-        root / DATABASE, timeout=failures.LOCK_SECONDS, isolation_level=None
+        str(engine.url.database), timeout=failures.LOCK_SECONDS, isolation_level=None
     )
     with contextlib.closing(database):
         try:
@@ -184,47 +235,3 @@ def compact(root: Path) -> bool:
         except sqlite3.OperationalError:
             return False
     return True
-
-
-def certificate_at(root: Path, erasure: str) -> Path:
-    """Return where a certificate lies."""
-    return root / CERTIFICATES / f"{erasure}.json"
-
-
-def certify(root: Path, erasure: str, certificate: Mapping[str, Any]) -> None:
-    """Write a certificate, and have it on the disk.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    place = certificate_at(root, erasure)
-    place.parent.mkdir(exist_ok=True)
-    text = json.dumps(certificate, ensure_ascii=False, indent=1)
-    write_whole(place, text.encode())
-
-
-def certify_anew(root: Path, change: Callable[[Any], Any]) -> None:
-    """Write certificates anew of which `change` makes others: a reason may say much.
-
-    Raises
-    ------
-    OSError
-        If one cannot be written.
-    """
-    for said in certificates(root):
-        if (now := change(said)) != said:
-            certify(root, said["id"], now)
-
-
-def certificates(root: Path) -> list[dict[str, Any]]:
-    """Return the certificates of a lake, the first first."""
-    found: list[tuple[str, int, dict[str, Any]]] = []
-    for place in (root / CERTIFICATES).glob("*.json"):
-        with contextlib.suppress(ValueError, OSError):
-            said = json.loads(place.read_bytes())
-            if isinstance(said, dict):
-                written = place.stat().st_mtime_ns
-                found.append((str(said.get("at")), written, said))
-    return [said for _, _, said in sorted(found, key=lambda each: each[:2])]

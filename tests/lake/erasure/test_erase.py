@@ -338,14 +338,6 @@ def test_an_older_view_says_so_and_a_new_one_reads(made: Path) -> None:
     assert GONE not in other.at("R2").panel("close").columns
 
 
-def test_a_lake_that_has_no_folder_is_refused(made: Path) -> None:
-    lake = opened(made)
-    lake._storage.address = {"catalog": "far"}  # noqa: SLF001
-
-    with pytest.raises(InvalidArgumentError, match="is not a lake in a folder"):
-        erase(lake, "prices")
-
-
 def test_a_damaged_file_stops_it(made: Path) -> None:
     lake = opened(made)
     file = next((made / "warehouse/quant/prices/data").rglob("*.parquet"))

@@ -9,15 +9,15 @@ import os
 import random
 import shutil
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-from lakebt.errors import LakeError
-from lakebt.lake.erasure import erase as erasing
+from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.storage import erasure_note
+from lakebt.lake.storage.erasure_files import ErasureFiles
 from tests.lake.erasure.looking import found
 from tests.lake.erasure.test_erase import GONE, LONGER, make, opened
 from tests.lake.interrupted import Interrupter
@@ -45,6 +45,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     return Original(tmp_path_factory.mktemp("killed"), prepare)
 
 
+def notes_in(path: Path) -> list[str]:
+    return ErasureFiles.in_folder(path).notes()
+
+
 def erase(lake: Lake) -> None:
     lake.erase("prices", where={"symbol": GONE}, reason="a test")
 
@@ -65,7 +69,7 @@ def check_whole(
     """Check that a lake is the old one or the new, and return whether it is the new."""
     now = answers(path)
     assert now in (before, after)
-    assert erasure_note.notes_in(path) == []
+    assert notes_in(path) == []
     assert opened(path).doctor(deep=True).ok
     if now == before:
         assert len(opened(path).erasures()) == 1
@@ -88,6 +92,34 @@ def ended(path: Path, at: int) -> None:
 def stopped(path: Path, at: int) -> None:
     """Erase in this process, and press Ctrl-C at a line it runs."""
     Interrupter(at).run(partial(erase, opened(path)))
+
+
+def check_proved_when_asked_again(path: Path) -> None:
+    """Check that whoever erases the same again knows what to look for."""
+    lake = opened(path)
+    before = answers(path)
+    with pytest.raises(InvalidArgumentError, match=r"nothing of prices matches"):
+        lake.erase("prices", where={"symbol": "AAAA"}, reason="another")
+    (path / "left.txt").write_text(GONE)
+    asked: dict[str, Any] = {"where": {"symbol": GONE}, "reason": "again", "by": "Ann"}
+    assert lake.erase("prices", **asked, dry_run=True).n_rows == 0
+    done = lake.erase("prices", **asked)
+    assert (done.reason, dict(done.rows)) == ("a test", {"R1": 3, "R2": 4, "R3": 4})
+    assert done.proof is not None
+    assert [trace.path for trace in done.proof.traces] == ["left.txt"]
+    assert lake.erasures()["is_proved"].tolist() == [True, False]
+
+    (path / "left.txt").unlink()
+    done = lake.erase("prices", **asked)  # what was found then is gone by now
+    assert done.proof is not None
+    assert done.proof.ok
+    assert lake.erasures()["is_proved"].all()
+    assert len(lake.erasures()) == 2
+    with pytest.raises(
+        InvalidArgumentError, match=f"erased at .* certificate {done.id}"
+    ):
+        lake.erase("prices", **asked)
+    assert answers(path) == before
 
 
 @pytest.mark.slow
@@ -121,20 +153,28 @@ def test_around_the_instant_it_is_finished_or_undone(
     def leave(*_: object) -> None:
         os._exit(9)
 
-    names = {"note": "leave", "finish": "finish", "certify": "certify"}
+    def write_and_leave(*arguments: Any) -> None:
+        leave_note(*arguments)
+        os._exit(9)
+
+    leave_note = erasure_note.leave
     child = os.fork()
     if child == 0:
         lake = opened(path)
-        if step == "commit":  # the note is there, and the transaction never ends
-            monkeypatch.setattr(erasing, "point", leave)
-        else:
-            monkeypatch.setattr(erasure_note, names[step], leave)
+        places: dict[str, tuple[Any, str, Any]] = {
+            "note": (erasure_note, "leave", leave),
+            # The note is there, and the transaction never ends.
+            "commit": (erasure_note, "leave", write_and_leave),
+            "finish": (erasure_note, "finish", leave),
+            "certify": (ErasureFiles, "certify", leave),
+        }
+        monkeypatch.setattr(*places[step])
         erase(lake)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
     is_new = step in {"finish", "certify"}
-    assert bool(erasure_note.notes_in(path)) == (step != "note")
+    assert bool(notes_in(path)) == (step != "note")
     if is_new:
         erase_again = answers(path)
         assert erase_again != before
@@ -142,6 +182,7 @@ def test_around_the_instant_it_is_finished_or_undone(
         proved = opened(path).erasures().set_index("reason")["is_proved"]
         assert proved["first"]
         assert not proved["a test"]  # nobody knew any more what to look for
+        check_proved_when_asked_again(path)
     else:
         assert answers(path) == before
         left = {file for file in path.rglob("*") if file.is_file()} - files
@@ -181,4 +222,4 @@ def test_a_note_that_is_no_note_and_one_in_a_lake_of_others_are_left(
     (path / "erasure-0123456789abcdee.json").write_text(json.dumps({"id": "x"}))
 
     assert answers(path)["trials"]
-    assert len(erasure_note.notes_in(path)) == 2
+    assert len(notes_in(path)) == 2

@@ -1,0 +1,87 @@
+"""The proof of an erasure that was killed after its instant, when nobody made one.
+
+Whoever opened the lake next deleted the files, and did not know what to look for. Who
+asks for the same to be erased again knows it: its salted digest is in the certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lakebt.lake.erasure.certificate import (
+    erasure_of,
+    proof_told,
+    salted,
+    versions_told,
+)
+from lakebt.lake.erasure.object_versions import kept_versions
+from lakebt.lake.erasure.proof import prove
+from lakebt.lake.erasure.proof_places import contents_of
+from lakebt.lake.erasure.survey import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakebt.lake.erasure.certificate import Erasure
+    from lakebt.lake.erasure.proof import Proof
+    from lakebt.lake.erasure.subject import Subject
+    from lakebt.lake.storage.catalog import Storage
+    from lakebt.lake.storage.erasure_files import ErasureFiles
+    from lakebt.lake.storage.reach import Step
+
+
+def earlier(files: ErasureFiles, subject: Subject) -> dict[str, Any] | None:
+    """Return the last certificate that knows all texts that a filter asks for."""
+    found = None
+    for said in files.certificates():
+        if said["table"] == subject.spec.name and subject.texts:
+            known = {each["digest"] for each in said["values"]}
+            if {salted(said["id"], text) for text in subject.texts} <= known:
+                found = said
+    return found
+
+
+def proved_late(
+    storage: Storage,
+    files: ErasureFiles,
+    subject: Subject,
+    said: Mapping[str, Any],
+    step: Step | None,
+) -> Erasure | None:
+    """Look for what a filter asks for, and complete a certificate with that.
+
+    Values that nobody names cannot be looked for, and the certificate counts them.
+
+    Returns
+    -------
+    Erasure or None
+        None if they were looked for before, and not found.
+    """
+    numbers = {each["digest"]: n for n, each in enumerate(said["values"])}
+    sought = {numbers[salted(said["id"], text)]: text for text in subject.texts}
+    # Of one that found something, nothing is left once it is done again.
+    before = said["proof"] if (said["proof"] or {}).get("ok") else None
+    looked_for = set() if before is None else set(before["looked_for"])
+    if sought.keys() <= looked_for:
+        return None
+    # What rows have now, of which one is a part, is no trace of it.
+    words = Survey(storage, subject, step, is_gone=True).words
+    order = sorted(sought)
+    values = [sought[number] for number in order]
+    found = prove(contents_of(storage), values, kept=words.kept, step=step)
+    proof = _numbered(found, order)
+    told = proof_told(proof, looked_for={*looked_for, *order})
+    versions = kept_versions(storage.loaded())
+    now = {**said, "proof": told, "versions": versions_told(versions)}
+    files.certify(now)
+    return replace(erasure_of(now), proof=proof, versions=versions)
+
+
+def _numbered(proof: Proof, order: list[int]) -> Proof:
+    """Return a proof that knows values by their numbers in a certificate."""
+    return replace(
+        proof,
+        traces=tuple(replace(each, value=order[each.value]) for each in proof.traces),
+        short=tuple(order[number] for number in proof.short),
+    )

@@ -1,0 +1,98 @@
+"""What releases say once rows of theirs are gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lakebt.lake.committing.branches import BASE
+from lakebt.lake.committing.erasure_marks import Redaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lakebt.lake.committing.ledger import Release, TablePin
+    from lakebt.lake.erasure.certificate import Erasure
+    from lakebt.lake.erasure.held_rows import Search
+    from lakebt.lake.erasure.substitution import Words
+
+
+class ReleaseEdits:
+    """Edits releases, one after the other.
+
+    Parameters
+    ----------
+    search
+        What is erased.
+    words
+        What no text may hold any more.
+    lists
+        The lists of digests that are written anew, by what they were called.
+    about
+        The erasure.
+    """
+
+    def __init__(
+        self, search: Search, words: Words, lists: Mapping[str, str], about: Erasure
+    ) -> None:
+        self._search, self._words, self._lists = search, words, lists
+        self._about = about
+
+    def edited(self, release: Release, before: dict[str, Release]) -> Release:
+        """Return what a release says now, given those before it on its page."""
+        name = self._search.subject.spec.name
+        told = _without_values(release, self._words)
+        pin = release.pin(name)
+        metadata = self._search.files.table.metadata
+        if pin is None or metadata.snapshot_by_id(pin.snapshot_id) is None:
+            return told
+        last = next(reversed(before.values()), None)
+        now = self._pinned(release, pin, last)
+        pins = tuple(now if each is pin else each for each in release.tables)
+        told = replace(told, tables=pins)
+        if n_gone := self._search.n_gone(pin.snapshot_id):
+            about = self._about
+            mark = Redaction(
+                erased_at=about.at,
+                because=about.reason,
+                certificate=about.id,
+                rows={name: n_gone},
+            )
+            told = replace(told, redactions=(*told.redactions, mark))
+        return told
+
+    def _pinned(
+        self, release: Release, pin: TablePin, last: Release | None
+    ) -> TablePin:
+        search = self._search
+        n_gone = search.n_gone(pin.snapshot_id)
+        files = self._lists.get(pin.files, pin.files) if pin.files else pin.files
+        if not n_gone:
+            return replace(pin, files=files)
+        n_rows = pin.rows - n_gone
+        earliest = search.left_from(pin.snapshot_id) or release.as_of
+        published = pin.published
+        if published is not None:
+            held = None if last is None else last.pin(pin.table)
+            came = n_gone - (0 if held is None else search.n_gone(held.snapshot_id))
+            if BASE in release.labels:
+                came = 0
+            published = max(0, min(published - max(came, 0), n_rows))
+        return replace(
+            pin, rows=n_rows, published=published, earliest=earliest, files=files
+        )
+
+
+def _without_values(release: Release, words: Words) -> Release:
+    """Return what a release says of itself, without the values."""
+    return replace(
+        release,
+        note=words.without(release.note),
+        labels=words.deeply(dict(release.labels)),
+        files=tuple(words.deeply(dict(file)) for file in release.files),
+        ended_because=words.without(release.ended_because),
+        redactions=tuple(
+            replace(mark, because=words.without(mark.because))
+            for mark in release.redactions
+        ),
+    )
