@@ -40,8 +40,8 @@ class Erasures(LakeBase):
         ``[erased]`` in notes, labels and names of files of releases, and in trials.
         Releases keep their names and digests, and are marked as redacted. Killed at any
         instant, the lake is the old one or the new: whoever opens it next sees to that.
-        He does not know what to look for afterwards: asked again for the same, this
-        completes the certificate with the proof.
+        The proof is missing then, and is made when the same is erased again, which
+        completes the certificate.
 
         Parameters
         ----------
