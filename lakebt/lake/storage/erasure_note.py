@@ -24,6 +24,7 @@ from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.erasure_files import note_name
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.storage.panel_cache import DiskCache
+from lakebt.lake.storage.relocation import within
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS
 
 if TYPE_CHECKING:
@@ -81,29 +82,27 @@ def leave(files: ErasureFiles, note: Note) -> None:
         )
 
     told = replace(note, written=inner(note.written), doomed=inner(note.doomed))
-    files.write(note_name(note.id), {**asdict(told), "home": files.url})
+    files.write(note_name(note.id), asdict(told))
 
 
 def note_in(files: ErasureFiles, name: str) -> Note | None:
     """Return a note with the paths that are right where it lies; None if it is none.
 
-    Paths outside of the folder are left out if it was written in another place: they
-    are files of the lake that it was copied from.
+    Only files of the lake's own folder are named: whoever opens a lake that somebody
+    gave him deletes none of his own, whatever the note says.
     """
     try:
         said = files.read(name)
-        is_home = said["home"] == files.url
 
         def here(paths: Iterable[str]) -> tuple[str, ...]:
-            return tuple(
+            whole = (
                 f"{files.url}/{path.removeprefix(_HERE)}"
-                if path.startswith(_HERE)
-                else path
                 for path in paths
-                if path.startswith(_HERE) or is_home
+                if path.startswith(_HERE)
             )
+            return tuple(path for path in whole if within(path, files.url) is not None)
 
-        return Note(
+        note = Note(
             id=said["id"],
             written=here(said["written"]),
             doomed=here(said["doomed"]),
@@ -112,6 +111,9 @@ def note_in(files: ErasureFiles, name: str) -> Note | None:
         )
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
         return None
+    about = note.certificate
+    is_own = isinstance(about, dict) and about.get("id") == note.id
+    return note if name == note_name(note.id) and is_own else None
 
 
 def settle(catalog: SqlCatalog, files: ErasureFiles) -> None:

@@ -223,3 +223,31 @@ def test_a_note_that_is_no_note_and_one_in_a_lake_of_others_are_left(
 
     assert answers(path)["trials"]
     assert len(notes_in(path)) == 2
+
+
+@pytest.mark.parametrize("what", ["written", "doomed"])
+@pytest.mark.parametrize("how", ["above", "absolute", "by a link", "of another id"])
+def test_a_note_of_a_stranger_deletes_nothing_of_ones_own(
+    original: Original, tmp_path: Path, what: str, how: str
+) -> None:
+    path = original.restored()
+    mine = tmp_path / "mine.parquet"
+    mine.touch()
+    (path / "link").unlink(missing_ok=True)
+    (path / "link").symlink_to(tmp_path)
+    (erasure,) = opened(path).erasures()["id"]
+    known = erasure if what == "doomed" else "0" * 16  # one that is done, and one not
+    told = {
+        "above": f"./{'../' * 40}{mine}",
+        "absolute": f"file://{mine}",
+        "by a link": "./link/mine.parquet",
+        "of another id": f"./{'../' * 40}{mine}",
+    }[how]
+    said = {"id": known, "written": [], "doomed": [], "tables": [], what: [told]}
+    said["certificate"] = {"id": "../mine" if how == "of another id" else known}
+    (path / f"erasure-{known}.json").write_text(json.dumps(said))
+
+    assert opened(path).doctor(files=False) is not None
+
+    assert mine.exists()
+    assert not (path / "mine.json").exists()

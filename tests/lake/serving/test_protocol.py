@@ -56,6 +56,7 @@ def test_the_configuration_says_where_and_what_and_nothing_secret(house: House) 
     assert told["defaults"] == {
         "warehouse": f"file://{house.path}/warehouse",
         "lakebt.releases": "1",
+        "lakebt.branches": "1",
         "lakebt.releases.bytes": str(2**26),
     }
     assert told["overrides"] == {}
