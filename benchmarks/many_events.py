@@ -4,8 +4,9 @@
 
 prints a line of JSON for each number of events: seconds by the clock and of processor,
 and the most that was resident at once, in MB, of a process of its own. With ``--whole``
-each sweep is run in one block, too, and the figures of all trials are compared to the
-bit before times are told.
+each sweep is run in one block with all events at once, too, and the figures of all
+trials are compared to the bit before times are told. ``--entries`` takes the first so
+many of the 66: a block of 100,000 events has one, so that memory is the same.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import lakebt
 from benchmarks.processes import apart, peak_mb
 from benchmarks.spark import digest, fill
+from lakebt.study import chunks
 from lakebt.sweep import passes
 
 ENTRIES = [
@@ -35,14 +37,14 @@ ENTRIES = [
 EXITS = [f"+{n}" for n in range(1, 21)]
 
 
-def run(path: str, *, whole: bool) -> dict[str, object]:
+def run(path: str, *, whole: bool, n_entries: int) -> dict[str, object]:
     """Run the sweep here, in memory alone."""
     if whole:
-        passes.BLOCK = sys.maxsize
+        passes.BLOCK = chunks.MANY = sys.maxsize
     sweep = lakebt.Sweep(
         lakebt.Lake.open(path, create=False).at("R1"),
         index="SIM",
-        entries=ENTRIES,
+        entries=ENTRIES[:n_entries],
         exits=EXITS,
     )
     began, cpu = time.perf_counter(), time.process_time()
@@ -63,19 +65,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--whole", action="store_true", help="in one block, too")
+    parser.add_argument("--entries", type=int, default=len(ENTRIES))
     parser.add_argument(
         "--lake", help="the one that is run on, by a process of its own"
     )
     asked = parser.parse_args()
     if asked.lake:
-        sys.stdout.write(f"{json.dumps(run(asked.lake, whole=asked.whole))}\n")
+        found = run(asked.lake, whole=asked.whole, n_entries=asked.entries)
+        sys.stdout.write(f"{json.dumps(found)}\n")
         return
     for n_events in asked.events:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "lake")
             fill(Path(path), n_events)
             how = [[], ["--whole"]] if asked.whole else [[]]
-            runs = [apart("benchmarks.many_events", "--lake", path, *h) for h in how]
+            own = ["--lake", path, "--entries", str(asked.entries)]
+            runs = [apart("benchmarks.many_events", *own, *h) for h in how]
             if len({found["digest"] for found in runs}) > 1:
                 sys.exit(f"the trials of {n_events:,} events differ")
             for found in runs:

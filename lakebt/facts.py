@@ -135,6 +135,8 @@ class IndexChange:
                 )
                 raise InvalidArgumentError(msg)
             put("known_at", self.announced)
+        elif self.known_at == self.announced:
+            put("known_at", self.announced)  # one object: of many changes it counts
         if (
             self.announced is not None
             and self.effective is not None

@@ -100,6 +100,21 @@ class Schedule:
     def __len__(self) -> int:
         return len(self.event)
 
+    @property
+    def size(self) -> int:
+        """How many cells it has."""
+        return self.reason.size
+
+    @property
+    def n_planned(self) -> int:
+        """How many of them are not empty."""
+        return int((self.reason == 0).sum())
+
+    @property
+    def n_apart(self) -> int:
+        """How many of those have legs that leave apart."""
+        return int((self.apart & (self.reason == 0)).sum())
+
     @cached_property
     def slot_of_leg(self) -> IntVector:
         """The slot of each leg, shape (n_legs,)."""
@@ -239,6 +254,39 @@ def schedule(
         the first entry that has one, in the oldest event.
     """
     changes = Changes(vintages, clock=clock, keep=keep, asks_derived=asks_derived)
+    return schedule_of(
+        changes,
+        entries=entries,
+        exits=exits,
+        clock=clock,
+        on_look_ahead=on_look_ahead,
+        size=size,
+    )
+
+
+def schedule_of(
+    changes: Changes,
+    *,
+    entries: Sequence[Entry],
+    exits: Sequence[Exit],
+    clock: Clock,
+    on_look_ahead: OnLookAhead = "mask",
+    size: tuple[int, int] | None = None,
+) -> Schedule:
+    """Resolve every order of changes that may be decided under other rules, too.
+
+    Parameters
+    ----------
+    changes
+        Made with the same `clock`.
+    entries, exits, clock, on_look_ahead, size
+        As `schedule` takes them.
+
+    Raises
+    ------
+    LookAheadError
+        As `schedule` does.
+    """
     pretend = on_look_ahead == "allow"
     plan = _decided(changes, entries, exits, clock, size, pretend=pretend)
     if pretend:

@@ -167,6 +167,12 @@ class ActionHistory:
             reached[new] = True
         return self._only(np.flatnonzero(known & reached[self.symbol]))
 
+    def about(self, symbols: Iterable[str]) -> ActionHistory:
+        """Return the actions of some symbols, and those that give shares of them."""
+        wanted = set(symbols)
+        named = np.array([*(name in wanted for name in self.symbols), False])
+        return self._only(np.flatnonzero(named[self.symbol] | named[self.other]))
+
     def _only(self, rows: IntVector) -> ActionHistory:
         """Return some rows, in their order, as a history of their own."""
         if len(rows) == len(self):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,9 +12,10 @@ import numpy.typing as npt
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.actions import ActionHistory
 from lakebt.prices.borrow import BorrowHistory
+from lakebt.prices.cut_off import check_uncut
 from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
-from lakebt.values.arrays import spans
+from lakebt.values.arrays import least_so_far, spans
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -59,6 +59,8 @@ class PriceHistory:
         Of the symbols, and of the shares that come of them.
     about : mapping of str to str
         Where the bars of a symbol are that `instruments` has rows of, in words.
+    cut : ndarray of shape (n_symbols,)
+        Whether earlier bars of a symbol may be left out; empty if all are there.
     """
 
     symbols: tuple[str, ...]
@@ -80,6 +82,7 @@ class PriceHistory:
     actions: ActionHistory = field(default_factory=ActionHistory.none)
     borrow: BorrowHistory = field(default_factory=BorrowHistory.none)
     about: Mapping[str, str] = field(default_factory=dict)
+    cut: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @cached_property
     def _codes(self) -> dict[str, int]:
@@ -338,6 +341,7 @@ class PriceHistory:
             # A retraction takes the vintages before it along.
             row = np.where(withdrawn, self._first_of_bar[row], row) - 1
             pending, row, start = pending[~done], row[~done], start[~done]
+        check_uncut(self, codes[found < 0])
         return found
 
     def closed_by(self, codes: IntVector, before: IntVector) -> IntVector:
@@ -387,10 +391,7 @@ class PriceHistory:
 
         Where everything was known late, nobody walks back to the beginning to see it.
         """
-        least = self.known_at.copy()
-        for start, end in itertools.pairwise(self.starts.tolist()):
-            np.minimum.accumulate(least[start:end], out=least[start:end])
-        return least
+        return least_so_far(self.known_at, self.starts)
 
     @cached_property
     def _first_of_bar(self) -> IntVector:

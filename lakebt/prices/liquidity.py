@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.prices.cut_off import check_uncut
 from lakebt.prices.payouts import payouts_known
 from lakebt.prices.sizing import splits_known
 from lakebt.values.arrays import offsets
@@ -81,7 +82,7 @@ class Liquidity:
             own: IntVector | slice,
             splits: tuple[IntVector, IntVector, FloatVector],
             payouts: tuple[IntVector, IntVector, FloatVector],
-        ) -> tuple[FloatVector, FloatVector, IntVector]:
+        ) -> tuple[FloatVector, FloatVector, IntVector, IntVector]:
             return _known(
                 first[own],
                 end[own],
@@ -98,7 +99,8 @@ class Liquidity:
 
         none = np.zeros(len(code) + 1, dtype=np.int64)
         nothing = none, none[:0], np.zeros(0)
-        sigma, volume, oldest = walk(slice(None), nothing, nothing)
+        sigma, volume, oldest, found = walk(slice(None), nothing, nothing)
+        check_uncut(history, code[found <= sessions])
         pairs, starts, split, ratio = splits_known(
             history,
             code,
@@ -118,7 +120,7 @@ class Liquidity:
             n_splits[pairs] = np.diff(starts)
             splits = offsets(n_splits[own]), split, ratio
             payouts = offsets(np.diff(paid_from)[own]), paid_on, paid
-            sigma[own], volume[own], _ = walk(own, splits, payouts)
+            sigma[own], volume[own], *_ = walk(own, splits, payouts)
         return cls(sigma=sigma[place.ravel()], volume=volume[place.ravel()])
 
 
@@ -139,13 +141,19 @@ def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
     retracted: npt.NDArray[np.bool_],
     close: FloatVector,
     volume: FloatVector,
-) -> tuple[FloatVector, FloatVector, IntVector]:
+) -> tuple[FloatVector, FloatVector, IntVector, IntVector]:
     """Walk back from the last row, `end` exclusive, of each pair to its first.
 
     The splits of a pair come newest first, and so do its payouts.
+
+    Returns
+    -------
+    sigma, volume, oldest, counts : ndarray of shape (n_pairs,)
+        As `Liquidity` has them; the first session that counts, and how many do.
     """
     sigma, mean_volume = np.full(len(first), np.nan), np.full(len(first), np.nan)
     oldest = np.zeros(len(first), dtype=np.int64)
+    counts = np.zeros(len(first), dtype=np.int64)
     closes, volumes = np.empty(count + 1), np.empty(count + 1)
     for pair in range(len(first)):
         found, done = 0, np.int64(-1)
@@ -178,6 +186,7 @@ def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
                     oldest[pair] = done
                     found += 1
             row -= 1
+        counts[pair] = found
         n_changes = found - 1
         if n_changes < 2:
             continue
@@ -190,4 +199,4 @@ def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
             traded += volumes[i]
         sigma[pair] = np.sqrt(squares / (n_changes - 1))
         mean_volume[pair] = traded / n_changes
-    return sigma, mean_volume, oldest
+    return sigma, mean_volume, oldest, counts

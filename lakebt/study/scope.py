@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from lakebt._messages import printable
 from lakebt.backtest.weights import TradedSide
 from lakebt.errors import InvalidArgumentError, UntradeableError
+from lakebt.events.changes import Changes
 from lakebt.events.clock import Clock
+from lakebt.events.event_parts import by_events
 from lakebt.events.filters import is_within
 from lakebt.events.guard import plan
-from lakebt.events.schedule import schedule
+from lakebt.events.schedule import schedule_of
 from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import are_dates, published_in
@@ -70,7 +72,29 @@ class Scope:
         )
         return other
 
+    def parts(self, count: int) -> list[Scope]:
+        """Return the same under the same rules, each of some of the events.
+
+        Whatever an order is decided on is in its part; parts are by the date of their
+        events, and as many as `count` at most.
+        """
+        cut = by_events(self._vintages, sessions=self.clock.sessions, count=count)
+        parts = []
+        for vintages in filter(None, cut):
+            part = copy.copy(self)
+            for made in ("schedule", "decided_on", "n_changes"):
+                part.__dict__.pop(made, None)
+            part._vintages = vintages  # noqa: SLF001 - one of these
+            parts.append(part)
+        return parts
+
     @property
+    def stops(self) -> bool:
+        """Whether the first fact or price that is missing stops the study."""
+        arguments = self.arguments
+        return arguments.missing == "raise" or arguments.on_look_ahead == "raise"
+
+    @cached_property
     def n_changes(self) -> int:
         """How many changes there are, whether or not they are kept."""
         return len({vintage.change_id for vintage in self._vintages})
@@ -84,14 +108,22 @@ class Scope:
         LookAheadError
             Under ``on_look_ahead="raise"``, for the first order that needs later facts.
         """
-        return schedule(
-            self._vintages,
+        return schedule_of(
+            self.decided_on,
             entries=self.arguments.entries,
             exits=self.arguments.exits,
             clock=self.clock,
-            keep=self._keeps,
             on_look_ahead=self.arguments.on_look_ahead,
             size=self.arguments.size,
+        )
+
+    @cached_property
+    def decided_on(self) -> Changes:
+        """The changes, which copies of it under other rules then have, too."""
+        return Changes(
+            self._vintages,
+            clock=self.clock,
+            keep=self._keeps,
             asks_derived=not DERIVED.isdisjoint(self._filter.columns),
         )
 
@@ -168,23 +200,36 @@ class Scope:
         InvalidArgumentError
             If the hedge has no prices.
         """
-        symbols = {
-            vintage.change.symbol
-            for vintages in orders.changes.histories
-            for vintage in vintages
-        }
-        symbols.add(MARKET)
+        symbols = {*_symbols(orders.changes), MARKET, self.arguments.hedge}
+        history = price_history(self.view, sorted(filter(None, symbols)))
+        self._check_hedge(history)
+        return history
+
+    def symbols(self) -> list[str]:
+        """Return the symbols of every leg and of the hedge, sorted."""
+        symbols = {*_symbols(self.decided_on), self.arguments.hedge}
+        return sorted(filter(None, symbols))
+
+    def check_hedge(self) -> None:
+        """Check that the hedge has prices.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it has none.
+        """
         hedge = self.arguments.hedge
         if hedge is not None:
-            symbols.add(hedge)
-        history = price_history(self.view, sorted(symbols))
+            self._check_hedge(price_history(self.view, [hedge]))
+
+    def _check_hedge(self, history: PriceHistory) -> None:
+        hedge = self.arguments.hedge
         if hedge is not None and hedge not in history:
             msg = (
                 f"hedge {hedge!r} has no prices in release {self.view.release!r}: "
                 f"publish them, or hedge with another symbol"
             )
             raise InvalidArgumentError(msg)
-        return history
 
     @property
     def title(self) -> str:
@@ -194,6 +239,13 @@ class Scope:
             f"{arguments.index or 'changes given'}, release {self.view.release!r}, "
             f"{len(arguments.entries)} entries x {len(arguments.exits)} exits"
         )
+
+
+def _symbols(changes: Changes) -> set[str]:
+    """Return the symbols of changes, in every vintage."""
+    return {
+        vintage.change.symbol for vintages in changes.histories for vintage in vintages
+    }
 
 
 def _supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from lakebt.study.cells import Cells
 
 
+_SIDE_BY_SIDE = 500_000
+"""Cells whose figures are copied at once."""
+
+
 class Planned(Protocol):
     """What is asked of a `Schedule`: its slots, and the grid."""
 
@@ -158,16 +162,16 @@ class Summary:
         """Yield the traded events of one rule after the other, by date, with net."""
         cells, plan = self._cells, self._plan
         date = np.searchsorted(self.days, self._days)[plan.event]
-        for entry in range(len(plan.entries)):
-            slots = np.flatnonzero(plan.entry == entry)  # by date, as the events are
+        n_exits = len(plan.exits)
+        for entry, slots, columns in self._grouped():  # by date, as the events are
             of_entry = {
-                name: np.ascontiguousarray(panel[slots].T)
+                name: np.ascontiguousarray(panel[slots, columns].T)
                 for name, panel in self._pooled.items()
             }
-            is_traded = np.ascontiguousarray(cells.traded[slots].T)
-            net = np.ascontiguousarray(cells.net[slots].T)
+            is_traded = np.ascontiguousarray(cells.traded[slots, columns].T)
+            net = np.ascontiguousarray(cells.net[slots, columns].T)
             for column, traded in enumerate(is_traded):
-                rule = entry * len(plan.exits) + column
+                rule = entry * n_exits + columns.start + column
                 events = Traded(
                     rule=np.full(int(traded.sum()), rule),
                     date=date[slots][traded],
@@ -177,6 +181,19 @@ class Summary:
                     **{name: panel[column][traded] for name, panel in of_entry.items()},
                 )
                 yield events, net[column][traded]
+
+    def _grouped(self) -> Iterator[tuple[int, IntVector, slice]]:
+        """Yield each entry with its slots, and some of the exits after the other.
+
+        Figures of a rule are copied to lie side by side: of few rules at once where
+        events are many.
+        """
+        n_exits = len(self._plan.exits)
+        for entry in range(len(self._plan.entries)):
+            slots = np.flatnonzero(self._plan.entry == entry)
+            width = max(_SIDE_BY_SIDE // max(len(slots), 1), 1)
+            for start in range(0, n_exits, width):
+                yield entry, slots, slice(start, min(start + width, n_exits))
 
     @cached_property
     def _worth(self) -> FloatVector:
@@ -219,11 +236,13 @@ class Summary:
         plan, cells = self._plan, self._cells
         names = np.array([event.event_id for event in plan.events], dtype=object)
         digests = []
-        for entry in range(len(plan.entries)):
-            slots = np.flatnonzero(plan.entry == entry)
+        for _, slots, columns in self._grouped():
             who = "\n".join(names[plan.event[slots]]).encode()
-            reasons = np.ascontiguousarray(cells.reason[slots].T)
-            figures = [np.ascontiguousarray(f[slots].T) for f in self._digested]
+            reasons = np.ascontiguousarray(cells.reason[slots, columns].T)
+            figures = [
+                np.ascontiguousarray(panel[slots, columns].T)
+                for panel in self._digested
+            ]
             for column, reason in enumerate(reasons):
                 key = xxhash.xxh3_128(who)
                 key.update(reason.tobytes())

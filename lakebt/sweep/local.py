@@ -62,7 +62,7 @@ def run_points(
         studies = [one for those in whole.studies.values() for one in those]
         gathered = Gathered(recorder, studies * len(blocks))
         for number, block in enumerate(blocks):
-            for part in block.parts(memory.schedule(block.scope), engine):
+            for part in block.parts(memory.plan(block), engine):
                 for one, rows in _run(part, memory, now=clock):
                     gathered.take(one, rows, place=number)
     return run
@@ -110,11 +110,10 @@ def _run(
     """Yield the rows of each study's cells."""
     started = time.perf_counter()
     scope = part.scope
-    plan = memory.schedule(scope)
-    traded = memory.trade(scope, list(part.studies))
+    plan, traded = memory.together(part)
     if scope.arguments.missing == "raise":
-        history = memory.history(scope)
-        Lookup(scope.arguments, plan, traded[0], history).raise_unpriced()
+        schedule, history = memory.schedule(scope), memory.history(scope)
+        Lookup(scope.arguments, schedule, traded[0], history).raise_unpriced()
     share = (time.perf_counter() - started) / part.n_studies
     for those, cells in zip(part.studies.values(), traded, strict=True):
         for one in those:

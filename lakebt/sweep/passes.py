@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lakebt.backtest.levels import Level
 from lakebt.inputs.roles import Decides
 from lakebt.study.arguments import GRID
+from lakebt.study.chunks import ChunkedPlan, Chunks, is_chunked
 from lakebt.study.engines import ENGINES
 from lakebt.values.keys import content_key
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lakebt.prices.history import PriceHistory
     from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope
+    from lakebt.study.summary import Planned
     from lakebt.sweep.grid import Point
 
 
@@ -52,20 +54,48 @@ class Memory:
             If its hedge has none.
         """
         plan = self.schedule(scope)
+        key = self._prices_key(scope)
+        return self._kept("history", key, lambda: scope.history(plan))
+
+    @staticmethod
+    def _prices_key(scope: Scope) -> tuple[int, str]:
         # Which changes there are does not depend on the rules that they are traded by.
         plain = scope.arguments.plain(Decides.ORDERS | Decides.PRICES)
-        key = (
-            id(scope.view),
-            content_key(
-                {name: value for name, value in plain.items() if name not in GRID}
-            ),
-        )
-        return self._kept("history", key, lambda: scope.history(plan))
+        others = {name: value for name, value in plain.items() if name not in GRID}
+        return id(scope.view), content_key(others)
 
     def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
         """Return what each cell of a study comes to, at each level, in one pass."""
         plan, history = self.schedule(scope), self.history(scope)
         return ENGINES[self.engine](plan, history, scope.arguments, levels, None)
+
+    def plan(self, part: Pass) -> Schedule | ChunkedPlan:
+        """Return what the guard decides for a pass, in chunks if its events are many.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``.
+        """
+        scope = part.scope
+        if not is_chunked(scope):
+            return self.schedule(scope)
+        key = self._key(scope, Decides.ORDERS)
+        chunks, arguments = self._chunks(part), scope.arguments
+        return self._kept(
+            "plan", key, lambda: chunks.plan(arguments.entries, arguments.exits)
+        )
+
+    def together(self, part: Pass) -> tuple[Planned, list[Cells]]:
+        """Return the cells of all events of a pass, at each of its levels."""
+        plan, levels = self.plan(part), list(part.studies)
+        if isinstance(plan, ChunkedPlan):
+            return self._chunks(part).trade(plan, levels, engine=self.engine)
+        return plan, self.trade(part.scope, levels)
+
+    def _chunks(self, part: Pass) -> Chunks:
+        key = self._prices_key(part.scope)
+        return self._kept("chunks", key, lambda: Chunks(part.whole or part.scope))
 
     def book_key(self, scope: Scope) -> object:
         """Return what is equal for studies that differ in nothing but their levels.
@@ -131,10 +161,13 @@ class Pass:
         Of one of them.
     studies : dict of Level to list of StudyAtCost
         Those of one level differ in how their events become one series.
+    whole : Scope or None
+        Of a block: with the entries of the others, too.
     """
 
     scope: Scope
     studies: dict[Level, list[StudyAtCost]] = field(default_factory=dict)
+    whole: Scope | None = None
 
     @property
     def n_studies(self) -> int:
@@ -155,36 +188,36 @@ class Pass:
         arguments = self.scope.arguments
         across = max(self.scope.n_changes * len(arguments.exits), 1)
         width = max(BLOCK // across, 1)
-        entries = arguments.entries
+        entries, exits = arguments.entries, arguments.exits
         if width >= len(entries) or stops(self.scope):
             return [self]
+        scope = self.scope.with_grid(entries, exits)
+        if not is_chunked(scope):
+            _ = scope.decided_on  # once for all blocks, which are gone after them
         return [
             Pass(
-                scope=self.scope.with_grid(entries[at : at + width], arguments.exits),
+                scope=scope.with_grid(entries[at : at + width], exits),
                 studies=self.studies,
+                whole=scope,
             )
             for at in range(0, len(entries), width)
         ]
 
-    def parts(self, plan: Schedule, engine: str) -> Iterator[Pass]:
+    def parts(self, plan: Schedule | ChunkedPlan, engine: str) -> Iterator[Pass]:
         """Yield it in passes of so many levels as are to be worked out at once."""
-        is_alone = plan.reason == 0
-        if engine == "event":
-            is_alone &= plan.apart
-        size = plan.reason.size + ALONE * int(is_alone.sum())
+        n_alone = plan.n_apart if engine == "event" else plan.n_planned
+        size = plan.size + ALONE * n_alone
         count = max(AT_ONCE // max(size, 1), 1)
         levels = list(self.studies)
         for start in range(0, len(levels), count):
             some = levels[start : start + count]
-            yield Pass(
-                scope=self.scope, studies={level: self.studies[level] for level in some}
-            )
+            studies = {level: self.studies[level] for level in some}
+            yield Pass(scope=self.scope, studies=studies, whole=self.whole)
 
 
 def stops(scope: Scope) -> bool:
     """Whether the first fact or price that is missing stops the study."""
-    arguments = scope.arguments
-    return arguments.missing == "raise" or arguments.on_look_ahead == "raise"
+    return scope.stops
 
 
 def passes(

@@ -35,6 +35,29 @@ def offsets(sizes: IntVector) -> IntVector:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
+def least_so_far(values: IntVector, starts: IntVector) -> IntVector:
+    """Return the least value of each run up to each of its places.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    starts : ndarray of shape (n_runs + 1,)
+        Where each run begins, none empty, and where the last one ends.
+
+    Examples
+    --------
+    >>> least_so_far(np.array([5, 7, 9, 4, 6]), np.array([0, 2, 5])).tolist()
+    [5, 5, 9, 4, 4]
+    """
+    least = np.repeat(values[starts[:-1]], np.diff(starts))
+    # Nearly always the first of a run is its least: few runs are walked through.
+    lower = np.flatnonzero(values < least)
+    runs = np.unique(np.searchsorted(starts, lower, side="right") - 1)
+    for start, end in zip(starts[runs], starts[runs + 1], strict=True):
+        np.minimum.accumulate(values[start:end], out=least[start:end])
+    return least
+
+
 def read_only(values: FloatVector) -> FloatVector:
     """Return the same numbers, which cannot be written through it.
 

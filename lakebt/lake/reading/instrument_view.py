@@ -94,6 +94,39 @@ def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
     return view.price_history(symbols, joined=True)
 
 
+def has_bars_apart(view: View) -> bool:
+    """Whether some sessions of a view's prices may be read without the others.
+
+    They may not where bars are joined to instruments or adjusted for actions, or where
+    shares are spun off.
+    """
+    return not told_by(view) and view._known.has_bars_apart  # noqa: SLF001 - the lake's own
+
+
+def prices_between(
+    view: View,
+    symbols: Sequence[str],
+    sessions: tuple[int, int],
+    *,
+    beside: Sequence[str],
+) -> PriceHistory:
+    """Return the prices of some sessions, which nobody keeps.
+
+    Parameters
+    ----------
+    view
+        One that `has_bars_apart`.
+    symbols
+    sessions
+        Numbers of the first and the last, inclusive.
+    beside
+        All symbols of which these are some: an action of another one may give shares of
+        these.
+    """
+    known = view._known  # noqa: SLF001 - the lake's own
+    return known.prices_between(tuple(dict.fromkeys(symbols)), sessions, beside=beside)
+
+
 def panel_of(
     view: View, column: str, names: Sequence[str], *, adjusted: str | None = None
 ) -> pd.DataFrame:

@@ -25,8 +25,8 @@ from lakebt.lake.storage.catalog import check_clock
 from lakebt.lake.storage.predicates import Among
 from lakebt.lake.storage.scan import Cache, scan
 from lakebt.lake.storage.snapshots import only
-from lakebt.lake.tables.arrow import column, encoded
-from lakebt.lake.tables.rows import integers, micros
+from lakebt.lake.tables.arrow import encoded
+from lakebt.lake.tables.rows import NEVER, first_known, integers, micros
 from lakebt.lake.tables.schemas import (
     ETF_HOLDINGS,
     INDEX_CHANGES,
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-_NEVER = 2**63 - 1
 
 WHOLE_ROWS = 2_000_000
 """Up to this many bars are read once and kept; of more, only the symbols asked for."""
@@ -291,13 +289,9 @@ class Pinned:
 
         def first() -> dict[str, int]:
             rows = self.scan(table, (name, "known_at"), coded=(name,))
-            coded = column(rows, name)
-            there = coded.is_valid().to_numpy(zero_copy_only=False)
-            code = coded.indices.to_numpy(zero_copy_only=False)[there].astype(np.intp)
-            at = np.full(len(coded.dictionary), _NEVER)
-            np.minimum.at(at, code, integers(rows, "known_at")[there])
-            names = zip(coded.dictionary.to_pylist(), at.tolist(), strict=True)
-            return {value: known_at for value, known_at in names if known_at < _NEVER}
+            values, at = first_known(rows, name)
+            names = zip(values, at.tolist(), strict=True)
+            return {value: known_at for value, known_at in names if known_at < NEVER}
 
         what = f"names in {name}"
         return self.kept(table, what, first, size=lambda names: 200 * len(names))

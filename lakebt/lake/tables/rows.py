@@ -162,3 +162,26 @@ def repeated(code: IntVector) -> BoolVector:
     again = np.zeros(len(code), dtype=bool)
     again[by_code[1:]] = code[by_code[1:]] == code[by_code[:-1]]
     return again
+
+
+NEVER = 2**63 - 1
+"""The instant of what was never known."""
+
+
+def first_known(rows: pa.Table, name: str) -> tuple[list[str], IntVector]:
+    """Return the values of a dictionary column, and when each first was known.
+
+    Taken some rows at a time: of all at once the numbers alone would be gigabytes.
+    """
+    values: list[str] = []
+    at = np.zeros(0, dtype=np.int64)
+    for batch in rows.to_batches(max_chunksize=1_000_000):
+        some = pa.Table.from_batches([batch])
+        coded = column(some, name)
+        if not values:  # one for all of them
+            values = coded.dictionary.to_pylist()
+            at = np.full(len(values), NEVER)
+        there = coded.is_valid().to_numpy(zero_copy_only=False)
+        code = coded.indices.to_numpy(zero_copy_only=False)[there].astype(np.intp)
+        np.minimum.at(at, code, integers(some, "known_at")[there])
+    return values, at

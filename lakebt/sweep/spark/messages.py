@@ -17,7 +17,7 @@ from lakebt.prices.actions import ActionHistory
 from lakebt.prices.borrow import BorrowHistory
 from lakebt.prices.history import PriceHistory
 from lakebt.study.cells import Cells
-from lakebt.sweep.spark.parts import PANELS, Slots
+from lakebt.study.joint_cells import PANELS, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lakebt.events.event_parts import by_events
 from lakebt.facts import Vintage
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.instrument_view import joined, price_history
@@ -16,7 +17,6 @@ from lakebt.study.arguments import SOURCES
 from lakebt.sweep import passes as local
 from lakebt.sweep.passes import stops
 from lakebt.sweep.spark.messages import pack_prices
-from lakebt.sweep.spark.parts import by_events
 from lakebt.sweep.spark.work import Place, Work
 from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import content_key

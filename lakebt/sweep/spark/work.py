@@ -17,6 +17,7 @@ from lakebt.lake.api.trials import view_of
 from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import code_version
 from lakebt.study.arguments import Arguments
+from lakebt.study.joint_cells import Slots, joined
 from lakebt.study.lookup import Lookup
 from lakebt.study.scope import Scope
 from lakebt.sweep.passes import Memory
@@ -29,7 +30,7 @@ from lakebt.sweep.spark.messages import (
     unpack_cells,
     unpack_prices,
 )
-from lakebt.sweep.spark.parts import Part, Slots, joined
+from lakebt.sweep.spark.parts import Part
 
 if TYPE_CHECKING:
     import datetime as dt

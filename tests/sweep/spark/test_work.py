@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ import pandas as pd
 import pytest
 
 from lakebt.errors import LakeError, LookAheadError, UnknownNameError, UntradeableError
-from lakebt.facts import IndexChange, Side, Vintage
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.tables.frames import frame
 from lakebt.lake.trials.finished_file import FinishedFile
@@ -38,7 +36,6 @@ from lakebt.sweep.spark.messages import (
     unpack_prices,
     unpack_rows,
 )
-from lakebt.sweep.spark.parts import by_events
 from lakebt.sweep.spark.pieces import place_of, portions
 from lakebt.sweep.spark.work import check_code, do, together
 from tests.sweep import moved
@@ -211,44 +208,6 @@ def test_changes_of_the_caller_s_own_are_cut_as_those_of_the_lake(
     found, _ = done(sweep, parts=parts)
 
     same(in_order(found), at_once(sweep))
-
-
-def test_what_was_ever_of_one_event_lies_in_one_part(lake: lakebt.Lake) -> None:
-    vintages = lake.at("R1").change_vintages(index="SIM")
-
-    parts = by_events(vintages, sessions=NYSE, count=100)
-
-    told = [{vintage.change_id for vintage in part} for part in parts if part]
-    assert sum(map(len, parts)) == len(vintages) == 4 * N_EVENTS + 3
-    every = list(itertools.chain.from_iterable(told))
-    assert sorted(every) == sorted({v.change_id for v in vintages})
-    # Change 9 was of the third event, and became one of the fourth.
-    (both,) = (ids for ids in told if "C9" in ids)
-    assert both == {f"C{n}" for n in range(8, 16)}
-    assert {"C4", "C5", "C6", "C7"} in told
-
-
-def test_parts_are_as_large_as_each_other_and_in_the_order_of_time() -> None:
-    days = pd.bdate_range("2020-01-06", periods=23)  # noqa: TID251 - any days will do
-    changes = [
-        IndexChange(
-            index="SIM",
-            symbol=f"S{number}",
-            side=Side.ADDITION,
-            announced=day.strftime("%Y-%m-%dT22:00:00Z"),
-        )
-        for number, day in enumerate(days)
-    ]
-    vintages = [Vintage(change_id=c.change_id, change=c) for c in reversed(changes)]
-
-    parts = by_events(vintages, sessions=NYSE, count=5)
-
-    assert sorted(map(len, parts)) == [4, 4, 5, 5, 5]
-    for part, following in itertools.pairwise(parts):
-        assert max(v.change.known_at for v in part) < min(
-            v.change.known_at for v in following
-        )
-    assert by_events([], sessions=NYSE, count=2) == [(), ()]
 
 
 def test_prices_arrive_as_they_were_sent(lake: lakebt.Lake) -> None:

@@ -1,0 +1,134 @@
+"""A study by parts of its events: what they come to together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lakebt.study.cells import Cells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from lakebt._typing import FloatVector, IntVector
+    from lakebt.events.plan import Event
+
+
+PANELS = (
+    *("reason", "late", "n_legs", "first", "n_returns", "mean", "m2", "gross", "net"),
+    *("traded_usd", "borrow_usd", "impact_usd", "drawdown", "gaps", "final"),
+    "held_start",
+)
+"""Arrays of `Cells` with a value for each cell."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slots:
+    """Events under entries; as much of a `Schedule` as its summary asks for.
+
+    Attributes
+    ----------
+    entries, exits
+        The grid.
+    events : tuple of Event
+        By date and name.
+    event, entry : ndarray of shape (n_slots,)
+        Positions in `events` and `entries`. Slots are sorted by both.
+    """
+
+    entries: Sequence[object]
+    exits: Sequence[object]
+    events: tuple[Event, ...]
+    event: IntVector
+    entry: IntVector
+
+
+def joined(parts: Sequence[tuple[Slots, Cells]]) -> tuple[Slots, Cells]:
+    """Join what parts of the events came to; see `Joining`.
+
+    Parameters
+    ----------
+    parts
+        At least one, in any order; no event in two of them.
+    """
+    joining = Joining(sum(len(slots.event) for slots, _ in parts))
+    for slots, cells in parts:
+        joining.add(slots, cells)
+    return joining.done()
+
+
+class Joining:
+    """Joins what parts of the events came to, in the order of all events.
+
+    The figures are those of one pass over all events, in the same order, to the bit:
+    nothing is summed here. Each part may be forgotten as soon as it was added.
+
+    Parameters
+    ----------
+    n_slots
+        Of all parts together.
+    """
+
+    def __init__(self, n_slots: int) -> None:
+        self._n_slots, self._filled = n_slots, 0
+        self._panels: dict[str, npt.NDArray[Any]] = {}
+        self._slots: list[Slots] = []
+        self._held: list[FloatVector] = []
+        self._worth: list[FloatVector] = []
+        self._n_held = 0
+
+    def add(self, slots: Slots, cells: Cells) -> None:
+        """Add one part, whose events no other has."""
+        where = slice(self._filled, self._filled + len(slots.event))
+        for name in PANELS:
+            panel = getattr(cells, name)
+            if name not in self._panels:
+                shape = self._n_slots, panel.shape[1]
+                self._panels[name] = np.empty(shape, dtype=panel.dtype)
+            self._panels[name][where] = panel
+        self._panels["held_start"][where] += self._n_held
+        self._filled = where.stop
+        self._slots.append(slots)
+        self._held.append(cells.held)
+        self._worth.append(cells.worth)
+        self._n_held += len(cells.held)
+
+    def done(self) -> tuple[Slots, Cells]:
+        """Return all of them together."""
+        each = self._slots
+        events = [event for slots in each for event in slots.events]
+        ranked = sorted(
+            range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
+        )
+        rank = np.zeros(len(events), dtype=np.int64)
+        rank[ranked] = np.arange(len(events))
+        before = np.cumsum([0] + [len(slots.events) for slots in each])
+        event = np.concatenate(
+            [
+                rank[start + slots.event]
+                for start, slots in zip(before.tolist(), each, strict=False)
+            ]
+        )
+        entry = np.concatenate([slots.entry for slots in each])
+        order = np.lexsort((entry, event))
+        if (order[1:] < order[:-1]).any():
+            for name in PANELS:
+                self._panels[name] = self._panels[name][order]
+        return (
+            Slots(
+                entries=each[0].entries,
+                exits=each[0].exits,
+                events=tuple(events[number] for number in ranked),
+                event=event[order],
+                entry=entry[order],
+            ),
+            Cells(
+                **self._panels,
+                held=np.concatenate(self._held),
+                worth=np.concatenate(self._worth),
+            ),
+        )
