@@ -19,7 +19,8 @@ from lakebt.lake.committing.ledger import ledger_rows, page_of
 from lakebt.lake.committing.recovery import STAGED, UNFINISHED
 from lakebt.lake.committing.stage import stage_rewrite
 from lakebt.lake.keeping.copy_places import Place, catalog_of
-from lakebt.lake.storage import directory
+from lakebt.lake.storage import directory, erasure_files
+from lakebt.lake.storage.erasure_files import certificate_name
 from lakebt.lake.storage.failures import ChangedFileError, translated
 from lakebt.lake.storage.fingerprint import digest_at, digest_in, listed_at
 from lakebt.lake.storage.metadata import packed
@@ -277,6 +278,7 @@ class Copying:
         wanted = kept if chosen is not None else list(ledger.releases)
         if list(page_of(table).releases) != list(wanted):
             raise ChangedFileError(place)
+        self._certificates(kept, is_whole=chosen is None)
         warehouse = f"{target.url}/{directory.WAREHOUSE}"
         content = catalog_of(locations, warehouse)
         target.write_last(directory.DATABASE, content)
@@ -292,6 +294,27 @@ class Copying:
             n_bytes=self.n_bytes + len(content),
             n_kept=len(self._wanted) - self.n_files - 1,
         )
+
+    def _certificates(self, kept: Sequence[Release], *, is_whole: bool) -> None:
+        """Copy what says why rows are missing: all, or what some releases name."""
+        source = self._storage.erasures
+        if source is None:
+            return
+        named = {mark.certificate for each in kept for mark in each.redactions}
+        # Where a lake that is opened there looks for them.
+        on_disk = self._target.root is not None
+        folder = "" if on_disk else f"{directory.WAREHOUSE}/{NAMESPACE}/"
+        for said in source.certificates():
+            if not is_whole and said["id"] not in named:
+                continue
+            name = f"{folder}{certificate_name(said['id'])}"
+            content = erasure_files.packed(said)
+            self._wanted.add(name)
+            is_there = self._there.get(name) == len(content)
+            if not is_there or self._target.read(name) != content:
+                self._target.write(name, content)
+                self.n_files += 1
+                self.n_bytes += len(content)
 
     def _tell(self) -> None:
         self._done += 1

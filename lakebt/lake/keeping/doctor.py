@@ -19,6 +19,7 @@ from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.committing.recovery import STAGED, unfinished
 from lakebt.lake.committing.staging_branch import left_behind
 from lakebt.lake.keeping import findings as cure
+from lakebt.lake.keeping.doctor_erasures import check_erasures
 from lakebt.lake.keeping.doctor_files import (
     ORPHAN_HOURS,
     UNREADABLE,
@@ -29,9 +30,7 @@ from lakebt.lake.keeping.doctor_tables import check_by_itself
 from lakebt.lake.keeping.file_reads import Reads
 from lakebt.lake.keeping.findings import Diagnosis, Finding
 from lakebt.lake.keeping.recomputation import changed
-from lakebt.lake.keeping.settings import (
-    ages,
-)
+from lakebt.lake.keeping.settings import ages
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
@@ -86,6 +85,7 @@ def diagnose(
         findings += _unfinished(left)
         findings += _missing(tables, ledger)
         findings += without_digests(ledger)
+        findings += check_erasures(storage, everything or ledger)
     for name, table in tables.items():
         if ledger is not None and name != LEDGER:
             if name not in behind:

@@ -93,7 +93,7 @@ class ErasureFiles:
         OSError
             If it cannot be written.
         """
-        content = json.dumps(said, ensure_ascii=False, indent=1).encode()
+        content = packed(said)
         if self.root is not None:
             place = self.root / name
             place.parent.mkdir(exist_ok=True)
@@ -164,6 +164,11 @@ class ErasureFiles:
             for info in sorted(found, key=lambda each: each.base_name)
             if info.type is pafs.FileType.File
         }
+
+
+def packed(said: Mapping[str, Any]) -> bytes:
+    """Return what a file holds that says something."""
+    return json.dumps(said, ensure_ascii=False, indent=1).encode()
 
 
 def note_name(erasure: str) -> str:
