@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 OFFERED = {
-    "Lake": "adopt as_of at audit backup branch branches clashes count_trials declare "
+    "Lake": "adopt as_of at audit backup branch branches clashes cluster_prices "
+    "count_trials declare "
     "diff doctor drop drop_branch erase erasures export import_ lineage move open "
     "publish rebase record releases remove_orphans restore retain roll_back settle "
     "spark_conf spark_read spark_session tables trial trial_ids trials upgrade",

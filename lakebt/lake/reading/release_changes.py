@@ -37,8 +37,7 @@ def change_since(storage: Storage, release: Release, table: str) -> LakebtError 
         if table in redaction.rows:
             msg = (
                 f"release {release.name!r} is not what it was when this view of it was "
-                f"opened: {redaction.words(table)}. Open it anew: "
-                f"lake.at({release.name!r})"
+                f"opened: {redaction.words(table)}. Open it anew"
             )
             return LakeError(msg)
     return None

@@ -88,8 +88,8 @@ def leave(files: ErasureFiles, note: Note) -> None:
 def note_in(files: ErasureFiles, name: str) -> Note | None:
     """Return a note with the paths that are right where it lies; None if it is none.
 
-    Only files of the lake's own folder are named: whoever opens a lake that somebody
-    gave him deletes none of his own, whatever the note says.
+    Only files of the lake's own folder are named: to open a lake that came from
+    somebody else deletes no file beside it, whatever its note says.
     """
     try:
         said = files.read(name)
