@@ -137,13 +137,12 @@ def find_held(publication: Publication, ledger: Ledger) -> Release | None:
         )
     elif clash.redactions:
         mark = clash.redactions[-1]
+        is_same = clash.digest == publication.digest
         why = (
-            f"would bring back what was erased from it on {mark.erased_at:%Y-%m-%d} "
-            f"(certificate {mark.certificate})"
-            if clash.digest == publication.digest
-            else f"comes with other rows, as rows were erased from it on "
-            f"{mark.erased_at:%Y-%m-%d} (certificate {mark.certificate})"
+            "would bring back what was" if is_same else "has other rows, and some were"
         )
+        erased = f"erased on {mark.erased_at:%Y-%m-%d} (certificate {mark.certificate})"
+        why = f"{why} {erased}"
     elif clash.digest != publication.digest:
         why = "comes with other rows"
     else:

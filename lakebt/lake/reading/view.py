@@ -393,9 +393,8 @@ class View(ViewObject):
         dict
             `release`, `as_of` (what it knows) and `cutoff` in ISO 8601, `snapshots` and
             `digests` by table (None where the release has no rows), `basis` of the
-            prices, `past_cutoff`, and the `lake`'s name, never its path; and
-            `redactions`, what was erased from the release since it was published. At
-            a strategy's decision without snapshots, digests and redactions, for those
-            are of rows that were not yet known too.
+            prices, `past_cutoff`, `redactions`, what was erased since it was published,
+            and the `lake`'s name, never its path. At a strategy's decision without
+            snapshots, digests and redactions: those are of rows not yet known, too.
         """
         return self._known.provenance()

@@ -9,16 +9,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError
 
 from lakebt.errors import InvalidArgumentError, LakeError, listed
 from lakebt.inputs.places import check_is_path, local_path
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.code import confine
-from lakebt.lake.storage.connections import engine, local_catalog, patiently
+from lakebt.lake.storage.connections import local_catalog, make_ready
 from lakebt.lake.storage.creation import create_table, home_of
 from lakebt.lake.storage.directory import (
     check_directory,
@@ -376,7 +375,7 @@ def open_catalog(
             raise LakeError(msg) from None
     if isinstance(catalog, SqlCatalog):
         with translated(where):
-            _make_ready(catalog, create=create, where=where)
+            make_ready(catalog, create=create, where=where)
     storage = Storage(catalog, name=name, where=where, address={"catalog": name})
     if create:
         storage.create(exchange=exchange)
@@ -385,25 +384,3 @@ def open_catalog(
         if storage.sql is not None and storage.erasures is not None:
             settle(storage.sql, storage.erasures)
     return storage
-
-
-def _make_ready(catalog: SqlCatalog, *, create: bool, where: str) -> None:
-    """Have the database of a catalog connect anew each time, and have its tables.
-
-    Raises
-    ------
-    LakeError
-        If it has none, and none are to be made.
-    """
-    url = catalog.engine.url
-    if url.database not in {None, "", ":memory:"}:
-        catalog.engine.dispose()
-        catalog.engine = engine(url)
-    if create:
-        # Postgres says of a table made twice at once that a name is not unique.
-        catalog.properties["init_catalog_tables"] = "true"
-        patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
-    elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
-        none = "its database has no tables of a catalog"
-        msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
-        raise LakeError(msg)

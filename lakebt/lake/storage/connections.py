@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
+from lakebt.errors import LakeError
 from lakebt.lake.storage import failures
 from lakebt.lake.storage.directory import DATABASE, WAREHOUSE
 
@@ -78,3 +79,25 @@ def patiently(make: Callable[[], T], *errors: type[Exception]) -> T:
             return make()
         time.sleep(pause)
     return make()
+
+
+def make_ready(catalog: SqlCatalog, *, create: bool, where: str) -> None:
+    """Have the database of a catalog connect anew each time, and have its tables.
+
+    Raises
+    ------
+    LakeError
+        If it has none, and none are to be made.
+    """
+    url = catalog.engine.url
+    if url.database not in {None, "", ":memory:"}:
+        catalog.engine.dispose()
+        catalog.engine = engine(url)
+    if create:
+        # Postgres says of a table made twice at once that a name is not unique.
+        catalog.properties["init_catalog_tables"] = "true"
+        patiently(catalog._init_catalog, IntegrityError, ProgrammingError)  # noqa: SLF001
+    elif not sa.inspect(catalog.engine).has_table(IcebergTables.__tablename__):
+        none = "its database has no tables of a catalog"
+        msg = f"{where} is not a lake: {none}. Publish first, or check its uri"
+        raise LakeError(msg)
