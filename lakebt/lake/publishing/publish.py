@@ -137,12 +137,10 @@ def find_held(publication: Publication, ledger: Ledger) -> Release | None:
         )
     elif clash.redactions:
         mark = clash.redactions[-1]
-        is_same = clash.digest == publication.digest
-        why = (
-            "would bring back what was" if is_same else "has other rows, and some were"
-        )
         erased = f"erased on {mark.erased_at:%Y-%m-%d} (certificate {mark.certificate})"
-        why = f"{why} {erased}"
+        why = f"comes with other rows, as some of its own were {erased}"
+        if clash.digest == publication.digest:
+            why = f"would bring back what was {erased}"
     elif clash.digest != publication.digest:
         why = "comes with other rows"
     else:
