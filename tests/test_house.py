@@ -82,7 +82,7 @@ ONE_IDEA = {
     "trials": "what was tried, of each kind; their command",
     "base": "what the modules of a folder share",
     "reading": "what a lake knows; the methods for it",
-    "traded": "a study, and a strategy, with everything traded",
+    "trading": "a study, and a strategy, with everything traded",
     "upgrade": "of a lake; its command",
     "upcoming": "orders to come; their command",
     "where": "which rows are meant; in the lake's terms; on the command line",

@@ -15,7 +15,7 @@ from lakebt.strategy.terms import Terms
 from lakebt.strategy.trials import as_made, run_row
 from lakebt.study.arguments import Arguments
 from lakebt.study.scope import Scope
-from lakebt.study.traded import trade
+from lakebt.study.trading import trade
 from lakebt.study.trials import rows_of
 
 if TYPE_CHECKING:

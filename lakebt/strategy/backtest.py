@@ -21,7 +21,7 @@ from lakebt.strategy.identity import identity_of
 from lakebt.strategy.parameters import as_texts
 from lakebt.strategy.run import Run
 from lakebt.strategy.terms import PERIODS, Terms
-from lakebt.strategy.traded import TradedStrategy
+from lakebt.strategy.trading import TradedStrategy
 from lakebt.strategy.trials import parameters_of, record_run
 from lakebt.values.text import count
 

@@ -26,7 +26,7 @@ from lakebt.strategy.tear_sheet import DEFINITION, sheet_data
 from lakebt.strategy.trials import trial_id
 
 if TYPE_CHECKING:
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 UNAUDITED = (
     "Not audited for look-ahead (audited=False): the strategy saw only what was known "

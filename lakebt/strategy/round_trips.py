@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector, IntVector
     from lakebt.backtest.settlement import Flows
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 _ZERO = 1e-9
 """Shares of less, as a part of the most that were held, are rounding."""

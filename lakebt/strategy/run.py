@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.report.tear_sheet import TearSheet
     from lakebt.strategy.terms import Terms
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 
 class Run:

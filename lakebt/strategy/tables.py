@@ -13,7 +13,7 @@ from lakebt.sessions import is_close, session_of
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 
 def weights(run: TradedStrategy) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from lakebt.sessions import session_of
 from lakebt.strategy import tables
 
 if TYPE_CHECKING:
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 DEFINITION = SharpeDefinition(
     of="daily net returns",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
     from lakebt.strategy.terms import Terms
-    from lakebt.strategy.traded import TradedStrategy
+    from lakebt.strategy.trading import TradedStrategy
 
 
 def run_rule(name: str, parameters: Mapping[str, Any], terms: Terms) -> dict[str, Any]:

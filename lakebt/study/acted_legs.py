@@ -14,7 +14,7 @@ from lakebt.values.arrays import spans
 
 if TYPE_CHECKING:
     from lakebt._typing import IntVector
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 def is_acted(study: TradedStudy) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lakebt.facts import IndexChange
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 GROUPS = ("year", "cause", "announced_quality", "source", "index", "symbol", "isin")
 """What changes can be told apart by; a year is that of the announcement."""

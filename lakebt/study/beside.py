@@ -23,7 +23,7 @@ from lakebt.study.trials import cell_ids, family
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector
     from lakebt.analysis.resampling.scores import Scores
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 _FEWEST_RETURNS = 3
 """Below this many, returns have no skewness to speak of."""

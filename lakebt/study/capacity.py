@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lakebt.events.schedule import Schedule
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 SIZES_USD = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8)

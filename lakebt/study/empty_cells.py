@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt._typing import BoolVector
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 LISTED = 200

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lakebt.study.hindsight import Hindsight
     from lakebt.study.significance import Significance
     from lakebt.study.stability import Stability
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 class Evidence:

@@ -13,7 +13,7 @@ from lakebt.study.tear_sheet import event_returns
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 class Figures:

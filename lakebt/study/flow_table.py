@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lakebt.prices.actions import Action
     from lakebt.study.single import CellResult
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 _COLUMNS = (
     *("event_id", "entry", "exit", "session", "symbol", "kind", "other"),

@@ -10,12 +10,12 @@ import pandas as pd
 
 from lakebt.study.hindsight_facts import facts
 from lakebt.study.hindsight_scope import AS_KNOWN, KNOWLEDGE, NEWEST, HindsightScope
-from lakebt.study.traded import trade
+from lakebt.study.trading import trade
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from lakebt.study.scope import Scope
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 _FIGURES = ("net_bps", "sharpe", "sharpe_se", "n_events", "n_refused")
 

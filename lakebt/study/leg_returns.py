@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakebt.events.plan import PlannedLeg
     from lakebt.prices.history import PriceHistory
     from lakebt.study.single import CellResult
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 ESTIMATION = (-260, -30)

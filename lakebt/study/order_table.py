@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lakebt.facts import IndexChange
     from lakebt.sessions import Sessions
     from lakebt.study.single import CellResult
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 _SIDES = {True: "buy", False: "sell"}
 

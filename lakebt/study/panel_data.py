@@ -16,7 +16,7 @@ from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 _ACTED = (

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lakebt.study.hindsight import Hindsight
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 def study_command(study: TradedStudy) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.study.arguments import Arguments
     from lakebt.study.hindsight import Hindsight
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 class Result(Evidence, Figures):

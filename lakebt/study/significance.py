@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lakebt._typing import FloatVector, IntVector
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 SKEWED = 1.0

@@ -13,7 +13,7 @@ from lakebt.study.engines import ENGINES
 from lakebt.study.hindsight import Hindsight
 from lakebt.study.result import Result
 from lakebt.study.scope import Scope
-from lakebt.study.traded import trade
+from lakebt.study.trading import trade
 from lakebt.study.upcoming import upcoming
 
 if TYPE_CHECKING:

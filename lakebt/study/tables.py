@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.trades import Trade
     from lakebt.events.clock import Clock
     from lakebt.study.single import CellResult
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 def session_dates(rows: Sequence[int] | IntVector, clock: Clock) -> pd.DatetimeIndex:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatVector, IntVector
     from lakebt.analysis.traded_events import Traded
     from lakebt.report.contents import StudyContents
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 def headline(study: TradedStudy, entry: str, exit_: str) -> Headline:

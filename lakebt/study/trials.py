@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
     from lakebt.study.summary import Summary
-    from lakebt.study.traded import TradedStudy
+    from lakebt.study.trading import TradedStudy
 
 
 def rule_of(arguments: Mapping[str, Any], entry: str, exit_: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from lakebt.sources.simulated import simulated_market
 from lakebt.study import tables
 from lakebt.study.hindsight_scope import NEWEST, HindsightScope
 from lakebt.study.scope import Scope
-from lakebt.study.traded import trade
+from lakebt.study.trading import trade
 
 if TYPE_CHECKING:
     from pathlib import Path
