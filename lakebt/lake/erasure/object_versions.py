@@ -121,7 +121,9 @@ def _client(properties: Mapping[str, Any]) -> Any:
         named = map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))
         said["region_name"] = next(filter(None, named), "us-east-1")
     try:
-        return boto3.client("s3", **{k: v for k, v in said.items() if v})
+        # Not the session of the process, which keeps the keys that it met first.
+        session = boto3.Session()
+        return session.client("s3", **{k: v for k, v in said.items() if v})
     except Exception as error:
         if not is_failure(error):
             raise
