@@ -79,14 +79,13 @@ def erase(
 
 
 def _told(done: Erasure) -> dict[str, Any]:
-    from lakebt.lake.erasure.certificate import proof_told, versions_told
+    from lakebt.lake.erasure.certificate import told
 
     return {
         "certificate": None if done.is_dry_run else done.id,
-        "table": done.table,
-        "rows": done.n_rows,
         "releases": dict(done.rows),
         "files": done.n_files,
+        **told(done),
         "elsewhere": [
             {
                 "table": other.table,
@@ -96,13 +95,10 @@ def _told(done: Erasure) -> dict[str, Any]:
             }
             for other in done.elsewhere
         ],
-        "proof": (
-            None
-            if done.proof is None
-            else proof_told(done.proof, looked_for=range(done.n_values))
-        ),
-        "versions": versions_told(done.versions),
-        "out_of_reach": list(done.out_of_reach),
+        "names": [
+            {"kind": each.kind, "name": each.name, "cure": each.cure}
+            for each in done.names
+        ],
         "dry_run": done.is_dry_run,
     }
 

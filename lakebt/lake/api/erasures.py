@@ -121,7 +121,8 @@ class Erasures(LakeBase):
         Returns
         -------
         DataFrame
-            A row for each certificate: `id`, `at` (UTC), `by`, `reason`, `table`,
+            A row for each certificate, also of a lake that `lakebt serve` or another
+            catalog serves: `id`, `at` (UTC), `by`, `reason`, `table`,
             `columns`, `rows`, `releases`, and `is_proved`, whether all files were read
             afterwards and nothing was found. The whole of one is the file
             ``erasures/ID.json`` in the lake's folder; in a store, in the one that has
@@ -132,8 +133,5 @@ class Erasures(LakeBase):
         LakeError
             If they cannot be read.
         """
-        files = self._storage.erasures
-        if files is None:
-            return as_frame([])
         with translated(self._storage.where):
-            return as_frame(files.certificates())
+            return as_frame(self._storage.erasures.certificates())

@@ -76,6 +76,22 @@ def is_ours(snapshot: Snapshot) -> bool:
     return any(key.startswith(OURS) for key in _summary(snapshot))
 
 
+def is_whole_page(snapshot: Snapshot) -> bool:
+    """Whether lakebt wrote a snapshot, and added every file that it has.
+
+    So is each page of the ledger. Nothing in it is of another page, and no file of
+    another page is in it: files are written once, under names of their own.
+    """
+    summary = _summary(snapshot)
+    n_files = summary.get("total-data-files")
+    return (
+        is_ours(snapshot)
+        and n_files is not None
+        and n_files == summary.get("added-data-files")
+        and summary.get("total-delete-files", "0") == "0"
+    )
+
+
 def writer(snapshot: Snapshot) -> str:
     """Return which program made a snapshot, as far as it says so."""
     summary = _summary(snapshot)

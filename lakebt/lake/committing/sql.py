@@ -14,6 +14,7 @@ from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from lakebt.lake.committing.foreign import is_whole_page
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
 from lakebt.lake.committing.stage import check_there, discard, outside
@@ -155,7 +156,8 @@ def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> N
             catalog._delete_old_metadata(old.io, old.metadata, new.metadata)  # noqa: SLF001
         if old.name() == (NAMESPACE, LEDGER):
             with contextlib.suppress(OSError):
-                delete_expired(old.io, old.metadata, new.metadata)
+                after = new.metadata
+                delete_expired(old.io, old.metadata, after, is_alone=is_whole_page)
 
 
 def tidied(storage: Storage, change: Staged, release: Release) -> Staged:

@@ -16,8 +16,10 @@ from lakebt.values.text import count
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lakebt.lake.erasure.kept_names import KeptName
     from lakebt.lake.erasure.object_versions import KeptVersions
     from lakebt.lake.erasure.proof import Proof
+    from lakebt.lake.erasure.substitution import Words
 
 
 OUT_OF_REACH = (
@@ -100,6 +102,9 @@ class Erasure:
     n_longer : int
         Texts of rows that stay, of which one of these is a part.
     elsewhere : tuple of Elsewhere
+    names : tuple of KeptName
+        Of releases, branches, tags, tables and the folder, that hold such a text: they
+        stay, and each says how to be rid of it.
     proof : Proof or None
         What looking for the values in every byte showed afterwards; None of a dry run.
     versions : KeptVersions or None
@@ -124,6 +129,7 @@ class Erasure:
     n_values: int = 0
     n_longer: int = 0
     elsewhere: tuple[Elsewhere, ...] = ()
+    names: tuple[KeptName, ...] = ()
     proof: Proof | None = None
     versions: KeptVersions | None = None
     out_of_reach: tuple[str, ...] = field(default=OUT_OF_REACH, repr=False)
@@ -162,6 +168,12 @@ class Erasure:
                 f"Still there, as {other.column} of "
                 f"{count(other.n_rows, 'row')} of {other.table}: {other.command}"
             )
+        lines += [
+            f"Still there, in the name of {each.kind} {each.name}: {each.cure}"
+            for each in self.names[:_SHOWN]
+        ]
+        if (more := len(self.names) - _SHOWN) > 0:
+            lines.append(f"Still there, in {count(more, 'more name')}.")
         if not self.is_dry_run:
             lines.append(f"Certificate {self.id}: it lists what cannot be reached.")
         if self.proof is not None:
@@ -175,34 +187,30 @@ class Erasure:
         return f"<p>{said}</p>"
 
 
-def certificate_of(
-    erasure: Erasure, *, values: Iterable[str], version: str
-) -> dict[str, Any]:
-    """Return what a lake keeps of an erasure, as JSON has it.
+def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str, Any]:
+    """Return what a lake keeps of an erasure, as JSON has it: no value, nor a name.
 
     Parameters
     ----------
     erasure
-    values
-        What was looked for: of each a digest is kept, with the id as its salt, and how
-        many characters it has.
+    words
+        What was looked for. Until that was done, and nothing was found, of each a
+        digest is kept, by which who asks again is known: see `without_digests`.
     version
         Of lakebt.
     """
     files = {"before": erasure.before, "after": erasure.after}
-    return {
+    certificate = {
         "id": erasure.id,
         "at": erasure.at.isoformat(),
         "by": erasure.by,
         "reason": erasure.reason,
         "lakebt": version,
-        "table": erasure.table,
         "columns": list(erasure.columns),
-        "rows": erasure.n_rows,
-        "rows_by_release": dict(erasure.rows),
+        "rows_by_release": _hidden(erasure.rows, words),
         "values": [
             {"digest": salted(erasure.id, value), "characters": len(value)}
-            for value in values
+            for value in words.values  # noqa: PD011 - no frame
         ],
         "longer_texts": erasure.n_longer,
         "files": {
@@ -218,18 +226,59 @@ def certificate_of(
             for word, some in files.items()
         },
         "files_deleted": erasure.n_files,
+        "names": [
+            {"kind": each.kind, "name": words.without(each.name)}
+            for each in erasure.names
+        ],
+        **told(erasure),
+    }
+    return without_digests(certificate)
+
+
+def told(erasure: Erasure) -> dict[str, Any]:
+    """Return what a command and a certificate both say, as JSON has it."""
+    proof = erasure.proof
+    return {
+        "table": erasure.table,
+        "rows": erasure.n_rows,
         "elsewhere": [
             {"table": other.table, "column": other.column, "rows": other.n_rows}
             for other in erasure.elsewhere
         ],
         "proof": (
             None
-            if erasure.proof is None
-            else proof_told(erasure.proof, looked_for=range(erasure.n_values))
+            if proof is None
+            else proof_told(proof, looked_for=range(erasure.n_values))
         ),
         "versions": versions_told(erasure.versions),
         "out_of_reach": list(erasure.out_of_reach),
     }
+
+
+def without_digests(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a certificate without the digests of what was looked for in vain.
+
+    Whoever has a list of all tickers could find out by them which one was erased.
+    """
+    proof = certificate["proof"] or {}
+    done = set(proof["looked_for"]) if proof.get("ok") else set()
+    values = [
+        {"characters": value["characters"]} if number in done else value
+        for number, value in enumerate(certificate["values"])
+    ]
+    return {**certificate, "values": values}
+
+
+def _hidden(rows: Mapping[str, int], words: Words) -> dict[str, int]:
+    """Return rows by release, without values in the names; two may become alike."""
+    hidden: dict[str, int] = {}
+    for name, n_rows in rows.items():
+        said, number = words.without(name), 1
+        while said in hidden:
+            number += 1
+            said = f"{words.without(name)} ({number})"
+        hidden[said] = n_rows
+    return hidden
 
 
 def erasure_of(certificate: Mapping[str, Any]) -> Erasure:

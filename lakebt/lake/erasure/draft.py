@@ -17,6 +17,7 @@ from lakebt.lake.erasure.held_rows import TableFiles
 from lakebt.lake.erasure.subject import file_rows
 from lakebt.lake.erasure.table_rewrite import NewFile, TableRewrite
 from lakebt.lake.keeping.reachable_files import metadata_files
+from lakebt.lake.storage.code import ignored_properties
 from lakebt.lake.storage.datafiles import packed, statistics, write_files
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.erasure_note import ERASURES
@@ -229,16 +230,17 @@ class Draft:
         """Write the metadata of a table, if it is another one, and say what goes."""
         before = table.metadata
         kept = [self._noted(each) for each in snapshots]
+        # Those of other programs too, which lakebt itself does not read.
+        there = {**metadata.properties, **ignored_properties(table)}
         properties = {
-            key if key.startswith(OURS) else self._words.without(key): (
-                text if key.startswith(OURS) else self._words.without(text)
-            )
-            for key, text in metadata.properties.items()
+            key: text if key.startswith(OURS) else self._words.without(text)
+            for key, text in there.items()
+            if key.startswith(OURS) or not self._words.stand_in(key)
         }
         schemas = [_documented(each, self._words) for each in metadata.schemas]
         is_same = (
             kept == before.snapshots
-            and properties == before.properties
+            and properties == {**before.properties, **ignored_properties(table)}
             and _docs(schemas) == _docs(before.schemas)
         )
         if is_same:
@@ -253,10 +255,9 @@ class Draft:
             "metadata_log": [],
             "properties": properties,
             "schemas": schemas,
-            # Sketches of values, made of rows that go. Engines make them anew.
-            "statistics": [],
-            "partition_statistics": [],
         }
+        if old:  # sketches of values, made of rows that go: engines make them anew
+            told |= {"statistics": [], "partition_statistics": []}
         new = metadata.model_copy(update=told)
         version = MetastoreCatalog._parse_metadata_version(table.metadata_location)  # noqa: SLF001
         location, content = packed_metadata(new, max(version, 0) + 1)
@@ -267,6 +268,8 @@ class Draft:
             Pointer(self._catalog, NAMESPACE, name, table.metadata_location, location)
         )
         stays = [*Walk(table.io).reach(kept), location]
+        stays += [each.statistics_path for each in new.statistics]
+        stays += [each.statistics_path for each in new.partition_statistics]
         going = [*old, *metadata_files(table)]
         self.doomed += unneeded(going, stays, folder=before.location)
 

@@ -19,6 +19,7 @@ from lakebt.lake.erasure.late_proof import earlier, proved_late
 from lakebt.lake.erasure.subject import Subject
 from lakebt.lake.erasure.survey import Survey
 from lakebt.lake.erasure.transaction import Transaction
+from lakebt.lake.storage.erasure_note import settle
 from lakebt.lake.storage.failures import translated
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def erase(
     if not (is_text(reason) and reason.strip()):
         msg = f"reason must say why rows of {table} are erased, was {reason!r}"
         raise InvalidArgumentError(msg)
+    if not dry_run:  # who erases says which tables are those of the lake
+        places = [table.location() for table in storage.loaded().values()]
+        settle(catalog, files, places=places)
     for _ in range(_LOOKS):
         with translated(storage.where):
             survey = Survey(storage, subject, step)
@@ -104,9 +108,7 @@ def _checked(storage: Storage) -> tuple[SqlCatalog, ErasureFiles]:
     if storage.spark is not None:
         msg = f"{storage.where} was opened with Spark: erase without"
         raise InvalidArgumentError(msg)
-    files = storage.erasures
-    assert files is not None  # noqa: S101 - the catalog is SQL
-    return storage.sql, files
+    return storage.sql, storage.erasures
 
 
 def _who(by: object) -> str:
@@ -145,7 +147,14 @@ def _nothing(
     what = f"nothing of {subject.spec.name} matches {dict(where)!r}"
     said = earlier(files, subject)
     if said is None:
-        msg = f"{what}, in no release, branch or file: check how it is written"
+        name = subject.spec.name
+        last = [each for each in files.certificates() if each["table"] == name][-1:]
+        before = "".join(
+            f". Rows of {name} were erased before, last at {each['at']} (certificate "
+            f"{each['id']}), and nothing tells which"
+            for each in last
+        )
+        msg = f"{what}, in no release, branch or file: check how it is written{before}"
         raise InvalidArgumentError(msg)
     done = proved_late(storage, files, subject, said, step)
     if done is None:

@@ -14,6 +14,7 @@ from lakebt.lake.erasure.certificate import (
     proof_told,
     salted,
     versions_told,
+    without_digests,
 )
 from lakebt.lake.erasure.object_versions import kept_versions
 from lakebt.lake.erasure.proof import prove
@@ -32,14 +33,22 @@ if TYPE_CHECKING:
 
 
 def earlier(files: ErasureFiles, subject: Subject) -> dict[str, Any] | None:
-    """Return the last certificate that knows all texts that a filter asks for."""
+    """Return the last certificate that knows a text that a filter asks for.
+
+    None does of what was looked for in vain: it has no digests of that.
+    """
     found = None
     for said in files.certificates():
-        if said["table"] == subject.spec.name and subject.texts:
-            known = {each["digest"] for each in said["values"]}
-            if {salted(said["id"], text) for text in subject.texts} <= known:
-                found = said
+        if said["table"] == subject.spec.name and _sought(said, subject):
+            found = said
     return found
+
+
+def _sought(said: Mapping[str, Any], subject: Subject) -> dict[int, str]:
+    """Return the texts that a filter asks for, by their numbers in a certificate."""
+    numbers = {each.get("digest"): n for n, each in enumerate(said["values"])}
+    digests = {salted(said["id"], text): text for text in subject.texts}
+    return {numbers[each]: text for each, text in digests.items() if each in numbers}
 
 
 def proved_late(
@@ -58,8 +67,7 @@ def proved_late(
     Erasure or None
         None if they were looked for before, and not found.
     """
-    numbers = {each["digest"]: n for n, each in enumerate(said["values"])}
-    sought = {numbers[salted(said["id"], text)]: text for text in subject.texts}
+    sought = _sought(said, subject)
     # Of one that found something, nothing is left once it is done again.
     before = said["proof"] if (said["proof"] or {}).get("ok") else None
     looked_for = set() if before is None else set(before["looked_for"])
@@ -74,6 +82,7 @@ def proved_late(
     told = proof_told(proof, looked_for={*looked_for, *order})
     versions = kept_versions(storage.loaded())
     now = {**said, "proof": told, "versions": versions_told(versions)}
+    now = without_digests(now)
     files.certify(now)
     return replace(erasure_of(now), proof=proof, versions=versions)
 

@@ -14,6 +14,7 @@ from lakebt.lake.committing.branches import ledgers
 from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.erasure.certificate import Elsewhere, Erasure
 from lakebt.lake.erasure.held_rows import Search, TableFiles
+from lakebt.lake.erasure.kept_names import kept_names
 from lakebt.lake.erasure.substitution import Words
 from lakebt.lake.storage.fingerprint import NOTHING, read_listed
 from lakebt.lake.tables.schemas import LEDGER, TRIALS
@@ -153,6 +154,12 @@ class Survey:
             n_values=len(self.words.values),
             n_longer=len(self.words.kept),
             elsewhere=tuple(self._elsewhere()),
+            names=kept_names(
+                self.tables,
+                [r.name for page in self._pages for r in page.ledger.releases],
+                self.words,
+                self.storage.address,
+            ),
         )
 
     def _elsewhere(self) -> Iterator[Elsewhere]:

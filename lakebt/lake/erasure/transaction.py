@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt._version import __version__
 from lakebt.lake.committing.sql import turn
-from lakebt.lake.erasure.certificate import certificate_of
+from lakebt.lake.erasure.certificate import certificate_of, without_digests
 from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.erasure.held_rows import TableFiles
 from lakebt.lake.erasure.object_versions import kept_versions
@@ -65,7 +65,7 @@ class Transaction:
         try:
             lists = self._write(draft, about)
             # Before the instant, so that none is forgotten if this is killed after it.
-            files.certify_anew(survey.words.deeply)
+            files.certify_anew(lambda said: without_digests(survey.words.deeply(said)))
             draft.have()
             note = self._note(draft, lists, about)
             about = replace(
@@ -100,8 +100,7 @@ class Transaction:
         return about
 
     def _certificate(self, about: Erasure) -> dict[str, Any]:
-        values = self._survey.words.values
-        return certificate_of(about, values=values, version=__version__)
+        return certificate_of(about, words=self._survey.words, version=__version__)
 
     def _write(self, draft: Draft, about: Erasure) -> set[str]:
         """Write all tables anew; return the lists of digests that are in use."""

@@ -224,6 +224,7 @@ class Copying:
             location=location,
             where=f"table {name}",
             told=told,
+            is_listed=bool(told),
         )
         made = relocation.metadata(metadata, only=ids, step=self._tell)
         files = list(relocation.data.values())
@@ -270,7 +271,7 @@ class Copying:
         """
         target, locations = self._target, {}
         for name, metadata in made.items():
-            locations[name], content = packed(metadata, 0)
+            locations[name], content = self._packed(metadata)
             self._put(locations[name], content)
         place, io = locations[LEDGER], target.io
         catalog: Any = None
@@ -281,8 +282,11 @@ class Copying:
         self._certificates(kept, is_whole=chosen is None)
         warehouse = f"{target.url}/{directory.WAREHOUSE}"
         content = catalog_of(locations, warehouse)
-        target.write_last(directory.DATABASE, content)
         self._wanted.add(directory.DATABASE)
+        if not self._has(directory.DATABASE, content):
+            target.write_last(directory.DATABASE, content)
+            self.n_files += 1
+            self.n_bytes += len(content)
         for name in self._there.keys() - self._wanted:
             if name.startswith(f"{directory.WAREHOUSE}/"):
                 target.delete(name)
@@ -290,31 +294,40 @@ class Copying:
         return Copy(
             place=str(target.root or target.url),
             releases=tuple(release.name for release in kept),
-            n_files=self.n_files + 1,
-            n_bytes=self.n_bytes + len(content),
-            n_kept=len(self._wanted) - self.n_files - 1,
+            n_files=self.n_files,
+            n_bytes=self.n_bytes,
+            n_kept=len(self._wanted) - self.n_files,
         )
 
     def _certificates(self, kept: Sequence[Release], *, is_whole: bool) -> None:
         """Copy what says why rows are missing: all, or what some releases name."""
-        source = self._storage.erasures
-        if source is None:
-            return
         named = {mark.certificate for each in kept for mark in each.redactions}
         # Where a lake that is opened there looks for them.
         on_disk = self._target.root is not None
         folder = "" if on_disk else f"{directory.WAREHOUSE}/{NAMESPACE}/"
-        for said in source.certificates():
+        for said in self._storage.erasures.certificates():
             if not is_whole and said["id"] not in named:
                 continue
             name = f"{folder}{certificate_name(said['id'])}"
             content = erasure_files.packed(said)
             self._wanted.add(name)
-            is_there = self._there.get(name) == len(content)
-            if not is_there or self._target.read(name) != content:
+            if not self._has(name, content):
                 self._target.write(name, content)
                 self.n_files += 1
                 self.n_bytes += len(content)
+
+    def _packed(self, metadata: TableMetadata) -> tuple[str, bytes]:
+        """Return where metadata goes, and what: where it is already, if it is there."""
+        location, content = packed(metadata, 0)
+        digest, _, _ = self._name(location).rsplit("-", maxsplit=2)
+        for name in self._there:
+            if name.startswith(f"{digest}-") and self._has(name, content):
+                return f"{self._target.url}/{name}", content
+        return location, content
+
+    def _has(self, name: str, content: bytes) -> bool:
+        is_long = self._there.get(name) == len(content)
+        return is_long and self._target.read(name) == content
 
     def _tell(self) -> None:
         self._done += 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lakebt.lake.committing.ledger import Ledger
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.storage.erasure_files import ErasureFiles
+    from lakebt.lake.storage.erasure_note import Note
 
 
 def check_erasures(storage: Storage, ledger: Ledger) -> list[Finding]:
@@ -33,26 +34,22 @@ def check_erasures(storage: Storage, ledger: Ledger) -> list[Finding]:
         If the place that has them cannot be read.
     """
     with translated(storage.where):
-        files = storage.erasures
-        return [] if files is None else list(_found(files, ledger))
+        return list(_found(storage.erasures, ledger))
 
 
 def _found(files: ErasureFiles, ledger: Ledger) -> Iterator[Finding]:
     there = {said["id"] for said in files.certificates()}
     for name in files.notes():
         note = note_in(files, name)
-        is_cut = note is None
         there |= set() if note is None else {note.id}  # it is written after that
         yield Finding(
             code="erasure_unfinished",
             table=LEDGER,
             problem=f"{name} cannot be read, which said which files an erasure leaves"
-            if is_cut
+            if note is None
             else f"{name} says that an erasure is under way, or was killed and could "
             f"not be finished: files that hold what was erased may be left",
-            cure=f"delete {name}, and then what lakebt doctor finds in a day"
-            if is_cut
-            else "open the lake as a user who may write and delete all of its files",
+            cure=_cure(name, note),
         )
     lost: dict[str, list[str]] = {}
     for release in ledger.living:
@@ -68,3 +65,14 @@ def _found(files: ErasureFiles, ledger: Ledger) -> Iterator[Finding]:
             problem=f"rows of it{more} were erased, and certificate {erasure} is gone",
             cure=f"copy {certificate_name(erasure)} from a backup of the lake",
         )
+
+
+def _cure(name: str, note: Note | None) -> str:
+    if note is None:
+        return f"delete {name}, and then what lakebt doctor finds in a day"
+    if note.n_beyond:
+        return (
+            "erase the same again: files of tables that lie outside of the lake's "
+            "folder are left, and to open a lake deletes nothing there"
+        )
+    return "open the lake as a user who may write and delete all of its files"

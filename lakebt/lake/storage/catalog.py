@@ -129,8 +129,8 @@ class Storage:
         return self.catalog if isinstance(self.catalog, SqlCatalog) else None
 
     @property
-    def erasures(self) -> ErasureFiles | None:
-        """Where it says what was erased; None if nothing can be: see `sql`.
+    def erasures(self) -> ErasureFiles:
+        """Where it says what was erased, also where nothing can be: see `sql`.
 
         Raises
         ------
@@ -139,8 +139,6 @@ class Storage:
         """
         if "path" in self.address:
             return ErasureFiles.in_folder(Path(self.address["path"]))
-        if self.sql is None:
-            return None
         return ErasureFiles.beside(self.loaded()[LEDGER])
 
     def tables(self) -> dict[str, Table]:
@@ -381,6 +379,7 @@ def open_catalog(
         storage.create(exchange=exchange)
     if check:
         storage.tables()
-        if storage.sql is not None and storage.erasures is not None:
-            settle(storage.sql, storage.erasures)
+        if storage.sql is not None:
+            places = [table.location() for table in storage.loaded().values()]
+            settle(storage.sql, storage.erasures, places=places)
     return storage

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.fs as pafs
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
+from lakebt.lake.storage.directory import DATABASE, WAREHOUSE
 from lakebt.lake.storage.durability import write_whole
+from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,9 +66,18 @@ class ErasureFiles:
 
     @classmethod
     def beside(cls, ledger: Table) -> ErasureFiles:
-        """Return those of a lake whose tables another catalog has."""
+        """Return those of a lake whose tables another catalog has.
+
+        Of a lake in a folder, as `lakebt serve` has it, that is the folder.
+        """
         folder, _, _ = ledger.location().rstrip("/").rpartition("/")
-        return cls(folder, ledger.io)
+        those = cls(folder, ledger.io)
+        inner = Path(WAREHOUSE, NAMESPACE)
+        if those.root is not None and those.root.match(str(inner)):
+            root = those.root.parents[len(inner.parts) - 1]
+            if (root / DATABASE).is_file():
+                return cls.in_folder(root)
+        return those
 
     def notes(self) -> list[str]:
         """Return the names of the notes."""

@@ -59,6 +59,8 @@ class Note:
         The uuids of the tables, whose panels go that were kept on this machine.
     certificate : mapping
         What is known of it before it is proved.
+    n_beyond : int
+        Files of a note that was read, which lie in no place that was to be looked in.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Note:
     doomed: tuple[str, ...]
     tables: tuple[str, ...]
     certificate: Mapping[str, Any]
+    n_beyond: int = 0
 
 
 def leave(files: ErasureFiles, note: Note) -> None:
@@ -82,25 +85,44 @@ def leave(files: ErasureFiles, note: Note) -> None:
         )
 
     told = replace(note, written=inner(note.written), doomed=inner(note.doomed))
-    files.write(note_name(note.id), asdict(told))
+    said = asdict(told)
+    del said["n_beyond"]
+    files.write(note_name(note.id), said)
 
 
-def note_in(files: ErasureFiles, name: str) -> Note | None:
+def note_in(
+    files: ErasureFiles, name: str, *, places: Iterable[str] = ()
+) -> Note | None:
     """Return a note with the paths that are right where it lies; None if it is none.
 
-    Only files of the lake's own folder are named: to open a lake that came from
-    somebody else deletes no file beside it, whatever its note says.
+    Only files of the lake's own folder are named, and of some places: to open a lake
+    that came from somebody else deletes no file beside it, whatever its note says.
+
+    Parameters
+    ----------
+    files
+    name
+        Of the note.
+    places
+        Folders of tables that lie elsewhere, as somebody said who may be believed: the
+        configuration of a catalog, or who erases.
     """
+    n_beyond, elsewhere = 0, tuple(places)
     try:
         said = files.read(name)
 
         def here(paths: Iterable[str]) -> tuple[str, ...]:
-            whole = (
-                f"{files.url}/{path.removeprefix(_HERE)}"
-                for path in paths
-                if path.startswith(_HERE)
-            )
-            return tuple(path for path in whole if within(path, files.url) is not None)
+            nonlocal n_beyond
+            known = []
+            for path in paths:
+                is_inner = path.startswith(_HERE)
+                whole = f"{files.url}/{path.removeprefix(_HERE)}" if is_inner else path
+                folders = (files.url,) if is_inner else elsewhere
+                if any(within(whole, folder) is not None for folder in folders):
+                    known.append(whole)
+                else:
+                    n_beyond += not is_inner
+            return tuple(known)
 
         note = Note(
             id=said["id"],
@@ -109,6 +131,7 @@ def note_in(files: ErasureFiles, name: str) -> Note | None:
             tables=tuple(said["tables"]),
             certificate=said["certificate"],
         )
+        note = replace(note, n_beyond=n_beyond)
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
         return None
     about = note.certificate
@@ -116,15 +139,19 @@ def note_in(files: ErasureFiles, name: str) -> Note | None:
     return note if name == note_name(note.id) and is_own else None
 
 
-def settle(catalog: SqlCatalog, files: ErasureFiles) -> None:
+def settle(
+    catalog: SqlCatalog, files: ErasureFiles, *, places: Iterable[str] = ()
+) -> None:
     """Finish, or take back, what was being erased when somebody was killed.
 
-    Where nothing can be written, nothing happens: the lake is whole either way.
+    Where nothing can be written, nothing happens: the lake is whole either way. A note
+    stays that names files which lie in none of the places: see `note_in`.
     """
+    elsewhere = tuple(places)
     with _whole_either_way():
         for name in files.notes():
             with _whole_either_way():
-                _settle(catalog, files, name)
+                _settle(catalog, files, name, elsewhere)
 
 
 @contextlib.contextmanager
@@ -136,17 +163,23 @@ def _whole_either_way() -> Iterator[None]:
             raise
 
 
-def _settle(catalog: SqlCatalog, files: ErasureFiles, name: str) -> None:
-    if (note := note_in(files, name)) is None:
+def _settle(
+    catalog: SqlCatalog, files: ErasureFiles, name: str, places: tuple[str, ...]
+) -> None:
+    if (note := note_in(files, name, places=places)) is None:
         return
     if is_done(catalog, files.io, note.id):
+        is_certified = files.certificate(note.id) is not None
+        if note.n_beyond and is_certified:
+            return  # it was done here before
         finish(catalog, files.io, note)
-        if files.certificate(note.id) is None:
+        if not is_certified:
             files.certify(note.certificate)
     else:
         remove(files.io, note.written)
         compact(catalog)  # and what is left of a journal
-    files.remove(name)
+    if not note.n_beyond:
+        files.remove(name)
 
 
 def is_done(catalog: SqlCatalog, io: FileIO, erasure: str) -> bool:

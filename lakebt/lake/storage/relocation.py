@@ -79,6 +79,9 @@ class Relocation:
         Its name in errors.
     told
         The digests of files whose names do not tell them.
+    is_listed
+        Whether lists of digests may name files by where they lay before: the table says
+        where that was, then.
 
     Attributes
     ----------
@@ -97,7 +100,9 @@ class Relocation:
         location: str,
         where: str,
         told: Mapping[str, str] = NOTHING,
+        is_listed: bool = True,
     ) -> None:
+        self._is_listed = is_listed
         self._read, self._put, self._anew = read, put, anew
         self._location, self._where, self._told = location, where, told
         self._manifests: dict[str, tuple[str, int]] = {}
@@ -162,6 +167,8 @@ class Relocation:
             for key, value in before.properties.items()
             if key != HOMES
         }
+        if not self._is_listed:
+            return properties
         homes = with_home(homes_of(before.properties), before.location, self._location)
         return properties | ({HOMES: homes} if homes else {})
 

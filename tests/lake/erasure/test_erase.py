@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pandas as pd
 import pytest
+from pyiceberg.table.statistics import StatisticsFile
 
 from lakebt.errors import (
     InvalidArgumentError,
@@ -17,14 +19,13 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
+from lakebt.lake.erasure.certificate import salted
+from lakebt.lake.storage.erasure_files import ErasureFiles
 from tests.lake.erasure.looking import found
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, holdings, q1
 from tests.lake.original import Original
 from tests.lake.other_engines import foreign_catalog, foreign_table
 from tests.lake.trial_rows import batch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.lake
 
@@ -222,6 +223,65 @@ def test_a_certificate_says_what_and_why_and_not_the_values(made: Path) -> None:
         erase(lake, "prices")
 
 
+def test_who_has_a_list_of_tickers_learns_nothing_from_an_older_certificate(
+    made: Path,
+) -> None:
+    lake = opened(made)
+    erase(lake, "index_changes", "prices")
+    files = ErasureFiles.in_folder(made)
+    _, older = files.certificates()
+    assert older["values"] == [{"characters": len(GONE)}]
+    older["values"] = [{"digest": salted(older["id"], GONE), "characters": len(GONE)}]
+    files.certify(older)
+    assert lake.erasures()["is_proved"].all()
+    with pytest.raises(InvalidArgumentError, match=f"erased at .*{older['id']}"):
+        erase(lake, "prices")
+
+    lake.erase("prices", where={"symbol": LONGER}, reason="a wish")
+
+    assert files.certificates()[1]["values"] == [{"characters": len(GONE)}]
+
+
+def test_names_that_hold_it_are_told_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / f"of-{GONE}"
+    lake = make(path)
+    lake.publish(
+        {"prices": bars(days=("2022-09-08",))}, release=f"With_{GONE}", as_of=AS_OF
+    )
+    lake.branch(f"b-{GONE}", at="R1")
+    with foreign_table(path, "prices") as table:
+        (first, *_) = table.metadata.snapshots
+        table.manage_snapshots().create_tag(first.snapshot_id, f"t-{GONE}").commit()
+        table.manage_snapshots().create_tag(first.snapshot_id, f"t-{LONGER}").commit()
+    erase(lake, "index_changes")
+
+    (seen,) = erase(lake, "prices", dry_run=True)
+    (done,) = erase(lake, "prices")
+
+    base = f"b-{GONE}.R1"
+    assert seen.names == done.names
+    assert [(each.kind, each.name) for each in done.names] == [
+        ("release", f"With_{GONE}"),
+        ("release", base),
+        ("branch", f"b-{GONE}"),
+        ("tag", f"t-{GONE}"),
+        ("folder", str(path)),
+    ]
+    copy = f"lakebt export TO --lake {path} --release R1 --release R2 --release R3"
+    assert f"in the name of release With_{GONE}: make a lake of the other" in str(done)
+    assert copy in done.names[0].cure
+    assert "drop that tag of prices with the engine" in done.names[3].cure
+    assert f"(lakebt export TO --lake {path}), and delete" in done.names[4].cure
+    assert done.proof is not None
+    assert not done.proof.ok
+    assert GONE not in (path / "erasures" / f"{done.id}.json").read_text()
+    assert "With_[erased]" in lake.erasures()["releases"].iloc[-1]
+
+    # What is told to be done is enough.
+    lake.export(tmp_path / "copy", releases=["R1", "R2", "R3"])
+    assert found(tmp_path / "copy", [GONE], tmp_path / "after", but=[LONGER]) == []
+
+
 @pytest.mark.parametrize(
     ("table", "options", "words"),
     [
@@ -377,6 +437,50 @@ def test_a_prefix_of_others_and_signs_of_any_script(path: Path, tmp_path: Path) 
     longer = ["ACME", "日本株"]
     assert found(path, set(values) - {"AC"}, tmp_path / "after", but=longer) == []
     assert lake.erasures()["is_proved"].all()
+
+
+def test_what_other_programs_say_of_tables_stays_if_it_does_not_hold_it(
+    made: Path,
+) -> None:
+    theirs = {
+        "owner": "desk",
+        "about": f"{GONE} and {LONGER}",
+        f"of-{GONE}": "x",
+        "write.parquet.row-group-limit": "4096",
+        "acme.retention": f"not {GONE}",
+    }
+    for name in ("prices", "etf_holdings", "releases"):
+        with foreign_table(made, name) as table, table.transaction() as change:
+            change.set_properties(theirs)
+    with foreign_table(made, "etf_holdings") as table:
+        about = StatisticsFile.model_validate(
+            {
+                "snapshot-id": table.metadata.current_snapshot_id,
+                "statistics-path": f"{table.location()}/metadata/sketch.stats",
+                "file-size-in-bytes": 13,
+                "file-footer-size-in-bytes": 0,
+                "blob-metadata": [],
+            }
+        )
+        place = Path(about.statistics_path.removeprefix("file://"))
+        place.write_bytes(b"of other rows")
+        with table.update_statistics() as change:
+            change.set_statistics(about)
+
+    erase(opened(made), "index_changes", "prices")
+
+    for name in ("prices", "etf_holdings", "releases"):
+        with foreign_table(made, name) as table:
+            said = table.metadata.properties
+        assert {key: said[key] for key in said if key in theirs or "[" in key} == {
+            "owner": "desk",
+            "about": f"[erased] and {LONGER}",
+            "write.parquet.row-group-limit": "4096",
+            "acme.retention": "not [erased]",
+        }
+    with foreign_table(made, "etf_holdings") as table:
+        assert table.metadata.statistics == [about]
+    assert place.exists()
 
 
 def test_other_tables_in_the_database_stay(made: Path) -> None:

@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from pyiceberg.table.update import SetLocationUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
+from lakebt.lake import Lake
+from lakebt.lake.erasure.certificate import salted
 from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.storage import erasure_note
+from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.erasure_files import ErasureFiles
 from tests.lake.erasure.looking import found
 from tests.lake.erasure.test_erase import GONE, LONGER, make, opened
+from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.interrupted import Interrupter
 from tests.lake.original import Original
+from tests.lake.other_engines import foreign_table
+from tests.lake.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from lakebt.lake import Lake
 
 pytestmark = pytest.mark.lake
 
@@ -94,10 +99,24 @@ def stopped(path: Path, at: int) -> None:
     Interrupter(at).run(partial(erase, opened(path)))
 
 
+def digests(path: Path) -> list[tuple[str, ...]]:
+    """Which of a list of texts each certificate gives away, by its digests."""
+    tickers = ("AAA", GONE, LONGER)
+    return [
+        tuple(
+            t
+            for t in tickers
+            if any(salted(c["id"], t) in v.values() for v in c["values"])
+        )
+        for c in ErasureFiles.in_folder(path).certificates()
+    ]
+
+
 def check_proved_when_asked_again(path: Path) -> None:
     """Check that whoever erases the same again knows what to look for."""
     lake = opened(path)
     before = answers(path)
+    assert digests(path) == [(), (GONE,)]  # kept for who asks again
     with pytest.raises(InvalidArgumentError, match=r"nothing of prices matches"):
         lake.erase("prices", where={"symbol": "AAAA"}, reason="another")
     (path / "left.txt").write_text(GONE)
@@ -108,6 +127,7 @@ def check_proved_when_asked_again(path: Path) -> None:
     assert done.proof is not None
     assert [trace.path for trace in done.proof.traces] == ["left.txt"]
     assert lake.erasures()["is_proved"].tolist() == [True, False]
+    assert digests(path) == [(), (GONE,)]
 
     (path / "left.txt").unlink()
     done = lake.erase("prices", **asked)  # what was found then is gone by now
@@ -115,8 +135,9 @@ def check_proved_when_asked_again(path: Path) -> None:
     assert done.proof.ok
     assert lake.erasures()["is_proved"].all()
     assert len(lake.erasures()) == 2
+    assert digests(path) == [(), ()]
     with pytest.raises(
-        InvalidArgumentError, match=f"erased at .* certificate {done.id}"
+        InvalidArgumentError, match=f"before, last at .* .certificate {done.id}.* which"
     ):
         lake.erase("prices", **asked)
     assert answers(path) == before
@@ -187,6 +208,60 @@ def test_around_the_instant_it_is_finished_or_undone(
         assert answers(path) == before
         left = {file for file in path.rglob("*") if file.is_file()} - files
         assert (left == set()) == (step == "commit")
+
+
+def relocate(path: Path, to: Path) -> None:
+    """Have a table's files lie elsewhere from now on, as another program may."""
+    with foreign_table(path, "prices") as table:
+        there = SetLocationUpdate(action="set-location", location=f"file://{to}")
+        table.catalog.commit_table(table, (), (there,))
+
+
+@pytest.mark.parametrize("by", ["catalog", "path"])
+def test_files_of_tables_outside_of_the_folder_go_too(
+    tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, outside = tmp_path / "lake", tmp_path / "elsewhere"
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars(symbols=("AAA",))}, release="R1", as_of=AS_OF)
+    relocate(path, outside)
+    rows = bars(days=("2022-09-07",), symbols=("AAA", GONE))
+    opened(path).publish({"prices": rows}, release="R2", as_of=AS_OF)
+    held = {file for file in outside.rglob("*") if file.is_file()}
+    assert held
+    name = open_path(path, create=False).catalog.name
+    if by == "catalog":
+        place = f"sqlite:///{path}/catalog.db"
+        for key, value in (("URI", place), ("WAREHOUSE", f"{path}/warehouse")):
+            monkeypatch.setenv(f"PYICEBERG_CATALOG__{name.upper()}__{key}", value)
+        Remote(tmp_path).configure(monkeypatch)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(erasure_note, "finish", lambda *_: os._exit(9))
+        erase(opened(path))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    if by == "catalog":  # who configured it said where its tables are
+        lake = Lake.open(catalog=name, create=False, clock=clock)
+        assert lake.erasures()["is_proved"].tolist() == [False]
+        assert notes_in(path) == []
+    else:  # whoever made it says so, and may be a stranger
+        lake = opened(path)
+        assert held <= {file for file in outside.rglob("*") if file.is_file()}
+        (finding,) = lake.doctor(files=False).findings
+        assert (finding.code, "erase the same again" in finding.cure) == (
+            "erasure_unfinished",
+            True,
+        )
+        done = lake.erase("prices", where={"symbol": GONE}, reason="again")
+        assert done.proof is not None
+        assert done.proof.ok
+    assert notes_in(path) == []
+    assert found(path, [GONE], tmp_path / "inside") == []
+    assert found(outside, [GONE], tmp_path / "bytes") == []
+    assert len(opened(path).at("R2").read("prices")) == 4
+    assert opened(path).doctor(deep=True).ok
 
 
 def test_a_full_disk_changes_nothing(

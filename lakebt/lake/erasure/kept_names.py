@@ -1,0 +1,117 @@
+"""Names that hold what is erased: they stay, for others know things by them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyiceberg.table.refs import MAIN_BRANCH
+
+from lakebt.lake.committing.branches import branches_in
+from lakebt.lake.storage.branch_refs import IN_PUBLISHING
+from lakebt.lake.tables.schemas import LEDGER
+from lakebt.values.command_lines import lake_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.erasure.substitution import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptName:
+    """A name that holds a value that is erased.
+
+    Attributes
+    ----------
+    kind : str
+        Of what: ``"release"``, ``"branch"``, ``"tag"``, ``"table"`` or ``"folder"``.
+    name : str
+        It, with the value in it.
+    cure : str
+        How to be rid of it.
+    """
+
+    kind: str
+    name: str
+    cure: str
+
+
+def kept_names(
+    tables: Mapping[str, Table],
+    releases: Iterable[str],
+    words: Words,
+    address: Mapping[str, str],
+) -> tuple[KeptName, ...]:
+    """Return the names of a lake that hold values.
+
+    Parameters
+    ----------
+    tables
+        All of the lake, as main has them.
+    releases
+        The names of all releases, of branches and those that ended too.
+    words
+        The values, and the longer texts that may hold them.
+    address
+        Where the lake is, as `Lake.open` is told.
+    """
+    known = list(dict.fromkeys(releases))
+    return tuple(
+        each
+        for each in _names(tables, known, words, address)
+        if words.stand_in(each.name)
+    )
+
+
+def _names(
+    tables: Mapping[str, Table],
+    releases: list[str],
+    words: Words,
+    address: Mapping[str, str],
+) -> Iterator[KeptName]:
+    others = [name for name in releases if not words.stand_in(name)]
+    for name in releases:
+        yield KeptName(kind="release", name=name, cure=_copied(others, address))
+    branches = branches_in(tables[LEDGER])
+    for name in branches:
+        yield KeptName(kind="branch", name=name, cure=_copied(others, address))
+    ours = {*releases, *branches, MAIN_BRANCH}
+    for table, there in tables.items():
+        yield KeptName(
+            kind="table",
+            name=table,
+            cure="publish what stays into a table of another name, in another lake",
+        )
+        for name, ref in there.metadata.refs.items():
+            if name not in ours and not name.startswith(IN_PUBLISHING):
+                kind = ref.snapshot_ref_type.value
+                cure = f"drop that {kind} of {table} with the engine that made it"
+                yield KeptName(kind=kind, name=name, cure=cure)
+    if (path := address.get("path")) is not None:
+        cure = f"{_export(address)}, and delete this one, whose files say where it is"
+        yield KeptName(kind="folder", name=path, cure=cure)
+
+
+def _copied(others: list[str], address: Mapping[str, str]) -> str:
+    """Return how to go on without a release, or a branch, that results may name."""
+    main = [name for name in others if "." not in name]
+    if not main:
+        return "publish what stays into another lake, and delete this one"
+    chosen = [word for name in main for word in ("--release", name)]
+    if len(chosen) > _SPELT:
+        chosen = ["--release", "NAME", "..."]
+    return f"{_export(address, *chosen)}, and delete this one"
+
+
+def _export(address: Mapping[str, str], *chosen: str) -> str:
+    where = [word for pair in lake_options(address).items() for word in pair]
+    command = " ".join(["lakebt export TO", shlex.join(where), *chosen])
+    return f"make a lake of {'the other releases' if chosen else 'it'} ({command})"
+
+
+_SPELT = 6
+"""Words of a command that are spelt out."""
