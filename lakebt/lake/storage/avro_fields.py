@@ -7,12 +7,16 @@ in. Here a file is walked by its own schema, and only what was asked for changes
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pyiceberg.avro.codecs import KNOWN_CODECS
-
-from lakebt.lake.storage.failures import DamagedFileError, parsing
+from lakebt.lake.storage.avro_file import (
+    AvroFile,
+    check_used,
+    number,
+    text_at,
+    whole,
+)
+from lakebt.lake.storage.failures import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -24,7 +28,6 @@ Value: TypeAlias = str | int
 _Found: TypeAlias = dict[str, tuple[int, int, Value]]
 _Step: TypeAlias = "Callable[[bytes, int, _Found], int]"
 
-_MAGIC, SYNC_BYTES = b"Obj\x01", 16
 _WIDTHS = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 _WHOLE = frozenset({"int", "long"})
 
@@ -60,27 +63,13 @@ def _replaced(
     wanted: Collection[str],
     change: Callable[[Mapping[str, Value]], Mapping[str, Value]],
 ) -> bytes:
-    meta, start = header(content)
-    sync = content[start - SYNC_BYTES : start]
-    named: dict[str, _Step] = {}
-    step = _step(json.loads(meta["avro.schema"]), "", frozenset(wanted), named)
-    codecs: Mapping[Any, Any] = KNOWN_CODECS
-    codec = codecs[meta.get("avro.codec", b"null").decode()]
-    parts, place = [content[:start]], start
-    while place < len(content):
-        count, place = number(content, place)
-        n_bytes, place = number(content, place)
-        block = content[place : place + n_bytes]
-        place += n_bytes + SYNC_BYTES
-        if n_bytes < 0 or content[place - SYNC_BYTES : place] != sync:
-            msg = "a block does not end where it says"
-            raise DamagedFileError(msg)
-        rows = _records(
-            codec.decompress(block) if codec else block, count, step, change
-        )
-        packed = codec.compress(rows)[0] if codec else rows
-        parts += [whole(count), whole(len(packed)), packed, sync]
-    return b"".join(parts)
+    file = AvroFile(content)
+    step = _step(file.schema, "", frozenset(wanted), dict[str, _Step]())
+    blocks = (
+        file.block(count, _records(data, count, step, change))
+        for count, data in file.blocks()
+    )
+    return b"".join([file.head, *blocks])
 
 
 def _records(
@@ -98,34 +87,8 @@ def _records(
             start, end, _ = found[name]
             parts += [data[kept:start], _encoded(new[name])]
             kept = end
-    if place != len(data):
-        msg = "a block holds more than its records"
-        raise DamagedFileError(msg)
+    check_used(data, place)
     return b"".join([*parts, data[kept:]])
-
-
-def header(content: bytes) -> tuple[dict[str, bytes], int]:
-    """Return what the head of a file says, and where it ends.
-
-    Raises
-    ------
-    DamagedFileError
-        If it is no Avro file.
-    """
-    if content[: len(_MAGIC)] != _MAGIC:
-        msg = "it is no Avro file"
-        raise DamagedFileError(msg)
-    meta: dict[str, bytes] = {}
-    place = len(_MAGIC)
-    while True:
-        count, place = number(content, place)
-        if count == 0:
-            return meta, place + SYNC_BYTES
-        if count < 0:
-            _, place = number(content, place)
-        for _ in range(abs(count)):
-            key, place = _bytes(content, place)
-            meta[key.decode()], place = _bytes(content, place)
 
 
 def _step(
@@ -197,13 +160,9 @@ def _plain(kind: str, path: str, wanted: frozenset[str]) -> _Step:
         raise KeyError(kind)
 
     def text(data: bytes, place: int, found: _Found) -> int:
-        length, start = number(data, place)
-        end = start + length
-        if length < 0 or end > len(data):
-            msg = "a text ends after its block"
-            raise DamagedFileError(msg)
+        said, end = text_at(data, place)
         if is_wanted:
-            found[path] = place, end, data[start:end].decode()
+            found[path] = place, end, said.decode()
         return end
 
     return text
@@ -233,33 +192,6 @@ def _blocks(item: _Step) -> _Step:
                 place = item(data, place, found)
 
     return blocks
-
-
-def number(data: bytes, place: int) -> tuple[int, int]:
-    """Return a whole number in zigzag code, and where it ends."""
-    value, shift = 0, 0
-    while True:
-        byte = data[place]
-        value |= (byte & 127) << shift
-        place += 1
-        if byte < 128:
-            return (value >> 1) ^ -(value & 1), place
-        shift += 7
-
-
-def _bytes(data: bytes, place: int) -> tuple[bytes, int]:
-    length, start = number(data, place)
-    return data[start : start + length], start + length
-
-
-def whole(value: int) -> bytes:
-    """Return a whole number in zigzag code."""
-    rest, parts = (value << 1) ^ (value >> 63), bytearray()
-    while rest > 127:
-        parts.append(rest & 127 | 128)
-        rest >>= 7
-    parts.append(rest)
-    return bytes(parts)
 
 
 def _encoded(value: Value) -> bytes:

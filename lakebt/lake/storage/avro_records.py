@@ -7,14 +7,17 @@ own schema, and written by it.
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pyiceberg.avro.codecs import KNOWN_CODECS
-
-from lakebt.lake.storage.avro_fields import SYNC_BYTES, header, number, whole
-from lakebt.lake.storage.failures import DamagedFileError, parsing
+from lakebt.lake.storage.avro_file import (
+    AvroFile,
+    check_used,
+    number,
+    text_at,
+    whole,
+)
+from lakebt.lake.storage.failures import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,45 +52,23 @@ class Records:
 
     def __init__(self, content: bytes) -> None:
         with parsing():
-            meta, start = header(content)
-            self._head = content[:start]
+            self._file = AvroFile(content)
             named: dict[str, tuple[_Read, _Write]] = {}
-            read, self._write = _kind(json.loads(meta["avro.schema"]), named)
-            codecs: Mapping[Any, Any] = KNOWN_CODECS
-            self._codec = codecs[meta.get("avro.codec", b"null").decode()]
-            self.rows = self._all(content, start, read)
-
-    def _all(self, content: bytes, place: int, read: _Read) -> list[Record]:
-        rows: list[Record] = []
-        sync = self._head[-SYNC_BYTES:]
-        while place < len(content):
-            count, place = number(content, place)
-            n_bytes, place = number(content, place)
-            block = content[place : place + n_bytes]
-            place += n_bytes + SYNC_BYTES
-            if n_bytes < 0 or content[place - SYNC_BYTES : place] != sync:
-                msg = "a block does not end where it says"
-                raise DamagedFileError(msg)
-            data = self._codec.decompress(block) if self._codec else block
-            at = 0
-            for _ in range(count):
-                row, at = read(data, at)
-                rows.append(row)
-            if at != len(data):
-                msg = "a block holds more than its records"
-                raise DamagedFileError(msg)
-        return rows
+            read, self._write = _kind(self._file.schema, named)
+            self.rows: list[Record] = []
+            for count, data in self._file.blocks():
+                at = 0
+                for _ in range(count):
+                    row, at = read(data, at)
+                    self.rows.append(row)
+                check_used(data, at)
 
     def written(self) -> bytes:
         """Return a file with the rows as they are now, and the same head."""
         if not self.rows:
-            return self._head
+            return self._file.head
         data = b"".join(map(self._write, self.rows))
-        packed = self._codec.compress(data)[0] if self._codec else data
-        sync = self._head[-SYNC_BYTES:]
-        return b"".join(
-            [self._head, whole(len(self.rows)), whole(len(packed)), packed, sync]
-        )
+        return self._file.head + self._file.block(len(self.rows), data)
 
 
 def _kind(kind: Any, named: dict[str, tuple[_Read, _Write]]) -> tuple[_Read, _Write]:
@@ -122,16 +103,8 @@ def _plain(kind: str) -> tuple[_Read, _Write]:
     )
 
 
-def _bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    length, start = number(data, at)
-    if length < 0 or start + length > len(data):
-        msg = "a text ends after its block"
-        raise DamagedFileError(msg)
-    return data[start : start + length], start + length
-
-
 def _text(data: bytes, at: int) -> tuple[str, int]:
-    value, end = _bytes(data, at)
+    value, end = text_at(data, at)
     return value.decode(), end
 
 
@@ -147,7 +120,7 @@ _PLAIN: dict[str, tuple[_Read, _Write]] = {
         lambda data, at: (data[at] == 1, at + 1),
         lambda value: bytes([bool(value)]),
     ),
-    "bytes": (_bytes, _with_length),
+    "bytes": (text_at, _with_length),
     "string": (_text, lambda value: _with_length(value.encode())),
 }
 
