@@ -32,12 +32,12 @@ class Wire:
         is cut now. It stays cut until `mend`.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, port: int = 0) -> None:
         parts = urlsplit(target)
         assert parts.hostname is not None
         assert parts.port is not None
         self._target = (parts.hostname, parts.port)
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self.requests: list[tuple[str, str]] = []
         self.cut_at: Callable[[str, str], bool] | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 INSTEAD = (
     "A branch is written by lakebt, each time by one request: Lake.publish, branch, "
     "rebase, adopt and drop_branch, or lakebt publish and lakebt branch, of this "
-    "server's version"
+    "server's version; lakebt branch --roll-back, where the lake itself lies"
 )
 
 

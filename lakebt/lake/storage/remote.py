@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,11 @@ WRITE_SECONDS = 120
 GLUE_SECONDS = 10
 """How long Glue has to answer, each time it is asked."""
 
+STARTING_SECONDS = 5.0
+"""How long a server is waited for at whose port nobody listens: it may just start."""
+
+_PAUSE_SECONDS = 0.2
+
 _RETRIES = 3
 """How often it is asked again, if nothing else is configured; pyiceberg: ten times."""
 
@@ -58,7 +64,7 @@ def load(name: str) -> Catalog:
     added: dict[str, Any] = defaults(configured, os.environ)
     kind = _kind(name, configured)
     if kind is CatalogType.REST and configured.get("uri"):
-        return PatientRestCatalog(name, **{**configured, **added})
+        return _served(name, {**configured, **added})
     if kind is CatalogType.GLUE:
         return _glue(name, configured, added)
     return load_catalog(name, init_catalog_tables="false", **added)
@@ -145,6 +151,32 @@ class PatientRestCatalog(RestCatalog):
         patience = (CONNECT_SECONDS, ANSWER_SECONDS)
         asking = functools.partial(session.request, timeout=patience)
         session.request = asking  # type: ignore[method-assign]
+
+
+def _served(name: str, properties: Mapping[str, Any]) -> Catalog:
+    """Load a REST catalog, whose server may be about to start.
+
+    Raises
+    ------
+    ConnectionError
+        If nobody listens for so long, or it cannot be reached at all. It is one of
+        requests.
+    """
+    begin = time.monotonic()
+    while True:
+        try:
+            return PatientRestCatalog(name, **properties)
+        except requests.ConnectionError as error:
+            is_late = time.monotonic() - begin > STARTING_SECONDS
+            if is_late or not isinstance(_unmade(error), ConnectionRefusedError):
+                raise
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _unmade(error: requests.ConnectionError) -> BaseException | None:
+    """Return why no connection was made; None if one was, or it took too long."""
+    reason = getattr(next(iter(error.args), None), "reason", None)
+    return reason.__cause__ if isinstance(reason, NewConnectionError) else None
 
 
 def _glue(name: str, configured: Mapping[str, Any], added: dict[str, Any]) -> Catalog:

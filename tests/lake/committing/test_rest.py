@@ -530,6 +530,7 @@ def test_a_catalog_that_is_gone_is_one_clear_line_without_its_credential(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setattr("lakebt.lake.storage.remote.STARTING_SECONDS", 0.0)
     remote.configure(monkeypatch, type="rest", uri=gone, token=SECRET)
 
     with pytest.raises(LakeError, match="catalog 'prod' cannot be used: ") as caught:

@@ -1,4 +1,4 @@
-"""Branches of a lake in a catalog that changes one table at a time: Iceberg's own."""
+"""Branches of a lake in other catalogs: Postgres, and Iceberg's own REST server."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pytest
 
 from lakebt.errors import ReleaseEndedError
 from tests.lake.frames import AS_OF, bars, q1
+from tests.lake.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lakebt.lake import Lake
-    from tests.lake.remote import Remote
+    from tests.servers import Postgres
 
 pytestmark = pytest.mark.lake
 
@@ -25,8 +27,11 @@ MOST_STEPS = 40
 
 @pytest.fixture
 def started(remote: Remote) -> Lake:
-    """A lake with two releases of main."""
-    lake = remote.open()
+    return start(remote.open())
+
+
+def start(lake: Lake) -> Lake:
+    """Publish two releases of main."""
     both = {"prices": bars(), "etf_holdings": q1()}
     lake.publish(both, release="R1", as_of=AS_OF)
     lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
@@ -41,6 +46,20 @@ def symbols(lake: Lake, release: str) -> set[str]:
 def test_a_branch_lives_and_ends_in_a_catalog_of_others(
     started: Lake, remote: Remote
 ) -> None:
+    check_life(started, remote)
+
+
+def test_a_branch_lives_and_ends_in_postgres(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = Remote(tmp_path)
+    uri = postgres_server.uri(postgres_server.database())
+    remote.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/warehouse")
+    check_life(start(remote.open(create=True)), remote)
+
+
+def check_life(started: Lake, remote: Remote) -> None:
+    """Make, publish onto, rebase, adopt and drop a branch."""
     cleaned = started.branch("cleaned", at="R1")
     assert cleaned.publish(MINE, release="A", as_of=AS_OF).name == "cleaned.A"
     assert started.rebase("cleaned", at="R2").name == "cleaned.R2"

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from pyiceberg.exceptions import ForbiddenError
 
+from lakebt.errors import LakeError
 from tests.lake.frames import AS_OF, bars
+from tests.lake.other_engines import foreign_table
+from tests.lake.remote import Remote
 from tests.lake.serving.conftest import error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pyiceberg.table import Table
 
@@ -64,6 +68,23 @@ def test_no_commit_of_a_client_breaks_a_branch(house: House) -> None:
     assert house.lake().doctor().ok
     branch.publish({"prices": bars(symbols=("Y",))}, release="B", as_of=AS_OF)
     assert house.lake().doctor().ok
+
+
+def test_what_another_program_did_to_a_branch_is_undone_where_the_lake_lies(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.lake().branch("cleaned", at="R1")
+    with foreign_table(house.path, "prices") as table:
+        table.append(table.scan().to_arrow().slice(0, 1), branch="cleaned")
+    remote = Remote(tmp_path)
+    remote.configure(monkeypatch, type="rest", uri=house.address)
+
+    with pytest.raises(LakeError, match=r"--roll-back, where the lake itself lies"):
+        remote.open().branch("cleaned").roll_back("prices")
+
+    assert house.lake().branch("cleaned").roll_back("prices").done
+    assert house.lake().doctor().ok
+    assert remote.open().branch("cleaned").roll_back("prices").done == ()
 
 
 def test_beside_a_branch_clients_do_what_they_always_could(house: House) -> None:

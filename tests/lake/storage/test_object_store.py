@@ -362,6 +362,7 @@ def test_a_catalog_that_refuses_or_is_not_there_is_one_clear_line(
     served: tuple[Remote, Wire], store: Seaweed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote, laid = served
+    monkeypatch.setattr(distant, "STARTING_SECONDS", 0.0)
     gone = f"http://127.0.0.1:{free_port()}"
     nowhere = {"uri": gone, "oauth2-server-uri": f"{gone}/v1/oauth/tokens"}
     cases: list[tuple[dict[str, str], str]] = [

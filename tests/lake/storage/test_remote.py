@@ -1,14 +1,21 @@
-"""Catalogs behind a network: what their configuration may not hold."""
+"""Catalogs behind a network: what their configuration may not hold, and patience."""
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lakebt.errors import LakeError
 from lakebt.lake import Lake
+from lakebt.lake.storage import remote
+from lakebt.lake.storage.catalog import open_path
 from tests.lake.frames import clock
+from tests.lake.remote import Remote
+from tests.servers import free_port, serving
+from tests.servers.wire import Wire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +50,36 @@ def test_a_warehouse_that_names_a_place_alone_is_opened(
     configure(monkeypatch, tmp_path, f"file://{tmp_path}/a@b")
 
     assert Lake.open(catalog="prod", clock=clock).releases().empty
+
+
+def test_a_server_that_is_about_to_start_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    port, laid = free_port(), list[Wire]()
+    Remote(tmp_path).configure(monkeypatch, type="rest", uri=f"http://127.0.0.1:{port}")
+    with serving(open_path(tmp_path / "lake", create=True)) as (uri, _):
+        start = threading.Timer(0.5, lambda: laid.append(Wire(uri, port=port)))
+        start.start()
+        try:
+            lake = Lake.open(catalog="prod", create=False, clock=clock)
+            assert lake.releases().empty
+            assert laid[0].requests
+        finally:
+            start.join()
+            laid[0].close()
+
+
+def test_a_server_that_does_not_start_is_waited_for_so_long_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(remote, "STARTING_SECONDS", 0.5)
+    gone = f"127.0.0.1:{free_port()}"
+    Remote(tmp_path).configure(monkeypatch, type="rest", uri=f"http://{gone}")
+    begin = time.monotonic()
+
+    with pytest.raises(
+        LakeError, match=rf"nobody answers at {gone} \(connection refused\)"
+    ):
+        Lake.open(catalog="prod", clock=clock)
+
+    assert time.monotonic() - begin >= 0.5
