@@ -4,13 +4,16 @@
 
 makes a lake of daily releases in FOLDER if there is none, copies it as ``cp -a`` does,
 exports it, backs it up twice with ten releases in between, and moves it; and holds the
-digests of all releases of each copy against those of the lake. With ``s3`` it is copied
-to a bucket instead, of SeaweedFS that runs here, plainly and as an export, and back.
+digests of all releases of each copy against those of the lake. DuckDB then reads every
+hundredth release of the export, by the snapshot that its tag names, and the rows are
+those that lakebt reads from the lake. With ``s3`` it is copied to a bucket instead, of
+SeaweedFS that runs here, plainly and as an export, and back.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import resource
 import shutil
@@ -25,6 +28,8 @@ import pyarrow.fs as pafs
 
 from lakebt.lake import Lake
 from lakebt.sessions import Sessions
+from tests.engines.duck import BY_SNAPSHOT, duck
+from tests.engines.engine import iceberg
 from tests.servers import Seaweed, seaweedfs
 from tests.servers.seaweed import BUCKET
 
@@ -58,6 +63,35 @@ def digests(path: Path) -> list[tuple[str, str]]:
     """Return the names and digests of all releases of a lake."""
     lake = Lake.open(path, create=False)
     return [(each.name, each.digest) for each in lake._ledger().releases]  # noqa: SLF001
+
+
+def read_by_duckdb(copy: Path, lake: Lake, *, every: int = 100) -> int:
+    """Have DuckDB read some releases of a copy, and return how many these were.
+
+    Raises
+    ------
+    AssertionError
+        If it reads other rows than the lake has.
+    """
+    table = iceberg(copy, "prices")
+    names = lake.releases()["name"].tolist()
+    chosen = dict.fromkeys([*names[::every], names[-1]])
+    columns = ["symbol", "session", "open", "high", "low", "close", "volume"]
+    with duck() as engine:
+        for name in chosen:
+            snapshot = table.metadata.refs[name].snapshot_id
+            asked = [table.metadata_location, snapshot]
+            read = engine.execute(BY_SNAPSHOT, asked).to_arrow_table().to_pandas()
+            if digest(read[columns]) != digest(lake.at(name).read("prices")[columns]):
+                raise AssertionError(name)
+    return len(chosen)
+
+
+def digest(rows: pd.DataFrame) -> str:
+    """Return a digest of rows, in whatever order and types an engine gives them."""
+    rows = rows.assign(session=pd.to_datetime(rows["session"]).dt.strftime("%F"))
+    text = rows.sort_values(["session", "symbol"]).to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -96,6 +130,7 @@ def measure(folder: Path, releases: int, symbols: int) -> pd.DataFrame:
     AssertionError
         If a copy says something else than the lake.
     """
+    folder = folder.resolve()
     path, lake = folder / "lake", make(folder / "lake", releases, symbols)
     plain, copy, backup = folder / "plain", folder / "copy", folder / "backup"
     moved = folder / "moved away"
@@ -109,6 +144,14 @@ def measure(folder: Path, releases: int, symbols: int) -> pd.DataFrame:
     ]
     if digests(copy) != told or digests(backup) != told:
         raise AssertionError(copy)
+    n_read = 0
+
+    def read() -> None:
+        nonlocal n_read
+        n_read = read_by_duckdb(copy, lake)
+
+    rows.append(timed("DuckDB reads the export", read, lambda: size(copy)))
+    sys.stdout.write(f"DuckDB read {n_read} releases as lakebt does\n")
     lake = make(path, len(told) + 10, symbols)
     told = digests(path)
     rows += [

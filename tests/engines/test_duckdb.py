@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import gzip
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import duckdb
 import pandas as pd
 import pytest
 
+from tests.engines.duck import BY_SNAPSHOT, duck
 from tests.engines.engine import TABLES, iceberg, in_order, ledger
 from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, q1, q3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import duckdb
+
     from lakebt.lake import Lake
 
 pytestmark = [pytest.mark.slow, pytest.mark.lake]
 
-BY_SNAPSHOT = "SELECT * FROM iceberg_scan(?, snapshot_from_id = ?)"
-
 
 @pytest.fixture
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB with the extensions that PyPI has, and no way to fetch others."""
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "custom_extension_repository": "nowhere",
-        }
-    )
-    for name in ("avro", "iceberg"):
-        folder = files(f"duckdb_extension_{name}") / "extensions"
-        file = folder / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-        connection.load_extension(str(file))
-    connection.execute("SET TimeZone = 'UTC'")
-    yield connection
-    connection.close()
+    with duck() as connection:
+        yield connection
 
 
 @pytest.fixture
