@@ -260,13 +260,13 @@ def without_digests(certificate: Mapping[str, Any]) -> dict[str, Any]:
 
     Whoever has a list of all tickers could find out by them which one was erased.
     """
-    proof = certificate["proof"] or {}
+    proof = certificate.get("proof") or {}
     done = set(proof["looked_for"]) if proof.get("ok") else set()
     values = [
-        {"characters": value["characters"]} if number in done else value
-        for number, value in enumerate(certificate["values"])
+        {k: v for k, v in value.items() if k != "digest" or number not in done}
+        for number, value in enumerate(certificate.get("values", ()))
     ]
-    return {**certificate, "values": values}
+    return {**certificate, **({"values": values} if values else {})}
 
 
 def _hidden(rows: Mapping[str, int], words: Words) -> dict[str, int]:

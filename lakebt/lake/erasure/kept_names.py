@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pyiceberg.table.refs import MAIN_BRANCH
 
 from lakebt.lake.committing.branches import branches_in
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.storage.branch_refs import IN_PUBLISHING
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.values.command_lines import lake_options
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
+    from lakebt.lake.committing.ledger import Release
     from lakebt.lake.erasure.substitution import Words
 
 
@@ -42,7 +44,7 @@ class KeptName:
 
 def kept_names(
     tables: Mapping[str, Table],
-    releases: Iterable[str],
+    releases: Iterable[Release],
     words: Words,
     address: Mapping[str, str],
 ) -> tuple[KeptName, ...]:
@@ -53,33 +55,33 @@ def kept_names(
     tables
         All of the lake, as main has them.
     releases
-        The names of all releases, of branches and those that ended too.
+        All of them, of branches and those that ended too.
     words
         The values, and the longer texts that may hold them.
     address
         Where the lake is, as `Lake.open` is told.
     """
-    known = list(dict.fromkeys(releases))
     return tuple(
         each
-        for each in _names(tables, known, words, address)
+        for each in _names(tables, list(releases), words, address)
         if words.stand_in(each.name)
     )
 
 
 def _names(
     tables: Mapping[str, Table],
-    releases: list[str],
+    releases: list[Release],
     words: Words,
     address: Mapping[str, str],
 ) -> Iterator[KeptName]:
-    others = [name for name in releases if not words.stand_in(name)]
-    for name in releases:
-        yield KeptName(kind="release", name=name, cure=_copied(others, address))
+    every = dict.fromkeys(release.name for release in releases)
+    copied = _copied(releases, words, address)
+    for name in every:
+        yield KeptName(kind="release", name=name, cure=copied)
     branches = branches_in(tables[LEDGER])
     for name in branches:
-        yield KeptName(kind="branch", name=name, cure=_copied(others, address))
-    ours = {*releases, *branches, MAIN_BRANCH}
+        yield KeptName(kind="branch", name=name, cure=copied)
+    ours = {*every, *branches, MAIN_BRANCH}
     for table, there in tables.items():
         yield KeptName(
             kind="table",
@@ -96,9 +98,12 @@ def _names(
         yield KeptName(kind="folder", name=path, cure=cure)
 
 
-def _copied(others: list[str], address: Mapping[str, str]) -> str:
+def _copied(
+    releases: Iterable[Release], words: Words, address: Mapping[str, str]
+) -> str:
     """Return how to go on without a release, or a branch, that results may name."""
-    main = [name for name in others if "." not in name]
+    living = [each.name for each in releases if not each.is_ended]
+    main = [n for n in living if branch_in(n) is None and not words.stand_in(n)]
     if not main:
         return "publish what stays into another lake, and delete this one"
     chosen = [word for name in main for word in ("--release", name)]

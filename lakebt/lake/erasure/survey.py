@@ -156,7 +156,7 @@ class Survey:
             elsewhere=tuple(self._elsewhere()),
             names=kept_names(
                 self.tables,
-                [r.name for page in self._pages for r in page.ledger.releases],
+                [each for page in self._pages for each in page.ledger.releases],
                 self.words,
                 self.storage.address,
             ),
