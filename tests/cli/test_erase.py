@@ -41,6 +41,7 @@ def test_it_is_seen_first_then_done_and_listed(lake: Path, run: Run) -> None:
     assert (done["rows"], done["releases"], done["dry_run"]) == (3, {"R1": 3}, False)
     assert done["proof"]["ok"]
     assert done["proof"]["traces"] == []
+    assert done["names"] == []
     assert (listed["id"], listed["by"]) == (done["certificate"], "Ann")
     assert listed["is_proved"]
     assert "a wish" in shown.stdout
