@@ -380,11 +380,26 @@ def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
     return differs
 
 
-def _raise_first(plan: Schedule) -> None:
+def first_refused(plan: Schedule) -> tuple[int, int] | None:
+    """Return the slot and the exit of the first order that needs a later fact.
+
+    It is one of the first entry that has any, in the oldest event; None if none has.
+    """
     slots, exits = np.nonzero(plan.reason == Reason.LOOK_AHEAD.code)
-    if len(slots):
-        first = int(np.lexsort((exits, slots, plan.entry[slots]))[0])
-        cell = plan.cell(int(slots[first]), int(exits[first]))
-        assert cell.empty is not None  # noqa: S101 - that is its reason
-        fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
-        raise LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)
+    if not len(slots):
+        return None
+    first = int(np.lexsort((exits, slots, plan.entry[slots]))[0])
+    return int(slots[first]), int(exits[first])
+
+
+def _raise_first(plan: Schedule) -> None:
+    if (first := first_refused(plan)) is not None:
+        raise look_ahead_of(plan, *first)
+
+
+def look_ahead_of(plan: Schedule, slot: int, exit_: int) -> LookAheadError:
+    """Return the error that an order which needs a later fact stops a study with."""
+    cell = plan.cell(slot, exit_)
+    assert cell.empty is not None  # noqa: S101 - that is its reason
+    fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
+    return LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)

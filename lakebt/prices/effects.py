@@ -166,7 +166,7 @@ def per_bar_share(
         what the bars are adjusted for from its day on, the shares too, and multiplied
         by what the bars of `other` are adjusted for after it.
     """
-    units = ShareUnits(history)
+    units = history.units or ShareUnits(history)
     return [
         _per_bar_share(action, units, delisting_return=delisting_return)
         for action in actions

@@ -13,6 +13,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.prices.actions import ActionHistory
 from lakebt.prices.borrow import BorrowHistory
 from lakebt.prices.cut_off import check_uncut
+from lakebt.prices.endings import is_stale
 from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
 from lakebt.values.arrays import least_so_far, spans
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
+    from lakebt.prices.effects import ShareUnits
     from lakebt.sessions import Sessions
 
 
@@ -61,6 +63,8 @@ class PriceHistory:
         Where the bars of a symbol are that `instruments` has rows of, in words.
     cut : ndarray of shape (n_symbols,)
         Whether earlier bars of a symbol may be left out; empty if all are there.
+    units : ShareUnits or None
+        In which shares bars are, where those left out tell it; by default these do.
     """
 
     symbols: tuple[str, ...]
@@ -83,6 +87,7 @@ class PriceHistory:
     borrow: BorrowHistory = field(default_factory=BorrowHistory.none)
     about: Mapping[str, str] = field(default_factory=dict)
     cut: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    units: ShareUnits | None = None
 
     @cached_property
     def _codes(self) -> dict[str, int]:
@@ -102,24 +107,7 @@ class PriceHistory:
         last[:-1] = (self.symbol[1:] != self.symbol[:-1]) | (
             self.session[1:] != self.session[:-1]
         )
-        return np.flatnonzero(last & ~self.retracted & ~self._is_stale)
-
-    @cached_property
-    def _is_stale(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is of a symbol that had ended, and has not come again."""
-        stale = np.zeros(len(self.symbol), dtype=bool)
-        span, ends, came = len(self.sessions), [], dict[str, list[int]]()
-        for action in self.actions.final:
-            came.setdefault(action.other, []).append(action.session)
-        for action in self.actions.final:
-            if action.kind.is_ending and action.symbol in self._codes:
-                since = [s for s in came.get(action.symbol, ()) if s >= action.session]
-                start = self._codes[action.symbol] * span
-                ends += [start + action.session, start + min(since, default=span)]
-        places = np.searchsorted(self._keys, np.array(ends, dtype=np.int64))
-        for first, after in places.reshape(-1, 2).tolist():
-            stale[first:after] = True
-        return stale
+        return np.flatnonzero(last & ~self.retracted & ~is_stale(self))
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._codes

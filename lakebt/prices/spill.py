@@ -14,7 +14,7 @@ from lakebt.errors import LakebtError
 from lakebt.prices.history import PriceHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
 
@@ -114,7 +114,9 @@ def _written(arrays: Any, size: int) -> mmap.mmap:
         raise LakebtError(msg) from error
 
 
-def with_whole(history: PriceHistory, whole: PriceHistory) -> PriceHistory:
+def with_whole(
+    history: PriceHistory, whole: PriceHistory, symbols: Iterable[str]
+) -> PriceHistory:
     """Return a history with all bars of some symbols, and of no more of them cut.
 
     Parameters
@@ -123,6 +125,8 @@ def with_whole(history: PriceHistory, whole: PriceHistory) -> PriceHistory:
         Of some sessions.
     whole
         All sessions of some of its symbols.
+    symbols
+        Which, whether or not they have any.
     """
     code = history.codes(whole.symbols)
     # What comes of their shares may be there whole, too; nobody asked for it here.
@@ -135,6 +139,6 @@ def with_whole(history: PriceHistory, whole: PriceHistory) -> PriceHistory:
         for name, values in _arrays(history).items()
         if name not in {"symbol", "cut"} and len(values)
     }
-    cut = history.cut.copy()
-    cut[code[code >= 0]] = False
+    cut, completed = history.cut.copy(), history.codes(tuple(symbols))
+    cut[completed[completed >= 0]] = False
     return replace(history, symbol=symbol[order], cut=cut, **joined)

@@ -6,27 +6,32 @@ not depend on others, so that each has the figures that it has among all, to the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from lakebt.lake.reading.instrument_view import (
-    has_bars_apart,
-    price_history,
-    prices_between,
-)
+import numpy as np
+
+from lakebt.errors import UntradeableError
+from lakebt.events.schedule import first_refused, look_ahead_of
+from lakebt.lake.reading.instrument_view import has_bars_apart, prices_apart
+from lakebt.prices.benchmark import MARKET
 from lakebt.prices.cut_off import CutOffError
 from lakebt.prices.spill import Spill, with_whole
 from lakebt.study.engines import ENGINES
 from lakebt.study.joint_cells import Joining, Slots
+from lakebt.study.lookup import Lookup
 from lakebt.study.order_reach import reach, reached
+from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from lakebt.backtest.levels import Level
+    from lakebt.errors import LookAheadError
     from lakebt.events.rules import Entry, Exit
     from lakebt.events.schedule import Schedule
-    from lakebt.prices.history import PriceHistory
+    from lakebt.lake.reading.session_prices import SessionPrices
     from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope
 
@@ -42,18 +47,11 @@ BEFORE = 21
 
 
 def is_chunked(scope: Scope) -> bool:
-    """Whether the events of a study are taken in chunks.
+    """Whether the events of a study are taken in chunks: they are many.
 
-    What stops at the first fact that is missing is not: it is to be the first of all.
-    Neither is what needs prices of all sessions: see `has_bars_apart`, and where a
-    delisting returns something on its last close.
+    Not where the prices of some sessions may not be read alone; see `has_bars_apart`.
     """
-    return (
-        scope.n_changes > MANY
-        and not scope.stops
-        and scope.arguments.delisting_return is None
-        and has_bars_apart(scope.view)
-    )
+    return scope.n_changes > MANY and has_bars_apart(scope.view)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,16 +93,45 @@ class Chunks:
 
     def __init__(self, scope: Scope) -> None:
         scope.check_hedge()
+        arguments = scope.arguments
         count = -(-scope.n_changes // CHANGES)
         parts = scope.parts(count)
-        symbols = sorted({symbol for part in parts for symbol in part.symbols()})
-        self.chunks = tuple(Chunk(part, symbols) for part in parts)
+        prices = prices_apart(
+            scope.view,
+            sorted({MARKET, *(symbol for part in parts for symbol in part.symbols())}),
+            asks_last_close=arguments.delisting_return is not None,
+        )
+        self._stops = arguments.on_look_ahead == "raise"
+        if self._stops:  # of all chunks it is the first order that stops
+            for part in parts:
+                part.arguments = arguments.replaced(on_look_ahead="mask")
+        self._place = {str(rule): n for n, rule in enumerate(arguments.entries)}
+        self._unpriced: tuple[_Place, UntradeableError] | None = None
+        self.chunks = tuple(Chunk(part, prices) for part in parts)
 
     def plan(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> ChunkedPlan:
-        """Return every order under some rules."""
-        return ChunkedPlan(
-            schedules=tuple(each.schedule(entries, exits) for each in self.chunks)
-        )
+        """Return every order under some rules.
+
+        Raises
+        ------
+        LookAheadError
+            Under ``on_look_ahead="raise"``, as one schedule of all events does.
+        """
+        schedules = tuple(each.schedule(entries, exits) for each in self.chunks)
+        if self._stops and (error := _first_error(schedules)) is not None:
+            raise error
+        return ChunkedPlan(schedules=schedules)
+
+    def raise_unpriced(self) -> None:
+        """Stop on a cell that lacks a price, of all that were traded.
+
+        Raises
+        ------
+        UntradeableError
+            Under ``missing="raise"``, for the first by event, entry and exit.
+        """
+        if self._unpriced is not None:
+            raise self._unpriced[1]
 
     def trade(
         self, plan: ChunkedPlan, levels: Sequence[Level], *, engine: str
@@ -127,11 +154,46 @@ class Chunks:
                 entry=own.entry,
             )
             traded = chunk.trade(own, levels, engine=engine)
+            self._look_at(chunk, own, traded[0])
             for joining, cells in zip(together, traded, strict=True):
                 joining.add(slots, cells)
             del traded, cells  # before the next chunk is traded
         found = [joining.done() for joining in together]
         return found[0][0], [cells for _, cells in found]
+
+    def _look_at(self, chunk: Chunk, plan: Schedule, cells: Cells) -> None:
+        """Remember the first cell that lacks a price, where that stops the study."""
+        if chunk.scope.arguments.missing != "raise":
+            return
+        unpriced = np.argwhere(cells.reason == Reason.NO_PRICE.code)
+        if not len(unpriced):
+            return
+        slot, column = unpriced[0].tolist()
+        event = plan.events[plan.event[slot]]
+        entry = str(plan.entries[plan.entry[slot]])
+        number = self._place.get(entry, len(self._place))
+        place = event.date, event.event_id, number, column
+        if self._unpriced is None or place < self._unpriced[0]:
+            self._unpriced = place, chunk.unpriced(plan, cells, slot, column)
+
+
+_Place: TypeAlias = "tuple[dt.date, str, int, int]"
+"""Date and name of an event, number of an entry rule and of an exit rule."""
+
+
+def _first_error(schedules: Sequence[Schedule]) -> LookAheadError | None:
+    """Return the error of the first order that needs a later fact, of all chunks."""
+    found = []
+    for number, plan in enumerate(schedules):
+        if (first := first_refused(plan)) is not None:
+            slot, column = first
+            event = plan.events[plan.event[slot]]
+            place = int(plan.entry[slot]), event.date, event.event_id, column
+            found.append((place, number, slot))
+    if not found:
+        return None
+    (*_, column), number, slot = min(found)
+    return look_ahead_of(schedules[number], slot, column)
 
 
 class Chunk:
@@ -141,12 +203,12 @@ class Chunk:
     ----------
     scope
         Of these events, under all rules that will be asked for.
-    symbols
-        Those of all events.
+    prices
+        Of all events.
     """
 
-    def __init__(self, scope: Scope, symbols: Sequence[str]) -> None:
-        self.scope, self._symbols = scope, symbols
+    def __init__(self, scope: Scope, prices: SessionPrices) -> None:
+        self.scope, self._source = scope, prices
         self._spill: Spill | None = None
         self._read = 0, -1
 
@@ -186,16 +248,35 @@ class Chunk:
             least, most = min(least, first), max(most, last)
         self._read = max(least - max(sessions, default=0), 0), most
         from_, to = max(self._read[0] - BEFORE, 0), most
-        self._spill = Spill(self._between(from_, to))
+        own = self._source.between(self.scope.symbols(), from_, to)
+        self._spill = Spill(own)
         return self._spill
 
-    def _between(self, first: int, last: int) -> PriceHistory:
-        own = self.scope.symbols()
-        return prices_between(self.scope.view, own, (first, last), beside=self._symbols)
+    def unpriced(
+        self, plan: Schedule, cells: Cells, slot: int, column: int
+    ) -> UntradeableError:
+        """Return the error that a cell which lacks a price stops the study with."""
+        hedge, every = self.scope.arguments.hedge, len(plan.clock.sessions) - 1
+        symbols = {change.symbol for change in plan.vintages(slot)}
+        symbols |= {hedge} if hedge is not None else set()
+        # It says when prices end and begin, so it looks at all of them.
+        history = self._source.between(sorted(symbols), 0, every)
+        only = np.zeros_like(cells.reason)
+        only[slot, column] = cells.reason[slot, column]
+        lookup = Lookup(
+            self.scope.arguments, plan, replace(cells, reason=only), history
+        )
+        found: UntradeableError | None = None
+        try:
+            lookup.raise_unpriced()
+        except UntradeableError as error:
+            found = error
+        assert found is not None  # noqa: S101 - the cell lacks one
+        return found
 
     def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
         """Return prices with all bars of some symbols."""
-        whole = price_history(self.scope.view, sorted(symbols))
+        whole = self._source.between(symbols, 0, len(self.scope.clock.sessions) - 1)
         with spill.opened() as history:
-            self._spill = Spill(with_whole(history, whole))
+            self._spill = Spill(with_whole(history, whole, symbols))
         return self._spill

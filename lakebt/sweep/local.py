@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.backtest.costs import CostModel
-from lakebt.study.lookup import Lookup
 from lakebt.study.trials import result_row
-from lakebt.sweep.passes import Memory, passes
+from lakebt.sweep.passes import Memory, passes, stops
 from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import canonical_json
 
@@ -61,10 +60,17 @@ def run_points(
         blocks = whole.blocks()
         studies = [one for those in whole.studies.values() for one in those]
         gathered = Gathered(recorder, studies * len(blocks))
-        for number, block in enumerate(blocks):
-            for part in block.parts(memory.plan(block), engine):
-                for one, rows in _run(part, memory, now=clock):
-                    gathered.take(one, rows, place=number)
+        found: Iterator[tuple[StudyAtCost, pd.DataFrame, int]] = (
+            (one, rows, number)
+            for number, block in enumerate(blocks)
+            for part in block.parts(memory.plan(block), engine)
+            for one, rows in _run(part, memory, now=clock)
+        )
+        if stops(whole.scope):  # nothing of it is recorded if any of it stops
+            found = iter(list(found))
+            memory.check_all_priced(whole)
+        for one, rows, number in found:
+            gathered.take(one, rows, place=number)
     return run
 
 
@@ -109,11 +115,8 @@ def _run(
 ) -> Iterator[tuple[StudyAtCost, pd.DataFrame]]:
     """Yield the rows of each study's cells."""
     started = time.perf_counter()
-    scope = part.scope
     plan, traded = memory.together(part)
-    if scope.arguments.missing == "raise":
-        schedule, history = memory.schedule(scope), memory.history(scope)
-        Lookup(scope.arguments, schedule, traded[0], history).raise_unpriced()
+    memory.check_priced(part, traded[0])
     share = (time.perf_counter() - started) / part.n_studies
     for those, cells in zip(part.studies.values(), traded, strict=True):
         for one in those:

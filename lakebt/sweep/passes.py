@@ -10,6 +10,7 @@ from lakebt.inputs.roles import Decides
 from lakebt.study.arguments import GRID
 from lakebt.study.chunks import ChunkedPlan, Chunks, is_chunked
 from lakebt.study.engines import ENGINES
+from lakebt.study.lookup import Lookup
 from lakebt.values.keys import content_key
 
 if TYPE_CHECKING:
@@ -54,15 +55,8 @@ class Memory:
             If its hedge has none.
         """
         plan = self.schedule(scope)
-        key = self._prices_key(scope)
+        key = _but_for_rules(scope, Decides.ORDERS | Decides.PRICES)
         return self._kept("history", key, lambda: scope.history(plan))
-
-    @staticmethod
-    def _prices_key(scope: Scope) -> tuple[int, str]:
-        # Which changes there are does not depend on the rules that they are traded by.
-        plain = scope.arguments.plain(Decides.ORDERS | Decides.PRICES)
-        others = {name: value for name, value in plain.items() if name not in GRID}
-        return id(scope.view), content_key(others)
 
     def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
         """Return what each cell of a study comes to, at each level, in one pass."""
@@ -94,8 +88,34 @@ class Memory:
         return plan, self.trade(part.scope, levels)
 
     def _chunks(self, part: Pass) -> Chunks:
-        key = self._prices_key(part.scope)
+        decides = Decides.ORDERS | Decides.PRICES | Decides.BOOKS
+        key = _but_for_rules(part.scope, decides)
         return self._kept("chunks", key, lambda: Chunks(part.whole or part.scope))
+
+    def check_priced(self, part: Pass, cells: Cells) -> None:
+        """Stop on a cell that lacks a price, unless cells of other blocks may, too.
+
+        Raises
+        ------
+        UntradeableError
+            Under ``missing="raise"``, for the first by event.
+        """
+        scope = part.scope
+        if scope.arguments.missing == "raise" and not is_chunked(scope):
+            plan, history = self.schedule(scope), self.history(scope)
+            Lookup(scope.arguments, plan, cells, history).raise_unpriced()
+
+    def check_all_priced(self, whole: Pass) -> None:
+        """Stop on a cell that lacked a price, when all blocks of a pass were traded.
+
+        Raises
+        ------
+        UntradeableError
+            As `check_priced` does.
+        """
+        scope = whole.scope
+        if scope.arguments.missing == "raise" and is_chunked(scope):
+            self._chunks(whole).raise_unpriced()
 
     def book_key(self, scope: Scope) -> object:
         """Return what is equal for studies that differ in nothing but their levels.
@@ -182,17 +202,18 @@ class Pass:
     def blocks(self) -> list[Pass]:
         """Return it in passes of so many entries as fit into memory at one level.
 
-        What stops at the first fact that is missing is in one block: it is to be the
-        first of all.
+        What stops at the first fact that is missing is in one block unless its events
+        are in chunks, which know the first of all: see `Memory.check_all_priced`.
         """
         arguments = self.scope.arguments
         across = max(self.scope.n_changes * len(arguments.exits), 1)
         width = max(BLOCK // across, 1)
         entries, exits = arguments.entries, arguments.exits
-        if width >= len(entries) or stops(self.scope):
+        chunked = is_chunked(self.scope)
+        if width >= len(entries) or (stops(self.scope) and not chunked):
             return [self]
         scope = self.scope.with_grid(entries, exits)
-        if not is_chunked(scope):
+        if not chunked:
             _ = scope.decided_on  # once for all blocks, which are gone after them
         return [
             Pass(
@@ -213,6 +234,16 @@ class Pass:
             some = levels[start : start + count]
             studies = {level: self.studies[level] for level in some}
             yield Pass(scope=self.scope, studies=studies, whole=self.whole)
+
+
+def _but_for_rules(scope: Scope, decides: Decides) -> tuple[int, str]:
+    """Return what is equal for studies that differ in their entries and exits alone.
+
+    Which changes there are does not depend on the rules that they are traded by.
+    """
+    plain = scope.arguments.plain(decides)
+    others = {name: value for name, value in plain.items() if name not in GRID}
+    return id(scope.view), content_key(others)
 
 
 def stops(scope: Scope) -> bool:

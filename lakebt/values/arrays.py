@@ -42,14 +42,15 @@ def least_so_far(values: IntVector, starts: IntVector) -> IntVector:
     ----------
     values : ndarray of shape (n,)
     starts : ndarray of shape (n_runs + 1,)
-        Where each run begins, none empty, and where the last one ends.
+        Where each run begins, and where the last one ends.
 
     Examples
     --------
-    >>> least_so_far(np.array([5, 7, 9, 4, 6]), np.array([0, 2, 5])).tolist()
+    >>> least_so_far(np.array([5, 7, 9, 4, 6]), np.array([0, 2, 5, 5])).tolist()
     [5, 5, 9, 4, 4]
     """
-    least = np.repeat(values[starts[:-1]], np.diff(starts))
+    sizes = np.diff(starts)
+    least = np.repeat(values[starts[:-1][sizes > 0]], sizes[sizes > 0])
     # Nearly always the first of a run is its least: few runs are walked through.
     lower = np.flatnonzero(values < least)
     runs = np.unique(np.searchsorted(starts, lower, side="right") - 1)

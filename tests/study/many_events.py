@@ -12,6 +12,7 @@ import lakebt
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 NYSE = Sessions.of("XNYS")
@@ -104,8 +105,9 @@ def _prices() -> pd.DataFrame:
     return frame[~(is_halted | is_unlisted | gaps)].drop(columns="number")
 
 
-def _actions() -> pd.DataFrame:
+def _actions(more: Sequence[tuple[str, str, int, dict[str, Any]]]) -> pd.DataFrame:
     rows: list[tuple[str, str, int, dict[str, Any]]] = [
+        *more,
         ("S03", "split", 211, {"ratio": 2.0}),
         ("S05", "cash_dividend", 322, {"cash": 0.4}),
         ("S07", "cash_dividend", 129, {"cash": 0.3}),
@@ -116,25 +118,110 @@ def _actions() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "action_id": f"{symbol}-{kind}",
+                "action_id": f"{symbol}-{kind}-{number}",
                 "symbol": symbol,
                 "kind": kind,
                 "ex_date": day(number),
                 "known_at": pd.Timestamp(f"{day(number - 12)} 12:30", tz="UTC"),
-                **more,
+                **told,
             }
-            for symbol, kind, number, more in rows
+            for symbol, kind, number, told in rows
         ]
     )
 
 
-def fill(path: Path) -> lakebt.Lake:
-    """Publish it."""
+def _adjusted(prices: pd.DataFrame) -> pd.DataFrame:
+    """Bars on each basis, with shares that are spun off, and one that stops trading."""
+    number = prices["symbol"].str.extract(r"S(\d+)")[0].astype(float)
+    basis = np.select(
+        [number.between(3, 6), number.between(7, 9)],
+        ["split_adjusted", "total_return"],
+        "raw",
+    )
+    session = prices["session"]
+    # KID trades from its spin-off on; WHEN did so long before its own, and never again.
+    kids = [
+        prices[prices["symbol"].eq(other) & session.between(day(first), day(last))]
+        for other, first, last in (("S00", 272, 599), ("S02", 60, 66))
+    ]
+    names = ("KID", "WHEN")
+    own = [kid.assign(symbol=name) for kid, name in zip(kids, names, strict=True)]
+    is_over = prices["symbol"].eq("S11") & session.ge(day(488))
+    return pd.concat([prices.assign(basis=basis)[~is_over], *own])
+
+
+def _more_actions() -> list[tuple[str, str, int, dict[str, Any]]]:
+    """Actions of bars on each basis, some of which are of no event's own sessions."""
+    return [
+        ("S03", "spin_off", 271, {"other": "KID", "ratio": 0.5}),
+        ("S04", "split", 590, {"ratio": 3.0}),
+        ("S04", "cash_dividend", 96, {"cash": 0.6}),
+        ("S05", "spin_off", 275, {"other": "KID", "ratio": 0.25}),
+        ("S06", "spin_off", 131, {"other": "WHEN", "ratio": 0.2}),
+        ("S00", "spin_off", 308, {"other": "WHEN", "ratio": 0.1}),
+        ("S01", "spin_off", 65, {"other": "NEVER", "ratio": 0.1}),
+        ("S07", "split", 12, {"ratio": 2.0}),
+        ("S08", "cash_dividend", 560, {"cash": 0.9}),
+        ("S08", "cash_dividend", 133, {"cash": 0.7}),
+        ("S09", "spin_off", 424, {"other": "KID", "ratio": 0.3}),
+        ("S11", "delisting", 490, {}),
+    ]
+
+
+def _instruments() -> pd.DataFrame:
+    """S02 is called T02 later; the bars of S08 are under its first ticker always."""
+    told = [
+        ("I2", "S02", "symbol", 0, 249),
+        ("I2", "T02", "symbol", 250, None),
+        ("I8", "S08", "symbol", 0, 299),
+        ("I8", "U08", "symbol", 300, None),
+        ("I8", "S08", "prices", 0, None),
+        # A ticker that had another owner before.
+        ("I9", "S09", "symbol", 200, None),
+        ("I1", "S09", "symbol", 0, 150),
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "instrument_id": own,
+                "identifier": name,
+                "valid_from": day(first),
+                "kind": kind,
+                "valid_to": None if last is None else day(last),
+                "known_at": pd.Timestamp(f"{day(first)} 06:00", tz="UTC"),
+            }
+            for own, name, kind, first, last in told
+        ]
+    )
+
+
+def fill(
+    path: Path, *, adjusted: bool = False, instruments: bool = False
+) -> lakebt.Lake:
+    """Publish it.
+
+    Parameters
+    ----------
+    path
+    adjusted
+        Whether bars are on each basis, and what actions do depends on others.
+    instruments
+        Whether some symbols change hands.
+    """
     lake = lakebt.Lake.open(path, clock=lambda: AS_OF)
+    prices, changes = _prices(), _changes()
     tables = {
-        "prices": _prices(),
-        "index_changes": _changes(),
-        "corporate_actions": _actions(),
+        "prices": _adjusted(prices) if adjusted else prices,
+        "index_changes": changes,
+        "corporate_actions": _actions(_more_actions() if adjusted else []),
     }
+    if instruments:
+        tables["instruments"] = _instruments()
+        for name, other, since in (("S02", "T02", 250), ("S08", "U08", 300)):
+            of = changes["symbol"].eq(name) & changes["announced"].ge(day(since))
+            changes.loc[of, "symbol"] = other
+        own = tables["prices"]
+        renamed = own["symbol"].eq("S02") & own["session"].ge(day(250))
+        own.loc[renamed, "symbol"] = "T02"
     lake.publish(tables, release="R1", as_of=AS_OF)
     return lake

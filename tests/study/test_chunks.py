@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,9 +12,13 @@ import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.errors import UntradeableError
+from lakebt.lake.reading import session_prices
 from lakebt.prices import spill
 from lakebt.study import chunks
 from lakebt.study.order_reach import reach, reached
+from lakebt.sweep import passes
+from lakebt.sweep.recorder import Recorder
 from tests.study.many_events import COSTS, GRID, N_EVENTS, fill
 
 if TYPE_CHECKING:
@@ -31,11 +36,13 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
 
 @pytest.fixture
 def tens(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Takes events in chunks of ten changes from then on."""
+    """Takes events in chunks of ten changes from then on, and a rule at a time."""
 
     def cut() -> None:
         monkeypatch.setattr(chunks, "MANY", 10)
         monkeypatch.setattr(chunks, "CHANGES", 10)
+        monkeypatch.setattr(passes, "BLOCK", 200)
+        monkeypatch.setattr(session_prices, "AT_ONCE", 5_000)  # two parts of the bars
 
     return cut
 
@@ -120,14 +127,123 @@ def test_a_chunk_reads_its_sessions_and_of_a_halted_share_all(
     assert max(map(n_bytes, read)) < n_bytes(whole_of) / 3
 
 
-def test_what_needs_prices_of_all_sessions_is_not_taken_in_chunks(
-    view: lakebt.View, read: list[PriceHistory], tens: Callable[[], None]
+@pytest.fixture(scope="module")
+def adjusted(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    path = tmp_path_factory.mktemp("adjusted") / "lake"
+    with pytest.warns(lakebt.AuditWarning, match="corporate_actions stale"):
+        return fill(path, adjusted=True).at("R1")
+
+
+@pytest.fixture(scope="module")
+def instruments(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
+    path = tmp_path_factory.mktemp("instruments") / "lake"
+    with pytest.warns(lakebt.AuditWarning, match="corporate_actions stale"):
+        return fill(path, adjusted=True, instruments=True).at("R1")
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("adjusted", {"hedge": "MKT", "delisting_return": -0.5}),
+        ("instruments", {"missing": "drop_leg", "delisting_return": 0.1}),
+    ],
+    ids=["adjusted", "instruments"],
+)
+def test_bars_that_are_adjusted_or_joined_are_cut_too(
+    name: str,
+    more: dict[str, Any],
+    request: pytest.FixtureRequest,
+    read: list[PriceHistory],
+    tens: Callable[[], None],
 ) -> None:
+    view = request.getfixturevalue(name)
+    at_once = swept(view, COSTS, **more)
+    assert not read
     tens()
 
-    swept(view, COSTS[:1], delisting_return=-0.5, on_look_ahead="mask")
+    in_chunks = swept(view, COSTS, **more)
 
+    pd.testing.assert_frame_equal(at_once, in_chunks, check_exact=True)
+    assert at_once["n_events"].max() > N_EVENTS / 2
+    assert len(read) >= 8
+    whole = {
+        symbol
+        for history in read
+        if not history.cut.all()
+        for symbol, cut in zip(history.symbols, history.cut, strict=True)
+        if not cut
+    }
+    assert "WHEN" in whole  # what it was spun off at lies long before
+    assert read[0].units is not None
+    assert read[0].units is read[-1].units  # looked for once
+
+
+def stopped(view: lakebt.View, **more: Any) -> str:
+    grid = {**GRID, **more}
+    with pytest.raises((lakebt.LookAheadError, UntradeableError)) as told:
+        lakebt.Sweep(view, index="IDX", costs=COSTS, **grid).run(record=False)
+    return repr(told.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"missing": "raise"}, "NEVER: the view has none"),
+        (
+            {
+                "on_look_ahead": "raise",
+                "missing": "raise",
+                "entries": ["ED@close", "ED-7@close", "AD@open"],
+            },
+            "ED-7@close to .1 wanted addition S00",
+        ),
+    ],
+    ids=["missing", "look_ahead"],
+)
+def test_the_first_error_is_the_first_of_all_chunks_and_rules(
+    adjusted: lakebt.View,
+    read: list[PriceHistory],
+    tens: Callable[[], None],
+    more: dict[str, Any],
+    said: str,
+) -> None:
+    at_once = stopped(adjusted, **more)
     assert not read
+    tens()
+
+    assert stopped(adjusted, **more) == at_once
+    assert re.search(said, at_once)
+    assert read
+
+
+def test_what_stops_records_nothing_unless_nothing_is_missing(
+    adjusted: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more: dict[str, Any] = {**GRID, "missing": "raise", "on_look_ahead": "raise"}
+    whole = {**more, "period": ("2018-07-10", "2018-08-20")}
+    at_once = swept(adjusted, COSTS, **{n: whole[n] for n in set(whole) - set(GRID)})
+    tens()
+
+    trials: list[pd.DataFrame] = []
+    monkeypatch.setattr(Recorder, "add", lambda _, rows, **__: trials.append(rows))
+    with pytest.raises(UntradeableError):
+        lakebt.Sweep(adjusted, index="IDX", costs=COSTS, **more).run(record=False)
+    assert not trials
+    monkeypatch.undo()
+    tens()
+    clean = swept(adjusted, COSTS, **{n: whole[n] for n in set(whole) - set(GRID)})
+    pd.testing.assert_frame_equal(at_once, clean, check_exact=True)
+
+
+def test_a_view_that_an_audit_alters_is_not_taken_in_chunks(
+    view: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tens()
+    scope = lakebt.Study(view, index="IDX", **GRID)._scope  # noqa: SLF001 - asked of it
+    assert chunks.is_chunked(scope)
+    pinned = type(view._known.pinned)  # noqa: SLF001 - the lake's own
+    monkeypatch.setattr(pinned, "bars_hold_known_by", property(lambda _: 0))
+    assert not chunks.is_chunked(scope)
 
 
 def test_no_order_is_filled_beyond_what_a_chunk_reads(view: lakebt.View) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lakebt.lake.reading.instrument_bars import InstrumentBars
 from lakebt.lake.reading.instrument_rows import instruments_by
 from lakebt.lake.reading.known_actions import actions_of
+from lakebt.lake.reading.session_bars import bars_between
 from lakebt.lake.tables.schemas import INSTRUMENTS, PRICES
 from lakebt.prices.by_instrument import joined_actions
 from lakebt.prices.instrument_names import NamesOfDay, by_the_end
@@ -98,8 +99,7 @@ class ByInstrument:
         pin = self._pinned.release.pin(PRICES.name)
         is_small = pin is None or pin.rows <= WHOLE_ROWS
         if names is not None and not (is_kept and is_small):
-            pieces = (piece for name in names for piece in self.told.bars_of(name))
-            symbols = tuple(sorted({piece.symbol for piece in pieces}))
+            symbols = self._symbols(names)
         whole = self._pinned.bars(symbols, first)
         if not is_kept:
             return InstrumentBars(whole, self.told, symbols)
@@ -109,6 +109,31 @@ class ByInstrument:
             lambda: InstrumentBars(whole, self.told, symbols),
             size=lambda bars: bars.nbytes,
         )
+
+    def bars_between(
+        self,
+        names: Sequence[str],
+        columns: tuple[str, ...],
+        *,
+        sessions: tuple[int, int],
+    ) -> InstrumentBars:
+        """Return the bars of some instruments in some sessions, which nobody keeps.
+
+        Parameters
+        ----------
+        names
+            As results call them.
+        columns, sessions
+            As `lakebt.lake.reading.session_bars.bars_between` takes them.
+        """
+        symbols = self._symbols(names)
+        bars = bars_between(self._pinned, symbols, columns, sessions=sessions)
+        return InstrumentBars(bars, self.told, symbols)
+
+    def _symbols(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return what the price table calls some instruments, sorted."""
+        pieces = (piece for name in names for piece in self.told.bars_of(name))
+        return tuple(sorted({piece.symbol for piece in pieces}))
 
     def actions(self, names: Iterable[str] | None, *, known_by: int) -> ActionHistory:
         """Return the actions known of some instruments, and of what comes of them."""

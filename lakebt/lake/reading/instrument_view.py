@@ -12,6 +12,7 @@ from lakebt.facts import IndexChange, Side
 from lakebt.instants import day_in
 from lakebt.lake.reading.instrument_rows import NOBODY, instruments_of
 from lakebt.lake.reading.panel import panel
+from lakebt.lake.reading.session_prices import SessionPrices
 from lakebt.prices.instrument_names import by_the_end
 
 if TYPE_CHECKING:
@@ -97,34 +98,26 @@ def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
 def has_bars_apart(view: View) -> bool:
     """Whether some sessions of a view's prices may be read without the others.
 
-    They may not where bars are joined to instruments or adjusted for actions, or where
-    shares are spun off.
+    They may not where an audit alters the view: the actions in its bars are then others
+    than those it knows.
     """
-    return not told_by(view) and view._known.has_bars_apart  # noqa: SLF001 - the lake's own
+    return view._known.pinned.bars_hold_known_by is None  # noqa: SLF001 - the lake's own
 
 
-def prices_between(
-    view: View,
-    symbols: Sequence[str],
-    sessions: tuple[int, int],
-    *,
-    beside: Sequence[str],
-) -> PriceHistory:
-    """Return the prices of some sessions, which nobody keeps.
+def prices_apart(
+    view: View, symbols: Sequence[str], *, asks_last_close: bool
+) -> SessionPrices:
+    """Return the prices of instruments, of some sessions at a time.
 
     Parameters
     ----------
     view
         One that `has_bars_apart`.
-    symbols
-    sessions
-        Numbers of the first and the last, inclusive.
-    beside
-        All symbols of which these are some: an action of another one may give shares of
-        these.
+    symbols, asks_last_close
+        As `SessionPrices` takes them.
     """
     known = view._known  # noqa: SLF001 - the lake's own
-    return known.prices_between(tuple(dict.fromkeys(symbols)), sessions, beside=beside)
+    return SessionPrices(known, symbols, asks_last_close=asks_last_close)
 
 
 def panel_of(

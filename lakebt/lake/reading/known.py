@@ -10,23 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.inputs.checks import check_text
 from lakebt.lake.reading.instrument_rows import instruments_of
 from lakebt.lake.reading.instrument_tables import ByInstrument
 from lakebt.lake.reading.known_actions import actions_of
 from lakebt.lake.reading.known_borrow import borrow_of
-from lakebt.lake.reading.session_bars import bars_between
 from lakebt.lake.tables.arrow import keep
 from lakebt.lake.tables.rows import integers, micros
-from lakebt.prices.actions import ActionKind
 from lakebt.prices.by_instrument import joined_borrow
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
@@ -162,43 +158,36 @@ class Known:
         bars = self.pinned.bars(wanted, ("open", "close", "volume"))
         basis = self.pinned.basis(known_by=self.by)
         history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
-        rates = borrow_of(self.pinned, wanted, known_by=self.by)
-        return replace(history, borrow=rates) if len(rates) else history
+        return self.with_borrow(history, symbols, wanted, tables=None)
 
-    @property
-    def has_bars_apart(self) -> bool:
-        """Whether no bar is altered, or adjusted for an action, and none is spun off.
-
-        What a spin-off was worth is the last close of its shares, however old.
-        """
-        if self.pinned.bars_hold_known_by is not None:
-            return False
-        actions = actions_of(self.pinned, None, known_by=self.by)
-        is_raw = set(self.pinned.basis(known_by=self.by)) <= {"raw"}
-        has_spin_offs = bool((actions.kind == ActionKind.SPIN_OFF.code).any())
-        return not has_spin_offs and (is_raw or not len(actions))
-
-    def prices_between(
+    def with_borrow(
         self,
-        symbols: tuple[str, ...],
-        sessions: tuple[int, int],
+        history: PriceHistory,
+        names: Iterable[str],
+        wanted: Sequence[str],
         *,
-        beside: Iterable[str],
+        tables: ByInstrument | None,
     ) -> PriceHistory:
-        """Return the prices of some sessions; see `instrument_view.prices_between`."""
-        own = actions_of(self.pinned, symbols, known_by=self.by)
-        wanted = tuple(dict.fromkeys((*symbols, *own.symbols)))
-        actions = actions_of(self.pinned, beside, known_by=self.by).about(wanted)
-        bars = bars_between(
-            self.pinned, wanted, ("open", "close", "volume"), sessions=sessions
-        )
-        basis = self.pinned.basis(known_by=self.by)
-        history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
-        return replace(
-            history,
-            borrow=borrow_of(self.pinned, wanted, known_by=self.by),
-            cut=np.full(len(history.symbols), sessions[0] > 0),
-        )
+        """Return prices with borrow rates, and with where bars of instruments are.
+
+        Parameters
+        ----------
+        history
+        names, wanted
+            What was asked for, and that with the shares that come of it.
+        tables
+            What bars and actions were joined by; None if they were not.
+        """
+        if tables is None:
+            rates = borrow_of(self.pinned, wanted, known_by=self.by)
+            return replace(history, borrow=rates) if len(rates) else history
+        told = tables.told
+        about = {name: said for name in wanted if (said := told.about(name))}
+        of_names = tuple(sorted({*names, *told.symbols}))
+        rates = borrow_of(self.pinned, of_names, known_by=self.by)
+        own = joined_borrow(rates, told, self.pinned.sessions).of(wanted)
+        borrow = own if len(own) else history.borrow
+        return replace(history, about=about, borrow=borrow)
 
     def _joined_history(
         self, names: tuple[str, ...], tables: ByInstrument
@@ -209,13 +198,7 @@ class Known:
         bars = tables.bars(wanted, ("open", "close", "volume"))
         basis = self.pinned.basis(known_by=self.by)
         history = bars.history(wanted, as_of=self.by, basis=basis, actions=actions)
-        told = tables.told
-        about = {name: said for name in wanted if (said := told.about(name))}
-        of_names = tuple(sorted({*names, *told.symbols}))
-        rates = borrow_of(self.pinned, of_names, known_by=self.by)
-        own = joined_borrow(rates, told, self.pinned.sessions).of(wanted)
-        borrow = own if len(own) else history.borrow
-        return replace(history, about=about, borrow=borrow)
+        return self.with_borrow(history, names, wanted, tables=tables)
 
     def first_shown(
         self, index: str, symbol: str, side: Side, *, after: dt.datetime

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.release_tables import Pinned
 
 
+_NOBODY = ""
+"""A symbol that no bar has."""
+
+
 def bars_between(
     pinned: Pinned,
     symbols: Sequence[str],
@@ -31,7 +35,6 @@ def bars_between(
     ----------
     pinned
     symbols
-        At least one.
     columns
         All that will be asked for, but for the basis.
     sessions
@@ -39,7 +42,7 @@ def bars_between(
     """
     first, last = (str(pinned.sessions.date(number)) for number in sessions)
     where = between("session", first, last)
-    among = Among("symbol", tuple(sorted(set(symbols))))
+    among = Among("symbol", tuple(sorted(set(symbols))) or (_NOBODY,))
 
     def read(columns: tuple[str, ...]) -> pa.Table:
         coded = tuple(name for name in ("symbol", "basis") if name in columns)

@@ -1,0 +1,122 @@
+"""Prices of a view, of some sessions at a time, which nobody keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lakebt.lake.reading.known_actions import actions_of
+from lakebt.lake.reading.session_bars import bars_between
+from lakebt.lake.tables.schemas import PRICES
+from lakebt.prices.actions import ActionKind
+from lakebt.prices.beside_actions import BesideActions
+from lakebt.prices.effects import ShareUnits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lakebt._typing import IntVector
+    from lakebt.lake.reading.known import Known
+    from lakebt.prices.actions import ActionHistory
+    from lakebt.prices.history import PriceHistory
+
+
+AT_ONCE = 1_000_000
+"""Bars that are looked through at once for those next to actions, at most."""
+
+_COLUMNS = ("open", "close", "volume")
+
+
+class SessionPrices:
+    """Prices of some symbols, of some sessions at a time.
+
+    Actions are few, and all of them are there. What they ask of bars in other sessions
+    is read once: those next to them.
+
+    Parameters
+    ----------
+    known
+        Of a view whose bars hold the actions that it knows.
+    symbols
+        All that will be asked for, as results call them: an action of one of them may
+        give shares of another.
+    asks_last_close
+        Whether a delisting returns something on its last close.
+    """
+
+    def __init__(
+        self, known: Known, symbols: Sequence[str], *, asks_last_close: bool
+    ) -> None:
+        self._known, self._tables = known, known.by_instrument
+        self._basis = known.pinned.basis(known_by=known.by)
+        self._actions = (
+            actions_of(known.pinned, symbols, known_by=known.by)
+            if self._tables is None
+            else self._tables.actions(symbols, known_by=known.by)
+        )
+        is_asked = asks_last_close or not set(self._basis) <= {"raw"}
+        self._units = self._read_units() if is_asked else None
+
+    def between(self, symbols: Sequence[str], first: int, last: int) -> PriceHistory:
+        """Return every vintage known of some symbols' bars, with all their actions.
+
+        Parameters
+        ----------
+        symbols
+            Bars of the shares that come of them are there, too.
+        first, last
+            Numbers of the sessions, inclusive.
+        """
+        wanted = self._wanted(symbols)
+        actions = self._actions.about(wanted)
+        history = self._bars(wanted, first, last, actions)
+        spun = actions.other[actions.kind == ActionKind.SPIN_OFF.code]
+        # What they cost before they were spun off may be told by earlier bars alone.
+        names = (*history.symbols, *(n for n in _of(actions, spun) if n not in history))
+        return replace(
+            self._known.with_borrow(history, symbols, wanted, tables=self._tables),
+            symbols=names,
+            cut=np.full(len(names), first > 0),
+            units=self._units,
+        )
+
+    def _wanted(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Return some symbols, and those of the shares that come of them."""
+        return tuple(dict.fromkeys((*symbols, *self._actions.of(symbols).symbols)))
+
+    def _bars(
+        self, wanted: Sequence[str], first: int, last: int, actions: ActionHistory
+    ) -> PriceHistory:
+        known, sessions = self._known, (first, last)
+        bars = (
+            bars_between(known.pinned, wanted, _COLUMNS, sessions=sessions)
+            if self._tables is None
+            else self._tables.bars_between(wanted, _COLUMNS, sessions=sessions)
+        )
+        return bars.history(wanted, as_of=known.by, basis=self._basis, actions=actions)
+
+    def _read_units(self) -> ShareUnits | None:
+        """Return in which shares bars are; None where no action says so."""
+        beside = BesideActions(self._actions, self._basis)
+        if not beside.symbols:
+            return None
+        for first, last in self._parts(len(beside.symbols)):
+            beside.add(self._bars(beside.symbols, first, last, self._actions))
+        return ShareUnits(beside.done())
+
+    def _parts(self, n_symbols: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last sessions that are looked through at once."""
+        pinned = self._known.pinned
+        pin, n_sessions = pinned.release.pin(PRICES.name), len(pinned.sessions)
+        width = max(AT_ONCE // n_symbols, 1)
+        if pin is None or pin.rows <= AT_ONCE:
+            width = n_sessions
+        for first in range(0, n_sessions, width):
+            yield first, min(first + width, n_sessions) - 1
+
+
+def _of(actions: ActionHistory, codes: IntVector) -> list[str]:
+    """Return the symbols that some codes are."""
+    return [actions.symbols[code] for code in np.unique(codes[codes >= 0]).tolist()]
