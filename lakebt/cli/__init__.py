@@ -9,6 +9,7 @@ from __future__ import annotations
 from lakebt.cli.audit import audit
 from lakebt.cli.backtest import backtest
 from lakebt.cli.branch import branch
+from lakebt.cli.cluster import cluster
 from lakebt.cli.commands import Command, app, main
 from lakebt.cli.copies import backup, export, import_
 from lakebt.cli.demo import demo
@@ -42,7 +43,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
     *(declare, tables, rows, vintages, lineage),
-    *(branch, doctor, retain, erase, upgrade, move, export, import_, backup),
+    *(branch, doctor, retain, erase, cluster, upgrade, move, export, import_, backup),
     *(serve, token, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),
 ):

@@ -52,6 +52,11 @@ def published(ctx: Any, incomplete: str) -> list[str]:
     return [f"{name}=" for name in tables(ctx, incomplete)]
 
 
+def clusterings(incomplete: str) -> list[str]:
+    """Return what prices may be clustered by."""
+    return _starting({"session", "symbol"}, incomplete)
+
+
 def indices(ctx: Any, incomplete: str) -> list[str]:
     """Return the indices of a release, if one is named: that takes a second."""
     found: set[str] = set()

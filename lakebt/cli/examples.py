@@ -53,6 +53,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "lakebt erase prices --where symbol=ACME --reason 'the licence ended'",
         "lakebt erase --list",
     ),
+    "cluster": ("lakebt cluster symbol --dry-run", "lakebt cluster symbol"),
     "upgrade": ("lakebt upgrade --dry-run", "lakebt upgrade --lake /data/lake"),
     "move": ("lakebt move /data/lake", "lakebt move --lake ./lake --from /old/lake"),
     "export": (

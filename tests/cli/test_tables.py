@@ -233,3 +233,18 @@ def test_days_without_trading_are_kept_by_a_declaration_too(
         sent = ("--release", f"R{day}", "--as-of", "2022-09-30T00:00:00Z", *at)
         told = run("publish", f"prices={file}", *sent)
         assert (told.exit_code == 0) == is_session, told.output
+
+
+def test_prices_are_clustered_by_a_command(run: Run, at: tuple[str, str]) -> None:
+    lake = Lake.open(at[1])
+    tried = run("cluster", "symbol", "--dry-run", *at)
+    assert "would lie by symbol" in tried.output
+    for before in ("session", "symbol"):
+        done = run("cluster", "symbol", "--json", *at)
+        told = {"before": before, "after": "symbol", "dry_run": False}
+        assert json.loads(done.output) == [told]
+    assert "nothing to do" in run("cluster", "symbol", *at).output
+    assert str(lake.cluster_prices(by="session")).startswith("New files of prices lie")
+    wrong = run("cluster", "close", *at)
+    assert wrong.exit_code == 1
+    assert "'close'" in wrong.stderr

@@ -226,7 +226,9 @@ COMMANDS: dict[str, Command] = {
     "declare": Command(declare, cli="declare", method="declare"),
     "add a column": Command(add_column, declare_on),
     "cluster prices": Command(
-        lambda lake: lake.cluster_prices(by="symbol"), method="cluster_prices"
+        lambda lake: lake.cluster_prices(by="symbol"),
+        cli="cluster",
+        method="cluster_prices",
     ),
     "close a day": Command(
         lambda lake: Lake.open(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.lake.keeping.cluster import Clustering
+
 
 class Tables(LakeBase):
     """The part of a lake that lists and declares tables."""
@@ -89,7 +91,7 @@ class Tables(LakeBase):
         )
         declare(self._storage, declaration)
 
-    def cluster_prices(self, by: str) -> None:
+    def cluster_prices(self, by: str, *, dry_run: bool = False) -> Clustering:
         """Choose how prices lie in the files that are written from now on.
 
         Nothing that is read changes, only how much of the files has to be read for it:
@@ -103,6 +105,13 @@ class Tables(LakeBase):
             ``session``, as in a new lake: some sessions are read without the others.
             ``symbol``: some symbols over all sessions are, and some sessions, two
             calendar years at a time.
+        dry_run : bool, default False
+            Only say what would happen.
+
+        Returns
+        -------
+        Clustering
+            How new files lay `before`, and lie `after`.
 
         Raises
         ------
@@ -111,7 +120,8 @@ class Tables(LakeBase):
         InvalidArgumentError
             If this is a branch.
         LakeError
-            If the lake cannot be written.
+            If the lake cannot be written, or `lakebt serve` serves it: choose where it
+            lies.
         UnknownNameError
             If `by` is neither.
 
@@ -120,10 +130,14 @@ class Tables(LakeBase):
         >>> import tempfile
         >>> from lakebt import Lake
         >>> with tempfile.TemporaryDirectory() as directory:
-        ...     Lake.open(directory).cluster_prices(by="symbol")
+        ...     lake = Lake.open(directory)
+        ...     print(lake.cluster_prices(by="symbol", dry_run=True).before)
+        ...     print(lake.cluster_prices(by="symbol").after)
+        session
+        symbol
         """
         check_main(self._storage)
-        cluster(self._storage, by)
+        return cluster(self._storage, by, dry_run=dry_run)
 
     def tables(self) -> pd.DataFrame:
         """Return the tables of facts, the built-in ones first.

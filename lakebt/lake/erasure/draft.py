@@ -18,7 +18,12 @@ from lakebt.lake.erasure.subject import file_rows
 from lakebt.lake.erasure.table_rewrite import NewFile, TableRewrite
 from lakebt.lake.keeping.reachable_files import metadata_files
 from lakebt.lake.storage.code import ignored_properties
-from lakebt.lake.storage.datafiles import packed, statistics, write_files
+from lakebt.lake.storage.datafiles import (
+    group_rows_of,
+    packed,
+    statistics,
+    write_files,
+)
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.erasure_note import ERASURES
 from lakebt.lake.storage.fingerprint import NOTHING, OPEN, named
@@ -193,14 +198,21 @@ class Draft:
         left = keep(rows, ~subject.matches(rows, table.schema()))
         if not len(left):
             return None
-        return self._data_file(table, left, path, subject.spec.order)
+        order, group_rows = subject.spec.order, group_rows_of(content)
+        return self._data_file(table, left, path, order, group_rows=group_rows)
 
     def _data_file(
-        self, table: Table, rows: pa.Table, path: str, sorted_by: Iterable[str]
+        self,
+        table: Table,
+        rows: pa.Table,
+        path: str,
+        sorted_by: Iterable[str],
+        *,
+        group_rows: int | None = None,
     ) -> NewFile:
         there = set(rows.column_names)
         order = [name for name in sorted_by if name in there]
-        content, footer = packed(rows, order)
+        content, footer = packed(rows, order, group_rows=group_rows)
         folder = path.rsplit("/", maxsplit=1)[0]
         open_name = f"{folder}/{secrets.token_hex(8)}-{OPEN}.parquet"
         place, whole = named(open_name, content), content.to_pybytes()

@@ -163,8 +163,17 @@ def content_of(
     return packed(_numbered(rows, schema), sorted_by, group_rows=group_rows)
 
 
+def group_rows_of(content: bytes) -> int | None:
+    """Return how many rows the row groups of a file have; None if it is but one."""
+    footer = pq.read_metadata(pa.BufferReader(content))
+    return footer.row_group(0).num_rows if footer.num_row_groups > 1 else None
+
+
 def packed(
-    rows: pa.Table, sorted_by: Sequence[str] | None, *, group_rows: int = _GROUP_ROWS
+    rows: pa.Table,
+    sorted_by: Sequence[str] | None,
+    *,
+    group_rows: int | None = None,
 ) -> tuple[pa.Buffer, pq.FileMetaData]:
     """Return the content of a file with rows whose columns are numbered; its footer.
 
@@ -174,7 +183,7 @@ def packed(
     sorted_by
         The columns whose smallest and largest values are kept; of all where it is None.
     group_rows
-        Rows of a row group.
+        Rows of a row group, if not as many as where nothing is clustered.
     """
     target = pa.BufferOutputStream()
     writer = pq.ParquetWriter(
@@ -188,7 +197,7 @@ def packed(
         write_page_checksum=True,
     )
     with writer:
-        writer.write_table(rows, row_group_size=group_rows)
+        writer.write_table(rows, row_group_size=group_rows or _GROUP_ROWS)
     return target.getvalue(), writer.writer.metadata
 
 

@@ -11,7 +11,7 @@ import pytest
 from lakebt.errors import UnknownNameError
 from lakebt.facts import Side
 from lakebt.lake import Lake
-from lakebt.lake.reading import in_force
+from lakebt.lake.reading import bases, in_force
 from lakebt.lake.reading import release_tables as pinned
 from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, clock, q1, q3, utc
 
@@ -367,3 +367,28 @@ def test_nothing_public_of_a_view_leads_past_its_instant(prices: Lake) -> None:
         *("read", "arrow", "vintages", "changes", "change_vintages", "first_shown"),
         *("panel", "price_history", "as_of", "for_decision", "symbols"),
     }
+
+
+@pytest.mark.parametrize("at_once", [0, 10**6])
+def test_one_basis_is_told_without_asking_when_each_bar_was_known(
+    prices: Lake, path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    prices.publish({"prices": bars(("2022-09-08",))}, release="R2", as_of=AS_OF)
+    other = bars(("2022-09-09",)).assign(basis="total_return")
+    prices.publish({"prices": other}, release="R3", as_of=AS_OF)
+    asked: list[str] = []
+    whole = pinned.Pinned.first_known
+    monkeypatch.setattr(
+        pinned.Pinned,
+        "first_known",
+        lambda self, *of: asked.append(self.release.name) or whole(self, *of),
+    )
+    monkeypatch.setattr(bases, "AT_ONCE", at_once)
+
+    told = [
+        Lake.open(path, clock=clock).at(release, as_of=as_of).provenance()["basis"]
+        for release, as_of in (("R2", None), ("R3", None), ("R2", CLOSE_OF_2))
+    ]
+
+    assert told == [["raw"], ["raw", "total_return"], ["raw"]]
+    assert asked == ["R3", "R2"]  # of several bases, and at an earlier instant

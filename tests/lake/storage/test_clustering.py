@@ -10,12 +10,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold as folding
 from lakebt.lake.storage import datafiles
+from lakebt.lake.storage.catalog import open_path
 from lakebt.sessions import Sessions
 from tests.lake.frames import AS_OF, clock
+from tests.lake.remote import Remote
+from tests.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,3 +172,35 @@ def test_the_choice_is_undone_and_another_refused(
     branch = lake.branch("tried", at="R2")
     with pytest.raises(InvalidArgumentError, match="branch"):
         branch.cluster_prices(by="symbol")
+
+
+def test_what_is_erased_leaves_a_clustered_file_as_it_lay(
+    tmp_path: Path, bars: pd.DataFrame
+) -> None:
+    lake = filled(tmp_path, bars, by="symbol")
+    needed, every = read(tmp_path, has_symbol("S03"))
+
+    lake.erase("prices", where={"symbol": "S07"}, reason="its licence ended")
+
+    left = every - N_SESSIONS
+    now, rows = read(tmp_path, has_symbol("S03"))
+    assert rows == left
+    assert now <= needed + GROUP  # groups are cut elsewhere
+    (file,) = tmp_path.rglob("prices/data/*.parquet")
+    assert pq.read_metadata(file).row_group(0).num_rows == GROUP
+
+
+def test_a_served_lake_is_told_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Lake.open(tmp_path, clock=clock)
+    with serving(open_path(tmp_path, create=False)) as (address, _):
+        remote = Remote(tmp_path, is_ours=True)
+        remote.configure(monkeypatch, type="rest", uri=address)
+        lake = remote.open()
+        assert lake.cluster_prices(by="symbol", dry_run=True).before == "session"
+        with pytest.raises(LakeError, match="run `lakebt cluster symbol` where the"):
+            lake.cluster_prices(by="symbol")
+        Lake.open(tmp_path, clock=clock).cluster_prices(by="symbol")
+        done = str(remote.open().cluster_prices(by="symbol"))
+    assert done == "New files of prices lie by symbol: there was nothing to do."
