@@ -48,6 +48,8 @@ KINDS: tuple[ActionKind, ...] = tuple(ActionKind)
 
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 
+_ENDING = tuple(code for code, kind in enumerate(KINDS) if kind.is_ending)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
@@ -172,6 +174,26 @@ class ActionHistory:
         wanted = set(symbols)
         named = np.array([*(name in wanted for name in self.symbols), False])
         return self._only(np.flatnonzero(named[self.symbol] | named[self.other]))
+
+    def within(
+        self, first: int, last: int, *, and_of: Iterable[str] = ()
+    ) -> ActionHistory:
+        """Return the actions of some sessions, and those that end or give shares.
+
+        Parameters
+        ----------
+        first, last
+            Numbers of the sessions, inclusive. Of an action that was moved every
+            vintage is there if one is.
+        and_of
+            Symbols of which all are there.
+        """
+        wanted = set(and_of)
+        whole = np.array([name in wanted for name in self.symbols], dtype=bool)
+        kept = (self.session >= first) & (self.session <= last)
+        kept |= (self.other >= 0) | np.isin(self.kind, _ENDING)
+        kept |= whole[self.symbol]
+        return self._only(np.flatnonzero(np.isin(self.action, self.action[kept])))
 
     def _only(self, rows: IntVector) -> ActionHistory:
         """Return some rows, in their order, as a history of their own."""

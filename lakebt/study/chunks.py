@@ -101,8 +101,8 @@ class Chunks:
             sorted({MARKET, *(symbol for part in parts for symbol in part.symbols())}),
             asks_last_close=arguments.delisting_return is not None,
         )
-        self._stops = arguments.on_look_ahead == "raise"
-        if self._stops:  # of all chunks it is the first order that stops
+        self._raises = arguments.on_look_ahead == "raise"
+        if self._raises:  # of all chunks it is the first order that stops
             for part in parts:
                 part.arguments = arguments.replaced(on_look_ahead="mask")
         self._place = {str(rule): n for n, rule in enumerate(arguments.entries)}
@@ -118,7 +118,7 @@ class Chunks:
             Under ``on_look_ahead="raise"``, as one schedule of all events does.
         """
         schedules = tuple(each.schedule(entries, exits) for each in self.chunks)
-        if self._stops and (error := _first_error(schedules)) is not None:
+        if self._raises and (error := _first_error(schedules)) is not None:
             raise error
         return ChunkedPlan(schedules=schedules)
 
@@ -210,7 +210,8 @@ class Chunk:
     def __init__(self, scope: Scope, prices: SessionPrices) -> None:
         self.scope, self._source = scope, prices
         self._spill: Spill | None = None
-        self._read = 0, -1
+        self._read = self._between = 0, -1
+        self._whole: frozenset[str] = frozenset()
 
     def schedule(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Schedule:
         """Return what the guard decides of its events under some rules."""
@@ -248,8 +249,8 @@ class Chunk:
             least, most = min(least, first), max(most, last)
         self._read = max(least - max(sessions, default=0), 0), most
         from_, to = max(self._read[0] - BEFORE, 0), most
-        own = self._source.between(self.scope.symbols(), from_, to)
-        self._spill = Spill(own)
+        self._between, self._whole = (from_, to), frozenset()
+        self._spill = Spill(self._source.between(self.scope.symbols(), from_, to))
         return self._spill
 
     def unpriced(
@@ -277,6 +278,11 @@ class Chunk:
     def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
         """Return prices with all bars of some symbols."""
         whole = self._source.between(symbols, 0, len(self.scope.clock.sessions) - 1)
+        self._whole = self._whole.union(symbols)
+        actions = self._source.actions(
+            self.scope.symbols(), *self._between, and_of=self._whole
+        )
         with spill.opened() as history:
-            self._spill = Spill(with_whole(history, whole, symbols))
+            joined = with_whole(history, whole, symbols)
+            self._spill = Spill(replace(joined, actions=actions))
         return self._spill

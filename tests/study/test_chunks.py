@@ -176,6 +176,9 @@ def test_bars_that_are_adjusted_or_joined_are_cut_too(
     assert "WHEN" in whole  # what it was spun off at lies long before
     assert read[0].units is not None
     assert read[0].units is read[-1].units  # looked for once
+    # What is far from a chunk's orders acts on its bars, and is not among its actions.
+    assert "S04-split-590" not in read[0].actions.action_ids
+    assert "OLD-rename-300" in read[0].actions.action_ids
 
 
 def stopped(view: lakebt.View, **more: Any) -> str:

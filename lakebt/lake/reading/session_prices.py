@@ -15,7 +15,7 @@ from lakebt.prices.beside_actions import BesideActions
 from lakebt.prices.effects import ShareUnits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lakebt._typing import IntVector
     from lakebt.lake.reading.known import Known
@@ -32,8 +32,8 @@ _COLUMNS = ("open", "close", "volume")
 class SessionPrices:
     """Prices of some symbols, of some sessions at a time.
 
-    Actions are few, and all of them are there. What they ask of bars in other sessions
-    is read once: those next to them.
+    Of actions those of the sessions are there, and all that end a share or give others.
+    What any of them asks of bars in other sessions is read once: those next to it.
 
     Parameters
     ----------
@@ -59,8 +59,23 @@ class SessionPrices:
         is_asked = asks_last_close or not set(self._basis) <= {"raw"}
         self._units = self._read_units() if is_asked else None
 
+    def actions(
+        self, symbols: Sequence[str], first: int, last: int, *, and_of: Iterable[str]
+    ) -> ActionHistory:
+        """Return what a history of some sessions asks actions for.
+
+        Parameters
+        ----------
+        symbols, first, last
+            As `between` takes them.
+        and_of
+            Symbols whose bars are all there.
+        """
+        about = self._actions.about(self._wanted(symbols))
+        return about.within(first, last, and_of=and_of)
+
     def between(self, symbols: Sequence[str], first: int, last: int) -> PriceHistory:
-        """Return every vintage known of some symbols' bars, with all their actions.
+        """Return every vintage known of some symbols' bars, with what acts on them.
 
         Parameters
         ----------
@@ -70,7 +85,7 @@ class SessionPrices:
             Numbers of the sessions, inclusive.
         """
         wanted = self._wanted(symbols)
-        actions = self._actions.about(wanted)
+        actions = self._actions.about(wanted).within(first, last)
         history = self._bars(wanted, first, last, actions)
         spun = actions.other[actions.kind == ActionKind.SPIN_OFF.code]
         # What they cost before they were spun off may be told by earlier bars alone.
@@ -102,9 +117,13 @@ class SessionPrices:
         beside = BesideActions(self._actions, self._basis)
         if not beside.symbols:
             return None
+        ending = self._actions.within(0, -1)
         for first, last in self._parts(len(beside.symbols)):
-            beside.add(self._bars(beside.symbols, first, last, self._actions))
-        return ShareUnits(beside.done())
+            beside.add(self._bars(beside.symbols, first, last, ending))
+        actions = replace(self._actions)
+        units = ShareUnits(replace(beside.done(), actions=actions))
+        vars(actions).pop("final", None)  # many objects, which are asked for once
+        return units
 
     def _parts(self, n_symbols: int) -> Iterator[tuple[int, int]]:
         """Yield first and last sessions that are looked through at once."""
