@@ -44,6 +44,7 @@ ONE_IDEA = {
     "audits": "of rows, here; on Spark",
     "backtest": "of a strategy; its command",
     "bars": "of prices, read; audited",
+    "cluster": "what prices in files lie by; its command",
     "copies": "of a lake; their commands",
     "diff": "of two releases, here; on Spark",
     "branches": "which there are; made; the lake's methods for them",

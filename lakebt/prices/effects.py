@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lakebt.prices.actions import Action
     from lakebt.prices.history import PriceHistory
+    from lakebt.prices.share_units import Units
 
 _IN_BARS = {
     "raw": frozenset(),
@@ -174,7 +175,7 @@ def per_bar_share(
 
 
 def _per_bar_share(
-    action: Action, units: ShareUnits, *, delisting_return: float | None
+    action: Action, units: Units, *, delisting_return: float | None
 ) -> Action | None:
     if units.are_raw and action.kind not in _OF_BARS:
         return action

@@ -13,7 +13,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.prices.actions import ActionHistory
 from lakebt.prices.borrow import BorrowHistory
 from lakebt.prices.cut_off import check_uncut
-from lakebt.prices.endings import is_stale
+from lakebt.prices.endings import ended
 from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
 from lakebt.values.arrays import least_so_far, spans
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.prices.effects import ShareUnits
+    from lakebt.prices.share_units import Units
     from lakebt.sessions import Sessions
 
 
@@ -63,7 +63,7 @@ class PriceHistory:
         Where the bars of a symbol are that `instruments` has rows of, in words.
     cut : ndarray of shape (n_symbols,)
         Whether earlier bars of a symbol may be left out; empty if all are there.
-    units : ShareUnits or None
+    units : Units or None
         In which shares bars are, where those left out tell it; by default these do.
     """
 
@@ -87,7 +87,7 @@ class PriceHistory:
     borrow: BorrowHistory = field(default_factory=BorrowHistory.none)
     about: Mapping[str, str] = field(default_factory=dict)
     cut: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    units: ShareUnits | None = None
+    units: Units | None = None
 
     @cached_property
     def _codes(self) -> dict[str, int]:
@@ -107,7 +107,11 @@ class PriceHistory:
         last[:-1] = (self.symbol[1:] != self.symbol[:-1]) | (
             self.session[1:] != self.session[:-1]
         )
-        return np.flatnonzero(last & ~self.retracted & ~is_stale(self))
+        in_force = last & ~self.retracted
+        ends = ended(self.actions, self._codes, span=len(self.sessions))
+        for first, after in np.searchsorted(self._keys, ends).tolist():
+            in_force[first:after] = False
+        return np.flatnonzero(in_force)
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._codes

@@ -17,7 +17,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import is_following
 from lakebt.lake.reading.bars import Bars
-from lakebt.lake.reading.bases import one_basis
+from lakebt.lake.reading.bases import bases_of
 from lakebt.lake.reading.change_history import ChangeHistory
 from lakebt.lake.reading.holdings import Reports
 from lakebt.lake.reading.instrument_rows import instruments_of
@@ -332,8 +332,18 @@ class Pinned:
 
     def basis(self, *, known_by: int) -> tuple[str, ...]:
         """Return what the prices known are, sorted."""
-        if (one := one_basis(self, known_by=known_by)) is not None:
-            return (one,)
+        pin, release = self.release.pin(PRICES.name), self.release
+        # All is known by the cutoff: of one basis nobody asks since when.
+        if pin and known_by >= micros(release.as_of) and self.whole is self:
+            table, named = self.tables[PRICES.name], release.name
+            found = self.kept(
+                PRICES.name,
+                "bases",
+                lambda: bases_of(table, pin, storage=self.storage, release=named),
+                size=len,
+            )
+            if len(found) == 1:
+                return found
         first = self.first_known(PRICES.name, "basis")
         return tuple(sorted(name for name, at in first.items() if at <= known_by))
 

@@ -378,11 +378,12 @@ def test_one_basis_is_told_without_asking_when_each_bar_was_known(
     prices.publish({"prices": other}, release="R3", as_of=AS_OF)
     asked: list[str] = []
     whole = pinned.Pinned.first_known
-    monkeypatch.setattr(
-        pinned.Pinned,
-        "first_known",
-        lambda self, *of: asked.append(self.release.name) or whole(self, *of),
-    )
+
+    def first_known(self: pinned.Pinned, table: str, name: str) -> dict[str, int]:
+        asked.append(self.release.name)
+        return whole(self, table, name)
+
+    monkeypatch.setattr(pinned.Pinned, "first_known", first_known)
     monkeypatch.setattr(bases, "AT_ONCE", at_once)
 
     told = [
