@@ -16,6 +16,7 @@ from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_positive
 from lakebt.prices.holding import Holdings
 from lakebt.study.engines import ENGINES
+from lakebt.study.lookup import rule_number
 from lakebt.study.scope import Scope
 from lakebt.study.single import deal
 from lakebt.study.summary import Summary
@@ -58,8 +59,8 @@ def capacity(
         )
         raise InvalidArgumentError(msg)
     one = arguments.replaced(
-        entries=(arguments.entries[study.lookup.number(entry)],),
-        exits=(arguments.exits[study.lookup.column(exit_)],),
+        entries=(arguments.entries[rule_number("entry", entry, study.entries)],),
+        exits=(arguments.exits[rule_number("exit", exit_, study.exits)],),
     )
     plan = Scope(study.view, one).schedule
     levels = [

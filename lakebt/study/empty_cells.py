@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lakebt.analysis.pooling import Aggregate
 from lakebt.errors import InvalidArgumentError, UntradeableError, listed
-from lakebt.events.schedule import count_reasons
 from lakebt.prices.benchmark import MARKET
-from lakebt.prices.holding import Holdings
 from lakebt.study import tables
 from lakebt.study.acted_legs import count_ended
 from lakebt.study.single import deal
@@ -19,9 +19,9 @@ from lakebt.values.reasons import REASONS, Reason, text_of
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lakebt._typing import BoolVector
+    from lakebt.study.entry_blocks import Block
+    from lakebt.study.single import CellResult
     from lakebt.study.trading import TradedStudy
 
 
@@ -39,17 +39,31 @@ def empty_rules(study: TradedStudy) -> pd.DataFrame:
         rule was traded, `fact`, `known_at` and `needed_by` of the first event empty for
         its most frequent reason.
     """
-    plan, codes = study.schedule, study.cells.reason
-    counts = count_reasons(plan, codes).drop(columns="n_total")
-    examples = np.zeros(codes.shape, dtype=bool)
-    for number in range(len(plan.entries)):
-        slots = np.flatnonzero(plan.entry == number)
-        for column in np.flatnonzero((codes[slots] > 0).all(axis=0)).tolist():
-            if len(slots):
-                own = codes[slots, column]
-                most = np.bincount(own).argmax()  # the first reason where two tie
-                examples[slots[np.argmax(own == most)], column] = True
-    first = tables.refused(study.lookup.each(only=examples)).drop(columns="event_id")
+    rules = study.summary.surface()
+    names = [f"n_{reason}" for reason in REASONS]
+    numbers = rules[names].to_numpy()
+    rule, code = np.nonzero(numbers)
+    counts = pd.DataFrame(
+        {
+            "entry": rules["entry"].to_numpy()[rule],
+            "exit": rules["exit"].to_numpy()[rule],
+            "reason": np.array(list(map(str, REASONS)), dtype=object)[code],
+            "n_events": numbers[rule, code],
+        }
+    )
+    is_empty = (rules["n_events"] == 0) & (numbers.sum(axis=1) > 0)
+    examples: list[CellResult] = []
+    for entry, exits in rules[is_empty].groupby("entry", sort=False)["exit"]:
+        block = study.block(str(entry))
+        slots, codes = block.lookup.slots(str(entry)), block.cells.reason
+        shown = np.zeros(codes.shape, dtype=bool)
+        for exit_ in exits:
+            column = block.lookup.column(exit_)
+            own = codes[slots, column]
+            most = np.bincount(own).argmax()  # the first reason where two tie
+            shown[slots[np.argmax(own == most)], column] = True
+        examples += block.lookup.each(only=shown)
+    first = tables.refused(examples, study).drop(columns="event_id")
     return counts.merge(first, on=["entry", "exit", "reason"], how="left")
 
 
@@ -64,28 +78,67 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
     dict of str to int
         How many events each reason leaves out.
     """
-    plan, codes = study.schedule, study.cells.reason
-    is_empty = codes > 0
-    if study.best is not None:
-        is_empty &= _of_rule(study, *study.best)
-    shown = np.zeros(codes.shape, dtype=bool)
-    counts = {}
-    for reason in REASONS:
-        slots, exits = np.nonzero(is_empty & (codes == reason.code))
-        events, first = np.unique(plan.event[slots], return_index=True)
-        if len(events):
-            counts[str(reason)] = len(events)
-            some = first[:LISTED]
+    best = study.best
+    blocks = study.blocks if best is None else [study.block(best[0])]
+    out: dict[str, set[str]] = {str(reason): set() for reason in REASONS}
+    told: dict[tuple[str, str], CellResult] = {}
+    for block in blocks:
+        plan, codes = block.schedule, block.cells.reason
+        is_empty = codes > 0
+        if best is not None:
+            is_empty &= _of_rule(block, *best)
+        shown = np.zeros(codes.shape, dtype=bool)
+        for reason in REASONS:
+            slots, exits = np.nonzero(is_empty & (codes == reason.code))
+            events, first = np.unique(plan.event[slots], return_index=True)
+            names = [plan.events[event].event_id for event in events.tolist()]
+            before = out[str(reason)].copy()
+            out[str(reason)].update(names)
+            listed = _listed(out[str(reason)], study) - before
+            some = first[[name in listed for name in names]]
             shown[slots[some], exits[some]] = True
-    return tables.refused(study.lookup.each(only=shown)), counts
+        for done in block.lookup.each(only=shown):
+            assert done.empty is not None  # noqa: S101 - that was asked
+            told[str(done.empty.reason), done.cell.event.event_id] = done
+    kept = {reason: _listed(names, study) for reason, names in out.items()}
+    cells = [done for (reason, name), done in told.items() if name in kept[reason]]
+    rank, grid = study.by_event.rank, (study.entries, study.exits)
+    cells.sort(
+        key=lambda done: (
+            rank[done.cell.event.event_id],
+            grid[0].index(done.cell.entry),
+            grid[1].index(done.cell.exit),
+        )
+    )
+    counts = {reason: len(names) for reason, names in out.items() if names}
+    return tables.refused(cells, study), counts
 
 
-def _of_rule(study: TradedStudy, entry: str, exit_: str) -> BoolVector:
+def _listed(names: set[str], study: TradedStudy) -> set[str]:
+    """Return those of some events that are told in full."""
+    return set(heapq.nsmallest(LISTED, names, key=study.by_event.rank.__getitem__))
+
+
+def _of_rule(block: Block, entry: str, exit_: str) -> BoolVector:
     """Return which cells are of one rule, shape (n_slots, n_exits)."""
-    is_entry = np.array(study.entries) == entry
-    is_exit = np.array(study.exits) == exit_
-    of_rule: BoolVector = is_entry[study.schedule.entry][:, None] & is_exit
+    is_entry = np.array(block.entries) == entry
+    is_exit = np.array(list(map(str, block.schedule.exits))) == exit_
+    of_rule: BoolVector = is_entry[block.schedule.entry][:, None] & is_exit
     return of_rule
+
+
+def raise_unpriced(study: TradedStudy) -> None:
+    """Stop on the first cell that lacks a price, by event, entry and exit.
+
+    Raises
+    ------
+    UntradeableError
+        With the event, the rule and the symbols.
+    """
+    unpriced = np.flatnonzero(study.by_event.unpriced)
+    if len(unpriced):
+        first = study.by_event.events[int(unpriced[0])]
+        study.blocks.around(first.event_id).lookup.raise_unpriced()
 
 
 def check_tradeable(study: TradedStudy) -> None:
@@ -98,16 +151,14 @@ def check_tradeable(study: TradedStudy) -> None:
     UntradeableError
         If every cell is empty for want of prices, a session, or a side.
     """
-    codes, numbers = np.unique(study.cells.reason, return_counts=True)
-    if 0 in codes or any(Reason.of_code(code).is_refusal for code in codes.tolist()):
-        return
+    numbers = study.by_event.reasons.tolist()
     counts = Counter(
-        {
-            Reason.of_code(code): number
-            for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
-        }
+        {Reason.of_code(code): n for code, n in enumerate(numbers) if code and n}
     )
-    fact = study.lookup.first_empty().fact
+    if numbers[0] or any(reason.is_refusal for reason in counts):
+        return
+    first = study.by_event.events[0]
+    fact = study.blocks.around(first.event_id).lookup.first_empty().fact
     if set(counts) == {Reason.EXIT_BEFORE_ENTRY}:
         msg = (
             f"none of the exits {listed(study.exits)} comes after its entry "
@@ -126,20 +177,12 @@ def left_out(study: TradedStudy) -> str:
     An event runs if any of its cells does; else it is counted under the reason that
     came last in the order of telling, the one that stood between it and a trade.
     """
-    plan, cells = study.schedule, study.cells
-    running = np.zeros(len(plan.events), dtype=bool)
-    running[plan.event[cells.traded.any(axis=1)]] = True
-    last = np.zeros(len(plan.events), dtype=np.int64)
-    np.maximum.at(last, plan.event, cells.reason.max(axis=1))
-    why: Counter[Reason] = Counter()
-    rescued = 0
-    for number in np.flatnonzero(~running).tolist():
-        reason = Reason.of_code(last[number])
-        why[reason] += 1
-        rescued += _would_run(number, study)
-    n_running = int(running.sum())
+    found = study.by_event
+    why = Counter(Reason.of_code(code) for code in found.last[~found.runs].tolist())
+    rescued = _would_run(study)
+    n_running = int(found.runs.sum())
     noun = "event runs" if n_running == 1 else "events run"
-    parts = [f"{n_running} of {len(running)} {noun}"]
+    parts = [f"{n_running} of {len(found.events)} {noun}"]
     if why:
         parts.append(
             ", ".join(
@@ -149,17 +192,14 @@ def left_out(study: TradedStudy) -> str:
         )
     if rescued:
         parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
-    alone = sum(each.event_id.rsplit(":", 2)[1] == "-" for each in plan.events)
+    alone = sum(each.event_id.rsplit(":", 2)[1] == "-" for each in found.events)
     if alone:
         events = count(alone, "event has", many="events have")
         parts.append(f"{events} no announcement for AD rules to count from")
-    gaps = int(cells.gaps[cells.traded].sum())
-    if gaps:
-        missing = count(gaps, "missing close was", many="missing closes were")
+    if found.n_gaps:
+        missing = count(found.n_gaps, "missing close was", many="missing closes were")
         parts.append(f"{missing} marked at the last price")
-    n_legs = np.diff(plan.start)[:, None]
-    dropped = int((n_legs - cells.n_legs)[cells.traded].sum())
-    if dropped:
+    if dropped := found.n_dropped:
         noun = "once" if dropped == 1 else f"{dropped:,} times"
         parts.append(f"a leg without a price was left out {noun}")
     if study.history.actions.final and (ended := count_ended(study)):
@@ -187,21 +227,43 @@ def overlap(study: TradedStudy) -> str:
     )
 
 
-def _would_run(event: int, study: TradedStudy) -> bool:
-    """Whether an event that lacks a side would trade if it were hedged."""
-    if MARKET not in study.history:
-        return False
-    plan = study.schedule
-    one_sided = study.cells.reason == Reason.ONE_SIDED.code
-    slots, exits = np.nonzero(one_sided & (plan.event == event)[:, None])
-    for place in zip(slots.tolist(), exits.tolist(), strict=True):
-        (result,), _ = deal(
-            [plan.cell(*place)],
-            Holdings(study.history, study.arguments.delisting_return),
-            sizing=study.arguments.sizing.hedged_with(MARKET),
-            missing=study.arguments.missing,
-            costs=study.arguments.costs,
+def _would_run(study: TradedStudy) -> int:
+    """Count the events that lack a side and would trade if they were hedged."""
+    found, rescued = study.by_event, set[str]()
+    lacking = {
+        event.event_id
+        for event, runs, is_alone in zip(
+            found.events, found.runs.tolist(), found.one_sided.tolist(), strict=True
         )
-        if result.trade is not None:  # mostly the first: a grid has a thousand of them
-            return True
-    return False
+        if is_alone and not runs
+    }
+    if not lacking or MARKET not in study.history:
+        return 0
+    for block in study.blocks:
+        plan = block.schedule
+        is_lacking = np.array(
+            [e.event_id in lacking - rescued for e in plan.events], dtype=bool
+        )
+        one_sided = block.cells.reason == Reason.ONE_SIDED.code
+        slots, exits = np.nonzero(one_sided & is_lacking[plan.event][:, None])
+        for place in zip(slots.tolist(), exits.tolist(), strict=True):
+            name = plan.events[plan.event[place[0]]].event_id
+            # Mostly the first of them trades: a grid has a thousand.
+            if name not in rescued and _is_hedgeable(block, place):
+                rescued.add(name)
+        if rescued == lacking:
+            break
+    return len(rescued)
+
+
+def _is_hedgeable(block: Block, place: tuple[int, int]) -> bool:
+    """Whether a cell that lacks a side would trade if it were hedged."""
+    arguments = block.scope.arguments
+    (result,), _ = deal(
+        [block.schedule.cell(*place)],
+        block.lookup.holdings,
+        sizing=arguments.sizing.hedged_with(MARKET),
+        missing=arguments.missing,
+        costs=arguments.costs,
+    )
+    return result.trade is not None

@@ -59,9 +59,11 @@ class EventPrices:
         first = np.full(n_events, far, dtype=np.int64)
         last = np.full(n_events, -1, dtype=np.int64)
         entered = schedule.row >= 0
-        event = schedule.event[entered]
-        np.minimum.at(first, event, session_of(schedule.row[entered]))
-        np.maximum.at(last, event, session_of(schedule.exit_row[entered].max(axis=1)))
+        event, session = schedule.event[entered], session_of(schedule.row[entered])
+        left = session_of(schedule.exit_row[entered].max(axis=1))
+        np.minimum.at(first, event, session)
+        # An entry may lie behind the exits of all others.
+        np.maximum.at(last, event, np.maximum(left, session))
         return first, np.maximum(last, first)
 
     @cached_property

@@ -24,7 +24,7 @@ _COLUMNS = (
 
 def flow_table(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per flow of some cells; see `lakebt.Result.flows`."""
-    rows = [row for done in cells for row in _flows(done)]
+    rows = study.in_order([row for done in cells for row in _flows(done)])
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     halves = [half_session(number, "open") for number in frame["session"].to_list()]
     frame["session"] = session_dates(halves, study.clock)

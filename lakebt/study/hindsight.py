@@ -15,7 +15,6 @@ from lakebt.values.text import count
 
 if TYPE_CHECKING:
     from lakebt.study.scope import Scope
-    from lakebt.study.trading import TradedStudy
 
 _FIGURES = ("net_bps", "sharpe", "sharpe_se", "n_events", "n_refused")
 
@@ -49,12 +48,12 @@ class Hindsight:
         self._scope, self._engine = scope, engine
 
     @cached_property
-    def _runs(self) -> dict[tuple[str, bool], TradedStudy]:
+    def _rules(self) -> dict[tuple[str, bool], pd.DataFrame]:
         return {
             (knowledge, retro): trade(
                 HindsightScope(self._scope, knowledge=knowledge, retro_adjusted=retro),
                 engine=self._engine,
-            )
+            ).table
             for knowledge in KNOWLEDGE
             for retro in (False, True)
         }
@@ -75,8 +74,8 @@ class Hindsight:
             events.
         """
         frames = []
-        for (knowledge, retro), traded in self._runs.items():
-            told = traded.table[["entry", "exit", *_FIGURES]]
+        for (knowledge, retro), rules in self._rules.items():
+            told = rules[["entry", "exit", *_FIGURES]]
             told = told.rename(columns={"net_bps": "mean_bps"})
             told.insert(2, "knowledge", knowledge)
             told.insert(3, "retro_adjusted", retro)

@@ -72,7 +72,7 @@ def held_legs(study: TradedStudy, *, entry: str, exit_: str) -> list[HeldLeg]:
     UnknownNameError
         If the study has no such entry or exit.
     """
-    cells = study.lookup.each(entry=entry, exit_=exit_, only=study.cells.traded)
+    cells = study.each(entry=entry, exit_=exit_, only=lambda found: found.traded)
     prices = ReturnPrices(study.history)
     return [leg for done in cells for leg in _held(done, study, prices)]
 

@@ -195,7 +195,7 @@ class Lookup:
         UnknownNameError
             If there is no such entry.
         """
-        return _number("entry", entry, self._plan.entries)
+        return rule_number("entry", entry, self._plan.entries)
 
     def column(self, exit_: str) -> int:
         """Return the column of an exit rule.
@@ -205,11 +205,11 @@ class Lookup:
         UnknownNameError
             If there is no such exit.
         """
-        return _number("exit", exit_, self._plan.exits)
+        return rule_number("exit", exit_, self._plan.exits)
 
 
-def _number(kind: str, name: str, rules: Sequence[object]) -> int:
-    """Return the number of a rule.
+def rule_number(kind: str, name: str, rules: Sequence[object]) -> int:
+    """Return which of the rules of a kind one is.
 
     Raises
     ------

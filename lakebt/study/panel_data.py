@@ -15,9 +15,15 @@ from lakebt.study.acted_legs import is_acted
 from lakebt.values.arrays import offsets, spans
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from lakebt._typing import FloatVector, IntVector
+    from lakebt.events.schedule import Schedule
     from lakebt.study.trading import TradedStudy
 
+
+MOST_CELLS = 5_000_000
+"""What more are made of is more than a page carries, and gigabytes to find that out."""
 
 _ACTED = (
     "Shares split, paid dividends, turned into others or ended while they were held, "
@@ -40,6 +46,12 @@ def why_no_panel(study: TradedStudy) -> str:
     """Return why a page has no panel although its cells are few; empty if it has."""
     if study.arguments.costs.asks_volume:
         return _SIZED
+    if study.by_event.n_cells > MOST_CELLS:
+        return (
+            f"A page is made of at most {MOST_CELLS:,} cells, and there are "
+            f"{study.by_event.n_cells:,}: `result.events()` and "
+            f"`result.orders(entry=..., exit=...)` show any."
+        )
     if len(study.history.borrow):
         return _LENT
     return _ACTED if is_acted(study) else ""
@@ -47,20 +59,21 @@ def why_no_panel(study: TradedStudy) -> str:
 
 def ingredients(study: TradedStudy) -> Ingredients | None:
     """Return what the traded cells of a result are made of; None if there are none."""
-    traded = study.cells.traded
-    slots = np.flatnonzero(traded.any(axis=1))
-    if not len(slots):
+    decided = study.blocks.decided()
+    if not decided[1].any():
         return None
-    return _Gathered(study, slots).ingredients()
+    return _Gathered(study, *decided).ingredients()
 
 
 class _Gathered:
     """The slots that have a traded cell, and what is asked of them."""
 
-    def __init__(self, study: TradedStudy, slots: IntVector) -> None:
-        self._study, self._slots = study, slots
-        plan = study.schedule
-        self._traded = study.cells.traded[slots]
+    def __init__(
+        self, study: TradedStudy, plan: Schedule, traded: npt.NDArray[np.bool_]
+    ) -> None:
+        self._study, self._plan = study, plan
+        self._slots = slots = np.flatnonzero(traded.any(axis=1))
+        self._traded = traded[slots]
         self._rows = plan.row[slots]
         self._exit_rows = np.where(self._traded, plan.exit_row[slots], 0)
         self._sizes = np.diff(plan.start)[slots]
@@ -76,7 +89,7 @@ class _Gathered:
 
     def ingredients(self) -> Ingredients:
         """Return them all."""
-        study, plan = self._study, self._study.schedule
+        study, plan = self._study, self._plan
         events = np.unique(plan.event[self._slots])
         # Equity is 1 at the close before the first session with exposure, and orders
         # are sized on the close before the entry.
@@ -140,7 +153,7 @@ class _Gathered:
 
     def _series(self) -> tuple[IntVector, IntVector, IntVector]:
         """Return symbol, first and last session of each run of bars, none twice."""
-        plan = self._study.schedule
+        plan = self._plan
         entered = session_of(self._rows) - 1
         left = session_of(self._exit_rows.max(axis=1))
         symbol = self._symbol[self._leg]
@@ -166,7 +179,7 @@ class _Gathered:
 
     def _positions(self) -> tuple[IntVector, IntVector, FloatVector]:
         """Return where each slot's positions begin, their legs and sizing prices."""
-        deadlines = self._study.schedule.clock.deadlines(self._rows)
+        deadlines = self._plan.clock.deadlines(self._rows)
         history = self._study.history
         leg, code = self._leg, self._code[self._symbol][self._leg]
         before = np.repeat(deadlines, self._sizes)
@@ -181,7 +194,7 @@ class _Gathered:
 
     def _apart(self) -> tuple[IntVector, IntVector]:
         """Return the cells whose legs leave apart, and the half session of each leg."""
-        plan, n_exits = self._study.schedule, len(self._study.schedule.exits)
+        plan, n_exits = self._plan, len(self._plan.exits)
         cells = np.flatnonzero(plan.apart[self._slots] & self._traded)
         slots, exits = cells // n_exits, cells % n_exits
         sizes = self._sizes[slots]

@@ -52,10 +52,10 @@ def banners(study: TradedStudy) -> tuple[str, ...]:
     """Return what must be read before the numbers; empty when nothing must."""
     sentences = view_banners(study.view, told_of(study.view))
     if not study.is_point_in_time:
-        late = int(study.cells.late.sum())
+        cells = study.by_event
         sentences.insert(
             0,
-            f"Not point in time: {late:,} of {study.cells.reason.size:,} cells used a "
+            f"Not point in time: {cells.n_late:,} of {cells.n_cells:,} cells used a "
             f"fact that was not yet known when the order had to be sent. Nobody could "
             f"earn this.",
         )
@@ -66,7 +66,7 @@ def banners(study: TradedStudy) -> tuple[str, ...]:
 
 def contents(study: TradedStudy) -> StudyContents:
     """Return what the report of a result shows."""
-    dates = [event.date for event in study.schedule.events]
+    dates = [event.date for event in study.by_event.events]
     refused, n_refused = left_out_events(study)
     best, acted = study.best, bool(study.history.actions.final)
     return StudyContents(

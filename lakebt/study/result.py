@@ -226,7 +226,7 @@ class Result(Evidence, Figures):
             long earns its price and dividend return, a short their negative, each less
             its borrow cost and what `orders` tells of its fills.
         """
-        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)
 
     def flows(
@@ -248,7 +248,7 @@ class Result(Evidence, Figures):
             ``shares_after``, what came of them: of ``other`` if there is one, else of
             the symbol; and ``cash_usd``, negative where it was owed.
         """
-        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return flow_table(cells, self.traded)
 
     def orders(
@@ -271,7 +271,7 @@ class Result(Evidence, Figures):
             instant before which it had to be sent; ``fact``, what it was decided on;
             and ``known_at``, when all of that was known, UTC.
         """
-        cells = self.traded.lookup.each(event=event, entry=entry, exit_=exit)
+        cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return orders(cells, self.traded)
 
     def refused(
@@ -290,11 +290,10 @@ class Result(Evidence, Figures):
             ``fact``, in words; ``known_at`` and ``needed_by``, UTC, NaT where time has
             no part in it.
         """
-        empty = ~self.traded.cells.traded
-        cells = self.traded.lookup.each(
-            event=event, entry=entry, exit_=exit, only=empty
+        cells = self.traded.each(
+            event=event, entry=entry, exit_=exit, only=lambda found: ~found.traded
         )
-        return tables.refused(cells)
+        return tables.refused(cells, self.traded)
 
     def returns(self, *, entry: str, exit: str) -> pd.Series:  # noqa: A002 - the surface's name
         """Return the daily net returns of one rule, as fractions.
@@ -341,7 +340,8 @@ class Result(Evidence, Figures):
         InvalidArgumentError
             If the cell is empty.
         """
-        return self.traded.lookup.to_vectorbt(event=event, entry=entry, exit_=exit)
+        lookup = self.traded.block(entry).lookup
+        return lookup.to_vectorbt(event=event, entry=entry, exit_=exit)
 
     # --- what it rests on ------------------------------------------------------------
 

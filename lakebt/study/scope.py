@@ -15,6 +15,7 @@ from lakebt.events.clock import Clock
 from lakebt.events.event_parts import by_events
 from lakebt.events.filters import is_within
 from lakebt.events.guard import plan
+from lakebt.events.plan import Event
 from lakebt.events.schedule import schedule_of
 from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
@@ -24,7 +25,7 @@ from lakebt.prices.benchmark import MARKET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lakebt.events.plan import Cell
     from lakebt.events.rules import Entry, Exit
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from lakebt.lake.reading.view import View
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
+
+
+MOST_CELLS = 2_000_000
+"""Cells of a study, of all events and rules, that are in memory at once."""
+
+BLOCK = 500_000
+"""Cells of a study of more that are, in whole entries."""
 
 
 class Scope:
@@ -66,11 +74,64 @@ class Scope:
     def with_grid(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Scope:
         """Return the same changes under other rules; they are not read again."""
         other = copy.copy(self)
-        other.__dict__.pop("schedule", None)
+        for made in ("schedule", "widths"):
+            other.__dict__.pop(made, None)
         other.arguments = self.arguments.replaced(
             entries=tuple(entries), exits=tuple(exits)
         )
         return other
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """How many entries are decided and traded at once, one block after the other.
+
+        All of them, if there are not more cells than `MOST_CELLS`.
+        """
+        n_entries = len(self.arguments.entries)
+        n_events = max(len(self.decided_on.events), 1)
+        across = n_events * len(self.arguments.exits)
+        width = max(BLOCK // across, 1)
+        if across * n_entries <= MOST_CELLS:
+            width = n_entries
+        return tuple(min(width, n_entries - at) for at in range(0, n_entries, width))
+
+    def under(self, first: int, end: int) -> Scope:
+        """Return the same changes under some of the entries, by their numbers."""
+        _ = self.decided_on  # once for all
+        arguments = self.arguments
+        return self.with_grid(arguments.entries[first:end], arguments.exits)
+
+    def by_entries(self) -> Iterator[Scope]:
+        """Yield the same under the entries of one block after the other.
+
+        What is made of one is gone with it, unless it is all there is.
+        """
+        if len(self.widths) == 1:
+            yield self
+            return
+        first = 0
+        for width in self.widths:
+            yield self.under(first, first + width)
+            first += width
+
+    def around(self, event_id: str) -> Scope:
+        """Return the same of one event, and of those that must be decided with it."""
+        sessions, vintages = self.clock.sessions, self._vintages
+        of = [Event.of(vintage.change, sessions).event_id for vintage in vintages]
+        # Legs of one event that enter on different sessions are told apart by these.
+        wanted = {
+            vintage.change_id
+            for vintage, name in zip(vintages, of, strict=True)
+            if event_id == name or event_id.startswith(f"{name}@")
+        }
+        cut = by_events(vintages, sessions=sessions, count=len(vintages))
+        together = [
+            vintage
+            for part in cut
+            if any(vintage.change_id in wanted for vintage in part)
+            for vintage in part
+        ]
+        return self._only(tuple(together))
 
     def parts(self, count: int) -> list[Scope]:
         """Return the same under the same rules, each of some of the events.
@@ -79,14 +140,14 @@ class Scope:
         events, and as many as `count` at most.
         """
         cut = by_events(self._vintages, sessions=self.clock.sessions, count=count)
-        parts = []
-        for vintages in filter(None, cut):
-            part = copy.copy(self)
-            for made in ("schedule", "decided_on", "n_changes"):
-                part.__dict__.pop(made, None)
-            part._vintages = vintages  # noqa: SLF001 - one of these
-            parts.append(part)
-        return parts
+        return [self._only(vintages) for vintages in filter(None, cut)]
+
+    def _only(self, vintages: tuple[Vintage, ...]) -> Scope:
+        part = copy.copy(self)
+        for made in ("schedule", "decided_on", "n_changes", "widths"):
+            part.__dict__.pop(made, None)
+        part._vintages = vintages  # noqa: SLF001 - one of these
+        return part
 
     @property
     def stops(self) -> bool:
@@ -174,7 +235,9 @@ class Scope:
         UntradeableError
             If no event matches.
         """
-        if len(self.schedule):
+        some = (len(part.schedule) > 0 for part in self.by_entries())
+        # All are decided where the first that looks ahead is to be told.
+        if any(list(some) if self.arguments.on_look_ahead == "raise" else some):
             return
         arguments = self.arguments
         subject = f"{arguments.side} of {arguments.index or 'the changes given'} match"

@@ -76,7 +76,9 @@ class Significance:
             raise InvalidArgumentError(msg)
         self.draws, self.seed, self.alpha = draws, seed, float(alpha)
         self._traded = traded
-        self._scores = traded.summary.scores(traded.clock.sessions)
+        self._scores = traded.summary.scores(
+            traded.clock.sessions, days=traded.by_event.days
+        )
         with bar("judging rules", unit="draws", notify=progress) as step:
             self._judged = judge(
                 self._scores,
@@ -283,10 +285,9 @@ class Significance:
     @cached_property
     def _dates(self) -> IntVector:
         """Events of all rules together on each date that has any."""
-        cells, plan = self._traded.cells, self._traded.schedule
-        some = (cells.traded & ~cells.late).any(axis=1)
-        events = np.unique(plan.event[some])
-        days = np.array([plan.events[event].date for event in events.tolist()])
+        found = self._traded.by_event
+        judged = np.flatnonzero(found.judged).tolist()
+        days = np.array([found.events[event].date for event in judged])
         return np.unique(days, return_counts=True)[1]
 
     @cached_property
@@ -318,15 +319,9 @@ class Significance:
 
     def _legs(self) -> str:
         """Return how many changes were traded, in words."""
-        cells, plan = self._traded.cells, self._traded.schedule
-        legs = np.where(cells.traded & ~cells.late, cells.n_legs, 0).max(
-            axis=1, initial=0
-        )
-        most = np.zeros(len(plan.events), dtype=np.int64)
-        np.maximum.at(most, plan.event, legs)
         nouns = {"additions": "addition", "deletions": "deletion"}
         side = str(self._traded.arguments.side)
-        return count(int(most.sum()), nouns.get(side, "change"))
+        return count(int(self._traded.by_event.n_legs.sum()), nouns.get(side, "change"))
 
     def plot(self) -> Any:
         """Return the surface, coloured where a rule is claimed, as a plotly figure."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from lakebt.events.plan import Plan
 from lakebt.inputs.checks import one_of
 from lakebt.lake.reading.known import check_view
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
-from lakebt.study.empty_cells import check_tradeable
+from lakebt.study.empty_cells import check_tradeable, raise_unpriced
 from lakebt.study.engines import ENGINES
 from lakebt.study.hindsight import Hindsight
 from lakebt.study.result import Result
@@ -19,8 +21,6 @@ from lakebt.study.upcoming import upcoming
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
-
-    import pandas as pd
 
     from lakebt.backtest.costs import CostModel
     from lakebt.facts import IndexChange
@@ -214,7 +214,7 @@ class Study:
         self._scope.check_events()
         traded = trade(self._scope, engine=engine, progress=progress)
         if self.arguments.missing == "raise":
-            traded.lookup.raise_unpriced()
+            raise_unpriced(traded)
         check_tradeable(traded)
         result = Result(traded)
         if record:
@@ -291,7 +291,8 @@ class Study:
         DataFrame
             A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
         """
-        return self._scope.schedule.count_empty()
+        counts = [part.schedule.count_empty() for part in self._scope.by_entries()]
+        return pd.concat(counts, ignore_index=True) if len(counts) > 1 else counts[0]
 
     def __repr__(self) -> str:
         return f"Study({self._scope.title})"
@@ -301,12 +302,14 @@ class Study:
 
         # The guard stops at the first refusal under "raise": there is nothing to count.
         refuses = self.arguments.on_look_ahead == "raise"
-        schedule = None if refuses else self._scope.schedule
         words = {
             "release": self.view.release,
             "as of": self.view.instant.isoformat(),
             **self.arguments.in_words(),
         }
-        if schedule is not None:
-            words["events"] = str(len(schedule.events))
-        return study_html(words, None if schedule is None else schedule.count_empty())
+        if refuses:
+            return study_html(words, None)
+        parts = self._scope.by_entries()
+        events = {event for part in parts for event in part.schedule.events}
+        words["events"] = str(len(events))
+        return study_html(words, self.refusals())

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from lakebt.analysis.resampling.scores import scores_of
 from lakebt.analysis.surface import Surface, surface_of
 from lakebt.analysis.traded_events import Traded
 from lakebt.backtest.costs import BPS
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
 
     from lakebt._typing import BoolVector, FloatVector, IntVector
     from lakebt.analysis.pooling import Pooling
-    from lakebt.analysis.resampling.scores import Scores
     from lakebt.backtest.costs import CostModel
     from lakebt.events.plan import Event
-    from lakebt.sessions import Sessions
     from lakebt.study.cells import Cells
 
 
@@ -86,6 +83,8 @@ class Summary:
         What the cells were charged, and what each event started with.
     pooling
         How the events become one series.
+    days : ndarray of datetime64, optional
+        What dates count in: each once, ascending; those of the events by default.
     """
 
     def __init__(
@@ -96,7 +95,9 @@ class Summary:
         costs: CostModel,
         capital_usd: float,
         pooling: Pooling,
+        days: npt.NDArray[np.datetime64] | None = None,
     ) -> None:
+        self._given = days
         self._plan, self._cells = schedule, cells
         self._costs, self._capital_usd, self._pooling = costs, capital_usd, pooling
         self._n_rules = len(schedule.entries) * len(schedule.exits)
@@ -130,8 +131,8 @@ class Summary:
 
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
-        """The days of the events, each once, ascending."""
-        return np.unique(self._days)
+        """What dates count in, each once, ascending."""
+        return np.unique(self._days) if self._given is None else self._given
 
     @cached_property
     def _days(self) -> npt.NDArray[np.datetime64]:
@@ -144,19 +145,11 @@ class Summary:
         late = np.bincount(self._rule[self._cells.late], minlength=self._n_rules)
         return np.asarray(late > 0)
 
-    def scores(self, sessions: Sessions) -> Scores:
-        """Return the scores of the events of each rule that could be traded."""
+    def judged_by_rule(self) -> Iterator[tuple[Traded, FloatVector]]:
+        """Yield the traded events of each rule with net; none where it was late."""
         nothing = np.zeros(0, dtype=np.int64)
-        rules = (
-            (traded.of(nothing), net[:0]) if late else (traded, net)
-            for late, (traded, net) in zip(self.is_late, self._by_rule(), strict=True)
-        )
-        return scores_of(
-            rules,
-            session=np.searchsorted(sessions.days, self.days).astype(np.int64),
-            n_rules=self._n_rules,
-            pooling=self._pooling,
-        )
+        for late, (traded, net) in zip(self.is_late, self._by_rule(), strict=True):
+            yield (traded.of(nothing), net[:0]) if late else (traded, net)
 
     def _by_rule(self) -> Iterator[tuple[Traded, FloatVector]]:
         """Yield the traded events of one rule after the other, by date, with net."""

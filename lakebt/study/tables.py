@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lakebt.analysis.traded_events import Traded
     from lakebt.backtest.trades import Trade
     from lakebt.events.clock import Clock
+    from lakebt.study.entry_blocks import Block
     from lakebt.study.single import CellResult
     from lakebt.study.trading import TradedStudy
 
@@ -55,7 +56,16 @@ def instants(values: pd.Series) -> pd.Series:
 
 def events(study: TradedStudy) -> pd.DataFrame:
     """Return a row per traded event, entry and exit; see `lakebt.Result.events`."""
-    plan, cells = study.schedule, study.cells
+    frames = [_events(block, study) for block in study.blocks]
+    if len(frames) == 1:
+        return frames[0]
+    whole = pd.concat(frames, ignore_index=True)
+    order = whole["event_id"].map(study.by_event.rank).argsort(kind="stable")
+    return whole.iloc[order].reset_index(drop=True)
+
+
+def _events(block: Block, study: TradedStudy) -> pd.DataFrame:
+    plan, cells = block.schedule, block.cells
     costs, clock = study.arguments.costs, study.clock
     slots, exits = np.nonzero(cells.traded)
     event = plan.event[slots]
@@ -69,7 +79,7 @@ def events(study: TradedStudy) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "event_id": _names([e.event_id for e in plan.events])[event],
-            "entry": _names(study.entries)[plan.entry[slots]],
+            "entry": _names(block.entries)[plan.entry[slots]],
             "exit": _names(study.exits)[exits],
             "date": pd.DatetimeIndex([e.date for e in plan.events]).as_unit("us")[
                 event
@@ -112,7 +122,7 @@ def legs(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
         *("dividend_return", "hedge_dividend_return", "ending"),
         *("borrow_cost", "hedge_borrow_cost"),
     )
-    rows = [row for done in cells for row in _legs(done, study)]
+    rows = study.in_order([row for done in cells for row in _legs(done, study)])
     return _dated(pd.DataFrame(rows, columns=list(columns)), study.clock)
 
 
@@ -170,7 +180,7 @@ def _weights(trade: Trade | None) -> dict[tuple[str, str], float]:
     }
 
 
-def refused(cells: Iterable[CellResult]) -> pd.DataFrame:
+def refused(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per event and empty cell; see `lakebt.Result.refused`."""
     rows = [
         {
@@ -186,7 +196,7 @@ def refused(cells: Iterable[CellResult]) -> pd.DataFrame:
         if done.empty is not None
     ]
     columns = ("event_id", "entry", "exit", "reason", "fact", "known_at", "needed_by")
-    frame = pd.DataFrame(rows, columns=list(columns))
+    frame = pd.DataFrame(study.in_order(rows), columns=list(columns))
     for column in ("known_at", "needed_by"):
         frame[column] = instants(frame[column])
     return frame
@@ -220,14 +230,18 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
     traded = study.traded(entry, exit_)
     if not len(traded.first):
         return pd.DataFrame({name: pd.Series(dtype=d) for name, d in COLUMNS.items()})
-    plan, column = study.schedule, study.exits.index(exit_)
-    is_entry = plan.entry == study.entries.index(entry)
-    at = (np.flatnonzero(is_entry & study.cells.traded[:, column]), column)
+    block = study.block(entry)
+    plan, column, slots = (
+        block.schedule,
+        block.lookup.column(exit_),
+        block.lookup.slots(entry),
+    )
+    at = (slots[block.cells.traded[slots, column]], column)
     dates = np.array([event.date for event in plan.events], dtype="datetime64[D]")
     days = dates[plan.event[at[0]]]
     calendar = days.astype("datetime64[Y]").astype(np.int64) + 1970
     years, group = np.unique(calendar, return_inverse=True)
-    mean, error = clustered_mean(study.cells.net[at], group=group, date=traded.date)
+    mean, error = clustered_mean(block.cells.net[at], group=group, date=traded.date)
     by_year_surface = surface(
         replace(traded, rule=group), n_rules=len(years), pooling=study.arguments.pooling
     )
@@ -246,12 +260,9 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
 
 def causes(study: TradedStudy) -> pd.Series:
     """Return how many of the traded events have a leg of each cause."""
-    of_event: dict[int, set[str]] = {}
-    for slot in np.flatnonzero(study.cells.traded.any(axis=1)).tolist():
-        of_event.setdefault(int(study.schedule.event[slot]), set()).update(
-            study.causes.of(change) for change in study.schedule.vintages(slot)
-        )
-    counts = Counter(cause for causes in of_event.values() for cause in causes)
+    counts: Counter[str] = Counter()
+    for vintages in study.by_event.traded:
+        counts.update(sorted({study.causes.of(change) for change in vintages}))
     return pd.Series(counts, dtype="int64", name="n_events").rename_axis("cause")
 
 
@@ -260,18 +271,17 @@ def returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
     traded = study.traded(entry, exit_)
     if study.arguments.aggregate is Aggregate.CALENDAR:
         return _calendar_returns(study, traded)
-    days = study.clock.sessions.days
-    column = study.lookup.column(exit_)
-    slots = study.lookup.slots(entry)
-    slots = slots[study.cells.traded[slots, column]]
-    parts = [study.cells.returns(slot, column) for slot in slots.tolist()]
+    days, block = study.clock.sessions.days, study.block(entry)
+    column, slots = block.lookup.column(exit_), block.lookup.slots(entry)
+    slots = slots[block.cells.traded[slots, column]]
+    parts = [block.cells.returns(slot, column) for slot in slots.tolist()]
     counts = traded.n_returns
     starts = np.repeat(traded.first, counts)
     within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
-    names = np.array([e.event_id for e in study.schedule.events], dtype=object)
+    names = np.array([e.event_id for e in block.schedule.events], dtype=object)
     index = pd.MultiIndex.from_arrays(
         [
-            np.repeat(names[study.schedule.event[slots]], counts),
+            np.repeat(names[block.schedule.event[slots]], counts),
             pd.DatetimeIndex(days[starts + within]).as_unit("us"),
         ],
         names=["event_id", "session"],

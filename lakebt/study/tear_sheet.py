@@ -59,11 +59,12 @@ def event_returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
     UnknownNameError
         If the study has no such entry or exit.
     """
-    column = study.lookup.column(exit_)
-    slots = study.lookup.slots(entry)
-    slots = slots[study.cells.traded[slots, column]].tolist()
-    names = [study.schedule.events[study.schedule.event[s]].event_id for s in slots]
-    values = [float(np.prod(1.0 + study.cells.returns(s, column))) - 1.0 for s in slots]
+    block = study.block(entry)
+    plan, column = block.schedule, block.lookup.column(exit_)
+    slots = block.lookup.slots(entry)
+    slots = slots[block.cells.traded[slots, column]].tolist()
+    names = [plan.events[plan.event[slot]].event_id for slot in slots]
+    values = [float(np.prod(1.0 + block.cells.returns(s, column))) - 1.0 for s in slots]
     return pd.Series(
         values, index=pd.Index(names, name="event_id"), name="net_return", dtype=float
     )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lakebt.backtest.levels import Level
+from lakebt.errors import UnknownNameError
 from lakebt.lake.trials.origin import Origin
 from lakebt.study.arguments import one_writing
+from lakebt.study.by_event import ByEvent
 from lakebt.study.causes import Causes
-from lakebt.study.engines import ENGINES
-from lakebt.study.lookup import Lookup
-from lakebt.study.summary import Summary
+from lakebt.study.entry_blocks import Blocks
+from lakebt.study.lookup import rule_number
+from lakebt.study.rule_figures import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
+    import numpy.typing as npt
     import pandas as pd
 
     from lakebt.analysis.traded_events import Traded
@@ -29,12 +31,18 @@ if TYPE_CHECKING:
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
+    from lakebt.study.entry_blocks import Block
+    from lakebt.study.lookup import Lookup
     from lakebt.study.scope import Scope
+    from lakebt.study.single import CellResult
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TradedStudy:
     """A study with every cell traded.
+
+    Where they are more than `lakebt.study.scope.MOST_CELLS`, cells are traded again,
+    some entries at a time, whenever something is asked that needs them.
 
     Attributes
     ----------
@@ -42,21 +50,21 @@ class TradedStudy:
         The view, the arguments, and the changes they are about.
     engine
         What turned orders into equity.
-    schedule
-        Every event under every entry and exit, as the guard decided it.
-    cells
-        What each of them earned, or why it is empty.
-    history
-        The prices it was computed from.
+    blocks
+        Its cells, some entries at a time.
+    summary
+        What each rule came to.
+    by_event
+        What came of each event, under all rules together.
     seconds
         How long it took.
     """
 
     scope: Scope
     engine: str
-    schedule: Schedule
-    cells: Cells
-    history: PriceHistory
+    blocks: Blocks
+    summary: Rules
+    by_event: ByEvent
     seconds: float
 
     @property
@@ -84,21 +92,34 @@ class TradedStudy:
         """The exit rules, as written."""
         return tuple(map(str, self.arguments.exits))
 
-    @cached_property
+    @property
+    def schedule(self) -> Schedule:
+        """Every event under every entry and exit, as the guard decided it.
+
+        Of all entries at once, as `cells` and `lookup` are, however many cells there
+        are: `blocks` has some at a time, and `each` yields cells in full.
+        """
+        return self.blocks.whole.schedule
+
+    @property
+    def cells(self) -> Cells:
+        """What each of them earned, or why it is empty."""
+        return self.blocks.whole.cells
+
+    @property
+    def lookup(self) -> Lookup:
+        """Its cells in full, by the names of their event, entry and exit."""
+        return self.blocks.whole.lookup
+
+    @property
+    def history(self) -> PriceHistory:
+        """The prices it was computed from."""
+        return self.blocks.history
+
+    @property
     def is_point_in_time(self) -> bool:
         """False if a fact from after a deadline was used."""
-        return not self.cells.late.any()
-
-    @cached_property
-    def summary(self) -> Summary:
-        """What each rule came to."""
-        return Summary(
-            self.schedule,
-            self.cells,
-            costs=self.arguments.costs,
-            capital_usd=self.arguments.capital_usd,
-            pooling=self.arguments.pooling,
-        )
+        return not self.by_event.n_late
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -114,10 +135,15 @@ class TradedStudy:
         row = int(np.nanargmax(ratios.to_numpy()))
         return str(self.table["entry"].iloc[row]), str(self.table["exit"].iloc[row])
 
-    @cached_property
-    def lookup(self) -> Lookup:
-        """Its cells in full, by the names of their event, entry and exit."""
-        return Lookup(self.arguments, self.schedule, self.cells, self.history)
+    def block(self, entry: str) -> Block:
+        """Return the cells of an entry rule, and maybe of others.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such entry.
+        """
+        return self.blocks.of(rule_number("entry", entry, self.entries))
 
     def traded(self, entry: str, exit_: str) -> Traded:
         """Return the traded events of one rule, by event.
@@ -127,9 +153,59 @@ class TradedStudy:
         UnknownNameError
             If the study has no such entry or exit.
         """
-        where = np.zeros(self.cells.reason.shape, dtype=bool)
-        where[self.lookup.slots(entry), self.lookup.column(exit_)] = True
-        return self.summary.traded(where)
+        block = self.block(entry)
+        where = np.zeros(block.cells.reason.shape, dtype=bool)
+        where[block.lookup.slots(entry), block.lookup.column(exit_)] = True
+        return block.summary_on(self.by_event.days).traded(where)
+
+    def each(
+        self,
+        *,
+        event: str | None = None,
+        entry: str | None = None,
+        exit_: str | None = None,
+        only: Callable[[Cells], npt.NDArray[np.bool_]] | None = None,
+    ) -> Iterator[CellResult]:
+        """Yield cells in full, by event, entry and exit within each block.
+
+        Parameters
+        ----------
+        event, entry, exit_
+            Only these; all by default.
+        only
+            Says of the cells of a block which are asked for.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such event, entry or exit.
+        """
+        for block in self._blocks_of(event, entry, exit_):
+            wanted = None if only is None else only(block.cells)
+            yield from block.lookup.each(
+                event=event, entry=entry, exit_=exit_, only=wanted
+            )
+
+    def _blocks_of(
+        self, event: str | None, entry: str | None, exit_: str | None
+    ) -> Iterable[Block]:
+        if entry is not None:
+            return [self.block(entry)]
+        if event is None or self.blocks.is_one:
+            return self.blocks
+        if exit_ is not None:
+            rule_number("exit", exit_, self.exits)
+        names = tuple(self.by_event.rank)
+        if event not in names:
+            raise UnknownNameError("event", event, names)
+        return [self.blocks.around(event)]
+
+    def in_order(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return rows of what `each` yields by event, entry and exit of all blocks."""
+        if self.blocks.is_one:
+            return rows
+        rank = self.by_event.rank
+        return sorted(rows, key=lambda row: rank[row["event_id"]])
 
     @cached_property
     def causes(self) -> Causes:
@@ -166,15 +242,17 @@ def trade(
         Under ``on_look_ahead="raise"``.
     """
     started = time.perf_counter()
-    schedule = scope.schedule
-    history = scope.history(schedule)
-    level = Level.of(scope.arguments.costs, scope.arguments.sizing)
-    (cells,) = ENGINES[engine](schedule, history, scope.arguments, (level,), progress)
+    blocks = Blocks(scope, engine=engine, progress=progress)
+    summary, by_event = Rules(blocks, scope.arguments.pooling), ByEvent()
+    for block in blocks:
+        by_event.add(block)
+        if not blocks.is_one:
+            summary.add(block)
     return TradedStudy(
         scope=scope,
         engine=engine,
-        schedule=schedule,
-        cells=cells,
-        history=history,
+        blocks=blocks,
+        summary=summary,
+        by_event=by_event,
         seconds=time.perf_counter() - started,
     )

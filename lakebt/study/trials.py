@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
+    from lakebt.study.rule_figures import Rules
     from lakebt.study.summary import Summary
     from lakebt.study.trading import TradedStudy
 
@@ -98,7 +99,7 @@ _MORE = (
 
 
 def cell_rows(
-    summary: Summary,
+    summary: Summary | Rules,
     *,
     arguments: Mapping[str, Any],
     costs: CostModel,
