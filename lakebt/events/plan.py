@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections import Counter
 from dataclasses import dataclass
@@ -59,17 +60,31 @@ class Event:
     @classmethod
     def of(cls, change: IndexChange, sessions: Sessions) -> Event:
         """Return the event that `change` belongs to."""
-        announced = change.announced and sessions.day(change.announced)
-        effective = change.effective
-        if effective is not None and sessions.covers(effective):
-            effective = sessions.date(sessions.on_or_after(effective))
-        if announced is None and effective is None:
-            known = change.known_at.isoformat(timespec="seconds")
-            event_id = f"{change.index}:known:{known.removesuffix('+00:00')}Z"
-        else:
-            event_id = f"{change.index}:{announced or '-'}:{effective or '-'}"
-        date = announced or effective or sessions.day(change.known_at)
-        return cls(event_id=event_id, index=change.index, date=date)
+        if change.announced is not None or change.effective is not None:
+            return _told(change.index, change.announced, change.effective, sessions)
+        known = change.known_at.isoformat(timespec="seconds").removesuffix("+00:00")
+        return cls(
+            event_id=f"{change.index}:known:{known}Z",
+            index=change.index,
+            date=sessions.day(change.known_at),
+        )
+
+
+@functools.lru_cache(maxsize=1024)  # the legs of an event often follow each other
+def _told(
+    index: str,
+    announced: dt.datetime | None,
+    effective: dt.date | None,
+    sessions: Sessions,
+) -> Event:
+    """Return the event of changes that tell at least one of its two days."""
+    told = announced and sessions.day(announced)
+    if effective is not None and sessions.covers(effective):
+        effective = sessions.date(sessions.on_or_after(effective))
+    date = told or effective
+    assert date is not None  # noqa: S101 - one of them is told
+    event_id = f"{index}:{told or '-'}:{effective or '-'}"
+    return Event(event_id=event_id, index=index, date=date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
