@@ -107,6 +107,7 @@ def with_chance(study: TradedStudy) -> StudyContents:
     """Return the contents with the rules held against chance; see `Chance`."""
     from lakebt.study.significance import Significance  # noqa: PLC0415 - reports only
 
+    shown = contents(study)  # before there are scores, which may be large
     found = Significance(study, draws=DRAWS, seed=0, alternative="greater", alpha=0.05)
     told = Chance(
         sentence=found.sentence,
@@ -118,7 +119,7 @@ def with_chance(study: TradedStudy) -> StudyContents:
         critical=found.critical,
         null=found.null,
     )
-    return replace(contents(study), chance=told)
+    return replace(shown, chance=told)
 
 
 def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:

@@ -122,7 +122,9 @@ def judge(
     # What lies in too few blocks of its own can show nothing, and would raise the
     # largest of all with two dates' t.
     can_show = scores.n_blocks >= FEWEST_BLOCKS
-    sums, counts = scores.sums * can_show, scores.counts * can_show
+    sums, counts = scores.sums, scores.counts
+    if (~can_show & (found.n_events > 0)).any():  # without events they are 0
+        sums, counts = sums * can_show, counts * can_show
 
     def family(method: str) -> FamilyWise:
         return family_wise_p(
@@ -210,7 +212,9 @@ def _estimates(scores: Scores) -> _Estimates:
         scores.overlaps, np.minimum(n_dates, scores.n_sessions), n_dates
     ).astype(np.float64)
     several = np.where(n_dates > 1, n_dates, np.nan)
-    by_date = several / (several - 1.0) * (apart * apart).sum(axis=0)
+    # In place: of many dates and rules these are large.
+    by_date = several / (several - 1.0) * np.square(apart, out=apart).sum(axis=0)
+    del apart
     size = np.sqrt((sums * sums).sum(axis=0))
     return _Estimates(
         mean=mean,
@@ -231,9 +235,11 @@ def _skew(
     number = np.where(has.any(axis=0), has.sum(axis=0), np.nan)
     mean = sums.sum(axis=0) / number
     apart = np.where(has, sums - np.nan_to_num(mean), 0.0)
-    variance = (apart * apart).sum(axis=0) / number
+    square = apart * apart
+    variance = square.sum(axis=0) / number
     spread = np.where(variance > 0.0, variance, np.nan)
-    skew: FloatVector = (apart * apart * apart).sum(axis=0) / number / spread**1.5
+    cube = np.multiply(square, apart, out=square)
+    skew: FloatVector = cube.sum(axis=0) / number / spread**1.5
     return skew
 
 

@@ -80,13 +80,13 @@ def pair_statistics(
     spread = np.sqrt(inflation * np.where(varies, squared, np.nan))
     seen = mean * total / spread
 
-    # Columns that are the same, as the counts of rules on the same events, once.
-    blocks = [
-        by_block(columns, block)
-        for columns in (
-            apart, counts, apart * apart, apart * counts, counts * counts,
-        )
-    ]  # fmt: skip
+    # Columns that are the same, as the counts of rules on the same events, once. Each
+    # panel is gone before the next is made: of many dates they are large.
+    blocks = [by_block(apart, block), by_block(counts, block)]
+    blocks += [
+        by_block(one * other, block)
+        for one, other in ((apart, apart), (apart, counts), (counts, counts))
+    ]
     products = [_product(columns, n_blocks) for columns in blocks]
     # A draw may hold one date of a rule, whose error is zero but for rounding: t would
     # be in the millions, and the largest of all rules with it.
