@@ -32,7 +32,7 @@ YEAR = {"period": ("2019-06-01", "2020-05-31")}
 
 SETS: dict[str, dict[str, Any]] = {
     "pooled": {"costs": COSTS[1]},
-    "calendar": {"aggregate": "calendar", "hedge": "MKT", "weighting": "leg"},
+    "calendar": {"aggregate": "calendar", "hedge": "MKT", "weighting": "leg", **YEAR},
     "drop_leg": {"missing": "drop_leg", "costs": COSTS[1], "hedge": "MKT", **YEAR},
     "allow": {
         "on_look_ahead": "allow",
@@ -121,6 +121,8 @@ def asked(result: lakebt.Result, method: Any) -> list[dict[str, Any]]:
 
 def in_full(value: Any) -> Any:
     """Return what can be compared: of a test or a sheet all that it says unasked."""
+    if type(value).__module__.startswith("vectorbt."):
+        return value.value()
     if not type(value).__module__.startswith("lakebt."):
         return plain(value)
     found = {"repr": repr(value)}
@@ -133,8 +135,8 @@ def in_full(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return what can be compared."""
-    if type(value).__module__.startswith(("vectorbt", "lakebt.")):
-        return repr(value).partition(" at 0x")[0]
+    if type(value).__module__.startswith("lakebt."):
+        return repr(value)
     return value
 
 
