@@ -241,9 +241,8 @@ def _would_run(study: TradedStudy) -> int:
         return 0
     for block in study.blocks:
         plan = block.schedule
-        is_lacking = np.array(
-            [e.event_id in lacking - rescued for e in plan.events], dtype=bool
-        )
+        left = lacking - rescued
+        is_lacking = np.array([e.event_id in left for e in plan.events], dtype=bool)
         one_sided = block.cells.reason == Reason.ONE_SIDED.code
         slots, exits = np.nonzero(one_sided & is_lacking[plan.event][:, None])
         for place in zip(slots.tolist(), exits.tolist(), strict=True):
