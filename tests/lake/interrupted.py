@@ -23,7 +23,7 @@ from lakebt.lake.tables.schemas import LAYOUT, LAYOUT_NEEDS
 from lakebt.lake.trials import fold as fold_of_trials
 from tests.lake.earnings import COLUMNS, declare
 from tests.lake.frames import AS_OF, bars, q1
-from tests.lake.other_engines import Clock, foreign_table
+from tests.lake.other_engines import Clock, foreign_catalog, foreign_table
 from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
@@ -250,8 +250,15 @@ def now() -> Clock:
     return clock
 
 
+NOTE = {"owner": "somebody"}
+"""What another program says of a table."""
+
+
 def make(path: Path) -> None:
-    """Make a lake of three releases, of which one has ended, and of three trials."""
+    """Make a lake of three releases, of which one has ended, and of three trials.
+
+    Another program said something of each table.
+    """
     lake = Lake.open(path, clock=Clock())
     tables = {"prices": bars(), "etf_holdings": q1()}
     lake.publish(tables, release="R1", as_of=AS_OF)
@@ -259,6 +266,10 @@ def make(path: Path) -> None:
     rows = {"prices": bars(symbols=("X",))}
     lake.publish(rows, release="R3", as_of=AS_OF, retain_days=1)
     lake.record(batch([1, 2, 3]))
+    with foreign_catalog(path) as catalog:
+        for identifier in catalog.list_tables("quant"):
+            with catalog.load_table(identifier).transaction() as change:
+                change.set_properties(NOTE)
 
 
 def main(place: str, name: str, line: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt._messages import as_words
+from lakebt.lake.erasure.certificate_edits import hidden_rows, without_digests
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str,
         "reason": erasure.reason,
         "lakebt": version,
         "columns": list(erasure.columns),
-        "rows_by_release": _hidden(erasure.rows, words),
+        "rows_by_release": hidden_rows(erasure.rows, words),
         "values": [
             {"digest": salted(erasure.id, value), "characters": len(value)}
             for value in words.values  # noqa: PD011 - no frame
@@ -253,32 +254,6 @@ def told(erasure: Erasure) -> dict[str, Any]:
         "versions": versions_told(erasure.versions),
         "out_of_reach": list(erasure.out_of_reach),
     }
-
-
-def without_digests(certificate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a certificate without the digests of what was looked for in vain.
-
-    Whoever has a list of all tickers could find out by them which one was erased.
-    """
-    proof = certificate.get("proof") or {}
-    done = set(proof["looked_for"]) if proof.get("ok") else set()
-    values = [
-        {k: v for k, v in value.items() if k != "digest" or number not in done}
-        for number, value in enumerate(certificate.get("values", ()))
-    ]
-    return {**certificate, **({"values": values} if values else {})}
-
-
-def _hidden(rows: Mapping[str, int], words: Words) -> dict[str, int]:
-    """Return rows by release, without values in the names; two may become alike."""
-    hidden: dict[str, int] = {}
-    for name, n_rows in rows.items():
-        said, number = words.without(name), 1
-        while said in hidden:
-            number += 1
-            said = f"{words.without(name)} ({number})"
-        hidden[said] = n_rows
-    return hidden
 
 
 def erasure_of(certificate: Mapping[str, Any]) -> Erasure:

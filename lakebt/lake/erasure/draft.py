@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from lakebt.lake.storage.move_note import Pointer
 from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, only
 from lakebt.lake.tables.arrow import column, keep
-from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, TRIALS
+from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, PROPERTIES, TRIALS
 from lakebt.lake.tables.trials import IDS, JSON, TRIALS_SPEC
 
 if TYPE_CHECKING:
@@ -245,9 +246,9 @@ class Draft:
         # Those of other programs too, which lakebt itself does not read.
         there = {**metadata.properties, **ignored_properties(table)}
         properties = {
-            key: text if key.startswith(OURS) else self._words.without(text)
+            key: text if _is_own(key) else self._words.without(text)
             for key, text in there.items()
-            if key.startswith(OURS) or not self._words.stand_in(key)
+            if _is_own(key) or not self._words.stand_in(key)
         }
         schemas = [_documented(each, self._words) for each in metadata.schemas]
         is_same = (
@@ -291,7 +292,9 @@ class Draft:
             return snapshot
         said = snapshot.summary.additional_properties
         now = {
-            key: text if key.startswith(OURS) else self._words.without(text)
+            key: text
+            if key.startswith(OURS) or (text.isdigit() and _COUNT.fullmatch(key))
+            else self._words.without(text)
             for key, text in said.items()
         }
         if now == said:
@@ -318,6 +321,15 @@ _ABOUT = (
     *("column_sizes", "value_counts", "null_value_counts", "nan_value_counts"),
     *("lower_bounds", "upper_bounds", "split_offsets"),
 )
+
+
+def _is_own(key: str) -> bool:
+    """Whether lakebt gives a table that property: it has no word of anybody in it."""
+    return key.startswith(OURS) or key in PROPERTIES
+
+
+_COUNT = re.compile(r"(added|changed|deleted|removed|total)-[a-z-]+")
+"""How the keys of Iceberg's counts in a snapshot's summary are called."""
 
 
 def _documented(schema: Schema, words: Words) -> Schema:

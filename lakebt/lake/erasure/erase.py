@@ -21,6 +21,7 @@ from lakebt.lake.erasure.survey import Survey
 from lakebt.lake.erasure.transaction import Transaction
 from lakebt.lake.storage.erasure_note import settle
 from lakebt.lake.storage.failures import translated
+from lakebt.values.identifiers import composed
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -145,6 +146,11 @@ def _nothing(
         If there is none that lacks a proof.
     """
     what = f"nothing of {subject.spec.name} matches {dict(where)!r}"
+    if any(composed(text) != text for text in subject.texts):
+        what += (
+            ", whose accents are signs of their own (a lake has them in Unicode's form "
+            "NFC)"
+        )
     said = earlier(files, subject)
     if said is None:
         name = subject.spec.name

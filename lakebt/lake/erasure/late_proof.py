@@ -14,8 +14,8 @@ from lakebt.lake.erasure.certificate import (
     proof_told,
     salted,
     versions_told,
-    without_digests,
 )
+from lakebt.lake.erasure.certificate_edits import without_digests
 from lakebt.lake.erasure.object_versions import kept_versions
 from lakebt.lake.erasure.proof import prove
 from lakebt.lake.erasure.proof_places import contents_of
@@ -71,6 +71,8 @@ def proved_late(
     # Of one that found something, nothing is left once it is done again.
     before = said["proof"] if (said["proof"] or {}).get("ok") else None
     looked_for = set() if before is None else set(before["looked_for"])
+    # Of others the digest is gone, for they were not found before.
+    looked_for |= {n for n, each in enumerate(said["values"]) if "digest" not in each}
     if sought.keys() <= looked_for:
         return None
     # What rows have now, of which one is a part, is no trace of it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakebt.lake.committing.branches import BASE
 from lakebt.lake.committing.erasure_marks import Redaction
+from lakebt.lake.tables.schemas import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,11 +89,37 @@ def _without_values(release: Release, words: Words) -> Release:
     return replace(
         release,
         note=words.without(release.note),
-        labels=words.deeply(dict(release.labels)),
-        files=tuple(words.deeply(dict(file)) for file in release.files),
+        labels=_labels(release.labels, words),
+        files=tuple(_file(file, words) for file in release.files),
         ended_because=words.without(release.ended_because),
         redactions=tuple(
             replace(mark, because=words.without(mark.because))
             for mark in release.redactions
         ),
     )
+
+
+def _labels(labels: Mapping[str, str], words: Words) -> dict[str, str]:
+    """Return labels without the values; lakebt's own are names, which stay."""
+    return {
+        key if key.startswith(OURS) else words.without(key): text
+        if key.startswith(OURS)
+        else words.without(text)
+        for key, text in labels.items()
+    }
+
+
+def _file(file: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """Return what is said of a file without the values."""
+    return {
+        key if key in _OF_FILES else words.without(key): said
+        if key in _NOT_WRITTEN
+        else words.deeply(said)
+        for key, said in file.items()
+    }
+
+
+_NOT_WRITTEN = frozenset({"table", "sha256", "bytes", "n_files", "format", "read"})
+
+_OF_FILES = frozenset({*_NOT_WRITTEN, "name", "kept", "dropped"})
+"""What lakebt itself says of each file that a release was read from."""

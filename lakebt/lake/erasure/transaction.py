@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt._version import __version__
 from lakebt.lake.committing.sql import turn
-from lakebt.lake.erasure.certificate import certificate_of, without_digests
+from lakebt.lake.erasure.certificate import certificate_of
+from lakebt.lake.erasure.certificate_edits import without_digests, without_values
 from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.erasure.held_rows import TableFiles
 from lakebt.lake.erasure.object_versions import kept_versions
@@ -65,7 +66,9 @@ class Transaction:
         try:
             lists = self._write(draft, about)
             # Before the instant, so that none is forgotten if this is killed after it.
-            files.certify_anew(lambda said: without_digests(survey.words.deeply(said)))
+            files.certify_anew(
+                lambda said: without_digests(without_values(said, survey.words))
+            )
             draft.have()
             note = self._note(draft, lists, about)
             about = replace(

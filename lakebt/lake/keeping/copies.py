@@ -25,6 +25,8 @@ from lakebt.lake.tables.schemas import LEDGER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyiceberg.table import Table
+
     from lakebt.lake.committing.ledger import Ledger
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.storage.reach import Step
@@ -140,7 +142,7 @@ def _check_target(
     InvalidArgumentError
         If something is.
     LakeError
-        If the earlier copy has what the lake lacks.
+        If the earlier copy has what the lake lacks, or is damaged.
     """
     if directory.UNFINISHED in there:
         begun = _begun(target)
@@ -154,9 +156,7 @@ def _check_target(
     if not again or directory.DATABASE not in there:
         msg = f"{target.where} is not empty: name a folder that is not there yet"
         raise InvalidArgumentError(msg)
-    with copied_lake(target) as copied:
-        tables, earlier = read_state(copied)
-        earlier = with_branches(copied, earlier)
+    tables, earlier = _earlier(target)
     if str(tables[LEDGER].metadata.table_uuid) != uuid:
         msg = f"{target.where} is another lake: name a folder that is not there yet"
         raise InvalidArgumentError(msg)
@@ -168,6 +168,24 @@ def _check_target(
                 f"somebody published into it. Back up into another folder"
             )
             raise LakeError(msg)
+
+
+def _earlier(target: Place) -> tuple[Mapping[str, Table], Ledger]:
+    """Return the tables of an earlier copy, and the releases of all its branches.
+
+    Raises
+    ------
+    LakeError
+        If they cannot be read.
+    """
+    try:
+        with copied_lake(target) as copied:
+            tables, ledger = read_state(copied)
+            return tables, with_branches(copied, ledger)
+    except LakeError as error:  # whose cure is a backup
+        said = str(error).replace(". Restore it from a backup", "")
+        msg = f"{said}. Back up into another folder, and delete this one"
+        raise LakeError(msg) from None
 
 
 def _begun(target: Place) -> str | None:

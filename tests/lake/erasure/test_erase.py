@@ -498,3 +498,53 @@ def test_other_tables_in_the_database_stay(made: Path) -> None:
 
     with foreign_catalog(made) as catalog:
         assert len(catalog.load_table("other.mine").scan().to_arrow()) == len(rows)
+
+
+def test_words_that_lakebt_uses_can_be_erased_and_break_nothing(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars(symbols=("AAA", "ZZZ"))}, release="R1", as_of=AS_OF)
+    earlier = lake.erase("prices", where={"symbol": "ZZZ"}, reason="a row", by="Ann")
+    with foreign_table(path, "prices") as table:
+        (snapshot,) = table.snapshots()
+        assert snapshot.summary is not None
+        size = str(snapshot.summary["total-files-size"])  # as a ticker of digits
+    words = ["row", "202", "id", "data", "true", "values", "sha256", "base", size]
+    file = {"name": "row.csv", "sha256": "0202" * 16, "data": "of a row", "read": 1}
+    lake.publish(
+        {"prices": bars(symbols=tuple(words))},
+        release="R2-base",
+        as_of=AS_OF,
+        labels={"row": "of data"},
+        files=[file],
+    )
+    lake.branch("mine", at="R2-base").publish(
+        {"prices": bars(symbols=("BBB",))}, release="B1", as_of=AS_OF
+    )
+
+    done = lake.erase("prices", where={"symbol": words}, reason="another", by="Ann")
+
+    lake = opened(path)
+    assert lake.erasures()["id"].tolist() == [earlier.id, done.id]
+    assert lake.erasures()["reason"].tolist() == ["a [erased]", "another"]
+    assert lake.erasures()["releases"].tolist()[0] == ["R1"]
+    last = lake.releases().iloc[-1]
+    assert last["labels"] == {"[erased]": "of [erased]"}
+    told = {"name": "[erased].csv", "[erased]": "of a [erased]"}
+    del file["data"]
+    assert last["files"][0] == file | told
+    assert lake.doctor(deep=True).ok
+    with foreign_table(path, "prices") as table:
+        assert table.properties["gc.enabled"] == "false"
+        summaries = [each.summary for each in table.snapshots()]
+    assert all(each and str(each["total-files-size"]).isdigit() for each in summaries)
+    mine = Lake.open(path, create=False, clock=clock, branch="mine")
+    assert set(mine.at("B1").read("prices")["symbol"]) == {"AAA", "BBB"}
+
+
+def test_accents_that_are_signs_of_their_own_are_told(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    rows = bars(symbols=("AAA", "\u00e9ab"))
+    lake.publish({"prices": rows}, release="R1", as_of=AS_OF)
+    with pytest.raises(InvalidArgumentError, match=r"signs of their own .* form NFC"):
+        lake.erase("prices", where={"symbol": "e\u0301ab"}, reason="a test")
+    assert lake.erase("prices", where={"symbol": "\u00e9ab"}, reason="a test").n_rows

@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -17,6 +17,7 @@ from pyiceberg.table.update import SetLocationUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
 from lakebt.lake import Lake
+from lakebt.lake.erasure import transaction
 from lakebt.lake.erasure.certificate import salted
 from lakebt.lake.erasure.draft import Draft
 from lakebt.lake.storage import erasure_note
@@ -141,6 +142,36 @@ def check_proved_when_asked_again(path: Path) -> None:
     ):
         lake.erase("prices", **asked)
     assert answers(path) == before
+
+
+def test_a_late_proof_of_some_values_is_not_lost_as_another_is_found(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols = ("GONECO", "LOSTCO")
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars(symbols=("AAA", *symbols))}, release="R", as_of=AS_OF)
+    monkeypatch.setattr(transaction, "prove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lake.erase("prices", where={"symbol": list(symbols)}, reason="a test")
+    monkeypatch.undo()
+    left = path / "left.txt"
+
+    def proved(symbol: str) -> bool:
+        lake = opened(path)
+        done = lake.erase("prices", where={"symbol": symbol}, reason="a test")
+        assert done.proof is not None
+        return done.proof.ok
+
+    assert proved("GONECO")
+    left.write_text("LOSTCO")
+    assert not proved("LOSTCO")
+    left.unlink()
+    assert proved("LOSTCO")
+    assert opened(path).erasures()["is_proved"].tolist() == [True]
+
+
+def interrupted(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.slow

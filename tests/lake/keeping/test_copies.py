@@ -48,6 +48,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with foreign_table(place, "prices") as table:
         head = table.metadata.refs["R1"].snapshot_id
         table.manage_snapshots().create_branch(head, "theirs").commit()
+        with table.transaction() as change:
+            change.set_properties({"owner": "somebody"})
     return place
 
 
@@ -276,6 +278,24 @@ def test_a_backup_of_what_did_not_change_writes_nothing(
     assert (again.n_files, again.n_bytes) == (0, 0)
     assert again.n_kept == first.n_files
     assert {file: file.stat().st_mtime_ns for file in backup.rglob("*")} == there
+
+
+def test_a_backup_that_is_damaged_is_mended_or_told(path: Path, tmp_path: Path) -> None:
+    lake, target = opened(path), tmp_path / "backup"
+    lake.backup(target)
+    data = next((target / "warehouse/quant/prices/data").iterdir())
+    content = data.read_bytes()
+    data.unlink()
+    assert lake.backup(target).n_files == 1
+    data.write_bytes(content[:-1])
+    assert lake.backup(target).n_files == 1
+    assert data.read_bytes() == content
+
+    next((target / "warehouse/quant/releases/data").iterdir()).unlink()
+    with pytest.raises(LakeError, match="lost the file") as told:
+        lake.backup(target)
+    cure = "parquet. Back up into another folder, and delete this one"
+    assert str(told.value).endswith(cure)
 
 
 def test_what_is_no_backup_of_a_lake_is_left_alone(path: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from lakebt.errors import LakebtError
 from lakebt.lake import Lake
 from tests.forked import python
 from tests.lake.faults import state
-from tests.lake.interrupted import COMMANDS, Interrupter, make, now
+from tests.lake.interrupted import COMMANDS, NOTE, Interrupter, make, now
 from tests.lake.original import Original
 from tests.lake.other_engines import foreign_table
 
@@ -112,6 +112,7 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
     lake = opened(path)
     assert counter.run(partial(run, lake))
     after, read = state(path), answers(path)
+    check_noted(before, after)
     for stop in (by_ctrl_c, by_sigterm):
         chosen = random.Random(f"{command} {stop.__name__}")  # noqa: S311 - instants
         for at in sorted(chosen.sample(range(1, counter.count), INSTANTS)):
@@ -125,6 +126,14 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
             assert state(path) == after, where
             assert opened(path).doctor().ok, where
             assert answers(path) == read, where
+
+
+def check_noted(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Check that what another program said of tables is there, as it was."""
+    noted = [name for name in before if NOTE.items() <= before[name][2].items()]
+    assert {"prices", "releases", "trials"} <= set(noted)
+    for name in noted:
+        assert NOTE.items() <= after[name][2].items(), name
 
 
 def again(run: Callable[[Lake], Any], lake: Lake) -> None:
