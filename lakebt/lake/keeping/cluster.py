@@ -67,8 +67,8 @@ def cluster(storage: Storage, by: str, *, dry_run: bool = False) -> Clustering:
     if before != by and not dry_run:
         if OFFERED in storage.catalog.properties:
             msg = (
-                f"a server lets nobody say how a lake's files lie: run `lakebt cluster "
-                f"{by}` where the lake of {storage.where} lies"
+                f"{storage.where}: its server lets nobody say how files lie: run "
+                f"`lakebt cluster {by}` where the lake lies"
             )
             raise LakeError(msg)
 
