@@ -124,9 +124,9 @@ class Erasures(LakeBase):
             A row for each certificate, also of a lake that `lakebt serve` or another
             catalog serves: `id`, `at` (UTC), `by`, `reason`, `table`,
             `columns`, `rows`, `releases`, and `is_proved`, whether all files were read
-            afterwards and nothing was found. The whole of one is the file
-            ``erasures/ID.json`` in the lake's folder; in a store, in the one that has
-            the folder of the table `releases`.
+            afterwards and nothing was found, or there was no text to look for. The
+            whole of one is the file ``erasures/ID.json`` in the lake's folder; in a
+            store, in the one that has the folder of the table `releases`.
 
         Raises
         ------

@@ -41,6 +41,11 @@ OUT_OF_REACH = (
 )
 """What no erasure of a lake can reach."""
 
+NOTHING_SOUGHT = (
+    "No text was in these rows alone: there is none to look for. Numbers and dates are "
+    "not looked for."
+)
+
 _SHOWN = 20
 """Releases that are listed one by one."""
 
@@ -178,7 +183,7 @@ class Erasure:
         if not self.is_dry_run:
             lines.append(f"Certificate {self.id}: it lists what cannot be reached.")
         if self.proof is not None:
-            lines.append(str(self.proof))
+            lines.append(str(self.proof) if self.n_values else NOTHING_SOUGHT)
         if self.versions is not None:
             lines.append(str(self.versions))
         return "\n".join(lines)
@@ -359,6 +364,8 @@ def as_frame(certificates: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _is_proved(certificate: Mapping[str, Any]) -> bool:
     proof = certificate.get("proof")
-    if proof is None or not proof.get("ok"):
+    if proof is None:  # it was killed before that
+        return certificate.get("values") == []
+    if not proof.get("ok"):
         return False
     return len(proof["looked_for"]) == len(certificate["values"])

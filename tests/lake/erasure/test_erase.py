@@ -19,6 +19,7 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
+from lakebt.lake.erasure import transaction
 from lakebt.lake.erasure.certificate import salted
 from lakebt.lake.storage.erasure_files import ErasureFiles
 from tests.lake.erasure.looking import found
@@ -548,3 +549,21 @@ def test_accents_that_are_signs_of_their_own_are_told(path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match=r"signs of their own .* form NFC"):
         lake.erase("prices", where={"symbol": "e\u0301ab"}, reason="a test")
     assert lake.erase("prices", where={"symbol": "\u00e9ab"}, reason="a test").n_rows
+
+
+def test_rows_that_share_all_their_texts_leave_nothing_to_look_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    done = lake.erase("prices", where={"close": 10.0}, reason="a test")
+    assert done.n_values == 0
+    assert "there is none to look for" in str(done)
+
+    def end(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transaction, "prove", end)
+    with pytest.raises(KeyboardInterrupt):
+        lake.erase("prices", where={"close": 11.0}, reason="a test")
+    assert opened(path).erasures()["is_proved"].tolist() == [True, True]
