@@ -50,6 +50,8 @@ class Words:
         --------
         >>> Words(["ACME", "F"], kept=["ACMEX"]).without("ACME, ACMEX, FORD and F")
         '[erased], ACMEX, FORD and [erased]'
+        >>> Words(["2022"]).without("2022 from 2022-09-01 on")
+        '[erased] from 2022-09-01 on'
         """
         if self._pattern is None:
             return text
@@ -94,6 +96,8 @@ class Words:
 
 def _pattern(value: str) -> str:
     escaped = re.escape(value)
+    if value.isdigit() and len(value) == len("2023"):  # no ticker, where a date begins
+        return rf"{escaped}(?!-\d\d-\d\d)"
     return rf"(?<!\w){escaped}(?!\w)" if len(value) < SHORT else escaped
 
 
