@@ -115,7 +115,7 @@ def _written(arrays: Any, size: int) -> mmap.mmap:
 
 
 def with_whole(
-    history: PriceHistory, whole: PriceHistory, symbols: Iterable[str]
+    history: PriceHistory, whole: PriceHistory | None, symbols: Iterable[str]
 ) -> PriceHistory:
     """Return a history with all bars of some symbols, and of no more of them cut.
 
@@ -124,10 +124,14 @@ def with_whole(
     history
         Of some sessions.
     whole
-        All sessions of some of its symbols.
+        All sessions of those of the symbols that have earlier bars; None if none has.
     symbols
         Which, whether or not they have any.
     """
+    cut, completed = history.cut.copy(), history.codes(tuple(symbols))
+    cut[completed[completed >= 0]] = False
+    if whole is None:
+        return replace(history, cut=cut)
     code = history.codes(whole.symbols)
     # What comes of their shares may be there whole, too; nobody asked for it here.
     added = np.flatnonzero(code[whole.symbol] >= 0)
@@ -139,6 +143,4 @@ def with_whole(
         for name, values in _arrays(history).items()
         if name not in {"symbol", "cut"} and len(values)
     }
-    cut, completed = history.cut.copy(), history.codes(tuple(symbols))
-    cut[completed[completed >= 0]] = False
     return replace(history, symbol=symbol[order], cut=cut, **joined)

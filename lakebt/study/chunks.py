@@ -276,8 +276,13 @@ class Chunk:
         return found
 
     def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
-        """Return prices with all bars of some symbols."""
-        whole = self._source.between(symbols, 0, len(self.scope.clock.sessions) - 1)
+        """Return prices with all bars of some symbols, which have none but these."""
+        begun = self._source.begin_before(symbols, self._between[0])
+        whole = (
+            self._source.between(begun, 0, len(self.scope.clock.sessions) - 1)
+            if begun  # a table is not read through for nobody
+            else None
+        )
         self._whole = self._whole.union(symbols)
         actions = self._source.actions(
             self.scope.symbols(), *self._between, and_of=self._whole

@@ -13,7 +13,8 @@ import pytest
 
 import lakebt
 from lakebt.errors import UntradeableError
-from lakebt.lake.reading import session_prices
+from lakebt.lake.reading import session_bars
+from lakebt.lake.reading.session_prices import SessionPrices
 from lakebt.prices import spill
 from lakebt.study import chunks
 from lakebt.study.order_reach import reach, reached
@@ -42,7 +43,7 @@ def tens(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(chunks, "MANY", 10)
         monkeypatch.setattr(chunks, "CHANGES", 10)
         monkeypatch.setattr(passes, "BLOCK", 200)
-        monkeypatch.setattr(session_prices, "AT_ONCE", 5_000)  # two parts of the bars
+        monkeypatch.setattr(session_bars, "AT_ONCE", 5_000)  # two parts of the bars
 
     return cut
 
@@ -125,6 +126,27 @@ def test_a_chunk_reads_its_sessions_and_of_a_halted_share_all(
     # The benchmark looks at a process; here it is the arrays that are counted.
     whole_of = view.price_history(read[0].symbols)
     assert max(map(n_bytes, read)) < n_bytes(whole_of) / 3
+
+
+def test_only_who_was_there_before_is_looked_for_in_the_whole_table(
+    view: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tens()
+    asked: list[tuple[str, ...]] = []
+    between = SessionPrices.between
+
+    def told(
+        self: SessionPrices, symbols: Sequence[str], first: int, last: int
+    ) -> PriceHistory:
+        if not first:
+            asked.append(tuple(symbols))
+        return between(self, symbols, first, last)
+
+    monkeypatch.setattr(SessionPrices, "between", told)
+
+    swept(view, COSTS[:1])
+
+    assert set(asked) == {("HALT",)}  # NEW is asked for, and begins with its event
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ class ByInstrument:
         pin = self._pinned.release.pin(PRICES.name)
         is_small = pin is None or pin.rows <= WHOLE_ROWS
         if names is not None and not (is_kept and is_small):
-            symbols = self._symbols(names)
+            symbols = self.symbols_of(names)
         whole = self._pinned.bars(symbols, first)
         if not is_kept:
             return InstrumentBars(whole, self.told, symbols)
@@ -126,11 +126,11 @@ class ByInstrument:
         columns, sessions
             As `lakebt.lake.reading.session_bars.bars_between` takes them.
         """
-        symbols = self._symbols(names)
+        symbols = self.symbols_of(names)
         bars = bars_between(self._pinned, symbols, columns, sessions=sessions)
         return InstrumentBars(bars, self.told, symbols)
 
-    def _symbols(self, names: Sequence[str]) -> tuple[str, ...]:
+    def symbols_of(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return what the price table calls some instruments, sorted."""
         pieces = (piece for name in names for piece in self.told.bars_of(name))
         return tuple(sorted({piece.symbol for piece in pieces}))

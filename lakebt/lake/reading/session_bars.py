@@ -9,12 +9,15 @@ from lakebt.lake.storage.predicates import Among, between
 from lakebt.lake.tables.schemas import PRICES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
     from lakebt.lake.reading.release_tables import Pinned
 
+
+AT_ONCE = 1_000_000
+"""Bars that are looked through at once, about."""
 
 _NOBODY = ""
 """A symbol that no bar has."""
@@ -40,12 +43,40 @@ def bars_between(
     sessions
         Numbers of the first and the last, inclusive.
     """
+
+    def read(columns: tuple[str, ...]) -> pa.Table:
+        return rows_between(pinned, symbols, columns, sessions=sessions)
+
+    return Bars(read, columns, pinned.sessions)
+
+
+def rows_between(
+    pinned: Pinned,
+    symbols: Sequence[str],
+    columns: tuple[str, ...],
+    *,
+    sessions: tuple[int, int],
+) -> pa.Table:
+    """Return some columns of the bars of some symbols in some sessions."""
     first, last = (str(pinned.sessions.date(number)) for number in sessions)
     where = between("session", first, last)
     among = Among("symbol", tuple(sorted(set(symbols))) or (_NOBODY,))
+    coded = tuple(name for name in ("symbol", "basis") if name in columns)
+    return pinned.scan(PRICES.name, columns, coded=coded, where=where, among=among)
 
-    def read(columns: tuple[str, ...]) -> pa.Table:
-        coded = tuple(name for name in ("symbol", "basis") if name in columns)
-        return pinned.scan(PRICES.name, columns, coded=coded, where=where, among=among)
 
-    return Bars(read, columns, pinned.sessions)
+def parts(pinned: Pinned, *, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield first and last sessions of which the bars are looked through at once.
+
+    Parameters
+    ----------
+    pinned
+    most
+        Bars that there can be of what is asked for, if that is known.
+    """
+    pin, n_sessions = pinned.release.pin(PRICES.name), len(pinned.sessions)
+    n_rows = 0 if pin is None else pin.rows
+    count = max(-(-(n_rows if most is None else min(n_rows, most)) // AT_ONCE), 1)
+    width = -(-n_sessions // count)
+    for first in range(0, n_sessions, width):
+        yield first, min(first + width, n_sessions) - 1

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lakebt.lake.reading.first_sessions import FirstSessions
 from lakebt.lake.reading.known_actions import actions_of
-from lakebt.lake.reading.session_bars import bars_between
-from lakebt.lake.tables.schemas import PRICES
+from lakebt.lake.reading.session_bars import bars_between, parts
 from lakebt.prices.actions import ActionKind
 from lakebt.prices.beside_actions import BesideActions
 from lakebt.prices.effects import ShareUnits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lakebt._typing import IntVector
     from lakebt.lake.reading.known import Known
     from lakebt.prices.actions import ActionHistory
     from lakebt.prices.history import PriceHistory
-
-
-AT_ONCE = 1_000_000
-"""Bars that are looked through at once for those next to actions, at most."""
 
 _COLUMNS = ("open", "close", "volume")
 
@@ -50,6 +47,7 @@ class SessionPrices:
         self, known: Known, symbols: Sequence[str], *, asks_last_close: bool
     ) -> None:
         self._known, self._tables = known, known.by_instrument
+        self._symbols = tuple(symbols)
         self._basis = known.pinned.basis(known_by=known.by)
         self._actions = (
             actions_of(known.pinned, symbols, known_by=known.by)
@@ -97,6 +95,29 @@ class SessionPrices:
             units=self._units,
         )
 
+    def begin_before(self, symbols: Sequence[str], session: int) -> list[str]:
+        """Return which symbols may have a bar before a session.
+
+        Parameters
+        ----------
+        symbols
+        session
+            Its number.
+        """
+        if self._tables is None:
+            return self._first_sessions.begin_before(symbols, session)
+        own = {name: self._tables.symbols_of([name]) for name in symbols}
+        every = sorted({symbol for of_name in own.values() for symbol in of_name})
+        begun = set(self._first_sessions.begin_before(every, session))
+        return [name for name in symbols if not begun.isdisjoint(own[name])]
+
+    @cached_property
+    def _first_sessions(self) -> FirstSessions:
+        wanted = self._wanted(self._symbols)
+        if self._tables is not None:
+            wanted = self._tables.symbols_of(wanted)
+        return FirstSessions(self._known.pinned, wanted)
+
     def _wanted(self, symbols: Sequence[str]) -> tuple[str, ...]:
         """Return some symbols, and those of the shares that come of them."""
         return tuple(dict.fromkeys((*symbols, *self._actions.of(symbols).symbols)))
@@ -118,22 +139,14 @@ class SessionPrices:
         if not beside.symbols:
             return None
         ending = self._actions.within(0, -1)
-        for first, last in self._parts(len(beside.symbols)):
+        pinned = self._known.pinned
+        most = len(beside.symbols) * len(pinned.sessions)
+        for first, last in parts(pinned, most=most):
             beside.add(self._bars(beside.symbols, first, last, ending))
         actions = replace(self._actions)
         units = ShareUnits(replace(beside.done(), actions=actions))
         vars(actions).pop("final", None)  # many objects, which are asked for once
         return units
-
-    def _parts(self, n_symbols: int) -> Iterator[tuple[int, int]]:
-        """Yield first and last sessions that are looked through at once."""
-        pinned = self._known.pinned
-        pin, n_sessions = pinned.release.pin(PRICES.name), len(pinned.sessions)
-        width = max(AT_ONCE // n_symbols, 1)
-        if pin is None or pin.rows <= AT_ONCE:
-            width = n_sessions
-        for first in range(0, n_sessions, width):
-            yield first, min(first + width, n_sessions) - 1
 
 
 def _of(actions: ActionHistory, codes: IntVector) -> list[str]:

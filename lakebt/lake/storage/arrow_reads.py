@@ -67,6 +67,10 @@ _NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
 
 _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 
+_READ_AHEAD = 4
+"""Batches that are decoded before they are filtered: with sixteen, as Arrow has it, a
+table of twenty million rows held half a gigabyte more, and was read no faster."""
+
 
 def compared(
     chosen: DataScan, told: Mapping[str, str] = NOTHING, only: int | None = None
@@ -140,6 +144,8 @@ def read_directly(
         condition = (
             among.condition if condition is None else condition & among.condition
         )
+        looked_at = whole.find_field(among.column)  # also where the range is empty
+        fields[looked_at.field_id] = looked_at
     if not isinstance(io, PyArrowFileIO) or any(
         type(field.field_type) not in _AS_WRITTEN for field in fields.values()
     ):
@@ -160,7 +166,11 @@ def read_directly(
             return None
         names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
         rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
-        return rows.to_table(columns=list(wanted.column_names), filter=condition)
+        return rows.scanner(
+            columns=list(wanted.column_names),
+            filter=condition,
+            batch_readahead=_READ_AHEAD,
+        ).to_table()
 
 
 def read_one_file(table: Table) -> pa.Table | None:

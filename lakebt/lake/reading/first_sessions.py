@@ -1,0 +1,57 @@
+"""In which session each symbol's bars begin, whoever knew of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakebt.lake.reading.session_bars import parts, rows_between
+from lakebt.lake.tables.arrow import column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lakebt.lake.reading.release_tables import Pinned
+
+_NEVER = np.iinfo(np.int32).max
+
+
+class FirstSessions:
+    """The first session in which each of some symbols has a bar.
+
+    Bars count that were not known yet, and that were retracted: before the first one
+    there is nothing to be read.
+
+    Parameters
+    ----------
+    pinned
+        The release; its sessions and symbols are read once, some sessions at a time.
+    symbols
+        As the price table calls them.
+    """
+
+    def __init__(self, pinned: Pinned, symbols: Sequence[str]) -> None:
+        self._symbols = pa.array(symbols, pa.string())
+        self._day = np.full(len(symbols), _NEVER, dtype=np.int32)
+        self._sessions = pinned.sessions
+        for span in parts(pinned):
+            read = ("symbol", "session")
+            rows = rows_between(pinned, symbols, read, sessions=span)
+            coded = column(rows, "symbol")
+            place = self._place(coded.dictionary)[coded.indices.to_numpy()]
+            day = column(rows, "session").cast(pa.int32()).to_numpy()
+            np.minimum.at(self._day, place, day)
+
+    def begin_before(self, symbols: Sequence[str], session: int) -> list[str]:
+        """Return which symbols have a bar before a session, given by its number."""
+        day = np.datetime64(self._sessions.date(session), "D").astype(np.int32)
+        place = self._place(pa.array(symbols, pa.string()))
+        first = np.where(place < 0, _NEVER, self._day[place])
+        return [symbols[n] for n in np.flatnonzero(first < day).tolist()]
+
+    def _place(self, symbols: pa.Array) -> np.ndarray:  # type: ignore[type-arg]
+        found = pc.index_in(symbols, value_set=self._symbols)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
