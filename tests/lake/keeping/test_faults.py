@@ -61,7 +61,7 @@ DONE = (
         "there is nothing to move",
     ),
     *("is not empty", "does not exist", "has a token of ann", "has a token of bob"),
-    *("has no token of ann", ": erased at"),
+    *("has no token of ann", ": erased at", "were erased before"),
 )
 """What is said of an act that is done already."""
 
