@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lakebt.errors import LookAheadError
 from lakebt.events.changes import Changes
 from lakebt.events.fills import resolve_exit
+from lakebt.events.first_refusal import first_refused, look_ahead_of
 from lakebt.events.guard import cell_of
 from lakebt.events.orders import enter
 from lakebt.events.slots import Slotting
@@ -293,7 +293,10 @@ def schedule_of(
         masked = _decided(changes, entries, exits, clock, size, pretend=False)
         plan = replace(plan, late=_differs(plan, masked))
     if on_look_ahead == "raise":
-        _raise_first(plan)
+        first = first_refused(plan.reason, plan.entry)
+        if first is not None:
+            error = look_ahead_of(plan.cell(*first))
+            raise error
     return plan
 
 
@@ -378,28 +381,3 @@ def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
     is_other &= plan.reason[both] == 0
     differs[both] = is_other | (plan.reason[both] != masked.reason[twin])
     return differs
-
-
-def first_refused(plan: Schedule) -> tuple[int, int] | None:
-    """Return the slot and the exit of the first order that needs a later fact.
-
-    It is one of the first entry that has any, in the oldest event; None if none has.
-    """
-    slots, exits = np.nonzero(plan.reason == Reason.LOOK_AHEAD.code)
-    if not len(slots):
-        return None
-    first = int(np.lexsort((exits, slots, plan.entry[slots]))[0])
-    return int(slots[first]), int(exits[first])
-
-
-def _raise_first(plan: Schedule) -> None:
-    if (first := first_refused(plan)) is not None:
-        raise look_ahead_of(plan, *first)
-
-
-def look_ahead_of(plan: Schedule, slot: int, exit_: int) -> LookAheadError:
-    """Return the error that an order which needs a later fact stops a study with."""
-    cell = plan.cell(slot, exit_)
-    assert cell.empty is not None  # noqa: S101 - that is its reason
-    fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
-    return LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)

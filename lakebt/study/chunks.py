@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from lakebt.errors import UntradeableError
-from lakebt.events.schedule import first_refused, look_ahead_of
+from lakebt.events.first_refusal import first_refused, look_ahead_of
 from lakebt.lake.reading.instrument_view import has_bars_apart, prices_apart
 from lakebt.prices.benchmark import MARKET
 from lakebt.prices.cut_off import CutOffError
@@ -185,7 +185,7 @@ def _first_error(schedules: Sequence[Schedule]) -> LookAheadError | None:
     """Return the error of the first order that needs a later fact, of all chunks."""
     found = []
     for number, plan in enumerate(schedules):
-        if (first := first_refused(plan)) is not None:
+        if (first := first_refused(plan.reason, plan.entry)) is not None:
             slot, column = first
             event = plan.events[plan.event[slot]]
             place = int(plan.entry[slot]), event.date, event.event_id, column
@@ -193,7 +193,7 @@ def _first_error(schedules: Sequence[Schedule]) -> LookAheadError | None:
     if not found:
         return None
     (*_, column), number, slot = min(found)
-    return look_ahead_of(schedules[number], slot, column)
+    return look_ahead_of(schedules[number].cell(slot, column))
 
 
 class Chunk:
