@@ -38,19 +38,23 @@ class FirstSessions:
         self._day = np.full(len(symbols), _NEVER, dtype=np.int32)
         self._sessions = pinned.sessions
         for span in parts(pinned):
-            read = ("symbol", "session")
-            rows = rows_between(pinned, symbols, read, sessions=span)
+            # Whosever they are: to look for each symbol takes longer than to read all.
+            rows = rows_between(pinned, None, ("symbol", "session"), sessions=span)
             coded = column(rows, "symbol")
             place = self._place(coded.dictionary)[coded.indices.to_numpy()]
             day = column(rows, "session").cast(pa.int32()).to_numpy()
-            np.minimum.at(self._day, place, day)
+            own = np.flatnonzero(place >= 0)
+            np.minimum.at(self._day, place[own], day[own])
 
     def begin_before(self, symbols: Sequence[str], session: int) -> list[str]:
-        """Return which symbols have a bar before a session, given by its number."""
+        """Return which symbols have a bar before a session, given by its number.
+
+        A symbol that was not among those given may have one: it is returned, too.
+        """
         day = np.datetime64(self._sessions.date(session), "D").astype(np.int32)
         place = self._place(pa.array(symbols, pa.string()))
-        first = np.where(place < 0, _NEVER, self._day[place])
-        return [symbols[n] for n in np.flatnonzero(first < day).tolist()]
+        may = (place < 0) | (np.append(self._day, _NEVER)[place] < day)
+        return [symbols[n] for n in np.flatnonzero(may).tolist()]
 
     def _place(self, symbols: pa.Array) -> np.ndarray:  # type: ignore[type-arg]
         found = pc.index_in(symbols, value_set=self._symbols)

@@ -52,15 +52,17 @@ def bars_between(
 
 def rows_between(
     pinned: Pinned,
-    symbols: Sequence[str],
+    symbols: Sequence[str] | None,
     columns: tuple[str, ...],
     *,
     sessions: tuple[int, int],
 ) -> pa.Table:
-    """Return some columns of the bars of some symbols in some sessions."""
+    """Return some columns of the bars of some symbols, or of all, in some sessions."""
     first, last = (str(pinned.sessions.date(number)) for number in sessions)
     where = between("session", first, last)
-    among = Among("symbol", tuple(sorted(set(symbols))) or (_NOBODY,))
+    among = None
+    if symbols is not None:
+        among = Among("symbol", tuple(sorted(set(symbols))) or (_NOBODY,))
     coded = tuple(name for name in ("symbol", "basis") if name in columns)
     return pinned.scan(PRICES.name, columns, coded=coded, where=where, among=among)
 

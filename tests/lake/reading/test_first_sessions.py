@@ -36,4 +36,15 @@ def test_they_are_what_a_loop_finds(
         assert found.begin_before(asked, session) == [
             symbol for symbol in asked if begins.get(symbol, session) < session
         ]
-    assert found.begin_before(("WHO",), len(view.sessions) - 1) == []
+
+
+def test_of_who_was_not_looked_for_it_is_not_said_that_there_is_none(
+    tmp_path: Path,
+) -> None:
+    view = fill(tmp_path / "lake").at("R1")
+
+    found = FirstSessions(view._pinned, ("S00", "NOBODY"))  # noqa: SLF001 - what it reads
+
+    last = len(view.sessions) - 1
+    assert found.begin_before(("NOBODY", "S01", "S00"), last) == ["S01", "S00"]
+    assert found.begin_before(("NOBODY", "S01", "S00"), 0) == ["S01"]
