@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 import unicodedata
 from typing import TYPE_CHECKING, TypeVar
@@ -77,3 +78,13 @@ def as_words(tell: Callable[[T], str]) -> Callable[[T], str]:
         return printable(tell(thing))
 
     return told
+
+
+def outside() -> int:
+    """Return how many frames up the caller of lakebt is, for `warnings.warn`."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(
+        "lakebt."
+    ):
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)

@@ -321,6 +321,13 @@ class LedgerWarning(UserWarning):
         return printable(super().__str__())
 
 
+class SettingsWarning(UserWarning):
+    """A commit drops properties of a table that no table of a lake may have."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
 class AuditWarning(UserWarning):
     """A release was published with findings that only warn: jumps, gaps and the like.
 

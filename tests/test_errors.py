@@ -212,7 +212,7 @@ def test_what_tells_of_others_words_is_told_as_words() -> None:
         ),  # numbers, and our words
         *("Study", "Result", "TradedStudy", "TearSheet"),  # by `printable` titles
         "Hindsight",  # rules, which are parsed
-        *("LakebtError", "LedgerWarning", "AuditWarning"),  # themselves
+        *("LakebtError", "LedgerWarning", "AuditWarning", "SettingsWarning"),
     }
     found = set()
     for file in PACKAGE.rglob("*.py"):

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from lakebt import __version__
 from lakebt.cli import hints, shells
 from lakebt.cli.output import say
-from lakebt.errors import LakebtError, LedgerWarning
+from lakebt.errors import LakebtError, LedgerWarning, SettingsWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,22 +51,26 @@ class Command(TyperCommand):
         return super().invoke(ctx)
 
 
+_IN_A_LINE = (LedgerWarning, SettingsWarning)
+
+
 @contextlib.contextmanager
 def _warned() -> Iterator[None]:
-    """Tell what could not be recorded in one line, without a line of our code."""
+    """Tell what is not kept as it was in one line, without a line of our code."""
     show = warnings.showwarning
 
     def tell(
         message: Warning | str, category: type[Warning], *others: Any, **more: Any
     ) -> None:
-        if issubclass(category, LedgerWarning):
+        if issubclass(category, _IN_A_LINE):
             said = " ".join(str(message).split())
             say("warning", hints.for_command_line(said), colour="yellow")
         else:
             show(message, category, *others, **more)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", LedgerWarning)
+        for kind in _IN_A_LINE:
+            warnings.simplefilter("always", kind)
         warnings.showwarning = tell
         yield
 

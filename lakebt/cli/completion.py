@@ -1,8 +1,9 @@
 """What a shell completes: the names of releases, tables, indices and formats.
 
 A key was pressed and somebody waits, so what the catalog and a table's metadata say is
-read from there, without the lake's own code, which takes a second to load. Whatever
-goes wrong completes nothing: a shell has no place for an error.
+read from there, without the lake's own code, which takes a second to load. No server is
+asked: of a lake in a catalog nothing is completed. Whatever goes wrong completes
+nothing: a shell has no place for an error, nor for a warning.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import gzip
 import json
 import sqlite3
+import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -30,7 +32,7 @@ def releases(ctx: Any, incomplete: str) -> list[str]:
     """Return releases of the lake that is named, else of the usual one."""
     found: set[str] = set()
     with contextlib.suppress(Exception):
-        for location in _locations(_place(ctx)).values():
+        for location in _tables(ctx).values():
             with contextlib.suppress(OSError, ValueError):
                 refs = json.loads(gzip.decompress(location.read_bytes()))["refs"]
                 found |= {name for name, ref in refs.items() if ref["type"] == "tag"}
@@ -41,7 +43,7 @@ def tables(ctx: Any, incomplete: str) -> list[str]:
     """Return tables of the lake, and those that every lake may have."""
     found = {*FROM_THE_START, *LATER}
     with contextlib.suppress(Exception):
-        found |= _locations(_place(ctx)).keys()
+        found |= _tables(ctx).keys()
     return _starting(found - {LEDGER, "trials"}, incomplete)
 
 
@@ -60,12 +62,13 @@ def clusterings(incomplete: str) -> list[str]:
 def indices(ctx: Any, incomplete: str) -> list[str]:
     """Return the indices of a release, if one is named: that takes a second."""
     found: set[str] = set()
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
         release = ctx.params.get("release")
-        if release is not None:
+        # Not opened if it is not there, or if somebody holds its lock.
+        if release is not None and _tables(ctx):
             from lakebt.lake.lake import Lake
 
-            view = Lake.open(_place(ctx)).at(release)
+            view = Lake.open(_place(ctx), create=False).at(release)
             rows = view.read("index_changes", columns=["index"])
             found = set(rows["index"])
     return _starting(found, incomplete)
@@ -81,6 +84,14 @@ def formats(incomplete: str) -> list[str]:
 
 def _place(ctx: Any) -> Path:
     return lake_path(ctx.params.get("lake")).expanduser()
+
+
+def _tables(ctx: Any) -> dict[str, Path]:
+    """Return where the metadata of each table of a lake is; none of one in a catalog.
+
+    That may be far away, and the lake of the usual place is another one.
+    """
+    return {} if ctx.params.get("catalog") else _locations(_place(ctx))
 
 
 def _locations(place: Path) -> dict[str, Path]:

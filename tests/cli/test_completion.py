@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import select
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -77,6 +79,51 @@ def test_what_goes_wrong_completes_nothing(tmp_path: Path) -> None:
     assert completed(f"lakebt rows prices --lake {tmp_path / 'none'} --release ") == []
     assert completed(f"lakebt study --lake {tmp_path} --release X --index ") == []
     assert "prices" in completed(f"lakebt rows --lake {tmp_path} pr")
+
+
+def test_completion_makes_no_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert completed("lakebt study --release R1 --index ") == []
+    assert completed(f"lakebt study --lake {tmp_path / 'a'} --release R --index ") == []
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_server_is_asked_and_no_other_lake_is_taken_for_its_own(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("a catalog was opened")
+
+    monkeypatch.setenv("LAKEBT_LAKE", str(lake))
+    monkeypatch.setattr("lakebt.lake.storage.catalog.open_catalog", never)
+    monkeypatch.setattr(Lake, "open", never)
+
+    for line in (
+        "lakebt rows prices --catalog prod --release ",
+        "lakebt diff --catalog prod prices ",
+        "lakebt study --catalog prod --release SIM --index ",
+    ):
+        assert completed(line) == []
+    assert completed("lakebt rows --catalog prod etf") == ["etf_holdings"]
+    assert "SIM" in completed("lakebt rows prices --release ")
+
+
+def test_a_lake_that_somebody_locks_is_not_waited_for(
+    lake: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(lake, tmp_path / "held")
+    begin = time.monotonic()
+    with contextlib.closing(sqlite3.connect(tmp_path / "held" / DATABASE)) as held:
+        held.execute("begin exclusive")
+        at = f"--lake {tmp_path / 'held'}"
+
+        assert completed(f"lakebt rows prices {at} --release ") == []
+        assert completed(f"lakebt study {at} --release SIM --index ") == []
+    assert time.monotonic() - begin < 5
 
 
 def test_a_lake_that_moved_is_completed_where_it_is(lake: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.lake.api.base import LakeBase
+from lakebt.lake.keeping.settings import warn_of_dropped
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.view import View
 from lakebt.lake.tables.frames import frame
@@ -53,6 +54,11 @@ class Trials(LakeBase):
         int
             How many of them were new.
 
+        Warns
+        -----
+        SettingsWarning
+            If their table has properties that no table of a lake may have.
+
         Raises
         ------
         ConflictError
@@ -72,6 +78,9 @@ class Trials(LakeBase):
     def _record(self, rows: pa.Table, finished: Sequence[FinishedFile] = ()) -> int:
         if is_altered():  # an audit's made-up future is no evidence
             return 0
+        trials = None if self._storage.sql is None else self._storage.trials()
+        if trials is not None:
+            warn_of_dropped([trials])
         count = record(self._storage, rows, finished)
         if count:
             fold_if_many(self._storage)

@@ -34,7 +34,7 @@ from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, only
 from lakebt.lake.tables.arrow import column, keep
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, PROPERTIES, TRIALS
-from lakebt.lake.tables.trials import IDS, JSON, TRIALS_SPEC
+from lakebt.lake.tables.trials import IDS, JSON, OPEN_KEYS, OWN_KEYS, TRIALS_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -362,8 +362,12 @@ def _scrubbed(rows: pa.Table, words: Words) -> pa.Table | None:
             continue
         coded = column(rows, field.name).dictionary_encode()
         said = coded.dictionary.to_pylist()
-        take_out = words.in_json if field.name in JSON else words.without
-        now = [take_out(text) for text in said]
+        now = [
+            words.in_json(text, own=OWN_KEYS, open_below=OPEN_KEYS)
+            if field.name in JSON
+            else words.without(text)
+            for text in said
+        ]
         if now != said:
             changed = True
             texts: Any = pa.array(now, pa.string()).take(coded.indices)

@@ -64,31 +64,65 @@ class Words:
         """Return whether one of the values is in a text."""
         return self.without(text) != text
 
-    def deeply(self, value: Any) -> Any:
-        """Return what JSON holds without the values, in texts and in keys."""
+    def deeply(
+        self,
+        value: Any,
+        *,
+        own: Collection[str] = (),
+        open_below: Collection[str] = (),
+    ) -> Any:
+        """Return what JSON holds without the values, in texts and in keys.
+
+        Parameters
+        ----------
+        value
+        own
+            Keys that stay, whatever is erased: nobody's data.
+        open_below
+            Those among them below which no key stays.
+        """
         if isinstance(value, str):
             return self.without(value)
         if isinstance(value, dict):
-            return {self.without(k): self.deeply(v) for k, v in value.items()}
+            return {
+                key if key in own else self.without(key): self.deeply(
+                    each, own=() if key in open_below else own, open_below=open_below
+                )
+                for key, each in value.items()
+            }
         if isinstance(value, list | tuple):
-            return [self.deeply(each) for each in value]
+            return [self.deeply(each, own=own, open_below=open_below) for each in value]
         return value
 
-    def in_json(self, text: str) -> str:
+    def in_json(
+        self,
+        text: str,
+        *,
+        own: Collection[str] = (),
+        open_below: Collection[str] = (),
+    ) -> str:
         r"""Return a JSON text without the values, however they are written in it.
 
         What has none stays as it is, to the letter.
+
+        Parameters
+        ----------
+        text
+        own, open_below
+            As for `deeply`.
 
         Examples
         --------
         >>> Words(["Ünï"]).in_json('{"symbol":["\\u00dcn\\u00ef","B"]}')
         '{"symbol":["[erased]","B"]}'
+        >>> Words(["side"]).in_json('{"side":"side","of":{"side":1}}', own={"side"})
+        '{"side":"[erased]","of":{"side":1}}'
         """
         try:
             value = json.loads(text)
         except ValueError:
             return self.without(text)
-        now = self.deeply(value)
+        now = self.deeply(value, own=own, open_below=open_below)
         if now == value:
             return text
         return json.dumps(now, ensure_ascii=False, separators=(",", ":"))

@@ -300,7 +300,11 @@ class Copying:
         )
 
     def _certificates(self, kept: Sequence[Release], *, is_whole: bool) -> None:
-        """Copy what says why rows are missing: all, or what some releases name."""
+        """Copy what says why rows are missing: all, or what some releases name.
+
+        No certificate there names releases that are left out: it may be for their name.
+        """
+        names = {release.name for release in kept}
         named = {mark.certificate for each in kept for mark in each.redactions}
         # Where a lake that is opened there looks for them.
         on_disk = self._target.root is not None
@@ -309,7 +313,8 @@ class Copying:
             if not is_whole and said["id"] not in named:
                 continue
             name = f"{folder}{certificate_name(said['id'])}"
-            content = erasure_files.packed(said)
+            told = said if is_whole else erasure_files.of_releases(said, names)
+            content = erasure_files.packed(told)
             self._wanted.add(name)
             if not self._has(name, content):
                 self._target.write(name, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from typing import TYPE_CHECKING
 
 from pyiceberg.table.name_mapping import (
@@ -10,10 +11,14 @@ from pyiceberg.table.name_mapping import (
     parse_mapping_from_json,
 )
 
+from lakebt._messages import listed, outside
+from lakebt.errors import SettingsWarning
 from lakebt.lake.storage.code import ignored_properties
 from lakebt.lake.tables.schemas import PROPERTIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyiceberg.table import Table
     from pyiceberg.table.refs import SnapshotRef
 
@@ -60,6 +65,28 @@ def strange_settings(table: Table) -> tuple[str, ...]:
             and not (key == NAME_MAPPING and _says_nothing_new(value, table))
         )
     )
+
+
+def warn_of_dropped(tables: Iterable[Table]) -> None:
+    """Warn of properties that the next commit drops, before it is made.
+
+    Warns
+    -----
+    SettingsWarning
+        If a table has one that no table of a lake may have.
+    """
+    dropped = {
+        f"{table.name()[-1]}: {key}": None
+        for table in tables
+        for key, value in ignored_properties(table).items()
+        if not (key == NAME_MAPPING and _says_nothing_new(value, table))
+    }
+    if dropped:
+        msg = (
+            f"properties are dropped that engines would obey, and that no table of a "
+            f"lake may have ({listed(dropped)}). Notes stay, as owner or acme.owner"
+        )
+        warnings.warn(msg, SettingsWarning, stacklevel=outside())
 
 
 def _says_nothing_new(mapping: str, table: Table) -> bool:

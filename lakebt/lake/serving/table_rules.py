@@ -267,8 +267,9 @@ def check_properties(name: str, properties: Mapping[str, str]) -> None:
         if not is_allowed(key, value):
             msg = (
                 f"property {key[:80]} of table {name} cannot be set to "
-                f"{value[:80]!r}: a table of the lake has lakebt's own properties, and "
-                f"notes of one word, as owner or comment. Engines would obey any other"
+                f"{value[:80]!r}: a table of the lake has lakebt's own properties, "
+                f"sane settings of reading (read.split.target-size), and notes, as "
+                f"owner or acme.owner. Engines would obey any other"
             )
             raise ForbiddenError(msg)
 

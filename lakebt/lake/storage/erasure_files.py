@@ -20,7 +20,7 @@ from lakebt.lake.storage.durability import write_whole
 from lakebt.lake.tables.schemas import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyiceberg.io import FileIO
     from pyiceberg.table import Table
@@ -180,6 +180,21 @@ class ErasureFiles:
 def packed(said: Mapping[str, Any]) -> bytes:
     """Return what a file holds that says something."""
     return json.dumps(said, ensure_ascii=False, indent=1).encode()
+
+
+def of_releases(
+    certificate: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    """Return a certificate that names no other releases than some.
+
+    Examples
+    --------
+    >>> of_releases({"id": "a", "rows_by_release": {"R1": 1, "R2": 2}}, {"R2"})
+    {'id': 'a', 'rows_by_release': {'R2': 2}}
+    """
+    rows = certificate["rows_by_release"]
+    kept = {name: n_rows for name, n_rows in rows.items() if name in names}
+    return {**certificate, "rows_by_release": kept}
 
 
 def note_name(erasure: str) -> str:

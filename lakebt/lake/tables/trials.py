@@ -18,6 +18,32 @@ IDS = ("trial_id", "rule_id", "result_id", "digest")
 JSON = ("rule", "costs", "snapshots", "environment", "metrics")
 """Columns of texts that are JSON objects."""
 
+OWN_KEYS = frozenset(
+    # Of a rule: arguments of a study, terms of a backtest, and the changes in them.
+    {"aggregate", "capital_usd", "changes", "delisting_return", "end", "entries"}
+    | {"entry", "exit", "exits", "fill", "gross", "hedge", "index", "max_gross"}
+    | {"max_weight", "min_lead", "missing", "on_look_ahead", "parameters", "period"}
+    | {"rebalance", "side", "size", "start", "strategy", "weighting", "where"}
+    | {"announced", "announced_quality", "cause", "change_id", "effective", "isin"}
+    | {"known_at", "recorded", "retracted", "source", "symbol"}
+    # Of costs.
+    | {"borrow_bps_per_year", "commission_bps", "half_spread_bps", "impact_at_close"}
+    | {"impact_at_open", "impact_sessions", "max_participation"}
+    # Of the environment.
+    | {"exchange", "machine", "numba", "numpy", "pandas", "pyarrow", "pyiceberg"}
+    | {"python", "vectorbt"}
+    # Of metrics.
+    | {"audited", "best", "impact_bps", "mean_open", "most_open", "n_decisions"}
+    | {"n_effective_dates", "n_exit_before_entry", "n_gaps", "n_look_ahead"}
+    | {"n_no_anchor", "n_no_borrow", "n_no_price", "n_no_session", "n_no_volume"}
+    | {"n_one_sided", "n_orders", "n_ruined", "n_too_large", "net_return", "psr"}
+    | {"reweighting_bps", "se_method", "sharpe_high", "sharpe_low"}
+)
+"""The keys that lakebt itself writes into those texts. All others are somebody's."""
+
+OPEN_KEYS = frozenset({"parameters"})
+"""Below these every key is somebody's: what a strategy was made with."""
+
 
 def _needed(kind: Kind, *names: str) -> list[Column]:
     return [Column(name=name, kind=kind) for name in names]

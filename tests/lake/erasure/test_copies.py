@@ -14,6 +14,7 @@ from lakebt.lake.storage import erasure_note
 from lakebt.lake.storage.erasure_files import ErasureFiles
 from tests.lake.erasure.looking import found
 from tests.lake.erasure.test_erase import GONE, LONGER, make, opened
+from tests.lake.frames import AS_OF, bars
 from tests.lake.original import Original
 
 if TYPE_CHECKING:
@@ -74,6 +75,29 @@ def test_a_copy_of_some_releases_has_what_they_name(
     lake.export(tmp_path / "some", releases=["R1"])
 
     assert ids(tmp_path / "some") == {other}
+
+
+def test_a_copy_without_a_release_has_its_name_in_no_certificate(
+    original: Original, tmp_path: Path
+) -> None:
+    lake = opened(original.restored())
+    rows = bars(days=("2022-09-08",), symbols=("AAA", "OTHER"))
+    lake.publish({"prices": rows}, release=f"With_{GONE}", as_of=AS_OF)
+    erase(lake, "index_changes")
+    erase(lake, "prices")
+    late = {"symbol": "AAA", "session": [(">=", "2022-09-06")]}
+    # Of another subject, long after it was known what the name holds.
+    last = lake.erase("prices", where=late, reason="late").id
+    (told,) = [c for c in lake.erasures().to_dict("records") if c["id"] == last]
+    assert {"R1", f"With_{GONE}"} <= set(told["releases"])
+
+    lake.export(tmp_path / "copy", releases=["R1", "R3"])
+
+    assert last in ids(tmp_path / "copy")
+    assert found(tmp_path / "copy", [GONE], tmp_path / "after", but=[LONGER]) == []
+    listed = opened(tmp_path / "copy").erasures()
+    (copied,) = [c for c in listed.to_dict("records") if c["id"] == last]
+    assert set(copied["releases"]) == {"R1", "R3"}
 
 
 def killed(path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:

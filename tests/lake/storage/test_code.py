@@ -6,8 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyiceberg.catalog
+import pyiceberg.io
 import pytest
+from pyiceberg.catalog import rest
+from pyiceberg.table import TableProperties
 
+from lakebt.errors import SettingsWarning
 from lakebt.lake import Lake
 from lakebt.lake.serving.service import Service
 from lakebt.lake.storage.catalog import open_path
@@ -95,9 +100,63 @@ def test_properties_of_others_stop_no_publisher(path: Path) -> None:
             spoil(held, OBEYED)
 
     lake = Lake.open(path, create=False, clock=clock)
-    lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    # Said before they are dropped, and once: then there is none left.
+    with pytest.warns(SettingsWarning, match=r"prices: py-io-impl, .* and 14 more"):
+        lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    lake.publish({"prices": bars(symbols=("Y",))}, release="R3", as_of=AS_OF)
 
     assert len(lake.at("R2").read("prices")) == 9
+    assert {each.code for each in lake.doctor()} == {"settings_lost"}
+
+
+@pytest.mark.usefixtures("evil")
+def test_what_is_said_of_dropped_settings_may_stop_it(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    lake.record(batch([1]))
+    with foreign_table(path, "prices") as held:
+        spoil(held, {"write.data.path": OBEYED["write.data.path"]})
+    with foreign_table(path, "trials") as held:
+        spoil(held, {"history.expire.max-snapshot-age-ms": "1"})
+    lake = Lake.open(path, create=False, clock=clock)
+
+    # Warnings are errors here: nothing was done.
+    with pytest.raises(SettingsWarning, match=r"\(prices: write.data.path\)"):
+        lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    with pytest.raises(SettingsWarning, match=r"\(trials: history.expire.max-"):
+        lake.record(batch([2]))
+
+    assert list(lake.releases()["name"]) == ["R1"]
+    assert len(lake.trials()) == 1
+
+
+def test_notes_and_settings_of_reading_of_others_stay(path: Path) -> None:
+    theirs = {
+        "owner": "desk",
+        "acme.owner": "desk of equities",
+        "acme.data-class.level": "internal",
+        "read.split.target-size": "268435456",
+        "read.parquet.vectorization.enabled": "false",
+        "write.parquet.compression-codec": "snappy",
+    }
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    lake.record(batch([1]))
+    names = ("prices", "releases", "trials")
+    for name in names:
+        with foreign_table(path, name) as held, held.transaction() as change:
+            change.set_properties(theirs)
+
+    lake = Lake.open(path, create=False, clock=clock)
+    assert lake.doctor().ok
+    lake.publish({"prices": bars(symbols=("Z",))}, release="R2", as_of=AS_OF)
+    lake.record(batch([2]))
+    lake.drop("R1", because="no longer needed")
+    lake.restore()
+
+    for name in names:
+        with foreign_table(path, name) as held:
+            assert theirs.items() <= held.properties.items()
 
 
 def spoil(table: Any, properties: dict[str, str]) -> None:
@@ -146,3 +205,40 @@ def test_lakebts_own_properties_are_allowed() -> None:
     assert all(is_allowed(key, value) for key, value in PROPERTIES.items())
     assert is_allowed("lakebt.key", "symbol,session")
     assert not any(is_allowed(key, value) for key, value in OBEYED.items())
+
+
+def test_no_setting_of_pyiceberg_is_taken_for_a_note() -> None:
+    named = [
+        value
+        for module in (TableProperties, pyiceberg.io, pyiceberg.catalog, rest)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str)
+    ]
+    obeyed = {name for name in named if "." in name or "-" in name}
+    obeyed = {name for name in obeyed if not name.startswith("pyiceberg.")}  # classes
+    assert {"write.data.path", "s3.endpoint", "py-io-impl"} <= obeyed
+
+    allowed = {name for name in obeyed if is_allowed(name, "x")}
+
+    assert allowed == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("read.split.target-size", "1"),
+        ("read.split.target-size", "99999999999"),
+        ("read.split.target-size", "\u0663" * 8),
+        ("read.split.planning-lookback", "0"),
+        ("read.parquet.vectorization.enabled", "perhaps"),
+        ("read.orc.vectorization.enabled", "true"),
+        ("Spark.owner", "desk"),
+        ("acme..owner", "desk"),
+        ("acme.owner ", "desk"),
+        (".owner", "desk"),
+        (f"acme.{'x' * 128}", "desk"),
+        ("acme.owner", "x" * 1001),
+    ],
+)
+def test_what_makes_no_sense_is_not_allowed(key: str, value: str) -> None:
+    assert not is_allowed(key, value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import warnings
 from typing import TYPE_CHECKING, TypeAlias
 
+from lakebt._messages import outside
 from lakebt.errors import AuditWarning
 from lakebt.lake.publishing.audits import action_chains, bars, index_changes
 from lakebt.lake.publishing.audits import fund_reports as reports
@@ -96,7 +96,7 @@ class Comparison:
         report = self.report(tables, ledger)
         report.check()
         if report.warnings and str(report) != self._told:
-            warnings.warn(AuditWarning(report), stacklevel=_outside())
+            warnings.warn(AuditWarning(report), stacklevel=outside())
         self._seen, self._told = heads, str(report)
         self.warned = tuple(finding.message for finding in report.warnings)
 
@@ -247,13 +247,3 @@ def _built_in(tables: Mapping[str, Table], name: str) -> Table | None:
 def _head(tables: Mapping[str, Table], name: str) -> int | None:
     """Return the head of a table, None if it has no rows or has yet to be made."""
     return head_of(tables[name]) if name in tables else None
-
-
-def _outside() -> int:
-    """Return how many frames up the caller of lakebt is, for `warnings.warn`."""
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(
-        "lakebt."
-    ):
-        frame, level = frame.f_back, level + 1
-    return max(level, 1)
