@@ -17,16 +17,20 @@ from lakebt.events.orders import known_from
 from lakebt.events.plan import describe
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.sizing import sizing_closes
+from lakebt.sessions import is_close
 from lakebt.study.scope import Scope
-from lakebt.study.tables import at_names, deadlines, instants, session_dates
+from lakebt.study.tables import deadlines, instants, session_dates
+from lakebt.study.upcoming_columns import PlainOrders, are_plain
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
+    from lakebt._typing import IntVector
     from lakebt.events.clock import Fill
     from lakebt.events.plan import Cell
+    from lakebt.events.schedule import Schedule
     from lakebt.facts import IndexChange
     from lakebt.prices.history import PriceHistory
     from lakebt.sessions import Sessions
@@ -41,6 +45,9 @@ COLUMNS = (
 )
 
 _NO_ROW = -1
+
+_PLACE = ["slot", "column"]
+"""Columns of the cell that an order is of, by which they are put in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,35 +71,65 @@ def upcoming(scope: Scope) -> pd.DataFrame:
     now = scope.view.instant
     today = clock.sessions.day(now)
     first_waiting = _sessions_before(clock.sessions, today, WAITING_SESSIONS)
-    waits = {Reason.NO_ANCHOR.code, Reason.NO_SESSION.code}
-    rows: list[dict[str, Any]] = []
-    history = None
-    for slot in range(len(plan)):
-        is_recent = plan.events[plan.event[slot]].date >= first_waiting
-        for column in range(len(plan.exits)):
-            code, row = int(plan.reason[slot, column]), int(plan.exit_row[slot, column])
-            if code and not (code in waits and is_recent):
-                continue
-            if not code and clock.deadlines(np.array([row]))[0] <= _micros(now):
-                continue
-            if history is None:
-                history = scope.history(plan)
-            cell = plan.cell(slot, column)
-            rows += _orders(cell, plan.vintages(slot), scope, history)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    halves = frame["session"].to_list()
-    dated = np.array([half != _NO_ROW for half in halves], dtype=bool)
-    there = [max(half, 0) for half in halves]
+    slots, columns = _open_cells(plan, _micros(now), first_waiting)
+    found = pd.DataFrame(columns=[*COLUMNS, *_PLACE])
+    if len(slots):
+        history = scope.history(plan)
+        plain = are_plain(plan, slots, columns)
+        parts = [
+            PlainOrders(scope, history, slots[plain], columns[plain]).frame(),
+            _one_by_one(scope, history, slots[~plain], columns[~plain]),
+        ]
+        some = [part for part in parts if len(part)]
+        if some:
+            found = pd.concat(some, ignore_index=True)
+            if len(some) > 1:
+                found = found.sort_values(_PLACE, kind="stable", ignore_index=True)
+    frame = found.drop(columns=_PLACE)
+    halves = frame["session"].to_numpy(dtype=np.int64)
+    dated, there = halves != _NO_ROW, np.maximum(halves, 0)
     frame["session"] = session_dates(there, clock).where(dated)
-    frame["at"] = [
-        at if is_dated else ""
-        for at, is_dated in zip(at_names(there), dated.tolist(), strict=True)
-    ]
+    frame["at"] = np.where(dated, np.where(is_close(there), "close", "open"), "")
     frame["deadline"] = deadlines(there, clock).where(dated)
-    frame["known_at"] = instants(frame["known_at"])
-    return frame.sort_values(
+    return frame[list(COLUMNS)].sort_values(
         ["deadline", "event_id"], kind="stable", na_position="last", ignore_index=True
     )
+
+
+def _open_cells(
+    plan: Schedule, now: int, first_waiting: dt.date
+) -> tuple[IntVector, IntVector]:
+    """Return the cells that have orders to come, by slot and exit."""
+    recent = np.array(
+        [event.date >= first_waiting for event in plan.events], dtype=bool
+    )
+    waits = np.isin(plan.reason, [Reason.NO_ANCHOR.code, Reason.NO_SESSION.code])
+    ends = plan.clock.deadlines(plan.exit_row.ravel()).reshape(plan.exit_row.shape)
+    is_open = np.where(
+        plan.reason == 0, ends > now, waits & recent[plan.event][:, None]
+    )
+    slots, columns = np.nonzero(is_open)
+    return slots, columns
+
+
+def _one_by_one(
+    scope: Scope, history: PriceHistory, slots: IntVector, columns: IntVector
+) -> pd.DataFrame:
+    """Return the orders of cells that are decided one after the other."""
+    plan = scope.schedule
+    rows: list[dict[str, Any]] = []
+    last, found = -1, []
+    for slot, column in zip(slots.tolist(), columns.tolist(), strict=True):
+        if slot != last or plan.row[slot] != _NO_ROW:
+            cell = plan.cell(slot, column)
+            found = list(_orders(cell, plan.vintages(slot), scope, history))
+        # What waits for its entry waits for the same, wherever it leaves.
+        place = {"exit": str(plan.exits[column]), "slot": slot, "column": column}
+        rows += [{**row, **place} for row in found]
+        last = slot
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *_PLACE])
+    frame["known_at"] = instants(frame["known_at"])
+    return frame
 
 
 def _orders(

@@ -13,7 +13,7 @@ import pytest
 import lakebt
 from lakebt.study import scope
 from lakebt.study.trials import rows_of
-from tests.study.many_events import COSTS, GRID, fill
+from tests.study.many_events import AS_OF, COSTS, GRID, day, fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +45,13 @@ SETS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
-    return fill(tmp_path_factory.mktemp("blocks") / "lake").at("R1")
+def blocks_lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
+    return fill(tmp_path_factory.mktemp("blocks") / "lake")
+
+
+@pytest.fixture(scope="module")
+def view(blocks_lake: lakebt.Lake) -> lakebt.View:
+    return blocks_lake.at("R1")
 
 
 @pytest.fixture
@@ -180,6 +185,63 @@ def test_a_result_says_the_same(
     pd.testing.assert_frame_equal(several.refusals(), refusals, check_exact=True)
     assert found.traded.blocks._last is not None  # noqa: SLF001 - one entry is kept
     assert "whole" not in found.traded.blocks.__dict__, "all cells were made at once"
+
+
+def unannounced() -> pd.DataFrame:
+    """Events without an announcement, each second of which is put off for a session.
+
+    They count under their effective day, so that each entry has other days.
+    """
+    told, put_off = [], []
+    for number in range(14):
+        first = 60 + 12 * number
+        for symbol, side in ((number, "addition"), (number + 5, "deletion")):
+            row = {
+                "change_id": f"U{number}-{side}",
+                "index": "UNA",
+                "symbol": f"S{symbol % 12:02}",
+                "side": side,
+                "effective": day(first),
+                "known_at": noon(first - 8),
+            }
+            told.append(row)
+            if number % 2:
+                moved = {"effective": day(first + 1), "known_at": noon(first - 2)}
+                put_off.append({**row, **moved})
+    return pd.DataFrame([*told, *put_off])
+
+
+def noon(number: int) -> pd.Timestamp:
+    return pd.Timestamp(f"{day(number)} 12:30", tz="UTC")
+
+
+def test_entries_whose_events_are_of_other_days_are_scored_on_the_days_of_all(
+    blocks_lake: lakebt.Lake, by_blocks: Callable[[], None]
+) -> None:
+    blocks_lake.publish({"index_changes": unannounced()}, release="R2", as_of=AS_OF)
+    grid: dict[str, Any] = {
+        "entries": ["ED-5@close", "ED@close"],
+        "exits": ["+1", "+3"],
+    }
+    asked = lakebt.Study(blocks_lake.at("R2"), index="UNA", **grid)
+    one = asked.run(record=False)
+    days = [days_of(one, entry) for entry in grid["entries"]]
+    assert days[0] - days[1]
+    assert days[1] - days[0]
+    wanted = in_full(one.significance(draws=DRAWS))
+    by_blocks()
+
+    several = lakebt.Study(blocks_lake.at("R2"), index="UNA", **grid).run(record=False)
+
+    assert not several.traded.blocks.is_one
+    check_same(in_full(several.significance(draws=DRAWS)), wanted, "significance")
+
+
+def days_of(result: lakebt.Result, entry: str) -> set[str]:
+    """The days that the events of one entry count under."""
+    events = result.events()
+    names = events.loc[events["entry"] == entry, "event_id"]
+    return {name.split(":")[2] for name in names}
 
 
 @pytest.mark.parametrize(
