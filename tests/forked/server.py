@@ -8,6 +8,8 @@ process with it.
 from __future__ import annotations
 
 import atexit
+import datetime as dt
+import gc
 import importlib
 import json
 import os
@@ -30,8 +32,9 @@ import pyiceberg.catalog
 from pyiceberg.utils.config import Config
 
 import lakebt
+from lakebt import Study
 from lakebt.lake import Lake
-from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.frames import AS_OF, bars, changes, clock
 
 WITHOUT = (".spark", "__main__", "lakebt.backtest.reference")
 """Modules that need what may not be here, or start something."""
@@ -46,12 +49,23 @@ def import_modules() -> None:
 
 
 def import_all() -> None:
-    """Import what lakebt has, and what it imports late."""
+    """Import what lakebt has and what it imports late, and load its kernels."""
     import_modules()
+    rows = {
+        "prices": bars(),
+        "index_changes": changes(
+            symbol=["AAA", "BBB"],
+            announced=dt.date(2022, 9, 1),
+            effective=dt.date(2022, 9, 2),
+        ),
+    }
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.open(folder, clock=clock)
-        lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-        lake.at("R1").read("prices")
+        lake.publish(rows, release="R1", as_of=AS_OF)
+        view = lake.at("R1")
+        Study(view, index="SP500", entries=["AD+1@open"], exits=["+1"]).run().table()
+    gc.collect()
+    gc.freeze()  # each process would go through it, and copy what it touches
 
 
 def program(words: list[str]) -> None:
