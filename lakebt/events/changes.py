@@ -43,8 +43,8 @@ class Changes:
     Attributes
     ----------
     histories : tuple of tuple of Vintage
-        By change, each oldest first. A change that has one vintage which the filter
-        drops, or which withdraws it, is left out: no order can be of it.
+        By change, each oldest first. A change of which the filter drops every vintage
+        that does not withdraw it is left out: no order can be of it.
     simple : ndarray of shape (n_single,)
         Numbers of the changes with a single vintage, of which the filter says the same
         at every deadline; the arrays below are of those.
@@ -83,14 +83,12 @@ class Changes:
 
     def _verdicts(self, history: tuple[Vintage, ...]) -> set[bool]:
         """Return what the filter may say of a change, at one deadline or another."""
-        if len(history) > 1:
-            return {False, True}
-        if history[0].retracted:
-            return {False}
-        verdicts = {self.keep(history[0])}
+        told = [vintage for vintage in history if not vintage.retracted]
+        verdicts = {self.keep(vintage) for vintage in told}
         if self._asks_derived:
-            verdicts.add(self.keep(history[0].before(_BEGINNING)))
-        return verdicts
+            verdicts |= {self.keep(vintage.before(_BEGINNING)) for vintage in told}
+        # Of one that was corrected another vintage is in force at another deadline.
+        return verdicts if len(history) == 1 and told else verdicts | {False}
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -209,12 +209,13 @@ class ShareUnits:
 
     Attributes
     ----------
+    history
     are_raw : bool
         Whether one is one always: no bar is adjusted.
     """
 
     def __init__(self, history: PriceHistory) -> None:
-        self._history = history
+        self.history = history
         self._units: dict[str, list[tuple[int, float]]] = {}
         self.are_raw = set(history.basis) <= {"raw"}
         if self.are_raw:
@@ -231,7 +232,7 @@ class ShareUnits:
         """Whether the bars of its symbol are adjusted for an action."""
         if self.are_raw:
             return False
-        history = self._history
+        history = self.history
         before, after = history.neighbours(action.symbol, action.session)
         if after is None and not history.has_bar(action.symbol, action.session):
             return False
@@ -250,10 +251,10 @@ class ShareUnits:
 
     def close_before(self, symbol: str, session: int) -> float:
         """Return the last close before a session, as its bar has it; NaN if none."""
-        before, _ = self._history.neighbours(symbol, session)
+        before, _ = self.history.neighbours(symbol, session)
         if before is None:
             return math.nan
-        return float(self._history.window([symbol], before, before)[1, 0])
+        return float(self.history.window([symbol], before, before)[1, 0])
 
     def _factor(self, action: Action, since: float) -> float:
         """Return what the bars before an action are divided by for it."""
@@ -272,8 +273,8 @@ class ShareUnits:
         close = self.close_before(symbol, session)
         if not math.isnan(close):
             return close * self.of(symbol, since=session)
-        _, first = self._history.neighbours(symbol, session - 1)
+        _, first = self.history.neighbours(symbol, session - 1)
         if first is None:
             return math.nan
-        bar = self._history.window([symbol], first, first)
+        bar = self.history.window([symbol], first, first)
         return float(bar[0, 0]) * self.of(symbol, since=first + 1)

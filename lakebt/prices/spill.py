@@ -141,6 +141,6 @@ def with_whole(
     joined: dict[str, Any] = {
         name: np.concatenate([values[kept], getattr(whole, name)[added]])[order]
         for name, values in _arrays(history).items()
-        if name not in {"symbol", "cut"} and len(values)
+        if name not in {"symbol", "cut"} and len(values) + len(getattr(whole, name))
     }
     return replace(history, symbol=symbol[order], cut=cut, **joined)

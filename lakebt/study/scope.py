@@ -144,7 +144,7 @@ class Scope:
 
     def _only(self, vintages: tuple[Vintage, ...]) -> Scope:
         part = copy.copy(self)
-        for made in ("schedule", "decided_on", "n_changes", "widths"):
+        for made in ("schedule", "decided_on", "n_changes", "n_events", "widths"):
             part.__dict__.pop(made, None)
         part._vintages = vintages  # noqa: SLF001 - one of these
         return part
@@ -159,6 +159,12 @@ class Scope:
     def n_changes(self) -> int:
         """How many changes there are, whether or not they are kept."""
         return len({vintage.change_id for vintage in self._vintages})
+
+    @cached_property
+    def n_events(self) -> int:
+        """How many events those are of; one that was moved counts where it was, too."""
+        sessions = self.clock.sessions
+        return len({Event.of(one.change, sessions) for one in self._vintages})
 
     @cached_property
     def schedule(self) -> Schedule:

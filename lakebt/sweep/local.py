@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.backtest.costs import CostModel
+from lakebt.study.chunks import is_chunked
 from lakebt.study.trials import result_row
 from lakebt.sweep.passes import Memory, passes, stops
 from lakebt.sweep.trial_rows import TrialSpec
@@ -116,7 +117,8 @@ def _run(
     """Yield the rows of each study's cells."""
     started = time.perf_counter()
     plan, traded = memory.together(part)
-    memory.check_priced(part, traded[0])
+    if not is_chunked(part.scope):  # of chunks the first is known after the last
+        memory.check_priced(part.scope, traded[0])
     share = (time.perf_counter() - started) / part.n_studies
     for those, cells in zip(part.studies.values(), traded, strict=True):
         for one in those:

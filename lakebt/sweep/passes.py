@@ -55,7 +55,7 @@ class Memory:
             If its hedge has none.
         """
         plan = self.schedule(scope)
-        key = _but_for_rules(scope, Decides.ORDERS | Decides.PRICES)
+        key = but_for_rules(scope, Decides.ORDERS | Decides.PRICES)
         return self._kept("history", key, lambda: scope.history(plan))
 
     def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
@@ -89,24 +89,30 @@ class Memory:
 
     def _chunks(self, part: Pass) -> Chunks:
         decides = Decides.ORDERS | Decides.PRICES | Decides.BOOKS
-        key = _but_for_rules(part.scope, decides)
+        key = but_for_rules(part.scope, decides)
         return self._kept("chunks", key, lambda: Chunks(part.whole or part.scope))
 
-    def check_priced(self, part: Pass, cells: Cells) -> None:
-        """Stop on a cell that lacks a price, unless cells of other blocks may, too.
+    def check_priced(self, scope: Scope, cells: Cells) -> None:
+        """Stop on a cell that lacks a price.
+
+        Parameters
+        ----------
+        scope
+            What was traded, with all its events at once.
+        cells
+            What it came to at one of its levels.
 
         Raises
         ------
         UntradeableError
             Under ``missing="raise"``, for the first by event.
         """
-        scope = part.scope
-        if scope.arguments.missing == "raise" and not is_chunked(scope):
+        if scope.arguments.missing == "raise":
             plan, history = self.schedule(scope), self.history(scope)
             Lookup(scope.arguments, plan, cells, history).raise_unpriced()
 
     def check_all_priced(self, whole: Pass) -> None:
-        """Stop on a cell that lacked a price, when all blocks of a pass were traded.
+        """Stop on a cell that lacked a price, when all chunks and blocks were traded.
 
         Raises
         ------
@@ -138,8 +144,8 @@ class Memory:
         return made
 
 
-BLOCK = 2_000_000
-"""Cells of one level, of all events, that are held in memory at once: some 600 MB."""
+BLOCK = 500_000
+"""Cells of one level, of all events, that are held in memory at once: some 100 MB."""
 
 AT_ONCE = 4_000_000
 """Cells, of all events and levels together, that are held in memory at once."""
@@ -206,7 +212,7 @@ class Pass:
         are in chunks, which know the first of all: see `Memory.check_all_priced`.
         """
         arguments = self.scope.arguments
-        across = max(self.scope.n_changes * len(arguments.exits), 1)
+        across = max(self.scope.n_events * len(arguments.exits), 1)
         width = max(BLOCK // across, 1)
         entries, exits = arguments.entries, arguments.exits
         chunked = is_chunked(self.scope)
@@ -236,7 +242,7 @@ class Pass:
             yield Pass(scope=self.scope, studies=studies, whole=self.whole)
 
 
-def _but_for_rules(scope: Scope, decides: Decides) -> tuple[int, str]:
+def but_for_rules(scope: Scope, decides: Decides) -> tuple[int, str]:
     """Return what is equal for studies that differ in their entries and exits alone.
 
     Which changes there are does not depend on the rules that they are traded by.

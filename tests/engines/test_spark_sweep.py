@@ -25,6 +25,7 @@ from lakebt.sweep.spark.tasks import Script
 from lakebt.sweep.sweep import Sweep
 from tests.engines.engine import ON_SPARK
 from tests.lake.original import Original
+from tests.study import many_events
 from tests.sweep.moved import EVERYTHING, fill, grid, in_order, same
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ def there(originals: list[Original], shared_spark: SparkSession) -> lakebt.Lake:
     """The same lake again: its sweeps run on Spark, the one of this process."""
     assert shared_spark.sparkContext.defaultParallelism == 2
     return lakebt.Lake.open(originals[1].restored(), create=False)
+
+
+@pytest.fixture(scope="module")
+def six_files(
+    tmp_path_factory: pytest.TempPathFactory, shared_spark: SparkSession
+) -> lakebt.Lake:
+    """A lake whose prices lie in files of a hundred sessions each."""
+    del shared_spark  # there is one
+    return many_events.fill(tmp_path_factory.mktemp("six") / "lake", n_files=6)
 
 
 def trials(lake: lakebt.Lake) -> pd.DataFrame:
@@ -226,6 +236,46 @@ def test_executors_read_the_prices_that_are_too_many_for_the_driver(
     assert "prices" not in read_here
     assert found.n_run == local.n_run == 72
     same(trials(there), trials(here))
+
+
+@pytest.mark.parametrize(
+    ("period", "opened"),
+    [
+        # Sessions 462 to 522, and those of 30 volumes and a last close before them.
+        (("2019-11-01", "2020-01-31"), [2]),
+        # With a share that was halted: what it last cost is looked for from the first.
+        (("2019-06-01", "2019-07-15"), [1, 4]),
+    ],
+    ids=["quiet", "halted"],
+)
+def test_no_file_is_opened_that_has_no_session_of_a_part(
+    six_files: lakebt.Lake,
+    period: tuple[str, str],
+    opened: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = six_files.at("R1")
+    asked: dict[str, Any] = {"index": "IDX", "costs": many_events.COSTS}
+    sweep = Sweep(view, period=period, **asked, **many_events.GRID)
+    local = sweep.run(record=False)
+    monkeypatch.setattr(shared_reads, "SHARED_ROWS", 100)
+    counts: list[int] = []
+    really: Any = vars(shared_reads)["count_files"]
+
+    def count(*asked: Any, **how: Any) -> int:
+        counts.append(really(*asked, **how))
+        return counts[-1]
+
+    monkeypatch.setattr(shared_reads, "count_files", count)
+    found = sweep.run(engine="spark", record=False)
+
+    pinned = view._pinned  # noqa: SLF001 - its prices' files
+    pin = pinned.release.pin("prices")
+    assert pin is not None
+    assert really(pinned.tables["prices"], pin.snapshot_id) == 6
+    assert counts == opened
+    assert found.table()["n_events"].max() >= 2
+    same(found.table(), local.table())
 
 
 def test_a_file_that_an_executor_cannot_read_is_told_in_a_line(

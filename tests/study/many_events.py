@@ -196,7 +196,7 @@ def _instruments() -> pd.DataFrame:
 
 
 def fill(
-    path: Path, *, adjusted: bool = False, instruments: bool = False
+    path: Path, *, adjusted: bool = False, instruments: bool = False, n_files: int = 1
 ) -> lakebt.Lake:
     """Publish it.
 
@@ -207,6 +207,8 @@ def fill(
         Whether bars are on each basis, and what actions do depends on others.
     instruments
         Whether some symbols change hands.
+    n_files
+        In how many files prices lie, of as many sessions each.
     """
     lake = lakebt.Lake.open(path, clock=lambda: AS_OF)
     prices, changes = _prices(), _changes()
@@ -223,5 +225,11 @@ def fill(
         own = tables["prices"]
         renamed = own["symbol"].eq("S02") & own["session"].ge(day(250))
         own.loc[renamed, "symbol"] = "T02"
+    for number in range(n_files - 1):
+        first, end = (N_SESSIONS * n // n_files for n in (number, number + 1))
+        session = tables["prices"]["session"]
+        piece = tables["prices"][session.between(day(first), day(end - 1))]
+        lake.publish({"prices": piece}, release=f"P{number}", as_of=AS_OF)
+        tables["prices"] = tables["prices"].drop(index=piece.index)
     lake.publish(tables, release="R1", as_of=AS_OF)
     return lake

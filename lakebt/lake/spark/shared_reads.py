@@ -40,8 +40,8 @@ _SCHEMA = "number bigint, rows binary"
 
 def with_executors(
     view: View, session: SparkSession, *, opened: Callable[[], View]
-) -> View:
-    """Return a view whose prices the executors read, if those are many.
+) -> View | None:
+    """Return a view whose prices the executors read; None if those are not many.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def with_executors(
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
     pin = pinned.release.pin(PRICES.name)
     if pin is None or pin.rows <= SHARED_ROWS:
-        return view
+        return None
     own = {field.name: getattr(pinned, field.name) for field in fields(Pinned)}
     shared = SharedPinned(**own, session=session, opened=opened)
     return View(shared, instant=view.instant)
@@ -66,13 +66,14 @@ class Asked:
 
     Attributes
     ----------
-    columns, coded, among
+    columns, coded, where, among
         As `lakebt.lake.storage.scan.scan` takes them.
     """
 
     columns: tuple[str, ...]
-    coded: tuple[str, ...]
-    among: Among | None
+    coded: tuple[str, ...] = ()
+    where: BooleanExpression | None = None
+    among: Among | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +106,13 @@ class SharedPinned(Pinned):
         LakeError
             If Spark cannot read it.
         """
-        if table != PRICES.name or where is not None:
+        if table != PRICES.name:
             return super().scan(table, columns, coded=coded, where=where, among=among)
-        parts = self._read(Asked(columns=columns, coded=coded, among=among), _rows)
+        asked = Asked(columns=columns, coded=coded, where=where, among=among)
+        parts = self._read(asked, _rows)
         schema = self.specs[table].arrow
-        if not parts:
-            return super().scan(table, columns, coded=coded, among=among)
+        if not parts:  # no file is opened then
+            return super().scan(table, columns, coded=coded, where=where, among=among)
         rows = pa.concat_tables(parts).unify_dictionaries()
         wanted = [
             rows.schema.field(n) if n in coded else schema.field(n) for n in columns
@@ -123,7 +125,7 @@ class SharedPinned(Pinned):
             return super().first_known(table, name)
 
         def first() -> dict[str, int]:
-            asked = Asked(columns=(name, "known_at"), coded=(), among=None)
+            asked = Asked(columns=(name, "known_at"))
             found = pa.concat_tables(self._read(asked, _first_known))
             least = _least(found, name)
             names: list[Any] = least.column(name).to_pylist()
@@ -148,6 +150,7 @@ class SharedPinned(Pinned):
         count = count_files(
             table,
             pin.snapshot_id,
+            where=asked.where,
             among=asked.among,
             told=self.storage.told(table, pin.files),
         )
@@ -200,6 +203,7 @@ def _rows(pinned: Pinned, asked: Asked, number: int) -> pa.Table:
         pin.snapshot_id,
         columns=asked.columns,
         coded=asked.coded,
+        where=asked.where,
         among=asked.among,
         storage=pinned.storage,
         release=pinned.release.name,

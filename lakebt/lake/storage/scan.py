@@ -196,11 +196,12 @@ def count_files(
     table: Table,
     snapshot_id: int,
     *,
+    where: BooleanExpression | None = None,
     among: Among | None = None,
     told: Mapping[str, str] = NOTHING,
 ) -> int:
     """Return how many files of a snapshot may hold what is asked for; see `scan`."""
-    return len(plan(_chosen(table, snapshot_id, None, among), told))
+    return len(plan(_chosen(table, snapshot_id, where, among), told))
 
 
 def _chosen(

@@ -22,6 +22,7 @@ from lakebt.sweep.local import Gathered
 from lakebt.sweep.passes import Memory, passes
 from lakebt.sweep.spark import bundle as bundling
 from lakebt.sweep.spark.messages import (
+    CUT,
     ERROR,
     FILE,
     ROWS,
@@ -30,6 +31,7 @@ from lakebt.sweep.spark.messages import (
     unpack_rows,
 )
 from lakebt.sweep.spark.pieces import place_of, portions
+from lakebt.sweep.spark.rounds import Rounds
 from lakebt.sweep.spark.tasks import (
     SCHEMA,
     Script,
@@ -88,15 +90,14 @@ def run_points(
     context = context_of(session)
     cores = int(context.defaultParallelism)
 
-    def read(view: View) -> View:
+    def share(view: View) -> View | None:
         return with_executors(view, session, opened=place_of(view).view)
 
     cut = portions(
-        todo, engine=engine, cores=cores, known=known, parts=parts, read=read
+        todo, engine=engine, cores=cores, known=known, parts=parts, share=share
     )
     recorder.know(sum(len(i) for point in points for i in point.ids) - cut.n_cells)
-    sent = {key: context.broadcast(p) for key, p in cut.prices.items()}
-    cut.prices.clear()
+    sent = Broadcasts(context, cut.prices)
 
     def job(units: Sequence[Unit]) -> DataFrame:
         works = [work for unit in units for work in unit.works]
@@ -106,7 +107,8 @@ def run_points(
             laid_out=laid_out,
             fewest=bundling.FILE_ROWS,
         )
-        frame = _tasks(session, len(works), partial(do_works, works, sent, sent_along))
+        do_some = partial(do_works, works, sent.by_key, sent_along)
+        frame = _tasks(session, len(works), do_some)
         if units[0].is_whole:
             return frame
         wanted = {n: cut.specs[n] for work in works for n, _ in work.specs}
@@ -118,22 +120,62 @@ def run_points(
     laid_out = recorder.layout() if cut.units else ""
     gathered = Gathered(recorder, cut.studies)
 
+    rounds = Rounds(cut, sent=sent.get, send=sent.put)
+
     def take(done: Done) -> None:
-        if done.kind != ROWS:
+        if done.kind == CUT:
+            rounds.take(done)
+        elif done.kind == ROWS:
+            study, rows = cut.studies[done.number], unpack_rows(done.payload)
+            gathered.take(study, rows, place=done.number)
+        else:
             _put(recorder, done)
-            return
-        study, rows = cut.studies[done.number], unpack_rows(done.payload)
-        gathered.take(study, rows, place=done.number)
 
     try:
-        whole = [unit for unit in cut.units if unit.is_whole]
-        parted = [unit for unit in cut.units if not unit.is_whole]
-        for units in (whole, parted):
-            Waves(context, job=job, take=take, recorder=recorder).run(units)
+        for units in rounds:
+            for some in _alike(units):
+                Waves(context, job=job, take=take, recorder=recorder).run(some)
     finally:
-        for broadcast in sent.values():
-            broadcast.destroy()
+        sent.destroy()
     return cut.n_cells
+
+
+def _alike(units: Sequence[Unit]) -> tuple[list[Unit], list[Unit]]:
+    """Return units that are of all events, and those whose parts have to be joined."""
+    whole = [unit for unit in units if unit.is_whole]
+    return whole, [unit for unit in units if not unit.is_whole]
+
+
+class Broadcasts:
+    """What is sent to every executor once, by its key.
+
+    Parameters
+    ----------
+    context
+        Spark's.
+    packed
+        What is sent at first; nothing is left in it.
+    """
+
+    def __init__(self, context: Any, packed: dict[str, bytes]) -> None:
+        self._context = context
+        self.by_key: dict[str, Any] = {}
+        for key in list(packed):
+            self.put(key, packed.pop(key))
+
+    def put(self, key: str, packed: bytes) -> None:
+        """Send something."""
+        self.by_key[key] = self._context.broadcast(packed)
+
+    def get(self, key: str) -> bytes:
+        """Return what was sent."""
+        packed: bytes = self.by_key[key].value
+        return packed
+
+    def destroy(self) -> None:
+        """Make everybody forget it."""
+        for broadcast in self.by_key.values():
+            broadcast.destroy()
 
 
 def run_tasks(

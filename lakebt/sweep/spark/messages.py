@@ -15,6 +15,7 @@ from lakebt.errors import LakeError
 from lakebt.events.plan import Event
 from lakebt.prices.actions import ActionHistory
 from lakebt.prices.borrow import BorrowHistory
+from lakebt.prices.effects import ShareUnits
 from lakebt.prices.history import PriceHistory
 from lakebt.study.cells import Cells
 from lakebt.study.joint_cells import PANELS, Slots
@@ -34,6 +35,9 @@ TRIALS, FILE = "trials", "file"
 
 ROWS, CELLS, ERROR = "rows", "cells", "error"
 """Of some entries of a study: rows, what some events came to, or why not."""
+
+CUT = "cut"
+"""Of what was sent too few prices: whose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +150,16 @@ def unpack_rows(packed: bytes) -> pd.DataFrame:
     return rows
 
 
+def pack_symbols(symbols: Sequence[str]) -> bytes:
+    """Return symbols whose prices were cut too early; none are all that there are."""
+    return json.dumps(list(symbols)).encode()
+
+
+def unpack_symbols(packed: bytes) -> tuple[str, ...]:
+    """Return the symbols again."""
+    return tuple(json.loads(packed))
+
+
 def _written(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:
@@ -157,7 +171,8 @@ def _written(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
 def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
     """Return the prices of some symbols; those that have none are left out.
 
-    With their actions, and the prices and borrow rates of the shares that come of them.
+    With their actions, and the prices and borrow rates of the shares that come of them;
+    of prices of some sessions also with what is told of the others.
     """
     actions = history.actions.of(symbols)
     borrow = history.borrow.of((*symbols, *actions.symbols))
@@ -179,6 +194,7 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
             f"{_OF_BORROW}symbols": list(borrow.symbols),
             **{f"{_OF_BORROW}{name}": getattr(borrow, name) for name in _BORROW},
             **_about(history, symbols),
+            **_others(history, codes, (*symbols, *actions.symbols)),
         }
     )
 
@@ -187,6 +203,19 @@ def _about(history: PriceHistory, symbols: Sequence[str]) -> dict[str, list[str]
     """Return what is said of where bars are, if anything is."""
     said = {name: history.about[name] for name in symbols if name in history.about}
     return {"about": list(said), "said": list(said.values())} if said else {}
+
+
+def _others(
+    history: PriceHistory, codes: IntVector, symbols: Sequence[str]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what prices of some sessions tell of the others."""
+    told: dict[str, np.ndarray[Any, Any]] = {}
+    if len(history.cut):
+        told["cut"] = history.cut[codes]
+    if isinstance(history.units, ShareUnits):
+        units = pack_prices(history.units.history, symbols)
+        told["units"] = np.frombuffer(units, dtype=np.uint8)
+    return told
 
 
 def _taken(values: np.ndarray[Any, Any], rows: IntVector) -> np.ndarray[Any, Any]:
@@ -215,6 +244,12 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
             **borrow,
         ),
         about=dict(zip(columns.get("about", ()), columns.get("said", ()), strict=True)),
+        cut=columns.get("cut", np.zeros(0, dtype=bool)),
+        units=(
+            ShareUnits(unpack_prices(columns["units"].tobytes(), sessions=sessions))
+            if "units" in columns
+            else None
+        ),
     )
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from lakebt.events.event_parts import by_events
 from lakebt.facts import Vintage
 from lakebt.lake.reading.view import View
+from lakebt.study.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lakebt.facts import IndexChange
     from lakebt.prices.history import PriceHistory
+    from lakebt.study.arguments import Arguments
 
 
 Cuts: TypeAlias = "dict[tuple[str, int], list[tuple[Vintage, ...]]]"
@@ -27,7 +29,7 @@ class Part(View):
     view
         Of the whole release.
     prices
-        All that the events of the part need.
+        All that the events of the part need; None if they are read as others are.
     part, count
         Which part, of how many.
     cuts
@@ -37,16 +39,27 @@ class Part(View):
 
     __slots__ = ("_count", "_cuts", "_part", "_prices")
 
-    _prices: PriceHistory
+    _prices: PriceHistory | None
     _part: int
     _count: int
     _cuts: Cuts
 
     def __init__(
-        self, view: View, prices: PriceHistory, *, part: int, count: int, cuts: Cuts
+        self,
+        view: View,
+        prices: PriceHistory | None,
+        *,
+        part: int,
+        count: int,
+        cuts: Cuts,
     ) -> None:
         super().__init__(view._pinned, instant=view.instant)  # noqa: SLF001 - it is one
         self._put(_prices=prices, _part=part, _count=count, _cuts=cuts)
+
+    @property
+    def count(self) -> int:
+        """How many parts there are."""
+        return self._count
 
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return the vintages of the part's events; see `View.change_vintages`."""
@@ -65,9 +78,19 @@ class Part(View):
 
     def price_history(
         self,
-        symbols: Sequence[str],  # noqa: ARG002 - all are there
+        symbols: Sequence[str],
         *,
-        joined: bool = False,  # noqa: ARG002 - they are
+        joined: bool = False,
     ) -> PriceHistory:
-        """Return the prices that were sent, of at least `symbols`."""
-        return self._prices
+        """Return the prices that were sent, of at least `symbols`, joined."""
+        if self._prices is not None:
+            return self._prices
+        return super().price_history(symbols, joined=joined)
+
+
+def scope_of(part: Part, arguments: Arguments) -> Scope:
+    """Return what some arguments are about, of the events of a part."""
+    if part.count > 1 and arguments.changes is not None:
+        own = tuple(part.supplied(arguments.changes))
+        arguments = arguments.replaced(changes=own)
+    return Scope(part, arguments)

@@ -17,6 +17,7 @@ from lakebt.study.arguments import SOURCES
 from lakebt.sweep import passes as local
 from lakebt.sweep.passes import stops
 from lakebt.sweep.spark.messages import pack_prices
+from lakebt.sweep.spark.part_prices import PartPrices
 from lakebt.sweep.spark.work import Place, Work
 from lakebt.sweep.trial_rows import TrialSpec
 from lakebt.values.keys import content_key
@@ -36,18 +37,21 @@ class Facts:
 
     Parameters
     ----------
-    scope
-        Of one of them.
+    passes
+        What is run of them.
     hedges
-        Of all of them.
-    read
-        Returns the view that their prices are read by.
+        Of all studies of the view.
+    shared
+        The view that executors read prices by; None if they are not many.
     """
 
     def __init__(
-        self, scope: Scope, hedges: set[str], read: Callable[[View], View]
+        self, passes: Sequence[Pass], hedges: set[str], shared: View | None
     ) -> None:
-        self._view, self._hedges, self._read = scope.view, hedges, read
+        scope = passes[0].scope
+        self._view, self._hedges = scope.view, hedges
+        self._read_by = shared or scope.view
+        self.parted = None if shared is None else PartPrices(shared, passes, hedges)
         if scope.arguments.index is not None:
             index = scope.arguments.index
             self._vintages = scope.view.change_vintages(index=index)
@@ -56,7 +60,7 @@ class Facts:
                 Vintage(change_id=change.change_id, change=change)
                 for change in scope.arguments.changes or ()
             )
-        self._keys: dict[int, list[str]] = {}
+        self._keys: dict[tuple[int, bool], list[str]] = {}
 
     @cached_property
     def n_events(self) -> int:
@@ -69,15 +73,16 @@ class Facts:
 
     @cached_property
     def _history(self) -> PriceHistory:
-        view = self._read(self._view)
-        return price_history(view, self._symbols(self._vintages))
+        return price_history(self._read_by, self._symbols(self._vintages))
 
     def _symbols(self, vintages: Sequence[Vintage]) -> list[str]:
         own = joined(self._view, vintages)
         named = {vintage.change.symbol for vintage in own}
         return sorted({*named, *self._hedges, MARKET})
 
-    def keys(self, count: int, prices: dict[str, bytes]) -> list[str]:
+    def keys(
+        self, count: int, prices: dict[str, bytes], *, whole: bool = False
+    ) -> list[str]:
         """Return the key of each part's prices, which are added to `prices`.
 
         Parameters
@@ -86,15 +91,24 @@ class Facts:
             In how many parts the events are taken.
         prices
             By key, packed.
+        whole
+            Whether they are of all sessions in any case.
         """
-        if count not in self._keys:
-            self._keys[count] = []
-            for part in self._parts(count):
-                packed = pack_prices(self._history, self._symbols(part))
-                key = hashlib.blake2b(packed, digest_size=16).hexdigest()
-                prices[key] = packed
-                self._keys[count].append(key)
-        return self._keys[count]
+        whole = whole or self.parted is None
+        if (count, whole) not in self._keys:
+            self._keys[count, whole] = (
+                self.parted.sent(count, prices)
+                if self.parted is not None and not whole
+                else list(self._whole(count, prices))
+            )
+        return self._keys[count, whole]
+
+    def _whole(self, count: int, prices: dict[str, bytes]) -> Iterator[str]:
+        for part in self._parts(count):
+            packed = pack_prices(self._history, self._symbols(part))
+            key = hashlib.blake2b(packed, digest_size=16).hexdigest()
+            prices[key] = packed
+            yield key
 
 
 JOINED = 1_000_000
@@ -136,12 +150,15 @@ class Portions:
         By number.
     prices : dict of str to bytes
         What is sent to the executors, by its key.
+    parted : dict of str to PartPrices
+        What reads more of them, by the key of prices that are of some sessions.
     """
 
     units: list[Unit] = field(default_factory=list)
     studies: list[StudyAtCost] = field(default_factory=list)
     specs: list[TrialSpec] = field(default_factory=list)
     prices: dict[str, bytes] = field(default_factory=dict)
+    parted: dict[str, PartPrices] = field(default_factory=dict)
 
     @property
     def n_cells(self) -> int:
@@ -156,7 +173,7 @@ def portions(
     cores: int,
     known: frozenset[str] = frozenset(),
     parts: int | None = None,
-    read: Callable[[View], View] = lambda view: view,
+    share: Callable[[View], View | None] = lambda _: None,
 ) -> Portions:
     """Cut passes into pieces of work.
 
@@ -177,8 +194,9 @@ def portions(
         Ids of the trials that are there already.
     parts
         Of the events; chosen by their number if None.
-    read
-        Returns the view that prices are read by.
+    share
+        Returns the view that executors read prices by, of the sessions that each part
+        can need; None where they are not many.
     """
     made = Portions()
     hedges: dict[int, set[str]] = {}
@@ -186,14 +204,15 @@ def portions(
         named = hedges.setdefault(id(one.scope.view), set())
         if one.scope.arguments.hedge is not None:
             named.add(one.scope.arguments.hedge)
-    facts_of: dict[object, Facts] = {}
-    facts = []
-    for one in to_run:
-        view = one.scope.view
-        key = id(view), content_key(_source(one.scope))
-        if key not in facts_of:
-            facts_of[key] = Facts(one.scope, hedges[id(view)], read)
-        facts.append(facts_of[key])
+    sources = [(id(p.scope.view), content_key(_source(p.scope))) for p in to_run]
+    by_source: dict[tuple[int, str], list[Pass]] = {}
+    for source, one in zip(sources, to_run, strict=True):
+        by_source.setdefault(source, []).append(one)
+    facts_of = {
+        source: Facts(those, hedges[source[0]], share(those[0].scope.view))
+        for source, those in by_source.items()
+    }
+    facts = [facts_of[source] for source in sources]
     n_levels = sum(len(one.studies) for one in to_run)
     most = max(n_levels // (PER_CORE * cores), 1)
     cut = [
@@ -207,7 +226,9 @@ def portions(
             scope = next(iter(some.values()))[0].scope
             if stops(scope):
                 count = 1
-            keys = of.keys(count, made.prices)
+            keys = of.keys(count, made.prices, whole=stops(scope))
+            if of.parted is not None and not stops(scope):
+                made.parted.update(dict.fromkeys(keys, of.parted))
             _add(made, some, entries, engine=engine, keys=keys, known=known)
     return made
 
@@ -289,6 +310,7 @@ def _add(
                     prices=key,
                     part=part,
                     count=len(keys),
+                    orders=made.parted[key].orders(key) if key in made.parted else None,
                 )
                 for part, key in enumerate(keys)
             )

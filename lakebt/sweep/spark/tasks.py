@@ -144,7 +144,8 @@ def do_works(
         try:
             check_code(told.code)
         except LakeError as error:
-            yield _refused(works[number].specs[0][0], error)
+            for one in works[number].returned(ERROR, pack_error(error)):
+                yield _batch(one)
             continue
         done = do(
             works[number],

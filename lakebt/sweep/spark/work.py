@@ -16,21 +16,23 @@ from lakebt.errors import LakebtError, LakeError
 from lakebt.lake.api.trials import view_of
 from lakebt.lake.lake import Lake
 from lakebt.lake.trials.origin import code_version
+from lakebt.prices.cut_off import CutOffError
 from lakebt.study.arguments import Arguments
 from lakebt.study.joint_cells import Slots, joined
-from lakebt.study.lookup import Lookup
-from lakebt.study.scope import Scope
+from lakebt.study.order_reach import reached
 from lakebt.sweep.passes import Memory
 from lakebt.sweep.spark.messages import (
     CELLS,
+    CUT,
     ERROR,
     Done,
     pack_cells,
     pack_error,
+    pack_symbols,
     unpack_cells,
     unpack_prices,
 )
-from lakebt.sweep.spark.parts import Part
+from lakebt.sweep.spark.parts import Part, scope_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -90,6 +92,9 @@ class Work:
         Key of the prices that were sent.
     part, count
         Which part of the events, of how many.
+    orders
+        In which sessions orders may be filled by those prices: numbers of the first and
+        the last. None if prices of all sessions were sent.
     """
 
     place: Place
@@ -99,6 +104,28 @@ class Work:
     prices: str
     part: int = 0
     count: int = 1
+    orders: tuple[int, int] | None = None
+
+    def check_orders(self, plan: Schedule) -> None:
+        """Check that the prices that were sent are of all orders.
+
+        Raises
+        ------
+        CutOffError
+            If an order is filled where none are.
+        """
+        first, last = reached(plan)
+        if self.orders is None or last < first:
+            return
+        if first < self.orders[0] or self.orders[1] < last:
+            raise CutOffError(())
+
+    def returned(self, kind: str, payload: bytes) -> Iterator[Done]:
+        """Yield one thing that came of every study of it."""
+        for number, _ in self.specs:
+            yield Done(
+                number=number, part=self.part, kind=kind, seconds=0.0, payload=payload
+            )
 
 
 def check_code(driver: str) -> None:
@@ -137,19 +164,15 @@ def do(
     ------
     Done
         Of a pass over all events its trials, as the bundle hands them back; of a part
-        of them what its cells came to. An error of ours is handed back: to try again
-        would not help.
+        of them what its cells came to. An error of ours is handed back for each study:
+        to try again would not help. So are symbols of which more prices are needed.
     """
     try:
         yield from _done(work, prices=prices, run_at=run_at, bundle=bundle)
     except LakebtError as error:
-        yield Done(
-            number=work.specs[0][0],
-            part=work.part,
-            kind=ERROR,
-            seconds=0.0,
-            payload=pack_error(error),
-        )
+        yield from work.returned(ERROR, pack_error(error))
+    except CutOffError as error:
+        yield from work.returned(CUT, pack_symbols(error.symbols))
 
 
 def _done(
@@ -157,19 +180,14 @@ def _done(
 ) -> Iterator[Done]:
     started = time.perf_counter()
     view, memory = _part(work, prices)
-    arguments = Arguments.read(work.arguments)
-    if work.count > 1 and arguments.changes is not None:
-        of_part = tuple(view.supplied(arguments.changes))
-        arguments = arguments.replaced(changes=of_part)
-    scope = Scope(view, arguments)
+    scope = scope_of(view, Arguments.read(work.arguments))
     plan = memory.schedule(scope)
+    work.check_orders(plan)
     levels: dict[Level, list[tuple[int, TrialSpec]]] = {}
     for number, spec in work.specs:
         levels.setdefault(spec.level, []).append((number, spec))
     traded = memory.trade(scope, list(levels))
-    if arguments.missing == "raise":
-        history = memory.history(scope)
-        Lookup(arguments, plan, traded[0], history).raise_unpriced()
+    memory.check_priced(scope, traded[0])
     share = (time.perf_counter() - started) / len(work.specs)
     for those, cells in zip(levels.values(), traded, strict=True):
         for number, spec in those:
@@ -210,6 +228,8 @@ def together(
 ) -> Iterator[Done]:
     """Join all parts of a study, in whatever order they come.
 
+    What says that one of them could not be done is handed back instead.
+
     Parameters
     ----------
     spec, parts
@@ -220,6 +240,9 @@ def together(
     failed = [part for part in parts if part.kind == ERROR]
     if failed:
         yield failed[0]
+        return
+    if cut := [part for part in parts if part.kind == CUT]:
+        yield from cut
         return
     began = time.perf_counter()
     slots, cells = joined(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,6 @@ import pytest
 from lakebt.errors import LakeError, LookAheadError, UnknownNameError, UntradeableError
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.tables.frames import frame
-from lakebt.lake.trials.finished_file import FinishedFile
 from lakebt.lake.trials.normalisation import checked
 from lakebt.lake.trials.origin import code_version
 from lakebt.prices.actions import ActionHistory, ActionKind
@@ -29,76 +26,28 @@ from lakebt.sweep.spark.messages import (
     FILE,
     ROWS,
     TRIALS,
-    Done,
     pack_error,
     pack_prices,
     unpack_error,
     unpack_prices,
-    unpack_rows,
 )
 from lakebt.sweep.spark.pieces import place_of, portions
 from lakebt.sweep.spark.work import check_code, do, together
 from tests.sweep import moved
 from tests.sweep.moved import EVERYTHING, N_EVENTS, grid, in_order, same
+from tests.sweep.spark.here import NOW, at_once, done
 
 if TYPE_CHECKING:
     import lakebt
-    from lakebt.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.lake]
 
 NYSE = Sessions.of("XNYS")
-NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
     return moved.fill(tmp_path_factory.mktemp("moved") / "lake")
-
-
-def done(
-    sweep: Sweep, *, laid_out: str = "", **how: Any
-) -> tuple[list[pd.DataFrame], Counter[str]]:
-    """Do all pieces of a sweep here; return their cells, and how many of each kind."""
-    asked = passes(sweep.points, known=frozenset(), memory=Memory("event"))
-    cut = portions(asked, engine="event", **{"cores": 1, **how})
-    found: list[Done] = []
-    kinds = Counter[str]()
-    bundle = Bundle(laid_out, fewest=25)
-    told: dict[str, Any] = {"run_at": NOW, "bundle": bundle}
-    for unit in cut.units:
-        by_number: dict[int, list[Done]] = {}
-        for piece in unit.works:
-            for one in do(piece, prices=cut.prices.__getitem__, **told):
-                kinds[one.kind] += 1
-                assert one.kind != ERROR, unpack_error(one.payload)
-                by_number.setdefault(one.number, []).append(one)
-        for number, parts in by_number.items():
-            if unit.is_whole:
-                found += parts
-                continue
-            spec = cut.specs[number]
-            found += together(spec, parts[::-1], run_at=NOW, bundle=bundle)
-    found += bundle.handed()
-    rows = [rows_of(one, laid_out) for one in found]
-    assert sum(one.cells for one in found) == sum(map(len, rows)) == len(sweep)
-    return rows, kinds
-
-
-def rows_of(done: Done, laid_out: str) -> pd.DataFrame:
-    """Return the cells that were handed back."""
-    rows = (
-        FinishedFile(done.payload, laid_out).rows.to_pandas()
-        if done.kind == FILE
-        else unpack_rows(done.payload)
-    )
-    return rows[rows["kind"] == "cell"]
-
-
-def at_once(sweep: Sweep) -> pd.DataFrame:
-    """Return the cells of a sweep as they are run together."""
-    rows = pd.concat(sweep.run(record=False)._kept)  # noqa: SLF001 - as recorded
-    return in_order([rows[rows["kind"] == "cell"]])
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +252,30 @@ def test_what_stops_a_sweep_is_not_cut_and_is_the_local_error(
         assert unit.works[0].arguments["entries"] == entries
         assert one.kind == ERROR
         assert str(unpack_error(one.payload)) == str(here.value)
+
+
+def test_a_part_that_fails_fails_every_study_of_which_it_is_one(
+    lake: lakebt.Lake,
+) -> None:
+    sweep = grid(lake.at("R1"), aggregate=["pooled", "calendar"])
+    points = passes(sweep.points, known=frozenset(), memory=Memory("event"))
+    cut = portions(points, engine="event", cores=1, parts=2)
+    one, other = cut.units[0].works
+    lost = replace(one, place=replace(one.place, release="R9"))
+    told: dict[str, Any] = {"run_at": NOW, "bundle": Bundle("")}
+
+    for works, kind in (((lost, other), ERROR), ((one, other), TRIALS)):
+        found = [
+            done
+            for work in works
+            for done in do(work, prices=cut.prices.__getitem__, **told)
+        ]
+        for number, spec in one.specs:
+            parts = [done for done in found if done.number == number]
+            joined = [*together(spec, parts, **told), *told["bundle"].handed()]
+            assert len(parts) == 2
+            assert [done.kind for done in joined] == [kind]
+    assert len(one.specs) == 2
 
 
 def test_other_code_is_refused() -> None:
