@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from hypothesis import settings
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
@@ -32,6 +34,8 @@ EVERYTHING: dict[str, Any] = {
     "aggregate": ["pooled", "calendar"],
     "where": [{}, {"cause": ["discretionary"]}],
 }
+TOGETHER = ("gross", "aggregate")
+"""What shares a pass: each sweep of `covering` has every value of these."""
 WHERE_IT_RAN = ["run_at", "seconds", "snapshots"]
 
 
@@ -68,6 +72,26 @@ def grid(view: View, **asked: Any) -> Sweep:
     """Return a sweep of nine rules and two costs, and of what is asked besides."""
     chosen = {"index": "SIM", "entries": ENTRIES, "exits": EXITS, **asked}
     return Sweep(view, costs=COSTS, **chosen)
+
+
+def covering() -> list[dict[str, Any]]:
+    """Return what six sweeps ask that have every pair of values of `EVERYTHING`.
+
+    A column of six bits for each argument: three of the last five are set. Of two such
+    columns some row has any pair of bits (Kleitman and Spencer, Discrete Mathematics 6,
+    1973). By night it is one sweep that has all of them together.
+    """
+    if settings.default is not None and settings.default.max_examples >= 2_000:
+        return [EVERYTHING]
+    apart = [name for name in EVERYTHING if name not in TOGETHER]
+    columns = dict(zip(apart, itertools.combinations(range(1, 6), 3), strict=False))
+    return [
+        {
+            name: values if name in TOGETHER else [values[row in columns[name]]]
+            for name, values in EVERYTHING.items()
+        }
+        for row in range(6)
+    ]
 
 
 def in_order(rows: list[pd.DataFrame]) -> pd.DataFrame:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import multiprocessing.util
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -49,14 +52,28 @@ def sweep(lake: lakebt.Lake, **asked: Any) -> Sweep:
     )
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the processes of a pool come of one that has imported what they need.
+
+    They are sent the same as one that imports it itself, as in the tests of scripts and
+    of who is killed.
+    """
+    with monkeypatch.context() as patch:  # its folder outlives that of the tests
+        patch.setattr(tempfile, "tempdir", "/tmp")  # noqa: S108 - and goes at the end
+        multiprocessing.util.get_temp_dir()
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lakebt.sweep.strategies", "tests.sweep.mine"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_every_combination_is_what_a_backtest_of_its_own_finds(
-    tmp_path: Path, workers: int
-) -> None:
+@pytest.mark.usefixtures("forked")
+def test_every_combination_is_what_a_backtest_of_its_own_finds(tmp_path: Path) -> None:
     lake = fill(tmp_path / "lake", n_events=6)
 
-    found = sweep(lake).run(workers=workers)
+    found = sweep(lake).run(workers=2)
+    alone = sweep(lake).run(workers=1, record=False)
 
     expected = [
         lakebt.Backtest(
@@ -75,6 +92,7 @@ def test_every_combination_is_what_a_backtest_of_its_own_finds(
     table = found.table()
     assert found.n_run == len(table) == 16
     assert table["sharpe"].tolist() == expected
+    assert alone.table()["sharpe"].tolist() == expected
     assert table["lookback"].tolist() == [5] * 8 + [20] * 8
     assert sweep(lake).run().n_run == 0
     assert lake.count_trials(study="Trend") == 16
@@ -82,6 +100,7 @@ def test_every_combination_is_what_a_backtest_of_its_own_finds(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_what_runs_when_somebody_stops_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

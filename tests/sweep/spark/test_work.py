@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,12 @@ from lakebt.sweep.spark.messages import (
 from lakebt.sweep.spark.pieces import place_of, portions
 from lakebt.sweep.spark.work import check_code, do, together
 from tests.sweep import moved
-from tests.sweep.moved import EVERYTHING, N_EVENTS, grid, in_order, same
+from tests.sweep.moved import EVERYTHING, N_EVENTS, covering, grid, in_order, same
 from tests.sweep.spark.here import NOW, at_once, done
 
 if TYPE_CHECKING:
     import lakebt
+    from lakebt.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.lake]
 
@@ -50,39 +52,36 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
     return moved.fill(tmp_path_factory.mktemp("moved") / "lake")
 
 
+def test_six_sweeps_have_every_pair_of_values() -> None:
+    asked = covering()
+    for one, other in itertools.combinations(EVERYTHING, 2):
+        pairs = {
+            (str(a), str(b)) for grid in asked for a in grid[one] for b in grid[other]
+        }
+        assert len(pairs) == 4
+
+
 @pytest.fixture(scope="module")
-def everything(lake: lakebt.Lake) -> pd.DataFrame:
-    """The cells of a sweep, run at once."""
-    return at_once(grid(lake.at("R1"), **EVERYTHING))
+def sweeps(lake: lakebt.Lake) -> list[tuple[Sweep, pd.DataFrame]]:
+    """Sweeps, and the cells of each run at once."""
+    made = [grid(lake.at("R1"), **asked) for asked in covering()]
+    return [(sweep, at_once(sweep)) for sweep in made]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("parts", [1, 50])
+@pytest.mark.parametrize("parts", [1, 2, 50])
 def test_however_the_events_are_cut_every_column_is_the_same_to_the_bit(
-    lake: lakebt.Lake, everything: pd.DataFrame, parts: int
+    sweeps: list[tuple[Sweep, pd.DataFrame]], parts: int
 ) -> None:
-    sweep = grid(lake.at("R1"), **EVERYTHING)
+    for sweep, expected in sweeps:
+        found, kinds = done(sweep, parts=parts)
 
-    found, kinds = done(sweep, parts=parts)
-
-    assert set(kinds) == {TRIALS if parts == 1 else CELLS}
-    assert len(everything) == len(sweep) == 2**7 * 2 * 9
+        assert set(kinds) == {TRIALS if parts == 1 else CELLS}
+        assert len(expected) == len(sweep) >= 2**2 * 2 * 9
+        same(in_order(found), expected)
+    everything = pd.concat([expected for _, expected in sweeps])
     assert (everything["n_events"] >= N_EVENTS - 3).any()
     assert (everything["n_refused"] > 0).any()
     assert (everything["n_untradeable"] > 0).any()
-    same(in_order(found), everything)
-
-
-def test_two_halves_come_to_the_whole(lake: lakebt.Lake) -> None:
-    sizes = {"gross", "capital_usd"}  # what 50 parts are cut of has them, too
-    asked = {name: EVERYTHING[name] for name in EVERYTHING if name not in sizes}
-    sweep = grid(lake.at("R1"), **asked)
-
-    found, kinds = done(sweep, parts=2)
-
-    assert set(kinds) == {CELLS}
-    assert len(sweep) == 2**5 * 2 * 9
-    same(in_order(found), at_once(sweep))
 
 
 @pytest.mark.parametrize("parts", [1, 3])
