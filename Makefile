@@ -6,6 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 PYTEST := $(BIN)/python -m pytest
 LOWEST := .venv-lowest
 PROCESSES ?= 4
+LOWEST_PROCESSES ?= 2
 FAST := not (java or servers or browser or slow)
 
 # Of what is tested, each process would compile its own copy.
@@ -62,7 +63,8 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 	$(BIN)/python -m pip --python $(LOWEST)/bin/python install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile --requirement constraints-lowest.txt
 	LAKEBT_REQUIRE= NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels \
-	  $(LOWEST)/bin/python -m pytest --numprocesses 2 -m '$(FAST)' $(LOWEST_ROOMS)
+	  $(LOWEST)/bin/python -m pytest --numprocesses $(LOWEST_PROCESSES) \
+	  -m '$(FAST)' $(LOWEST_ROOMS)
 
 # Four processes for two cores: each waits for a third of its time. Beside them the house's rules
 # and the types are checked, and what is wrong is shown as soon as it is known. Where nothing is
