@@ -26,7 +26,7 @@ from lakebt.lake.storage.fingerprint import (
     read_listed,
     write_listed,
 )
-from lakebt.lake.storage.kept_files import CONTENTS
+from lakebt.lake.storage.kept_files import forget
 from lakebt.lake.storage.move_note import point
 from lakebt.lake.tables.schemas import LEDGER, TRIALS
 
@@ -88,7 +88,7 @@ class Transaction:
                 files.remove(note_name(about.id))
         if not is_done:
             return None
-        CONTENTS.clear()
+        forget()
         survey.storage.memory.clear()
         erasure_note.finish(catalog, files.io, note)
         contents = contents_of(survey.storage)

@@ -34,7 +34,7 @@ from lakebt.lake.keeping.settings import ages
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.catalog import Storage
 from lakebt.lake.storage.failures import explain, is_failure, parsing
-from lakebt.lake.storage.kept_files import CONTENTS
+from lakebt.lake.storage.kept_files import forget
 from lakebt.lake.storage.layout import unknown
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, TRIALS
@@ -62,7 +62,7 @@ def diagnose(
 ) -> Diagnosis:
     """Find what is wrong with a lake."""
     # Nothing that was read before: its file may be gone since.
-    CONTENTS.clear()
+    forget()
     storage = Storage(
         storage.catalog,
         name=storage.name,

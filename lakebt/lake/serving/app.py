@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+READ_ONLY = "this server was started with --read-only, and changes nothing"
+
 Write = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a write when its turn has come."""
 
@@ -296,24 +298,28 @@ def _add_writes(app: FastAPI, service: Service, *, read_only: bool) -> None:
             If the server only reads.
         """
         if read_only:
-            msg = "this server was started with --read-only, and changes nothing"
-            raise ForbiddenError(msg)
+            raise ForbiddenError(READ_ONLY)
         return await turns.take(do)
 
     _add_namespace_writes(app, service, write)
     _add_table_writes(app, service, write)
-    _add_releases(app, service, write)
+    _add_releases(app, service, None if read_only else turns)
     _add_branches(app, service, write)
 
 
-def _add_releases(app: FastAPI, service: Service, write: Write) -> None:
+def _add_releases(app: FastAPI, service: Service, turns: Turns | None) -> None:
     @app.post(f"/v1/{release_request.PATH}")
     async def publish(
         request: Request,
         key: Key = None,
     ) -> Response:
+        if turns is None:
+            raise ForbiddenError(READ_ONLY)
         body = await request.body()
-        row = await write(lambda: service.releases.publish(body, key=key))
+        row = await turns.take_after(
+            lambda: service.releases.read(body),
+            lambda read: service.releases.publish(read, key=key),
+        )
         return Response(row, media_type=release_request.ANSWER)
 
 

@@ -2,15 +2,21 @@
 
 Rows are audited here again, at the very state that they are added to. What is found
 that the publisher was not told of is not published: it audits once more, and says so.
+What does not look at that state is done before the turn, while others write.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lakebt.errors import LakebtError
 from lakebt.lake.committing.branches import placed_anew
 from lakebt.lake.committing.ledger import ledger_rows
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.finding import MEANT
 from lakebt.lake.publishing.publication import examine
@@ -19,6 +25,7 @@ from lakebt.lake.publishing.release_request import answered, decoded
 from lakebt.lake.serving.errors import AuditedError, BusyServerError, MovedError
 from lakebt.lake.serving.refusals import refusals
 from lakebt.lake.tables.schemas import EXCHANGE, LEDGER
+from lakebt.lake.tables.specs import Specs
 from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
@@ -37,8 +44,39 @@ _REMEMBERED = 1024
 """Of how many requests it is known that they were carried out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """The body of a request, read before its turn.
+
+    Attributes
+    ----------
+    asked
+        What it asks for.
+    specs, sessions
+        By what its rows were examined.
+    examined
+        The publication, if nothing is wrong with it; else it is examined in its turn,
+        by the tables that there are then.
+    """
+
+    asked: Asked
+    specs: Specs
+    sessions: Exchange
+    examined: Publication | None
+
+    def publication(self, storage: Storage) -> Publication | None:
+        """Return what was examined, if the tables are those of before the turn."""
+        if self.examined is None or storage.branch is not None:
+            return None
+        now = storage.specs
+        is_same = sessions_of(storage).name == self.sessions.name and all(
+            now.get(name) == self.specs[name] for name in self.examined.tables
+        )
+        return self.examined if is_same else None
+
+
 class Releases:
-    """Publishes into one lake. One thread at a time may call it.
+    """Publishes into one lake. One thread at a time may publish.
 
     Parameters
     ----------
@@ -52,13 +90,37 @@ class Releases:
         self._storage, self._lost = storage, lost
         self._done: OrderedDict[str, str] = OrderedDict()
 
-    def publish(self, body: bytes, *, key: str | None) -> bytes:
-        """Publish, and return the release's row of the ledger.
+    def read(self, body: bytes) -> Read:
+        """Read what is asked for, and check what of it needs no turn.
 
         Parameters
         ----------
         body
             As `release_request.encoded` makes it.
+
+        Raises
+        ------
+        RefusedError
+            If it is none.
+        """
+        with refusals(conflict=BusyServerError):
+            asked = decoded(body)
+            tables = self._storage.loaded()
+            specs, sessions = Specs(tables), sessions_of(self._storage)
+        examined = None
+        with contextlib.suppress(LakebtError, MovedError):
+            name = asked.arguments["release"]
+            if branch_in(name) is None:
+                examined = _examined(asked, specs, sessions, name)
+        return Read(asked=asked, specs=specs, sessions=sessions, examined=examined)
+
+    def publish(self, read: Read, *, key: str | None) -> bytes:
+        """Publish, and return the release's row of the ledger.
+
+        Parameters
+        ----------
+        read
+            What was asked for.
         key
             The same if a request is repeated: then it made what it made before.
 
@@ -68,12 +130,16 @@ class Releases:
             As `refusals` says; busy if programs beside the server kept coming first.
         """
         with refusals(conflict=BusyServerError):
-            return self._published(decoded(body), key)
+            return self._published(read, key)
 
-    def _published(self, asked: Asked, key: str | None) -> bytes:
+    def _published(self, read: Read, key: str | None) -> bytes:
+        asked = read.asked
         storage, name = placed_anew(self._storage, asked.arguments["release"])
-        publication = self._examined(asked, storage, name)
+        storage.tables()
         sessions = sessions_of(self._storage)
+        publication = read.publication(storage)
+        if publication is None:
+            publication = _examined(asked, storage.specs, sessions_of(storage), name)
         check = Told(publication, storage=storage, sessions=sessions, told=asked.told)
         attempts = 0
 
@@ -91,34 +157,6 @@ class Releases:
         table = self._storage.loaded()[LEDGER]
         return answered(ledger_rows([release], table), is_new=is_new)
 
-    @staticmethod
-    def _examined(asked: Asked, storage: Storage, name: Any) -> Publication:
-        """Return the publication, checked as its publisher has checked it.
-
-        Raises
-        ------
-        AuditedError
-            If anything fails that does not look at the lake.
-        MovedError
-            If its tables are others than the publisher took them for.
-        """
-        storage.tables()
-        arguments: dict[str, Any] = {**asked.arguments, "release": name}
-        # A user's own audits were run where they are.
-        arguments["warn_on"] = [n for n in arguments["warn_on"] if n in MEANT]
-        publication = examine(
-            asked.tables,
-            **arguments,
-            specs=storage.specs,
-            now=asked.now,
-            sessions=sessions_of(storage),
-        )
-        publication.report.check()
-        if publication.digest != asked.digest:
-            msg = "the rows are not here what they were where they were prepared"
-            raise MovedError(msg)
-        return publication
-
     def _did(self, key: str, release: Release) -> bool:
         return self._done.get(key) == release.name
 
@@ -126,6 +164,34 @@ class Releases:
         self._done[key] = release.name
         while len(self._done) > _REMEMBERED:
             self._done.popitem(last=False)
+
+
+_EXAMINING = threading.Lock()
+"""One at a time, before a turn or in it: what audits are configured by is shared."""
+
+
+def _examined(asked: Asked, specs: Specs, sessions: Exchange, name: str) -> Publication:
+    """Return the publication, checked as its publisher has checked it.
+
+    Raises
+    ------
+    AuditError
+        If anything fails that does not look at the lake.
+    MovedError
+        If its tables are others than the publisher took them for.
+    """
+    arguments: dict[str, Any] = {**asked.arguments, "release": name}
+    # A user's own audits were run where they are.
+    arguments["warn_on"] = [n for n in arguments["warn_on"] if n in MEANT]
+    with _EXAMINING:
+        publication = examine(
+            asked.tables, **arguments, specs=specs, now=asked.now, sessions=sessions
+        )
+    publication.report.check()
+    if publication.digest != asked.digest:
+        msg = "the rows are not here what they were where they were prepared"
+        raise MovedError(msg)
+    return publication
 
 
 def sessions_of(storage: Storage) -> Exchange:

@@ -76,6 +76,7 @@ class TableCache:
         self._catalog = catalog
         self._held: OrderedDict[str, Loaded] = OrderedDict()
         self._lock = Lock()
+        self._reading: dict[tuple[str, ...], Lock] = {}
 
     def io(self, location: str) -> FileIO:
         """Return a reader of files with the catalog's settings, never a table's."""
@@ -104,12 +105,10 @@ class TableCache:
             if location is None:
                 msg = f"Table does not exist: {'.'.join(namespace)}.{name}"
                 raise NoTableError(msg)
-            with self._lock:
-                if (known := self._held.get(location)) is not None:
-                    self._held.move_to_end(location)
-                    return known
+            if (known := self._known(location)) is not None:
+                return known
             try:
-                loaded = Loaded(location, self.read(location))
+                loaded = self._read_by_one(namespace, name, location)
             except FileNotFoundError:
                 # Ten commits may lie between reading a pointer and its file.
                 if self.pointer(namespace, name) == location:
@@ -119,11 +118,30 @@ class TableCache:
             except Exception as error:  # noqa: BLE001 - a damaged file can raise anything
                 msg = f"table {name} {explain(error)}"
                 raise UnavailableError(msg) from None
+            return loaded
+
+    def _known(self, location: str) -> Loaded | None:
+        with self._lock:
+            known = self._held.get(location)
+            if known is not None:
+                self._held.move_to_end(location)
+            return known
+
+    def _read_by_one(
+        self, namespace: tuple[str, ...], name: str, location: str
+    ) -> Loaded:
+        """Read a version that is not known yet, once for all who ask for it at once."""
+        with self._lock:
+            reading = self._reading.setdefault((*namespace, name), Lock())
+        with reading:
+            if (known := self._known(location)) is not None:
+                return known
+            loaded = Loaded(location, self.read(location))
             with self._lock:
-                known = self._held.setdefault(location, loaded)
+                self._held[location] = loaded
                 while len(self._held) > _KEPT:
                     self._held.popitem(last=False)
-            return known
+            return loaded
 
     def table(self, namespace: tuple[str, ...], name: str) -> Table:
         """Load a table to change it."""

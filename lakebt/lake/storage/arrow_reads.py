@@ -8,7 +8,9 @@ of which no row was deleted since, nothing has to be translated or rebuilt.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -34,13 +36,13 @@ from pyiceberg.types import (
 from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.lake.storage.failures import parsing
-from lakebt.lake.storage.fingerprint import NOTHING, verify
-from lakebt.lake.storage.kept_files import data_of
+from lakebt.lake.storage.fingerprint import NOTHING, digest_in, verify
+from lakebt.lake.storage.kept_files import Used, data_of, is_trusted
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.arrow import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import DataScan, FileScanTask, Table
@@ -156,21 +158,101 @@ def read_directly(
         t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
     ):
         return None
-    layout = ds.ParquetFileFormat(
-        dictionary_columns=set(coded), default_fragment_scan_options=_CHECKED
+    asked = _Asked(
+        fields=tuple(fields.values()),
+        columns=list(wanted.column_names),
+        coded=frozenset(coded),
+        condition=condition,
     )
-    fragments = [_fragment(task.file, layout, io) for task in tasks]
-    with _all_there(fragments):
-        footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
-        if not all(_holds(footer, fields.values()) for footer in footers):
+    may_keep = is_trusted() and not coded
+    parts: list[pa.Table] = []
+    for is_kept, some in itertools.groupby(
+        tasks, lambda task: may_keep and _is_small(task.file)
+    ):
+        read = asked.of_kept if is_kept else asked.of_files
+        rows = read([task.file for task in some], io)
+        if rows is None:
             return None
-        names = pa.schema([_arrow_field(field, coded) for field in fields.values()])
-        rows = ds.FileSystemDataset(fragments, schema=names, format=layout)
+        parts.append(rows)
+    return pa.concat_tables(parts) if parts else asked.of_files([], io)
+
+
+_SMALL_BYTES = 2**18
+_KEPT: Used[tuple[pa.Table, pa.Schema]] = Used(2**26, largest=2**22)
+"""Small files that were compared with their names, as decoded, by bytes in memory."""
+
+_LAYOUTS: dict[bytes, pa.Schema] = {}
+"""What those files say they hold, each once, by how it is written."""
+
+
+def _is_small(file: DataFile) -> bool:
+    """Whether a file is decoded once for all that a publisher asks of it."""
+    is_small = file.file_size_in_bytes <= _SMALL_BYTES
+    return is_small and digest_in(file.file_path) is not None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of some files: columns of rows that a condition chooses."""
+
+    fields: tuple[NestedField, ...]
+    columns: list[str]
+    coded: frozenset[str]
+    condition: Any
+
+    def of_files(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
+        """Read it from where they lie; None if pyiceberg has to."""
+        layout = ds.ParquetFileFormat(
+            dictionary_columns=set(self.coded), default_fragment_scan_options=_CHECKED
+        )
+        fragments = [_fragment(file, layout, io) for file in files]
+        with _all_there(fragments):
+            footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
+            if not all(_holds(footer, self.fields) for footer in footers):
+                return None
+            rows = ds.FileSystemDataset(fragments, schema=self._schema, format=layout)
+            return self._chosen(rows)
+
+    def of_kept(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
+        """Read it from what they were decoded to; None if pyiceberg has to."""
+        layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
+        fitting: set[int] = set()
+        tables = []
+        for file in files:
+            rows, footer = _decoded(file, layout, io)
+            if id(footer) not in fitting:
+                if not _holds(footer, self.fields):
+                    return None
+                fitting.add(id(footer))
+            tables.append(rows.select(self._schema.names).cast(self._schema))
+        return self._chosen(ds.dataset(pa.concat_tables(tables).combine_chunks()))
+
+    @property
+    def _schema(self) -> pa.Schema:
+        return pa.schema([_arrow_field(field, self.coded) for field in self.fields])
+
+    def _chosen(self, rows: ds.Dataset) -> pa.Table:
         return rows.scanner(
-            columns=list(wanted.column_names),
-            filter=condition,
+            columns=self.columns,
+            filter=self.condition,
             batch_readahead=_READ_AHEAD,
         ).to_table()
+
+
+def _decoded(
+    file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO
+) -> tuple[pa.Table, pa.Schema]:
+    """Return all that a file holds, and what it says it holds."""
+    held = _KEPT.get(file.file_path)
+    if held is None:
+        fragment = _fragment(file, layout, io)
+        with _all_there([fragment]):
+            footer = _schema_of(fragment)
+            rows = fragment.to_table()
+        footer = _LAYOUTS.setdefault(footer.serialize().to_pybytes(), footer)
+        held = rows, footer
+        _KEPT.keep_sized(file.file_path, held, rows.nbytes)
+    return held
 
 
 def read_one_file(table: Table) -> pa.Table | None:

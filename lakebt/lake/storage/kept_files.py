@@ -1,65 +1,103 @@
-"""Contents of files in a store, kept: a name that tells a content never changes it.
+"""Contents of files, kept: a name that tells a content never changes it.
 
-A file costs two requests, one for its size and one for it. Those on a disk cost none,
-and are read each time: they may rot.
+A file in a store costs two requests, one for its size and one for it. Those on a disk
+cost none, and whoever views reads them each time: they may rot. Who publishes reads the
+same small files several times for one release, and for the next again: to him it is
+kept what they were decoded to, once they were compared with their names.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+T = TypeVar("T")
 
 LIMIT_BYTES = 64 * 2**20
 LARGEST_BYTES = 2**20
 """Of one file: a large one is read in parts."""
 
 
-class Contents:
-    """The contents that were used last, up to a size in bytes. Threads share it."""
+_ALL: weakref.WeakSet[Used[Any]] = weakref.WeakSet()
 
-    def __init__(
-        self, limit: int = LIMIT_BYTES, *, largest: int = LARGEST_BYTES
-    ) -> None:
+
+class Used(Generic[T]):
+    """What was made of the files that were used last, up to a size.
+
+    Threads share it.
+
+    Parameters
+    ----------
+    limit
+        Of all sizes.
+    largest
+        Of one that is kept.
+    """
+
+    def __init__(self, limit: int, *, largest: int) -> None:
         self._limit, self._largest, self._used = limit, largest, 0
-        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._held: OrderedDict[str, tuple[T, int]] = OrderedDict()
         self._lock = threading.Lock()
+        _ALL.add(self)
 
-    def get(self, path: str) -> bytes | None:
-        """Return what a file holds, None if it is not kept."""
+    def get(self, path: str) -> T | None:
+        """Return what is kept of a file, None if nothing is."""
         with self._lock:
-            content = self._held.get(path)
-            if content is not None:
-                self._held.move_to_end(path)
-            return content
+            held = self._held.get(path)
+            if held is None:
+                return None
+            self._held.move_to_end(path)
+            return held[0]
 
-    def keep(self, path: str, content: bytes) -> None:
-        """Keep what a file holds, unless it is large."""
-        if len(content) > self._largest:
+    def keep_sized(self, path: str, made: T, size: int) -> None:
+        """Keep what was made of a file, unless it is large."""
+        if size > self._largest:
             return
         with self._lock:
             if path in self._held:
                 return
-            self._held[path] = content
-            self._used += len(content)
+            self._held[path] = made, size
+            self._used += size
             while self._used > self._limit:
-                _, oldest = self._held.popitem(last=False)
-                self._used -= len(oldest)
+                _, (_, freed) = self._held.popitem(last=False)
+                self._used -= freed
 
     def clear(self) -> None:
-        """Forget all: what looks for damage reads anew."""
+        """Forget all."""
         with self._lock:
             self._held.clear()
             self._used = 0
 
 
+class Contents(Used[bytes]):
+    """The contents that were used last, up to a size in bytes."""
+
+    def __init__(
+        self, limit: int = LIMIT_BYTES, *, largest: int = LARGEST_BYTES
+    ) -> None:
+        super().__init__(limit, largest=largest)
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Keep what a file holds, unless it is large."""
+        self.keep_sized(path, content, len(content))
+
+
 CONTENTS = Contents()
 """Of all stores: equal names have equal contents."""
+
+
+def forget() -> None:
+    """Forget all that is kept of any file: what looks for damage reads anew."""
+    for each in list(_ALL):
+        each.clear()
+
 
 _TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)
 
@@ -75,6 +113,11 @@ def trusted() -> Iterator[None]:
         yield
     finally:
         _TRUSTED.reset(token)
+
+
+def is_trusted() -> bool:
+    """Whether who reads publishes: see `trusted`."""
+    return _TRUSTED.get()
 
 
 def data_of(path: str) -> bytes | None:

@@ -34,7 +34,8 @@ from pyiceberg.typedef import Record
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from lakebt.lake.storage.failures import parsing
-from lakebt.lake.storage.fingerprint import NOTHING, read_once
+from lakebt.lake.storage.fingerprint import NOTHING, digest_in, read_once
+from lakebt.lake.storage.kept_files import Used, is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,15 +90,28 @@ def plan(chosen: DataScan, told: Mapping[str, str] = NOTHING) -> list[FileScanTa
         case_sensitive=chosen.case_sensitive,
         options=chosen.options,
     )
-    return list(
-        planner.plan_files(manifests_in(chosen.io, snapshot.manifest_list, told))
+    manifests = manifests_in(
+        chosen.io, snapshot.manifest_list, told, are_kept=is_trusted()
     )
+    return list(planner.plan_files(manifests))
 
 
 def manifests_in(
-    io: FileIO, manifest_list: str, told: Mapping[str, str] = NOTHING
+    io: FileIO,
+    manifest_list: str,
+    told: Mapping[str, str] = NOTHING,
+    *,
+    are_kept: bool = False,
 ) -> list[ManifestFile]:
     """Return the manifests that a manifest list names.
+
+    Parameters
+    ----------
+    io, manifest_list
+    told
+        The digests of files whose names do not tell them.
+    are_kept
+        Whether their entries may be those that were read before.
 
     Raises
     ------
@@ -109,6 +123,7 @@ def manifests_in(
         manifests: list[ManifestFile] = []
         for record in records:
             manifest = _Manifest(*record._data)  # noqa: SLF001
+            manifest.is_kept = are_kept
             manifest.told = told
             manifests.append(manifest)
         return manifests
@@ -125,23 +140,35 @@ def reached(
     return paths
 
 
+_HELD: Used[list[ManifestEntry]] = Used(50_000, largest=5_000)
+"""Entries of manifests whose names tell their content, counted: nobody alters one."""
+
+
 class _Manifest(ManifestFile):
     """A manifest that is read like the one before it, if it has the same columns."""
 
     told: Mapping[str, str] = NOTHING
+    is_kept: bool = False
 
     def fetch_manifest_entry(
         self,
         io: FileIO,
         discard_deleted: bool = True,  # noqa: FBT001, FBT002 - pyiceberg's own
     ) -> list[ManifestEntry]:
-        file = io.new_input(self.manifest_path)
+        path = self.manifest_path
+        is_kept = self.is_kept and discard_deleted and digest_in(path) is not None
+        if is_kept and (held := _HELD.get(path)) is not None:
+            return held
+        file = io.new_input(path)
         with parsing(), _Records[ManifestEntry](file, _ENTRIES, self.told) as entries:
-            return [
+            found = [
                 _inherit_from_manifest(entry, self)
                 for entry in entries
                 if not discard_deleted or entry.status != ManifestEntryStatus.DELETED
             ]
+        if is_kept:
+            _HELD.keep_sized(path, found, len(found))
+        return found
 
 
 class _Records(AvroFile[R]):

@@ -23,6 +23,7 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.publishing import arrow_stream, release_request
+from lakebt.lake.publishing.publication import examine
 from lakebt.lake.serving import turns
 from lakebt.lake.serving.errors import RefusedError
 from lakebt.lake.serving.release_writer import Releases
@@ -31,7 +32,7 @@ from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.storage.remote import PatientRestCatalog
 from lakebt.lake.storage.repeated_request import KEY, UnreachedError
 from tests.lake.crash import check_whole, tables
-from tests.lake.earnings import calendar, declare
+from tests.lake.earnings import COLUMNS, calendar, declare
 from tests.lake.frames import AS_OF, NOW, bars, clock, q1
 from tests.lake.interrupted import Interrupter
 from tests.lake.serving.conftest import NEXT, URL, body, error, posts, send
@@ -98,6 +99,31 @@ def test_an_embedded_lake_would_have_made_the_same(
     pd.testing.assert_frame_equal(
         own.at("R3").read("prices"), remote.open().at("R3").read("prices")
     )
+
+
+def test_rows_are_examined_again_if_their_table_is_another_by_its_turn(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(path, clock=clock)
+    declare(lake)
+    releases = Releases(open_path(path, create=False), lost=lambda: None)
+    seen: list[str] = []
+
+    def counted(*rows: Any, **arguments: Any) -> Any:
+        seen.append(arguments["release"])
+        return examine(*rows, **arguments)
+
+    monkeypatch.setattr("lakebt.lake.serving.release_writer.examine", counted)
+    for period in ("2022Q3", "2022Q4"):
+        content = body(lake, {"earnings": calendar(period=period)}, f"R{period}")
+        read = releases.read(content)
+        if period == "2022Q4":
+            declare(lake, columns={**COLUMNS, "place": "text?"})
+        releases.publish(read, key=period)
+
+    assert seen == ["R2022Q3", "R2022Q4", "R2022Q4"]
+    assert len(lake.at("R2022Q4").read("earnings")) == 4
+    assert "place" in lake.at("R2022Q4").read("earnings")
 
 
 def test_a_request_that_is_repeated_is_the_same_release(house: House) -> None:
@@ -328,7 +354,8 @@ def test_a_server_that_ends_anywhere_made_all_or_nothing(
 
     def serve(content: bytes) -> bytes:
         storage = open_path(path, create=False)
-        return Releases(storage, lost=lambda: None).publish(content, key="k")
+        releases = Releases(storage, lost=lambda: None)
+        return releases.publish(releases.read(content), key="k")
 
     serve(body(lake, tables(1), "R1"))
     count = Interrupter()

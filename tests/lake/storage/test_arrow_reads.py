@@ -39,13 +39,16 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
+from lakebt.errors import BrokenReleaseError
+from lakebt.lake.storage import arrow_reads
 from lakebt.lake.storage import predicates as filters
 from lakebt.lake.storage import scan as scanning
 from lakebt.lake.storage.arrow_reads import read_directly, read_one_file
 from lakebt.lake.storage.catalog import Storage, open_path
+from lakebt.lake.storage.kept_files import Used, forget, trusted
 from lakebt.lake.storage.predicates import Among, is_in
 from lakebt.lake.storage.scan import scan
-from lakebt.lake.storage.scan_plan import plan
+from lakebt.lake.storage.scan_plan import manifests_in, plan
 from lakebt.lake.tables.arrow import INSTANT
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars
@@ -287,6 +290,91 @@ def test_some_of_many_values_are_those_of_a_list(
     listed: Any = And(FILTERS[where], is_in("symbol", values))
     assert told(found) == told_once(columns, listed)
     assert found.schema.names == list(columns)
+
+
+@pytest.mark.parametrize(
+    "columns", [ALL, ("close",), ("note", "symbol")], ids=["all", "one", "other order"]
+)
+@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
+@pytest.mark.parametrize("every", [1, 2])
+def test_what_is_kept_for_who_publishes_is_what_pyiceberg_reads(
+    shared_table: Table,
+    told_once: Theirs,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    every: int,
+    where: Any,
+    columns: tuple[str, ...],
+) -> None:
+    small = sorted(plan_paths(shared_table))[::every]
+    monkeypatch.setattr(arrow_reads, "_is_small", lambda file: file.file_path in small)
+
+    with trusted():
+        found = [read(shared_table, columns, where=where) for _ in range(2)]
+
+    for each in found:
+        assert told(each) == told_once(columns, where)
+        assert each.schema.equals(read(shared_table, columns, where=where).schema)
+
+
+def plan_paths(table: Table) -> list[str]:
+    return [task.file.file_path for task in table.scan().plan_files()]
+
+
+def test_a_kept_file_of_another_layout_is_left_to_pyiceberg(
+    catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrow_reads, "_is_small", lambda _: True)
+    older = Schema(*SCHEMA.fields[:-1])
+    table = catalog.create_table("quant.t", older)
+    table.append(rows(2021, "B").drop_columns("note"))
+    with table.update_schema() as change:
+        change.add_column("note", StringType())
+    table.append(rows(2022, "A"))
+
+    with trusted():
+        assert not is_direct(table)
+        assert told(read(table)) == theirs(table)
+
+
+def test_who_publishes_decodes_a_small_file_once_and_misses_one_that_is_gone(
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrow_reads, "_KEPT", Used(2**20, largest=2**20))
+    entries: Used[Any] = Used(100, largest=100)
+    monkeypatch.setattr("lakebt.lake.storage.scan_plan._HELD", entries)
+    decoded: list[str] = []
+    fragment = arrow_reads._fragment  # noqa: SLF001
+
+    def counted(file: DataFile, *others: Any) -> Any:
+        decoded.append(file.file_path)
+        return fragment(file, *others)
+
+    monkeypatch.setattr(arrow_reads, "_fragment", counted)
+    for day in (6, 7, 8):
+        rows = bars(days=(f"2022-09-0{day}",))
+        lake.publish({"prices": rows}, release=f"R{day}", as_of=AS_OF)
+    files = [file for file in decoded if "/prices/data/" in file]
+    assert len(files) == len(set(files)) == 2
+    assert sum(entries.get(each) is not None for each in manifests_of(lake)) == 2
+    decoded.clear()
+
+    lake.at("R8").read("prices")  # who views reads them from where they lie
+    assert len(decoded) == 3
+
+    next((path / "warehouse/quant/prices/data").iterdir()).unlink()
+    with pytest.raises(BrokenReleaseError, match="is gone"):
+        lake.publish({"prices": bars(days=("2022-09-09",))}, release="R9", as_of=AS_OF)
+    forget()
+    assert not any(map(entries.get, manifests_of(lake)))
+
+
+def manifests_of(lake: Lake) -> list[str]:
+    """The manifests of prices."""
+    table = lake._storage.tables()["prices"]  # noqa: SLF001
+    (snapshot,) = [s for s in table.snapshots() if s.snapshot_id == head(table)]
+    found = manifests_in(table.io, snapshot.manifest_list)
+    return [each.manifest_path for each in found]
 
 
 def test_an_older_snapshot_is_read_as_it_was(shared_table: Table) -> None:
