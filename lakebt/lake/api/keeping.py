@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakebt.errors import UnknownNameError
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.committing.branches import check_main, is_branch
+from lakebt.lake.committing.branches import branches_in, check_main, is_branch
 from lakebt.lake.keeping import branch_requests, repair, retention
 from lakebt.lake.keeping.adoption import Appended
 from lakebt.lake.keeping.doctor import diagnose
@@ -13,6 +14,7 @@ from lakebt.lake.keeping.rebase import Transfer, adoption
 from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.spark.fold import rewriting
+from lakebt.lake.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +203,7 @@ class Keeping(LakeBase):
         ReleaseExistsError
             If the name holds other content.
         UnknownNameError
-            If there is no such table.
+            If there is no such table or branch.
         """
         check_main(self._storage)
         specs = self._specs()
@@ -209,6 +211,10 @@ class Keeping(LakeBase):
             return self._adopt_branch(
                 table, release=release, as_of=as_of, note=note, labels=labels
             )
+        if table not in [*specs, *specs.damaged]:
+            kind = "table or branch"
+            known = [*branches_in(self._storage.tables()[LEDGER]), *specs]
+            raise UnknownNameError(kind, table, known)
         appended = Appended(self._storage, specs.of(table))
         publication = prepare(
             {table: appended.rows},

@@ -102,14 +102,22 @@ def _names(releases: object) -> list[str] | None:
     Raises
     ------
     InvalidArgumentError
-        If they are no list.
+        If they are no list of names, or an empty one.
     """
     if releases is None:
         return None
     if isinstance(releases, str) or not isinstance(releases, Iterable):
         msg = f"releases must be a list of names, was {releases!r}: pass [{releases!r}]"
         raise InvalidArgumentError(msg)
-    return list(dict.fromkeys(releases))
+    names = list(releases)
+    for name in names:
+        if not isinstance(name, str):
+            msg = f"releases must be names of releases, one was {name!r}"
+            raise InvalidArgumentError(msg)
+    if not names:
+        msg = "releases names none: leave it out for all, or name some"
+        raise InvalidArgumentError(msg)
+    return list(dict.fromkeys(names))
 
 
 def _check_apart(storage: Storage, target: Place) -> None:

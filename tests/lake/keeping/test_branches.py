@@ -258,6 +258,14 @@ REFUSED: dict[str, tuple[Callable[[Lake, Lake], object], str]] = {
         ),
         "is lakebt's own",
     ),
+    "no such adoption": (
+        lambda lake, _: lake.adopt("cleand", release="R9"),
+        "unknown table or branch 'cleand'. Did you mean 'cleaned'?",
+    ),
+    "no name to adopt": (
+        lambda lake, _: lake.adopt(["cleaned"], release="R9"),  # type: ignore[arg-type]
+        "unknown table or branch",
+    ),
     "no such drop": (lambda lake, _: lake.drop_branch("b"), "unknown branch 'b'"),
     "no reason": (lambda lake, _: lake.drop_branch("cleaned", because=" "), "say why"),
 }

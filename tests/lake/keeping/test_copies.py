@@ -147,6 +147,9 @@ def test_what_cannot_be_copied_is_refused(path: Path, tmp_path: Path) -> None:
         lake.export(tmp_path / "new", ["R1", "NONE"])
     with pytest.raises(ReleaseEndedError):
         lake.export(tmp_path / "new", ["R3"])
+    for names, words in (([], "names none"), ([["R1"]], "one was"), ("R1", "a list")):
+        with pytest.raises(InvalidArgumentError, match=words):
+            lake.export(tmp_path / "new", names)  # type: ignore[arg-type]
     assert not (tmp_path / "new").exists()
     assert files(full) == {"x"}
 
