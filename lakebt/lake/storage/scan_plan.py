@@ -140,7 +140,7 @@ def reached(
     return paths
 
 
-_HELD: Used[list[ManifestEntry]] = Used(50_000, largest=5_000)
+_HELD: Used[list[ManifestEntry]] = Used(10_000, largest=1_000)
 """Entries of manifests whose names tell their content, counted: nobody alters one."""
 
 
