@@ -259,8 +259,8 @@ REFUSED: dict[str, tuple[Callable[[Lake, Lake], object], str]] = {
         "is lakebt's own",
     ),
     "no such adoption": (
-        lambda lake, _: lake.adopt("cleand", release="R9"),
-        "unknown table or branch 'cleand'. Did you mean 'cleaned'?",
+        lambda lake, _: lake.adopt("cleaned2", release="R9"),
+        "unknown table or branch 'cleaned2'. Did you mean 'cleaned'?",
     ),
     "no name to adopt": (
         lambda lake, _: lake.adopt(["cleaned"], release="R9"),  # type: ignore[arg-type]
