@@ -9,7 +9,9 @@ trials are compared to the bit before times are told. ``--entries`` takes the fi
 many of the 66: a block of 100,000 events has one, so that memory is the same.
 
 With ``--study`` it is one `lakebt.Study` instead, of which the surface, the rows of the
-trials and what is told of one rule are asked: the digest is of them all.
+trials and what is told of one rule are asked: the digest is of them all. With
+``--questions`` each is a line of its own, with what the process took and held until
+then, and `orders` of the rule, `paths`, `significance` and a page are asked, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lakebt
 from benchmarks.processes import apart, peak_mb
@@ -29,6 +32,9 @@ from benchmarks.spark import digest, fill
 from lakebt.study import chunks, scope
 from lakebt.study.trials import rows_of
 from lakebt.sweep import passes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENTRIES = [
     f"{when}@{at}"
@@ -67,8 +73,40 @@ def study(view: lakebt.View, n_entries: int) -> tuple[int, str]:
         found.legs(event=event).to_csv(),
         found.causes().to_csv(),
     ]
-    key = hashlib.blake2b("\n".join(said).encode(), digest_size=16)
-    return len(rows) - 1, key.hexdigest()
+    return len(rows) - 1, key_of("\n".join(said))
+
+
+def key_of(said: str) -> str:
+    """Return what differs where anything that was said does."""
+    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+def questions(view: lakebt.View, n_entries: int) -> Iterator[tuple[str, str]]:
+    """Run the study, and yield each question, when it is answered, with what it said.
+
+    Trials and a page name the code that ran: they are equal of the same code alone.
+    """
+    found = lakebt.Study(
+        view, index="SIM", entries=ENTRIES[:n_entries], exits=EXITS
+    ).run(record=False)
+    yield "run", found.summary()
+    best = found.best or (found.entries[0], found.exits[0])
+    rule = {"entry": best[0], "exit": best[1]}
+    yield "table", found.table().to_csv()
+    rows = rows_of(found.traded, run_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    yield "trials", rows.drop(columns="seconds").to_csv()
+    yield "returns of a rule", found.returns(**rule).to_csv()
+    yield "orders of a rule", found.orders(**rule).to_csv()
+    event = found.traded.by_event.events[0].event_id
+    yield "legs of an event", found.legs(event=event).to_csv()
+    yield "paths", found.paths().to_csv()
+    judged = found.significance(1_999)
+    yield "significance", judged.table().to_csv()
+    del judged
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        found.report(page)
+        yield "page", page.read_text()
 
 
 def run(path: str, asked: argparse.Namespace) -> dict[str, object]:
@@ -76,16 +114,25 @@ def run(path: str, asked: argparse.Namespace) -> dict[str, object]:
     if asked.whole:
         passes.BLOCK = chunks.MANY = scope.MOST_CELLS = sys.maxsize
     view = lakebt.Lake.open(path, create=False).at("R1")
+    if asked.questions:
+        began, cpu = time.perf_counter(), time.process_time()
+        told = [
+            {"asked": name, **took(began, cpu), "digest": key_of(said)}
+            for name, said in questions(view, asked.entries)
+        ]
+        keys = [str(line["digest"]) for line in told]
+        return {"whole": asked.whole, "told": told, "digest": key_of(" ".join(keys))}
     began, cpu = time.perf_counter(), time.process_time()
     cells, key = (study if asked.study else sweep)(view, asked.entries)
-    took = time.perf_counter() - began, time.process_time() - cpu
+    return {"whole": asked.whole, "cells": cells, **took(began, cpu), "digest": key}
+
+
+def took(began: float, cpu: float) -> dict[str, float]:
+    """Return seconds by the clock and of processor since then, and the peak in MB."""
     return {
-        "whole": asked.whole,
-        "cells": cells,
-        "seconds": round(took[0], 1),
-        "processor": round(took[1], 1),
+        "seconds": round(time.perf_counter() - began, 1),
+        "processor": round(time.process_time() - cpu, 1),
         "peak_mb": round(peak_mb()),
-        "digest": key,
     }
 
 
@@ -95,6 +142,7 @@ def main() -> None:
     parser.add_argument("events", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--whole", action="store_true", help="in one block, too")
     parser.add_argument("--study", action="store_true", help="one study, no sweep")
+    parser.add_argument("--questions", action="store_true", help="each of a study")
     parser.add_argument("--entries", type=int, default=len(ENTRIES))
     parser.add_argument(
         "--lake", help="the one that is run on, by a process of its own"
@@ -110,6 +158,7 @@ def main() -> None:
             how = [[], ["--whole"]] if asked.whole else [[]]
             own = ["--lake", path, "--entries", str(asked.entries)]
             own += ["--study"] if asked.study else []
+            own += ["--questions"] if asked.questions else []
             runs = [apart("benchmarks.many_events", *own, *h) for h in how]
             if len({found["digest"] for found in runs}) > 1:
                 sys.exit(f"the trials of {n_events:,} events differ")

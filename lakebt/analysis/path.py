@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.prices.history import PriceHistory
 from lakebt.prices.total_return import ReturnPrices
 from lakebt.sessions import half_session
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
     from lakebt._typing import FloatPanel, FloatVector, IntVector
-    from lakebt.prices.history import PriceHistory
-
 
 LegSide: TypeAlias = Literal["addition", "deletion"]
 
@@ -104,6 +103,11 @@ class EventAxis:
             *(f"ED+{k}" for k in range(1, self.after + 1)),
         ]
 
+    def span(self, leg: PathLeg) -> tuple[int, int]:
+        """Return the first and the last session of a leg's own path."""
+        end = max(leg.announced + 1, leg.effective) + self.after
+        return leg.announced - self.before, end
+
     def rows(self, leg: PathLeg) -> IntVector:
         """Return where each point of `leg` lies in its prices, -1 if nowhere.
 
@@ -141,9 +145,42 @@ class EventAxis:
         return OVERNIGHT + since * self.median / lead
 
 
+class LegPrices(Protocol):
+    """Prices of changes and of a market, from which paths are made."""
+
+    def of_market(self, symbol: str, first: int, last: int) -> FloatVector:
+        """Return its open and close of each session, by the numbers of these."""
+        ...
+
+    def of_legs(
+        self, legs: Sequence[PathLeg], axis: EventAxis
+    ) -> Iterator[tuple[int, FloatVector]]:
+        """Yield the place of each leg, in any order, and its prices over its span."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AllPrices:
+    """Those of one history that has all of them."""
+
+    history: PriceHistory
+
+    def of_market(self, symbol: str, first: int, last: int) -> FloatVector:
+        """Return its open and close of each session."""
+        return ReturnPrices(self.history).window([symbol], first, last)[:, 0]
+
+    def of_legs(
+        self, legs: Sequence[PathLeg], axis: EventAxis
+    ) -> Iterator[tuple[int, FloatVector]]:
+        """Yield each leg's place and prices."""
+        prices = ReturnPrices(self.history)
+        for place, leg in enumerate(legs):
+            yield place, prices.window([leg.symbol], *axis.span(leg))[:, 0]
+
+
 def event_path(
     legs: Sequence[PathLeg],
-    history: PriceHistory,
+    prices: PriceHistory | LegPrices,
     *,
     market: str | None,
     before: int = 10,
@@ -168,8 +205,8 @@ def event_path(
     ----------
     legs
         One per change. The order does not matter.
-    history
-        Prices of the legs' symbols and of `market`. A price is used as it stands now:
+    prices
+        Those of the legs' symbols and of `market`. A price is used as it stands now:
         this is a description of what happened, not a decision.
     market
         The symbol whose return is taken off; None takes nothing off.
@@ -222,7 +259,8 @@ def event_path(
     leads = np.array([leg.effective - leg.announced for leg in legs])
     shown = median_lead(legs) if lead is None else lead
     axis = EventAxis(before=before, after=after, median=shown)
-    returns = _returns(legs, history, axis=axis, market=market)
+    whole = AllPrices(history=prices) if isinstance(prices, PriceHistory) else prices
+    returns = _returns(legs, whole, axis=axis, market=market)
     days = np.unique([leg.date.toordinal() for leg in legs], return_inverse=True)[1]
     exact = bool((np.maximum(leads, 1) == shown).all())
     frames = []
@@ -278,28 +316,25 @@ def median_lead(legs: Sequence[PathLeg]) -> int:
 
 def _returns(
     legs: Sequence[PathLeg],
-    history: PriceHistory,
+    prices: LegPrices,
     *,
     axis: EventAxis,
     market: str | None,
 ) -> FloatPanel:
     """Return each leg's cumulative return over the market, points across."""
-    first = min(leg.announced for leg in legs) - axis.before
-    last = max(max(leg.announced + 1, leg.effective) for leg in legs) + axis.after
-    prices = ReturnPrices(history)
+    first = min(axis.span(leg)[0] for leg in legs)
+    last = max(axis.span(leg)[1] for leg in legs)
     index = np.ones(2 * (last - first + 1))
     if market is not None:
-        index = prices.window([market], first, last)[:, 0]
+        index = prices.of_market(market, first, last)
 
     points = len(axis.x())
     returns = np.full((len(legs), points), np.nan)
     base = half_session(axis.before, "close")
-    for row, leg in enumerate(legs):
-        start = leg.announced - axis.before
-        end = max(leg.announced + 1, leg.effective) + axis.after
-        own = prices.window([leg.symbol], start, end)[:, 0]
+    for row, own in prices.of_legs(legs, axis):
+        start = legs[row].announced - axis.before
         over = index[half_session(start - first, "open") :][: len(own)]
-        rows = axis.rows(leg)
+        rows = axis.rows(legs[row])
         excess = own / own[base] - over / over[base]
         returns[row] = np.where(rows >= 0, excess[rows], np.nan)
     return returns

@@ -204,5 +204,8 @@ def owners_of(
     number = {name: place for place, name in enumerate(names)}
     whose = np.array([number.get(owned.name, -1) for owned in listed], dtype=np.int64)
     since = np.array([owned.known_at for owned in listed], dtype=np.int64)
+    if not listed:
+        nobodys = np.full(len(code), -1, dtype=np.int64)
+        return Owners(names=names, code=nobodys, known_at=nobodys)
     at = np.searchsorted(keys * span + begins, code * span + session, side="right") - 1
     return Owners(names=names, code=whose[at], known_at=since[at])

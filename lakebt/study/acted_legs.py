@@ -14,15 +14,19 @@ from lakebt.values.arrays import spans
 
 if TYPE_CHECKING:
     from lakebt._typing import IntVector
-    from lakebt.study.entry_blocks import Block
+    from lakebt.study.block import Block
     from lakebt.study.trading import TradedStudy
 
 
 def is_acted(study: TradedStudy) -> bool:
     """Whether anything happened to a leg or a hedge while a cell held it."""
-    if not study.history.actions.final:
+    if not study.actions.final:
         return False
-    return any(_is_acted(block) for block in study.blocks)
+    for block in study.blocks.pieces():
+        if _is_acted(block):
+            return True
+        del block  # before the next is made
+    return False
 
 
 def _is_acted(block: Block) -> bool:
@@ -41,10 +45,14 @@ def _is_acted(block: Block) -> bool:
 
 def count_ended(study: TradedStudy) -> int:
     """Return how many legs ended while a cell held them, each of an event once."""
-    return len({ended for block in study.blocks for ended in _ended(block)})
+    ended: set[tuple[str, str]] = set()
+    for block in study.blocks.pieces():
+        ended |= _ended(block)
+        del block  # before the next is made
+    return len(ended)
 
 
-def _ended(block: Block) -> set[tuple[str, int]]:
+def _ended(block: Block) -> set[tuple[str, str]]:
     """Return the events and symbols of the legs that ended."""
     slots, last = _held(block)
     entered = session_of(block.schedule.row[slots])
@@ -63,7 +71,7 @@ def _ended(block: Block) -> set[tuple[str, int]]:
         for leg in np.flatnonzero(ended).tolist()
     }
     return {
-        (block.schedule.events[number].event_id, symbol)
+        (block.schedule.events[number].event_id, block.history.symbols[symbol])
         for number, symbol, *own in held
         if _is_priced(block, symbol, *own)
     }
@@ -83,8 +91,8 @@ def dividends_bps(study: TradedStudy, *, entry: str, exit_: str) -> float:
     flows = flow_table(cells, study)
     paid = flows.loc[flows["kind"] == str(ActionKind.CASH_DIVIDEND), "cash_usd"]
     block = study.block(entry)
-    column = block.lookup.column(exit_)
-    count = int(block.cells.traded[block.lookup.slots(entry), column].sum())
+    column = block.column(exit_)
+    count = int(block.cells.traded[block.slots(entry), column].sum())
     if not len(paid) or not count:
         return 0.0
     return float(paid.sum()) / (count * study.arguments.capital_usd * BPS)

@@ -14,11 +14,14 @@ from lakebt.events.plan import Event
 from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import one_of
 from lakebt.prices.benchmark import MARKET
+from lakebt.study.chunked_paths import ChunkedPrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakebt.analysis.path import LegPrices
     from lakebt.facts import IndexChange
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.trading import TradedStudy
 
 GROUPS = ("year", "cause", "announced_quality", "source", "index", "symbol", "isin")
@@ -32,7 +35,7 @@ _MOST_DRAWS = 100_000
 def market(study: TradedStudy) -> str | None:
     """Return the symbol that paths are measured against; None if none has prices."""
     symbol = study.arguments.sizing.hedge or MARKET
-    return symbol if symbol in study.history else None
+    return symbol if study.blocks.has_bars(symbol) else None
 
 
 def paths(
@@ -47,11 +50,11 @@ def paths(
     UnknownNameError
         If changes cannot be told apart by that.
     """
-    legs = list(_legs(study))
+    legs, prices = list(_legs(study)), _prices(study)
     if by is None:
         return event_path(
             [leg for leg, _ in legs],
-            study.history,
+            prices,
             market=market(study),
             before=before,
             after=after,
@@ -66,7 +69,7 @@ def paths(
     for group in sorted(groups):
         path = event_path(
             groups[group],
-            study.history,
+            prices,
             market=market(study),
             before=before,
             after=after,
@@ -74,9 +77,16 @@ def paths(
         )
         path.insert(0, "group", group)
         frames.append(path)
-    empty = event_path([], study.history, market=None)
+    empty = event_path([], prices, market=None)
     empty.insert(0, "group", pd.Series(dtype=object))
     return pd.concat(frames, ignore_index=True) if frames else empty
+
+
+def _prices(study: TradedStudy) -> PriceHistory | LegPrices:
+    """Return the prices of a study's changes, and of its market."""
+    if study.blocks.chunks is None:
+        return study.history
+    return ChunkedPrices(study.blocks.chunks)
 
 
 def placebo(
@@ -120,12 +130,12 @@ def _group(name: str, leg: PathLeg, change: IndexChange, study: TradedStudy) -> 
 
 def _legs(study: TradedStudy) -> Iterator[tuple[PathLeg, IndexChange]]:
     """Yield the changes that have prices, placed on the calendar."""
-    sessions = study.clock.sessions
+    sessions, has_bars = study.clock.sessions, study.blocks.has_bars
     for change in study.scope.changes():
         announced = anchor_session(Anchor.AD, change, sessions)
         effective = anchor_session(Anchor.ED, change, sessions)
         recorded = anchor_session(Anchor.MD, change, sessions)
-        if announced is None or effective is None or change.symbol not in study.history:
+        if announced is None or effective is None or not has_bars(change.symbol):
             continue
         if OUTSIDE in {announced, effective}:
             continue

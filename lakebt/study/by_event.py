@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt._typing import BoolVector, IntVector
+    from lakebt.events.changes import Changes
     from lakebt.events.plan import Event
     from lakebt.events.schedule import Schedule
     from lakebt.facts import IndexChange
-    from lakebt.study.entry_blocks import Block
+    from lakebt.study.block import Block
 
 _NO_PRICE = Reason.NO_PRICE.code
 _ONE_SIDED = Reason.ONE_SIDED.code
@@ -53,11 +54,12 @@ class ByEvent:
             name: np.zeros(0, dtype=kind) for name, kind in _FIGURES.items()
         }
         self._vintages: dict[int, dict[int, IndexChange]] = {}
+        self._taken: dict[int, tuple[Changes, IntVector]] = {}
         self.n_cells = self.n_late = self.n_gaps = self.n_dropped = 0
         self.reasons = np.zeros(len(REASONS) + 1, dtype=np.int64)
 
     def add(self, block: Block) -> None:
-        """Take what is told of the next block, which is then forgotten."""
+        """Take what is told of the next cells, which are then forgotten."""
         plan, cells = block.schedule, block.cells
         numbers, traded = self._numbers, cells.traded
         number = [numbers.setdefault(e, len(numbers)) for e in plan.events]
@@ -84,13 +86,21 @@ class ByEvent:
         self, plan: Schedule, slots: IntVector, place: IntVector
     ) -> None:
         """Take the changes that were traded, each vintage of an event once."""
+        histories = plan.changes.histories
+        most = max(map(len, histories), default=1)
+        count = max(len(histories) * most, 1)
         sizes = np.diff(plan.start)[slots]
-        vintage, changes = plan.vintages_of(spans(plan.start[slots], sizes))
-        count = max(len(changes), 1)
+        legs = spans(plan.start[slots], sizes)
+        vintage = plan.leg[legs] * most + plan.at[legs]
         pairs = np.unique(np.repeat(place[slots], sizes) * count + vintage)
-        for pair in pairs.tolist():
-            change = changes[pair % count]
-            self._vintages.setdefault(pair // count, {})[id(change)] = change
+        # Entries mostly trade the same ones; what they decide on is one object then.
+        _, taken = self._taken.get(id(plan.changes), (plan.changes, pairs[:0]))
+        fresh = np.setdiff1d(pairs, taken, assume_unique=True)
+        self._taken[id(plan.changes)] = plan.changes, np.union1d(taken, fresh)
+        for pair in fresh.tolist():
+            number, which = divmod(pair, count)
+            change = histories[which // most][which % most].change
+            self._vintages.setdefault(number, {})[id(change)] = change
 
     def _grow(self) -> None:
         for name, values in self._met.items():

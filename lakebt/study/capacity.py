@@ -14,11 +14,9 @@ from lakebt.backtest.impact import participation
 from lakebt.backtest.levels import Level
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_positive
-from lakebt.prices.holding import Holdings
 from lakebt.study.engines import ENGINES
-from lakebt.study.lookup import rule_number
+from lakebt.study.lookup import Lookup, rule_number
 from lakebt.study.scope import Scope
-from lakebt.study.single import deal
 from lakebt.study.summary import Summary
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from lakebt.events.schedule import Schedule
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
+    from lakebt.study.summary import Planned
     from lakebt.study.trading import TradedStudy
 
 
@@ -62,13 +61,11 @@ def capacity(
         entries=(arguments.entries[rule_number("entry", entry, study.entries)],),
         exits=(arguments.exits[rule_number("exit", exit_, study.exits)],),
     )
-    plan = Scope(study.view, one).schedule
     levels = [
         Level(costs=one.costs, gross=one.gross, capital_usd=size) for size in sizes
     ]
     # Every size in one pass: equity is linear in the shares, and impact in their root.
-    per_size = ENGINES["event"](plan, study.history, one, levels, None)
-    parts = _participations(study, plan, one)
+    plan, per_size, parts = _traded(study, one, levels)
     rows = [
         _row(plan, cells, level, one, parts * (level.capital_usd / one.capital_usd))
         for cells, level in zip(per_size, levels, strict=True)
@@ -76,6 +73,28 @@ def capacity(
     frame = pd.DataFrame(rows)
     frame.attrs[BREAK_EVEN] = _break_even(frame)
     return frame
+
+
+def _traded(
+    study: TradedStudy, one: Arguments, levels: Sequence[Level]
+) -> tuple[Planned, list[Cells], FloatVector]:
+    """Return a rule's events, its cells at each level, and `_participations`."""
+    chunks = study.blocks.chunks
+    if chunks is None:
+        schedule = Scope(study.view, one).schedule
+        per_size = ENGINES["event"](schedule, study.history, one, levels, None)
+        lookup = Lookup(_unlimited(one), schedule, per_size[0], study.history)
+        return schedule, per_size, _participations(schedule, lookup)
+    decided = chunks.plan(one.entries, one.exits)
+    plan, per_size = chunks.trade(decided, levels, engine="event")
+    parts = []
+    for chunk, own in zip(chunks.chunks, decided.schedules, strict=True):
+        with chunk.opened(own, levels) as history:
+            lookup = Lookup(
+                _unlimited(one), own, per_size[0], history, in_full=chunk.in_full
+            )
+            parts.append(_participations(own, lookup))
+    return plan, per_size, np.concatenate(parts)
 
 
 def _checked(sizes_usd: Sequence[float]) -> list[float]:
@@ -99,21 +118,18 @@ def _checked(sizes_usd: Sequence[float]) -> list[float]:
     return [float(size) for size in sizes]
 
 
-def _participations(
-    study: TradedStudy, plan: Schedule, arguments: Arguments
-) -> FloatVector:
+def _unlimited(arguments: Arguments) -> Arguments:
+    """Return arguments under which any order is filled, however large."""
+    costs = replace(arguments.costs, max_participation=None)
+    return arguments.replaced(costs=costs)
+
+
+def _participations(plan: Schedule, lookup: Lookup) -> FloatVector:
     """Return each entry as a part of the volume of a day, at the study's capital."""
     slots = np.flatnonzero(plan.reason[:, 0] == 0).tolist()
-    holdings = Holdings(study.history, arguments.delisting_return)
     parts = []
     for slot in slots:
-        (result,), _ = deal(
-            [plan.cell(slot, 0)],
-            holdings,
-            sizing=arguments.sizing,
-            missing=arguments.missing,
-            costs=replace(arguments.costs, max_participation=None),
-        )
+        (result,), _ = lookup.deal([(slot, 0)])
         if result.trade is not None:
             entered = result.trade.entry_row
             parts += [
@@ -125,7 +141,7 @@ def _participations(
 
 
 def _row(
-    plan: Schedule,
+    plan: Planned,
     cells: Cells,
     level: Level,
     arguments: Arguments,

@@ -6,32 +6,33 @@ not depend on others, so that each has the figures that it has among all, to the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from lakebt.errors import UntradeableError
 from lakebt.events.first_refusal import first_refused, look_ahead_of
-from lakebt.lake.reading.instrument_view import has_bars_apart, prices_apart
+from lakebt.lake.reading.instrument_view import (
+    has_bars_apart,
+    price_history,
+    prices_apart,
+)
 from lakebt.prices.benchmark import MARKET
-from lakebt.prices.cut_off import CutOffError
-from lakebt.prices.spill import Spill, with_whole
-from lakebt.study.engines import ENGINES
+from lakebt.study.chunk import Chunk
 from lakebt.study.joint_cells import Joining, Slots
-from lakebt.study.lookup import Lookup
-from lakebt.study.order_reach import reach, reached
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lakebt.backtest.levels import Level
-    from lakebt.errors import LookAheadError
+    from lakebt.errors import LookAheadError, UntradeableError
     from lakebt.events.rules import Entry, Exit
     from lakebt.events.schedule import Schedule
-    from lakebt.lake.reading.session_prices import SessionPrices
+    from lakebt.prices.actions import ActionHistory
+    from lakebt.prices.history import PriceHistory
     from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope
 
@@ -42,16 +43,39 @@ MANY = 20_000
 CHANGES = 10_000
 """Changes of a chunk of more."""
 
-BEFORE = 21
-"""Sessions before the first order in which the last close is looked for at first."""
-
 
 def is_chunked(scope: Scope) -> bool:
     """Whether the events of a study are taken in chunks: they are many.
 
     Not where the prices of some sessions may not be read alone; see `has_bars_apart`.
     """
-    return scope.n_changes > MANY and has_bars_apart(scope.view)
+    if scope.n_changes <= MANY or scope.alters_prices:
+        return False
+    return has_bars_apart(scope.view)
+
+
+def some_at_a_time(scope: Scope, *, as_all: bool) -> Iterator[Scope]:
+    """Yield scopes with all events and entries of one, none of which is kept.
+
+    Parameters
+    ----------
+    scope
+    as_all
+        Whether each has all events: what is told of a rule, and the first order that
+        looks ahead, is of all.
+    """
+    if not is_chunked(scope):
+        yield from scope.by_entries()
+    elif as_all:
+        yield from scope.anew().by_entries()
+    else:
+        for part in scope.parts(_count(scope)):
+            yield from part.by_entries()
+
+
+def _count(scope: Scope) -> int:
+    """Return how many chunks the events of a study are."""
+    return -(-scope.n_changes // CHANGES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,8 +118,7 @@ class Chunks:
     def __init__(self, scope: Scope) -> None:
         scope.check_hedge()
         arguments = scope.arguments
-        count = -(-scope.n_changes // CHANGES)
-        parts = scope.parts(count)
+        parts = scope.parts(_count(scope))
         prices = prices_apart(
             scope.view,
             sorted({MARKET, *(symbol for part in parts for symbol in part.symbols())}),
@@ -105,9 +128,39 @@ class Chunks:
         if self._raises:  # of all chunks it is the first order that stops
             for part in parts:
                 part.arguments = arguments.replaced(on_look_ahead="mask")
+        self._prices = prices
         self._place = {str(rule): n for n, rule in enumerate(arguments.entries)}
         self._unpriced: tuple[_Place, UntradeableError] | None = None
         self.chunks = tuple(Chunk(part, prices) for part in parts)
+
+    @property
+    def n_events(self) -> int:
+        """How many events they have together."""
+        return sum(len(chunk.scope.decided_on.events) for chunk in self.chunks)
+
+    @cached_property
+    def actions(self) -> ActionHistory:
+        """Of the symbols of all events, of the hedge, and the market."""
+        last = len(self.chunks[0].scope.clock.sessions) - 1
+        symbols = {name for chunk in self.chunks for name in chunk.symbols}
+        return self._prices.actions(sorted({*symbols, MARKET}), 0, last, and_of=())
+
+    @cached_property
+    def with_bars(self) -> frozenset[str]:
+        """The symbols of all events, of the hedge, and the market that have a bar."""
+        there: set[str] = set()
+        for chunk in self.chunks:
+            there |= chunk.with_bars()
+        asked = {name for chunk in self.chunks for name in chunk.symbols}
+        if others := sorted(asked - there):
+            there |= set(price_history(self.chunks[0].scope.view, others).symbols)
+        return frozenset(there & asked)
+
+    def around(self, event_id: str) -> tuple[Scope, PriceHistory]:
+        """Return one of their events as `Scope.around` does, with all its prices."""
+        parts = ((chunk, chunk.scope.around(event_id)) for chunk in self.chunks)
+        chunk, scope = next(found for found in parts if found[1].n_changes)
+        return scope, chunk.in_full(chunk.symbols_of(scope))
 
     def plan(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> ChunkedPlan:
         """Return every order under some rules.
@@ -143,7 +196,34 @@ class Chunks:
         LakebtError
             If prices could not be written to a temporary file.
         """
+        found = [
+            joining.done() for joining in self.together(plan, levels, engine=engine)
+        ]
+        return found[0][0], [cells for _, cells in found]
+
+    def together(
+        self,
+        plan: ChunkedPlan,
+        levels: Sequence[Level],
+        *,
+        engine: str,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Joining]:
+        """Return what each cell comes to at each level, chunk by chunk, to be joined.
+
+        Parameters
+        ----------
+        plan, levels, engine
+        progress
+            Told of the events that are done, after each chunk.
+
+        Raises
+        ------
+        LakebtError
+            As `trade` does.
+        """
         n_slots = sum(map(len, plan.schedules))
+        n_events, done = sum(len(own.events) for own in plan.schedules), 0
         together = [Joining(n_slots) for _ in levels]
         for chunk, own in zip(self.chunks, plan.schedules, strict=True):
             slots = Slots(
@@ -158,8 +238,10 @@ class Chunks:
             for joining, cells in zip(together, traded, strict=True):
                 joining.add(slots, cells)
             del traded, cells  # before the next chunk is traded
-        found = [joining.done() for joining in together]
-        return found[0][0], [cells for _, cells in found]
+            done += len(own.events)
+            if progress is not None:
+                progress(done, n_events)
+        return together
 
     def _look_at(self, chunk: Chunk, plan: Schedule, cells: Cells) -> None:
         """Remember the first cell that lacks a price, where that stops the study."""
@@ -194,100 +276,3 @@ def _first_error(schedules: Sequence[Schedule]) -> LookAheadError | None:
         return None
     (*_, column), number, slot = min(found)
     return look_ahead_of(schedules[number].cell(slot, column))
-
-
-class Chunk:
-    """Some events of a study, and a temporary file with their prices.
-
-    Parameters
-    ----------
-    scope
-        Of these events, under all rules that will be asked for.
-    prices
-        Of all events.
-    """
-
-    def __init__(self, scope: Scope, prices: SessionPrices) -> None:
-        self.scope, self._source = scope, prices
-        self._spill: Spill | None = None
-        self._read = self._between = 0, -1
-        self._whole: frozenset[str] = frozenset()
-
-    def schedule(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Schedule:
-        """Return what the guard decides of its events under some rules."""
-        _ = self.scope.decided_on  # once for all rules
-        return self.scope.with_grid(entries, exits).schedule
-
-    def trade(
-        self, plan: Schedule, levels: Sequence[Level], *, engine: str
-    ) -> list[Cells]:
-        """Return what each cell comes to, at each level."""
-        spill = self._prices(plan, levels)
-        while True:
-            try:
-                with spill.opened() as history:
-                    return ENGINES[engine](
-                        plan, history, self.scope.arguments, levels, None
-                    )
-            except CutOffError as error:
-                spill = self._completed(spill, error.symbols)
-
-    def _prices(self, plan: Schedule, levels: Sequence[Level]) -> Spill:
-        """Return the prices, read if they are not there or end too early."""
-        first, last = reached(plan)
-        if self._spill is not None and self._read[0] <= first <= last <= self._read[1]:
-            return self._spill
-        if self._spill is not None and last < first:
-            return self._spill
-        sessions = [
-            2 * level.costs.impact_sessions
-            for level in levels
-            if level.costs.asks_volume
-        ]
-        least, most = reach(self.scope)
-        if last >= first:
-            least, most = min(least, first), max(most, last)
-        self._read = max(least - max(sessions, default=0), 0), most
-        from_, to = max(self._read[0] - BEFORE, 0), most
-        self._between, self._whole = (from_, to), frozenset()
-        self._spill = Spill(self._source.between(self.scope.symbols(), from_, to))
-        return self._spill
-
-    def unpriced(
-        self, plan: Schedule, cells: Cells, slot: int, column: int
-    ) -> UntradeableError:
-        """Return the error that a cell which lacks a price stops the study with."""
-        hedge, every = self.scope.arguments.hedge, len(plan.clock.sessions) - 1
-        symbols = {change.symbol for change in plan.vintages(slot)}
-        symbols |= {hedge} if hedge is not None else set()
-        # It says when prices end and begin, so it looks at all of them.
-        history = self._source.between(sorted(symbols), 0, every)
-        only = np.zeros_like(cells.reason)
-        only[slot, column] = cells.reason[slot, column]
-        lookup = Lookup(
-            self.scope.arguments, plan, replace(cells, reason=only), history
-        )
-        found: UntradeableError | None = None
-        try:
-            lookup.raise_unpriced()
-        except UntradeableError as error:
-            found = error
-        assert found is not None  # noqa: S101 - the cell lacks one
-        return found
-
-    def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
-        """Return prices with all bars of some symbols, which have none but these."""
-        begun = self._source.begin_before(symbols, self._between[0])
-        whole = (
-            self._source.between(begun, 0, len(self.scope.clock.sessions) - 1)
-            if begun  # a table is not read through for nobody
-            else None
-        )
-        self._whole = self._whole.union(symbols)
-        actions = self._source.actions(
-            self.scope.symbols(), *self._between, and_of=self._whole
-        )
-        with spill.opened() as history:
-            joined = with_whole(history, whole, symbols)
-            self._spill = Spill(replace(joined, actions=actions))
-        return self._spill

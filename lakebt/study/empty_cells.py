@@ -14,13 +14,14 @@ from lakebt.errors import InvalidArgumentError, UntradeableError, listed
 from lakebt.prices.benchmark import MARKET
 from lakebt.study import tables
 from lakebt.study.acted_legs import count_ended
-from lakebt.study.single import deal
 from lakebt.values.reasons import REASONS, Reason, text_of
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lakebt._typing import BoolVector
-    from lakebt.study.entry_blocks import Block
+    from lakebt.study.block import Block
     from lakebt.study.single import CellResult
     from lakebt.study.trading import TradedStudy
 
@@ -55,16 +56,30 @@ def empty_rules(study: TradedStudy) -> pd.DataFrame:
     examples: list[CellResult] = []
     for entry, exits in rules[is_empty].groupby("entry", sort=False)["exit"]:
         block = study.block(str(entry))
-        slots, codes = block.lookup.slots(str(entry)), block.cells.reason
-        shown = np.zeros(codes.shape, dtype=bool)
+        slots, codes = block.slots(str(entry)), block.cells.reason
+        shown: dict[str, list[int]] = {}
         for exit_ in exits:
-            column = block.lookup.column(exit_)
+            column = block.column(exit_)
             own = codes[slots, column]
             most = np.bincount(own).argmax()  # the first reason where two tie
-            shown[slots[np.argmax(own == most)], column] = True
-        examples += block.lookup.each(only=shown)
+            event = block.plan.event[slots[np.argmax(own == most)]]
+            shown.setdefault(block.plan.events[event].event_id, []).append(column)
+        for piece in block.pieces():
+            examples += piece.lookup.each(only=_among(piece, str(entry), shown))
     first = tables.refused(examples, study).drop(columns="event_id")
     return counts.merge(first, on=["entry", "exit", "reason"], how="left")
+
+
+def _among(
+    block: Block, entry: str, columns: Mapping[str, Sequence[int]]
+) -> BoolVector:
+    """Return which cells are of some columns of events under an entry."""
+    found: BoolVector = np.zeros(block.cells.reason.shape, dtype=bool)
+    for name in columns.keys() & {event.event_id for event in block.plan.events}:
+        slot = block.schedule.slot(name, entry)
+        if slot is not None:
+            found[slot, columns[name]] = True
+    return found
 
 
 def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -79,7 +94,7 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
         How many events each reason leaves out.
     """
     best = study.best
-    blocks = study.blocks if best is None else [study.block(best[0])]
+    blocks = study.blocks.pieces() if best is None else study.pieces(best[0])
     out: dict[str, set[str]] = {str(reason): set() for reason in REASONS}
     told: dict[tuple[str, str], CellResult] = {}
     for block in blocks:
@@ -100,6 +115,7 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
         for done in block.lookup.each(only=shown):
             assert done.empty is not None  # noqa: S101 - that was asked
             told[str(done.empty.reason), done.cell.event.event_id] = done
+        del block  # before the next is made
     kept = {reason: _listed(names, study) for reason, names in out.items()}
     cells = [done for (reason, name), done in told.items() if name in kept[reason]]
     rank, grid = study.by_event.rank, (study.entries, study.exits)
@@ -202,7 +218,7 @@ def left_out(study: TradedStudy) -> str:
     if dropped := found.n_dropped:
         noun = "once" if dropped == 1 else f"{dropped:,} times"
         parts.append(f"a leg without a price was left out {noun}")
-    if study.history.actions.final and (ended := count_ended(study)):
+    if study.actions.final and (ended := count_ended(study)):
         legs = count(ended, "leg")
         parts.append(f"{legs} ended while held, at what its holder got")
     if sentence := overlap(study):
@@ -237,9 +253,9 @@ def _would_run(study: TradedStudy) -> int:
         )
         if is_alone and not runs
     }
-    if not lacking or MARKET not in study.history:
+    if not lacking or not study.blocks.has_bars(MARKET):
         return 0
-    for block in study.blocks:
+    for block in study.blocks.pieces():
         plan = block.schedule
         left = lacking - rescued
         is_lacking = np.array([e.event_id in left for e in plan.events], dtype=bool)
@@ -252,17 +268,12 @@ def _would_run(study: TradedStudy) -> int:
                 rescued.add(name)
         if rescued == lacking:
             break
+        del block  # before the next is made
     return len(rescued)
 
 
 def _is_hedgeable(block: Block, place: tuple[int, int]) -> bool:
     """Whether a cell that lacks a side would trade if it were hedged."""
-    arguments = block.scope.arguments
-    (result,), _ = deal(
-        [block.schedule.cell(*place)],
-        block.lookup.holdings,
-        sizing=arguments.sizing.hedged_with(MARKET),
-        missing=arguments.missing,
-        costs=arguments.costs,
-    )
+    sizing = block.scope.arguments.sizing.hedged_with(MARKET)
+    (result,), _ = block.lookup.deal([place], sizing)
     return result.trade is not None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lakebt.backtest.levels import Level
+from lakebt.study.block import Block
+from lakebt.study.chunks import Chunks, is_chunked
 from lakebt.study.engines import ENGINES
-from lakebt.study.lookup import Lookup
-from lakebt.study.summary import Summary
+from lakebt.study.joint_block import JointBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,60 +19,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lakebt.events.schedule import Schedule
+    from lakebt.prices.actions import ActionHistory
     from lakebt.prices.history import PriceHistory
-    from lakebt.study.cells import Cells
     from lakebt.study.scope import Scope
 
     Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """A study under some of its entries, with every cell traded.
-
-    Attributes
-    ----------
-    scope
-        Under these entries.
-    schedule
-        Every event under each of them and every exit, as the guard decided it.
-    cells
-        What each of those earned, or why it is empty.
-    history
-        The prices it was computed from.
-    """
-
-    scope: Scope
-    schedule: Schedule
-    cells: Cells
-    history: PriceHistory
-
-    @property
-    def entries(self) -> tuple[str, ...]:
-        """The entry rules, as written."""
-        return tuple(map(str, self.schedule.entries))
-
-    @cached_property
-    def summary(self) -> Summary:
-        """What each rule came to."""
-        return self.summary_on(None)
-
-    def summary_on(self, days: npt.NDArray[np.datetime64] | None) -> Summary:
-        """Return what each rule came to, where dates count in those of all entries."""
-        arguments = self.scope.arguments
-        return Summary(
-            self.schedule,
-            self.cells,
-            costs=arguments.costs,
-            capital_usd=arguments.capital_usd,
-            pooling=arguments.pooling,
-            days=days,
-        )
-
-    @cached_property
-    def lookup(self) -> Lookup:
-        """Its cells in full, by the names of their event, entry and exit."""
-        return Lookup(self.scope.arguments, self.schedule, self.cells, self.history)
 
 
 class Blocks:
@@ -81,7 +32,7 @@ class Blocks:
     Cells that all fit into memory at once are one block, and are kept. Else each block
     is traded when it is asked for, and forgotten: to decide and trade it again takes
     less than to write it down and read it. Figures of a cell are the same to the bit in
-    any block.
+    any block. Events that are many are traded in chunks, each with its own prices.
 
     Parameters
     ----------
@@ -90,46 +41,73 @@ class Blocks:
     engine
     progress
         Told of the events that are done, the first time.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the hedge has no prices, where events are many.
     """
 
     def __init__(
         self, scope: Scope, *, engine: str, progress: Progress | None = None
     ) -> None:
         self._scope, self._engine, self._progress = scope, engine, progress
-        self._widths = scope.widths
-        self._last: tuple[int, Block] | None = None
+        self.chunks = Chunks(scope) if is_chunked(scope) else None
+        self._widths = (
+            scope.widths
+            if self.chunks is None
+            else scope.widths_of(self.chunks.n_events)
+        )
+        self._last: tuple[int, Block | JointBlock] | None = None
 
     @property
     def is_one(self) -> bool:
-        """Whether all cells are in memory at once."""
-        return len(self._widths) == 1
+        """Whether all cells are in memory at once, with their prices."""
+        return self.chunks is None and len(self._widths) == 1
 
-    def __iter__(self) -> Iterator[Block]:
-        if self.is_one:
-            yield self.whole
+    def __iter__(self) -> Iterator[Block | JointBlock]:
+        if len(self._widths) == 1:
+            yield self.of(0)
             return
+        self._last = None  # before others are made
         told, self._progress = self._progress, None
-        count = len(self._widths)
-        for number, part in enumerate(self._scope.by_entries()):
-            yield self._traded(part, progress=_within(told, number, count))
+        count, first = len(self._widths), 0
+        for number, width in enumerate(self._widths):
+            yield self._block(first, first + width, _within(told, number, count))
+            first += width
 
-    def of(self, number: int) -> Block:
+    def pieces(self) -> Iterator[Block]:
+        """Yield all cells with their prices, of some entries and events at a time."""
+        for block in self:
+            yield from block.pieces()
+            del block  # before the next is made
+
+    def of(self, number: int) -> Block | JointBlock:
         """Return a block that has an entry, by its number; the last one is kept."""
         if self.is_one:
             return self.whole
-        if self._last is None or self._last[0] != number:
+        n_entries = len(self._scope.arguments.entries)
+        first, end = number, number + 1
+        if len(self._widths) == 1:
+            first, end = 0, n_entries
+        if self._last is None or self._last[0] != first:
             self._last = None  # before the next is made
-            self._last = number, self._traded(self._scope.under(number, number + 1))
+            told = self._progress if end - first == n_entries else None
+            self._last = first, self._block(first, end, told)
         return self._last[1]
 
     def around(self, event_id: str) -> Block:
         """Return one event under all entries, and those whose changes it shares."""
-        return self.whole if self.is_one else self._traded(self._scope.around(event_id))
+        if self.is_one:
+            return self.whole
+        if self.chunks is None:
+            return self._traded(self._scope.around(event_id), self.history)
+        return self._traded(*self.chunks.around(event_id))
 
     @cached_property
     def whole(self) -> Block:
-        """All cells at once, however much memory they take; kept from then on."""
-        return self._traded(self._scope, progress=self._progress)
+        """All cells and prices at once, however much memory they take; kept then."""
+        return self._traded(self._scope, self.history, progress=self._progress)
 
     def decided(self) -> tuple[Schedule, npt.NDArray[np.bool_]]:
         """Return every order under all entries, and which cells were traded."""
@@ -148,13 +126,43 @@ class Blocks:
 
     @cached_property
     def history(self) -> PriceHistory:
-        """The prices of every leg, of the hedge, and the market."""
+        """The prices of every leg, of the hedge, and the market, all at once."""
         first = self._scope if self.is_one else self._scope.under(0, 1)
         return self._scope.history(first.schedule)
 
-    def _traded(self, scope: Scope, progress: Progress | None = None) -> Block:
+    @property
+    def actions(self) -> ActionHistory:
+        """What happened to the shares of every leg, of the hedge, and the market."""
+        return self.history.actions if self.chunks is None else self.chunks.actions
+
+    def has_bars(self, symbol: str) -> bool:
+        """Whether a leg, the hedge or the market has a bar in any session."""
+        if self.chunks is None:
+            return symbol in self.history
+        return symbol in self.chunks.with_bars
+
+    def _block(
+        self, first: int, end: int, progress: Progress | None
+    ) -> Block | JointBlock:
+        """Trade the cells of some entries, given by their numbers."""
+        if self.chunks is None:
+            scope = self._scope.under(first, end)
+            return self._traded(scope, self.history, progress=progress)
+        arguments = self._scope.arguments
+        entries, exits = arguments.entries[first:end], arguments.exits
+        plan = self.chunks.plan(entries, exits)
+        level = Level.of(arguments.costs, arguments.sizing)
+        (joining,) = self.chunks.together(
+            plan, (level,), engine=self._engine, progress=progress
+        )
+        scope = self._scope.with_grid(entries, exits)
+        return JointBlock(scope, self.chunks, plan, joining)
+
+    def _traded(
+        self, scope: Scope, history: PriceHistory, progress: Progress | None = None
+    ) -> Block:
         """Fill in every cell, even if none can be traded."""
-        schedule, history = scope.schedule, self.history
+        schedule = scope.schedule
         level = Level.of(scope.arguments.costs, scope.arguments.sizing)
         trade = ENGINES[self._engine]
         (cells,) = trade(schedule, history, scope.arguments, (level,), progress)

@@ -72,6 +72,11 @@ class HindsightScope(Scope):
         """Return the vintages of the changes that are asked for."""
         return tuple(vintage for vintage in self._vintages if self._keeps(vintage))
 
+    @property
+    def alters_prices(self) -> bool:
+        """Whether its prices are others than the view has."""
+        return self._retro_adjusted
+
     def history(self, orders: Schedule) -> PriceHistory:
         """Return the prices of every leg, of the hedge, and the market."""
         history = super().history(orders)

@@ -80,6 +80,7 @@ class Joining:
         self._held: list[FloatVector] = []
         self._worth: list[FloatVector] = []
         self._n_held = 0
+        self._order: IntVector = np.zeros(0, dtype=np.int64)
 
     def add(self, slots: Slots, cells: Cells) -> None:
         """Add one part, whose events no other has."""
@@ -114,7 +115,7 @@ class Joining:
             ]
         )
         entry = np.concatenate([slots.entry for slots in each])
-        order = np.lexsort((entry, event))
+        self._order = order = np.lexsort((entry, event))
         if (order[1:] < order[:-1]).any():
             for name in PANELS:
                 self._panels[name] = self._panels[name][order]
@@ -132,3 +133,26 @@ class Joining:
                 worth=np.concatenate(self._worth),
             ),
         )
+
+    def places(self) -> list[IntVector]:
+        """Return where the slots of each part lie among all of them, once `done`."""
+        place = np.zeros(len(self._order), dtype=np.int64)
+        place[self._order] = np.arange(len(self._order))
+        sizes = [len(slots.event) for slots in self._slots]
+        return np.split(place, np.cumsum(sizes)[:-1])
+
+
+def part_of(cells: Cells, place: IntVector) -> Cells:
+    """Return the cells of some slots, whose returns are still among those of all.
+
+    Parameters
+    ----------
+    cells
+    place
+        Of the slots, ascending. Nothing is copied where they lie side by side.
+    """
+    where: IntVector | slice = place
+    if len(place) and place[-1] - place[0] == len(place) - 1:
+        where = slice(int(place[0]), int(place[-1]) + 1)
+    panels = {name: getattr(cells, name)[where] for name in PANELS}
+    return Cells(**panels, held=cells.held, worth=cells.worth)

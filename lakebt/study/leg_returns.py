@@ -72,9 +72,13 @@ def held_legs(study: TradedStudy, *, entry: str, exit_: str) -> list[HeldLeg]:
     UnknownNameError
         If the study has no such entry or exit.
     """
-    cells = study.each(entry=entry, exit_=exit_, only=lambda found: found.traded)
-    prices = ReturnPrices(study.history)
-    return [leg for done in cells for leg in _held(done, study, prices)]
+    legs: list[HeldLeg] = []
+    for block in study.pieces(entry):
+        cells = block.lookup.each(entry=entry, exit_=exit_, only=block.cells.traded)
+        prices = ReturnPrices(block.every_bar())
+        legs += [leg for done in cells for leg in _held(done, study, prices)]
+    rank = study.by_event.rank
+    return sorted(legs, key=lambda leg: rank[leg.event_id])
 
 
 def _held(
@@ -82,8 +86,9 @@ def _held(
 ) -> Iterator[HeldLeg]:
     """Yield the legs that one event traded."""
     cell = done.cell
-    if done.trade is None or cell.fill is None:
+    if done.trade is None or cell.fill is None or done.desk is None:
         return
+    history = done.desk.history
     traded = {
         (position.symbol, position.side)
         for position in done.trade.positions
@@ -102,11 +107,11 @@ def _held(
         sign = 1.0 if quote.side is Side.ADDITION else -1.0
         earned, without = sign * quote.growth, sign * quote.growth
         if held_night and close is not None:
-            without = sign * _without(quote, close, study.history)
+            without = sign * _without(quote, close, history)
         if hedge is not None:
             earned -= sign * hedge.growth
             without -= sign * (
-                _without(hedge, close, study.history)
+                _without(hedge, close, history)
                 if held_night and close is not None
                 else hedge.growth
             )

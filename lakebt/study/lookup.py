@@ -11,26 +11,37 @@ from lakebt.backtest.window import PriceWindow
 from lakebt.errors import InvalidArgumentError, UnknownNameError, UntradeableError
 from lakebt.events.plan import Empty
 from lakebt.inputs.checks import is_text
+from lakebt.prices.cut_off import CutOffError
 from lakebt.prices.holding import Holdings
 from lakebt.sessions import session_of
 from lakebt.study.single import CellResult, deal
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lakebt._typing import IntVector
+    from lakebt.backtest.weights import Sizing
     from lakebt.events.schedule import Schedule
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
     from lakebt.study.cells import Cells
+    from lakebt.study.single import Desk
 
 _RUINED = Reason.RUINED.code
 _NO_PRICE = Reason.NO_PRICE.code
 
 
 class Lookup:
-    """Makes cells in full, from what the guard decided and what each one came to."""
+    """Makes cells in full, from what the guard decided and what each one came to.
+
+    Parameters
+    ----------
+    arguments, plan, cells, history
+    in_full
+        Returns the prices of some symbols in all sessions, where those of `history` are
+        of some: why a price is missing is told by all.
+    """
 
     def __init__(
         self,
@@ -38,9 +49,11 @@ class Lookup:
         plan: Schedule,
         cells: Cells,
         history: PriceHistory,
+        *,
+        in_full: Callable[[Sequence[str]], PriceHistory] | None = None,
     ) -> None:
         self._arguments, self._plan = arguments, plan
-        self._cells = cells
+        self._cells, self._in_full = cells, in_full
         self.holdings = Holdings(history, arguments.delisting_return)
 
     def each(
@@ -81,18 +94,75 @@ class Lookup:
         for row, column in np.argwhere(wanted).tolist():
             place = (int(slots[row]), int(columns[column]))
             by_event.setdefault(int(plan.event[place[0]]), []).append(place)
-        for places in by_event.values():
-            yield from self._dealt(places)
+        unpriced = {
+            number for number, places in by_event.items() if self._lacks_price(places)
+        }
+        whole = self._whole(unpriced, self._arguments.sizing) if unpriced else None
+        for number, places in by_event.items():
+            yield from self._dealt(places, whole if number in unpriced else None)
 
-    def _dealt(self, places: list[tuple[int, int]]) -> Iterator[CellResult]:
-        """Yield some cells of one event."""
-        sizing = self._arguments.sizing
-        results, desk = deal(
+    def _lacks_price(self, places: list[tuple[int, int]]) -> bool:
+        """Whether some cells of an event say why a price is missing, elsewhere."""
+        if self._in_full is None:
+            return False
+        return any(self._cells.reason[place] == _NO_PRICE for place in places)
+
+    def _whole(self, events: Iterable[int], sizing: Sizing) -> Holdings:
+        """Return the shares of some events, with prices in all sessions."""
+        assert self._in_full is not None  # noqa: S101 - else they are there
+        plan = self._plan
+        slots = np.flatnonzero(np.isin(plan.event, list(events))).tolist()
+        symbols = {change.symbol for slot in slots for change in plan.vintages(slot)}
+        symbols |= {sizing.hedge} if sizing.hedge is not None else set()
+        history = self._in_full(sorted(symbols))
+        return Holdings(history, self._arguments.delisting_return)
+
+    def deal(
+        self, places: Sequence[tuple[int, int]], sizing: Sizing | None = None
+    ) -> tuple[list[CellResult], Desk | None]:
+        """Price and size some cells of one event again; see `lakebt.study.single`.
+
+        Parameters
+        ----------
+        places
+            Slot and exit of each.
+        sizing
+            Another than the study's.
+
+        Raises
+        ------
+        CutOffError
+            If an answer may lie in bars that are not there, and no more can be read.
+        """
+        sizing = sizing or self._arguments.sizing
+        try:
+            return self._deal(places, self.holdings, sizing)
+        except CutOffError:
+            if self._in_full is None:
+                raise
+            event = int(self._plan.event[places[0][0]])
+            return self._deal(places, self._whole([event], sizing), sizing)
+
+    def _deal(
+        self, places: Sequence[tuple[int, int]], holdings: Holdings, sizing: Sizing
+    ) -> tuple[list[CellResult], Desk | None]:
+        return deal(
             [self._plan.cell(*place) for place in places],
-            self.holdings,
+            holdings,
             sizing=sizing,
             missing=self._arguments.missing,
             costs=self._arguments.costs,
+        )
+
+    def _dealt(
+        self, places: list[tuple[int, int]], holdings: Holdings | None = None
+    ) -> Iterator[CellResult]:
+        """Yield some cells of one event."""
+        sizing = self._arguments.sizing
+        results, desk = (
+            self.deal(places)
+            if holdings is None
+            else self._deal(places, holdings, sizing)
         )
         for place, result in zip(places, results, strict=True):
             if self._cells.reason[place] != _RUINED:

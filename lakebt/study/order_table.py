@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lakebt.backtest.costs import CostModel
-    from lakebt.backtest.trades import Position, Trade
-    from lakebt.events.plan import Cell, PlannedLeg
+    from lakebt.backtest.trades import Position
+    from lakebt.events.plan import PlannedLeg
     from lakebt.facts import IndexChange
     from lakebt.sessions import Sessions
     from lakebt.study.single import CellResult
@@ -64,7 +64,7 @@ def _fills(done: CellResult, study: TradedStudy) -> Iterator[dict[str, Any]]:
     opposed = done.trade.opposed
     netted: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for position in done.trade.positions:
-        for fill in _fills_of(position, done.trade, done.cell, study):
+        for fill in _fills_of(position, done, study):
             if position.symbol in opposed:
                 key = (fill["symbol"], fill["session"])
                 netted.setdefault(key, []).append(fill)
@@ -90,13 +90,14 @@ def _fills(done: CellResult, study: TradedStudy) -> Iterator[dict[str, Any]]:
 
 
 def _fills_of(
-    position: Position, trade: Trade, cell: Cell, study: TradedStudy
+    position: Position, done: CellResult, study: TradedStudy
 ) -> Iterator[dict[str, Any]]:
     """Yield the entry and the exit of a position, sizes signed.
 
     What leaves are the shares of that day, whatever they have become by then.
     """
-    clock = study.clock
+    clock, cell = study.clock, done.cell
+    assert done.trade is not None  # noqa: S101 - it has positions
     legs = [leg for leg in cell.legs if _is_of(position, leg)]
     hedged = f"hedge of {', '.join(sorted(leg.change.symbol for leg in legs))}"
     is_hedge = position.side is None
@@ -111,7 +112,7 @@ def _fills_of(
     }
     yield {
         **common,
-        "session": trade.entry_row,
+        "session": done.trade.entry_row,
         "size": position.size,
         "price": position.entry_price,
         "weight": position.weight,
@@ -127,12 +128,12 @@ def _fills_of(
         "fact": hedged if is_hedge else _told(legs[0].exit_change, clock.sessions),
         "known_at": max(leg.exit_known_at for leg in legs),
     }
-    if position.holding is None:
+    if position.holding is None or done.desk is None:
         yield left
         return
     session, at = session_of(position.exit_row), int(is_close(position.exit_row))
     shares = position.holding.at(session).shares
-    prices = study.history.window(list(shares), session, session)[at]
+    prices = done.desk.history.window(list(shares), session, session)[at]
     for (symbol, each), price in zip(shares.items(), prices.tolist(), strict=True):
         size = -position.size * each
         yield {**left, "symbol": symbol, "size": size, "price": price}

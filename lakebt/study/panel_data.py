@@ -11,6 +11,7 @@ from lakebt.events.rules import AnchorRule, SessionsLater, WeeksLater
 from lakebt.facts import Side
 from lakebt.report.panel_data import Ingredients, Terms
 from lakebt.sessions import half_session, session_of
+from lakebt.study import chunks
 from lakebt.study.acted_legs import is_acted
 from lakebt.values.arrays import offsets, spans
 
@@ -51,6 +52,12 @@ def why_no_panel(study: TradedStudy) -> str:
             f"A page is made of at most {MOST_CELLS:,} cells, and there are "
             f"{study.by_event.n_cells:,}: `result.events()` and "
             f"`result.orders(entry=..., exit=...)` show any."
+        )
+    if study.blocks.chunks is not None:
+        return (
+            f"A page is made of at most {chunks.MANY:,} changes, and there are "
+            f"{study.scope.n_changes:,}: `result.events()` and "
+            f"`result.orders(entry=..., exit=...)` show any cell."
         )
     if len(study.history.borrow):
         return _LENT

@@ -68,7 +68,7 @@ def contents(study: TradedStudy) -> StudyContents:
     """Return what the report of a result shows."""
     dates = [event.date for event in study.by_event.events]
     refused, n_refused = left_out_events(study)
-    best, acted = study.best, bool(study.history.actions.final)
+    best, acted = study.best, bool(study.actions.final)
     return StudyContents(
         index=study.arguments.index or "changes supplied by the caller",
         entries=study.entries,

@@ -340,7 +340,7 @@ class Result(Evidence, Figures):
         InvalidArgumentError
             If the cell is empty.
         """
-        lookup = self.traded.block(entry).lookup
+        lookup = self.traded.with_event(event, entry, exit).lookup
         return lookup.to_vectorbt(event=event, entry=entry, exit_=exit)
 
     # --- what it rests on ------------------------------------------------------------

@@ -11,13 +11,17 @@ import pandas as pd
 from lakebt.analysis.resampling.scores import scores_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
-    from lakebt._typing import BoolVector
+    from lakebt._typing import BoolVector, FloatVector
     from lakebt.analysis.pooling import Pooling
     from lakebt.analysis.resampling.scores import Scores
+    from lakebt.analysis.traded_events import Traded
     from lakebt.sessions import Sessions
-    from lakebt.study.entry_blocks import Block, Blocks
+    from lakebt.study.block import OfAllEvents
+    from lakebt.study.entry_blocks import Blocks
 
 _LAST = "is_point_in_time"
 """The last column of a table; a surface has more."""
@@ -41,7 +45,7 @@ class Rules:
         self._surfaces: list[pd.DataFrame] = []
         self._digests: list[str] = []
 
-    def add(self, block: Block) -> None:
+    def add(self, block: OfAllEvents) -> None:
         """Take what there is to be known of the next block, which is then forgotten."""
         self._surfaces.append(block.summary.surface())
         self._digests += block.summary.digests()
@@ -80,14 +84,16 @@ class Rules:
         days
             Of all events, each once, ascending.
         """
-        rules = (
-            rule
-            for block in self._blocks
-            for rule in block.summary_on(days).judged_by_rule()
-        )
         return scores_of(
-            rules,
+            self._judged(days),
             session=np.searchsorted(sessions.days, days).astype(np.int64),
             n_rules=len(self._surface),
             pooling=self._pooling,
         )
+
+    def _judged(
+        self, days: npt.NDArray[np.datetime64]
+    ) -> Iterator[tuple[Traded, FloatVector]]:
+        for block in self._blocks:
+            yield from block.summary_on(days).judged_by_rule()
+            del block  # before the next is made

@@ -87,9 +87,12 @@ class Scope:
 
         All of them, if there are not more cells than `MOST_CELLS`.
         """
+        return self.widths_of(len(self.decided_on.events))
+
+    def widths_of(self, n_events: int) -> tuple[int, ...]:
+        """Return `widths` of so many events."""
         n_entries = len(self.arguments.entries)
-        n_events = max(len(self.decided_on.events), 1)
-        across = n_events * len(self.arguments.exits)
+        across = max(n_events, 1) * len(self.arguments.exits)
         width = max(BLOCK // across, 1)
         if across * n_entries <= MOST_CELLS:
             width = n_entries
@@ -124,6 +127,8 @@ class Scope:
             for vintage, name in zip(vintages, of, strict=True)
             if event_id == name or event_id.startswith(f"{name}@")
         }
+        if not wanted:
+            return self._only(())
         cut = by_events(vintages, sessions=sessions, count=len(vintages))
         together = [
             vintage
@@ -148,6 +153,11 @@ class Scope:
             part.__dict__.pop(made, None)
         part._vintages = vintages  # noqa: SLF001 - one of these
         return part
+
+    @property
+    def alters_prices(self) -> bool:
+        """Whether its prices are others than the view has."""
+        return False
 
     @property
     def stops(self) -> bool:
@@ -231,8 +241,18 @@ class Scope:
             and (period is None or is_within(period, change, self.clock.sessions))
         )
 
-    def check_events(self) -> None:
+    def anew(self) -> Scope:
+        """Return the same, of which nothing was decided: what is made goes with it."""
+        return self._only(self._vintages)
+
+    def check_events(self, among: Iterable[Scope] | None = None) -> None:
         """Stop if there is no event.
+
+        Parameters
+        ----------
+        among
+            Scopes that have all of its events and entries together, in this order; by
+            default those of some entries each.
 
         Raises
         ------
@@ -241,7 +261,8 @@ class Scope:
         UntradeableError
             If no event matches.
         """
-        some = (len(part.schedule) > 0 for part in self.by_entries())
+        parts = self.by_entries() if among is None else among
+        some = (len(part.schedule) > 0 for part in parts)
         # All are decided where the first that looks ahead is to be told.
         if any(list(some) if self.arguments.on_look_ahead == "raise" else some):
             return

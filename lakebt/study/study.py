@@ -10,6 +10,7 @@ from lakebt.events.plan import Plan
 from lakebt.inputs.checks import one_of
 from lakebt.lake.reading.known import check_view
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
+from lakebt.study.chunks import some_at_a_time
 from lakebt.study.empty_cells import check_tradeable, raise_unpriced
 from lakebt.study.engines import ENGINES
 from lakebt.study.hindsight import Hindsight
@@ -211,7 +212,8 @@ class Study:
             ``missing="raise"``, if a leg has no price.
         """
         one_of(engine, ENGINES, what="engine")
-        self._scope.check_events()
+        stops = self.arguments.on_look_ahead == "raise"
+        self._scope.check_events(some_at_a_time(self._scope, as_all=stops))
         traded = trade(self._scope, engine=engine, progress=progress)
         if self.arguments.missing == "raise":
             raise_unpriced(traded)
@@ -251,7 +253,8 @@ class Study:
             ``table()`` has a row per rule and knowledge, ``facts()`` what was known
             otherwise, or at another time; ``sentence`` says what it adds.
         """
-        self._scope.check_events()
+        stops = self.arguments.on_look_ahead == "raise"
+        self._scope.check_events(some_at_a_time(self._scope, as_all=stops))
         return Hindsight(self._scope)
 
     def upcoming(self) -> pd.DataFrame:
@@ -291,7 +294,8 @@ class Study:
         DataFrame
             A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
         """
-        counts = [part.schedule.count_empty() for part in self._scope.by_entries()]
+        parts = some_at_a_time(self._scope, as_all=True)
+        counts = [part.schedule.count_empty() for part in parts]
         return pd.concat(counts, ignore_index=True) if len(counts) > 1 else counts[0]
 
     def __repr__(self) -> str:
@@ -309,7 +313,7 @@ class Study:
         }
         if refuses:
             return study_html(words, None)
-        parts = self._scope.by_entries()
+        parts = some_at_a_time(self._scope, as_all=False)
         events = {event for part in parts for event in part.schedule.events}
         words["events"] = str(len(events))
         return study_html(words, self.refusals())

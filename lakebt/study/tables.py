@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lakebt.analysis.traded_events import Traded
     from lakebt.backtest.trades import Trade
     from lakebt.events.clock import Clock
-    from lakebt.study.entry_blocks import Block
+    from lakebt.study.block import Block
     from lakebt.study.single import CellResult
     from lakebt.study.trading import TradedStudy
 
@@ -56,8 +56,10 @@ def instants(values: pd.Series) -> pd.Series:
 
 def events(study: TradedStudy) -> pd.DataFrame:
     """Return a row per traded event, entry and exit; see `lakebt.Result.events`."""
-    frames = [_events(block, study) for block in study.blocks]
-    if len(frames) == 1:
+    frames = [_events(block, study) for block in study.blocks.pieces()]
+    # Texts of no row would be of another type.
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
+    if len(frames) == 1 and study.blocks.is_one:
         return frames[0]
     whole = pd.concat(frames, ignore_index=True)
     order = whole["event_id"].map(study.by_event.rank).argsort(kind="stable")
@@ -232,9 +234,9 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=d) for name, d in COLUMNS.items()})
     block = study.block(entry)
     plan, column, slots = (
-        block.schedule,
-        block.lookup.column(exit_),
-        block.lookup.slots(entry),
+        block.plan,
+        block.column(exit_),
+        block.slots(entry),
     )
     at = (slots[block.cells.traded[slots, column]], column)
     dates = np.array([event.date for event in plan.events], dtype="datetime64[D]")
@@ -272,16 +274,16 @@ def returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
     if study.arguments.aggregate is Aggregate.CALENDAR:
         return _calendar_returns(study, traded)
     days, block = study.clock.sessions.days, study.block(entry)
-    column, slots = block.lookup.column(exit_), block.lookup.slots(entry)
+    column, slots = block.column(exit_), block.slots(entry)
     slots = slots[block.cells.traded[slots, column]]
     parts = [block.cells.returns(slot, column) for slot in slots.tolist()]
     counts = traded.n_returns
     starts = np.repeat(traded.first, counts)
     within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
-    names = np.array([e.event_id for e in block.schedule.events], dtype=object)
+    names = np.array([e.event_id for e in block.plan.events], dtype=object)
     index = pd.MultiIndex.from_arrays(
         [
-            np.repeat(names[block.schedule.event[slots]], counts),
+            np.repeat(names[block.plan.event[slots]], counts),
             pd.DatetimeIndex(days[starts + within]).as_unit("us"),
         ],
         names=["event_id", "session"],

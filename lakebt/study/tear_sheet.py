@@ -13,7 +13,7 @@ from lakebt.analysis.performance.portfolio import Held, Performance
 from lakebt.analysis.pooling import Aggregate, Weighting
 from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 from lakebt.analysis.surface import surface
-from lakebt.lake.reading.instrument_view import in_results, price_history
+from lakebt.lake.reading.instrument_view import in_results
 from lakebt.prices.benchmark import MARKET, benchmark_of
 from lakebt.report.contents import Headline
 from lakebt.report.sheet_data import SheetData
@@ -60,8 +60,8 @@ def event_returns(study: TradedStudy, *, entry: str, exit_: str) -> pd.Series:
         If the study has no such entry or exit.
     """
     block = study.block(entry)
-    plan, column = block.schedule, block.lookup.column(exit_)
-    slots = block.lookup.slots(entry)
+    plan, column = block.plan, block.column(exit_)
+    slots = block.slots(entry)
     slots = slots[block.cells.traded[slots, column]].tolist()
     names = [plan.events[plan.event[slot]].event_id for slot in slots]
     values = [float(np.prod(1.0 + block.cells.returns(s, column))) - 1.0 for s in slots]
@@ -110,11 +110,7 @@ def performance(
     if isinstance(benchmark, str):
         (benchmark,) = in_results(study.view, study.view, [benchmark])
     theirs = benchmark_of(
-        lambda symbol: (
-            study.history
-            if symbol in study.history
-            else price_history(study.view, [symbol])
-        ),
+        study.prices_of,
         benchmark,
         default=study.arguments.hedge or MARKET,
         index=index,

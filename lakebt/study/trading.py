@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lakebt.errors import UnknownNameError
+from lakebt.lake.reading.instrument_view import price_history
 from lakebt.lake.trials.origin import Origin
 from lakebt.study.arguments import one_writing
 from lakebt.study.by_event import ByEvent
@@ -19,7 +20,7 @@ from lakebt.study.lookup import rule_number
 from lakebt.study.rule_figures import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
     import pandas as pd
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from lakebt.events.clock import Clock
     from lakebt.events.schedule import Schedule
     from lakebt.lake.reading.view import View
+    from lakebt.prices.actions import ActionHistory
     from lakebt.prices.history import PriceHistory
     from lakebt.study.arguments import Arguments
+    from lakebt.study.block import Block
     from lakebt.study.cells import Cells
-    from lakebt.study.entry_blocks import Block
+    from lakebt.study.joint_block import JointBlock
     from lakebt.study.lookup import Lookup
     from lakebt.study.scope import Scope
     from lakebt.study.single import CellResult
@@ -113,8 +116,22 @@ class TradedStudy:
 
     @property
     def history(self) -> PriceHistory:
-        """The prices it was computed from."""
+        """The prices of all its symbols, all at once: of many events, gigabytes."""
         return self.blocks.history
+
+    @property
+    def actions(self) -> ActionHistory:
+        """What happened to the shares of its symbols."""
+        return self.blocks.actions
+
+    def prices_of(self, symbol: str) -> PriceHistory:
+        """Return prices that have those of a symbol, if it has any."""
+        chunks = self.blocks.chunks
+        if chunks is None and symbol in self.history:
+            return self.history
+        if chunks is not None and symbol in chunks.with_bars:
+            return chunks.chunks[0].in_full([symbol])
+        return price_history(self.view, [symbol])
 
     @property
     def is_point_in_time(self) -> bool:
@@ -135,7 +152,7 @@ class TradedStudy:
         row = int(np.nanargmax(ratios.to_numpy()))
         return str(self.table["entry"].iloc[row]), str(self.table["exit"].iloc[row])
 
-    def block(self, entry: str) -> Block:
+    def block(self, entry: str) -> Block | JointBlock:
         """Return the cells of an entry rule, and maybe of others.
 
         Raises
@@ -155,7 +172,7 @@ class TradedStudy:
         """
         block = self.block(entry)
         where = np.zeros(block.cells.reason.shape, dtype=bool)
-        where[block.lookup.slots(entry), block.lookup.column(exit_)] = True
+        where[block.slots(entry), block.column(exit_)] = True
         return block.summary_on(self.by_event.days).traded(where)
 
     def each(
@@ -180,25 +197,57 @@ class TradedStudy:
         UnknownNameError
             If the study has no such event, entry or exit.
         """
-        for block in self._blocks_of(event, entry, exit_):
+        for block in self._pieces_of(event, entry, exit_):
             wanted = None if only is None else only(block.cells)
             yield from block.lookup.each(
                 event=event, entry=entry, exit_=exit_, only=wanted
             )
+            del block  # before the next is made
 
-    def _blocks_of(
+    def _pieces_of(
         self, event: str | None, entry: str | None, exit_: str | None
     ) -> Iterable[Block]:
+        """Return all cells that are asked for, with their prices."""
+        if event is not None:
+            return [self.with_event(event, entry, exit_)]
         if entry is not None:
-            return [self.block(entry)]
-        if event is None or self.blocks.is_one:
-            return self.blocks
+            return self.pieces(entry)
+        return self.blocks.pieces()
+
+    def pieces(self, entry: str) -> Iterator[Block]:
+        """Return the cells of an entry rule with prices, some events at a time.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such entry.
+        """
+        return self.block(entry).pieces()
+
+    def with_event(self, event: str, entry: str | None, exit_: str | None) -> Block:
+        """Return cells that have those of an event, under one entry or all.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no such event, entry or exit.
+        """
+        if self.blocks.is_one:
+            return self.blocks.whole
+        if entry is not None:
+            rule_number("entry", entry, self.entries)
         if exit_ is not None:
             rule_number("exit", exit_, self.exits)
-        names = tuple(self.by_event.rank)
-        if event not in names:
-            raise UnknownNameError("event", event, names)
-        return [self.blocks.around(event)]
+        names: Sequence[str] = tuple(self.by_event.rank)
+        if event in names:
+            around = self.blocks.around(event)
+            if entry is None or around.schedule.slot(event, entry) is not None:
+                return around
+        if entry is not None:
+            block = self.block(entry)
+            numbers = block.plan.event[block.slots(entry)].tolist()
+            names = [block.plan.events[number].event_id for number in numbers]
+        raise UnknownNameError("event", event, tuple(dict.fromkeys(names)))
 
     def in_order(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return rows of what `each` yields by event, entry and exit of all blocks."""
@@ -210,7 +259,7 @@ class TradedStudy:
     @cached_property
     def causes(self) -> Causes:
         """Why each change came about."""
-        return Causes(self.history.actions, self.clock.sessions)
+        return Causes(self.actions, self.clock.sessions)
 
     @cached_property
     def origin(self) -> Origin:
@@ -245,9 +294,12 @@ def trade(
     blocks = Blocks(scope, engine=engine, progress=progress)
     summary, by_event = Rules(blocks, scope.arguments.pooling), ByEvent()
     for block in blocks:
-        by_event.add(block)
+        for piece in block.pieces():
+            by_event.add(piece)
+            del piece
         if not blocks.is_one:
             summary.add(block)
+        del block  # before the next is made
     return TradedStudy(
         scope=scope,
         engine=engine,

@@ -7,6 +7,7 @@ its deadline is what it says of it afterwards, unless a fact came in between.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from lakebt.events.plan import describe
 from lakebt.instants import EPOCH, TICK
 from lakebt.prices.sizing import sizing_closes
 from lakebt.sessions import is_close
-from lakebt.study.scope import Scope
+from lakebt.study.chunks import Chunks, is_chunked, some_at_a_time
 from lakebt.study.tables import deadlines, instants, session_dates
 from lakebt.study.upcoming_columns import PlainOrders, are_plain
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lakebt._typing import IntVector
     from lakebt.events.clock import Fill
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lakebt.facts import IndexChange
     from lakebt.prices.history import PriceHistory
     from lakebt.sessions import Sessions
+    from lakebt.study.scope import Scope
 
 
 WAITING_SESSIONS = 126
@@ -66,26 +68,11 @@ class _Holding:
 def upcoming(scope: Scope) -> pd.DataFrame:
     """Return a row per order; see `lakebt.Study.upcoming`."""
     # What was refused is over, and nothing is pretended of what is to come.
-    scope = Scope(scope.view, replace(scope.arguments, on_look_ahead="mask"))
-    plan, clock = scope.schedule, scope.clock
-    now = scope.view.instant
-    today = clock.sessions.day(now)
-    first_waiting = _sessions_before(clock.sessions, today, WAITING_SESSIONS)
-    slots, columns = _open_cells(plan, _micros(now), first_waiting)
-    found = pd.DataFrame(columns=[*COLUMNS, *_PLACE])
-    if len(slots):
-        history = scope.history(plan)
-        plain = are_plain(plan, slots, columns)
-        parts = [
-            PlainOrders(scope, history, slots[plain], columns[plain]).frame(),
-            _one_by_one(scope, history, slots[~plain], columns[~plain]),
-        ]
-        some = [part for part in parts if len(part)]
-        if some:
-            found = pd.concat(some, ignore_index=True)
-            if len(some) > 1:
-                found = found.sort_values(_PLACE, kind="stable", ignore_index=True)
-    frame = found.drop(columns=_PLACE)
+    scope = scope.anew()
+    scope.arguments = replace(scope.arguments, on_look_ahead="mask")
+    clock, prices = scope.clock, _Prices(scope)
+    parts = some_at_a_time(scope, as_all=False)
+    frame = _joined([_of_part(part, prices) for part in parts], COLUMNS)
     halves = frame["session"].to_numpy(dtype=np.int64)
     dated, there = halves != _NO_ROW, np.maximum(halves, 0)
     frame["session"] = session_dates(there, clock).where(dated)
@@ -94,6 +81,57 @@ def upcoming(scope: Scope) -> pd.DataFrame:
     return frame[list(COLUMNS)].sort_values(
         ["deadline", "event_id"], kind="stable", na_position="last", ignore_index=True
     )
+
+
+def _of_part(scope: Scope, prices: _Prices) -> pd.DataFrame:
+    """Return the orders of some events and entries, by slot and exit."""
+    plan, now = scope.schedule, scope.view.instant
+    today = plan.clock.sessions.day(now)
+    first_waiting = _sessions_before(plan.clock.sessions, today, WAITING_SESSIONS)
+    slots, columns = _open_cells(plan, _micros(now), first_waiting)
+    if not len(slots):
+        return pd.DataFrame(columns=list(COLUMNS))
+    history = prices.of(plan, slots)
+    plain = are_plain(plan, slots, columns)
+    parts = [
+        PlainOrders(scope, history, slots[plain], columns[plain]).frame(),
+        _one_by_one(scope, history, slots[~plain], columns[~plain]),
+    ]
+    found = _joined(parts, (*COLUMNS, *_PLACE))
+    return found.sort_values(_PLACE, kind="stable", ignore_index=True).drop(
+        columns=_PLACE
+    )
+
+
+def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of some frames, of which those without any have no types."""
+    some = [part for part in parts if len(part)]
+    if not some:
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(some, ignore_index=True)
+
+
+class _Prices:
+    """Prices of what is to come: those of a study, or of many events no more."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._history: PriceHistory | None = None
+
+    def of(self, plan: Schedule, slots: IntVector) -> PriceHistory:
+        """Return prices that have those of some slots."""
+        if self._chunks is None:
+            if self._history is None:
+                self._history = self._scope.history(plan)
+            return self._history
+        hedge, own = self._scope.arguments.hedge, np.unique(slots).tolist()
+        symbols = {change.symbol for slot in own for change in plan.vintages(slot)}
+        symbols |= set() if hedge is None else {hedge}
+        return self._chunks.chunks[0].in_full(sorted(symbols))
+
+    @cached_property
+    def _chunks(self) -> Chunks | None:
+        return Chunks(self._scope) if is_chunked(self._scope) else None
 
 
 def _open_cells(

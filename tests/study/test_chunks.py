@@ -12,12 +12,16 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.errors import UntradeableError
+from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.lake.reading import session_bars
 from lakebt.lake.reading.session_prices import SessionPrices
 from lakebt.prices import spill
-from lakebt.study import chunks
+from lakebt.prices.cut_off import CutOffError
+from lakebt.study import chunk, chunks, empty_cells, scope
+from lakebt.study.hindsight_scope import HindsightScope
+from lakebt.study.lookup import Lookup
 from lakebt.study.order_reach import reach, reached
+from lakebt.study.panel_data import why_no_panel
 from lakebt.sweep import passes
 from lakebt.sweep.recorder import Recorder
 from tests.study.many_events import COSTS, GRID, N_EVENTS, fill
@@ -203,6 +207,130 @@ def test_bars_that_are_adjusted_or_joined_are_cut_too(
     assert "OLD-rename-300" in read[0].actions.action_ids
 
 
+def told(view: lakebt.View, *, is_slow: bool) -> dict[str, pd.DataFrame]:
+    """Return what of a study rests on prices of more than its own orders."""
+    study = lakebt.Study(
+        view, index="IDX", hedge="MKT", delisting_return=-0.5, costs=COSTS[1], **GRID
+    )
+    found = study.run(record=False)
+    rule = {"entry": "ED@close", "exit": "2w"}
+    slow = {
+        "placebo": lambda: found.placebo(3, before=2, after=3),
+        "hindsight": lambda: found.hindsight().table(),
+    }
+    return {name: slow[name]() for name in slow if is_slow} | {
+        "surface": found.surface(),
+        "legs": found.legs(),
+        "flows": found.flows(exit="2w"),
+        "orders": found.orders(**rule),
+        "refused": found.refused(),
+        "stability": found.stability(**rule).table(),
+        "stats": found.stats(**rule),
+        "paths": found.paths(),
+        "far": found.paths(by="symbol", before=200, after=100),
+        "causes": found.causes().to_frame(),
+        "upcoming": study.upcoming(),
+        "summary": pd.DataFrame([found.summary()]),
+    }
+
+
+def test_of_instruments_a_hedge_without_prices_is_told(
+    instruments: lakebt.View, tens: Callable[[], None]
+) -> None:
+    tens()
+    with pytest.raises(InvalidArgumentError, match="hedge 'NOBODY' has no prices"):
+        lakebt.Study(instruments, index="IDX", hedge="NOBODY", **GRID).run()
+
+
+@pytest.mark.parametrize("name", ["adjusted", "instruments"])
+def test_a_study_in_chunks_says_the_same_of_bars_beyond_its_orders(
+    name: str,
+    request: pytest.FixtureRequest,
+    read: list[PriceHistory],
+    tens: Callable[[], None],
+) -> None:
+    view = request.getfixturevalue(name)
+    at_once = told(view, is_slow=name == "adjusted")
+    assert not read
+    tens()
+
+    in_chunks = told(view, is_slow=name == "adjusted")
+
+    assert read
+    for what, table in at_once.items():
+        pd.testing.assert_frame_equal(
+            in_chunks[what], table, check_exact=True, obj=what
+        )
+    assert "cash_dividend" in set(at_once["flows"]["kind"])
+
+
+def test_of_many_events_and_few_cells_the_cells_are_kept(
+    view: lakebt.View, tens: Callable[[], None]
+) -> None:
+    tens()
+    asked: list[tuple[int, int]] = []
+
+    traded = (
+        lakebt.Study(view, index="IDX", **GRID)
+        .run(record=False, progress=lambda *told: asked.append(told))
+        .traded
+    )
+
+    blocks = traded.blocks
+    assert [block.entries for block in blocks] == [tuple(GRID["entries"])]
+    assert next(iter(blocks)) is blocks.of(2) is traded.block("ED@close")
+    pieces = list(blocks.pieces())
+    assert len(pieces) > 5
+    assert sum(len(piece.schedule) for piece in pieces) == len(traded.schedule)
+    assert asked == sorted(asked)
+    assert asked[-1] == (len(traded.by_event.events),) * 2
+    assert "at most 10 changes" in why_no_panel(traded)
+
+
+def test_what_would_run_with_a_hedge_is_counted_in_chunks_too(
+    view: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (scope, chunk, chunks, empty_cells):
+        monkeypatch.setattr(module, "MARKET", "MKT")
+    study = lakebt.Study(view, index="IDX", **GRID)
+    at_once = study.run(record=False).summary()
+    tens()
+
+    assert study.run(record=False).summary() == at_once
+    assert re.search(r'`hedge="MKT"` would run \d+', at_once)
+
+
+def test_a_cell_is_told_by_bars_before_its_chunk(
+    view: lakebt.View, tens: Callable[[], None]
+) -> None:
+    tens()
+    study = lakebt.Study(view, index="IDX", hedge="MKT", **GRID)
+    traded = study.run(record=False).traded
+    halted = (
+        (piece, piece.chunk)
+        for piece in traded.blocks.pieces()
+        if piece.chunk is not None and "HALT" in piece.chunk.symbols
+    )
+    piece, own = next(halted)
+    plan, (first, last) = piece.schedule, reached(piece.schedule)
+    slot = next(n for n in range(len(plan)) if "HALT" in str(plan.vintages(n)))
+    source = own._source  # noqa: SLF001 - fewer of its sessions
+    few = source.between(own.symbols, first - chunk.BEFORE, last)
+    asked = piece.scope.arguments, plan, piece.cells, few
+
+    with pytest.raises(CutOffError):
+        Lookup(*asked).deal([(slot, 0)])
+
+    found = Lookup(*asked, in_full=own.in_full).deal([(slot, 0)])
+    for lookup in (piece.lookup, traded.lookup):
+        event = plan.events[plan.event[slot]].event_id
+        rule = {"entry": str(plan.entries[plan.entry[slot]]), "exit_": "+1"}
+        (known,) = lookup.each(event=event, **rule)
+        assert known.trade is not None
+        assert found[0][0].trade is not None
+        assert found[0][0].trade.positions == known.trade.positions
+
+
 def stopped(view: lakebt.View, **more: Any) -> str:
     grid = {**GRID, **more}
     with pytest.raises((lakebt.LookAheadError, UntradeableError)) as told:
@@ -260,20 +388,23 @@ def test_what_stops_records_nothing_unless_nothing_is_missing(
     pd.testing.assert_frame_equal(at_once, clean, check_exact=True)
 
 
-def test_a_view_that_an_audit_alters_is_not_taken_in_chunks(
+def test_prices_that_are_altered_are_not_taken_in_chunks(
     view: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tens()
-    scope = lakebt.Study(view, index="IDX", **GRID)._scope  # noqa: SLF001 - asked of it
-    assert chunks.is_chunked(scope)
+    asked = lakebt.Study(view, index="IDX", **GRID)._scope  # noqa: SLF001 - of it
+    assert chunks.is_chunked(asked)
+    for is_adjusted in (False, True):
+        other = HindsightScope(asked, knowledge="newest", retro_adjusted=is_adjusted)
+        assert chunks.is_chunked(other) is not is_adjusted
     pinned = type(view._known.pinned)  # noqa: SLF001 - the lake's own
     monkeypatch.setattr(pinned, "bars_hold_known_by", property(lambda _: 0))
-    assert not chunks.is_chunked(scope)
+    assert not chunks.is_chunked(asked)
 
 
 def test_no_order_is_filled_beyond_what_a_chunk_reads(view: lakebt.View) -> None:
-    scope = lakebt.Study(view, index="IDX", **GRID)._scope  # noqa: SLF001 - its parts
-    for part in scope.parts(9):
+    whole = lakebt.Study(view, index="IDX", **GRID)._scope  # noqa: SLF001 - its parts
+    for part in whole.parts(9):
         first, last = reach(part)
         least, most = reached(part.schedule)
         assert first <= least

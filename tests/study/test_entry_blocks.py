@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.study import scope
+from lakebt.study import chunks, scope
 from lakebt.study.trials import rows_of
 from tests.study.many_events import AS_OF, COSTS, GRID, day, fill
 
@@ -40,8 +41,16 @@ SETS: dict[str, dict[str, Any]] = {
         **YEAR,
     },
     "refused": {"entries": ["AD@close", "AD@open", "ED+900@close"], **YEAR},
-    "additions": {"side": "additions", "size": (2, 9), "delisting_return": -0.5},
+    "additions": {
+        "side": "additions",
+        "size": (2, 9),
+        "delisting_return": -0.5,
+        **YEAR,
+    },
 }
+
+BY_ENTRIES = ("pooled", "calendar", "refused")
+"""Of which all events are traded at once, too."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +72,42 @@ def by_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(scope, "BLOCK", 1)
 
     return cut
+
+
+@pytest.fixture
+def in_chunks(
+    monkeypatch: pytest.MonkeyPatch, by_blocks: Callable[[], None]
+) -> Callable[[], None]:
+    """Takes it in chunks of forty changes, too."""
+
+    def cut() -> None:
+        by_blocks()
+        monkeypatch.setattr(chunks, "MANY", 20)
+        monkeypatch.setattr(chunks, "CHANGES", 40)
+
+    return cut
+
+
+@pytest.fixture
+def cuts(
+    by_blocks: Callable[[], None], in_chunks: Callable[[], None]
+) -> dict[str, Callable[[], None]]:
+    return {"blocks": by_blocks, "chunks": in_chunks}
+
+
+@pytest.fixture(scope="module")
+def whole(view: lakebt.View) -> Callable[[str], tuple[Any, ...]]:
+    """Gives all that one piece says of a set of arguments; asked before a cut."""
+
+    @functools.cache
+    def of(name: str) -> tuple[Any, ...]:
+        one = study(view, **SETS[name])
+        found = one.run(record=False)
+        assert found.traded.blocks.is_one
+        rows = rows_of(found.traded, run_at=WHEN).drop(columns="seconds")
+        return told(found), rows, one.refusals()
+
+    return of
 
 
 def study(view: lakebt.View, **more: Any) -> lakebt.Study:
@@ -162,29 +207,36 @@ def check_same(one: Any, other: Any, where: str) -> None:
         assert one == other or one != one, where  # noqa: PLR0124 - NaN
 
 
-@pytest.mark.parametrize("more", SETS.values(), ids=SETS)
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [*(("chunks", name) for name in SETS), *(("blocks", name) for name in BY_ENTRIES)],
+)
 def test_a_result_says_the_same(
-    view: lakebt.View, by_blocks: Callable[[], None], more: dict[str, Any]
+    view: lakebt.View,
+    whole: Callable[[str], tuple[Any, ...]],
+    cuts: dict[str, Callable[[], None]],
+    how: str,
+    name: str,
 ) -> None:
-    one = study(view, **more).run(record=False)
-    assert one.traded.blocks.is_one
-    whole, rows = told(one), rows_of(one.traded, run_at=WHEN)
-    refusals = study(view, **more).refusals()
-    by_blocks()
+    one, rows, refusals = whole(name)
+    cuts[how]()
 
-    several = study(view, **more)
+    several = study(view, **SETS[name])
     found = several.run(record=False)
 
-    assert not found.traded.blocks.is_one
-    check_same(told(found), whole, "result")
+    made = found.traded.blocks
+    assert not made.is_one
+    assert (made.chunks is None) == (how == "blocks")
+    check_same(told(found), one, "result")
     pd.testing.assert_frame_equal(
         rows_of(found.traded, run_at=WHEN).drop(columns="seconds"),
-        rows.drop(columns="seconds"),
+        rows,
         check_exact=True,
     )
     pd.testing.assert_frame_equal(several.refusals(), refusals, check_exact=True)
-    assert found.traded.blocks._last is not None  # noqa: SLF001 - one entry is kept
-    assert "whole" not in found.traded.blocks.__dict__, "all cells were made at once"
+    assert made._last is not None  # noqa: SLF001 - one entry is kept
+    assert "whole" not in made.__dict__, "all cells were made at once"
+    assert how == "blocks" or "history" not in made.__dict__, "all prices were read"
 
 
 def unannounced() -> pd.DataFrame:
@@ -257,17 +309,17 @@ def days_of(result: lakebt.Result, entry: str) -> set[str]:
     ids=["unpriced", "later", "ahead", "before", "nothing", "hedge"],
 )
 def test_the_first_error_is_the_same(
-    view: lakebt.View, by_blocks: Callable[[], None], more: dict[str, Any]
+    view: lakebt.View, cuts: dict[str, Callable[[], None]], more: dict[str, Any]
 ) -> None:
     said = []
-    for by in ("one", "several"):
-        if by == "several":
-            by_blocks()
+    for how in ("whole", "blocks", "chunks"):
+        if how in cuts:
+            cuts[how]()
         with pytest.raises((lakebt.LakebtError, ValueError)) as caught:
             study(view, **more).run(record=False)
         said.append((type(caught.value), str(caught.value)))
 
-    assert said[0] == said[1]
+    assert said[0] == said[1] == said[2]
 
 
 def test_all_cells_at_once_are_made_when_asked(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from lakebt.lake.reading.bars import Bars
 from lakebt.lake.storage.predicates import Among, between
 from lakebt.lake.tables.schemas import PRICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pyarrow as pa
 
     from lakebt.lake.reading.release_tables import Pinned
 
@@ -45,9 +45,17 @@ def bars_between(
     """
 
     def read(columns: tuple[str, ...]) -> pa.Table:
-        return rows_between(pinned, symbols, columns, sessions=sessions)
+        spans = parts(pinned) if _are_all(pinned, sessions) else (sessions,)
+        return pa.concat_tables(
+            rows_between(pinned, symbols, columns, sessions=span) for span in spans
+        )
 
     return Bars(read, columns, pinned.sessions)
+
+
+def _are_all(pinned: Pinned, sessions: tuple[int, int]) -> bool:
+    """Whether some sessions are all there are: of a large table some are read then."""
+    return sessions == (0, len(pinned.sessions) - 1)
 
 
 def rows_between(

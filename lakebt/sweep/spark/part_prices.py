@@ -17,7 +17,7 @@ import numpy as np
 from lakebt.inputs.roles import Decides
 from lakebt.lake.reading.instrument_view import price_history, prices_apart
 from lakebt.prices.spill import with_whole
-from lakebt.study.chunks import BEFORE
+from lakebt.study.chunk import BEFORE
 from lakebt.study.order_reach import reach
 from lakebt.sweep.passes import but_for_rules
 from lakebt.sweep.spark.messages import pack_prices, unpack_prices

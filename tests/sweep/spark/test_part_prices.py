@@ -9,7 +9,7 @@ import pytest
 import lakebt
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.reading import session_prices
-from lakebt.study.chunks import BEFORE
+from lakebt.study.chunk import BEFORE
 from lakebt.study.order_reach import reach
 from lakebt.sweep.passes import Memory, passes
 from lakebt.sweep.spark import part_prices
