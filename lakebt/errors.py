@@ -8,6 +8,7 @@ next.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,10 @@ class LakebtError(Exception):
 
 class InvalidArgumentError(LakebtError, ValueError):
     """An argument has a value that cannot be used. The message names it and a cure."""
+
+    def _message(self) -> str:
+        # What was passed may be a frame, which is written in lines.
+        return re.sub(r"\s*\n\s*", " ", super()._message())
 
 
 class InvalidDataError(LakebtError, ValueError):

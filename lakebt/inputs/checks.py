@@ -48,6 +48,45 @@ def check_list(name: str, values: object) -> None:
         raise InvalidArgumentError(msg)
 
 
+def check_switch(name: str, value: object) -> None:
+    """Refuse what is neither True nor False, which Python would take for one of them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the name and the value.
+    """
+    if not isinstance(value, bool):
+        msg = f"{name} must be True or False, was {value!r}"
+        raise InvalidArgumentError(msg)
+
+
+def check_is_clock(value: object) -> None:
+    """Refuse what cannot tell the time, before anything is made that it would date.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the value.
+    """
+    if not callable(value):
+        msg = f"clock must be a function that tells the time, was {value!r}"
+        raise InvalidArgumentError(msg)
+
+
+def check_progress(value: object) -> None:
+    """Refuse what cannot be told how much is done, before anything is.
+
+    Raises
+    ------
+    InvalidArgumentError
+        With the value.
+    """
+    if value is not None and not callable(value):
+        msg = f"progress must be a function, as in progress(done, of), was {value!r}"
+        raise InvalidArgumentError(msg)
+
+
 def check_positive(name: str, value: float) -> None:
     """Refuse what is not a finite number above zero.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_is_clock, check_progress
 from lakebt.instants import system_clock
 from lakebt.lake.api.branches import Branches
 from lakebt.lake.api.erasures import Erasures
@@ -117,7 +118,8 @@ class Lake(
         ------
         InvalidArgumentError
             If not exactly one of `path` and `catalog` is given, the exchange is not
-            known or not the lake's, a closed day has bars, or `spark` is not a session.
+            known or not the lake's, a closed day has bars, the clock is none, or
+            `spark` is not a session.
         LakeError
             If there is no lake, or it cannot be read or made; or Spark cannot be had.
         UnknownNameError
@@ -154,6 +156,7 @@ class Lake(
         if (path is None) == (catalog is None):
             msg = "pass the path of a lake or catalog=, one of the two"
             raise InvalidArgumentError(msg)
+        check_is_clock(clock)
         wanted = wanted_calendar(exchange, closed)
         storage = (
             open_path(path, create=create, check=check, exchange=wanted)
@@ -198,6 +201,8 @@ class Lake(
             If the source is no lake, or an unfinished copy, or a file of it is gone or
             damaged.
         """
+        check_is_clock(clock)
+        check_progress(progress)
         bring(source, path, step=progress)
         return cls.open(path, create=False, clock=clock)
 
@@ -233,6 +238,8 @@ class Lake(
         LakeError
             If it is no lake, or cannot be read or written.
         """
+        check_is_clock(clock)
+        check_progress(progress)
         return cls.open(settle(path, home, step=progress), create=False, clock=clock)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt._messages import as_words
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.checks import one_of
+from lakebt.inputs.checks import check_progress, one_of
 from lakebt.lake.api.spark import ENGINES as WHERE
 from lakebt.lake.api.spark import session_of
 from lakebt.lake.api.trials import trials_of
@@ -205,6 +205,7 @@ class Sweep:
             Under ``missing="raise"``, if a leg has no price; or if a strategy never
             holds anything.
         """
+        check_progress(progress)
         one_of(engine, WHERE, what="engine")
         if engine == "spark" and workers is not None:
             msg = (

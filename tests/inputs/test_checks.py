@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import decimal
-from typing import Any
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import lakebt
-from lakebt.errors import LakebtError
+from lakebt.errors import InvalidArgumentError, LakebtError
 from lakebt.inputs.checks import check_positive
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, changes, clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 HALF = "\ud800"
 """Half of a character, as a file in a wrong encoding gives: nothing can write it."""
@@ -99,3 +105,96 @@ def test_numbers_of_any_kind_are_taken(value: Any) -> None:
 def test_rules_are_a_list(lake: Lake, name: str, value: Any) -> None:
     with pytest.raises(LakebtError, match=rf"^{name} must be a list, was "):
         lakebt.Study(lake.at("R1"), index="SP500", **{name: value})
+
+
+def methods_with(parameter: str) -> dict[str, Callable[..., Any]]:
+    """Return the public methods that take an argument, by their names."""
+    found = {}
+    for name in lakebt.__all__:
+        kind = getattr(lakebt, name)
+        if not inspect.isclass(kind):
+            continue
+        for attribute, method in inspect.getmembers(kind, callable):
+            is_python = inspect.isfunction(method) or inspect.ismethod(method)
+            if attribute.startswith("_") or not is_python:
+                continue
+            if parameter in inspect.signature(method).parameters:
+                found[f"{name}.{attribute}"] = method
+    return found
+
+
+REFUSED = {
+    "progress": (True, "bar", 3),
+    "dry_run": (None, "no", 0),
+    "clock": (None, "12:00", AS_OF),
+}
+"""What these arguments cannot be, wherever there is one of them."""
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_before_anything_is_looked_at(name: str) -> None:
+    methods = methods_with(name)
+    assert len(methods) >= 3
+
+    for told, method in methods.items():
+        wanted = inspect.signature(method).parameters.values()
+        given = {each.name: "x" for each in wanted if each.default is each.empty}
+        if "self" in given:  # there is no lake, and no study, to look at
+            owner = getattr(lakebt, told.partition(".")[0])
+            given["self"] = object.__new__(owner)
+        if told == "Lake.open":
+            given["path"] = "x"
+        for value in REFUSED[name]:
+            with pytest.raises(InvalidArgumentError, match=f"^{name} must be") as error:
+                method(**{**given, name: value})
+            assert repr(value) in str(error.value), told
+
+
+def test_a_bad_clock_makes_no_lake(lake: Lake, tmp_path: Path) -> None:
+    lake.export(tmp_path / "export")
+    clock: Any = "12:00"
+
+    for make in (Lake.open, functools.partial(Lake.import_, tmp_path / "export")):
+        with pytest.raises(InvalidArgumentError, match="clock must be a function"):
+            make(tmp_path / "new", clock=clock)
+
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("days", [0, 1.5, True, 10**6, 10**30])
+def test_how_long_a_release_is_kept_can_be_counted(lake: Lake, days: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^retain_days must be"):
+        lake.publish({"prices": bars()}, release="R9", as_of=AS_OF, retain_days=days)
+
+
+def test_what_is_written_in_lines_is_refused_in_one(lake: Lake) -> None:
+    frame: Any = pd.DataFrame({"a": [1, 2]})
+
+    for refused in (
+        lambda: lake.at(frame),
+        lambda: lake.drop("R1", because=frame),
+        lambda: lake.branch(frame, at="R1"),
+        lambda: lake.count_trials(study=frame),
+        lambda: lake.trial_ids(study=frame),
+        lambda: lake.roll_back(frame),
+        lambda: lake.adopt(frame, release="R9"),
+    ):
+        with pytest.raises(LakebtError) as error:
+            refused()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", [0, ["x"], [["x"]], {"a": 1}, float("nan"), pd.NaT])
+def test_what_is_no_name_is_refused_by_whoever_is_given_it(
+    lake: Lake, wrong: Any
+) -> None:
+    for refused in (
+        lambda: lake.count_trials(study=wrong),
+        lambda: lake.trial_ids(study=wrong),
+        lambda: lake.trials(columns=wrong),
+        lambda: lake.roll_back(wrong),
+        lambda: lake.adopt(wrong, release="R9"),
+        lambda: lake.declare("mine", key=[wrong], columns={"a": "text"}),
+    ):
+        with pytest.raises(LakebtError):
+            refused()

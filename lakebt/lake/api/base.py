@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_is_clock
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.tables.schemas import LEDGER
@@ -43,9 +43,7 @@ class LakeBase:
         self._storage = storage
         self._exchange = exchange
         self._sessions = Exchange(exchange)
-        if not callable(clock):
-            msg = f"clock must be a function that tells the time, was {clock!r}"
-            raise InvalidArgumentError(msg)
+        check_is_clock(clock)
         self._clock = functools.partial(_present, clock)
 
     def _specs(self) -> Specs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_progress, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, opened
 from lakebt.lake.keeping import branch_requests, branches, retention
@@ -257,6 +258,8 @@ class Branches(LakeBase):
         UnknownNameError
             If there is no such branch.
         """
+        check_switch("dry_run", dry_run)
+        check_progress(progress)
         if not dry_run:
             done = branch_requests.dropped(
                 self._storage, name, because=because, now=self._clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakebt.inputs.checks import check_progress, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.erasure.certificate import as_frame
 from lakebt.lake.erasure.erase import erase
@@ -103,6 +104,8 @@ class Erasures(LakeBase):
         ['CSGP']
         >>> directory.cleanup()
         """
+        check_switch("dry_run", dry_run)
+        check_progress(progress)
         return erase(
             self._storage,
             table,

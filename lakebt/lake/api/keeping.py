@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import UnknownNameError
+from lakebt.inputs.checks import check_progress, check_switch, check_text
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import branches_in, check_main, is_branch
 from lakebt.lake.keeping import branch_requests, repair, retention
@@ -60,6 +61,8 @@ class Keeping(LakeBase):
         LakeError
             If the lake cannot be written, or what its releases need cannot be read.
         """
+        check_switch("dry_run", dry_run)
+        check_progress(progress)
         return retention.retain(
             self._storage, now=self._clock(), dry_run=dry_run, step=progress
         )
@@ -95,6 +98,8 @@ class Keeping(LakeBase):
         UnknownNameError
             If there is no such release.
         """
+        check_switch("dry_run", dry_run)
+        check_progress(progress)
         return retention.drop(
             self._storage,
             release,
@@ -134,6 +139,7 @@ class Keeping(LakeBase):
             Its `ok` says whether the lake is healthy, its `frame` has a row for each
             finding: `code`, `table`, `release`, `problem`, `cure`.
         """
+        check_progress(progress)
         return diagnose(
             self._storage,
             now=self._clock(),
@@ -205,6 +211,7 @@ class Keeping(LakeBase):
         UnknownNameError
             If there is no such table or branch.
         """
+        check_text("table", table)
         check_main(self._storage)
         specs = self._specs()
         if is_branch(self._storage, table):
@@ -295,6 +302,7 @@ class Keeping(LakeBase):
         LakeError
             If the lake cannot be read, or a file not be deleted.
         """
+        check_progress(progress)
         return repair.remove_orphans(
             self._storage,
             now=self._clock(),

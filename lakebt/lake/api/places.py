@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import check_progress, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main
 from lakebt.lake.keeping.copies import export
@@ -68,6 +69,7 @@ class Places(LakeBase):
         UnknownNameError, ReleaseEndedError
             If a release cannot be copied.
         """
+        check_progress(progress)
         check_main(self._storage)
         return export(
             self._storage, to, releases=releases, trials=trials, step=progress
@@ -93,6 +95,7 @@ class Places(LakeBase):
         LakeError
             As `export`; or if somebody published into the backup.
         """
+        check_progress(progress)
         check_main(self._storage)
         return export(self._storage, to, again=True, step=progress)
 
@@ -122,6 +125,7 @@ class Places(LakeBase):
             If the lake cannot be written, a file of a release is gone or damaged, or a
             release holds other rows than were published.
         """
+        check_switch("dry_run", dry_run)
         check_main(self._storage)
         return upgrade(self._storage, exchange=self._exchange, dry_run=dry_run)
 
@@ -152,6 +156,7 @@ class Places(LakeBase):
         LakeError
             If it cannot be read or written.
         """
+        check_progress(progress)
         check_main(self._storage)
         if self._storage.spark is not None:
             msg = f"{self._storage.where} was opened with Spark: move it without"

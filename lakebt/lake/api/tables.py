@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakebt.inputs.checks import check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main
 from lakebt.lake.declaring.declaration import checked
@@ -136,6 +137,7 @@ class Tables(LakeBase):
         session
         symbol
         """
+        check_switch("dry_run", dry_run)
         check_main(self._storage)
         return cluster(self._storage, by, dry_run=dry_run)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
+from lakebt.inputs.checks import check_text
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.keeping.settings import warn_of_dropped
 from lakebt.lake.reading.counterfactual import is_altered
@@ -142,9 +143,13 @@ class Trials(LakeBase):
 
         Raises
         ------
+        InvalidArgumentError
+            If the study is no text.
         LakeError
             If the trials cannot be read.
         """
+        if study is not None:
+            check_text("study", study)
         return reading.ids(self._storage, study)
 
     def count_trials(self, *, study: str) -> int:
@@ -156,6 +161,8 @@ class Trials(LakeBase):
 
         Raises
         ------
+        InvalidArgumentError
+            If the study is no text.
         LakeError
             If the trials cannot be read.
 
@@ -165,6 +172,7 @@ class Trials(LakeBase):
            correcting for selection bias, backtest overfitting, and non-normality".
            Journal of Portfolio Management 40(5), 94-107.
         """
+        check_text("study", study)
         return reading.count(self._storage, study)
 
 

@@ -248,7 +248,7 @@ def _checked_key(key: object, columns: Mapping[str, Column]) -> tuple[str, ...]:
         msg = f"key must be a list of columns, was {key!r}: pass ['symbol', 'date']"
         raise InvalidArgumentError(msg)
     for name in key:
-        if name not in columns:
+        if not isinstance(name, str) or name not in columns:
             kind = "column for the key"
             raise UnknownNameError(kind, str(name), columns)
         if key.count(name) > 1:

@@ -215,7 +215,11 @@ def bring(source: object, to: object, *, step: Step | None = None) -> Copy:
     """
     place = place_of(source, {})
     names = (directory.DATABASE, directory.UNFINISHED)
-    if place.root is not None and not any((place.root / n).exists() for n in names):
+    with translated(place.where):
+        is_none = place.root is not None and not any(
+            (place.root / name).exists() for name in names
+        )
+    if is_none:
         msg = f"{place.where} is no copy of a lake: name what export or backup wrote"
         raise LakeError(msg)
     with copied_lake(place) as storage:

@@ -18,7 +18,7 @@ from pyiceberg.table.update import (
 
 from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
-from lakebt.inputs.checks import check_positive
+from lakebt.inputs.checks import check_positive, is_text
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.branches import check_main, ledgers, with_branches
 from lakebt.lake.committing.foreign import foreign, last_of_ours
@@ -87,7 +87,9 @@ def roll_back(storage: Storage, name: str) -> Repair:
 
     def stage(tables: Mapping[str, Table]) -> list[Staged]:
         done.clear()
-        table = storage.trials() if name == TRIALS else tables.get(name)
+        table = None
+        if is_text(name):
+            table = storage.trials() if name == TRIALS else tables.get(name)
         if table is None:
             raise UnknownNameError("table", str(name), tables)
         if name in {LEDGER, TRIALS}:  # which no release pins

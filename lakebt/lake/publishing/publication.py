@@ -335,12 +335,17 @@ def telling(rows: pa.Table, spec: TableSpec) -> pa.Table:
     return rows.drop_columns(empty)
 
 
+_MOST_DAYS = 100_000
+"""How long a release may be kept that ends at all: some 270 years."""
+
+
 def _checked_days(days: object) -> int | None:
     if days is None or (
-        isinstance(days, int) and not isinstance(days, bool) and days >= 1
+        isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= _MOST_DAYS
     ):
         return days
-    msg = f"retain_days must be a whole number of at least 1, was {days!r}"
+    told = f"retain_days must be a whole number from 1 to {_MOST_DAYS:,}"
+    msg = f"{told}, or left out for ever, was {days!r}"
     raise InvalidArgumentError(msg)
 
 

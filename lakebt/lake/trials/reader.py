@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.expressions import AlwaysTrue, And, StartsWith
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
+from lakebt.inputs.checks import check_list
 from lakebt.lake.reading.where import RowFilter
 from lakebt.lake.storage.failures import translated
 from lakebt.lake.storage.predicates import is_in
@@ -46,12 +47,17 @@ def trials(
     Raises
     ------
     InvalidArgumentError
-        If a value of `where` cannot be compared with its column.
+        If a value of `where` cannot be compared with its column, or `columns` is no
+        list.
     UnknownNameError
         If there is no such column.
     """
     names = TRIALS_SPEC.names
-    selected = (columns,) if isinstance(columns, str) else tuple(columns or names)
+    if columns is None or isinstance(columns, str):
+        selected = (columns,) if columns else tuple(names)
+    else:
+        check_list("columns", columns)
+        selected = tuple(columns) or tuple(names)
     for name in selected:
         if name not in names:
             raise UnknownNameError("column", str(name), names)

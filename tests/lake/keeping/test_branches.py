@@ -264,7 +264,7 @@ REFUSED: dict[str, tuple[Callable[[Lake, Lake], object], str]] = {
     ),
     "no name to adopt": (
         lambda lake, _: lake.adopt(["cleaned"], release="R9"),  # type: ignore[arg-type]
-        "unknown table or branch",
+        "table must be text",
     ),
     "no such drop": (lambda lake, _: lake.drop_branch("b"), "unknown branch 'b'"),
     "no reason": (lambda lake, _: lake.drop_branch("cleaned", because=" "), "say why"),
