@@ -240,7 +240,7 @@ def test_a_changed_schema_is_not_adopted(lake: Lake, path: Path) -> None:
 def test_nothing_to_adopt_is_said(lake: Lake) -> None:
     with pytest.raises(InvalidArgumentError, match="there is nothing to adopt"):
         lake.adopt("prices", release="C", as_of=AS_OF)
-    with pytest.raises(UnknownNameError, match="unknown table 'price'"):
+    with pytest.raises(UnknownNameError, match="unknown table or branch 'price'"):
         lake.adopt("price", release="C", as_of=AS_OF)
 
 

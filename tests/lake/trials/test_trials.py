@@ -296,7 +296,7 @@ def test_no_release_pins_trials_and_nobody_publishes_them(lake: Lake) -> None:
         lake.publish({"trials": batch([9])}, release="R3", as_of=AS_OF)
     with pytest.raises(UnknownNameError, match="unknown table 'trials'"):
         lake.diff("trials", "R1", "R2")
-    with pytest.raises(UnknownNameError, match="unknown table 'trials'"):
+    with pytest.raises(UnknownNameError, match="unknown table or branch 'trials'"):
         lake.adopt("trials", release="R3", as_of=AS_OF)
     with pytest.raises(InvalidArgumentError, match="'trials'"):
         lake.declare("trials", key=["a"], columns={"a": "text"})
