@@ -268,7 +268,7 @@ def event_path(
         chosen = np.array([leg.side == side for leg in legs])
         if not chosen.any():
             continue
-        mean, reach, n = _clustered(returns[chosen], days[chosen])
+        mean, reach, n = _clustered(returns, days, np.flatnonzero(chosen))
         frames.append(
             pd.DataFrame(
                 {
@@ -340,10 +340,24 @@ def _returns(
     return returns
 
 
+_AT_ONCE = 8
+"""Points of all legs that are looked at together, about: of many they are large."""
+
+
 def _clustered(
+    returns: FloatPanel, clusters: npt.NDArray[np.intp], legs: IntVector
+) -> tuple[FloatVector, FloatVector, IntVector]:
+    """Return mean, half of its 95 % interval, and count, of each point of some legs."""
+    points = np.arange(returns.shape[1])
+    parts = np.array_split(points, max(len(points) // _AT_ONCE, 1))
+    found = [_of_points(returns[legs[:, None], part], clusters[legs]) for part in parts]
+    mean, reach, n = (np.concatenate(each) for each in zip(*found, strict=True))
+    return mean, reach, n
+
+
+def _of_points(
     values: FloatPanel, clusters: npt.NDArray[np.intp]
 ) -> tuple[FloatVector, FloatVector, IntVector]:
-    """Return mean, half of its 95 % interval, and count of each column."""
     from scipy.special import stdtrit  # noqa: PLC0415 - scipy takes 0.1 s
 
     present = ~np.isnan(values)

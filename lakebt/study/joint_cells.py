@@ -99,8 +99,9 @@ class Joining:
         self._n_held += len(cells.held)
 
     def done(self) -> tuple[Slots, Cells]:
-        """Return all of them together."""
-        each = self._slots
+        """Return all of them together; no more is added then."""
+        each, held, worth = self._slots, self._held, self._worth
+        self._held, self._worth = [], []  # they are in the cells from then on
         events = [event for slots in each for event in slots.events]
         ranked = sorted(
             range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
@@ -129,8 +130,8 @@ class Joining:
             ),
             Cells(
                 **self._panels,
-                held=np.concatenate(self._held),
-                worth=np.concatenate(self._worth),
+                held=np.concatenate(held),
+                worth=np.concatenate(worth),
             ),
         )
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lakebt.analysis import path
 from lakebt.analysis.path import OVERNIGHT, PathLeg, event_path
 from lakebt.errors import InvalidArgumentError
 from lakebt.prices.history import PriceHistory
@@ -245,6 +246,29 @@ def test_the_error_treats_legs_of_one_day_as_one() -> None:
     quantile = math.tan(0.475 * math.pi)
     assert at(path, "ED", "low_bps") == pytest.approx(200.0 - quantile * error)
     assert at(path, "ED", "high_bps") == pytest.approx(200.0 + quantile * error)
+
+
+def test_points_are_looked_at_some_at_a_time_with_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    symbols = [f"S{number:03}" for number in range(200)]
+    prices = rng.lognormal(3.0, 0.1, (len(symbols), 60, 2))
+    bars = {
+        symbol: {100 + at: (own[at, 0], own[at, 1]) for at in range(60)}
+        for symbol, own in zip(symbols, prices, strict=True)
+    }
+    legs = [
+        leg(symbol, announced=115, effective=120 + n % 3, day=n % 17)
+        for n, symbol in enumerate(symbols)
+    ]
+    paths = []
+    for at_once in (path._AT_ONCE, 1_000):  # noqa: SLF001 - and all together
+        monkeypatch.setattr(path, "_AT_ONCE", at_once)
+        paths.append(event_path(legs, history_of(bars), market=None))
+
+    assert len(paths[0]) > 3 * 8
+    pd.testing.assert_frame_equal(paths[0], paths[1], check_exact=True)
 
 
 def test_market_data_dates_lie_where_the_median_leg_has_them() -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from lakebt.lake.reading.first_sessions import FirstSessions
 from lakebt.lake.reading.known_actions import actions_of
@@ -88,6 +89,7 @@ class SessionPrices:
         spun = actions.other[actions.kind == ActionKind.SPIN_OFF.code]
         # What they cost before they were spun off may be told by earlier bars alone.
         names = (*history.symbols, *(n for n in _of(actions, spun) if n not in history))
+        pa.default_memory_pool().release_unused()  # what was scanned is gone
         return replace(
             self._known.with_borrow(history, symbols, wanted, tables=self._tables),
             symbols=names,
