@@ -24,10 +24,11 @@ HISTORY = {
     "lakebt.lake.committing.ledger.TablePin": 3,
     # Two files of trials a round, until they are folded.
     "lakebt.lake.trials.index.Keys": 2,
-    "pyiceberg.manifest.DataFile": 2,
-    "pyiceberg.manifest.ManifestEntry": 2,
-    "pyiceberg.typedef.Record": 2,
-    "pyiceberg.utils.lazydict.LazyDict": 6,
+    # Those, and what manifests say, which hold ten thousand entries together at most.
+    "pyiceberg.manifest.DataFile": 5,
+    "pyiceberg.manifest.ManifestEntry": 5,
+    "pyiceberg.typedef.Record": 5,
+    "pyiceberg.utils.lazydict.LazyDict": 15,
     # Of a table its last ten versions are known, and its snapshots until they expire.
     "pyiceberg.table.snapshots.MetadataLogEntry": 6,
     "pyiceberg.table.snapshots.Snapshot": 3,
