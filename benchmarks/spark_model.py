@@ -24,7 +24,7 @@ NETWORK = 1.25e9
 BYTES_PER_EVENT = 6_050.0
 """Of prices: 6.05 MB of Arrow for 1,000 events of four legs and 46 sessions."""
 
-ASK, ROW_BYTES = (0.9, 26e-6, 107e-6), 1_324.0
+ASK, ROW_BYTES = (1.5, 57e-6, 174e-6), 1_324.0
 """Seconds in which the driver makes the trials' ids (once, for each cell, and for each
 event of the release), and bytes of a trial's row, measured."""
 
@@ -71,14 +71,9 @@ class Run:
     seconds: float
 
 
-ROWS_TAKEN, FILES_TAKEN = 116.23, 3.46
-"""Seconds of the driver's processor for 200,000 cells of 1,000 events on `local[2]`, of
-rows that came back and of files that did, both beside a load of 15 to 33: each second
-of them is several of those below. So their ratio is used, and nothing else."""
-
-FILES_UP_TO, ROWS_LEFT = 4_000, 0.5
-"""Events up to which a task has trials enough for a file; and what rows still cost the
-driver of what they did: their results, made by executors since, were the other half."""
+FILES_UP_TO, ROW_TAKEN = 4_000, 50e-6
+"""Events up to which a task has trials enough for a file; and what a row that comes
+back costs the driver instead: a half of 0.1 ms, which it was when results came too."""
 
 MEASURED = tuple(
     Run(
@@ -89,21 +84,21 @@ MEASURED = tuple(
         seconds=seconds,
     )
     for cells, events, orders, cores, driver, workers, seconds in (
-        (20_000, 100, 400, 1, 1.55, 6.41, 9.4),
-        (20_000, 100, 400, 2, 1.51, 7.79, 8.1),
-        (20, 1_000, 10, 1, 0.23, 2.81, 5.0),
-        (20, 1_000, 10, 2, 0.2, 5.24, 5.6),
-        (20_000, 1_000, 400, 1, 1.99, 13.03, 16.0),
-        (20_000, 1_000, 400, 2, 2.2, 15.39, 13.0),
-        (200_000, 1_000, 400, 1, 20.37, 97.78, 107.9),
-        (200_000, 1_000, 400, 2, 22.33, 104.47, 78.6),
-        (20, 10_000, 10, 1, 2.01, 4.86, 9.8),
-        (20, 10_000, 10, 2, 1.83, 9.62, 10.6),
-        (20, 100_000, 10, 1, 20.38, 37.72, 71.5),
-        (20, 100_000, 10, 2, 20.65, 52.8, 62.3),
+        (20_000, 100, 400, 1, 0.32, 11.5, 15.3),
+        (20_000, 100, 400, 2, 0.29, 15.25, 12.4),
+        (20_000, 1_000, 400, 1, 0.63, 20.94, 25.2),
+        (20_000, 1_000, 400, 2, 0.64, 25.61, 19.1),
+        (200_000, 1_000, 400, 1, 2.92, 178.05, 195.2),
+        (200_000, 1_000, 400, 2, 3.09, 196.63, 121.4),
+        (20, 1_000, 10, 1, 0.41, 4.85, 7.9),
+        (20, 1_000, 10, 2, 0.29, 9.26, 8.9),
+        (20, 10_000, 10, 1, 3.14, 8.4, 16.8),
+        (20, 10_000, 10, 2, 3.08, 14.21, 17.3),
+        (20, 100_000, 10, 1, 49.1, 54.45, 124.2),
+        (20, 100_000, 10, 2, 46.38, 73.1, 106.3),
     )
 )
-"""With nothing else running, when executors handed back rows."""
+"""With nothing else running, all in one hour. Seconds by the clock hold `ASK`."""
 
 
 def _driver(asked: Asked, _cores: int) -> tuple[float, ...]:
@@ -122,12 +117,6 @@ def _workers(asked: Asked, cores: int) -> tuple[float, ...]:
     )
 
 
-def _left(asked: Asked) -> float:
-    """Return what a cell costs the driver of what it did when `MEASURED` was."""
-    is_file = asked.events <= FILES_UP_TO
-    return FILES_TAKEN / ROWS_TAKEN if is_file else ROWS_LEFT
-
-
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """The constants, in seconds of a processor.
@@ -135,7 +124,7 @@ class Model:
     Attributes
     ----------
     driver
-        Once, for each cell (its row, its record), for each event (facts and prices).
+        Once, for each cell (its file, committed), for each event (facts and prices).
     workers
         For each worker (imports, compiled code), each event in each worker (its facts,
         which every process reads), each cell (summary, row), each cell and event
@@ -174,7 +163,8 @@ class Model:
             "read": asked.events * event,
             "send": bytes_sent / NETWORK,
             "work": float(np.dot(work, terms)) / cores,
-            "take": asked.cells * cell * _left(asked),
+            "take": asked.cells
+            * (cell if asked.events <= FILES_UP_TO else max(cell, ROW_TAKEN)),
         }
 
     def seconds(
