@@ -27,7 +27,7 @@ def branch(
         typer.Argument(
             metavar="NAME",
             help="A branch; without one all are listed.",
-            show_default="",
+            show_default=False,
         ),
     ] = None,
     at: Annotated[

@@ -153,6 +153,7 @@ def test_help_is_shown_as_it_is_written() -> None:
         for word in written:
             if set("[]:") & set(word):
                 assert word in told, command.name
+        assert "default: ()" not in told, command.name
 
 
 WILD = "a\x1b[2J\x1b]0;title\x07b\x9b31m\u202ec\rd[/]e[red]f:x:\n"
