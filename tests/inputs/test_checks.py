@@ -137,6 +137,7 @@ def test_it_is_refused_before_anything_is_looked_at(name: str) -> None:
     assert len(methods) >= 3
 
     for told, method in methods.items():
+        assert "InvalidArgumentError" in (method.__doc__ or ""), told
         wanted = inspect.signature(method).parameters.values()
         given = {each.name: "x" for each in wanted if each.default is each.empty}
         if "self" in given:  # there is no lake, and no study, to look at

@@ -56,6 +56,8 @@ class Keeping(LakeBase):
         ------
         ConflictError
             If others kept writing first.
+        InvalidArgumentError
+            If `dry_run` is neither True nor False, or `progress` cannot be called.
         ForeignCommitError
             If a table was written by something other than lakebt.
         LakeError
@@ -138,6 +140,11 @@ class Keeping(LakeBase):
         Diagnosis
             Its `ok` says whether the lake is healthy, its `frame` has a row for each
             finding: `code`, `table`, `release`, `problem`, `cure`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `progress` cannot be called.
         """
         check_progress(progress)
         return diagnose(

@@ -63,7 +63,7 @@ class Places(LakeBase):
         Raises
         ------
         InvalidArgumentError
-            If something is in that place, or it cannot be one.
+            If something is in that place, it cannot be one, or `releases` names none.
         LakeError
             If a file is gone or damaged, or one cannot be written.
         UnknownNameError, ReleaseEndedError
@@ -121,6 +121,8 @@ class Places(LakeBase):
         ------
         ConflictError
             If others kept writing first.
+        InvalidArgumentError
+            If `dry_run` is neither True nor False.
         LakeError
             If the lake cannot be written, a file of a release is gone or damaged, or a
             release holds other rows than were published.
