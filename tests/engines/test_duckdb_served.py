@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.engines.engine import PAGE, told
+from tests.lake.frames import AS_OF, bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,18 +40,30 @@ def engine(server: Served) -> Iterator[Any]:
         yield made
 
 
-def test_a_release_is_read_by_the_number_of_its_snapshot(
-    engine: Any, lake: Lake
-) -> None:
+def test_a_release_and_a_branch_are_read_by_name(engine: Any, lake: Lake) -> None:
+    branch = lake.branch("cleaned", at="R1")
+    branch.publish({"prices": bars(symbols=("MINE",))}, release="A", as_of=AS_OF)
     number = lake.at("R1").provenance()["snapshots"]["prices"]
-    query = "SELECT count(*) FROM lake.quant.prices"
-
-    counts = [
-        engine.execute(f"{query} {at}").fetchall()
-        for at in ("", f"AT (VERSION => {number})")
+    page = told("duckdb.sql", page=PAGE.with_name("serving.md")).splitlines()[1:]
+    named = [
+        each.replace("Q3_2022", "R1").replace("4655585862934488574", str(number))
+        for each in page
     ]
 
-    assert counts == [[(8,)], [(6,)]]
+    counts = [
+        engine.execute(query).fetchall()
+        for query in (
+            *named,
+            "SELECT count(*) FROM lake.quant.prices",
+            'SELECT count(*) FROM lake.quant."etf_holdings@R1"',
+            """SELECT count(*) FROM lake.quant."prices@cleaned"
+            ANTI JOIN lake.quant."prices@R1" USING (symbol, session)""",
+        )
+    ]
+
+    assert counts == [[(n,)] for n in (6, 9, 6, 8, 0, 3)]
+    with pytest.raises(duckdb.Error, match=r"unknown .*'r1'. Did you mean 'R1'\?"):
+        engine.execute('FROM lake.quant."prices@r1"')
 
 
 def test_a_table_of_ones_own_is_made_and_changed(engine: Any) -> None:
@@ -65,8 +78,21 @@ def test_a_table_of_ones_own_is_made_and_changed(engine: Any) -> None:
     engine.execute("DROP TABLE lake.mine.t")
 
 
-def test_a_table_of_the_lake_is_not_dropped(engine: Any, lake: Lake) -> None:
-    with pytest.raises(duckdb.Error, match="table prices cannot be dropped"):
-        engine.execute("DROP TABLE lake.quant.prices")
+def test_neither_a_table_of_the_lake_nor_a_name_of_it_is_written(
+    engine: Any, lake: Lake
+) -> None:
+    named = 'lake.quant."prices@R1"'
+    only_read = "is only read: after the @ stands"
+
+    for statement, why in (
+        ("DROP TABLE lake.quant.prices", "table prices cannot be dropped"),
+        (f"INSERT INTO {named} SELECT * FROM lake.quant.prices", only_read),
+        (f"DELETE FROM {named} WHERE symbol = 'AAA'", only_read),
+        (f"ALTER TABLE {named} ADD COLUMN x INTEGER", only_read),
+        (f"DROP TABLE {named}", only_read),
+        ('CREATE TABLE lake.quant."mine@R1" AS SELECT 1 AS x', only_read),
+    ):
+        with pytest.raises(duckdb.Error, match=why):
+            engine.execute(statement)
 
     assert lake.doctor().ok

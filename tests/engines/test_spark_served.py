@@ -173,3 +173,7 @@ def test_rows_that_spark_appends_are_adopted(spark: SparkServed, path: Path) -> 
     lake.adopt("prices", release="SPARKS", as_of=AS_OF)
 
     assert len(spark.rows(f"SELECT * FROM {PRICES} VERSION AS OF 'SPARKS'")) == 10
+    named = "lake.quant.`prices@SPARKS`"
+    assert len(spark.rows(f"SELECT * FROM {named}")) == 10
+    with pytest.raises(Exception, match="is only read: after the @ stands"):
+        spark.run(f"INSERT INTO {named} SELECT * FROM {PRICES}")

@@ -104,7 +104,7 @@ class Pinned:
         following = is_following(tables, release.name)
         for pin in release.tables:
             table = tables.get(pin.table)
-            problem = _problem(release, table, pin.table, following=following)
+            problem = problem_of(release, table, pin.table, following=following)
             if problem is not None:
                 raise BrokenReleaseError(release.name, pin.table, problem)
         return cls(
@@ -367,7 +367,7 @@ class Pinned:
         }
 
 
-def _problem(
+def problem_of(
     release: Release, table: Table | None, name: str, *, following: bool
 ) -> str | None:
     """Say what is wrong with a table, None if it is as the ledger says.

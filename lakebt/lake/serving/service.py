@@ -25,6 +25,7 @@ from lakebt.lake.serving.names import (
     namespace_of,
 )
 from lakebt.lake.serving.namespaces import Namespaces
+from lakebt.lake.serving.references import References
 from lakebt.lake.serving.release_writer import Releases
 from lakebt.lake.serving.table_cache import TableCache, load_result
 from lakebt.lake.serving.updates import parsed_requirements, parsed_updates
@@ -76,6 +77,7 @@ class Service:
         self.warehouse = Warehouse(str(catalog.properties["warehouse"]).rstrip("/"))
         self._cache = TableCache(catalog)
         self.address = storage.address
+        self._references = References(storage, catalog, self._cache)
         self._spaces = Namespaces(catalog, self.warehouse)
         self._writer = Writer(storage, catalog, self._cache, self.warehouse)
         self.metrics = Metrics()
@@ -128,9 +130,12 @@ class Service:
 
     def table(self, path: str, name: str, *, snapshots: str) -> tuple[bytes, str]:
         """Return a table as JSON, and the entity tag of this version."""
-        table_name = _table_of(path, name)
+        namespace = namespace_of(path)
         with translated():
-            loaded = self._cache.load(*table_name)
+            if (named := self._references.split(namespace, name)) is not None:
+                read = load_result(self._references.load(namespace, *named), None)
+                return read, f'"{hashlib.sha256(read).hexdigest()[:32]}"'
+            loaded = self._cache.load(namespace, check_name(name, what="table"))
         etag = hashlib.sha256(f"{loaded.location} {snapshots}".encode()).hexdigest()
         body = loaded.refs_only if snapshots == "refs" else loaded.answer
         return body, f'"{etag[:32]}"'
@@ -143,8 +148,13 @@ class Service:
         NoTableError
             If there is none.
         """
+        namespace = namespace_of(path)
         with translated():
-            is_there = self._cache.pointer(*_table_of(path, name)) is not None
+            if (named := self._references.split(namespace, name)) is not None:
+                is_there = self._references.has(namespace, *named)
+            else:
+                whole = check_name(name, what="table")
+                is_there = self._cache.pointer(namespace, whole) is not None
         if not is_there:
             msg = f"Table does not exist: {name[:80]!a}"
             raise NoTableError(msg)
@@ -173,9 +183,10 @@ class Service:
 
     def create_table(self, path: str, request: requests.NewTable) -> bytes:
         """Make a table; one that is staged is only described."""
+        namespace, name = self._written(namespace_of(path), request.name)
         creation = Creation(
-            namespace=namespace_of(path),
-            name=check_name(request.name, what="table"),
+            namespace=namespace,
+            name=name,
             location=request.location,
             schema=request.table_schema,
             partition_spec=request.partition_spec,
@@ -199,13 +210,14 @@ class Service:
             table = request.name[:80]
             msg = f"table {table!a} is not overwritten: drop it, then register"
             raise UnsupportedError(msg)
-        name = check_name(request.name, what="table")
-        namespace = namespace_of(path)
+        namespace, name = self._written(namespace_of(path), request.name)
         return self._writer.register(namespace, name, request.metadata_location).answer
 
     def commit(self, path: str, name: str, request: requests.TableChange) -> bytes:
         """Change a table."""
-        return self._writer.commit([_change(_table_of(path, name), request)])[0].answer
+        return self._writer.commit(
+            [_change(self._written(namespace_of(path), name), request)]
+        )[0].answer
 
     def commit_together(self, request: requests.Transaction) -> None:
         """Change several tables, all or none.
@@ -220,26 +232,28 @@ class Service:
             if change.identifier is None:
                 msg = "each change of a transaction names its table: identifier"
                 raise BadRequestError(msg)
-            changes.append(_change(_named(change.identifier), change))
+            changes.append(_change(self._named(change.identifier), change))
         if changes:
             self._writer.commit(changes)
 
     def drop_table(self, path: str, name: str, *, purge: bool) -> None:
         """Forget a table."""
-        self._writer.drop(*_table_of(path, name), purge=purge)
+        self._writer.drop(*self._written(namespace_of(path), name), purge=purge)
 
     def rename_table(self, request: requests.Renaming) -> None:
         """Give a table another name."""
-        self._writer.rename(_named(request.source), _named(request.destination))
+        self._writer.rename(
+            self._named(request.source), self._named(request.destination)
+        )
 
+    def _written(self, namespace: Namespace, name: str) -> tuple[Namespace, str]:
+        """Return a table that is to be made or changed."""
+        with translated():
+            self._references.check_own(namespace, name)
+        return namespace, check_name(name, what="table")
 
-def _table_of(path: str, name: str) -> tuple[Namespace, str]:
-    return namespace_of(path), check_name(name, what="table")
-
-
-def _named(identifier: requests.Identifier) -> tuple[Namespace, str]:
-    namespace = check_namespace(identifier.namespace)
-    return namespace, check_name(identifier.name, what="table")
+    def _named(self, identifier: requests.Identifier) -> tuple[Namespace, str]:
+        return self._written(check_namespace(identifier.namespace), identifier.name)
 
 
 def _change(table: tuple[Namespace, str], request: requests.TableChange) -> Change:

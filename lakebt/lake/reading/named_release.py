@@ -1,0 +1,96 @@
+"""What another engine reads by a name: a release, or the newest one of a branch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakebt.errors import BrokenReleaseError, LakeError, UnknownNameError
+from lakebt.lake.committing.branches import (
+    branches_in,
+    check_open,
+    is_branch,
+    main_ledger,
+    placed,
+)
+from lakebt.lake.committing.ledger import read_state
+from lakebt.lake.committing.recovery import is_following
+from lakebt.lake.reading.release_tables import problem_of
+from lakebt.lake.tables.schemas import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table
+
+    from lakebt.lake.committing.ledger import Release, TablePin
+    from lakebt.lake.storage.catalog import Storage
+
+
+WHAT = "branch or release"
+"""What a name is that other engines read by."""
+
+
+def named_release(storage: Storage, name: str) -> tuple[Release, Mapping[str, Table]]:
+    """Return the release that a name means, and the lake's tables of that instant.
+
+    Parameters
+    ----------
+    storage
+    name
+        Of a release, or of a branch, whose newest one it then is.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is of a branch that was dropped.
+    LakeError
+        If the lake cannot be read.
+    ReleaseEndedError
+        If it ended.
+    UnknownNameError
+        If there is neither.
+    """
+    if is_branch(storage, name):
+        there = storage.on(name)
+        tables, ledger = read_state(there)
+        check_open(there, ledger)
+        newest = ledger.newest
+        if newest is None:
+            msg = f"{there.where} has no release on branch {name!r}"
+            raise LakeError(msg)
+        return newest, tables
+    try:
+        there, whole = placed(storage, name)
+        tables, ledger = read_state(there)
+        return ledger.get(whole), tables
+    except UnknownNameError:
+        raise UnknownNameError(WHAT, name, names_in(storage)) from None
+
+
+def names_in(storage: Storage) -> list[str]:
+    """Return what a lake can be read by: its branches, then its releases, newest first.
+
+    Those that ended are not among them, nor those of branches.
+    """
+    tables, main = storage.on(None).tables(), main_ledger(storage)
+    held = [
+        name
+        for name in branches_in(tables[LEDGER])
+        if read_state(storage.on(name))[1].newest is not None
+    ]
+    return [*held, *(release.name for release in reversed(main.living))]
+
+
+def pin_of(release: Release, name: str, tables: Mapping[str, Table]) -> TablePin | None:
+    """Return what a release says about a table, None if that had no rows then.
+
+    Raises
+    ------
+    BrokenReleaseError
+        If the table is not as the release says.
+    """
+    following = is_following(tables, release.name)
+    problem = problem_of(release, tables.get(name), name, following=following)
+    if problem is not None:
+        raise BrokenReleaseError(release.name, name, problem)
+    return release.pin(name)
