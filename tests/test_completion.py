@@ -17,8 +17,8 @@ pytestmark = pytest.mark.lake
 
 OFFERED = {
     "Lake": "adopt as_of at audit backup branch branches clashes cluster_prices "
-    "count_trials declare "
-    "diff doctor drop drop_branch erase erasures export import_ lineage move open "
+    "count_trials declare diff doctor drop drop_branch duckdb_views "
+    "erase erasures export import_ lineage move open "
     "publish rebase record releases remove_orphans restore retain roll_back settle "
     "spark_conf spark_read spark_session tables trial trial_ids trials upgrade",
     "View": "arrow as_of changes cutoff instant panel past_cutoff provenance read "

@@ -14,6 +14,7 @@ from lakebt.cli.commands import Command, app, main
 from lakebt.cli.copies import backup, export, import_
 from lakebt.cli.demo import demo
 from lakebt.cli.doctor import doctor
+from lakebt.cli.duckdb import duckdb
 from lakebt.cli.erase import erase
 from lakebt.cli.examples import epilog
 from lakebt.cli.format_options import FetchCommand, FormatCommand
@@ -42,7 +43,7 @@ _CLASSES = {publish: FormatCommand, fetch: FetchCommand}
 
 for command in (
     *(demo, new, formats, fetch, publish, releases, diff),
-    *(declare, tables, rows, vintages, lineage),
+    *(declare, tables, rows, vintages, lineage, duckdb),
     *(branch, doctor, retain, erase, cluster, upgrade, move, export, import_, backup),
     *(serve, token, study, upcoming, backtest, audit),
     *(sweep, trials, reproduce, explain),

@@ -30,13 +30,23 @@ LATER = ("borrow", "corporate_actions", "instruments")
 
 def releases(ctx: Any, incomplete: str) -> list[str]:
     """Return releases of the lake that is named, else of the usual one."""
+    return _starting(_refs(ctx, "tag"), incomplete)
+
+
+def named(ctx: Any, incomplete: str) -> list[str]:
+    """Return its releases and its branches."""
+    found = _refs(ctx, "tag") | _refs(ctx, "branch") - {"main"}
+    return _starting(found, incomplete)
+
+
+def _refs(ctx: Any, kind: str) -> set[str]:
     found: set[str] = set()
     with contextlib.suppress(Exception):
         for location in _tables(ctx).values():
             with contextlib.suppress(OSError, ValueError):
                 refs = json.loads(gzip.decompress(location.read_bytes()))["refs"]
-                found |= {name for name, ref in refs.items() if ref["type"] == "tag"}
-    return _starting(found, incomplete)
+                found |= {name for name, ref in refs.items() if ref["type"] == kind}
+    return found
 
 
 def tables(ctx: Any, incomplete: str) -> list[str]:

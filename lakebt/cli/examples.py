@@ -37,6 +37,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "lakebt lineage R1 --svg lineage.svg",
         "lakebt lineage 5858e34e7d --json",
     ),
+    "duckdb": (
+        "lakebt duckdb > views.sql",
+        "lakebt duckdb R1 cleaned --lake /data/lake",
+    ),
     "branch": (
         "lakebt branch",
         "lakebt branch cleaned --at R1",

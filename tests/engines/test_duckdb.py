@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from lakebt.cli import app
+from lakebt.lake import Lake
 from tests.engines.duck import BY_SNAPSHOT, duck
 from tests.engines.engine import TABLES, iceberg, in_order, ledger
-from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, q1, q3
+from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, clock, q1, q3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
-
-    from lakebt.lake import Lake
 
 pytestmark = [pytest.mark.slow, pytest.mark.lake]
 
@@ -129,6 +131,40 @@ def test_a_release_taken_for_a_version_gives_the_head_without_a_word(
 
     assert len(read) == 9
     assert len(iceberg(published, "prices").scan().use_ref("R1").to_arrow()) == 6
+
+
+def test_views_give_each_release_and_branch_its_name(
+    engine: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / """it's a "lake" 日本"""
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    branch = lake.branch("cleaned", at="R1")
+    branch.publish({"prices": bars(symbols=("MINE",))}, release="A", as_of=AS_OF)
+    later = {"prices": bars(("2022-09-07",)), "index_changes": changes()}
+    lake.publish(later, release="R2", as_of=AS_OF)
+
+    def counts(statements: str, *names: str) -> list[int]:
+        engine.execute(statements)
+        read = [engine.execute(f'FROM quant."{n}"').to_arrow_table() for n in names]
+        return [len(rows) for rows in read]
+
+    usual = counts(lake.duckdb_views(), "prices@R2", "prices@cleaned")
+    names = ("prices@R1", "prices@cleaned.A", "index_changes@R1", "index_changes@R2")
+    asked = counts(lake.duckdb_views(["R1", "cleaned.A", "R2"]), *names)
+    of_branch = counts(branch.duckdb_views("R1"), "prices@cleaned.R1")
+    again = counts(branch.duckdb_views(), "prices@cleaned", "etf_holdings@cleaned")
+
+    assert (usual, asked, of_branch, again) == ([8, 9], [6, 9, 0, 2], [6], [9, 0])
+    rows = engine.execute('FROM quant."prices@R1"').to_arrow_table()
+    scan = iceberg(path, "prices").scan(snapshot_id=ledger(path)["R1"]["prices"])
+    assert in_order(rows) == in_order(scan.to_arrow())
+    told = CliRunner().invoke(app, ["duckdb", "cleaned", "--lake", str(path)])
+    assert told.output == lake.duckdb_views("cleaned")
+    assert "prices@R1" not in told.output
+    said = CliRunner().invoke(app, ["duckdb", "--json", "--lake", str(path)]).output
+    views = [(each["view"], each["release"]) for each in json.loads(said)]
+    assert ("prices@cleaned", "cleaned.A") in views
 
 
 def test_a_copy_and_a_moved_lake_are_read_where_they_lie(

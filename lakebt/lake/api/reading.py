@@ -10,6 +10,7 @@ from lakebt.instants import parse_instant
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import placed
 from lakebt.lake.committing.ledger import Release, as_frame, read_state
+from lakebt.lake.reading.duckdb_views import SCHEMA, duck_views
 from lakebt.lake.reading.release_tables import Pinned
 from lakebt.lake.reading.view import View
 from lakebt.lake.spark.diff import diff
@@ -17,7 +18,7 @@ from lakebt.lake.storage.scan import Cache
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
     from pyiceberg.table import Table
@@ -138,6 +139,40 @@ class Reading(LakeBase):
         if newest is None:
             raise NothingKnownError(known_at, None)
         return self._view(newest, known_at, tables, self._storage)
+
+    def duckdb_views(self, names: str | Iterable[str] | None = None) -> str:
+        """Return statements by which DuckDB reads releases and branches by name.
+
+        DuckDB knows no branches and no tags. Each table gets a view for each name, as
+        ``quant."prices@R1"``, with all vintages. They read files that are deleted some
+        ten commits later: ask again, and keep none. Through ``lakebt serve`` DuckDB
+        reads such names without any view.
+
+        Parameters
+        ----------
+        names : str, or iterable of str, optional
+            Releases and branches; of a branch its newest release. By default the newest
+            release and each branch.
+
+        Returns
+        -------
+        str
+            For DuckDB with its extension ``iceberg``; of a lake in a bucket it needs
+            ``httpfs`` and a secret, too.
+
+        Raises
+        ------
+        BrokenReleaseError
+            If a release no longer is what the ledger says.
+        InvalidArgumentError
+            If `names` names nothing, or a branch that was dropped.
+        ReleaseEndedError
+            If a release ended.
+        UnknownNameError
+            If there is no such release or branch.
+        """
+        views = duck_views(self._storage, names)
+        return "\n".join([SCHEMA, *(each.statement for each in views)]) + "\n"
 
     def _view(
         self,

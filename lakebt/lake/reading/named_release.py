@@ -72,13 +72,18 @@ def names_in(storage: Storage) -> list[str]:
 
     Those that ended are not among them, nor those of branches.
     """
-    tables, main = storage.on(None).tables(), main_ledger(storage)
-    held = [
+    living = reversed(main_ledger(storage).living)
+    return [*living_branches(storage), *(release.name for release in living)]
+
+
+def living_branches(storage: Storage) -> list[str]:
+    """Return the branches of a lake that were not dropped."""
+    ledger = storage.on(None).tables()[LEDGER]
+    return [
         name
-        for name in branches_in(tables[LEDGER])
+        for name in branches_in(ledger)
         if read_state(storage.on(name))[1].newest is not None
     ]
-    return [*held, *(release.name for release in reversed(main.living))]
 
 
 def pin_of(release: Release, name: str, tables: Mapping[str, Table]) -> TablePin | None:

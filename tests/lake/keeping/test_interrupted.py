@@ -46,7 +46,7 @@ RECORDING = {"study", "backtest", "sweep", "audit", "reproduce", "explain", "dem
 
 READING = {
     *("releases", "diff", "tables", "vintages", "rows", "trials", "doctor"),
-    *("upcoming", "formats", "lineage"),
+    *("upcoming", "formats", "lineage", "duckdb"),
 }
 
 OUTSIDE = {"new", "fetch", "token"}
@@ -60,7 +60,7 @@ PLACES = {"move", "export", "import_", "backup"}
 
 READING_METHODS = {
     *("as_of", "at", "audit", "count_trials", "diff", "doctor", "lineage"),
-    *("branches", "clashes", "erasures", "releases", "tables"),
+    *("branches", "duckdb_views", "clashes", "erasures", "releases", "tables"),
     *("spark_conf", "spark_read", "spark_session", "trial", "trial_ids", "trials"),
 }
 
