@@ -8,6 +8,7 @@ of which no row was deleted since, nothing has to be translated or rebuilt.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import re
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import DataScan, FileScanTask, Table
     from pyiceberg.types import NestedField
 
@@ -284,8 +286,9 @@ def read_one_file(table: Table) -> pa.Table | None:
     layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
     fragment = _fragment(tasks[0].file, layout, io)
     with _all_there([fragment]):
-        numbered = all(field.metadata for field in _schema_of(fragment))
-        if not numbered or pyarrow_to_schema(_schema_of(fragment)) != table.schema():
+        footer = _schema_of(fragment)
+        numbered = all(field.metadata for field in footer)
+        if not numbered or _declared(footer.serialize().to_pybytes()) != table.schema():
             return None
         rows: pa.Table = fragment.to_table()
     if not is_known:
@@ -350,6 +353,12 @@ def _schema_of(fragment: Any) -> pa.Schema:
     """Return what a file says it holds; reads its footer, which the fragment keeps."""
     schema: pa.Schema = fragment.physical_schema
     return schema
+
+
+@functools.lru_cache(maxsize=64)
+def _declared(footer: bytes) -> Schema:
+    """Return the columns that a file says it has, each of them numbered."""
+    return pyarrow_to_schema(pa.ipc.read_schema(pa.py_buffer(footer)))
 
 
 def _holds(footer: pa.Schema, fields: Iterable[NestedField]) -> bool:

@@ -46,7 +46,16 @@ def names_code(key: str) -> bool:
 
 def is_rest(catalog: Catalog) -> bool:
     """Whether a catalog is a REST one; the import of that class takes 0.2 seconds."""
-    return any(kind.__name__ == "RestCatalog" for kind in type(catalog).__mro__)
+    return _is_a("RestCatalog", catalog)
+
+
+def is_glue(catalog: Catalog) -> bool:
+    """Whether a catalog is AWS Glue, whose class needs boto3."""
+    return _is_a("GlueCatalog", catalog)
+
+
+def _is_a(name: str, catalog: Catalog) -> bool:
+    return any(kind.__name__ == name for kind in type(catalog).__mro__)
 
 
 def confine(catalog: Catalog) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +14,7 @@ from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 
-from lakebt.lake.storage.code import sound
+from lakebt.lake.storage.code import is_glue, sound
 from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
@@ -33,7 +35,9 @@ _VITAL = frozenset({LEDGER, *FROM_THE_START})
 
 def loader_of(catalog: Catalog) -> Loader:
     """Return what loads the tables of a lake in a catalog."""
-    return SqlLoader(catalog) if isinstance(catalog, SqlCatalog) else Loader(catalog)
+    if isinstance(catalog, SqlCatalog):
+        return SqlLoader(catalog)
+    return GlueLoader(catalog) if is_glue(catalog) else Loader(catalog)
 
 
 class Loader:
@@ -119,6 +123,35 @@ class Loader:
             return sound(self._catalog.load_table((NAMESPACE, name)))
 
 
+class GlueLoader(Loader):
+    """Asks for each pointer, and reads only the metadata that changed.
+
+    Parameters
+    ----------
+    catalog
+        AWS Glue, as pyiceberg has it.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self._glue: Any = catalog
+        self._loaded: dict[str, Table] = {}
+
+    def table(self, name: str) -> Table:
+        """Return one table as it is now, its metadata read again."""
+        return super()._table(name)
+
+    def _table(self, name: str) -> Table:
+        row = self._glue._get_glue_table(NAMESPACE, name)  # noqa: SLF001
+        location = row.get("Parameters", {}).get("metadata_location")
+        loaded = self._loaded.get(name)
+        if loaded is None or loaded.metadata_location != location:
+            with parsing():
+                loaded = sound(self._glue._convert_glue_to_iceberg(row))  # noqa: SLF001
+            self._loaded[name] = loaded
+        return loaded
+
+
 class SqlLoader(Loader):
     """Loads all pointers at one instant, and only the metadata that changed."""
 
@@ -135,7 +168,7 @@ class SqlLoader(Loader):
 
     def _load(self, *, patient: bool) -> dict[str, Table]:
         tables = {}
-        for row in _pointers(self._sql, TABLES.c.table_name != TRIALS):
+        for row in _pointers(self._sql, operator.ne, TRIALS):
             name, location = row.table_name, row.metadata_location
             loaded = self._loaded.get(name)
             if loaded is not None and loaded.metadata_location == location:
@@ -151,7 +184,7 @@ class SqlLoader(Loader):
         return tables
 
     def _load_trials(self) -> Table | None:
-        rows = _pointers(self._sql, TABLES.c.table_name == TRIALS)
+        rows = _pointers(self._sql, operator.eq, TRIALS)
         if not rows:
             return None
         loaded = self._trials
@@ -175,29 +208,52 @@ def _again(load: Callable[[bool], T]) -> T:
 
 def pointer(catalog: SqlCatalog, namespace: tuple[str, ...], name: str) -> str | None:
     """Return where the metadata of one table is, None if there is no such table."""
-    rows = _pointers(catalog, TABLES.c.table_name == name, namespace=namespace)
+    rows = _pointers(catalog, operator.eq, name, namespace=namespace)
     return rows[0].metadata_location if rows else None
 
 
 def _pointers(
     catalog: SqlCatalog,
-    *wanted: sa.ColumnElement[bool],
+    compare: Callable[[Any, Any], Any] | None = None,
+    name: str = "",
+    *,
     namespace: tuple[str, ...] = (NAMESPACE,),
 ) -> Sequence[Any]:
-    """Return where the metadata of some tables is, all at one instant. No views."""
-    conditions = [
-        TABLES.c.catalog_name == catalog.name,
-        TABLES.c.table_namespace == ".".join(namespace),
-        *wanted,
-    ]
-    if catalog._iceberg_type_filter() is not None:  # noqa: SLF001
-        kind = TABLES.c.iceberg_type
-        conditions.append((kind == ICEBERG_TABLE_TYPE) | kind.is_(None))
-    # Of the table, not of pyiceberg's class: that takes SQLAlchemy three times as long.
-    columns = (TABLES.c.table_name, TABLES.c.metadata_location)
-    statement = sa.select(*columns).where(*conditions)
+    """Return where the metadata of some tables is, all at one instant. No views.
+
+    Parameters
+    ----------
+    catalog
+    compare, name
+        How the names of those wanted compare with a name; all are wanted where `compare`
+        is None.
+    namespace
+    """
+    statement = _select(compare, has_kinds=catalog._schema_version == "v1")  # noqa: SLF001
+    told = {"catalog": catalog.name, "namespace": ".".join(namespace), "name": name}
+    if compare is None:
+        del told["name"]
     with catalog.engine.connect() as connection:
-        return connection.execute(statement).all()
+        return connection.execute(statement, told).all()
+
+
+@functools.cache
+def _select(
+    compare: Callable[[Any, Any], Any] | None, *, has_kinds: bool
+) -> sa.Select[Any]:
+    """Return the statement of `_pointers`: to make it takes as long as to run it."""
+    # Of the table, not of pyiceberg's class: that takes SQLAlchemy three times as long.
+    columns = TABLES.c
+    conditions = [
+        columns.catalog_name == sa.bindparam("catalog"),
+        columns.table_namespace == sa.bindparam("namespace"),
+    ]
+    if compare is not None:
+        conditions.append(compare(columns.table_name, sa.bindparam("name")))
+    if has_kinds:
+        kind = columns.iceberg_type
+        conditions.append((kind == ICEBERG_TABLE_TYPE) | kind.is_(None))
+    return sa.select(columns.table_name, columns.metadata_location).where(*conditions)
 
 
 def _table(catalog: SqlCatalog, row: Any) -> Table:
