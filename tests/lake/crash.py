@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
+    from lakebt.lake.reading.view import View
+
 ROOT = Path(__file__).resolve().parents[2]
 
 DAYS = (
@@ -93,11 +95,16 @@ def expected(last: int) -> Rows:
 
 def found(lake: Lake, number: int) -> Rows:
     """Return what ``R<number>`` reads as; a row that is there twice fails."""
-    view, rows = lake.at(f"R{number}"), {}
+    return found_in(lake.at(f"R{number}"))
+
+
+def found_in(view: View) -> Rows:
+    """Return what a release reads as; a row that is there twice fails."""
+    rows = {}
     for name, columns in COLUMNS.items():
         frame = view.read(name, columns=columns)
         rows[name] = set(frame.itertuples(index=False, name=None))
-        assert len(rows[name]) == len(frame), f"{name} of R{number} holds a row twice"
+        assert len(rows[name]) == len(frame), f"{name} of {view} holds a row twice"
     return rows
 
 

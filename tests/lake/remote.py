@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from lakebt.lake import Lake
 from lakebt.lake.storage.catalog import open_catalog
-from tests.lake.crash import COLUMNS, expected, found
+from tests.lake.crash import COLUMNS, expected, found_in
 from tests.lake.frames import clock
 
 if TYPE_CHECKING:
@@ -88,9 +88,11 @@ class Remote:
         """
         lake = self.open()
         names = [f"R{number}" for number in numbers]
-        assert list(lake.releases()["name"]) == names
-        assert list(lake.releases()["sequence"]) == list(range(1, len(names) + 1))
-        pinned = [lake.at(name).provenance()["snapshots"] for name in names]
+        releases = lake.releases()
+        assert list(releases["name"]) == names
+        assert list(releases["sequence"]) == list(range(1, len(names) + 1))
+        views = [lake.at(name) for name in names]
+        pinned = [view.provenance()["snapshots"] for view in views]
         catalog = self.catalog()
         for table in COLUMNS:
             metadata = catalog.load_table(("quant", table)).metadata
@@ -102,5 +104,5 @@ class Remote:
             assert head == (pinned[-1][table] if pinned else None)
         ledger = catalog.load_table(("quant", "releases"))
         assert set(ledger.metadata.refs) <= {"main"}
-        for number in numbers:
-            assert found(lake, number) == expected(number)
+        for number, view in zip(numbers, views, strict=True):
+            assert found_in(view) == expected(number)

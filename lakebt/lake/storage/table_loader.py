@@ -225,8 +225,7 @@ def _pointers(
     ----------
     catalog
     compare, name
-        How the names of those wanted compare with a name; all are wanted where `compare`
-        is None.
+        How the names of those wanted compare with a name; all are where that is None.
     namespace
     """
     statement = _select(compare, has_kinds=catalog._schema_version == "v1")  # noqa: SLF001
