@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from lakebt.lake.storage.catalog import open_path
 from tests.lake.crash import publish
 from tests.lake.earnings import calendar, declare
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.original import Original
+from tests.lake.original import OpenOriginal, Original
 from tests.lake.remote import Remote
 from tests.servers import serving
 
@@ -44,64 +45,123 @@ def published(lake: Lake) -> Lake:
     return lake
 
 
+KINDS = ["iceberg", "lakebt"]
+"""Catalogs that are not SQL: Iceberg's own server, and ours."""
+
+
 @contextlib.contextmanager
-def served_at(
-    folder: Path, kind: str, *, request: pytest.FixtureRequest
-) -> Iterator[Remote]:
-    """Serve the lake in a folder, an empty one where there is none."""
-    is_ours = kind == "lakebt"
-    with contextlib.ExitStack() as stack:
-        if is_ours:
-            address, _ = stack.enter_context(serving(open_path(folder, create=True)))
-        else:
-            servers: RestCatalogs = request.getfixturevalue("rest_servers")
-            address = stack.enter_context(servers.serve(folder))
-        made = Remote(folder, is_ours=is_ours)
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
+def configured(folder: Path, kind: str, address: str) -> Iterator[Remote]:
+    """Have pyiceberg find the catalog that a server has at its address."""
+    made = Remote(folder, is_ours=kind == "lakebt")
+    with pytest.MonkeyPatch.context() as patch:
         # Step by step, as clients publish that know no better, or have too much.
         made.configure(patch, type="rest", uri=address, **{"lakebt.releases": "no"})
         yield made
 
 
-KINDS = ["iceberg", "lakebt"]
-"""Catalogs that are not SQL: Iceberg's own server, and ours."""
+@contextlib.contextmanager
+def ours_at(folder: Path) -> Iterator[Remote]:
+    """Serve the lake in a folder, an empty one where there is none."""
+    with (
+        serving(open_path(folder, create=True)) as (address, _),
+        configured(folder, "lakebt", address) as made,
+    ):
+        yield made
+
+
+class Originals:
+    """Lakes that `lakebt serve` serves, each given back as it was when it was made.
+
+    Parameters
+    ----------
+    places
+        Where they lie.
+    """
+
+    def __init__(self, places: pytest.TempPathFactory) -> None:
+        self._places, self._made = places, dict[int, Original]()
+
+    @contextlib.contextmanager
+    def given_back(self, *, releases: int) -> Iterator[Remote]:
+        """Serve a lake with so many releases."""
+        if releases not in self._made:
+            place = self._places.mktemp("lakebt")
+            self._made[releases] = Original(place, partial(self._make, releases))
+        with ours_at(self._made[releases].restored()) as made:
+            yield made
+
+    def _make(self, releases: int, folder: Path) -> None:
+        folder.mkdir()
+        with ours_at(folder) as empty:
+            fill(empty, releases)
+
+
+class OtherOriginals:
+    """Those that Iceberg's own server serves.
+
+    Each has one as long as the process lives: a second one on the same SQLite file
+    fails under several writers at once.
+    """
+
+    def __init__(self, places: pytest.TempPathFactory, servers: RestCatalogs) -> None:
+        self._places, self._servers = places, servers
+        self._made: dict[int, tuple[Original, str]] = {}
+        self.open = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def given_back(self, *, releases: int) -> Iterator[Remote]:
+        """Give a lake with so many releases."""
+        if releases not in self._made:
+            self._made[releases] = self._make(releases)
+        original, address = self._made[releases]
+        with configured(original.restored(), "iceberg", address) as made:
+            yield made
+
+    def _make(self, releases: int) -> tuple[Original, str]:
+        place = self._places.mktemp("iceberg")
+        folder = place / "lake"
+        folder.mkdir()
+        address = self.open.enter_context(self._servers.serve(folder))
+
+        def make(path: Path) -> None:
+            with configured(path, "iceberg", address) as empty:
+                fill(empty, releases)
+
+        return OpenOriginal(place, make, database="rest.db"), address
+
+
+def fill(empty: Remote, releases: int) -> None:
+    """Publish so many releases of `tests.lake.crash`."""
+    lake = empty.open(create=True)
+    for number in range(1, releases + 1):
+        publish(lake, number)
 
 
 @pytest.fixture(scope="session")
-def originals() -> dict[tuple[str, int], Original]:
-    """Lakes in such catalogs, by kind and number of releases; see `given_back`."""
-    return {}
+def lakebt_originals(tmp_path_factory: pytest.TempPathFactory) -> Originals:
+    """Lakes in a catalog of ours."""
+    return Originals(tmp_path_factory)
 
 
-@contextlib.contextmanager
-def given_back(request: pytest.FixtureRequest, *, releases: int) -> Iterator[Remote]:
-    """Serve a lake of the kind that a test asks for, as it was when it was made."""
-    kind: str = request.param
-    made = request.getfixturevalue("originals")
+@pytest.fixture(scope="session")
+def iceberg_originals(
+    tmp_path_factory: pytest.TempPathFactory, rest_servers: RestCatalogs
+) -> Iterator[OtherOriginals]:
+    """Lakes in Iceberg's own."""
+    made = OtherOriginals(tmp_path_factory, rest_servers)
+    with made.open:
+        yield made
 
-    def fill(empty: Remote) -> None:
-        lake = empty.open(create=True)
-        for number in range(1, releases + 1):
-            publish(lake, number)
 
-    def make(folder: Path) -> None:
-        folder.mkdir()
-        with served_at(folder, kind, request=request) as empty:
-            fill(empty)
-
-    if kind == "iceberg":
-        # A second server on its SQLite file fails under several writers at once.
-        folder = request.getfixturevalue("tmp_path_factory").mktemp(kind)
-        with served_at(folder, kind, request=request) as fresh:
-            fill(fresh)
-            yield fresh
-        return
-    if (kind, releases) not in made:
-        place = request.getfixturevalue("tmp_path_factory").mktemp(kind)
-        made[kind, releases] = Original(place, make)
-    folder = made[kind, releases].restored()
-    with served_at(folder, kind, request=request) as again:
-        yield again
+def given_back(
+    request: pytest.FixtureRequest, *, releases: int
+) -> contextlib.AbstractContextManager[Remote]:
+    """Give a lake of the kind that a test asks for, as it was when it was made."""
+    originals = request.getfixturevalue(f"{request.param}_originals")
+    made: contextlib.AbstractContextManager[Remote] = originals.given_back(
+        releases=releases
+    )
+    return made
 
 
 @pytest.fixture(params=KINDS)

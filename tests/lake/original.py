@@ -6,7 +6,9 @@ undone in its own place before the next one comes.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,4 +42,43 @@ class Original:
         """Undo whatever was done in the folder, and return the path of the lake."""
         shutil.rmtree(self._folder)
         shutil.copytree(self._kept, self._folder)
+        return self.path
+
+
+class OpenOriginal(Original):
+    """A lake whose SQLite database a server holds open: it stays, its rows do not.
+
+    Parameters
+    ----------
+    folder, make
+    database
+        The name of the database in the folder of the lake.
+    """
+
+    def __init__(
+        self, folder: Path, make: Callable[[Path], object], *, database: str
+    ) -> None:
+        super().__init__(folder, make)
+        self._database = database
+
+    def restored(self) -> Path:
+        """Undo whatever was done in the folder, and return the path of the lake."""
+        for place in self.path.iterdir():
+            if place.is_dir():
+                shutil.rmtree(place)
+        shutil.copytree(
+            self._kept / self.path.name,
+            self.path,
+            ignore=shutil.ignore_patterns(f"{self._database}*"),
+            dirs_exist_ok=True,
+        )
+        kept = self._kept / self.path.name / self._database
+        with contextlib.closing(sqlite3.connect(self.path / self._database)) as there:
+            there.execute("ATTACH ? AS kept", [str(kept)])
+            listed = "SELECT name FROM kept.sqlite_master WHERE type = 'table'"
+            with there:
+                for (table,) in there.execute(listed).fetchall():
+                    rows = f"SELECT * FROM kept.{table}"  # noqa: S608 - its own names
+                    there.execute(f"DELETE FROM main.{table}")  # noqa: S608
+                    there.execute(f"INSERT INTO main.{table} {rows}")
         return self.path

@@ -144,6 +144,23 @@ def told(remote: Remote) -> Any:
 # ------------------------------------------------------------------ what is relied on
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_test_did_to_a_lake_is_undone(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    originals = request.getfixturevalue(f"{kind}_originals")
+    with originals.given_back(releases=1) as begun:
+        files = {file for file in begun.folder.rglob("*") if file.is_file()}
+        publish(begun.open(), 2)
+        schema = pa.schema([pa.field("symbol", pa.string())])
+        begun.catalog().create_table("quant.more", schema)
+
+    with originals.given_back(releases=1) as begun:
+        assert {file for file in begun.folder.rglob("*") if file.is_file()} == files
+        assert ("quant", "more") not in begun.catalog().list_tables("quant")
+        begun.check_whole([1])
+
+
 def test_the_catalog_does_what_is_required_or_nothing(remote: Remote) -> None:
     """What `stepwise` needs of a catalog, and nothing more."""
     catalog = remote.catalog()
