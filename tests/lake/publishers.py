@@ -6,7 +6,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,9 +156,6 @@ def check(
 
 
 def _publish(publisher: int, releases: int, path: str | None) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:  # imports what is imported late
-        warm = {"prices": bars(), "etf_holdings": q1()}
-        open_lake(folder).publish(warm, release="R", as_of=AS_OF)
     lake = open_lake(path)
     took_s, waited_s = [], []
     really = sql.turn

@@ -29,6 +29,7 @@ from tests.lake.crash import (
     raw_tables,
 )
 from tests.lake.frames import clock
+from tests.lake.repeats import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ def test_publishers_killed_at_random_instants_leave_old_or_new(
     publish(lake, 1)
     last, took_s, most_files = 2, publish(lake, 2), 0
     with Publisher() as publisher:
-        for _ in range(12):
+        for _ in range(times(6, 24)):
             said = publisher.run(
                 path, first=last + 1, delay_s=draw.uniform(0, 2 * took_s)
             )

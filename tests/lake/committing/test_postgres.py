@@ -22,6 +22,7 @@ from tests.lake import publishers
 from tests.lake.crash import MOMENTS, die_publishing, expected, found, publish
 from tests.lake.frames import AS_OF, q1
 from tests.lake.remote import Remote
+from tests.lake.repeats import times
 from tests.servers import Postgres, free_port
 
 if TYPE_CHECKING:
@@ -141,9 +142,12 @@ def test_concurrent_publishers_lose_nothing_where_transactions_are_serializable(
         setting = "set default_transaction_isolation = 'serializable'"
         connection.execute(f"alter database {name} {setting}".encode())
 
-    publishers.run(None, publishers=4, releases=6)
+    releases = times(3, 6)
 
-    publishers.check(None, publishers=4, releases=6, read=range(1, 25))
+    publishers.run(None, publishers=4, releases=releases)
+
+    every = range(1, 4 * releases + 1)
+    publishers.check(None, publishers=4, releases=releases, read=every)
 
 
 def hold(uri: str) -> Any:

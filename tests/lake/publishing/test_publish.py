@@ -26,6 +26,7 @@ from lakebt.lake.storage.failures import LostRaceError
 from tests.lake import crash, publishers
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
+from tests.lake.repeats import times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -287,9 +288,12 @@ def test_the_same_name_published_twice_at_once_is_one_release(path: Path) -> Non
 
 @pytest.mark.slow
 def test_concurrent_publishers_lose_duplicate_and_tear_nothing(path: Path) -> None:
-    publishers.run(str(path), publishers=4, releases=6)
+    releases = times(3, 6)
 
-    publishers.check(str(path), publishers=4, releases=6, read=range(1, 25))
+    publishers.run(str(path), publishers=4, releases=releases)
+
+    every = range(1, 4 * releases + 1)
+    publishers.check(str(path), publishers=4, releases=releases, read=every)
 
 
 @pytest.mark.slow

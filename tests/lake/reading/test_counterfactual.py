@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.lake.reading.counterfactual import Alteration, altered
+from tests.lake.repeats import times
 from tests.strategy.audit.market import SYMBOLS, publish
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def alterations(after: dt.datetime) -> list[Alteration]:
 
 @pytest.mark.slow
 @given(after=INSTANTS, before=INSTANTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=times(6, 200), deadline=None)
 def test_what_was_known_stays_as_it_is(
     view: View, after: dt.datetime, before: dt.datetime
 ) -> None:
@@ -106,7 +107,7 @@ def test_what_was_known_stays_as_it_is(
 
 @pytest.mark.slow
 @given(after=INSTANTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=times(6, 200), deadline=None)
 def test_nothing_known_later_is_left(view: View, after: dt.datetime) -> None:
     with altered(Alteration(after=after)):
         for table in TABLES:

@@ -27,6 +27,7 @@ from lakebt.lake.tables.rows import newest
 from lakebt.lake.tables.schemas import ETF_HOLDINGS
 from lakebt.sessions import Sessions
 from tests.lake.frames import clock
+from tests.lake.repeats import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -394,7 +395,7 @@ def as_panel(known: dict[Any, float], symbols: list[str]) -> list[Any]:
     return [[known.get((symbol, day)) for symbol in symbols] for day in rows]
 
 
-@settings(max_examples=12)
+@settings(max_examples=times(6, 60))
 @given(bars=BARS, versions=VERSIONS)
 def test_views_agree_with_a_dictionary_however_the_rows_arrived(
     bars: list[Row], versions: list[Row]

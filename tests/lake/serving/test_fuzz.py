@@ -15,6 +15,7 @@ from lakebt.lake.serving.app import make_routes
 from lakebt.lake.serving.service import Service
 from lakebt.lake.storage.catalog import open_path
 from tests.lake.frames import AS_OF, bars, clock, q1
+from tests.lake.repeats import times
 from tests.lake.serving.test_protocol import SCHEMA
 from tests.servers import serving
 
@@ -31,7 +32,7 @@ TABLES = (
 )
 
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=times(10, 200),
     deadline=None,
     derandomize=True,
     database=None,
@@ -210,7 +211,7 @@ def test_commits_that_are_nearly_right_never_fail_and_harm_no_release(
         max_size=1,
     )
 
-    @settings(BOUNDED, max_examples=250)
+    @settings(BOUNDED, max_examples=times(120, 2_000))
     @given(
         table=st.sampled_from(TABLES),
         updates=st.lists(updates_of(target), max_size=4),

@@ -24,6 +24,7 @@ from lakebt.lake.storage.manifests import Append
 from lakebt.lake.trials.record import RECORDED
 from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.other_engines import SPELLINGS, Clock, foreign_catalog, spelled
+from tests.lake.repeats import times
 from tests.lake.serving.conftest import error
 from tests.lake.trial_rows import batch
 
@@ -444,7 +445,7 @@ def keep(path: Path, now: Clock) -> None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=10,
+    max_examples=times(5, 60),
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),

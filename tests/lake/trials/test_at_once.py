@@ -20,6 +20,7 @@ from tests.conftest import program
 from tests.lake import recorders
 from tests.lake.crash import data_files, orphans, publish, raw_tables
 from tests.lake.frames import clock
+from tests.lake.repeats import times
 from tests.lake.trial_rows import batch, trial
 
 if TYPE_CHECKING:
@@ -164,7 +165,10 @@ def test_recorders_killed_at_random_instants_leave_whole_batches(
 ) -> None:
     draw = random.Random(20220902)  # noqa: S311 - instants, not secrets
     last = kills = 0
-    while kills < 12 or last <= 12:  # a machine that is busy records little at a time
+    enough = times(5, 24)
+    while (
+        kills < enough or last <= enough
+    ):  # a machine that is busy records little at a time
         kills += 1
         done = doomed.run(path, first=last, delay_s=draw.uniform(0, 0.6))
         found = sorted(lake.trials()["n_returns"])

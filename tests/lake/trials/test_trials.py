@@ -34,6 +34,7 @@ from lakebt.lake.trials.index import Keys
 from lakebt.lake.trials.index import halves as of_rows
 from tests.lake.crash import orphans, raw_tables
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.repeats import times
 from tests.lake.trial_rows import START, batch, hex_of, trial
 
 pytestmark = pytest.mark.lake
@@ -355,9 +356,11 @@ def test_a_table_of_that_name_which_is_not_lakebts_is_refused(
 
 @pytest.mark.slow
 def test_many_small_batches_leave_few_files_and_little_metadata(
-    lake: Lake, path: Path
+    lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(150):
+    batches = times(40, 150)
+    monkeypatch.setattr(folding, "LIMIT", times(16, folding.LIMIT))
+    for number in range(batches):
         lake.record(batch([number]))
 
     with raw_tables(path) as raw:
@@ -369,9 +372,9 @@ def test_many_small_batches_leave_few_files_and_little_metadata(
         assert dict(table.properties) == PROPERTIES
     assert orphans(path) == set()  # what expired snapshots had is gone
     folder = path / "warehouse/quant/trials"
-    assert len(list(folder.rglob("*"))) < 300
-    assert sorted(lake.trials()["n_returns"]) == list(range(150))
-    assert lake.record(batch(range(151))) == 1
+    assert len(list(folder.rglob("*"))) < 2 * batches
+    assert sorted(lake.trials()["n_returns"]) == list(range(batches))
+    assert lake.record(batch(range(batches + 1))) == 1
     assert lake.doctor().ok
 
 
@@ -553,7 +556,7 @@ class Recorded(RuleBasedStateMachine):
 
 
 Recorded.TestCase.settings = settings(
-    max_examples=12,
+    max_examples=times(5, 60),
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
