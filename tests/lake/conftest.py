@@ -24,9 +24,34 @@ if TYPE_CHECKING:
     from tests.servers import RestCatalogs
 
 
+@pytest.fixture(scope="session")
+def empty_original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """What `lake` is."""
+    folder = tmp_path_factory.mktemp("empty")
+    return Original(folder, lambda path: Lake.open(path, clock=clock))
+
+
+@pytest.fixture(scope="session")
+def published_original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """What `published` is."""
+
+    def make(path: Path) -> None:
+        lake = Lake.open(path, clock=clock)
+        lake.publish({"prices": bars()}, release="R0", as_of=AS_OF)
+        declare(lake)
+        lake.publish({"earnings": calendar()}, release="R1", as_of=AS_OF)
+
+    return Original(tmp_path_factory.mktemp("published"), make)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the test's lake is."""
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where the test's lake is; nothing is there if it asks for none."""
+    for name in ("published", "lake"):
+        if name in request.fixturenames:
+            kept = {"published": "published_original", "lake": "empty_original"}[name]
+            original: Original = request.getfixturevalue(kept)
+            return original.restored()
     return tmp_path / "lake"
 
 
@@ -39,9 +64,6 @@ def lake(path: Path) -> Lake:
 @pytest.fixture
 def published(lake: Lake) -> Lake:
     """A lake with prices in R0, and with a declared earnings calendar too in R1."""
-    lake.publish({"prices": bars()}, release="R0", as_of=AS_OF)
-    declare(lake)
-    lake.publish({"earnings": calendar()}, release="R1", as_of=AS_OF)
     return lake
 
 

@@ -52,6 +52,7 @@ from lakebt.lake.storage.scan_plan import manifests_in, plan
 from lakebt.lake.tables.arrow import INSTANT
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars
+from tests.lake.repeats import crossed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -231,11 +232,17 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize("coded", [(), ("symbol", "note")], ids=["plain", "coded"])
-@pytest.mark.parametrize(
-    "columns", [ALL, ("close",), ("note", "symbol")], ids=["all", "one", "other order"]
-)
-@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
+ASKED = {"all": ALL, "one": ("close",), "other order": ("note", "symbol")}
+"""Columns."""
+
+CODED = {"plain": (), "coded": ("symbol", "note")}
+"""Which of them as dictionaries."""
+
+SOME = {repr(v): v for v in [("A", "D"), ("B",), ("AA", "CC", "x"), ("x", "y")]}
+"""Values of a column."""
+
+
+@crossed({"coded": CODED, "columns": ASKED, "where": FILTERS})
 def test_it_reads_what_pyiceberg_reads(
     shared_table: Table,
     told_once: Theirs,
@@ -257,16 +264,16 @@ def test_it_reads_what_pyiceberg_reads(
         assert kind == kinds[field.name]
 
 
-@pytest.mark.parametrize("coded", [(), ("symbol", "note")], ids=["plain", "coded"])
-@pytest.mark.parametrize(
-    "columns", [ALL, ("close",), ("note", "symbol")], ids=["all", "one", "other order"]
+@crossed(
+    {
+        "coded": CODED,
+        "columns": ASKED,
+        "where": {name: FILTERS[name] for name in ("everything", "numbers", "no file")},
+        "values": SOME,
+        "few": {"0": 0, "200": 200},
+        "by": {"arrow": "arrow", "pyiceberg": "pyiceberg"},
+    }
 )
-@pytest.mark.parametrize("where", ["everything", "numbers", "no file"])
-@pytest.mark.parametrize(
-    "values", [("A", "D"), ("B",), ("AA", "CC", "x"), ("x", "y")], ids=repr
-)
-@pytest.mark.parametrize("few", [0, 200])
-@pytest.mark.parametrize("by", ["arrow", "pyiceberg"])
 def test_some_of_many_values_are_those_of_a_list(
     shared_table: Table,
     told_once: Theirs,
@@ -275,7 +282,7 @@ def test_some_of_many_values_are_those_of_a_list(
     few: int,
     by: str,
     values: tuple[str, ...],
-    where: str,
+    where: Any,
     columns: tuple[str, ...],
     coded: tuple[str, ...],
 ) -> None:
@@ -285,18 +292,14 @@ def test_some_of_many_values_are_those_of_a_list(
     coded = tuple(name for name in coded if name in columns)
     among = Among("symbol", values)
 
-    found = read(shared_table, columns, coded=coded, where=FILTERS[where], among=among)
+    found = read(shared_table, columns, coded=coded, where=where, among=among)
 
-    listed: Any = And(FILTERS[where], is_in("symbol", values))
+    listed: Any = And(where, is_in("symbol", values))
     assert told(found) == told_once(columns, listed)
     assert found.schema.names == list(columns)
 
 
-@pytest.mark.parametrize(
-    "columns", [ALL, ("close",), ("note", "symbol")], ids=["all", "one", "other order"]
-)
-@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
-@pytest.mark.parametrize("every", [1, 2])
+@crossed({"columns": ASKED, "where": FILTERS, "every": {"1": 1, "2": 2}})
 def test_what_is_kept_for_who_publishes_is_what_pyiceberg_reads(
     shared_table: Table,
     told_once: Theirs,
