@@ -99,7 +99,7 @@ def test_who_comes_second_to_an_empty_database_is_not_refused(
     server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Postgres refuses a table that another one makes at the same instant."""
-    for number in range(4):
+    for number in range(times(2, 8)):
         configured(monkeypatch, server, tmp_path / str(number))
         at_once = threading.Barrier(6)
 

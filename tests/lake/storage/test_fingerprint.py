@@ -20,6 +20,7 @@ from lakebt.lake.tables.schemas import SPECS
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.old import make_old
 from tests.lake.other_engines import spoiled
+from tests.lake.repeats import times
 from tests.lake.rot import KINDS, altered, answers, kept_panels, make
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=times(5, 200), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_file_that_changed_gives_another_answer(
     whole: tuple[Path, list[str]], kind: str, seed: int

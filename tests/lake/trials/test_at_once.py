@@ -47,13 +47,14 @@ def check(lake: Lake, batches: int) -> None:
 def test_four_recorders_of_the_same_trials_lose_none_and_record_none_twice(
     lake: Lake, path: Path
 ) -> None:
-    running = recorders.start(str(path), recorders=4, batches=25)
+    batches = times(10, 25)
+    running = recorders.start(str(path), recorders=4, batches=batches)
     for number in range(1, 7):  # and somebody publishes beside them
         publish(lake, number)
     new = recorders.ended(running)
 
-    check(lake, 25)
-    assert sum(new) == len(lake.trials()) == 260
+    check(lake, batches)
+    assert sum(new) == len(lake.trials()) == 10 * (batches + 1)
     assert len(lake.releases()) == 6
     assert len(lake.at("R6").read("etf_holdings")) == 12
     assert data_files(path, "trials") <= 10
@@ -259,13 +260,14 @@ def test_recorders_at_once_in_postgres(
     remote.configure(monkeypatch, uri=uri, warehouse=f"file://{tmp_path}/warehouse")
     lake = remote.open(create=True)
 
-    running = recorders.start(None, recorders=3, batches=8)
+    batches = times(4, 8)
+    running = recorders.start(None, recorders=3, batches=batches)
     for number in range(1, 5):
         publish(lake, number)
     new = recorders.ended(running)
 
-    check(lake, 8)
-    assert sum(new) == 90
+    check(lake, batches)
+    assert sum(new) == 10 * (batches + 1)
     remote.check_whole([1, 2, 3, 4])
     assert lake.doctor().ok
 
