@@ -16,6 +16,7 @@ from lakebt.lake.committing.ledger import ledger_rows, page_of
 from lakebt.lake.erasure.certificate import ErasedFile
 from lakebt.lake.erasure.held_rows import TableFiles
 from lakebt.lake.erasure.subject import file_rows
+from lakebt.lake.erasure.substitution import Own, Words
 from lakebt.lake.erasure.table_rewrite import NewFile, TableRewrite
 from lakebt.lake.keeping.reachable_files import metadata_files
 from lakebt.lake.storage.code import ignored_properties
@@ -34,7 +35,14 @@ from lakebt.lake.storage.reach import Walk, unneeded
 from lakebt.lake.storage.snapshots import delete_quietly, only
 from lakebt.lake.tables.arrow import column, keep
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE, OURS, PROPERTIES, TRIALS
-from lakebt.lake.tables.trials import IDS, JSON, OPEN_KEYS, OWN_KEYS, TRIALS_SPEC
+from lakebt.lake.tables.trials import (
+    IDS,
+    JSON,
+    OPEN_KEYS,
+    OWN_KEYS,
+    OWN_TEXTS,
+    TRIALS_SPEC,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -46,11 +54,13 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Release
     from lakebt.lake.erasure.held_rows import Search
-    from lakebt.lake.erasure.substitution import Words
 
 
 _AS_THEY_ARE = frozenset({*IDS, "kind", "release", "snapshots"})
 """Columns of trials that hold names and numbers of lakebt's own."""
+
+_OWN = Own(keys=OWN_KEYS, texts=OWN_TEXTS, open_below=OPEN_KEYS)
+"""What of the others is lakebt's own."""
 
 
 class Draft:
@@ -363,9 +373,9 @@ def _scrubbed(rows: pa.Table, words: Words) -> pa.Table | None:
         coded = column(rows, field.name).dictionary_encode()
         said = coded.dictionary.to_pylist()
         now = [
-            words.in_json(text, own=OWN_KEYS, open_below=OPEN_KEYS)
+            words.in_json(text, own=_OWN)
             if field.name in JSON
-            else words.without(text)
+            else words.deeply(text, own=_OWN, below=field.name)
             for text in said
         ]
         if now != said:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 
 ERASED = "[erased]"
@@ -19,6 +20,37 @@ ERASED = "[erased]"
 
 SHORT = 3
 """A value of fewer characters is taken out of a text only where it is a whole word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What of some JSON lakebt wrote itself: nobody's data, whatever is erased.
+
+    Attributes
+    ----------
+    keys
+    texts
+        What texts are like below a key, or below others' keys below it.
+    open_below
+        Those of the keys below which nothing is lakebt's.
+    """
+
+    keys: Collection[str] = ()
+    texts: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    open_below: Collection[str] = ()
+
+    def has(self, below: str, text: str) -> bool:
+        """Whether a text is one of lakebt's own, where it stands."""
+        pattern = self.texts.get(below)
+        return pattern is not None and pattern.fullmatch(text) is not None
+
+    def inside(self, key: str) -> Own | None:
+        """Return what is lakebt's below a key."""
+        return None if key in self.open_below else self
+
+    def place(self, key: str, below: str) -> str:
+        """Return the key that counts below one: itself, if it is lakebt's."""
+        return key if key in self.keys else below
 
 
 class Words:
@@ -64,43 +96,36 @@ class Words:
         """Return whether one of the values is in a text."""
         return self.without(text) != text
 
-    def deeply(
-        self,
-        value: Any,
-        *,
-        own: Collection[str] = (),
-        open_below: Collection[str] = (),
-    ) -> Any:
+    def deeply(self, value: Any, *, own: Own | None = None, below: str = "") -> Any:
         """Return what JSON holds without the values, in texts and in keys.
 
         Parameters
         ----------
         value
         own
-            Keys that stay, whatever is erased: nobody's data.
-        open_below
-            Those among them below which no key stays.
+            What of it stays, whatever is erased; nothing if left out.
+        below
+            The key of lakebt's own that it stands below.
         """
         if isinstance(value, str):
-            return self.without(value)
+            is_own = own is not None and own.has(below, value)
+            return value if is_own else self.without(value)
         if isinstance(value, dict):
             return {
-                key if key in own else self.without(key): self.deeply(
-                    each, own=() if key in open_below else own, open_below=open_below
+                key if own is not None and key in own.keys else self.without(key): (
+                    self.deeply(
+                        each,
+                        own=None if own is None else own.inside(key),
+                        below=below if own is None else own.place(key, below),
+                    )
                 )
                 for key, each in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self.deeply(each, own=own, open_below=open_below) for each in value]
+            return [self.deeply(each, own=own, below=below) for each in value]
         return value
 
-    def in_json(
-        self,
-        text: str,
-        *,
-        own: Collection[str] = (),
-        open_below: Collection[str] = (),
-    ) -> str:
+    def in_json(self, text: str, *, own: Own | None = None) -> str:
         r"""Return a JSON text without the values, however they are written in it.
 
         What has none stays as it is, to the letter.
@@ -108,21 +133,24 @@ class Words:
         Parameters
         ----------
         text
-        own, open_below
+        own
             As for `deeply`.
 
         Examples
         --------
         >>> Words(["Ünï"]).in_json('{"symbol":["\\u00dcn\\u00ef","B"]}')
         '{"symbol":["[erased]","B"]}'
-        >>> Words(["side"]).in_json('{"side":"side","of":{"side":1}}', own={"side"})
-        '{"side":"[erased]","of":{"side":1}}'
+        >>> own = Own(keys={"side"}, texts={"side": re.compile("both")})
+        >>> Words(["side", "both"]).in_json(
+        ...     '{"side":["both","side"],"a":"both"}', own=own
+        ... )
+        '{"side":["both","[erased]"],"a":"[erased]"}'
         """
         try:
             value = json.loads(text)
         except ValueError:
             return self.without(text)
-        now = self.deeply(value, own=own, open_below=open_below)
+        now = self.deeply(value, own=own)
         if now == value:
             return text
         return json.dumps(now, ensure_ascii=False, separators=(",", ":"))

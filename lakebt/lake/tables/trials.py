@@ -7,7 +7,15 @@ row again.
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.lake.tables.schemas import TRIALS, Column, Kind, TableSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 KINDS = ("cell", "result", "backtest")
 """What may be tried: one cell of a study, a study as a whole, a strategy."""
@@ -43,6 +51,52 @@ OWN_KEYS = frozenset(
 
 OPEN_KEYS = frozenset({"parameters"})
 """Below these every key is somebody's: what a strategy was made with."""
+
+_RULE = (
+    r"((AD|ED|MD)([+-]\d{1,4})?|\d{4}-\d\d-\d\d|\+\d{1,4}|\d{1,3}w)"
+    r"(@(open|close))?"
+)
+_DAY = r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-]\d\d:\d\d)?)?"
+_VERSION = r"\d+(\.[0-9a-z]+)+([.+-][0-9a-z.]+)*"
+
+
+def _one_of(*words: str) -> str:
+    return "|".join(map(re.escape, words))
+
+
+OWN_TEXTS: Mapping[str, re.Pattern[str]] = {
+    key: re.compile(rf"(?:{texts})\Z", re.ASCII)
+    for texts, keys in (
+        (_RULE, ("entries", "entry", "exit", "exits")),
+        (
+            _one_of("both", "additions", "deletions", *Side),
+            ("side",),
+        ),
+        (_one_of(*CAUSES), ("cause",)),
+        (_one_of(*ANNOUNCED_QUALITIES), ("announced_quality",)),
+        (_one_of("pooled", "calendar"), ("aggregate",)),
+        (_one_of("event", "leg"), ("weighting",)),
+        (_one_of("exclude", "drop_leg", "raise"), ("missing",)),
+        (_one_of("mask", "raise", "allow"), ("on_look_ahead",)),
+        (_one_of("open", "close"), ("fill",)),
+        (_one_of("daily", "weekly", "monthly"), ("rebalance",)),
+        (_one_of("two-way", "jackknife", "lo", ""), ("se_method",)),
+        (_one_of("event", "vectorbt"), ("engine",)),
+        (r"(\d+(\.\d+)?\s*[a-z]+\s*)+", ("min_lead",)),
+        (_DAY, ("announced", "effective", "end", "known_at", "recorded", "start")),
+        (_DAY, ("period",)),
+        (_VERSION, ("code_version", "numba", "numpy", "pandas", "pyarrow")),
+        (_VERSION, ("pyiceberg", "python", "vectorbt")),
+        (_one_of("x86_64", "AMD64", "i686", "aarch64", "arm64"), ("machine",)),
+        (r"X[A-Z]{3}", ("exchange",)),
+    )
+    for key in keys
+}
+"""What lakebt's own texts are like, by the keys and columns they stand below.
+
+Others there are somebody's. These say what was run, also after a ticker was erased that is
+called ``AD``, ``both`` or ``event``.
+"""
 
 
 def _needed(kind: Kind, *names: str) -> list[Column]:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 import lakebt
+from lakebt.analysis.pooling import Aggregate, Weighting
+from lakebt.analysis.ratio_error import ErrorMethod
+from lakebt.backtest.trades import MISSING
+from lakebt.backtest.weights import TradedSide
+from lakebt.events.guard import ON_LOOK_AHEAD
+from lakebt.events.rules import Anchor
+from lakebt.facts import ANNOUNCED_QUALITIES, CAUSES, Side
 from lakebt.lake.erasure.certificate import (
     Elsewhere,
     ErasedFile,
@@ -21,12 +29,14 @@ from lakebt.lake.erasure.certificate_edits import without_values
 from lakebt.lake.erasure.kept_names import KeptName
 from lakebt.lake.erasure.object_versions import KeptVersions
 from lakebt.lake.erasure.proof import Proof, Trace
-from lakebt.lake.erasure.substitution import ERASED, Words
+from lakebt.lake.erasure.substitution import ERASED, Own, Words
 from lakebt.lake.tables.schemas import INDEX_CHANGES
-from lakebt.lake.tables.trials import JSON, OPEN_KEYS, OWN_KEYS
+from lakebt.lake.tables.trials import JSON, OPEN_KEYS, OWN_KEYS, OWN_TEXTS
 from lakebt.sources.simulated import simulated_market
-from lakebt.strategy.terms import Terms
-from lakebt.study.arguments import Arguments
+from lakebt.strategy.backtest import ENGINES as ENGINES_OF_STRATEGIES
+from lakebt.strategy.terms import PERIODS, Terms
+from lakebt.study.arguments import ENTRIES, EXITS, Arguments
+from lakebt.study.engines import ENGINES
 from lakebt.values.reasons import Reason
 
 if TYPE_CHECKING:
@@ -42,6 +52,7 @@ class Hold:
         return pd.Series(self.weights)
 
 
+OWN = Own(keys=OWN_KEYS, texts=OWN_TEXTS, open_below=OPEN_KEYS)
 HELD = "MKT"
 AS_OF = dt.datetime(2022, 11, 28, tzinfo=dt.UTC)
 
@@ -57,6 +68,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     grid: dict[str, Any] = {"entries": ["AD+1@open"], "exits": ["+1"]}
     where = {"cause": {"!=": "merger"}}
     lakebt.Study(view, index="SIM", where=where, **grid).run()
+    changes = view.changes(index="SIM")
+    lakebt.Study(view, changes=changes, aggregate="calendar", **grid).run()
     terms: dict[str, Any] = {"start": "2010-04-01", "end": "2010-04-09"}
     lakebt.Backtest(view, Hold({HELD: 1.0}), delisting_return=-0.3, **terms).run()
     trials = lake.trials()
@@ -92,8 +105,68 @@ def test_every_key_of_lakebts_own_stays_in_trials(written: list[str]) -> None:
     for ticker in sorted(keys):
         words = Words([ticker])
         for text in written:
-            now = words.in_json(text, own=OWN_KEYS, open_below=OPEN_KEYS)
+            now = words.in_json(text, own=OWN)
             assert list(keys_of(json.loads(now))) == list(keys_of(json.loads(text)))
+
+
+SOMEBODYS = {"change_id", "hedge", "index", "isin", "source", "strategy", "symbol"}
+"""Keys below which texts are data, or a person's; and numbers of what is recorded."""
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "aggregate": tuple(Aggregate),
+    "announced_quality": ANNOUNCED_QUALITIES,
+    "cause": CAUSES,
+    "engine": tuple({*ENGINES, *ENGINES_OF_STRATEGIES}),
+    "entry": (*ENTRIES, "AD@open", "2022-10-03@open", *map(str, Anchor)),
+    "exit": (*EXITS, "ED@close", "+12@open", "2022-10-03"),
+    "fill": ("open", "close"),
+    "missing": MISSING,
+    "on_look_ahead": ON_LOOK_AHEAD,
+    "rebalance": tuple(PERIODS),
+    "se_method": tuple(ErrorMethod),
+    "side": (*Side, *TradedSide),
+    "weighting": tuple(Weighting),
+}
+
+
+def test_lakebts_own_words_are_those_there_are() -> None:
+    for place, words in WORDS.items():
+        assert [word for word in words if not OWN.has(place, word)] == []
+    assert not OWN.has("side", "AAA")
+    assert not OWN.has("entry", "AAA")
+
+
+def texts_of(value: Any, below: str = "") -> Iterator[tuple[str, str]]:
+    """The texts of some JSON, each with the key that it stands below."""
+    if isinstance(value, str):
+        yield below, value
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key not in OPEN_KEYS:
+                yield from texts_of(each, OWN.place(key, below))
+    if isinstance(value, list):
+        for each in value:
+            yield from texts_of(each, below)
+
+
+def test_lakebts_own_texts_stay_where_they_stand(written: list[str]) -> None:
+    own = {
+        (below, text)
+        for told in written
+        for below, text in texts_of(json.loads(told))
+        if below not in SOMEBODYS and not re.fullmatch("[0-9a-f]{32}", text)
+    }
+    assert {"entry", "cause", "machine", "min_lead", "start"} <= {b for b, _ in own}
+    assert [each for each in own if not OWN.has(*each)] == []
+
+    tickers = {part for _, text in own for part in (text, *re.split(r"\W+", text))}
+    for ticker in sorted(tickers - {""}):
+        words = Words([ticker])
+        for below, text in own:
+            somebodys = {below: text, "hedge": ticker, "where": {"symbol": [ticker]}}
+            now = json.loads(words.in_json(json.dumps(somebodys), own=OWN))
+            erased = {"hedge": ERASED, "where": {"symbol": [ERASED]}}
+            assert now == {below: text, **erased}, (ticker, below)
 
 
 @pytest.mark.parametrize("ticker", ["side", HELD])
@@ -103,7 +176,7 @@ def test_keys_that_are_data_go_and_values_do(written: list[str], ticker: str) ->
     said["parameters"] = {"weights": {ticker: 1.0}}
     said[HELD] = {"side": ticker}
 
-    now = Words([ticker]).in_json(json.dumps(said), own=OWN_KEYS, open_below=OPEN_KEYS)
+    now = Words([ticker]).in_json(json.dumps(said), own=OWN)
 
     assert json.loads(now)["parameters"] == {"weights": {ERASED: 1.0}}
     kept = HELD if ticker == "side" else ERASED
