@@ -13,6 +13,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -183,8 +184,8 @@ _SMALL_BYTES = 2**18
 _KEPT: Used[tuple[pa.Table, pa.Schema]] = Used(2**26, largest=2**22)
 """Small files that were compared with their names, as decoded, by bytes in memory."""
 
-_LAYOUTS: dict[bytes, pa.Schema] = {}
-"""What those files say they hold, each once, by how it is written."""
+_LAYOUTS: WeakValueDictionary[bytes, pa.Schema] = WeakValueDictionary()
+"""What those files say they hold, each once, as long as one of them is kept."""
 
 
 def _is_small(file: DataFile) -> bool:
@@ -218,14 +219,14 @@ class _Asked:
     def of_kept(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
         """Read it from what they were decoded to; None if pyiceberg has to."""
         layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
-        fitting: set[int] = set()
+        fitting: dict[int, pa.Schema] = {}  # held, so that no other has its number
         tables = []
         for file in files:
             rows, footer = _decoded(file, layout, io)
             if id(footer) not in fitting:
                 if not _holds(footer, self.fields):
                     return None
-                fitting.add(id(footer))
+                fitting[id(footer)] = footer
             tables.append(rows.select(self._schema.names).cast(self._schema))
         return self._chosen(ds.dataset(pa.concat_tables(tables).combine_chunks()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -368,7 +369,10 @@ def test_who_publishes_decodes_a_small_file_once_and_misses_one_that_is_gone(
     next((path / "warehouse/quant/prices/data").iterdir()).unlink()
     with pytest.raises(BrokenReleaseError, match="is gone"):
         lake.publish({"prices": bars(days=("2022-09-09",))}, release="R9", as_of=AS_OF)
+    assert arrow_reads._LAYOUTS  # noqa: SLF001
     forget()
+    gc.collect()
+    assert not arrow_reads._LAYOUTS  # noqa: SLF001
     assert not any(map(entries.get, manifests_of(lake)))
 
 
