@@ -11,7 +11,6 @@ from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import placed_anew
 from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.keeping.exchange import wanted_calendar
-from lakebt.lake.keeping.settings import warn_of_dropped
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.preview import foreseen, foreseen_first
 from lakebt.lake.publishing.first_rows import FirstRows, first_rows
@@ -189,8 +188,6 @@ class Publishing(LakeBase):
         at_once
             Whether a server may be asked to do it all.
         """
-        if storage.sql is not None:
-            warn_of_dropped(storage.loaded().values())
         check = Comparison(
             publication, storage=storage, sessions=self._sessions, first=first
         )

@@ -10,7 +10,6 @@ import pandas as pd
 from lakebt.errors import InvalidArgumentError, LakebtError, LedgerWarning
 from lakebt.inputs.checks import check_text
 from lakebt.lake.api.base import LakeBase
-from lakebt.lake.keeping.settings import warn_of_dropped
 from lakebt.lake.reading.counterfactual import is_altered
 from lakebt.lake.reading.view import View
 from lakebt.lake.tables.frames import frame
@@ -79,9 +78,6 @@ class Trials(LakeBase):
     def _record(self, rows: pa.Table, finished: Sequence[FinishedFile] = ()) -> int:
         if is_altered():  # an audit's made-up future is no evidence
             return 0
-        trials = None if self._storage.sql is None else self._storage.trials()
-        if trials is not None:
-            warn_of_dropped([trials])
         count = record(self._storage, rows, finished)
         if count:
             fold_if_many(self._storage)

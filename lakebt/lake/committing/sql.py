@@ -14,7 +14,9 @@ from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from lakebt.errors import SettingsWarning
 from lakebt.lake.committing.foreign import is_whole_page
+from lakebt.lake.committing.foreign_settings import warn_of_dropped
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import abandoned_in, removal
 from lakebt.lake.committing.stage import check_there, discard, outside
@@ -96,12 +98,20 @@ def commit(
     ------
     LostRaceError
         If any table is no longer what its change was staged on.
+
+    Warns
+    -----
+    SettingsWarning
+        If it drops properties that others gave a table. Where warnings are errors,
+        nothing is committed.
     """
     applied = []
     for change in changes:
         check_there(change)
+    whole = [outside(change) for change in changes]
+    warn_of_dropped(whole)
     try:
-        for change in map(outside, changes):
+        for change in whole:
             new = next_version(
                 catalog, change.base, change.requirements, change.updates
             )
@@ -214,13 +224,15 @@ class OneTransaction:
         ------
         LostRaceError
             If somebody else came first; nothing has changed.
+        SettingsWarning
+            If properties are dropped that others gave a table, and warnings are errors.
         """
         changes: Sequence[Staged] = ()
         try:
             with turn(self._catalog) as session:
                 changes = stage(self._storage.tables())
                 applied = commit(session, self._catalog, changes)
-        except LostRaceError:
+        except (LostRaceError, SettingsWarning):
             discard(changes)
             raise
         tidy(self._catalog, applied)
@@ -237,6 +249,8 @@ class OneTransaction:
         ------
         LostRaceError
             If somebody else came first; nothing has changed.
+        SettingsWarning
+            If properties are dropped that others gave a table, and warnings are errors.
         """
         change = None
         try:
@@ -245,7 +259,7 @@ class OneTransaction:
                 if change is None:
                     return None
                 applied = commit(session, self._catalog, [change])
-        except LostRaceError:
+        except (LostRaceError, SettingsWarning):
             discard([] if change is None else [change])
             raise
         tidy(self._catalog, applied)

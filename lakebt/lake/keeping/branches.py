@@ -9,7 +9,7 @@ import pandas as pd
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.update import AssertTableUUID
 
-from lakebt.errors import ConflictError, InvalidArgumentError
+from lakebt.errors import ConflictError, InvalidArgumentError, SettingsWarning
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.branches import (
     BASE,
@@ -101,7 +101,7 @@ def _attempt(
                 with translated(there.where):
                     _stage(changes, release, tables)
                 commit(changes, release)
-    except LostRaceError:
+    except (LostRaceError, SettingsWarning):
         discard(changes.values())
         raise
     if release is not None:

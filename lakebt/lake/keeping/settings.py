@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from typing import TYPE_CHECKING
 
-from pyiceberg.table.name_mapping import (
-    create_mapping_from_schema,
-    parse_mapping_from_json,
-)
-
-from lakebt._messages import listed, outside
-from lakebt.errors import SettingsWarning
+from lakebt.lake.committing.foreign_settings import NAME_MAPPING, says_nothing_new
 from lakebt.lake.storage.code import ignored_properties
 from lakebt.lake.tables.schemas import PROPERTIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pyiceberg.table import Table
     from pyiceberg.table.refs import SnapshotRef
 
@@ -27,8 +17,6 @@ EXPIRY = "history.expire."
 """How the properties begin by which other engines expire snapshots."""
 
 GC = "gc.enabled"
-
-NAME_MAPPING = "schema.name-mapping.default"
 
 DELETING = (
     "write.metadata.delete-after-commit.enabled",
@@ -62,39 +50,9 @@ def strange_settings(table: Table) -> tuple[str, ...]:
             for key, value in ignored_properties(table).items()
             if not key.startswith(EXPIRY)
             and key not in PROPERTIES
-            and not (key == NAME_MAPPING and _says_nothing_new(value, table))
+            and not (key == NAME_MAPPING and says_nothing_new(value, table))
         )
     )
-
-
-def warn_of_dropped(tables: Iterable[Table]) -> None:
-    """Warn of properties that the next commit drops, before it is made.
-
-    Warns
-    -----
-    SettingsWarning
-        If a table has one that no table of a lake may have.
-    """
-    dropped = {
-        f"{table.name()[-1]}: {key}": None
-        for table in tables
-        for key, value in ignored_properties(table).items()
-        if not (key == NAME_MAPPING and _says_nothing_new(value, table))
-    }
-    if dropped:
-        msg = (
-            f"properties are dropped that engines would obey, and that no table of a "
-            f"lake may have ({listed(dropped)}). Notes stay, as owner or acme.owner"
-        )
-        warnings.warn(msg, SettingsWarning, stacklevel=outside())
-
-
-def _says_nothing_new(mapping: str, table: Table) -> bool:
-    """Whether names are mapped to columns as the schema has it; some servers add it."""
-    with contextlib.suppress(ValueError):  # pydantic's is one
-        found = parse_mapping_from_json(mapping)
-        return found == create_mapping_from_schema(table.schema())
-    return False
 
 
 def lost_settings(table: Table) -> dict[str, str]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from lakebt.errors import ConflictError, ReleaseExistsError, listed
+from lakebt.errors import ConflictError, ReleaseExistsError, SettingsWarning, listed
 from lakebt.lake.committing import pages, protocol, stage
 from lakebt.lake.committing.branches import check_open
 from lakebt.lake.committing.fold import Folds
@@ -179,6 +179,8 @@ class _Writer:
         ------
         LostRaceError
             If somebody who does not wait came first; nothing has changed.
+        SettingsWarning
+            If properties are dropped that others gave a table, and warnings are errors.
         """
         existing = self._look(*self._state())
         if existing is not None:
@@ -196,7 +198,7 @@ class _Writer:
                 # is known to be lost makes the files ours to delete again.
                 self._may_be_visible = True
                 commit(changes, release)
-        except LostRaceError:
+        except (LostRaceError, SettingsWarning):
             self._may_be_visible = False
             stage.discard(changes.values())
             raise

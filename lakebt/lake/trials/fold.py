@@ -16,6 +16,7 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import FileFormat
 from pyiceberg.table import FileScanTask
 
+from lakebt.errors import SettingsWarning
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.fold import choose
 from lakebt.lake.committing.stage import FOLDED, stage_expiring
@@ -90,7 +91,7 @@ def _fold(storage: Storage, table: Table, gone: Sequence[DataFile]) -> None:
         return stage_expiring(now, producer, files)
 
     change = None
-    with contextlib.suppress(LostRaceError):
+    with contextlib.suppress(LostRaceError, SettingsWarning):
         change = protocol.of(storage).change_trials(stage)
     if change is None:
         delete_quietly(table.io, [file.file_path for file in files])

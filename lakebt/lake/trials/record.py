@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from lakebt.errors import ConflictError
+from lakebt.errors import ConflictError, SettingsWarning
 from lakebt.lake.committing import protocol
 from lakebt.lake.committing.retry import again
 from lakebt.lake.committing.stage import Staged, stage_expiring
@@ -152,6 +152,8 @@ class _Batch:
         ------
         LostRaceError
             If somebody else came first; nothing has changed.
+        SettingsWarning
+            If properties are dropped that others gave a table, and warnings are errors.
         UncertainError
             If somebody else came, most likely first.
         """
@@ -176,7 +178,7 @@ class _Batch:
             self._written = None  # not to be used again, nor to be deleted
             self._may_be_visible = False
             raise
-        except LostRaceError:
+        except (LostRaceError, SettingsWarning):
             self._may_be_visible = False
             raise
         if change is None:
