@@ -61,29 +61,24 @@ def check_switch(name: str, value: object) -> None:
         raise InvalidArgumentError(msg)
 
 
-def check_is_clock(value: object) -> None:
-    """Refuse what cannot tell the time, before anything is made that it would date.
+_FUNCTIONS = {
+    "clock": "a function that tells the time",
+    "progress": "a function, as in progress(done, of), or None",
+}
+"""What arguments are that somebody is asked a function for."""
+
+
+def check_function(name: str, value: object) -> None:
+    """Refuse what cannot be called, before anything is done that it would hear of.
 
     Raises
     ------
     InvalidArgumentError
-        With the value.
+        With the name and the value.
     """
-    if not callable(value):
-        msg = f"clock must be a function that tells the time, was {value!r}"
-        raise InvalidArgumentError(msg)
-
-
-def check_progress(value: object) -> None:
-    """Refuse what cannot be told how much is done, before anything is.
-
-    Raises
-    ------
-    InvalidArgumentError
-        With the value.
-    """
-    if value is not None and not callable(value):
-        msg = f"progress must be a function, as in progress(done, of), was {value!r}"
+    is_left_out = value is None and name == "progress"
+    if not (callable(value) or is_left_out):
+        msg = f"{name} must be {_FUNCTIONS[name]}, was {value!r}"
         raise InvalidArgumentError(msg)
 
 

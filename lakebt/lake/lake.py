@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.checks import check_is_clock, check_progress
+from lakebt.inputs.checks import check_function, check_switch
 from lakebt.instants import system_clock
 from lakebt.lake.api.branches import Branches
 from lakebt.lake.api.erasures import Erasures
@@ -153,10 +153,12 @@ class Lake(
         XTKS 2022-09-02 14:59:59.999999+00:00
         XLON 2022-09-02 22:59:59.999999+00:00
         """
+        check_switch("create", create)
+        check_switch("check", check)
         if (path is None) == (catalog is None):
             msg = "pass the path of a lake or catalog=, one of the two"
             raise InvalidArgumentError(msg)
-        check_is_clock(clock)
+        check_function("clock", clock)
         wanted = wanted_calendar(exchange, closed)
         storage = (
             open_path(path, create=create, check=check, exchange=wanted)
@@ -201,8 +203,8 @@ class Lake(
             If the source is no lake, or an unfinished copy, or a file of it is gone or
             damaged.
         """
-        check_is_clock(clock)
-        check_progress(progress)
+        check_function("clock", clock)
+        check_function("progress", progress)
         bring(source, path, step=progress)
         return cls.open(path, create=False, clock=clock)
 
@@ -238,8 +240,8 @@ class Lake(
         LakeError
             If it is no lake, or cannot be read or written.
         """
-        check_is_clock(clock)
-        check_progress(progress)
+        check_function("clock", clock)
+        check_function("progress", progress)
         return cls.open(settle(path, home, step=progress), create=False, clock=clock)
 
     def __getstate__(self) -> dict[str, Any]:

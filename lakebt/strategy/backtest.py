@@ -12,7 +12,7 @@ from lakebt.backtest.reference import installed
 from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import Clock
-from lakebt.inputs.checks import check_positive, check_progress, one_of
+from lakebt.inputs.checks import check_function, check_positive, check_switch, one_of
 from lakebt.lake.reading.known import check_view
 from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.execution import execute
@@ -247,7 +247,7 @@ class Backtest:
             If `decisions` is not above zero, if the strategy returns no weights, or
             if it is an object that cannot be copied.
         """
-        check_progress(progress)
+        check_function("progress", progress)
         if decisions is not None:
             check_positive("decisions", decisions)
         self._audit = self._rerun().audited(
@@ -294,7 +294,8 @@ class Backtest:
             If it never holds anything, or its equity reaches zero; if it holds what was
             delisted for nobody knows what, or became shares that have no prices.
         """
-        check_progress(progress)
+        check_function("progress", progress)
+        check_switch("record", record)
         keep = ENGINES[one_of(engine, ENGINES, what="engine")]
         if keep is keep_vectorbt:
             installed()  # or say so, before the work and not after it

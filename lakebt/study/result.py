@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lakebt.inputs.checks import check_switch
 from lakebt.study import tables
 from lakebt.study.empty_cells import left_out
 from lakebt.study.evidence import Evidence
 from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
+from lakebt.study.hindsight import Hindsight
 from lakebt.study.order_table import orders
 from lakebt.study.panel_data import ingredients, why_no_panel
 from lakebt.study.report import with_chance, with_hindsight, with_lineage
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from lakebt.analysis.sharpe_definition import SharpeDefinition
     from lakebt.lake.reading.view import View
     from lakebt.study.arguments import Arguments
-    from lakebt.study.hindsight import Hindsight
     from lakebt.study.trading import TradedStudy
 
 
@@ -375,8 +376,10 @@ class Result(Evidence, Figures):
         Raises
         ------
         InvalidArgumentError
-            If the folder does not exist or cannot be written.
+            If the folder does not exist or cannot be written, or `hindsight` is none.
         """
+        if not isinstance(hindsight, Hindsight):
+            check_switch("hindsight", hindsight)
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
         contents = with_lineage(with_chance(self.traded), self.traded)

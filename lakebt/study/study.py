@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lakebt.events.plan import Plan
-from lakebt.inputs.checks import check_progress, one_of
+from lakebt.inputs.checks import check_function, check_switch, one_of
 from lakebt.lake.reading.known import check_view
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
 from lakebt.study.chunks import some_at_a_time
@@ -202,7 +202,8 @@ class Study:
         Raises
         ------
         InvalidArgumentError
-            If the hedge has no prices, or no exit comes after its entry.
+            If the hedge has no prices, no exit comes after its entry, or `record` is
+            neither True nor False.
         UnknownNameError
             If the engine is unknown.
         LookAheadError
@@ -211,7 +212,8 @@ class Study:
             If no event matches, or every cell is untradeable (not refused); under
             ``missing="raise"``, if a leg has no price.
         """
-        check_progress(progress)
+        check_function("progress", progress)
+        check_switch("record", record)
         one_of(engine, ENGINES, what="engine")
         stops = self.arguments.on_look_ahead == "raise"
         self._scope.check_events(some_at_a_time(self._scope, as_all=stops))

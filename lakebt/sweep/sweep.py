@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt._messages import as_words
 from lakebt.backtest.costs import CostModel
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.checks import check_progress, one_of
+from lakebt.inputs.checks import check_function, check_switch, one_of
 from lakebt.lake.api.spark import ENGINES as WHERE
 from lakebt.lake.api.spark import session_of
 from lakebt.lake.api.trials import trials_of
@@ -205,7 +205,9 @@ class Sweep:
             Under ``missing="raise"``, if a leg has no price; or if a strategy never
             holds anything.
         """
-        check_progress(progress)
+        check_function("progress", progress)
+        check_switch("record", record)
+        check_switch("resume", resume)
         one_of(engine, WHERE, what="engine")
         if engine == "spark" and workers is not None:
             msg = (

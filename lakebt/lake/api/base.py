@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from lakebt.inputs.checks import check_is_clock
+from lakebt.inputs.checks import check_function
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import Ledger, read_ledger
 from lakebt.lake.tables.schemas import LEDGER
@@ -43,7 +43,7 @@ class LakeBase:
         self._storage = storage
         self._exchange = exchange
         self._sessions = Exchange(exchange)
-        check_is_clock(clock)
+        check_function("clock", clock)
         self._clock = functools.partial(_present, clock)
 
     def _specs(self) -> Specs:

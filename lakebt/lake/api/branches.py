@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.checks import check_progress, check_switch
+from lakebt.inputs.checks import check_function, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main, opened
 from lakebt.lake.keeping import branch_requests, branches, retention
@@ -156,12 +156,14 @@ class Branches(LakeBase):
         ConflictError
             If facts clash (see `clashes`), or others kept writing first.
         InvalidArgumentError
-            If `at` is older than the base, or this is a branch.
+            If `at` is older than the base, this is a branch, or `accept` is neither
+            True nor False.
         LakeError
             If the lake cannot be read or written.
         ReleaseEndedError, ReleaseExistsError, UnknownNameError
             If there is no such branch or release, or the branch has one so called.
         """
+        check_switch("accept", accept)
         check_main(self._storage)
         self._specs()
         wanted: dict[str, Any] = {"at": at, "release": release, "accept": accept}
@@ -259,7 +261,7 @@ class Branches(LakeBase):
             If there is no such branch.
         """
         check_switch("dry_run", dry_run)
-        check_progress(progress)
+        check_function("progress", progress)
         if not dry_run:
             done = branch_requests.dropped(
                 self._storage, name, because=because, now=self._clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lakebt.inputs.checks import check_progress, check_switch
+from lakebt.inputs.checks import check_function, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.erasure.certificate import as_frame
 from lakebt.lake.erasure.erase import erase
@@ -105,7 +105,7 @@ class Erasures(LakeBase):
         >>> directory.cleanup()
         """
         check_switch("dry_run", dry_run)
-        check_progress(progress)
+        check_function("progress", progress)
         return erase(
             self._storage,
             table,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import UnknownNameError
-from lakebt.inputs.checks import check_progress, check_switch, check_text
+from lakebt.inputs.checks import check_function, check_switch, check_text
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import branches_in, check_main, is_branch
 from lakebt.lake.keeping import branch_requests, repair, retention
@@ -64,7 +64,7 @@ class Keeping(LakeBase):
             If the lake cannot be written, or what its releases need cannot be read.
         """
         check_switch("dry_run", dry_run)
-        check_progress(progress)
+        check_function("progress", progress)
         return retention.retain(
             self._storage, now=self._clock(), dry_run=dry_run, step=progress
         )
@@ -101,7 +101,7 @@ class Keeping(LakeBase):
             If there is no such release.
         """
         check_switch("dry_run", dry_run)
-        check_progress(progress)
+        check_function("progress", progress)
         return retention.drop(
             self._storage,
             release,
@@ -144,9 +144,11 @@ class Keeping(LakeBase):
         Raises
         ------
         InvalidArgumentError
-            If `progress` cannot be called.
+            If `progress` cannot be called, or a switch is neither True nor False.
         """
-        check_progress(progress)
+        check_function("progress", progress)
+        check_switch("files", files)
+        check_switch("deep", deep)
         return diagnose(
             self._storage,
             now=self._clock(),
@@ -309,7 +311,7 @@ class Keeping(LakeBase):
         LakeError
             If the lake cannot be read, or a file not be deleted.
         """
-        check_progress(progress)
+        check_function("progress", progress)
         return repair.remove_orphans(
             self._storage,
             now=self._clock(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
-from lakebt.inputs.checks import is_text
+from lakebt.inputs.checks import check_switch, is_text
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.release_names import on
 from lakebt.lake.lineage.releases import Releases
@@ -64,6 +64,7 @@ class Lineages(LakeBase):
         {'publication': 3, 'snapshot': 2, 'release': 1}
         >>> directory.cleanup()
         """
+        check_switch("files", files)
         releases = Releases(self._storage)
         tables = self._storage.on(None).tables()
         tracing = Tracing(releases, tables, with_files=files)

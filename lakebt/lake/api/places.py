@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.inputs.checks import check_progress, check_switch
+from lakebt.inputs.checks import check_function, check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main
 from lakebt.lake.keeping.copies import export
@@ -69,7 +69,8 @@ class Places(LakeBase):
         UnknownNameError, ReleaseEndedError
             If a release cannot be copied.
         """
-        check_progress(progress)
+        check_function("progress", progress)
+        check_switch("trials", trials)
         check_main(self._storage)
         return export(
             self._storage, to, releases=releases, trials=trials, step=progress
@@ -95,7 +96,7 @@ class Places(LakeBase):
         LakeError
             As `export`; or if somebody published into the backup.
         """
-        check_progress(progress)
+        check_function("progress", progress)
         check_main(self._storage)
         return export(self._storage, to, again=True, step=progress)
 
@@ -158,7 +159,7 @@ class Places(LakeBase):
         LakeError
             If it cannot be read or written.
         """
-        check_progress(progress)
+        check_function("progress", progress)
         check_main(self._storage)
         if self._storage.spark is not None:
             msg = f"{self._storage.where} was opened with Spark: move it without"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError, NothingKnownError
+from lakebt.inputs.checks import check_switch
 from lakebt.instants import parse_instant
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import placed
@@ -65,8 +66,9 @@ class Reading(LakeBase):
         Raises
         ------
         InvalidArgumentError
-            If `labels` is no mapping.
+            If `labels` is no mapping, or `ended` is neither True nor False.
         """
+        check_switch("ended", ended)
         if labels is not None and not isinstance(labels, Mapping):
             msg = f"labels must map texts to texts, was {labels!r}"
             raise InvalidArgumentError(msg)
