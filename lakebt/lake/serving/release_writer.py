@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from lakebt.errors import LakebtError
 from lakebt.lake.committing.branches import placed_anew
 from lakebt.lake.committing.ledger import ledger_rows
-from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.publishing.audits.comparison import Comparison
 from lakebt.lake.publishing.audits.finding import MEANT
 from lakebt.lake.publishing.publication import examine
@@ -66,7 +65,7 @@ class Read:
 
     def publication(self, storage: Storage) -> Publication | None:
         """Return what was examined, if the tables are those of before the turn."""
-        if self.examined is None or storage.branch is not None:
+        if self.examined is None:
             return None
         now = storage.specs
         is_same = sessions_of(storage).name == self.sessions.name and all(
@@ -109,9 +108,7 @@ class Releases:
             specs, sessions = Specs(tables), sessions_of(self._storage)
         examined = None
         with contextlib.suppress(LakebtError, MovedError):
-            name = asked.arguments["release"]
-            if branch_in(name) is None:
-                examined = _examined(asked, specs, sessions, name)
+            examined = _examined(asked, specs, sessions, asked.arguments["release"])
         return Read(asked=asked, specs=specs, sessions=sessions, examined=examined)
 
     def publish(self, read: Read, *, key: str | None) -> bytes:

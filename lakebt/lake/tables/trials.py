@@ -94,8 +94,8 @@ OWN_TEXTS: Mapping[str, re.Pattern[str]] = {
 }
 """What lakebt's own texts are like, by the keys and columns they stand below.
 
-Others there are somebody's. These say what was run, also after a ticker was erased that is
-called ``AD``, ``both`` or ``event``.
+Others there are somebody's. These say what was run, also after a ticker was erased that
+is called ``AD``, ``both`` or ``event``.
 """
 
 

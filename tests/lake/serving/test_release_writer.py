@@ -114,16 +114,19 @@ def test_rows_are_examined_again_if_their_table_is_another_by_its_turn(
         return examine(*rows, **arguments)
 
     monkeypatch.setattr("lakebt.lake.serving.release_writer.examine", counted)
-    for period in ("2022Q3", "2022Q4"):
-        content = body(lake, {"earnings": calendar(period=period)}, f"R{period}")
+    for release, period in (("Q3", "2022Q3"), ("clean.A", "2022Q4"), ("Q4", "2022Q4")):
+        content = body(lake, {"earnings": calendar(period=period)}, release)
         read = releases.read(content)
-        if period == "2022Q4":
+        if release == "Q4":
             declare(lake, columns={**COLUMNS, "place": "text?"})
-        releases.publish(read, key=period)
+        releases.publish(read, key=release)
+        if release == "Q3":
+            lake.branch("clean", at="Q3")
 
-    assert seen == ["R2022Q3", "R2022Q4", "R2022Q4"]
-    assert len(lake.at("R2022Q4").read("earnings")) == 4
-    assert "place" in lake.at("R2022Q4").read("earnings")
+    assert seen == ["Q3", "clean.A", "Q4", "Q4"]
+    assert len(lake.at("clean.A").read("earnings")) == 4
+    assert len(lake.at("Q4").read("earnings")) == 4
+    assert "place" in lake.at("Q4").read("earnings")
 
 
 def test_a_request_that_is_repeated_is_the_same_release(house: House) -> None:
