@@ -63,6 +63,7 @@ def test_values_of_options_are_completed(lake: Path) -> None:
     assert completed(f"lakebt rows prices {at} --release Q3") == ["Q3_2022"]
     assert completed(f"lakebt rows {at} etf") == ["etf_holdings"]
     assert completed(f"lakebt diff {at} prices Q1") == ["Q1_2022"]
+    assert completed(f"lakebt duckdb {at} Q1") == ["Q1_2022"]
     assert completed("lakebt publish pri") == ["prices="]
     assert "yahoo" in completed("lakebt publish x=y --format yah")
     assert completed("lakebt formats our") == ["ours"]
