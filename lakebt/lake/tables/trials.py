@@ -57,7 +57,7 @@ _RULE = (
     r"(@(open|close))?"
 )
 _DAY = r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-]\d\d:\d\d)?)?"
-_VERSION = r"\d+(\.[0-9a-z]+)+([.+-][0-9a-z.]+)*"
+_VERSION = r"\d+(\.[0-9a-z]+)+([+-][0-9a-z]+(\.[0-9a-z]+)*)*"
 
 
 def _one_of(*words: str) -> str:
@@ -68,10 +68,7 @@ OWN_TEXTS: Mapping[str, re.Pattern[str]] = {
     key: re.compile(rf"(?:{texts})\Z", re.ASCII)
     for texts, keys in (
         (_RULE, ("entries", "entry", "exit", "exits")),
-        (
-            _one_of("both", "additions", "deletions", *Side),
-            ("side",),
-        ),
+        (_one_of("both", "additions", "deletions", *Side), ("side",)),
         (_one_of(*CAUSES), ("cause",)),
         (_one_of(*ANNOUNCED_QUALITIES), ("announced_quality",)),
         (_one_of("pooled", "calendar"), ("aggregate",)),
