@@ -105,7 +105,7 @@ class Publishing(LakeBase):
         AuditWarning
             Before anything is written, if there are findings that do not fail.
         SettingsWarning
-            Before it, too, if tables have properties that no table of a lake may have.
+            Before it is committed, if that drops properties that others gave a table.
 
         Raises
         ------

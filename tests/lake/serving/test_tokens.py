@@ -81,6 +81,10 @@ def test_each_scope_may_what_those_before_it_may(
     asked: list[tuple[str, str, str, dict[str, Any]]] = [
         ("read", "GET", "namespaces", {}),
         ("read", "POST", "namespaces/quant/tables/prices/metrics", {"json": {}}),
+        ("read", "GET", "namespaces/quant/tables/prices%40R1", {}),
+        ("read", "POST", "namespaces/quant/tables/prices%40R1/metrics", {"json": {}}),
+        ("publish", "POST", "namespaces/quant/tables/prices%40R1", {"json": {}}),
+        ("admin", "DELETE", "namespaces/quant/tables/prices%40R1", {}),
         ("publish", "POST", "namespaces", {"json": made}),
         ("publish", "POST", "transactions/commit", {"json": {"table-changes": []}}),
         ("publish", "POST", "namespaces/quant/tables/metrics", {"json": {}}),
