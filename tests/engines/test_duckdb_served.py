@@ -64,6 +64,11 @@ def test_a_release_and_a_branch_are_read_by_name(engine: Any, lake: Lake) -> Non
     assert counts == [[(n,)] for n in (6, 9, 6, 8, 0, 3)]
     with pytest.raises(duckdb.Error, match=r"unknown .*'r1'. Did you mean 'R1'\?"):
         engine.execute('FROM lake.quant."prices@r1"')
+    branch.publish({"prices": bars(("2022-09-08",))}, release="B", as_of=AS_OF)
+    assert engine.execute(page[1]).fetchall() == [(11,)]
+    lake.drop_branch("cleaned", because="no use")
+    with pytest.raises(duckdb.Error, match=r"branch 'cleaned' was dropped at .*no use"):
+        engine.execute(page[1])
 
 
 def test_a_table_of_ones_own_is_made_and_changed(engine: Any) -> None:
