@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tests.lake.remote import Remote
     from tests.lake.serving.conftest import House
 
 pytestmark = pytest.mark.lake
@@ -33,7 +34,7 @@ def ask(house: House, name: str, method: str = "GET", **said: Any) -> Any:
 
 
 def test_a_name_gives_the_rows_of_a_release_or_of_the_newest_of_a_branch(
-    house: House,
+    house: House, remote: Remote
 ) -> None:
     lake = house.lake()
     branch = lake.branch("cleaned", at="R1")
@@ -52,6 +53,7 @@ def test_a_name_gives_the_rows_of_a_release_or_of_the_newest_of_a_branch(
 
     assert list(counts.values()) == [8, 8, 6, 8, 8, 9, 9, 6, 2, 4, 2, 0, 3, 2]
     assert "MINE" in rows(house, "prices@cleaned")["symbol"].to_pylist()
+    assert remote.open().duckdb_views() == lake.duckdb_views()
 
 
 def test_the_answer_knows_of_one_snapshot_and_no_file_of_metadata(house: House) -> None:
