@@ -13,11 +13,13 @@ import pytest
 from lakebt.analysis.path import PathLeg, event_path
 from lakebt.prices.history import PriceHistory
 from lakebt.report.contents import RunContents, StudyContents
+from lakebt.report.html import write_run_report, write_study_report
 from lakebt.sessions import Sessions
 from tests.report import browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from selenium import webdriver
 
@@ -298,7 +300,7 @@ def sample_study() -> StudyContents:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_study(sample_study: StudyContents) -> MakeStudy:
     """The sample, with some of its values changed; `refused` are those of all rules."""
 
@@ -316,7 +318,7 @@ def make_study(sample_study: StudyContents) -> MakeStudy:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     rng = np.random.default_rng(21)
     equity = equity_of(rng, 600, start="2015-01-02")
@@ -344,3 +346,18 @@ def make_run() -> MakeRun:
         return replace(sample, **changed)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def study_report(
+    make_study: MakeStudy, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The page of the sample, which tests turn to."""
+    study = make_study(banners=("Facts supplied by the caller.",))
+    return write_study_report(study, tmp_path_factory.mktemp("study") / "study.html")
+
+
+@pytest.fixture(scope="session")
+def run_report(make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a backtest, which tests turn to."""
+    return write_run_report(make_run(), tmp_path_factory.mktemp("run") / "run.html")

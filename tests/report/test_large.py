@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
@@ -66,7 +67,10 @@ def test_the_report_is_below_six_megabytes(result: lakebt.Result, report: Path) 
     assert 4_000_000 < report.stat().st_size < 6_000_000
 
 
-@pytest.mark.parametrize("width", [1280, 400])
+IS_NIGHTLY = settings.get_current_profile_name() == "nightly"
+
+
+@pytest.mark.parametrize("width", [400, 1280] if IS_NIGHTLY else [400])
 def test_it_opens_and_answers(
     page: Page, result: lakebt.Result, report: Path, width: int
 ) -> None:

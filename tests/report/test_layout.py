@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import lakebt
-from lakebt.report.html import write_run_report
 from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.report.browser import Page
-    from tests.report.conftest import MakeRun
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
@@ -105,14 +103,10 @@ def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(page: Page, path: Path, *, min_tips: int) -> None:
-    page.open(path, width=WIDTHS[0])
+    page.turn_to(path, width=WIDTHS[0])
     for width in WIDTHS:
         page.resize(width)
-        page.wait(
-            "return [...document.querySelectorAll('.chart')].every(place =>"
-            " !place.clientWidth || Math.abs(place.clientWidth"
-            " - place.querySelector('.main-svg').getBoundingClientRect().width) <= 1)"
-        )
+        page.fit()
         assert page.run(OVERLAPS) == [], width
         assert page.overflow() <= 0, width
         seen, cut, dead = page.run(TIPS)
@@ -127,15 +121,15 @@ def test_nothing_of_a_study_lies_on_anything_else(page: Page, study_page: Path) 
 
 
 def test_nothing_of_a_backtest_lies_on_anything_else(
-    page: Page, make_run: MakeRun, tmp_path: Path
+    page: Page, run_report: Path
 ) -> None:
-    check(page, write_run_report(make_run(), tmp_path / "run.html"), min_tips=10)
+    check(page, run_report, min_tips=10)
 
 
 def test_the_check_sees_what_lies_on_what_and_what_is_cut(
     page: Page, study_page: Path
 ) -> None:
-    page.open(study_page)
+    page.turn_to(study_page)
     page.run("document.querySelector('#path h2').style.marginBottom = '-80px'")
     assert any("The path of an event" in pair for pair in page.run(OVERLAPS))
 
@@ -147,3 +141,4 @@ def test_the_check_sees_what_lies_on_what_and_what_is_cut(
 
     page.run("document.querySelector('#events-table').style.width = '3000px'")
     assert any("events-table" in name for name in page.run(CUT))
+    page.leave()

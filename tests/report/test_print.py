@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakebt.report.html import write_run_report, write_study_report
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.report.browser import Page
-    from tests.report.conftest import MakeRun, MakeStudy
 
 pytestmark = pytest.mark.slow
 
@@ -47,10 +44,18 @@ return found;
 PLACE = re.compile(rb"/([A-Za-z][\w-]*) \[(\d+) 0 R /XYZ \S+ (\S+) \S+\]")
 
 
+def lay_out(page: Page) -> None:
+    """Draw the figures as for paper, and keep them so: each print would twice more."""
+    page.run(
+        "dispatchEvent(new Event('beforeprint'));"
+        "for (const kind of ['beforeprint', 'afterprint'])"
+        " addEventListener(kind, event => event.stopImmediatePropagation(), true);"
+    )
+
+
 def parted(page: Page) -> tuple[int, int, list[str]]:
     """How many headings and pages there are, and which have nothing under them."""
     rows = page.run(MARK)
-    page.run("dispatchEvent(new Event('beforeprint'))")
     printed = page.driver.execute_cdp_cmd(
         "Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True}
     )
@@ -67,9 +72,10 @@ def parted(page: Page) -> tuple[int, int, list[str]]:
 
 
 def test_headings_of_a_study_stay_with_what_follows(
-    page: Page, make_study: MakeStudy, tmp_path: Path
+    page: Page, study_report: Path
 ) -> None:
-    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+    page.turn_to(study_report)
+    lay_out(page)
 
     # A line more or less above moves every break: no heading is spared by chance.
     for more in (0, 90, 180, 270, 360, 450, 540, 630, 720, 810):
@@ -78,22 +84,23 @@ def test_headings_of_a_study_stay_with_what_follows(
         assert apart == [], more
         assert headings >= 8
         assert sheets >= 3
+    page.leave()
 
 
 def test_headings_of_a_backtest_stay_with_what_follows(
-    page: Page, make_run: MakeRun, tmp_path: Path
+    page: Page, run_report: Path
 ) -> None:
-    page.open(write_run_report(make_run(), tmp_path / "run.html"))
+    page.turn_to(run_report)
+    lay_out(page)
 
     for more in (0, 200, 400, 600, 800):
         page.run(f"document.querySelector('main').style.paddingTop = '{more}px'")
         assert parted(page)[2] == [], more
+    page.leave()
 
 
-def test_buttons_are_not_printed(
-    page: Page, make_study: MakeStudy, tmp_path: Path
-) -> None:
-    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+def test_buttons_are_not_printed(page: Page, run_report: Path) -> None:
+    page.turn_to(run_report)
     menus = "[{type: 'buttons', buttons: [{label: 'log', method: 'skip'}]}]"
     name = page.figures()[0]
     page.run(
@@ -106,12 +113,14 @@ def test_buttons_are_not_printed(
         found.append(page.count(f"#{name} .updatemenu-button"))
 
     assert found == [1, 0, 1]
+    page.leave()
 
 
 def test_the_check_sees_a_heading_that_is_left_alone(
-    page: Page, make_study: MakeStudy, tmp_path: Path
+    page: Page, study_report: Path
 ) -> None:
-    page.open(write_study_report(make_study(), tmp_path / "study.html"))
+    page.turn_to(study_report)
+    lay_out(page)
     page.run(
         "document.head.insertAdjacentHTML('beforeend', '<style>@media print {"
         " #path h2 + * { break-before: page !important } #path h2"
@@ -119,3 +128,4 @@ def test_the_check_sees_a_heading_that_is_left_alone(
     )
 
     assert "The path of an event" in parted(page)[2]
+    page.leave()
