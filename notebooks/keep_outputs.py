@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 PICTURE, PLOT = "image/svg+xml", "application/vnd.plotly.v1+json"
 
 
-def run(name: str, *, shared: Path) -> Any:
+def run(name: str, *, shared: Path, manager: Any = None) -> Any:
     """Return a notebook as it is after a run.
 
     Parameters
@@ -28,6 +28,9 @@ def run(name: str, *, shared: Path) -> Any:
         Of its file.
     shared
         The folder that may hold real data.
+    manager
+        Of a kernel that has run a notebook; what that defined is forgotten, and what
+        it imported is there. By default a new kernel is started, and ended.
     """
     notebook = nbformat.read(FOLDER / name, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
@@ -35,9 +38,14 @@ def run(name: str, *, shared: Path) -> Any:
         timeout=120,
         kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
+        **({} if manager is None else {"km": manager}),
     )
-    places = {"PYTHONPATH": str(FOLDER.parent), "LAKEBT_SHARED": str(shared)}
-    client.execute(env=os.environ | places)
+    begin = (
+        f"%reset -f\nimport os\nos.environ['LAKEBT_SHARED'] = {str(shared)!r}\ndel os"
+    )
+    notebook["cells"].insert(0, nbformat.v4.new_code_cell(begin))  # type: ignore[no-untyped-call]
+    client.execute(env=os.environ | {"PYTHONPATH": str(FOLDER.parent)})
+    del notebook["cells"][0]
     return notebook
 
 

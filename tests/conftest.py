@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.testing
+from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Generator, Iterator
 
 # a program, whose examples pytest would look for
 collect_ignore = [] if importlib.util.find_spec("moto") else ["servers/moto_program.py"]
@@ -44,6 +45,10 @@ def fast_folder() -> str | None:
     Path(folder).chmod(0o711)  # Postgres runs as somebody else, and passes through
     return folder
 
+
+# What is imported and collected stays to the end, and is looked through in vain: until
+# all is collected, nothing is.
+gc.disable()
 
 # Before anything is imported or started that could read it: no test finds what an
 # earlier run left, and none writes below the home directory.
@@ -161,6 +166,22 @@ def pytest_runtest_protocol() -> Iterator[None]:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[None]:
+    """Look for no examples in the modules of tests: they have none."""
+    found: Any = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage once all is collected."""
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 
 from notebooks.keep_outputs import kept, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.lake]
 
@@ -22,13 +26,34 @@ def read(name: str) -> Any:
     return nbformat.read(FOLDER / name, as_version=4)  # type: ignore[no-untyped-call]
 
 
+@pytest.fixture(scope="module")
+def managers() -> Iterator[dict[str, KernelManager]]:
+    """A kernel of each notebook's own, for its run with real data and without."""
+    started: dict[str, KernelManager] = {}
+    yield started
+    for manager in started.values():
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def executed(managers: dict[str, KernelManager]) -> Callable[[str, Path], Executed]:
+    """Run a notebook with what may be in a folder."""
+
+    def execute(name: str, shared: Path) -> Executed:
+        if name not in managers:
+            managers[name] = KernelManager(kernel_name="python3")
+        return Executed(name, shared, managers[name])
+
+    return execute
+
+
 class Executed:
     """The outputs of a notebook's code cells, by the tag of the cell."""
 
-    def __init__(self, name: str, shared: Path) -> None:
+    def __init__(self, name: str, shared: Path, manager: KernelManager) -> None:
         self.cells = [
             cell
-            for cell in run(name, shared=shared)["cells"]
+            for cell in run(name, shared=shared, manager=manager)["cells"]
             if cell["cell_type"] == "code"
         ]
         self._outputs: dict[str, list[Any]] = {
@@ -80,9 +105,11 @@ def test_no_logic_is_in_a_notebook(name: str) -> None:
             assert not re.search(r"\b(def|lambda|for|while)\b", cell["source"])
 
 
-def test_the_article_on_real_prices(shared: Path, realdata: Path) -> None:
+def test_the_article_on_real_prices(
+    executed: Callable[[str, Path], Executed], shared: Path, realdata: Path
+) -> None:
     assert realdata.is_dir()
-    done = Executed("01_the_article.ipynb", shared)
+    done = executed("01_the_article.ipynb", shared)
 
     assert "real prices" in done.text("source")
     assert "stderr" not in done.kinds()
@@ -104,8 +131,10 @@ def test_the_article_on_real_prices(shared: Path, realdata: Path) -> None:
     assert own[3][1] == "17.3 ± 9.0 †"
 
 
-def test_the_article_without_real_prices(tmp_path: Path) -> None:
-    done = Executed("01_the_article.ipynb", tmp_path)
+def test_the_article_without_real_prices(
+    executed: Callable[[str, Path], Executed], tmp_path: Path
+) -> None:
+    done = executed("01_the_article.ipynb", tmp_path)
 
     assert "simulated market" in done.text("source")
     assert "stderr" not in done.kinds()
@@ -120,9 +149,11 @@ def test_the_article_without_real_prices(tmp_path: Path) -> None:
     done.check_kept("01_the_article.ipynb")
 
 
-def test_the_sp500_on_real_data(shared: Path, realdata: Path) -> None:
+def test_the_sp500_on_real_data(
+    executed: Callable[[str, Path], Executed], shared: Path, realdata: Path
+) -> None:
     assert realdata.is_dir()
-    done = Executed("02_sp500.ipynb", shared)
+    done = executed("02_sp500.ipynb", shared)
     found = {(row[0], row[1]): row[2:] for row in done.rows("over-hedge")}
 
     assert "real prices" in done.text("source")
@@ -144,8 +175,10 @@ def test_the_sp500_on_real_data(shared: Path, realdata: Path) -> None:
     assert "application/vnd.plotly.v1+json" in done.kinds()
 
 
-def test_the_sp500_without_real_data_recovers_what_was_planted(tmp_path: Path) -> None:
-    done = Executed("02_sp500.ipynb", tmp_path)
+def test_the_sp500_without_real_data_recovers_what_was_planted(
+    executed: Callable[[str, Path], Executed], tmp_path: Path
+) -> None:
+    done = executed("02_sp500.ipynb", tmp_path)
     found = {(row[0], row[1]): row[2:] for row in done.rows("over-hedge")}
     night, drift = found["AD@close", "AD+1@open"], found["AD+1@open", "ED-1@close"]
 
@@ -160,9 +193,11 @@ def test_the_sp500_without_real_data_recovers_what_was_planted(tmp_path: Path) -
     done.check_kept("02_sp500.ipynb")
 
 
-def test_whether_it_is_real_on_real_data(shared: Path, realdata: Path) -> None:
+def test_whether_it_is_real_on_real_data(
+    executed: Callable[[str, Path], Executed], shared: Path, realdata: Path
+) -> None:
     assert realdata.is_dir()
-    done = Executed("03_is_it_real.ipynb", shared)
+    done = executed("03_is_it_real.ipynb", shared)
     said, parts = done.text("verdict"), done.text("stability")
 
     assert "stderr" not in done.kinds()
@@ -176,8 +211,10 @@ def test_whether_it_is_real_on_real_data(shared: Path, realdata: Path) -> None:
     assert "-370 bp (25 changes)" in parts
 
 
-def test_whether_it_is_real_without_real_data(tmp_path: Path) -> None:
-    done = Executed("03_is_it_real.ipynb", tmp_path)
+def test_whether_it_is_real_without_real_data(
+    executed: Callable[[str, Path], Executed], tmp_path: Path
+) -> None:
+    done = executed("03_is_it_real.ipynb", tmp_path)
 
     assert "simulated market" in done.text("open")
     assert "5 earn money beyond chance" in done.text("verdict")

@@ -6,10 +6,10 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 from selenium.webdriver.common.by import By
 
 from lakebt.report.html import write_study_report
+from tests.nightly import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ BACKGROUND = (
 
 LOOKS = [("light", 1280), ("dark", 400)]
 """Each scheme and each width; in the nightly profile, each with each."""
-if settings.get_current_profile_name() == "nightly":
+if IS_NIGHTLY:
     LOOKS += [("light", 400), ("dark", 1280)]
 
 

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
+from tests.nightly import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,9 +65,6 @@ def report(result: lakebt.Result, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_the_report_is_below_six_megabytes(result: lakebt.Result, report: Path) -> None:
     assert result.traded.cells.traded.sum() > 1_000_000
     assert 4_000_000 < report.stat().st_size < 6_000_000
-
-
-IS_NIGHTLY = settings.get_current_profile_name() == "nightly"
 
 
 @pytest.mark.parametrize("width", [400, 1280] if IS_NIGHTLY else [400])

@@ -18,6 +18,7 @@ from lakebt.sources.simulated import simulated_market
 from lakebt.study import trials
 from lakebt.study.arguments import Arguments
 from lakebt.values.keys import content_key
+from tests.nightly import IS_NIGHTLY
 from tests.sweep.conftest import fill
 
 pytestmark = pytest.mark.lake
@@ -38,27 +39,31 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Lake:
     return fill(tmp_path_factory.mktemp("reproduce") / "lake")
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"hedge": "MKT", "side": "additions", "gross": 1.75, "capital_usd": 2e6},
-        {"aggregate": "calendar", "weighting": "leg", "max_weight": 0.25},
-        {"where": {"side": "addition", "cause": None}, "hedge": "MKT"},
-        {"period": ("2010-01-01", "2010-06-30"), "size": (1, 40)},
-        {"on_look_ahead": "allow", "min_lead": "90min", "missing": "drop_leg"},
-        {
-            "costs": lakebt.CostModel(
-                commission_bps=0.7, half_spread_bps=3.1, borrow_bps_per_year=111.0
-            )
-        },
-    ],
-    ids=["plain", "hedged", "calendar", "where", "period", "allow", "costs"],
-)
-@pytest.mark.parametrize("engine", ["event", "vectorbt"])
+ASKED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "hedged": {"hedge": "MKT", "side": "additions", "gross": 1.75, "capital_usd": 2e6},
+    "calendar": {"aggregate": "calendar", "weighting": "leg", "max_weight": 0.25},
+    "where": {"where": {"side": "addition", "cause": None}, "hedge": "MKT"},
+    "period": {"period": ("2010-01-01", "2010-06-30"), "size": (1, 40)},
+    "allow": {"on_look_ahead": "allow", "min_lead": "90min", "missing": "drop_leg"},
+    "costs": {
+        "costs": lakebt.CostModel(
+            commission_bps=0.7, half_spread_bps=3.1, borrow_bps_per_year=111.0
+        )
+    },
+}
+
+ENGINES = [("event", name) for name in ASKED] + [("vectorbt", "hedged")]
+"""vectorbt once: it takes seconds. In the nightly profile, with all that is asked."""
+if IS_NIGHTLY:
+    ENGINES += [("vectorbt", name) for name in ASKED if name != "hedged"]
+
+
+@pytest.mark.parametrize(("engine", "name"), ENGINES)
 def test_a_result_and_its_cells_are_the_same_to_the_last_bit(
-    lake: lakebt.Lake, asked: dict[str, Any], engine: str
+    lake: lakebt.Lake, engine: str, name: str
 ) -> None:
+    asked = ASKED[name]
     if "where" in asked and "cause" in asked["where"]:
         asked = {**asked, "where": {"side": ["addition"]}}
     study = lakebt.Study(lake.at("R1"), index="SIM", **{**GRID, **asked})

@@ -18,6 +18,7 @@ from lakebt.sweep.recorder import SECONDS, Recorder
 from lakebt.sweep.sweep import Sweep
 from tests.forked import python
 from tests.lake.trial_rows import trial
+from tests.nightly import IS_NIGHTLY
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 from tests.sweep.mine import Trend
 
@@ -178,6 +179,12 @@ def told_by(process: subprocess.Popen[str]) -> int:
     return int(lines[-1].split()[0]) if lines else 0
 
 
+ROUNDS = {"of_points": 2, "of_strategies": 1}
+"""How often a sweep is killed at random; more often in the nightly profile."""
+if IS_NIGHTLY:
+    ROUNDS = {"of_points": 12, "of_strategies": 6}
+
+
 def recorded(lake: lakebt.Lake) -> int:
     kinds = ["cell", "backtest"]
     return len(lake.trials(where={"kind": kinds}, columns=["trial_id"]))
@@ -201,7 +208,7 @@ def test_killed_the_moment_it_tells_it_has_lost_nothing_of_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "rounds"), [("of_points", 4), ("of_strategies", 2)])
+@pytest.mark.parametrize(("what", "rounds"), ROUNDS.items())
 def test_killed_at_any_moment_it_has_recorded_all_it_told(
     tmp_path: Path, what: str, rounds: int
 ) -> None:

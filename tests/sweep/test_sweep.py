@@ -23,6 +23,7 @@ from lakebt.sweep.result import SweepResult
 from lakebt.sweep.sweep import Sweep
 from tests.forked import python
 from tests.lake.trial_rows import trial as trial_row
+from tests.nightly import IS_NIGHTLY
 from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 
 if TYPE_CHECKING:
@@ -428,7 +429,8 @@ def test_a_sweep_that_is_killed_and_resumed_finds_the_same(tmp_path: Path) -> No
     lake = fill(tmp_path / "lake", n_events=4)
     written = tmp_path / "lake" / "warehouse" / "quant" / "trials" / "metadata"
     kills = 0
-    for kill in range(4):
+    n_kills = 9 if IS_NIGHTLY else 2
+    for kill in range(n_kills + 1):
         process = subprocess.Popen(
             [*python(), "-c", KILLED, str(tmp_path / "lake")],
             stdout=subprocess.PIPE,
@@ -436,12 +438,12 @@ def test_a_sweep_that_is_killed_and_resumed_finds_the_same(tmp_path: Path) -> No
         )
         before = set(written.glob("*.json"))  # what a trial is recorded by
         deadline = time.monotonic() + 120
-        while process.poll() is None and kill < 3:
+        while process.poll() is None and kill < n_kills:
             assert time.monotonic() < deadline
             if not before.issuperset(written.glob("*.json")):
                 break
             time.sleep(0.02)
-        if process.poll() is None and kill < 3:
+        if process.poll() is None and kill < n_kills:
             time.sleep(draw.uniform(0.0, 0.5))
             process.send_signal(signal.SIGKILL)
             kills += 1
