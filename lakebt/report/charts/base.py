@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import plotly.graph_objects as go
+
     from lakebt.report.palette import Theme
 
 
@@ -57,6 +59,22 @@ def base_layout(colours: Theme, *, height: int) -> dict[str, Any]:
         "xaxis": copy.deepcopy(axis),
         "yaxis": copy.deepcopy(axis),
     }
+
+
+def lay_out(figure: go.Figure, layout: dict[str, Any], **more: Any) -> None:
+    """Give a new figure its layout, in one piece: Plotly updates a layout key by key.
+
+    A page has a dozen figures in two themes, and is made in half of the time.
+
+    Parameters
+    ----------
+    figure
+        Changed in place: what it had of a layout is gone.
+    layout, **more
+        All of it.
+    """
+    figure.layout = layout | more
+    figure.update_layout(template=None)  # no look of Plotly's own
 
 
 def hover(lines: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, faded
 from lakebt.report.surface import records
 from lakebt.values.text import count
@@ -114,7 +114,7 @@ def caar_figure(
     ]
     layout["annotations"] = [_named(name, at) for name, at in shown.items()]
     when_narrow(layout, font__size=10)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

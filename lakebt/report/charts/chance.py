@@ -9,7 +9,13 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, estimates, hover, when_narrow
+from lakebt.report.charts.base import (
+    base_layout,
+    estimates,
+    hover,
+    lay_out,
+    when_narrow,
+)
 from lakebt.report.palette import (
     THEMES,
     Theme,
@@ -149,7 +155,7 @@ def null_figure(
         for at, text, colour, _, y in marked
     ]
     when_narrow(layout, font__size=10)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -253,7 +259,7 @@ def claims_figure(
         annotations__0__text=legend,
         annotations__0__font__size=10,
     )
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -323,7 +329,7 @@ def sharpe_figure(
         "nticks": 6,
     }
     when_narrow(layout, font__size=10)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

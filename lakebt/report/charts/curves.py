@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lakebt.report.charts.base import base_layout, day, when_narrow
+from lakebt.report.charts.base import base_layout, day, lay_out, when_narrow
 from lakebt.report.palette import THEMES, Theme, ThemeName, faded
 from lakebt.values.text import count
 
@@ -86,7 +86,7 @@ def growth_figure(
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     layout["margin"]["t"] = 44
     layout["updatemenus"] = [_scales(colours, active=int(log))]
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -143,7 +143,7 @@ def rolling_figure(
                 "font": {"size": 13, "color": colours.ink},
             }
         ]
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -182,7 +182,7 @@ def exposure_figure(
     layout["yaxis"]["title"]["text"] = "held over value"
     layout["yaxis"] |= {"rangemode": "tozero", "tickformat": ".2~f", "nticks": 5}
     when_narrow(layout, font__size=11)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

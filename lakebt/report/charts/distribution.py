@@ -8,7 +8,7 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.charts.base import base_layout, hover, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.values.text import count, with_article
 
@@ -120,7 +120,7 @@ def distribution_figure(
         }
     ]
     when_narrow(layout, font__size=11)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

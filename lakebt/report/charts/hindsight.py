@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 
 if TYPE_CHECKING:
@@ -75,5 +75,5 @@ def hindsight_figure(rows: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fi
     }
     layout["xaxis"] |= {"showgrid": False}
     when_narrow(layout, font__size=11)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, day, estimates, when_narrow
+from lakebt.report.charts.base import base_layout, day, estimates, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.report.surface import records
 
@@ -112,5 +112,5 @@ def left_out_figure(
         for x, anchor, row in ((1, "left", rows[0]), (len(rows), "right", rows[-1]))
     ]
     when_narrow(layout, font__size=10)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure

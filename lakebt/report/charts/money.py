@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, day, when_narrow
+from lakebt.report.charts.base import base_layout, day, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, faded
 from lakebt.report.surface import surface
 from lakebt.values.text import count
@@ -73,7 +73,7 @@ def equity_figure(
             "line": {"color": colours.muted, "width": 1, "dash": "dot"},
         }
     ]
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -151,7 +151,7 @@ def waterfall_figure(
         "zeroline": True,
         "zerolinecolor": colours.muted,
     }
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
@@ -223,5 +223,5 @@ def weights_figure(weights: pd.DataFrame, *, theme: ThemeName = "light") -> go.F
     }
     layout["xaxis"] |= {"showgrid": False, "type": "date"}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, diverging, readable_on
 from lakebt.report.sheet_words import MONTHS
 
@@ -100,7 +100,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
         margin__l=0,
         margin__r=0,
     )
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.palette import THEMES, Theme, ThemeName, faded
 from lakebt.report.surface import records
 from lakebt.values.text import count
@@ -100,7 +100,7 @@ def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Fi
     }
     layout["legend"] = {"orientation": "h", "x": 0, "y": -0.13, "yanchor": "top"}
     shapes, notes = event_lines(path, colours)
-    figure.update_layout(layout, shapes=shapes, annotations=notes)
+    lay_out(figure, layout, shapes=shapes, annotations=notes)
     return figure
 
 

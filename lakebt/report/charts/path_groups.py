@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.charts.path import band_of, event_lines, event_ticks
 from lakebt.report.palette import THEMES, Theme, ThemeName
 from lakebt.report.surface import records
@@ -85,7 +85,7 @@ def groups_figure(
     shapes, notes = event_lines(drawn, colours)
     if len(sizes) > len(groups):
         notes.append(_note(f"the {MOST} largest of {len(sizes)} groups", colours))
-    figure.update_layout(layout, shapes=shapes, annotations=notes)
+    lay_out(figure, layout, shapes=shapes, annotations=notes)
     return figure
 
 
@@ -147,7 +147,7 @@ def placebo_figure(
     title = f"basis points{'' if market is None else f' over {market}'}"
     layout = _event_time(placebo, colours, title)
     shapes, notes = event_lines(placebo, colours)
-    figure.update_layout(layout, shapes=shapes, annotations=notes)
+    lay_out(figure, layout, shapes=shapes, annotations=notes)
     return figure
 
 

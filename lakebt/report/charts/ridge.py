@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.charts.base import base_layout, hover, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, faded
 from lakebt.report.surface import surface
 from lakebt.values.text import count
@@ -157,7 +157,7 @@ def ridge_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.F
         xaxis__tickfont__size=10,
         yaxis2__tickfont__size=9,
     )
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

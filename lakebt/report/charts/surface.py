@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, when_narrow
+from lakebt.report.charts.base import base_layout, hover, lay_out, when_narrow
 from lakebt.report.charts.ridge import ridge
 from lakebt.report.palette import THEMES, Theme, ThemeName, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
@@ -118,7 +118,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
         for column, cell in enumerate(line)
         if cell.chosen
     ]
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 

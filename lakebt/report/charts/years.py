@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, when_narrow
 from lakebt.report.palette import THEMES, ThemeName
 from lakebt.report.surface import records
 from lakebt.values.few_dates import mark
@@ -93,7 +93,7 @@ def years_figure(
         "range": [int(years["year"].min()) - 0.6, int(years["year"].max()) + 0.6],
     }
     when_narrow(layout, font__size=11)
-    figure.update_layout(layout)
+    lay_out(figure, layout)
     return figure
 
 
