@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # a program, whose examples pytest would look for
 collect_ignore = [] if importlib.util.find_spec("moto") else ["servers/moto_program.py"]
 
-pytest_plugins = ["tests.engines.sessions", "tests.servers.fixtures"]
+pytest_plugins = ["tests.engines.sessions", "tests.servers.fixtures", "tests.slow"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -169,9 +169,9 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file() -> Iterator[None]:
+def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
     """Look for no examples in the modules of tests: they have none."""
-    found: Any = yield
+    found = yield
     return [one for one in found if not isinstance(one, DoctestModule)]
 
 
