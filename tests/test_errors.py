@@ -200,6 +200,7 @@ def test_a_traceback_obeys_no_word_of_others(kind: type[Exception]) -> None:
     assert r"\x1b[2J" in said or kind is errors.NothingKnownError
 
 
+@pytest.mark.slow
 def test_what_tells_of_others_words_is_told_as_words() -> None:
     """Each `__repr__` and `__str__`, but for those that hold no word of others."""
     own = {

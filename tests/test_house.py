@@ -8,11 +8,13 @@ import re
 import textwrap
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import lakebt
+from tests import slow
 from tests.conftest import needs_of, rank, unit_of
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ def without_a_sign(package: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_room_says_in_one_line_what_lives_there() -> None:
     assert without_a_sign(PACKAGE) == []
 
@@ -199,6 +202,7 @@ def in_circles(package: Path) -> set[str]:
     return {name for name in graph if name in reached(graph, name)}
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others() -> None:
     assert in_circles(PACKAGE) == set()
 
@@ -497,3 +501,13 @@ def test_what_is_dear_begins_first_and_spark_is_one_unit() -> None:
     assert {unit_of(nodeid) for nodeid in spark} == {"engines"}
     assert unit_of(f"{own}::test_e") == own
     assert sorted([*others, *spark], key=rank) == [*spark, *others]
+
+
+def test_what_takes_long_and_is_not_marked_so_is_named() -> None:
+    def report(name: str, seconds: float, *marks: str) -> Any:
+        took = [("other", 9.0), (slow.TOOK, seconds)]
+        return SimpleNamespace(nodeid=name, user_properties=took, keywords=marks)
+
+    reports = [report("a", 1.2), report("b", 0.9), report("c", 5.0, "slow")]
+
+    assert slow.unmarked([*reports, report("d", 3.0)]) == ["3.0 s d", "1.2 s a"]

@@ -143,6 +143,7 @@ def test_no_session_lies_between_before_and_after(today: dt.date) -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(NYSE) - 1))
 def test_session_opens_before_it_closes_on_a_weekday_of_new_york(number: int) -> None:
     opens, closes = NYSE.instant(number, "open"), NYSE.instant(number, "close")

@@ -306,6 +306,7 @@ def test_what_cannot_be_used_is_named_with_its_place(
         lakebt.sharpe(**{"returns": GOOD, **arguments})
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=40).filter(
         lambda values: np.std(values) > 1e-6

@@ -135,6 +135,7 @@ CASES: Mapping[
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", CASES)
 def test_a_hundred_shares_over_a_real_open_by_hand(
     raw: pd.DataFrame, symbol: str

@@ -348,6 +348,7 @@ PER_LEVEL = (
 )
 
 
+@pytest.mark.slow
 @given(
     slots_and_prices=traded(4, BAR, OPEN, CLOSE),
     levels=st.lists(LEVELS, min_size=2, max_size=5),
@@ -605,6 +606,7 @@ def test_ruin_by_costs_alone_is_ruin_under_those_costs_only() -> None:
     assert earned.drawdown[0, 0] == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_nothing_told_has_the_bits_of_zeros_told() -> None:
     """Code without actions, rates and tolls is compiled apart."""
     rng = np.random.default_rng(5)

@@ -32,6 +32,7 @@ def without_vectorbt(monkeypatch: pytest.MonkeyPatch) -> None:
     origin.environment.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.lake
 @pytest.mark.usefixtures("without_vectorbt")
 def test_without_vectorbt_only_vectorbt_does_not_work(

@@ -66,6 +66,7 @@ def period(lake: Path) -> tuple[object, ...]:
     return ("--release", "SIM", *dates, "--lake", lake)
 
 
+@pytest.mark.slow
 def test_what_it_earned_and_paid_is_told(
     mine: Path, period: tuple[object, ...], run: Run, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_json_is_one_row_with_the_run_s_own_numbers(
     assert row["commission_usd"] == 0.0
 
 
+@pytest.mark.slow
 def test_the_reference_engine_says_the_same(
     mine: Path, period: tuple[object, ...], run: Run
 ) -> None:

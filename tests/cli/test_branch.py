@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lake
 
 
+@pytest.mark.slow
 def test_a_branch_lives_on_the_command_line(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "lake"
     lake = Lake.open(path)

@@ -51,6 +51,7 @@ def test_the_help_shows_them(run: Run) -> None:
     assert "Examples: lakebt rows prices --release R1 --where symbol=PENN" in said
 
 
+@pytest.mark.slow
 def test_no_help_has_what_is_for_programmers(run: Run) -> None:
     for name in EXAMPLES:
         said = run(name, "--help").output

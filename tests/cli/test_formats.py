@@ -161,6 +161,7 @@ def test_an_option_goes_to_the_table_that_it_names(run: Run, tmp_path: Path) -> 
     assert {row["symbol"] for row in json.loads(kept.stdout)} == {"BRK-B", "PVH"}
 
 
+@pytest.mark.slow
 def test_publish_reads_with_the_lake_s_exchange(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sp500.csv").write_text(
         "ticker,start_date,end_date\nA,2022-01-03,\nB,2022-09-19,\n"

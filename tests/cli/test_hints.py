@@ -173,6 +173,7 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{where}:{node.lineno}", node.value
 
 
+@pytest.mark.slow
 def test_no_text_that_reaches_a_command_speaks_python() -> None:
     commands = getattr(get_command(app), "commands").values()  # noqa: B009 - typer's
     options = {k: v for one in commands for k, v in options_of(one).items()}

@@ -145,6 +145,7 @@ def test_a_text_is_printed_as_it_is(
     assert capsys.readouterr().out.count(text) == 8
 
 
+@pytest.mark.slow
 def test_help_is_shown_as_it_is_written() -> None:
     for command in get_command(app).commands.values():  # type: ignore[attr-defined]
         texts = [command.help, *(param.help or "" for param in command.params)]

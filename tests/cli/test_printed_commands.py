@@ -146,6 +146,7 @@ def test_extras_are_installed_from_where_lakebt_is() -> None:
     assert place == "source" or (Path(place) / "pyproject.toml").is_file()
 
 
+@pytest.mark.slow
 def test_no_text_names_a_package_that_no_index_has() -> None:
     for file in (ROOT / "lakebt").rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -199,6 +200,7 @@ def wrong(command: str) -> str:
     return ", ".join(sorted(asked - taken - {"--help"}))
 
 
+@pytest.mark.slow
 def test_what_is_written_of_commands_is_there() -> None:
     found = list(written())
 

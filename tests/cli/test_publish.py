@@ -541,6 +541,7 @@ IX,A,addition,2022-09-02,2022-09-20
 """
 
 
+@pytest.mark.slow
 def test_a_lake_is_made_with_an_exchange_and_keeps_it(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "changes.csv"
     file.write_text(TOKYO)

@@ -91,6 +91,7 @@ def test_significance_is_a_sentence_and_a_table(lake: Path, run: Run) -> None:
         assert {name: row[name] for name in own} == own
 
 
+@pytest.mark.slow
 def test_hindsight_comes_last_and_says_what_it_is(lake: Path, run: Run) -> None:
     shown = run(*SMALL, "--lake", lake, "--hindsight")
     rows = rows_of(run(*SMALL, "--lake", lake, "--hindsight", "--json").stdout)
@@ -123,6 +124,7 @@ def test_a_look_ahead_that_is_allowed_is_told_first(lake: Path, run: Run) -> Non
     assert shown.stdout.startswith("Not point in time: 12 of 24 cells used a fact")
 
 
+@pytest.mark.slow
 def test_a_report_is_written_beside_the_table(
     lake: Path, run: Run, tmp_path: Path
 ) -> None:

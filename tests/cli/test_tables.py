@@ -187,6 +187,7 @@ def test_a_fact_that_was_not_yet_known_has_no_vintage_to_show(
     assert "Did you mean '(BBB, 2022Q3)'?" in unknown.stderr
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_declared_into_keeps_the_exchange_it_is_made_with(
     run: Run, at: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
     return lake.at("R1")
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @pytest.mark.lake
 def test_views_and_studies_agree_whatever_holds_the_values(
@@ -273,6 +274,7 @@ def test_true_and_false_have_no_order() -> None:
         Where({"is_new": ("<=", True)}, columns)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(data=st.data())
 @pytest.mark.lake

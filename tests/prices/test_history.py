@@ -100,6 +100,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(rows=ROWS, symbol=st.sampled_from(NAMES), before=INSTANTS)
 @example(
     # The newest session withdrawn: the one before it holds, in its corrected vintage.
@@ -122,6 +123,7 @@ def test_last_close_agrees_with_the_obvious_loop(
     )
 
 
+@pytest.mark.slow
 @given(rows=ROWS, before=st.lists(INSTANTS, max_size=9), names=st.permutations(NAMES))
 def test_all_last_closes_at_once_are_those_asked_for_one_by_one(
     rows: list[Row], before: list[dt.datetime], names: list[str]
@@ -135,6 +137,7 @@ def test_all_last_closes_at_once_are_those_asked_for_one_by_one(
     np.testing.assert_array_equal(found, np.reshape(expected, found.shape))
 
 
+@pytest.mark.slow
 @given(rows=ROWS, later=ROWS, symbol=st.sampled_from(NAMES), before=INSTANTS)
 def test_what_became_known_later_changes_no_last_close(
     rows: list[Row], later: list[Row], symbol: str, before: dt.datetime
@@ -147,6 +150,7 @@ def test_what_became_known_later_changes_no_last_close(
     )
 
 
+@pytest.mark.slow
 @given(
     rows=ROWS,
     symbols=st.permutations(NAMES),

@@ -42,6 +42,7 @@ def sections(path: Path) -> list[str]:
     return re.findall(r'<section id="([a-z-]+)"', body(path))
 
 
+@pytest.mark.slow
 def test_the_report_answers_first_and_gives_its_sources_last(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_report_is_one_file_of_bounded_size(
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
 def test_the_same_contents_give_the_same_bytes(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -72,6 +74,7 @@ def test_the_same_contents_give_the_same_bytes(
     assert write_study_report(make_study(), tmp_path / "b.html").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_the_headline_is_of_the_curve_that_is_drawn(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -217,6 +220,7 @@ def test_a_study_without_anything_known_has_a_report(
     assert sections(path) == ["surface", "left-out", "refused", "provenance"]
 
 
+@pytest.mark.slow
 def test_the_events_left_out_of_the_chosen_rule_are_counted_and_listed(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -255,6 +259,7 @@ def test_the_best_exits_and_the_years_are_tables_too(
     assert "AD+1@open to ED-1@close: mean net return per event by year" in years
 
 
+@pytest.mark.slow
 def test_many_empty_cells_are_folded_away(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -280,6 +285,7 @@ def test_what_stands_between_backticks_is_code(
     assert "<code>hedge=&#34;&lt;SIMX&gt;&#34;</code> would run 2" in shown
 
 
+@pytest.mark.slow
 def test_the_command_can_be_copied_unless_there_is_none(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
@@ -352,6 +358,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_importing_the_report_does_not_import_what_draws_it() -> None:
     code = (
         "import sys, lakebt.report.html, lakebt.report.notebook;"

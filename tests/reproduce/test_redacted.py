@@ -37,6 +37,7 @@ def lake(tmp_path: Path) -> lakebt.Lake:
     return fill(tmp_path / "lake")
 
 
+@pytest.mark.slow
 def test_a_view_and_what_is_made_of_it_say_so(
     lake: lakebt.Lake, tmp_path: Path
 ) -> None:

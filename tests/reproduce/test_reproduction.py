@@ -53,10 +53,13 @@ ASKED: dict[str, dict[str, Any]] = {
     },
 }
 
-ENGINES = [("event", name) for name in ASKED] + [("vectorbt", "hedged")]
+ENGINES = [
+    *(("event", name) for name in ASKED),
+    pytest.param("vectorbt", "hedged", marks=pytest.mark.slow),
+]
 """vectorbt once: it takes seconds. In the nightly profile, with all that is asked."""
 if IS_NIGHTLY:
-    ENGINES += [("vectorbt", name) for name in ASKED if name != "hedged"]
+    ENGINES += (("vectorbt", name) for name in ASKED if name != "hedged")
 
 
 @pytest.mark.parametrize(("engine", "name"), ENGINES)
@@ -84,6 +87,7 @@ def test_a_result_and_its_cells_are_the_same_to_the_last_bit(
         assert found.trial_id == trial
 
 
+@pytest.mark.slow
 def test_a_view_past_the_cutoff_and_one_before_it_are_opened_again(
     tmp_path: Path,
 ) -> None:
@@ -132,6 +136,7 @@ def test_a_figure_that_differs_is_named_with_both_values(lake: lakebt.Lake) -> N
     assert "<table" in found._repr_html_()
 
 
+@pytest.mark.slow
 def test_data_that_changed_is_not_laid_to_the_machine(lake: lakebt.Lake) -> None:
     """What is read now was read before: only the doctor compares all files anew."""
     trial = tampered(lake, n_returns=7)
@@ -273,6 +278,7 @@ def test_nothing_is_recorded_when_asked_not_to(tmp_path: Path) -> None:
     assert lake.trials().empty
 
 
+@pytest.mark.slow
 def test_nothing_of_a_made_up_future_is_recorded(tmp_path: Path) -> None:
     lake = fill(tmp_path / "lake", n_events=3)
     study = lakebt.Study(lake.at("R1"), index="SIM", **GRID)

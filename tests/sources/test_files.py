@@ -139,6 +139,7 @@ def test_parquet_keeps_its_types_and_an_index_is_a_column(tmp_path: Path) -> Non
     assert read["close"].tolist() == [1.5]
 
 
+@pytest.mark.slow
 @given(
     cells=st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), min_size=1),

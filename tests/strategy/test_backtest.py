@@ -136,6 +136,7 @@ def equity(steps: list[Any], closes: Any, fill: str) -> list[float]:
     return returns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", ["open", "close"])
 def test_the_engines_agree_on_everything_a_run_tells(
     view: lakebt.View, fill: str, tmp_path: Path
@@ -345,6 +346,7 @@ def test_a_run_that_loses_everything_stops_with_the_day(view: lakebt.View) -> No
         backtest.run()
 
 
+@pytest.mark.slow
 def test_the_report_and_the_portfolio_are_there(
     view: lakebt.View, tmp_path: Path
 ) -> None:

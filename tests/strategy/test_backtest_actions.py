@@ -115,6 +115,7 @@ class Knows:
 OUTER: dict[str, Any] = {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["event", "vectorbt"])
 def test_a_book_of_prices_that_only_actions_move_keeps_its_worth(
     view: View, engine: str, tmp_path: Path
@@ -161,6 +162,7 @@ def test_a_delisting_without_a_return_is_refused_with_the_cure(view: View) -> No
         lakebt.Backtest(view, Equal, **ASKED).run(record=False)
 
 
+@pytest.mark.slow
 def test_a_strategy_sees_the_actions_known_at_its_instant_and_no_others(
     view: View,
 ) -> None:

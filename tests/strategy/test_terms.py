@@ -117,6 +117,7 @@ def test_a_parameter_of_the_strategy_makes_another_trial(view: lakebt.View) -> N
     assert len(ids) == 2
 
 
+@pytest.mark.slow
 def test_the_page_tells_every_term_and_counts_the_sessions(
     view: lakebt.View, tmp_path: Path
 ) -> None:

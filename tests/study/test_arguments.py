@@ -269,6 +269,7 @@ def test_an_argument_of_another_version_is_told() -> None:
         Arguments.read({**parsed().plain(), "costs": {"tax_bps": 1.0}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_supplied", [False, True])
 def test_the_page_tells_every_argument(
     lake: lakebt.Lake,

@@ -157,6 +157,7 @@ def obvious(orders: pd.DataFrame, told: pd.DataFrame) -> float:
     return owed
 
 
+@pytest.mark.slow
 def test_each_night_is_paid_at_its_sessions_rate_and_else_at_the_flat_one(
     view: lakebt.View,
 ) -> None:
@@ -270,6 +271,7 @@ def test_the_exit_of_a_long_that_leaves_a_short_is_asked_by_its_own_deadline(
         assert empty.loc[of_both, "reason"].to_list() == reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["view", "acted"])
 @pytest.mark.parametrize("side", ["both", "deletions"])
 def test_every_engine_pays_the_same(
@@ -469,6 +471,7 @@ def test_rates_travel_to_executors(view: lakebt.View) -> None:
         assert getattr(sent.borrow, name).tolist() == getattr(own, name).tolist()
 
 
+@pytest.mark.slow
 def test_a_page_that_knows_no_rates_says_why_it_has_no_panel(
     view: lakebt.View, tmp_path: Path
 ) -> None:

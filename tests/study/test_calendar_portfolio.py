@@ -116,6 +116,7 @@ def joined(
     return series, moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_legs", [False, True])
 @pytest.mark.parametrize("most", [1.0, 0.3])
 def test_every_rule_is_the_portfolio_of_its_open_events(
@@ -164,6 +165,7 @@ def test_every_rule_is_the_portfolio_of_its_open_events(
         assert row["mean_open"] == pytest.approx(statistics.fmean(counts))
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_the_rest_in_cash(view: lakebt.View) -> None:
     rule = {"entry": "AD+1@open", "exit": "2w"}
     asked: dict[str, Any] = {"aggregate": "calendar", "costs": lakebt.CostModel()}
@@ -181,6 +183,7 @@ def test_a_pooled_surface_holds_no_portfolio(view: lakebt.View) -> None:
     assert surface["mean_open"].isna().all()
 
 
+@pytest.mark.slow
 def test_the_overlap_is_told_wherever_the_result_is(
     view: lakebt.View, tmp_path: Path
 ) -> None:

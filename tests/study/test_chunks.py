@@ -77,6 +77,7 @@ def n_bytes(history: PriceHistory) -> int:
     return sum(each.nbytes for each in arrays if isinstance(each, np.ndarray))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -167,6 +168,7 @@ def instruments(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
         return fill(path, adjusted=True, instruments=True).at("R1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "more"),
     [
@@ -242,6 +244,7 @@ def test_of_instruments_a_hedge_without_prices_is_told(
         lakebt.Study(instruments, index="IDX", hedge="NOBODY", **GRID).run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adjusted", "instruments"])
 def test_a_study_in_chunks_says_the_same_of_bars_beyond_its_orders(
     name: str,
@@ -338,6 +341,7 @@ def stopped(view: lakebt.View, **more: Any) -> str:
     return repr(told.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -369,6 +373,7 @@ def test_the_first_error_is_the_first_of_all_chunks_and_rules(
     assert read
 
 
+@pytest.mark.slow
 def test_what_stops_records_nothing_unless_nothing_is_missing(
     adjusted: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

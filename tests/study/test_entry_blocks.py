@@ -207,6 +207,7 @@ def check_same(one: Any, other: Any, where: str) -> None:
         assert one == other or one != one, where  # noqa: PLR0124 - NaN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "name"),
     [*(("chunks", name) for name in SETS), *(("blocks", name) for name in BY_ENTRIES)],
@@ -351,6 +352,7 @@ def test_a_study_of_few_cells_is_one_block_that_is_kept(view: lakebt.View) -> No
     assert next(iter(blocks)) is blocks.of(2) is blocks.whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["calendar", "refused"])
 def test_a_page_is_the_same(
     view: lakebt.View, by_blocks: Callable[[], None], tmp_path: Path, name: str

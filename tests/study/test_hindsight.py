@@ -240,6 +240,7 @@ def test_real_additions_jump_before_anybody_could_trade(
     assert 1e4 * jump.mean() == pytest.approx(218.0, abs=0.5)
 
 
+@pytest.mark.slow
 def test_the_report_has_a_section_of_it_where_somebody_asks(
     study: lakebt.Study, found: Hindsight, tmp_path: Path
 ) -> None:

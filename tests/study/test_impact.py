@@ -315,6 +315,7 @@ def test_a_study_that_charges_nothing_for_size_has_no_capacity(
         run(view).capacity(**RULE)
 
 
+@pytest.mark.slow
 def test_a_page_that_knows_no_volumes_says_why_it_has_no_panel(
     view: lakebt.View, tmp_path: Path
 ) -> None:

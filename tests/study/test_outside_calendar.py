@@ -99,6 +99,7 @@ def test_both_plans_say_the_same(tmp_path: Path) -> None:
         assert planned[event, entry, exit_] == "no_session"
 
 
+@pytest.mark.slow
 def test_a_report_is_written_all_the_same(tmp_path: Path) -> None:
     found = result(tmp_path / "lake", *_several())
 

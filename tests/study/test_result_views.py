@@ -202,6 +202,7 @@ def test_a_study_of_that_portfolio_needs_no_other_headline(view: lakebt.View) ->
     assert contents(study.run().traded).headline is None
 
 
+@pytest.mark.slow
 def test_a_wide_grid_shows_a_part_of_itself(view: lakebt.View) -> None:
     entries = [f"AD+{k}@{at}" for k in range(1, 14) for at in ("open", "close")]
     exits = [f"+{k}" for k in range(1, 31)]

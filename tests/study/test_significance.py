@@ -387,6 +387,7 @@ def test_rules_tried_before_are_counted_once(tmp_path: Path) -> None:
     assert found.beside().loc["n_trials", "value"] == 4
 
 
+@pytest.mark.slow
 def test_page_and_notebook_lead_with_the_sentence(
     result: lakebt.Result, tmp_path: Path
 ) -> None:
@@ -419,6 +420,7 @@ def test_where_two_rules_are_best_each_number_says_of_which(
     assert any("That is of" in note for note in chance.notes) == is_other
 
 
+@pytest.mark.slow
 def test_without_a_verdict_the_page_has_no_distribution(
     view: lakebt.View, tmp_path: Path
 ) -> None:

@@ -466,6 +466,7 @@ def test_figures_are_there(result: lakebt.Result) -> None:
     assert {"addition", "deletion"} <= set(result.paths()["side"])
 
 
+@pytest.mark.slow
 def test_a_report_needs_its_folder(result: lakebt.Result, tmp_path: Path) -> None:
     with pytest.raises(LakebtError, match="nowhere"):
         result.report(tmp_path / "nowhere" / "report.html")

@@ -47,6 +47,7 @@ def study(lake: Lake, at: pd.Timestamp | None, **asked: object) -> Study:
     return Study(lake.at("R1", as_of=at), index="SIM", **{**RULES, **asked})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", [{}, {"side": "additions", "hedge": "MEM0001"}, {"side": "deletions"}]
 )

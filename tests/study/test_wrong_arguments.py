@@ -114,6 +114,7 @@ def test_a_rule_that_is_no_text_is_unknown(result: lakebt.Result, wrong: Any) ->
         result.by_year(entry=wrong, exit="+1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [None, 0, pd.NA])
 def test_a_place_that_is_no_path_is_one_line(
     result: lakebt.Result, wrong: Any, tmp_path: Path

@@ -218,6 +218,7 @@ def test_sizes_that_do_not_fit_into_memory_take_more_passes_and_find_the_same(
     pd.testing.assert_frame_equal(at_once.table(), parts.table(), check_exact=True)
 
 
+@pytest.mark.slow
 def test_entries_that_do_not_fit_into_memory_are_run_in_blocks_and_find_the_same(
     lake: lakebt.Lake,
     tmp_path: Path,
@@ -288,6 +289,7 @@ class Stopped(KeyboardInterrupt):
     """Ctrl-C."""
 
 
+@pytest.mark.slow
 def test_ctrl_c_loses_nothing_that_was_finished(
     lake: lakebt.Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

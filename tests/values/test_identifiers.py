@@ -25,6 +25,7 @@ def test_what_nobody_sees_is_taken_off_and_found_inside(character: str) -> None:
     assert unseen_inside(f"BRK{character}B") == character
 
 
+@pytest.mark.slow
 @given(st.text(max_size=8))
 def test_a_trimmed_name_begins_and_ends_with_what_is_seen(text: str) -> None:
     name = trimmed(text)

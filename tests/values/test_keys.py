@@ -65,11 +65,13 @@ def shuffled(value: Any, draw: random.Random) -> Any:
     return value
 
 
+@pytest.mark.slow
 @given(values, st.randoms(use_true_random=False))
 def test_the_order_of_keys_never_matters(value: Any, draw: random.Random) -> None:
     assert content_key(shuffled(value, draw)) == content_key(value)
 
 
+@pytest.mark.slow
 @given(values, values)
 def test_equal_values_have_one_key_and_different_values_have_two(
     left: Any, right: Any
@@ -77,6 +79,7 @@ def test_equal_values_have_one_key_and_different_values_have_two(
     assert (content_key(left) == content_key(right)) == same(left, right)
 
 
+@pytest.mark.slow
 @given(values)
 def test_the_text_reads_back_as_the_value(value: Any) -> None:
     text = canonical_json(value)

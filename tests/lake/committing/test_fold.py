@@ -375,6 +375,7 @@ def test_what_no_release_needs_any_more_of_the_ledger_is_deleted(
     assert len(Lake.open(path, clock=clock).releases()) == 25
 
 
+@pytest.mark.slow
 def test_a_ledger_read_late_is_the_newest_or_the_one_asked_for(
     lake: Lake, path: Path
 ) -> None:
@@ -491,6 +492,7 @@ def test_a_publisher_killed_while_he_folds_leaves_no_trace(
     assert len(files_at(table_of(path))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_a_fold_that_is_not_published_is_withdrawn(
     lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -513,6 +515,7 @@ def test_a_fold_that_is_not_published_is_withdrawn(
     assert set(path.rglob("*.parquet")) == held
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_a_fold_is_made_again_only_for_another_head(lake: Lake, path: Path) -> None:
     publish_days(lake, FEW)

@@ -141,6 +141,7 @@ def test_what_becomes_known_later_moves_no_earlier_decision(lake: lakebt.Lake) -
     pd.testing.assert_frame_equal(runs[0].orders(), runs[1].orders())
 
 
+@pytest.mark.slow
 def test_a_run_says_which_snapshot_of_the_table_it_read(
     lake: lakebt.Lake, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ def ids(path: Path) -> set[str]:
     return set(lake.erasures()["id"])
 
 
+@pytest.mark.slow
 def test_copies_have_the_certificates(original: Original, tmp_path: Path) -> None:
     lake = opened(original.restored())
     first = lake.erase("prices", where={"symbol": "AAA"}, reason=f"not {GONE}").id
@@ -64,6 +65,7 @@ def test_copies_have_the_certificates(original: Original, tmp_path: Path) -> Non
     assert sorted(reasons) == ["a wish", "a wish", "not [erased]"]
 
 
+@pytest.mark.slow
 def test_a_copy_of_some_releases_has_what_they_name(
     original: Original, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ def killed(path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["leave", "finish"])
 def test_a_note_that_is_copied_by_hand_names_the_files_of_the_copy(
     original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -169,6 +172,7 @@ def test_a_note_names_files_of_its_own_folder(tmp_path: Path) -> None:
     assert read(there) == (f"file://{there}/warehouse/inside.parquet",)
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_a_note_and_a_certificate_that_is_gone(
     original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

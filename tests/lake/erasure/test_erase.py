@@ -112,6 +112,7 @@ def erase(lake: Lake, *tables: str, **options: Any) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_erased_is_in_no_release_and_no_byte(
     made: Path, tmp_path: Path
 ) -> None:
@@ -326,6 +327,7 @@ def test_a_release_of_nothing_else_is_empty_and_can_be_read(path: Path) -> None:
     assert len(opened(path).at("R2").read("prices")) == 3
 
 
+@pytest.mark.slow
 def test_tags_and_branches_of_others_and_what_nothing_names_lose_it_too(
     made: Path, tmp_path: Path
 ) -> None:
@@ -361,6 +363,7 @@ def test_tags_and_branches_of_others_and_what_nothing_names_lose_it_too(
             assert snapshot.summary["total-records"] == str(held)
 
 
+@pytest.mark.slow
 def test_folded_releases_and_branches_lose_it_too(path: Path, tmp_path: Path) -> None:
     lake = Lake.open(path, clock=clock)
     with mock.patch.object(fold, "LIMIT", 3):
@@ -423,6 +426,7 @@ def test_only_rows_that_match_go_of_a_longer_filter(made: Path) -> None:
     assert len(lake.at("R2").read("prices")) == 10
 
 
+@pytest.mark.slow
 def test_a_prefix_of_others_and_signs_of_any_script(path: Path, tmp_path: Path) -> None:
     values = ["Ünï.DE", "日本", "AC", 'A"B', "Ñandú"]
     lake = Lake.open(path, clock=clock)

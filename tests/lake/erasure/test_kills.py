@@ -194,6 +194,7 @@ def test_killed_at_any_instant_it_is_the_old_lake_or_the_new(
             assert check_whole(path, before, after, tmp_path / "bytes"), at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["note", "commit", "finish", "certify"])
 def test_around_the_instant_it_is_finished_or_undone(
     original: Original, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch

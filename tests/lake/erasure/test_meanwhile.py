@@ -56,6 +56,7 @@ def before_a_turn(do: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [64, 3])
 def test_who_publishes_and_folds_meanwhile_brings_nothing_back(
     path: Path, tmp_path: Path, limit: int
@@ -72,6 +73,7 @@ def test_who_publishes_and_folds_meanwhile_brings_nothing_back(
     assert Lake.open(path, create=False, clock=clock).doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_who_was_about_to_publish_it_is_told(path: Path) -> None:
     lake = make(path)
     rows = {"prices": bars(days=("2022-11-04",), symbols=("AAA", GONE))}
@@ -87,6 +89,7 @@ def test_who_was_about_to_publish_it_is_told(path: Path) -> None:
     assert lake.at("D04").read("prices")["symbol"].tolist().count(GONE) == 1
 
 
+@pytest.mark.slow
 def test_who_publishes_before_the_turn_of_an_erasure_is_not_lost(path: Path) -> None:
     lake, other = make(path), Lake.open(path, create=False, clock=clock)
     rows = {"prices": bars(days=("2022-11-04",), symbols=("AAA", GONE))}
@@ -106,6 +109,7 @@ def test_who_publishes_before_the_turn_of_an_erasure_is_not_lost(path: Path) -> 
     assert len(lake.erasures()) == 1
 
 
+@pytest.mark.slow
 def test_who_records_meanwhile_loses_no_trial(path: Path) -> None:
     lake, other = make(path), Lake.open(path, create=False, clock=clock)
     lake.record(batch([1]).assign(study=GONE))

@@ -320,6 +320,7 @@ def test_a_swap_of_names_is_undone_by_itself(ref: str) -> None:
     assert (swapped(ref, "b") == ref) == (ref in {"R1", "b.R1"})
 
 
+@pytest.mark.slow
 def test_a_study_of_a_branch_says_so_in_its_trials_its_page_and_comes_out_again(
     tmp_path: Path, path: Path
 ) -> None:

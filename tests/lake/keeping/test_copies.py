@@ -67,6 +67,7 @@ def same(one: Path, other: Path) -> None:
     assert opened(one).trials().equals(opened(other).trials())
 
 
+@pytest.mark.slow
 def test_a_whole_copy_is_the_same_lake(path: Path, tmp_path: Path) -> None:
     target, steps = tmp_path / "eine Kopie" / "日本 ü", []
 
@@ -90,6 +91,7 @@ def test_a_whole_copy_is_the_same_lake(path: Path, tmp_path: Path) -> None:
     assert "R9" not in digests(opened(path))
 
 
+@pytest.mark.slow
 def test_some_releases_are_a_lake_too(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "some"
 
@@ -111,6 +113,7 @@ def test_some_releases_are_a_lake_too(path: Path, tmp_path: Path) -> None:
     assert opened(target).doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_a_digest_of_releases_with_a_gap_is_not_recomputed(
     path: Path, tmp_path: Path
 ) -> None:
@@ -247,6 +250,7 @@ def test_a_damaged_file_is_not_copied_as_if_it_were_good(
         opened(here).export(tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_a_backup_is_brought_up_to_date_and_restored(
     path: Path, tmp_path: Path
 ) -> None:
@@ -340,6 +344,7 @@ def test_a_backup_that_was_killed_is_the_one_before(path: Path, tmp_path: Path) 
         same(here, backup)
 
 
+@pytest.mark.slow
 def test_backups_are_whole_while_others_publish(path: Path, tmp_path: Path) -> None:
     here = copied(path, tmp_path / "here")
     stop, failed = threading.Event(), []
@@ -380,6 +385,7 @@ def test_backups_are_whole_while_others_publish(path: Path, tmp_path: Path) -> N
         assert list(lake.releases()["name"]) == names[: len(done.releases)]
 
 
+@pytest.mark.slow
 def test_what_is_deleted_meanwhile_is_looked_for_again(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +461,7 @@ def test_to_a_bucket_and_back(
     catalog.engine.dispose()
 
 
+@pytest.mark.slow
 def test_branches_go_along(path: Path, tmp_path: Path) -> None:
     here = copied(path, tmp_path / "here")
     lake = opened(here)

@@ -111,6 +111,7 @@ def test_a_snapshot_with_the_files_of_another_table_takes_none_with_it(
     assert files(path) == there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", ["as it is", "a dot"])
 @pytest.mark.parametrize("table", ["releases", "trials"])
 def test_pages_that_expire_leave_what_the_others_have(

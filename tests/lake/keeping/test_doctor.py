@@ -414,6 +414,7 @@ def test_a_manifest_that_cannot_be_read(lake: Lake, path: Path) -> None:
     assert "is damaged" in finding.problem
 
 
+@pytest.mark.slow
 def test_many_lost_files_are_told_once(tmp_path: Path) -> None:
     lake = Lake.open(tmp_path / "many", clock=clock)
     for number in range(13):

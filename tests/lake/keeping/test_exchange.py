@@ -52,6 +52,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exchange", ENDS)
 def test_a_date_ends_where_its_exchange_is(tmp_path: Path, exchange: str) -> None:
     zone, after = ENDS[exchange]

@@ -85,6 +85,7 @@ def mentions(path: Path, words: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_lake_that_was_moved_is_the_same_lake(settled: Path, tmp_path: Path) -> None:
     path = copied(settled, tmp_path / "here")
     before, lake = state(path), opened(path)
@@ -142,6 +143,7 @@ def test_a_lake_that_was_moved_by_hand_names_the_cure_which_works(
         Lake.settle(tmp_path / "there", home=path)
 
 
+@pytest.mark.slow
 def test_a_copy_by_hand_and_its_original_part(settled: Path, tmp_path: Path) -> None:
     path = copied(settled, tmp_path / "here")
     other = copied(path, tmp_path / "there")
@@ -206,6 +208,7 @@ def test_a_lake_does_not_go_where_it_cannot(settled: Path, tmp_path: Path) -> No
     assert files(settled) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_full_disk_or_a_folder_that_is_read_only_leaves_it_as_it_was(
     settled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -241,6 +244,7 @@ def test_a_full_disk_or_a_folder_that_is_read_only_leaves_it_as_it_was(
     opened(path).move(tmp_path / "there")
 
 
+@pytest.mark.slow
 def test_what_is_published_meanwhile_moves_along(
     settled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def check(path: Path) -> None:
     assert len(opened(path).at("R1").read("prices")) == 6
 
 
+@pytest.mark.slow
 def test_names_that_mean_something_elsewhere_mean_nothing(
     here: Path, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_rebase_is_one_more_release_and_changes_none(
     assert lake.doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_what_is_adopted_is_a_release_like_any(lake: Lake, cleaned: Lake) -> None:
     publish(cleaned, "B", "SECOND")
     made = lake.adopt("cleaned", release="R3")
@@ -79,6 +80,7 @@ def test_what_is_adopted_is_a_release_like_any(lake: Lake, cleaned: Lake) -> Non
     assert lake.doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_adopted_rows_are_those_of_the_branch_whatever_was_folded(
     lake: Lake, cleaned: Lake
 ) -> None:
@@ -92,6 +94,7 @@ def test_adopted_rows_are_those_of_the_branch_whatever_was_folded(
     assert lake.doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_facts_that_clash_are_listed_and_not_merged_in_silence(
     lake: Lake, cleaned: Lake
 ) -> None:
@@ -190,6 +193,7 @@ def test_what_makes_no_sense_is_refused(lake: Lake, cleaned: Lake) -> None:
         assert words in str(caught.value), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_where_tables_change_one_by_one_the_next_finishes_what_was_killed(
     path: Path, monkeypatch: pytest.MonkeyPatch, stop: int

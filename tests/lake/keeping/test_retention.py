@@ -236,6 +236,7 @@ def test_what_is_deleted_is_counted(lake: Lake, path: Path) -> None:
     assert list(done.frame()["name"]) == ["A"]
 
 
+@pytest.mark.slow
 def test_many_releases_that_end_are_counted(lake: Lake, now: Clock) -> None:
     for number in range(7):
         publish(lake, f"R{number}", f"S{number}", retain_days=1)

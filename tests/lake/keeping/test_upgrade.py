@@ -59,6 +59,7 @@ def test_a_lake_is_kept_of_each_layout() -> None:
     assert sorted(p.name for p in LAKES.iterdir()) == [f"{n}.tar.xz" for n in NAMES]
 
 
+@pytest.mark.slow
 def test_a_lake_from_before_digests_gets_all_it_lacks_at_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_release_that_ended_still_says_where_it_came_from(tmp_path: Any) -> No
     assert "publication:Gone/etf_holdings" in frame.index
 
 
+@pytest.mark.slow
 def test_a_branch_goes_back_to_main_and_what_was_adopted_to_its_files(
     tmp_path: Path,
 ) -> None:

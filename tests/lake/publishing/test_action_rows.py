@@ -281,6 +281,7 @@ def test_the_names_of_built_in_tables_are_taken(tmp_path: Path) -> None:
         lake.at("R1")
 
 
+@pytest.mark.slow
 def test_what_really_happened_is_published(realdata: Path) -> None:
     """Real actions beside real bars: what is odd in them is told, and no more."""
     actions = real_actions(realdata / "actions")

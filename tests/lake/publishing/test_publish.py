@@ -324,6 +324,7 @@ def test_a_refused_publication_leaves_no_data_file(lake: Lake, path: Path) -> No
     assert sorted(data.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_old_metadata_is_deleted_and_every_release_stays_readable(
     lake: Lake, path: Path
 ) -> None:

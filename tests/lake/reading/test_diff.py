@@ -30,6 +30,7 @@ def compare(lake: Lake, first: pd.DataFrame, second: pd.DataFrame) -> Diff:
     return lake.diff("etf_holdings", "A", "B")
 
 
+@pytest.mark.slow
 def test_added_and_removed_are_rows_of_the_newest_reports(lake: Lake) -> None:
     diff = compare(lake, q1(), q3())
 

@@ -249,6 +249,7 @@ def check(without: tuple[Any, Any], path: Path, *futures: Future) -> None:
             assert found[name] == several, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("future", FUTURES)
 def test_of_two_lakes_that_agree_on_what_is_known_a_view_says_the_same(
     without: tuple[Any, Any], tmp_path: Path, future: str
@@ -331,6 +332,7 @@ def test_a_column_that_is_empty_to_a_strategy_is_still_an_error_to_a_person(
     assert len(list((tmp_path / "cache").rglob("*.panel"))) == 1
 
 
+@pytest.mark.slow
 def test_nothing_of_a_view_can_be_set(tmp_path: Path) -> None:
     person, strategy = of_lake(tmp_path, FUTURES["a listing"])
     for view in (person, strategy):
@@ -351,6 +353,7 @@ def test_a_notebook_counts_what_is_known(tmp_path: Path) -> None:
     assert "prices" not in person.as_of("2022-06-01T00:00:00Z")._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_view_that_was_sent_says_the_same(tmp_path: Path) -> None:
     for view in of_lake(tmp_path, FUTURES["a listing"]):
         again = pickle.loads(pickle.dumps(view))  # noqa: S301 - just written

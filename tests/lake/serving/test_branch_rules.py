@@ -29,6 +29,7 @@ def _ref(name: str, to: int, kind: str = "tag") -> dict[str, object]:
     return {**told, "snapshot-id": to}
 
 
+@pytest.mark.slow
 def test_no_commit_of_a_client_breaks_a_branch(house: House) -> None:
     branch = house.lake().branch("cleaned", at="R1")
     branch.publish({"prices": bars(symbols=("MINE",))}, release="A", as_of=AS_OF)
@@ -70,6 +71,7 @@ def test_no_commit_of_a_client_breaks_a_branch(house: House) -> None:
     assert house.lake().doctor().ok
 
 
+@pytest.mark.slow
 def test_what_another_program_did_to_a_branch_is_undone_where_the_lake_lies(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def symbols(lake: Lake, release: str) -> set[str]:
     return set(lake.at(release).read("prices")["symbol"])
 
 
+@pytest.mark.slow
 def test_a_branch_lives_and_ends_through_a_server(house: House, remote: Remote) -> None:
     there, here = remote.open(), house.lake()
     house.log.clear()
@@ -90,6 +91,7 @@ def test_a_branch_lives_and_ends_through_a_server(house: House, remote: Remote) 
     assert here.doctor(deep=True).ok
 
 
+@pytest.mark.slow
 def test_errors_and_warnings_of_branches_are_those_of_any_lake(
     house: House, remote: Remote
 ) -> None:
@@ -143,6 +145,7 @@ def test_errors_and_warnings_of_branches_are_those_of_any_lake(
     assert here.doctor().ok
 
 
+@pytest.mark.slow
 def test_what_an_audit_finds_on_a_branch_is_warned_of_before(
     house: House, remote: Remote
 ) -> None:
@@ -239,6 +242,7 @@ def test_no_release_of_main_gets_the_name_of_one_of_a_branch(house: House) -> No
     assert list(house.lake().releases()["name"]) == ["R1", "R2"]
 
 
+@pytest.mark.slow
 def test_tokens_go_as_far_on_branches_as_on_main(
     two_releases: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +301,7 @@ def test_what_a_server_does_not_take_of_a_branch_is_told(
     there.publish(MINE, release="R3", as_of=AS_OF)  # main as ever
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_makes_no_second_release(
     house: House, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,7 @@ def test_files_of_a_page_are_the_ledgers_own(house: House) -> None:
     assert "is not in the folder of its table" in message
 
 
+@pytest.mark.slow
 def test_lakebt_publishes_declares_records_and_ends_through_the_server(
     house: House, remote: Remote
 ) -> None:
@@ -339,6 +340,7 @@ def test_what_a_dead_publisher_staged_goes_with_a_release_of_this_side(
     assert house.lake().doctor().ok
 
 
+@pytest.mark.slow
 def test_an_old_lake_is_published_into_through_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

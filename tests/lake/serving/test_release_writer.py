@@ -185,6 +185,7 @@ def test_a_server_that_is_started_again_is_waited_for(
     assert list(house.lake().releases()["name"]) == ["R1", "R2", "R3"]
 
 
+@pytest.mark.slow
 def test_errors_and_warnings_are_those_of_any_lake(
     house: House, remote: Remote
 ) -> None:

@@ -83,6 +83,7 @@ def has_session(day: object) -> Callable[[Any, Any], bool]:
     return lambda _symbol, session: session.min <= day <= session.max
 
 
+@pytest.mark.slow
 def test_what_is_read_is_the_same_and_most_is_left_out(
     tmp_path: Path, bars: pd.DataFrame
 ) -> None:
@@ -124,6 +125,7 @@ def corrected(bars: pd.DataFrame) -> pd.DataFrame:
     return some
 
 
+@pytest.mark.slow
 def test_a_fold_is_clustered_and_what_lies_by_session_stays_until_then(
     tmp_path: Path, bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_fold_is_clustered_and_what_lies_by_session_stays_until_then(
     np.testing.assert_array_equal(whole.to_numpy(), expected.to_numpy())
 
 
+@pytest.mark.slow
 def test_the_choice_is_undone_and_another_refused(
     tmp_path: Path, bars: pd.DataFrame
 ) -> None:

@@ -182,6 +182,7 @@ def test_a_mistake_in_lakebt_sends_nobody_to_a_backup(
                 Lake.open(path).at("Q1").read("etf_holdings")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["snap-*.avro", "*-m0.avro", "*.json"])
 def test_a_file_with_bytes_of_another_is_damage_or_is_read(
     lake: Lake, path: Path, kind: str

@@ -49,6 +49,7 @@ def test_no_file_that_changed_gives_another_answer(
         assert answers(folder / "lake") == truth
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_would_be_seen(whole: tuple[Path, list[str]]) -> None:
     """Where nothing compares files, one flipped bit of prices is another number."""
     folder, truth = whole
@@ -110,6 +111,7 @@ def old(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_old(path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_an_old_lake_is_read_and_given_its_digests(old: Path) -> None:
     lake = Lake.open(old, clock=clock)
     expected = lake.at("R2").panel("close")

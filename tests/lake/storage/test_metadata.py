@@ -31,6 +31,7 @@ def check_times(metadata: TableMetadata) -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_a_clock_that_went_back_a_day_leaves_tables_that_spark_reads(
     lake: Lake, path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def test_the_newest_are_what_a_loop_finds(
     assert found.tolist() == obvious(rows, key, as_of)
 
 
+@pytest.mark.slow
 @given(rows=ROWS, key=KEYS)
 def test_codes_are_equal_and_sorted_where_the_columns_are(
     rows: list[dict[str, Any]], key: tuple[str, ...]

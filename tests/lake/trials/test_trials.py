@@ -378,6 +378,7 @@ def test_many_small_batches_leave_few_files_and_little_metadata(
     assert lake.doctor().ok
 
 
+@pytest.mark.slow
 def test_a_fold_keeps_every_trial_and_drops_none(
     lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

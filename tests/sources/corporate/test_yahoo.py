@@ -222,6 +222,7 @@ def test_a_special_dividend_is_believed(special: float) -> None:
     assert not found.dropped
 
 
+@pytest.mark.slow
 @given(
     cents=st.lists(st.integers(1, 999), min_size=1, max_size=6),
     ratios=st.lists(st.sampled_from([2, 3, 4, 7, 1.5, 0.1]), max_size=2),

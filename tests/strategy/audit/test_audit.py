@@ -71,6 +71,7 @@ def test_a_clean_strategy_passes(view: lakebt.View, strategy: Any) -> None:
     assert audit.n_checked == audit.n_decisions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_no_other_future_makes_a_clean_strategy_look_ahead(
     view: lakebt.View, seed: int
@@ -170,6 +171,7 @@ def test_a_strategy_that_is_not_reproducible_is_not_accused(view: lakebt.View) -
     assert str(audit).endswith("with the same data again")
 
 
+@pytest.mark.slow
 def test_a_passed_audit_is_told_by_every_run_after_it(
     view: lakebt.View, tmp_path: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_passed_audit_is_told_by_every_run_after_it(
     assert "Not audited" not in (tmp_path / "run.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_object_is_audited_as_it_was_before_its_first_run(
     view: lakebt.View,
 ) -> None:
@@ -263,6 +266,7 @@ def test_progress_goes_up_to_the_end(view: lakebt.View) -> None:
     assert all(done <= total for done, total in told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "arguments", "message"),
     [
@@ -447,6 +451,7 @@ def test_what_a_run_remembers_hides_nothing_from_an_audit(
         assert first.id == again.id
 
 
+@pytest.mark.slow
 def test_a_module_that_is_imported_on_the_way_hides_nothing(
     view: lakebt.View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -512,6 +517,7 @@ def test_a_class_that_needs_something_else_is_told(view: lakebt.View) -> None:
         backtest(view, Needy)
 
 
+@pytest.mark.slow
 def test_what_an_audit_leaves_in_classes_and_caches_is_taken_back(
     view: lakebt.View,
 ) -> None:

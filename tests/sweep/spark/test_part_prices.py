@@ -58,6 +58,7 @@ def cut(sweep: Sweep, **how: Any) -> Portions:
     return portions(todo, engine="event", share=itself, **{"cores": 1, **how})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "more", "parts"),
     [

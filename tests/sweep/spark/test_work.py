@@ -68,6 +68,7 @@ def sweeps(lake: lakebt.Lake) -> list[tuple[Sweep, pd.DataFrame]]:
     return [(sweep, at_once(sweep)) for sweep in made]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2, 50])
 def test_however_the_events_are_cut_every_column_is_the_same_to_the_bit(
     sweeps: list[tuple[Sweep, pd.DataFrame]], parts: int
@@ -84,6 +85,7 @@ def test_however_the_events_are_cut_every_column_is_the_same_to_the_bit(
     assert (everything["n_untradeable"] > 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 3])
 def test_files_hold_what_is_handed_back_as_rows(lake: lakebt.Lake, parts: int) -> None:
     sweep = grid(lake.at("R1"), aggregate=["pooled", "calendar"], gross=[0.3, 1.7])

@@ -416,6 +416,7 @@ def test_bad_borrow_rates_are_refused(
     ]
 
 
+@pytest.mark.slow
 def test_bars_that_come_after_an_ending_are_stale(tmp_path: Any) -> None:
     made = Lake.open(tmp_path / "lake", clock=clock)
     prices = bars(days=DAYS)
