@@ -44,7 +44,11 @@ def run(name: str, *, shared: Path, manager: Any = None) -> Any:
         f"%reset -f\nimport os\nos.environ['LAKEBT_SHARED'] = {str(shared)!r}\ndel os"
     )
     notebook["cells"].insert(0, nbformat.v4.new_code_cell(begin))  # type: ignore[no-untyped-call]
-    client.execute(env=os.environ | {"PYTHONPATH": str(FOLDER.parent)})
+    try:
+        client.execute(env=os.environ | {"PYTHONPATH": str(FOLDER.parent)})
+    finally:
+        if client.kc is not None:  # to a kernel that goes on
+            client.kc.stop_channels()
     del notebook["cells"][0]
     return notebook
 

@@ -278,3 +278,13 @@ def test_dark_figures_have_dark_paper(make_study: MakeStudy) -> None:
     ]
 
     assert {figure.layout.paper_bgcolor for figure in figures} == {DARK.paper}
+
+
+def test_a_chart_looks_as_its_theme_says_and_in_nothing_as_plotly_does() -> None:
+    days = pd.date_range("2024-01-02", periods=3)
+
+    layout = equity_figure(pd.Series([1.0, 1.1, 1.2], days)).to_plotly_json()["layout"]
+
+    assert layout["template"] == {}
+    assert layout["paper_bgcolor"] == LIGHT.paper
+    assert layout["yaxis"]["tickformat"] == ".3~f"
