@@ -203,7 +203,7 @@ def state(path: Path) -> dict[str, Any]:
             numbers.get(held.get("current-snapshot-id")),
             sorted((ref, to["type"]) for ref, to in held.get("refs", {}).items()),
             properties | {ERASURES: len(properties.get(ERASURES, ""))},  # random ids
-            [field["name"] for field in columns[held["current-schema-id"]]],
+            columns[held["current-schema-id"]],
         )
     return said
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import shutil
 import sys
@@ -16,6 +17,7 @@ from lakebt.lake.trials.origin import code_of, code_version, computing_modules
 from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import CodeType, FrameType
 
 
@@ -58,10 +60,25 @@ def version_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return code_version.__wrapped__()
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A copy of what is installed, which tests leave as it is, and its code's id."""
     ignored = shutil.ignore_patterns("__pycache__", "*.html.j2")
-    return Path(shutil.copytree(ROOT, tmp_path / "lakebt", ignore=ignored))
+    place = tmp_path_factory.mktemp("copy") / "lakebt"
+    copy = Path(shutil.copytree(ROOT, place, ignore=ignored))
+    with pytest.MonkeyPatch.context() as patch:
+        return copy, version_of(copy, patch)
+
+
+@contextlib.contextmanager
+def written(file: Path, source: str) -> Iterator[None]:
+    """Have a file hold another source for a while."""
+    before = file.read_bytes()
+    file.write_text(source, encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.write_bytes(before)
 
 
 @pytest.mark.parametrize(
@@ -93,29 +110,28 @@ def test_only_what_computes_makes_another_code(
     module: str,
     *,
     is_other: bool,
-    copy: Path,
+    whole: tuple[Path, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = version_of(copy, monkeypatch)
+    copy, before = whole
+    source = (copy / module).read_text(encoding="utf-8")
 
-    with (copy / module).open("a", encoding="utf-8") as file:
-        file.write("\nADDED = 1\n")
-
-    assert (version_of(copy, monkeypatch) != before) is is_other
+    with written(copy / module, f"{source}\nADDED = 1\n"):
+        assert (version_of(copy, monkeypatch) != before) is is_other
 
 
 def test_words_about_the_kernel_leave_the_code_as_it_is(
-    copy: Path, monkeypatch: pytest.MonkeyPatch
+    whole: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = version_of(copy, monkeypatch)
+    copy, before = whole
     kernel = copy / "backtest" / "kernel.py"
     source = kernel.read_text(encoding="utf-8")
 
-    kernel.write_text(f"# Why.\n{source.replace('Return', 'Give')}", encoding="utf-8")
-
+    with written(kernel, f"# Why.\n{source.replace('Return', 'Give')}"):
+        assert version_of(copy, monkeypatch) == before
+    with written(kernel, source.replace(" += ", " -= ", 1)):
+        assert version_of(copy, monkeypatch) != before
     assert version_of(copy, monkeypatch) == before
-    kernel.write_text(source.replace(" += ", " -= ", 1), encoding="utf-8")
-    assert version_of(copy, monkeypatch) != before
 
 
 MOVES_BYTES = {
