@@ -225,8 +225,9 @@ class Publisher:
     """
 
     def __init__(self, wrapper: Sequence[str] = ()) -> None:
+        begin = [*wrapper, sys.executable] if wrapper else python()
         self._server = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "tests.lake.crash"],
+            [*begin, "-m", "tests.lake.crash"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -134,7 +134,7 @@ class Doomed:
 
     def __init__(self) -> None:
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.lake.recorders", "serve"],
+            [*python(), "-m", "tests.lake.recorders", "serve"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
