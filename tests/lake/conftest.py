@@ -47,11 +47,11 @@ def published_original(tmp_path_factory: pytest.TempPathFactory) -> Original:
 @pytest.fixture
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Where the test's lake is; nothing is there if it asks for none."""
-    for name in ("published", "lake"):
+    kept = {"published": "published_original", "lake": "empty_original"}
+    for name, original in kept.items():
         if name in request.fixturenames:
-            kept = {"published": "published_original", "lake": "empty_original"}[name]
-            original: Original = request.getfixturevalue(kept)
-            return original.restored()
+            found: Original = request.getfixturevalue(original)
+            return found.restored()
     return tmp_path / "lake"
 
 
