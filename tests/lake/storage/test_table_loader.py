@@ -15,6 +15,7 @@ pytestmark = pytest.mark.lake
 
 
 @pytest.mark.servers
+@pytest.mark.slow
 def test_of_glue_only_the_metadata_that_changed_is_read(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
