@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold
@@ -17,6 +16,7 @@ from lakebt.lake.tables.frames import frame
 from tests.behaviour.places import place_of
 from tests.engines.engine import ON_SPARK
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.repeats import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ ALL = (True, False, True)
 
 BY_SPARK = (
     dict.fromkeys(KINDS, ALL)
-    if settings().max_examples > 100
+    if IS_NIGHTLY
     else {
         "embedded": ALL,
         "postgres": ALL[:2],

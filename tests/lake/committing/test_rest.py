@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 import requests
-from hypothesis import settings
 from pyiceberg.exceptions import BadRequestError, CommitFailedException
 from pyiceberg.table.update import SetSnapshotRefUpdate
 
@@ -33,6 +32,7 @@ from tests.forked import python
 from tests.lake.conftest import KINDS
 from tests.lake.crash import expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
+from tests.lake.repeats import IS_NIGHTLY
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ STEPS = (
     *("follow 1", "follow 2", "follow 3", "finish"),
 )
 """The changes of one publication over three tables, in their order."""
-
-IS_NIGHTLY = settings().max_examples > 100
 
 DECIDED = STEPS.index("decide") + 1
 """After how many of them the release exists."""
