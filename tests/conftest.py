@@ -101,8 +101,8 @@ KINDS = {"java": {"iceberg", "rest"}, "servers": {"iceberg", "rest", "postgres"}
 KINDS["servers"] |= {"served", "lakebt", "sqlite-s3", "seaweedfs", "glue"}
 """The parameters of `KINDS_OF` by which it is."""
 
-KINDS_OF = ("place", "filled", "remote", "begun")
-"""The fixtures that are lakes of some kind."""
+KINDS_OF = ("place", "filled", "remote", "begun", "kind")
+"""The parameters of a test, or of its fixtures, that say which kind of lake it has."""
 
 DEAR = (
     "engines",

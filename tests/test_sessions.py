@@ -207,6 +207,7 @@ def test_a_calendar_that_cannot_be_made_is_refused(
         Sessions("XSTO")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exchange", "session", "closed"),
     [

@@ -327,6 +327,7 @@ def test_the_fills_of_the_reference_are_the_orders() -> None:
     assert (ours["idx"] + 2 * FIRST).tolist() == orders.row.tolist()
 
 
+@pytest.mark.slow
 def test_our_own_engine_does_not_import_the_reference() -> None:
     """It takes three seconds, which a run of our own need not wait for."""
     script = (

@@ -435,6 +435,7 @@ def test_a_study_shows_what_it_will_refuse_before_it_runs(view: lakebt.View) -> 
     assert "<table" in html
 
 
+@pytest.mark.slow
 def test_progress_is_told_event_by_event(view: lakebt.View) -> None:
     told: list[tuple[int, int]] = []
 
