@@ -77,6 +77,7 @@ class Changes:
         self.simple: IntVector = np.flatnonzero(is_simple)
         self.corrected = np.flatnonzero(~is_simple).tolist()
         self._codes: dict[Event, int] = {}
+        self._ranks: IntVector = np.empty(0, dtype=np.int64)
         self.event: IntVector = np.array(
             [self.event_code(change) for change in self._single], dtype=np.int64
         )
@@ -94,6 +95,18 @@ class Changes:
     def events(self) -> tuple[Event, ...]:
         """Every event met so far."""
         return tuple(self._codes)
+
+    @property
+    def ranks(self) -> IntVector:
+        """The place of every event met so far by date, then by name."""
+        if len(self._ranks) != len(self._codes):
+            events = self.events
+            order = sorted(
+                range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
+            )
+            self._ranks = np.empty(len(events), dtype=np.int64)
+            self._ranks[order] = np.arange(len(events))
+        return self._ranks
 
     def event_code(self, change: IndexChange) -> int:
         """Return the place of the event that a vintage belongs to."""

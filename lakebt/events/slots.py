@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +37,8 @@ class Slots:
         As there.
     late : ndarray of shape (n_legs,)
         Whether a leg entered on a fact that was not yet known.
-    corrected : tuple
-        Of each leg with several vintages its decision in full, None for others.
+    corrected : dict of int to Entered
+        By place among the legs, of each with several vintages its decision in full.
     """
 
     events: tuple[Event, ...]
@@ -51,7 +50,7 @@ class Slots:
     leg: IntVector
     at: IntVector
     late: BoolVector
-    corrected: tuple[Entered | None, ...]
+    corrected: dict[int, Entered]
 
     def legs_of(self, slots: IntVector) -> Entries:
         """Return the legs of some slots, as an exit is asked of them."""
@@ -62,9 +61,10 @@ class Slots:
             row=np.repeat(self.row[slots], sizes),
             late=self.late[taken],
             corrected=tuple(
-                (place, leg)
-                for place, number in enumerate(taken.tolist())
-                if (leg := self.corrected[number]) is not None
+                (place, self.corrected[int(taken[place])])
+                for place in np.flatnonzero(
+                    np.isin(taken, list(self.corrected))
+                ).tolist()
             ),
         )
 
@@ -80,19 +80,19 @@ class Slotting:
         *,
         pretend: bool,
     ) -> None:
-        self._clock = clock
-        self._events: dict[Event, int] = {}
-        self._parts: list[tuple[int, int, int, int, list[int]]] = []
-        self._event: list[int] = []
-        self._entry: list[int] = []
-        self._row: list[int] = []
-        self._reason: list[int] = []
-        self._size: list[int] = []
-        self._counted: list[int] = []
+        self._clock, self._changes = clock, changes
+        self._moved: dict[Event, int] = {}
+        self._event: list[IntVector] = []
+        self._entry: list[IntVector] = []
+        self._row: list[IntVector] = []
+        self._reason: list[npt.NDArray[np.int8]] = []
+        self._size: list[IntVector] = []
+        self._counted: list[IntVector] = []
         self._leg: list[IntVector] = []
         self._vintage: list[IntVector] = []
         self._late: list[BoolVector] = []
-        self._corrected: list[Sequence[Entered | None]] = []
+        self._corrected: dict[int, Entered] = {}
+        self._n_legs = 0
         for number, rule in enumerate(entries):
             self._add(number, changes, rule, pretend=pretend)
 
@@ -123,62 +123,82 @@ class Slotting:
         legs = np.diff(np.append(cuts, len(taken)))
         refused = np.bincount(entries.event, minlength=len(events))[event[cuts]]
         late = np.where(has_timely[event[cuts]], legs, refused)
-        self._counted += np.where(timely > 0, timely, late).tolist()
-        reasons = np.minimum.reduceat(entries.reason[taken], cuts)
-        before = -1
-        for cut, code in zip(event[cuts].tolist(), row[cuts].tolist(), strict=True):
-            self._event.append(self._place(events[cut], code, again=cut == before))
-            before = cut
-        self._entry += [number] * len(cuts)
-        self._row += row[cuts].tolist()
-        self._reason += reasons.tolist()
-        self._size += legs.tolist()
+        self._counted.append(np.where(timely > 0, timely, late))
+        code, is_again = event[cuts], np.zeros(len(cuts), dtype=bool)
+        is_again[1:] = code[1:] == code[:-1]
+        for cut in np.flatnonzero(is_again).tolist():
+            code[cut] = self._moved_to(int(row[cuts[cut]]), events[code[cut]])
+        self._event.append(code)
+        self._entry.append(np.full(len(cuts), number, dtype=np.int64))
+        self._row.append(row[cuts])
+        self._reason.append(np.minimum.reduceat(entries.reason[taken], cuts))
+        self._size.append(legs)
         self._leg.append(entries.leg[taken])
-        vintages = entries.at
-        self._vintage.append(vintages[taken])
+        self._vintage.append(entries.at[taken])
         self._late.append(entries.late[taken])
-        corrected = dict(entries.corrected)
-        self._corrected.append([corrected.get(place) for place in taken.tolist()])
+        if entries.corrected:
+            position = np.full(len(entries.leg), -1, dtype=np.int64)
+            position[taken] = np.arange(self._n_legs, self._n_legs + len(taken))
+            for place, leg in entries.corrected:
+                if position[place] >= 0:
+                    self._corrected[int(position[place])] = leg
+        self._n_legs += len(taken)
 
-    def _place(self, event: Event, row: int, *, again: bool) -> int:
-        if again:
-            day = self._clock.sessions.date(session_of(row))
-            event = Event(
-                event_id=f"{event.event_id}@{day}", index=event.index, date=event.date
-            )
-        return self._events.setdefault(event, len(self._events))
+    def _moved_to(self, row: int, event: Event) -> int:
+        """Return the code of those legs of an event that enter later: negative."""
+        day = self._clock.sessions.date(session_of(row))
+        moved = Event(
+            event_id=f"{event.event_id}@{day}", index=event.index, date=event.date
+        )
+        return -1 - self._moved.setdefault(moved, len(self._moved))
 
     def in_order(self, size: tuple[int, int] | None) -> Slots:
         """Return the slots of a size by event (oldest first) and entry."""
-        legs = np.array(self._size, dtype=np.int64)
-        counted = np.array(self._counted, dtype=np.int64)
+        legs = _joined(self._size, np.int64)
+        counted = _joined(self._counted, np.int64)
         least, most = (0, counted.max(initial=0)) if size is None else size
         kept = np.flatnonzero((least <= counted) & (counted <= most))
-        code = np.array(self._event, dtype=np.int64)
-        entry = np.array(self._entry, dtype=np.int64)
-        events = list(self._events)
-        ranked = sorted(
-            set(code[kept].tolist()), key=lambda n: (events[n].date, events[n].event_id)
-        )
-        position = np.full(len(events), -1, dtype=np.int64)
-        position[ranked] = np.arange(len(ranked))
-        event = position[code]
-        order = kept[np.lexsort((entry[kept], event[kept]))]
+        entry = _joined(self._entry, np.int64)
+        events, event = self._ranked(_joined(self._event, np.int64)[kept])
+        by_event = np.lexsort((entry[kept], event))
+        order = kept[by_event]
         starts = np.cumsum(legs) - legs
         taken = spans(starts[order], legs[order])
-        corrected = list(itertools.chain.from_iterable(self._corrected))
+        corrected = {}
+        if self._corrected:
+            is_corrected = np.isin(taken, list(self._corrected))
+            for place in np.flatnonzero(is_corrected).tolist():
+                corrected[place] = self._corrected[int(taken[place])]
         return Slots(
-            events=tuple(events[number] for number in ranked),
-            event=event[order],
+            events=events,
+            event=event[by_event],
             entry=entry[order],
-            row=np.array(self._row, dtype=np.int64)[order],
-            reason=np.array(self._reason, dtype=np.int8)[order],
+            row=_joined(self._row, np.int64)[order],
+            reason=_joined(self._reason, np.int8)[order],
             start=offsets(legs[order]),
             leg=_joined(self._leg, np.int64)[taken],
             at=_joined(self._vintage, np.int64)[taken],
             late=_joined(self._late, np.bool_)[taken],
-            corrected=tuple(corrected[number] for number in taken.tolist()),
+            corrected=corrected,
         )
+
+    def _ranked(self, codes: IntVector) -> tuple[tuple[Event, ...], IntVector]:
+        """Return the events of some codes, by date and name, and the place of each."""
+        found, place = np.unique(codes, return_inverse=True)
+        known, moved = self._changes.events, list(self._moved)
+        own = [
+            known[code] if code >= 0 else moved[-1 - code] for code in found.tolist()
+        ]
+        if moved:
+            in_order = np.array(
+                sorted(range(len(own)), key=lambda n: (own[n].date, own[n].event_id)),
+                dtype=np.int64,
+            )
+        else:
+            in_order = np.argsort(self._changes.ranks[found])
+        rank = np.empty(len(own), dtype=np.int64)
+        rank[in_order] = np.arange(len(own))
+        return tuple(own[number] for number in in_order.tolist()), rank[place]
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:

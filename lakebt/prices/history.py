@@ -159,10 +159,12 @@ class PriceHistory:
         first, last : ndarray of shape (n_windows,)
             Numbers of the first and the last session, inclusive.
         """
-        rows = self.newest
-        keys, span = self._keys[rows], len(self.sessions)
-        lo = np.searchsorted(keys, codes * span + first)
-        hi = np.searchsorted(keys, codes * span + last + 1)
+        rows, span = self.newest, len(self.sessions)
+        # Of all rows, then of those in force: their own keys are copied by nobody.
+        lo, hi = (
+            np.searchsorted(rows, np.searchsorted(self._keys, codes * span + session))
+            for session in (first, last + 1)
+        )
         n_bars = np.where(codes >= 0, hi - lo, 0)
         lengths = last - first + 1
         starts = np.cumsum(lengths) - lengths

@@ -49,7 +49,8 @@ class ByEvent:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[Event, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._events: list[Event] = []
         self._met: dict[str, npt.NDArray[Any]] = {
             name: np.zeros(0, dtype=kind) for name, kind in _FIGURES.items()
         }
@@ -62,7 +63,11 @@ class ByEvent:
         """Take what is told of the next cells, which are then forgotten."""
         plan, cells = block.schedule, block.cells
         numbers, traded = self._numbers, cells.traded
-        number = [numbers.setdefault(e, len(numbers)) for e in plan.events]
+        for event in plan.events:
+            if event.event_id not in numbers:
+                numbers[event.event_id] = len(numbers)
+                self._events.append(event)
+        number = [numbers[event.event_id] for event in plan.events]
         place = np.array(number, dtype=np.int64)[plan.event]
         self._grow()
         judged = traded & ~cells.late
@@ -110,7 +115,7 @@ class ByEvent:
     @cached_property
     def events(self) -> tuple[Event, ...]:
         """Every event that has a cell, by date and name. Nothing is added any more."""
-        return tuple(sorted(self._numbers, key=lambda e: (e.date, e.event_id)))
+        return tuple(sorted(self._events, key=lambda e: (e.date, e.event_id)))
 
     @cached_property
     def rank(self) -> dict[str, int]:
@@ -157,9 +162,9 @@ class ByEvent:
     def traded(self) -> Iterator[Iterable[IndexChange]]:
         """The changes of each event that was traded, as its entries knew them."""
         for event in self.events:
-            if vintages := self._vintages.get(self._numbers[event]):
+            if vintages := self._vintages.get(self._numbers[event.event_id]):
                 yield vintages.values()
 
     def _in_order(self, name: str) -> npt.NDArray[Any]:
-        order = [self._numbers[event] for event in self.events]
+        order = [self._numbers[event.event_id] for event in self.events]
         return self._met[name][np.array(order, dtype=np.int64)]

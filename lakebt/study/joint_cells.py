@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from lakebt.study.cells import Cells
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     import numpy.typing as npt
@@ -103,11 +105,11 @@ class Joining:
         each, held, worth = self._slots, self._held, self._worth
         self._held, self._worth = [], []  # they are in the cells from then on
         events = [event for slots in each for event in slots.events]
-        ranked = sorted(
-            range(len(events)), key=lambda n: (events[n].date, events[n].event_id)
-        )
-        rank = np.zeros(len(events), dtype=np.int64)
-        rank[ranked] = np.arange(len(events))
+        rank = np.arange(len(events))
+        if not _are_in_order([slots.events for slots in each]):
+            ranked = sorted(range(len(events)), key=lambda n: _place(events[n]))
+            rank[ranked] = np.arange(len(events))
+            events = [events[number] for number in ranked]
         before = np.cumsum([0] + [len(slots.events) for slots in each])
         event = np.concatenate(
             [
@@ -124,7 +126,7 @@ class Joining:
             Slots(
                 entries=each[0].entries,
                 exits=each[0].exits,
-                events=tuple(events[number] for number in ranked),
+                events=tuple(events),
                 event=event[order],
                 entry=entry[order],
             ),
@@ -141,6 +143,16 @@ class Joining:
         place[self._order] = np.arange(len(self._order))
         sizes = [len(slots.event) for slots in self._slots]
         return np.split(place, np.cumsum(sizes)[:-1])
+
+
+def _are_in_order(parts: Sequence[tuple[Event, ...]]) -> bool:
+    """Whether all events of each part come before those of the next."""
+    some = [part for part in parts if part]
+    return all(_place(a[-1]) < _place(b[0]) for a, b in itertools.pairwise(some))
+
+
+def _place(event: Event) -> tuple[dt.date, str]:
+    return event.date, event.event_id
 
 
 def part_of(cells: Cells, place: IntVector) -> Cells:
