@@ -58,6 +58,8 @@ def parse_instant(value: object, *, what: str) -> dt.datetime:
     >>> parse_instant("2022-11-28T15:50:55-05:00", what="as_of").isoformat()
     '2022-11-28T20:50:55+00:00'
     """
+    if type(value) is dt.datetime and value.tzinfo is dt.UTC and value.year in YEARS:
+        return value  # as a lake has it: asked of every change
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value)
@@ -150,8 +152,9 @@ def _nanoseconds(value: dt.datetime) -> int:
 def _is_bare(value: object) -> bool:
     """Tell whether `value` is a date without a time of day."""
     if isinstance(value, dt.datetime):
-        is_midnight = not _is_nat(value) and value.time() == dt.time()
-        return is_midnight and value.tzinfo is None and not _nanoseconds(value)
+        if value.tzinfo is not None or _is_nat(value):
+            return False
+        return value.time() == dt.time() and not _nanoseconds(value)
     if isinstance(value, str):
         return _DATE.match(value) is not None
     return isinstance(value, dt.date)

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakebt.events.clock import anchor_session
-from lakebt.events.plan import Event
+from lakebt.events.clock import anchor_sessions
+from lakebt.events.plan import Events
+from lakebt.facts import Side
 from lakebt.instants import EPOCH, TICK
+from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from lakebt._typing import IntVector
+    from lakebt._typing import BoolVector, IntVector
     from lakebt.events.clock import Clock
+    from lakebt.events.plan import Event
     from lakebt.events.rules import Anchor
     from lakebt.facts import IndexChange, Vintage
 
@@ -76,6 +79,7 @@ class Changes:
         is_simple = np.array([len(verdicts) == 1 for _, verdicts in kept], dtype=bool)
         self.simple: IntVector = np.flatnonzero(is_simple)
         self.corrected = np.flatnonzero(~is_simple).tolist()
+        self._events = Events(clock.sessions)
         self._codes: dict[Event, int] = {}
         self._ranks: IntVector = np.empty(0, dtype=np.int64)
         self.event: IntVector = np.array(
@@ -110,8 +114,7 @@ class Changes:
 
     def event_code(self, change: IndexChange) -> int:
         """Return the place of the event that a vintage belongs to."""
-        event = Event.of(change, self._clock.sessions)
-        return self._codes.setdefault(event, len(self._codes))
+        return self._codes.setdefault(self._events.of(change), len(self._codes))
 
     @cached_property
     def _single(self) -> list[IndexChange]:
@@ -133,15 +136,50 @@ class Changes:
             dtype=np.int64,
         )
 
+    def vintage(self, leg: IntVector, at: IntVector) -> IntVector:
+        """Return the places of vintages, by change and age, in the columns of all.
+
+        Parameters
+        ----------
+        leg, at : ndarray of shape (n,)
+            Numbers in `histories`, and of the vintages there.
+        """
+        return self._first[leg] + at
+
+    @cached_property
+    def _first(self) -> IntVector:
+        return offsets(np.array(list(map(len, self.histories)), dtype=np.int64))
+
+    @cached_property
+    def _symbols(self) -> tuple[IntVector, tuple[str, ...]]:
+        names = [vintage.change.symbol for vintage in self._each()]
+        places = {name: place for place, name in enumerate(sorted(set(names)))}
+        return np.array([places[name] for name in names], dtype=np.int64), (*places,)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that any vintage has, sorted."""
+        return self._symbols[1]
+
+    @property
+    def symbol(self) -> IntVector:
+        """The place in `symbols` of each vintage, shape (n_vintages,)."""
+        return self._symbols[0]
+
+    @cached_property
+    def is_addition(self) -> BoolVector:
+        """Whether each vintage is an addition, shape (n_vintages,)."""
+        sides = [vintage.change.side for vintage in self._each()]
+        return np.array([side is Side.ADDITION for side in sides], dtype=bool)
+
+    def _each(self) -> Iterator[Vintage]:
+        return itertools.chain.from_iterable(self.histories)
+
     def anchors(self, anchor: Anchor) -> IntVector:
         """Return the session an anchor names for each single vintage, -1 for none."""
         if anchor not in self._anchors:
-            sessions = self._clock.sessions
-            numbers = [
-                anchor_session(anchor, change, sessions) for change in self._single
-            ]
-            self._anchors[anchor] = np.array(
-                [-1 if number is None else number for number in numbers], dtype=np.int64
+            self._anchors[anchor] = anchor_sessions(
+                anchor, self._single, self._clock.sessions
             )
         return self._anchors[anchor]
 

@@ -23,6 +23,8 @@ from lakebt.instants import TICK
 from lakebt.sessions import half_session, is_close, session_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lakebt._typing import IntVector
     from lakebt.facts import IndexChange
     from lakebt.sessions import At, Sessions
@@ -219,6 +221,21 @@ def anchor_session(
     if anchor is Anchor.ED:
         return sessions.on_or_after(day)
     return sessions.on_or_before(day)
+
+
+def anchor_sessions(
+    anchor: Anchor, changes: Sequence[IndexChange], sessions: Sessions
+) -> IntVector:
+    """Return what `anchor_session` does of many changes; -1 where it is None."""
+    days = np.array(
+        [anchor_day(anchor, change, sessions) for change in changes],
+        dtype="datetime64[D]",
+    )
+    is_first = anchor is Anchor.ED
+    number = np.searchsorted(sessions.days, days, "left" if is_first else "right")
+    number -= not is_first
+    is_outside = (days < sessions.days[0]) | (days > sessions.days[-1])
+    return np.where(np.isnat(days), -1, np.where(is_outside, OUTSIDE, number))
 
 
 def anchor_day(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +69,29 @@ class Event:
         )
 
 
-@functools.lru_cache(maxsize=1024)  # the legs of an event often follow each other
+class Events:
+    """The events of many changes, each made once.
+
+    Parameters
+    ----------
+    sessions
+        The calendar that events are told apart by.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._made: dict[tuple[str, dt.datetime | None, dt.date | None], Event] = {}
+
+    def of(self, change: IndexChange) -> Event:
+        """Return the event that a change belongs to; see `Event.of`."""
+        if change.announced is None and change.effective is None:
+            return Event.of(change, self._sessions)
+        days = change.index, change.announced, change.effective
+        if (event := self._made.get(days)) is None:
+            event = self._made[days] = Event.of(change, self._sessions)
+        return event
+
+
 def _told(
     index: str,
     announced: dt.datetime | None,

@@ -10,7 +10,7 @@ from lakebt.analysis.path import PathLeg, check_sides, event_path, median_lead
 from lakebt.analysis.placebo import placebo_path
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import OUTSIDE, anchor_session
-from lakebt.events.plan import Event
+from lakebt.events.plan import Events
 from lakebt.events.rules import Anchor
 from lakebt.inputs.checks import one_of
 from lakebt.prices.benchmark import MARKET
@@ -131,6 +131,7 @@ def _group(name: str, leg: PathLeg, change: IndexChange, study: TradedStudy) -> 
 def _legs(study: TradedStudy) -> Iterator[tuple[PathLeg, IndexChange]]:
     """Yield the changes that have prices, placed on the calendar."""
     sessions, has_bars = study.clock.sessions, study.blocks.has_bars
+    events = Events(sessions)
     for change in study.scope.changes():
         announced = anchor_session(Anchor.AD, change, sessions)
         effective = anchor_session(Anchor.ED, change, sessions)
@@ -139,7 +140,7 @@ def _legs(study: TradedStudy) -> Iterator[tuple[PathLeg, IndexChange]]:
             continue
         if OUTSIDE in {announced, effective}:
             continue
-        event = Event.of(change, sessions)
+        event = events.of(change)
         leg = PathLeg(
             event_id=event.event_id,
             symbol=change.symbol,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.events.plan import Event
+from lakebt.events.plan import Events
 from lakebt.prices.total_return import ReturnPrices
 
 if TYPE_CHECKING:
@@ -40,12 +40,10 @@ class ChunkedPrices:
         for place, leg in enumerate(legs):
             places.setdefault(leg.event_id, []).append(place)
         for chunk in self._chunks:
-            sessions = chunk.scope.clock.sessions
-            events = {
-                Event.of(change, sessions).event_id: None
-                for change in chunk.scope.changes()
-            }
-            own = [place for name in events for place in places.pop(name, ())]
+            made = Events(chunk.scope.clock.sessions)
+            changes = chunk.scope.changes()
+            names = dict.fromkeys(made.of(change).event_id for change in changes)
+            own = [place for name in names for place in places.pop(name, ())]
             if not own:
                 continue
             spans = [axis.span(legs[place]) for place in own]

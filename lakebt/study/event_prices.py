@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lakebt.facts import Side
 from lakebt.prices.sizing import sizing_closes
 from lakebt.sessions import is_close, session_of
 from lakebt.values.arrays import offsets, spans
@@ -27,17 +26,14 @@ class EventPrices:
     def __init__(self, schedule: Schedule, holdings: Holdings, sizing: Sizing) -> None:
         self.schedule, self.holdings, self.sizing = schedule, holdings, sizing
         self.history = history = holdings.history
-        self._pair, known = schedule.vintages_of(np.arange(len(schedule.leg)))
-        self.code = history.codes([change.symbol for change in known])[self._pair]
-        is_addition = np.array([c.side is Side.ADDITION for c in known], dtype=bool)
-        self.is_addition: BoolVector = is_addition[self._pair]
-        added, deleted = (
-            {c.symbol for c in known if (c.side is Side.ADDITION) is is_added}
-            for is_added in (True, False)
-        )
-        hedge = {sizing.hedge} & (added | deleted)
-        opposed = sorted(symbol for symbol in (added & deleted) | hedge if symbol)
-        self._opposed: IntVector = history.codes(opposed)
+        changes = schedule.changes
+        vintage = changes.vintage(schedule.leg, schedule.at)
+        self.code = code = history.codes(changes.symbols)[changes.symbol[vintage]]
+        self.is_addition: BoolVector = changes.is_addition[vintage]
+        opposed = np.intersect1d(code[self.is_addition], code[~self.is_addition])
+        if sizing.hedge is not None and self.hedge_code in code:
+            opposed = np.append(opposed, self.hedge_code)
+        self._opposed: IntVector = opposed[opposed >= 0]
 
     def legs_of(self, slots: IntVector) -> tuple[IntVector, IntVector]:
         """Return the legs of some slots, and where each slot's begin."""

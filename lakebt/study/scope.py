@@ -11,10 +11,10 @@ from lakebt.backtest.weights import TradedSide
 from lakebt.errors import InvalidArgumentError, UntradeableError
 from lakebt.events.changes import Changes
 from lakebt.events.clock import Clock
-from lakebt.events.event_parts import by_events
+from lakebt.events.event_parts import EventParts
 from lakebt.events.filters import is_within
 from lakebt.events.guard import plan
-from lakebt.events.plan import Event
+from lakebt.events.plan import Events
 from lakebt.events.schedule import schedule_of
 from lakebt.facts import DERIVED, IndexChange, Vintage
 from lakebt.inputs.where import ChangeFilter
@@ -38,6 +38,9 @@ MOST_CELLS = 2_000_000
 
 BLOCK = 500_000
 """Cells of a study of more that are, in whole entries."""
+
+_OF_CHANGES = ("decided_on", "n_changes", "n_events", "_apart")
+"""What is made of the changes alone."""
 
 
 class Scope:
@@ -117,24 +120,7 @@ class Scope:
 
     def around(self, event_id: str) -> Scope:
         """Return the same of one event, and of those that must be decided with it."""
-        sessions, vintages = self.clock.sessions, self._vintages
-        of = [Event.of(vintage.change, sessions).event_id for vintage in vintages]
-        # Legs of one event that enter on different sessions are told apart by these.
-        wanted = {
-            vintage.change_id
-            for vintage, name in zip(vintages, of, strict=True)
-            if event_id == name or event_id.startswith(f"{name}@")
-        }
-        if not wanted:
-            return self._only(())
-        cut = by_events(vintages, sessions=sessions, count=len(vintages))
-        together = [
-            vintage
-            for part in cut
-            if any(vintage.change_id in wanted for vintage in part)
-            for vintage in part
-        ]
-        return self._only(tuple(together))
+        return self._only(self._apart.around(event_id))
 
     def parts(self, count: int) -> list[Scope]:
         """Return the same under the same rules, each of some of the events.
@@ -142,12 +128,17 @@ class Scope:
         Whatever an order is decided on is in its part; parts are by the date of their
         events, and as many as `count` at most.
         """
-        cut = by_events(self._vintages, sessions=self.clock.sessions, count=count)
+        cut = self._apart.cut(count)
         return [self._only(vintages) for vintages in filter(None, cut)]
+
+    @cached_property
+    def _apart(self) -> EventParts:
+        """The changes in groups, which copies of it under other rules have, too."""
+        return EventParts(self._vintages, self.clock.sessions)
 
     def _only(self, vintages: tuple[Vintage, ...]) -> Scope:
         part = copy.copy(self)
-        for made in ("schedule", "decided_on", "n_changes", "n_events", "widths"):
+        for made in (*_OF_CHANGES, "schedule", "widths"):
             part.__dict__.pop(made, None)
         part._vintages = vintages  # noqa: SLF001 - one of these
         return part
@@ -171,8 +162,8 @@ class Scope:
     @cached_property
     def n_events(self) -> int:
         """How many events those are of; one that was moved counts where it was, too."""
-        sessions = self.clock.sessions
-        return len({Event.of(one.change, sessions) for one in self._vintages})
+        events = Events(self.clock.sessions)
+        return len({events.of(one.change) for one in self._vintages})
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -241,7 +232,9 @@ class Scope:
 
     def anew(self) -> Scope:
         """Return the same, of which nothing was decided: what is made goes with it."""
-        return self._only(self._vintages)
+        again = self._only(self._vintages)
+        again.__dict__["_apart"] = self._apart
+        return again
 
     def check_events(self, among: Iterable[Scope] | None = None) -> None:
         """Stop if there is no event.
@@ -288,14 +281,14 @@ class Scope:
         InvalidArgumentError
             If the hedge has no prices.
         """
-        symbols = {*_symbols(orders.changes), MARKET, self.arguments.hedge}
+        symbols = {*orders.changes.symbols, MARKET, self.arguments.hedge}
         history = price_history(self.view, sorted(filter(None, symbols)))
         self._check_hedge(history)
         return history
 
     def symbols(self) -> list[str]:
         """Return the symbols of every leg and of the hedge, sorted."""
-        symbols = {*_symbols(self.decided_on), self.arguments.hedge}
+        symbols = {*self.decided_on.symbols, self.arguments.hedge}
         return sorted(filter(None, symbols))
 
     def check_hedge(self) -> None:
@@ -327,10 +320,3 @@ class Scope:
             f"{arguments.index or 'changes given'}, release {self.view.release!r}, "
             f"{len(arguments.entries)} entries x {len(arguments.exits)} exits"
         )
-
-
-def _symbols(changes: Changes) -> set[str]:
-    """Return the symbols of changes, in every vintage."""
-    return {
-        vintage.change.symbol for vintages in changes.histories for vintage in vintages
-    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from lakebt.events.event_parts import by_events
+from lakebt.events.event_parts import EventParts
 from lakebt.facts import IndexChange, Side, Vintage
 from lakebt.sessions import Sessions
 from tests.sweep.moved import N_EVENTS, fill
@@ -24,7 +24,7 @@ def test_what_was_ever_of_one_event_lies_in_one_part(tmp_path: Path) -> None:
     lake = fill(tmp_path / "lake")
     vintages = lake.at("R1").change_vintages(index="SIM")
 
-    parts = by_events(vintages, sessions=NYSE, count=100)
+    parts = EventParts(vintages, NYSE).cut(100)
 
     told = [{vintage.change_id for vintage in part} for part in parts if part]
     assert sum(map(len, parts)) == len(vintages) == 4 * N_EVENTS + 3
@@ -49,11 +49,11 @@ def test_parts_are_as_large_as_each_other_and_in_the_order_of_time() -> None:
     ]
     vintages = [Vintage(change_id=c.change_id, change=c) for c in reversed(changes)]
 
-    parts = by_events(vintages, sessions=NYSE, count=5)
+    parts = EventParts(vintages, NYSE).cut(5)
 
     assert sorted(map(len, parts)) == [4, 4, 5, 5, 5]
     for part, following in itertools.pairwise(parts):
         assert max(v.change.known_at for v in part) < min(
             v.change.known_at for v in following
         )
-    assert by_events([], sessions=NYSE, count=2) == [(), ()]
+    assert EventParts([], NYSE).cut(2) == [(), ()]

@@ -45,13 +45,14 @@ class ChangeHistory:
         rows = take(rows, order(rows, ("change_id", "known_at")))
         self._bare: list[Vintage] = []
         self._shown: dict[int, tuple[Vintage, dt.datetime]] = {}
+        last_known = reports.last_known
         for row in _each(rows):
             change = IndexChange(**{name: row[name] for name in _FACTS})
             shown = reports.first_shown(
                 change.symbol,
                 Side(change.side),
                 after=change.announced or change.known_at,
-                by=reports.last_known,
+                by=last_known,
                 since=day_in(change.announced or change.known_at, zone),
                 index=index,
             )

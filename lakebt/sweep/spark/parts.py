@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from lakebt.events.event_parts import by_events
+from lakebt.events.event_parts import EventParts
 from lakebt.facts import Vintage
 from lakebt.lake.reading.view import View
 from lakebt.study.scope import Scope
@@ -74,7 +74,7 @@ class Part(View):
         return [vintage.change for vintage in self._cut(vintages)[self._part]]
 
     def _cut(self, vintages: Sequence[Vintage]) -> list[tuple[Vintage, ...]]:
-        return by_events(vintages, sessions=self.sessions, count=self._count)
+        return EventParts(vintages, self.sessions).cut(self._count)
 
     def price_history(
         self,

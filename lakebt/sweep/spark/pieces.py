@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lakebt.events.event_parts import by_events
+from lakebt.events.event_parts import EventParts
 from lakebt.facts import Vintage
 from lakebt.lake.api.trials import trials_of
 from lakebt.lake.reading.instrument_view import joined, price_history
@@ -69,7 +69,7 @@ class Facts:
         return max(sum(map(bool, parts)), 1)
 
     def _parts(self, count: int) -> list[tuple[Vintage, ...]]:
-        return by_events(self._vintages, sessions=self._view.sessions, count=count)
+        return EventParts(self._vintages, self._view.sessions).cut(count)
 
     @cached_property
     def _history(self) -> PriceHistory:
