@@ -16,7 +16,7 @@ from lakebt.prices.cut_off import check_uncut
 from lakebt.prices.endings import ended
 from lakebt.prices.windows import PriceWindows
 from lakebt.sessions import half_session
-from lakebt.values.arrays import least_so_far, spans
+from lakebt.values.arrays import least_so_far, places, spans
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -160,11 +160,11 @@ class PriceHistory:
             Numbers of the first and the last session, inclusive.
         """
         rows, span = self.newest, len(self.sessions)
-        # Of all rows, then of those in force: their own keys are copied by nobody.
         lo, hi = (
-            np.searchsorted(rows, np.searchsorted(self._keys, codes * span + session))
-            for session in (first, last + 1)
+            places(self._keys, codes * span + session) for session in (first, last + 1)
         )
+        if len(rows) < len(self._keys):  # of all rows; now of those in force
+            lo, hi = places(rows, lo), places(rows, hi)
         n_bars = np.where(codes >= 0, hi - lo, 0)
         lengths = last - first + 1
         starts = np.cumsum(lengths) - lengths
@@ -333,7 +333,8 @@ class PriceHistory:
             done = ~unknown & ~withdrawn
             found[pending[done]] = row[done]
             # A retraction takes the vintages before it along.
-            row = np.where(withdrawn, self._first_of_bar[row], row) - 1
+            row[withdrawn] = np.searchsorted(self._keys, self._keys[row[withdrawn]])
+            row -= 1
             pending, row, start = pending[~done], row[~done], start[~done]
         check_uncut(self, codes[found < 0])
         return found
@@ -347,7 +348,7 @@ class PriceHistory:
             As `closes_known` takes them, none of the codes -1.
         """
         closed = np.searchsorted(self.sessions.instants("close"), before)
-        return np.searchsorted(self._keys, codes * len(self.sessions) + closed)
+        return places(self._keys, codes * len(self.sessions) + closed)
 
     def last_closes(
         self, symbols: Sequence[str], *, before: Sequence[dt.datetime]
@@ -386,8 +387,3 @@ class PriceHistory:
         Where everything was known late, nobody walks back to the beginning to see it.
         """
         return least_so_far(self.known_at, self.starts)
-
-    @cached_property
-    def _first_of_bar(self) -> IntVector:
-        """The row of the first vintage of each row's bar."""
-        return np.searchsorted(self._keys, self._keys)

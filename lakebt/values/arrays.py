@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from lakebt._typing import FloatVector, IntVector
 
 
@@ -33,6 +35,22 @@ def offsets(sizes: IntVector) -> IntVector:
     [0, 2, 5]
     """
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def places(ascending: npt.NDArray[Any], values: npt.NDArray[Any]) -> IntVector:
+    """Return where each of many values in no order would stand among others.
+
+    They are looked for by size: one after the other at random takes four times as long.
+
+    Examples
+    --------
+    >>> places(np.array([2, 4, 4]), np.array([5, 1, 4])).tolist()
+    [3, 0, 1]
+    """
+    order = np.argsort(values)
+    found = np.empty(len(values), dtype=np.int64)
+    found[order] = np.searchsorted(ascending, values[order])
+    return found
 
 
 def least_so_far(values: IntVector, starts: IntVector) -> IntVector:
