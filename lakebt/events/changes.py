@@ -16,7 +16,7 @@ from lakebt.instants import EPOCH, TICK
 from lakebt.values.arrays import offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from lakebt._typing import BoolVector, IntVector
     from lakebt.events.clock import Clock
@@ -136,8 +136,13 @@ class Changes:
             dtype=np.int64,
         )
 
+    @cached_property
+    def vintages(self) -> tuple[Vintage, ...]:
+        """Those of all changes, by change and age."""
+        return tuple(itertools.chain.from_iterable(self.histories))
+
     def vintage(self, leg: IntVector, at: IntVector) -> IntVector:
-        """Return the places of vintages, by change and age, in the columns of all.
+        """Return the places of some in `vintages`.
 
         Parameters
         ----------
@@ -152,7 +157,7 @@ class Changes:
 
     @cached_property
     def _symbols(self) -> tuple[IntVector, tuple[str, ...]]:
-        names = [vintage.change.symbol for vintage in self._each()]
+        names = [vintage.change.symbol for vintage in self.vintages]
         places = {name: place for place, name in enumerate(sorted(set(names)))}
         return np.array([places[name] for name in names], dtype=np.int64), (*places,)
 
@@ -169,11 +174,8 @@ class Changes:
     @cached_property
     def is_addition(self) -> BoolVector:
         """Whether each vintage is an addition, shape (n_vintages,)."""
-        sides = [vintage.change.side for vintage in self._each()]
+        sides = [vintage.change.side for vintage in self.vintages]
         return np.array([side is Side.ADDITION for side in sides], dtype=bool)
-
-    def _each(self) -> Iterator[Vintage]:
-        return itertools.chain.from_iterable(self.histories)
 
     def anchors(self, anchor: Anchor) -> IntVector:
         """Return the session an anchor names for each single vintage, -1 for none."""

@@ -7,12 +7,17 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lakebt._messages import as_words
+from lakebt.instants import EPOCH
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
+    from lakebt._typing import DateVector
     from lakebt.events.clock import Fill
     from lakebt.facts import IndexChange
     from lakebt.sessions import Sessions
@@ -67,6 +72,20 @@ class Event:
             index=change.index,
             date=sessions.day(change.known_at),
         )
+
+
+def days_of(events: Sequence[Event]) -> DateVector:
+    """Return the day of each event; NumPy itself reads dates a dozen times as slowly.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> days_of([Event(event_id="SIM:-:-", index="SIM", date=dt.date(2022, 9, 2))])
+    array(['2022-09-02'], dtype='datetime64[D]')
+    """
+    ordinals = (event.date.toordinal() for event in events)
+    since = np.fromiter(ordinals, np.int64, len(events)) - EPOCH.toordinal()
+    return since.astype("datetime64[D]")
 
 
 class Events:

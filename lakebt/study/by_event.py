@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lakebt.events.plan import days_of
 from lakebt.values.arrays import spans
 from lakebt.values.reasons import REASONS, Reason
 
@@ -91,23 +92,23 @@ class ByEvent:
         self, plan: Schedule, slots: IntVector, place: IntVector
     ) -> None:
         """Take the changes that were traded, each vintage of an event once."""
-        histories = plan.changes.histories
-        most = max(map(len, histories), default=1)
-        count = max(len(histories) * most, 1)
-        sizes = np.diff(plan.start)[slots]
+        changes, sizes = plan.changes, np.diff(plan.start)[slots]
         legs = spans(plan.start[slots], sizes)
-        vintage = plan.leg[legs] * most + plan.at[legs]
-        pairs = np.unique(np.repeat(place[slots], sizes) * count + vintage)
+        vintage = changes.vintage(plan.leg[legs], plan.at[legs])
+        event = np.repeat(place[slots], sizes)
         # Entries mostly trade the same ones; what they decide on is one object then.
-        _, taken = self._taken.get(id(plan.changes), (plan.changes, pairs[:0]))
-        fresh = np.setdiff1d(pairs, taken, assume_unique=True)
-        self._taken[id(plan.changes)] = plan.changes, np.union1d(taken, fresh)
-        for pair in fresh.tolist():
-            number, which = divmod(pair, count)
-            change = histories[which // most][which % most].change
+        nobody = changes, np.full(len(changes.vintages), -1, dtype=np.int64)
+        _, taken = self._taken.setdefault(id(changes), nobody)
+        fresh = np.flatnonzero(taken[vintage] != event)
+        pairs = zip(event[fresh].tolist(), vintage[fresh].tolist(), strict=True)
+        for number, which in sorted(set(pairs)):
+            change = changes.vintages[which].change
             self._vintages.setdefault(number, {})[id(change)] = change
+            taken[which] = number
 
     def _grow(self) -> None:
+        if len(self._numbers) == len(self._met["runs"]):
+            return
         for name, values in self._met.items():
             more = np.zeros(len(self._numbers) - len(values), dtype=values.dtype)
             self._met[name] = np.concatenate([values, more])
@@ -125,8 +126,7 @@ class ByEvent:
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
         """The days of the events, each once, ascending."""
-        dates = [event.date for event in self.events]
-        return np.unique(np.array(dates, dtype="datetime64[D]"))
+        return np.unique(days_of(self.events))
 
     @property
     def runs(self) -> BoolVector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lakebt._typing import FloatVector, IntVector
     from lakebt.events.schedule import Schedule
+    from lakebt.report.contents import StudyContents
     from lakebt.study.trading import TradedStudy
 
 
@@ -41,6 +43,13 @@ _LENT = (
     "Shorts pay borrow rates of their own here, by symbol and session, which this page "
     "does not carry: `result.events()` and `result.orders()` show any cell."
 )
+
+
+def with_panel(contents: StudyContents, study: TradedStudy) -> StudyContents:
+    """Return the contents with what a panel is made of, or why there is none."""
+    if why := why_no_panel(study):
+        return replace(contents, why_no_panel=why)
+    return replace(contents, ingredients=ingredients(study))
 
 
 def why_no_panel(study: TradedStudy) -> str:

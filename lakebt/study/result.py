@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from lakebt.study.figures import Figures
 from lakebt.study.flow_table import flow_table
 from lakebt.study.hindsight import Hindsight
 from lakebt.study.order_table import orders
-from lakebt.study.panel_data import ingredients, why_no_panel
+from lakebt.study.panel_data import with_panel
 from lakebt.study.report import with_chance, with_hindsight, with_lineage
 from lakebt.study.tear_sheet import with_sheet
 from lakebt.study.trials import record
@@ -388,11 +387,7 @@ class Result(Evidence, Figures):
         if hindsight:
             ahead = self.hindsight() if isinstance(hindsight, bool) else hindsight
             contents = with_hindsight(contents, ahead)
-        if why := why_no_panel(self.traded):
-            contents = replace(contents, why_no_panel=why)
-        else:
-            contents = replace(contents, ingredients=ingredients(self.traded))
-        write_study_report(contents, path)
+        write_study_report(with_panel(contents, self.traded), path)
 
     def __repr__(self) -> str:
         return f"Result(Study({self.traded.scope.title}): {self.summary()})"

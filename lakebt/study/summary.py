@@ -12,6 +12,7 @@ import xxhash
 from lakebt.analysis.surface import Surface, surface_of
 from lakebt.analysis.traded_events import Traded
 from lakebt.backtest.costs import BPS
+from lakebt.events.plan import days_of
 from lakebt.values.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -136,8 +137,7 @@ class Summary:
 
     @cached_property
     def _days(self) -> npt.NDArray[np.datetime64]:
-        events = self._plan.events
-        return np.array([event.date for event in events], dtype="datetime64[D]")
+        return days_of(self._plan.events)
 
     @cached_property
     def is_late(self) -> BoolVector:
@@ -208,10 +208,15 @@ class Summary:
 
     def _sums(self, values: npt.NDArray[Any]) -> FloatVector:
         """Sum a figure over the traded cells of each rule."""
-        traded = self._cells.traded
         return np.bincount(
-            self._rule[traded], values[traded], minlength=self._n_rules
+            self._traded_rule, values[self._cells.traded], minlength=self._n_rules
         ).astype(np.float64)
+
+    @cached_property
+    def _traded_rule(self) -> IntVector:
+        """The rule of each traded cell."""
+        rule: IntVector = self._rule[self._cells.traded]
+        return rule
 
     @cached_property
     def counts(self) -> pd.DataFrame:
@@ -292,8 +297,7 @@ class Summary:
         """Return a row per rule with every figure; see `lakebt.Result.surface`."""
         surface, cells = self._found, self._cells
         worst = np.full(self._n_rules, np.nan)
-        place, drawdown = self._rule[cells.traded], cells.drawdown[cells.traded]
-        np.fmax.at(worst, place, drawdown)
+        np.fmax.at(worst, self._traded_rule, cells.drawdown[cells.traded])
         events = np.where(surface.n_events > 0, surface.n_events, np.nan)
         extra = pd.DataFrame(
             {

@@ -15,6 +15,7 @@ from lakebt.analysis.sharpe import ratio_of_moments
 from lakebt.analysis.surface import surface
 from lakebt.analysis.years import clustered_mean
 from lakebt.backtest.costs import BPS
+from lakebt.events.plan import days_of
 from lakebt.sessions import half_session, is_close, session_of
 from lakebt.study.summary import ratio_columns
 
@@ -239,7 +240,7 @@ def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
         block.slots(entry),
     )
     at = (slots[block.cells.traded[slots, column]], column)
-    dates = np.array([event.date for event in plan.events], dtype="datetime64[D]")
+    dates = days_of(plan.events)
     days = dates[plan.event[at[0]]]
     calendar = days.astype("datetime64[Y]").astype(np.int64) + 1970
     years, group = np.unique(calendar, return_inverse=True)
