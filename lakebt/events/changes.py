@@ -81,6 +81,7 @@ class Changes:
         self.corrected = np.flatnonzero(~is_simple).tolist()
         self._events = Events(clock.sessions)
         self._codes: dict[Event, int] = {}
+        self._coded: tuple[tuple[str, ...], IntVector] | None = None
         self._ranks: IntVector = np.empty(0, dtype=np.int64)
         self.event: IntVector = np.array(
             [self.event_code(change) for change in self._single], dtype=np.int64
@@ -170,6 +171,17 @@ class Changes:
     def symbol(self) -> IntVector:
         """The place in `symbols` of each vintage, shape (n_vintages,)."""
         return self._symbols[0]
+
+    def codes(self, symbols: tuple[str, ...]) -> IntVector:
+        """Return the place of each vintage's symbol among others, -1 where it has none.
+
+        Of the same tuple, again, nothing is looked up.
+        """
+        if self._coded is None or self._coded[0] is not symbols:
+            places = {name: place for place, name in enumerate(symbols)}
+            found = np.array([places.get(s, -1) for s in self.symbols], dtype=np.int64)
+            self._coded = symbols, found[self.symbol]
+        return self._coded[1]
 
     @cached_property
     def is_addition(self) -> BoolVector:

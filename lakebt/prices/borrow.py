@@ -119,6 +119,9 @@ class BorrowHistory:
             Microseconds since 1970 UTC, exclusive; by default all that the view could
             see.
         """
+        if not len(self):  # as in most lakes: no symbol is looked for
+            nothing = np.zeros(0, dtype=np.int64)
+            return Rates(key=nothing, rate=np.zeros(0), span=self.span)
         own = self.of(symbols)
         keys = own._keys  # noqa: SLF001 - one of these
         rows = np.arange(len(own))

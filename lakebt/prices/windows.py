@@ -76,9 +76,7 @@ class PriceWindows:
         closes = self.closes[: len(self.closes) - len(self.held_marks)]
         place = np.arange(len(closes))
         last = np.maximum.accumulate(np.where(np.isnan(closes), -1, place))
-        begins = np.zeros(len(place), dtype=np.int64)
-        begins[self.starts] = self.starts
-        begins = np.maximum.accumulate(begins)
+        begins = np.repeat(self.starts, np.diff(np.append(self.starts, len(closes))))
         filled: FloatVector = np.where(
             last >= begins, closes[np.maximum(last, 0)], np.nan
         )

@@ -23,6 +23,9 @@ _FACTS = tuple(
     field.name for field in dataclasses.fields(IndexChange) if field.name != "recorded"
 )
 
+_SHARED = tuple(name for name in _FACTS if name not in {"symbol", "isin"})
+"""Those that many changes have in common."""
+
 
 class ChangeHistory:
     """Every vintage of every change of one index in one snapshot.
@@ -46,7 +49,10 @@ class ChangeHistory:
         self._bare: list[Vintage] = []
         self._shown: dict[int, tuple[Vintage, dt.datetime]] = {}
         last_known = reports.last_known
+        one: dict[object, Any] = {}
         for row in _each(rows):
+            for name in _SHARED:  # one object of equal ones: of many changes it counts
+                row[name] = one.setdefault(row[name], row[name])
             change = IndexChange(**{name: row[name] for name in _FACTS})
             shown = reports.first_shown(
                 change.symbol,
