@@ -5,13 +5,14 @@
 prints a line of JSON for each number of events: seconds by the clock and of processor,
 and the most that was resident at once, in MB, of a process of its own. With ``--whole``
 each sweep is run in one block with all events at once, too, and the figures of all
-trials are compared to the bit before times are told. ``--entries`` takes the first so
-many of the 66: a block of 100,000 events has one, so that memory is the same.
+trials are compared to the bit before times are told; with ``--together`` in blocks of
+entries, of which each has all events and their prices at once. ``--entries`` takes the
+first so many of the 66: a block of 100,000 events has one, so that memory is the same.
 
 With ``--study`` it is one `lakebt.Study` instead, of which the surface, the rows of the
 trials and what is told of one rule are asked: the digest is of them all. With
-``--questions`` each is a line of its own, with what the process took and held until
-then, and `orders` of the rule, `paths`, `significance` and a page are asked, too.
+``--questions`` each is a line of its own, with what the process took until then and
+held for it, and `orders` of the rule, `paths`, `significance` and a page are asked too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lakebt
-from benchmarks.processes import apart, peak_mb
+from benchmarks.processes import apart, forget_peak, peak_mb
 from benchmarks.spark import digest, fill
 from lakebt.study import chunks, scope
 from lakebt.study.trials import rows_of
@@ -111,20 +112,31 @@ def questions(view: lakebt.View, n_entries: int) -> Iterator[tuple[str, str]]:
 
 def run(path: str, asked: argparse.Namespace) -> dict[str, object]:
     """Run one of them here."""
+    if asked.whole or asked.together:
+        chunks.MANY = sys.maxsize
     if asked.whole:
-        passes.BLOCK = chunks.MANY = scope.MOST_CELLS = sys.maxsize
+        passes.BLOCK = scope.MOST_CELLS = sys.maxsize
     view = lakebt.Lake.open(path, create=False).at("R1")
     if asked.questions:
         began, cpu = time.perf_counter(), time.process_time()
-        told = [
-            {"asked": name, **took(began, cpu), "digest": key_of(said)}
-            for name, said in questions(view, asked.entries)
-        ]
+        told = []
+        for name, said in questions(view, asked.entries):
+            line = {"asked": name, **took(began, cpu), "digest": key_of(said)}
+            told.append(line)
+            del said  # before the next is asked
+            forget_peak()
         keys = [str(line["digest"]) for line in told]
-        return {"whole": asked.whole, "told": told, "digest": key_of(" ".join(keys))}
+        return {"how": _how(asked), "told": told, "digest": key_of(" ".join(keys))}
     began, cpu = time.perf_counter(), time.process_time()
     cells, key = (study if asked.study else sweep)(view, asked.entries)
-    return {"whole": asked.whole, "cells": cells, **took(began, cpu), "digest": key}
+    return {"how": _how(asked), "cells": cells, **took(began, cpu), "digest": key}
+
+
+def _how(asked: argparse.Namespace) -> str:
+    """Say what is in memory at once."""
+    if asked.whole:
+        return "whole"
+    return "events together" if asked.together else "in parts"
 
 
 def took(began: float, cpu: float) -> dict[str, float]:
@@ -141,6 +153,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--whole", action="store_true", help="in one block, too")
+    parser.add_argument(
+        "--together", action="store_true", help="in blocks with all events, too"
+    )
     parser.add_argument("--study", action="store_true", help="one study, no sweep")
     parser.add_argument("--questions", action="store_true", help="each of a study")
     parser.add_argument("--entries", type=int, default=len(ENTRIES))
@@ -155,7 +170,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "lake")
             fill(Path(path), n_events)
-            how = [[], ["--whole"]] if asked.whole else [[]]
+            how: list[list[str]] = [[]]
+            how += [["--whole"]] if asked.whole else []
+            how += [["--together"]] if asked.together else []
             own = ["--lake", path, "--entries", str(asked.entries)]
             own += ["--study"] if asked.study else []
             own += ["--questions"] if asked.questions else []

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from lakebt.events.event_parts import EventParts
+from lakebt.events.plan import Event
 from lakebt.facts import IndexChange, Side, Vintage
 from lakebt.sessions import Sessions
 from tests.sweep.moved import N_EVENTS, fill
@@ -57,3 +58,18 @@ def test_parts_are_as_large_as_each_other_and_in_the_order_of_time() -> None:
             v.change.known_at for v in following
         )
     assert EventParts([], NYSE).cut(2) == [(), ()]
+
+
+@pytest.mark.lake
+def test_around_an_event_is_the_group_it_is_in(tmp_path: Path) -> None:
+    lake = fill(tmp_path / "lake")
+    vintages = lake.at("R1").change_vintages(index="SIM")
+    parts = EventParts(vintages, NYSE)
+    groups = [set(part) for part in parts.cut(N_EVENTS) if part]
+
+    for vintage in vintages:
+        name = Event.of(vintage.change, NYSE).event_id
+        (own,) = (group for group in groups if vintage in group)
+        for asked in (name, f"{name}@2022-09-06"):
+            assert parts.around(asked) == tuple(v for v in vintages if v in own)
+    assert parts.around("SIM:2022-09-0") == ()
