@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,11 +15,14 @@ from lakebt.lake.trials import origin
 from lakebt.sessions import Sessions
 from lakebt.sources.simulated import simulated_market
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NEEDED = r"need vectorbt, which is not installed .*use engine='event'"
 
 
 @pytest.fixture
-def without_vectorbt(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_vectorbt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine on which vectorbt was never installed."""
     known = metadata.version
 
@@ -30,6 +34,8 @@ def without_vectorbt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vectorbt", None)
     monkeypatch.setattr(origin, "version", version)
     origin.environment.cache_clear()
+    yield
+    origin.environment.cache_clear()  # others have it
 
 
 @pytest.mark.slow
@@ -59,7 +65,6 @@ def test_without_vectorbt_only_vectorbt_does_not_work(
 @pytest.mark.usefixtures("without_vectorbt")
 def test_what_is_not_installed_has_no_version() -> None:
     assert '"vectorbt":"not installed"' in origin.environment("XNYS")
-    origin.environment.cache_clear()
 
 
 def test_a_calendar_is_made_without_a_warning_of_others() -> None:

@@ -60,6 +60,10 @@ _DAY = r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-]\d\d:\d\d)?)?"
 _VERSION = r"\d+(\.[0-9a-z]+)+([+-][0-9a-z]+(\.[0-9a-z]+)*)*"
 
 
+NOT_INSTALLED = "not installed"
+"""What stands in the place of a version where a library may be missing, and is."""
+
+
 def _one_of(*words: str) -> str:
     return "|".join(map(re.escape, words))
 
@@ -83,7 +87,8 @@ OWN_TEXTS: Mapping[str, re.Pattern[str]] = {
         (_DAY, ("announced", "effective", "end", "known_at", "recorded", "start")),
         (_DAY, ("period",)),
         (_VERSION, ("code_version", "numba", "numpy", "pandas", "pyarrow")),
-        (_VERSION, ("pyiceberg", "python", "vectorbt")),
+        (_VERSION, ("pyiceberg", "python")),
+        (rf"{_VERSION}|{NOT_INSTALLED}", ("vectorbt",)),
         (_one_of("x86_64", "AMD64", "i686", "aarch64", "arm64"), ("machine",)),
         (r"X[A-Z]{3}", ("exchange",)),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lakebt import _version
 from lakebt._version import __version__
 from lakebt.lake.tables.schemas import LATER
+from lakebt.lake.tables.trials import NOT_INSTALLED
 from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _version_of(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
 
 
 @functools.cache

@@ -31,7 +31,13 @@ from lakebt.lake.erasure.object_versions import KeptVersions
 from lakebt.lake.erasure.proof import Proof, Trace
 from lakebt.lake.erasure.substitution import ERASED, Own, Words
 from lakebt.lake.tables.schemas import INDEX_CHANGES
-from lakebt.lake.tables.trials import JSON, OPEN_KEYS, OWN_KEYS, OWN_TEXTS
+from lakebt.lake.tables.trials import (
+    JSON,
+    NOT_INSTALLED,
+    OPEN_KEYS,
+    OWN_KEYS,
+    OWN_TEXTS,
+)
 from lakebt.sources.simulated import simulated_market
 from lakebt.strategy.backtest import ENGINES as ENGINES_OF_STRATEGIES
 from lakebt.strategy.terms import PERIODS, Terms
@@ -125,6 +131,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "rebalance": tuple(PERIODS),
     "se_method": tuple(ErrorMethod),
     "side": (*Side, *TradedSide),
+    "vectorbt": (NOT_INSTALLED, "1.2.0"),
     "weighting": tuple(Weighting),
 }
 
