@@ -32,6 +32,7 @@ def main() -> None:
     process = received(line)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _: os.kill(process, number))
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever blocked one before
     status = received(line)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -92,6 +92,7 @@ def become(files: list[int], words: list[str], folder: str, env: Any) -> NoRetur
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what was blocked is inherited
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)

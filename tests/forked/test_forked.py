@@ -73,6 +73,21 @@ def test_a_module_is_run(begin: Sequence[str]) -> None:
     assert said.startswith("lakebt ")
 
 
+def test_a_signal_that_is_blocked_here_reaches_what_is_forked() -> None:
+    command = [*python(), "-c", WAITING]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            assert process.stdout is not None
+            assert int(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == -signal.SIGINT
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_it_ends_when_it_is_told_to(begin: Sequence[str], number: int) -> None:
     command = [*begin, "-c", WAITING]
