@@ -13,7 +13,7 @@ FAST := not (java or servers or browser or slow)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install lint style types test test-fast test-lowest docs bench arctic
+.PHONY: help demo install lint style types test test-fast test-lowest test-nightly docs bench arctic
 
 help: ## list the targets
 	@echo 'lakebt: backtest index-rebalancing events on what was known at the time'
@@ -80,6 +80,10 @@ test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every 
 	(set -x; $(PYTEST) --numprocesses $(PROCESSES)) || failed=1; \
 	wait $$lint || failed=1; \
 	exit $$failed
+
+# Every kill, draw and combination; `make test` has a few of each, and every two together.
+test-nightly: $(VENV)/.installed-dev ## the same tests, with all that is drawn and combined: hours
+	$(PYTEST) --numprocesses $(PROCESSES) --hypothesis-profile=nightly tests
 
 # Strict: a warning, a dead link or a dead anchor fails it.
 docs: $(VENV)/.installed-dev ## the documentation and the reference as a site, in site/index.html

@@ -167,20 +167,26 @@ class Changes:
         """Every symbol that any vintage has, sorted."""
         return self._symbols[1]
 
-    @property
-    def symbol(self) -> IntVector:
-        """The place in `symbols` of each vintage, shape (n_vintages,)."""
-        return self._symbols[0]
+    def symbol_codes(self, symbols: tuple[str, ...]) -> IntVector:
+        """Return where each vintage's symbol stands among others, -1 where it does not.
 
-    def codes(self, symbols: tuple[str, ...]) -> IntVector:
-        """Return the place of each vintage's symbol among others, -1 where it has none.
+        Of the same tuple, asked again, nothing is looked up: a study asks once for each
+        of its entries.
 
-        Of the same tuple, again, nothing is looked up.
+        Parameters
+        ----------
+        symbols
+            As `lakebt.prices.history.PriceHistory.symbols` has them.
+
+        Returns
+        -------
+        ndarray of shape (n_vintages,)
         """
         if self._coded is None or self._coded[0] is not symbols:
             places = {name: place for place, name in enumerate(symbols)}
-            found = np.array([places.get(s, -1) for s in self.symbols], dtype=np.int64)
-            self._coded = symbols, found[self.symbol]
+            of_vintage, own = self._symbols
+            found = np.array([places.get(name, -1) for name in own], dtype=np.int64)
+            self._coded = symbols, found[of_vintage]
         return self._coded[1]
 
     @cached_property

@@ -64,14 +64,16 @@ class Event:
     @classmethod
     def of(cls, change: IndexChange, sessions: Sessions) -> Event:
         """Return the event that `change` belongs to."""
-        if change.announced is not None or change.effective is not None:
-            return _told(change.index, change.announced, change.effective, sessions)
-        known = change.known_at.isoformat(timespec="seconds").removesuffix("+00:00")
-        return cls(
-            event_id=f"{change.index}:known:{known}Z",
-            index=change.index,
-            date=sessions.day(change.known_at),
-        )
+        told = change.announced and sessions.day(change.announced)
+        effective = change.effective
+        if effective is not None and sessions.covers(effective):
+            effective = sessions.date(sessions.on_or_after(effective))
+        date, days = told or effective, f"{told or '-'}:{effective or '-'}"
+        if date is None:
+            date = sessions.day(change.known_at)
+            known = change.known_at.isoformat(timespec="seconds")
+            days = f"known:{known.removesuffix('+00:00')}Z"
+        return cls(event_id=f"{change.index}:{days}", index=change.index, date=date)
 
 
 def days_of(events: Sequence[Event]) -> DateVector:
@@ -109,22 +111,6 @@ class Events:
         if (event := self._made.get(days)) is None:
             event = self._made[days] = Event.of(change, self._sessions)
         return event
-
-
-def _told(
-    index: str,
-    announced: dt.datetime | None,
-    effective: dt.date | None,
-    sessions: Sessions,
-) -> Event:
-    """Return the event of changes that tell at least one of its two days."""
-    told = announced and sessions.day(announced)
-    if effective is not None and sessions.covers(effective):
-        effective = sessions.date(sessions.on_or_after(effective))
-    date = told or effective
-    assert date is not None  # noqa: S101 - one of them is told
-    event_id = f"{index}:{told or '-'}:{effective or '-'}"
-    return Event(event_id=event_id, index=index, date=date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,12 +60,7 @@ class Slots:
             leg=self.leg[taken],
             row=np.repeat(self.row[slots], sizes),
             late=self.late[taken],
-            corrected=tuple(
-                (place, self.corrected[int(taken[place])])
-                for place in np.flatnonzero(
-                    np.isin(taken, list(self.corrected))
-                ).tolist()
-            ),
+            corrected=tuple(_taken(self.corrected, taken).items()),
         )
 
 
@@ -164,11 +159,6 @@ class Slotting:
         order = kept[by_event]
         starts = np.cumsum(legs) - legs
         taken = spans(starts[order], legs[order])
-        corrected = {}
-        if self._corrected:
-            is_corrected = np.isin(taken, list(self._corrected))
-            for place in np.flatnonzero(is_corrected).tolist():
-                corrected[place] = self._corrected[int(taken[place])]
         return Slots(
             events=events,
             event=event[by_event],
@@ -179,7 +169,7 @@ class Slotting:
             leg=_joined(self._leg, np.int64)[taken],
             at=_joined(self._vintage, np.int64)[taken],
             late=_joined(self._late, np.bool_)[taken],
-            corrected=corrected,
+            corrected=_taken(self._corrected, taken),
         )
 
     def _ranked(self, codes: IntVector) -> tuple[tuple[Event, ...], IntVector]:
@@ -199,6 +189,14 @@ class Slotting:
         rank = np.empty(len(own), dtype=np.int64)
         rank[in_order] = np.arange(len(own))
         return tuple(own[number] for number in in_order.tolist()), rank[place]
+
+
+def _taken(corrected: dict[int, Entered], taken: IntVector) -> dict[int, Entered]:
+    """Return those among some legs, by their places there."""
+    if not corrected:
+        return {}
+    there = np.flatnonzero(np.isin(taken, list(corrected))).tolist()
+    return {place: corrected[int(taken[place])] for place in there}
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:

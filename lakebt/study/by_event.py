@@ -97,8 +97,10 @@ class ByEvent:
         vintage = changes.vintage(plan.leg[legs], plan.at[legs])
         event = np.repeat(place[slots], sizes)
         # Entries mostly trade the same ones; what they decide on is one object then.
-        nobody = changes, np.full(len(changes.vintages), -1, dtype=np.int64)
-        _, taken = self._taken.setdefault(id(changes), nobody)
+        if id(changes) not in self._taken:
+            nobody = np.full(len(changes.vintages), -1, dtype=np.int64)
+            self._taken[id(changes)] = changes, nobody
+        _, taken = self._taken[id(changes)]
         fresh = np.flatnonzero(taken[vintage] != event)
         pairs = zip(event[fresh].tolist(), vintage[fresh].tolist(), strict=True)
         for number, which in sorted(set(pairs)):

@@ -28,7 +28,7 @@ class EventPrices:
         self.history = history = holdings.history
         changes = schedule.changes
         vintage = changes.vintage(schedule.leg, schedule.at)
-        self.code = code = changes.codes(history.symbols)[vintage]
+        self.code = code = changes.symbol_codes(history.symbols)[vintage]
         self.is_addition: BoolVector = changes.is_addition[vintage]
         opposed = np.intersect1d(code[self.is_addition], code[~self.is_addition])
         if sizing.hedge is not None and self.hedge_code in code:

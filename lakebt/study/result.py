@@ -375,7 +375,8 @@ class Result(Evidence, Figures):
         Raises
         ------
         InvalidArgumentError
-            If the folder does not exist or cannot be written, or `hindsight` is none.
+            If the folder does not exist or cannot be written, or `hindsight` is
+            neither True, False nor a `Hindsight`.
         """
         if not isinstance(hindsight, Hindsight):
             check_switch("hindsight", hindsight)

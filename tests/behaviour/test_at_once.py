@@ -12,7 +12,7 @@ import pytest
 from tests.forked import python
 from tests.lake import publishers
 from tests.lake.crash import expected, found, publish
-from tests.lake.repeats import IS_NIGHTLY, times
+from tests.nightly import IS_NIGHTLY, times
 
 if TYPE_CHECKING:
     from tests.behaviour.places import Place

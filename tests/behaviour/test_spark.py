@@ -16,7 +16,7 @@ from lakebt.lake.tables.frames import frame
 from tests.behaviour.places import place_of
 from tests.engines.engine import ON_SPARK
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.repeats import IS_NIGHTLY
+from tests.nightly import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -103,7 +103,7 @@ def test_columns_of_vintages_are_those_of_each() -> None:
 
     assert sorted(places.values()) == list(range(len(single) + 2))
     for symbols in (("C", "A"), (), ("AAA",), ("C", "A")):
-        codes = changes.codes(symbols)
+        codes = changes.symbol_codes(symbols)
         for (leg, at), place in places.items():
             change = changes.histories[leg][at].change
             known = change.symbol in symbols

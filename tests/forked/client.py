@@ -23,16 +23,28 @@ def received(line: socket.socket) -> int:
 
 
 def main() -> None:
+    early: list[int] = []
+    begun: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        """Send it on, or keep it until there is a process: none may be lost."""
+        if begun:
+            os.kill(begun[0], number)
+        else:
+            early.append(number)
+
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, pass_on)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever blocked one before
     line = socket.socket(socket.AF_UNIX)
     line.connect(sys.argv[1])
     folder = os.getcwd()  # noqa: PTH109 - pathlib is an import
     order = json.dumps([sys.argv[2:], folder, dict(os.environ)]).encode()
     socket.send_fds(line, [struct.pack("!i", len(order))], [0, 1, 2])
     line.sendall(order)
-    process = received(line)
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, lambda number, _: os.kill(process, number))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whoever blocked one before
+    begun.append(received(line))
+    for number in early:
+        os.kill(begun[0], number)
     status = received(line)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -40,6 +40,10 @@ WITHOUT = (".spark", "__main__", "lakebt.backtest.reference")
 """Modules that need what may not be here, or start something."""
 
 
+SENT_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What a client sends on to its process."""
+
+
 def import_modules() -> None:
     """Import what lakebt has."""
     for module in pkgutil.walk_packages(lakebt.__path__, "lakebt."):
@@ -89,7 +93,7 @@ def become(files: list[int], words: list[str], folder: str, env: Any) -> NoRetur
     for place, file in enumerate(files):
         os.dup2(file, place)
     os.closerange(3, 1024)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+    for number in (*SENT_ON, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what was blocked is inherited
@@ -171,10 +175,13 @@ class Forks:
     def _fork(self) -> None:
         line, _ = self._door.accept()
         files, (words, folder, env) = asked(line)
+        # What is sent before it hears is kept for it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SENT_ON)
         process = os.fork()
         if process == 0:
             signal.set_wakeup_fd(-1)
             become(files, words, folder, env)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for file in files:
             os.close(file)
         self._lines[process] = line

@@ -24,6 +24,7 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, clock
+from tests.nightly import times
 
 pytestmark = [
     pytest.mark.lake,
@@ -222,11 +223,9 @@ class Branching(RuleBasedStateMachine):
                 self.directory.cleanup()
 
 
-IS_QUICK = settings().max_examples <= 100
-
 Branching.TestCase.settings = settings(
-    max_examples=4 if IS_QUICK else 60,
-    stateful_step_count=14 if IS_QUICK else 40,
+    max_examples=times(4, 60),
+    stateful_step_count=times(14, 40),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

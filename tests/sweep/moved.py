@@ -6,11 +6,11 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from hypothesis import settings
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
 from lakebt.sweep.sweep import Sweep
+from tests.nightly import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def covering() -> list[dict[str, Any]]:
     columns some row has any pair of bits (Kleitman and Spencer, Discrete Mathematics 6,
     1973). By night it is one sweep that has all of them together.
     """
-    if settings.default is not None and settings.default.max_examples >= 2_000:
+    if IS_NIGHTLY:
         return [EVERYTHING]
     apart = [name for name in EVERYTHING if name not in TOGETHER]
     columns = dict(zip(apart, itertools.combinations(range(1, 6), 3), strict=False))

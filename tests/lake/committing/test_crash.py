@@ -29,7 +29,7 @@ from tests.lake.crash import (
     raw_tables,
 )
 from tests.lake.frames import clock
-from tests.lake.repeats import times
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

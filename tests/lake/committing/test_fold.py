@@ -46,7 +46,7 @@ from lakebt.sessions import Sessions
 from tests.forked import python
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.repeats import times
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,7 +22,7 @@ from tests.lake import publishers
 from tests.lake.crash import MOMENTS, die_publishing, expected, found, publish
 from tests.lake.frames import AS_OF, q1
 from tests.lake.remote import Remote
-from tests.lake.repeats import times
+from tests.nightly import times
 from tests.servers import Postgres, free_port
 
 if TYPE_CHECKING:

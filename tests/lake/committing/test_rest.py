@@ -32,7 +32,7 @@ from tests.forked import python
 from tests.lake.conftest import KINDS
 from tests.lake.crash import expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
-from tests.lake.repeats import IS_NIGHTLY
+from tests.nightly import IS_NIGHTLY
 from tests.servers import free_port
 
 if TYPE_CHECKING:

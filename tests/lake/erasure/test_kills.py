@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from hypothesis import settings
 from pyiceberg.table.update import SetLocationUpdate
 
 from lakebt.errors import InvalidArgumentError, LakeError
@@ -30,6 +29,7 @@ from tests.lake.interrupted import Interrupter
 from tests.lake.original import Original
 from tests.lake.other_engines import foreign_table
 from tests.lake.remote import Remote
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lake
 
-INSTANTS = 2 if settings().max_examples <= 100 else 50
+INSTANTS = times(2, 50)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 
 from lakebt.errors import (
     InvalidArgumentError,
@@ -29,6 +28,7 @@ from tests.lake.interrupted import Interrupter
 from tests.lake.keeping.test_move import copied, files, killed, mentions, opened, state
 from tests.lake.kept import DIGESTS, HOME, unpacked
 from tests.lake.other_engines import foreign_table
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lake
 
-INSTANTS = 2 if settings().max_examples <= 100 else 100
+INSTANTS = times(2, 100)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 
 from lakebt.cli import app
 from lakebt.errors import LakebtError
@@ -30,6 +29,7 @@ from tests.lake.keeping.test_interrupted import (
 )
 from tests.lake.original import Original
 from tests.lake.other_engines import Clock
+from tests.nightly import IS_NIGHTLY, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
-IS_NIGHTLY = settings().max_examples > 100
-
-INSTANTS = 40 if IS_NIGHTLY else 1
+INSTANTS = times(1, 40)
 """At which the right to write goes, for each act."""
 
 PAGE = 4096

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
-from hypothesis import settings
 
 from lakebt.cli import app
 from lakebt.cli.doctor import CURES
@@ -30,13 +29,14 @@ from tests.lake.faults import state
 from tests.lake.interrupted import COMMANDS, NOTE, Interrupter, make, now
 from tests.lake.original import Original
 from tests.lake.other_engines import foreign_table
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
 
-INSTANTS = 1 if settings().max_examples <= 100 else 40
+INSTANTS = times(1, 40)
 """At which each command is interrupted, in each way."""
 
 ROOT = Path(__file__).resolve().parents[3]

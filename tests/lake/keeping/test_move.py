@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
@@ -23,13 +22,14 @@ from tests.lake.frames import AS_OF, bars
 from tests.lake.interrupted import Interrupter, now
 from tests.lake.kept import HOME, unpacked
 from tests.lake.other_engines import foreign_catalog, foreign_table
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.lake
 
-INSTANTS = 2 if settings().max_examples <= 100 else 100
+INSTANTS = times(2, 100)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from lakebt.lake.storage.failures import LostRaceError
 from tests.lake import crash, publishers
 from tests.lake.by_year import lake_by_year
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
-from tests.lake.repeats import times
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.lake.reading.counterfactual import Alteration, altered
-from tests.lake.repeats import times
+from tests.nightly import times
 from tests.strategy.audit.market import SYMBOLS, publish
 
 if TYPE_CHECKING:

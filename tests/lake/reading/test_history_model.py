@@ -27,7 +27,7 @@ from lakebt.lake.tables.rows import newest
 from lakebt.lake.tables.schemas import ETF_HOLDINGS
 from lakebt.sessions import Sessions
 from tests.lake.frames import clock
-from tests.lake.repeats import times
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,8 @@ from lakebt.lake.serving.app import make_routes
 from lakebt.lake.serving.service import Service
 from lakebt.lake.storage.catalog import open_path
 from tests.lake.frames import AS_OF, bars, clock, q1
-from tests.lake.repeats import times
 from tests.lake.serving.test_protocol import SCHEMA
+from tests.nightly import times
 from tests.servers import serving
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from lakebt.lake.storage.manifests import Append
 from lakebt.lake.trials.record import RECORDED
 from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.other_engines import SPELLINGS, Clock, foreign_catalog, spelled
-from tests.lake.repeats import times
 from tests.lake.serving.conftest import error
 from tests.lake.trial_rows import batch
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from pathlib import Path

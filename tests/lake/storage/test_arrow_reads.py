@@ -53,7 +53,7 @@ from lakebt.lake.storage.scan_plan import manifests_in, plan
 from lakebt.lake.tables.arrow import INSTANT
 from lakebt.lake.tables.schemas import LEDGER
 from tests.lake.frames import AS_OF, bars
-from tests.lake.repeats import crossed
+from tests.nightly import crossed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

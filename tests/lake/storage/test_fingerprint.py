@@ -20,8 +20,8 @@ from lakebt.lake.tables.schemas import SPECS
 from tests.lake.frames import AS_OF, bars, clock
 from tests.lake.old import make_old
 from tests.lake.other_engines import spoiled
-from tests.lake.repeats import times
 from tests.lake.rot import KINDS, altered, answers, kept_panels, make
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,8 +35,8 @@ from tests.conftest import CACHE, ROOT
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, bars, q1
 from tests.lake.remote import Remote
-from tests.lake.repeats import IS_NIGHTLY
 from tests.lake.trial_rows import batch
+from tests.nightly import IS_NIGHTLY
 from tests.servers import Aws, Seaweed, Wire, free_port, seaweedfs, wire
 from tests.servers.seaweed import BUCKET
 

@@ -20,8 +20,8 @@ from tests.conftest import program
 from tests.lake import recorders
 from tests.lake.crash import data_files, orphans, publish, raw_tables
 from tests.lake.frames import clock
-from tests.lake.repeats import times
 from tests.lake.trial_rows import batch, trial
+from tests.nightly import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -34,8 +34,8 @@ from lakebt.lake.trials.index import Keys
 from lakebt.lake.trials.index import halves as of_rows
 from tests.lake.crash import orphans, raw_tables
 from tests.lake.frames import AS_OF, bars, clock
-from tests.lake.repeats import times
 from tests.lake.trial_rows import START, batch, hex_of, trial
+from tests.nightly import times
 
 pytestmark = pytest.mark.lake
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-from tests.lake.repeats import IS_NIGHTLY, covering
+from tests.nightly import IS_NIGHTLY, covering
 
 
 def test_combinations_hold_every_two_values_of_two_axes() -> None:
