@@ -79,7 +79,7 @@ class Book:
     exits: IntVector
     exit_row: IntVector
     place: IntVector | None = None
-    toll: FloatPanel | None = None
+    toll: FloatPanel = field(default_factory=lambda: np.zeros((0, 0)))
     toll_sessions: tuple[int, ...] = ()
     cash: FloatVector = field(default_factory=lambda: np.zeros(0))
     unlent: FloatVector = field(default_factory=lambda: np.zeros(0))
@@ -220,6 +220,9 @@ def run_book(
     fee = np.array([level.costs.proportional for level in levels])
     per_day = np.array([level.costs.borrow_per_day for level in levels])
     toll_of = np.array([_toll_of(book, level) for level in levels], dtype=np.int64)
+    has_toll = bool((toll_of >= 0).any())
+    toll = book.toll if has_toll else np.zeros((0, 0))
+    impact = earned.impact_usd if has_toll else np.zeros((0, 0))  # as it is: read only
     impact_at = np.array(
         [(level.costs.impact_at_open, level.costs.impact_at_close) for level in levels]
     )
@@ -232,13 +235,13 @@ def run_book(
             book.opens,
             book.marks,
             book.missing,
-            book.cash if len(book.cash) else None,
+            book.cash,
             book.unlent,
-            book.lent if len(book.lent) else None,
+            book.lent,
             book.base,
             book.size,
             book.price,
-            book.toll if (toll_of >= 0).any() else None,
+            toll,
             book.start,
             book.entry_row,
             last_row,
@@ -264,7 +267,7 @@ def run_book(
             earned.gross,
             earned.net,
             earned.borrow_usd,
-            earned.impact_usd,
+            impact,
             earned.drawdown,
             earned.traded_usd,
             earned.gaps,

@@ -35,13 +35,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens: FloatVector,
     marks: FloatVector,
     missing: BoolVector,
-    cash: FloatVector | None,
+    cash: FloatVector,
     unlent: FloatVector,
-    lent: FloatVector | None,
+    lent: FloatVector,
     base: IntVector,
     size: FloatVector,
     price: FloatVector,
-    toll: FloatPanel | None,
+    toll: FloatPanel,
     start: IntVector,
     entry_row: IntVector,
     last_row: IntVector,
@@ -81,19 +81,19 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens, marks, missing : ndarray of shape (n_bars,)
         Opens (NaN where there is no bar), closes with gaps filled, and whether the
         close was missing.
-    cash : ndarray of shape (n_held,), or None
-        What a share brought beside, for the last `n_held` of those bars; None if there
+    cash : ndarray of shape (n_held,)
+        What a share brought beside, for the last `n_held` of those bars; empty if there
         is no such bar.
     unlent, lent : ndarray of shape (n_bars,)
         What of the marks pays a level's borrow rate, and what the rest costs for each
-        calendar day, whatever the level; `lent` is None where all pays a level's.
+        calendar day, whatever the level; `lent` is empty where all pays a level's.
     base, size, price : ndarray of shape (n_positions,)
         Where session 0 of each position's bars would lie, its signed number of shares,
         the price of its entry.
-    toll : ndarray of shape (n_tolls, n_positions), or None
+    toll : ndarray of shape (n_tolls, n_positions)
         What a position's fill costs beside, for each USD of a share's price, times a
-        coefficient: it grows with the number of shares to the power of 3/2. None where
-        no level has a coefficient; then `impact` is left as it is.
+        coefficient: it grows with the number of shares to the power of 3/2. Without
+        rows where no level has a coefficient; then `impact` is left as it is.
     start : ndarray of shape (n_slots + 1,)
         Where each slot's positions begin.
     entry_row, last_row : ndarray of shape (n_slots,)
@@ -142,14 +142,15 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
-    # What is None is so to the compiler, which leaves out all that depends on it.
-    told = np.empty(0 if lent is None else longest)
-    n_tolls = 0 if toll is None else len(toll)
+    # What is not there is empty and not None: each None would be another signature, and
+    # each of eight takes the compiler two to four seconds.
+    is_told, n_tolls = len(lent) > 0, len(toll)
+    told = np.empty(longest if is_told else 0)
     toll_open = np.empty((n_tolls, longest))
     toll_close = np.empty((n_tolls, longest))
     toll_paid = np.empty(n_tolls)
     # Bars before this one bring nothing beside.
-    plain = len(opens) - (0 if cash is None else len(cash))
+    plain = len(opens) - len(cash)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
     # Half sessions are numbered as in `lakebt.sessions`: opens even, closes odd. Its
@@ -165,9 +166,9 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         short[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
-        if lent is not None:
+        if is_told:
             told[:length] = 0.0
-        if toll is not None:
+        if n_tolls:
             toll_open[:, :length] = 0.0
             toll_close[:, :length] = 0.0
             toll_paid[:] = 0.0
@@ -183,13 +184,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 at_close[t] += shares * own_marks[t]
                 moved_open[t] += abs(shares) * own_opens[t]
                 moved_close[t] += abs(shares) * own_marks[t]
-            if cash is not None and bar >= plain:
+            if bar >= plain:
                 own_cash = cash[bar - plain : bar - plain + length]
                 for t in range(length):
                     at_open[t] += shares * own_cash[t]
                     at_close[t] += shares * own_cash[t]
             if shares < 0.0:
-                if lent is not None:
+                if is_told:
                     for t in range(length):
                         short[t] -= shares * unlent[bar + t]
                         told[t] -= shares * lent[bar + t]
@@ -198,7 +199,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                         short[t] -= shares * own_marks[t]
             for t in range(length):
                 gap[t] += missing[bar + t]
-            if toll is not None:
+            if n_tolls:
                 for kind in range(n_tolls):
                     own_toll = toll[kind, position]
                     toll_paid[kind] += own_toll * paid
@@ -215,7 +216,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             before_fees = began - times * invested
             paid_in = before_fees - times * bought * fee[level]
             kind, larger, entering, leaving = -1, 0.0, 0.0, 0.0
-            if toll is not None:
+            if n_tolls:
                 kind, larger = toll_of[level], times * np.sqrt(times)
                 if kind >= 0:
                     entering = larger * impact_at[level, skipped] * toll_paid[kind]
@@ -223,11 +224,11 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             own_held = held[level, held_start[slot] :]
             # A session pays for what was short at the close before, for each calendar
             # day since.
-            if borrow_per_day[level] > 0.0 or lent is not None:
+            if borrow_per_day[level] > 0.0 or is_told:
                 owed[0] = 0.0
                 for t in range(1, length):
                     cost = borrow_per_day[level] * (times * short[t - 1])
-                    if lent is not None:
+                    if is_told:
                         cost += times * told[t - 1]
                     owed[t] = owed[t - 1] + cost * days[entered + t]
             else:
@@ -278,7 +279,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 count = t - skipped + 1
                 worth = times * received
                 value = paid_in + worth - times * moved * fee[level] - owed[t]
-                if toll is not None:
+                if n_tolls:
                     if kind >= 0:
                         at = exit_row[cell] % 2
                         tolled = toll_close[kind, t] if at else toll_open[kind, t]
