@@ -371,6 +371,46 @@ def test_a_click_on_a_cell_fills_the_panel(page: Page, one: Path, width: int) ->
     assert page.overflow() <= 0
 
 
+COUNT = """
+window.drawn = [];
+let plotly;
+Object.defineProperty(window, "Plotly", {
+  get: () => plotly,
+  set(made) {
+    for (const name of ["newPlot", "react", "relayout"]) {
+      const own = made[name];
+      made[name] = (place, ...rest) => {
+        window.drawn.push(place.id ?? place);
+        return own(place, ...rest);
+      };
+    }
+    const { resize } = made.Plots;
+    made.Plots.resize = place => { window.drawn.push(place.id); return resize(place); };
+    plotly = made;
+  },
+});
+"""
+"""Note which chart is drawn each time that Plotly is asked for one."""
+
+
+def test_every_chart_is_drawn_once_as_a_page_opens(page: Page, one: Path) -> None:
+    added = page.driver.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": COUNT}
+    )
+    try:
+        page.open(one)
+        page.fit()
+    finally:
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+    assert sorted(page.run("return window.drawn")) == sorted(page.figures())
+
+    page.run("lakebt.panel.show(2, 1)")
+    more = page.run("return window.drawn")[len(page.figures()) :]
+    assert sorted(more) == ["cell-equity", "cell-years", "surface-figure"]
+    page.leave()
+
+
 def test_a_click_on_an_empty_cell_says_why_it_is_empty(page: Page, one: Path) -> None:
     page.turn_to(one)
 

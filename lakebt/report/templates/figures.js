@@ -7,6 +7,7 @@ lakebt.figures = (() => {
   const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
   const specs = {}; // by figure and theme, as the library made them
   let width = null;
+  let isDrawn = false;
 
   const theme = () => (width || !dark.matches ? "light" : "dark");
 
@@ -60,14 +61,15 @@ lakebt.figures = (() => {
 
   const drawAll = () => Object.keys(specs).forEach(draw);
 
-  // Change a figure in both themes, and draw it.
-  function change(name, edit) {
+  // Change a figure in both themes, and draw it if the others are; `redraw` does so by less.
+  function change(name, edit, redraw = draw) {
     for (const spec of Object.values(specs[name])) edit(spec);
-    draw(name);
+    if (isDrawn) redraw(name);
   }
 
-  function start(made) {
-    Object.assign(specs, made);
+  const take = made => Object.assign(specs, made);
+
+  function start() {
     dark.addEventListener("change", drawAll);
     narrow.addEventListener("change", drawAll);
     // A column changes without its window: the panel comes, a scroll bar goes.
@@ -78,7 +80,8 @@ lakebt.figures = (() => {
     addEventListener("beforeprint", () => { width = PRINTED_WIDTH; drawAll(); });
     addEventListener("afterprint", () => { width = null; drawAll(); });
     drawAll();
+    isDrawn = true;
   }
 
-  return { start, change, specs, theme };
+  return { take, start, change, specs, theme };
 })();

@@ -25,12 +25,13 @@ lakebt.panel = (() => {
   }
 
   function mark() {
-    for (const { layout } of Object.values(figures.specs["surface-figure"])) {
+    figures.change("surface-figure", ({ layout }) => {
       const others = (layout.shapes ?? []).filter(shape => shape.name !== "cursor");
       layout.shapes = [...others, ...outline(chosen, layout.meta.cursor)];
-    }
-    const { layout } = figures.specs["surface-figure"][figures.theme()];
-    Plotly.relayout("surface-figure", { shapes: structuredClone(layout.shapes) });
+    }, name => {
+      const { layout } = figures.specs[name][figures.theme()];
+      Plotly.relayout(name, { shapes: structuredClone(layout.shapes) });
+    });
   }
 
   function say(it, events) {
@@ -161,6 +162,7 @@ lakebt.panel = (() => {
   }
 
   function listen() {
+    if (!made) return;
     const surface = $("surface-figure");
     surface.on("plotly_click", ({ points: [point] }) => {
       const row = point.data.type === "bar" ? point.data.base[point.pointNumber] + 0.5 : point.y;
@@ -187,7 +189,7 @@ lakebt.panel = (() => {
     $("cell-best").addEventListener("click", () => show(best.entry, best.exit));
   }
 
-  async function start() {
+  async function choose() {
     if (!$("ingredients")) return;
     made = await lakebt.inflate.ingredients("ingredients");
     const place = kind => [...$(`cell-${kind}`).options].findIndex(
@@ -197,9 +199,8 @@ lakebt.panel = (() => {
     size = { entries: $("cell-entry").options.length, exits: $("cell-exit").options.length };
     $("cell").hidden = false;
     document.querySelector(".explorer").classList.add("ready");
-    listen();
     show(best.entry, best.exit);
   }
 
-  return { start, show, of: (entry, exit) => cell.events(made, entry, exit) };
+  return { choose, listen, show, of: (entry, exit) => cell.events(made, entry, exit) };
 })();

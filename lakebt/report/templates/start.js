@@ -30,8 +30,10 @@
   const script = document.createElement("script");
   script.textContent = plotly;
   document.head.append(script);
-  lakebt.figures.start(JSON.parse(figures));
-  await lakebt.panel?.start();
+  lakebt.figures.take(JSON.parse(figures));
+  await lakebt.panel?.choose(); // before anything is drawn: it changes three figures and their width
+  lakebt.figures.start();
+  lakebt.panel?.listen();
   root.className = "";
   root.dataset.state = "drawn";
 })();
