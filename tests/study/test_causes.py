@@ -10,6 +10,7 @@ import pytest
 
 from lakebt.lake import Lake
 from lakebt.sessions import Exchange
+from lakebt.study import scope
 from lakebt.study.study import Study
 from tests.lake.frames import AS_OF, clock, utc
 
@@ -127,3 +128,35 @@ def test_a_filter_asks_for_what_the_publisher_gave(lake: Lake) -> None:
 
     assert given["symbol"].tolist() == ["GIVEN"]
     assert len(none) == len(CASES) - 1
+
+
+@pytest.mark.parametrize("entries_are", ["together", "apart"])
+def test_each_cause_that_an_entry_knew_counts_whatever_entries_are_run_together(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, entries_are: str
+) -> None:
+    told = lake.at("R1").read("index_changes")
+    given = told[told["symbol"] == "GIVEN"]
+    known = {"cause": "merger", "known_at": pd.Timestamp("2022-09-14T12:00:00Z")}
+    again = given.assign(**known).drop(columns="release_sequence", errors="ignore")
+    lake.publish({"index_changes": again}, release="R2", as_of=AS_OF, warn_on=())
+    is_cut = entries_are == "apart"
+    if is_cut:
+        monkeypatch.setattr(scope, "MOST_CELLS", 1)
+        monkeypatch.setattr(scope, "BLOCK", 1)
+    asked: dict[str, Any] = {
+        "index": "SP500",
+        "side": "additions",
+        "exits": ["+1"],
+        "missing": "drop_leg",
+    }
+
+    def causes(*entries: str) -> dict[str, int]:
+        study = Study(lake.at("R2"), entries=list(entries), **asked)
+        result = study.run(record=False)
+        assert result.traded.blocks.is_one is not (is_cut and len(entries) > 1)
+        return {str(cause): n for cause, n in result.causes().items()}
+
+    early, late = causes("AD+1@open"), causes("ED-1@close")
+    assert ("other" in early, "merger" in early) == (True, False)
+    assert ("other" in late, "merger" in late) == (False, True)
+    assert causes("AD+1@open", "ED-1@close") == early | late
