@@ -136,8 +136,7 @@ def test_each_cause_that_an_entry_knew_counts_whatever_entries_are_run_together(
 ) -> None:
     told = lake.at("R1").read("index_changes")
     given = told[told["symbol"] == "GIVEN"]
-    known = {"cause": "merger", "known_at": pd.Timestamp("2022-09-14T12:00:00Z")}
-    again = given.assign(**known).drop(columns="release_sequence", errors="ignore")
+    again = given.assign(cause="merger", known_at=utc("2022-09-14T12:00:00Z"))
     lake.publish({"index_changes": again}, release="R2", as_of=AS_OF, warn_on=())
     is_cut = entries_are == "apart"
     if is_cut:
