@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lakebt._typing import IntVector
     from lakebt.events.clock import Clock
     from lakebt.events.guard import OnLookAhead
+    from lakebt.events.orders import Entered
     from lakebt.events.plan import Cell, Event
     from lakebt.events.rules import Entry, Exit
     from lakebt.facts import IndexChange, Vintage
@@ -164,20 +165,34 @@ class Schedule:
 
     def cell(self, slot: int, exit_: int) -> Cell:
         """Return one cell in full, as the guard decides it alone."""
-        rule = self.entries[self.entry[slot]]
-        legs = [
-            enter(self.changes.histories[leg], rule, self.clock, pretend=self.pretend)
-            for leg in self.leg[self.start[slot] : self.start[slot + 1]].tolist()
-        ]
         cell = cell_of(
             self.events[self.event[slot]],
-            [leg for leg in legs if leg is not None],
-            rule,
+            self._entered(slot),
+            self.entries[self.entry[slot]],
             self.exits[exit_],
             self.clock,
             pretend=self.pretend,
         )
         return replace(cell, late=bool(self.late[slot, exit_]))
+
+    @cached_property
+    def _last(self) -> list[tuple[int, list[Entered]]]:
+        """The slot whose legs were asked for last, and they: its cells share them."""
+        return []
+
+    def _entered(self, slot: int) -> list[Entered]:
+        """Return the legs of a slot as they entered."""
+        for known, entered in self._last:
+            if known == slot:
+                return entered
+        rule = self.entries[self.entry[slot]]
+        legs = (
+            enter(self.changes.histories[leg], rule, self.clock, pretend=self.pretend)
+            for leg in self.leg[self.start[slot] : self.start[slot + 1]].tolist()
+        )
+        entered = [leg for leg in legs if leg is not None]
+        self._last[:] = [(slot, entered)]
+        return entered
 
     def count_empty(self) -> pd.DataFrame:
         """Count the empty cells.

@@ -102,6 +102,8 @@ def deal(
         Where they were priced; None if none has legs.
     """
     desk = Desk.of(cells, holdings, sizing, costs)
+    if desk is not None:
+        desk.look_up([cell for cell in cells if cell.empty is None])
     return [
         CellResult(cell=cell, empty=cell.empty)
         if desk is None or cell.empty is not None
@@ -185,8 +187,36 @@ class Desk:
         assert cell.fill is not None  # noqa: S101 - legs have entered
         return cell.fill
 
+    def look_up(self, cells: Sequence[Cell]) -> None:
+        """Look up what was known before the entries of some cells, of all at once."""
+        entered: dict[tuple[str, dt.datetime], int] = {}
+        for cell in cells:
+            entry = self.entry(cell)
+            symbols = [leg.change.symbol for leg in cell.legs]
+            if self.sizing.hedge is not None:
+                symbols.append(self.sizing.hedge)
+            entered |= {(symbol, entry.deadline): entry.session for symbol in symbols}
+        if not entered:
+            return
+        orders = {
+            "before": np.array([(at - EPOCH) // TICK for _, at in entered]),
+            "fills": np.array([*entered.values()]),
+        }
+        codes = self.history.codes([symbol for symbol, _ in entered])
+        closes = sizing_closes(self.history, codes, **orders).tolist()
+        self._sized = dict(zip(entered, closes, strict=True))
+        if not self.costs.asks_volume:
+            return
+        from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba
+
+        known = Liquidity.known(
+            self.history, codes, **orders, sessions=self.costs.impact_sessions
+        )
+        market = zip(known.sigma.tolist(), known.volume.tolist(), strict=True)
+        self._liquid = dict(zip(entered, market, strict=True))
+
     def deal(self, cell: Cell, missing: Missing) -> CellResult:
-        """Price and size one cell that has legs."""
+        """Price and size one cell that has legs, and was looked up."""
         quotes, hedge = self.quotes(cell)
         trade = build_trade(
             quotes,
@@ -245,17 +275,8 @@ class Desk:
 
     def _quote(self, symbol: str, side: Side, entry: Fill, leaves: Fill) -> LegQuote:
         exit_row = leaves.row
-        key = (symbol, entry.deadline)
-        if key not in self._sized:
-            self._sized[key] = float(
-                sizing_closes(
-                    self.history,
-                    self.history.codes([symbol]),
-                    before=np.array([(entry.deadline - EPOCH) // TICK]),
-                    fills=np.array([entry.session]),
-                )[0]
-            )
-        sigma, volume = self._market(symbol, entry)
+        known = (symbol, entry.deadline)
+        sigma, volume = self._liquid.get(known, (math.nan, math.nan))
         prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
         cash, holding = 0.0, None
         held = self._holding(symbol, entry.session)
@@ -270,7 +291,7 @@ class Desk:
             symbol=symbol,
             side=side,
             exit_row=exit_row,
-            sizing_price=self._sized[key],
+            sizing_price=self._sized[known],
             entry_price=prices[entry.row],
             exit_price=prices[exit_row],
             exit_cash=cash,
@@ -296,25 +317,6 @@ class Desk:
             return ""
         day = self.window.sessions.date(int(borrow.session[row]))
         return f"no shares of {symbol} to borrow, as told of {day}"
-
-    def _market(self, symbol: str, entry: Fill) -> tuple[float, float]:
-        """Return volatility and volume as known before the entry; NaN if not asked."""
-        if not self.costs.asks_volume:
-            return math.nan, math.nan
-        key = (symbol, entry.deadline)
-        if key in self._liquid:
-            return self._liquid[key]
-        from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba
-
-        known = Liquidity.known(
-            self.history,
-            self.history.codes([symbol]),
-            before=np.array([(entry.deadline - EPOCH) // TICK]),
-            fills=np.array([entry.session]),
-            sessions=self.costs.impact_sessions,
-        )
-        self._liquid[key] = float(known.sigma[0]), float(known.volume[0])
-        return self._liquid[key]
 
     def _lacks(self, symbol: str, session: int, holding: Holding | None) -> str:
         """Return what is known of a bar that is not there, in words."""

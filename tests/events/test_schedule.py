@@ -79,10 +79,12 @@ class Asked:
         )
 
 
+@functools.cache  # what is drawn from is made once: making it takes longer
 def days(span: tuple[dt.date, dt.date]) -> st.SearchStrategy[dt.date]:
     return st.dates(*span)
 
 
+@functools.cache
 def instants(span: tuple[dt.date, dt.date]) -> st.SearchStrategy[dt.datetime]:
     """Anywhere in the span, and on the deadlines of its fills themselves."""
     begin = dt.datetime.combine(span[0], dt.time(6), tzinfo=dt.UTC)

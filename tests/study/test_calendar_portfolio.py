@@ -171,7 +171,8 @@ def test_a_limit_leaves_the_rest_in_cash(view: lakebt.View) -> None:
     asked: dict[str, Any] = {"aggregate": "calendar", "costs": lakebt.CostModel()}
     free = run(view, **asked).returns(**rule)
     bound = run(view, **asked, max_weight=0.01).returns(**rule)
-    n_open = [len(by_session(run(view), *rule.values()).get(s, [])) for s in free.index]
+    found = by_session(run(view), *rule.values())
+    n_open = [len(found.get(session, [])) for session in free.index]
 
     np.testing.assert_allclose(bound, free * n_open * 0.01, rtol=1e-12, atol=1e-15)
 
