@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -30,17 +31,21 @@ def bars(
     **columns: Any,
 ) -> pd.DataFrame:
     """Bars that close at 10, 11, ... in the order of the rows."""
+    rows = [(s, dt.date.fromisoformat(d)) for d in days for s in symbols]
+    close = 10.0 + np.arange(len(rows), dtype="float64")
     frame = pd.DataFrame(
-        [
-            {"symbol": s, "session": dt.date.fromisoformat(d)}
-            for d in days
-            for s in symbols
-        ]
+        {
+            "symbol": [symbol for symbol, _ in rows],
+            "session": [session for _, session in rows],
+            "open": close - 0.5,
+            "high": close + 1,
+            "low": close - 1,
+            "close": close,
+            "volume": 1_000,
+            "basis": "raw",
+        }
     )
-    close = 10.0 + pd.Series(range(len(frame)), dtype="float64")
-    frame["open"], frame["high"], frame["low"] = close - 0.5, close + 1, close - 1
-    frame["close"], frame["volume"], frame["basis"] = close, 1_000, "raw"
-    return frame.assign(**columns)
+    return frame.assign(**columns) if columns else frame
 
 
 def changes(**columns: Any) -> pd.DataFrame:
@@ -75,7 +80,7 @@ def holdings(
             "weight_pct": 50.0,
         }
     )
-    return frame.assign(**columns)
+    return frame.assign(**columns) if columns else frame
 
 
 def q1(**columns: Any) -> pd.DataFrame:

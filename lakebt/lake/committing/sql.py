@@ -41,6 +41,23 @@ if TYPE_CHECKING:
     from lakebt.lake.storage.catalog import Storage
 
 
+_POINTER = TABLES.c.metadata_location
+_ROW = (
+    TABLES.c.catalog_name == sa.bindparam("catalog"),
+    TABLES.c.table_namespace == sa.bindparam("namespace"),
+    TABLES.c.table_name == sa.bindparam("table"),
+)
+
+# Made once: to put a statement together takes as long as to run it.
+_LOCK = sa.update(TABLES).where(*_ROW).values({_POINTER: _POINTER})
+_BEFORE, _AFTER = (sa.bindparam(n, type_=_POINTER.type) for n in ("before", "after"))
+_SWAP = (
+    sa.update(TABLES)
+    .where(*_ROW, _BEFORE == _POINTER)
+    .values({_POINTER: _AFTER, TABLES.c.previous_metadata_location: _BEFORE})
+)
+
+
 @contextlib.contextmanager
 def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     """Give the one SQL transaction in which a publisher may look and commit.
@@ -58,18 +75,10 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     LostRaceError
         If the database sacrificed the transaction to another; nothing has changed.
     """
-    lock = (
-        sa.update(TABLES)
-        .where(
-            TABLES.c.catalog_name == catalog.name,
-            TABLES.c.table_namespace == NAMESPACE,
-            TABLES.c.table_name == table,
-        )
-        .values(metadata_location=TABLES.c.metadata_location)
-    )
+    told = {"catalog": catalog.name, "namespace": NAMESPACE, "table": table}
     try:
         with Session(catalog.engine) as session:
-            wait(session, catalog.engine.dialect.name, lock)
+            wait(session, catalog.engine.dialect.name, _LOCK, told)
             yield session
             session.commit()
     except DBAPIError as error:
@@ -137,19 +146,14 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
         If its pointer is no longer what it was.
     """
     *namespace, name = table.name()
-    updated = session.execute(
-        sa.update(TABLES)
-        .where(
-            TABLES.c.catalog_name == catalog.name,
-            TABLES.c.table_namespace == ".".join(namespace),
-            TABLES.c.table_name == name,
-            TABLES.c.metadata_location == table.metadata_location,
-        )
-        .values(
-            metadata_location=location,
-            previous_metadata_location=table.metadata_location,
-        )
-    )
+    told = {
+        "catalog": catalog.name,
+        "namespace": ".".join(namespace),
+        "table": name,
+        "before": table.metadata_location,
+        "after": location,
+    }
+    updated = session.execute(_SWAP, told)
     if updated.rowcount != 1:  # type: ignore[attr-defined]
         msg = f"{name} has moved on"
         raise LostRaceError(msg)
@@ -298,8 +302,16 @@ LOCK_NOT_AVAILABLE = "55P03"
 """SQLSTATE of a lock that was not given free in time."""
 
 
-def wait(session: Session, dialect: str, lock: sa.Update) -> None:
+def wait(
+    session: Session, dialect: str, lock: sa.Update, told: Mapping[str, str]
+) -> None:
     """Take the lock as soon as it is free.
+
+    Parameters
+    ----------
+    session, dialect
+    lock, told
+        The statement that takes it, and the values of its parameters.
 
     Raises
     ------
@@ -311,7 +323,7 @@ def wait(session: Session, dialect: str, lock: sa.Update) -> None:
         if dialect == "postgresql":
             limit = sa.func.set_config("lock_timeout", f"{patience_ms}ms", sa.true())
             session.execute(sa.select(limit))
-        session.execute(lock)
+        session.execute(lock, told)
         return
     # Left to itself, SQLite asks less often the longer it has waited, so that whoever
     # came last is served first, and some wait eighty times as long as most.
@@ -319,7 +331,7 @@ def wait(session: Session, dialect: str, lock: sa.Update) -> None:
     while True:
         session.execute(sa.text("pragma busy_timeout = 0"))
         try:
-            session.execute(lock)
+            session.execute(lock, told)
             break
         except OperationalError as error:
             if "locked" not in str(error.orig) or time.monotonic() > deadline:

@@ -32,6 +32,7 @@ from lakebt.errors import LakeError
 from lakebt.lake.storage.branch_refs import OnBranch
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durability import sync
+from lakebt.lake.storage.fingerprint import is_local
 from lakebt.lake.storage.manifests import Append, Replace
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import at_ref, delete_quietly, head_of
@@ -281,7 +282,9 @@ def check_there(change: Staged) -> None:
         return io.new_input(path).exists()
 
     paths = (*change.written, *change.data_files)
-    for path, there in zip(paths, _map(is_there, paths), strict=True):
+    is_near = all(is_local(io, path) for path in paths)
+    looked = map(is_there, paths) if is_near else _map(is_there, paths)
+    for path, there in zip(paths, looked, strict=True):
         if not there:
             name = path.rsplit("/", maxsplit=1)[-1]
             msg = (

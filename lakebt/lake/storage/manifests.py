@@ -1,32 +1,39 @@
-"""Writing the manifests of a snapshot, which pyiceberg does but for four things.
+"""Writing the manifests of a snapshot, which pyiceberg does but for five things.
 
 It puts a page of documentation into the head of every manifest, which is most of it
 where each day adds one; it compresses every entry by itself, though they are all alike;
-it carries manifests along for ever where files are replaced; and the names that it
-gives to files say nothing of what is in them.
+it carries manifests along for ever where files are replaced; the names that it gives to
+files say nothing of what is in them; and it works out for each how it is written.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Self
 
-from pyiceberg.avro.file import AvroOutputFile
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import (
-    DEFAULT_READ_VERSION,
     ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
     ManifestWriterV2,
 )
-from pyiceberg.schema import Schema
 from pyiceberg.table import Transaction
-from pyiceberg.table.refs import MAIN_BRANCH
-from pyiceberg.table.snapshots import Operation
-from pyiceberg.table.update import AddSnapshotUpdate
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
+from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    AssertRefSnapshotId,
+    SetSnapshotRefUpdate,
+)
 from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
-from pyiceberg.types import NestedField, StructType
 
+from lakebt.lake.storage.avro_writer import (
+    VERSION,
+    ListWriter,
+    RecordFile,
+    layout_of_entries,
+)
 from lakebt.lake.storage.fingerprint import OPEN, Addressed, is_local
 from lakebt.lake.storage.scan_plan import manifests_in
 
@@ -45,9 +52,6 @@ if TYPE_CHECKING:
 MOST_MANIFESTS = 8
 """How many manifests a table in a store may have before they become one."""
 
-_NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
-"""Optional fields of a data file that say nothing about ours."""
-
 
 class _Unchanging(Transaction):
     """A transaction to which nothing is added, only asked what it would add.
@@ -61,7 +65,7 @@ class _Unchanging(Transaction):
         return self._table.metadata
 
 
-class _OneBlock(AvroOutputFile[ManifestEntry]):
+class _OneBlock(RecordFile[ManifestEntry]):
     """Writes all entries as one block, whose paths are compressed against each other.
 
     What a fold replaces takes a third of the bytes, and is read in a third of the time.
@@ -91,14 +95,9 @@ class _OneBlock(AvroOutputFile[ManifestEntry]):
 class _LeanWriter(ManifestWriterV2):
     """Writes a manifest without documentation."""
 
-    def new_writer(self) -> AvroOutputFile[ManifestEntry]:
-        return _OneBlock(
-            output_file=self._output_file,
-            file_schema=_lean(self._with_partition(self.version)),
-            record_schema=self._with_partition(DEFAULT_READ_VERSION),
-            schema_name="manifest_entry",
-            metadata=self._meta,
-        )
+    def new_writer(self) -> _OneBlock:
+        partition = self._spec.partition_type(self._schema)
+        return _OneBlock(self._output_file, layout_of_entries(partition), self._meta)
 
 
 class _AddressedIO(PyArrowFileIO):
@@ -145,17 +144,92 @@ class _Lean(_SnapshotProducer[Any]):
             self._compression,
         )
 
+    def _manifests(self) -> list[ManifestFile]:
+        """Write them one by one to a disk; only a store is worth the threads."""
+        table = self._transaction._table  # noqa: SLF001
+        if not is_local(self._io, table.metadata_location):
+            return super()._manifests()
+        deleted: dict[int, list[ManifestEntry]] = {}
+        for entry in self._deleted_entries():
+            deleted.setdefault(entry.data_file.spec_id, []).append(entry)
+        written = []
+        if self._added_data_files:
+            with self.new_manifest_writer(table.spec()) as writer:
+                for file in self._added_data_files:
+                    writer.add(
+                        ManifestEntry.from_args(
+                            status=ManifestEntryStatus.ADDED,
+                            snapshot_id=self.snapshot_id,
+                            sequence_number=None,
+                            file_sequence_number=None,
+                            data_file=file,
+                        )
+                    )
+            written.append(writer.to_manifest_file())
+        for spec_id, entries in deleted.items():
+            with self.new_manifest_writer(self.spec(spec_id)) as writer:
+                for entry in entries:
+                    writer.add_entry(entry)
+            written.append(writer.to_manifest_file())
+        return [*written, *self._existing_manifests()]
+
     def _commit(self) -> UpdatesAndRequirements:
-        (added, *rest), requirements = super()._commit()
-        assert isinstance(added, AddSnapshotUpdate)  # noqa: S101 - it comes first
-        snapshot, table = added.snapshot, self._transaction.table_metadata
-        told = {
-            "manifest_list": self.written[-1],  # the list is the last to be written
+        base, target = self._transaction.table_metadata, self._target_branch
+        assert target is not None  # noqa: S101 - see `__init__`
+        number = base.next_sequence_number()
+        snapshot = {
+            "snapshot-id": self.snapshot_id,
+            "parent-snapshot-id": self._parent_snapshot_id,
+            "manifest-list": self._write_list(self._manifests(), number),
+            "sequence-number": number,
             # No catalog takes one from before what there is: a clock may go back.
-            "timestamp_ms": max(snapshot.timestamp_ms, table.last_updated_ms),
+            "timestamp-ms": max(time.time_ns() // 1_000_000, base.last_updated_ms),
+            "summary": self._summary(self.snapshot_properties),
+            "schema-id": base.current_schema_id,
         }
-        snapshot = snapshot.model_copy(update=told)
-        return (AddSnapshotUpdate(snapshot=snapshot), *rest), requirements
+        moved = {
+            "ref-name": target,
+            "snapshot-id": self.snapshot_id,
+            "type": SnapshotRefType.BRANCH,
+        }
+        head = base.refs.get(target)
+        there = {
+            "ref": target,
+            "snapshot-id": None if head is None else head.snapshot_id,
+        }
+        return (
+            (
+                AddSnapshotUpdate(snapshot=Snapshot.model_validate(snapshot)),
+                SetSnapshotRefUpdate.model_validate(moved),
+            ),
+            (AssertRefSnapshotId.model_validate(there),),
+        )
+
+    def _write_list(self, manifests: list[ManifestFile], number: int) -> str:
+        """Write the list of the manifests, and return where it is.
+
+        Raises
+        ------
+        ValueError
+            If the table is of a version that is not written.
+        """
+        table: Table = self._transaction._table  # noqa: SLF001
+        if table.format_version != VERSION:
+            msg = (
+                f"cannot write a manifest list of format version {table.format_version}"
+            )
+            raise ValueError(msg)
+        name = f"snap-{self.snapshot_id}-0-{self.commit_uuid}.avro"
+        place = table.location_provider().new_metadata_location(name)
+        with ListWriter(
+            output_file=self._io.new_output(place),
+            snapshot_id=self.snapshot_id,
+            parent_snapshot_id=self._parent_snapshot_id,
+            sequence_number=number,
+            compression=self._compression,
+        ) as writer:
+            writer.add_manifests(manifests)
+        return self.written[-1]  # which tells its content
 
     def _written_anew(self, entries: Iterable[ManifestEntry]) -> list[ManifestFile]:
         """Write files that are there already into one manifest for each layout."""
@@ -266,20 +340,3 @@ class Replace(_Lean):
 
     def _existing_manifests(self) -> list[ManifestFile]:
         return self._written_anew(self._staying)
-
-
-def _lean(schema: Schema) -> Schema:
-    """Return the schema of a manifest without documentation and what is never set."""
-    return Schema(*_undocumented(schema.fields))
-
-
-def _undocumented(fields: tuple[NestedField, ...]) -> list[NestedField]:
-    kept = []
-    for field in fields:
-        if field.name in _NEVER_SET:
-            continue
-        kind: Any = field.field_type
-        if isinstance(kind, StructType):
-            kind = StructType(*_undocumented(kind.fields))
-        kept.append(field.model_copy(update={"doc": None, "field_type": kind}))
-    return kept
