@@ -11,6 +11,7 @@ invented price.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import warnings
 from dataclasses import dataclass, replace
@@ -302,7 +303,7 @@ def sharpe(portfolio: Any, conventions: Conventions) -> float:
 
 
 def cells(episode: Episode, conventions: Conventions = PUBLISHED) -> pd.DataFrame:
-    """Run every signal and holding period.
+    """Run every signal and holding period; once, however often they are asked for.
 
     Returns
     -------
@@ -312,6 +313,11 @@ def cells(episode: Episode, conventions: Conventions = PUBLISHED) -> pd.DataFram
         (its day is a session), and whether the account was `lost` on the way. NaN, 0
         and False where the conventions leave the cell out.
     """
+    return _cells(episode, conventions).copy()
+
+
+@functools.cache
+def _cells(episode: Episode, conventions: Conventions) -> pd.DataFrame:
     sessions = episode.closes.index
     rows = []
     for (signal, entry), (holding, days) in itertools.product(
@@ -323,7 +329,8 @@ def cells(episode: Episode, conventions: Conventions = PUBLISHED) -> pd.DataFram
             continue
         exit_ = entry + dt.timedelta(days=days)
         portfolio = backtest(episode, entry, exit_, conventions)
-        value = portfolio.value()
+        # asked for as `returns` does, so that vectorbt works it out once
+        value = portfolio.value(group_by=None, in_sim_order=False)
         rows.append(
             row
             | {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,8 @@ def simulated(
     return article.build_lake(tmp_path_factory.mktemp("sim") / "lake", data=None)
 
 
-def surface(episode: article.Episode, step: str) -> pd.DataFrame:
+def surface(episode: article.Episode, step: str) -> Any:
+    """Return the cells of a step. Pandas' types of `.loc` take mypy a second each."""
     return article.cells(episode, article.corrections()[step]).set_index(
         ["signal", "exit_after"]
     )
@@ -186,7 +187,7 @@ def test_no_real_ticker_gets_an_invented_price(
 def test_marks_say_what_is_wrong_with_a_cell(
     real: tuple[lakebt.Lake, article.Episode],
 ) -> None:
-    printed = article.corrected(real[1])
+    printed: Any = article.corrected(real[1])
 
     assert list(printed.loc["as published"].loc["AD"])[:2] == ["0.43 * †", "1.63"]
     assert list(printed.loc[STEPS[1]].loc["AD"])[:2] == ["-2.72 *", "1.26"]
