@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import importlib
 import re
 import shlex
@@ -34,6 +35,8 @@ PROPERTIES = {
     *("lakebt.layout", "lakebt.layout-needs"),
 }
 """Of Iceberg tables and snapshots: written as modules are, and none."""
+
+PROGRAMS = "[a-z]*/**/*.py"
 
 FENCE = re.compile(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -164,16 +167,21 @@ def test_files_and_modules_that_are_named_are_there(page: Path) -> None:
         return  # what was there once
     text = page.read_text(encoding="utf-8")
     own = {block.name for block in blocks(page)}
-    files = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("[a-z]*/**/*")]
 
     folders = "lakebt|tests|docs|benchmarks|strategies|notebooks|data"
     for name in re.findall(rf"`((?:{folders})/[\w/.-]+)`", text):
         assert (ROOT / name).exists(), f"{page.name} names {name}"
     for name in re.findall(r"`([\w/-]+\.py)`", text):
-        is_there = any(f"/{file}".endswith(f"/{name}") for file in files)
+        is_there = any(file.endswith(f"/{name}") for file in programs())
         assert is_there or name in own, f"{page.name} names {name}"
     for name in re.findall(r"`(lakebt\.[a-z_]\w*(?:\.\w+)*)`", text):
         assert name in PROPERTIES or resolves(name), f"{page.name} names {name}"
+
+
+@functools.cache
+def programs() -> tuple[str, ...]:
+    """The path of every program, each with a slash before it."""
+    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for p in ROOT.glob(PROGRAMS))
 
 
 def resolves(name: str) -> bool:
