@@ -408,7 +408,6 @@ def test_every_chart_is_drawn_once_as_a_page_opens(page: Page, one: Path) -> Non
     page.run("lakebt.panel.show(2, 1)")
     more = page.run("return window.drawn")[len(page.figures()) :]
     assert sorted(more) == ["cell-equity", "cell-years", "surface-figure"]
-    page.leave()
 
 
 def test_a_click_on_an_empty_cell_says_why_it_is_empty(page: Page, one: Path) -> None:
