@@ -482,12 +482,16 @@ def delete_in_place(table: Table, data: DataFile, positions: list[int]) -> None:
     table.refresh()
 
 
+@pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "as written"])
 @pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
 def test_the_plan_is_the_one_pyiceberg_makes(
-    table: Table, where: BooleanExpression
+    table: Table,
+    where: BooleanExpression,
+    is_deleted: bool,  # noqa: FBT001 - pytest passes it by name
 ) -> None:
     first = next(iter(table.scan().plan_files())).file
-    delete_in_place(table, first, [1])
+    if is_deleted:
+        delete_in_place(table, first, [1])
     with table.update_schema() as change:
         change.add_column("eps_usd", DoubleType())
     table.append(rows(2023, "A"))
