@@ -1,23 +1,40 @@
 """Spark's daemon of Python workers, with lakebt imported: each is forked from it.
 
-Named by ``spark.python.daemon.module``. A worker that imports lakebt by itself costs a
-test two seconds, one that audits or trades for the first time four more, since pandera
-and numba look through Spark's own archive for plug-ins, one that makes its calendar
-half a second, and one that looks for each task whether that archive has changed a tenth
-of a second. What was imported is kept from the collection of garbage that follows each
-task, which took another tenth.
+Named by ``spark.python.daemon.module``. A worker that imports lakebt by itself costs
+two seconds, and one that makes its calendar half a second. One that trades, or finds a
+row that breaks a rule, for the first time costs up to four more, and a task that fails
+takes a new worker for each of its four attempts: numba and pandera look for plug-ins in
+all that Python may import from, and Spark adds a jar of thousands of files to that. So
+the jar is left out, and both have looked before any worker is forked. One that looks
+for each task whether an archive has changed takes a tenth of a second. What was
+imported is kept from the collection of garbage that follows each task, which took
+another tenth.
 """
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from zipimport import zipimporter
 
 from pyspark.daemon import manager
 
+from lakebt.lake import Lake
 from lakebt.sessions import Sessions
 from tests.forked.server import import_all
+from tests.lake.frames import AS_OF, bars, clock
+
+
+def break_a_rule() -> None:
+    """Have pandera imported, with what it imports once a row breaks a rule."""
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake.open(folder, clock=clock)
+        assert not lake.audit({"prices": bars(low=-1.0)}, release="R1", as_of=AS_OF).ok
+
 
 if __name__ == "__main__":
+    sys.path[:] = [place for place in sys.path if not place.endswith(".jar")]
+    break_a_rule()
     import_all()
     Sessions.of("XNYS")
     setattr(zipimporter, "invalidate_caches", lambda _: None)  # noqa: B010 - not ours
