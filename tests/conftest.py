@@ -101,7 +101,7 @@ KINDS = {"java": {"iceberg", "rest"}, "servers": {"iceberg", "rest", "postgres"}
 KINDS["servers"] |= {"served", "lakebt", "sqlite-s3", "seaweedfs", "glue"}
 """The parameters of `KINDS_OF` by which it is."""
 
-KINDS_OF = ("place", "filled", "remote", "begun", "kind")
+KINDS_OF = ("place", "filled", "released", "remote", "begun", "kind")
 """The parameters of a test, or of its fixtures, that say which kind of lake it has."""
 
 DEAR = (

@@ -7,7 +7,7 @@ from tests.servers.moto_aws import Aws, aws
 from tests.servers.ours import Served, served, serving
 from tests.servers.postgresql import Postgres, postgres
 from tests.servers.running import PATIENCE_SECONDS, free_port
-from tests.servers.seaweed import Seaweed, seaweedfs
+from tests.servers.seaweed import Seaweed, seaweedfs, shared_seaweedfs
 from tests.servers.wire import Wire, wire
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "seaweedfs",
     "served",
     "serving",
+    "shared_seaweedfs",
     "wire",
 ]

@@ -1,4 +1,8 @@
-"""The servers of the tests: each at most once in a process, when it is first needed."""
+"""The servers of the tests, each started when it is first needed.
+
+SeaweedFS and Iceberg's catalogs at most once in a run, those that cost little, that are
+emptied or stopped once in a process.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import aws, postgres, rest_catalogs, seaweedfs
+from tests.servers import aws, postgres, rest_catalogs, shared_seaweedfs
+from tests.servers.shared import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers import Aws, Postgres, RestCatalogs, Seaweed
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a run, unless this is a process that xdist has started for one."""
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN] = Run()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the run, before the folder goes in which it is."""
+    if RUN in config.stash:
+        config.stash[RUN].end()
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +42,9 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def seaweed_server() -> Iterator[Seaweed]:
+def seaweed_server() -> Seaweed:
     """A store of objects, and a catalog in it."""
-    with seaweedfs() as running:
-        yield running
+    return shared_seaweedfs()
 
 
 @pytest.fixture(scope="session")

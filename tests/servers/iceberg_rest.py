@@ -6,11 +6,15 @@ import contextlib
 import fcntl
 import importlib.util
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.conftest import program
-from tests.servers.running import PATIENCE_SECONDS, QUICK, skip
+from tests.servers.running import QUICK, skip, wait_until
+from tests.servers.shared import guarded, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,26 +24,20 @@ REST = Path(__file__).with_name("rest_catalog.xml")
 
 
 class RestCatalogs:
-    """Iceberg's own REST catalog in one Java process, as many of them as are wanted."""
+    """Iceberg's own REST catalog in one Java process, as many of them as are wanted.
 
-    def __init__(self, jars: Path) -> None:
-        import pyspark  # noqa: PLC0415 - may be missing, and is slow
+    Parameters
+    ----------
+    port
+        Where the Java process takes orders.
+    """
+
+    def __init__(self, port: int) -> None:
         from py4j.java_gateway import (  # type: ignore[import-untyped]  # noqa: PLC0415
             GatewayParameters,
             JavaGateway,
-            launch_gateway,
         )
 
-        ours = Path(pyspark.__file__).parent / "jars"
-        hadoop = ("hadoop-client-api-", "hadoop-client-runtime-", "jcl-over-slf4j-")
-        found = [str(jar) for jar in ours.iterdir() if jar.name.startswith(hadoop)]
-        port, self._process = launch_gateway(
-            jarpath=str(next(ours.glob("py4j-*.jar"))),
-            classpath=":".join([f"{jars}/*", *found]),
-            javaopts=list(QUICK),
-            die_on_exit=True,
-            return_proc=True,
-        )
         self._gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
 
     @contextlib.contextmanager
@@ -70,15 +68,13 @@ class RestCatalogs:
             catalog.close()
 
     def close(self) -> None:
-        """End the Java process."""
-        self._gateway.shutdown()
-        self._process.stdin.close()
-        self._process.wait(timeout=PATIENCE_SECONDS)
+        """Give up the connection; the Java process goes on."""
+        self._gateway.close()
 
 
 @contextlib.contextmanager
 def rest_catalogs(cache: Path) -> Iterator[RestCatalogs]:
-    """Start the Java process behind REST catalogs, or skip.
+    """Give the REST catalogs of the run, or skip.
 
     Parameters
     ----------
@@ -96,19 +92,46 @@ def rest_catalogs(cache: Path) -> Iterator[RestCatalogs]:
                 missing = _fetch(java, cache)
     if missing is not None:
         skip("java", missing)
-    catalogs = RestCatalogs(cache / "jars")
+    told = shared("rest", partial(_start, java, cache / "jars"))
+    catalogs = RestCatalogs(**told)
     try:
         yield catalogs
     finally:
         catalogs.close()
 
 
-def _fetch(java: str, cache: Path) -> str | None:
-    """Fetch the jars; return why it failed, None if it did not."""
+def _start(java: str, jars: Path, folder: Path) -> dict[str, int]:
+    """Start the Java process; return where it takes orders."""
+    ours = _jars_of_pyspark()
+    used = ("py4j-", "hadoop-client-api-", "hadoop-client-runtime-", "jcl-over-slf4j-")
+    found = [str(jar) for jar in ours.iterdir() if jar.name.startswith(used)]
+    path = ":".join([*found, f"{jars}/*"])
+    said = folder / "said"
+    with said.open("wb") as out, (folder / "log").open("wb") as log:
+        process = guarded(
+            folder,
+            [java, *QUICK, "-classpath", path, "py4j.GatewayServer", "0"],
+            stdout=out,
+            stderr=log,
+        )
+    if not wait_until(
+        lambda: said.read_bytes().endswith(b"\n"),
+        alive=lambda: process.poll() is None,
+    ):
+        pytest.fail((folder / "log").read_text(encoding="utf-8"))
+    return {"port": int(said.read_text("ascii"))}
+
+
+def _jars_of_pyspark() -> Path:
     found = importlib.util.find_spec("pyspark")
     assert found is not None
     assert found.origin is not None
-    ivy = next((Path(found.origin).parent / "jars").glob("ivy-*.jar"))
+    return Path(found.origin).parent / "jars"
+
+
+def _fetch(java: str, cache: Path) -> str | None:
+    """Fetch the jars; return why it failed, None if it did not."""
+    ivy = next(_jars_of_pyspark().glob("ivy-*.jar"))
     fetched = subprocess.run(
         [
             *(java, f"-Duser.home={cache}", "-jar", str(ivy), "-ivy", str(REST)),

@@ -1,4 +1,4 @@
-"""Moto's server, and one rule of Glue's that it leaves out.
+"""Moto's server, quicker, and with one rule of Glue's that it leaves out.
 
 Glue changes a table only if it still has the version that the caller read, and refuses
 with ``ConcurrentModificationException`` if not. That is what publishers rely on; moto
@@ -7,9 +7,12 @@ ignores the version it is given.
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
+import moto.backends
+import moto.core.responses
 from moto.core.exceptions import JsonRESTError
 from moto.glue.responses import GlueResponse
 from moto.server import main
@@ -36,6 +39,16 @@ def checked(update: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return update_table
 
 
+def look_once() -> None:
+    """Keep what moto finds out for each request: half of what a request costs it."""
+    services = tuple(moto.backends.list_of_moto_modules())
+    moto.backends.list_of_moto_modules = lambda: services
+    responses: Any = moto.core.responses
+    actions = functools.cache(responses.method_names_from_class)
+    responses.method_names_from_class = actions
+
+
 if __name__ == "__main__":
+    look_once()
     setattr(GlueResponse, "update_table", checked(GlueResponse.update_table))  # noqa: B010
     main()

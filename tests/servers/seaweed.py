@@ -7,12 +7,13 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from subprocess import Popen
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs as pafs
 import pytest
@@ -20,9 +21,10 @@ import requests
 
 from tests.conftest import program
 from tests.servers.running import PATIENCE_SECONDS, steady_ports, wait_until
+from tests.servers.shared import guarded, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 BUCKET = "warehouse"
 REGION = "us-east-1"
@@ -48,7 +50,7 @@ class Seaweed:
     ports: Mapping[str, int]
     key_id: str
     secret: str
-    process: subprocess.Popen[bytes] | None = None
+    process: Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -69,11 +71,17 @@ class Seaweed:
             "AWS_REGION": REGION,
         }
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, begin: Callable[..., Popen[Any]] = Popen) -> None:
+        """Start it, and wait until it answers.
+
+        Parameters
+        ----------
+        begin
+            Begins a process, as `subprocess.Popen` does.
+        """
         log = (self.folder / "log").open("ab")
         with log:
-            self.process = subprocess.Popen(
+            self.process = begin(
                 [
                     *(self.binary, "mini", f"-dir={self.folder / 'data'}"),
                     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}"),
@@ -89,7 +97,6 @@ class Seaweed:
             )
         process = self.process
         if not wait_until(self._answers, alive=lambda: process.poll() is None):
-            self.stop()
             pytest.fail((self.folder / "log").read_text(encoding="utf-8"))
 
     def _answers(self) -> bool:
@@ -140,26 +147,46 @@ class Seaweed:
         return f"s3://{name}"
 
 
-@contextlib.contextmanager
-def seaweedfs() -> Iterator[Seaweed]:
-    """Run SeaweedFS, or skip."""
+def seaweed_in(folder: Path) -> Seaweed:
+    """Return a SeaweedFS that is not started yet, or skip."""
     beside = Path(sys.executable).with_name("weed")  # where PyPI's package has it
-    binary = str(beside) if beside.exists() else program("weed")
     names = (
         *("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance"),
         *("master.port", "master.port.grpc", "filer.port", "filer.port.grpc"),
         *("volume.port", "volume.port.grpc", "admin.port", "admin.port.grpc"),
     )
-    server = Seaweed(
-        folder=Path(tempfile.mkdtemp(prefix="lakebt-seaweedfs-")),
-        binary=binary,
+    return Seaweed(
+        folder=folder,
+        binary=str(beside) if beside.exists() else program("weed"),
         ports=dict(zip(names, steady_ports(len(names)), strict=True)),
         key_id=f"AKIA{secrets.token_hex(8).upper()}",
         secret=secrets.token_hex(20),
     )
+
+
+@contextlib.contextmanager
+def seaweedfs() -> Iterator[Seaweed]:
+    """Run a SeaweedFS that may be stopped, or skip."""
+    server = seaweed_in(Path(tempfile.mkdtemp(prefix="lakebt-seaweedfs-")))
     try:
         server.start()
         yield server
     finally:
         server.stop()
         shutil.rmtree(server.folder)
+
+
+def shared_seaweedfs() -> Seaweed:
+    """Return the SeaweedFS of the run, which goes on to its end, or skip."""
+
+    def start(folder: Path) -> dict[str, Any]:
+        server = seaweed_in(folder)
+        server.start(partial(guarded, folder))
+        return {
+            "binary": server.binary,
+            "ports": server.ports,
+            "key_id": server.key_id,
+            "secret": server.secret,
+        }
+
+    return Seaweed(folder=Path(), **shared("seaweedfs", start))

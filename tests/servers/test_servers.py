@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers import Aws, Seaweed, Wire, free_port, seaweedfs, wire
+from tests.servers import Aws, Wire, free_port, seaweedfs, wire
 
 pytestmark = pytest.mark.slow
 
@@ -35,23 +35,8 @@ def listening(process: int) -> set[tuple[str, int]]:
 
 
 @pytest.fixture(scope="session")
-def store(seaweed_server: Seaweed) -> Seaweed:
-    return seaweed_server
-
-
-@pytest.fixture(scope="session")
 def account(aws_server: Aws) -> Aws:
     return aws_server
-
-
-def test_seaweedfs_listens_on_loopback_only(store: Seaweed) -> None:
-    assert store.process is not None
-    loopback = "".join(f"{byte:02X}" for byte in reversed((127, 0, 0, 1)))
-
-    found = listening(store.process.pid)
-
-    assert {address for address, _ in found} == {loopback}
-    assert {port for _, port in found} == set(store.ports.values())
 
 
 def test_a_server_that_listens_everywhere_would_be_seen() -> None:
@@ -71,14 +56,18 @@ def test_moto_listens_on_loopback_and_forgets(account: Aws) -> None:
     assert account.endpoint.startswith("http://127.0.0.1:")
 
 
-def test_a_server_is_gone_when_it_is_left() -> None:
+def test_seaweedfs_listens_on_loopback_only_and_is_gone_when_it_is_left() -> None:
+    loopback = "".join(f"{byte:02X}" for byte in reversed((127, 0, 0, 1)))
     with seaweedfs() as store:
-        folder, endpoint = store.folder, store.endpoint
-        assert (folder / "data").is_dir()
+        assert store.process is not None
+        found = listening(store.process.pid)
+        assert {address for address, _ in found} == {loopback}
+        assert {port for _, port in found} == set(store.ports.values())
+        assert (store.folder / "data").is_dir()
 
-    assert not folder.exists()
+    assert not store.folder.exists()
     with pytest.raises(requests.ConnectionError):
-        requests.get(endpoint, timeout=10)
+        requests.get(store.endpoint, timeout=10)
 
 
 # ------------------------------------------------------------------------------ wires
