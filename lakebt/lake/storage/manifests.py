@@ -8,7 +8,6 @@ files say nothing of what is in them; and it works out for each how it is writte
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from pyiceberg.io.pyarrow import PyArrowFileIO
@@ -177,16 +176,18 @@ class _Lean(_SnapshotProducer[Any]):
         base, target = self._transaction.table_metadata, self._target_branch
         assert target is not None  # noqa: S101 - see `__init__`
         number = base.next_sequence_number()
-        snapshot = {
+        told = {
             "snapshot-id": self.snapshot_id,
             "parent-snapshot-id": self._parent_snapshot_id,
             "manifest-list": self._write_list(self._manifests(), number),
             "sequence-number": number,
-            # No catalog takes one from before what there is: a clock may go back.
-            "timestamp-ms": max(time.time_ns() // 1_000_000, base.last_updated_ms),
             "summary": self._summary(self.snapshot_properties),
             "schema-id": base.current_schema_id,
         }
+        made = Snapshot.model_validate(told)  # pyiceberg tells it the time
+        # No catalog takes one from before what there is: a clock may go back.
+        at = max(made.timestamp_ms, base.last_updated_ms)
+        snapshot = made.model_copy(update={"timestamp_ms": at})
         moved = {
             "ref-name": target,
             "snapshot-id": self.snapshot_id,
@@ -199,7 +200,7 @@ class _Lean(_SnapshotProducer[Any]):
         }
         return (
             (
-                AddSnapshotUpdate(snapshot=Snapshot.model_validate(snapshot)),
+                AddSnapshotUpdate(snapshot=snapshot),
                 SetSnapshotRefUpdate.model_validate(moved),
             ),
             (AssertRefSnapshotId.model_validate(there),),
