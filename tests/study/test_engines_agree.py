@@ -16,7 +16,6 @@ from lakebt.errors import UntradeableError
 from lakebt.sessions import Sessions
 from lakebt.study.engines import ENGINES
 from lakebt.study.scope import Scope
-from tests.nightly import crossed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,13 +158,9 @@ def agree(ours: lakebt.Result, theirs: lakebt.Result) -> None:
     assert ours.summary() == theirs.summary()
 
 
-@crossed(
-    {
-        "side": {name: name for name in ("both", "additions", "deletions")},
-        "hedge": {"alone": None, "hedged": "SPY"},
-        "missing": {name: name for name in ("exclude", "drop_leg")},
-    }
-)
+@pytest.mark.parametrize("missing", ["exclude", "drop_leg"])
+@pytest.mark.parametrize("hedge", [None, "SPY"])
+@pytest.mark.parametrize("side", ["both", "additions", "deletions"])
 def test_every_table_is_the_same(
     view: lakebt.View, side: str, hedge: str | None, missing: str
 ) -> None:

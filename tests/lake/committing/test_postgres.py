@@ -142,7 +142,7 @@ def test_concurrent_publishers_lose_nothing_where_transactions_are_serializable(
         setting = "set default_transaction_isolation = 'serializable'"
         connection.execute(f"alter database {name} {setting}".encode())
 
-    releases = times(2, 6)
+    releases = times(3, 6)
 
     publishers.run(None, publishers=4, releases=releases)
 
