@@ -37,11 +37,14 @@ from pyiceberg.typedef import StructProtocol, TableVersion
 from pyiceberg.types import NestedField, StructType
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
+from lakebt.errors import LakeError
+
 if TYPE_CHECKING:
     from typing import Self
 
     from pyiceberg.avro.writer import Writer
     from pyiceberg.io import OutputFile
+    from pyiceberg.table import Table
 
 
 D = TypeVar("D", bound=StructProtocol)
@@ -51,6 +54,23 @@ VERSION: TableVersion = 2
 
 _NEVER_SET = frozenset({"equality_ids", "key_metadata", "nan_value_counts"})
 """Optional fields of a data file that say nothing about ours."""
+
+
+def check_version(table: Table) -> None:
+    """Refuse a table of which lakebt writes no snapshots.
+
+    Raises
+    ------
+    LakeError
+        If its format version is another one.
+    """
+    if table.format_version != VERSION:
+        name = table.name()[-1]
+        msg = (
+            f"{name} has format version {table.format_version}, lakebt writes "
+            f"{VERSION}: nothing was changed. lakebt doctor tells what helps"
+        )
+        raise LakeError(msg)
 
 
 @dataclass(frozen=True)

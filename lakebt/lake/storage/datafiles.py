@@ -28,6 +28,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties
 from pyiceberg.typedef import Record
 
+from lakebt.lake.storage.avro_writer import check_version
 from lakebt.lake.storage.clustering import GROUP_ROWS, clustered, is_clustered
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.fingerprint import OPEN, named, wrote
@@ -76,11 +77,17 @@ def write_files(
         What the table holds. Only of the columns that it is sorted by are smallest and
         largest values kept; of all where it is None.
 
+    Raises
+    ------
+    LakeError
+        If somebody made the table one of a format version that is not written.
+
     Notes
     -----
     If one cannot be written, none is left behind, unless it is for a store that does
     not answer.
     """
+    check_version(table)
     places: list[str] = []
     files = []
     group_rows = _GROUP_ROWS

@@ -28,9 +28,9 @@ from pyiceberg.table.update import (
 from pyiceberg.table.update.snapshot import _FastAppendFiles, _SnapshotProducer
 
 from lakebt.lake.storage.avro_writer import (
-    VERSION,
     ListWriter,
     RecordFile,
+    check_version,
     layout_of_entries,
 )
 from lakebt.lake.storage.fingerprint import OPEN, Addressed, is_local
@@ -173,6 +173,14 @@ class _Lean(_SnapshotProducer[Any]):
         return [*written, *self._existing_manifests()]
 
     def _commit(self) -> UpdatesAndRequirements:
+        """Write the manifests, and return what makes the snapshot.
+
+        Raises
+        ------
+        LakeError
+            If somebody made the table one of a format version that is not written.
+        """
+        check_version(self._transaction._table)  # noqa: SLF001
         base, target = self._transaction.table_metadata, self._target_branch
         assert target is not None  # noqa: S101 - see `__init__`
         number = base.next_sequence_number()
@@ -207,19 +215,8 @@ class _Lean(_SnapshotProducer[Any]):
         )
 
     def _write_list(self, manifests: list[ManifestFile], number: int) -> str:
-        """Write the list of the manifests, and return where it is.
-
-        Raises
-        ------
-        ValueError
-            If the table is of a version that is not written.
-        """
+        """Write the list of the manifests, and return where it is."""
         table: Table = self._transaction._table  # noqa: SLF001
-        if table.format_version != VERSION:
-            msg = (
-                f"cannot write a manifest list of format version {table.format_version}"
-            )
-            raise ValueError(msg)
         name = f"snap-{self.snapshot_id}-0-{self.commit_uuid}.avro"
         place = table.location_provider().new_metadata_location(name)
         with ListWriter(

@@ -330,6 +330,11 @@ def test_format_version_3(lake: Lake, path: Path) -> None:
     finding = only(lake, files=False)
     assert finding.code == "format_version"
     assert finding.problem == "it has format version 3, lakebt writes 2"
+    before = {file for file in path.rglob("*") if file.is_file()}
+    told = r"prices has format version 3, lakebt writes 2: nothing was changed\. lakebt"
+    with pytest.raises(LakeError, match=told):
+        lake.publish({"prices": bars(("2022-09-08",))}, release="R9", as_of=AS_OF)
+    assert {file for file in path.rglob("*") if file.is_file()} == before
 
 
 def test_a_table_that_was_dropped(lake: Lake, path: Path) -> None:
