@@ -56,11 +56,6 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         "spark.jars.ivy": str(cache),
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        # Java compiled what was generated for each query longer than it ran. It is
-        # generated, as users have it, where tests start a Spark of their own: for
-        # docs/scale.md and for spark-submit.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.shuffle.partitions": "2",
         "spark.python.daemon.module": "tests.engines.daemon",
         "spark.ui.enabled": "false",
