@@ -7,6 +7,7 @@ import functools
 import gc
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import sys
@@ -106,6 +107,7 @@ KINDS_OF = ("place", "filled", "released", "remote", "begun", "kind")
 
 DEAR = (
     "engines",
+    "peers",
     "tests/behaviour/",
     "tests/lake/committing/",
     "tests/engines/",
@@ -141,11 +143,26 @@ ALONE = ("_duckdb.py", "_duckdb_served.py", "_scale_page.py", "_spark_submit.py"
 """The files of `tests/engines` that do not take the Spark of the others."""
 
 
-def unit_of(nodeid: str) -> str:
-    """Return what one worker runs as a whole: a file, or all that share one Spark."""
-    file = nodeid.partition("::")[0]
+PEERS = re.compile(r"\b(arch|empyrical|quantstats|sm|vectorbt)\b")
+"""How files name the libraries that results are compared with."""
+
+
+@functools.cache
+def unit_of_file(file: str) -> str:
     is_engine = file.startswith("tests/engines/") and not file.endswith(ALONE)
-    return "engines" if is_engine or file.endswith("/test_spark.py") else file
+    if is_engine or file.endswith("/test_spark.py"):
+        return "engines"
+    path = ROOT / file
+    return "peers" if path.is_file() and PEERS.search(path.read_text("utf-8")) else file
+
+
+def unit_of(nodeid: str) -> str:
+    """Return what one worker runs as a whole.
+
+    A file, all files that share one Spark, or all that import the same libraries to
+    compare with, which takes seconds.
+    """
+    return unit_of_file(nodeid.partition("::")[0])
 
 
 def rank(nodeid: str) -> int:

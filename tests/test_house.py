@@ -493,14 +493,16 @@ def test_what_a_test_needs_is_known_by_what_it_is_given(
     assert needs_of(file, fixtures, kind) == marks
 
 
-def test_what_is_dear_begins_first_and_spark_is_one_unit() -> None:
+def test_what_is_dear_begins_first_and_is_shared_in_one_unit() -> None:
     spark = ["tests/behaviour/test_spark.py::test_a", "tests/engines/test_x.py::test_b"]
     others = ["tests/behaviour/test_x.py::test_c", "tests/test_facts.py::test_d"]
     own = "tests/engines/test_scale_page.py"
+    peers = ["tests/backtest/test_engine.py::test_f", "tests/study/test_study.py"]
 
     assert {unit_of(nodeid) for nodeid in spark} == {"engines"}
     assert unit_of(f"{own}::test_e") == own
-    assert sorted([*others, *spark], key=rank) == [*spark, *others]
+    assert {unit_of(nodeid) for nodeid in peers} == {"peers"}
+    assert sorted([*others, *peers, *spark], key=rank) == [*spark, *peers, *others]
 
 
 def test_what_takes_long_and_is_not_marked_so_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,8 +43,7 @@ def test_leaving_a_date_out_is_as_if_it_had_never_been(
         assert found.n_dates[place] == len(set(date[others].tolist()))
 
 
-def test_the_interval_is_that_of_statsmodels() -> None:
-    sm = pytest.importorskip("statsmodels.api")
+def test_the_interval_is_that_of_statsmodels(sm: Any) -> None:
     rng = np.random.default_rng(4)
     values, date = rng.standard_normal(60), rng.integers(0, 12, 60)
 

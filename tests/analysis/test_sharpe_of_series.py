@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,7 +103,7 @@ def test_a_ratio_is_shown_by_the_returns_it_needs(error: str) -> None:
 # --- returns that follow each other ---------------------------------------------------
 
 
-def test_lo_with_autocorrelation_is_the_delta_method_of_statsmodels() -> None:
+def test_lo_with_autocorrelation_is_the_delta_method_of_statsmodels(sm: Any) -> None:
     apart = RETURNS - RETURNS.mean()
     moments = np.column_stack([apart, apart**2 - (apart**2).mean()])
     lags = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from scipy import stats
 
 from lakebt.analysis.event_study.abnormal import abnormal, over_market
@@ -79,7 +79,7 @@ def part(values: np.ndarray, start: np.ndarray, n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", range(N))
-def test_the_market_model_is_that_of_statsmodels(n: int) -> None:
+def test_the_market_model_is_that_of_statsmodels(n: int, sm: Any) -> None:
     data, window = sample()
     found = fit(data, Model.MARKET)
     y, x = part(data.stock, data.start, n), part(data.market, data.start, n)
@@ -163,7 +163,7 @@ def rows(model: Model = Model.MARKET_ADJUSTED, seed: int = 0) -> dict[str, Row]:
     return {row.name: row for row in tests}
 
 
-def test_the_clustered_t_is_that_of_statsmodels() -> None:
+def test_the_clustered_t_is_that_of_statsmodels(sm: Any) -> None:
     _, window = sample()
     over = over_market(window)
     groups = {"groups": DATE, "use_correction": True}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
-from arch.bootstrap import SPA
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.power import TTestPower
 
 from lakebt.analysis.resampling.blocks import calendar_blocks
 from lakebt.analysis.resampling.draws import resamples, signs
@@ -199,13 +197,14 @@ def test_a_slow_loop_steps_down_the_same(
     assert found.p_family.tolist() == pytest.approx(p_family)
 
 
-def test_another_library_has_the_same_maximum() -> None:
+def test_another_library_has_the_same_maximum(arch: Any) -> None:
     # arch does not studentise, so the sums are divided by their deviation first; then
     # its fixed error is the same for all rules.
     rng = np.random.default_rng(2)
     sums = rng.normal(size=(60, 8)) + rng.normal(size=(60, 1))
     sums /= sums.std(axis=0)
-    spa = SPA(np.zeros(60), -sums, block_size=1, reps=4_000, studentize=False, seed=1)
+    zeros = np.zeros(60)
+    spa = arch.SPA(zeros, -sums, block_size=1, reps=4_000, studentize=False, seed=1)
     spa.compute()
     theirs = spa.pvalues["upper"]
 
@@ -313,7 +312,9 @@ def test_what_is_not_finite_or_does_not_fit_is_refused() -> None:
 
 @pytest.mark.parametrize("n", [6, 20, 175])
 @pytest.mark.parametrize("side", ["larger", "two-sided"])
-def test_the_effect_that_is_found_is_that_of_another_library(n: int, side: str) -> None:
+def test_the_effect_that_is_found_is_that_of_another_library(
+    n: int, side: str, sm: Any
+) -> None:
     alpha = 0.05 if side == "larger" else 0.025
     critical = float(stats.t.ppf(1.0 - alpha, n - 1))
 
@@ -321,7 +322,8 @@ def test_the_effect_that_is_found_is_that_of_another_library(n: int, side: str) 
         np.array([1.0 / np.sqrt(n)]), degrees=np.array([n - 1.0]), critical=critical
     )
 
-    theirs = TTestPower().solve_power(nobs=n, alpha=0.05, power=0.8, alternative=side)
+    power = sm.stats.TTestPower()
+    theirs = power.solve_power(nobs=n, alpha=0.05, power=0.8, alternative=side)
     assert found.item() == pytest.approx(theirs, rel=2e-3)
 
 
