@@ -9,6 +9,7 @@ hits by luck only.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -35,6 +36,11 @@ COUNTED = ("/lakebt/lake/", "/orm/session.py")
 """In which files a line is an instant."""
 
 
+@functools.cache
+def _is_counted(file: str) -> bool:
+    return any(part in file for part in COUNTED)
+
+
 class Interrupter:
     """Counts the lines that are run in a place, and ends it at one of them.
 
@@ -51,10 +57,10 @@ class Interrupter:
     ) -> None:
         self.at, self.end, self.count = at, end, 0
 
-    def __call__(self, frame: FrameType, event: str, _: Any) -> Any:
-        name = frame.f_code.co_filename
-        if not any(part in name for part in COUNTED):
-            return None
+    def __call__(self, frame: FrameType, _: str, __: Any) -> Any:
+        return self._line if _is_counted(frame.f_code.co_filename) else None
+
+    def _line(self, _: FrameType, event: str, __: Any) -> Any:
         if event == "line":
             self.count += 1
             if self.count == self.at:
@@ -62,7 +68,7 @@ class Interrupter:
                 if self.end is None:
                     raise KeyboardInterrupt
                 self.end()
-        return self
+        return self._line
 
     def run(self, do: Callable[[], Any]) -> bool:
         """Whether it came to an end."""

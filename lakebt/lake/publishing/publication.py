@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.checks import check_text, is_text
@@ -42,7 +44,6 @@ from lakebt.values.keys import canonical_json
 if TYPE_CHECKING:
     import datetime as dt
 
-    import pyarrow as pa
     from pyiceberg.table import Table
 
     from lakebt._typing import IntVector
@@ -253,7 +254,10 @@ def examine(
     counts: list[Count] = []
     findings: list[Finding] = []
     for spec, data in wanted:
-        if isinstance(data, Elsewhere):
+        # A frame may have a column of any name, so that it would pass for anything.
+        if not isinstance(data, (pa.Table, pd.DataFrame)) and isinstance(
+            data, Elsewhere
+        ):
             there = data.ready(spec, as_of=cutoff, chosen=chosen)
             counts.append(Count(table=spec.name, rows=there.count, new=None))
             prepared[spec.name] = there

@@ -18,7 +18,7 @@ from lakebt.inputs.places import check_is_path, local_path
 from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.code import confine
 from lakebt.lake.storage.connections import local_catalog, make_ready
-from lakebt.lake.storage.creation import create_table, home_of
+from lakebt.lake.storage.creation import create_all, create_table, home_of
 from lakebt.lake.storage.directory import (
     check_directory,
 )
@@ -223,29 +223,26 @@ class Storage:
             present = self._loader.names()
             if {LEDGER, *FROM_THE_START} <= present:
                 return
+            of_ledger = {**PROPERTIES, EXCHANGE: exchange, **OF_THIS_LAYOUT}
+            # The ledger last, so that a lake with a ledger has all its tables.
+            wanted = {
+                **{
+                    name: (s.iceberg(), PROPERTIES)
+                    for name, s in FROM_THE_START.items()
+                },
+                LEDGER: (ledger_schema(), of_ledger),
+            }
+            if not present and create_all(self.catalog, NAMESPACE, wanted):
+                return
             with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):
                 self.catalog.create_namespace(NAMESPACE)
             home = home_of(self.catalog, NAMESPACE)
-            for name, spec in FROM_THE_START.items():
+            for name, (schema, properties) in wanted.items():
                 if name in present:
                     continue
                 with contextlib.suppress(TableAlreadyExistsError):
                     create_table(
-                        self.catalog,
-                        (NAMESPACE, name),
-                        spec.iceberg(),
-                        PROPERTIES,
-                        home=home,
-                    )
-            # Last, so that a lake with a ledger has all its tables.
-            if LEDGER not in present:
-                with contextlib.suppress(TableAlreadyExistsError):
-                    create_table(
-                        self.catalog,
-                        (NAMESPACE, LEDGER),
-                        ledger_schema(),
-                        {**PROPERTIES, EXCHANGE: exchange, **OF_THIS_LAYOUT},
-                        home=home,
+                        self.catalog, (NAMESPACE, name), schema, properties, home=home
                     )
 
 

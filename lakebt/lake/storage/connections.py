@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from pyiceberg.catalog import MetastoreCatalog
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.catalog.sql import (
+    IcebergNamespaceProperties,
+    IcebergTables,
+    SqlCatalog,
+)
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
@@ -33,6 +37,17 @@ TABLES = IcebergTables.metadata.tables[IcebergTables.__tablename__]
 """Where a catalog's tables point."""
 
 
+_COLUMNS = sa.text(
+    "select t.name, c.name from sqlite_master t, pragma_table_info(t.name) c "
+    "where t.type = 'table'"
+)
+_OF_VERSION_1 = {
+    (IcebergTables.__tablename__, "iceberg_type"),
+    (IcebergNamespaceProperties.__tablename__, "property_key"),
+}
+"""Columns that tell the newest of pyiceberg's layouts of a database."""
+
+
 class LocalCatalog(SqlCatalog):
     """A SQLite catalog that leaves no connection open behind it."""
 
@@ -40,6 +55,15 @@ class LocalCatalog(SqlCatalog):
         MetastoreCatalog.__init__(self, name, **properties)
         self.engine = engine(sa.make_url(properties["uri"]))
         self._init_catalog()
+
+    def _init_catalog(self) -> None:
+        """Ask once which tables there are; pyiceberg asks each, and fails if none."""
+        with contextlib.suppress(OperationalError), self.engine.connect() as connection:
+            there = {tuple(row) for row in connection.execute(_COLUMNS)}
+            if there >= _OF_VERSION_1:
+                self._schema_version = "v1"
+                return
+        super()._init_catalog()
 
 
 def engine(url: sa.URL) -> sa.Engine:

@@ -16,6 +16,7 @@ from pyiceberg.avro.decoder import StreamingBinaryDecoder, new_decoder
 from pyiceberg.avro.file import META_SCHEMA, AvroFile, AvroFileHeader
 from pyiceberg.avro.resolver import construct_reader, resolve_reader
 from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.expressions.visitors import _InclusiveMetricsEvaluator
 from pyiceberg.manifest import (
     DEFAULT_READ_VERSION,
     MANIFEST_ENTRY_SCHEMAS,
@@ -40,7 +41,7 @@ from lakebt.lake.storage.fingerprint import NOTHING, digest_in, is_local, read_o
 from lakebt.lake.storage.kept_files import Used, is_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyiceberg.avro.reader import Reader
     from pyiceberg.io import FileIO, InputFile
@@ -88,10 +89,10 @@ def plan(chosen: DataScan, told: Mapping[str, str] = NOTHING) -> list[FileScanTa
     manifests = manifests_in(
         chosen.io, snapshot.manifest_list, told, are_kept=is_trusted()
     )
-    if isinstance(chosen.row_filter, AlwaysTrue) and not chosen.options:
-        whole = _all_of(manifests, chosen.io)
-        if whole is not None:
-            return whole
+    if not chosen.options:
+        found = _simply(manifests, chosen)
+        if found is not None:
+            return found
     planner = ManifestGroupPlanner(
         table_metadata=chosen.table_metadata,
         io=chosen.io,
@@ -102,10 +103,27 @@ def plan(chosen: DataScan, told: Mapping[str, str] = NOTHING) -> list[FileScanTa
     return list(planner.plan_files(manifests))
 
 
-def _all_of(manifests: Sequence[ManifestFile], io: FileIO) -> list[FileScanTask] | None:
-    """Return all files that have rows; None if others say which of them are deleted."""
+def _simply(
+    manifests: Sequence[ManifestFile], chosen: DataScan
+) -> list[FileScanTask] | None:
+    """Return the files that may have rows that are asked for, of a simple table.
+
+    Returns
+    -------
+    list of FileScanTask or None
+        None if others say which rows are deleted, or if it is partitioned, and rows are
+        chosen: then whole manifests may be left out.
+    """
     if any(each.content is not ManifestContent.DATA for each in manifests):
         return None
+    metadata, condition, io = chosen.table_metadata, chosen.row_filter, chosen.io
+    may_have: Callable[[DataFile], bool] = _has_rows
+    if not isinstance(condition, AlwaysTrue):
+        if not all(spec.is_unpartitioned() for spec in metadata.partition_specs):
+            return None
+        may_have = _InclusiveMetricsEvaluator(
+            metadata.schema(), condition, chosen.case_sensitive
+        ).eval
 
     def entries(manifest: ManifestFile) -> list[ManifestEntry]:
         return manifest.fetch_manifest_entry(io)
@@ -116,7 +134,11 @@ def _all_of(manifests: Sequence[ManifestFile], io: FileIO) -> list[FileScanTask]
     found = [e.data_file for some in spread(entries, manifests) for e in some]
     if any(file.content is not DataFileContent.DATA for file in found):
         return None
-    return [FileScanTask(file) for file in found if file.record_count != 0]
+    return [FileScanTask(file, residual=condition) for file in found if may_have(file)]
+
+
+def _has_rows(file: DataFile) -> bool:
+    return file.record_count != 0
 
 
 def manifests_in(

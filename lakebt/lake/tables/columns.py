@@ -28,7 +28,7 @@ def columns_of(data: object) -> dict[str, Array | pd.Series]:
         ]
     elif isinstance(data, pd.DataFrame):
         names = [str(name) for name in data.columns]
-        columns = [data.iloc[:, place] for place in range(len(names))]
+        columns = [column for _, column in data.items()]  # noqa: PERF102 - of equal names
     else:
         package = type(data).__module__.partition(".")[0].replace("builtins", "a")
         msg = (

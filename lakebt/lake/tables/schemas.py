@@ -7,8 +7,8 @@ Every fact table holds vintages: a correction is a row of the same key with a la
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -172,7 +172,7 @@ class TableSpec:
             return _built_in, (self.name,)
         return super().__reduce_ex__(protocol)
 
-    @cached_property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(column.name for column in self.columns)
@@ -181,7 +181,7 @@ class TableSpec:
         """Return the column called `name`."""
         return self.columns[self.names.index(name)]
 
-    @cached_property
+    @functools.cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of normalised rows."""
         return pa.schema(
@@ -193,17 +193,22 @@ class TableSpec:
 
     def iceberg(self) -> Schema:
         """Return the Iceberg schema."""
-        return Schema(
-            *(
-                NestedField(
-                    field_id=number,
-                    name=column.name,
-                    field_type=ICEBERG_TYPES[column.kind],
-                    required=column.required,
-                )
-                for number, column in enumerate(self.columns, start=1)
+        return _iceberg(self.columns)
+
+
+@functools.lru_cache(maxsize=64)
+def _iceberg(columns: tuple[Column, ...]) -> Schema:
+    return Schema(
+        *(
+            NestedField(
+                field_id=number,
+                name=column.name,
+                field_type=ICEBERG_TYPES[column.kind],
+                required=column.required,
             )
+            for number, column in enumerate(columns, start=1)
         )
+    )
 
 
 def _known_at(*, derived: bool) -> Column:
@@ -350,6 +355,7 @@ def _built_in(name: str) -> TableSpec:
     return SPECS[name]
 
 
+@functools.cache
 def ledger_schema() -> Schema:
     """Return the Iceberg schema of the ledger: a row per release."""
     pin = StructType(

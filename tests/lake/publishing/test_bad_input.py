@@ -77,6 +77,11 @@ ROWS: dict[str, tuple[str, Callable[[], Any], str]] = {
         lambda: bars(volum=1.0),
         r"unknown column 'volum'\. Did you mean 'volume'\? The table has symbol, ",
     ),
+    "extra column that a frame shows as an attribute": (
+        "prices",
+        lambda: bars(ready=1.0),
+        r"unknown column 'ready'\. The table has symbol, ",
+    ),
     "column twice": (
         "prices",
         lambda: pd.concat([bars(), bars()[["close"]]], axis=1),
