@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from lakebt.inputs.checks import check_function
 from lakebt.instants import parse_instant
 from lakebt.lake.committing.ledger import Ledger, read_ledger
-from lakebt.lake.tables.schemas import LEDGER
 from lakebt.sessions import Exchange
 
 if TYPE_CHECKING:
@@ -53,4 +52,4 @@ class LakeBase:
 
     def _ledger(self) -> Ledger:
         """Return the ledger as it is now."""
-        return read_ledger(self._storage, self._storage.tables()[LEDGER])
+        return read_ledger(self._storage, self._storage.ledger())

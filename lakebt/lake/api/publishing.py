@@ -18,7 +18,6 @@ from lakebt.lake.publishing.publication import examine, prepare
 from lakebt.lake.publishing.publish import publish
 from lakebt.lake.publishing.through_server import (
     MovedOnError,
-    is_offered,
     publish_through,
 )
 from lakebt.lake.spark.fold import rewriting
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+    from pyiceberg.table import Table
     from pyspark.sql import DataFrame
 
-    from lakebt.lake.committing.ledger import Release
+    from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audits
     from lakebt.lake.publishing.publication import Publication
@@ -161,12 +161,20 @@ class Publishing(LakeBase):
     ) -> Publication:
         """Prepare a publication by the tables there are, or were when last read.
 
-        Where one request publishes, the server says whether they are others by now.
+        Whoever compares it with the lake sees whether they are others by now.
+
+        Raises
+        ------
+        LakebtError
+            If it cannot be prepared by those there are.
         """
-        if is_offered(self._storage):
-            with contextlib.suppress(LakebtError):
-                return prepared(Specs(self._storage.loaded()))
-        return prepared(self._specs())
+        known = Specs(self._storage.loaded())
+        try:
+            return prepared(known)
+        except LakebtError:
+            if (now := self._specs()).same_as(known):
+                raise
+        return prepared(now)
 
     def _publish(
         self,
@@ -186,11 +194,23 @@ class Publishing(LakeBase):
         first
             What audits found beside no rows.
         at_once
-            Whether a server may be asked to do it all.
+            Whether a server may be asked to do it all, and the tables may be others by
+            now than those it was prepared by.
+
+        Raises
+        ------
+        MovedOnError
+            If they are.
         """
         check = Comparison(
             publication, storage=storage, sessions=self._sessions, first=first
         )
+
+        def check_both(tables: Mapping[str, Table], ledger: Ledger) -> None:
+            if at_once:
+                check_known(publication, tables)
+            check(tables, ledger)
+
         # Whoever has Spark has it fold files, too, which a server does in memory; but
         # branches of a served lake are written by its server alone.
         if at_once and (storage.spark is None or storage.branch is not None):
@@ -205,7 +225,7 @@ class Publishing(LakeBase):
                 storage=storage,
                 rewriter=rewriter,
                 now=self._clock,
-                check=check,
+                check=check_both,
             )
 
     def audit(
@@ -258,6 +278,19 @@ class Publishing(LakeBase):
                 sessions=self._sessions,
             )
             return foreseen(publication, storage=storage, sessions=self._sessions)
+
+
+def check_known(publication: Publication, tables: Mapping[str, Table]) -> None:
+    """Check that tables are those by which a publication was prepared.
+
+    Raises
+    ------
+    MovedOnError
+        If one was declared anew since, or is gone.
+    """
+    now = Specs(tables)
+    if any(now.get(name) != each.spec for name, each in publication.tables.items()):
+        raise MovedOnError
 
 
 def audit_first(

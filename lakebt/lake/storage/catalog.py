@@ -152,11 +152,34 @@ class Storage:
         with translated(self.where):
             loaded = self._loader.load()
         self._loaded = {n: on_branch(t, self.branch) for n, t in loaded.items()}
-        if LEDGER not in self._loaded:
+        self._check(self._loaded.get(LEDGER))
+        return self._loaded
+
+    def ledger(self) -> Table:
+        """Return the ledger's table as it is now, without asking for the others.
+
+        Raises
+        ------
+        LakeError
+            If it cannot be read.
+        """
+        with translated(self.where):
+            loaded = self._loader.ledger()
+        return on_branch(self._check(loaded), self.branch)
+
+    def _check(self, ledger: Table | None) -> Table:
+        """Check that there is a ledger, of a lake that this version can read.
+
+        Raises
+        ------
+        LakeError
+            If there is not.
+        """
+        if ledger is None:
             msg = f"{self.where} is not a lake: it has no ledger of releases"
             raise LakeError(msg)
-        check_layout(self._loaded[LEDGER].metadata.properties, where=self.where)
-        return self._loaded
+        check_layout(ledger.metadata.properties, where=self.where)
+        return ledger
 
     def loaded(self) -> dict[str, Table]:
         """Return the lake's tables as they were read last; read them if never.

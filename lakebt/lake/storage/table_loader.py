@@ -67,6 +67,16 @@ class Loader:
             if name == LEDGER or is_fact_table(name, table)
         }
 
+    def ledger(self) -> Table | None:
+        """Return the ledger's table alone; None if there is none.
+
+        Raises
+        ------
+        FileNotFoundError
+            If its metadata is not where its pointer said.
+        """
+        return _again(lambda _: self._load_one(LEDGER))
+
     def trials(self) -> Table | None:
         """Return the table of trials; None if there is none yet.
 
@@ -78,7 +88,7 @@ class Loader:
         FileNotFoundError
             If its metadata is not where its pointer said.
         """
-        return _again(lambda _: self._load_trials())
+        return _again(lambda _: self._load_one(TRIALS))
 
     def table(self, name: str) -> Table:
         """Return one table as it is now, read by the catalog itself.
@@ -113,9 +123,9 @@ class Loader:
                         raise
         return tables
 
-    def _load_trials(self) -> Table | None:
+    def _load_one(self, name: str) -> Table | None:
         with contextlib.suppress(NoSuchTableError, NoSuchNamespaceError):
-            return self._table(TRIALS)
+            return self._table(name)
         return None
 
     def _table(self, name: str) -> Table:
@@ -160,7 +170,6 @@ class SqlLoader(Loader):
         self._sql = catalog
         self._loaded: dict[str, Table] = {}
         self._unreadable: dict[str, str | None] = {}
-        self._trials: Table | None = None
 
     def names(self) -> set[str]:
         """Return what tables there are, by their pointers."""
@@ -180,16 +189,17 @@ class SqlLoader(Loader):
                     if _must_tell(name, error, patient=patient):
                         raise
                     self._unreadable[name] = location
-        self._loaded = tables
+        trials = {n: table for n, table in self._loaded.items() if n == TRIALS}
+        self._loaded = {**tables, **trials}
         return tables
 
-    def _load_trials(self) -> Table | None:
-        rows = _pointers(self._sql, operator.eq, TRIALS)
+    def _load_one(self, name: str) -> Table | None:
+        rows = _pointers(self._sql, operator.eq, name)
         if not rows:
             return None
-        loaded = self._trials
+        loaded = self._loaded.get(name)
         if loaded is None or loaded.metadata_location != rows[0].metadata_location:
-            self._trials = loaded = _table(self._sql, rows[0])
+            self._loaded[name] = loaded = _table(self._sql, rows[0])
         return loaded
 
 

@@ -101,6 +101,10 @@ class Specs(Mapping[str, TableSpec]):
     def __len__(self) -> int:
         return len(self._specs)
 
+    def same_as(self, other: Specs) -> bool:
+        """Whether they say the same of every table."""
+        return (self._specs, self.damaged) == (other._specs, other.damaged)
+
     def of(self, table: object) -> TableSpec:
         """Return the spec of a table that somebody asks for.
 

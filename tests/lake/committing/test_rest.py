@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import textwrap
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,7 +31,7 @@ from lakebt.lake.storage.snapshots import at_ref
 from lakebt.lake.tables.schemas import LEDGER
 from tests.forked import python
 from tests.lake.conftest import KINDS
-from tests.lake.crash import expected, found, publish, tables
+from tests.lake.crash import COLUMNS, expected, found, publish, tables
 from tests.lake.frames import AS_OF, q1
 from tests.nightly import IS_NIGHTLY
 from tests.servers import free_port
@@ -215,6 +216,29 @@ def test_the_catalog_does_what_is_required_or_nothing(remote: Remote) -> None:
 
 
 # --------------------------------------------------------------------- one publisher
+
+
+def test_a_lake_that_is_open_asks_for_no_table_more_often_than_it_must(
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = begun.storage()
+    lake, asked = begun.lake(storage), Counter[str]()
+    really = storage.catalog.load_table
+
+    def load_table(name: Any) -> Any:
+        asked[name[-1]] += 1
+        return really(name)
+
+    monkeypatch.setattr(storage.catalog, "load_table", load_table)
+    lake.releases()
+    assert asked == {LEDGER: 1}
+
+    publish(lake, 2)
+
+    # To look, to let tables follow where no server does, and to read back. The ledger
+    # also twice to see whether it has moved.
+    each = 2 if begun.is_ours else 3
+    assert asked == {**dict.fromkeys(COLUMNS, each), LEDGER: 1 + each + 2}
 
 
 @where_tables_follow("remote")

@@ -13,6 +13,7 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.errors import (
+    AuditError,
     ConflictError,
     ForeignCommitError,
     InvalidArgumentError,
@@ -22,9 +23,11 @@ from lakebt.errors import (
 )
 from lakebt.lake import Lake
 from lakebt.lake.committing import retry, sql
+from lakebt.lake.publishing.publication import prepare
 from lakebt.lake.storage.failures import LostRaceError
 from tests.lake import crash, publishers
 from tests.lake.by_year import lake_by_year
+from tests.lake.earnings import COLUMNS, calendar, declare
 from tests.lake.frames import AS_OF, Q1_KNOWN, Q3_KNOWN, bars, changes, clock, q1, q3
 from tests.nightly import times
 
@@ -474,3 +477,34 @@ def test_files_of_a_publication_that_could_not_be_written_whole_do_not_stay(
     assert len(seen) == 2
     assert list((path / "warehouse").rglob("*.parquet")) == []
     assert lake.publish({"prices": two_years}, release="R1", as_of=AS_OF).rows > 1
+
+
+def test_rows_are_prepared_again_only_for_a_table_that_is_another_by_now(
+    published: Lake, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, seen = Lake.open(path, clock=clock), list[bool]()
+
+    def noted(tables: object, **arguments: Any) -> Any:
+        seen.append("hour" in arguments["specs"]["earnings"].names)
+        return prepare(tables, **arguments)
+
+    monkeypatch.setattr("lakebt.lake.api.publishing.prepare", noted)
+    declare(published, columns={**COLUMNS, "hour": "text?"})
+
+    def publish(release: str, **columns: str) -> None:
+        rows = calendar(announced="2022-09-12T12:00:00Z", **columns)
+        late.publish({"earnings": rows}, release=release, as_of=AS_OF)
+
+    publish("R2", period="2022Q4")
+    publish("R3", period="2023Q1")
+    with pytest.raises(AuditError, match="sector"):
+        publish("R4", sector="energy")
+    assert seen == [False, True, True, True]
+    assert late.at("R3").read("earnings")["hour"].isna().all()
+
+    seen.clear()
+    late = Lake.open(path, clock=clock)
+    declare(published, columns={**COLUMNS, "hour": "text?", "zone": "text?"})
+    publish("R4", zone="New York")
+    assert seen == [True, True]
+    assert set(late.at("R4").read("earnings")["zone"].dropna()) == {"New York"}
