@@ -5,7 +5,8 @@ The embedded lake is what all other tests are about, so it is the measure here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pytest
@@ -17,10 +18,14 @@ from tests.behaviour.content import CORRECTED, MARKET, NAMES, RETRACTED, fill
 from tests.lake.frames import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lakebt.lake import View
     from tests.behaviour.places import Place
 
 pytestmark = [pytest.mark.lake, pytest.mark.slow]
+
+T = TypeVar("T")
 
 TABLES = ("prices", "index_changes", "etf_holdings")
 
@@ -42,11 +47,72 @@ def lake(filled: Place) -> Lake:
     return filled.open()
 
 
-def same_rows(found: View, wanted: View, tables: tuple[str, ...]) -> None:
-    """Check that two views read the same rows, in the same order."""
-    for name in tables:
+@functools.cache
+def answer(lake: Lake, ask: Callable[..., T], *arguments: Any) -> T:
+    """What a lake answers: the measure is asked the same for each kind of place."""
+    return ask(lake, *arguments)
+
+
+def rows(lake: Lake, release: str, tables: tuple[str, ...]) -> list[pd.DataFrame]:
+    """What a release holds."""
+    return read(lake.at(release), tables)
+
+
+def rows_of(
+    lake: Lake, instant: str, tables: tuple[str, ...]
+) -> list[list[pd.DataFrame]]:
+    """What was known earlier, in each of the ways in which it is asked for."""
+    views = (
+        lake.at("R5", as_of=instant),
+        lake.at("R5").as_of(instant),
+        lake.as_of(instant),
+    )
+    return [read(view, tables) for view in views]
+
+
+def read(view: View, tables: tuple[str, ...]) -> list[pd.DataFrame]:
+    return [view.read(name) for name in tables]
+
+
+def panel(lake: Lake, release: str, column: str) -> pd.DataFrame:
+    return lake.at(release).panel(column, symbols=sorted(set(MARKET.prices["symbol"])))
+
+
+PARTS = ("table", "events", "legs", "orders", "refused")
+
+
+def study(lake: Lake, release: str) -> list[pd.DataFrame]:
+    """Each part of a result."""
+    result = lakebt.Study(
+        lake.at(release),
+        index="SIM",
+        entries=["AD+1@open", "ED-1@close", "ED@close"],
+        exits=["+1", "2w"],
+        hedge="MKT",
+        costs=lakebt.CostModel(commission_bps=1.0, borrow_bps_per_year=50.0),
+    ).run()
+    return [getattr(result, part)() for part in PARTS]
+
+
+def same_rows(
+    found: list[pd.DataFrame],
+    wanted: list[pd.DataFrame],
+    *told: str,
+    names: tuple[str, ...],
+) -> None:
+    """Check that frames have the same rows, in the same order.
+
+    Parameters
+    ----------
+    found, wanted
+    told
+        What was asked for, if they differ.
+    names
+        Of the frames.
+    """
+    for name, here, there in zip(names, found, wanted, strict=True):
         pd.testing.assert_frame_equal(
-            found.read(name), wanted.read(name), check_exact=True, obj=name
+            here, there, check_exact=True, obj=" ".join((name, *told))
         )
 
 
@@ -64,25 +130,19 @@ def test_the_ledger_and_the_digests_are_the_same(lake: Lake, measure: Lake) -> N
     assert lake.doctor().ok
 
 
-@pytest.mark.parametrize("release", NAMES)
-def test_a_release_reads_the_same(lake: Lake, measure: Lake, release: str) -> None:
-    declared = ("earnings",) if release >= "R4" else ()
+def test_a_release_reads_the_same(lake: Lake, measure: Lake) -> None:
+    for release in NAMES:
+        tables = (*TABLES, "earnings") if release >= "R4" else TABLES
+        found = rows(lake, release, tables)
+        same_rows(found, answer(measure, rows, release, tables), release, names=tables)
 
-    same_rows(lake.at(release), measure.at(release), (*TABLES, *declared))
 
-
-@pytest.mark.parametrize("instant", EARLIER)
-def test_an_earlier_instant_reads_the_same(
-    lake: Lake, measure: Lake, instant: str
-) -> None:
-    pairs = [
-        (lake.at("R5", as_of=instant), measure.at("R5", as_of=instant)),
-        (lake.at("R5").as_of(instant), measure.at("R5").as_of(instant)),
-        (lake.as_of(instant), measure.as_of(instant)),
-    ]
-
-    for found, wanted in pairs:
-        same_rows(found, wanted, TABLES)
+def test_an_earlier_instant_reads_the_same(lake: Lake, measure: Lake) -> None:
+    for instant in EARLIER:
+        found = rows_of(lake, instant, TABLES)
+        wanted = answer(measure, rows_of, instant, TABLES)
+        for way, here, there in zip("123", found, wanted, strict=True):
+            same_rows(here, there, instant, way, names=TABLES)
 
 
 def test_corrections_and_retractions_are_known_from_their_instant_on(
@@ -136,45 +196,29 @@ def test_a_diff_is_the_same(lake: Lake, measure: Lake) -> None:
     assert len(lake.diff("prices", "R1", "R2").changed) == 1
 
 
-@pytest.mark.parametrize("column", ["close", "volume"])
 @pytest.mark.parametrize("release", ["R1", "R5"])
 def test_a_panel_is_the_same_to_the_last_bit(
-    lake: Lake, measure: Lake, release: str, column: str
+    lake: Lake, measure: Lake, release: str
 ) -> None:
-    symbols = sorted(set(MARKET.prices["symbol"]))
-    found, again, wanted = (
-        each.at(release).panel(column, symbols=symbols)
-        for each in (lake, lake, measure)  # what is kept of it, too
-    )
+    for column in ("close", "volume"):
+        found, again = panel(lake, release, column), panel(lake, release, column)
+        wanted = answer(measure, panel, release, column)
 
-    assert found.index.equals(wanted.index)
-    assert list(found.columns) == list(wanted.columns)
-    bits = wanted.to_numpy().tobytes()
-    assert found.to_numpy().tobytes() == bits
-    assert again.to_numpy().tobytes() == bits
+        assert found.index.equals(wanted.index), column
+        assert list(found.columns) == list(wanted.columns), column
+        bits = wanted.to_numpy().tobytes()
+        assert found.to_numpy().tobytes() == bits, column
+        assert again.to_numpy().tobytes() == bits, column  # what is kept of it
 
 
 @pytest.mark.parametrize("release", ["R1", "R5"])
 def test_a_study_is_the_same_to_the_last_bit(
     lake: Lake, measure: Lake, release: str
 ) -> None:
-    def run(lake: Lake) -> lakebt.Result:
-        return lakebt.Study(
-            lake.at(release),
-            index="SIM",
-            entries=["AD+1@open", "ED-1@close", "ED@close"],
-            exits=["+1", "2w"],
-            hedge="MKT",
-            costs=lakebt.CostModel(commission_bps=1.0, borrow_bps_per_year=50.0),
-        ).run()
+    found, wanted = study(lake, release), answer(measure, study, release)
 
-    found, wanted = run(lake), run(measure)
-
-    for part in ("table", "events", "legs", "orders", "refused"):
-        pd.testing.assert_frame_equal(
-            getattr(found, part)(), getattr(wanted, part)(), check_exact=True, obj=part
-        )
-    assert len(found.table()) == 6
+    same_rows(found, wanted, release, names=PARTS)
+    assert len(found[0]) == 6
 
 
 def test_what_is_not_there_is_said_the_same(lake: Lake, measure: Lake) -> None:
