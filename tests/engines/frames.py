@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def spark_frame(lake: Lake, rows: pd.DataFrame) -> DataFrame:
-    """Hand rows to Spark, in three parts and upside down."""
+    """Hand rows to Spark, in a part for each of its cores and upside down."""
     table = pa.Table.from_pandas(rows.iloc[::-1], preserve_index=False)
-    return lake.spark_session().createDataFrame(table).repartition(3)
+    return lake.spark_session().createDataFrame(table)
 
 
 def published(

@@ -264,6 +264,7 @@ def test_jumps_gaps_and_absentees_warn_as_they_do_in_memory(
                 days=("2022-09-08",), symbols=("AAA",), open=90, high=99, low=80
             ).assign(close=95.0),
             bars(days=("2022-09-07", "2022-09-08"), symbols=("CCC",)),
+            bars().tail(1),  # of BBB, and there already
         ]
     )
     told = []
@@ -491,15 +492,19 @@ def test_a_declared_table_is_published_by_spark(sparked: Lake, beside: Lake) -> 
 def test_an_audit_says_what_would_be_and_writes_nothing(
     sparked: Lake, path: Path
 ) -> None:
+    java: Any = sparked.spark_session().sparkContext._jsc  # noqa: SLF001 - it counts jobs
+    first = java.sc().dagScheduler().nextJobId()
     good = sparked.audit(
         {"prices": spark_frame(sparked, bars())}, release="R1", as_of=AS_OF
     )
+    n_jobs = java.sc().dagScheduler().nextJobId() - first
     bad = sparked.audit(
         {"prices": spark_frame(sparked, bars(low=-1.0))}, release="R1", as_of=AS_OF
     )
 
     assert good.ok
     assert not bad.ok
+    assert n_jobs == 5  # three that write the rows in order, two that look at them once
     assert sparked.releases().empty
     assert_nothing_is_left(sparked, path)
 

@@ -3,7 +3,8 @@
 Whether rows are good depends on their own values, on the others of their key, and on
 those of the same symbol (or fund) before and after them. So Spark brings each name's
 rows together, beside those the lake has, and every executor looks at its names with the
-audits that look at a publication in memory. It says only which names offend. Their rows
+audits that look at a publication in memory. It says only which names offend, when each
+was last seen, and how many rows the lake has already. The rows of names that offend
 alone come to the driver, which looks again and tells what it finds. Index changes,
 actions and identifiers are few, and two of them can be about one thing whatever their
 keys are: the driver looks at them all, and at actions beside the bars of their symbols.
@@ -25,9 +26,9 @@ from lakebt.lake.publishing.audits.neighbours import absent
 from lakebt.lake.publishing.audits.row_audits import audit_alone
 from lakebt.lake.publishing.audits.schemas import audit_schema
 from lakebt.lake.publishing.new_rows import compare
-from lakebt.lake.spark.reader import collected, fetched, newest
-from lakebt.lake.tables.arrow import column, keep, take, truth
-from lakebt.lake.tables.rows import integers, order
+from lakebt.lake.spark.reader import collected, fetched
+from lakebt.lake.tables.arrow import column, keep, pc, take, truth
+from lakebt.lake.tables.rows import integers, newest, order
 from lakebt.lake.tables.schemas import (
     CORPORATE_ACTIONS,
     ETF_HOLDINGS,
@@ -54,6 +55,15 @@ LOOKED_AT = 1_000
 """Offending names that are audited again, the first by name."""
 
 _HELD = "__held"
+_TOLD = "name string, offends boolean, held boolean, day date, again bigint"
+_TYPES: dict[str, pa.DataType] = {
+    "name": pa.string(),
+    "offends": pa.bool_(),
+    "held": pa.bool_(),
+    "day": pa.date32(),
+    "again": pa.int64(),
+}
+_LINE = pa.schema(_TYPES)
 _COVERAGE = {PRICES.name: bars.tell_coverage, ETF_HOLDINGS.name: reports.tell_coverage}
 
 
@@ -82,7 +92,7 @@ class Looked:
 
     def find(
         self, new: pa.Table, held: pa.Table, severity: Callable[[str], Severity]
-    ) -> list[Finding]:
+    ) -> Audited:
         """Return what is wrong with rows, beside those of the same names in the lake.
 
         Who is missing altogether is not looked for: that takes all names.
@@ -96,8 +106,8 @@ class Looked:
             *audit_schema(handed),
             *audit_alone(handed, as_of=self.as_of, sessions=exchange),
         ]
+        lacking = compare(handed, held)
         if not findings:
-            lacking = compare(handed, held)
             findings += lacking.found
             findings += beside(
                 lacking.handed,
@@ -106,7 +116,24 @@ class Looked:
                 severity=severity,
                 sessions=exchange,
             )
-        return in_order(each for each in findings if each.audit != "coverage")
+        found = in_order(each for each in findings if each.audit != "coverage")
+        return Audited(found=tuple(found), n_again=len(rows) - lacking.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """What the audits found.
+
+    Attributes
+    ----------
+    found
+        What is wrong.
+    n_again
+        How many of the new rows, by key and `known_at`, the lake has already.
+    """
+
+    found: tuple[Finding, ...]
+    n_again: int
 
 
 def audit(
@@ -117,8 +144,8 @@ def audit(
     count: int,
     most_held: int,
     severity: Callable[[str], Severity],
-) -> tuple[Finding, ...]:
-    """Return what is wrong with rows that Spark holds.
+) -> Audited:
+    """Return what is wrong with rows that Spark holds, and how many the lake has.
 
     Parameters
     ----------
@@ -139,7 +166,7 @@ def audit(
 
     if looked.spec in (INDEX_CHANGES, CORPORATE_ACTIONS, INSTRUMENTS):
         changes, known = _fetched(new, looked.spec), _fetched(held, looked.spec)
-        return tuple(looked.find(changes, known, severity))
+        return looked.find(changes, known, severity)
     name = f"`{looked.name}`"
     both = new.withColumn(
         _HELD,
@@ -153,11 +180,12 @@ def audit(
     rows = count + (held.count() if most_held > TOGETHER_ROWS else most_held)
     cores = new.sparkSession.sparkContext.defaultParallelism
     parts = max(cores, rows // TOGETHER_ROWS + 1)
-    offend = both.repartition(parts, name).mapInArrow(
-        _offending(looked), f"{name} string"
-    )
+    by_name = both.repartition(parts, name).mapInArrow(_looking(looked), _TOLD)
     # All rows of a name are in one part, which tells it once.
-    names = sorted(map(str, fetched(offend).column(0).to_pylist()))
+    told = fetched(by_name)
+    names = sorted(
+        map(str, keep(told, truth(column(told, "offends")))["name"].to_pylist())
+    )
     findings: list[Finding] = []
     if names:
         some = spark.col(name).isin(names[:LOOKED_AT])
@@ -165,14 +193,19 @@ def audit(
             _fetched(new.where(some), looked.spec),
             _fetched(held.where(some), looked.spec),
             severity,
-        )
+        ).found
     if looked.spec.name in _COVERAGE:
-        findings += _coverage(looked, both, severity)
-    return tuple(findings)
+        findings += _coverage(looked, told, severity)
+    n_again = pc.sum(told["again"]).as_py() or 0
+    return Audited(found=tuple(findings), n_again=n_again)
 
 
-def _offending(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
-    """Return what gives the names whose rows offend, of those in a partition."""
+def _looking(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
+    """Return what tells of the rows in a partition what `_TOLD` has columns for.
+
+    That is a line for each name that offends, one for each name of the new rows and of
+    the lake's with its last day, and one with how many rows the lake has already.
+    """
 
     def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         whole = list(batches)
@@ -182,13 +215,44 @@ def _offending(looked: Looked) -> Callable[[Any], Iterator[pa.RecordBatch]]:
         is_held = truth(column(rows, _HELD))
         rows = collected(whole, looked.spec)
         new, held = keep(rows, ~is_held), keep(rows, is_held)
-        names: set[str] = set()
-        for finding in looked.find(new, held, lambda _: "warn") if len(new) else ():
-            names.update(map(str, finding.rows[looked.name]))
-        if names:
-            yield pa.record_batch({looked.name: sorted(names)})
+        if len(new):
+            audited = looked.find(new, held, lambda _: "warn")
+            names = {
+                str(name)
+                for finding in audited.found
+                for name in finding.rows[looked.name]
+            }
+            yield _line(name=sorted(names), offends=[True] * len(names))
+            yield _line(again=[audited.n_again])
+        if looked.spec.name in _COVERAGE:
+            yield _line(**_last_seen(looked, new, held))
 
     return look
+
+
+def _line(**columns: Any) -> pa.RecordBatch:
+    """Return lines of what executors tell; what is not given is empty."""
+    count = len(next(iter(columns.values())))
+    given = {field.name: columns.get(field.name, [None] * count) for field in _LINE}
+    return pa.record_batch(given, schema=_LINE)
+
+
+def _last_seen(looked: Looked, new: pa.Table, held: pa.Table) -> dict[str, Any]:
+    """Return the last day in force of each name, of new rows and of the lake's.
+
+    A row that the lake has already is the lake's.
+    """
+    name, day = looked.spec.key[:2]
+    rows = pa.concat_tables([new, held])  # of equals the last is in force
+    place = newest(rows, key=looked.spec.key, as_of=looked.as_of)
+    seen = take(rows, place).select([name, day])
+    seen = seen.append_column("held", pa.array(place >= len(new)))
+    last = seen.group_by([name, "held"]).aggregate([(day, "max")])
+    return {
+        "name": column(last, name),
+        "held": column(last, "held"),
+        "day": column(last, f"{day}_max"),
+    }
 
 
 def _fetched(rows: DataFrame, spec: TableSpec) -> pa.Table:
@@ -196,23 +260,15 @@ def _fetched(rows: DataFrame, spec: TableSpec) -> pa.Table:
 
 
 def _coverage(
-    looked: Looked, both: DataFrame, severity: Callable[[str], Severity]
+    looked: Looked, told: pa.Table, severity: Callable[[str], Severity]
 ) -> Iterator[Finding]:
     """Find who of the lake's newest day is missing after it."""
-    from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
-
-    spec = looked.spec
-    name, day = spec.key[:2]
-    last = fetched(
-        newest(both, spec, looked.as_of)
-        .groupBy(f"`{name}`", _HELD)
-        .agg(spark.max(f"`{day}`").alias(day))
-    )
-    coded = column(last, name).dictionary_encode()
+    last = keep(told, truth(told["day"].is_valid()))
+    coded = column(last, "name").dictionary_encode()
     missing = absent(
         coded.dictionary.to_pylist(),
         coded.indices.to_numpy().astype(np.int64),
-        integers(last, day),
-        np.where(truth(column(last, _HELD)), -1, 0),
+        integers(last, "day"),
+        np.where(truth(column(last, "held")), -1, 0),
     )
-    yield from _COVERAGE[spec.name](missing, severity("coverage"))
+    yield from _COVERAGE[looked.spec.name](missing, severity("coverage"))

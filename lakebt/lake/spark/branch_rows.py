@@ -181,7 +181,7 @@ class SparkReady:
             session = session_of(storage)
             new = snapshot(storage, spec, self.branch.snapshot_id, session)
             held = self._beside(snapshot(storage, spec, head, session))
-            found = audit(
+            audited = audit(
                 self.looked,
                 new,
                 held,
@@ -189,16 +189,19 @@ class SparkReady:
                 most_held=_rows_of(table),
                 severity=self.chosen.severity,
             )
-            found += tuple(self._at_midnight(new))
-            found += tuple(texts.findings(self.changed, self.chosen.severity))
-            names = [*spec.key, "known_at"]
-            there = held.select(*(f"`{name}`" for name in names))
-            n_again = 0 if head is None else new.join(there, names).count()
+            found = [
+                *audited.found,
+                *self._at_midnight(new),
+                *texts.findings(self.changed, self.chosen.severity),
+            ]
+        n_again = audited.n_again
         branch = self.branch
         is_good = not any(each.severity == "fail" for each in found)
         if is_good and 0 < n_again < self.count:
             # Rows are only ever added to a table, so as many again are the same ones.
             same = [each.branch for each in earlier if each.n_again == n_again]
+            names = [*spec.key, "known_at"]
+            there = held.select(*(f"`{name}`" for name in names))
             lacking = new.join(there, names, "left_anti")
             branch = same[0] if same else self.source.write(lacking, spec)
         return SparkLacking(

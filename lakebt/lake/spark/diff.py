@@ -8,13 +8,15 @@ import pyarrow as pa
 
 from lakebt.lake.reading.diff import diff as compare
 from lakebt.lake.spark.reader import fetched, frame, session_of
+from lakebt.lake.tables.arrow import column, keep, take, truth
+from lakebt.lake.tables.rows import order
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from lakebt.lake.reading.diff import Diff
     from lakebt.lake.reading.view import View
     from lakebt.lake.tables.schemas import TableSpec
+
+_THERE = "__there"
 
 
 def diff(table: str, before: View, after: View) -> Diff:
@@ -34,22 +36,32 @@ def differing(before: View, after: View, spec: TableSpec) -> tuple[pa.Table, pa.
         frame(view._known, spec.name, session)  # noqa: SLF001 - ours
         for view in (before, after)
     )
-    columns = [f"`{name}`" for name in old.columns if name != "known_at"]
-    return _collected(old, new, columns, spec), _collected(new, old, columns, spec)
-
-
-def _collected(
-    rows: DataFrame, others: DataFrame, told: list[str], spec: TableSpec
-) -> pa.Table:
-    """Return the rows that are not among the others."""
     from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
 
-    mine, theirs = rows.alias("mine"), others.alias("theirs")
-    same = [spark.col(f"mine.{n}").eqNullSafe(spark.col(f"theirs.{n}")) for n in told]
-    lacking = mine.join(theirs, same, "left_anti")
-    differing_rows = fetched(lacking.orderBy(*(f"`{name}`" for name in spec.order)))
-    names = [
-        field.name for field in spec.arrow if field.name in differing_rows.column_names
-    ]
-    schema = [spec.arrow.field(name) for name in names]
-    return differing_rows.select(names).cast(pa.schema(schema))
+    names = [name for name in old.columns if name != "known_at"]
+    mine, theirs = (
+        rows.withColumn(_THERE, spark.lit(True)).alias(side)  # noqa: FBT003 - its only argument
+        for rows, side in ((old, "old"), (new, "new"))
+    )
+    same = [spark.col(f"old.`{n}`").eqNullSafe(spark.col(f"new.`{n}`")) for n in names]
+    unmatched = (
+        mine.join(theirs, same, "full_outer")
+        .where(f"old.{_THERE} IS NULL OR new.{_THERE} IS NULL")
+        .select(
+            spark.col(f"old.{_THERE}"),
+            *(
+                spark.coalesce(f"old.`{name}`", f"new.`{name}`").alias(name)
+                for name in old.columns
+            ),
+        )
+    )
+    found = fetched(unmatched)
+    is_old = truth(column(found, _THERE))
+    return _sorted(keep(found, is_old), spec), _sorted(keep(found, ~is_old), spec)
+
+
+def _sorted(rows: pa.Table, spec: TableSpec) -> pa.Table:
+    """Return rows in the order and the types of their table."""
+    schema = pa.schema([f for f in spec.arrow if f.name in rows.column_names])
+    own = rows.select(schema.names).cast(schema)
+    return take(own, order(own, spec.order))

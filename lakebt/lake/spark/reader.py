@@ -76,14 +76,23 @@ def snapshot(
     session
         Which has the lake's catalog.
     """
-    if snapshot_id is None:
-        return session.createDataFrame([], ddl(spec))
+    from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
+
+    if snapshot_id is None:  # what Spark knows to be empty, it leaves out of its plans
+        return (
+            session.range(0)
+            .where("false")
+            .select(
+                *(
+                    spark.lit(None).cast(_TYPES[column.kind]).alias(column.name)
+                    for column in spec.columns
+                )
+            )
+        )
     with translated(storage.where):
         rows = session.read.option("versionAsOf", str(snapshot_id)).table(
             table_name(storage, spec.name)
         )
-    from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
-
     there = set(rows.columns)
     return rows.select(
         *(
