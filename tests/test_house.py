@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import textwrap
@@ -162,7 +163,9 @@ def test_a_room_without_a_sign_is_found(tmp_path: Path) -> None:
 # --- arrows ---------------------------------------------------------------------------
 
 
+@functools.cache
 def parsed(path: Path) -> ast.Module:
+    """Return the syntax of a module, which no test changes."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from lakebt.prices.benchmark import MARKET
 from lakebt.study.capacity import SIZES_USD, capacity
+from lakebt.study.report import chance_of
 from lakebt.study.tables import by_year
 from lakebt.study.tear_sheet import sheet_data
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from lakebt.report.contents import Chance
     from lakebt.report.tear_sheet import TearSheet
     from lakebt.study.event_study import EventStudy
     from lakebt.study.hindsight import Hindsight
@@ -274,3 +277,8 @@ class Evidence:
             If the study has no such entry or exit.
         """
         return by_year(self.traded, entry=entry, exit_=exit)
+
+    @functools.cached_property
+    def _chance(self) -> Chance:
+        """What a page and a notebook say of it: seconds, where rules are a thousand."""
+        return chance_of(self.traded)

@@ -103,13 +103,12 @@ DRAWS = 1_999
 """Of what a page and a notebook say of chance: half a second, for most."""
 
 
-def with_chance(study: TradedStudy) -> StudyContents:
-    """Return the contents with the rules held against chance; see `Chance`."""
+def chance_of(study: TradedStudy) -> Chance:
+    """Return what may be said of its rules, held against chance."""
     from lakebt.study.significance import Significance  # noqa: PLC0415 - reports only
 
-    shown = contents(study)  # before there are scores, which may be large
     found = Significance(study, draws=DRAWS, seed=0, alternative="greater", alpha=0.05)
-    told = Chance(
+    return Chance(
         sentence=found.sentence,
         notes=(*found.notes, *of_which(found.best, study.best)),
         rules=found.table(),
@@ -119,7 +118,11 @@ def with_chance(study: TradedStudy) -> StudyContents:
         critical=found.critical,
         null=found.null,
     )
-    return replace(shown, chance=told)
+
+
+def with_chance(study: TradedStudy, chance: Chance) -> StudyContents:
+    """Return the contents with the rules held against chance."""
+    return replace(contents(study), chance=chance)
 
 
 def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:

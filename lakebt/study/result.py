@@ -382,7 +382,7 @@ class Result(Evidence, Figures):
             check_switch("hindsight", hindsight)
         from lakebt.report.html import write_study_report  # noqa: PLC0415 - plotly is slow
 
-        contents = with_lineage(with_chance(self.traded), self.traded)
+        contents = with_lineage(with_chance(self.traded, self._chance), self.traded)
         if best := self.best:
             contents = with_sheet(contents, self.traded, best)
         if hindsight:
@@ -396,4 +396,4 @@ class Result(Evidence, Figures):
     def _repr_html_(self) -> str:
         from lakebt.report.notebook import surface_html  # noqa: PLC0415 - notebooks only
 
-        return surface_html(with_chance(self.traded))
+        return surface_html(with_chance(self.traded, self._chance))

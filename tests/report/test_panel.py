@@ -143,11 +143,16 @@ def text(page: Page, name: str) -> str:
     return page.driver.find_element(By.ID, name).text
 
 
-def rows(page: Page, name: str) -> list[list[str]]:
-    found: list[list[str]] = page.run(
-        f"return [...document.querySelectorAll('#{name} tbody tr')]"
+def cells(name: str) -> str:
+    """Return the script of what stands in a table, row by row."""
+    return (
+        f"[...document.querySelectorAll('#{name} tbody tr')]"
         f".map(row => [...row.cells].map(cell => cell.textContent))"
     )
+
+
+def rows(page: Page, name: str) -> list[list[str]]:
+    found: list[list[str]] = page.run(f"return {cells(name)}")
     return found
 
 
@@ -173,15 +178,19 @@ def test_the_events_of_any_cell_are_the_librarys(
     assert len(traded) > 10
     for entry, exit_ in traded:
         own = events[(events["entry"] == entry) & (events["exit"] == exit_)]
-        show(page, result, entry, exit_)
         legs = result.legs(entry=entry, exit=exit_).dropna(subset="weight")
         counted = legs.groupby(["event_id", "side"]).size().unstack(fill_value=0)  # noqa: PD010
         counted = counted.reindex(columns=["addition", "deletion"], fill_value=0)
         sides = {
             str(name): [str(n) for n in row] for name, *row in counted.itertuples()
         }
-        shown = {row[0]: row[1:] for row in rows(page, "events-table")}
-        assert shown == {
+        place = f"{result.entries.index(entry)}, {result.exits.index(exit_)}"
+        table, found = page.run(
+            f"lakebt.panel.show({place});"
+            f"return [{cells('events-table')},"
+            f" lakebt.panel.of({place}).map(e => [e.id, e.net])]"
+        )
+        assert {row[0]: row[1:] for row in table} == {
             row.event_id: [
                 words.bps(row.net_return * 1e4),
                 words.bps(row.gross_return * 1e4),
@@ -191,8 +200,6 @@ def test_the_events_of_any_cell_are_the_librarys(
             ]
             for row in named(own)
         }
-        place = f"{result.entries.index(entry)}, {result.exits.index(exit_)}"
-        found = page.run(f"return lakebt.panel.of({place}).map(e => [e.id, e.net])")
         net = own.set_index("event_id")["net_return"]
         for event, value in found:
             assert value == pytest.approx(net[event], abs=1e-9)
@@ -228,12 +235,15 @@ def test_the_orders_of_any_event_are_the_librarys(
 
     names = [row[0] for row in rows(page, "events-table")]
     assert len(names) > 5
-    for number, name in enumerate(names):
-        page.run(
-            f"document.querySelectorAll('#events-table tbody button')[{number}].click()"
-        )
+    shown = page.run(
+        "return [...document.querySelectorAll('#events-table tbody button')].map("
+        "button => { button.click();"
+        f" return [document.getElementById('orders-name').innerText,"
+        f" {cells('orders-table')}]; }})"
+    )
+    for name, (title, table) in zip(names, shown, strict=True):
         orders = result.orders(event=name, entry=entry, exit=exit_)
-        assert rows(page, "orders-table") == [
+        assert table == [
             [
                 order.symbol,
                 order.side,
@@ -244,7 +254,7 @@ def test_the_orders_of_any_event_are_the_librarys(
             ]
             for order in named(orders)
         ]
-        assert text(page, "orders-name") == f"Orders of {name}"
+        assert title == f"Orders of {name}"
 
 
 def decimals(price: float) -> str:
@@ -358,19 +368,6 @@ def click(page: Page, x: float, y: float) -> None:
         )
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-def test_a_click_on_a_cell_fills_the_panel(page: Page, one: Path, width: int) -> None:
-    page.open(one, width=width)
-
-    click(page, *centre(page, 2, 1))
-
-    page.wait("return document.getElementById('cell-name').textContent.includes('+3')")
-    assert text(page, "cell-name") == "AD+2@close to +3"
-    assert page.errors() == []
-    assert page.requests() == [one.as_uri()]
-    assert page.overflow() <= 0
-
-
 COUNT = """
 window.drawn = [];
 let plotly;
@@ -404,10 +401,27 @@ def test_every_chart_is_drawn_once_as_a_page_opens(page: Page, one: Path) -> Non
         page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
     assert sorted(page.run("return window.drawn")) == sorted(page.figures())
+    assert page.errors() == []
+    assert page.requests() == [one.as_uri()]
 
     page.run("lakebt.panel.show(2, 1)")
     more = page.run("return window.drawn")[len(page.figures()) :]
     assert sorted(more) == ["cell-equity", "cell-years", "surface-figure"]
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_click_on_a_cell_fills_the_panel(page: Page, one: Path, width: int) -> None:
+    page.turn_to(one, width=width)
+    page.run("document.getElementById('cell-best').click()")
+    assert text(page, "cell-name") != "AD+2@close to +3"
+
+    click(page, *centre(page, 2, 1))
+
+    page.wait("return document.getElementById('cell-name').textContent.includes('+3')")
+    assert text(page, "cell-name") == "AD+2@close to +3"
+    assert page.errors() == []
+    assert set(page.requests()) <= {one.as_uri()}
+    assert page.overflow() <= 0
 
 
 def test_a_click_on_an_empty_cell_says_why_it_is_empty(page: Page, one: Path) -> None:
@@ -522,9 +536,3 @@ def test_a_study_too_large_to_carry_says_so(
     assert "so this page does not carry it: <code>result.events()</code>" in shown
     assert 'id="ingredients"' not in shown
     assert 'id="best-equity"' in shown
-
-
-def test_charts_are_as_wide_as_their_columns(page: Page, report: Path) -> None:
-    for width in (1280, 400):
-        page.turn_to(report, width=width)
-        assert page.overflow() <= 0

@@ -44,16 +44,19 @@ return found;
 PLACE = re.compile(rb"/([A-Za-z][\w-]*) \[(\d+) 0 R /XYZ \S+ (\S+) \S+\]")
 
 
-def lay_out(page: Page) -> None:
-    """Draw the figures as for paper, and keep their places alone.
+def lay_out(page: Page, path: Path) -> None:
+    """Open a page with its figures drawn as for paper, and keep their places alone.
 
     Each print would draw them twice more. What stands where is told by how large they
     are, which their pictures do not change: these are most of what a print takes.
     """
+    if page.driver.current_url == path.as_uri() and page.run("return window.isLaidOut"):
+        return
+    page.turn_to(path)
     page.run(
+        "window.isLaidOut = true;"
         "dispatchEvent(new Event('beforeprint'));"
-        "for (const kind of ['beforeprint', 'afterprint'])"
-        " addEventListener(kind, event => event.stopImmediatePropagation(), true);"
+        "Plotly.react = () => {};"
         "document.querySelectorAll('.chart .main-svg').forEach(one =>"
         " one.replaceChildren());"
     )
@@ -80,8 +83,7 @@ def parted(page: Page) -> tuple[int, int, list[str]]:
 def test_headings_of_a_study_stay_with_what_follows(
     page: Page, study_report: Path
 ) -> None:
-    page.turn_to(study_report)
-    lay_out(page)
+    lay_out(page, study_report)
 
     # A line more or less above moves every break: no heading is spared by chance.
     for more in (0, 90, 180, 270, 360, 450, 540, 630, 720, 810):
@@ -95,8 +97,7 @@ def test_headings_of_a_study_stay_with_what_follows(
 def test_the_check_sees_a_heading_that_is_left_alone(
     page: Page, study_report: Path
 ) -> None:
-    page.turn_to(study_report)
-    lay_out(page)
+    lay_out(page, study_report)
     page.run(
         "document.querySelector('main').style.paddingTop = '';"
         "document.head.insertAdjacentHTML('beforeend', '<style>@media print {"
@@ -111,8 +112,7 @@ def test_the_check_sees_a_heading_that_is_left_alone(
 def test_headings_of_a_backtest_stay_with_what_follows(
     page: Page, run_report: Path
 ) -> None:
-    page.turn_to(run_report)
-    lay_out(page)
+    lay_out(page, run_report)
 
     for more in (0, 200, 400, 600, 800):
         page.run(f"document.querySelector('main').style.paddingTop = '{more}px'")

@@ -20,7 +20,7 @@ from lakebt.analysis.sharpe_maximum import deflated_sharpe, expected_maximum_sha
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.report import DRAWS as DRAWS_SHOWN
-from lakebt.study.report import of_which, with_chance
+from lakebt.study.report import chance_of, of_which
 from lakebt.study.sentence import Verdict, sentence
 
 if TYPE_CHECKING:
@@ -414,8 +414,7 @@ def test_where_two_rules_are_best_each_number_says_of_which(
     assert "the Sharpe ratio below is of ED to 1w" in words
     assert "That is of" not in " ".join(of_which(judged, judged))
     assert not list(of_which(None, None))
-    chance = with_chance(result.traded).chance
-    assert chance is not None
+    chance = chance_of(result.traded)
     is_other = chance.best != result.best
     assert any("That is of" in note for note in chance.notes) == is_other
 

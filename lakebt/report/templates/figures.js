@@ -4,10 +4,13 @@ lakebt.figures = (() => {
   const PRINTED_WIDTH = 680; // A4 less its margins, in CSS pixels
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 640px)");
-  const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+  const config = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
+  const SETTLED = 100; // milliseconds in which no width changed
   const specs = {}; // by figure and theme, as the library made them
   let width = null;
   let isDrawn = false;
+  let settling = null;
+  const resized = new Set(); // names of figures
 
   const theme = () => (width || !dark.matches ? "light" : "dark");
 
@@ -55,8 +58,15 @@ lakebt.figures = (() => {
     Plotly.react(name, data, layout, config);
   }
 
+  // Once the window stays as it is: its labels are wrapped anew, which Plotly's own resize is not told.
   function fit(place) {
-    if (Math.round(place.clientWidth) !== Math.round(place._fullLayout.width)) Plotly.Plots.resize(place).then(() => draw(place.id));
+    if (Math.round(place.clientWidth) === Math.round(place._fullLayout.width)) return;
+    resized.add(place.id);
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      resized.forEach(draw);
+      resized.clear();
+    }, SETTLED);
   }
 
   const drawAll = () => Object.keys(specs).forEach(draw);
