@@ -52,7 +52,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> lakebt.Result:
     costs = lakebt.CostModel(commission_bps=1.0, borrow_bps_per_year=50.0)
     return lakebt.Study(
         lake.at("R1"), index="SIM", entries=ENTRIES, exits=EXITS, costs=costs
-    ).run()
+    ).run(record=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -175,14 +176,22 @@ def test_the_columns_of_older_files_have_no_reference_price(tmp_path: Path) -> N
     assert dict(found.dropped) == {NO_REFERENCE: 1}
 
 
-@pytest.mark.parametrize("kept", range(1, len(FACTORS) - 1))
-def test_a_factor_file_that_is_cut_off_anywhere_is_refused(
-    tmp_path: Path, kept: int
-) -> None:
-    place = folder(tmp_path, FACTORS[:kept], None)
+def refusal(place: Path) -> str:
+    """Say why files are not read; nothing where they are."""
+    try:
+        LeanActions().convert(place)
+    except InvalidDataError as refused:
+        return str(refused)
+    return ""
 
-    with pytest.raises(InvalidDataError, match=r"cut off|no corporate action"):
-        LeanActions().convert(place / "factor_files")
+
+def test_a_factor_file_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+    for kept in range(1, len(FACTORS) - 1):
+        place = folder(tmp_path, FACTORS[:kept], None)
+
+        said = refusal(place / "factor_files")
+
+        assert re.search(r"cut off|no corporate action", said), kept
 
 
 @pytest.mark.parametrize(
