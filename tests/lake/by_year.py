@@ -33,7 +33,7 @@ def lake_by_year(path: Path) -> Lake:
         ("quant", PRICES.name),
         schema=PRICES.iceberg(),
         partition_spec=BY_YEAR,
-        properties=PROPERTIES,
+        properties={**PROPERTIES},
     )
     catalog.engine.dispose()
     return Lake.open(path, clock=clock)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from tests.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.servers import RestCatalogs
 
@@ -53,6 +54,13 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             found: Original = request.getfixturevalue(original)
             return found.restored()
     return tmp_path / "lake"
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that other users of the machine come to, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ A release exists when its row is here. Order is `sequence`, never a clock.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -13,13 +14,10 @@ from typing import TYPE_CHECKING, Any, overload
 import pandas as pd
 import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.schema import Schema
 
 from lakebt._messages import as_words, printable
-from lakebt.errors import (
-    LakeError,
-    ReleaseEndedError,
-    UnknownNameError,
-)
+from lakebt.errors import LakeError, ReleaseEndedError, UnknownNameError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing.erasure_marks import (
     Redaction,
@@ -29,6 +27,7 @@ from lakebt.lake.committing.erasure_marks import (
 from lakebt.lake.committing.file_labels import file_labels, labels_and_files
 from lakebt.lake.storage.arrow_reads import read_one_file
 from lakebt.lake.storage.failures import parsing, translated
+from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.rows import plain
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.values.text import count, html_repr
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.table import Table
+    from pyiceberg.types import NestedField
 
     from lakebt.lake.storage.catalog import Storage
 
@@ -321,6 +321,8 @@ def read_ledger(storage: Storage, table: Table) -> Ledger:
 
 def page_of(table: Table) -> Ledger:
     """Read the ledger at the head of its table, whether or not that is committed."""
+    if head_of(table) is None:
+        return Ledger(Page(_columns(table.schema().fields).empty_table()))
     rows = read_one_file(table)
     if rows is None:
         with parsing():
@@ -347,8 +349,14 @@ def read_state(storage: Storage) -> tuple[Mapping[str, Table], Ledger]:
 
 def ledger_rows(releases: Iterable[Release], table: Table) -> pa.Table:
     """Return `releases` as rows of the ledger's table."""
-    schema = schema_to_pyarrow(table.schema(), include_field_ids=False)
+    schema = _columns(table.schema().fields)
     return pa.Table.from_pylist([_row(release) for release in releases], schema=schema)
+
+
+@functools.lru_cache(maxsize=16)
+def _columns(fields: tuple[NestedField, ...]) -> pa.Schema:
+    """Return the ledger's columns, as its rows have them in memory."""
+    return schema_to_pyarrow(Schema(*fields), include_field_ids=False)
 
 
 def _release(row: dict[str, Any]) -> Release:

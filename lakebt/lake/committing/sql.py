@@ -58,6 +58,9 @@ _SWAP = (
 )
 
 
+_DO_NOT_WAIT = sa.text("pragma busy_timeout = 0")
+
+
 @contextlib.contextmanager
 def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     """Give the one SQL transaction in which a publisher may look and commit.
@@ -329,7 +332,7 @@ def wait(
     # came last is served first, and some wait eighty times as long as most.
     deadline = time.monotonic() + failures.LOCK_SECONDS
     while True:
-        session.execute(sa.text("pragma busy_timeout = 0"))
+        session.execute(_DO_NOT_WAIT)
         try:
             session.execute(lock, told)
             break

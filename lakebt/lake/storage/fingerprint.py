@@ -330,7 +330,8 @@ def _state(file: int) -> tuple[int, ...]:
 
 def _digest(file: Any) -> str:
     """Return the digest of an open file. It is not mapped: a bad sector is an error."""
-    state, buffer = xxhash.xxh3_64(), bytearray(_CHUNK_BYTES)
+    size = max(os.fstat(file.fileno()).st_size, 1)  # most are far smaller than a chunk
+    state, buffer = xxhash.xxh3_64(), bytearray(min(size, _CHUNK_BYTES))
     view = memoryview(buffer)
     while count := file.readinto(buffer):
         state.update(view[:count])

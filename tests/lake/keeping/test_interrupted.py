@@ -77,7 +77,7 @@ def answers(path: Path) -> dict[str, str]:
     for name in lake.releases()["name"]:
         view = lake.at(name)
         for table in tables:
-            said[f"{name} {table}"] = view.read(table).to_csv()
+            said[f"{name} {table}"] = str(view.arrow(table).to_pydict())
     return {k: hashlib.sha256(text.encode()).hexdigest() for k, text in said.items()}
 
 

@@ -108,14 +108,15 @@ def catalog_in(folder: Path) -> Iterator[SqlCatalog]:
     found.engine.dispose()
 
 
-def filled(catalog: SqlCatalog) -> Table:
+def filled(catalog: SqlCatalog, *, is_partitioned: bool = True) -> Table:
     """Four files in two years, of three commits."""
     by_year = PartitionSpec(
         PartitionField(
             source_id=2, field_id=1000, transform=YearTransform(), name="session_year"
         )
     )
-    made = catalog.create_table("quant.t", SCHEMA, partition_spec=by_year)
+    spec = by_year if is_partitioned else PartitionSpec()
+    made = catalog.create_table("quant.t", SCHEMA, partition_spec=spec)
     made.append(pa.concat_tables([rows(2021, "B", "A"), rows(2022, "A", "C")]))
     made.append(rows(2022, "D"))
     made.append(rows(2021, "A"))
@@ -482,13 +483,12 @@ def delete_in_place(table: Table, data: DataFile, positions: list[int]) -> None:
     table.refresh()
 
 
+@pytest.mark.parametrize("is_partitioned", [True, False], ids=["by year", "whole"])
 @pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "as written"])
-@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
 def test_the_plan_is_the_one_pyiceberg_makes(
-    table: Table,
-    where: BooleanExpression,
-    is_deleted: bool,  # noqa: FBT001 - pytest passes it by name
+    catalog: SqlCatalog, *, is_deleted: bool, is_partitioned: bool
 ) -> None:
+    table = filled(catalog, is_partitioned=is_partitioned)
     first = next(iter(table.scan().plan_files())).file
     if is_deleted:
         delete_in_place(table, first, [1])
@@ -496,7 +496,6 @@ def test_the_plan_is_the_one_pyiceberg_makes(
         change.add_column("eps_usd", DoubleType())
     table.append(rows(2023, "A"))
     table.delete("symbol = 'D'")
-    chosen = table.scan(row_filter=where)
 
     def told(tasks: Iterable[FileScanTask]) -> list[tuple[Any, ...]]:
         return [
@@ -509,7 +508,9 @@ def test_the_plan_is_the_one_pyiceberg_makes(
             for task in tasks
         ]
 
-    assert told(plan(chosen)) == told(chosen.plan_files())
+    for name, where in FILTERS.items():
+        chosen = table.scan(row_filter=where)
+        assert told(plan(chosen)) == told(chosen.plan_files()), name
 
 
 def test_rows_deleted_in_place_are_left_to_pyiceberg(table: Table) -> None:

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import contextlib
 import gzip
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +19,12 @@ from lakebt.errors import (
 from lakebt.lake import Lake
 from lakebt.lake.storage import failures
 from tests.forked import python
+from tests.lake.crash import without_rights
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.lake
 
@@ -69,30 +66,6 @@ def test_a_path_below_a_file_cannot_be_made(tmp_path: Path) -> None:
 def test_a_place_that_is_not_writable_is_refused() -> None:
     with pytest.raises(LakeError, match=r"lake /proc/lake cannot be made: "):
         Lake.open("/proc/lake")
-
-
-@contextlib.contextmanager
-def without_rights(directory: Path) -> Iterator[None]:
-    """Take the right to write from everything in a directory, and from us."""
-    paths = [directory, *directory.rglob("*")]
-    for path in paths:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    is_root = os.geteuid() == 0
-    if is_root:  # whom permissions do not bind
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-        for path in paths:
-            path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-@pytest.fixture
-def open_to_all() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory)
 
 
 def test_a_lake_that_may_only_be_read_is_read_and_not_written(
@@ -336,28 +309,22 @@ def test_several_processes_may_make_a_lake_at_once(path: Path) -> None:
 def test_no_connection_is_left_open(path: Path) -> None:
     program = textwrap.dedent(
         """
-        import gc, os, sys
+        import gc, os, sys, warnings
         from lakebt.lake import Lake
         from tests.lake.frames import AS_OF, bars, clock
 
+        warnings.simplefilter("error", ResourceWarning)
         lake = Lake.open(sys.argv[1], clock=clock)
         lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
         lake.at("R1").read("prices")
         fds = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
         print([fd for fd in fds if "catalog.db" in os.path.realpath(fd)])
+        del lake
+        gc.collect()
         """
     )
     run = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "dev",
-            "-W",
-            "error::ResourceWarning",
-            "-c",
-            program,
-            str(path),
-        ],
+        [*python(), "-c", program, str(path)],
         capture_output=True,
         text=True,
         check=False,
