@@ -73,7 +73,8 @@ def lay_out(figure: go.Figure, layout: dict[str, Any], **more: Any) -> None:
     layout, **more
         All of it.
     """
-    figure.layout = layout | more
+    # Without one it is given the default, which is long to copy, and to take away.
+    figure.layout = layout | more | {"template": {}}
     figure.update_layout(template=None)  # no look of Plotly's own
 
 
