@@ -19,6 +19,7 @@ from lakebt.lake.storage.catalog import open_path
 from lakebt.lake.tables.properties import is_allowed
 from lakebt.lake.tables.schemas import PROPERTIES
 from tests.lake.frames import AS_OF, bars, clock
+from tests.lake.original import Original
 from tests.lake.other_engines import foreign_table
 from tests.lake.remote import Remote
 from tests.lake.trial_rows import batch
@@ -55,6 +56,18 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert "evil_module" not in sys.modules
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    """A lake of a release and a trial."""
+
+    def make(path: Path) -> None:
+        lake = Lake.open(path, clock=clock)
+        lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+        lake.record(batch([1]))
+
+    return Original(tmp_path_factory.mktemp("spoilt"), make)
+
+
 @pytest.mark.usefixtures("evil")
 @pytest.mark.parametrize(
     ("table", "keys"),
@@ -65,12 +78,10 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     ],
 )
 def test_a_property_of_others_is_not_obeyed_and_told(
-    path: Path, table: str, keys: list[str]
+    original: Original, table: str, keys: list[str]
 ) -> None:
-    lake = Lake.open(path, clock=clock)
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    lake.record(batch([1]))
-    was = lake.at("R1").read("prices")
+    path = original.restored()
+    was = Lake.open(path, clock=clock).at("R1").read("prices")
     with foreign_table(path, table) as held:
         spoil(held, {key: OBEYED[key] for key in keys})
 
@@ -110,10 +121,8 @@ def test_properties_of_others_stop_no_publisher(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("evil")
-def test_what_is_said_of_dropped_settings_may_stop_it(path: Path) -> None:
-    lake = Lake.open(path, clock=clock)
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    lake.record(batch([1]))
+def test_what_is_said_of_dropped_settings_may_stop_it(original: Original) -> None:
+    path = original.restored()
     with foreign_table(path, "prices") as held:
         spoil(held, {"write.data.path": OBEYED["write.data.path"]})
     with foreign_table(path, "trials") as held:
@@ -130,7 +139,8 @@ def test_what_is_said_of_dropped_settings_may_stop_it(path: Path) -> None:
     assert len(lake.trials()) == 1
 
 
-def test_notes_and_settings_of_reading_of_others_stay(path: Path) -> None:
+def test_notes_and_settings_of_reading_of_others_stay(original: Original) -> None:
+    path = original.restored()
     theirs = {
         "owner": "desk",
         "acme.owner": "desk of equities",
@@ -139,9 +149,6 @@ def test_notes_and_settings_of_reading_of_others_stay(path: Path) -> None:
         "read.parquet.vectorization.enabled": "false",
         "write.parquet.compression-codec": "snappy",
     }
-    lake = Lake.open(path, clock=clock)
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-    lake.record(batch([1]))
     names = ("prices", "releases", "trials")
     for name in names:
         with foreign_table(path, name) as held, held.transaction() as change:
