@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,12 @@ from pyiceberg.catalog.sql import (
     IcebergTables,
     SqlCatalog,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import NullPool
 
 from lakebt.errors import LakeError
@@ -27,7 +33,7 @@ from lakebt.lake.storage import failures
 from lakebt.lake.storage.directory import DATABASE, WAREHOUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
     from pathlib import Path
 
 
@@ -85,6 +91,38 @@ def _sqlite() -> tuple[sa.Engine, MutableMapping[Any, Any]]:
     shared = sa.create_engine("sqlite://", poolclass=NullPool)
     shared.connect().close()  # the dialect asks the driver what it can do
     return shared, sa.util.LRUCache(500)
+
+
+def plain_rows(
+    engine: sa.Engine, statement: sa.Select[Any], told: Mapping[str, str]
+) -> Sequence[Any]:
+    """Return what SQLite answers to a statement, as its driver gives it.
+
+    For what is asked with every step: SQLAlchemy's own rows take as long as the answer.
+
+    Raises
+    ------
+    DBAPIError
+        What SQLAlchemy itself would raise.
+    """
+    compiled = _compiled(statement, engine.dialect)
+    values = compiled.construct_params(dict(told))
+    text, places = str(compiled), compiled.positiontup
+    try:
+        with contextlib.closing(engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(text, [values[name] for name in places or ()])
+            return cursor.fetchall()
+    except sqlite3.Error as error:
+        failed = DBAPIError.instance(
+            text, dict(told), error, sqlite3.Error, dialect=engine.dialect
+        )
+        raise failed from error
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(statement: sa.Select[Any], dialect: sa.Dialect) -> Any:
+    return statement.compile(dialect=dialect)
 
 
 def local_catalog(root: Path, *, create: bool) -> SqlCatalog:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import operator
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from pyiceberg.catalog.sql import ICEBERG_TABLE_TYPE, SqlCatalog
@@ -15,7 +15,7 @@ from pyiceberg.io import load_file_io
 from pyiceberg.table import Table
 
 from lakebt.lake.storage.code import is_glue, sound
-from lakebt.lake.storage.connections import TABLES
+from lakebt.lake.storage.connections import TABLES, LocalCatalog, plain_rows
 from lakebt.lake.storage.failures import is_failure, parsing
 from lakebt.lake.storage.metadata import read
 from lakebt.lake.tables.schemas import FROM_THE_START, LEDGER, NAMESPACE, TRIALS
@@ -242,8 +242,16 @@ def _pointers(
     told = {"catalog": catalog.name, "namespace": ".".join(namespace), "name": name}
     if compare is None:
         del told["name"]
+    if isinstance(catalog, LocalCatalog):
+        found = plain_rows(catalog.engine, statement, told)
+        return [_Pointer(*row) for row in found]
     with catalog.engine.connect() as connection:
         return connection.execute(statement, told).all()
+
+
+class _Pointer(NamedTuple):
+    table_name: str
+    metadata_location: str | None
 
 
 @functools.cache

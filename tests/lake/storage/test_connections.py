@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.pool import NullPool
 
 from lakebt.lake import Lake
-from lakebt.lake.storage.connections import engine
+from lakebt.lake.storage.connections import engine, plain_rows
 from tests.lake.frames import clock
 
 if TYPE_CHECKING:
@@ -64,3 +64,22 @@ def test_no_connection_is_kept(tmp_path: Path) -> None:
     assert isinstance(made.pool, NullPool)
     with made.connect() as connection:
         assert connection.scalar(sa.text("select 1")) == 1
+
+
+def test_plain_rows_and_errors_are_those_of_sqlalchemy(tmp_path: Path) -> None:
+    made = at(tmp_path / "one.db")
+    x: Any = sa.column("x")
+    y: Any = sa.column("y")
+    asked = (
+        sa.select(y, x)
+        .select_from(sa.table("t"))
+        .where(x == sa.bindparam("least"), y == "b")
+    )
+    with pytest.raises(sa.exc.OperationalError, match="no such table: t"):
+        plain_rows(made, asked, {"least": "a"})
+
+    with made.begin() as connection:
+        connection.execute(sa.text("create table t (x text, y text)"))
+        connection.execute(sa.text("insert into t values ('a', 'b'), ('b', 'a')"))
+
+    assert plain_rows(made, asked, {"least": "a"}) == [("b", "a")]
