@@ -34,6 +34,7 @@ from pyiceberg.utils.config import Config
 import lakebt
 from lakebt import Study
 from lakebt.lake import Lake
+from lakebt.lake.storage import remote
 from tests.lake.frames import AS_OF, bars, changes, clock
 
 WITHOUT = (".spark", "__main__", "lakebt.backtest.reference")
@@ -52,9 +53,23 @@ def import_modules() -> None:
                 importlib.import_module(module.name)
 
 
+def import_clients() -> None:
+    """Import what catalogs are asked by, and read how Glue is spoken to."""
+    with suppress(ImportError):
+        importlib.import_module("sqlalchemy.dialects.postgresql.psycopg")
+        importlib.import_module("psycopg")
+    with suppress(ImportError):
+        importlib.import_module("pyiceberg.catalog.glue")
+        models = remote._models()  # noqa: SLF001 - kept for each process
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            models.load_service_model("glue", kind)
+        models.load_data("endpoints")
+
+
 def import_all() -> None:
     """Import what lakebt has and what it imports late, and load its kernels."""
     import_modules()
+    import_clients()
     rows = {
         "prices": bars(),
         "index_changes": changes(

@@ -42,9 +42,9 @@ from lakebt.lake.storage.manifests import Append
 from lakebt.lake.storage.predicates import between
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.schemas import LEDGER, PRICES
-from lakebt.sessions import Sessions
 from tests.forked import python
 from tests.lake.by_year import lake_by_year
+from tests.lake.committing.days import CALENDAR, FEW, day, session
 from tests.lake.frames import AS_OF, bars, clock
 from tests.nightly import times
 
@@ -56,27 +56,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lake
 
-FEW = 5
-"""Files at the head, in most of these tests."""
-
-CALENDAR = Sessions.of("XNYS")
-LAST = CALENDAR.on_or_after(dt.date(2022, 12, 1))
-
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let no more than a few files lie at a head."""
     monkeypatch.setattr(fold, "LIMIT", FEW)
     return FEW
-
-
-def session(back: int) -> str:
-    """The session so many before 2022-12-01."""
-    return CALENDAR.date(LAST - back).isoformat()
-
-
-def day(back: int, **columns: Any) -> pd.DataFrame:
-    return bars(days=(session(back),), symbols=("AAA", "BBB", "CCC"), **columns)
 
 
 def publish_days(lake: Lake, count: int) -> None:
@@ -398,7 +383,7 @@ PUBLISHER = """
     from lakebt.lake import Lake
     from lakebt.lake.committing import fold
     from tests.lake.frames import AS_OF, clock
-    from tests.lake.committing.test_fold import FEW, day
+    from tests.lake.committing.days import FEW, day
     fold.LIMIT = FEW
     lake = Lake.open(sys.argv[1], clock=clock)
     who = int(sys.argv[2])
@@ -452,7 +437,7 @@ KILLED = """
     from lakebt.lake.committing import fold as rewriting
     from lakebt.lake.committing import sql as commit
     from tests.lake.frames import AS_OF, clock
-    from tests.lake.committing.test_fold import FEW, day
+    from tests.lake.committing.days import FEW, day
     fold.LIMIT = FEW
     where, name = sys.argv[2].split(".")
     def die(*given, **named):
