@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import re
 import secrets
+import shutil
 import signal
 import sys
 import threading
@@ -73,17 +74,52 @@ def unmade(
 
 
 def configured(
-    monkeypatch: pytest.MonkeyPatch, store: Seaweed, line: Wire, folder: Path
+    monkeypatch: pytest.MonkeyPatch,
+    store: Seaweed,
+    line: Wire,
+    folder: Path,
+    warehouse: str = "",
 ) -> Remote:
     for name, value in store.keys.items():
         monkeypatch.setenv(name, value)
     made = Remote(folder)
     properties = {
         "uri": f"sqlite:///{folder}/catalog.db",
-        "warehouse": f"s3://{BUCKET}/{secrets.token_hex(4)}",
+        "warehouse": warehouse or f"s3://{BUCKET}/{secrets.token_hex(4)}",
         "s3.endpoint": line.address,
     }
     made.configure(monkeypatch, **properties)
+    return made
+
+
+@pytest.fixture(scope="module")
+def original(
+    store: Seaweed, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """What `begun` is: its catalog, and where its files are."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch, wire(store.endpoint) as line:
+        made = configured(patch, store, line, folder)
+        publish(made.open(create=True), 1)
+        return folder / "catalog.db", os.environ["PYICEBERG_CATALOG__PROD__WAREHOUSE"]
+
+
+@pytest.fixture
+def begun(
+    store: Seaweed,
+    line: Wire,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    original: tuple[Path, str],
+) -> Remote:
+    """A lake with R1 of `tests.lake.crash`.
+
+    Its catalog is a copy, so that nothing names what others left beside its files.
+    """
+    catalog, warehouse = original
+    shutil.copy(catalog, tmp_path)
+    made = configured(monkeypatch, store, line, tmp_path, warehouse)
+    made.configure(monkeypatch, **{"s3.region": "us-east-1"})
     return made
 
 
@@ -348,17 +384,16 @@ def test_what_is_wrong_is_one_clear_line_without_a_key(
 
 
 def test_a_lake_that_was_refused_once_is_none_the_worse(
-    remote: Remote, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = remote.open()
-    publish(lake, 1)
+    lake = begun.open()
     with monkeypatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "another")
         with pytest.raises(LakeError, match=REFUSED):
-            remote.open()
+            begun.open()
 
     publish(lake, 2)
-    remote.check_whole([1, 2])
+    begun.check_whole([1, 2])
 
 
 def test_a_catalog_that_refuses_or_is_not_there_is_one_clear_line(
@@ -460,17 +495,16 @@ def silent(line: Wire) -> Iterator[None]:
 
 
 def test_a_store_that_says_nothing_is_given_up(
-    remote: Remote, line: Wire, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, line: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(remote.open(), 1)
-    remote.configure(monkeypatch, **{"s3.request-timeout": "1"})
-    lake = remote.open()
+    begun.configure(monkeypatch, **{"s3.request-timeout": "1"})
+    lake = begun.open()
 
     with silent(line), pytest.raises(LakeError, match=rf"{DEAF}timeout was reached\)"):
         publish(lake, 2)
 
     publish(lake, 2)
-    remote.check_whole([1, 2])
+    begun.check_whole([1, 2])
 
 
 def test_a_catalog_that_says_nothing_is_given_up(
@@ -509,10 +543,9 @@ MOMENTS: dict[str, Callable[[str], bool]] = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_connection_that_is_cut_tears_nothing(
-    remote: Remote, line: Wire, moment: str
+    begun: Remote, line: Wire, moment: str
 ) -> None:
-    lake = remote.open()
-    publish(lake, 1)
+    lake = begun.open()
 
     line.cut_at = lambda method, path: method == "PUT" and MOMENTS[moment](path)
     with pytest.raises(LakeError, match=DEAF) as caught:
@@ -520,8 +553,8 @@ def test_a_connection_that_is_cut_tears_nothing(
     assert "\n" not in str(caught.value)
 
     line.mend()
-    remote.check_whole([1])
-    go_on(lake, remote, first=list(MOMENTS).index(moment) % 2)
+    begun.check_whole([1])
+    go_on(lake, begun, first=list(MOMENTS).index(moment) % 2)
 
 
 @pytest.mark.parametrize("step", range(8))
@@ -676,10 +709,9 @@ def test_no_credential_is_written_or_shown_anywhere(
 
 
 def test_credentials_come_from_a_profile_too(
-    remote: Remote, store: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Remote, store: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The usual chain is that of the AWS libraries, not the environment alone."""
-    publish(remote.open(), 1)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -689,10 +721,10 @@ def test_credentials_come_from_a_profile_too(
         f"aws_secret_access_key = {store.secret}\n"
     )
     with pytest.raises(LakebtError, match="refuses access"):
-        remote.open()
+        begun.open()
 
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_PROFILE", "lake")
 
-    publish(remote.open(), 2)
-    remote.check_whole([1, 2])
+    publish(begun.open(), 2)
+    begun.check_whole([1, 2])
