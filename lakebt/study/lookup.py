@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from lakebt.study.cells import Cells
     from lakebt.study.single import Desk
 
+KEPT = 10_000
+"""So many quotes of cells are kept: legs, orders and flows ask for the same ones."""
+
 _RUINED = Reason.RUINED.code
 _NO_PRICE = Reason.NO_PRICE.code
 
@@ -55,6 +58,8 @@ class Lookup:
         self._arguments, self._plan = arguments, plan
         self._cells, self._in_full = cells, in_full
         self.holdings = Holdings(history, arguments.delisting_return)
+        self._kept: dict[object, list[CellResult]] = {}
+        self._n_kept = 0
 
     def each(
         self,
@@ -156,6 +161,20 @@ class Lookup:
 
     def _dealt(
         self, places: list[tuple[int, int]], holdings: Holdings | None = None
+    ) -> list[CellResult]:
+        """Return some cells of one event, made once if there are not too many."""
+        key = tuple(places), holdings is None
+        if key in self._kept:
+            return self._kept[key]
+        made = list(self._made(places, holdings))
+        n_quotes = sum(1 + len(result.quotes) for result in made)
+        if self._n_kept + n_quotes <= KEPT:
+            self._kept[key] = made
+            self._n_kept += n_quotes
+        return made
+
+    def _made(
+        self, places: list[tuple[int, int]], holdings: Holdings | None
     ) -> Iterator[CellResult]:
         """Yield some cells of one event."""
         sizing = self._arguments.sizing

@@ -168,6 +168,25 @@ def instruments(tmp_path_factory: pytest.TempPathFactory) -> lakebt.View:
         return fill(path, adjusted=True, instruments=True).at("R1")
 
 
+def test_bars_on_several_bases_are_read_once(
+    adjusted: lakebt.View, tens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    rows_between = session_bars.rows_between
+
+    def told(pinned: Any, symbols: Any, columns: tuple[str, ...], **more: Any) -> Any:
+        asked.append(columns)
+        return rows_between(pinned, symbols, columns, **more)
+
+    monkeypatch.setattr(session_bars, "rows_between", told)
+    tens()
+
+    swept(adjusted, COSTS[:1], period=("2019-01-01", "2019-12-31"))
+
+    assert asked
+    assert all("basis" in columns and "close" in columns for columns in asked)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "more"),

@@ -12,6 +12,8 @@ import pytest
 import lakebt
 from lakebt.errors import LakebtError, UntradeableError
 from lakebt.sources.simulated import simulated_market
+from lakebt.study import lookup
+from lakebt.study.single import deal
 from lakebt.sweep.sweep import Sweep
 from lakebt.values.few_dates import NOTE
 
@@ -40,6 +42,34 @@ def result(view: lakebt.View) -> lakebt.Result:
         entries=["AD@close", "AD+1@open", "ED@close"],
         exits=["+1", "1w", "ED-1@close"],
     ).run()
+
+
+@pytest.mark.parametrize("most", [lookup.KEPT, 0], ids=["kept", "too many"])
+def test_cells_are_made_in_full_once_where_there_are_not_too_many(
+    result: lakebt.Result, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    wanted = [result.legs(), result.orders(), result.flows()]
+    made: list[int] = []
+
+    def counted(cells: Any, *others: Any, **more: Any) -> Any:
+        made.append(len(cells))
+        return deal(cells, *others, **more)
+
+    monkeypatch.setattr("lakebt.study.lookup.deal", counted)
+    monkeypatch.setattr(lookup, "KEPT", most)
+    own = lakebt.Study(
+        result.traded.view,
+        index="SIM",
+        entries=result.entries,
+        exits=result.exits,
+    ).run(record=False)
+
+    made.clear()
+    found = [own.legs(), own.orders(), own.flows()]
+
+    assert len(made) == (1 if most else 3) * len(own.traded.by_event.events)
+    for one, other in zip(found, wanted, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ import xxhash
 from lakebt.lake.reading.counterfactual_bars import without_later
 from lakebt.lake.reading.counterfactual_rows import removed, replaced, share
 from lakebt.lake.reading.release_tables import Pinned
-from lakebt.lake.storage.panel_cache import DiskCache
 from lakebt.lake.storage.scan import Cache
 from lakebt.lake.tables.rows import micros
 from lakebt.lake.tables.schemas import PRICES, Kind
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
 
     from lakebt.lake.committing.ledger import Release, TablePin
     from lakebt.lake.storage.predicates import Among
+
+SHARED_ROWS = 20_000
+"""Of so many rows every future that an audit asks for fits into a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +66,17 @@ class AlteredPinned(Pinned):
 
     @classmethod
     def of(cls, original: Pinned, alteration: Alteration) -> AlteredPinned:
-        """Return a release as altered; it is read anew, and kept apart."""
-        cache = Cache()
-        cache.disk = DiskCache(None)
+        """Return a release as altered; it is read anew, and kept apart.
+
+        Of a small one each future is read once, for the audits of all strategies.
+        """
+        is_small = sum(pin.rows for pin in original.release.tables) <= SHARED_ROWS
         return cls(
             release=_altered(original.release, alteration),
             tables=original.tables,
             specs=original.specs,
             storage=original.storage,
-            cache=cache,
+            cache=original.altered if is_small else Cache.in_memory(),
             sessions=original.sessions,
             clock=original.clock,
             original=original,

@@ -116,6 +116,7 @@ class ByInstrument:
         columns: tuple[str, ...],
         *,
         sessions: tuple[int, int],
+        with_basis: bool = False,
     ) -> InstrumentBars:
         """Return the bars of some instruments in some sessions, which nobody keeps.
 
@@ -123,11 +124,13 @@ class ByInstrument:
         ----------
         names
             As results call them.
-        columns, sessions
+        columns, sessions, with_basis
             As `lakebt.lake.reading.session_bars.bars_between` takes them.
         """
         symbols = self.symbols_of(names)
-        bars = bars_between(self._pinned, symbols, columns, sessions=sessions)
+        bars = bars_between(
+            self._pinned, symbols, columns, sessions=sessions, with_basis=with_basis
+        )
         return InstrumentBars(bars, self.told, symbols)
 
     def symbols_of(self, names: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,10 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyiceberg.table.refs import SnapshotRefType
 
-from lakebt.errors import (
-    BrokenReleaseError,
-    LakeError,
-)
+from lakebt.errors import BrokenReleaseError, LakeError
 from lakebt.instants import EPOCH, TICK
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import is_following
@@ -160,6 +158,11 @@ class Pinned:
     def whole(self) -> Pinned:
         """The release itself, where an audit reads an altered one."""
         return self
+
+    @functools.cached_property
+    def altered(self) -> Cache:
+        """What was read of it, and of no other, with its later facts altered."""
+        return Cache.in_memory()
 
     @property
     def bars_hold_known_by(self) -> int | None:

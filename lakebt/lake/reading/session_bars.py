@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AT_ONCE = 1_000_000
 """Bars that are looked through at once, about."""
 
+_BASIS = ("basis",)
+
 _NOBODY = ""
 """A symbol that no bar has."""
 
@@ -29,6 +31,7 @@ def bars_between(
     columns: tuple[str, ...],
     *,
     sessions: tuple[int, int],
+    with_basis: bool = False,
 ) -> Bars:
     """Return the bars of some symbols in some sessions.
 
@@ -42,13 +45,23 @@ def bars_between(
         All that will be asked for, but for the basis.
     sessions
         Numbers of the first and the last, inclusive.
+    with_basis
+        Whether that of each bar will be asked for, too: it is read at once then.
     """
+    bases: list[pa.Table] = []
 
     def read(columns: tuple[str, ...]) -> pa.Table:
+        if bases and columns == _BASIS:
+            return bases[0]
+        if is_first := with_basis and not bases:
+            columns += _BASIS
         spans = parts(pinned) if _are_all(pinned, sessions) else (sessions,)
-        return pa.concat_tables(
+        rows = pa.concat_tables(
             rows_between(pinned, symbols, columns, sessions=span) for span in spans
         )
+        if is_first:
+            bases.append(rows.select(_BASIS))
+        return rows
 
     return Bars(read, columns, pinned.sessions)
 

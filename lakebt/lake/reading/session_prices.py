@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,11 +127,17 @@ class SessionPrices:
     def _bars(
         self, wanted: Sequence[str], first: int, last: int, actions: ActionHistory
     ) -> PriceHistory:
-        known, sessions = self._known, (first, last)
-        bars = (
-            bars_between(known.pinned, wanted, _COLUMNS, sessions=sessions)
+        known = self._known
+        between = (
+            partial(bars_between, known.pinned)
             if self._tables is None
-            else self._tables.bars_between(wanted, _COLUMNS, sessions=sessions)
+            else self._tables.bars_between
+        )
+        bars = between(
+            wanted,
+            _COLUMNS,
+            sessions=(first, last),
+            with_basis=len(self._basis) > 1,
         )
         return bars.history(wanted, as_of=known.by, basis=self._basis, actions=actions)
 

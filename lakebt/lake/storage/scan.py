@@ -67,6 +67,13 @@ class Cache:
         self._entries: dict[str, Counter[Hashable]] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def in_memory(cls) -> Cache:
+        """Return one that keeps nothing on the disk."""
+        cache = cls()
+        cache.disk = DiskCache(None)
+        return cache
+
     def __reduce__(self) -> tuple[object, tuple[int, int]]:
         """Travel to another process empty."""
         return Cache, (self._limit, self._old)

@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakebt.errors import LakebtError, UnknownNameError
-from lakebt.lake.reading.counterfactual import Alteration, altered
+from lakebt.lake.reading.counterfactual import SHARED_ROWS, Alteration, altered
+from lakebt.lake.reading.counterfactual_rows import replaced
 from tests.nightly import times
-from tests.strategy.audit.market import SYMBOLS, publish
+from tests.strategy.audit.market import CUTOFF, SYMBOLS, actions, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lakebt.lake.lake import Lake
     from lakebt.lake.reading.view import View
@@ -204,6 +206,46 @@ def test_what_is_read_is_another_snapshot(view: View) -> None:
     assert found["digests"]["prices"] != plain["digests"]["prices"]
     assert found["snapshots"]["prices"] != plain["snapshots"]["prices"]
     assert view.provenance() == plain
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"), [(SHARED_ROWS, [7, 8]), (0, [7, 8, 7])], ids=["few", "many"]
+)
+def test_a_future_of_few_rows_is_made_once_however_often_it_is_asked_for(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, most: int, expected: list[int]
+) -> None:
+    view = lake.at("R2")
+    after = dt.datetime(2021, 2, 3, tzinfo=dt.UTC)
+    made: list[int] = []
+
+    def counted(*rows: Any, **asked: Any) -> Any:
+        made.append(asked["seed"])
+        return replaced(*rows, **asked)
+
+    monkeypatch.setattr("lakebt.lake.reading.counterfactual.replaced", counted)
+    monkeypatch.setattr("lakebt.lake.reading.counterfactual.SHARED_ROWS", most)
+    closes = []
+    for seed in (7, 8, 7):
+        with altered(Alteration(after=after, seed=seed)):
+            closes.append(view.panel("close"))
+
+    assert made == expected
+    pd.testing.assert_frame_equal(closes[0], closes[2], check_exact=True)
+    assert not closes[0].equals(closes[1])
+
+
+def test_releases_of_the_same_bars_and_other_actions_are_altered_apart(
+    tmp_path: Path,
+) -> None:
+    lake = publish(tmp_path, with_adjusted=True)
+    halved = actions().assign(ratio=5.0, known_at=pd.Timestamp("2021-07-14T20:00:00Z"))
+    lake.publish({"corporate_actions": halved}, release="R3", as_of=CUTOFF)
+
+    with altered(Alteration(after=dt.datetime(2021, 3, 1, tzinfo=dt.UTC))):
+        first, second = (lake.at(name).panel("close") for name in ("R2", "R3"))
+
+    np.testing.assert_allclose(first["III"], 2.0 * second["III"], rtol=1e-12)
+    assert first["AAA"].equals(second["AAA"])
 
 
 def test_another_thread_of_execution_sees_what_is(view: View) -> None:
