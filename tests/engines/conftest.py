@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,10 +49,19 @@ def tried(lake: Lake, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture
-def server(lake: Lake, path: Path, tmp_path: Path) -> Iterator[Served]:
-    """A server of a lake with two releases."""
+@contextlib.contextmanager
+def two_releases_served(folder: Path) -> Iterator[Served]:
+    """Serve a lake with two releases, which lies in a folder."""
+    path = folder / "lake"
+    lake = Lake.open(path, clock=clock)
     lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
     lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
-    with served(path, tmp_path) as made:
+    with served(path, folder) as made:
+        yield made
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Served]:
+    """A server of a lake with two releases."""
+    with two_releases_served(tmp_path) as made:
         yield made

@@ -13,15 +13,18 @@ another tenth.
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from zipimport import zipimporter
 
 from pyspark.daemon import manager
 
+import lakebt.lake.spark.publish  # noqa: F401 - what workers are sent is in it
+import lakebt.sweep.spark.tasks  # noqa: F401
 from lakebt.lake import Lake
 from lakebt.sessions import Sessions
-from tests.forked.server import import_all
+from tests.forked.server import run_a_study
 from tests.lake.frames import AS_OF, bars, clock
 
 
@@ -35,7 +38,9 @@ def break_a_rule() -> None:
 if __name__ == "__main__":
     sys.path[:] = [place for place in sys.path if not place.endswith(".jar")]
     break_a_rule()
-    import_all()
+    run_a_study()
     Sessions.of("XNYS")
+    gc.collect()
+    gc.freeze()
     setattr(zipimporter, "invalidate_caches", lambda _: None)  # noqa: B010 - not ours
     manager()  # type: ignore[no-untyped-call]  # Spark's own

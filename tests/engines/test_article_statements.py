@@ -123,14 +123,15 @@ class Article:
         self.spark.run("CREATE NAMESPACE lake.article")
         for statement in (CREATE, TAG_Q1, UPDATE, MERGE, TAG_Q3):
             self.run(statement)
+        self.tagged = {tag: self._rows_at(tag) for tag in ("Q1_2022", "Q3_2022")}
+        """The article's table at each tag."""
 
     def run(self, statement: str) -> list[dict[str, Any]]:
         """Run a statement of the article, with its catalog and bucket changed."""
         here = statement.replace("glue_catalog.quant", "lake.article")
         return self.spark.rows(here.replace("s3://substitute_your_bucket", self.bucket))
 
-    def at(self, tag: str) -> list[dict[str, Any]]:
-        """Return the article's table at a tag."""
+    def _rows_at(self, tag: str) -> list[dict[str, Any]]:
         return self.run(
             f"SELECT * FROM glue_catalog.quant.etf_holdings VERSION AS OF '{tag}'"
         )
@@ -181,17 +182,20 @@ def real() -> Reports:
     return reports[0], reports[1]
 
 
-@pytest.mark.parametrize("reports", [sample, by_hand, simulated, real])
-def test_the_merged_table_is_what_a_view_shows(
-    shared_spark: SparkSession, tmp_path: Path, reports: Callable[[], Reports]
-) -> None:
-    first, second = reports()
-    article = Article(shared_spark, tmp_path, (first, second))
+@pytest.fixture(scope="module")
+def printed(
+    shared_spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Article:
+    """The table of what the article prints."""
+    return Article(shared_spark, tmp_path_factory.mktemp("printed"), sample())
 
-    assert article.at("Q1_2022") == article.viewed("Q1_2022")
-    assert article.at("Q3_2022") == article.viewed("Q3_2022")
+
+def check(article: Article, first: pd.DataFrame, second: pd.DataFrame) -> None:
+    """Check that the merged table is what a view shows."""
+    assert article.tagged["Q1_2022"] == article.viewed("Q1_2022")
+    assert article.tagged["Q3_2022"] == article.viewed("Q3_2022")
     both = set(first["isin"]) & set(second["isin"])
-    counts = Counter(row["status"] for row in article.at("Q3_2022"))
+    counts = Counter(row["status"] for row in article.tagged["Q3_2022"])
     assert counts == Counter(
         new=len(second) - len(both),
         unchanged=len(both),
@@ -199,7 +203,21 @@ def test_the_merged_table_is_what_a_view_shows(
     )
     table = iceberg(article.path, "article.etf_holdings")
     for tag in ("Q1_2022", "Q3_2022"):
-        assert in_order(table.scan().use_ref(tag).to_arrow()) == article.at(tag)
+        assert in_order(table.scan().use_ref(tag).to_arrow()) == article.tagged[tag]
+
+
+def test_the_merged_table_of_what_is_printed_is_what_a_view_shows(
+    printed: Article,
+) -> None:
+    check(printed, *sample())
+
+
+@pytest.mark.parametrize("reports", [by_hand, simulated, real])
+def test_the_merged_table_is_what_a_view_shows(
+    shared_spark: SparkSession, tmp_path: Path, reports: Callable[[], Reports]
+) -> None:
+    first, second = reports()
+    check(Article(shared_spark, tmp_path, (first, second)), first, second)
 
 
 def test_the_merge_keeps_the_old_symbol_of_what_was_renamed(
@@ -210,7 +228,7 @@ def test_the_merge_keeps_the_old_symbol_of_what_was_renamed(
     second["symbol"] = second["symbol"].replace("BOTH", "RENAMED")
     article = Article(shared_spark, tmp_path, (first, second))
 
-    theirs, ours = article.at("Q3_2022"), article.viewed("Q3_2022")
+    theirs, ours = article.tagged["Q3_2022"], article.viewed("Q3_2022")
 
     assert {row["symbol"] for row in theirs} == {"OLD", "BOTH", "NEW", None}
     assert {row["symbol"] for row in ours} == {"OLD", "RENAMED", "NEW", None}
@@ -219,22 +237,19 @@ def test_the_merge_keeps_the_old_symbol_of_what_was_renamed(
     assert sorted(theirs, key=repr) == ours
 
 
-def test_the_two_differences_are_what_the_notebook_says(
-    shared_spark: SparkSession, tmp_path: Path
-) -> None:
+def test_the_two_differences_are_what_the_notebook_says(printed: Article) -> None:
     """AS OF is not SQL; as VERSION AS OF the second of them finds nothing."""
-    article = Article(shared_spark, tmp_path, sample())
-    lake = article.lake
+    lake = printed.lake
     asked = queries(lake.at("Q1_2022"), lake.at("Q3_2022"), fund="SPY").to_numpy()
 
-    for statement, printed, by_isin in zip((ENTERED, LEFT), *asked, strict=True):
+    for statement, told, by_isin in zip((ENTERED, LEFT), *asked, strict=True):
         with pytest.raises(Exception, match="PARSE_SYNTAX_ERROR"):
-            article.run(statement)
+            printed.run(statement)
         corrected = statement.replace("AS OF", "VERSION AS OF")
-        assert len(article.run(corrected)) == printed
+        assert len(printed.run(corrected)) == told
         held = re.sub(r"('\w+')", r"\1 WHERE status <> 'expired'", corrected)
         isins = held.replace("symbol, isin, acceptanceTime, date", "isin")
-        assert len(article.run(isins)) == by_isin
+        assert len(printed.run(isins)) == by_isin
 
 
 def test_the_statements_are_the_articles() -> None:

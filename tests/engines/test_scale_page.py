@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import program
+from tests.servers.running import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ def user(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
     assert pytestconfig.cache is not None
     settings = {
         "spark.master": "local[2]",
+        "spark.driver.extraJavaOptions": " ".join(QUICK),
         "spark.ui.enabled": "false",
         "spark.jars.ivy": pytestconfig.cache.mkdir("jars"),
         "spark.sql.shuffle.partitions": "2",

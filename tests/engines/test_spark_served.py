@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakebt.lake import Lake
+from tests.engines.conftest import two_releases_served
 from tests.engines.engine import CATALOG, PAGE, Spark, iceberg, told
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pyspark.sql import SparkSession
@@ -41,6 +43,19 @@ def spark(server: Served, shared_spark: SparkSession) -> SparkServed:
     return SparkServed(shared_spark, server)
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of a lake that no statement changes."""
+    with two_releases_served(tmp_path_factory.mktemp("served")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refused(served: Served, shared_spark: SparkSession) -> SparkServed:
+    """Spark on it."""
+    return SparkServed(shared_spark, served)
+
+
 def refs(path: Path, table: str = "quant.prices") -> dict[str, int]:
     return {r: to.snapshot_id for r, to in iceberg(path, table).metadata.refs.items()}
 
@@ -69,13 +84,14 @@ def refs(path: Path, table: str = "quant.prices") -> dict[str, int]:
     ],
 )
 def test_what_would_harm_a_release_is_refused_with_the_reason(
-    spark: SparkServed, path: Path, statement: str, reason: str
+    refused: SparkServed, served: Served, statement: str, reason: str
 ) -> None:
+    path = served.log.with_name("lake")
     before = iceberg(path, "prices").metadata
     said = statement.replace("{main}", str(refs(path)["main"]))
 
     with pytest.raises(Exception, match=f"(?s){reason}") as caught:
-        spark.run(f"ALTER TABLE {PRICES} {said}")
+        refused.run(f"ALTER TABLE {PRICES} {said}")
 
     if "not a branch" not in str(caught.value):
         assert "Forbidden" in str(caught.value)
@@ -83,31 +99,33 @@ def test_what_would_harm_a_release_is_refused_with_the_reason(
     assert len(Lake.open(path, create=False, clock=clock).at("R1").read("prices")) == 6
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        f"DROP TABLE {PRICES}",
-        f"DROP TABLE {PRICES} PURGE",
-        "DROP NAMESPACE lake.quant CASCADE",
-        "INSERT INTO lake.quant.releases SELECT * FROM lake.quant.releases",
-        "DELETE FROM lake.quant.releases WHERE name = 'R1'",
-        f"CALL lake.system.expire_snapshots('{PRICES}', TIMESTAMP '2100-01-01')",
-        f"CREATE OR REPLACE TABLE {PRICES} USING iceberg AS SELECT 1 AS x",
-    ],
+WHOLE = (
+    f"DROP TABLE {PRICES}",
+    f"DROP TABLE {PRICES} PURGE",
+    "DROP NAMESPACE lake.quant CASCADE",
+    "INSERT INTO lake.quant.releases SELECT * FROM lake.quant.releases",
+    "DELETE FROM lake.quant.releases WHERE name = 'R1'",
+    f"CALL lake.system.expire_snapshots('{PRICES}', TIMESTAMP '2100-01-01')",
+    f"CREATE OR REPLACE TABLE {PRICES} USING iceberg AS SELECT 1 AS x",
 )
+
+
 def test_nothing_is_lost_by_a_statement_about_a_whole_table(
-    spark: SparkServed, path: Path, statement: str
+    spark: SparkServed, path: Path
 ) -> None:
-    before = refs(path)
+    before, names = refs(path), ["R1", "R2"]
+    no = r"Forbidden|cannot be|Cannot .*GC is disabled"
 
-    with pytest.raises(Exception, match=r"Forbidden|cannot be|Cannot .*GC is disabled"):
-        spark.run(statement)
-
-    assert refs(path) == before
-    assert list(Lake.open(path, create=False).releases()["name"]) == ["R1", "R2"]
-    Lake.open(path, clock=clock).publish(
-        {"prices": bars(("2022-09-08",))}, release="R3", as_of=AS_OF
-    )
+    days = ("08", "09", "12", "13", "14", "15", "16")
+    for day, statement in zip(days, WHOLE, strict=True):
+        with pytest.raises(Exception, match=no):
+            spark.run(statement)
+        assert refs(path) == before, statement
+        lake = Lake.open(path, create=False, clock=clock)
+        assert list(lake.releases()["name"]) == names, statement
+        rows = {"prices": bars((f"2022-09-{day}",))}
+        lake.publish(rows, release=f"D{day}", as_of=AS_OF)
+        before, names = refs(path), [*names, f"D{day}"]
 
 
 def test_a_table_of_ones_own_is_made_merged_branched_and_kept_in_order(

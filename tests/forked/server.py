@@ -66,10 +66,8 @@ def import_clients() -> None:
         models.load_data("endpoints")
 
 
-def import_all() -> None:
-    """Import what lakebt has and what it imports late, and load its kernels."""
-    import_modules()
-    import_clients()
+def run_a_study() -> None:
+    """Import what lakebt imports late, and load its kernels."""
     rows = {
         "prices": bars(),
         "index_changes": changes(
@@ -83,6 +81,13 @@ def import_all() -> None:
         lake.publish(rows, release="R1", as_of=AS_OF)
         view = lake.at("R1")
         Study(view, index="SP500", entries=["AD+1@open"], exits=["+1"]).run().table()
+
+
+def import_all() -> None:
+    """Import what lakebt has and what it imports late, and load its kernels."""
+    import_modules()
+    import_clients()
+    run_a_study()
     gc.collect()
     gc.freeze()  # each process would go through it, and copy what it touches
 

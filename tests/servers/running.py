@@ -22,8 +22,10 @@ QUICK = (
     "-XX:+UseSerialGC",
     "-XX:+UnlockDiagnosticVMOptions",  # allows the next, and comes before it
     "-XX:-BytecodeVerificationRemote",
+    "-XX:MetaspaceSize=256m",
 )
-"""Options of a Java that lives for minutes: it compiles once, in haste and on trust."""
+"""Options of a Java that lives for minutes: it compiles once, in haste and on trust,
+and is not looked through for garbage whenever it has loaded some more classes."""
 
 
 def free_port() -> int:
