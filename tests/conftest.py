@@ -108,6 +108,7 @@ KINDS_OF = ("place", "filled", "released", "remote", "begun", "kind")
 DEAR = (
     "engines",
     "peers",
+    "pages",
     "tests/behaviour/",
     "tests/lake/committing/",
     "tests/engines/",
@@ -117,7 +118,6 @@ DEAR = (
     "tests/lake/",
     "tests/notebooks/",
     "tests/test_docs.py",
-    "tests/report/test_",
 )
 """What takes longest, which therefore begins first."""
 
@@ -143,8 +143,11 @@ ALONE = ("_duckdb.py", "_duckdb_served.py", "_scale_page.py", "_spark_submit.py"
 """The files of `tests/engines` that do not take the Spark of the others."""
 
 
-PEERS = re.compile(r"\b(arch|empyrical|quantstats|sm|vectorbt)\b")
-"""How files name the libraries that results are compared with."""
+SHARE = {
+    "peers": re.compile(r"\b(arch|empyrical|quantstats|sm|vectorbt)\b"),
+    "pages": re.compile(r"\btests\.report\.browser\b"),
+}
+"""What files say that compare with the same libraries, or open the same browser."""
 
 
 @functools.cache
@@ -153,14 +156,15 @@ def unit_of_file(file: str) -> str:
     if is_engine or file.endswith("/test_spark.py"):
         return "engines"
     path = ROOT / file
-    return "peers" if path.is_file() and PEERS.search(path.read_text("utf-8")) else file
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return next((unit for unit, said in SHARE.items() if said.search(text)), file)
 
 
 def unit_of(nodeid: str) -> str:
     """Return what one worker runs as a whole.
 
-    A file, all files that share one Spark, or all that import the same libraries to
-    compare with, which takes seconds.
+    A file, or all files that share what takes seconds to start or to import: Spark, a
+    browser, libraries to compare with.
     """
     return unit_of_file(nodeid.partition("::")[0])
 

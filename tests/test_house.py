@@ -501,11 +501,14 @@ def test_what_is_dear_begins_first_and_is_shared_in_one_unit() -> None:
     others = ["tests/behaviour/test_x.py::test_c", "tests/test_facts.py::test_d"]
     own = "tests/engines/test_scale_page.py"
     peers = ["tests/backtest/test_engine.py::test_f", "tests/study/test_study.py"]
+    pages = ["tests/report/test_panel.py::test_g", "tests/report/test_print.py::test_h"]
 
     assert {unit_of(nodeid) for nodeid in spark} == {"engines"}
     assert unit_of(f"{own}::test_e") == own
     assert {unit_of(nodeid) for nodeid in peers} == {"peers"}
-    assert sorted([*others, *peers, *spark], key=rank) == [*spark, *peers, *others]
+    assert {unit_of(nodeid) for nodeid in pages} == {"pages"}
+    mixed = [*others, *pages, *peers, *spark]
+    assert sorted(mixed, key=rank) == [*spark, *peers, *pages, *others]
 
 
 def test_what_takes_long_and_is_not_marked_so_is_named() -> None:
