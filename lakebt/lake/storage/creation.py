@@ -59,7 +59,8 @@ def create_table(
         If there is one.
     """
     if not isinstance(catalog, SqlCatalog):  # it answers for what it writes
-        catalog.create_table(table, schema, properties=properties)
+        # A copy, as pyiceberg takes from it what it does not keep.
+        catalog.create_table(table, schema, properties={**properties})
         return
     made = staged(catalog, table, schema, properties, home=home)
     write_first(made)
