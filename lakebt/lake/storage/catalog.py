@@ -19,9 +19,7 @@ from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.code import confine
 from lakebt.lake.storage.connections import local_catalog, make_ready
 from lakebt.lake.storage.creation import create_all, create_table, home_of
-from lakebt.lake.storage.directory import (
-    check_directory,
-)
+from lakebt.lake.storage.directory import check_directory
 from lakebt.lake.storage.erasure_files import ErasureFiles
 from lakebt.lake.storage.erasure_note import settle
 from lakebt.lake.storage.failures import first_line, translated
@@ -246,15 +244,10 @@ class Storage:
             present = self._loader.names()
             if {LEDGER, *FROM_THE_START} <= present:
                 return
+            wanted = {n: (s.iceberg(), PROPERTIES) for n, s in FROM_THE_START.items()}
             of_ledger = {**PROPERTIES, EXCHANGE: exchange, **OF_THIS_LAYOUT}
-            # The ledger last, so that a lake with a ledger has all its tables.
-            wanted = {
-                **{
-                    name: (s.iceberg(), PROPERTIES)
-                    for name, s in FROM_THE_START.items()
-                },
-                LEDGER: (ledger_schema(), of_ledger),
-            }
+            # The last, so that a lake with a ledger has all its tables.
+            wanted[LEDGER] = (ledger_schema(), of_ledger)
             if not present and create_all(self.catalog, NAMESPACE, wanted):
                 return
             with contextlib.suppress(NamespaceAlreadyExistsError, IntegrityError):
