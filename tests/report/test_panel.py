@@ -542,3 +542,9 @@ def test_a_study_too_large_to_carry_says_so(
     assert "so this page does not carry it: <code>result.events()</code>" in shown
     assert 'id="ingredients"' not in shown
     assert 'id="best-equity"' in shown
+
+
+def test_charts_are_as_wide_as_their_columns(page: Page, report: Path) -> None:
+    for width in (1280, 400):
+        page.turn_to(report, width=width)
+        assert page.overflow() <= 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from lakebt.errors import LakeError
 from lakebt.lake import Lake
 from lakebt.lake.committing import sql
-from lakebt.lake.storage import creation, durability
+from lakebt.lake.storage import durability
 from tests.lake.frames import AS_OF, NOW, bars, clock
 
 if TYPE_CHECKING:
@@ -88,16 +90,17 @@ def test_a_new_lake_is_on_the_disk_before_its_catalog_names_it(
 ) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(durability, "_sync", synced.append)
-    insert = creation.insert
     named: list[str] = []
 
-    def noted(session: Any, catalog: Any, table: Any, location: str) -> None:
-        file = location.removeprefix("file://")
-        assert file in set(map(str, synced))
-        assert {path, path / "warehouse", path / "warehouse/quant"} <= set(synced)
-        named.append(table[-1])
-        insert(session, catalog, table, location)
+    def noted(_: Any, __: Any, ___: Any, told: Any, *____: Any) -> None:
+        for file in re.findall(r"file://([^']+\.metadata\.json)", repr(told)):
+            assert file in set(map(str, synced))
+            assert {path, path / "warehouse", path / "warehouse/quant"} <= set(synced)
+            named.append(file)
 
-    monkeypatch.setattr(creation, "insert", noted)
-    Lake.open(path, clock=clock)
-    assert len(named) == 4
+    sa.event.listen(sa.Engine, "before_cursor_execute", noted)
+    try:
+        Lake.open(path, clock=clock)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", noted)
+    assert len(set(named)) == 4

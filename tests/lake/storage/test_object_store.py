@@ -495,16 +495,17 @@ def silent(line: Wire) -> Iterator[None]:
 
 
 def test_a_store_that_says_nothing_is_given_up(
-    begun: Remote, line: Wire, monkeypatch: pytest.MonkeyPatch
+    remote: Remote, line: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun.configure(monkeypatch, **{"s3.request-timeout": "1"})
-    lake = begun.open()
+    publish(remote.open(), 1)
+    remote.configure(monkeypatch, **{"s3.request-timeout": "1"})
+    lake = remote.open()
 
     with silent(line), pytest.raises(LakeError, match=rf"{DEAF}timeout was reached\)"):
         publish(lake, 2)
 
     publish(lake, 2)
-    begun.check_whole([1, 2])
+    remote.check_whole([1, 2])
 
 
 def test_a_catalog_that_says_nothing_is_given_up(

@@ -86,9 +86,9 @@ def test_where_nothing_is_lacking_no_session_but_those_of_orders_is_read(
     spans: list[tuple[int, int]] = []
     really: Any = vars(session_prices)["bars_between"]
 
-    def told(*asked: Any, sessions: tuple[int, int]) -> Any:
+    def told(*asked: Any, sessions: tuple[int, int], **more: Any) -> Any:
         spans.append(sessions)
-        return really(*asked, sessions=sessions)
+        return really(*asked, sessions=sessions, **more)
 
     monkeypatch.setattr(session_prices, "bars_between", told)
     found, kinds = done(sweep, parts=4, share=itself)
