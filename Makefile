@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest
 LOWEST := .venv-lowest
-PROCESSES ?= 4
+PROCESSES ?= 3
 LOWEST_PROCESSES ?= 2
 FAST := not (java or servers or browser or slow)
 
@@ -68,9 +68,10 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 	  $(LOWEST)/bin/python -m pytest --numprocesses $(LOWEST_PROCESSES) \
 	  -m '$(FAST)' $(LOWEST_ROOMS)
 
-# Four processes for two cores: each waits for a third of its time. Beside them the house's rules
-# and the types are checked, and what is wrong is shown as soon as it is known. Where nothing is
-# compiled, one process does it: several would at once. What it cannot collect, the tests will tell.
+# Three processes for two cores: of two, some wait for a server while nobody works, and four are
+# in each other's way. Beside them the house's rules and the types are checked, and what is wrong
+# is shown as soon as it is known. Where nothing is compiled, one process does it: several would
+# at once. What it cannot collect, the tests will tell.
 test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every test
 	@{ $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 || \
 	  { cat $(VENV)/lint.log; false; }; } & lint=$$!; \
