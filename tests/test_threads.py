@@ -86,104 +86,70 @@ for size in (64, 1_000):
 """
 
 
-SESSIONS = [f"2022-09-{day:02}" for day in (1, 2, 6, 7, 8, 9)]
-"""Of the book."""
-
-PROGRAMS = {"surface": _RUN, "book": _STRATEGY, "family": _FAMILY}
-
-RUNS = {
-    "1": ("surface", "book", "family"),
-    "2": ("surface", "book", "family"),
-    "8": ("surface", "book"),
-    "2 Haswell": ("family",),
-}
-"""What runs with how many threads, and with another processor's kernels."""
-
-
-def told_with(run: str, path: Path) -> dict[str, str]:
-    """Return what programs print that may use so many threads, in one process.
-
-    How many there may be is read as it starts.
-    """
-    threads, _, kernel = run.partition(" ")
-    program = "\nprint('---')\n".join(PROGRAMS[name] for name in RUNS[run])
-    printed = subprocess.run(
-        [sys.executable, "-c", program, str(path)],
+def told_with(
+    threads: str, program: str, *arguments: str, kernel: str | None = None
+) -> str:
+    """Return what a program prints that may use so many threads."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
         env={
             **os.environ,
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,
-            **({"OPENBLAS_CORETYPE": kernel} if kernel else {}),
+            **({} if kernel is None else {"OPENBLAS_CORETYPE": kernel}),
         },
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    return dict(zip(RUNS[run], printed.split("---\n"), strict=True))
-
-
-@pytest.fixture(scope="module")
-def told(many_symbols: Path) -> dict[str, list[str]]:
-    """What each program prints, in each of its runs."""
-    runs = [told_with(run, many_symbols) for run in RUNS]
-    return {name: [run[name] for run in runs if name in run] for name in PROGRAMS}
-
-
-@pytest.fixture(scope="module")
-def many_symbols(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake of 25,000 symbols."""
-    draw, n = np.random.default_rng(1), 25_000
-    symbols = np.array([f"S{number:05}" for number in range(n)])
-    close = np.round(draw.uniform(5.0, 500.0, (len(SESSIONS), n)), 2)
-    bars = {
-        "symbol": np.tile(symbols, len(SESSIONS)),
-        "session": np.repeat(np.array(SESSIONS, "datetime64[D]"), n),
-        **dict.fromkeys(("open", "high", "low", "close"), close.reshape(-1)),
-        "volume": np.full(close.size, 1e6),
-        "basis": "raw",
-    }
-    path = tmp_path_factory.mktemp("threads") / "lake"
-    with pytest.warns(AuditWarning, match="jumps"):
-        lakebt.Lake.open(path).publish(
-            {"prices": pd.DataFrame(bars)}, release="R1", as_of="2022-09-12T00:00:00Z"
-        )
-    return path
 
 
 @pytest.mark.slow
-@pytest.mark.lake
-def test_a_family_is_the_same_whatever_threads_kernels_and_draws_at_once(
-    told: dict[str, list[str]],
-) -> None:
-    lines = [line for each in told["family"] for line in each.splitlines()]
+def test_a_family_is_the_same_whatever_threads_kernels_and_draws_at_once() -> None:
+    told = [
+        told_with("1", _FAMILY),
+        told_with("2", _FAMILY),
+        told_with("2", _FAMILY, kernel="Haswell"),
+    ]
 
-    assert len(lines) == 6
-    assert len(set(lines)) == 1
+    assert len({line for each in told for line in each.splitlines()}) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.lake
-def test_a_surface_of_many_events_is_the_same_whatever_threads_add_it_up(
-    told: dict[str, list[str]],
-) -> None:
-    surface = told["surface"]
+def test_a_surface_of_many_events_is_the_same_whatever_threads_add_it_up() -> None:
+    told = [told_with(threads, _RUN) for threads in ("1", "2", "8")]
 
-    assert len(surface) == 3
-    assert surface[0].count("0x1") == 6
-    assert [line.split()[0] for line in surface[0].splitlines()] == [
+    assert told[0].count("0x1") == 6
+    assert [line.split()[0] for line in told[0].splitlines()] == [
         "two-way",
         "jackknife",
     ]
-    assert len(set(surface)) == 1
+    assert len(set(told)) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.lake
 def test_a_book_of_many_symbols_is_the_same_whatever_threads_add_it_up(
-    told: dict[str, list[str]],
+    tmp_path: Path,
 ) -> None:
-    book = told["book"]
+    sessions = [f"2022-09-{day:02}" for day in (1, 2, 6, 7, 8, 9)]
+    draw, n = np.random.default_rng(1), 25_000
+    symbols = np.array([f"S{number:05}" for number in range(n)])
+    close = np.round(draw.uniform(5.0, 500.0, (len(sessions), n)), 2)
+    bars = {
+        "symbol": np.tile(symbols, len(sessions)),
+        "session": np.repeat(np.array(sessions, "datetime64[D]"), n),
+        **dict.fromkeys(("open", "high", "low", "close"), close.reshape(-1)),
+        "volume": np.full(close.size, 1e6),
+        "basis": "raw",
+    }
+    path = tmp_path / "lake"
+    with pytest.warns(AuditWarning, match="jumps"):
+        lakebt.Lake.open(path).publish(
+            {"prices": pd.DataFrame(bars)}, release="R1", as_of="2022-09-12T00:00:00Z"
+        )
 
-    assert len(book) == 3
-    assert book[0].count("0x1") == len(SESSIONS) - 1
-    assert len(set(book)) == 1
+    told = [told_with(threads, _STRATEGY, str(path)) for threads in ("1", "2", "8")]
+
+    assert told[0].count("0x1") == len(sessions) - 1
+    assert len(set(told)) == 1
