@@ -55,15 +55,16 @@ LOOKED_AT = 1_000
 """Offending names that are audited again, the first by name."""
 
 _HELD = "__held"
-_TOLD = "name string, offends boolean, held boolean, day date, again bigint"
-_TYPES: dict[str, pa.DataType] = {
-    "name": pa.string(),
-    "offends": pa.bool_(),
-    "held": pa.bool_(),
-    "day": pa.date32(),
-    "again": pa.int64(),
+_COLUMNS: dict[str, tuple[pa.DataType, str]] = {
+    "name": (pa.string(), "string"),
+    "offends": (pa.bool_(), "boolean"),
+    "held": (pa.bool_(), "boolean"),
+    "day": (pa.date32(), "date"),
+    "again": (pa.int64(), "bigint"),
 }
-_LINE = pa.schema(_TYPES)
+"""What executors tell: its type in Arrow, and in Spark."""
+_LINE = pa.schema([(name, kind) for name, (kind, _) in _COLUMNS.items()])
+_TOLD = ", ".join(f"{name} {kind}" for name, (_, kind) in _COLUMNS.items())
 _COVERAGE = {PRICES.name: bars.tell_coverage, ETF_HOLDINGS.name: reports.tell_coverage}
 
 

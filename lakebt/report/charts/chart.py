@@ -66,4 +66,4 @@ class Chart(go.Figure):  # type: ignore[misc]
             return
         from IPython.display import display  # noqa: PLC0415 - it is there: it asks
 
-        display(shown, raw=True)
+        display(shown, raw=True)  # type: ignore[no-untyped-call]
