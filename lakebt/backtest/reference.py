@@ -9,6 +9,7 @@ for what it lacks: `FINANCING`, and `ACTIONS` where corporate actions paid or to
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,18 @@ def installed() -> Any:
     return vectorbt
 
 
+@functools.cache
+def wrapped_once() -> Any:
+    """Return vectorbt's portfolio as one that makes its wrapper once.
+
+    vectorbt's own copies it and all settings 35 times on the way to a value, which is
+    half of what the engine takes. Whoever asks for a portfolio is given vectorbt's own.
+    """
+    portfolio = installed().Portfolio
+    wrapper = functools.cached_property(portfolio.wrapper.fget)
+    return type(portfolio.__name__, (portfolio,), {"wrapper": wrapper})
+
+
 def run_vectorbt(
     trades: Sequence[Trade],
     *,
@@ -74,9 +87,10 @@ def run_vectorbt(
         index=pd.RangeIndex(shape[0]),
         costs=costs,
         capital_usd=capital_usd,
+        kind=wrapped_once(),
     )
     value = portfolio.value().to_numpy().reshape(shape)
-    orders = portfolio.orders.records_arr
+    orders = portfolio.order_records
     fees = np.zeros(shape)
     cell = orders["col"] // len(columns_of(window.symbols, acted=bool(window.worths)))
     np.add.at(fees, (orders["idx"], cell), orders["fees"])
@@ -126,6 +140,7 @@ def _from_trades(
     index: pd.Index[Any],
     costs: CostModel,
     capital_usd: float,
+    kind: Any = None,
 ) -> Any:
     acted = bool(window.worths)
     width = len(columns_of(window.symbols, acted=acted))
@@ -170,6 +185,7 @@ def _from_trades(
         capital_usd=capital_usd,
         impact=impact,
         beside=beside,
+        kind=kind,
     )
 
 
@@ -241,6 +257,7 @@ def portfolio_of(
     fees: FloatPanel,
     capital_usd: float,
     beside: FloatPanel | None = None,
+    kind: Any = None,
 ) -> Any:
     """Return cells side by side, each with the columns of `columns_of`.
 
@@ -258,8 +275,10 @@ def portfolio_of(
     capital_usd
     beside : ndarray of shape (n_rows, n_cells), optional
         What actions brought by each row, in USD.
+    kind
+        The class of the portfolio; vectorbt's own unless given.
     """
-    vectorbt = installed()
+    kind = kind or installed().Portfolio
     names = columns_of(symbols, acted=beside is not None)
     count = sizes.shape[1] // len(names)
     priced = np.tile(np.hstack([marks, np.ones((len(sizes), 1))]), (1, count))
@@ -271,7 +290,7 @@ def portfolio_of(
     columns = pd.MultiIndex.from_product(
         [range(count), names], names=["cell", "symbol"]
     )
-    return vectorbt.Portfolio.from_orders(
+    return kind.from_orders(
         pd.DataFrame(priced, index=index, columns=columns),
         size=sizes,
         size_type="amount",
@@ -280,7 +299,7 @@ def portfolio_of(
         fixed_fees=0.0 if impact is None else impact,
         direction="both",
         init_cash=capital_usd,
-        group_by=np.repeat(np.arange(count), len(names)),
+        group_by=pd.Index(np.repeat(np.arange(count), len(names))),
         cash_sharing=True,
         call_seq="auto",  # sells first: without it, high gross loses orders
         freq="12h",

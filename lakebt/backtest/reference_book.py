@@ -14,6 +14,7 @@ from lakebt.backtest.reference import (
     hold_beside,
     lend,
     portfolio_of,
+    wrapped_once,
 )
 from lakebt.backtest.settlement import settle
 from lakebt.sessions import session_of
@@ -36,6 +37,7 @@ def order_book(
     costs: CostModel,
     capital_usd: float,
     flows: Flows | None = None,
+    kind: Any = None,
 ) -> Any:
     """Return the orders of a strategy as one ``vectorbt.Portfolio``.
 
@@ -50,6 +52,8 @@ def order_book(
     flows
         What corporate actions did to it. Shares that they bring or take are traded at
         the marks of the close before, without fees, in a row of their own.
+    kind
+        As `portfolio_of` takes it.
 
     Returns
     -------
@@ -97,6 +101,7 @@ def order_book(
         capital_usd=capital_usd,
         impact=impact if costs.has_impact else None,
         beside=None if beside is None else beside[:, None],
+        kind=kind,
     )
 
 
@@ -173,7 +178,12 @@ def keep_vectorbt(
     np.add.at(changes, (traded, orders.column), orders.size)
     flows = settle(changes, effects, window=window)
     portfolio = order_book(
-        orders, window=window, costs=costs, capital_usd=capital_usd, flows=flows
+        orders,
+        window=window,
+        costs=costs,
+        capital_usd=capital_usd,
+        flows=flows,
+        kind=wrapped_once(),
     )
     moved = np.unique(Moves.of(flows, window).session)
     is_close = np.arange(1, 2 * sessions, 2)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakebt.backtest.costs import CostModel
-from lakebt.backtest.reference import run_vectorbt, to_vectorbt
+from lakebt.backtest.reference import (
+    installed,
+    portfolio_of,
+    run_vectorbt,
+    to_vectorbt,
+    wrapped_once,
+)
 from lakebt.backtest.trades import Position, Trade
 from lakebt.backtest.walk import walk_trades
 from lakebt.backtest.window import PriceWindow, fill_gaps
@@ -295,8 +302,34 @@ def test_forty_times_gross_loses_no_order() -> None:
         capital_usd=CAPITAL,
     )
 
-    columns = portfolio.orders.values["col"]
+    columns = portfolio.order_records["col"]
     assert (columns < len(SYMBOLS)).sum() == 6  # the last column is the financing
+
+
+@pytest.mark.slow
+def test_a_wrapper_that_is_made_once_changes_no_bit() -> None:
+    rng = np.random.default_rng(3)
+    sizes = np.full((9, 6), np.nan)
+    sizes[2] = rng.normal(0.0, 500.0, 6)
+    sizes[6] = -sizes[2]
+    asked: dict[str, Any] = {
+        "symbols": ["A", "B"],
+        "marks": 100.0 * np.exp(rng.normal(0.0, 0.02, (9, 2))),
+        "index": pd.RangeIndex(9),
+        "fees": np.full((1, 6), 4e-4),
+        "capital_usd": CAPITAL,
+    }
+
+    plain = portfolio_of(sizes, **asked)
+    own = portfolio_of(sizes, kind=wrapped_once(), **asked)
+
+    assert own.wrapper is own.wrapper
+    assert type(plain) is installed().Portfolio
+    for name in ("value", "cash", "assets"):
+        pd.testing.assert_frame_equal(
+            getattr(own, name)(), getattr(plain, name)(), check_exact=True
+        )
+    assert own.order_records.tobytes() == plain.orders.records_arr.tobytes()
 
 
 def test_a_short_that_trebles_is_ruined() -> None:
