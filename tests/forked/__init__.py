@@ -14,10 +14,8 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -25,23 +23,28 @@ HERE = Path(__file__).resolve().parent
 
 @functools.cache
 def python() -> tuple[str, ...]:
-    """Return how a command line begins; the first call starts what forks."""
-    folder = tempfile.mkdtemp(prefix="fork-")
+    """Return how a command line begins; the first call of a run starts what forks."""
+    from tests.servers.shared import WHERE, Run, shared  # noqa: PLC0415 - imports this
+
+    if WHERE not in os.environ:  # a program that is no test
+        atexit.register(Run().end)
+    place: str = shared("forked", _start)["place"]
+    return (sys.executable, "-IS", str(HERE / "client.py"), place)
+
+
+def _start(folder: Path) -> dict[str, str]:
+    """Start what forks; return where it is asked."""
+    from tests.servers.shared import BY_ITSELF, guarded  # noqa: PLC0415
+
     place = f"{folder}/socket"
-    server = subprocess.Popen(
+    server = guarded(
+        folder,
         [sys.executable, "-m", "tests.forked.server", place],
+        by=BY_ITSELF,
         cwd=HERE.parents[1],
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
-    owner = os.getpid()
-
-    def end() -> None:
-        if os.getpid() == owner:
-            server.communicate()
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
-    return (sys.executable, "-IS", str(HERE / "client.py"), place)
+    with server.stdout as said:
+        assert said.readline() == b"ready\n"
+    return {"place": place}

@@ -11,7 +11,7 @@ import atexit
 import datetime as dt
 import gc
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import runpy
@@ -119,9 +119,10 @@ def become(files: list[int], words: list[str], folder: str, env: Any) -> NoRetur
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what was blocked is inherited
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(env)
+    os.environb.update(env)
     setattr(pyiceberg.catalog, "_ENV_CONFIG", Config())  # noqa: B010 - read at its import
-    sys.path[1:1] = [part for part in env.get("PYTHONPATH", "").split(":") if part]
+    path = os.environ.get("PYTHONPATH", "")
+    sys.path[1:1] = [part for part in path.split(":") if part]
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
@@ -156,7 +157,7 @@ def asked(line: socket.socket) -> tuple[list[int], Any]:
     """Return the files and the order of a client."""
     size, files, *_ = socket.recv_fds(line, 4, 3)
     order = line.recv(struct.unpack("!i", size)[0], socket.MSG_WAITALL)
-    return files, json.loads(order)
+    return files, marshal.loads(order)  # noqa: S302 - of our own client
 
 
 class Forks:

@@ -73,6 +73,16 @@ def test_a_module_is_run(begin: Sequence[str]) -> None:
     assert said.startswith("lakebt ")
 
 
+def test_all_processes_of_a_run_are_forked_from_one() -> None:
+    ask = "from tests.forked import python; print(python()[-1])"
+
+    said = subprocess.run(
+        [*python(), "-c", ask], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert said == f"{python()[-1]}\n"
+
+
 def test_a_signal_that_is_blocked_here_reaches_what_is_forked() -> None:
     command = [*python(), "-c", WAITING]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

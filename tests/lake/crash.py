@@ -9,6 +9,7 @@ of a second.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -180,6 +181,15 @@ def orphans(path: Path) -> set[str]:
     return files - kept
 
 
+_CAPABILITIES = 0x20080522
+"""The version of Linux's interface to them."""
+
+_RIGHTS = ctypes.c_uint32 * 6
+"""Which are in effect, permitted, inherited; and the same of those from 32 on."""
+
+_PAST_MODES = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+
 MOMENTS = ("write_files", "commit", "swap", "tidy")
 """Where a publisher may die: "swap" is between the first table's pointer and the next.
 
@@ -216,18 +226,11 @@ def die_publishing(moment: str, **address: str) -> None:
 
 
 class Publisher:
-    """Publishes numbered releases in processes of its own, and stops them.
+    """Publishes numbered releases in processes of its own, and stops them."""
 
-    Parameters
-    ----------
-    wrapper
-        A command to run it under, such as one that takes privileges away.
-    """
-
-    def __init__(self, wrapper: Sequence[str] = ()) -> None:
-        begin = [*wrapper, sys.executable] if wrapper else python()
+    def __init__(self) -> None:
         self._server = subprocess.Popen(
-            [*begin, "-m", "tests.lake.crash"],
+            [*python(), "-m", "tests.lake.crash"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -260,7 +263,7 @@ class Publisher:
             How long after the lake was opened it is stopped.
         stop
             "kill", or "read-only": the directory is made so until the publisher gave
-            up.
+            up, who has no right to write in it even as root.
 
         Returns
         -------
@@ -287,6 +290,8 @@ def serve() -> None:
         process = os.fork()
         if process == 0:
             os.close(told)
+            if order["stop"] == "read-only":
+                obey_modes()
             _publish_on(Path(order["path"]), order["first"], tell)
         os.close(tell)
         with open(told, encoding="utf-8") as lines:  # noqa: PTH123 - of a pipe
@@ -322,6 +327,15 @@ def _publish_on(path: Path, first: int, tell: int) -> None:
         os.write(tell, f"error {what}\n".encode())
     finally:
         os._exit(0)
+
+
+def obey_modes() -> None:
+    """Give up the right of root to read and to write what nobody may."""
+    of_this_process, rights = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0), _RIGHTS()
+    libc = ctypes.CDLL(None)
+    assert libc.capget(of_this_process, rights) == 0
+    rights[0] &= ~_PAST_MODES
+    assert libc.capset(of_this_process, rights) == 0
 
 
 @contextlib.contextmanager

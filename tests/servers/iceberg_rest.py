@@ -49,10 +49,11 @@ class RestCatalogs:
         properties.put("uri", f"jdbc:sqlite:{folder / 'rest.db'}")
         properties.put("jdbc.schema-version", "V1")
         properties.put("warehouse", f"file://{folder / 'warehouse'}")
+        files = java.org.apache.hadoop.conf.Configuration()
+        # Without sums of each file, for which it starts two more processes.
+        files.set("fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
         iceberg, jetty = java.org.apache.iceberg, java.org.eclipse.jetty
-        catalog = iceberg.CatalogUtil.buildIcebergCatalog(
-            "behind", properties, java.org.apache.hadoop.conf.Configuration()
-        )
+        catalog = iceberg.CatalogUtil.buildIcebergCatalog("behind", properties, files)
         adapter = iceberg.rest.RESTCatalogAdapter(catalog)
         servlet = jetty.servlet.ServletHolder(iceberg.rest.RESTCatalogServlet(adapter))
         handler = jetty.servlet.ServletContextHandler()
@@ -134,7 +135,8 @@ def _fetch(java: str, cache: Path) -> str | None:
     ivy = next(_jars_of_pyspark().glob("ivy-*.jar"))
     fetched = subprocess.run(
         [
-            *(java, f"-Duser.home={cache}", "-jar", str(ivy), "-ivy", str(REST)),
+            *(java, *QUICK, f"-Duser.home={cache}", "-jar", str(ivy)),
+            *("-ivy", str(REST)),
             *("-cache", str(cache / "ivy"), "-types", "jar", "bundle", "-retrieve"),
             str(cache / "jars" / "[artifact]-[revision](-[classifier]).[ext]"),
         ],

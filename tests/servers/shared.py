@@ -27,6 +27,9 @@ WHERE = "LAKEBT_TEST_SERVERS"
 GUARD = '"$@" & read -r _; kill -9 $!; wait; rm -rf "$0"'
 """Starts a server whose folder it is given first, and ends it when its input does."""
 
+BY_ITSELF = '"$@"; rm -rf "$0"'
+"""Starts one that ends by itself when its input does."""
+
 _STARTED: list[subprocess.Popen[Any]] = []
 """What this process has started, and does not wait for."""
 
@@ -78,13 +81,22 @@ def shared(name: str, start: Callable[[Path], Mapping[str, Any]]) -> dict[str, A
 
 
 def guarded(
-    folder: Path, command: Sequence[str], **options: Any
+    folder: Path, command: Sequence[str], *, by: str = GUARD, **options: Any
 ) -> subprocess.Popen[Any]:
-    """Start a server that ends with the run, in whose folder its own one lies."""
+    """Start a server that ends with the run, in whose folder its own one lies.
+
+    Parameters
+    ----------
+    folder, command
+    by
+        What ends it: `GUARD` or `BY_ITSELF`.
+    options
+        Of `subprocess.Popen`.
+    """
     (folder / "guarded").touch()
     with (folder.parent / "lasts").open("rb", buffering=0) as lasts:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, str(folder), *command],
+            ["/bin/sh", "-c", by, str(folder), *command],
             stdin=lasts,
             start_new_session=True,  # Ctrl-C ends the run, and that the server
             **options,

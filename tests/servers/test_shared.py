@@ -12,7 +12,7 @@ import pytest
 
 from tests.forked import python
 from tests.servers.running import wait_until
-from tests.servers.shared import WHERE, Run, guarded, shared
+from tests.servers.shared import BY_ITSELF, WHERE, Run, guarded, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,8 @@ def kill(begun: subprocess.Popen[str]) -> None:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """A run within that of the tests."""
+    """A run within that of the tests, which goes on to have what forks."""
+    python()
     monkeypatch.setenv(WHERE, os.environ[WHERE])
     made = Run()
     yield made
@@ -120,6 +121,21 @@ def test_a_run_that_is_killed_leaves_no_server(run: Run) -> None:
     assert wait_until(lambda: not lives(number), alive=lambda: True)
     assert wait_until(lambda: not servers(folder), alive=lambda: True)
     assert lives(sleeper())
+
+
+def test_a_server_that_ends_by_itself_is_waited_for(run: Run) -> None:
+    told = run.folder / "told"
+    ends = f'cat; sleep 0.2; echo ended > "{told}"'
+
+    def start(folder: Path) -> dict[str, str]:
+        guarded(folder, ["sh", "-c", ends], by=BY_ITSELF)
+        return {}
+
+    shared("reader", start)
+    kept = told.open("w+")
+    with kept:
+        run.end()
+        assert kept.read() == "ended\n"
 
 
 def test_who_fails_to_start_one_leaves_the_next_to_do_it(run: Run) -> None:
