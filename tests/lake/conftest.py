@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,34 +27,55 @@ if TYPE_CHECKING:
     from tests.servers import RestCatalogs
 
 
-@pytest.fixture(scope="session")
-def empty_original(tmp_path_factory: pytest.TempPathFactory) -> Original:
-    """What `lake` is."""
-    folder = tmp_path_factory.mktemp("empty")
-    return Original(folder, lambda path: Lake.open(path, clock=clock))
+def make_empty(path: Path) -> None:
+    """Make what `lake` is."""
+    Lake.open(path, clock=clock)
+
+
+def make_published(path: Path) -> None:
+    """Make what `published` is."""
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R0", as_of=AS_OF)
+    declare(lake)
+    lake.publish({"earnings": calendar()}, release="R1", as_of=AS_OF)
+
+
+def make_prices(path: Path) -> None:
+    """Make a lake of one release, of prices."""
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+
+
+Maker = Callable[[Path], object]
+
+ORIGINALS: dict[str, Maker] = {"lake": make_empty, "published": make_published}
+"""By the name of the fixture that asks for it, what makes a lake, once in a run.
+
+A file of tests that has more of them names them alike, and its own come first.
+"""
 
 
 @pytest.fixture(scope="session")
-def published_original(tmp_path_factory: pytest.TempPathFactory) -> Original:
-    """What `published` is."""
-
-    def make(path: Path) -> None:
-        lake = Lake.open(path, clock=clock)
-        lake.publish({"prices": bars()}, release="R0", as_of=AS_OF)
-        declare(lake)
-        lake.publish({"earnings": calendar()}, release="R1", as_of=AS_OF)
-
-    return Original(tmp_path_factory.mktemp("published"), make)
+def original_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Maker], Original]:
+    """Gives what was made, whoever asked for it first."""
+    return functools.cache(
+        lambda make: Original(tmp_path_factory.mktemp(make.__name__), make)
+    )
 
 
 @pytest.fixture
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def path(
+    request: pytest.FixtureRequest,
+    original_of: Callable[[Maker], Original],
+    tmp_path: Path,
+) -> Path:
     """Where the test's lake is; nothing is there if it asks for none."""
-    kept = {"published": "published_original", "lake": "empty_original"}
-    for name, original in kept.items():
+    makers = ORIGINALS | getattr(request.module, "ORIGINALS", {})
+    for name, make in reversed(makers.items()):
         if name in request.fixturenames:
-            found: Original = request.getfixturevalue(original)
-            return found.restored()
+            return original_of(make).restored()
     return tmp_path / "lake"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from pyiceberg.schema import Schema
 from pyiceberg.types import ListType, StructType
 
@@ -14,8 +15,6 @@ from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def ledger_schema() -> Schema:
@@ -30,14 +29,14 @@ def ledger_schema() -> Schema:
     return Schema(*fields)
 
 
-def make_old(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def make_old(path: Path) -> Path:
     """Make one with the releases R0, R1 and R2."""
     count = iter(range(1000))
 
     def named(place: str, _content: object) -> str:
         return place.replace(fingerprint.OPEN, f"old-{next(count)}")
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for module in (fingerprint, datafiles):
             patch.setattr(module, "named", named)
         patch.setattr("lakebt.lake.storage.catalog.ledger_schema", ledger_schema)

@@ -41,14 +41,20 @@ def publish(lake: Lake, name: str, symbol: str) -> None:
     lake.publish({"prices": bars(symbols=(symbol,))}, release=name, as_of=AS_OF)
 
 
+def make_cleaned(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    publish(lake, "R1", "BASE")
+    publish(lake.branch("cleaned", at="R1"), "R2", "MINE")
+    publish(lake, "R2", "MAIN")
+
+
+ORIGINALS = {"cleaned": make_cleaned}
+
+
 @pytest.fixture
 def cleaned(lake: Lake) -> Lake:
     """A branch at R1 of a lake that has R2 since, with a release R2 of its own."""
-    publish(lake, "R1", "BASE")
-    branch = lake.branch("cleaned", at="R1")
-    publish(branch, "R2", "MINE")
-    publish(lake, "R2", "MAIN")
-    return branch
+    return lake.branch("cleaned")
 
 
 def test_each_side_sees_its_own_and_what_both_stand_on(

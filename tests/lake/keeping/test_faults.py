@@ -12,6 +12,7 @@ import inspect
 import os
 import random
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,13 +59,15 @@ class Bench:
     Parameters
     ----------
     disk
+    kept
+        A folder elsewhere, for what the disk held when an act was needed.
     """
 
-    def __init__(self, disk: Disk) -> None:
-        self.disk = disk
-        folder = disk.place / "folder"
-        folder.mkdir()
-        self._original = Original(folder, make)
+    def __init__(self, disk: Disk, kept: Path) -> None:
+        self.disk, self._kept = disk, kept
+        self._folder = disk.place / "folder"
+        self._folder.mkdir()
+        self._original = Original(self._folder, make)
         self.effect = functools.cache(self._effect)
         self.again = functools.cache(self._again)
 
@@ -74,9 +77,15 @@ class Bench:
         return self._prepared(name)
 
     def _prepared(self, name: str) -> Path:
-        folder = self._original.restored().parent
-        ACTS[name].prepare(folder)
-        return folder
+        kept = self._kept / name
+        if kept.exists():
+            shutil.rmtree(self._folder)
+            shutil.copytree(kept, self._folder)
+        else:
+            self._original.restored()
+            ACTS[name].prepare(self._folder)
+            shutil.copytree(self._folder, kept)
+        return self._folder
 
     def _effect(self, name: str) -> tuple[Any, Any, int, int]:
         """Return what is there before and after, the bytes and the lines between."""
@@ -102,11 +111,11 @@ def words_of(error: LakebtError) -> str:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     umask = os.umask(0o022)
     try:
         with mounted("32m") as disk:
-            yield Bench(disk)
+            yield Bench(disk, tmp_path_factory.mktemp("prepared"))
     finally:
         os.umask(umask)
 

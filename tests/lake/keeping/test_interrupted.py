@@ -69,9 +69,8 @@ def opened(path: Path) -> Lake:
     return Lake.open(path, create=False, clock=now())
 
 
-def answers(path: Path) -> dict[str, str]:
+def answers(lake: Lake) -> dict[str, str]:
     """A digest of every table of every release that lives, and of all trials."""
-    lake = opened(path)
     said = {"trials": lake.trials().sort_values("trial_id").to_csv()}
     tables = list(lake.tables()["name"])
     for name in lake.releases()["name"]:
@@ -112,7 +111,7 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
     counter = Interrupter()
     lake = opened(path)
     assert counter.run(partial(run, lake))
-    after, read = state(path), answers(path)
+    after, read = state(path), answers(opened(path))
     check_noted(before, after)
     for stop in (by_ctrl_c, by_sigterm):
         chosen = random.Random(f"{command} {stop.__name__}")  # noqa: S311 - instants
@@ -125,8 +124,9 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
             assert state(path) in (before, after), where
             again(run, opened(path))
             assert state(path) == after, where
-            assert opened(path).doctor().ok, where
-            assert answers(path) == read, where
+            done = opened(path)
+            assert done.doctor().ok, where
+            assert answers(done) == read, where
 
 
 def check_noted(before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakebt.errors import InvalidArgumentError, LakebtError, LakeError
+from tests.lake.conftest import make_prices
 from tests.lake.faults import opened
 from tests.lake.frames import AS_OF, bars
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lakebt.lake import Lake
 
 pytestmark = pytest.mark.lake
 
@@ -35,9 +35,12 @@ NAMES = (
 REFUSED = ("100%", "a%20b", "a#b", "a?b", "a\nb", "x" * 256)
 
 
+ORIGINALS = {"here": make_prices}
+
+
 @pytest.fixture
-def here(path: Path, lake: Lake) -> Path:
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+def here(path: Path) -> Path:
+    """Where a lake of one release is."""
     return path
 
 

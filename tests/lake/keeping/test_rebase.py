@@ -36,14 +36,20 @@ def publish(lake: Lake, name: str, symbol: str, **columns: Any) -> Release:
     return lake.publish({"prices": rows}, release=name, as_of=AS_OF)
 
 
+def make_cleaned(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    publish(lake, "R1", "BASE")
+    publish(lake.branch("cleaned", at="R1"), "A", "MINE")
+    publish(lake, "R2", "MAIN")
+
+
+ORIGINALS = {"cleaned": make_cleaned}
+
+
 @pytest.fixture
 def cleaned(lake: Lake) -> Lake:
     """A branch at R1 with a release A of its own; main has R2 since."""
-    publish(lake, "R1", "BASE")
-    branch = lake.branch("cleaned", at="R1")
-    publish(branch, "A", "MINE")
-    publish(lake, "R2", "MAIN")
-    return branch
+    return lake.branch("cleaned")
 
 
 def test_a_rebase_is_one_more_release_and_changes_none(

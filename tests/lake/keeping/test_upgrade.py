@@ -60,10 +60,8 @@ def test_a_lake_is_kept_of_each_layout() -> None:
 
 
 @pytest.mark.slow
-def test_a_lake_from_before_digests_gets_all_it_lacks_at_once(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_old(path, monkeypatch)
+def test_a_lake_from_before_digests_gets_all_it_lacks_at_once(path: Path) -> None:
+    make_old(path)
     with foreign_table(path, "releases") as table, table.transaction() as change:
         change.remove_properties(EXCHANGE, LAYOUT, LAYOUT_NEEDS)
     lake = Lake.open(path, clock=present)
@@ -87,10 +85,8 @@ def test_a_lake_from_before_digests_gets_all_it_lacks_at_once(
     assert not lake.upgrade().done
 
 
-def test_a_lake_that_holds_other_rows_is_not_upgraded(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_old(path, monkeypatch)
+def test_a_lake_that_holds_other_rows_is_not_upgraded(path: Path) -> None:
+    make_old(path)
     with foreign_table(path, "releases") as table, table.transaction() as change:
         change.remove_properties(LAYOUT, LAYOUT_NEEDS)
     first, second = sorted((path / "warehouse/quant/prices/data").iterdir())[:2]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lakebt.errors import LakebtError, UnknownNameError
 from lakebt.lake import Lake
 from tests.lake.frames import AS_OF, bars, changes, clock, holdings, q1, utc
+from tests.nightly import IS_NIGHTLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,14 @@ FUTURES: dict[str, Future] = {
         )
     },
 }
+SEVERAL: list[tuple[str, ...]] = [
+    ("a listing", "a split", "another index", "another fund"),
+    ("a correction", "another ratio", "a withdrawn index", "the next report"),
+    ("another basis", "no split"),
+    ("a withdrawal",),
+]
+"""Futures that one lake has: no two of them say something else of the same fact."""
+
 KEYS: dict[str, list[object]] = {
     "prices": [("LATE", "2022-11-01"), ("AAA", "2022-11-01"), ("AAA", "2022-09-01")],
     "index_changes": [COMING, "SP500:NEW:addition:2022-09-02", "NDX"],
@@ -249,12 +258,18 @@ def check(without: tuple[Any, Any], path: Path, *futures: Future) -> None:
             assert found[name] == several, name
 
 
+def test_every_future_is_one_of_several() -> None:
+    assert sorted(itertools.chain(*SEVERAL)) == sorted(FUTURES)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("future", FUTURES)
+@pytest.mark.parametrize(
+    "names", [(name,) for name in FUTURES] if IS_NIGHTLY else SEVERAL, ids=", ".join
+)
 def test_of_two_lakes_that_agree_on_what_is_known_a_view_says_the_same(
-    without: tuple[Any, Any], tmp_path: Path, future: str
+    without: tuple[Any, Any], tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    check(without, tmp_path, FUTURES[future])
+    check(without, tmp_path, *(FUTURES[name] for name in names))
 
 
 @pytest.mark.slow
@@ -333,10 +348,9 @@ def test_a_column_that_is_empty_to_a_strategy_is_still_an_error_to_a_person(
 
 
 @pytest.mark.slow
-def test_nothing_of_a_view_can_be_set(tmp_path: Path) -> None:
-    person, strategy = of_lake(tmp_path, FUTURES["a listing"])
-    for view in (person, strategy):
-        before = answers(view)
+def test_nothing_of_a_view_can_be_set(without: tuple[Any, Any], tmp_path: Path) -> None:
+    views = of_lake(tmp_path, FUTURES["a listing"])
+    for before, view in zip(without, views, strict=True):
         for name in {*object.__dir__(view), "anything"}:
             with pytest.raises(AttributeError, match=r"of a view cannot be set"):
                 setattr(view, name, view.release)
@@ -354,8 +368,11 @@ def test_a_notebook_counts_what_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_view_that_was_sent_says_the_same(tmp_path: Path) -> None:
-    for view in of_lake(tmp_path, FUTURES["a listing"]):
+def test_a_view_that_was_sent_says_the_same(
+    without: tuple[Any, Any], tmp_path: Path
+) -> None:
+    views = of_lake(tmp_path, FUTURES["a listing"])
+    for expected, view in zip(without, views, strict=True):
         again = pickle.loads(pickle.dumps(view))  # noqa: S301 - just written
 
-        assert answers(again) == answers(view)
+        assert answers(again) == expected

@@ -48,13 +48,20 @@ def fresh(path: Path) -> Lake:
     return Lake.open(path, create=False, clock=clock)
 
 
-@pytest.fixture
-def corrected(lake: Lake, path: Path) -> Path:
-    """Bars known at their closes, and one corrected in November."""
+def make_corrected(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
     november = pd.Timestamp("2022-11-01T12:00:00Z")
     lake.publish({"prices": bars()}, release="R1", as_of="2022-10-01T00:00:00Z")
     fixed = bars(("2022-09-02",), ("AAA",), known_at=november, close=10.9)
     lake.publish({"prices": fixed}, release="R2", as_of=AS_OF)
+
+
+ORIGINALS = {"corrected": make_corrected}
+
+
+@pytest.fixture
+def corrected(path: Path) -> Path:
+    """Bars known at their closes, and one corrected in November."""
     return path
 
 

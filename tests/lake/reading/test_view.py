@@ -13,6 +13,7 @@ from lakebt.facts import Side
 from lakebt.lake import Lake
 from lakebt.lake.reading import bases, in_force
 from lakebt.lake.reading import release_tables as pinned
+from tests.lake.conftest import make_prices
 from tests.lake.frames import AS_OF, Q3_KNOWN, bars, changes, clock, q1, q3, utc
 
 if TYPE_CHECKING:
@@ -23,9 +24,12 @@ pytestmark = pytest.mark.lake
 CLOSE_OF_2 = "2022-09-02T20:00:00Z"
 
 
+ORIGINALS = {"prices": make_prices}
+
+
 @pytest.fixture
 def prices(lake: Lake) -> Lake:
-    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    """A lake of one release."""
     return lake
 
 

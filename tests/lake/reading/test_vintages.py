@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.lake import Lake
 from lakebt.lake.reading import in_force as in_force_module
+from tests.lake.conftest import make_published
 from tests.lake.earnings import calendar
 from tests.lake.frames import AS_OF, Q1_KNOWN, bars, changes, clock, q1, utc
 
@@ -28,16 +29,24 @@ pytestmark = pytest.mark.lake
 AAA = ("AAA", "2022Q3")
 
 
-@pytest.fixture
-def corrected(published: Lake) -> Lake:
-    """AAA is postponed, then its estimate is corrected; BBB withdraws its date."""
+def make_corrected(path: Path) -> None:
+    make_published(path)
+    lake = Lake.open(path, clock=clock)
     postponed = calendar(announced="2022-09-12T12:00:00Z", retracted=[False, True])
     postponed.loc[0, "reports"] = "2022-10-27"
-    published.publish({"earnings": postponed}, release="R2", as_of=AS_OF)
+    lake.publish({"earnings": postponed}, release="R2", as_of=AS_OF)
     better = calendar(announced="2022-09-20T12:00:00Z", reports="2022-10-27")
     better["eps_usd"] = 1.75
-    published.publish({"earnings": better.iloc[:1]}, release="R3", as_of=AS_OF)
-    return published
+    lake.publish({"earnings": better.iloc[:1]}, release="R3", as_of=AS_OF)
+
+
+ORIGINALS = {"corrected": make_corrected}
+
+
+@pytest.fixture
+def corrected(lake: Lake) -> Lake:
+    """AAA is postponed, then its estimate is corrected; BBB withdraws its date."""
+    return lake
 
 
 def told(frame: pd.DataFrame, *columns: str) -> list[list[Any]]:

@@ -345,7 +345,7 @@ def test_an_old_lake_is_published_into_through_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its ledger gets the columns that it lacks; digests are its owner's to give."""
-    path = make_old(tmp_path / "lake", monkeypatch)
+    path = make_old(tmp_path / "lake")
     with serving(open_path(path, create=False)) as (address, _):
         remote = Remote(path, is_ours=True)
         step_by_step = {"lakebt.releases": "no"}

@@ -19,7 +19,7 @@ from lakebt.errors import BrokenReleaseError, LakeError
 from lakebt.lake import Lake
 from lakebt.lake.storage import scan, table_loader
 from lakebt.lake.storage.failures import DamagedFileError, parsing, translated
-from tests.lake.frames import Q1_KNOWN, Q3_KNOWN, q1, q3
+from tests.lake.frames import Q1_KNOWN, Q3_KNOWN, clock, q1, q3
 from tests.lake.other_engines import spoiled
 
 if TYPE_CHECKING:
@@ -55,11 +55,18 @@ EVERY_KIND = (
 )
 
 
-@pytest.fixture
-def table(lake: Lake, path: Path) -> Iterator[Table]:
-    """The holdings as another program sees them, after two releases."""
+def make_two(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
     lake.publish({"etf_holdings": q1()}, release="Q1", as_of=Q1_KNOWN)
     lake.publish({"etf_holdings": q3()}, release="Q3", as_of=Q3_KNOWN)
+
+
+ORIGINALS = {"table": make_two}
+
+
+@pytest.fixture
+def table(path: Path) -> Iterator[Table]:
+    """The holdings as another program sees them, after two releases."""
     catalog = SqlCatalog("lake", uri=f"sqlite:///{path}/catalog.db")
     yield catalog.load_table("quant.etf_holdings")
     catalog.engine.dispose()

@@ -29,14 +29,15 @@ CURE = (
 )
 
 
-@pytest.fixture
-def lake(path: Path) -> Lake:
-    """A release, and three trials in two batches."""
+def make_tried(path: Path) -> None:
+    """Make a release, and three trials in two batches."""
     made = Lake.open(path, clock=clock)
     made.publish({"prices": bars()}, release="A", as_of=AS_OF)
     made.record(batch([0, 1]))
     made.record(batch([2]))
-    return made
+
+
+ORIGINALS = {"lake": make_tried}
 
 
 def only(lake: Lake, **options: Any) -> Finding:

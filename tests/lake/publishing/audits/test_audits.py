@@ -70,10 +70,17 @@ def files(path: Path) -> list[Path]:
     return sorted(path.rglob("*"))
 
 
+def make_held(path: Path) -> None:
+    lake = Lake.open(path, clock=clock)
+    lake.publish({"prices": flat(DAYS[:3])}, release="R1", as_of=AS_OF)
+
+
+ORIGINALS = {"held": make_held}
+
+
 @pytest.fixture
 def held(lake: Lake) -> Lake:
     """A lake with bars of AAA and BBB on the first three days."""
-    lake.publish({"prices": flat(DAYS[:3])}, release="R1", as_of=AS_OF)
     return lake
 
 
