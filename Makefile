@@ -70,17 +70,15 @@ test-lowest: $(VENV)/.installed-dev ## the tests that call other packages, with 
 
 # Three processes for two cores: of two, some wait for a server while nobody works, and four are
 # in each other's way. Beside them the house's rules and the types are checked, and what is wrong
-# is shown as soon as it is known. Where nothing is compiled, one process does it: several would
-# at once. What it cannot collect, the tests will tell.
+# is shown as soon as it is known. The surface that other programs use is tested where it is here.
+CONTRACT = $(wildcard ../shared/contract)
+
 test: $(VENV)/.installed-dev ## lint, the surface other programs use, and every test
 	@{ $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 || \
 	  { cat $(VENV)/lint.log; false; }; } & lint=$$!; \
-	{ test -d tests/__pycache__ || $(PYTEST) --collect-only --quiet >/dev/null 2>&1; } & made=$$!; \
 	failed=0; \
-	if [ -d ../shared/contract ]; then \
-	  (set -x; $(PYTEST) -c pyproject.toml --rootdir=. ../shared/contract) || failed=1; fi; \
-	wait $$made; \
-	(set -x; $(PYTEST) --numprocesses $(PROCESSES)) || failed=1; \
+	(set -x; $(PYTEST) -c pyproject.toml --rootdir=. --numprocesses $(PROCESSES) \
+	  tests lakebt $(CONTRACT)) || failed=1; \
 	wait $$lint || failed=1; \
 	exit $$failed
 

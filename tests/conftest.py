@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
+import fcntl
 import functools
 import gc
 import importlib.util
@@ -196,11 +198,32 @@ def pytest_collect_file() -> Generator[None, list[Any], list[Any]]:
     return [one for one in found if not isinstance(one, DoctestModule)]
 
 
+LAST = max(ROOT.glob("tests/*/test_*.py"))
+"""What is compiled last of the tests."""
+
+
+@contextlib.contextmanager
+def compiling(file: Path) -> Iterator[None]:
+    """Let one process through until there is compiled code of a file; the others wait.
+
+    At once they would compile everything each: half of what collecting takes.
+    """
+    made = file.parent / "__pycache__"
+    with (ROOT / "pyproject.toml").open() as lock:
+        if not any(made.glob(f"{file.stem}.*")):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if any(made.glob(f"{file.stem}.*")):
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Look for garbage once all is collected."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have one of several processes compile; look for garbage once all is collected."""
+    several = hasattr(session.config, "workerinput")
     try:
-        return (yield)
+        with compiling(LAST) if several else contextlib.nullcontext():
+            return (yield)
     finally:
         gc.enable()
 
