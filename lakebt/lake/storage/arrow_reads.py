@@ -7,17 +7,15 @@ of which no row was deleted since, nothing has to be translated or rebuilt.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.fs as pafs
+from pyarrow.acero import Declaration, FilterNodeOptions, TableSourceNodeOptions
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.expressions.visitors import bind, extract_field_ids
 from pyiceberg.io.pyarrow import (
@@ -38,13 +36,22 @@ from pyiceberg.types import (
 from pyiceberg.utils.concurrent import ExecutorFactory
 
 from lakebt.lake.storage.failures import parsing
-from lakebt.lake.storage.fingerprint import NOTHING, digest_in, verify
-from lakebt.lake.storage.kept_files import Used, data_of, is_trusted
+from lakebt.lake.storage.fingerprint import NOTHING, verify
+from lakebt.lake.storage.kept_files import Used, is_trusted
+from lakebt.lake.storage.parquet_files import (
+    CHECKED,
+    all_there,
+    fragment,
+    is_small,
+    opened,
+    schema_of,
+    whole_of,
+)
 from lakebt.lake.storage.scan_plan import plan
 from lakebt.lake.tables.arrow import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
@@ -66,11 +73,8 @@ _AS_WRITTEN: dict[object, pa.DataType] = {
 
 _FIELD_ID = b"PARQUET:field_id"
 
-_NOT_THERE = re.compile("NO_SUCH_KEY|RESOURCE_NOT_FOUND")
-"""What a store says of a file that is read without asking for its size first."""
-
-
-_CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+_FEW = 16
+"""So many small files are decoded one by one sooner than planned for."""
 
 _READ_AHEAD = 4
 """Batches that are decoded before they are filtered: with sixteen, as Arrow has it, a
@@ -138,6 +142,10 @@ def read_directly(
         If a file is gone.
     """
     io, wanted = chosen.io, chosen.projection()
+    if tasks is None:
+        tasks, _ = compared(chosen)
+    if not tasks and all(type(f.field_type) in _AS_WRITTEN for f in wanted.fields):
+        return _arrow_schema(wanted.fields, coded).empty_table()
     whole = chosen.update(selected_fields=("*",)).projection()
     condition = None
     fields = {field.field_id: field for field in wanted.fields}
@@ -155,8 +163,6 @@ def read_directly(
         type(field.field_type) not in _AS_WRITTEN for field in fields.values()
     ):
         return None
-    if tasks is None:
-        tasks, _ = compared(chosen)
     if any(
         t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
     ):
@@ -170,28 +176,21 @@ def read_directly(
     may_keep = is_trusted() and not coded
     parts: list[pa.Table] = []
     for is_kept, some in itertools.groupby(
-        tasks, lambda task: may_keep and _is_small(task.file)
+        tasks, lambda task: may_keep and is_small(task.file)
     ):
         read = asked.of_kept if is_kept else asked.of_files
         rows = read([task.file for task in some], io)
         if rows is None:
             return None
         parts.append(rows)
-    return pa.concat_tables(parts) if parts else asked.of_files([], io)
+    return pa.concat_tables(parts)
 
 
-_SMALL_BYTES = 2**18
 _KEPT: Used[tuple[pa.Table, pa.Schema]] = Used(2**26, largest=2**22)
 """Small files that were compared with their names, as decoded, by bytes in memory."""
 
 _LAYOUTS: WeakValueDictionary[bytes, pa.Schema] = WeakValueDictionary()
 """What those files say they hold, each once, as long as one of them is kept."""
-
-
-def _is_small(file: DataFile) -> bool:
-    """Whether a file is decoded once for all that a publisher asks of it."""
-    is_small = file.file_size_in_bytes <= _SMALL_BYTES
-    return is_small and digest_in(file.file_path) is not None
 
 
 @dataclass(frozen=True)
@@ -205,53 +204,70 @@ class _Asked:
 
     def of_files(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
         """Read it from where they lie; None if pyiceberg has to."""
+        if len(files) <= _FEW and all(map(is_small, files)):
+            near = [opened(file, io, self.coded) for file in files]
+            if None not in near:
+                return self._of_near(near)
         layout = ds.ParquetFileFormat(
-            dictionary_columns=set(self.coded), default_fragment_scan_options=_CHECKED
+            dictionary_columns=set(self.coded), default_fragment_scan_options=CHECKED
         )
-        fragments = [_fragment(file, layout, io) for file in files]
-        with _all_there(fragments):
-            footers = ExecutorFactory.get_or_create().map(_schema_of, fragments)
+        fragments = [fragment(file, layout, io) for file in files]
+        with all_there(fragments):
+            footers = ExecutorFactory.get_or_create().map(schema_of, fragments)
             if not all(_holds(footer, self.fields) for footer in footers):
                 return None
             rows = ds.FileSystemDataset(fragments, schema=self._schema, format=layout)
-            return self._chosen(rows)
+            return rows.scanner(
+                columns=self.columns,
+                filter=self.condition,
+                batch_readahead=_READ_AHEAD,
+            ).to_table()
+
+    def _of_near(self, files: Sequence[Any]) -> pa.Table | None:
+        """Read it from small files that are open; None if pyiceberg has to."""
+        if not all(_holds(file.schema_arrow, self.fields) for file in files):
+            return None
+        schema = self._schema
+        tables = [file.read(schema.names, use_threads=False) for file in files]
+        tables = [rows.select(schema.names).cast(schema) for rows in tables]
+        return self._chosen(pa.concat_tables(tables))
 
     def of_kept(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
         """Read it from what they were decoded to; None if pyiceberg has to."""
-        layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
         fitting: dict[int, pa.Schema] = {}  # held, so that no other has its number
         tables = []
         for file in files:
-            rows, footer = _decoded(file, layout, io)
+            rows, footer = _decoded(file, io)
             if id(footer) not in fitting:
                 if not _holds(footer, self.fields):
                     return None
                 fitting[id(footer)] = footer
             tables.append(rows.select(self._schema.names).cast(self._schema))
-        return self._chosen(ds.dataset(pa.concat_tables(tables).combine_chunks()))
+        return self._chosen(pa.concat_tables(tables).combine_chunks())
+
+    def _chosen(self, rows: pa.Table) -> pa.Table:
+        """Return what is asked of rows in memory, in their order."""
+        if self.condition is not None:
+            chosen = Declaration.from_sequence(
+                [
+                    Declaration("table_source", TableSourceNodeOptions(rows)),
+                    Declaration("filter", FilterNodeOptions(self.condition)),
+                ]
+            )
+            rows = chosen.to_table(use_threads=False)  # with them in any order
+        return rows.select(self.columns)
 
     @property
     def _schema(self) -> pa.Schema:
-        return pa.schema([_arrow_field(field, self.coded) for field in self.fields])
-
-    def _chosen(self, rows: ds.Dataset) -> pa.Table:
-        return rows.scanner(
-            columns=self.columns,
-            filter=self.condition,
-            batch_readahead=_READ_AHEAD,
-        ).to_table()
+        return _arrow_schema(self.fields, self.coded)
 
 
-def _decoded(
-    file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO
-) -> tuple[pa.Table, pa.Schema]:
+def _decoded(file: DataFile, io: PyArrowFileIO) -> tuple[pa.Table, pa.Schema]:
     """Return all that a file holds, and what it says it holds."""
     held = _KEPT.get(file.file_path)
     if held is None:
-        fragment = _fragment(file, layout, io)
-        with _all_there([fragment]):
-            footer = _schema_of(fragment)
-            rows = fragment.to_table()
+        with whole_of(file, io) as (footer, read):
+            rows = read()
         footer = _LAYOUTS.setdefault(footer.serialize().to_pybytes(), footer)
         held = rows, footer
         _KEPT.keep_sized(file.file_path, held, rows.nbytes)
@@ -284,14 +300,11 @@ def read_one_file(table: Table) -> pa.Table | None:
         or not isinstance(io, PyArrowFileIO)
     ):
         return None
-    layout = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
-    fragment = _fragment(tasks[0].file, layout, io)
-    with _all_there([fragment]):
-        footer = _schema_of(fragment)
+    with whole_of(tasks[0].file, io) as (footer, read):
         numbered = all(field.metadata for field in footer)
         if not numbered or _declared(footer.serialize().to_pybytes()) != table.schema():
             return None
-        rows: pa.Table = fragment.to_table()
+        rows = read()
     if not is_known:
         validate(rows)
     return rows
@@ -316,46 +329,6 @@ def arrow_type(field: NestedField) -> pa.DataType:
     return other if arrow is None else arrow
 
 
-def _fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
-    if (kept := data_of(file.file_path)) is not None:
-        held: Any = pa.py_buffer(kept)
-        return layout.make_fragment(held)
-    scheme, netloc, path = io.parse_location(file.file_path, io.properties)
-    return layout.make_fragment(
-        path,
-        filesystem=io.fs_by_scheme(scheme, netloc),
-        file_size=file.file_size_in_bytes,  # so that a store is not asked for it
-    )
-
-
-@contextlib.contextmanager
-def _all_there(fragments: Iterable[Any]) -> Iterator[None]:
-    """Say of files in a store which is gone; the store itself only says that one is.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one is gone.
-    OSError
-        As it was, if none is.
-    """
-    try:
-        yield
-    except OSError as error:
-        if _NOT_THERE.search(str(error)):
-            for fragment in fragments:
-                info = fragment.filesystem.get_file_info(fragment.path)
-                if info.type is pafs.FileType.NotFound:
-                    raise FileNotFoundError(fragment.path) from None
-        raise
-
-
-def _schema_of(fragment: Any) -> pa.Schema:
-    """Return what a file says it holds; reads its footer, which the fragment keeps."""
-    schema: pa.Schema = fragment.physical_schema
-    return schema
-
-
 @functools.lru_cache(maxsize=64)
 def _declared(footer: bytes) -> Schema:
     """Return the columns that a file says it has, each of them numbered."""
@@ -378,6 +351,10 @@ def _holds(footer: pa.Schema, fields: Iterable[NestedField]) -> bool:
         ):
             return False
     return True
+
+
+def _arrow_schema(fields: Iterable[NestedField], coded: Collection[str]) -> pa.Schema:
+    return pa.schema([_arrow_field(field, coded) for field in fields])
 
 
 def _arrow_field(field: NestedField, coded: Collection[str]) -> pa.Field[Any]:

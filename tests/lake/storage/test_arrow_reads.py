@@ -41,7 +41,7 @@ from pyiceberg.types import (
 )
 
 from lakebt.errors import BrokenReleaseError
-from lakebt.lake.storage import arrow_reads
+from lakebt.lake.storage import arrow_reads, parquet_files
 from lakebt.lake.storage import predicates as filters
 from lakebt.lake.storage import scan as scanning
 from lakebt.lake.storage.arrow_reads import read_directly, read_one_file
@@ -248,6 +248,8 @@ SOME = {repr(v): v for v in [("A", "D"), ("B",), ("AA", "CC", "x"), ("x", "y")]}
 def test_it_reads_what_pyiceberg_reads(
     shared_table: Table,
     told_once: Theirs,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
     where: Any,
     columns: tuple[str, ...],
     coded: tuple[str, ...],
@@ -256,6 +258,10 @@ def test_it_reads_what_pyiceberg_reads(
 
     found = read(shared_table, columns, coded=coded, where=where)
 
+    monkeypatch.setattr(arrow_reads, "is_small", lambda _: True)
+    at_once = read(shared_table, columns, coded=coded, where=where)
+    assert told(at_once) == told(found)
+    assert at_once.schema.equals(found.schema)
     assert is_direct(shared_table, columns, where)
     assert told(found) == told_once(columns, where)
     kinds = {field.name: field.type for field in pa.schema(COLUMNS)}
@@ -296,6 +302,9 @@ def test_some_of_many_values_are_those_of_a_list(
 
     found = read(shared_table, columns, coded=coded, where=where, among=among)
 
+    monkeypatch.setattr(arrow_reads, "is_small", lambda _: True)
+    at_once = read(shared_table, columns, coded=coded, where=where, among=among)
+    assert told(at_once) == told(found)
     listed: Any = And(where, is_in("symbol", values))
     assert told(found) == told_once(columns, listed)
     assert found.schema.names == list(columns)
@@ -312,7 +321,7 @@ def test_what_is_kept_for_who_publishes_is_what_pyiceberg_reads(
     columns: tuple[str, ...],
 ) -> None:
     small = sorted(plan_paths(shared_table))[::every]
-    monkeypatch.setattr(arrow_reads, "_is_small", lambda file: file.file_path in small)
+    monkeypatch.setattr(arrow_reads, "is_small", lambda file: file.file_path in small)
 
     with trusted():
         found = [read(shared_table, columns, where=where) for _ in range(2)]
@@ -329,7 +338,7 @@ def plan_paths(table: Table) -> list[str]:
 def test_a_kept_file_of_another_layout_is_left_to_pyiceberg(
     catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrow_reads, "_is_small", lambda _: True)
+    monkeypatch.setattr(arrow_reads, "is_small", lambda _: True)
     older = Schema(*SCHEMA.fields[:-1])
     table = catalog.create_table("quant.t", older)
     table.append(rows(2021, "B").drop_columns("note"))
@@ -349,13 +358,14 @@ def test_who_publishes_decodes_a_small_file_once_and_misses_one_that_is_gone(
     entries: Used[Any] = Used(100, largest=100)
     monkeypatch.setattr("lakebt.lake.storage.scan_plan._HELD", entries)
     decoded: list[str] = []
-    fragment = arrow_reads._fragment  # noqa: SLF001
+    opened = parquet_files.opened
 
     def counted(file: DataFile, *others: Any) -> Any:
         decoded.append(file.file_path)
-        return fragment(file, *others)
+        return opened(file, *others)
 
-    monkeypatch.setattr(arrow_reads, "_fragment", counted)
+    for module in (arrow_reads, parquet_files):
+        monkeypatch.setattr(module, "opened", counted)
     for day in (6, 7, 8):
         rows = bars(days=(f"2022-09-0{day}",))
         lake.publish({"prices": rows}, release=f"R{day}", as_of=AS_OF)
