@@ -202,9 +202,13 @@ def _glue(name: str, configured: Mapping[str, Any], added: dict[str, Any]) -> Ca
     )
     retries = configured.get("glue.max-retries", _RETRIES)
     own = {BOTOCORE_SESSION: asking, "glue.max-retries": int(retries)}
-    catalog = load_catalog(name, **added, **own)
+    catalog: Any = load_catalog(name, **added, **own)
     del catalog.properties[BOTOCORE_SESSION]  # it is of no use to files
-    return catalog
+    # Each commit would ask what a database is once more, and none becomes another.
+    is_another = functools.cache(catalog._is_s3tables_database)  # noqa: SLF001
+    catalog._is_s3tables_database = is_another  # noqa: SLF001
+    found: Catalog = catalog
+    return found
 
 
 @functools.cache

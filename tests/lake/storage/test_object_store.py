@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions as boto  # type: ignore[import-untyped]
 import pyarrow.fs as pafs
@@ -34,6 +34,7 @@ from lakebt.lake.storage.remote_failures import refused
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.sources.simulated import simulated_market
 from lakebt.values.command_lines import install_extra
+from tests.behaviour.places import place_of
 from tests.conftest import CACHE, ROOT
 from tests.lake.crash import expected, found, publish
 from tests.lake.frames import AS_OF, bars, q1
@@ -425,6 +426,22 @@ def test_glue_without_its_library_names_the_extra(
     cure = re.escape(f"'prod' needs boto3: {install_extra('glue')}")
     with pytest.raises(LakeError, match=cure):
         Lake.open(catalog="prod")
+
+
+def test_glue_is_asked_once_what_its_database_is(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with place_of("glue", request=request, folder=tmp_path) as place:
+        storage, asked = place.storage(), list[str]()
+        glue: Any = storage.catalog
+        glue.glue.meta.events.register(
+            "before-call.glue", lambda model, **_: asked.append(model.name)
+        )
+
+        place.lake(storage).publish({"prices": bars()}, release="R1", as_of=AS_OF)
+
+        assert asked.count("UpdateTable") == 4  # each after a look at the database
+        assert asked.count("GetDatabase") == 1
 
 
 def client_error(code: str) -> boto.ClientError:
