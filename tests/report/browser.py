@@ -39,10 +39,17 @@ def start(chromium: str, chromedriver: str, profile: Path) -> webdriver.Chrome:
 
 
 class Page:
-    """A browser window of a given width, and what happened in it."""
+    """A page in a window of a given width, and what happened in it.
+
+    What is opened is opened in the first tab, each page in place of the one before.
+    What is turned to has a tab of its own, and stays open for whoever turns to it next:
+    to draw a page takes two seconds of processor.
+    """
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
+        self._first = driver.current_window_handle
+        self._tabs: dict[str, str] = {}  # by address
 
     def resize(self, width: int) -> None:
         self.driver.execute_cdp_cmd(
@@ -69,6 +76,21 @@ class Page:
         scheme: str = "light",
         drawn: bool = True,
     ) -> None:
+        self.begin()
+        self._tabs = {at: tab for at, tab in self._tabs.items() if tab != self._first}
+        self._load(path, width=width, scheme=scheme, drawn=drawn)
+        self._tabs.setdefault(path.as_uri(), self._first)
+
+    def begin(self) -> None:
+        """Go to the first tab: for who changes how the next page is opened."""
+        self._go_to(self._first)
+
+    def _go_to(self, tab: str) -> None:
+        self.driver.switch_to.window(tab)
+        # A browser draws what is seen: a tab behind another waits.
+        self.driver.execute_cdp_cmd("Page.bringToFront", {})
+
+    def _load(self, path: Path, *, width: int, scheme: str, drawn: bool) -> None:
         self.log("browser")  # reading empties it
         self.log("performance")
         self.resize(width)
@@ -78,19 +100,29 @@ class Page:
             self.wait("return document.documentElement.dataset.state === 'drawn'")
 
     def turn_to(self, path: Path, *, width: int = 1280, scheme: str = "light") -> None:
-        """Open a page unless it is open: drawing it takes two seconds of processor.
+        """Go to the tab of a page, which is opened if there is none.
 
         Whoever changes more of it than a reader can leaves it afterwards.
         """
-        if self.driver.current_url != path.as_uri():
-            self.open(path, width=width, scheme=scheme)
+        if tab := self._tabs.get(path.as_uri()):
+            self._go_to(tab)
+            self.prefer(scheme)
+            self.resize(width)
+            self.fit()
             return
-        self.prefer(scheme)
-        self.resize(width)
-        self.fit()
+        self.driver.switch_to.new_window("tab")
+        self._load(path, width=width, scheme=scheme, drawn=True)
+        self._tabs[path.as_uri()] = self.driver.current_window_handle
 
     def leave(self) -> None:
-        self.driver.get("about:blank")
+        """Close the page that was opened or turned to last."""
+        tab = self.driver.current_window_handle
+        self._tabs = {at: own for at, own in self._tabs.items() if own != tab}
+        if tab == self._first:
+            self.driver.get("about:blank")
+            return
+        self.driver.close()
+        self.begin()
 
     def fit(self) -> None:
         """Wait until every chart is as wide as its place."""

@@ -16,12 +16,15 @@ from lakebt.report.contents import RunContents, StudyContents
 from lakebt.report.html import write_run_report, write_study_report
 from lakebt.sessions import Sessions
 from tests.report import browser
+from tests.report.panels import overlapping_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from selenium import webdriver
+
+    from lakebt import View
 
 ENTRIES = ("AD@close", "AD+1@open", "AD+1@close", "ED-1@close", "ED@close", "MD+1@open")
 EXITS = ("+1", "1w", "2w", "4w", "ED-1@close", "ED+10@close")
@@ -247,9 +250,15 @@ def driver(
     driver.quit()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def page(driver: webdriver.Chrome) -> browser.Page:
     return browser.Page(driver)
+
+
+@pytest.fixture(scope="session")
+def overlapping(tmp_path_factory: pytest.TempPathFactory) -> View:
+    """A release of overlapping events, with missing bars and corrections."""
+    return overlapping_events(tmp_path_factory.mktemp("overlapping") / "lake")
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def lay_out(page: Page, path: Path) -> None:
     """
     if page.driver.current_url == path.as_uri() and page.run("return window.isLaidOut"):
         return
-    page.turn_to(path)
+    page.open(path)
     page.run(
         "window.isLaidOut = true;"
         "dispatchEvent(new Event('beforeprint'));"
