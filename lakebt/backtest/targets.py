@@ -45,7 +45,7 @@ def checked_weights(weights: object, *, when: str, max_gross: float) -> pd.Serie
         msg = f"{when}: {twice} is weighted twice"
         raise InvalidArgumentError(msg)
     numbers = weights.astype(np.float64)
-    gross = float(numbers.abs().sum())
+    gross = float(np.abs(numbers.to_numpy()).sum())
     if gross > max_gross * (1 + 1e-9):
         msg = (
             f"{when}: gross exposure {gross:g} is above max_gross "
@@ -53,6 +53,12 @@ def checked_weights(weights: object, *, when: str, max_gross: float) -> pd.Serie
         )
         raise InvalidArgumentError(msg)
     return numbers
+
+
+def symbols_of(index: pd.Index) -> list[str]:
+    """Return the symbols of weights; all are text, though of several types."""
+    # An index of strings is slow to iterate over.
+    return list(map(str, index.to_numpy(dtype=object).tolist()))
 
 
 def _check_each(weights: pd.Series, *, when: str) -> None:
@@ -93,7 +99,7 @@ def lined_up(asked: Sequence[pd.Series]) -> tuple[tuple[str, ...], FloatPanel]:
     for weights in asked:
         if not (distinct and weights.index.equals(distinct[-1])):
             distinct.append(weights.index)
-    symbols = sorted({str(symbol) for index in distinct for symbol in index})
+    symbols = sorted({symbol for index in distinct for symbol in symbols_of(index)})
     panel = np.zeros((len(asked), len(symbols)))
     columns = pd.Index(symbols, dtype=object)
     index, places = None, np.zeros(0, dtype=np.intp)

@@ -133,14 +133,13 @@ class PriceHistory:
             where there is no bar.
         """
         prices = np.full((2 * (last - first + 1), len(symbols)), np.nan)
-        for column, symbol in enumerate(symbols):
-            if symbol not in self._codes:
-                continue
-            sessions, opens, closes = self._bars[self._codes[symbol]]
-            lo, hi = np.searchsorted(sessions, [first, last + 1])
-            since = sessions[lo:hi] - first
-            prices[half_session(since, "open"), column] = opens[lo:hi]
-            prices[half_session(since, "close"), column] = closes[lo:hi]
+        counts, taken = self._bars_between(
+            self.codes(symbols), max(first, 0), min(last, len(self.sessions) - 1)
+        )
+        column = np.repeat(np.arange(len(symbols)), counts)
+        since = self.session[taken] - first
+        prices[half_session(since, "open"), column] = self.open[taken]
+        prices[half_session(since, "close"), column] = self.close[taken]
         return prices
 
     def codes(self, symbols: Sequence[str]) -> IntVector:
@@ -159,22 +158,28 @@ class PriceHistory:
         first, last : ndarray of shape (n_windows,)
             Numbers of the first and the last session, inclusive.
         """
+        n_bars, taken = self._bars_between(codes, first, last)
+        lengths = last - first + 1
+        starts = np.cumsum(lengths) - lengths
+        base = starts - first
+        bars = np.repeat(base, n_bars) + self.session[taken]
+        opens = np.full(int(lengths.sum()), np.nan)
+        closes = opens.copy()
+        opens[bars], closes[bars] = self.open[taken], self.close[taken]
+        return PriceWindows(opens=opens, closes=closes, base=base, starts=starts)
+
+    def _bars_between(
+        self, codes: IntVector, first: IntVector | int, last: IntVector | int
+    ) -> tuple[IntVector, IntVector]:
+        """Return how many bars in force each symbol has in sessions, and their rows."""
         rows, span = self.newest, len(self.sessions)
         lo, hi = (
             places(self._keys, codes * span + session) for session in (first, last + 1)
         )
         if len(rows) < len(self._keys):  # of all rows; now of those in force
             lo, hi = places(rows, lo), places(rows, hi)
-        n_bars = np.where(codes >= 0, hi - lo, 0)
-        lengths = last - first + 1
-        starts = np.cumsum(lengths) - lengths
-        base = starts - first
-        taken = rows[spans(lo, n_bars)]
-        bars = np.repeat(base, n_bars) + self.session[taken]
-        opens = np.full(int(lengths.sum()), np.nan)
-        closes = opens.copy()
-        opens[bars], closes[bars] = self.open[taken], self.close[taken]
-        return PriceWindows(opens=opens, closes=closes, base=base, starts=starts)
+        counts = np.where(codes >= 0, np.maximum(hi - lo, 0), 0)
+        return counts, rows[spans(lo, counts)]
 
     @cached_property
     def _bars(self) -> list[tuple[IntVector, FloatVector, FloatVector]]:

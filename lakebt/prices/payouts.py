@@ -52,8 +52,9 @@ def payouts_known(
     actions, nothing = history.actions, np.zeros(0, dtype=np.int64)
     paying = (ActionKind.CASH_DIVIDEND.code, ActionKind.SPIN_OFF.code)
     told = np.flatnonzero(np.isin(actions.kind, paying))
+    none = np.zeros(len(codes) + 1, dtype=np.int64), nothing, np.zeros(0)
     if not len(told):
-        return np.zeros(len(codes) + 1, dtype=np.int64), nothing, np.zeros(0)
+        return none
     span = len(history.sessions)
     own = history.codes(actions.symbols)[actions.symbol[told]]
     key = own * span + actions.session[told]
@@ -62,6 +63,8 @@ def payouts_known(
     lo = np.searchsorted(key, codes * span + since + 1)
     hi = np.searchsorted(key, codes * span + fills + 1)
     sizes = np.where(codes >= 0, np.maximum(hi - lo, 0), 0)
+    if not sizes.any():  # mostly: of a share, few days in a year pay anything
+        return none
     pair, row = np.repeat(np.arange(len(codes)), sizes), told[spans(lo, sizes)]
     pair, row = _in_force(history, pair, row, before=before)
     distinct, place = np.unique(row, return_inverse=True)

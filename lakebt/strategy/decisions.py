@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lakebt.backtest.targets import checked_weights
+from lakebt.backtest.targets import checked_weights, symbols_of
 from lakebt.errors import InvalidArgumentError
 from lakebt.instants import TICK
 from lakebt.lake.reading.counterfactual import Alteration, altered
@@ -73,7 +73,7 @@ class Decisions:
         InvalidArgumentError
             If two of them are of one instrument.
         """
-        names = [str(name) for name in weights.index]
+        names = symbols_of(weights.index)
         view = self._view.for_decision(self._fills[number].deadline - TICK)
         called = in_results(view, self._view, names)
         if called == names:
