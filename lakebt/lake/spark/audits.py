@@ -169,14 +169,8 @@ def audit(
         changes, known = _fetched(new, looked.spec), _fetched(held, looked.spec)
         return looked.find(changes, known, severity)
     name = f"`{looked.name}`"
-    both = new.withColumn(
-        _HELD,
-        spark.lit(False),  # noqa: FBT003 - its only argument
-    ).unionByName(
-        held.withColumn(
-            _HELD,
-            spark.lit(True),  # noqa: FBT003
-        )
+    both = new.selectExpr("*", f"false AS {_HELD}").union(
+        held.selectExpr("*", f"true AS {_HELD}")
     )
     rows = count + (held.count() if most_held > TOGETHER_ROWS else most_held)
     cores = new.sparkSession.sparkContext.defaultParallelism

@@ -76,32 +76,22 @@ def snapshot(
     session
         Which has the lake's catalog.
     """
-    from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
-
+    empty = {
+        column.name: f"CAST(NULL AS {_TYPES[column.kind]}) AS `{column.name}`"
+        for column in spec.columns
+    }
     if snapshot_id is None:  # what Spark knows to be empty, it leaves out of its plans
-        return (
-            session.range(0)
-            .where("false")
-            .select(
-                *(
-                    spark.lit(None).cast(_TYPES[column.kind]).alias(column.name)
-                    for column in spec.columns
-                )
-            )
-        )
+        return session.sql(f"SELECT {', '.join(empty.values())} WHERE false")
     with translated(storage.where):
         rows = session.read.option("versionAsOf", str(snapshot_id)).table(
             table_name(storage, spec.name)
         )
-    there = set(rows.columns)
-    return rows.select(
-        *(
-            spark.col(f"`{column.name}`")
-            if column.name in there
-            # Added to the table after this snapshot.
-            else spark.lit(None).cast(_TYPES[column.kind]).alias(column.name)
-            for column in spec.columns
-        )
+    there = rows.columns
+    if there == list(empty):
+        return rows
+    # One that is not there was added to the table after this snapshot.
+    return rows.selectExpr(
+        *(f"`{name}`" if name in there else none for name, none in empty.items())
     )
 
 
