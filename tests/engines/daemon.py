@@ -1,14 +1,13 @@
 """Spark's daemon of Python workers, with lakebt imported: each is forked from it.
 
-Named by ``spark.python.daemon.module``. A worker that imports lakebt by itself costs
-two seconds, and one that makes its calendar half a second. One that trades, or finds a
-row that breaks a rule, for the first time costs up to four more, and a task that fails
-takes a new worker for each of its four attempts: numba and pandera look for plug-ins in
-all that Python may import from, and Spark adds a jar of thousands of files to that. So
-the jar is left out, and both have looked before any worker is forked. One that looks
-for each task whether an archive has changed takes a tenth of a second. What was
-imported is kept from the collection of garbage that follows each task, which took
-another tenth.
+Named by ``spark.python.daemon.module``, and forked itself from a process that has
+imported lakebt and traded once. A worker that finds a row that breaks a rule for the
+first time takes up to four seconds, and a task that fails takes a new worker for each
+of its four attempts: pandera looks for plug-ins in all that Python may import from, and
+Spark adds a jar of thousands of files to that. So the jar is left out, and pandera has
+looked before any worker is forked. One that looks for each task whether an archive has
+changed takes a tenth of a second. What was imported is kept from the collection of
+garbage that follows each task, which took another tenth.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from pyspark.daemon import manager
 import lakebt.lake.spark.publish  # noqa: F401 - what workers are sent is in it
 import lakebt.sweep.spark.tasks  # noqa: F401
 from lakebt.lake import Lake
-from lakebt.sessions import Sessions
-from tests.forked.server import run_a_study
 from tests.lake.frames import AS_OF, bars, clock
 
 
@@ -38,8 +35,6 @@ def break_a_rule() -> None:
 if __name__ == "__main__":
     sys.path[:] = [place for place in sys.path if not place.endswith(".jar")]
     break_a_rule()
-    run_a_study()
-    Sessions.of("XNYS")
     gc.collect()
     gc.freeze()
     setattr(zipimporter, "invalidate_caches", lambda _: None)  # noqa: B010 - not ours

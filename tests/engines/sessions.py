@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import PROMISED, ROOT, program
 from tests.engines.engine import CATALOG, settings
+from tests.forked import interpreter
 from tests.servers.running import QUICK
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def configuration(folder: Path, cache: Path) -> dict[str, str]:
         "spark.jars.ivy": str(cache),
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.broadcast.compress": "false",
+        "spark.shuffle.compress": "false",
         "spark.sql.shuffle.partitions": "2",
+        "spark.sql.ui.explainMode": "simple",  # nobody reads a plan
         "spark.python.daemon.module": "tests.engines.daemon",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -82,9 +86,12 @@ def shared_spark(
     conf = SparkConf(loadDefaults=False).setAll(list(chosen.items()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("PYSPARK_PYTHON", str(interpreter(folder)))
         patch.setenv("PYTHONPATH", str(ROOT))
         session = SparkSession.builder.config(conf=conf).getOrCreate()
+    # Java looks for each class that is named here in hundreds of jars: once is enough.
+    classes: Any = type(SparkContext._jvm)  # noqa: SLF001
+    classes.__getattr__ = functools.cache(classes.__getattr__)
     yield session
 
     gateway: Any = SparkContext._gateway  # noqa: SLF001 - stop() leaves it running

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import program
+from tests.forked import python
 from tests.servers.running import QUICK
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_a_jar_that_is_missing_is_said_in_one_line(
     opened = "import lakebt; lakebt.Lake.open('lake', engine='spark')"
 
     done = subprocess.run(
-        [sys.executable, "-c", opened],
+        [*python(), "-c", opened],
         cwd=tmp_path,
         env=user | {"LAKEBT_SPARK_JARS": str(tmp_path / "other.jar")},
         capture_output=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 import lakebt
 from tests.engines.engine import ON_SPARK
+from tests.forked import interpreter
 from tests.servers.running import QUICK
 from tests.sweep.moved import fill
 
@@ -47,13 +48,13 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     file.write_text(TOML.format(capital=capital), encoding="utf-8")
     command = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"]
     command += ["--conf", "spark.driver.bindAddress=127.0.0.1"]
-    command += ["--conf", "spark.python.daemon.module=tests.engines.daemon"]
     command += ["--driver-java-options", " ".join(QUICK)]
     command += [str(job), str(file), "--lake", str(tmp_path / "lake")]
     told: dict[str, Any] = {
         "env": {
             **os.environ,
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": str(interpreter(tmp_path)),
             "PATH": os.pathsep.join([str(Path(submit).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(Path(lakebt.__file__).parents[1]),
         },
@@ -74,7 +75,7 @@ def test_a_job_of_spark_submit_goes_on_after_its_driver_was_killed(
     count = cells()
     again = subprocess.run(command, check=False, timeout=300, **told)
 
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
     assert 0 < count < 16 * 8 * 9
     assert "1,152 cells: " in again.stdout
     assert "were recorded already" in again.stdout

@@ -94,18 +94,23 @@ def import_all() -> None:
 
 def program(words: list[str]) -> None:
     """Run what a command line of Python names, as its main module."""
-    kind, what, *arguments = words
+    kind, *rest = words
     if kind == "-m":
         sys.path[0] = str(Path.cwd())
-        sys.argv = [what, *arguments]
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif kind == "-c":
+        code, *arguments = rest
         sys.path[0] = ""
         sys.argv = [kind, *arguments]
         main = sys.modules["__main__"] = types.ModuleType("__main__")
-        exec(compile(what, "<string>", "exec"), vars(main))  # noqa: S102 - as Python
-    else:
+        exec(compile(code, "<string>", "exec"), vars(main))  # noqa: S102 - as Python
+    elif kind.startswith("-"):
         sys.exit(f"{kind} is not an option of a process that is forked")
+    else:
+        sys.path[0] = str(Path(kind).resolve().parent)
+        sys.argv = words
+        runpy.run_path(kind, run_name="__main__")
 
 
 def become(files: list[int], words: list[str], folder: str, env: Any) -> NoReturn:

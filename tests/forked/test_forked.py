@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.forked import python
+from tests.forked import interpreter, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +81,22 @@ def test_all_processes_of_a_run_are_forked_from_one() -> None:
     ).stdout
 
     assert said == f"{python()[-1]}\n"
+
+
+@pytest.mark.parametrize("is_forked", [True, False])
+def test_a_file_is_run_by_what_has_the_path_of_a_python(
+    tmp_path: Path, *, is_forked: bool
+) -> None:
+    (tmp_path / "beside.py").write_text("n = 7", encoding="utf-8")
+    file = tmp_path / "some.py"
+    code = "import beside, sys; print(sys.argv[1:], beside.n, __name__, __file__)"
+    file.write_text(code, encoding="utf-8")
+    begin = interpreter(tmp_path) if is_forked else sys.executable
+    command = [begin, str(file), "a", "b c"]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said == f"['a', 'b c'] 7 __main__ {file}\n"
 
 
 def test_a_signal_that_is_blocked_here_reaches_what_is_forked() -> None:

@@ -23,9 +23,11 @@ QUICK = (
     "-XX:+UnlockDiagnosticVMOptions",  # allows the next, and comes before it
     "-XX:-BytecodeVerificationRemote",
     "-XX:MetaspaceSize=256m",
+    "-XX:ReservedCodeCacheSize=240m",
 )
 """Options of a Java that lives for minutes: it compiles once, in haste and on trust,
-and is not looked through for garbage whenever it has loaded some more classes."""
+keeps what it compiled, and is not looked through for garbage whenever it has loaded
+some more classes."""
 
 
 def free_port() -> int:
