@@ -31,7 +31,7 @@ from lakebt.sources.corporate.downloads import Downloads
 from tests.conftest import PROMISED, program
 from tests.lake.crash import read_only
 from tests.lake.frames import AS_OF, bars
-from tests.lake.interrupted import COMMANDS, Command, now
+from tests.lake.interrupted import COMMANDS, Command, nothing, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class Act:
     """
 
     run: Callable[[Path, Clock], Any]
-    prepare: Callable[[Path], object] = lambda _: None
+    prepare: Callable[[Path], object] = nothing
     names: tuple[str, ...] = ("lake",)
     cli: str = ""
     method: str = ""
@@ -70,9 +70,12 @@ def opened(path: Path, clock: Clock | None = None) -> Lake:
 
 
 def _of_a_lake(command: Command) -> Act:
+    def prepare(folder: Path) -> None:
+        command.prepare(folder / "lake")
+
     return Act(
         run=lambda folder, clock: command.run(opened(folder / "lake", clock)),
-        prepare=lambda folder: command.prepare(folder / "lake"),
+        prepare=nothing if command.prepare is nothing else prepare,
         cli=command.cli,
         method=command.method,
     )
@@ -259,7 +262,8 @@ class Disk:
         ballast = self.place / "ballast"
         there = os.statvfs(self.place)
         with ballast.open("wb") as file:
-            file.write(bytes(max(there.f_bavail * there.f_bsize - n_bytes, 0)))
+            taken = there.f_bavail * there.f_bsize - n_bytes
+            os.posix_fallocate(file.fileno(), 0, max(taken, 1))
         try:
             yield
         finally:

@@ -83,6 +83,10 @@ class Interrupter:
         return True
 
 
+def nothing(_: Path) -> None:
+    """Prepare what is necessary anyway."""
+
+
 @dataclass(frozen=True)
 class Command:
     """Something that changes a lake.
@@ -99,7 +103,7 @@ class Command:
     """
 
     run: Callable[[Lake], Any]
-    prepare: Callable[[Path], object] = lambda _: None
+    prepare: Callable[[Path], object] = nothing
     cli: str = ""
     method: str = ""
 

@@ -21,7 +21,7 @@ from lakebt.cli import app
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
 from tests.lake.faults import ACTS, Act, Disk, look, mounted, only_reading
-from tests.lake.interrupted import COMMANDS, Interrupter, make, now
+from tests.lake.interrupted import COMMANDS, Interrupter, make, nothing, now
 from tests.lake.keeping.test_interrupted import (
     READING,
     READING_METHODS,
@@ -68,6 +68,7 @@ class Bench:
         self._folder = disk.place / "folder"
         self._folder.mkdir()
         self._original = Original(self._folder, make)
+        self._as_made, self._used = look(self._folder), disk.used()
         self.effect = functools.cache(self._effect)
         self.again = functools.cache(self._again)
 
@@ -78,7 +79,9 @@ class Bench:
 
     def _prepared(self, name: str) -> Path:
         kept = self._kept / name
-        if kept.exists():
+        if ACTS[name].prepare is nothing:
+            self._original.restored()
+        elif kept.exists():
             shutil.rmtree(self._folder)
             shutil.copytree(kept, self._folder)
         else:
@@ -91,7 +94,9 @@ class Bench:
         """Return what is there before and after, the bytes and the lines between."""
         act = ACTS[name]
         folder = self._prepared(name)
-        before, used = look(folder), self.disk.used()
+        before, used = self._as_made, self._used
+        if act.prepare is not nothing:
+            before, used = look(folder), self.disk.used()
         counter = Interrupter()
         assert counter.run(lambda: act.run(folder, now()))
         return before, look(folder), self.disk.used() - used, counter.count
@@ -114,7 +119,7 @@ def words_of(error: LakebtError) -> str:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     umask = os.umask(0o022)
     try:
-        with mounted("32m") as disk:
+        with mounted("16m") as disk:
             yield Bench(disk, tmp_path_factory.mktemp("prepared"))
     finally:
         os.umask(umask)

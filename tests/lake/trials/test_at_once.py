@@ -295,10 +295,10 @@ def test_a_fold_in_a_catalog_that_is_not_sql(
 ) -> None:
     monkeypatch.setattr(folding, "LIMIT", 3)
     lake = remote.open()
-    for number in range(14):
+    for number in range(8):
         assert lake.record(batch([number])) == 1
 
-    assert sorted(remote.open().trials()["n_returns"]) == list(range(14))
+    assert sorted(remote.open().trials()["n_returns"]) == list(range(8))
     files = list(remote.table("trials").scan().plan_files())
     assert len(files) <= 4
     assert lake.doctor().ok

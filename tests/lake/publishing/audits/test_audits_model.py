@@ -20,7 +20,6 @@ from lakebt.lake.publishing.normalisation import normalise
 from lakebt.lake.tables.rows import order
 from lakebt.lake.tables.schemas import ETF_HOLDINGS, PRICES
 from lakebt.sessions import Exchange, Sessions
-from tests.lake.frames import holdings
 
 if TYPE_CHECKING:
     from lakebt.lake.publishing.audits.finding import Finding
@@ -170,17 +169,20 @@ report = st.tuples(
 
 
 def listed(reports: list[Report]) -> pd.DataFrame:
-    return pd.concat(
-        [
-            holdings(
-                {f"US{n:010d}": None for n in range(1, members + 1)},
-                f"2022-{month:02d}-28",
-                f"2022-{month:02d}-{29 - (month == 2)}T{20 + days}:00:00Z",
-                fund=fund,
-            )
-            for fund, month, days, members in reports
-        ],
-        ignore_index=True,
+    rows = [
+        (fund, month, days, f"US{n:010d}")
+        for fund, month, days, members in reports
+        for n in range(1, members + 1)
+    ]
+    known_at = [f"2022-{month:02d}-29T{20 + days}:00:00Z" for _, month, days, _ in rows]
+    return pd.DataFrame(
+        {
+            "fund": [fund for fund, *_ in rows],
+            "date": [dt.date(2022, month, 28) for _, month, *_ in rows],
+            "isin": [isin for *_, isin in rows],
+            "known_at": pd.to_datetime(known_at, utc=True),
+            "weight_pct": 50.0,
+        }
     )
 
 
