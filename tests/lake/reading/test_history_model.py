@@ -309,7 +309,7 @@ def test_how_a_fact_changed_is_told_up_to_the_instant_and_no_further(
 # --- any history, of prices and of reports --------------------------------------------
 
 DAYS = [NYSE.date(FIRST + number) for number in range(4)]
-HOURS = st.integers(0, 5)
+HOURS = range(6)
 
 
 def at(hours: int) -> dt.datetime:
@@ -318,28 +318,34 @@ def at(hours: int) -> dt.datetime:
 
 
 BARS = st.lists(
-    st.builds(
-        Row,
-        key=st.tuples(st.sampled_from(["AAA", "BBB", "CCC"]), st.sampled_from(DAYS)),
-        known_at=st.builds(at, HOURS),
-        value=st.integers(100, 109).map(float),
-        retracted=st.booleans(),
-        arrival=st.integers(1, 3),
-    ),
+    st.sampled_from(
+        list(
+            itertools.product(
+                itertools.product(["AAA", "BBB", "CCC"], DAYS),
+                map(at, HOURS),
+                map(float, range(100, 110)),
+                [False, True],
+                range(1, 4),
+            )
+        )
+    ).map(Row._make),
     min_size=1,
     max_size=25,
     unique_by=lambda row: (row.key, row.known_at),
 )
 VERSIONS = st.lists(
-    st.builds(
-        Row,
-        key=st.sampled_from(DAYS[:3]),
-        known_at=st.builds(at, HOURS),
-        # More than half of any other, so each replaces the list it follows.
-        value=st.frozensets(st.sampled_from("ABC"), min_size=2),
-        retracted=st.just(value=False),
-        arrival=st.integers(1, 3),
-    ),
+    st.sampled_from(
+        list(
+            itertools.product(
+                DAYS[:3],
+                map(at, HOURS),
+                # More than half of any other, so each replaces the list it follows.
+                [frozenset(isins) for isins in ("ABC", "AB", "AC", "BC")],
+                [False],
+                range(1, 4),
+            )
+        )
+    ).map(Row._make),
     min_size=1,
     max_size=6,
     unique_by=lambda row: (row.key, row.known_at),

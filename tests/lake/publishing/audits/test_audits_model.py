@@ -77,11 +77,15 @@ def rows_of(found: list[Finding], audit: str) -> list[dict[str, Any]]:
     return []
 
 
-vintage = st.tuples(
-    st.tuples(st.sampled_from("ABC"), st.integers(0, 7)),
-    st.sampled_from([10.0, 14.0, 15.0, 16.0, 40.0]),
-    st.integers(0, 3),
-    st.sampled_from([False, False, False, True]),
+vintage = st.sampled_from(
+    list(
+        itertools.product(
+            itertools.product("ABC", range(8)),
+            [10.0, 14.0, 15.0, 16.0, 40.0],
+            range(4),
+            [False, False, False, True],
+        )
+    )
 )
 
 
@@ -160,12 +164,7 @@ FUNDS, MONTHS = "XY", (3, 6, 9)
 Report = tuple[str, int, int, int]
 """Fund, month it is about, days after which it was accepted, members."""
 
-report = st.tuples(
-    st.sampled_from(FUNDS),
-    st.sampled_from(MONTHS),
-    st.integers(0, 2),
-    st.integers(1, 14),
-)
+report = st.sampled_from(list(itertools.product(FUNDS, MONTHS, range(3), range(1, 15))))
 
 
 def listed(reports: list[Report]) -> pd.DataFrame:
