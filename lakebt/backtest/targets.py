@@ -44,7 +44,8 @@ def checked_weights(weights: object, *, when: str, max_gross: float) -> pd.Serie
         twice = weights.index[weights.index.duplicated()][0]
         msg = f"{when}: {twice} is weighted twice"
         raise InvalidArgumentError(msg)
-    numbers = weights.astype(np.float64)
+    is_float = weights.dtype == np.float64  # to be cast to what it is takes as long
+    numbers = weights.copy(deep=False) if is_float else weights.astype(np.float64)
     gross = float(np.abs(numbers.to_numpy()).sum())
     if gross > max_gross * (1 + 1e-9):
         msg = (

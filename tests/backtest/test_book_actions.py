@@ -1,4 +1,4 @@
-"""Books with corporate actions, against a walk with a purse and a bag, and by hand."""
+"""Books with corporate actions: vectorbt, a walk with purse and bag, and by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of 100 shares over real opens, by hand, and another engine's regression.
+"""What became of 100 shares over real opens: by hand, in vectorbt, and elsewhere.
 
 The figures are in no file of ours: bars and terms are read where the data is, and each
 result is one that a person worked out from the terms that were announced.

@@ -1,4 +1,4 @@
-"""Market impact: by hand, by an obvious loop over orders, and in both engines."""
+"""Market impact: by hand, by an obvious loop over orders, and as vectorbt has it."""
 
 from __future__ import annotations
 
