@@ -88,29 +88,31 @@ def holdings_reports(
     legs: pd.DataFrame, members: list[str], sessions: Sessions, as_of: dt.datetime
 ) -> pd.DataFrame:
     """Return the fund's reports that were public by `as_of`."""
-    additions = legs[legs["side"] == Side.ADDITION]
-    deletions = legs[legs["side"] == Side.DELETION]
-    reports = []
+    changes = list(zip(legs["side"], legs["effective"], legs["symbol"], strict=True))
+    additions = [(day, each) for side, day, each in changes if side == Side.ADDITION]
+    deletions = [(day, each) for side, day, each in changes if side == Side.DELETION]
+    dates, instants, counts, symbols = [], [], [], []
     for date, known_at in _reports(legs["announced_session"].iloc[0], sessions, as_of):
-        symbols = [
+        held = [
             *members,
-            *deletions.loc[deletions["effective"] > date, "symbol"],
-            *additions.loc[additions["effective"] <= date, "symbol"],
+            *(symbol for effective, symbol in deletions if effective > date),
+            *(symbol for effective, symbol in additions if effective <= date),
         ]
-        reports.append(
-            pd.DataFrame(
-                {
-                    "fund": FUND,
-                    "index": INDEX,
-                    "date": date,
-                    "isin": [_isin(symbol) for symbol in symbols],
-                    "symbol": symbols,
-                    "weight_pct": 100.0 / len(symbols),
-                    "known_at": pd.Timestamp(known_at),
-                }
-            )
-        )
-    return pd.concat(reports, ignore_index=True)
+        dates += [date] * len(held)
+        instants.append(known_at)
+        counts.append(len(held))
+        symbols += held
+    return pd.DataFrame(
+        {
+            "fund": FUND,
+            "index": INDEX,
+            "date": dates,
+            "isin": [_isin(symbol) for symbol in symbols],
+            "symbol": symbols,
+            "weight_pct": np.repeat(100.0 / np.array(counts), counts),
+            "known_at": pd.DatetimeIndex(instants).repeat(counts),
+        }
+    )
 
 
 def _reports(

@@ -59,20 +59,23 @@ def abnormal_returns(found: SimulatedMarket) -> pd.DataFrame:
     """
     panel = prices(found)
     place = {day: number for number, day in enumerate(panel["open"].index)}
+    opens, closes = (panel[at].to_numpy() for at in ("open", "close"))
+    column = {symbol: number for number, symbol in enumerate(panel["open"].columns)}
+    market = column[found.market]
     table = []
     for change in rows(found.index_changes):
         announced = place[change["announced"].astimezone(NEW_YORK).date()]
         effective = place[change["effective"]]
         marks = [
-            panel["close"].iloc[announced],
-            panel["open"].iloc[announced + 1],
-            panel["close"].iloc[effective - 1],
-            panel["close"].iloc[effective - 1 + found.planted.reversal_sessions],
+            closes[announced],
+            opens[announced + 1],
+            closes[effective - 1],
+            closes[effective - 1 + found.planted.reversal_sessions],
         ]
+        own = column[change["symbol"]]
         sign = 1.0 if change["side"] == "addition" else -1.0
         earned = [
-            end[change["symbol"]] / start[change["symbol"]]
-            - end[found.market] / start[found.market]
+            end[own] / start[own] - end[market] / start[market]
             for start, end in itertools.pairwise(marks)
         ]
         table.append([change["announced"], *(1e4 * sign * part for part in earned)])
