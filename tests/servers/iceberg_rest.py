@@ -23,6 +23,10 @@ REST = Path(__file__).with_name("rest_catalog.xml")
 """What Iceberg's own REST catalog consists of."""
 
 
+FORK = "-Djdk.lang.Process.launchMechanism=VFORK"
+"""Starts `chmod`, which it does for each file that it writes, without a helper."""
+
+
 class RestCatalogs:
     """Iceberg's own REST catalog in one Java process, as many of them as are wanted.
 
@@ -111,7 +115,7 @@ def _start(java: str, jars: Path, folder: Path) -> dict[str, int]:
     with said.open("wb") as out, (folder / "log").open("wb") as log:
         process = guarded(
             folder,
-            [java, *QUICK, "-classpath", path, "py4j.GatewayServer", "0"],
+            [java, *QUICK, FORK, "-classpath", path, "py4j.GatewayServer", "0"],
             stdout=out,
             stderr=log,
         )
