@@ -473,20 +473,22 @@ def test_a_declared_table_is_published_by_spark(sparked: Lake, beside: Lake) -> 
             "known_at": "2022-09-02T12:00:00Z",
         }
     )
-    pins = []
-    for lake in (sparked, beside):
-        lake.declare(
-            "surprises",
-            key=["company", "day"],
-            columns={"company": "text", "day": "date", "surprise": "number?"},
-        )
-        mine = spark_frame(sparked, rows) if lake is sparked else rows
-        pins.append(published(lake, {"surprises": mine}))
+    columns = {"company": "text", "day": "date", "surprise": "number?"}
+    wider = columns | {"note": "text?"}  # what came before has none
+    more = rows.assign(day=dt.date(2022, 9, 2), note="why")
+    for release, asked, given in (("R1", columns, rows), ("R2", wider, more)):
+        pins = []
+        for lake in (sparked, beside):
+            lake.declare("surprises", key=["company", "day"], columns=asked)
+            mine = spark_frame(sparked, given) if lake is sparked else given
+            pins.append(published(lake, {"surprises": mine}, release))
+        assert pins[0] == pins[1]
 
-    assert pins[0] == pins[1]
-    view = sparked.at("R1")
-    found = rows_of(sparked.spark_read(view, "surprises"), by=["company"])
-    pd.testing.assert_frame_equal(found, view.read("surprises"))
+    for release in ("R1", "R2"):
+        view = sparked.at(release)
+        found = rows_of(sparked.spark_read(view, "surprises"), by=["company", "day"])
+        pd.testing.assert_frame_equal(found, view.read("surprises"))
+        assert list(found["note"].dropna()) == (["why"] * 2 if release == "R2" else [])
 
 
 def test_an_audit_says_what_would_be_and_writes_nothing(
