@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
 
 from lakebt.errors import SettingsWarning
 from lakebt.lake.committing.foreign import is_whole_page
@@ -58,11 +57,8 @@ _SWAP = (
 )
 
 
-_DO_NOT_WAIT = sa.text("pragma busy_timeout = 0")
-
-
 @contextlib.contextmanager
-def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
+def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[sa.Connection]:
     """Give the one SQL transaction in which a publisher may look and commit.
 
     Its first statement takes the catalog's write lock (SQLite), or that of the row of
@@ -80,10 +76,10 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
     """
     told = {"catalog": catalog.name, "namespace": NAMESPACE, "table": table}
     try:
-        with Session(catalog.engine) as session:
-            wait(session, catalog.engine.dialect.name, _LOCK, told)
-            yield session
-            session.commit()
+        with catalog.engine.connect() as connection:
+            wait(connection, _LOCK, told)
+            yield connection
+            connection.commit()
     except DBAPIError as error:
         # psycopg's name for it, then psycopg2's; SQLite has none
         code = getattr(error.orig, "sqlstate", None) or getattr(
@@ -97,7 +93,7 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[Session]:
 
 
 def commit(
-    session: Session, catalog: SqlCatalog, changes: Sequence[Staged]
+    connection: sa.Connection, catalog: SqlCatalog, changes: Sequence[Staged]
 ) -> list[tuple[Table, StagedTable]]:
     """Apply all `changes` in a SQL transaction, or none.
 
@@ -132,7 +128,7 @@ def commit(
             write(new.metadata, new.io, new.metadata_location)
         # All files before the first pointer: no pointer ever names one that is missing.
         for old, new in applied:
-            swap(session, catalog, old, new.metadata_location)
+            swap(connection, catalog, old, new.metadata_location)
     except (CommitFailedException, LostRaceError) as error:
         for old, new in applied:
             delete_quietly(old.io, [new.metadata_location])
@@ -140,7 +136,9 @@ def commit(
     return applied
 
 
-def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> None:
+def swap(
+    connection: sa.Connection, catalog: SqlCatalog, table: Table, location: str
+) -> None:
     """Point a table at its new metadata.
 
     Raises
@@ -156,8 +154,7 @@ def swap(session: Session, catalog: SqlCatalog, table: Table, location: str) -> 
         "before": table.metadata_location,
         "after": location,
     }
-    updated = session.execute(_SWAP, told)
-    if updated.rowcount != 1:  # type: ignore[attr-defined]
+    if connection.execute(_SWAP, told).rowcount != 1:
         msg = f"{name} has moved on"
         raise LostRaceError(msg)
 
@@ -206,14 +203,14 @@ class OneTransaction:
         """Wait for the turn, and give what commits; it takes effect at the end."""
         applied: list[tuple[Table, StagedTable]] = []
         catalog = self._catalog
-        with translated(self._storage.where), turn(catalog) as session:
+        with translated(self._storage.where), turn(catalog) as connection:
 
             def commit_all(changes: Mapping[str, Staged], release: Release) -> None:
                 staged = [
                     tidied(self._storage, change, release)
                     for change in changes.values()
                 ]
-                applied.extend(commit(session, catalog, staged))
+                applied.extend(commit(connection, catalog, staged))
 
             # Spark has a connection of its own: in a turn it would wait for itself.
             self._storage.is_held = True
@@ -236,9 +233,9 @@ class OneTransaction:
         """
         changes: Sequence[Staged] = ()
         try:
-            with turn(self._catalog) as session:
+            with turn(self._catalog) as connection:
                 changes = stage(self._storage.tables())
-                applied = commit(session, self._catalog, changes)
+                applied = commit(connection, self._catalog, changes)
         except (LostRaceError, SettingsWarning):
             discard(changes)
             raise
@@ -261,11 +258,11 @@ class OneTransaction:
         """
         change = None
         try:
-            with turn(self._catalog, table=TRIALS) as session:
+            with turn(self._catalog, table=TRIALS) as connection:
                 change = stage()
                 if change is None:
                     return None
-                applied = commit(session, self._catalog, [change])
+                applied = commit(connection, self._catalog, [change])
         except (LostRaceError, SettingsWarning):
             discard([] if change is None else [change])
             raise
@@ -284,15 +281,15 @@ class OneTransaction:
         catalog = self._catalog
         made = creation.staged(catalog, (NAMESPACE, name), schema, properties)
         try:
-            with turn(catalog) as session:
+            with turn(catalog) as connection:
                 there = sa.select(TABLES.c.table_name).where(
                     TABLES.c.catalog_name == catalog.name,
                     TABLES.c.table_namespace == NAMESPACE,
                 )
-                check(session.scalars(there))
+                check(connection.scalars(there))
                 creation.write_first(made)
                 location = made.metadata_location
-                creation.insert(session, catalog, (NAMESPACE, name), location)
+                creation.insert(connection, catalog, (NAMESPACE, name), location)
         except BaseException:
             delete_quietly(made.io, [made.metadata_location])
             raise
@@ -305,14 +302,12 @@ LOCK_NOT_AVAILABLE = "55P03"
 """SQLSTATE of a lock that was not given free in time."""
 
 
-def wait(
-    session: Session, dialect: str, lock: sa.Update, told: Mapping[str, str]
-) -> None:
+def wait(connection: sa.Connection, lock: sa.Update, told: Mapping[str, str]) -> None:
     """Take the lock as soon as it is free.
 
     Parameters
     ----------
-    session, dialect
+    connection
     lock, told
         The statement that takes it, and the values of its parameters.
 
@@ -322,23 +317,24 @@ def wait(
         If it was not free in time, or cannot be had at all.
     """
     patience_ms = round(failures.LOCK_SECONDS * 1000)
+    dialect = connection.dialect.name
     if dialect != "sqlite":
         if dialect == "postgresql":
             limit = sa.func.set_config("lock_timeout", f"{patience_ms}ms", sa.true())
-            session.execute(sa.select(limit))
-        session.execute(lock, told)
+            connection.execute(sa.select(limit))
+        connection.execute(lock, told)
         return
     # Left to itself, SQLite asks less often the longer it has waited, so that whoever
     # came last is served first, and some wait eighty times as long as most.
     deadline = time.monotonic() + failures.LOCK_SECONDS
     while True:
-        session.execute(_DO_NOT_WAIT)
+        connection.exec_driver_sql("pragma busy_timeout = 0")
         try:
-            session.execute(lock, told)
+            connection.execute(lock, told)
             break
         except OperationalError as error:
             if "locked" not in str(error.orig) or time.monotonic() > deadline:
                 raise
-            session.rollback()
+            connection.rollback()
             time.sleep((5 + secrets.randbelow(10)) / 1000)
-    session.execute(sa.text(f"pragma busy_timeout = {patience_ms}"))
+    connection.exec_driver_sql(f"pragma busy_timeout = {patience_ms}")

@@ -33,6 +33,7 @@ from lakebt.lake.storage.branch_refs import OnBranch
 from lakebt.lake.storage.datafiles import write_files
 from lakebt.lake.storage.durability import sync
 from lakebt.lake.storage.fingerprint import is_local
+from lakebt.lake.storage.kept_files import is_trusted
 from lakebt.lake.storage.manifests import Append, Replace
 from lakebt.lake.storage.scan_plan import manifests_in
 from lakebt.lake.storage.snapshots import at_ref, delete_quietly, head_of
@@ -205,7 +206,9 @@ def stage_rewrite(
     else:
         entries = tuple(
             entry
-            for manifest in manifests_in(table.io, head.manifest_list)
+            for manifest in manifests_in(
+                table.io, head.manifest_list, are_kept=is_trusted()
+            )
             for entry in manifest.fetch_manifest_entry(table.io)
         )
         gone = frozenset(entry.data_file.file_path for entry in entries)

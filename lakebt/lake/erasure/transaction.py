@@ -146,15 +146,15 @@ class Transaction:
     def _commit(self, draft: Draft, note: erasure_note.Note) -> bool:
         """Point all tables at what was written; False if one has moved."""
         survey = self._survey
-        with turn(self._catalog) as session:
+        with turn(self._catalog) as connection:
             now = with_trials(survey.storage, survey.storage.tables())
             for pointer in draft.pointers:
                 there = now.get(pointer.table)
                 if there is None or there.metadata_location != pointer.before:
                     return False  # what nothing named then, something may name now
             # Where rows are locked, whoever records trials waits from here on, too.
-            if not point(session.connection(), draft.pointers):
-                session.rollback()
+            if not point(connection, draft.pointers):
+                connection.rollback()
                 return False
             self._delete_orphans(draft, note)
             erasure_note.leave(self._files, note)

@@ -115,13 +115,13 @@ def settle(path: object, home: object, *, step: Step | None = None) -> Path:
             msg = f"{where} is not from {said}, its files are recorded in {before}"
             raise InvalidArgumentError(msg)
         paths = Paths(folder=root, before=before, after=root)
-        with paths.undone(), turn(catalog) as session:
+        with paths.undone(), turn(catalog) as connection:
             pointers = paths.prepare(rows := _rows(catalog), step)
             for row in set(rows) - paths.rows:
                 if row.namespace == NAMESPACE:
                     msg = f"{where}: its table {row.table} is recorded elsewhere"
                     raise LakeError(msg)
-            if not point(session.connection(), pointers):
+            if not point(connection, pointers):
                 msg = f"{where} was changed meanwhile. Try again"
                 raise LakeError(msg)
         paths.tidy(root)

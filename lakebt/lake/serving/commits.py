@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.table.update import TableRequirement, TableUpdate
-    from sqlalchemy.orm import Session
 
     from lakebt.lake.serving.names import Namespace, Warehouse
     from lakebt.lake.serving.table_cache import TableCache
@@ -187,9 +186,9 @@ class Writer:
         metadata = guarded(lambda: self._cache.read(location))
         check_files(metadata, self._warehouse, home=None)
         self._warehouse.check_in_table(location, metadata.location, what=what)
-        with translated(), sql.turn(self._catalog) as session:
+        with translated(), sql.turn(self._catalog) as connection:
             self._check_free(namespace, name)
-            creation.insert(session, self._catalog, (*namespace, name), location)
+            creation.insert(connection, self._catalog, (*namespace, name), location)
         return Loaded(location, metadata)
 
     def drop(self, namespace: Namespace, name: str, *, purge: bool) -> None:
@@ -204,7 +203,7 @@ class Writer:
         UnsupportedError
             If its files are to be deleted.
         """
-        with translated(), sql.turn(self._catalog) as session:
+        with translated(), sql.turn(self._catalog) as connection:
             self._check_there(namespace, name)
             self._guard.check_stays(namespace, name, what="dropped")
             if purge:
@@ -213,7 +212,9 @@ class Writer:
                     f"Drop it without purge, and delete its folder"
                 )
                 raise UnsupportedError(msg)
-            session.execute(sa.delete(IcebergTables).where(*self._is(namespace, name)))
+            connection.execute(
+                sa.delete(IcebergTables).where(*self._is(namespace, name))
+            )
 
     def rename(
         self, source: tuple[Namespace, str], target: tuple[Namespace, str]
@@ -228,7 +229,7 @@ class Writer:
             If the table, or the namespace it is to be in, is not there.
         """
         (namespace, name), (new_namespace, new_name) = source, target
-        with translated(), sql.turn(self._catalog) as session:
+        with translated(), sql.turn(self._catalog) as connection:
             self._check_there(namespace, name)
             self._guard.check_stays(namespace, name, what="renamed")
             if new_namespace == (NAMESPACE,) and (
@@ -238,7 +239,7 @@ class Writer:
                 raise ForbiddenError(msg)
             self._check_free(new_namespace, new_name)
             renamed = sa.update(IcebergTables).where(*self._is(namespace, name))
-            session.execute(
+            connection.execute(
                 renamed.values(
                     table_namespace=".".join(new_namespace), table_name=new_name
                 )
@@ -257,7 +258,7 @@ class Writer:
         written: list[Pending] = []
         may_be_there = False
         try:
-            with translated(), sql.turn(self._catalog) as session:
+            with translated(), sql.turn(self._catalog) as connection:
                 changes = prepare()
                 effective = [
                     change for change in self._guard.judge(changes) if change.changes
@@ -267,7 +268,7 @@ class Writer:
                     written.append(change)
                     write(after.metadata, after.io, after.metadata_location)
                 for change in effective:
-                    self._point(session, change)
+                    self._point(connection, change)
                 may_be_there = True  # from here on the database decides
         except BaseException:
             for change in () if may_be_there else written:
@@ -390,11 +391,11 @@ class Writer:
             msg = f"Table already exists: {'.'.join(namespace)}.{name}"
             raise ExistsError(msg)
 
-    def _point(self, session: Session, change: Pending) -> None:
+    def _point(self, connection: sa.Connection, change: Pending) -> None:
         """Point a table at its new metadata; one that is made gets its row."""
         location = change.after.metadata_location
         if change.before is not None:
-            sql.swap(session, self._catalog, change.before, location)
+            sql.swap(connection, self._catalog, change.before, location)
         else:
             table = (*change.namespace, change.name)
-            creation.insert(session, self._catalog, table, location)
+            creation.insert(connection, self._catalog, table, location)

@@ -234,6 +234,7 @@ class _Asked:
 
     def of_kept(self, files: Sequence[DataFile], io: PyArrowFileIO) -> pa.Table | None:
         """Read it from what they were decoded to; None if pyiceberg has to."""
+        schema = self._schema
         fitting: dict[int, pa.Schema] = {}  # held, so that no other has its number
         tables = []
         for file in files:
@@ -242,7 +243,8 @@ class _Asked:
                 if not _holds(footer, self.fields):
                     return None
                 fitting[id(footer)] = footer
-            tables.append(rows.select(self._schema.names).cast(self._schema))
+            some = rows.select(schema.names)
+            tables.append(some if some.schema.equals(schema) else some.cast(schema))
         return self._chosen(pa.concat_tables(tables).combine_chunks())
 
     def _chosen(self, rows: pa.Table) -> pa.Table:
@@ -263,11 +265,12 @@ class _Asked:
 
 
 def _decoded(file: DataFile, io: PyArrowFileIO) -> tuple[pa.Table, pa.Schema]:
-    """Return all that a file holds, and what it says it holds."""
+    """Return all that a file holds, in plain columns, and what it says it holds."""
     held = _KEPT.get(file.file_path)
     if held is None:
         with whole_of(file, io) as (footer, read):
-            rows = read()
+            plain = pa.schema([(field.name, field.type) for field in footer])
+            rows = read().cast(plain)
         footer = _LAYOUTS.setdefault(footer.serialize().to_pybytes(), footer)
         held = rows, footer
         _KEPT.keep_sized(file.file_path, held, rows.nbytes)

@@ -64,8 +64,8 @@ class LocalCatalog(SqlCatalog):
 
     def _init_catalog(self) -> None:
         """Ask once which tables there are; pyiceberg asks each, and fails if none."""
-        with contextlib.suppress(OperationalError), self.engine.connect() as connection:
-            there = {tuple(row) for row in connection.execute(_COLUMNS)}
+        with contextlib.suppress(OperationalError):
+            there = {tuple(row) for row in plain_rows(self.engine, _COLUMNS, {})}
             if there >= _OF_VERSION_1:
                 self._schema_version = "v1"
                 return
@@ -94,7 +94,9 @@ def _sqlite() -> tuple[sa.Engine, MutableMapping[Any, Any]]:
 
 
 def plain_rows(
-    engine: sa.Engine, statement: sa.Select[Any], told: Mapping[str, str]
+    engine: sa.Engine,
+    statement: sa.Select[Any] | sa.TextClause,
+    told: Mapping[str, str],
 ) -> Sequence[Any]:
     """Return what SQLite answers to a statement, as its driver gives it.
 
@@ -121,7 +123,7 @@ def plain_rows(
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(statement: sa.Select[Any], dialect: sa.Dialect) -> Any:
+def _compiled(statement: sa.Select[Any] | sa.TextClause, dialect: sa.Dialect) -> Any:
     return statement.compile(dialect=dialect)
 
 

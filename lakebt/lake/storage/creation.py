@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
-    from sqlalchemy.orm import Session
 
 
 _NAMESPACES = IcebergNamespaceProperties.metadata.tables[
@@ -191,7 +190,7 @@ def write_first(made: StagedTable) -> None:
 
 
 def insert(
-    session: Session | sa.Connection,
+    connection: sa.Connection,
     catalog: SqlCatalog,
     table: tuple[str, ...],
     location: str,
@@ -199,4 +198,4 @@ def insert(
     """Add a table, of its namespace and name, with its metadata."""
     *namespace, name = table
     row: dict[str, Any] = catalog._create_table_row(".".join(namespace), name, location)  # noqa: SLF001
-    session.execute(_NEW_TABLE, row)
+    connection.execute(_NEW_TABLE, row)

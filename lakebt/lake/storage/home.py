@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
-
 from lakebt.errors import LakeError
-from lakebt.lake.storage.connections import TABLES
 from lakebt.lake.storage.move_note import carry_out
+from lakebt.lake.storage.table_loader import pointer
 from lakebt.lake.tables.schemas import LEDGER, NAMESPACE
 
 if TYPE_CHECKING:
@@ -20,11 +18,7 @@ if TYPE_CHECKING:
 
 def home_in(catalog: SqlCatalog) -> Path | None:
     """Return the directory that a lake was in when it was written; None if never."""
-    statement = sa.select(TABLES.c.metadata_location).where(
-        TABLES.c.table_namespace == NAMESPACE, TABLES.c.table_name == LEDGER
-    )
-    with catalog.engine.connect() as connection:
-        location = connection.scalar(statement)
+    location = pointer(catalog, (NAMESPACE,), LEDGER)
     if location is None:
         return None
     place = Path(urlsplit(location).path).resolve()

@@ -47,6 +47,8 @@ COLUMNS = {
 }
 """What is read of the rows of each table."""
 
+_ENDINGS = is_in("kind", [kind.value for kind in ActionKind if kind.is_ending])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fresh:
@@ -153,5 +155,4 @@ def _near(bars: pa.Table) -> tuple[BooleanExpression, BooleanExpression]:
         (EPOCH + dt.timedelta(days=int(day))).date().isoformat()
         for day in (days.min() - NEAR_DAYS, days.max() + NEAR_DAYS)
     )
-    endings = is_in("kind", [kind.value for kind in ActionKind if kind.is_ending])
-    return between("session", low, high), Or(between("ex_date", low, high), endings)
+    return between("session", low, high), Or(between("ex_date", low, high), _ENDINGS)
