@@ -18,7 +18,7 @@ from lakebt.values.keys import canonical_json, content_key
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
@@ -127,7 +127,8 @@ def cell_rows(
     surface = summary.surface()
     ids = cell_ids(arguments, costs, origin)
     counts = [name for name in surface.columns if name.startswith("n_")]
-    extra = surface[[*_MORE, *(n for n in counts if n not in {*_NAMES, *_MORE})]]
+    names = [*_MORE, *(n for n in counts if n not in {*_NAMES, *_MORE})]
+    extra = zip(*(surface[name].tolist() for name in names), strict=True)
     charged = costs.plain()
     return pd.DataFrame(
         {
@@ -144,7 +145,7 @@ def cell_rows(
             **origin.columns(),
             "run_at": run_at,
             **{name: surface[column] for column, name in _NAMES.items()},
-            "metrics": [_metrics(row) for row in extra.to_dict("records")],
+            "metrics": [_metrics(names, row) for row in extra],
             "digest": summary.digests(),
             "seconds": seconds / max(len(surface), 1),
         }
@@ -181,9 +182,9 @@ def result_row(
     return row
 
 
-def _metrics(row: Mapping[Any, Any]) -> str:
-    plain = {str(name): None if pd.isna(v) else v for name, v in row.items()}
-    return canonical_json(plain)
+def _metrics(names: Sequence[str], row: Sequence[Any]) -> str:
+    plain = [None if pd.isna(value) else value for value in row]
+    return canonical_json(dict(zip(names, plain, strict=True)))
 
 
 def rows_of(study: TradedStudy, *, run_at: dt.datetime) -> pd.DataFrame:

@@ -103,10 +103,12 @@ class Gathered:
         gathered[place] = rows
         n_cells = len(rows)
         if len(gathered) == self._counts[id(study)]:
-            whole = [gathered[number] for number in sorted(gathered)]
-            every = pd.concat(whole, ignore_index=True)
-            full = with_result(every, study.point, self._recorder)
-            rows = pd.concat([rows, full.iloc[len(every) :]], ignore_index=True)
+            every = rows
+            if len(gathered) > 1:
+                whole = [gathered[number] for number in sorted(gathered)]
+                every = pd.concat(whole, ignore_index=True)
+            result = result_of(every, study.point, self._recorder)
+            rows = pd.concat([rows, result], ignore_index=True)
             del self._rows[id(study)]
         self._recorder.add(rows, count=n_cells)
 
@@ -129,8 +131,8 @@ def _run(
             yield one, rows
 
 
-def with_result(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
-    """Return cells, and the row of their result, of which some may be recorded.
+def result_of(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
+    """Return the row of the result of cells, of which some may be recorded.
 
     Parameters
     ----------
@@ -145,14 +147,13 @@ def with_result(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.Data
     whole = rows
     if len(rows) < len(point.ids[0]):
         whole = _completed(rows, point, recorder)
-    row = result_row(
+    return result_row(
         whole,
         arguments=point.arguments(CostModel(**charged)),
         origin=point.origin,
         run_at=rows["run_at"].iloc[0],
         seconds=float(rows["seconds"].sum()),
     )
-    return pd.concat([rows, row], ignore_index=True)
 
 
 def _completed(rows: pd.DataFrame, point: Point, recorder: Recorder) -> pd.DataFrame:
