@@ -60,14 +60,22 @@ def installed() -> Any:
     return vectorbt
 
 
-@functools.cache
 def wrapped_once() -> Any:
     """Return vectorbt's portfolio as one that makes its wrapper once.
 
     vectorbt's own copies it and all settings 35 times on the way to a value, which is
     half of what the engine takes. Whoever asks for a portfolio is given vectorbt's own.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `installed`.
     """
-    portfolio = installed().Portfolio
+    return _with_kept_wrapper(installed().Portfolio)
+
+
+@functools.cache
+def _with_kept_wrapper(portfolio: Any) -> Any:
     wrapper = functools.cached_property(portfolio.wrapper.fget)
     return type(portfolio.__name__, (portfolio,), {"wrapper": wrapper})
 
