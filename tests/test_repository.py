@@ -303,13 +303,6 @@ def test_import_of_lakebt_is_cheap() -> None:
     assert imported_by("-c", "import lakebt") & HEAVY == set()
 
 
-@pytest.mark.slow
-def test_public_names_load_no_reference_engine_and_nothing_that_speaks_http() -> None:
-    code = "import lakebt; [getattr(lakebt, name) for name in lakebt.__all__]"
-
-    assert imported_by("-c", code) & {"vectorbt", "requests"} == set()
-
-
 def test_help_is_answered_without_the_heavy_imports() -> None:
     loaded = imported_by("-m", "lakebt", "--help")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -325,16 +323,3 @@ def test_the_fills_of_the_reference_are_the_orders() -> None:
     assert sizes.tolist() == orders.size.tolist()
     assert ours["price"].tolist() == orders.price.tolist()
     assert (ours["idx"] + 2 * FIRST).tolist() == orders.row.tolist()
-
-
-@pytest.mark.slow
-def test_our_own_engine_does_not_import_the_reference() -> None:
-    """It takes three seconds, which a run of our own need not wait for."""
-    script = (
-        "import sys, lakebt.strategy.backtest, lakebt.strategy.run; "
-        "sys.exit(any(name.startswith('vectorbt') for name in sys.modules))"
-    )
-
-    done = subprocess.run([sys.executable, "-c", script], check=False)
-
-    assert done.returncode == 0

@@ -3,8 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -356,18 +354,3 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
         write_run_report(make_run(), tmp_path / f"{'r' * 300}.html")
 
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_importing_the_report_does_not_import_what_draws_it() -> None:
-    code = (
-        "import sys, lakebt.report.html, lakebt.report.notebook;"
-        "import lakebt.report.terminal;"
-        "print([m for m in ('plotly', 'jinja2', 'rich') if m in sys.modules])"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout.strip() == "[]"

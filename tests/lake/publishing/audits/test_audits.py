@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-import subprocess
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -242,18 +240,6 @@ def test_a_million_broken_rows_are_all_named(lake: Lake) -> None:
     rows = audit(lake, {"prices": many}).rows("prices", "volume")
 
     assert rows["row"].tolist() == list(range(200_000))
-
-
-@pytest.mark.slow
-def test_only_publishing_imports_pandera(held: Lake, path: Path) -> None:
-    assert held.releases()["name"].tolist() == ["R1"]
-    code = (
-        "import sys, lakebt\n"
-        f"lakebt.Lake.open({str(path)!r}, create=False).at('R1').read('prices')\n"
-        "assert 'pandera' not in sys.modules"
-    )
-
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # What warns
