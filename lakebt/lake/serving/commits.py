@@ -355,10 +355,8 @@ class Writer:
 
     def _home(self, namespace: Namespace, name: str) -> str:
         if namespace != (NAMESPACE,):
-            location = self._catalog.load_namespace_properties(namespace).get(
-                "location"
-            )
-            if location:
+            properties = self._catalog.load_namespace_properties(namespace)
+            if location := properties.get("location"):
                 return f"{location.rstrip('/')}/{name}"
         return self._warehouse.home(namespace, name)
 
