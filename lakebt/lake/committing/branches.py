@@ -16,6 +16,7 @@ from lakebt.errors import InvalidArgumentError, LakeError, UnknownNameError
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing.ledger import Ledger, Page, read_ledger
 from lakebt.lake.committing.release_names import branch_in, on, unusable
+from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.tables.schemas import LEDGER, OURS, RELEASE
 
 if TYPE_CHECKING:
@@ -147,10 +148,14 @@ def main_ledger(storage: Storage) -> Ledger:
 
 
 def ledgers(storage: Storage) -> Iterator[tuple[Storage, Ledger]]:
-    """Give each branch, those that were dropped among them, and its ledger."""
-    for name in branches_in(storage.on(None).tables()[LEDGER]):
+    """Give each branch, those that were dropped among them, and its ledger.
+
+    All are of one instant: they lie in one table, which is asked for once.
+    """
+    table = storage.on(None).ledger()
+    for name in branches_in(table):
         there = storage.on(name)
-        yield there, read_ledger(there, there.tables()[LEDGER])
+        yield there, read_ledger(there, on_branch(table, name))
 
 
 def base_in(ledger: Ledger, *, where: str) -> Release:

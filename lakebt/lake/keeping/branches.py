@@ -222,7 +222,7 @@ def _check_free(name: str, tables: Mapping[str, Table], ledger: Ledger) -> None:
 
 def listed(storage: Storage) -> pd.DataFrame:
     """Return the branches of a lake as rows: see `Lake.branches`."""
-    newest = read_ledger(storage, storage.tables()[LEDGER])
+    newest = read_ledger(storage, storage.ledger())
     rows: list[dict[str, Any]] = []
     for there, ledger in ledgers(storage):
         if ledger.newest is None:
