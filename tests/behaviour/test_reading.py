@@ -41,9 +41,9 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lake(filled: Place) -> Lake:
-    """The lake as a new process opens it."""
+    """The lake as a new process opens it, before anything was read of it."""
     return filled.open()
 
 
@@ -76,6 +76,23 @@ def read(view: View, tables: tuple[str, ...]) -> list[pd.DataFrame]:
 
 def panel(lake: Lake, release: str, column: str) -> pd.DataFrame:
     return lake.at(release).panel(column, symbols=sorted(set(MARKET.prices["symbol"])))
+
+
+def provenance(lake: Lake, release: str) -> dict[str, Any]:
+    return lake.at(release).provenance()
+
+
+def difference(
+    lake: Lake, table: str, before: str, after: str
+) -> dict[str, pd.DataFrame]:
+    """Each part of what changed between two releases."""
+    diff = lake.diff(table, before, after)
+    parts = ("added", "removed", "changed", "reidentified")
+    return {part: getattr(diff, part) for part in parts}
+
+
+def versions(lake: Lake, key: tuple[str, str]) -> pd.DataFrame:
+    return lake.at("R5").vintages("prices", key)
 
 
 PARTS = ("table", "events", "legs", "orders", "refused")
@@ -117,14 +134,14 @@ def same_rows(
 
 
 def test_the_ledger_and_the_digests_are_the_same(lake: Lake, measure: Lake) -> None:
-    found, wanted = lake.releases(), measure.releases()
+    found, wanted = lake.releases(), answer(measure, Lake.releases)
 
     assert tuple(found["name"]) == NAMES
     pd.testing.assert_frame_equal(
         found.drop(columns="committed_at"), wanted.drop(columns="committed_at")
     )
     for name in NAMES:
-        here, there = (each.at(name).provenance() for each in (lake, measure))
+        here, there = provenance(lake, name), answer(measure, provenance, name)
         assert here["digests"] == there["digests"]
         assert set(here["snapshots"]) == set(there["snapshots"])
     assert lake.doctor().ok
@@ -163,9 +180,7 @@ def test_corrections_and_retractions_are_known_from_their_instant_on(
     assert RETRACTED not in set(lake.at("R3").read("index_changes")["symbol"])
     assert len(lake.at("R5").changes(index="SIM")) == len(MARKET.index_changes) - 1
     key = (symbol, session)
-    pd.testing.assert_frame_equal(
-        lake.at("R5").vintages("prices", key), measure.at("R5").vintages("prices", key)
-    )
+    pd.testing.assert_frame_equal(versions(lake, key), answer(measure, versions, key))
 
 
 def test_holdings_have_the_status_that_follows_from_the_report_before(
@@ -182,18 +197,18 @@ def test_holdings_have_the_status_that_follows_from_the_report_before(
 
 
 def test_a_diff_is_the_same(lake: Lake, measure: Lake) -> None:
-    holdings = lake.diff("etf_holdings", "R4", "R5")
-    assert list(holdings.added["symbol"]) == ["NEW"]
-    assert list(holdings.removed["symbol"]) == ["OLD"]
-    for table, before, after in (
+    found = {}
+    for asked in (
         ("etf_holdings", "R4", "R5"),
         ("prices", "R1", "R2"),
         ("index_changes", "R2", "R3"),
     ):
-        found, wanted = (each.diff(table, before, after) for each in (lake, measure))
-        for part in ("added", "removed", "changed", "reidentified"):
-            pd.testing.assert_frame_equal(getattr(found, part), getattr(wanted, part))
-    assert len(lake.diff("prices", "R1", "R2").changed) == 1
+        found[asked[0]] = here = difference(lake, *asked)
+        for part, wanted in answer(measure, difference, *asked).items():
+            pd.testing.assert_frame_equal(here[part], wanted)
+    assert list(found["etf_holdings"]["added"]["symbol"]) == ["NEW"]
+    assert list(found["etf_holdings"]["removed"]["symbol"]) == ["OLD"]
+    assert len(found["prices"]["changed"]) == 1
 
 
 @pytest.mark.parametrize("release", ["R1", "R5"])
@@ -221,19 +236,21 @@ def test_a_study_is_the_same_to_the_last_bit(
     assert len(found[0]) == 6
 
 
-def test_what_is_not_there_is_said_the_same(lake: Lake, measure: Lake) -> None:
-    def said(lake: Lake) -> list[str]:
-        words = []
-        for ask in (
-            lambda: lake.at("R9"),
-            lambda: lake.at("R1", as_of="2022-01-01T00:00:00Z"),
-            lambda: lake.as_of("1999-01-01T00:00:00Z"),
-            lambda: lake.at("R1").changes(index="SP500"),
-            lambda: lake.at("R1").panel("close", symbols=["NONE"]),
-        ):
-            with pytest.raises(LakebtError, match=r"\w") as caught:
-                ask()
-            words.append(f"{type(caught.value).__name__}: {caught.value}")
-        return words
+def said(lake: Lake) -> list[str]:
+    """What is said of what is not there."""
+    words = []
+    for ask in (
+        lambda: lake.at("R9"),
+        lambda: lake.at("R1", as_of="2022-01-01T00:00:00Z"),
+        lambda: lake.as_of("1999-01-01T00:00:00Z"),
+        lambda: lake.at("R1").changes(index="SP500"),
+        lambda: lake.at("R1").panel("close", symbols=["NONE"]),
+    ):
+        with pytest.raises(LakebtError, match=r"\w") as caught:
+            ask()
+        words.append(f"{type(caught.value).__name__}: {caught.value}")
+    return words
 
-    assert said(lake) == said(measure)
+
+def test_what_is_not_there_is_said_the_same(lake: Lake, measure: Lake) -> None:
+    assert said(lake) == answer(measure, said)
