@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateTable
 
 from lakebt.errors import LakeError
 from lakebt.lake.storage import failures
@@ -52,6 +53,7 @@ _OF_VERSION_1 = {
     (IcebergNamespaceProperties.__tablename__, "property_key"),
 }
 """Columns that tell the newest of pyiceberg's layouts of a database."""
+_NEW_TABLES = [CreateTable(each) for each in IcebergTables.metadata.sorted_tables]
 
 
 class LocalCatalog(SqlCatalog):
@@ -63,10 +65,20 @@ class LocalCatalog(SqlCatalog):
         self._init_catalog()
 
     def _init_catalog(self) -> None:
-        """Ask once which tables there are; pyiceberg asks each, and fails if none."""
+        """Ask once which tables there are, and make them if none.
+
+        pyiceberg asks each, and both again before it makes them.
+        """
         with contextlib.suppress(OperationalError):
             there = {tuple(row) for row in plain_rows(self.engine, _COLUMNS, {})}
             if there >= _OF_VERSION_1:
+                self._schema_version = "v1"
+                return
+            if not there and "init_catalog_tables" not in self.properties:
+                with self.engine.begin() as connection:
+                    for each in _NEW_TABLES:
+                        made = _compiled(each, self.engine.dialect)
+                        connection.exec_driver_sql(str(made))
                 self._schema_version = "v1"
                 return
         super()._init_catalog()
@@ -123,7 +135,7 @@ def plain_rows(
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(statement: sa.Select[Any] | sa.TextClause, dialect: sa.Dialect) -> Any:
+def _compiled(statement: sa.ClauseElement, dialect: sa.Dialect) -> Any:
     return statement.compile(dialect=dialect)
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
+from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.lake import Lake
 from lakebt.lake.storage import creation
 from lakebt.lake.storage.catalog import Storage
-from lakebt.lake.storage.connections import local_catalog
+from lakebt.lake.storage.connections import local_catalog, plain_rows
 from tests.lake.frames import AS_OF, bars, clock
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import StagedTable
 
 pytestmark = pytest.mark.lake
+
+DATABASE_SAYS = "select type, name, sql from sqlite_master order by 1, 2"
 
 
 def storage_in(path: Path) -> Storage:
@@ -32,6 +36,19 @@ def test_a_namespace_that_says_where_its_tables_lie_is_obeyed(tmp_path: Path) ->
 
     places = {table.location() for table in storage.tables().values()}
     assert {place.rpartition("/")[0] for place in places} == {there}
+
+
+def test_a_new_database_is_as_pyiceberg_makes_it(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    other = SqlCatalog("lake", uri=uri, warehouse=f"file://{tmp_path}")
+
+    ours, theirs = (
+        [tuple(row) for row in plain_rows(each.engine, sa.text(DATABASE_SAYS), {})]
+        for each in (local_catalog(tmp_path, create=True), other)
+    )
+
+    assert ours == theirs
+    assert len(ours) > 1
 
 
 def test_who_comes_second_to_a_new_lake_leaves_no_file(
