@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import functools
 import warnings
@@ -342,9 +341,8 @@ def _calendar(exchange: str) -> ExchangeCalendar:
     try:
         with warnings.catch_warnings(), counted_as_they_are(FIRST, LAST):
             warnings.simplefilter("ignore")  # of pandas 3.1, about exchange_calendars
-            with contextlib.suppress(ValueError, NotImplementedError):
-                return xcals.get_calendar(exchange, start=str(FIRST), end=str(LAST))
-            return _shorter(exchange)
+            first, last = _bounds(exchange)
+            return xcals.get_calendar(exchange, start=str(first), end=str(last))
     except InvalidCalendarName:
         msg = f"unknown exchange {exchange!r}: pass a code such as XNYS or XLON"
         raise InvalidArgumentError(msg) from None
@@ -358,17 +356,19 @@ def _calendar(exchange: str) -> ExchangeCalendar:
         raise InvalidArgumentError(msg) from None
 
 
-def _shorter(exchange: str) -> ExchangeCalendar:
-    """Return a calendar over the days that its library has recorded."""
-    import exchange_calendars as xcals  # noqa: PLC0415 - as in `_calendar`
+def _bounds(exchange: str) -> tuple[dt.date, dt.date]:
+    """Return the days of our span that the library has recorded; all of an unknown."""
+    from exchange_calendars import calendar_utils  # noqa: PLC0415 - as in `_calendar`
 
-    # Only a calendar that was made tells its bounds.
-    kind = type(xcals.get_calendar(exchange))
+    known = calendar_utils.global_calendar_dispatcher
+    # Only a kind of calendar tells its bounds, and to make one takes as long as ours.
+    kind = known._calendar_factories.get(known.resolve_alias(exchange))  # noqa: SLF001
+    if kind is None:
+        return FIRST, LAST
     first, last = kind.bound_min(), kind.bound_max()
-    return xcals.get_calendar(
-        exchange,
-        start=str(FIRST if first is None else max(FIRST, first.date())),
-        end=str(LAST if last is None else min(LAST, last.date())),
+    return (
+        FIRST if first is None else max(FIRST, first.date()),
+        LAST if last is None else min(LAST, last.date()),
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pandas.tseries.holiday import AbstractHolidayCalendar
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.sessions import (
@@ -229,9 +230,13 @@ def test_weeks_that_differ_have_their_sessions(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("exchange", ["XBOM", "XKRX", "XMOS", "XTAE"])
-def test_sessions_are_the_days_that_the_library_takes_for_such(exchange: str) -> None:
+def test_sessions_are_the_days_that_the_library_takes_for_such(
+    exchange: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked day by day, which no version of pandas answers otherwise."""
     calendar = Sessions.of(exchange)
+    # Ten years beyond the calendar, not 150: the library asks for all there are.
+    monkeypatch.setattr(AbstractHolidayCalendar, "end_date", pd.Timestamp(2060, 1, 1))
     kind: Any = exchange_calendars.calendar_utils._default_calendar_factories[exchange]  # noqa: SLF001
     offset = kind.day.func(object.__new__(kind))
     every = pd.date_range(calendar.days[0], calendar.days[-1])
@@ -315,6 +320,16 @@ def test_a_calendar_travels_with_its_closed_days() -> None:
     assert again.name == hong_kong.name == "XHKG closed 2023-09-01 2023-09-08"
     assert (again.days == hong_kong.days).all()
     assert len(again) == len(Sessions.of("XHKG")) - 2
+
+
+def test_the_library_is_left_as_it_was() -> None:
+    holidays = exchange_calendars.exchange_calendar.HolidayCalendar.holidays
+
+    Sessions("XBOM")
+
+    assert exchange_calendars.exchange_calendar.HolidayCalendar.holidays is holidays
+    every = exchange_calendars.get_calendar("XLON").regular_holidays.holidays()
+    assert every[-1].year == 2200
 
 
 def test_athens_keeps_the_orthodox_easter() -> None:
