@@ -23,7 +23,6 @@ from tests.sweep.conftest import COSTS, ENTRIES, EXITS, fill
 from tests.sweep.mine import Trend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import lakebt
@@ -110,13 +109,15 @@ def test_a_sweep_tells_of_all_it_has_recorded_and_knew(lake: lakebt.Lake) -> Non
 # --- killed ---------------------------------------------------------------------------
 
 KILLED = """
-import os, signal, sys
+import multiprocessing, os, signal, sys
 import lakebt
 from lakebt.sweep import recorder
 from tests.sweep import test_recorder
 
-place, what, seconds, moment, file = sys.argv[1:]
+place, what, seconds, moment, method, file = sys.argv[1:]
 recorder.SECONDS = float(seconds)
+context = multiprocessing.get_context(method)
+multiprocessing.get_context = lambda _: context
 
 
 def tell(done, total):
@@ -163,12 +164,17 @@ def start(
     *,
     seconds: float = 0.05,
     moment: int = -1,
-    begin: Sequence[str] = (),
+    is_forked: bool = True,
 ) -> subprocess.Popen[str]:
-    """Run a sweep that prints what it is told, and kills itself at a `moment`."""
-    told = [str(lake), what, str(seconds), str(moment), __file__]
+    """Run a sweep that prints what it is told, and kills itself at a `moment`.
+
+    It and its processes are forked, or import all they need, as a user's do.
+    """
+    method = "fork" if is_forked else "spawn"
+    told = [str(lake), what, str(seconds), str(moment), method, __file__]
+    begin = python() if is_forked else (sys.executable,)
     return subprocess.Popen(
-        [*(begin or python()), "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
+        [*begin, "-c", KILLED, *told], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -236,8 +242,7 @@ def test_killed_at_any_moment_it_has_recorded_all_it_told(
 def test_the_processes_of_a_killed_sweep_end_too(tmp_path: Path) -> None:
     fill(tmp_path / "lake", n_events=4)
 
-    begin = [sys.executable]  # its own children are looked for
-    process = start(tmp_path / "lake", "of_strategies", begin=begin)
+    process = start(tmp_path / "lake", "of_strategies", is_forked=False)
     assert process.stdout is not None
     while (line := process.stdout.readline()) and line.startswith("0 "):
         pass
