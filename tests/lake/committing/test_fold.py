@@ -71,6 +71,22 @@ def publish_days(lake: Lake, count: int) -> None:
         lake.publish(days, release=f"R{number}", as_of=AS_OF)
 
 
+def make_folded(path: Path) -> None:
+    """Make a lake of many days, folded again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold, "LIMIT", FEW)
+        publish_days(Lake.open(path, clock=clock), 4 * FEW)
+
+
+ORIGINALS = {"folded": make_folded}
+
+
+@pytest.fixture
+def folded(path: Path) -> Table:
+    """Prices of many days, with no more than a few files at each head."""
+    return table_of(path)
+
+
 def publish_many(lake: Lake, count: int) -> None:
     """Publish many days, of one symbol each."""
     for number in range(count):
@@ -194,18 +210,15 @@ def test_what_a_view_returns_is_the_same_before_and_after_a_fold(
 
 
 @pytest.mark.slow
-def test_a_head_never_has_more_files_than_the_limit(
-    lake: Lake, path: Path, few: int
-) -> None:
-    publish_days(lake, 3 * few)
-
-    table = table_of(path)
-    counts = [len(files_at(table, s.snapshot_id)) for s in table.metadata.snapshots]
-    assert counts[:few] == [1, 2, 3, 4, 5]
-    assert max(counts) == few
-    summaries = [s.summary for s in table.metadata.snapshots[: few + 1]]
+def test_a_head_never_has_more_files_than_the_limit(folded: Table) -> None:
+    snapshots = folded.metadata.snapshots
+    counts = [len(files_at(folded, s.snapshot_id)) for s in snapshots]
+    assert len(counts) == 4 * FEW
+    assert counts[:FEW] == [1, 2, 3, 4, 5]
+    assert max(counts) == FEW
+    summaries = [s.summary for s in snapshots[: FEW + 1]]
     said = [s.operation.value for s in summaries if s is not None]
-    assert said == [*["append"] * few, "overwrite"]
+    assert said == [*["append"] * FEW, "overwrite"]
 
 
 def test_a_fold_is_part_of_the_commit_that_needs_it(
@@ -268,12 +281,8 @@ def test_a_file_of_many_days_is_read_by_other_engines(lake: Lake, path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_manifests_do_not_grow_in_number(lake: Lake, path: Path) -> None:
-    publish_days(lake, 4 * FEW)
-
-    table = table_of(path)
-    counts = [len(s.manifests(table.io)) for s in table.metadata.snapshots]
+def test_manifests_do_not_grow_in_number(folded: Table) -> None:
+    counts = [len(s.manifests(folded.io)) for s in folded.metadata.snapshots]
     assert max(counts) <= FEW + 2  # what stays, what a fold dropped, and a day each
 
 
@@ -307,17 +316,11 @@ def test_as_many_manifests_as_there_may_be_and_their_fold_take_few_bytes(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_some_sessions_are_read_from_the_files_that_hold_them(
-    lake: Lake, path: Path
-) -> None:
-    publish_days(lake, 4 * FEW)
-
-    table = table_of(path)
+def test_some_sessions_are_read_from_the_files_that_hold_them(folded: Table) -> None:
     first, last = session(29), session(27)
-    held = table.scan(row_filter=between("session", first, last))
+    held = folded.scan(row_filter=between("session", first, last))
     files = [task.file for task in plan(held)]
-    assert len(files) < len(files_at(table))
+    assert len(files) < len(files_at(folded))
     assert set(held.to_arrow()["session"].to_pylist()) == {
         dt.date.fromisoformat(session(back)) for back in (29, 28, 27)
     }
