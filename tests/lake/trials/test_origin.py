@@ -15,6 +15,7 @@ import lakebt
 from lakebt import _version
 from lakebt.lake.trials.origin import code_of, code_version, computing_modules
 from lakebt.sources.simulated import simulated_market
+from tests.sweep.spark.here import done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,8 @@ MOVES_BYTES = {
     *("lake/api", "lake/lake.py", "lake/storage", "lake/committing", "lake/trials"),
     *("lake/spark", "errors.py", "_messages.py", "_lazy.py", "__init__.py"),
     *("study/empty_cells.py", "study/result.py", "study/study.py", "report"),
-    "values/text.py",
+    *("lake/keeping/exchange.py", "sweep/grid.py", "sweep/sweep.py", "values/text.py"),
+    *("sweep/spark/bundle.py", "sweep/spark/pieces.py", "sweep/spark/rounds.py"),
 }
 """What a run enters besides, and makes no number: it finds, reads and shows."""
 
@@ -163,11 +165,16 @@ def test_what_a_run_enters_is_known_to_compute_or_not(tmp_path: Path) -> None:
     lake.publish(market.tables, release="R1", as_of=market.as_of)
     view = lake.at("R1")
     study = lakebt.Study(view, index="SIM", hedge="MKT", missing="drop_leg")
+    sweep = lakebt.Sweep(view, index="SIM", entries=["ED@close"], exits=["+1"])
+    row = market.index_changes.iloc[0]
+    given = ("index", "symbol", "side", "announced", "effective")
     sys.setprofile(watch)
     try:
+        lakebt.IndexChange(**{name: row[name] for name in given})
         result = study.run(record=False)
         result.surface()
         result.events()
+        done(sweep, parts=2)
     finally:
         sys.setprofile(None)
 
