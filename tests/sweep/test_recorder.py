@@ -168,9 +168,10 @@ def start(
 ) -> subprocess.Popen[str]:
     """Run a sweep that prints what it is told, and kills itself at a `moment`.
 
-    It and its processes are forked, or import all they need, as a user's do.
+    It and its processes are forked, or import all they need, as a user's do. Its own
+    are forked from a process without threads.
     """
-    method = "fork" if is_forked else "spawn"
+    method = "forkserver" if is_forked else "spawn"
     told = [str(lake), what, str(seconds), str(moment), method, __file__]
     begin = python() if is_forked else (sys.executable,)
     return subprocess.Popen(

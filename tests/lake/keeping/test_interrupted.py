@@ -24,6 +24,7 @@ from lakebt.cli import app
 from lakebt.cli.doctor import CURES
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
+from lakebt.lake.storage.kept_files import Contents
 from tests.forked import python
 from tests.lake.faults import state
 from tests.lake.interrupted import COMMANDS, NOTE, Interrupter, make, now
@@ -127,6 +128,14 @@ def test_a_command_that_is_interrupted_did_nothing_or_all_and_goes_on(
             done = opened(path)
             assert done.doctor().ok, where
             assert answers(done) == read, where
+
+
+def test_who_is_ended_at_a_line_holds_no_lock() -> None:
+    for line in range(1, 9):
+        kept = Contents()
+        kept.keep("a", b"content")
+        Interrupter(line).run(lambda: kept.get("a"))  # noqa: B023 - called at once
+        assert not kept._lock.locked(), line  # noqa: SLF001
 
 
 def check_noted(before: dict[str, Any], after: dict[str, Any]) -> None:
