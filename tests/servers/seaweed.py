@@ -93,7 +93,8 @@ class Seaweed:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**os.environ, **self.keys},
+                # Of two processors, its parts look for work that the other has.
+                env={**os.environ, **self.keys, "GOMAXPROCS": "1"},
             )
         process = self.process
         if not wait_until(self._answers, alive=lambda: process.poll() is None):
