@@ -25,6 +25,7 @@ import pandas as pd
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakebt.lake import Lake
+from lakebt.lake.committing import fold
 from tests.forked import python
 from tests.lake.frames import AS_OF, bars, changes, clock, q1
 
@@ -42,7 +43,7 @@ DAYS = (
     *("2013-01-02", "2014-01-02", "2015-01-02", "2016-01-04", "2017-01-03"),
     *("2018-01-02", "2019-01-02", "2020-01-02", "2021-01-04", "2022-01-03"),
 )
-"""One session a year: each is a data file of its own."""
+"""One session a year."""
 
 Rows = dict[str, set[tuple[Any, ...]]]
 """The rows of each table, as tuples of what identifies them and says their value."""
@@ -59,7 +60,7 @@ ROWS = {"prices": len(DAYS), "etf_holdings": 2, "index_changes": 2}
 
 
 def tables(number: int) -> dict[str, pd.DataFrame]:
-    """Return what is published as ``R<number>``: three tables, twelve data files."""
+    """Return what is published as ``R<number>``: three tables, a data file each."""
     names = [f"S{number}Y{day[:4]}" for day in DAYS]
     return {
         "prices": bars(DAYS, ("",)).assign(symbol=names, volume=number),
@@ -253,6 +254,8 @@ class Publisher:
     ) -> dict[str, Any]:
         """Publish ``R<first>``, the next, and so on, until stopped.
 
+        It folds as many files as this process would.
+
         Parameters
         ----------
         path
@@ -274,6 +277,7 @@ class Publisher:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         order = {"path": str(path), "first": first, "delay_s": delay_s, "stop": stop}
+        order["limit"] = fold.LIMIT
         self._server.stdin.write(f"{json.dumps(order)}\n")
         self._server.stdin.flush()
         answer: dict[str, Any] = json.loads(self._server.stdout.readline())
@@ -292,6 +296,7 @@ def serve() -> None:
             os.close(told)
             if order["stop"] == "read-only":
                 obey_modes()
+            fold.LIMIT = order["limit"]
             _publish_on(Path(order["path"]), order["first"], tell)
         os.close(tell)
         with open(told, encoding="utf-8") as lines:  # noqa: PTH123 - of a pipe
