@@ -7,7 +7,9 @@ import functools
 import importlib
 import re
 import textwrap
+import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ import pytest
 
 import lakebt
 from tests import slow
-from tests.conftest import needs_of, rank, unit_of
+from tests.conftest import compiling, needs_of, rank, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -509,6 +511,27 @@ def test_what_is_dear_begins_first_and_is_shared_in_one_unit() -> None:
     assert {unit_of(nodeid) for nodeid in pages} == {"pages"}
     mixed = [*others, *pages, *peers, *spark]
     assert sorted(mixed, key=rank) == [*spark, *peers, *pages, *others]
+
+
+def test_one_process_compiles_and_the_others_wait(tmp_path: Path) -> None:
+    made, collected = tmp_path / "__pycache__", list[str]()
+    together = threading.Barrier(2, timeout=10)
+
+    def collect(name: str) -> None:
+        with compiling(tmp_path / "test_x.py"):
+            together.wait()
+            collected.append(name)
+
+    with ThreadPoolExecutor() as pool:
+        with compiling(tmp_path / "test_x.py"):
+            waiting = [pool.submit(collect, name) for name in "ab"]
+            assert not wait(waiting, timeout=0.2).done
+            made.mkdir()
+            (made / "test_x.pyc").touch()
+        for each in waiting:
+            each.result()
+
+    assert sorted(collected) == ["a", "b"]
 
 
 def test_what_takes_long_and_is_not_marked_so_is_named() -> None:

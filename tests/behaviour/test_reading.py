@@ -41,9 +41,9 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lake(filled: Place) -> Lake:
-    """The lake as a new process opens it, before anything was read of it."""
+    """The lake as a new process opens it."""
     return filled.open()
 
 

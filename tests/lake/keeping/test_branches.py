@@ -21,6 +21,8 @@ from lakebt.lake.storage.branch_refs import swapped
 from lakebt.reproduce.reproduction import reproduce
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.study import Study
+from tests.lake import branched
+from tests.lake.branched import publish, symbols
 from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.other_engines import foreign_table
 
@@ -28,24 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lakebt.lake.reading.view import View
 
 pytestmark = pytest.mark.lake
 
 
-def symbols(view: View) -> list[str]:
-    return sorted(view.panel("close").columns)
-
-
-def publish(lake: Lake, name: str, symbol: str) -> None:
-    lake.publish({"prices": bars(symbols=(symbol,))}, release=name, as_of=AS_OF)
-
-
 def make_cleaned(path: Path) -> None:
-    lake = Lake.open(path, clock=clock)
-    publish(lake, "R1", "BASE")
-    publish(lake.branch("cleaned", at="R1"), "R2", "MINE")
-    publish(lake, "R2", "MAIN")
+    branched.make(path, own="R2")
 
 
 ORIGINALS = {"cleaned": make_cleaned}

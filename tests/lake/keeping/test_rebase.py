@@ -13,34 +13,22 @@ from lakebt.errors import AuditError, ConflictError, InvalidArgumentError
 from lakebt.lake import Lake
 from lakebt.lake.committing import fold, protocol
 from lakebt.lake.committing.stepwise import LedgerOrder
+from tests.lake import branched
+from tests.lake.branched import publish, symbols
 from tests.lake.frames import AS_OF, bars, clock, q1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lakebt.lake.committing.ledger import Release
-    from lakebt.lake.reading.view import View
 
 pytestmark = pytest.mark.lake
 
 LATER = "2022-09-09T12:00:00Z"
 
 
-def symbols(view: View) -> list[str]:
-    return sorted(view.panel("close").columns)
-
-
-def publish(lake: Lake, name: str, symbol: str, **columns: Any) -> Release:
-    rows = bars(symbols=(symbol,), **columns)
-    return lake.publish({"prices": rows}, release=name, as_of=AS_OF)
-
-
 def make_cleaned(path: Path) -> None:
-    lake = Lake.open(path, clock=clock)
-    publish(lake, "R1", "BASE")
-    publish(lake.branch("cleaned", at="R1"), "A", "MINE")
-    publish(lake, "R2", "MAIN")
+    branched.make(path, own="A")
 
 
 ORIGINALS = {"cleaned": make_cleaned}

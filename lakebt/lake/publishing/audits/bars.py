@@ -53,8 +53,6 @@ COLUMNS = (
 )
 """What is read of the lake's bars."""
 
-_NONE = pd.DataFrame()
-
 
 def reach(new: pa.Table, sessions: Sessions) -> BooleanExpression:
     """Return the filter for those of the lake's bars that new ones are beside."""
@@ -145,7 +143,7 @@ def _pairs(
 ) -> pd.DataFrame:
     """Return two bars in a row as one row, at the place of the one that is new."""
     if not wanted.any():
-        return _NONE
+        return pd.DataFrame()
     later = second[wanted]
     earlier = later - 1
     place = found.place[later]
