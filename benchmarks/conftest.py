@@ -12,11 +12,20 @@ import pytest
 import lakebt
 from lakebt.sessions import Sessions
 
-# What is measured cold is to be cold; what is measured warm names a folder of its own.
-os.environ["LAKEBT_CACHE"] = "off"
+# It runs in an environment of its own: make arctic.
+collect_ignore = ["arctic.py"]
 
-SYMBOLS, COUNT = 500, 2_520
+SMALL = "LAKEBT_SMALL_BENCHMARKS" in os.environ
+"""Whether all is so small that times mean nothing: for who asks whether it runs."""
+
+SYMBOLS, COUNT = (10, 120) if SMALL else (500, 2_520)
 """Symbols and sessions: the larger US companies over ten years."""
+
+
+@pytest.fixture(autouse=True)
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No panel is kept; what is measured warm names a folder of its own."""
+    monkeypatch.setenv("LAKEBT_CACHE", "off")
 
 
 @pytest.fixture(scope="session")

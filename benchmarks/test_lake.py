@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lakebt
+from benchmarks.conftest import COUNT, SYMBOLS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,4 +95,4 @@ def test_panel_from_a_release(
 def test_read_parquet_and_scatter(benchmark: BenchmarkFixture, parquet: Path) -> None:
     panel = benchmark.pedantic(scattered, args=(parquet,), rounds=10, warmup_rounds=1)
 
-    assert panel.shape == (2_520, 500)
+    assert panel.shape == (COUNT, SYMBOLS)

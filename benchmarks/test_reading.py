@@ -255,7 +255,7 @@ def test_arcticdb(
 def lake_of_five_million(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2,000 symbols x 2,520 sessions, and 2 % of the bars corrected."""
     path = tmp_path_factory.mktemp("bench") / "five"
-    bars = random_bars(2_000)
+    bars = random_bars(4 * SYMBOLS)
     lake = lakebt.Lake.open(path)
     lake.publish({"prices": bars}, release="R1", as_of="2025-01-01T00:00:00Z")
     rng = np.random.default_rng(3)
@@ -263,7 +263,7 @@ def lake_of_five_million(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corrected = bars.iloc[some].copy()
     for name in ("open", "high", "low", "close"):
         corrected[name] *= 1.01
-    corrected["known_at"] = pd.Timestamp("2025-01-15T00:00:00Z")
+    corrected["known_at"] = pd.Timestamp("2025-01-15T22:00:00Z")
     lake.publish({"prices": corrected}, release="R2", as_of=AS_OF)
     return path
 
@@ -282,7 +282,7 @@ def compare_newest(rows: pa.Table, lake: Path) -> None:
     """Check all rows, in whatever order, against the other of the two questions."""
     expected = ask(QUALIFY.format(files_of(lake)))
     order: Any = [("session", "ascending"), ("symbol", "ascending")]
-    assert len(rows) == COUNT * 2_000
+    assert len(rows) == COUNT * 4 * SYMBOLS
     found = rows.select(WANTED).cast(expected.schema)
     assert found.sort_by(order).equals(expected.sort_by(order))
 
@@ -335,4 +335,4 @@ def test_newest_by_a_view_to_pandas(
 
     rows = benchmark.pedantic(read, rounds=10, warmup_rounds=2)
 
-    assert len(rows) == COUNT * 2_000
+    assert len(rows) == COUNT * 4 * SYMBOLS

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import lakebt
-from benchmarks.conftest import SYMBOLS
+from benchmarks.conftest import SMALL, SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GROUP = "strategy of 500 symbols x 2,520 sessions, weekly, weights known"
 COSTS = lakebt.CostModel(commission_bps=1.0, half_spread_bps=2.0)
 CAPITAL = 100_000.0
+START = "2024-08-01" if SMALL else "2015-01-02"
 
 
 class Known:
@@ -49,7 +50,7 @@ def backtest(view: lakebt.View, weights: list[pd.Series]) -> lakebt.Backtest:
     return lakebt.Backtest(
         view,
         Known(weights),
-        start="2015-01-02",
+        start=START,
         end="2024-12-31",
         rebalance="weekly",
         costs=COSTS,
@@ -64,7 +65,7 @@ class Reference:
     """
 
     def __init__(self, view: lakebt.View, weights: list[pd.Series]) -> None:
-        days = {"start": "2015-01-02", "end": "2024-12-31"}
+        days = {"start": START, "end": "2024-12-31"}
         self.opens, self.closes = (
             view.panel("open", **days),
             view.panel("close", **days),

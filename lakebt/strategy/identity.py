@@ -72,7 +72,9 @@ class _Identity:
         self._open: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no other value gets the same `id`
         self._names: set[str] = set()  # that the code looked at so far may mean
-        self._texts: dict[str, bytes] = {}  # as an index repeats them
+        # As one index after the other has them: of each week's weights, hundreds.
+        self._texts: dict[str, bytes] = {}
+        self._labels: dict[tuple[str, ...], bytes] = {}
 
     def of(self, value: Any, where: str) -> bytes:
         """Return the digest of a value."""
@@ -85,6 +87,10 @@ class _Identity:
         key = id(value)
         if key in self._made:
             return self._made[key]
+        if (labels := _labels(value)) is not None:
+            if labels not in self._labels:
+                self._labels[labels] = _digest(*self._of_array(value, where))
+            return self._labels[labels]
         if key in self._open:
             return _digest("again", [str(self._open[key]).encode()])
         self._open[key] = len(self._open)
@@ -271,10 +277,10 @@ class _Identity:
     def _of_values(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
         """Return a column of pandas': as integers if it is of dates."""
         plain = getattr(value, "asi8", None)
-        if plain is None:
-            plain = value.to_numpy(
-                dtype=value.dtype if isinstance(value.dtype, np.dtype) else object
-            )
+        if isinstance(value, pd.arrays.NumpyExtensionArray):
+            plain = value.to_numpy()
+        elif plain is None:
+            plain = value.to_numpy(dtype=object)
         choices = getattr(value.dtype, "categories", None)
         parts = [self.of(part, where) for part in (plain, choices)]
         return "column", [str(value.dtype).encode(), *parts]
@@ -335,6 +341,14 @@ def _scalar(value: Any) -> bytes | None:  # noqa: PLR0911 - a case each
     if kind is bytes:
         return b"b" + bytes(value)
     return None
+
+
+def _labels(value: Any) -> tuple[str, ...] | None:
+    """Return the texts of an array that is a row of nothing else; None if it is not."""
+    if type(value) is not np.ndarray or value.dtype != object or value.ndim != 1:
+        return None
+    labels = tuple(value)
+    return labels if set(map(type, labels)) == {str} else None
 
 
 def _text(value: str) -> bytes:

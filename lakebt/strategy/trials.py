@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+    from lakebt._typing import FloatVector
     from lakebt.backtest.costs import CostModel
     from lakebt.lake.trials.origin import Origin
     from lakebt.strategy.terms import Terms
@@ -129,11 +130,11 @@ def run_row(
     sharpe = sharpe_ratio(returns)
     equity = np.append(1.0, np.cumprod(1.0 + returns))
     paid, capital = tables.paid(run), run.terms.capital_usd
-    orders = tables.orders(run)
+    weights, orders = tables.weights(run), tables.orders(run)
     net = float(equity[-1] - 1.0)
     cost_bps = {name: value / capital / BPS for name, value in paid.items()}
     metrics = {
-        "n_decisions": len(tables.weights(run)),
+        "n_decisions": len(weights),
         "n_orders": len(orders),
         "audited": run.audited,
         "source": run.source,
@@ -178,19 +179,19 @@ def run_row(
                 "turnover": float((orders["size"] * orders["price"]).sum()) / capital,
                 "metrics": canonical_json(metrics),
                 "is_point_in_time": True,
-                "digest": _digest(run),
+                "digest": _digest(returns, weights, orders),
                 "seconds": seconds,
             }
         ]
     )
 
 
-def _digest(run: TradedStrategy) -> str:
+def _digest(returns: FloatVector, weights: pd.DataFrame, orders: pd.DataFrame) -> str:
     """Return a digest of a run's weights, orders and returns, to the last bit."""
-    key = xxhash.xxh3_128(run.returns.to_numpy().tobytes())
-    key.update(tables.weights(run).to_numpy(dtype=np.float64).tobytes())
-    orders = tables.orders(run)
-    key.update(" ".join(orders["symbol"]).encode())
+    key = xxhash.xxh3_128(returns.tobytes())
+    key.update(weights.to_numpy(dtype=np.float64).tobytes())
+    # As objects at once: pandas hands out the texts of a column one by one.
+    key.update(" ".join(orders["symbol"].to_numpy(dtype=object)).encode())
     for name in ("size", "price"):
         key.update(orders[name].to_numpy(dtype=np.float64).tobytes())
     return key.hexdigest()

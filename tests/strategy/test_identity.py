@@ -194,6 +194,14 @@ def of_attrs(window: int) -> object:
     return Holder(series)
 
 
+def weights(*symbols: str) -> pd.Series:
+    return pd.Series(0.25, index=list(symbols))
+
+
+def labels(*symbols: str) -> np.ndarray[Any, Any]:
+    return np.array(symbols, dtype=object)
+
+
 MAKERS: tuple[Callable[[int], object], ...] = (
     in_a_closure,
     Private,
@@ -213,6 +221,10 @@ MAKERS: tuple[Callable[[int], object], ...] = (
     lambda n: Holder(
         pd.Series(["a", "b"], dtype="category").cat.add_categories([str(n)])
     ),
+    lambda n: Holder([weights("A", "B"), weights("A", "B" if n == 5 else "C")]),
+    lambda n: Holder([weights("A", "B"), weights(*("AB" if n == 5 else "BA"))]),
+    lambda n: Holder(weights("A", "B") * n),
+    lambda n: Holder(labels("A", "B") if n == 5 else labels("A", "B")[None]),
     lambda n: Holder(np.arange(n)),
     lambda n: Holder(np.array([None, n], dtype=object)),
     lambda n: Holder(np.random.default_rng(n)),
@@ -282,6 +294,7 @@ def test_what_differs_in_anything_is_another_one(make: Callable[[int], object]) 
         (Holder({"a": 1, "b": 2}), Holder({"b": 2, "a": 1})),
         (Holder({"b", "a"}), Holder(frozenset({"a", "b"}))),
         (Holder(threading.Lock()), Holder(threading.Lock())),
+        (Holder([labels("A")] * 2), Holder([labels("A"), labels("A")])),
         (
             Holder(pd.DataFrame({"A": [1.0], "B": [2.0]})),
             Holder(pd.DataFrame(np.array([[1.0, 2.0]]), columns=["A", "B"])),
