@@ -1,4 +1,4 @@
-"""`Lake`: opened here, with the methods that `lakebt.lake.api` has by subject."""
+"""`Lake`: how it is opened. Its other methods are in `lakebt.lake.api`, by subject."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Lake(
 ):
     """Tables of facts, published as releases and read through views.
 
-    Made by `Lake.open`.
+    `Lake.open` makes one.
 
     Examples
     --------
@@ -100,30 +100,31 @@ class Lake(
         check : bool, default True
             Whether its tables must be readable. If not, `doctor` says what is wrong.
         exchange : str, optional
-            Whose sessions count, by its ISO 10383 code. The lake keeps it: by default
-            it is the one that the lake was made with, XNYS for one that is made now.
-            Days, deadlines and the known_at of dates are the exchange's own.
+            The exchange whose sessions count, by its ISO 10383 code. The lake keeps it.
+            The default is the exchange that the lake was made with, and XNYS for a new
+            lake. Days, deadlines and the known_at of dates follow this exchange.
         closed : iterable of date or str, optional
             Days on which the exchange did not open, although the installed calendar
             says so. The lake keeps them.
         clock : callable
             Returns the present instant: `as_of` may not lie ahead of it.
         engine : {"local", "spark"}
-            With ``"spark"`` a Spark session is started, or the one that runs is taken.
+            ``"spark"`` uses the Spark session that runs, or starts one.
         spark : pyspark.sql.SparkSession, optional
-            Your own, made with `spark_conf`. With either, Spark compares releases,
-            `publish` takes Spark's DataFrames, and `spark_read` gives them.
+            A session of your own, made with `spark_conf`. With a session, Spark
+            compares releases, `publish` takes Spark DataFrames, and `spark_read`
+            returns them.
 
         Raises
         ------
         InvalidArgumentError
             If not exactly one of `path` and `catalog` is given, the exchange is not
-            known or not the lake's, a closed day has bars, the clock is none, or
+            known or not the lake's, a closed day has bars, `clock` is not a clock, or
             `spark` is not a session.
         LakeError
-            If there is no lake, or it cannot be read or made; or Spark cannot be had.
+            If there is no lake, it cannot be read or made, or Spark is not available.
         UnknownNameError
-            If it has no such branch.
+            If the lake has no such branch.
 
         Examples
         --------
@@ -182,7 +183,7 @@ class Lake(
         clock: Callable[[], dt.datetime] = system_clock,
         progress: Step | None = None,
     ) -> Lake:
-        """Make a lake of an export or a backup, in a folder of its own, and open it.
+        """Make a lake from an export or a backup, in a new folder, and open it.
 
         Parameters
         ----------
@@ -193,7 +194,7 @@ class Lake(
         clock : callable
             As in `open`.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Raises
         ------
@@ -217,10 +218,11 @@ class Lake(
         clock: Callable[[], dt.datetime] = system_clock,
         progress: Step | None = None,
     ) -> Lake:
-        """Open a lake that somebody moved or copied by hand, in the place it lies in.
+        """Open a lake that was moved or copied by hand, where it lies now.
 
-        Its metadata says where it was, so that `open` refuses it. Here that is written
-        anew, as `move` does, in one transaction: killed before it, nothing changed.
+        Its metadata still holds the old place, so `open` refuses it. This rewrites the
+        paths in one transaction, as `move` does. If the process is killed before the
+        commit, nothing has changed.
 
         Parameters
         ----------
@@ -231,14 +233,14 @@ class Lake(
         clock : callable
             As in `open`.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Raises
         ------
         InvalidArgumentError
-            If its metadata says another place, or that it lies where it should.
+            If its metadata holds another place than `home`, or already the right one.
         LakeError
-            If it is no lake, or cannot be read or written.
+            If it is not a lake, or cannot be read or written.
         """
         check_function("clock", clock)
         check_function("progress", progress)

@@ -29,7 +29,7 @@ class LakeBase:
     Raises
     ------
     InvalidArgumentError
-        If the clock is none.
+        If `clock` is not a clock.
     """
 
     def __init__(

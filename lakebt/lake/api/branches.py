@@ -1,4 +1,4 @@
-"""Branches of a lake: lakes that stand on a release, and are published into."""
+"""Branches of a lake: each stands on a release of main and has releases of its own."""
 
 from __future__ import annotations
 
@@ -26,38 +26,39 @@ class Branches(LakeBase):
     def branch(self, name: str, *, at: str | None = None) -> Self:
         """Open a branch, or make one at a release.
 
-        A branch is a lake of its own in the same tables: it is published into, audited,
-        viewed, studied and tried as any. It sees the release that it was made at, its
-        base, and what is published onto it; never what main gets since, nor main what
-        is published onto it. Its releases are named after it, as ``cleaned.R2``, and so
-        are their tags; by that name `Lake.at` opens them too, and every result says
-        that it is of a branch. Each table has an Iceberg branch of its name.
+        A branch is a lake of its own in the same tables: you publish, audit, view and
+        study it like any lake. It sees the release that it was made at, its base, and
+        what is published onto it. It does not see what main gets later, and main does
+        not see what is published onto the branch. Its releases and their tags carry
+        its name, as ``cleaned.R2``; `Lake.at` opens them by that name, and every result
+        says that it is of a branch. Each table has an Iceberg branch of that name.
 
         Parameters
         ----------
         name : str
-            A letter, then letters, digits, - or _; and no release, table, branch or tag
-            has it, whatever its case.
+            A letter, then letters, digits, - or _. No release, table, other branch or
+            tag may have the same name, in any case of letters.
         at : str, optional
-            Makes it, at this release of main. One that stands there already is opened.
+            Make the branch at this release of main. If the branch stands there already,
+            it is opened.
 
         Returns
         -------
         Lake
-            The branch. What is done to a whole lake, as to retain, examine or declare,
-            is done in the lake, and not here.
+            The branch. Operations on a whole lake, such as `retain`, `doctor` or
+            `declare`, work on the lake only.
 
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         InvalidArgumentError
-            If the name cannot be used, it stands on another release, or this is a
-            branch already.
+            If the name cannot be used, the branch stands on another release, or this
+            lake is itself a branch.
         LakeError
             If the lake cannot be written.
         ReleaseEndedError
-            If the release ended.
+            If the release has ended.
         UnknownNameError
             If there is no such branch, or no such release.
 
@@ -104,10 +105,10 @@ class Branches(LakeBase):
         Returns
         -------
         DataFrame
-            By `name`: `base` (the release of main that it stands on), `made_at`,
-            `newest` (its last release) with its `as_of`, how many `releases` and `rows`
-            were published onto it, and how many releases main has got since its base
-            (`behind`).
+            Indexed by `name`: `base` (the release of main that it stands on),
+            `made_at`, `newest` (its last release) with its `as_of`, the number of
+            `releases` and `rows` published onto it, and the number of releases that
+            main has had since its base (`behind`).
 
         Raises
         ------
@@ -127,41 +128,46 @@ class Branches(LakeBase):
         release: str | None = None,
         accept: bool = False,
     ) -> Release:
-        """Put what a branch got onto a later release of main, its new base.
+        """Move a branch onto a later release of main, its new base.
 
-        Makes one more release of the branch, of all that the new base is and all that
-        the branch got since the old one, audited as any. The releases before it stay.
+        This makes one more release of the branch. It holds the new base and everything
+        published onto the branch since the old base, and passes the same audits as any
+        release. The earlier releases of the branch stay.
 
         Parameters
         ----------
         name : str
             A branch.
         at : str
-            A release of main, the base or one after it.
+            A release of main: the base or a later one.
         release : str, optional
-            What the branch calls the release that is made: like `at` if left out.
+            The new release's name in the branch. The default is `at`.
         accept : bool, default False
-            Whether to go on although facts clash: both stay, as vintages, and of each
-            key the one that was known later is in force.
+            Whether to go on although facts clash. Both facts then stay, as vintages,
+            and the one with the later `known_at` is in force for its key.
 
         Returns
         -------
         Release
-            The one made; the branch's last if it stands there already.
+            The new release; the branch's last one if it already stands on `at`.
 
         Raises
         ------
         AuditError
-            If an audit fails, beside the new base.
+            If the branch's facts fail an audit on the new base.
         ConflictError
-            If facts clash (see `clashes`), or others kept writing first.
+            If facts clash (see `clashes`), or other writers kept committing first.
         InvalidArgumentError
-            If `at` is older than the base, this is a branch, or `accept` is neither
-            True nor False.
+            If `at` is older than the base, this lake is a branch, or `accept` is
+            neither True nor False.
         LakeError
             If the lake cannot be read or written.
-        ReleaseEndedError, ReleaseExistsError, UnknownNameError
-            If there is no such branch or release, or the branch has one so called.
+        ReleaseEndedError
+            If the branch was dropped, or the release has ended.
+        ReleaseExistsError
+            If the branch already has a release of that name.
+        UnknownNameError
+            If there is no such branch or release.
         """
         check_switch("accept", accept)
         check_main(self._storage)
@@ -189,10 +195,11 @@ class Branches(LakeBase):
             return onto
 
     def clashes(self, name: str) -> pd.DataFrame:
-        """Return the facts of which a branch and main each got what the other lacks.
+        """Return the facts on which a branch and main disagree since the branch's base.
 
-        Since the branch's base, on the one side and on the other: rows of one key that
-        are not the same. Holdings are reports: two of a fund about a day clash as such.
+        Two facts clash if both sides published rows of one key since the base, and the
+        rows differ. Holdings are compared as whole reports: two reports of one fund
+        about one day clash.
 
         Parameters
         ----------
@@ -202,14 +209,15 @@ class Branches(LakeBase):
         Returns
         -------
         DataFrame
-            `table`, `key` in words, the newest `main_known_at` and `branch_known_at`,
-            and the columns in which those two rows differ (`differs`). Empty if nothing
-            clashes, and the branch can be adopted.
+            `table`, `key` in words, the `known_at` of the newest row on each side
+            (`main_known_at`, `branch_known_at`), and the columns in which those two
+            rows differ (`differs`). An empty frame means that the branch can be
+            adopted.
 
         Raises
         ------
         InvalidArgumentError
-            If it was dropped, or this is a branch.
+            If the branch was dropped, or this lake is a branch.
         LakeError
             If the lake cannot be read.
         UnknownNameError
@@ -227,10 +235,10 @@ class Branches(LakeBase):
         dry_run: bool = False,
         progress: Step | None = None,
     ) -> Retention:
-        """End a branch and all its releases, and delete what only they use.
+        """End a branch and all its releases, and delete the files that only they use.
 
-        Its name is not used again: a result that came from it says what it was, and
-        reading it says why it can no longer be had.
+        The name is never used again. Results of the branch keep its name, and reading
+        it raises an error that gives the reason.
 
         Parameters
         ----------
@@ -238,25 +246,26 @@ class Branches(LakeBase):
         because : str, optional
             The reason, which its tombstones keep.
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Retention
-            Its releases, and how many snapshots, files and bytes went with them.
+            Its releases, and the number of snapshots, files and bytes deleted.
 
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         ForeignCommitError
             If a table was written by something other than lakebt.
         InvalidArgumentError
-            If the reason is none, or this is a branch.
+            If `because` is empty, or this lake is a branch.
         LakeError
-            If the lake cannot be written, or what its releases need cannot be read.
+            If the lake cannot be written, or a file that its releases need cannot be
+            read.
         UnknownNameError
             If there is no such branch.
         """

@@ -1,4 +1,4 @@
-"""What must not be kept leaves a lake, and the certificates of that."""
+"""Erasure of rows that must not be kept, and its certificates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Erasures(LakeBase):
-    """The part of a lake that forgets."""
+    """The methods of a lake that erase rows."""
 
     def erase(
         self,
@@ -34,47 +34,47 @@ class Erasures(LakeBase):
     ) -> Erasure:
         """Erase rows of a table from every release, branch, tag and file of the lake.
 
-        All vintages of what matches go, those retracted too: from releases and branches
-        and the tags of other engines, from files that nothing names, the smallest and
-        largest values in manifests, statistics, old metadata, and the panels that were
-        kept on this machine. Texts that no row has any more are replaced by
-        ``[erased]`` in notes, labels and names of files of releases, and in trials.
-        Releases keep their names and digests, and are marked as redacted. Killed at any
-        instant, the lake is the old one or the new: whoever opens it next sees to that.
-        The proof is missing then, and is made when the same is erased again, which
-        completes the certificate.
+        All vintages of the matching rows go, retracted ones too. They leave releases,
+        branches, tags of other engines, files that nothing refers to, the bounds in
+        manifests, statistics, old metadata, and the panels cached on this machine.
+        A text of theirs that no remaining row has is replaced by ``[erased]`` in the
+        notes, labels and file names of releases, and in trials. Releases keep their
+        names and digests, and are marked as redacted.
+
+        If the process is killed, the lake is either the old one or the new one; the
+        next `open` finishes the work. The certificate then lacks its proof: call
+        `erase` again with the same arguments to complete it.
 
         Parameters
         ----------
         table : str
-            One of facts: `Lake.tables`.
+            A fact table: see `Lake.tables`.
         where : mapping
-            Which rows, as `View.read` takes it: ``{"symbol": "ACME"}``. It may not be
-            empty.
+            The rows, as in `View.read`: ``{"symbol": "ACME"}``. It may not be empty.
         reason : str
-            Why. The certificate keeps it, so it may not hold what is erased.
+            Why. The certificate keeps this text, so it may not hold what is erased.
         by : str, optional
-            Who; by default the user who is logged in.
+            Who erases. The default is the user who is logged in.
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Erasure
-            How many `rows` each release lost, the files before and after, and where the
-            same texts are still: `elsewhere`. Its certificate is in the lake:
-            `erasures`.
+            The number of `rows` that each release lost, the files before and after, and
+            the other places that still hold the same texts (`elsewhere`). The lake
+            keeps its certificate: see `erasures`.
 
         Raises
         ------
         InvalidArgumentError
-            If an argument cannot be used, nothing matches, or the lake's catalog is
-            not SQL: where several tables cannot be changed at once, nothing is.
+            If an argument cannot be used, no row matches, or the lake's catalog is
+            not SQL and so cannot change several tables in one transaction.
         LakeError
-            If a file is gone or damaged, or one cannot be written; or if rows were
-            deleted by their places by another engine.
+            If a file is gone, damaged or cannot be written, or if another engine
+            deleted rows by position.
         UnknownNameError
             If there is no such table or column.
 
@@ -119,17 +119,17 @@ class Erasures(LakeBase):
         )
 
     def erasures(self) -> pd.DataFrame:
-        """List what was erased from the lake, the first first.
+        """List the erasures of the lake, oldest first.
 
         Returns
         -------
         DataFrame
-            A row for each certificate, also of a lake that `lakebt serve` or another
-            catalog serves: `id`, `at` (UTC), `by`, `reason`, `table`,
-            `columns`, `rows`, `releases`, and `is_proved`, whether all files were read
-            afterwards and nothing was found, or there was no text to look for. The
-            whole of one is the file ``erasures/ID.json`` in the lake's folder; in a
-            store, in the one that has the folder of the table `releases`.
+            A row per certificate, also of a lake behind `lakebt serve` or another
+            catalog: `id`, `at` (UTC), `by`, `reason`, `table`, `columns`, `rows`,
+            `releases`, and `is_proved`: True if all files were read afterwards and none
+            held the texts, or if there was no text to look for. The full certificate is
+            the file ``erasures/ID.json`` in the lake's folder, or beside the folder of
+            the table `releases` in an object store.
 
         Raises
         ------

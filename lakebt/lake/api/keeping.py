@@ -1,4 +1,4 @@
-"""A lake kept in order: how releases end, what is wrong, and the cures."""
+"""Maintenance of a lake: ending releases, finding damage and repairing it."""
 
 from __future__ import annotations
 
@@ -28,40 +28,41 @@ if TYPE_CHECKING:
 
 
 class Keeping(LakeBase):
-    """The part of a lake that keeps it."""
+    """The methods of a lake that maintain it."""
 
     def retain(
         self, *, dry_run: bool = False, progress: Step | None = None
     ) -> Retention:
-        """End the releases whose `retain_days` are over, and delete what only they use.
+        """End the releases whose `retain_days` have passed, and delete their files.
 
-        A release ends `retain_days` days after it was committed, by the lake's clock,
-        never before, and only here: neither reading nor publishing ends one. It leaves
-        a tombstone, and its name is never used again. Facts that later releases hold
-        too stay in those.
+        A release may end `retain_days` days after its commit, by the lake's clock. Only
+        this method ends it: reading and publishing never do. It leaves a tombstone, and
+        its name is never used again. Files and facts that other releases need stay.
 
         Parameters
         ----------
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Retention
-            What ended, and how many snapshots, files and bytes went with it.
+            The releases that ended, and the number of snapshots, files and bytes
+            deleted.
 
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         InvalidArgumentError
             If `dry_run` is neither True nor False, or `progress` cannot be called.
         ForeignCommitError
             If a table was written by something other than lakebt.
         LakeError
-            If the lake cannot be written, or what its releases need cannot be read.
+            If the lake cannot be written, or a file that its releases need cannot be
+            read.
         """
         check_switch("dry_run", dry_run)
         check_function("progress", progress)
@@ -77,7 +78,7 @@ class Keeping(LakeBase):
         dry_run: bool = False,
         progress: Step | None = None,
     ) -> Retention:
-        """End one release on purpose, whatever its `retain_days`.
+        """End one release now, whatever its `retain_days`.
 
         Parameters
         ----------
@@ -85,9 +86,9 @@ class Keeping(LakeBase):
         because : str
             The reason, which its tombstone keeps.
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Raises
         ------
@@ -96,7 +97,7 @@ class Keeping(LakeBase):
         ConflictError, ForeignCommitError, LakeError
             As `retain`.
         ReleaseEndedError
-            If it ended before.
+            If it has ended already.
         UnknownNameError
             If there is no such release.
         """
@@ -118,33 +119,35 @@ class Keeping(LakeBase):
         deep: bool = False,
         progress: Step | None = None,
     ) -> Diagnosis:
-        """Find what is wrong with the lake, and the cure of each. Nothing is changed.
+        """Find what is wrong with the lake, and say how to cure it; change nothing.
 
-        It works on a lake that is too broken to be read: open it with ``check=False``.
+        It also works on a lake that cannot be read: open that with ``check=False``.
 
         Parameters
         ----------
         files : bool, default True
-            Whether to look at every file of every release too, and for files that
-            nothing refers to; without, only the metadata is read. Files on a disk are
-            compared with their digests; those in a store are opened.
+            Whether to check every file of every release, and to look for files that
+            nothing refers to; if False, only the metadata is read. Files on a disk are
+            compared with their digests; files in an object store are opened.
         deep : bool, default False
-            Whether to read all of every file, wherever it is, and to recompute the
-            digest of every release from its rows. Of one whose rows the lake had in
-            part before, that cannot be done: its files are compared.
+            Whether to read every file in full, wherever it lies, and to recompute the
+            digest of every release from its rows. The digest of a release that repeats
+            rows which the lake already had cannot be recomputed: its files are
+            compared instead.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Diagnosis
-            Its `ok` says whether the lake is healthy, its `frame` has a row for each
-            finding: `code`, `table`, `release`, `problem`, `cure`.
+            `ok` says whether the lake is healthy, and `frame` has a row per finding:
+            `code`, `table`, `release`, `problem`, `cure`.
 
         Raises
         ------
         InvalidArgumentError
-            If `progress` cannot be called, or a switch is neither True nor False.
+            If `progress` cannot be called, or `files` or `deep` is neither True nor
+            False.
         """
         check_function("progress", progress)
         check_switch("files", files)
@@ -158,17 +161,17 @@ class Keeping(LakeBase):
         )
 
     def roll_back(self, table: str) -> Repair:
-        """Undo what others committed to a table.
+        """Undo the commits that other programs made to a table.
 
-        Its head is again what the ledger says. The snapshots that others made stay
-        until `retain` finds that nothing needs them.
+        The table's head is set back to the snapshot in the ledger. The snapshots of
+        others stay until `retain` finds that nothing needs them.
 
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         LakeError
-            If what the ledger says is gone, or the lake cannot be written.
+            If the snapshot in the ledger is gone, or the lake cannot be written.
         UnknownNameError
             If there is no such table.
         """
@@ -183,40 +186,42 @@ class Keeping(LakeBase):
         note: str = "",
         labels: Mapping[str, str] | None = None,
     ) -> Release:
-        """Make a release of facts that none of main has: of a table, or of a branch.
+        """Make a release of main from the rows of another engine, or from a branch.
 
-        Of a table, those that another engine appended: only if it did nothing else, and
-        the rows could have been published: they pass the audits, and none of them is
-        there already.
+        From a table: the rows that another engine appended. It must have done nothing
+        else, and the rows must be fit to publish: they pass the audits, and the table
+        does not hold any of them already.
 
-        Of a branch, all that it got since its base, published as by `publish`: through
-        all audits, in one commit, as rows that main keeps when the branch is dropped.
-        Only if no fact clashes with what main got since that base: see `clashes`.
+        From a branch: everything published onto it since its base, as `publish` would
+        do it, through all audits and in one commit. Main keeps these rows when the
+        branch is dropped. No fact may clash with what main got since the base: see
+        `clashes`.
 
         Parameters
         ----------
         table : str
-            Or a branch.
+            A table or a branch.
         release, as_of, note, labels
-            As in `Lake.publish`. For a branch `as_of` is the latest of its releases, if
-            left out.
+            As in `Lake.publish`. For a branch, `as_of` defaults to the latest `as_of`
+            of its releases.
 
         Raises
         ------
         AuditError
-            If an audit fails, of a branch's facts.
+            If the facts of a branch fail an audit.
         ConflictError
-            If others kept writing first, or facts of a branch clash with main's.
+            If other writers kept committing first, or facts of the branch clash with
+            main's.
         ForeignCommitError
-            If another table was written by something other than lakebt too.
+            If something other than lakebt also wrote to another table.
         InvalidArgumentError
             If an argument cannot be used, or there is nothing to adopt.
         InvalidDataError
             If the rows break a rule of their table.
         LakeError
-            If anything but an append was done, or the lake cannot be written.
+            If the other engine did anything but append, or the lake cannot be written.
         ReleaseExistsError
-            If the name holds other content.
+            If a release of that name has other content.
         UnknownNameError
             If there is no such table or branch.
         """
@@ -255,7 +260,7 @@ class Keeping(LakeBase):
             )
 
     def _adopt_branch(self, name: str, **wanted: Any) -> Release:
-        """Make a release of main of what a branch got."""
+        """Make a release of main from what was published onto a branch."""
 
         def transfer() -> Transfer:
             now, sessions = self._clock, self._sessions
@@ -277,13 +282,13 @@ class Keeping(LakeBase):
     def restore(self) -> Repair:
         """Put back the tags of living releases, and the settings of the tables.
 
-        Releases that were made before files had digests get them, once it is found that
-        they hold what was published, as far as that can be recomputed.
+        Releases from before lakebt kept digests of files get them now, if they hold
+        what was published, as far as that can be recomputed.
 
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         LakeError
             If the lake cannot be written.
         """
@@ -294,22 +299,23 @@ class Keeping(LakeBase):
     ) -> Repair:
         """Delete files in the tables' folders that nothing refers to.
 
-        Files of a name that lakebt does not write, and of a table that has lost
-        snapshots of a release, are left alone.
+        It leaves alone files whose names lakebt does not write, and the files of a
+        table that has lost snapshots of a release.
 
         Parameters
         ----------
         older_than_hours : float, default 24
-            By the lake's clock. A publisher may be about to refer to a younger one.
+            The least age of a file, by the lake's clock. A publisher that runs now may
+            be about to refer to a younger file.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Raises
         ------
         InvalidArgumentError
             If `older_than_hours` is less than 1.
         LakeError
-            If the lake cannot be read, or a file not be deleted.
+            If the lake cannot be read, or a file cannot be deleted.
         """
         check_function("progress", progress)
         return repair.remove_orphans(

@@ -1,4 +1,4 @@
-"""Where the releases and the trials of a lake came from."""
+"""The lineage of the releases and trials of a lake."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 
 class Lineages(LakeBase):
-    """The part of a lake that says where its numbers came from."""
+    """The method of a lake that traces its releases and trials."""
 
     def lineage(self, of: str, *, files: bool = False) -> Lineage:
-        """Trace a release or a trial: what it was made of, and what came of it.
+        """Trace a release or a trial to its sources, and a release to its trials.
 
-        Back from a trial to the release it was run on and the code that ran it; from a
-        release to the snapshots of its tables, to the publications that brought their
-        rows, and to the files that those were read from, with their digests and what
-        their format dropped. Onward from a release to every trial that was run on it.
+        Backwards, a trial leads to its release and to the code that ran it. A release
+        leads to the snapshots of its tables, to the publications that brought the rows,
+        and to the files they were read from, with their digests and what their format
+        dropped. Forwards, a release leads to every trial that was run on it.
 
         Parameters
         ----------
         of : str
-            The name of a release, of main or of a branch, ended or not; or the id of a
-            trial, or its first digits, at least 6.
+            The name of a release of main or of a branch, even an ended one; or the id
+            of a trial, or at least its first 6 digits.
         files : bool, default False
             Whether to list each data file of the snapshots, too.
 
         Returns
         -------
         Lineage
-            As a frame, as events of OpenLineage, and as a picture, which a notebook
-            shows.
+            As a frame, as OpenLineage events, and as a picture that a notebook shows.
 
         Raises
         ------
         InvalidArgumentError
-            If it is neither the one nor the other; or begins several trials.
+            If `of` names neither a release nor a trial, or several trials begin with
+            these digits.
         LakeError
             If the lake cannot be read.
 
@@ -98,22 +98,22 @@ class Lineages(LakeBase):
 
 
 def picture_of(view: View, *, result: str, called: str, code: str) -> str:
-    """Return where what was run on a view came from, recorded or not, as SVG.
+    """Return the lineage of a result or run, recorded or not, as SVG.
 
     Parameters
     ----------
     view
     result
-        Its id.
+        The id of the result.
     called
-        What people call it.
+        Its name in the picture.
     code
         The version of the code that ran it.
 
     Returns
     -------
     str
-        Empty if the lake cannot be read any more.
+        Empty if the lake can no longer be read.
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads to its lake
     try:

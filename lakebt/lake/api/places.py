@@ -1,4 +1,4 @@
-"""A lake in other places: moved, copied, backed up, and of another layout."""
+"""Moving, copying, backing up and upgrading a lake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Places(LakeBase):
-    """The part of a lake that knows where it lies."""
+    """The methods of a lake that copy, move and upgrade it."""
 
     def export(
         self,
@@ -33,39 +33,39 @@ class Places(LakeBase):
         trials: bool = True,
         progress: Step | None = None,
     ) -> Copy:
-        """Copy the lake to another place, whole or some of its releases.
+        """Copy the lake, or some of its releases, to another place.
 
-        A folder is a lake that can be opened, and read by other engines. What is in a
-        bucket is read by them too, and by `import_`. Every file is compared with its
-        digest once it is there. Others may publish meanwhile: the copy is of one state.
-        Until all of it is there it is not opened as a lake; killed, it is done again,
-        and what is there is used.
+        A copy in a folder is a lake: lakebt opens it and other engines read it. Other
+        engines also read a copy in a bucket, and `import_` makes a lake of it. Every
+        file is compared with its digest after it is copied. Others may publish
+        meanwhile: the copy holds one state of the lake. An unfinished copy cannot be
+        opened; call `export` again, and it continues with the files that are there.
 
         Parameters
         ----------
         to : str or Path
-            A folder that is not there yet, or empty; or ``s3://bucket/folder``. A store
-            is reached as the lake's catalog says, else as the environment does
+            A folder that is new or empty; or ``s3://bucket/folder``. The settings of
+            the store come from the lake's catalog, else from the environment
             (``AWS_...``).
         releases : iterable of str, optional
-            Only these, with what they pin; all by default, tombstones, branches and
-            tags of others too.
+            Only these releases, with the snapshots that they pin. By default the copy
+            has all of them, with tombstones, branches and the tags of others.
         trials : bool, default True
-            Whether what was tried goes along, of all releases.
+            Whether to copy the trials, of all releases.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Copy
-            Its `releases`, and how many files and bytes were written.
+            Its `releases`, and the number of files and bytes written.
 
         Raises
         ------
         InvalidArgumentError
-            If something is in that place, it cannot be one, or `releases` names none.
+            If `to` is not empty or cannot be a place, or `releases` is empty.
         LakeError
-            If a file is gone or damaged, or one cannot be written.
+            If a file is gone, damaged, or cannot be written.
         UnknownNameError, ReleaseEndedError
             If a release cannot be copied.
         """
@@ -79,39 +79,40 @@ class Places(LakeBase):
     def backup(self, to: str | Path, *, progress: Step | None = None) -> Copy:
         """Copy the whole lake to a place, or bring an earlier backup up to date.
 
-        As `export`, and again: only what the backup lacks is copied, and what the lake
-        no longer has goes. Killed, the backup is the one it was before.
+        The first backup is an `export`. Later ones copy only what the backup lacks, and
+        delete what the lake no longer has. If the process is killed, the backup is
+        still the previous one.
 
         Parameters
         ----------
         to : str or Path
             A folder, or ``s3://bucket/folder``: empty, or a backup of this lake.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Raises
         ------
         InvalidArgumentError
-            If something else is in that place.
+            If that place holds something else.
         LakeError
-            As `export`; or if somebody published into the backup.
+            As for `export`; or if somebody published into the backup.
         """
         check_function("progress", progress)
         check_main(self._storage)
         return export(self._storage, to, again=True, step=progress)
 
     def upgrade(self, *, dry_run: bool = False) -> Upgrade:
-        """Give a lake that an older lakebt made the layout of this one.
+        """Upgrade a lake of an older lakebt to the layout of this version.
 
-        An older lake is read as it is, and written too; what it lacks is that files
-        are compared with what was written, or that it keeps its calendar. It is one
-        commit: killed at any instant, the lake is the old one or the new. A lake that
-        a newer lakebt upgraded is refused, with the version to install.
+        lakebt also reads and writes older layouts, but these lack digests of files or
+        the lake's calendar. The upgrade is one commit: a killed process leaves the old
+        layout or the new one. An older lakebt refuses to open the upgraded lake, and
+        names the version to install.
 
         Parameters
         ----------
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
 
         Returns
         -------
@@ -121,41 +122,41 @@ class Places(LakeBase):
         Raises
         ------
         ConflictError
-            If others kept writing first.
+            If other writers kept committing first.
         InvalidArgumentError
             If `dry_run` is neither True nor False.
         LakeError
             If the lake cannot be written, a file of a release is gone or damaged, or a
-            release holds other rows than were published.
+            release no longer holds the rows that were published.
         """
         check_switch("dry_run", dry_run)
         check_main(self._storage)
         return upgrade(self._storage, exchange=self._exchange, dry_run=dry_run)
 
     def move(self, to: str | Path, *, progress: Step | None = None) -> Path:
-        """Move the lake to another folder of the same disk; this object goes along.
+        """Move the lake to another folder on the same disk; this object follows it.
 
-        Iceberg's metadata holds absolute paths, which are written anew. Snapshots,
-        tags and digests stay what they are, and so do releases and trials. Killed at
-        any instant, it is in the one place or in the other, and whole.
+        Iceberg's metadata holds absolute paths, which are rewritten. Snapshots, tags,
+        digests, releases and trials stay the same. If the process is killed, the whole
+        lake is in one of the two places.
 
         Parameters
         ----------
         to : str or Path
-            A folder that is not there yet, or empty.
+            A folder that is new or empty.
         progress : callable, optional
-            Called with how much is done, and of how much.
+            Called with the amount done and the total.
 
         Returns
         -------
         Path
-            Where it is now.
+            The new folder.
 
         Raises
         ------
         InvalidArgumentError
-            If the lake is not embedded, was opened with Spark, or cannot go there: to
-            another disk it is copied, with `export`.
+            If the lake is not embedded, was opened with Spark, or cannot be moved
+            there. To copy it to another disk, use `export`.
         LakeError
             If it cannot be read or written.
         """

@@ -1,4 +1,4 @@
-"""Rows published under a release, or audited only."""
+"""Publishing rows under a release, or only auditing them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NEW_YORKS: Calendar = (None, ())
 
 
 class Publishing(LakeBase):
-    """The part of a lake that publishes."""
+    """The methods of a lake that publish and audit."""
 
     def publish(
         self,
@@ -67,52 +67,51 @@ class Publishing(LakeBase):
         Parameters
         ----------
         tables : mapping of str to DataFrame or pyarrow.Table
-            Rows by table; of Spark's too, where the lake was opened with it. What a
-            rule derives may be left out: `known_at` of a change from `announced` and of
-            a bar from its session's close, and `change_id`.
+            Rows by table. A lake opened with Spark takes Spark DataFrames, too. Columns
+            that lakebt can derive may be left out: `change_id`, and `known_at`, which
+            comes from `announced` for a change and from the session's close for a bar.
         release : str
-            Its name: a letter, then letters, digits, - or _. Used once, whatever its
-            case. With that of a branch before it, as ``"cleaned.R2"``, it comes to the
-            branch, as from the branch itself.
+            The release's name: a letter, then letters, digits, - or _. A name is used
+            only once, in any case of letters. A name with a branch before it, as
+            ``"cleaned.R2"``, publishes into that branch.
         as_of : str or datetime
-            The knowledge cutoff. No row may have been known later, and it may not lie
-            ahead of the clock.
+            The knowledge cutoff. No row may have a later `known_at`, and the cutoff may
+            not be later than the clock.
         note : str
         labels : mapping of str to str, optional
         files : list of mapping, optional
-            What the rows were read from, as ``lakebt publish`` notes it: plain values.
+            The files of the rows, as ``lakebt publish`` notes them: plain values.
         retain_days : int, optional
-            After this many days `retain` ends it. Kept for good by default.
+            After this many days `retain` ends the release. By default it is kept.
         audits : mapping of str to function or list of functions, optional
-            Your own, by table. One takes the table's rows as a DataFrame, as
-            `View.read` gives them, and returns those that offend: a mask, some of the
-            rows (with further columns that say why, if you like), or None.
+            Your own, by table. Each takes the table's rows as `View.read` returns them,
+            and returns the offending ones: a mask, rows (columns may say why), or None.
         fail_on : list of str, default ()
             Which of `jumps`, `gaps`, `untraded`, `rebased`, `members`, `coverage`,
             `moved`, `margins`, `placeholders`, `ratios`, `splits`, `large_dividends`,
             `stale` and `no_bars` fail instead of warning.
         warn_on : list of str, default ()
-            Which of your own warn instead of failing.
+            Which of your own audits warn instead of failing.
 
         Returns
         -------
         Release
-            The same tables and `as_of` under the same name, whatever the order of rows,
-            are the release that is there already.
+            If the name exists with the same tables and `as_of`, whatever the order of
+            the rows, this is the existing release.
 
         Warns
         -----
         AuditWarning
             Before anything is written, if there are findings that do not fail.
         SettingsWarning
-            Before it is committed, if that drops properties that others gave a table.
+            Before the commit, if it drops properties that others gave a table.
 
         Raises
         ------
         AuditError
-            If rows break a rule of their table, or an audit fails; with a report.
+            If rows break a rule of their table, or an audit fails. It has the report.
         ConflictError
-            If other publishers kept coming first.
+            If other publishers kept committing first.
         ForeignCommitError
             If a table was written by something other than lakebt.
         InvalidArgumentError
@@ -122,7 +121,7 @@ class Publishing(LakeBase):
         LakeError
             If the lake cannot be written.
         ReleaseExistsError
-            If the name holds other content.
+            If a release of that name has other content.
         UnknownNameError
             If there is no such table.
         """
@@ -159,14 +158,15 @@ class Publishing(LakeBase):
     def _by_what_is_known(
         self, prepared: Callable[[Specs], Publication]
     ) -> Publication:
-        """Prepare a publication by the tables there are, or were when last read.
+        """Prepare a publication with the last known specs of the tables.
 
-        Whoever compares it with the lake sees whether they are others by now.
+        The specs may be outdated: `check_known` compares them with the lake before the
+        commit.
 
         Raises
         ------
         LakebtError
-            If it cannot be prepared by those there are.
+            If the tables cannot be prepared with the current specs.
         """
         known = Specs(self._storage.loaded())
         try:
@@ -184,23 +184,23 @@ class Publishing(LakeBase):
         first: AuditReport | None = None,
         at_once: bool = True,
     ) -> Release:
-        """Publish what was prepared.
+        """Publish a prepared publication.
 
         Parameters
         ----------
         publication
         storage
-            Of main, or of a branch.
+            The storage of main or of a branch.
         first
-            What audits found beside no rows.
+            The findings of audits beside an empty lake.
         at_once
-            Whether a server may be asked to do it all, and the tables may be others by
-            now than those it was prepared by.
+            Whether a server may commit it in one request. The tables may then have
+            changed since it was prepared.
 
         Raises
         ------
         MovedOnError
-            If they are.
+            If the tables have changed.
         """
         check = Comparison(
             publication, storage=storage, sessions=self._sessions, first=first
@@ -238,9 +238,10 @@ class Publishing(LakeBase):
         fail_on: Iterable[str] = (),
         warn_on: Iterable[str] = (),
     ) -> AuditReport:
-        """Say what `publish` would do with the same arguments, and publish nothing.
+        """Report what `publish` would do with the same arguments; publish nothing.
 
-        Nothing is written; but of Spark's rows a branch, which is removed again.
+        Nothing is written, except that Spark rows are staged on an Iceberg branch that
+        is removed again.
 
         Parameters
         ----------
@@ -250,8 +251,8 @@ class Publishing(LakeBase):
         Returns
         -------
         AuditReport
-            Its `findings`, all the `rows` of each, how many rows the lake lacks
-            (`tables`), and whether it would be published (`ok`).
+            The `findings`, the offending `rows` of each, the number of rows that the
+            lake lacks (`tables`), and whether `publish` would succeed (`ok`).
 
         Raises
         ------
@@ -281,12 +282,12 @@ class Publishing(LakeBase):
 
 
 def check_known(publication: Publication, tables: Mapping[str, Table]) -> None:
-    """Check that tables are those by which a publication was prepared.
+    """Check that the tables are still those that a publication was prepared with.
 
     Raises
     ------
     MovedOnError
-        If one was declared anew since, or is gone.
+        If a table was declared anew since then, or is gone.
     """
     now = Specs(tables)
     if any(now.get(name) != each.spec for name, each in publication.tables.items()):
@@ -299,7 +300,7 @@ def audit_first(
     calendar: Calendar = NEW_YORKS,
     **arguments: Any,
 ) -> AuditReport:
-    """Return what publishing into a lake that is yet to be made would do.
+    """Return what publishing into a new lake would do, without making the lake.
 
     Parameters
     ----------
@@ -321,7 +322,7 @@ def publish_first(
     calendar: Calendar = NEW_YORKS,
     **arguments: Any,
 ) -> Release:
-    """Publish into a lake that is made only if nothing fails. All is audited once.
+    """Publish into a new lake, which is made after the rows pass their audits.
 
     Parameters
     ----------
@@ -355,14 +356,14 @@ def first_rows_of(
     *,
     calendar: Calendar = NEW_YORKS,
 ) -> list[FirstRows]:
-    """Return the first rows of tables as they would be published.
+    """Return the first rows of each table as they would be published.
 
     Parameters
     ----------
     lake
-        None for one that is yet to be made.
+        None for a lake that is not made yet.
     tables
-        What is handed over.
+        The rows to publish.
     calendar
         As `Lake.open` would be given it.
     """
@@ -381,17 +382,17 @@ def calendar_of(lake: Publishing) -> str:
 
 
 def _first(calendar: Calendar) -> dict[str, Any]:
-    """Return what a new lake has: the built-in tables, and its exchange's sessions."""
+    """Return the built-in tables and the sessions of a new lake's exchange."""
     return {"specs": Specs({}), "sessions": Exchange(wanted_calendar(*calendar))}
 
 
 def _check_main(release: object) -> None:
-    """Check that a release is not to come to a branch, which a new lake has none of.
+    """Check that a release name has no branch in it: a new lake has no branches.
 
     Raises
     ------
     UnknownNameError
-        If it is.
+        If the name has a branch in it.
     """
     if (branch := branch_in(release)) is not None:
         raise UnknownNameError("branch", branch, ())

@@ -1,4 +1,4 @@
-"""The releases of a lake, and views of them."""
+"""Reading a lake: its releases, views of them, and their differences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Reading(LakeBase):
-    """The part of a lake that reads it."""
+    """The methods of a lake that read it."""
 
     def __init__(
         self,
@@ -49,19 +49,19 @@ class Reading(LakeBase):
         Parameters
         ----------
         labels : mapping of str to str, optional
-            Only those that carry all of these.
+            Only releases with all of these labels.
         ended : bool, default False
-            Whether to list those that ended too, which can no longer be read.
+            Whether to list ended releases too. They can no longer be read.
 
         Returns
         -------
         DataFrame
-            `name`, `sequence`, `as_of`, `committed_at`, `tables` (published with it),
-            `rows` (published with it), `note`, `labels`, and `files`: a list of what
-            it was read from, which `lakebt publish` notes with name, SHA-256, bytes,
-            format and rows. `redactions`: a list of what was erased from it since, with
-            `erased_at`, `because`, `certificate` and `rows` by table. With `ended` also
-            `ended_at`, NaT for those that live, and `ended_because`.
+            `name`, `sequence`, `as_of`, `committed_at`, the `tables` and number of
+            `rows` published with it, `note` and `labels`. `files` lists the files that
+            the rows were read from: `lakebt publish` notes their name, SHA-256, bytes,
+            format and rows. `redactions` lists what was erased from the release since:
+            `erased_at`, `because`, `certificate` and `rows` by table. With `ended`
+            also `ended_at`, NaT for living releases, and `ended_because`.
 
         Raises
         ------
@@ -82,19 +82,19 @@ class Reading(LakeBase):
     def at(self, release: str, *, as_of: object = None) -> View:
         """Open a release, as known at its cutoff or at an earlier instant.
 
-        One of a branch is named with it, as ``"cleaned.R2"``; the branch itself
-        (`Lake.branch`) calls it ``"R2"`` too.
+        The name of a branch's release begins with the branch, as ``"cleaned.R2"``. In
+        the branch itself (`Lake.branch`), ``"R2"`` works too.
 
         Raises
         ------
         BrokenReleaseError
-            If the release no longer is what the ledger says.
+            If the release is not what the ledger says.
         InvalidArgumentError
             If `as_of` is later than the release's cutoff.
         NothingKnownError
             If nothing was known at `as_of`.
         ReleaseEndedError
-            If it ended.
+            If the release has ended.
         UnknownNameError
             If there is no such release.
         """
@@ -116,17 +116,17 @@ class Reading(LakeBase):
     def as_of(self, instant: object) -> View:
         """Open the newest release, as known at an instant.
 
-        Newest is by `sequence`. The instant may lie past that release's cutoff, and the
-        view then says so.
+        The newest release is the one with the highest `sequence`. If the instant is
+        later than that release's cutoff, the view says so.
 
         Raises
         ------
         BrokenReleaseError
-            If the release no longer is what the ledger says.
+            If the release is not what the ledger says.
         InvalidArgumentError
-            If `instant` lies ahead of the clock.
+            If `instant` is later than the clock.
         NothingKnownError
-            If nothing was known by then.
+            If nothing was known at `instant`.
         """
         known_at = parse_instant(instant, what="as_of")
         now = self._clock()
@@ -143,18 +143,18 @@ class Reading(LakeBase):
         return self._view(newest, known_at, tables, self._storage)
 
     def duckdb_views(self, names: str | Iterable[str] | None = None) -> str:
-        """Return statements by which DuckDB reads releases and branches by name.
+        """Return SQL that creates DuckDB views of releases and branches, by name.
 
-        DuckDB knows no branches and no tags. Each table gets a view for each name, as
-        ``quant."prices@R1"``, with all vintages. They read files that are deleted some
-        ten commits later: ask again, and keep none. Through ``lakebt serve`` DuckDB
-        reads such names without any view.
+        DuckDB cannot read Iceberg branches or tags by name. Each table gets a view for
+        each name, as ``quant."prices@R1"``, with all vintages. The views read metadata
+        files that are deleted about ten commits later: do not store the SQL, but call
+        this again. Through ``lakebt serve`` DuckDB reads such names without views.
 
         Parameters
         ----------
         names : str, or iterable of str, optional
-            Releases and branches; of a branch its newest release. By default the newest
-            release and each branch.
+            Releases and branches; a branch stands for its newest release. The default
+            is the newest release and every branch.
 
         Returns
         -------

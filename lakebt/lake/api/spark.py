@@ -1,4 +1,4 @@
-"""A lake on Apache Spark: its settings, its session, and views as Spark DataFrames."""
+"""A lake on Apache Spark: settings, session, and views as Spark DataFrames."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ENGINES = ("local", "spark")
 
 
 def use_spark(storage: Storage, *, engine: str, session: object) -> None:
-    """Give a lake a Spark session, if it is to have one.
+    """Give a lake a Spark session, if `engine` or `session` asks for one.
 
     Raises
     ------
     InvalidArgumentError
         If `session` is not a session.
     LakeError
-        If Spark cannot be had.
+        If Spark is not available.
     UnknownNameError
         If there is no such engine.
     """
@@ -42,10 +42,10 @@ def use_spark(storage: Storage, *, engine: str, session: object) -> None:
 
 
 def session_of(view: View) -> SparkSession:
-    """Return a Spark session that can compute what is asked of a view.
+    """Return the Spark session for a view's computations.
 
-    The one its lake was opened with; else the one of this process, which may be that of
-    ``spark-submit``; else a new one with `Spark.spark_conf`.
+    It is the session that its lake was opened with; else the one of this process, as
+    under ``spark-submit``; else a new one with `Spark.spark_conf`.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def session_of(view: View) -> SparkSession:
 
 
 class Spark(LakeBase):
-    """The part of a lake that reads it with Spark."""
+    """The methods of a lake that use Spark."""
 
     def spark_conf(self, *, spark_version: str = "4.1") -> dict[str, str]:
         """Return the settings of a Spark session that uses this lake.
@@ -65,17 +65,17 @@ class Spark(LakeBase):
         Parameters
         ----------
         spark_version : str, default "4.1"
-            Decides which Iceberg runtime is fetched. 4.1 is what is tested.
+            The version of Spark, which decides the Iceberg runtime to fetch. lakebt is
+            tested with 4.1.
 
         Returns
         -------
         dict of str to str
             All settings, for ``SparkSession.builder.config``, ``spark-submit --conf``
-            or ``spark-defaults.conf``. The catalog is called what pyiceberg calls it,
-            ``lake`` for one in a directory. If pyiceberg's configuration has a
-            password, a token or a key of this catalog, so have these settings;
-            credentials that are found in the environment, in a profile or by the
-            machine's role are not in them.
+            or ``spark-defaults.conf``. The catalog has the name that pyiceberg uses,
+            ``lake`` for a lake in a directory. Passwords, tokens and keys that
+            pyiceberg's configuration holds for this catalog are included; credentials
+            from the environment, a profile or the machine's role are not.
 
         Raises
         ------
@@ -87,19 +87,20 @@ class Spark(LakeBase):
     def spark_session(self, conf: Mapping[str, str] | None = None) -> SparkSession:
         """Return a Spark session that has this lake's catalog.
 
-        The one the lake was opened with; else Spark is started with `spark_conf`, or
-        the one that runs in this process is taken, and the lake keeps it.
+        It is the session that the lake was opened with; else the session that runs in
+        this process, or a new one with `spark_conf`. The lake then keeps it.
 
         Parameters
         ----------
         conf : mapping of str to str, optional
-            Further settings, which win: ``{"spark.master": "local[4]"}``.
+            Further settings, which override those of `spark_conf`:
+            ``{"spark.master": "local[4]"}``.
 
         Raises
         ------
         LakeError
-            If pyspark, Java or a jar is missing, or the running Spark lacks Iceberg;
-            with the cure.
+            If pyspark, Java or a jar is missing, or the running Spark lacks Iceberg.
+            The message has the cure.
         """
         if self._storage.spark is None:
             self._storage.spark = sessions.make_session(self._storage, conf or {})
@@ -108,25 +109,24 @@ class Spark(LakeBase):
     def spark_read(
         self, view: View, table: str, *, where: Mapping[str, object] | None = None
     ) -> DataFrame:
-        """Return the rows of a table in force at a view's instant, as Spark's.
+        """Return a table's rows in force at a view's instant, as a Spark DataFrame.
 
-        The same rows as ``view.read(table, where=where)``, in no order, and wherever
-        Spark has its executors.
+        They are the rows of ``view.read(table, where=where)``, in no order; they stay
+        on Spark's executors.
 
         Parameters
         ----------
         view : View
-            Of this lake.
+            A view of this lake.
         table : str
         where : mapping, optional
-            By column a value, values or comparisons, as `View.read` takes them. Spark
-            filters; the names of funds, indices and symbols in it are looked up at
-            once.
+            A value, values or comparisons by column, as in `View.read`. Spark filters
+            later, but the funds, indices and symbols in it are checked at once.
 
         Returns
         -------
         pyspark.sql.DataFrame
-            Instants are timestamps, which the session shows in UTC.
+            Instants are timestamps; the session shows them in UTC.
 
         Raises
         ------
@@ -134,8 +134,8 @@ class Spark(LakeBase):
             If the lake was opened without Spark, or a value of `where` cannot be
             compared with its column.
         UnknownNameError
-            If there is no such table or column, or a fund, index or symbol in `where`
-            is in no row known.
+            If there is no such table or column, or no known row has a fund, index or
+            symbol in `where`.
         """
         known = view._known  # noqa: SLF001 - nothing public of a view leads to Spark
         session = reading.session_of(self._storage)

@@ -1,4 +1,4 @@
-"""The tables of a lake, and how a user declares one."""
+"""The fact tables of a lake: listing, declaring and clustering them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Tables(LakeBase):
-    """The part of a lake that lists and declares tables."""
+    """The methods of a lake that list, declare and cluster tables."""
 
     def declare(
         self,
@@ -31,40 +31,42 @@ class Tables(LakeBase):
         known_at: str | None = None,
         order: Sequence[str] | None = None,
     ) -> None:
-        """Declare a table of your own, which is then published and read like the rest.
+        """Declare a table of your own; it is then published and read like the others.
 
-        Declaring again what is there changes nothing. Columns that may be empty can be
-        added to a table that has rows: releases before it read null for them. Nothing
-        else of a table can change.
+        Declaring the same table again changes nothing. You can add columns that may be
+        empty to a table that has rows: earlier releases read them as null. Nothing else
+        of a table can change.
 
         Parameters
         ----------
         name : str
-            A letter, then at most 62 letters, digits or _. Unique whatever its case.
+            A letter, then at most 62 letters, digits or _. Names that differ only in
+            case are the same.
         key : sequence of str
-            The columns that say what a row is a version of: text, dates or instants.
+            The columns that identify a fact. Rows with the same key are vintages of
+            it. They hold text, dates or instants.
         columns : mapping of str to str
-            What each column holds, those of the key included: ``text``, ``number``,
-            ``date``, ``instant`` or ``flag``, with a ``?`` behind it where it may be
-            empty. `known_at` and `retracted` are added to every table.
+            What each column holds, the key's columns included: ``text``, ``number``,
+            ``date``, ``instant`` or ``flag``, with ``?`` at the end if it may be empty.
+            lakebt adds `known_at` and `retracted` to every table.
         known_at : str, optional
-            The column that `known_at` is derived from where it is left out: an instant,
-            or a date, which is known at the end of its day in New York.
+            The column that gives `known_at` when a row has none: an instant, or a date,
+            which counts as known at the end of its day in New York.
         order : sequence of str, optional
-            How rows are sorted: the key's columns in another order.
+            The sort order of rows: the key's columns in another order.
 
         Raises
         ------
         ConflictError
-            If others kept changing the table.
+            If other writers kept changing the table first.
         InvalidArgumentError
             If a name, a kind, the key, `known_at` or `order` cannot be used.
         LakeError
-            If the lake cannot be written, or the table's declaration was damaged.
+            If the lake cannot be written, or the table's declaration is damaged.
         TableExistsError
-            If the table is there and is another one.
+            If the table exists and differs from this declaration.
         UnknownNameError
-            If the key or `known_at` name no column.
+            If the key or `known_at` names a column that is not in `columns`.
 
         Examples
         --------
@@ -93,38 +95,39 @@ class Tables(LakeBase):
         declare(self._storage, declaration)
 
     def cluster_prices(self, by: str, *, dry_run: bool = False) -> Clustering:
-        """Choose how prices lie in the files that are written from now on.
+        """Choose how new files of prices are sorted: by session or by symbol.
 
-        Nothing that is read changes, only how much of the files has to be read for it:
-        see docs/scale.md. Files that are there stay as they are until they are folded;
-        so choose before the first prices are published. What Spark publishes or folds
-        lies by session in any case.
+        Reads return the same rows; only the share of the files that they touch changes:
+        see docs/scale.md. Existing files keep their order until they are folded, so
+        choose before you publish the first prices. Files that Spark writes are always
+        sorted by session.
 
         Parameters
         ----------
         by : {"session", "symbol"}
-            ``session``, as in a new lake: some sessions are read without the others.
-            ``symbol``: some symbols over all sessions are, and some sessions, two
-            calendar years at a time.
+            ``session``, the default of a new lake: reads of some sessions skip the
+            others. ``symbol``: reads of some symbols over all sessions skip the other
+            symbols, and reads of some sessions touch whole blocks of two calendar
+            years.
         dry_run : bool, default False
-            Only say what would happen.
+            Report what would happen and change nothing.
 
         Returns
         -------
         Clustering
-            How new files lay `before`, and lie `after`.
+            The order of new files `before` and `after`.
 
         Raises
         ------
         ConflictError
-            If others kept changing the lake.
+            If other writers kept changing the lake first.
         InvalidArgumentError
-            If this is a branch.
+            If this lake is a branch.
         LakeError
-            If the lake cannot be written, or `lakebt serve` serves it: choose where it
-            lies.
+            If the lake cannot be written, or `lakebt serve` serves it: then choose on
+            the server, where the lake lies.
         UnknownNameError
-            If `by` is neither.
+            If `by` is neither of the two.
 
         Examples
         --------
@@ -142,14 +145,15 @@ class Tables(LakeBase):
         return cluster(self._storage, by, dry_run=dry_run)
 
     def tables(self) -> pd.DataFrame:
-        """Return the tables of facts, the built-in ones first.
+        """Return the fact tables, the built-in ones first.
 
         Returns
         -------
         DataFrame
-            `name`, `key`, `columns` (what each holds, as `declare` takes it), `rows`
-            (all vintages in the newest release), `declared` (whether by a user). A
-            table whose declaration was damaged since is not listed; using it says why.
+            `name`, `key`, `columns` (what each holds, as in `declare`), `rows` (all
+            vintages in the newest release) and `declared` (whether a user declared it).
+            A table with a damaged declaration is not listed; using it raises an error
+            that says why.
         """
         specs = self._specs()
         return listed(specs, self._ledger().newest)

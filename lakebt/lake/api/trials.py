@@ -32,44 +32,46 @@ if TYPE_CHECKING:
 
 
 class Trials(LakeBase):
-    """The part of a lake that keeps its trials."""
+    """The methods of a lake that record and read trials."""
 
     def record(self, rows: pd.DataFrame | pa.Table) -> int:
-        """Record trials that are not there yet, all or nothing, in one commit.
+        """Record new trials, all or nothing, in one commit.
 
-        Several processes may record at once, and others publish: no trial is lost, and
-        none is there twice. Nothing is ever recorded over: of a `trial_id` that is
-        there already, or comes again in `rows`, the first row stays, and one with
-        another `digest` is refused. While a strategy is audited nothing is recorded:
-        what it sees then is made up.
+        Several processes may record at once while others publish: no trial is lost and
+        none is recorded twice. A recorded trial is never overwritten. If a `trial_id`
+        is there already, or comes twice in `rows`, the first row stays, and a row with
+        another `digest` is refused. During a look-ahead audit nothing is recorded,
+        because the strategy then sees invented data.
 
         Parameters
         ----------
         rows : DataFrame or pyarrow.Table
-            In the columns that `trials` returns; those that may be empty can be left
-            out, and NaN is empty.
+            With the columns of `trials`. Columns that may be empty can be left out; NaN
+            means empty.
 
         Returns
         -------
         int
-            How many of them were new.
+            The number of new trials.
 
         Warns
         -----
+        LedgerWarning
+            If a trial is there with another `digest`, but was run with other versions
+            of Python or of a library. The row that is there stays.
         SettingsWarning
             If their table has properties that no table of a lake may have.
 
         Raises
         ------
         ConflictError
-            If others kept recording first.
+            If other writers kept recording first.
         InvalidArgumentError
-            If a column is missing, or a value cannot be recorded; it names both, and
-            the row, counted from 0. If a trial is there, or comes again, with another
-            `digest`; one that was run with other versions of Python or of a library
-            gives a `LedgerWarning` instead, and the row that is there stays.
+            If a column is missing, or a value cannot be recorded (the message names the
+            column, the value and the row, counted from 0), or a trial is there with
+            another `digest` from the same environment.
         LakeError
-            If the lake cannot be written, or something else wrote into its trials.
+            If the lake cannot be written, or another program wrote into its trials.
         UnknownNameError
             If the table has no such column.
         """
@@ -88,20 +90,20 @@ class Trials(LakeBase):
         where: Mapping[str, object] | None = None,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """Return what was tried, the newest last.
+        """Return the recorded trials, newest last.
 
         Parameters
         ----------
         where : mapping, optional
-            Value, or list of values, by column; None matches a row without a value.
+            A value, or a list of values, by column; None matches a missing value.
         columns : sequence of str, optional
-            Which, in this order; all by default.
+            The columns to return, in this order. The default is all.
 
         Returns
         -------
         DataFrame
-            By `run_at`, then study, result, entry, exit and `trial_id`. Numbers that
-            are not there are NaN. Empty, with its columns, if nothing was recorded.
+            Sorted by `run_at`, then study, result, entry, exit and `trial_id`. Missing
+            numbers are NaN. An empty lake of trials gives no rows, but all columns.
 
         Raises
         ------
@@ -120,13 +122,13 @@ class Trials(LakeBase):
         Parameters
         ----------
         trial_id : str
-            Its 32 hex digits, or the first of them: at least 6, and as many as it takes
-            to tell it from all others.
+            Its 32 hex digits, or at least the first 6: as many as no other trial
+            begins with.
 
         Raises
         ------
         InvalidArgumentError
-            If there is no such trial, or there are several.
+            If no trial, or more than one, has an id that begins so.
         LakeError
             If the trials cannot be read.
         """
@@ -135,12 +137,12 @@ class Trials(LakeBase):
     def trial_ids(self, *, study: str | None = None) -> set[str]:
         """Return the ids of all trials, or of those of one study.
 
-        What is among them need not be run again.
+        A trial whose id is among them need not run again.
 
         Raises
         ------
         InvalidArgumentError
-            If the study is no text.
+            If `study` is not a text.
         LakeError
             If the trials cannot be read.
         """
@@ -149,16 +151,16 @@ class Trials(LakeBase):
         return reading.ids(self._storage, study)
 
     def count_trials(self, *, study: str) -> int:
-        """Return how many different rules were tried in a study: of distinct `rule_id`.
+        """Return the number of different rules tried in a study (distinct `rule_id`).
 
-        The same rule on another release, by other code or on another engine is the same
-        rule. This is the number of trials that the best Sharpe ratio of a study has to
-        be deflated by [1]_.
+        A rule stays the same on another release, with other code or on another engine.
+        This is the number of trials by which the best Sharpe ratio of a study has to be
+        deflated [1]_.
 
         Raises
         ------
         InvalidArgumentError
-            If the study is no text.
+            If `study` is not a text.
         LakeError
             If the trials cannot be read.
 
@@ -195,19 +197,19 @@ class TrialStore(Trials):
         self.clock = clock
 
     def layout(self) -> str:
-        """Return the columns of the table, for whoever makes data files of it.
+        """Return the columns of the trials table, for writing its data files.
 
         Raises
         ------
         LakeError
-            If it cannot be made, or something else wrote into it.
+            If the table cannot be made, or another program wrote into it.
         """
         return finished_file.layout(self._storage)
 
     def record_batch(
         self, frames: Sequence[pd.DataFrame], contents: Sequence[bytes], laid_out: str
     ) -> int:
-        """Record rows, and data files that others made, in one commit; see `record`.
+        """Record rows and finished data files in one commit; see `record`.
 
         Parameters
         ----------
@@ -215,7 +217,7 @@ class TrialStore(Trials):
         contents
             As `lakebt.lake.trials.finished_file.pack` returns them.
         laid_out
-            The columns that they were made for, as `layout` says.
+            The columns that the files were made for, from `layout`.
         """
         finished = [FinishedFile(content, laid_out) for content in contents]
         if not frames:
@@ -224,10 +226,10 @@ class TrialStore(Trials):
 
 
 def trials_of(view: View) -> TrialStore:
-    """Return the trials of the lake that `view` is of.
+    """Return the store of trials of a view's lake.
 
-    A strategy is handed a view, and a view has no such method: this is for what runs
-    strategies.
+    A view has no such method, because strategies get views. This function is for the
+    code that runs strategies.
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads here
     return TrialStore(pinned.storage, exchange=pinned.sessions.name, clock=pinned.clock)
@@ -236,20 +238,20 @@ def trials_of(view: View) -> TrialStore:
 def try_to_record(
     view: View, rows: Callable[[dt.datetime], pd.DataFrame], *, what: str
 ) -> int | None:
-    """Record trials of what was run on `view`, or warn that the lake cannot be written.
+    """Record the trials of a run on `view`, or warn that the lake cannot be written.
 
     Parameters
     ----------
     view
     rows
-        Makes them, told when they are recorded.
+        A function that makes them from the instant of recording.
     what
-        Begins the warning: what was not recorded.
+        The start of the warning: what was not recorded.
 
     Returns
     -------
     int or None
-        How many of them were new; None if they are not there now.
+        The number of new trials; None if they could not be recorded.
 
     Warns
     -----
@@ -259,7 +261,7 @@ def try_to_record(
     Raises
     ------
     InvalidArgumentError
-        If one was recorded before, with other numbers.
+        If a trial was recorded before with other numbers.
     """
     store = trials_of(view)
     try:
@@ -273,12 +275,12 @@ def try_to_record(
 
 
 def address_of(view: View) -> dict[str, str]:
-    """Return the arguments of `Lake.open` that open the lake that `view` is of."""
+    """Return the arguments of `Lake.open` that open the lake of a view."""
     return dict(view._pinned.storage.address)  # noqa: SLF001 - as above
 
 
 def told_of(view: View) -> tuple[str, ...]:
-    """Return the note and the labels of a view's release, for its owner's pages."""
+    """Return the note and the labels of a view's release, for reports."""
     release = view._pinned.release  # noqa: SLF001 - as above
     labels = (f"{name}={text}" for name, text in release.labels.items())
     return tuple(text for text in (release.note, *labels) if text)
@@ -301,11 +303,11 @@ def view_of(lake: Reading, *, release: str, as_of: dt.datetime) -> View:
     Raises
     ------
     BrokenReleaseError
-        If the release no longer is what the ledger says.
+        If the release is not what the ledger says.
     NothingKnownError
         If nothing was known at `as_of`.
     ReleaseEndedError
-        If it ended.
+        If the release has ended.
     UnknownNameError
         If there is no such release.
     """

@@ -240,7 +240,7 @@ class Ledger:
         Raises
         ------
         ReleaseEndedError
-            If it ended.
+            If the release has ended.
         UnknownNameError
             If there is none.
         """

@@ -49,7 +49,7 @@ def make(
     Raises
     ------
     ConflictError
-        If others kept writing first.
+        If other writers kept committing first.
     InvalidArgumentError
         If the name cannot be used, or the branch stands on another release.
     LakeError

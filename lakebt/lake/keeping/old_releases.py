@@ -41,7 +41,7 @@ def give_digests(storage: Storage) -> list[str]:
     Raises
     ------
     ConflictError
-        If others kept writing first.
+        If other writers kept committing first.
     LakeError
         If a file is gone or damaged, or a release holds other rows than were published.
     """

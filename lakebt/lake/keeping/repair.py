@@ -77,7 +77,7 @@ def roll_back(storage: Storage, name: str) -> Repair:
     Raises
     ------
     ConflictError
-        If others kept writing first.
+        If other writers kept committing first.
     LakeError
         If what the ledger says is gone.
     UnknownNameError
@@ -176,7 +176,7 @@ def restore(storage: Storage) -> Repair:
     Raises
     ------
     ConflictError
-        If others kept writing first.
+        If other writers kept committing first.
     LakeError
         If the lake cannot be written.
     """

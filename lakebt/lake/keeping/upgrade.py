@@ -79,7 +79,7 @@ def upgrade(storage: Storage, *, exchange: str, dry_run: bool) -> Upgrade:
     Raises
     ------
     ConflictError
-        If others kept writing first.
+        If other writers kept committing first.
     LakeError
         If it cannot be written, a file is gone or damaged, or a release holds other
         rows than were published.

@@ -1,4 +1,4 @@
-"""What changed between two releases, by key."""
+"""The difference of a table between two releases, by key."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Diff:
     Attributes
     ----------
     table, before, after : str
-        What was compared.
+        The table and the releases that were compared.
     added, removed : DataFrame
-        Rows whose key only the later, or only the earlier release has.
+        Rows whose key only the later or only the earlier release has.
     changed : DataFrame
         The key, and each other column as ``_before`` and ``_after``.
     reidentified : DataFrame
-        Holdings of the same fund and symbol under another ISIN, of the same ISIN under
-        another symbol, or of one instrument by ``instruments``: no trade, only a new
-        name.
+        Holdings that have a new name but were not traded: the same fund and symbol
+        under another ISIN, the same ISIN under another symbol, or the same instrument
+        according to ``instruments``.
 
     Examples
     --------
@@ -88,15 +88,15 @@ class Diff:
     _changes: tuple[IndexChange, ...] = ()
 
     def changes(self) -> tuple[IndexChange, ...]:
-        """Return the additions and deletions the holdings show.
+        """Return the additions and deletions that the holdings show.
 
         Returns
         -------
         tuple of IndexChange
-            `known_at` and `recorded` are the acceptance of the first report that shows,
-            or lacks, the symbol. Rows without a symbol are left out: there is nothing
-            to trade. So are funds that one of the releases has no report of. Empty
-            for other tables.
+            `known_at` and `recorded` are the acceptance of the first report that shows
+            an added symbol, or lacks a deleted one. Rows without a symbol are left out,
+            because they cannot be traded. Funds that have no report in one of the
+            releases are left out, too. Empty for other tables.
         """
         return self._changes
 
@@ -122,7 +122,7 @@ class Diff:
 def diff(
     table: str, before: View, after: View, *, differing: Differing | None = None
 ) -> Diff:
-    """Compare what two views know of one table."""
+    """Compare one table in two views."""
     pinned = before._pinned  # noqa: SLF001 - the lake's own
     spec = pinned.specs.of(table)
     is_holdings = spec is ETF_HOLDINGS

@@ -46,7 +46,7 @@ def named_release(storage: Storage, name: str) -> tuple[Release, Mapping[str, Ta
     LakeError
         If the lake cannot be read.
     ReleaseEndedError
-        If it ended.
+        If the release has ended.
     UnknownNameError
         If there is neither.
     """

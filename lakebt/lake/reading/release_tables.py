@@ -134,7 +134,7 @@ class Pinned:
         BrokenReleaseError
             If it no longer is what the ledger says.
         ReleaseEndedError
-            If it ended.
+            If the release has ended.
         UnknownNameError
             If there is none.
         """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class View(ViewObject):
     """A release as known at an instant. Nothing known later can be read from it.
 
-    Made by `Lake.at` and `Lake.as_of`. It is read-only.
+    `Lake.at` and `Lake.as_of` return one. It is read-only.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class View(ViewObject):
 
     Notes
     -----
-    A strategy is handed a view, so nothing public leads back to the lake, or to rows
-    that were not yet known. What it answers, errors and suggestions included, depends
-    on rows known at its instant and on nothing else. A fund, an index, a symbol or a
-    key that no such row has is unknown, whether or not one will have it: that is an
-    error, but at a strategy's decision it is an empty column, or no rows.
+    Strategies get views, so no public attribute leads back to the lake, or to rows
+    that were not yet known. Every answer, including errors and suggestions, depends
+    only on rows known at the view's instant. A fund, index, symbol or key that no such
+    row has is unknown, even if a later row has it. An unknown name is an error; at a
+    strategy's decision it gives an empty column, or no rows.
 
     Examples
     --------
@@ -117,12 +117,12 @@ class View(ViewObject):
 
     @property
     def cutoff(self) -> dt.datetime:
-        """The release's `as_of`; at a strategy's decision never after its instant."""
+        """The release's `as_of`; at a strategy's decision, at most its instant."""
         return self._known.cutoff
 
     @property
     def past_cutoff(self) -> bool:
-        """Whether facts may be missing, because the release was cut off earlier."""
+        """Whether facts may be missing, because the view is later than the cutoff."""
         return self.instant > self.cutoff
 
     def as_of(self, instant: object) -> View:
@@ -133,7 +133,7 @@ class View(ViewObject):
         InvalidArgumentError
             If `instant` is later than the view's own, or not an instant.
         NothingKnownError
-            If nothing was known by then.
+            If nothing was known at that instant.
         """
         earlier = parse_instant(instant, what="as_of")
         if earlier > self.instant:
@@ -145,7 +145,7 @@ class View(ViewObject):
         return View(self._pinned, instant=earlier, for_decision=self._decides)
 
     def for_decision(self, instant: dt.datetime) -> View:
-        """Return the view a strategy decides on, to which an unknown name is empty."""
+        """Return the view that a strategy decides on; unknown names are empty in it."""
         earlier = self.as_of(instant)
         return View(self._pinned, instant=earlier.instant, for_decision=True)
 
@@ -162,9 +162,9 @@ class View(ViewObject):
         ----------
         table : str
         columns : sequence of str, optional
-            Which, in this order; all by default, and then `retracted` too.
+            The columns, in this order. The default is all, with `retracted`.
         where : mapping, optional
-            As in `read`, and with its errors.
+            As in `read`, with the same errors.
         """
         return rows(self._known, table, columns=columns, where=where)
 
@@ -180,31 +180,32 @@ class View(ViewObject):
         Parameters
         ----------
         table : str
-            As `Lake.tables` lists them: ``index_changes``, or a declared one.
+            A table of `Lake.tables`: ``index_changes``, or a declared table.
         columns : sequence of str, optional
-            Which, in this order; all by default.
+            The columns, in this order. The default is all.
         where : mapping, optional
-            By column a value, values (a list, set, array or Series) of which one must
-            match, or comparisons that all must hold: ``(">=", "2020-01-01")``, a list
-            of such, or a mapping, of ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=``.
-            A bare date stands for its day where the exchange is; None for what is
-            missing, which is in no order. Applied to the rows in force.
+            By column: a value; several values (a list, set, array or Series), one of
+            which must match; or comparisons that must all hold, with ``=``, ``!=``,
+            ``<``, ``<=``, ``>`` or ``>=``, as ``(">=", "2020-01-01")``, a list of such
+            pairs, or a mapping. A bare date stands for its whole day at the exchange.
+            None matches missing values, which have no order. The filter applies to the
+            rows in force.
 
         Returns
         -------
         DataFrame
-            Per key the row with the latest `known_at`, without retracted ones. For
-            ``etf_holdings`` each fund's newest report, with a `status` derived against
-            the report before it: ``new``, ``unchanged``, or ``expired`` for what it no
-            longer holds. Dates are ``datetime64[us]``, instants UTC.
+            Per key the row with the latest `known_at`, unless that is retracted. For
+            ``etf_holdings`` each fund's newest report, with a `status` relative to the
+            report before it: ``new``, ``unchanged``, or ``expired`` for a holding that
+            is gone. Dates are ``datetime64[us]``, instants UTC.
 
         Raises
         ------
         InvalidArgumentError
             If a value of `where` cannot be compared with its column.
         UnknownNameError
-            If there is no such table or column, or a fund, index or symbol in `where`
-            is in no row known; the latter not at a strategy's decision.
+            If there is no such table or column; or, except at a strategy's decision,
+            if no known row has a fund, index or symbol in `where`.
         """
         return read(self._known, table, columns=columns, where=where)
 
@@ -216,10 +217,10 @@ class View(ViewObject):
         Parameters
         ----------
         table : str, optional
-            ``prices`` by default, or ``index_changes`` where an index is named.
+            The default is ``prices``, or ``index_changes`` if an index is given.
         index : str, optional
-            Only of rows of this index; those of ``index_changes`` are all that were
-            added or deleted.
+            Only symbols of this index. From ``index_changes`` these are all symbols
+            that were added or deleted.
 
         Returns
         -------
@@ -228,37 +229,36 @@ class View(ViewObject):
         Raises
         ------
         UnknownNameError
-            If there is no such table, it has no such column, or no row known has the
-            index; the latter not at a strategy's decision.
+            If there is no such table, or it has no such column; or, except at a
+            strategy's decision, if no known row has the index.
         """
         return symbols(self._known, table, index=index)
 
     def vintages(self, table: str, key: object) -> pd.DataFrame:
-        """Return how one fact changed: each vintage known at the view's instant.
+        """Return the vintages of one fact that are known at the view's instant.
 
         Parameters
         ----------
         table : str
         key : mapping, tuple or value
-            What the fact is called: the value of each column of the table's key, by
-            column, or in the key's order; the bare value if the key is one column.
+            The values of the table's key columns, by column or in the key's order; a
+            bare value if the key is one column.
 
         Returns
         -------
         DataFrame
-            A row per vintage, by `known_at`, with all columns of the table, and
-            `retracted`; `in_force`, whether it is the one a view at this instant shows
-            (none is after a retraction); and `changed`, a tuple of the columns that
-            differ from the vintage before. Of ``etf_holdings`` these are the rows as
-            they were reported: which report is in force `read` says.
+            A row per vintage, sorted by `known_at`, with all columns of the table and
+            `retracted`; `in_force`, whether a view at this instant shows this vintage
+            (none is in force after a retraction); and `changed`, a tuple of the columns
+            that differ from the vintage before. For ``etf_holdings`` these are the
+            reported rows; `read` returns the report in force.
 
         Raises
         ------
         InvalidArgumentError
             If `key` does not give each column of the table's key a value of its kind.
         UnknownNameError
-            If there is no such table, or no row known has the key; at a strategy's
-            decision that is an empty frame.
+            If there is no such table, or, except at a decision, no known row has it.
         """
         return vintages(self._known, table, key)
 
@@ -271,21 +271,21 @@ class View(ViewObject):
         ----------
         index : str
         where : mapping, optional
-            As in `read`, by column: one of `IndexChange`, or ``change_id``.
+            As in `read`, with columns of `IndexChange`, and ``change_id``.
 
         Returns
         -------
         tuple of IndexChange
-            Each as its newest vintage told it, retracted ones left out, by `known_at`.
-            `recorded` is when a fund that tracks the index first showed it, if any has.
+            The newest vintage of each change unless retracted, sorted by `known_at`.
+            `recorded` is when a fund that tracks the index first showed it, or None.
 
         Raises
         ------
         InvalidArgumentError
             If a value of `where` cannot be compared with its column.
         UnknownNameError
-            If no row known has the index, or a symbol in `where`, which at a strategy's
-            decision is no error; or if there is no such column.
+            If there is no such column; or, except at a strategy's decision, if no known
+            row has the index, or a symbol in `where`.
         """
         known = self._known
         changes = known.changes(index)
@@ -297,25 +297,25 @@ class View(ViewObject):
     def change_vintages(self, *, index: str) -> tuple[Vintage, ...]:
         """Return every vintage of every change of an index known at the instant.
 
-        By `change_id` and `known_at`, retractions included; see `changes`.
+        Sorted by `change_id` and `known_at`, with retractions; see `changes`.
         """
         return self._known.vintages(index)
 
     def first_shown(
         self, *, index: str, symbol: str, side: Side | str, after: dt.datetime
     ) -> dt.datetime | None:
-        """Return when a holdings report first showed a change: the instant behind MD.
+        """Return when a holdings report first showed a change, the instant of MD.
 
         Parameters
         ----------
         index, symbol, side, after
-            Which change, and when it was announced.
+            The change, and when it was announced.
 
         Returns
         -------
         datetime or None
             The acceptance of the first report after `after`, of a fund that tracks the
-            index, that shows a change against the one before it; None if there is none.
+            index, in which the symbol is new or missing; None if there is none.
 
         Raises
         ------
@@ -346,42 +346,42 @@ class View(ViewObject):
         start, end : date or str, optional
             First and last day, inclusive.
         adjusted : {"splits", "total_return"}, optional
-            For splits and spin-offs, or for dividends too; as they are by default.
+            Adjust for splits and spin-offs, or also for dividends; by default neither.
 
         Returns
         -------
         DataFrame of shape (n_sessions, n_symbols)
-            Every session from the first to the last that has a bar of any of the
-            symbols, in an index called ``session``. NaN where there is no bar, or no
-            factor known: the shares of a spin-off have no price.
+            All sessions from the first to the last that has a bar of any of the
+            symbols, in an index called ``session``. NaN where there is no bar, or where
+            the factor is unknown because the shares of a spin-off have no price.
 
         Raises
         ------
         InvalidArgumentError
-            If a day is outside the calendar, `start` is after `end`, a symbol is asked
-            for twice, or no price of it between `start` and `end` is known; the latter
-            not at a strategy's decision. If prices that are to be adjusted are on the
+            If a day is outside the calendar, `start` is after `end`, or a symbol is
+            given twice; if, except at a strategy's decision, no price of a symbol
+            between `start` and `end` is known; or if the prices to adjust are on the
             basis ``total_return``, which cannot be undone.
         UnknownNameError
-            If there is no such column, or no row known has a symbol; at a strategy's
-            decision that is an empty column.
+            If there is no such column, or no known row has a symbol. At a strategy's
+            decision an unknown symbol gives an empty column.
 
         Notes
         -----
-        An action counts from its `known_at` on, and for bars before its `ex_date` once
-        the panel reaches that session. The factor of all that happens to a share on one
-        day is (1 - (cash + ratio x other) / close) / ratio of a split, of the closes
-        before; of what is new, else its first open. In ``split_adjusted`` bars are
-        splits and spin-offs up to the last bar: those not known are undone. By
+        An action counts from its `known_at` on, for bars before its `ex_date` if the
+        panel reaches that session. The factor of a share's actions on one day is (1 -
+        (cash + ratio x other) / close) / ratio of a split, at the closes before; a new
+        share counts at its first open. ``split_adjusted`` bars contain splits and
+        spin-offs up to the last bar: those not yet known are undone. With
         ``instruments`` a column is a share, by its ticker on the view's day: ADR 58.
         """
         known, days = self._known, (start, end)
         return panel(known, column, symbols=symbols, days=days, adjusted=adjusted)
 
     def price_history(self, symbols: Sequence[str], *, joined: bool = False) -> Prices:
-        """Return every vintage known of some symbols' bars, and of their actions.
+        """Return every known vintage of some symbols' bars and corporate actions.
 
-        With the shares that come of these. Its `symbols` are those that have bars.
+        It includes the shares that the actions give. Its `symbols` have bars.
         """
         return self._known.price_history(tuple(dict.fromkeys(symbols)), joined=joined)
 
@@ -391,10 +391,10 @@ class View(ViewObject):
         Returns
         -------
         dict
-            `release`, `as_of` (what it knows) and `cutoff` in ISO 8601, `snapshots` and
-            `digests` by table (None where the release has no rows), `basis` of the
-            prices, `past_cutoff`, `redactions`, what was erased since it was published,
-            and the `lake`'s name, never its path. At a strategy's decision without
-            snapshots, digests and redactions: those are of rows not yet known, too.
+            `release`; `as_of`, the view's instant, and `cutoff` in ISO 8601;
+            `snapshots` and `digests` by table (None without rows); `basis` of the
+            prices; `past_cutoff`; `redactions`, the erasures since it was published;
+            and the `lake`'s name, not its path. Without snapshots, digests and
+            redactions at a strategy's decision: they depend on later rows, too.
         """
         return self._known.provenance()

@@ -1,4 +1,4 @@
-"""What a view is as an object: how it travels, is shown, and completed."""
+"""A view as a Python object: pickling, display and completion."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FOR_LAKEBT = {"change_vintages", "first_shown", "for_decision", "price_history"
 
 
 class ViewObject(ReadOnly):
-    """A release as known at an instant, without what is asked of it."""
+    """The base of a view: pickling, display and completion."""
 
     __slots__ = ()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel to another process as a release and an instant, opened there."""
+        """Pickle as a release and an instant; the other process opens them again."""
         own: Any = self
         make = functools.partial(
             own.__class__,
@@ -36,7 +36,7 @@ class ViewObject(ReadOnly):
     __copy__ = __deepcopy__
 
     def __dir__(self) -> list[str]:
-        """Return what completion offers: not what other parts of lakebt read by."""
+        """Return the names for completion, without those internal to lakebt."""
         return sorted(set(super().__dir__()) - _FOR_LAKEBT)
 
     def __repr__(self) -> str:
