@@ -1,4 +1,4 @@
-"""`lakebt.concordance`: what other libraries say about the same returns, and why."""
+"""`lakebt.concordance`: other libraries' Sharpe ratios of the same returns."""
 
 from __future__ import annotations
 
@@ -50,35 +50,35 @@ def concordance(
     of: str = "sharpe",
     benchmark: pd.Series[float] | None = None,
 ) -> pd.DataFrame:
-    """Return what vectorbt, quantstats and empyrical say about the same returns.
+    """Compare lakebt's numbers with vectorbt, quantstats and empyrical.
 
-    Each is given the returns and the risk-free rate, and nothing else. One that is not
-    installed is computed by its formula.
+    Each library gets only the returns and the risk-free rate. If one is not installed,
+    its formula is computed here.
 
     Parameters
     ----------
     returns, risk_free, sessions_per_year, ddof, mean
-        As in `lakebt.sharpe`, of whose ratio they are alone.
+        As in `lakebt.sharpe`. They set lakebt's own ratio only.
     of
         A number of `lakebt.Run.stats`, as ``"sortino"``; or ``"all"`` of them.
     benchmark
-        Returns of the same sessions, for the numbers against one.
+        Returns of the same sessions, for numbers relative to a benchmark.
 
     Returns
     -------
     DataFrame
         A row for lakebt and for each library: sharpe; how (``run`` with its version, or
-        ``formula``); formula, which is our own told their settings; difference from
-        lakebt's; and the setting that explains it, with its cure. With another `of` by
-        ``statistic`` and ``library``, of those that have such a number, with ``value``
-        instead of ``sharpe``.
+        ``formula``); formula, lakebt's own ratio with the library's settings; the
+        difference from lakebt's; and the setting that explains it, with its cure. If
+        `of` is given, the index is ``statistic`` and ``library``, for the libraries
+        that have this number, and ``value`` stands for ``sharpe``.
 
     Raises
     ------
     InvalidArgumentError
-        As `lakebt.sharpe` does.
+        As for `lakebt.sharpe`.
     UnknownNameError
-        If a word is unknown.
+        If `of` or `mean` is an unknown word.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def _aligned(
 def _said(
     name: str, values: FloatVector, rate: FloatVector | float
 ) -> tuple[float | None, str]:
-    """Return what a library says, None where it cannot be asked, and how it was."""
+    """Return a library's number (None if it cannot be run), and how it was computed."""
     # A ratio does not depend on labels, and not every library takes all of them.
     series = pd.Series(values, index=pd.date_range("2000-01-03", periods=len(values)))
     try:
@@ -173,7 +173,7 @@ def _said(
 
 
 def _ask(name: str, series: pd.Series[float], rate: FloatVector | float) -> float:
-    """Run a library; what it prints and warns of is no concern of ours."""
+    """Run a library, without its output and warnings."""
     with (
         warnings.catch_warnings(action="ignore"),
         contextlib.redirect_stdout(io.StringIO()),

@@ -1,4 +1,4 @@
-"""An event study: what changes of an index returned beyond the market, tested."""
+"""`EventStudy`: abnormal returns around index changes, with tests."""
 
 from __future__ import annotations
 
@@ -53,37 +53,38 @@ MINIMUM = 100
 
 
 class EventStudy:
-    """What the changes of an index returned around their events.
+    """Abnormal returns of shares around their additions to and deletions from an index.
 
-    Of changes, not of events: each share that enters or leaves counts once. It says
-    what happened, with prices as they stand now; estimated is on what was known before
-    each announcement alone.
+    The unit is a change, not an event: each share that enters or leaves counts once.
+    The study describes what happened, with prices as they are known now. Only its
+    models are estimated on what was known before each announcement.
 
     Parameters
     ----------
     view
-        What is known.
+        The release and the instant that the study reads.
     index : str, optional
         The index whose changes are studied.
     changes : sequence of IndexChange, optional
-        In the place of an index.
+        Your own changes, instead of `index`.
     where : mapping, optional
-        Which changes, as `lakebt.Study` takes it.
+        Keeps the changes whose columns match, as in `lakebt.Study`.
     side : {"both", "additions", "deletions"}
-        Additions and deletions are never mixed: each has its own rows.
+        Additions and deletions are never mixed: each side has its own rows.
     market : str
         The symbol that stands for the market.
     model : {"market_adjusted", "market", "constant_mean"}
-        What a share was expected to return: what the market did (nothing is estimated
-        but a deviation), alpha and beta times it, or its own mean.
+        The expected return of a share: the market's return (only a deviation is
+        estimated), alpha plus beta times the market's, or the share's own mean.
     estimation : pair of int
         First and last session of the estimation window, from the announcement.
     minimum : int
-        A change with fewer returns in it is left out of what needs a model.
+        The least number of returns in the estimation window. Statistics that need a
+        model leave out changes with fewer.
     windows : sequence of pairs of str
-        Each a start and an end, written as entries and exits are.
+        Each has a start and an end, written like entries and exits.
     draws, seed : int
-        Of signs, where there are too many vectors of them to list.
+        Number and seed of random sign flips, if there are too many to list.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class EventStudy:
     UnknownNameError
         If the view has no such index, or there is no such model.
     UntradeableError
-        If no change matches, or none has a price in any window.
+        If no change matches, or no change has prices in any window.
 
     Examples
     --------
@@ -199,7 +200,7 @@ class EventStudy:
 
     @cached_property
     def _cases(self) -> tuple[WindowCases, ...]:
-        """Of each window and side its changes, priced."""
+        """The priced changes of each window and side."""
         return tuple(
             each
             for window in self.windows
@@ -220,18 +221,18 @@ class EventStudy:
         Returns
         -------
         DataFrame
-            ``window``, ``side``; ``question``: ``money``, whether it earned money over
-            the market, of all changes with prices, or ``typical stock``, whether the
-            typical one moved, of those with an estimation window; ``test``; ``n``
-            changes on ``n_dates`` announcement dates; ``estimate_bps``, the mean return
-            over the market, or the mean CAR, with its 95 % interval ``low_bps`` to
-            ``high_bps`` (NaN where the test gives none); ``statistic``, ``degrees`` of
-            freedom of its t (infinite of a normal reference, NaN where signs are
-            flipped); ``p``, two-sided, NaN where the test is not defined, as clustered
-            ones are of one date; ``holds``, True, or the reason why the test does not
-            hold for these changes, by what it rejected of true nulls in the calibration
-            table; ``tradable``, False where a window begins before an
-            order could know of the change.
+            ``window``, ``side``; ``question``: ``money`` (did the changes earn more
+            than the market? over all changes with prices) or ``typical stock`` (did the
+            typical share move? over changes with an estimation window); ``test``;
+            ``n`` changes on ``n_dates`` announcement dates; ``estimate_bps``, the mean
+            return over the market, or the mean CAR, with its 95 % interval ``low_bps``
+            to ``high_bps`` (NaN if the test has none); ``statistic``; ``degrees`` of
+            freedom of its t distribution (infinite for a normal one, NaN for sign
+            flips); ``p``, two-sided, NaN if the test is not defined, as clustered tests
+            on one date; ``holds``, True, or the reason why the test is not reliable
+            for these changes, by its rejections of true nulls in the calibration table;
+            ``tradable``, False if the window begins before an order could know of the
+            change.
         """
         rows = [
             {
@@ -262,26 +263,26 @@ class EventStudy:
         -------
         DataFrame
             ``window``, ``side``, ``change_id``, ``symbol``, ``announced`` and
-            ``effective`` days; ``start`` and ``end`` sessions; ``over_bps``, what it
-            returned over the market from end to end; ``car_bps`` and ``bhar_bps``, the
-            abnormal return added up, and held; ``scar``, `car_bps` over its standard
-            deviation; ``alpha_bps`` a session, ``beta``, ``deviation_bps`` of the
-            residuals and ``n_estimation``, the returns they are of. NaN, and 0, where
-            there is no estimation window.
+            ``effective`` days; ``start`` and ``end`` sessions; ``over_bps``, the return
+            over the market from start to end; ``car_bps`` and ``bhar_bps``, the
+            abnormal return added up, and compounded; ``scar``, `car_bps` over its
+            standard deviation; ``alpha_bps`` per session, ``beta``, the residuals'
+            ``deviation_bps`` and ``n_estimation``, the number of returns they are
+            estimated from. NaN, and 0 for the number, without an estimation window.
         """
         frames = [cases.events() for cases in self._cases]
         return pd.concat(frames, ignore_index=True)
 
     def left_out(self) -> pd.DataFrame:
-        """Return each change that a window, or its model, is without, and why.
+        """Return the changes left out of each window or of its model, and the reason.
 
         Returns
         -------
         DataFrame
             ``window``, ``side``, ``change_id``, ``symbol``; ``missing``, ``price`` or
-            ``estimation``; ``reason`` in words; ``over_bps``, what it returned over the
-            market from end to end, NaN where that cannot be known. Their mean belongs
-            beside every result that is without them.
+            ``estimation``; ``reason`` in words; ``over_bps``, the return over the
+            market from start to end, NaN if it is unknown. Show its mean beside every
+            result that leaves these changes out.
         """
         frames = [cases.left_out() for cases in self._cases]
         return pd.concat(frames, ignore_index=True)
@@ -294,19 +295,19 @@ class EventStudy:
         Parameters
         ----------
         anchor : {"AD", "ED"}
-            What sessions are counted from.
+            The session that is number 0.
         before, after
-            Sessions shown.
+            The number of sessions shown before and after it.
 
         Returns
         -------
         DataFrame
             A row per side and session: ``side``, ``session`` from the anchor;
             ``aar_bps``, the mean abnormal return from the close before; ``caar_bps``,
-            its sum from the first session shown, and the 95 % band of that, clustered
-            by announcement date with t of the dates less one, ``low_bps`` to
-            ``high_bps``; ``n`` changes on ``n_dates`` dates: those with a return in
-            every session from the first one to this one.
+            its sum from the first session shown, with its 95 % band ``low_bps`` to
+            ``high_bps`` (clustered by announcement date, t with one degree of freedom
+            less than dates); ``n`` changes on ``n_dates`` dates: those with a return
+            in every session up to this one.
 
         Raises
         ------
@@ -327,8 +328,8 @@ class EventStudy:
     def plot(self, anchor: str = "AD", *, before: int = 10, after: int = 20) -> Any:
         """Return the path with its band and the lines of AD and ED as a plotly figure.
 
-        The other anchor stands at the median of its sessions. Arguments and errors are
-        those of `path`.
+        The line of the other anchor is at the median of its sessions. Arguments and
+        errors are those of `path`.
 
         Raises
         ------
@@ -356,10 +357,10 @@ class EventStudy:
         )
 
     def summary(self) -> str:
-        """Return in words, of each window and side, what happened.
+        """Return the findings of each window and side in words.
 
-        With the mean intercept of a model that has one, and where what was earned and
-        the typical stock give two answers.
+        They include the mean intercept, if the model has one, and say where the two
+        questions, money and the typical stock, have different answers.
         """
         return " ".join(
             cases.summary(draws=self._draws, seed=self._seed)

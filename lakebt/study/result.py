@@ -1,4 +1,4 @@
-"""The result of a study: tables, the report, and what it rests on."""
+"""`Result`: the tables and the report of a study, and its provenance."""
 
 from __future__ import annotations
 
@@ -31,17 +31,16 @@ if TYPE_CHECKING:
 
 
 class Result(Evidence, Figures):
-    """The surface of a study, and everything under it.
+    """The result of a study: Sharpe ratios by entry and exit, events, legs and orders.
 
-    Every table is a copy; changing it changes nothing here.
+    Every table is a copy; changing it does not change the result.
 
     Attributes
     ----------
     traded : TradedStudy
-        What it shows: schedule, prices and cells, for programs that need more than
-        tables.
+        Schedule, prices and cells, for programs that need more than tables.
     is_recorded : bool
-        Whether its cells are among the lake's trials.
+        Whether its cells are recorded among the lake's trials.
 
     Examples
     --------
@@ -70,17 +69,17 @@ class Result(Evidence, Figures):
 
     @property
     def view(self) -> View:
-        """What was known."""
+        """The view that the study read."""
         return self.traded.view
 
     @property
     def arguments(self) -> Arguments:
-        """What was asked."""
+        """The arguments of the study."""
         return self.traded.arguments
 
     @property
     def engine(self) -> str:
-        """What turned orders into equity."""
+        """The engine that turned orders into equity: ``event`` or ``vectorbt``."""
         return self.traded.engine
 
     @property
@@ -103,18 +102,17 @@ class Result(Evidence, Figures):
         DataFrame
             ``sharpe`` and its standard error ``sharpe_se`` per year, NaN where the cell
             is empty; ``sharpe_low`` and ``sharpe_high``, its 95 % interval; ``psr``,
-            the probability that the true ratio is above 0; ``se_method``, how the error
-            was computed: ``two-way`` (by announcement date and by session, where
-            windows of different dates overlap), ``jackknife`` (by date), ``lo`` (one
-            event alone) or nothing, of several events of one date: they have no error.
-            Counts; ``n_effective_dates``, how many
-            dates with the same number of events would be worth as much;
-            ``gross_bps`` less ``commission_bps``, ``spread_bps``, ``borrow_bps``,
-            ``impact_bps`` and ``reweighting_bps`` (of a calendar portfolio: what open
-            events pay to stay at their weights, of each one's share) is ``net_bps``:
-            means per event, basis points of capital, NaN without events;
-            ``is_point_in_time`` is False where a fact that was not yet known was
-            used.
+            the probability that the true ratio is above 0. ``se_method`` is the method
+            of the error: ``two-way`` (clustered by announcement date and by session,
+            where windows of different dates overlap), ``jackknife`` (by date), ``lo``
+            (a single event), or empty for several events of one date, which have no
+            error. Counts of events and dates; ``n_effective_dates``, the number of
+            dates with equally many events that would carry the same information.
+            ``net_bps`` is ``gross_bps`` less ``commission_bps``, ``spread_bps``,
+            ``borrow_bps``, ``impact_bps`` and ``reweighting_bps`` (in a calendar
+            portfolio, the cost of keeping open events at their weights): means per
+            event in basis points of capital, NaN without events. ``is_point_in_time``
+            is False where a fact was used before it was known.
         """
         return self.traded.table.copy()
 
@@ -126,11 +124,12 @@ class Result(Evidence, Figures):
         DataFrame
             The columns of `table`, and: ``mean_bps`` and ``volatility_bps`` of the
             daily net returns (basis points; ddof 1); ``turnover``, bought and sold per
-            event as a multiple of capital, with a calendar portfolio's reweighting;
-            ``max_drawdown``, the worst of any event, as a fraction; ``n_gaps``, closes
-            that were missing while held; ``most_open`` and ``mean_open``, events that a
-            calendar portfolio holds at once (else 0 and NaN); and counts of empty cells
-            by reason, ``n_look_ahead`` and so on. NaN where the cell is empty.
+            event as a multiple of capital, including a calendar portfolio's
+            reweighting; ``max_drawdown``, the worst of any event, as a fraction;
+            ``n_gaps``, the number of missing closes while a position was held;
+            ``most_open`` and ``mean_open``, the number of events that a calendar
+            portfolio holds at once (else 0 and NaN); and the number of empty cells by
+            reason, as ``n_look_ahead``. NaN where the cell is empty.
         """
         return self.traded.summary.surface()
 
@@ -150,7 +149,7 @@ class Result(Evidence, Figures):
 
     @property
     def definition(self) -> SharpeDefinition:
-        """What the Sharpe ratio is, in one line that has its parts."""
+        """The definition of the Sharpe ratio, in one line."""
         return self.arguments.pooling.definition
 
     @property
@@ -162,13 +161,13 @@ class Result(Evidence, Figures):
 
     @property
     def id(self) -> str:
-        """Its id among the lake's trials: the key of all that decides its numbers."""
+        """Its id among the lake's trials: a digest of all that decides its numbers."""
         return self.traded.result_id
 
     def record(self) -> int:
-        """Record every cell among the lake's trials, and return how many were new.
+        """Record every cell among the lake's trials; return the number of new trials.
 
-        `Study.run` does it, unless it is called with ``record=False``.
+        `Study.run` already does this, unless it is called with ``record=False``.
 
         Warns
         -----
@@ -190,12 +189,13 @@ class Result(Evidence, Figures):
             ``entry_session`` and ``exit_session``; ``n_legs`` and their ``causes``;
             ``gross_return`` and ``net_return`` over the whole trade as fractions of
             capital; ``commission_usd``, ``spread_usd``, ``borrow_usd`` and
-            ``impact_usd``; ``n_gaps``, closes that were missing while held and were
-            marked at the last price; ``n_dropped``, legs without a price that were left
-            out (``missing="drop_leg"``). Of the daily net returns their number
-            ``n_returns``, ``mean_bps`` and ``volatility_bps`` (basis points, ddof 1;
-            NaN with one return), and ``sharpe`` per year. ``max_drawdown`` of the net
-            equity and ``turnover``, bought and sold over capital, as fractions.
+            ``impact_usd``; ``n_gaps``, the number of missing closes while a position
+            was held (it is marked at the last price); ``n_dropped``, the number of legs
+            left out because they have no price (``missing="drop_leg"``). For the daily
+            net returns: their number ``n_returns``, ``mean_bps`` and ``volatility_bps``
+            (basis points, ddof 1; NaN with one return), and ``sharpe`` per year.
+            ``max_drawdown`` of the net equity and ``turnover``, bought and sold over
+            capital, as fractions.
         """
         return tables.events(self.traded)
 
@@ -206,25 +206,25 @@ class Result(Evidence, Figures):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per leg of the cells of `event`, `entry` and `exit`, or of all.
+        """Return a row per leg, of all cells or those of `event`, `entry` and `exit`.
 
         Returns
         -------
         DataFrame
             ``event_id``, ``entry``, ``exit``, ``symbol``, ``side``, ``entry_session``,
             ``exit_session``, ``entry_price``, ``exit_price``; ``price_return``, exit
-            over entry price less 1, whatever the side; ``hedge_return``, the hedge's
-            over the same fills, whether or not it was traded; ``weight``, signed; and
-            ``cause``, see `causes`. Prices, returns and weight are NaN where the leg
-            was not traded. The exit price is that of all that one share had become by
-            then: of shares split, spun off or got for it, with the cash of an ending,
-            without dividends. ``dividend_return`` and ``hedge_dividend_return`` are
-            those over the entry price, whatever the side; ``ending`` is how the share
-            ended while it was held, as "merger", None where it did not.
-            ``borrow_cost`` and ``hedge_borrow_cost`` are what borrow took of a share,
-            over its entry price: 0 of a long, and of a hedge that was not traded. A
-            long earns its price and dividend return, a short their negative, each less
-            its borrow cost and what `orders` tells of its fills.
+            over entry price less 1, for both sides; ``hedge_return``, the hedge's
+            return over the same fills, even if it was not traded; ``weight``, signed;
+            and ``cause``, see `causes`. Prices, returns and weight are NaN where the
+            leg was not traded. The exit price is the value of everything that one share
+            became until the exit: shares after splits, spin-offs and mergers, and cash
+            paid when the share ended, but no dividends. ``dividend_return`` and
+            ``hedge_dividend_return`` are dividends over the entry price, for both
+            sides; ``ending`` is how the share ended while it was held, as "merger", or
+            None. ``borrow_cost`` and ``hedge_borrow_cost`` are borrow fees over the
+            entry price: 0 for a long, and for a hedge that was not traded. A long earns
+            its price and dividend return, a short their negative, each less its borrow
+            cost and the costs of its fills in `orders`.
         """
         cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return tables.legs(cells, self.traded)
@@ -236,17 +236,17 @@ class Result(Evidence, Figures):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per dividend, conversion and ending of what was held.
+        """Return a row per dividend, conversion and ending of a position.
 
         Returns
         -------
         DataFrame
-            In the order of the cells and, within one, of time. ``event_id``, ``entry``,
-            ``exit``; ``session``, at whose open; ``symbol``, ``kind``, and ``other``,
-            whose shares came of it, empty for nobody's; ``shares_before``, of the
-            symbol at the close before, negative where they were short;
-            ``shares_after``, what came of them: of ``other`` if there is one, else of
-            the symbol; and ``cash_usd``, negative where it was owed.
+            Sorted by cell, then by time. ``event_id``, ``entry``, ``exit``;
+            ``session``, at whose open it happened; ``symbol`` and ``kind``; ``other``,
+            the symbol of the shares received, empty if there were none;
+            ``shares_before``, of the symbol at the close before, negative for a short;
+            ``shares_after``, the shares afterwards: of ``other`` if there is one, else
+            of the symbol; and ``cash_usd``, negative if it was owed.
         """
         cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return flow_table(cells, self.traded)
@@ -258,18 +258,18 @@ class Result(Evidence, Figures):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per fill of the cells of `event`, `entry` and `exit`, or of all.
+        """Return a row per fill, of all cells or those of `event`, `entry` and `exit`.
 
         Returns
         -------
         DataFrame
-            In the order of the cells and, within one, of time.
+            Sorted by cell, then by time.
             ``event_id``, ``entry``, ``exit``, ``session``, ``at`` (open or close),
             ``symbol``, ``side`` (buy or sell), ``size`` (a positive number of shares),
             ``price``, ``commission_usd``, ``spread_usd``, ``impact_usd``; ``weight``,
-            the signed target that the order moves towards; ``deadline``, the UTC
-            instant before which it had to be sent; ``fact``, what it was decided on;
-            and ``known_at``, when all of that was known, UTC.
+            the signed target of the order; ``deadline``, the UTC instant before which
+            the order had to be sent; ``fact``, what the order rests on; and
+            ``known_at``, the UTC instant from which all of that was known.
         """
         cells = self.traded.each(event=event, entry=entry, exit_=exit)
         return orders(cells, self.traded)
@@ -281,14 +281,14 @@ class Result(Evidence, Figures):
         entry: str | None = None,
         exit: str | None = None,  # noqa: A002 - the surface's name
     ) -> pd.DataFrame:
-        """Return a row per empty cell of `event`, `entry` and `exit`, or of all.
+        """Return a row per empty cell, of all or those of `event`, `entry` and `exit`.
 
         Returns
         -------
         DataFrame
-            ``event_id``, ``entry``, ``exit``; ``reason``, the first why it is empty;
-            ``fact``, in words; ``known_at`` and ``needed_by``, UTC, NaT where time has
-            no part in it.
+            ``event_id``, ``entry``, ``exit``; ``reason``, the first reason why the cell
+            is empty; ``fact``, in words; ``known_at`` and ``needed_by``, UTC, NaT if
+            the reason does not depend on time.
         """
         cells = self.traded.each(
             event=event, entry=entry, exit_=exit, only=lambda found: ~found.traded
@@ -301,8 +301,8 @@ class Result(Evidence, Figures):
         Returns
         -------
         Series
-            By event_id and session (pooled), by session (calendar). Empty where the
-            cell is.
+            Indexed by event_id and session (pooled), or by session (calendar). Empty if
+            the cell is empty.
 
         Raises
         ------
@@ -312,26 +312,26 @@ class Result(Evidence, Figures):
         return tables.returns(self.traded, entry=entry, exit_=exit)
 
     def causes(self) -> pd.Series:
-        """Return how many of the traded events have a leg of each cause.
+        """Return the number of traded events that have a leg of each cause.
 
-        A cause is what the publisher of the change gave. Where that is empty it is the
-        one that a merger, a delisting or a spin-off of the symbol tells whose
-        ``ex_date`` is within five sessions of the effective one, as the view knows it,
-        as "merger (derived)"; else it is "unknown".
+        The cause comes from the publisher of the change. If that is empty, it is
+        derived from a merger, delisting or spin-off of the symbol that the view knows
+        and whose ``ex_date`` is within five sessions of the effective session, as
+        "merger (derived)"; else it is "unknown".
         """
         return tables.causes(self.traded)
 
     def to_vectorbt(self, *, event: str, entry: str, exit: str) -> Any:  # noqa: A002 - the surface's name
         """Return one cell of one event as a ``vectorbt.Portfolio``.
 
-        Two rows a session, its open and its close, indexed by their UTC instants;
-        fees are commission and spread together. Its own Sharpe ratio takes 730 periods
-        a year and the padding; ours is of the close rows. What it lacks is the borrow,
-        which vectorbt has no place for (`events` has it as ``borrow_usd``), and it has
-        a column more, ``financing``, that lends at the constant price 1 what levered
-        longs need. Where something happened to a share while it was held, its column
-        has the price of what it became, and one share of the column ``actions`` is
-        worth what it brought beside: dividends and the cash of endings, owed by shorts.
+        It has two rows per session, the open and the close, by their UTC instants; fees
+        are commission plus spread. vectorbt's own Sharpe ratio uses 730 periods a year
+        and includes the padding rows; lakebt's uses the close rows. vectorbt cannot
+        model borrow costs (`events` has them as ``borrow_usd``). An extra column
+        ``financing`` with the constant price 1 lends the cash that levered longs need.
+        After a corporate action, a share's column has the price of what it became, and
+        one share of the column ``actions`` is worth the cash that it paid: dividends
+        and the cash of endings, which shorts owe.
 
         Raises
         ------
@@ -351,9 +351,9 @@ class Result(Evidence, Figures):
         return self.traded.is_point_in_time
 
     def summary(self) -> str:
-        """Return in one line how many events run and why the others do not.
+        """Return in one line how many events were traded, and why others were not.
 
-        It says so where a rule rests on fewer than ten announcement dates.
+        The line also warns if a rule rests on fewer than ten announcement dates.
         """
         told = left_out(self.traded)
         few = any(map(mark, self.traded.table["n_dates"]))
@@ -370,7 +370,8 @@ class Result(Evidence, Figures):
         ----------
         path
         hindsight
-            Whether it has a section on what `Result.hindsight` adds, or that itself.
+            Whether the report has a section on what hindsight adds; or a `Hindsight` to
+            show in it.
 
         Raises
         ------

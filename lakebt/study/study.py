@@ -1,4 +1,4 @@
-"""An index study: a view, its events, and every entry and exit."""
+"""`Study`: the rebalancing events of an index, traded at every entry and exit."""
 
 from __future__ import annotations
 
@@ -29,57 +29,63 @@ if TYPE_CHECKING:
 
 
 class Study:
-    """Every entry and exit of an index's rebalancing events, on what a view knew.
+    """A backtest of an index's rebalancing events over a grid of entries and exits.
 
     Parameters
     ----------
     view : View
-        What is known: a release as of an instant.
+        The release and the instant that the study reads.
     index : str, optional
         The index whose changes, read from the lake, are traded.
     changes : sequence of IndexChange, optional
-        Instead of `index`: changes supplied by the caller. The result says so. Of two
-        of one index, symbol, side and day the one with the later `known_at` corrects
-        the other; with the same one they are refused, unless they are equal.
+        Your own changes, instead of `index`. The result says so. If two changes have
+        the same index, symbol, side and day, the one with the later `known_at` corrects
+        the other. If their `known_at` is equal too, they must be the same.
     entries, exits : sequence of str
         The grid: ``AD+1@open``, ``ED-1@close``, ``2022-10-03@open``; exits also ``+1``
         (sessions after the entry) and ``2w`` (weeks).
     where : mapping, optional
-        Keeps the changes whose columns match: ``{"cause": ["discretionary"]}``. Asked
-        of the vintage in force at the entry.
+        Keeps the changes whose columns match: ``{"cause": ["discretionary"]}``. The
+        filter sees the vintage in force at the entry.
     period : (date, date), optional
         Keeps the events announced from the first day to the last, both inclusive, in
-        New York; those without an announcement by their effective date.
+        New York. Events without an announcement count by their effective date.
     size : (int, int), optional
-        Keeps the events with so many legs, from and to, as known at the entry.
+        Keeps the events whose number of legs, as known at the entry, is in this range,
+        both ends inclusive.
     side : {"both", "additions", "deletions"}
     hedge : str, optional
-        Symbol that takes the other side where there is none.
+        The symbol that takes the other side of events that have only one side.
     gross, max_gross : float
-        Gross exposure as a multiple of capital, and the most that is allowed.
+        Gross exposure as a multiple of capital, and its upper limit.
     capital_usd : float
-        What each event starts with.
+        The capital of each event at its start.
     missing : {"exclude", "drop_leg", "raise"}
-        What to do with a leg without prices: leave out its event, trade the rest, stop.
+        What to do if a leg has no price: leave out its event, trade the other legs, or
+        raise an error.
     delisting_return : float, optional
-        What a delisting that tells no cash earned over the last close, at least -1. By
-        default a cell that holds one is empty, as ``no_price``: there is no number for
-        all. Shumway (1997), "The delisting bias in CRSP data", has -0.30 for NYSE, and
-        Shumway and Warther (1999), "The delisting bias in CRSP's Nasdaq data and its
-        implications for the size effect", -0.55 for Nasdaq; SIVB went from 106.04 to
-        0.53 in 2023 (-0.995), and SBNY from 70.00 to 0.09.
+        The return over the last close of a delisting without a known cash amount, at
+        least -1. By default a cell that holds such a share is empty (``no_price``),
+        because no single number suits all. Shumway (1997), "The delisting bias in CRSP
+        data", has -0.30 for NYSE, and Shumway and Warther (1999), "The delisting bias
+        in CRSP's Nasdaq data and its implications for the size effect", -0.55 for
+        Nasdaq; SIVB went from 106.04 to 0.53 in 2023 (-0.995), and SBNY from 70.00 to
+        0.09.
     aggregate : {"pooled", "calendar"}
-        How the events become one series: joined, or as the portfolio of those that are
-        open, which pays for what keeps them at their weights.
+        How the events become one return series: joined one after another, or as a
+        calendar-time portfolio of the open events, which pays for keeping them at their
+        weights.
     weighting : {"event", "leg"}
-        Of the calendar portfolio: the same for each open event, or by its legs.
+        Weights in the calendar portfolio: equal for each open event, or by its number
+        of legs.
     max_weight : float
-        Of the calendar portfolio: at most this share of the capital is invested for
-        each open event, the rest is cash. 1, the default, sets no limit.
+        The largest share of the calendar portfolio's capital in one open event; the
+        rest is cash. 1, the default, sets no limit.
     costs : CostModel
-        Zero by default.
+        The default is no costs.
     on_look_ahead : {"mask", "raise", "allow"}
-        What to do with an order that needs a fact from after its deadline.
+        What to do with an order that needs a fact from after its deadline: leave the
+        cell empty, raise an error, or trade it all the same.
     min_lead : str or timedelta
         How long before its fill an order must be sent, with its unit: ``10min``.
 
@@ -92,10 +98,10 @@ class Study:
 
     Notes
     -----
-    Orders are filled at the named price, sized on the last close known before the
-    entry's deadline, and held to the exit; weights are not rebalanced in between. An
-    account holds a symbol once: one that is added and deleted by the same event, or
-    that is its own hedge, is traded, charged and borrowed as the sum of its positions.
+    Orders are filled at the price of the rule, sized on the last close known before the
+    entry's deadline, and held until the exit; weights are not rebalanced in between.
+    Positions in one symbol are netted: a symbol that one event adds and deletes, or
+    that is also the hedge, is traded, charged and borrowed as the sum of its positions.
 
     Examples
     --------
@@ -181,14 +187,14 @@ class Study:
         Parameters
         ----------
         engine : {"event", "vectorbt"}
-            What turns orders into equity: one pass over every cell, or a
-            ``vectorbt.Portfolio`` for each event. They agree.
+            How orders become equity: lakebt's own pass over all cells, or a
+            ``vectorbt.Portfolio`` per event. Both give the same numbers.
         record
-            Whether every cell is recorded among the lake's trials. If the lake is
+            Whether to record every cell among the lake's trials. If the lake is
             read-only, a warning says so, and the result is returned.
         progress
-            Called with the events done and their number: after each, or once at the end
-            by the event engine.
+            Called with the number of events done and their total: after each event, or
+            once at the end with the event engine.
 
         Returns
         -------
@@ -227,12 +233,12 @@ class Study:
         return result
 
     def plan(self) -> Plan:
-        """Return every order as the guard decides it, before any price is looked at.
+        """Return the guard's decision on every order, without reading prices.
 
         Returns
         -------
         Plan
-            A tuple of cells, by event, entry and exit; the filter by `size` is not
+            A tuple of cells, by event, entry and exit. The filter `size` is not
             applied.
 
         Raises
@@ -243,18 +249,20 @@ class Study:
         return Plan(self._scope.plan())
 
     def hindsight(self) -> Hindsight:
-        """Run the same rules with facts that nobody had yet.
+        """Run the same rules with look-ahead, to measure what it would add.
 
-        As known; with the newest vintage of every change known from the start; and as a
-        data set with effective dates alone allows. Each with the prices as they are,
-        and as they are adjusted in the end. Nothing of it is a result, and nothing is
-        recorded among the trials.
+        The rules run on three states of knowledge: as known at the time; with the
+        newest vintage of every change known from the start; and with effective dates
+        alone, as in data sets without announcements. Each runs on raw prices and on
+        prices adjusted with later corporate actions. None of this is a result, and
+        nothing is recorded among the trials.
 
         Returns
         -------
         Hindsight
-            ``table()`` has a row per rule and knowledge, ``facts()`` what was known
-            otherwise, or at another time; ``sentence`` says what it adds.
+            ``table()`` has a row per rule and state of knowledge; ``facts()`` lists the
+            facts that were different, or known at another time; ``sentence`` sums up
+            what hindsight adds.
         """
         stops = self.arguments.on_look_ahead == "raise"
         self._scope.check_events(some_at_a_time(self._scope, as_all=stops))
@@ -263,24 +271,24 @@ class Study:
     def upcoming(self) -> pd.DataFrame:
         """Return the orders of events that are not over, as the view knows them.
 
-        Those that are still to be sent, and those of positions that are still held. The
-        guard decides them as it decides those of the past, so that an order which is
-        due is the one that a study sees later, unless a fact came in between. What is
-        refused has no orders: see `refusals`. `on_look_ahead` does not matter.
+        These are the orders still to be sent, and the orders of positions still held.
+        The guard treats them as it treats past orders. So a study run later sees the
+        same order, unless a new fact arrives in between. Refused cells have no orders:
+        see `refusals`. `on_look_ahead` has no effect here.
 
         Returns
         -------
         DataFrame
-            A row per leg, rule and fill, by deadline: ``event_id``, ``entry``,
-            ``exit``; ``order``, "entry" or "exit"; ``status``: "due" where the deadline
-            is to come, "sent" where it is past, "waiting" where a fact is still missing
-            that says when, for at most 126 sessions after the event; ``session``,
-            ``at`` and ``deadline`` (UTC), NaT and empty while waiting; ``symbol``;
-            ``side``, "buy" or "sell"; ``size`` in shares and the signed ``weight``, by
-            ``last_close``, the last close known now, or known before the entry's
-            deadline where that is past, NaN if there is none; ``fact``, what is decided
-            on or missing; and when that was ``known_at``. An event of one side, where
-            nothing hedges it, has no orders. Empty if nothing is to come.
+            A row per leg, rule and fill, sorted by deadline: ``event_id``, ``entry``,
+            ``exit``; ``order``, "entry" or "exit"; ``status``: "due" before the
+            deadline, "sent" after it, and "waiting" while a fact that sets the date is
+            missing, for at most 126 sessions after the event; ``session``, ``at`` and
+            ``deadline`` (UTC), NaT and empty while waiting; ``symbol``; ``side``,
+            "buy" or "sell"; ``size`` in shares and the signed ``weight``, based on
+            ``last_close``: the last close known now, or before the entry's deadline if
+            that is past, NaN if there is none; ``fact``, what the order rests on or
+            waits for; and ``known_at``, when that fact was known. A one-sided event
+            without a hedge has no orders. Empty if no order is to come.
 
         Raises
         ------
@@ -290,12 +298,12 @@ class Study:
         return upcoming(self._scope)
 
     def refusals(self) -> pd.DataFrame:
-        """Return how many events each rule will refuse, before anything runs.
+        """Return how many events each rule would refuse, without running the study.
 
         Returns
         -------
         DataFrame
-            A row per entry, exit and reason: ``n_events`` empty of ``n_total``.
+            A row per entry, exit and reason: ``n_events`` of ``n_total`` are empty.
         """
         parts = some_at_a_time(self._scope, as_all=True)
         counts = [part.schedule.count_empty() for part in parts]
