@@ -1,4 +1,4 @@
-"""Anybody's strategy: called once per decision with the view at its deadline."""
+"""`Backtest`: a strategy, called at each decision with the view at its deadline."""
 
 from __future__ import annotations
 
@@ -46,62 +46,65 @@ class Strategy(Protocol):
     """What `Backtest` runs: any object with this method."""
 
     def target_weights(self, view: View) -> pd.Series:
-        """Return symbol → weight, as fractions of equity; what is left out is 0."""
+        """Return a weight per symbol, as fractions of equity; others are 0."""
         ...
 
 
 class Backtest:
-    """A strategy on what was known at each of its decisions.
+    """A backtest of your own strategy; each decision sees only what was known then.
 
     Parameters
     ----------
     view : View
-        What is known in the end. Each decision sees it as of its own deadline.
+        The release and the latest instant. Each decision sees it as of its own
+        deadline.
     strategy
-        An object with ``target_weights(view) -> Series``. Or its class, or a function
-        that makes it, of nothing or of the view: then every run has a new one.
+        An object with ``target_weights(view) -> Series``; or its class, or a function
+        that makes it, with no argument or with the view. From a class or a function,
+        every run makes a new object.
     start, end : str or date
         First and last day of the run, both inclusive.
     rebalance : {"daily", "weekly", "monthly"}
-        A decision for the first session of each, from `start` on.
+        One decision for the first session of each period, from `start` on.
     fill : {"open", "close"}
-        Where in that session the orders are filled.
+        Whether orders are filled at that session's open or close.
     costs : CostModel
-        Zero by default.
+        The default is no costs.
     max_gross : float
-        The most that the absolute weights of a decision may sum to.
+        The upper limit of a decision's gross exposure, the sum of absolute weights.
     capital_usd : float
-        What the run starts with.
+        The capital at the start.
     min_lead : str or timedelta
         How long before its fill an order must be sent, with its unit: ``10min``.
     delisting_return : float, optional
-        What a delisting whose cash is not known returned on the last close, as a
-        fraction: -1 is a total loss. None refuses to hold through one. There is no
-        good default: Shumway (1997), "The delisting bias in CRSP data", found -30 % on
-        NYSE, Shumway and Warther (1999) -55 % on Nasdaq; Silicon Valley Bank fell by
-        99.5 %, from 106.04 to 0.53 at the next trade anybody could have had.
+        The return over the last close of a delisting without a known cash amount, as a
+        fraction: -1 is a total loss. With None, holding such a share is an error. There
+        is no good default: Shumway (1997), "The delisting bias in CRSP data", found
+        -30 % on NYSE, Shumway and Warther (1999) -55 % on Nasdaq; Silicon Valley Bank
+        fell by 99.5 %, from 106.04 to 0.53 at the next possible trade.
 
     Raises
     ------
     InvalidArgumentError
-        If an argument cannot be used, or `end` is past what the view knows.
+        If an argument cannot be used, or `end` is later than the view's instant.
 
     Notes
     -----
-    Each decision is sized on the equity as it is: cash and positions at the last closes
-    known before its deadline, less the borrow of every session up to its own. Shares
-    are those of the fill, as far as corporate actions were known before the deadline;
-    one that was not changes no order.
+    Orders are sized on the equity at the decision: cash, and positions at the last
+    closes known before its deadline, less borrow up to that session. The number of
+    shares accounts for corporate actions between the decision and the fill if they were
+    known before the deadline; an action that was not known changes no order.
 
-    Where ``instruments`` has rows, a weight is of the share that the decision's view
-    calls so in its panels; tables call it as those of a study do.
+    If ``instruments`` has rows, a symbol in the weights names the share that has it in
+    the panels of the decision's view. Result tables use the same names as a study's.
 
-    Corporate actions happen to positions at the open of their ``ex_date``, those in
-    force at the view's instant. What is held at the close before gets or owes dividends
-    in full, and becomes shares, cash and shares of others; orders at that open do not.
-    Shares of others that no decision asked for have a target of zero: the next decision
-    sells them. Whatever ends without a corporate action, because its prices just stop,
-    is kept at its last close, and orders in it are not filled.
+    Corporate actions in force at the view's instant apply to positions at the open of
+    their ``ex_date``. Shares held at the close before receive (or, when short, owe)
+    dividends in full, and become other shares or cash; orders at that open are not
+    affected. Shares of another symbol that a position turns into have a target of zero
+    unless a decision sets one: the next decision sells them. If the prices of a share
+    stop without a corporate action, its position stays at the last close, and orders in
+    it are not filled.
 
     Examples
     --------
@@ -194,7 +197,7 @@ class Backtest:
 
     @property
     def name(self) -> str:
-        """The strategy's."""
+        """The strategy's name."""
         return self._maker.name
 
     @property
@@ -217,35 +220,36 @@ class Backtest:
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
     ) -> Audit:
-        """Say whether a decision depends on what was not yet known at its deadline.
+        """Check whether a decision depends on facts from after its deadline.
 
-        The strategy is made anew, and its decisions are made again with everything
-        known after a deadline removed, and replaced by something else, in every view
-        there is, also in those it kept or opens itself. Runs of this backtest that
-        follow a passed audit say so.
+        The audit makes the strategy anew and repeats its decisions: without the facts
+        known after the deadline, and with invented facts in their place. Every view is
+        altered so, also views that the strategy kept or opens itself. If the audit
+        passes, later runs of this backtest say so.
 
         Parameters
         ----------
         decisions : int, optional
-            At how many deadlines; at 50, or all if they are fewer, by default. When one
-            changes, all before it are looked at too, so that the first is named.
+            The number of deadlines to test. The default is 50, or all if there are
+            fewer. If a decision changes, all earlier ones are tested too, to name the
+            first that does.
         seed : int
-            From which the other futures are drawn.
+            The seed of the invented facts.
         progress
-            Called with the decisions made and their number, as far as it is known.
+            Called with the number of decisions made and their total, as far as known.
 
         Returns
         -------
         Audit
-            `passed` or not, and its `verdict`: a decision that changed is named, with
-            both weights; a strategy that decides otherwise on the same data is not
-            reproducible; one that holds data made before cannot be audited.
+            `passed`, and its `verdict`. If a decision changed, the audit names it, with
+            both weights. A strategy that decides differently on the same data is not
+            reproducible; one that holds data from before the audit cannot be audited.
 
         Raises
         ------
         InvalidArgumentError
-            If `decisions` is not above zero, if the strategy returns no weights, or
-            if it is an object that cannot be copied.
+            If `decisions` is not above zero, the strategy returns no weights, or it is
+            an object that cannot be copied.
         """
         check_function("progress", progress)
         if decisions is not None:
@@ -262,17 +266,17 @@ class Backtest:
         record: bool = True,
         progress: Callable[[int, int], None] | None = None,
     ) -> Run:
-        """Ask the strategy for every decision, and trade its weights.
+        """Call the strategy at every decision, and trade its weights.
 
         Parameters
         ----------
         engine : {"event", "vectorbt"}
-            Our own, or the reference; they agree to 1e-9.
+            lakebt's own engine, or vectorbt as a reference. They agree to 1e-9.
         record
-            Whether it is recorded among the lake's trials. A lake that cannot be
-            written gives a warning, and the run all the same.
+            Whether to record the run among the lake's trials. If the lake is read-only,
+            a warning says so, and the run is returned.
         progress
-            Called with the decisions made and their number, after each.
+            Called with the number of decisions made and their total, after each.
 
         Returns
         -------
@@ -281,18 +285,19 @@ class Backtest:
         Warns
         -----
         LedgerWarning
-            If it could not be recorded.
+            If the run could not be recorded.
 
         Raises
         ------
         InvalidArgumentError
-            If the strategy returns something other than finite weights of symbols that
-            have prices, or more gross exposure than `max_gross`, or there is no such
-            engine; if it is to be recorded and holds something that cannot be told
-            from another one, or was recorded before with other numbers.
+            If the strategy returns anything but finite weights of symbols that have
+            prices, or more gross exposure than `max_gross`; if there is no such engine;
+            or, with `record`, if the strategy holds something that has no identity, as
+            a generator, or the same run was recorded before with other numbers.
         UntradeableError
-            If it never holds anything, or its equity reaches zero; if it holds what was
-            delisted for nobody knows what, or became shares that have no prices.
+            If the strategy never holds a position, or its equity reaches zero; if it
+            holds a share that was delisted for an unknown amount, or that became shares
+            without prices.
         """
         check_function("progress", progress)
         check_switch("record", record)
@@ -361,12 +366,12 @@ class Backtest:
         return f"<p>{html.escape(repr(self))}</p>"
 
     def _source(self, strategy: object, *, is_needed: bool) -> str:
-        """Return what a strategy is; empty if nobody needs to know and none can.
+        """Return the identity of a strategy; empty if it has none and needs none.
 
         Raises
         ------
         InvalidArgumentError
-            If somebody needs to.
+            If it needs an identity and has none.
         """
         try:
             return identity_of(strategy, name=self.name)

@@ -1,4 +1,4 @@
-"""The run of a strategy: its returns, weights, orders, and what they rest on."""
+"""`Run`: the returns, weights, orders and report of a strategy's backtest."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The returns, weights and orders of one strategy.
+    """The run of a strategy: its returns, weights, orders and costs.
 
-    Every table is a copy; changing it changes nothing here.
+    Every table is a copy; changing it does not change the run.
 
     Attributes
     ----------
     traded : TradedStrategy
-        What it shows: targets, prices, orders and book, for programs that need more
-        than tables.
+        Targets, prices, orders and book, for programs that need more than tables.
     is_recorded : bool
-        Whether it is among the lake's trials.
+        Whether the run is recorded among the lake's trials.
 
     Examples
     --------
@@ -69,22 +68,22 @@ class Run:
 
     @property
     def view(self) -> View:
-        """What was known in the end."""
+        """The view that the backtest was given."""
         return self.traded.view
 
     @property
     def terms(self) -> Terms:
-        """What was asked."""
+        """The arguments of the backtest."""
         return self.traded.terms
 
     @property
     def name(self) -> str:
-        """The strategy's."""
+        """The strategy's name."""
         return self.traded.name
 
     @property
     def engine(self) -> str:
-        """What kept its book: ``event`` or ``vectorbt``."""
+        """The engine that kept its book: ``event`` or ``vectorbt``."""
         return self.traded.engine
 
     @property
@@ -94,12 +93,12 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Its id among the lake's trials: the key of all that decides its numbers."""
+        """Its id among the lake's trials: a digest of all that decides its numbers."""
         return trial_id(self.traded)
 
     @property
     def definition(self) -> SharpeDefinition:
-        """What the Sharpe ratio is, in one line that has its parts."""
+        """The definition of the Sharpe ratio, in one line."""
         return DEFINITION
 
     def sharpe(self) -> float:
@@ -111,26 +110,26 @@ class Run:
         return lo_standard_error(self.sharpe(), len(self.traded.returns))
 
     def stats(self, *, benchmark: str | pd.Series[float] | None = None) -> pd.DataFrame:
-        """Return what the run came to, a row per number; see `TearSheet.stats`.
+        """Return the performance statistics, a row per number; see `TearSheet.stats`.
 
         Parameters
         ----------
         benchmark
-            As `tear_sheet` takes it.
+            As in `tear_sheet`.
         """
         return self.tear_sheet(benchmark=benchmark).stats()
 
     def tear_sheet(
         self, *, benchmark: str | pd.Series[float] | None = None
     ) -> TearSheet:
-        """Return what the run came to, in tables and figures.
+        """Return the tear sheet: performance in tables and figures.
 
         Parameters
         ----------
         benchmark
-            A symbol that has prices, whose returns are from close to close with its
-            dividends; or returns of every session of `returns`, as fractions. SPY if
-            not given, where it has a price in each of them; else none.
+            A symbol with prices, whose returns are from close to close with dividends;
+            or returns for every session of `returns`, as fractions. The default is SPY
+            if it has a price in each session, else no benchmark.
 
         Returns
         -------
@@ -139,7 +138,7 @@ class Run:
         Raises
         ------
         InvalidArgumentError
-            If the benchmark has no prices, or no return of a session.
+            If the benchmark has no prices, or lacks the return of a session.
         """
         return tear_sheet(self.traded, benchmark=benchmark)
 
@@ -154,30 +153,30 @@ class Run:
     def weights(self) -> pd.DataFrame:
         """Return the target weights: decisions down (by session), symbols across.
 
-        Symbols whose shares may come of those held, as a child, are there with zeros.
+        Symbols that a position may turn into, as the child of a spin-off, have zeros.
         """
         return tables.weights(self.traded)
 
     def positions(self) -> pd.DataFrame:
         """Return the shares held at the close: sessions down, symbols across.
 
-        In shares of the day, as a broker would tell them. What came of others, as a
-        child that was spun off, has a column too.
+        In shares of that day, as a broker's statement would show them. Shares that came
+        from a corporate action, as the child of a spin-off, have a column too.
         """
         return tables.positions(self.traded)
 
     def cash(self) -> pd.Series:
         """Return the cash at the close by session, in USD, after all costs.
 
-        Dividends are in it from their ``ex_date`` on.
+        It includes dividends from their ``ex_date`` on.
         """
         return tables.cash(self.traded)
 
     def value(self) -> pd.Series:
-        """Return what the portfolio is worth at the close by session, in USD.
+        """Return the value of the portfolio at the close by session, in USD.
 
-        Cash and positions at the last closes there are, after all costs, from the first
-        session of the period on.
+        It is the cash plus the positions at their last known closes, after all costs,
+        from the first session of the period on.
         """
         return tables.value(self.traded)
 
@@ -196,10 +195,10 @@ class Run:
         return tables.orders(self.traded)
 
     def round_trips(self) -> pd.DataFrame:
-        """Return a row per round trip: from nothing held of a symbol to nothing held.
+        """Return a row per round trip: from no position in a symbol to none again.
 
-        An order that turns a long into a short ends one and begins another. A spin-off
-        begins one of the child.
+        An order that turns a long into a short ends one round trip and begins another.
+        A spin-off begins a round trip of the child.
 
         Returns
         -------
@@ -207,46 +206,47 @@ class Run:
             ``symbol``; ``side`` (long or short); ``entry_session`` and
             ``exit_session``, NaT while it is open; ``n_sessions`` from one to the
             other, or to the end; ``n_orders``; ``bought_usd`` and ``sold_usd`` before
-            costs; ``flows_usd``, dividends and cash of endings, below zero where owed;
-            ``costs_usd``, without borrow; ``open_usd``, what is left at the last close;
-            ``profit_usd``, of all that; and ``return``, that over what was bought of a
-            long or sold of a short, NaN where nothing was paid for it, as of a child.
-            All profits together are what the run made before borrow.
+            costs; ``flows_usd``, dividends and cash of endings, negative if owed;
+            ``costs_usd``, without borrow; ``open_usd``, the open position's value at
+            the last close; ``profit_usd``, the sum of these; and ``return``, the profit
+            over the amount bought for a long, or sold for a short, NaN if nothing was
+            paid, as for the child of a spin-off. All profits add up to the profit of
+            the run before borrow.
         """
         return round_trips(self.traded)
 
     def unfilled(self) -> pd.DataFrame:
         """Return a row per order that could not be filled.
 
-        It left its position as it was.
+        The position stayed as it was.
 
         Returns
         -------
         DataFrame
             ``session``, ``symbol`` and ``weight``, the target it did not reach, and
-            ``reason``: ``no_price``; where the costs depend on it, ``no_volume`` or
-            ``too_large``; ``no_borrow`` of what nobody lent.
+            ``reason``: ``no_price``; ``no_volume`` or ``too_large``, if the costs
+            depend on volume; or ``no_borrow``, if no shares could be borrowed.
         """
         return tables.unfilled(self.traded)
 
     def flows(self) -> pd.DataFrame:
-        """Return a row per corporate action of what was held.
+        """Return a row per corporate action of a position.
 
         Returns
         -------
         DataFrame
             ``session``, at whose open it happened; ``symbol``; ``kind``, as
-            ``cash_dividend``; ``other``, whose shares came of it, else empty;
-            ``shares_before``, held at the close before; ``shares_after``, which came of
-            them: of `other` if there is one, else of `symbol`; ``cash_usd``, below zero
-            where a short owed it.
+            ``cash_dividend``; ``other``, the symbol of the shares received, else empty;
+            ``shares_before``, held at the close before; ``shares_after``, the shares
+            afterwards: of `other` if there is one, else of `symbol`; ``cash_usd``,
+            negative if a short owed it.
         """
         return tables.flows(self.traded)
 
     def paid(self) -> dict[str, float]:
-        """Return what trading cost in all, in USD.
+        """Return the total costs of trading by kind, in USD.
 
-        By the names ``commission_usd``, ``spread_usd``, ``borrow_usd`` and
+        The keys are ``commission_usd``, ``spread_usd``, ``borrow_usd`` and
         ``impact_usd``.
         """
         return tables.paid(self.traded)
@@ -254,11 +254,10 @@ class Run:
     def to_vectorbt(self) -> Any:
         """Return the run as a ``vectorbt.Portfolio``.
 
-        It lacks the borrow. Shares that came or went by corporate actions are traded
-        without fees at the marks of the close before, in a row of their own before the
-        open; one share of the column ``actions`` is worth their cash instead of what
-        those were traded for. See `lakebt.Result.to_vectorbt` for the other rows and
-        the columns.
+        It has no borrow costs. Corporate actions are trades without fees, at the close
+        before, in an extra row before the open; the column ``actions`` corrects the
+        value of these trades to the cash that the actions paid. See
+        `lakebt.Result.to_vectorbt` for the other rows and columns.
         """
         return self.traded.portfolio
 

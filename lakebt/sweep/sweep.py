@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Sweep:
-    """Every combination of what is given, over all events, each cell recorded.
+    """All combinations of arguments of studies or backtests; each one is recorded.
 
     Parameters
     ----------
@@ -44,17 +44,16 @@ class Sweep:
     entries, exits : sequence of str
         The grid of each study.
     strategy : class or str, optional
-        Instead: anybody's strategy, as a class in a file or as ``FILE.py:Name``. Each
-        combination is a backtest, in a pool of processes.
+        Instead of an index: your own strategy, as a class in a file or as
+        ``FILE.py:Name``. Each combination is a backtest, in a pool of processes.
     parameters : mapping, optional
-        Of the strategy, each as one value or as a list of those to try.
+        The strategy's parameters, each as one value or as a list of values to try.
     costs : CostModel or sequence of CostModel
-        Each cell is charged by each of them, in one pass.
+        The cost models. Every cell is computed with each of them, in one pass.
     name : str, optional
-        The family that is searched: what `Lake.count_trials` counts by. The index by
-        default.
+        The family, by which `Lake.count_trials` counts. The default is the index.
     **varied
-        Any other argument of `lakebt.Study`, as one value or as a list of those to try:
+        Any other argument of `lakebt.Study`, as one value or as a list of values:
         ``side=["both", "additions"]``, ``hedge=[None, "SPY"]``, ``where=[{"cause":
         ["discretionary"]}, {}]``, ``period=[("2010-01-01", "2014-12-31"), ...]``,
         ``size=[(1, 2), (3, 40)]``. With a strategy, arguments of `lakebt.Backtest`.
@@ -144,7 +143,7 @@ class Sweep:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """What is searched: names that the lake's trials are counted by."""
+        """The families: the names by which the lake's trials are counted."""
         names = [point.family for point in self.points]
         return tuple(dict.fromkeys([*names, *(task.study for task in self.tasks)]))
 
@@ -160,29 +159,30 @@ class Sweep:
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> SweepResult:
-        """Run what is not among the lake's trials yet.
+        """Run the trials that the lake does not have yet, and record them.
 
-        What is finished is recorded at once, or, if it took less than half a second,
-        with what follows within that. Run again after an interruption, however hard,
-        and only what is missing runs.
+        Finished trials are recorded at once, or together with those of the next half
+        second. After an interruption of any kind, run the sweep again: only the missing
+        trials run.
 
         Parameters
         ----------
         engine : {"local", "spark"}
-            Where it runs, as in `lakebt.Lake.open`; what trades is the sweep's own
-            `engine`. On Spark, executors open the lake by its address, and the driver,
-            which is this process, records. A trial is the same one wherever it runs:
-            its figures are, to the bit, and one engine goes on where another stopped.
+            Where the sweep runs, as in `lakebt.Lake.open`; the sweep's own `engine`
+            decides how orders are traded. On Spark, executors open the lake by its
+            address, and this process, the driver, records. A trial has the same figures
+            to the bit wherever it runs, so one engine can finish what another began.
         record
-            Whether to record. If not, everything is run, and kept in memory alone.
+            Whether to record the trials. If False, all of them run, and the results are
+            kept in memory only.
         resume
-            Whether to take what is recorded already as done.
+            Whether to skip trials that are recorded already.
         workers
-            Processes that run strategies; as many as there are processors by default.
-            With 1 they run in this one. Spark has its own.
+            The number of processes that run strategies. The default is the number of
+            processors. With 1 they run in this process. Spark uses its own.
         progress
-            Called with what is done and all of it; what is done is recorded. By default
-            a bar with rate and time left, in a terminal and in a notebook, if it takes
+            Called with the number of recorded trials and their total. The default is a
+            bar with rate and time left, in a terminal or a notebook, if the sweep takes
             over two seconds.
 
         Returns
@@ -192,9 +192,9 @@ class Sweep:
         Raises
         ------
         ConflictError
-            If others kept recording first.
+            If other writers kept recording first.
         InvalidArgumentError
-            If a strategy fails; with the file, the line, and what was raised.
+            If a strategy fails. The message has the file, the line and the error.
         LakeError
             If the lake cannot be written, or Spark cannot run it.
         LookAheadError
@@ -203,7 +203,7 @@ class Sweep:
             If there is no such engine.
         UntradeableError
             Under ``missing="raise"``, if a leg has no price; or if a strategy never
-            holds anything.
+            holds a position.
         """
         check_function("progress", progress)
         check_switch("record", record)
@@ -272,7 +272,7 @@ def each_cost(costs: CostModel | Sequence[CostModel] | None) -> tuple[CostModel,
     Raises
     ------
     InvalidArgumentError
-        If there is none, or one is something else.
+        If there is none, or one is not a `CostModel`.
     """
     if costs is None or isinstance(costs, CostModel):
         return (CostModel() if costs is None else costs,)

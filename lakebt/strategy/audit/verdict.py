@@ -1,4 +1,4 @@
-"""What an audit of a strategy found, as a value that tells itself."""
+"""The result of a look-ahead audit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(enum.StrEnum):
-    """What an audit found."""
+    """The verdict of a look-ahead audit."""
 
     PASSED = "passed"
     LOOK_AHEAD = "look_ahead"
@@ -25,20 +25,20 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The first decision that another future, or another run, changed.
+    """The first decision that changed with another future, or in another run.
 
     Attributes
     ----------
     session : date
-        The decision's.
+        The session of the decision.
     symbol : str or None
-        Whose weight changed most; None if the decision failed instead.
+        The symbol whose weight changed most; None if the decision failed instead.
     weight, other : float or None
-        As decided, and as decided again.
+        The weight at first, and when the decision was repeated.
     how : str
         What was different, in words.
     error : str
-        What the decision raised instead; empty if it did not.
+        The error that the repeated decision raised; empty if it raised none.
     """
 
     session: dt.date
@@ -60,23 +60,23 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Whether a strategy's decisions depend on what was not yet known.
+    """The result of a look-ahead audit of a strategy.
 
     Attributes
     ----------
     strategy, release : str
-        What was audited, on which release.
+        The strategy, and the release it was audited on.
     verdict : Verdict
         ``passed``; ``look_ahead``; ``not_reproducible``, if two runs on the same facts
-        differ; ``unseen``, if it holds data that an audit cannot make anew.
+        differ; ``unseen``, if the strategy holds data that an audit cannot make anew.
     n_decisions, n_checked : int
-        Of the run, and how many of them were cut at.
+        The number of decisions of the run, and of those that were tested.
     seed : int
-        From which other futures were drawn.
+        The seed of the invented futures.
     difference : Difference or None
         The first decision that changed.
     unseen : tuple of str
-        What it holds.
+        The data that the audit cannot make anew.
     """
 
     strategy: str
