@@ -43,7 +43,7 @@ class LakebtError(Exception):
 
 
 class InvalidArgumentError(LakebtError, ValueError):
-    """An argument has a value that cannot be used. The message names it and a cure."""
+    """An argument has a value that cannot be used. The message says how to cure it."""
 
     def _message(self) -> str:
         # What was passed may be a frame, which is written in lines.
@@ -56,7 +56,7 @@ class InvalidDataError(LakebtError, ValueError):
     Attributes
     ----------
     table
-        Where it was to go.
+        The table it was meant for.
     problem
         What is wrong, with the first offending value and its row.
     """
@@ -75,7 +75,7 @@ class AuditError(InvalidDataError):
     Attributes
     ----------
     table, problem
-        The first that fails, and how many more do.
+        The first failure, and how many more there are.
     report : lakebt.AuditReport
         All findings, with the offending rows.
 
@@ -109,7 +109,7 @@ class UnknownNameError(LakebtError, ValueError):
     Attributes
     ----------
     kind, name
-        What was asked for.
+        The kind of thing and the name that was given.
     known
         The names that exist.
     """
@@ -191,16 +191,16 @@ class LakeError(LakebtError):
 
 
 class ReleaseExistsError(LakebtError):
-    """A release is write-once, and this name already holds other content, or did.
+    """A release is write-once, and another release has or had this name.
 
     Attributes
     ----------
     name, held
-        What was asked for, and the release that has the name.
+        The name that was given, and the release that has it.
     why
-        What the two do not share.
+        How the two differ.
     ended_at
-        When the one that has the name ended, UTC; None if it did not.
+        When the release that has the name ended, UTC; None if it has not.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class ReleaseExistsError(LakebtError):
 
 
 class ReleaseEndedError(LakebtError):
-    """A release has ended and cannot be read: it was dropped, or its days were over.
+    """A release has ended and cannot be read: dropped, or past its `retain_days`.
 
     Attributes
     ----------
@@ -232,7 +232,7 @@ class ReleaseEndedError(LakebtError):
     ended_at
         When it ended, UTC.
     because
-        Why.
+        The reason.
     """
 
     def __init__(self, release: str, ended_at: dt.datetime, because: str) -> None:
@@ -299,11 +299,11 @@ class ForeignCommitError(LakebtError):
 
 
 class ConflictError(LakebtError):
-    """Another publisher kept winning. Nothing was published; trying again is safe."""
+    """Other writers kept committing first. Nothing was written; try again."""
 
 
 class NothingKnownError(LakebtError, ValueError):
-    """Nothing in the lake was known yet at the instant asked for."""
+    """Nothing in the lake was known yet at the given instant."""
 
     def __init__(self, as_of: dt.datetime, earliest: dt.datetime | None) -> None:
         super().__init__(as_of, earliest)

@@ -53,22 +53,22 @@ class IndexChange:
         What crossed which boundary, and which way. `side` takes "addition" or
         "deletion" too.
     announced : datetime or None
-        When the provider published it, UTC. A bare date means the end of that day in
-        New York.
+        When the provider published the change, UTC. A bare date means the end of that
+        day in New York.
     effective : date or None
         The first session with the new membership, effective before its open.
     known_at : datetime
-        From when it could be known and used, UTC. `announced` when left out.
+        From when the change could be known and used, UTC. The default is `announced`.
     recorded : datetime or None
-        When a holdings report first showed it, UTC.
+        When a holdings report first showed the change, UTC.
     cause, announced_quality, isin, source
-        As in the table ``index_changes``; None where not known.
+        As in the table ``index_changes``; None if unknown.
 
     Raises
     ------
     InvalidArgumentError
-        If a value cannot be read, if `index` or `symbol` is empty, if nothing says
-        when the change could be known, or if it took effect before it was announced.
+        If a value cannot be read, `index` or `symbol` is empty, no argument says when
+        the change could be known, or the change took effect before it was announced.
 
     Examples
     --------
@@ -173,10 +173,10 @@ class IndexChange:
 
 
 def default_change_id(index: str, symbol: str, side: str, day: dt.date) -> str:
-    """Return the key of a change whose publisher gave none.
+    """Return the key of a change whose publisher gave no key.
 
-    `day` is that of the announcement in New York, else the effective date, so that a
-    postponed change is a correction of the first and not a second one.
+    `day` is the day of the announcement in New York, or else the effective date. So a
+    postponed change corrects the first one instead of being a second change.
 
     Examples
     --------
@@ -193,13 +193,13 @@ class Vintage:
     Attributes
     ----------
     change_id
-        The change it is a version of.
+        The id of the change.
     change
-        The change as this version told it; its `known_at` is the version's.
+        The change as this version states it; its `known_at` is the version's.
     retracted
         Whether this version withdraws the change.
     published
-        The symbol that it was published with, where `instruments` gives it another.
+        The symbol that it was published with, if `instruments` gives it another one.
     """
 
     change_id: str
