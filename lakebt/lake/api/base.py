@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _present(clock: Callable[[], object]) -> dt.datetime:
-    """Return what a clock says, which may be anybody's: an instant with its zone."""
+    """Return the instant of a clock, checked: a user's clock may return anything."""
     return parse_instant(clock(), what="the instant of the lake's clock")
 
 

@@ -150,7 +150,7 @@ class Publishing(LakeBase):
                 return self._publish(publication, storage)
             except MovedOnError:
                 anew = prepared(self._specs())
-                if storage.branch is not None:  # else its server writes it, or nobody
+                if storage.branch is not None:  # only its server writes a branch
                     with contextlib.suppress(MovedOnError):
                         return self._publish(anew, storage)
                 return self._publish(anew, storage, at_once=False)
@@ -211,8 +211,8 @@ class Publishing(LakeBase):
                 check_known(publication, tables)
             check(tables, ledger)
 
-        # Whoever has Spark has it fold files, too, which a server does in memory; but
-        # branches of a served lake are written by its server alone.
+        # A lake opened with Spark also folds files with it, while a server folds them
+        # in memory. But only the server writes branches of a served lake.
         if at_once and (storage.spark is None or storage.branch is not None):
             done = publish_through(
                 publication, storage=storage, now=self._clock, check=check

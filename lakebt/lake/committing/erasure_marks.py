@@ -1,4 +1,4 @@
-"""What was erased from a release: the ledger keeps it in labels that nobody gave."""
+"""Erasures from a release; the ledger keeps them in reserved labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Redaction:
     Attributes
     ----------
     erased_at : datetime
-        By the clock of who erased, UTC.
+        By the clock of the process that erased, UTC.
     because : str
         The reason.
     certificate : str

@@ -1,4 +1,4 @@
-"""What a release was read from, as the ledger keeps it: in labels that nobody gave."""
+"""The files a release was read from; the ledger keeps them in reserved labels."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ LIMIT = 64
 """How many data files may lie at the head of a table."""
 
 LIMIT_IN_STORE = 24
-"""How many in a store: whoever publishes next, or reads, asks twice for each."""
+"""The limit in an object store, where each file costs a reader two requests."""
 
 _LEAP = 4.0
 """A file with this many times the rows of those before it is not a small one."""
@@ -308,7 +308,7 @@ def _live(table: Table) -> tuple[ManifestEntry, ...] | None:
 
 
 class Rewriter(Protocol):
-    """Who writes the rows of several files into few.
+    """Writes the rows of several files into fewer ones.
 
     Attributes
     ----------

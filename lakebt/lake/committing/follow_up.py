@@ -1,7 +1,7 @@
 """Following the ledger: heads and tags moved to what its newest release says.
 
-The last step of `lakebt.lake.committing.stepwise`. What is to be done follows from the
-ledger alone, so anybody may do it, whether or not the publisher still runs.
+This is the last step of `lakebt.lake.committing.stepwise`. The work follows from the
+ledger alone, so any process may do it, whether or not the publisher still runs.
 """
 
 from __future__ import annotations
@@ -192,5 +192,5 @@ def ledger_table(storage: Storage) -> Table:
 
 
 def pause() -> None:
-    """Wait for the publisher who is most likely at it."""
+    """Wait a little for the publisher that probably does it already."""
     time.sleep((50 + secrets.randbelow(100)) / 1000)

@@ -35,7 +35,7 @@ class CommitProtocol(Protocol):
     def turn(
         self,
     ) -> AbstractContextManager[Callable[[Mapping[str, Staged], Release], None]]:
-        """Give what publishes a release, while nobody else can change the lake."""
+        """Yield the function that commits a release, while no one else can commit."""
         ...
 
     def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:

@@ -1,7 +1,7 @@
-"""What an interrupted publisher left undone, where one table commits at a time.
+"""Recovery after an interrupted publisher, in catalogs that commit table by table.
 
-On a SQL catalog there is nothing but what others staged who publish through a server
-of it: its own transaction is done or not.
+A SQL catalog commits in one transaction, so only snapshots staged by publishers through
+its server can be left there.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def removal(
     refs
         The tags that go.
     releases
-        All of the ledger: what one of them pins stays, whoever tagged it.
+        All releases of the ledger. Snapshots that they pin stay, whatever their tags.
     """
     held = table.metadata.refs
     updates: list[TableUpdate] = [

@@ -26,7 +26,7 @@ def again(
     exhausted: Callable[[int], LakebtError],
     has_moved: Callable[[], bool] = lambda: False,
 ) -> T:
-    """Try something until nobody else comes first.
+    """Repeat an attempt until no other writer comes first.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ def again(
     exhausted
         Makes the error after that many attempts.
     has_moved
-        Whether the lake has changed since the attempt looked. Who waited in vain for
-        a lock tries again only then: a lock that is held by a program that gets
-        nothing done is not waited for twice.
+        Whether the lake has changed since the attempt read it. After a lock timeout the
+        attempt is repeated only then: there is no point in waiting twice for a program
+        that holds the lock and makes no progress.
 
     Raises
     ------

@@ -160,7 +160,7 @@ def swap(
 
 
 def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> None:
-    """Delete what nobody can need any more once a commit is made.
+    """Delete files that are no longer needed after a commit.
 
     That is the metadata files that have fallen out of the tables' logs, and the files
     of the ledger's expired snapshots. A crash before it leaves orphans, no more.
@@ -177,7 +177,7 @@ def tidy(catalog: SqlCatalog, applied: Iterable[tuple[Table, StagedTable]]) -> N
 def tidied(storage: Storage, change: Staged, release: Release) -> Staged:
     """Return a change that also removes what others staged for a sequence now taken.
 
-    Only those stage who publish through `lakebt serve`, and died, or were overtaken.
+    Only publishers through `lakebt serve` stage; these died or were overtaken.
     """
     if not (refs := abandoned_in(change.base, release)):
         return change
@@ -246,8 +246,8 @@ class OneTransaction:
     ) -> tuple[TableMetadata, TableMetadata] | None:
         """Change the table of trials, and return it before and after.
 
-        The lock is that of its own row: where rows can be locked, those who record and
-        those who publish do not wait for each other.
+        It locks only the row of the trials. In catalogs with row locks, recorders and
+        publishers therefore do not wait for each other.
 
         Raises
         ------
@@ -277,7 +277,7 @@ class OneTransaction:
         properties: dict[str, str],
         check: Callable[[Iterable[str]], None],
     ) -> None:
-        """Create a table in a turn, in which nobody else can take its name."""
+        """Create a table in a turn, so that no one else can take its name."""
         catalog = self._catalog
         made = creation.staged(catalog, (NAMESPACE, name), schema, properties)
         try:
@@ -324,8 +324,8 @@ def wait(connection: sa.Connection, lock: sa.Update, told: Mapping[str, str]) ->
             connection.execute(sa.select(limit))
         connection.execute(lock, told)
         return
-    # Left to itself, SQLite asks less often the longer it has waited, so that whoever
-    # came last is served first, and some wait eighty times as long as most.
+    # SQLite's own busy handler polls less often the longer it has waited. The newest
+    # waiter is then served first, and some wait eighty times as long as most.
     deadline = time.monotonic() + failures.LOCK_SECONDS
     while True:
         connection.exec_driver_sql("pragma busy_timeout = 0")

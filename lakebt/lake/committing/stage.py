@@ -67,7 +67,7 @@ KEPT = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A change to one table that nobody can see yet.
+    """A change to one table that readers cannot see yet.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ def stage_expiring(
 
 def expiring(metadata: TableMetadata) -> list[int]:
     """Return the snapshots that the next commit expires of a table written anew."""
-    # Those who read the table as it was a few commits ago must still find its files.
+    # Readers that opened the table a few commits ago must still find its files.
     old = [snapshot.snapshot_id for snapshot in metadata.snapshots]
     named = {ref.snapshot_id for ref in metadata.refs.values()}
     return [number for number in old[: 1 - KEPT] if number not in named]
@@ -271,8 +271,8 @@ def outside(change: Staged) -> Staged:
 def check_there(change: Staged) -> None:
     """Check that the files of a change are there, however long ago they were written.
 
-    Whoever slept for a day may have lost them: `lakebt doctor` removes what nothing
-    refers to.
+    A publisher that slept for a day may have lost them: `lakebt doctor` removes files
+    that nothing refers to.
 
     Raises
     ------

@@ -197,7 +197,7 @@ def left_behind(table: Table, *, before: dt.datetime) -> list[str]:
     ----------
     table
     before
-        Who makes a release of a younger one may be at it.
+        A publisher may still be committing a younger branch.
     """
     names = []
     for name, ref in table.metadata.refs.items():

@@ -14,11 +14,11 @@ required. A release is published in three steps, each of which is such a change:
    they are where the row before it left them, and its staging tag goes. When all have
    followed, ``lakebt-unfinished`` goes (`lakebt.lake.committing.follow_up`).
 
-Whoever finds ``lakebt-unfinished`` finishes step 3 at once: what is to be done follows
-from the ledger alone, each part of it requires what it starts from, and doing it twice
-does no harm. Nobody waits for a publisher that died, and no clock is read.
+Any process that finds ``lakebt-unfinished`` finishes step 3 at once. The work follows
+from the ledger alone, each part requires the state it starts from, and doing it twice
+does no harm. So no process waits for a dead publisher, and no clock is read.
 
-A publisher that dies before step 2 has changed nothing that anybody reads. A publisher
+A publisher that dies before step 2 has changed nothing that readers see. A publisher
 that is slow, and was overtaken, can no longer commit: the ledger head has moved. Its
 staged snapshots are abandoned and removed by the next publisher; its data files stay,
 for it may still run and stage them again, until `lakebt doctor` finds them.
@@ -94,7 +94,7 @@ class LedgerOrder:
         self._has_turn = False
 
     def tables(self) -> Mapping[str, Table]:
-        """Return the tables while nobody is changing them, finishing what others left.
+        """Return the tables in a settled state, after finishing interrupted commits.
 
         In a turn they are those seen before it, unless the ledger has moved: whatever
         else has is found by what a commit requires, and the next attempt reads all.
@@ -122,7 +122,7 @@ class LedgerOrder:
 
     @contextmanager
     def turn(self) -> Iterator[Callable[[Mapping[str, Staged], Release], None]]:
-        """Give what commits; nobody waits for anybody."""
+        """Yield the function that commits; there is no lock to wait for."""
         self._has_turn = True
         try:
             with translated(self._storage.where):
@@ -219,7 +219,7 @@ class LedgerOrder:
         LakeError
             If the catalog fails in between; the message says what state the lake is in.
         LostRaceError
-            If somebody else came first; nothing anybody reads has changed.
+            If another writer came first; nothing that readers see has changed.
         """
         added = [
             change
@@ -325,8 +325,8 @@ class LedgerOrder:
         raise LakeError(msg) from _fault(error)
 
     def _withdraw(self, changes: Iterable[Staged], release: Release) -> None:
-        """Remove what was staged in vain. What stays is removed by others, later."""
-        with suppress(Exception):  # who does not answer is not asked for the rest
+        """Remove snapshots staged in vain. The next publisher removes leftovers."""
+        with suppress(Exception):  # after one failure the rest is not tried
             for change in changes:
                 ref = staging_tag(release, change.snapshot_id)
                 gone = {"snapshot-ids": [change.snapshot_id]}

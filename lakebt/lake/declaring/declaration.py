@@ -24,7 +24,7 @@ RESERVED_TABLES = (*SPECS, LEDGER, TRIALS)
 """Names lakebt uses itself, or will."""
 
 ADDED = ("known_at", "retracted")
-"""Columns every fact table has: nobody declares them."""
+"""Columns that every fact table has; users do not declare them."""
 
 RESERVED_COLUMNS = (*ADDED, "in_force", "changed")
 """Those, and the columns that `View.vintages` adds."""

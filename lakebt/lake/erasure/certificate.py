@@ -200,8 +200,8 @@ def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str,
     ----------
     erasure
     words
-        What was looked for. Until that was done, and nothing was found, of each a
-        digest is kept, by which who asks again is known: see `without_digests`.
+        The values to look for. A digest of each is kept until the proof is complete, to
+        recognise a repeated `erase`: see `without_digests`.
     version
         Of lakebt.
     """

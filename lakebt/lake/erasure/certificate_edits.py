@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def without_digests(certificate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a certificate without the digests of what was looked for in vain.
+    """Return a certificate without the digests of values that are gone.
 
-    Whoever has a list of all tickers could find out by them which one was erased.
+    With a list of all tickers, the digests would reveal which one was erased.
     """
     proof = certificate.get("proof") or {}
     done = set(proof["looked_for"]) if proof.get("ok") else set()
@@ -28,7 +28,7 @@ _AS_THEY_ARE = frozenset(
     {"id", "at", "lakebt", "table", "column", "columns", "sha256", "digest", "kind"}
     | {"where", "out_of_reach"}
 )
-"""What of a certificate nobody wrote: words, names, times and digests."""
+"""Fields of a certificate without texts of users: words, names, times, digests."""
 
 
 def without_values(certificate: Mapping[str, Any], words: Words) -> dict[str, Any]:

@@ -334,7 +334,7 @@ _ABOUT = (
 
 
 def _is_own(key: str) -> bool:
-    """Whether lakebt gives a table that property: it has no word of anybody in it."""
+    """Whether a property of a table is lakebt's own, without texts of users."""
     return key.startswith(OURS) or key in PROPERTIES
 
 

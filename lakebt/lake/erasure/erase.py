@@ -1,8 +1,8 @@
 """A subject leaves a lake: all its releases, branches, tags and files.
 
-As a lake is moved (`lakebt.lake.keeping.move`): what is new is written beside what is
-there, in one SQL transaction all tables point at it, and then what was there is
-deleted. A note in the lake says what is left to do, to whoever opens it next.
+It works like moving a lake (`lakebt.lake.keeping.move`): new files are written beside
+the old ones, one SQL transaction points all tables at them, and then the old files are
+deleted. A note in the lake tells the next `open` what is left to do.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def erase(
     if not (is_text(reason) and reason.strip()):
         msg = f"reason must say why rows of {table} are erased, was {reason!r}"
         raise InvalidArgumentError(msg)
-    if not dry_run:  # who erases says which tables are those of the lake
+    if not dry_run:  # a caller who may erase is trusted for the tables' folders
         places = [table.location() for table in storage.loaded().values()]
         settle(catalog, files, places=places)
     for _ in range(_LOOKS):
@@ -113,7 +113,7 @@ def _checked(storage: Storage) -> tuple[SqlCatalog, ErasureFiles]:
 
 
 def _who(by: object) -> str:
-    """Return who erases.
+    """Return the name of the person who erases.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The proof of an erasure that was killed after its instant, when nobody made one.
+"""The proof of an erasure whose process was killed after its commit.
 
-Whoever opened the lake next deleted the files, and did not know what to look for. Who
-asks for the same to be erased again knows it: its salted digest is in the certificate.
+The next `open` deleted the files, but did not know which values to look for. A repeated
+`erase` with the same arguments does: the certificate holds their salted digests.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def proved_late(
     said: Mapping[str, Any],
     step: Step | None,
 ) -> Erasure | None:
-    """Look for what a filter asks for, and complete a certificate with that.
+    """Look for the values of a filter, and complete a certificate with the proof.
 
-    Values that nobody names cannot be looked for, and the certificate counts them.
+    Erased values that the filter does not name cannot be looked for; the certificate
+    counts them.
 
     Returns
     -------

@@ -31,8 +31,8 @@ def delete_orphans(
 ) -> None:
     """Delete the files of a table that nothing names and that may hold the values.
 
-    What cannot be read may hold them. Whoever was about to name such a file is told
-    that it is gone, and does again what he did.
+    A file that cannot be read may hold them, so it goes too. A publisher that was about
+    to refer to such a file finds it gone, and starts again.
 
     Parameters
     ----------

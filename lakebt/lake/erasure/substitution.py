@@ -24,7 +24,7 @@ SHORT = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What of some JSON lakebt wrote itself: nobody's data, whatever is erased.
+    """The parts of some JSON that lakebt wrote itself, and that erasure leaves alone.
 
     Attributes
     ----------

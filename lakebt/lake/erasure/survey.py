@@ -126,7 +126,7 @@ class Survey:
         Raises
         ------
         InvalidArgumentError
-            If the reason, or who erases, holds what is erased.
+            If `reason` or `by` holds what is erased.
         """
         name, search = self.subject.spec.name, self.search
         asked = Words({*self.words.values, *self.subject.texts})

@@ -80,8 +80,8 @@ class TableRewrite:
     files
         By path, what stands in the place of a data file; None if nothing does.
     live
-        The data files that any snapshot has: what a manifest says was removed, and is
-        in none of them, is not told any more, for nobody knows what was in it.
+        The data files of all snapshots. Manifest entries of removed files that are in
+        none of them are dropped, because their content is unknown.
     read
         Returns the content of a file.
     put

@@ -152,7 +152,7 @@ class Transaction:
                 there = now.get(pointer.table)
                 if there is None or there.metadata_location != pointer.before:
                     return False  # what nothing named then, something may name now
-            # Where rows are locked, whoever records trials waits from here on, too.
+            # In catalogs with row locks, recorders of trials wait from here on, too.
             if not point(connection, draft.pointers):
                 connection.rollback()
                 return False
@@ -161,7 +161,7 @@ class Transaction:
         return True
 
     def _delete_orphans(self, draft: Draft, note: erasure_note.Note) -> None:
-        """Delete what nothing names, now that nobody can be about to name it."""
+        """Delete unreferenced files; no publisher can be about to refer to them now."""
         survey = self._survey
         for name in draft.metadata:
             table = survey.tables[name]

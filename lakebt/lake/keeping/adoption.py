@@ -51,7 +51,7 @@ class Appended:
     Raises
     ------
     InvalidArgumentError
-        If nobody but lakebt wrote to it.
+        If only lakebt wrote to it.
     LakeError
         If they did anything but append, or it cannot be read.
     """

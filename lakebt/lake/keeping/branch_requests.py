@@ -60,7 +60,7 @@ def made(
     Raises
     ------
     ConflictError, LakeError
-        If the server is busy, went away, or refuses who asks.
+        If the server is busy, went away, or refuses the caller.
     """
     return _done(storage, name, MAKE, {"at": at}, now=now) is not None
 
@@ -82,8 +82,8 @@ def released(
     now
         Tells the present instant, for `committed_at`.
     warned
-        Audits here, and returns what was warned of: asked if the server has found what
-        nobody was told.
+        Audits in this process, and returns the findings that were warned of. It is
+        called if the server has findings that the user has not seen.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def _sent(
     catalog = asked(storage)
     try:
         body = json.dumps({**arguments, "now": now().isoformat()}).encode()
-    except (TypeError, ValueError):  # whoever takes the arguments says what is wrong
+    except (TypeError, ValueError):  # the local method raises the better error
         return 0, b""
     if catalog is None:
         return 0, b""

@@ -212,10 +212,10 @@ def _rows(catalog: SqlCatalog) -> list[_Row]:
 
 
 def _renamed(root: Path, target: Path, paths: Paths) -> bool:
-    """Give the folder its new name, if the lake is as it was when that was prepared.
+    """Rename the folder, if the lake has not changed since the move was prepared.
 
-    Nobody else has the catalog open for a change meanwhile: who waits for it finds
-    that its folder is gone.
+    The catalog is locked meanwhile. Programs that wait for the lock find that the
+    folder is gone.
 
     Raises
     ------

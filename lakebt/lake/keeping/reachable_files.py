@@ -41,8 +41,8 @@ class Found:
 class Folders:
     """The two folders of a table, ``data`` and ``metadata``, as they are now.
 
-    Listed once: asking for each of a hundred thousand files takes minutes. What a link
-    leads to is not in them, whoever made it.
+    They are listed once, because asking for each of 100,000 files takes minutes. The
+    targets of links are not among them.
     """
 
     def __init__(self, table: Table) -> None:

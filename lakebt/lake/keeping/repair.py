@@ -286,8 +286,8 @@ def remove_orphans(
         for name, table in with_trials(storage, tables).items():
             looked[name] = look(table, ledger, before=before, step=step)
     if any(files.orphans for files in looked.values()):
-        # Once more in a turn, in which nobody commits: who slept for a day, and wakes,
-        # finds that its files are gone, or has them.
+        # Look again in a turn, while no one else commits: a publisher that slept for a
+        # day has either committed its files by now, or finds them gone.
         with protocol.of(storage).turn(), translated(storage.where):
             tables, ledger = _everything(storage)
             for name, table in with_trials(storage, tables).items():

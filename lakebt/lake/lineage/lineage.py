@@ -49,9 +49,9 @@ class Lineage:
         DataFrame
             `kind` ("source", "publication", "file", "snapshot", "release", "code" or
             "trial"), `id`, `name`, `leads_to` (a list of `id`), `at` (UTC; NaT where
-            nobody noted it), `rows`, `bytes` and `files` (missing where nobody
+            unknown), `rows`, `bytes` and `files` (missing where not
             counted), `digest` (SHA-256 of a source, XXH3 of a data file, lakebt's own
-            of the rest) and `told`: what else is known, as a mapping. Of a source that
+            of the rest) and `told`: further details, as a mapping. Of a source that
             is its `format`, and how many of the rows `read` were `kept` and `dropped`,
             by reason.
         """

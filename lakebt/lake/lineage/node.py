@@ -28,9 +28,9 @@ class Node:
     at
         When it came to be, UTC.
     rows, n_bytes, n_files
-        How much it holds; None where nobody counted.
+        How much it holds; None if that was not counted.
     digest
-        Of its content; of a source SHA-256, of others lakebt's own.
+        The digest of its content: SHA-256 for a source, lakebt's own for others.
     told
         What else is known of it.
     """

@@ -178,7 +178,7 @@ class _Writer:
         Raises
         ------
         LostRaceError
-            If somebody who does not wait came first; nothing has changed.
+            If a writer that does not take the lock came first; nothing has changed.
         SettingsWarning
             If properties are dropped that others gave a table, and warnings are errors.
         """

@@ -1,4 +1,4 @@
-"""Texts of a column as they mean something: without what nobody can see.
+"""Cleaned texts of a column: without invisible characters.
 
 Filers and programs write blanks, byte order marks and zero-width characters around
 names, and ``N/A`` where they have none. What shows nothing is taken off, what stands

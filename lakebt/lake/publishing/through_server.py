@@ -42,7 +42,7 @@ _AUDITS = 4
 """How often rows are audited here because the server found something new."""
 
 DONE, AUDITED = 200, 422
-"""The status of an answer to what was carried out, and to what nobody was warned of."""
+"""Status of an answer: carried out; or findings that the user was not warned of."""
 
 _MOVED = 412
 _REFUSED = {401, 403}
@@ -127,7 +127,7 @@ def publish_through(
 
 
 def _release(answer: Answer | None) -> Release | None:
-    """Return what was published; None if nothing was, or nobody can tell."""
+    """Return the published release; None if there is none, or it is not known."""
     if answer is None or answer.status != DONE:
         return None
     with contextlib.suppress(InvalidArgumentError):  # cut on its way
@@ -157,7 +157,7 @@ def _check_main(
 
 
 def check_allowed(answer: Answer, where: str) -> None:
-    """Check that a server did not refuse who asks: no other way is there on branches.
+    """Check that a server did not refuse the caller: branches have no other way.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What bars have in them that a vendor adjusted for splits and spin-offs afterwards."""
+"""The splits and spin-offs that a vendor's adjusted bars already contain."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ Terms = frozenset[tuple[int, float, str]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """The splits and spin-offs that are in bars, day by day.
+    """The splits and spin-offs that adjusted bars contain, day by day.
 
     Attributes
     ----------
     symbols : tuple of str
-        Those asked about, and those whose shares come of them.
+        The given symbols, and those whose shares come from their actions.
     days : Moves
-        As `Moves.by_day` gives them; columns are positions in `symbols`.
+        As `Moves.by_day` returns them; columns are positions in `symbols`.
     factors : ndarray of shape (n_days,)
-        What the bars before each were multiplied by.
+        The factor of each day, by which the vendor multiplied the bars before it.
     terms : mapping
     """
 
@@ -155,8 +155,9 @@ def held_as_called(tables: Tables, symbols: Sequence[str], *, day: dt.date) -> H
 def held(pinned: Tables, symbols: Sequence[str]) -> Held:
     """Return what is in the adjusted bars of some symbols.
 
-    It is what the whole release says, up to each symbol's last bar: who adjusted them
-    knew it. In an altered release it is what was known before the alteration.
+    These are the actions of the whole release, up to each symbol's last bar, because
+    the vendor knew them. In an altered release they are those known before the
+    alteration.
     """
     whole = pinned.whole
     actions = all_actions(whole, symbols)

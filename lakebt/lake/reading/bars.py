@@ -273,8 +273,8 @@ class Bars:
     ) -> PriceHistory:
         """Return every vintage of some symbols known by an instant.
 
-        One with a volume of zero is withdrawn: nobody could have traded there. An empty
-        volume says nothing.
+        A bar with a volume of zero counts as withdrawn, because no trade was possible.
+        An empty volume has no meaning.
         """
         place = self.places(symbols)
         rows = np.flatnonzero((place >= 0) & (self.known_at <= as_of))

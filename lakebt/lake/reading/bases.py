@@ -1,4 +1,4 @@
-"""On which bases all prices of a release are."""
+"""The bases of a release's prices: raw, split-adjusted or total return."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def bases_of(
             found |= set(column(rows, "basis").unique().to_pylist()) - {None}
             if len(found) > 1:
                 break
-    except (BrokenReleaseError, LakeError):  # who reads all of it says so
+    except (BrokenReleaseError, LakeError):  # the full read raises it
         return ()
     return tuple(sorted(found))

@@ -1,11 +1,10 @@
-"""A lake whose later facts are gone, or are others: what an audit lets a strategy see.
+"""A lake whose later facts are removed or replaced, for look-ahead audits.
 
-While a future is altered, every view of every lake shows the altered facts, whoever
-holds it and whenever it was opened: one that a strategy kept in a global, in a closure
-or in itself, or that it opens anew. What was known by the instant of the alteration
-stays as it is, bit by bit.
+While the future is altered, every view of every lake shows the altered facts, wherever
+it is kept and whenever it was opened: in a global, a closure or the strategy itself, or
+opened anew. Facts known by the instant of the alteration stay the same, to the bit.
 
-It holds for the code that runs inside, and for no other thread.
+The alteration applies to the code inside the block, and to no other thread.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ SHARED_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alteration:
-    """What becomes of the facts known after an instant.
+    """How the facts known after an instant are altered.
 
     Attributes
     ----------
     after : datetime
-        What was known by then stays, UTC.
+        Facts known by this UTC instant stay.
     seed : int or None
-        They are replaced by others, drawn from it; None removes them.
+        The seed of the facts that replace the later ones; None removes them.
     is_mirrored : bool
-        Whether what would be drawn high is drawn low, and the other way round.
+        Whether high draws become low ones, and low ones high.
     """
 
     after: dt.datetime
@@ -66,9 +65,9 @@ class AlteredPinned(Pinned):
 
     @classmethod
     def of(cls, original: Pinned, alteration: Alteration) -> AlteredPinned:
-        """Return a release as altered; it is read anew, and kept apart.
+        """Return a release as altered; it is read anew, with a cache of its own.
 
-        Of a small one each future is read once, for the audits of all strategies.
+        Each future of a small release is read once, for the audits of all strategies.
         """
         is_small = sum(pin.rows for pin in original.release.tables) <= SHARED_ROWS
         return cls(
@@ -90,7 +89,7 @@ class AlteredPinned(Pinned):
 
     @property
     def bars_hold_known_by(self) -> int:
-        """Who adjusted its bars for later actions would have had others, or none."""
+        """Known by the alteration: adjusted bars must not contain later actions."""
         return micros(self.alteration.after)
 
     def scan(

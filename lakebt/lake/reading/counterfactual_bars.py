@@ -1,8 +1,7 @@
-"""Bars without what a vendor adjusted them for and nobody knew at an instant.
+"""Adjusted bars without the adjustments that were not yet known at an instant.
 
-A bar that is adjusted after the fact tells what came later, whenever it says that it
-was known: a close of 92 of a share that cost 645. Had the future been another, the bar
-would have been another.
+A bar that was adjusted afterwards reveals the future, whatever its `known_at`: a close
+of 92 for a share that cost 645. With another future the bar would have been different.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
-    """Return rows of prices, those adjusted for what was told later without it.
+    """Return rows of prices without adjustments for actions known later.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
 
 
 def _instruments(rows: pa.Table, pinned: Pinned) -> tuple[IntVector, list[str]]:
-    """Return whose each bar is, by its place among names; -1 if nobody reads it."""
+    """Return each bar's instrument as a position in names; -1 if it is not read."""
     symbol = column(rows, "symbol")
     if not pa.types.is_dictionary(symbol.type):
         symbol = symbol.dictionary_encode()

@@ -1,4 +1,4 @@
-"""In which session each symbol's bars begin, whoever knew of them."""
+"""The first session of each symbol's bars, including bars not yet known."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NEVER = np.iinfo(np.int32).max
 class FirstSessions:
     """The first session in which each of some symbols has a bar.
 
-    Bars count that were not known yet, and that were retracted: before the first one
-    there is nothing to be read.
+    Bars not yet known and retracted bars count too: before the first of them there is
+    nothing to read.
 
     Parameters
     ----------

@@ -82,8 +82,8 @@ class Reports:
     rows : pyarrow.Table
         All rows of ``etf_holdings``, in any order.
     told
-        Gives who had which ISIN and ticker, as known at an instant in microseconds
-        since 1970: a new name of an instrument is no change to who knew that.
+        Returns the instrument of each ISIN and ticker, as known at an instant in
+        microseconds since 1970. A new name of a known instrument is not a change.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Bars of the price table by instrument, each of whom its row is on its session."""
+"""Bars by instrument: each bar belongs to the holder of its symbol on its session."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class InstrumentBars(Bars):
-    """Every vintage of every bar of some symbols, by what its instrument is called.
+    """Every vintage of the bars of some symbols, under the names of their instruments.
 
-    A bar is known from when both it and the row that joins it were.
+    A bar is known once both it and the row of ``instruments`` that joins it are.
 
     Parameters
     ----------
     bars
-        As the price table has them.
+        The bars of the price table.
     told
-        Who had which name.
+        The instrument of each name.
     symbols
-        Of the price table: the others are left out. By default none is.
+        Symbols of the price table; others are left out. By default all stay.
     """
 
     def __init__(  # it is made of bars that were read

@@ -1,4 +1,4 @@
-"""Rows of `instruments` as what says who had a name on a day."""
+"""Rows of ``instruments``: which instrument had a name on a day."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Bars and actions of a release by instrument, as identifiers were known at an instant.
 
-What a panel, a price history and their adjustment are made of where `instruments` has
-rows.
+Panels, price histories and their adjustments use these if `instruments` has rows.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class ByInstrument:
     pinned
         The release.
     told
-        Who had which name, as known at some instant.
+        The instrument of each name, as known at some instant.
     """
 
     def __init__(self, pinned: Pinned, told: Instruments) -> None:
@@ -118,7 +117,7 @@ class ByInstrument:
         sessions: tuple[int, int],
         with_basis: bool = False,
     ) -> InstrumentBars:
-        """Return the bars of some instruments in some sessions, which nobody keeps.
+        """Return the bars of some instruments in some sessions, without caching them.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
-"""Who is who in a view: changes and prices joined by the rows of `instruments`.
+"""Instruments of a view: changes and prices joined by the rows of `instruments`.
 
-A view that has none of them reads every symbol as an instrument of its own.
+Without such rows every symbol is an instrument of its own.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def told_by(view: View) -> Instruments:
 
 
 def joined(view: View, vintages: Iterable[Vintage]) -> tuple[Vintage, ...]:
-    """Return changes of instruments, each by what it is called in results.
+    """Return changes with the names that their instruments have in results.
 
-    The symbol of an addition is that of its `effective`, the symbol of a deletion that
-    of the day of `announced`; the other day counts where no row is of the first.
+    The symbol of an addition is looked up on its `effective` day, that of a deletion on
+    the day of `announced`; if no row covers that day, the other day is used.
     """
     told = told_by(view)
     if not told:
@@ -64,14 +64,14 @@ def _joined(vintage: Vintage, told: Instruments, view: View) -> Vintage:
 
 
 def in_results(decided: View, view: View, names: Sequence[str]) -> list[str]:
-    """Return what is traded that a decision calls so, by what results call it.
+    """Return the names in results of the instruments that a decision names.
 
     Parameters
     ----------
     decided
-        What was known at the decision: a name is who has it in its panels.
+        The view of the decision: a name means the instrument that has it in its panels.
     view
-        What is known in the end.
+        The view of the backtest.
     names
     """
     known, told = decided._known, told_by(view)  # noqa: SLF001 - the lake's own
@@ -89,7 +89,7 @@ def in_results(decided: View, view: View, names: Sequence[str]) -> list[str]:
 
 
 def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
-    """Return the prices of instruments, by what they are called in results."""
+    """Return the prices of instruments, by their names in results."""
     if not told_by(view):
         return view.price_history(symbols)
     return view.price_history(symbols, joined=True)
@@ -98,8 +98,8 @@ def price_history(view: View, symbols: Sequence[str]) -> PriceHistory:
 def has_bars_apart(view: View) -> bool:
     """Whether some sessions of a view's prices may be read without the others.
 
-    They may not where an audit alters the view: the actions in its bars are then others
-    than those it knows.
+    Not while an audit alters the view: its bars then contain other actions than those
+    that it knows.
     """
     return view._known.pinned.bars_hold_known_by is None  # noqa: SLF001 - the lake's own
 
@@ -123,6 +123,6 @@ def prices_apart(
 def panel_of(
     view: View, column: str, names: Sequence[str], *, adjusted: str | None = None
 ) -> pd.DataFrame:
-    """Return a panel of instruments by what they are called in results."""
+    """Return a panel of instruments, by their names in results."""
     known = view._known  # noqa: SLF001 - the lake's own
     return panel(known, column, symbols=names, adjusted=adjusted, is_by_results=True)

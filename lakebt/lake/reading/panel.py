@@ -1,9 +1,9 @@
 """Panels of a release as frames, from the cache on disk where it has them.
 
-Panels are kept by what they are made of, never by the release's name or place, so a
-release whose tag was moved is refused before anything is looked up. A panel of all that
-was ever known is kept once, with the instant from which that is so: a view of an
-earlier one never gets it.
+The cache's key is what a panel is made of, never the release's name or place. A release
+whose tag was moved is refused before the cache is read. A panel of everything that was
+ever known is cached once, with the instant from which it holds; a view of an earlier
+instant never gets it.
 """
 
 from __future__ import annotations
@@ -180,9 +180,9 @@ def _found(
         )
         last_known = max(last_known, last_known_action(tables, wanted))
     of = _ALL if last_known <= known_by else known_by
-    # A column without a price may be an error to who asks next: that is not in the key.
-    # And the panels of a backtest's every decision would fill the disk, though none is
-    # asked for twice and each takes milliseconds once the bars are in memory.
+    # Whether a column without a price is an error depends on the caller, which is not
+    # in the key. And the panels of all decisions of a backtest would fill the disk,
+    # though none is read twice and each takes milliseconds from bars in memory.
     may_keep = len(values) > 0 and (of == _ALL or is_first) and _may_keep(pinned)
     if may_keep and _is_told(values):
         about = _about(values, wanted, begin, pinned.sessions, last_known)

@@ -336,7 +336,7 @@ class Pinned:
     def basis(self, *, known_by: int) -> tuple[str, ...]:
         """Return what the prices known are, sorted."""
         pin, release = self.release.pin(PRICES.name), self.release
-        # All is known by the cutoff: of one basis nobody asks since when.
+        # By the cutoff every row is known, so a single basis needs no instants.
         if pin and known_by >= micros(release.as_of) and self.whole is self:
             table, named = self.tables[PRICES.name], release.name
             found = self.kept(

@@ -1,4 +1,4 @@
-"""Prices of a view, of some sessions at a time, which nobody keeps."""
+"""Prices of a view for some sessions at a time; they are not cached."""
 
 from __future__ import annotations
 

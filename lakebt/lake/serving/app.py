@@ -137,7 +137,7 @@ def make_app(
     storage
         The lake, embedded.
     token
-        One, or a file of several; None if the server answers everybody who reaches it.
+        A token, or a file of several; None if the server answers every client.
     read_only
         Whether to refuse every change.
     clock

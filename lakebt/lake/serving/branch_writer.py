@@ -133,6 +133,6 @@ class Branches:
 
 
 def _clock(now: str) -> Callable[[], dt.datetime]:
-    """Return the clock of who asks, which tells one instant."""
+    """Return a clock that always shows the client's instant."""
     instant = parse_instant(now, what="now")
     return lambda: instant

@@ -1,4 +1,4 @@
-"""Who may ask for what: tokens with scopes, one of a text or those of a file."""
+"""Access control: tokens with scopes, a single one or those of a file."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class OneToken:
 class TokenFile:
     """The tokens of a file, read again when it changes.
 
-    A file that cannot be read, or that others can read by now, lets nobody in: a token
-    that was taken out of it must not go on opening.
+    If the file cannot be read, or other users can read it, all requests are refused: a
+    token that was removed from it must stop working.
 
     Parameters
     ----------
     file
     log
-        Is told in a line why it lets nobody in.
+        Called with a line that says why all requests are refused.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class TokenFile:
 
 
 class Gate:
-    """Lets in who has a token, as far as it goes.
+    """Admits requests with a token, within the token's scopes.
 
     Parameters
     ----------
@@ -161,14 +161,14 @@ class Gate:
 def gate_of(
     token: Token | TokenFile | None, *, now: Callable[[], dt.datetime]
 ) -> Gate | None:
-    """Return what lets in who has a token; None if nobody needs one."""
+    """Return the gate for a token or a file of them; None if none is needed."""
     if token is None:
         return None
     return Gate(token if isinstance(token, TokenFile) else OneToken(token), now=now)
 
 
 ADMITTED: ContextVar[Grant | None] = ContextVar("admitted", default=None)
-"""Who asks, in whatever thread is at work for them; None where nobody needs a token."""
+"""The grant of the current request, in any thread; None if no token is needed."""
 
 
 def needed(method: str, path: str) -> str:
@@ -181,7 +181,7 @@ def needed(method: str, path: str) -> str:
 
 
 def check_scope(scope: str, *, what: str) -> None:
-    """Check that who asks may do what the path of their request does not tell.
+    """Check the caller's right to do something that the path does not show.
 
     Raises
     ------

@@ -41,7 +41,7 @@ GIVEN_HERE = {
     "Lake.open(PATH, closed=[...])",
     **dict.fromkeys((LAYOUT, LAYOUT_NEEDS, HOMES), _OF_THE_PLACE),
 }
-"""Properties that only the place of a lake may say, and the words for who asks."""
+"""Properties that only the place of a lake may set, and the words for a refusal."""
 
 
 def check_files(

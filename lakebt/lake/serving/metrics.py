@@ -62,7 +62,7 @@ class Metrics:
             self._lost += 1
 
     def wait(self, change: int) -> None:
-        """Count who waits for a turn to write: 1 more, or 1 fewer."""
+        """Change the number of requests that wait to write by 1 or -1."""
         with self._lock:
             self.waiting += change
 

@@ -39,7 +39,7 @@ LARGEST_LOGIN_BYTES = 16 * 1024
 """Of the body of a request without a token, which asks for one."""
 
 LARGEST_RELEASE_BYTES = 64 * 1024 * 1024
-"""Of the body that publishes rows; who has more writes their files themselves."""
+"""The largest body that publishes rows; larger ones are written by the client."""
 
 HELD_BYTES = 2 * LARGEST_RELEASE_BYTES
 """Of all bodies at a time: what is more is refused before it is read."""
@@ -77,7 +77,7 @@ class Middleware:
     inner
         The application.
     gate
-        Lets in who has a token; None if every program of this machine may ask.
+        Checks tokens; None if every program on this machine may send requests.
     clock
     log
         Takes a line, without its end.
@@ -284,7 +284,7 @@ class _Body:
         return message
 
     async def _next(self) -> Message:
-        """Receive a part, or the end of the connection, for which nobody is hurried.
+        """Receive a part of the body, or the end of the connection, without a timeout.
 
         Raises
         ------

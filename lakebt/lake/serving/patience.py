@@ -1,4 +1,4 @@
-"""Connections on which nobody is waited for without end."""
+"""Timeouts of connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER_SECONDS = 10.0
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP as uvicorn speaks it; who sends half a request is hung up on in the end."""
+    """uvicorn's HTTP protocol; it closes a connection that sends half a request."""
 
     _waiting: asyncio.TimerHandle | None = None
 

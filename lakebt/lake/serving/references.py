@@ -1,9 +1,9 @@
 """Tables as a branch or a release has them, by a name with an @: ``prices@R1``.
 
-For clients whose language knows no branch and no tag. DuckDB is one: it takes what is
-current from the history of the answer, and asks nobody else. So the answer knows of one
-snapshot and of no other; and it names no file of metadata, in which a client would find
-the head of main.
+This is for clients without branches and tags, such as DuckDB. It takes the current
+snapshot from the history in the answer, and sends no other request. So the answer has
+only one snapshot; and it names no metadata file, in which a client would find the head
+of main.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class References:
     Parameters
     ----------
     storage
-        The lake. It is read beside it: who has its turn reads what it then commits.
+        The lake. Reads do not use its cache, which belongs to the writer of the turn.
     catalog
     cache
     """

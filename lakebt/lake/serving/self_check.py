@@ -44,7 +44,7 @@ def check_server(
     tokens
         The file of them; None if there is one token, or none is wanted.
     is_read_only
-        Whether nobody is to change the lake.
+        Whether the server refuses all changes.
     now
         What this machine's clock says.
     """

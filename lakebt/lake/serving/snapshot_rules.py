@@ -120,7 +120,7 @@ def check_staging(
 ) -> None:
     """Check the branches and tags that are called as lakebt calls what it stages.
 
-    What they name is removed with them; so it must be nobody else's.
+    Their snapshots are removed with them, so they must not belong to others.
 
     Raises
     ------

@@ -130,7 +130,7 @@ class TableCache:
     def _read_by_one(
         self, namespace: tuple[str, ...], name: str, location: str
     ) -> Loaded:
-        """Read a version that is not known yet, once for all who ask for it at once."""
+        """Read a version that is not cached, once for all simultaneous requests."""
         with self._lock:
             reading = self._reading.setdefault((*namespace, name), Lock())
         with reading:

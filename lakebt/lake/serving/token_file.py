@@ -228,7 +228,7 @@ def write(file: Path, grants: Iterable[Grant]) -> None:
     made: str | None = None
     try:
         with writing(file):
-            # Made by `mkstemp`, nobody else can read it.
+            # `mkstemp` makes a file that only its owner can read.
             number, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
             with os.fdopen(number, "w", encoding="utf-8") as stream:
                 stream.write(text)

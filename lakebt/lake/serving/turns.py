@@ -24,7 +24,7 @@ WAITING_SECONDS = 20.0
 
 
 class Turns:
-    """Gives each write its turn. Who was ready first is first, whoever it is.
+    """Gives each write its turn, first come, first served.
 
     Parameters
     ----------

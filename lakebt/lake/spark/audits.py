@@ -96,7 +96,7 @@ class Looked:
     ) -> Audited:
         """Return what is wrong with rows, beside those of the same names in the lake.
 
-        Who is missing altogether is not looked for: that takes all names.
+        Names that are missing altogether are not found here: that needs all names.
         """
         spec = self.spec
         rows = take(new, order(new, spec.order))
@@ -257,7 +257,7 @@ def _fetched(rows: DataFrame, spec: TableSpec) -> pa.Table:
 def _coverage(
     looked: Looked, told: pa.Table, severity: Callable[[str], Severity]
 ) -> Iterator[Finding]:
-    """Find who of the lake's newest day is missing after it."""
+    """Find the names of the lake's newest day that are missing after it."""
     last = keep(told, truth(told["day"].is_valid()))
     coded = column(last, "name").dictionary_encode()
     missing = absent(

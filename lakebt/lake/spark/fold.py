@@ -36,7 +36,7 @@ FILE_ROWS = 16_000_000
 
 @contextlib.contextmanager
 def rewriting(storage: Storage) -> Iterator[Rewriter]:
-    """Give who rewrites files of a lake: Spark, if it was opened with it; then tidy."""
+    """Yield the rewriter of a lake's files: Spark if it has it; tidy up at the end."""
     if storage.spark is None:
         yield InMemory()
         return

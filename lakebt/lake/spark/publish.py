@@ -1,10 +1,10 @@
 """Publishing what Spark holds: written by its executors, committed as everything else.
 
-Spark writes the rows, normalised and sorted, onto a branch of their table that nobody
-reads. There they are audited. Then the one commit that all releases are made by adds
-the very files to the table's head, tags it, and writes the ledger; and the branch goes.
-So there is one protocol, with two ways to write the data. Whoever is killed before the
-commit leaves a branch called ``lakebt-staging-...``, which `lakebt doctor` finds.
+Spark writes the rows, normalised and sorted, onto a staging branch of their table, and
+they are audited there. The same commit as for all releases then adds these files to the
+table's head, tags it, and writes the ledger; the branch is removed. So there is one
+protocol, with two ways to write the data. A process that is killed before the commit
+leaves a branch called ``lakebt-staging-...``, which `lakebt doctor` finds.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Sparks:
         return branch
 
     def used(self, branch: StagingBranch) -> list[DataFile]:
-        """Return a branch's files to be committed; who does so, answers for them."""
+        """Return a branch's files to commit; the caller now owns them."""
         self._unused.difference_update(file.file_path for file in branch.files)
         return branch.files
 
@@ -169,7 +169,7 @@ class Sparks:
         self._unused.update(file.file_path for file in branch.files)
 
     def tidy(self) -> None:
-        """Remove the branches, and what nobody took of their files."""
+        """Remove the branches, and those of their files that were not committed."""
         for branch in self._branches:
             remove_quietly(branch)
             if branch.files:

@@ -28,7 +28,7 @@ _OLDEST_JAVA = 17
 _EXTENSIONS = "spark.sql.extensions"
 _LOOPBACK = "127.0.0.1"
 _REDACTED = "(?i)secret|password|token|access[.-]?key|credential"
-"""Settings whose values Spark shows nobody."""
+"""Settings whose values Spark hides in its user interface and logs."""
 
 
 def attach(storage: Storage, session: object) -> SparkSession:

@@ -1,8 +1,8 @@
 """Prices that Spark's executors read and cut, where they are too many for one process.
 
-Each reads some of the data files, with the same code as anybody, and hands back the
-rows of the symbols that were asked for. So the driver holds those, and never what it
-does not need. The rows are the same, in the same order, as it would have read itself.
+Each executor reads some of the data files, with the same code as elsewhere, and returns
+the rows of the wanted symbols. So the driver holds only those rows. They are the same
+rows, in the same order, as the driver would have read.
 """
 
 from __future__ import annotations

@@ -314,7 +314,7 @@ def read_one_file(table: Table) -> pa.Table | None:
 
 
 def validate(rows: pa.Table) -> None:
-    """Check that what was read of a file that nobody knows makes sense: its text, too.
+    """Check that the data of an unknown file is valid, its texts included.
 
     Raises
     ------

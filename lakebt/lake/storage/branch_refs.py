@@ -129,7 +129,7 @@ def on_branch(table: Table, branch: str | None) -> Table:
 def built_upon(table: Table, snapshot_id: int | None) -> OnBranch:
     """Return a table as if its head were another: a commit moves the head from there.
 
-    That nobody moved it meanwhile is required all the same.
+    The commit still requires that the real head has not moved.
     """
     whole, branch = table, None
     if isinstance(table, OnBranch):

@@ -67,8 +67,8 @@ class Storage:
     spark : pyspark.sql.SparkSession or None
         Where the lake was opened with Spark, a session that has its catalog.
     is_held : bool
-        Whether a publisher of this process has its turn: nobody else, Spark included,
-        can commit to the catalog until it ends.
+        Whether a publisher of this process has its turn: no other writer, not even
+        Spark, can commit to the catalog until it ends.
     branch : str or None
         Whose tables these are; None for main.
     """

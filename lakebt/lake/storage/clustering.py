@@ -1,9 +1,9 @@
 """How the rows of a data file lie where a lake asked for them by symbol.
 
-Sorted by session, a row group holds all symbols of a few weeks, so whoever reads some
-symbols reads everything. Sorted by symbol, whoever reads a session does. In between:
-two calendar years at a time, by symbol within, in small row groups. Either reader
-leaves out most of them, by the bounds that they have of both columns.
+Sorted by session, a row group holds all symbols of a few weeks, so a read of some
+symbols touches every group. Sorted by symbol, a read of one session does. In between
+lie blocks of two calendar years, sorted by symbol, in small row groups. Both reads skip
+most groups by their bounds of the two columns.
 """
 
 from __future__ import annotations

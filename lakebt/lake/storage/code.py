@@ -1,8 +1,8 @@
 """What a lake may load: files by the catalog's settings, and never code that it names.
 
-pyiceberg imports what ``py-io-impl`` and properties like it name, from the working
-directory if need be. Whoever can write to a table, or answers for a catalog, could so
-run code in every reader. Who opens a lake may name code in the configuration; a table
+pyiceberg imports the class that ``py-io-impl`` and similar properties name, even from
+the working directory. So anyone who can write to a table, or runs a catalog's server,
+could run code in every reader. Only the user's own configuration may name code; a table
 and a server may only say how a store is reached.
 """
 

@@ -209,7 +209,7 @@ def packed(
 
 
 def _put(table: Table, content: pa.Buffer, place: str) -> None:
-    # Nobody else has its name, so a store need not be asked whether it is there.
+    # The name is unique, so there is no need to ask the store whether it exists.
     with table.io.new_output(place).create(overwrite=True) as stream:
         target: Any = stream
         target.write(content)

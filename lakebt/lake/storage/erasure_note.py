@@ -1,8 +1,8 @@
 """The note that a lake has while something is erased from it.
 
-It says what has to be done once the tables point at what is left: which files go. It
-never says what was erased. Whoever opens the lake next does what is left to do: it goes
-on if the tables point at the new files, and takes those away if they do not.
+It lists the files to delete once the tables point at the new files. It never says what
+was erased. The next `open` finishes the work: it goes on if the tables point at the new
+files, and deletes the new files if they do not.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def note_in(
     name
         Of the note.
     places
-        Folders of tables that lie elsewhere, as somebody said who may be believed: the
-        configuration of a catalog, or who erases.
+        Folders of tables that lie elsewhere, from a trusted source: the configuration
+        of a catalog, or the person who erases.
     """
     n_beyond, elsewhere = 0, tuple(places)
     try:
@@ -185,7 +185,7 @@ def _settle(
 def is_done(catalog: SqlCatalog, io: FileIO, erasure: str) -> bool:
     """Return whether the lake says that something was erased.
 
-    Waits for whoever is just about to say so.
+    It waits for a process that is just writing this.
     """
     its = (
         TABLES.c.catalog_name == catalog.name,

@@ -40,7 +40,7 @@ class LostRaceError(Exception):
 
 
 class BusyError(LostRaceError):
-    """Others held the catalog's lock for as long as anybody waits for it."""
+    """Another program held the catalog's lock for longer than the timeout."""
 
 
 class DamagedFileError(Exception):
@@ -221,7 +221,7 @@ def lost(error: FileNotFoundError | Exception) -> str:
 
 
 def locked() -> str:
-    """Return the words for a lock that nobody released in time."""
+    """Return the words for a lock that was not released in time."""
     return (
         f"is locked: another program holds its catalog for more than "
         f"{LOCK_SECONDS:g} s. Close it and try again"

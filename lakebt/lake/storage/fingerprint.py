@@ -76,7 +76,7 @@ def named(place: str, content: Any) -> str:
 
 
 def check(path: str, content: Any, told: Mapping[str, str] = NOTHING) -> bool:
-    """Compare the content of a file with its digest; False if nobody knows that.
+    """Compare the content of a file with its digest; False if that is unknown.
 
     Raises
     ------
@@ -260,7 +260,7 @@ class Addressed(OutputFile):
         return self._size
 
     def exists(self) -> bool:
-        """Nobody else has its name."""
+        """Return False: the name is unique."""
         return False
 
     def to_input_file(self) -> Any:
@@ -339,7 +339,7 @@ def _digest(file: Any) -> str:
 
 
 def is_local(io: FileIO, path: str) -> bool:
-    """Whether a file lies on a disk, and costs nobody a request."""
+    """Whether a file lies on a local disk, where checks need no requests."""
     return _local(io, path) is not None
 
 

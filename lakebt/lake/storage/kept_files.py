@@ -1,9 +1,9 @@
 """Contents of files, kept: a name that tells a content never changes it.
 
-A file in a store costs two requests, one for its size and one for it. Those on a disk
-cost none, and whoever views reads them each time: they may rot. Who publishes reads the
-same small files several times for one release, and for the next again: to him it is
-kept what they were decoded to, once they were compared with their names.
+A file in an object store costs two requests, one for its size and one for its content.
+A view always reads files on a disk again, because they may rot. A publisher reads the
+same small files several times per release, so their decoded content is kept for it
+after it was compared with their names.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ _TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)
 
 @contextlib.contextmanager
 def trusted() -> Iterator[None]:
-    """Let data be read of what is kept: by who publishes, and not by who views.
+    """Allow reads from the kept files, for publishing but not for views.
 
-    A view says that a file is gone; what is published does not depend on that.
+    A view must notice that a file is gone; a publication does not depend on it.
     """
     token = _TRUSTED.set(True)
     try:
@@ -116,7 +116,7 @@ def trusted() -> Iterator[None]:
 
 
 def is_trusted() -> bool:
-    """Whether who reads publishes: see `trusted`."""
+    """Whether the caller publishes: see `trusted`."""
     return _TRUSTED.get()
 
 

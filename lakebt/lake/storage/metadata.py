@@ -97,8 +97,8 @@ def next_version(
 def place(metadata: TableMetadata, version: int = 0) -> str:
     """Return where metadata is to be written: its name holds a digest of its content.
 
-    Iceberg wants a UUID there. Half of it is random, so that two who write the same do
-    not write the same file.
+    Iceberg wants a UUID there. Half of it is random, so that two writers of the same
+    metadata do not write the same file.
     """
     content = _packed(metadata)
     name = f"{version:05d}-{_uuid(content)}.gz.metadata.json"
@@ -111,7 +111,7 @@ def place(metadata: TableMetadata, version: int = 0) -> str:
 
 
 def packed(metadata: TableMetadata, version: int) -> tuple[str, bytes]:
-    """Return where metadata is to be written, and what: for who writes it himself."""
+    """Return the place and the bytes of metadata, for callers that write it."""
     location = place(metadata, version)
     return location, _WRITTEN[location][0]
 
@@ -202,7 +202,7 @@ def _check(location: str, content: bytes) -> None:
 
 
 def read(io: FileIO, location: str) -> TableMetadata:
-    """Read metadata from its file, whoever wrote it.
+    """Read metadata from a file, which any program may have written.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The note that a lake has in its folder while that is moved: where to, and what then.
 
-A folder changes its name in one step, and the catalog in it what it points at in
-another. Whoever opens the lake in between carries out the second.
+The folder is renamed in one step, and the catalog in it changes its paths in another.
+If the process is killed in between, the next `open` carries out the second step.
 """
 
 from __future__ import annotations

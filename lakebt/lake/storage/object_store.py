@@ -74,9 +74,8 @@ def _is_store(configured: Mapping[str, Any]) -> bool:
 class ObjectStoreIO(PyArrowFileIO):
     """pyiceberg's own, but a small file is sent in one request instead of three.
 
-    Arrow begins an upload in parts before it knows how much there is to send. What is
-    in parts costs three round trips, and when it is interrupted leaves parts that
-    nobody sees, and that are paid for.
+    Arrow begins a multipart upload before it knows the size. A multipart upload costs
+    three round trips, and an interrupted one leaves invisible parts that are billed.
     """
 
     def _initialize_s3_fs(self, netloc: str | None) -> FileSystem:

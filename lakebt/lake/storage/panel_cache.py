@@ -218,7 +218,7 @@ class DiskCache:
         return count
 
     def _usable(self, *, make: bool) -> Path | None:
-        """Return the directory if there is one, and nobody else may write to it."""
+        """Return the directory if there is one that no other user may write to."""
         if self._folder is None:
             return None
         try:

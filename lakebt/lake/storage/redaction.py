@@ -1,4 +1,4 @@
-"""Secrets are taken out of what catalogs and stores say before anybody sees it.
+"""Redaction of secrets from the messages of catalogs and stores.
 
 A driver quotes the part of an address that it could not use, and that may be half of a
 password; a server may echo a token. What is secret is known: it is configured.

@@ -152,7 +152,7 @@ class Relocation:
             "current_snapshot_id": head if head in ids else None,
             "snapshot_log": log,
             "refs": {n: to for n, to in before.refs.items() if to.snapshot_id in ids},
-            # Files of another place: nobody finds what they name.
+            # These files hold paths of the other place, which do not exist here.
             "metadata_log": [],
             "statistics": self._statistics(before.statistics, ids),
             "partition_statistics": self._statistics(before.partition_statistics, ids),

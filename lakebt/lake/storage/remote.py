@@ -41,7 +41,7 @@ GLUE_SECONDS = 10
 """How long Glue has to answer, each time it is asked."""
 
 STARTING_SECONDS = 5.0
-"""How long a server is waited for at whose port nobody listens: it may just start."""
+"""How long to wait for a server whose port is closed: it may just be starting."""
 
 _PAUSE_SECONDS = 0.2
 
@@ -114,7 +114,7 @@ class PatientRestCatalog(RestCatalog):
         ConnectionError
             If there is no answer. It is one of requests, and an `OSError`.
         UnreachedError
-            If nobody took it.
+            If no server took the request.
         """
         try:
             answer = self._session.post(
@@ -159,8 +159,8 @@ def _served(name: str, properties: Mapping[str, Any]) -> Catalog:
     Raises
     ------
     ConnectionError
-        If nobody listens for so long, or it cannot be reached at all. It is one of
-        requests.
+        If the port stays closed for that long, or the host cannot be reached. It is the
+        error of the package requests.
     """
     begin = time.monotonic()
     while True:

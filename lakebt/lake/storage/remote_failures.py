@@ -18,7 +18,7 @@ _CURL = re.compile(r"curlCode: \d+, ([^;]+)")
 _HOST = re.compile(r"host='([^']+)', port=(\d+)")
 
 _UNANSWERED = {"requests.exceptions.ConnectionError", "requests.exceptions.Timeout"}
-"""By name: only who has a REST catalog has imported them."""
+"""By name: they are imported only with a REST catalog."""
 
 _DENIED = re.compile(
     r"ACCESS_?DENIED|FORBIDDEN|HTTP status 40[13]|SIGNATURE|EXPIRED|TOKEN"

@@ -56,7 +56,7 @@ class Catalog(Protocol):
 
 
 class UnreachedError(OSError):
-    """Nobody took the request: it was not carried out."""
+    """No server took the request: it was not carried out."""
 
 
 def answer_to(
@@ -81,12 +81,12 @@ def answer_to(
     Returns
     -------
     Answer or None
-        None if nobody answers: then it is left to another way.
+        None if no server answers: the caller then uses another way.
 
     Raises
     ------
     ConflictError
-        If the server is busy for longer than anybody waits.
+        If the server is busy for longer than the timeout.
     LakeError
         If the server took the request and went away.
     """
@@ -121,7 +121,7 @@ def answer_to(
                 f"Nothing was published; publish it again"
             )
             raise ConflictError(msg)
-        # Not all at once: who was sent away together would come together.
+        # With jitter: clients that were refused together would return together.
         time.sleep(answer.retry_seconds * (0.5 + secrets.randbelow(1000) / 1000))
 
 

@@ -186,7 +186,7 @@ def reached(
 
 
 _HELD: Used[list[ManifestEntry]] = Used(10_000, largest=1_000)
-"""Entries of manifests whose names tell their content, counted: nobody alters one."""
+"""Entries of manifests with content-addressed names, which therefore never change."""
 
 
 class _Manifest(ManifestFile):

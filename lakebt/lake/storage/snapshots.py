@@ -58,13 +58,13 @@ def line(metadata: TableMetadata, heads: Iterable[int]) -> set[int]:
 
 
 def delete_quietly(io: FileIO, paths: Iterable[str]) -> bool:
-    """Delete files nobody refers to. One that stays is litter, not an error.
+    """Delete files that nothing refers to. A file that stays is litter, not an error.
 
     Returns
     -------
     bool
-        Whether they are gone. Who could not delete one is not asked for the rest: a
-        store that does not answer is waited for each time.
+        Whether they are gone. After one failure the rest is not tried, because each
+        request to a store that does not answer waits for its timeout.
     """
     try:
         for path in paths:

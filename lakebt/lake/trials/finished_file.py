@@ -1,7 +1,8 @@
 """Data files of trials that are made in one process, and committed by another.
 
-Whoever runs trials makes the file: checks the rows, packs them, with the statistics in
-its footer. Whoever records looks at its ids alone, and puts it where it belongs.
+The process that runs trials makes the file: it checks the rows and packs them, with
+statistics in the footer. The process that records reads only the ids, and puts the file
+into the table.
 """
 
 from __future__ import annotations

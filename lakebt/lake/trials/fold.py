@@ -1,8 +1,8 @@
 """Folding: many small batches at the head of the table become one file.
 
-Batches may be as small as one trial. Whoever records one too many folds, in a commit of
-its own. The trials are recorded by then, so a fold that fails, or that somebody else
-did first, loses nothing, and the next batch tries again. A fold only
+Batches may be as small as one trial. The process that records one batch too many folds
+them, in a separate commit. The trials are recorded by then, so a fold that fails, or
+that another process did first, loses nothing; the next batch tries again. A fold only
 needs the files that it replaces to be there still, whatever came since.
 """
 

@@ -86,7 +86,7 @@ class Index:
     def within(cls, storage: Storage) -> Index:
         """Return that of a lake."""
         held = storage.memory.setdefault("trials", cls())
-        assert isinstance(held, cls)  # noqa: S101 - nobody else uses the word
+        assert isinstance(held, cls)  # noqa: S101 - the key is this class's own
         return held
 
     def manifests(self, snapshot: Snapshot, io: FileIO) -> list[ManifestFile]:

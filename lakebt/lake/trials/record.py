@@ -4,7 +4,7 @@ Data files come first, then one change of the table's pointer. Where the catalog
 that happens in a turn, as a publication does, but by a lock of the table's own, so that
 publishers and recorders do not wait for each other where rows can be locked. Elsewhere
 the commit requires the head that was looked at. Either way the look is repeated when
-somebody else recorded meanwhile: two who record one trial leave one row.
+another process recorded meanwhile, so one trial recorded twice leaves one row.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def record(
 
 
 def _locations(storage: Storage) -> tuple[str, str] | None:
-    """Return what moves when anybody writes; None where nobody waits for a lock."""
+    """Return the locations that every write changes; None if writes take no lock."""
     if not protocol.of(storage).is_atomic:
         return None
     table = storage.trials()

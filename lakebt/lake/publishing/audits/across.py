@@ -134,7 +134,7 @@ def audit_across(
 
 
 def _told(held: pa.Table, fresh: Fresh | None) -> Instruments:
-    """Return who had which ticker, by the lake's rows and the new ones."""
+    """Return the instrument of each ticker, by the lake's rows and the new ones."""
     rows, _ = _joined(held, fresh)
     return identifiers(take(rows, in_force_of(rows, INSTRUMENTS.key)))
 

@@ -1,7 +1,7 @@
 """Audits of actions beside bars: what the prices say happened on an `ex_date`.
 
-Either may come first: the split before its first bar, or the bars years before anybody
-publishes what happened to them. What neither has new is not told again.
+Either may come first: the split before its first bar, or the bars years before their
+actions are published. If neither side is new, a finding is not repeated.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def audit_beside_bars(
     bars
         Of their symbols, and of the shares that come of them.
     told
-        Who had which ticker: bars of whoever has it next are not stale.
+        The instrument of each ticker: bars of its next holder are not stale.
     severity
         Of an audit, by its name.
     """

@@ -49,7 +49,7 @@ def audit_actions(
     place : ndarray of shape (n_rows,)
         Where each was handed over; -1 for those the lake holds.
     told
-        Who had which ticker.
+        The instrument of each ticker.
     """
     at = in_force_of(rows, ["action_id"])
     facts = frame(take(rows, at)).assign(row=place[at])

@@ -45,7 +45,7 @@ JUMP = 0.5
 """A close that is more than this above or below the one before, as a fraction."""
 
 LOOK_SESSIONS = 252
-"""How far from a new bar the lake is looked at. Who was away longer is new again."""
+"""How far from a new bar the lake is read. A symbol absent for longer counts as new."""
 
 COLUMNS = (
     *("symbol", "session", "close", "volume", "basis"),

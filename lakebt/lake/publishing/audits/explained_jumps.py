@@ -57,7 +57,7 @@ def unexplained(
 
 
 def _explained(jumps: pd.DataFrame, actions: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return which jumps are none for whoever held the share."""
+    """Return which jumps a corporate action explains, so that holders lost nothing."""
     explained = np.zeros(len(jumps), dtype=bool)
     facts = frame(take(actions, in_force_of(actions, ["action_id"])))
     facts = facts[facts["symbol"].isin(jumps["symbol"])].sort_values("ex_date")

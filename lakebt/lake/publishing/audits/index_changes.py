@@ -1,7 +1,7 @@
 """Audits of index changes beside others: one fact under two keys.
 
 Two keys of one change are two legs of one event, which doubles its weight, or two
-events. Only whoever publishes can say which key is meant.
+events. Only the publisher can say which key is meant.
 """
 
 from __future__ import annotations

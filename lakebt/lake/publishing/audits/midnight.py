@@ -174,7 +174,7 @@ def _midnight_of(
     own = values.type.tz if pa.types.is_timestamp(values.type) else None
     utc = pa.array(instants).cast(pa.timestamp("us", "UTC"))
     for zone in filter(None, (own, str(sessions.zone))):
-        # A zone that nobody knows has no midnight.
+        # An unknown zone has no midnight.
         with contextlib.suppress(pa.ArrowInvalid):
             if _are_at_midnight(utc, zone):
                 return str(zone)

@@ -160,13 +160,13 @@ def follows(code: IntVector, place: IntVector) -> BoolVector:
 def absent(
     names: Sequence[str], code: IntVector, day: IntVector, place: IntVector
 ) -> Absentees:
-    """Return who of the lake's newest day is missing on every day after it.
+    """Return the names of the lake's newest day that no later day has.
 
     Returns
     -------
     tuple of list of str, int, int, or None
         Their names, that day, and how many there were on it; None if nothing new is
-        about a later day, so that nobody could be missing.
+        about a later day, so that none could be missing.
     """
     is_held = place < 0
     if not is_held.any():
@@ -190,7 +190,7 @@ def absence(
     lack: str,
     unless: str,
 ) -> Iterator[Finding]:
-    """Give who is missing from a publication, if anybody is.
+    """Yield a finding for the names missing from a publication, if there are any.
 
     Parameters
     ----------
