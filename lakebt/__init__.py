@@ -9,7 +9,7 @@ The story, in the order the data travels:
 4. `lakebt.analysis` turns returns into a Sharpe ratio with its standard error.
 5. `lakebt.report` shows them.
 
-`lakebt.study` composes all of it for index events, `lakebt.strategy` for anybody's
+`lakebt.study` composes all of it for index events, `lakebt.strategy` for your own
 strategy.
 """
 
@@ -84,7 +84,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: help pages need none of them.
+    """Import a public name when it is first used, so that importing lakebt is fast.
 
     Raises
     ------

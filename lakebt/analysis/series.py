@@ -1,4 +1,4 @@
-"""Anybody's series of returns: checked, and said where it is wrong."""
+"""Checks of a user's return series, with errors that name the faulty value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lakebt.sharpe`: the Sharpe ratio of anybody's returns, with what it rests on."""
+"""`lakebt.sharpe`: the Sharpe ratio of a return series, with its standard error."""
 
 from __future__ import annotations
 

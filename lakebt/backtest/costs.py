@@ -58,7 +58,7 @@ class CostModel:
     Raises
     ------
     InvalidArgumentError
-        If a rate is negative or not finite: nobody pays us to trade.
+        If a rate is negative or not finite.
 
     Notes
     -----

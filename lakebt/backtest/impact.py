@@ -1,8 +1,8 @@
 """Market impact: what a fill costs because of its size.
 
 A fill of n shares costs coefficient x sigma x sqrt(n / volume) of its value, with sigma
-and volume as known before the entry's deadline: for the exit, too, since nobody knows
-at the entry what they will be.
+and volume as known before the entry's deadline. The exit uses them too, because its own
+are not known at the entry.
 """
 
 from __future__ import annotations

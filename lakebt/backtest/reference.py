@@ -47,7 +47,7 @@ def installed() -> Any:
         If it cannot be had. Nothing but this engine needs it.
     """
     try:
-        # What it deprecates is no warning for who uses lakebt: they cannot mend it.
+        # Deprecations inside vectorbt are hidden: users of lakebt cannot fix them.
         with warnings.catch_warnings(action="ignore"):
             import vectorbt  # noqa: PLC0415 - 3 s and 300 MB
     except ImportError as error:
@@ -64,7 +64,7 @@ def wrapped_once() -> Any:
     """Return vectorbt's portfolio as one that makes its wrapper once.
 
     vectorbt's own copies it and all settings 35 times on the way to a value, which is
-    half of what the engine takes. Whoever asks for a portfolio is given vectorbt's own.
+    half of the engine's time. `to_vectorbt` still returns vectorbt's own portfolio.
 
     Raises
     ------

@@ -189,7 +189,7 @@ def _flows(
 
 
 def _check(effect: Effect, *, window: PriceWindow) -> None:
-    """Refuse an ending whose holders got nobody knows what.
+    """Refuse an ending for which the holders' proceeds are unknown.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def _sent(path: Path, *, are_printed: bool) -> Iterator[None]:
 
 
 def file() -> Path | None:
-    """Return the file that was asked for: for who writes more than fits in memory."""
+    """Return the output file, for commands that write more than fits in memory."""
     return _file.get(None)
 
 

@@ -146,9 +146,9 @@ class Reading:
     def _asked(
         self, source: Source, table: str, tables: Sequence[str]
     ) -> dict[str, Any]:
-        """Return the options of a source, and those that are nobody's.
+        """Return the options for a source, and those that no source has.
 
-        What is meant for another table's format is not asked of this one.
+        Options for the format of another table are left out.
         """
         from lakebt.sources.formats import source_of
 

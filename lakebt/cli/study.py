@@ -224,7 +224,7 @@ def _stats(result: Result, entry: str, exit_: str) -> dict[str, float]:
 
 
 def show_hindsight(console: Console, sentence: str, rows: pd.DataFrame) -> None:
-    """Print what the rules would show with facts that nobody had, in red."""
+    """Print the results of the rules with look-ahead, in red."""
     from rich.table import Table
 
     from lakebt.report import words

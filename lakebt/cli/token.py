@@ -1,4 +1,4 @@
-"""`lakebt token`: who may use a served lake, for what, and until when."""
+"""`lakebt token`: tokens for a served lake, with scopes and an end."""
 
 from __future__ import annotations
 

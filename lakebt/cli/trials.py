@@ -25,7 +25,7 @@ DIGITS = 10
 begin alike."""
 
 LAST = 20
-"""So many trials are shown where nobody says how many."""
+"""The default number of trials shown."""
 
 
 def trials(

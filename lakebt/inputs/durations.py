@@ -45,7 +45,7 @@ _HELP = 'write "10min", "90s" or "1h30min"'
 
 
 def parse_duration(value: object, *, what: str) -> dt.timedelta:
-    """Return `value` as a duration; nobody guesses at a unit.
+    """Return `value` as a duration; it must have a unit.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def local_path(path: str | os.PathLike[str], *, what: str, cure: str) -> Path:
     Raises
     ------
     InvalidArgumentError
-        If it is none, or nobody has the home directory that it names.
+        If it is not a path, or names the home directory of an unknown user.
     """
     try:
         named = os.fspath(path)

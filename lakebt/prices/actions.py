@@ -65,9 +65,9 @@ class Action:
     ratio
         Shares per share held at the close before; NaN where there is none.
     other
-        Whose shares they are, as they trade at that open; empty if nobody's.
+        The symbol of these shares at that open; empty if there are none.
     label
-        As "special"; empty if not told.
+        As "special"; empty if not given.
     known_at
         Microseconds since 1970 UTC.
     """

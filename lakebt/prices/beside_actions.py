@@ -88,7 +88,7 @@ class BesideActions:
 
 
 def _only(history: PriceHistory, rows: IntVector) -> PriceHistory:
-    """Return some rows, without their volumes, which nobody asks for."""
+    """Return some rows, without volumes, which are not needed here."""
     used, symbol = np.unique(history.symbol[rows], return_inverse=True)
     taken: dict[str, Any] = {
         name: values[rows] if len(values) else values

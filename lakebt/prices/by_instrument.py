@@ -1,4 +1,4 @@
-"""Actions, rates and bars by instrument: joined on who had the symbol on its day."""
+"""Actions, rates and bars by instrument: the holder of the symbol on that day."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ _LONG_AGO = -(2**63)
 def joined_actions(
     actions: ActionHistory, told: Instruments, sessions: Sessions
 ) -> ActionHistory:
-    """Return actions by what their instruments are called in results.
+    """Return actions under the names that their instruments have in results.
 
-    An action is about who had its symbol at the close before, and gives shares of who
-    has the other at the open. A rename of an instrument into itself is no action. One
-    is known from when both it and the rows that join it were.
+    An action's symbol means the instrument that had it at the close before; the shares
+    it gives are of the instrument that has the other symbol at the open. A rename of an
+    instrument into itself is not an action. An action is known once both it and the
+    rows that join it are.
     """
     called = _Called.of(told, actions.symbols, sessions)
     own, since = called.at(actions.symbol, np.maximum(actions.session - 1, 0))

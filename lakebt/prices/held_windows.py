@@ -26,8 +26,8 @@ def few_windows(
 ) -> tuple[tuple[IntVector, IntVector, IntVector], IntVector]:
     """Return the windows that many shares need, and which each one has.
 
-    Whoever bought between two actions of a symbol has the same from the second one on,
-    and all of them share a window from the first entry to the last exit. Where shares
+    Shares bought between two actions of a symbol become the same from the second one
+    on, and share a window from the first entry to the last exit. Where shares
     of others come, or the entry has no close, what fills gaps depends on the entry
     itself: it has a window of its own.
 

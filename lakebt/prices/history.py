@@ -389,6 +389,6 @@ class PriceHistory:
     def _least_known(self) -> IntVector:
         """When the first of each symbol's rows, up to each one, was known.
 
-        Where everything was known late, nobody walks back to the beginning to see it.
+        With it, a search stops early where no earlier row was known in time.
         """
         return least_so_far(self.known_at, self.starts)

@@ -102,10 +102,10 @@ class Worth:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Holding:
-    """What became of one share that was bought in a session.
+    """What one share that was bought in a session has become since.
 
-    Whoever holds it at the close before an action's session is entitled to it: actions
-    of the entry's own session are not.
+    The holder at the close before an action's session is entitled to the action, so
+    actions in the session of the entry do not count.
 
     Attributes
     ----------

@@ -22,21 +22,21 @@ ID = "="
 class NamesOfDay:
     """Names of instruments on a day, as far as they are known.
 
-    An instrument is called by its ticker, or as the price table calls it. One that has
-    neither any more keeps its last ticker where nobody else has that, and else is
-    called by its id.
+    An instrument's name is its ticker, or its symbol in the price table. An instrument
+    that has neither any more keeps its last ticker if no other instrument has it; else
+    its name is its id.
 
     Attributes
     ----------
     told
     day
     nobodys : callable
-        Gives the day of the last bar of a symbol that no row says the owner of; None if
-        there is none. A ticker that has one after its last owner is nobody's.
+        Returns the day of a symbol's last bar that no instrument owns; None if there is
+        none. A ticker with such a bar after its last owner belongs to no instrument.
 
     Examples
     --------
-    Facebook is META, and FB is who has that now:
+    Facebook is META, and FB is its next holder:
 
     >>> import datetime as dt
     >>> from lakebt.prices.instruments import Identifier, Instruments
@@ -107,7 +107,7 @@ class NamesOfDay:
         return name if is_marked else told.unowned(name)
 
     def _gone(self, symbol: str) -> str | None:
-        """Return who had a ticker last, and none since, that nobody has on the day."""
+        """Return the last holder of a ticker now unused, if it has no other since."""
         told, day = self.told, self.day
         last = told.last_ticker(day, symbol=symbol)
         if last is None or told.at(symbol, day) is not None:

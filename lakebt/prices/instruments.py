@@ -163,7 +163,7 @@ class Instruments:
     def at(self, symbol: str, day: dt.date) -> str | None:
         """Return the instrument that facts of a day are about, by their symbol.
 
-        It is who had the ticker that day, or else whom the price table calls so.
+        It is the holder of the ticker that day, or else of the name in the price table.
         """
         own = self.of(symbol, day)
         return own if own is not None else self.of(symbol, day, kind=PRICES)
@@ -249,10 +249,10 @@ class Instruments:
         return _pieces(symbol, self.owners(symbol), name=self.unowned(symbol))
 
     def owners(self, symbol: str) -> tuple[Owned, ...]:
-        """Return whose the bars are that the price table has under a name, day by day.
+        """Return the instruments of the bars under a name of the price table, by day.
 
-        Those whom a row of kind `prices` names have them, or else who had the ticker
-        and no other name in the price table that day.
+        A row of kind `prices` names the instrument; else it is the holder of the ticker
+        that day, unless that has another name in the price table.
 
         Returns
         -------

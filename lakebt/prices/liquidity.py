@@ -1,7 +1,7 @@
 """How much of a share is traded a day and how far it moves, as known before an order.
 
 The sessions that count are the last whose bars were known and had a trade. They may lie
-long before the order: of a share that nobody trades nothing newer is known.
+long before the order, if a share rarely trades.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _ALIGNED = 64
 
 
 class Spill:
-    """The rows of a history, in a file that nobody else sees and that ends with it.
+    """The rows of a history in a private temporary file, deleted with it.
 
     Where the system unlinks open files, nothing is left of it even if the process is
     killed.
@@ -133,7 +133,7 @@ def with_whole(
     if whole is None:
         return replace(history, cut=cut)
     code = history.codes(whole.symbols)
-    # What comes of their shares may be there whole, too; nobody asked for it here.
+    # Shares that come from theirs may be complete as well, but are not wanted here.
     added = np.flatnonzero(code[whole.symbol] >= 0)
     kept = np.flatnonzero(~np.isin(history.symbol, code))
     symbol = np.concatenate([history.symbol[kept], code[whole.symbol[added]]])

@@ -1,4 +1,4 @@
-"""The contents of a report, as plain values that anybody can fill in."""
+"""The contents of a report, as plain values."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Chance:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pretended:
-    """What the rules would show with facts that nobody had yet.
+    """The results of the rules with look-ahead, which could not be earned.
 
     Attributes
     ----------
@@ -155,11 +155,11 @@ class StudyContents:
     sheet : SheetData or None
         Of the calendar portfolio of the chosen cell; without, the page has none.
     chance : Chance or None
-        The rules held against chance; without, nothing is said of it.
+        The rules compared with chance; None leaves the section out.
     pretended : Pretended or None
-        The rules with facts that nobody had; without, nothing is said of it.
+        The rules with look-ahead; None leaves the section out.
     lineage : str
-        A picture, as SVG, of where the result came from; empty if nobody could tell.
+        The lineage of the result as SVG; empty if it is unknown.
     """
 
     index: str

@@ -1,4 +1,4 @@
-"""What hindsight adds, as a section of a page: nobody could earn what it shows."""
+"""The section of a page on what hindsight adds, which could not be earned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SUBJECT = {"known_at": "known at", "change": "the change"}
 
 
 def hindsight_section(told: Pretended | None) -> dict[str, Any] | None:
-    """Return the section as its template names it; None where nobody asked."""
+    """Return the values for the section's template; None without hindsight."""
     if told is None:
         return None
     rows = _rows(told.rules)

@@ -125,7 +125,7 @@ def earned(cell: Cell) -> str:
 
 
 def overnight(path: pd.DataFrame, *, market: str | None) -> str:
-    """Say what happened before the first price anybody could trade at."""
+    """Return a sentence on the move before the first price that could be traded."""
     jumps = path[(path["label"] == "AD+1 open") & (path["n"] > 0)]
     parts = [
         f"{row['side']}s {words.bps(row['mean_bps'])}{BP} {words.n_of(row['n'])}"

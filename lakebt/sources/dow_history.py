@@ -3,7 +3,7 @@
 Below a heading, which is the day, a table has the names of all members, three in a row,
 with an arrow up at those that are new; then, under "Dropped from Average", those that
 left. It has names and no tickers: those of today's members are in the other page of
-the Dow, and whoever wants the rest says them (`symbols`).
+the Dow, and the user passes the others (`symbols`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """The members since a day, as the page has them, and who left on it.
+    """The members since a day, as on the page, and those that left on that day.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ def _plain(name: str) -> str:
 def take_history(
     work: EffectiveChanges, lists: Sequence[Members], tickers: Mapping[str, str]
 ) -> int:
-    """Take who came and who left on each day, and return how many names were read.
+    """Collect the additions and deletions of each day; return the number of names.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def take_history(
 def _differ(
     before: Members, now: Members, tickers: Mapping[str, str]
 ) -> tuple[list[str] | None, list[str] | None]:
-    """Return who came and who left; None where a change of name may be among them."""
+    """Return additions and deletions; None where one may be a change of name."""
 
     def same(name: str) -> str:
         return tickers.get(name, name)

@@ -50,7 +50,7 @@ class Filed:
 
 
 def check_identity(identity: str) -> None:
-    """Check that the SEC would learn who asks.
+    """Check that the identity tells the SEC the user's name and address.
 
     Raises
     ------

@@ -43,9 +43,9 @@ class Naming:
     table
         Where their rows go, for errors.
     is_guessed
-        Whether nobody said it.
+        Whether it is a guess, not the user's choice.
     is_raised
-        Whether the symbols are written small, and become capitals.
+        Whether the symbols are in lower case, and become capitals.
     """
 
     pattern: str

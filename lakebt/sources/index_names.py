@@ -83,7 +83,7 @@ def index_of(given: str | None, *, called: str) -> str:
     Parameters
     ----------
     given
-        As somebody says it; None if nobody does.
+        The user's choice; None if there is none.
     called
         The name of the file.
 

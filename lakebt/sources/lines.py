@@ -1,7 +1,7 @@
 """Lines of a file that are no rows: titles before its header, totals and notes after.
 
-They are never guessed away. Whoever publishes says how many there are, is told what was
-left out, and an error counts them.
+They are never dropped by a guess. The user says how many there are, and is shown what
+was left out; an error counts them.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def ask(url: str, *, contact: str | None = None, seconds: float = SECONDS) -> by
         An https address without a name and password in it; of this machine itself,
         http too.
     contact
-        Who asks: an address of e-mail or of a page.
+        Your e-mail address or web page.
     seconds
         How long the server may be silent.
 
@@ -79,7 +79,7 @@ def ask(url: str, *, contact: str | None = None, seconds: float = SECONDS) -> by
 
 
 def agent(contact: str | None = None) -> str:
-    """Return how lakebt calls itself, and who asks.
+    """Return the User-Agent: lakebt's name and the user's contact address.
 
     Raises
     ------

@@ -75,12 +75,12 @@ class NportFilings(Source):
         start, end
             The days between which they were filed, both included.
         identity
-            Who asks, as the SEC wants to know it: a name and an address of e-mail.
+            Your name and e-mail address, which the SEC requires.
         series
             EDGAR's series that are wanted, ``S000002839``; by default all of the
             registrants. Each has a filing of its own.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         downloads
             How to keep; for tests.
 

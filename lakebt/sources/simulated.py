@@ -4,7 +4,7 @@ A market factor moves everything; each stock adds its own noise; and around each
 change, additions earn an abnormal return in three parts, deletions the opposite:
 
 - the **jump**, overnight between the close of the announcement's session and the next
-  open. The announcement comes after the close, so nobody can trade it;
+  open. The announcement comes after the close, so it cannot be traded;
 - the **drift**, in equal steps from that open to the close before the effective
   session;
 - the **reversal**, the other way, in equal steps over the sessions after that close.
@@ -14,9 +14,9 @@ What is published about their sizes, for the S&P 500:
 - From announcement to effective day, additions gained 8.8 % and deletions lost 15.1 %
   on average from 1990 to 2005 [1]_. The default jump and drift add up to the former,
   and deletions mirror additions.
-- A significant part comes overnight, before anybody can trade; profits were still to be
-  had from the first day after the announcement on [2]_. That the default jump is a
-  little more than half of the whole is our choice.
+- A significant part comes overnight, before any trade; profits were still possible from
+  the first day after the announcement on [2]_. The default jump, a little more than
+  half of the whole, is our choice.
 - Part of the rise reverses once the stock is in the index [3]_. That it is half of the
   drift, within twenty sessions, is our choice.
 - The effect has faded: additions earned 7.4 % in the 1990s and less than 1 % over the

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 OF_TABLES = frozenset({"table", "numbers", "flags"})
-"""Options of `convert` that the caller fills in: nobody types them."""
+"""Options of `convert` that the caller fills in; users do not type them."""
 
 _ELSEWHERE = OF_TABLES | {"exchange"}
 """What a command has itself: the lake says whose sessions count."""

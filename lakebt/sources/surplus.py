@@ -64,7 +64,7 @@ def check_last_row(rows: pa.Table, path: Path, table: str, dialect: Dialect) -> 
     Raises
     ------
     InvalidDataError
-        If it seems to be one, and nobody said what it is.
+        If it seems to be one, and the user did not say what it is.
     """
     if dialect.footer_lines is not None or not rows.num_rows:
         return

@@ -200,7 +200,7 @@ class ActionFiles(Tabular):
         name
             What to call the file.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to ask; for tests.
         """

@@ -136,9 +136,9 @@ class Wikipedia(Source):
         indexes
             SP500, SP400, SP600, NDX100 or DJIA; by default all.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to ask; for tests.
 

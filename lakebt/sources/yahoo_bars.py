@@ -4,7 +4,7 @@
 ``Ticker.history`` returns those of one ticker. Both must have been asked with
 ``auto_adjust=False``: then there is ``Adj Close``, and ``Close`` is what Yahoo stores,
 adjusted for splits and not for dividends. Without it every price is scaled by dividends
-that nobody knew yet, and the frame is refused.
+that were not known yet, and the frame is refused.
 
 Dividends and splits go into ``corporate_actions``: see
 `lakebt.sources.corporate.yahoo`.

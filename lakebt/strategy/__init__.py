@@ -1,4 +1,4 @@
-"""Anybody's strategy: asked at each decision's deadline, and audited for look-ahead."""
+"""Your own strategy: called at each decision's deadline, audited for look-ahead."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ def execute(
     InvalidArgumentError
         If a symbol that was to be held has no prices.
     UntradeableError
-        If nothing was held, if equity reached zero, or if what was held became what
-        nobody can value.
+        If no position was held, equity reached zero, or a position became something
+        without a value.
     """
     symbols, weights = lined_up(decided)
     history = price_history(view, symbols)
@@ -166,7 +166,7 @@ def _with_others(
     first: int,
     last: int,
 ) -> tuple[tuple[str, ...], FloatPanel]:
-    """Add the symbols whose shares may come of what is held; nobody asked for them."""
+    """Add the symbols that positions may turn into; no decision names them."""
     asked = [s for s, own in zip(symbols, weights.T, strict=True) if own.any()]
     come = history.actions.successors(asked, first=first + 1, last=last)
     if come <= set(symbols):

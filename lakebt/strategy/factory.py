@@ -285,7 +285,7 @@ def takes_view(make: Callable[..., Any]) -> bool:
 def _parameters(make: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(make).parameters.values())
-    except ValueError:  # some classes written in C tell nobody
+    except ValueError:  # some classes written in C have no signature
         return []
 
 
@@ -304,7 +304,7 @@ def _check_takes_view(strategy: Any, name: str) -> None:
     """
     try:
         taken = inspect.signature(strategy.target_weights)
-    except (TypeError, ValueError):  # of a method written in C nobody knows
+    except (TypeError, ValueError):  # a method written in C may have no signature
         return
     try:
         taken.bind(None)

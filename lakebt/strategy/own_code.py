@@ -22,12 +22,12 @@ _LIBRARIES = frozenset({"lakebt", "numpy", "pandas", "pyarrow", "polars", "plotl
 _OF_MODULES = frozenset(
     {"modules", "import_module", "__import__", "f_globals", "__globals__"}
 )
-"""Who uses one of these may have a module, his own one too, under any name."""
+"""Code that uses one of these can reach any module, its own one too."""
 
 _BY_TEXT = _OF_MODULES | {
     *("globals", "vars", "getattr", "locals", "__dict__", "eval", "exec"),
 }
-"""Who uses one of these may mean a name by a text."""
+"""Code that uses one of these can reach an attribute by its name as a text."""
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _OF_QUERY = re.compile(r"@([^\W\d]\w*)")
@@ -49,7 +49,7 @@ _NOT_SAID = frozenset(
         *("__orig_bases__", "__annotate__", "__annotate_func__", "__classcell__"),
         *("__annotations_cache__", "__type_params__", "__final__"),
         *("__protocol_attrs__", "__non_callable_proto_members__"),
-        "__slotnames__",  # kept by whoever copies or pickles an object
+        "__slotnames__",  # cached by `copyreg` when an object is copied or pickled
     }
 )
 """What a class has that decides nothing."""

@@ -76,7 +76,7 @@ def _made_with(owner: type) -> list[str]:
     """Return the names of the arguments that a class is made with."""
     try:
         return list(inspect.signature(owner).parameters)
-    except (TypeError, ValueError):  # some classes written in C tell nobody
+    except (TypeError, ValueError):  # some classes written in C have no signature
         return []
 
 

@@ -170,7 +170,7 @@ class Chunk:
         begun = self._source.begin_before(symbols, self._between[0])
         whole = (
             self._source.between(begun, 0, len(self.scope.clock.sessions) - 1)
-            if begun  # a table is not read through for nobody
+            if begun  # else there is no need to read through the table
             else None
         )
         self._whole = self._whole.union(symbols)

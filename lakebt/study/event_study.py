@@ -43,7 +43,7 @@ WINDOWS = (
     ("ED-1@close", "ED@close"),
     ("ED@close", "+10"),
 )
-"""The jump nobody can trade; the way to the effective date; that day; what follows."""
+"""The untradeable jump; the way to the effective date; that day; what follows."""
 
 ESTIMATION = (-260, -30)
 """Sessions from the announcement in which a model is estimated."""

@@ -74,7 +74,7 @@ class Evidence:
         )
 
     def hindsight(self) -> Hindsight:
-        """Run the same rules with facts that nobody had yet; see `Study.hindsight`."""
+        """Run the same rules with look-ahead; see `Study.hindsight`."""
         from lakebt.study.hindsight import Hindsight  # noqa: PLC0415 - when asked
 
         return Hindsight(self.traded.scope, engine=self.traded.engine)

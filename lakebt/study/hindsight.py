@@ -1,4 +1,4 @@
-"""What hindsight adds to a study: its rules on facts that nobody had yet."""
+"""`Hindsight`: the rules of a study with look-ahead, and what that adds."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _FIGURES = ("net_bps", "sharpe", "sharpe_se", "n_events", "n_refused")
 class Hindsight:
     """The rules of a study, run with what was known and with what was not.
 
-    Made by `lakebt.Study.hindsight`. All but the rows ``as_known`` without retroactive
-    adjustment look ahead: nobody could earn them. Nothing of it is recorded among the
-    trials.
+    `lakebt.Study.hindsight` makes one. All rows look ahead and could not be earned,
+    except ``as_known`` without retroactive adjustment. Nothing of it is recorded among
+    the trials.
 
     Examples
     --------

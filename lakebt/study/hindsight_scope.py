@@ -1,4 +1,4 @@
-"""A study as somebody would run it who knew its facts at other times."""
+"""A study whose facts are known at other times, for hindsight."""
 
 from __future__ import annotations
 

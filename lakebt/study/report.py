@@ -137,7 +137,7 @@ def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:
 
 
 def with_hindsight(contents: StudyContents, ahead: Hindsight) -> StudyContents:
-    """Return the contents with what the rules would show that nobody could earn."""
+    """Return the contents with the results of the rules with look-ahead."""
     told = Pretended(sentence=ahead.sentence, rules=ahead.table(), facts=ahead.facts())
     return replace(contents, pretended=told)
 

@@ -20,9 +20,9 @@ SECONDS = 0.5
 class Recorder:
     """Records finished trials in batches, and tells of those that are recorded.
 
-    A batch is recorded as soon as what waits took `SECONDS` to run, or has waited that
-    long: what took minutes waits for nothing. Whoever kills the process loses what was
-    running and at most that much else, and nothing that was reported as done.
+    A batch is recorded as soon as its trials took `SECONDS` to run, or have waited that
+    long, so a trial that took minutes is recorded at once. A killed process loses what
+    was running and at most that much more, but nothing that was reported as done.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Recorder:
         self._notify(self._done, self._total)
 
     def hush(self) -> None:
-        """Report nothing more: the sweep is being stopped, perhaps by who listens."""
+        """Stop reporting: the sweep is ending, perhaps because the callback raised."""
         self._notify = lambda _done, _total: None
 
     def add(self, rows: pd.DataFrame, *, count: int = 1) -> None:

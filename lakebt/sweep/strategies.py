@@ -218,7 +218,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101 - we are of a pool
     parent.join()
-    os._exit(1)  # nobody is left to hand a result to
+    os._exit(1)  # the parent is gone, so no one reads a result
 
 
 def _ended() -> str:
@@ -260,8 +260,8 @@ def run_tasks(
         If a process ended: a script without a guard, or want of memory.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
-        # A process of a pool reads the script that started it, to which this belongs:
-        # the script has no guard. Who started it says so.
+        # A process of the pool imports the script that started it. That script calls
+        # this function, so it has no `__main__` guard; the parent reports that.
         sys.exit(1)
     missing = [task for task in asked if task.trial_id not in known]
     recorder.know(len(asked) - len(missing))

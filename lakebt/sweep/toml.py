@@ -1,4 +1,4 @@
-"""SWEEP.toml: a sweep as a file, for batches and for whoever reads it later."""
+"""SWEEP.toml: a sweep as a file."""
 
 from __future__ import annotations
 

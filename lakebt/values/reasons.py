@@ -16,7 +16,7 @@ class Reason(enum.StrEnum):
     NO_PRICE = "no_price"
     ONE_SIDED = "one_sided"
     RUINED = "ruined"
-    # Of a cell that is not traded for one of these nobody asks whether it was ruined.
+    # A cell that is untradeable for one of these is not checked for ruin.
     NO_VOLUME = "no_volume"
     TOO_LARGE = "too_large"
     NO_BORROW = "no_borrow"

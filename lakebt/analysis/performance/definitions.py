@@ -13,7 +13,7 @@ _YEAR = f"{SESSIONS_PER_YEAR}"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One number: in what unit, what it is, and who defined it so."""
+    """The definition of one number: its unit, meaning and source."""
 
     unit: str
     definition: str

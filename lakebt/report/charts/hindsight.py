@@ -1,4 +1,4 @@
-"""Draws what a rule would show with facts that nobody had."""
+"""The chart of a rule's results with look-ahead."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ _BEYOND = 2.0
 def path_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go.Figure:
     """Draw the average cumulative return of each side in event time.
 
-    The night between the announcement and the next open is shaded: nobody could trade
-    what happened in it.
+    The night between the announcement and the next open is shaded: its move could not
+    be traded.
 
     Parameters
     ----------

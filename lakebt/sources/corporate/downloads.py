@@ -43,9 +43,9 @@ class Downloads:
     clock
         What says when it came.
     base_url
-        Whom to ask instead of each site: a mirror with the same paths.
+        A mirror with the same paths, to use instead of each site.
     contact
-        Who asks, as servers are told.
+        Your contact address, which is sent to servers.
     seconds
         How long a server may be silent.
     pause

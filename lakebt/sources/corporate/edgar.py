@@ -94,11 +94,11 @@ class EdgarActions(Source):
             Where to; it is made. `downloads.csv` in it says when each file came.
         companies
             The company by the symbol that its shares had: EDGAR's number (CIK), or its
-            ticker of today. Who is bought has no ticker any more.
+            ticker of today. A company that was taken over has no ticker any more.
         start, end
             The days between which they were filed, both included.
         identity
-            Who asks, as the SEC wants to know it: a name and an address of e-mail.
+            Your name and e-mail address, which the SEC requires.
             edgartools asks a mirror, if ``EDGAR_BASE_URL`` and ``EDGAR_DATA_URL`` in
             the environment name one.
         downloads

@@ -124,9 +124,9 @@ class LeanActions(Source):
         ref
             The branch, tag or commit of LEAN's repository.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to ask; for tests.
 

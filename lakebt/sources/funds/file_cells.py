@@ -35,9 +35,9 @@ class Grid:
     name
         The file, for errors.
     cells
-        The lines, with their numbers; what nobody sees is taken off the cells' ends.
+        The lines with their numbers; invisible characters at the ends are removed.
     read_as
-        What is not as usual in it.
+        How the file differs from the usual layout.
     """
 
     name: str

@@ -34,7 +34,7 @@ _TABLE = "instruments"
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What rows of ``instruments`` say, whoever writes the class of a share how."""
+    """The rows of ``instruments``, for any spelling of a share class."""
 
     told: Instruments
     spellings: Mapping[str, AbstractSet[str]]

@@ -206,9 +206,9 @@ class IsharesHoldings(FundHoldings):
             Of funds that `PRODUCTS` lacks: the number and the name in the address of
             the fund's page, ``239726/ishares-core-sp-500-etf``.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to keep; for tests.
 
@@ -264,9 +264,9 @@ class SpdrHoldings(FundHoldings):
         fund
             The ticker.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to keep; for tests.
 
@@ -317,9 +317,9 @@ class InvescoHoldings(FundHoldings):
         cusip
             The fund's CUSIP: then what its page asks for is fetched, in JSON.
         base_url
-            Of a mirror with the same paths, to be asked instead.
+            The address of a mirror with the same paths, to use instead.
         contact
-            Who asks: an address of e-mail or of a page, which the server is told.
+            Your e-mail address or web page, which is sent to the server.
         downloads
             How to keep; for tests.
 

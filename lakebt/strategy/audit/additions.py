@@ -1,7 +1,7 @@
-"""What somebody put where it is not looked for: into libraries, and names of Python's.
+"""Data that user code put into libraries, or under names of Python's own.
 
-What is the user's own is looked at whole. Of what is not, only what has a name that the
-strategy's code may mean, and is data, or somebody's own.
+The user's own objects are searched in full. In other objects only attributes count
+whose names the strategy's code may use, and that are data or the user's own code.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 
 
 def added(holder: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield what somebody may have put into a module, class or function of a library.
+    """Yield what user code may have put into a module, class or function of a library.
 
     Parameters
     ----------
     holder
-        What is not the user's own.
+        The module, class or function.
     names
-        That his code may mean.
+        The names that the user's code may mean.
     """
     space = getattr(holder, "__dict__", {})
     for name in sorted(names.intersection(space)):

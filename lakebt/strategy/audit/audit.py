@@ -1,8 +1,8 @@
-"""Gate 2 of the guard: a decision may not change when what came after it does.
+"""The look-ahead audit, gate 2 of the guard.
 
-A strategy's decisions are made again, by a strategy made anew, in lakes in which all
-that was known after a decision's deadline is gone, or is something else. What was known
-by then is the same, so the decision has to be. The first one that is not is named.
+A new instance of the strategy repeats its decisions in lakes whose facts from after a
+decision's deadline are removed or replaced. The facts known by the deadline are the
+same, so the decision must be the same. The audit names the first decision that is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOLERANCE = 1e-9
 """Weights closer than this are the same: sums may be added up in another order."""
 
 FEW = 50
-"""So many decisions are cut at if nobody says how many."""
+"""The default number of decisions that are tested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,7 @@ class _Walk:
         return inspect.isfunction(value) and is_own_function(value)
 
     def _of_library(self, holder: Any, where: str) -> Iterator[tuple[Any, str, int]]:
-        """Yield what somebody put into what is not his own."""
+        """Yield what user code put into modules, classes and functions of libraries."""
         yield from (
             (part, f"{where}.{name}", 0) for name, part in added(holder, self._names)
         )

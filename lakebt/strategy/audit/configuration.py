@@ -1,8 +1,8 @@
 """What a strategy may hold before an audit: scalars, and small configuration.
 
-Whatever else is made of data, nobody can say of when: it is refused. Configuration has
-no dates and maps nothing by time. It may be by symbol, or be a list of names, whatever
-its length; what is by number or without names has to be shorter than a history.
+Other data is refused, because its time is unknown. Configuration has no dates and no
+keys of time. Mappings by symbol and lists of names may have any length; mappings by
+number, and lists of numbers, must be shorter than a history.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def tells_nothing(value: object) -> bool:
 
 
 def _is_of_python(value: object) -> bool:
-    """Return whether a function of arrays calls a function that nobody can look at."""
+    """Return whether a ufunc calls a Python function that cannot be inspected."""
     return isinstance(value, np.ufunc) and "(vectorized)" in value.__name__
 
 

@@ -3,8 +3,8 @@
 A task is a pass over some events, or one backtest. Tasks go out in waves, a Spark job
 each, several at once so that no core waits for the end of a wave. What a wave brings
 back, rows or finished data files, is recorded by the driver before the next one is
-awaited: so nothing is recorded twice, whatever Spark runs twice, and whoever kills the
-driver loses the waves that were on their way.
+awaited. So nothing is recorded twice, even if Spark runs a task twice, and a killed
+driver loses only the waves that were running.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _tasks(session: SparkSession, count: int, do_one: Callable[..., Any]) -> Dat
 T = TypeVar("T")
 
 SECONDS = 1.5
-"""How long a wave should take: as much as somebody who kills the driver may lose."""
+"""How long a wave should take, which bounds what a killed driver loses."""
 
 LANES = 32
 """Waves at once, at most: each is a thread of the driver's."""

@@ -1,7 +1,8 @@
-"""Prices of parts of the events: of each part its own sessions alone.
+"""Prices for parts of the events: each part gets only its own sessions.
 
-What lies before is asked for seldom, and nobody knows it beforehand: the last close of
-a share that was halted. Then whoever trades says whose bars are missing, and gets them.
+Earlier bars are rarely needed, and it is not known beforehand which: the last close of
+a halted share. The code that trades then names the symbols that lack bars, and gets
+them.
 """
 
 from __future__ import annotations

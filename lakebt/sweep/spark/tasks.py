@@ -75,7 +75,7 @@ def run_script(
     Raises
     ------
     LakeError
-        If it is another trial here than it was for who asked.
+        If the trial has another id here than in the driver.
     """
     name = task.target.rpartition(":")[2]
     here = replace(task, target=f"{script.placed(folder)}:{name}")
