@@ -10,6 +10,7 @@ from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.release_names import on
 from lakebt.lake.lineage.releases import Releases
 from lakebt.lake.lineage.tracing import TRIAL_COLUMNS, Tracing
+from lakebt.lake.tables.schemas import LEDGER
 from lakebt.lake.trials import reader
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class Lineages(LakeBase):
         >>> directory.cleanup()
         """
         check_switch("files", files)
-        releases = Releases(self._storage)
         tables = self._storage.on(None).tables()
+        releases = Releases(self._storage, tables[LEDGER])
         tracing = Tracing(releases, tables, with_files=files)
         name = on(self._storage.branch, of)
         release = releases.get(name) if is_text(name) else None
@@ -117,8 +118,8 @@ def picture_of(view: View, *, result: str, called: str, code: str) -> str:
     """
     pinned = view._pinned  # noqa: SLF001 - nothing public of a view leads to its lake
     try:
-        releases = Releases(pinned.storage)
         tables = pinned.storage.on(None).tables()
+        releases = Releases(pinned.storage, tables[LEDGER])
     except LakeError:
         return ""
     tracing = Tracing(releases, tables, with_files=False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyiceberg.table import Table
 
+    from lakebt.lake.committing.ledger import Ledger
     from lakebt.lake.reading.diff import Diff
     from lakebt.lake.storage.catalog import Storage
 
@@ -211,4 +212,14 @@ class Reading(LakeBase):
         UnknownNameError
             If there is no such table or release.
         """
-        return diff(table, self.at(before), self.at(after))
+        seen: dict[str | None, tuple[Mapping[str, Table], Ledger]] = {}
+
+        def view(release: str) -> View:
+            storage, name = placed(self._storage, release)
+            if storage.branch not in seen:  # of two releases the tables are the same
+                seen[storage.branch] = read_state(storage)
+            tables, ledger = seen[storage.branch]
+            pinned = ledger.get(name)
+            return self._view(pinned, pinned.as_of, tables, storage)
+
+        return diff(table, view(before), view(after))

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from lakebt.inputs.checks import check_switch
 from lakebt.lake.api.base import LakeBase
 from lakebt.lake.committing.branches import check_main
+from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.declaring.declaration import checked
 from lakebt.lake.declaring.declare import declare, listed
 from lakebt.lake.keeping.cluster import cluster
+from lakebt.lake.tables.specs import Specs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,5 +157,5 @@ class Tables(LakeBase):
             A table with a damaged declaration is not listed; using it raises an error
             that says why.
         """
-        specs = self._specs()
-        return listed(specs, self._ledger().newest)
+        tables, ledger = read_state(self._storage)
+        return listed(Specs(tables), ledger.newest)

@@ -17,7 +17,7 @@ from lakebt.inputs.checks import is_text
 from lakebt.lake.committing.ledger import Ledger, Page, read_ledger
 from lakebt.lake.committing.release_names import branch_in, on, unusable
 from lakebt.lake.storage.branch_refs import on_branch
-from lakebt.lake.tables.schemas import LEDGER, OURS, RELEASE
+from lakebt.lake.tables.schemas import OURS, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def held(storage: Storage, name: object) -> Storage:
     UnknownNameError
         If it never had such a branch.
     """
-    names = branches_in(storage.on(None).tables()[LEDGER])
+    names = branches_in(storage.on(None).ledger())
     if not (is_text(name) and name in names):
         raise UnknownNameError("branch", str(name), names)
     return storage.on(name)
@@ -70,8 +70,8 @@ def held(storage: Storage, name: object) -> Storage:
 
 def is_branch(storage: Storage, name: object) -> bool:
     """Whether a lake has, or had, a branch, and no table, of a name."""
-    tables = storage.on(None).tables()
-    return name in branches_in(tables[LEDGER]) and name not in tables
+    main = storage.on(None)
+    return name in branches_in(main.ledger()) and name not in main.tables()
 
 
 def opened(storage: Storage, name: object) -> Storage:
@@ -85,7 +85,7 @@ def opened(storage: Storage, name: object) -> Storage:
         If there never was such a branch.
     """
     there = held(storage, name)
-    check_open(there, read_ledger(there, there.tables()[LEDGER]))
+    check_open(there, read_ledger(there, there.ledger()))
     return there
 
 
@@ -144,18 +144,34 @@ def placed_anew(storage: Storage, release: Any) -> tuple[Storage, Any]:
 def main_ledger(storage: Storage) -> Ledger:
     """Return the ledger of main, whatever branch this is."""
     main = storage.on(None)
-    return read_ledger(main, main.tables()[LEDGER])
+    return read_ledger(main, main.ledger())
 
 
-def ledgers(storage: Storage) -> Iterator[tuple[Storage, Ledger]]:
+def pages(
+    storage: Storage, table: Table | None = None
+) -> Iterator[tuple[Storage, Table]]:
+    """Give each branch, those that were dropped among them, and the ledger's table.
+
+    Parameters
+    ----------
+    storage
+    table
+        Of the ledger, as main has it; by default as it is now.
+    """
+    whole = storage.on(None).ledger() if table is None else table
+    for name in branches_in(whole):
+        yield storage.on(name), on_branch(whole, name)
+
+
+def ledgers(
+    storage: Storage, table: Table | None = None
+) -> Iterator[tuple[Storage, Ledger]]:
     """Give each branch, those that were dropped among them, and its ledger.
 
-    All are of one instant: they lie in one table, which is asked for once.
+    All are of one instant: they lie in one table, which is asked for once. See `pages`.
     """
-    table = storage.on(None).ledger()
-    for name in branches_in(table):
-        there = storage.on(name)
-        yield there, read_ledger(there, on_branch(table, name))
+    for there, page in pages(storage, table):
+        yield there, read_ledger(there, page)
 
 
 def base_in(ledger: Ledger, *, where: str) -> Release:

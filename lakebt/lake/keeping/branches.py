@@ -26,6 +26,7 @@ from lakebt.lake.committing.release_names import branch_in, check_branch
 from lakebt.lake.committing.retry import again
 from lakebt.lake.committing.stage import Staged, discard
 from lakebt.lake.keeping.maintenance import state
+from lakebt.lake.storage.branch_refs import as_main_has
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import at_ref
 from lakebt.lake.tables.schemas import LEDGER, RELEASE, TRIALS
@@ -89,14 +90,14 @@ def _attempt(
     try:
         commits = protocol.of(there)
         with commits.turn() as commit:
-            mains = storage.tables()
+            tables = commits.tables()
+            mains = {name: as_main_has(table) for name, table in tables.items()}
             ledger = read_ledger(storage, mains[LEDGER])
             if there.branch in branches_in(mains[LEDGER]):
                 _check_same(there, at)
             else:
                 base = ledger.get(at)
                 _check_free(str(there.branch), mains, ledger)
-                tables = commits.tables()
                 release = first_of(there, base, made_at=now())
                 with translated(there.where):
                     _stage(changes, release, tables)
@@ -153,7 +154,7 @@ def base_of(storage: Storage, name: str) -> Release:
     ReleaseEndedError, UnknownNameError
         If there is none that can be read.
     """
-    return read_ledger(storage, storage.tables()[LEDGER]).get(name)
+    return read_ledger(storage, storage.ledger()).get(name)
 
 
 def _stage(
@@ -188,7 +189,7 @@ def _check_same(there: Storage, at: str) -> None:
     InvalidArgumentError
         If it does not.
     """
-    ledger = read_ledger(there, there.tables()[LEDGER])
+    ledger = read_ledger(there, there.ledger())
     check_open(there, ledger)
     base = base_in(ledger, where=there.where).labels[BASE]
     if base != at:
@@ -222,9 +223,10 @@ def _check_free(name: str, tables: Mapping[str, Table], ledger: Ledger) -> None:
 
 def listed(storage: Storage) -> pd.DataFrame:
     """Return the branches of a lake as rows: see `Lake.branches`."""
-    newest = read_ledger(storage, storage.ledger())
+    table = storage.ledger()
+    newest = read_ledger(storage, table)
     rows: list[dict[str, Any]] = []
-    for there, ledger in ledgers(storage):
+    for there, ledger in ledgers(storage, table):
         if ledger.newest is None:
             continue
         base = base_in(ledger, where=there.where)

@@ -10,13 +10,14 @@ from pyiceberg.table.update import AssertTableUUID
 
 from lakebt.errors import ConflictError, LakeError
 from lakebt.lake.committing import protocol
-from lakebt.lake.committing.branches import check_main, ledgers
+from lakebt.lake.committing.branches import check_main, pages
+from lakebt.lake.committing.recovery import UNFINISHED
 from lakebt.lake.committing.retry import again
 from lakebt.lake.committing.stage import NO_SNAPSHOT, Staged
 from lakebt.lake.storage import snapshots
 from lakebt.lake.storage.failures import LostRaceError, translated
 from lakebt.lake.storage.snapshots import head_of
-from lakebt.lake.tables.schemas import LEDGER, TRIALS
+from lakebt.lake.tables.schemas import TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,8 +40,9 @@ def state(storage: Storage) -> Mapping[str, Table]:
     """
     check_main(storage)
     try:
-        for there, _ in ledgers(storage):
-            protocol.of(there).tables()
+        for there, page in pages(storage):
+            if UNFINISHED in page.metadata.refs:
+                protocol.of(there).tables()
         return protocol.of(storage).tables()
     except LostRaceError:
         msg = f"{storage.where}: others keep publishing. Try again"
@@ -101,7 +103,7 @@ def in_turn(
 
 
 def _ledger_location(storage: Storage) -> str:
-    return storage.tables()[LEDGER].metadata_location
+    return storage.ledger().metadata_location
 
 
 def staged(table: Table, updates: Iterable[TableUpdate], *, head: int | None) -> Staged:

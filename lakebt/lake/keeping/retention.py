@@ -17,14 +17,20 @@ from lakebt._messages import as_words
 from lakebt.errors import InvalidArgumentError, listed
 from lakebt.inputs.checks import is_text
 from lakebt.lake.committing import protocol
-from lakebt.lake.committing.branches import ENDED, held, ledgers, standing_on
+from lakebt.lake.committing.branches import (
+    ENDED,
+    check_main,
+    held,
+    ledgers,
+    standing_on,
+)
 from lakebt.lake.committing.invariants import check_heads
 from lakebt.lake.committing.ledger import as_frame, read_ledger
 from lakebt.lake.committing.pages import stage_ledger
 from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.keeping.doomed_files import delete_all, doomed_files, size
 from lakebt.lake.keeping.maintenance import in_turn, staged, state, with_trials
-from lakebt.lake.storage.failures import translated
+from lakebt.lake.storage.branch_refs import on_branch
 from lakebt.lake.storage.snapshots import head_of
 from lakebt.lake.tables.schemas import LEDGER
 from lakebt.values.text import count
@@ -184,10 +190,8 @@ def drop_branch(
     if not (is_text(because) and because.strip()):
         msg = f"because must say why branch {name!r} is dropped, was {because!r}"
         raise InvalidArgumentError(msg)
-    state(storage)
+    check_main(storage)
     there = held(storage, name)
-    with translated(storage.where):
-        protocol.of(there).tables()  # what an interrupted publisher left is finished
 
     def living(ledger: Ledger) -> list[Release]:
         return [_tombstone(each, now, because.strip()) for each in ledger.living]
@@ -273,7 +277,7 @@ def _plan(
     """
     main = read_ledger(storage, tables[LEDGER])
     check_heads(tables, main.last)
-    page = there.tables()[LEDGER]
+    page = on_branch(tables[LEDGER], there.branch)
     ledger = main if there is storage else read_ledger(there, page)
     ended = tuple(choose(ledger))
     now_ended = {release.name for release in ended}

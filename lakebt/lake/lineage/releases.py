@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakebt.lake.committing.branches import ADOPTED, BASE, ledgers, main_ledger
+from lakebt.lake.committing.branches import ADOPTED, BASE, ledgers
+from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.release_names import branch_in
 
 if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
     from lakebt.lake.committing.ledger import Ledger, Release
     from lakebt.lake.storage.catalog import Storage
 
@@ -19,11 +22,14 @@ class Releases:
     ----------
     storage
         Of main or of a branch.
+    table
+        Of the ledger, as main has it.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self._ledgers: dict[str | None, Ledger] = {None: main_ledger(storage)}
-        self._ledgers |= {there.branch: own for there, own in ledgers(storage)}
+    def __init__(self, storage: Storage, table: Table) -> None:
+        main = read_ledger(storage.on(None), table)
+        self._ledgers: dict[str | None, Ledger] = {None: main}
+        self._ledgers |= {there.branch: own for there, own in ledgers(storage, table)}
         self._places = {
             name: (branch, place)
             for branch, ledger in self._ledgers.items()

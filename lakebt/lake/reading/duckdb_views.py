@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import InvalidArgumentError
 from lakebt.inputs.checks import check_list, check_text
-from lakebt.lake.committing.branches import is_branch, main_ledger
+from lakebt.lake.committing.branches import main_ledger
+from lakebt.lake.committing.release_names import branch_in
 from lakebt.lake.reading.named_release import living_branches, named_release, pin_of
 from lakebt.lake.tables.schemas import NAMESPACE
 from lakebt.lake.tables.specs import fact_tables
@@ -81,7 +82,7 @@ def _asked(names: str | Iterable[str]) -> list[str]:
 
 def _views_of(storage: Storage, name: str) -> Iterator[DuckView]:
     release, tables = named_release(storage, name)
-    asked = name if is_branch(storage, name) else release.name
+    asked = name if branch_in(release.name) == name else release.name
     for table in fact_tables(tables):
         pin = pin_of(release, table, tables)
         view = f"{table}@{asked}"

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from lakebt.errors import BrokenReleaseError, LakeError, UnknownNameError
 from lakebt.lake.committing.branches import (
-    branches_in,
     check_open,
     is_branch,
+    ledgers,
     main_ledger,
     placed,
 )
 from lakebt.lake.committing.ledger import read_state
 from lakebt.lake.committing.recovery import is_following
 from lakebt.lake.reading.release_tables import problem_of
-from lakebt.lake.tables.schemas import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +77,10 @@ def names_in(storage: Storage) -> list[str]:
 
 def living_branches(storage: Storage) -> list[str]:
     """Return the branches of a lake that were not dropped."""
-    ledger = storage.on(None).tables()[LEDGER]
     return [
-        name
-        for name in branches_in(ledger)
-        if read_state(storage.on(name))[1].newest is not None
+        str(there.branch)
+        for there, ledger in ledgers(storage)
+        if ledger.newest is not None
     ]
 
 

@@ -126,6 +126,11 @@ def on_branch(table: Table, branch: str | None) -> Table:
     return table if branch is None else OnBranch(table, branch=branch)
 
 
+def as_main_has(table: Table) -> Table:
+    """Return a table that is shown as of a branch, or built upon another, as main."""
+    return table.whole if isinstance(table, OnBranch) else table
+
+
 def built_upon(table: Table, snapshot_id: int | None) -> OnBranch:
     """Return a table as if its head were another: a commit moves the head from there.
 
