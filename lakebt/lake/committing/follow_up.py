@@ -188,7 +188,7 @@ def set_ref(ref: str, snapshot_id: int) -> SetSnapshotRefUpdate:
 
 def ledger_table(storage: Storage) -> Table:
     """Return the ledger's table as it is now."""
-    return storage.table(LEDGER)
+    return storage.ledger()
 
 
 def pause() -> None:

@@ -218,13 +218,13 @@ def read(io: FileIO, location: str) -> TableMetadata:
         return metadata
     _check(location, content)
     is_gzipped = location.endswith(".gz.metadata.json")
-    with parsing(), _uncollected():
+    with parsing(), uncollected():
         text = gzip.decompress(content) if is_gzipped else content
         return TableMetadataUtil.parse_obj(from_json(text))
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Make many objects, none of them garbage, without looking for garbage each time.
 
     Of 2,520 snapshots the search takes as long as all the rest.
