@@ -74,11 +74,11 @@ class Lineages(LakeBase):
         if release is None:
             row = self._tried(of, releases.names)
             return tracing.lineage(tracing.trial(row))
-        asked = tracing.release(release)
+        nodes = tracing.release(release)
         rows = reader.trials(self._storage, {"release": name}, TRIAL_COLUMNS)
         for row in rows.to_pylist():
             tracing.trial(row)
-        return tracing.lineage(asked)
+        return tracing.lineage(nodes)
 
     def _tried(self, of: object, names: tuple[str, ...]) -> dict[str, object]:
         """Return the trial of an id.
@@ -89,12 +89,12 @@ class Lineages(LakeBase):
             If there is none, nor a release of that name.
         """
         try:
-            found = reader.one(self._storage, of)
+            trial = reader.one(self._storage, of)
         except InvalidArgumentError as error:
             unknown = UnknownNameError("release", str(of), names)
             msg = f"{unknown} lake.releases() lists all. Nor is it a trial: {error}"
             raise InvalidArgumentError(msg) from None
-        row: dict[str, object] = found.select(list(TRIAL_COLUMNS)).to_pylist()[0]
+        row: dict[str, object] = trial.select(list(TRIAL_COLUMNS)).to_pylist()[0]
         return row
 
 

@@ -126,11 +126,11 @@ class Publishing(LakeBase):
             If there is no such table.
         """
         storage, name = placed_anew(self._storage, release)
-        with brought(tables, storage=storage, exchange=self._exchange) as held:
+        with brought(tables, storage=storage, exchange=self._exchange) as spark_rows:
 
             def prepared(specs: Specs) -> Publication:
                 return prepare(
-                    held,
+                    spark_rows,
                     release=name,
                     as_of=as_of,
                     note=note,
@@ -266,9 +266,9 @@ class Publishing(LakeBase):
             If there is no such table.
         """
         storage, name = placed_anew(self._storage, release)
-        with brought(tables, storage=storage, exchange=self._exchange) as held:
+        with brought(tables, storage=storage, exchange=self._exchange) as spark_rows:
             publication = examine(
-                held,
+                spark_rows,
                 release=name,
                 as_of=as_of,
                 audits=audits,

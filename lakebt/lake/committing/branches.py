@@ -191,13 +191,13 @@ def base_in(ledger: Ledger, *, where: str) -> Release:
 
 def standing_on(storage: Storage) -> dict[str, list[str]]:
     """Return which branches stand on a release of main, by its name."""
-    found: dict[str, list[str]] = {}
+    branches: dict[str, list[str]] = {}
     for there, ledger in ledgers(storage):
         if ledger.newest is None:
             continue
         base = base_in(ledger, where=there.where).labels[BASE]
-        found.setdefault(base, []).append(str(there.branch))
-    return found
+        branches.setdefault(base, []).append(str(there.branch))
+    return branches
 
 
 def with_branches(storage: Storage, ledger: Ledger) -> Ledger:

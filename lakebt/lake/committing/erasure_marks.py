@@ -82,8 +82,8 @@ class Redaction:
 def redaction_labels(redactions: Iterable[Redaction]) -> Iterable[tuple[str, str]]:
     """Return redactions as the ledger keeps them."""
     for number, redaction in enumerate(redactions):
-        said = json.dumps(redaction.told(), ensure_ascii=False)
-        yield f"{REDACTION_LABEL}{number}", said
+        text = json.dumps(redaction.told(), ensure_ascii=False)
+        yield f"{REDACTION_LABEL}{number}", text
 
 
 def labels_and_redactions(
@@ -94,7 +94,7 @@ def labels_and_redactions(
     if len(others) == len(labels):
         return others, ()
     numbers = range(len(labels) - len(others))
-    told = (json.loads(labels[f"{REDACTION_LABEL}{number}"]) for number in numbers)
+    records = (json.loads(labels[f"{REDACTION_LABEL}{number}"]) for number in numbers)
     return others, tuple(
         Redaction(
             erased_at=parse_instant(each["erased_at"], what="erased_at"),
@@ -102,5 +102,5 @@ def labels_and_redactions(
             certificate=each["certificate"],
             rows=dict(each["rows"]),
         )
-        for each in told
+        for each in records
     )

@@ -20,7 +20,7 @@ def file_labels(files: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]
 
 def labels_and_files(labels: Mapping[str, str]) -> dict[str, Any]:
     """Return the labels of a publisher, and the files apart from them."""
-    mine = {k: text for k, text in labels.items() if not k.startswith(FILE_LABEL)}
-    n_files = len(labels) - len(mine)
+    own_labels = {k: text for k, text in labels.items() if not k.startswith(FILE_LABEL)}
+    n_files = len(labels) - len(own_labels)
     files = (json.loads(labels[f"{FILE_LABEL}{n}"]) for n in range(n_files))
-    return {"labels": mine, "files": tuple(files)}
+    return {"labels": own_labels, "files": tuple(files)}

@@ -105,16 +105,16 @@ class Folds:
     ) -> None:
         """Write the fold a table needs, unless one that was written still fits."""
         if spec.name in self._made:
-            before, made = self._made[spec.name]
+            before, folded = self._made[spec.name]
             if manifest_list_of(before) == manifest_list_of(table):
                 return
-            moved = None if made is None else followed(made, table)
+            moved = None if folded is None else followed(folded, table)
             if moved is not None:
                 self._made[spec.name] = (table, moved)
                 return
             self._delete(spec.name)
-        made = fold(table, spec, adding=adding, rewriter=self._rewriter, told=told)
-        self._made[spec.name] = (table, made)
+        folded = fold(table, spec, adding=adding, rewriter=self._rewriter, told=told)
+        self._made[spec.name] = (table, folded)
 
     def of(self, name: str) -> Fold | None:
         """Return the fold of a table, None if it needs none."""
@@ -126,9 +126,9 @@ class Folds:
             self._delete(name)
 
     def _delete(self, name: str) -> None:
-        table, made = self._made.pop(name)
-        if made is not None:
-            delete_quietly(table.io, [file.file_path for file in made.files])
+        table, folded = self._made.pop(name)
+        if folded is not None:
+            delete_quietly(table.io, [file.file_path for file in folded.files])
 
 
 def fold(

@@ -65,6 +65,6 @@ def _keys(update: object) -> Iterator[str]:
 def says_nothing_new(mapping: str, table: Table) -> bool:
     """Whether names are mapped to columns as the schema has it; some servers add it."""
     with contextlib.suppress(ValueError):  # pydantic's is one
-        found = parse_mapping_from_json(mapping)
-        return found == create_mapping_from_schema(table.schema())
+        mapping_read = parse_mapping_from_json(mapping)
+        return mapping_read == create_mapping_from_schema(table.schema())
     return False

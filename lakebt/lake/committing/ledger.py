@@ -133,8 +133,8 @@ class Release:
         rows = ", ".join(f"{pin.table} {count(pin.rows, 'row')}" for pin in self.tables)
         labels = ", ".join(f"{name} {text}" for name, text in self.labels.items())
         erased = (f"redacted: {redaction}" for redaction in self.redactions)
-        said = "".join(f"\n  {t}" for t in (self.note, labels, *erased) if t)
-        return f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows}){said}"
+        lines = "".join(f"\n  {t}" for t in (self.note, labels, *erased) if t)
+        return f"Release({self.name!r}, as of {self.as_of.isoformat()}: {rows}){lines}"
 
     _repr_html_ = html_repr
 
@@ -208,8 +208,8 @@ class Page(Sequence[Release]):
 
     def __iter__(self) -> Iterator[Release]:
         if len(self._made) < len(self):  # all at once takes a tenth of one by one
-            made = map(_release, self.rows.to_pylist())
-            self._made = dict(enumerate(made)) | self._made
+            releases = map(_release, self.rows.to_pylist())
+            self._made = dict(enumerate(releases)) | self._made
         return (self._made[number] for number in range(len(self)))
 
 
@@ -255,9 +255,9 @@ class Ledger:
 
     def clash(self, name: str) -> Release | None:
         """Return the release whose name is `name` but for case, ended or not."""
-        folded = [held.lower() for held in self.releases.names]
-        held = name.lower()
-        return self.releases[folded.index(held)] if held in folded else None
+        folded = [lowered.lower() for lowered in self.releases.names]
+        lowered = name.lower()
+        return self.releases[folded.index(lowered)] if lowered in folded else None
 
     def with_release(self, release: Release, table: Table) -> pa.Table:
         """Return the rows of the ledger's table once `release` is the last of them."""

@@ -122,14 +122,14 @@ def removal(
     releases
         All releases of the ledger. Snapshots that they pin stay, whatever their tags.
     """
-    held = table.metadata.refs
+    table_refs = table.metadata.refs
     updates: list[TableUpdate] = [
         RemoveSnapshotRefUpdate.model_validate({"ref-name": ref}) for ref in refs
     ]
     pins = [release.pin(table.name()[-1]) for release in releases]
     needed = {pin.snapshot_id for pin in pins if pin is not None}
-    needed |= {to.snapshot_id for ref, to in held.items() if ref not in refs}
-    going = {held[ref].snapshot_id for ref in refs} - needed
+    needed |= {to.snapshot_id for ref, to in table_refs.items() if ref not in refs}
+    going = {table_refs[ref].snapshot_id for ref in refs} - needed
     if going:
         gone = {"snapshot-ids": sorted(going)}
         updates.append(RemoveSnapshotsUpdate.model_validate(gone))

@@ -74,10 +74,10 @@ def turn(catalog: SqlCatalog, *, table: str = LEDGER) -> Iterator[sa.Connection]
     LostRaceError
         If the database sacrificed the transaction to another; nothing has changed.
     """
-    told = {"catalog": catalog.name, "namespace": NAMESPACE, "table": table}
+    parameters = {"catalog": catalog.name, "namespace": NAMESPACE, "table": table}
     try:
         with catalog.engine.connect() as connection:
-            wait(connection, _LOCK, told)
+            wait(connection, _LOCK, parameters)
             yield connection
             connection.commit()
     except DBAPIError as error:
@@ -147,14 +147,14 @@ def swap(
         If its pointer is no longer what it was.
     """
     *namespace, name = table.name()
-    told = {
+    parameters = {
         "catalog": catalog.name,
         "namespace": ".".join(namespace),
         "table": name,
         "before": table.metadata_location,
         "after": location,
     }
-    if connection.execute(_SWAP, told).rowcount != 1:
+    if connection.execute(_SWAP, parameters).rowcount != 1:
         msg = f"{name} has moved on"
         raise LostRaceError(msg)
 
@@ -279,7 +279,7 @@ class OneTransaction:
     ) -> None:
         """Create a table in a turn, so that no one else can take its name."""
         catalog = self._catalog
-        made = creation.staged(catalog, (NAMESPACE, name), schema, properties)
+        new = creation.staged(catalog, (NAMESPACE, name), schema, properties)
         try:
             with turn(catalog) as connection:
                 there = sa.select(TABLES.c.table_name).where(
@@ -287,11 +287,11 @@ class OneTransaction:
                     TABLES.c.table_namespace == NAMESPACE,
                 )
                 check(connection.scalars(there))
-                creation.write_first(made)
-                location = made.metadata_location
+                creation.write_first(new)
+                location = new.metadata_location
                 creation.insert(connection, catalog, (NAMESPACE, name), location)
         except BaseException:
-            delete_quietly(made.io, [made.metadata_location])
+            delete_quietly(new.io, [new.metadata_location])
             raise
 
 

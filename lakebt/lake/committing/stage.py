@@ -186,8 +186,12 @@ def stage_columns(table: Table, columns: Mapping[str, IcebergType]) -> Staged:
 def with_head(staged: Staged) -> Staged:
     """Return a change that moves the head to its snapshot, too."""
     kind = SnapshotRefType.BRANCH
-    told = {"ref-name": MAIN_BRANCH, "snapshot-id": staged.snapshot_id, "type": kind}
-    update = SetSnapshotRefUpdate.model_validate(told)
+    reference = {
+        "ref-name": MAIN_BRANCH,
+        "snapshot-id": staged.snapshot_id,
+        "type": kind,
+    }
+    update = SetSnapshotRefUpdate.model_validate(reference)
     return replace(staged, updates=(*staged.updates, update))
 
 

@@ -82,7 +82,7 @@ class StagingBranch:
         cls, storage: Storage, table: str, name: str, files: Sequence[DataFile] = ()
     ) -> StagingBranch:
         """Make a branch of a table, of `files` that the table has already."""
-        made: list[int] = []
+        branches: list[int] = []
         written: list[str] = []
 
         def begin(now: Table) -> tuple[TableUpdate, ...]:
@@ -91,7 +91,7 @@ class StagingBranch:
             for file in files:
                 producer.append_data_file(file)
             updates, _ = producer._commit()  # noqa: SLF001
-            made[:] = [producer.snapshot_id]
+            branches[:] = [producer.snapshot_id]
             written[:] = producer.written
             return updates
 
@@ -100,7 +100,7 @@ class StagingBranch:
             storage=storage,
             name=name,
             table=after,
-            snapshot_id=made[0],
+            snapshot_id=branches[0],
             is_empty=not files,
         )
 

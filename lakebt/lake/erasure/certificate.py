@@ -189,8 +189,8 @@ class Erasure:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        said = html.escape(str(self)).replace("\n", "<br>")
-        return f"<p>{said}</p>"
+        text = html.escape(str(self)).replace("\n", "<br>")
+        return f"<p>{text}</p>"
 
 
 def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str, Any]:

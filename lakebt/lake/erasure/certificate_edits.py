@@ -37,7 +37,7 @@ def without_values(certificate: Mapping[str, Any], words: Words) -> dict[str, An
     They are taken out of what somebody wrote, and out of paths. In a digest, a date or
     a word of the certificate's own, the same characters say nothing.
     """
-    return {name: _freed(name, said, words) for name, said in certificate.items()}
+    return {name: _freed(name, value, words) for name, value in certificate.items()}
 
 
 def _freed(name: str, said: Any, words: Words) -> Any:
@@ -56,9 +56,9 @@ def hidden_rows(rows: Mapping[str, int], words: Words) -> dict[str, int]:
     """Return rows by release, without values in the names; two may become alike."""
     hidden: dict[str, int] = {}
     for name, n_rows in rows.items():
-        said, number = words.without(name), 1
-        while said in hidden:
+        text, number = words.without(name), 1
+        while text in hidden:
             number += 1
-            said = f"{words.without(name)} ({number})"
-        hidden[said] = n_rows
+            text = f"{words.without(name)} ({number})"
+        hidden[text] = n_rows
     return hidden

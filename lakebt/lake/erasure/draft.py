@@ -106,22 +106,24 @@ class Draft:
             The digests of files whose names do not tell them.
         """
         table, files = search.files.table, search.files
-        made = {path: self._without(search, path) for path in search.held}
-        rewrite = self._rewrite(table, made, files.data, told)
+        replacements = {path: self._without(search, path) for path in search.held}
+        rewrite = self._rewrite(table, replacements, files.data, told)
         snapshots = [rewrite.snapshot(each) for each in table.metadata.snapshots]
         self._point(table, table.metadata, snapshots, old=files.reached)
 
     def trials(self, table: Table) -> None:
         """Write the table of trials without the values."""
         files = TableFiles(table, NOTHING)
-        made: dict[str, NewFile | None] = {}
+        replacements: dict[str, NewFile | None] = {}
         for path in files.data:
             content = files.content(path)
             rows = file_rows(content, table.schema())
             now = _scrubbed(rows, self._words)
             if now is not None:
-                made[path] = self._data_file(table, now, path, TRIALS_SPEC.order)
-        rewrite = self._rewrite(table, made, files.data, NOTHING)
+                replacements[path] = self._data_file(
+                    table, now, path, TRIALS_SPEC.order
+                )
+        rewrite = self._rewrite(table, replacements, files.data, NOTHING)
         snapshots = [rewrite.snapshot(each) for each in table.metadata.snapshots]
         self._point(table, table.metadata, snapshots, old=files.reached)
 
@@ -145,10 +147,10 @@ class Draft:
         table = self._tables[LEDGER]
         files = TableFiles(table, NOTHING)
         heads = {ref.snapshot_id for ref in table.metadata.refs.values()}
-        made: dict[str, NewFile | None] = {}
+        replacements: dict[str, NewFile | None] = {}
         for snapshot_id in sorted(heads):
             first, *rest = files.by_snapshot[snapshot_id]
-            if first in made:
+            if first in replacements:
                 continue
             done: dict[str, Release] = {}
             for release in page_of(only(table, snapshot_id)).releases:
@@ -156,22 +158,22 @@ class Draft:
             (new,) = write_files(wider, ledger_rows(done.values(), wider))
             self.written.append(new.file_path)
             about = {name: getattr(new, name) for name in _ABOUT}
-            made[first] = NewFile(
+            replacements[first] = NewFile(
                 path=new.file_path,
                 n_bytes=new.file_size_in_bytes,
                 n_rows=new.record_count,
                 about=about,
             )
-            made |= dict.fromkeys(rest)
-        rewrite = self._rewrite(table, made, (), NOTHING)
+            replacements |= dict.fromkeys(rest)
+        rewrite = self._rewrite(table, replacements, (), NOTHING)
         schema_id = wider.metadata.current_schema_id
         snapshots = [
             rewrite.snapshot(each).model_copy(update={"schema_id": schema_id})
             for each in table.metadata.snapshots
             if each.snapshot_id in heads
         ]
-        said = wider.metadata.properties.get(ERASURES)
-        ids = ",".join([*([said] if said else []), erasure])
+        erasures = wider.metadata.properties.get(ERASURES)
+        ids = ",".join([*([erasures] if erasures else []), erasure])
         properties = {**wider.metadata.properties, ERASURES: ids}
         metadata = wider.metadata.model_copy(update={"properties": properties})
         self._point(table, metadata, snapshots, old=files.reached)
@@ -204,8 +206,8 @@ class Draft:
         table, subject = search.files.table, search.subject
         content = search.files.content(path)
         rows = file_rows(content, table.schema())
-        held = search.held[path]
-        self.before.append(self._told(table, path, content, held.n_rows))
+        matching = search.held[path]
+        self.before.append(self._told(table, path, content, matching.n_rows))
         left = keep(rows, ~subject.matches(rows, table.schema()))
         if not len(left):
             return None
@@ -272,7 +274,7 @@ class Draft:
         log = [entry for entry in before.snapshot_log if entry.snapshot_id in ids]
         while log and log[-1].snapshot_id != before.current_snapshot_id:
             log.pop()
-        told: dict[str, Any] = {
+        updates: dict[str, Any] = {
             "snapshots": kept,
             "snapshot_log": log,
             "metadata_log": [],
@@ -280,8 +282,8 @@ class Draft:
             "schemas": schemas,
         }
         if old:  # sketches of values, made of rows that go: engines make them anew
-            told |= {"statistics": [], "partition_statistics": []}
-        new = metadata.model_copy(update=told)
+            updates |= {"statistics": [], "partition_statistics": []}
+        new = metadata.model_copy(update=updates)
         version = MetastoreCatalog._parse_metadata_version(table.metadata_location)  # noqa: SLF001
         location, content = packed_metadata(new, max(version, 0) + 1)
         self._put(location, content)
@@ -300,14 +302,14 @@ class Draft:
         """Return a snapshot in whose notes no value stands."""
         if snapshot.summary is None:
             return snapshot
-        said = snapshot.summary.additional_properties
+        properties = snapshot.summary.additional_properties
         now = {
             key: text
             if key.startswith(OURS) or (text.isdigit() and _COUNT.fullmatch(key))
             else self._words.without(text)
-            for key, text in said.items()
+            for key, text in properties.items()
         }
-        if now == said:
+        if now == properties:
             return snapshot
         summary = Summary(snapshot.summary.operation, **now)
         return snapshot.model_copy(update={"summary": summary})
@@ -371,14 +373,14 @@ def _scrubbed(rows: pa.Table, words: Words) -> pa.Table | None:
         if field.name in _AS_THEY_ARE or not pa.types.is_string(field.type):
             continue
         coded = column(rows, field.name).dictionary_encode()
-        said = coded.dictionary.to_pylist()
+        values = coded.dictionary.to_pylist()
         now = [
             words.in_json(text, own=_OWN)
             if field.name in JSON
             else words.deeply(text, own=_OWN, below=field.name)
-            for text in said
+            for text in values
         ]
-        if now != said:
+        if now != values:
             changed = True
             texts: Any = pa.array(now, pa.string()).take(coded.indices)
             rows = rows.set_column(place, field, texts)

@@ -151,8 +151,8 @@ def _nothing(
             ", whose accents are signs of their own (a lake has them in Unicode's form "
             "NFC)"
         )
-    said = earlier(files, subject)
-    if said is None:
+    certificate = earlier(files, subject)
+    if certificate is None:
         name = subject.spec.name
         last = [each for each in files.certificates() if each["table"] == name][-1:]
         before = "".join(
@@ -162,8 +162,8 @@ def _nothing(
         )
         msg = f"{what}, in no release, branch or file: check how it is written{before}"
         raise InvalidArgumentError(msg)
-    done = proved_late(storage, files, subject, said, step)
+    done = proved_late(storage, files, subject, certificate, step)
     if done is None:
-        msg = f"{what}: erased at {said['at']}, certificate {said['id']}"
+        msg = f"{what}: erased at {certificate['at']}, certificate {certificate['id']}"
         raise InvalidArgumentError(msg)
     return done

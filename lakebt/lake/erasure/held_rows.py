@@ -185,10 +185,10 @@ class Search:
         schema = files.table.schema()
         spec = subject.spec
         needed = {*subject.columns, "known_at"}
-        asked = [name for name in spec.names if name in needed]
+        needed_names = [name for name in spec.names if name in needed]
         for number, path in enumerate(files.data):
             content = files.content(path)
-            some = file_rows(content, schema, asked)
+            some = file_rows(content, schema, needed_names)
             gone = subject.matches(some, schema)
             known = declared(some, schema, spec, ["known_at"])
             n_gone = int(gone.sum())
@@ -221,10 +221,10 @@ class Search:
             for name in _texts_in(rows, spec):
                 coded = column(rows, name).dictionary_encode()
                 for code, text in enumerate(coded.dictionary.to_pylist()):
-                    found = set(parts.in_text(text)) if text else set()
-                    if text in found:
+                    values = set(parts.in_text(text)) if text else set()
+                    if text in values:
                         texts.left.add(text)
-                    if found - {text}:
+                    if values - {text}:
                         texts.longer.add(text)
                     if text in self.subject.texts:
                         of = spec.name, name, text
@@ -241,13 +241,13 @@ class Search:
     def left_from(self, snapshot_id: int) -> dt.datetime | None:
         """Return the earliest `known_at` of the rows that a snapshot keeps."""
         paths = self.files.by_snapshot.get(snapshot_id, ())
-        found = [at for path in paths if (at := self.earliest[path]) is not None]
-        return min(found, default=None)
+        instants = [at for path in paths if (at := self.earliest[path]) is not None]
+        return min(instants, default=None)
 
 
 def _earliest(rows: pa.Table) -> dt.datetime | None:
-    found = pc.min(rows.column("known_at")).as_py()
-    return None if found is None else plain(found)
+    earliest = pc.min(rows.column("known_at")).as_py()
+    return None if earliest is None else plain(earliest)
 
 
 def _texts_in(rows: pa.Table, spec: TableSpec) -> list[str]:

@@ -81,7 +81,7 @@ def _names(
     branches = branches_in(tables[LEDGER])
     for name in branches:
         yield KeptName(kind="branch", name=name, cure=copied)
-    ours = {*every, *branches, MAIN_BRANCH}
+    own_names = {*every, *branches, MAIN_BRANCH}
     for table, there in tables.items():
         yield KeptName(
             kind="table",
@@ -89,7 +89,7 @@ def _names(
             cure="publish what stays into a table of another name, in another lake",
         )
         for name, ref in there.metadata.refs.items():
-            if name not in ours and not name.startswith(IN_PUBLISHING):
+            if name not in own_names and not name.startswith(IN_PUBLISHING):
                 kind = ref.snapshot_ref_type.value
                 cure = f"drop that {kind} of {table} with the engine that made it"
                 yield KeptName(kind=kind, name=name, cure=cure)

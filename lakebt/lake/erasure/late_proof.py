@@ -37,11 +37,11 @@ def earlier(files: ErasureFiles, subject: Subject) -> dict[str, Any] | None:
 
     None does of what was looked for in vain: it has no digests of that.
     """
-    found = None
-    for said in files.certificates():
-        if said["table"] == subject.spec.name and _sought(said, subject):
-            found = said
-    return found
+    latest = None
+    for certificate in files.certificates():
+        if certificate["table"] == subject.spec.name and _sought(certificate, subject):
+            latest = certificate
+    return latest
 
 
 def _sought(said: Mapping[str, Any], subject: Subject) -> dict[int, str]:
@@ -80,11 +80,11 @@ def proved_late(
     words = Survey(storage, subject, step, is_gone=True).words
     order = sorted(sought)
     values = [sought[number] for number in order]
-    found = prove(contents_of(storage), values, kept=words.kept, step=step)
-    proof = _numbered(found, order)
-    told = proof_told(proof, looked_for={*looked_for, *order})
+    late_proof = prove(contents_of(storage), values, kept=words.kept, step=step)
+    proof = _numbered(late_proof, order)
+    record = proof_told(proof, looked_for={*looked_for, *order})
     versions = kept_versions(storage.loaded())
-    now = {**said, "proof": told, "versions": versions_told(versions)}
+    now = {**said, "proof": record, "versions": versions_told(versions)}
     now = without_digests(now)
     files.certify(now)
     return replace(erasure_of(now), proof=proof, versions=versions)

@@ -80,7 +80,7 @@ def kept_versions(tables: Mapping[str, Table]) -> KeptVersions | None:
     client = _client(tables[LEDGER].io.properties)
     if client is None:
         return KeptVersions(is_known=False)
-    found: dict[tuple[str, str], int] = {}
+    versions: dict[tuple[str, str], int] = {}
     try:
         with contextlib.closing(client):
             for place in places:
@@ -91,16 +91,16 @@ def kept_versions(tables: Mapping[str, Table]) -> KeptVersions | None:
                     for each in page.get("Versions", ()):
                         if not each["IsLatest"] and each["Size"]:
                             path = f"s3://{place.netloc}/{each['Key']}"
-                            found[path, each["VersionId"]] = each["Size"]
+                            versions[path, each["VersionId"]] = each["Size"]
     except Exception as error:
         if not is_failure(error):
             raise
         return KeptVersions(is_known=False)
     return KeptVersions(
         is_known=True,
-        n_versions=len(found),
-        n_bytes=sum(found.values()),
-        some=tuple(sorted(found))[:_LISTED],
+        n_versions=len(versions),
+        n_bytes=sum(versions.values()),
+        some=tuple(sorted(versions))[:_LISTED],
     )
 
 
@@ -110,20 +110,20 @@ def _client(properties: Mapping[str, Any]) -> Any:
         import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - may be missing
     except ImportError:
         return None
-    said = {
+    settings = {
         "endpoint_url": properties.get("s3.endpoint"),
         "region_name": properties.get("s3.region") or properties.get("client.region"),
         "aws_access_key_id": properties.get("s3.access-key-id"),
         "aws_secret_access_key": properties.get("s3.secret-access-key"),
         "aws_session_token": properties.get("s3.session-token"),
     }
-    if not said["region_name"]:
+    if not settings["region_name"]:
         named = map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))
-        said["region_name"] = next(filter(None, named), "us-east-1")
+        settings["region_name"] = next(filter(None, named), "us-east-1")
     try:
         # Not the session of the process, which keeps the keys that it met first.
         session = boto3.Session()
-        return session.client("s3", **{k: v for k, v in said.items() if v})
+        return session.client("s3", **{k: v for k, v in settings.items() if v})
     except Exception as error:
         if not is_failure(error):
             raise

@@ -83,5 +83,5 @@ def _holds(
 def _values(rows: pa.Table, name: str) -> list[object]:
     values: Any = rows.column(name)
     is_nested = pa.types.is_nested(values.type)
-    found: list[object] = (values if is_nested else pc.unique(values)).to_pylist()
-    return found
+    values_list: list[object] = (values if is_nested else pc.unique(values)).to_pylist()
+    return values_list

@@ -130,9 +130,9 @@ class Proof:
         seen = f"{count(self.n_files, 'file')} with {self.n_bytes:,} bytes looked at"
         if self.ok:
             return f"{seen}: nothing found."
-        found = [f"{each.where} of {each.path}" for each in self.traces]
+        traces = [f"{each.where} of {each.path}" for each in self.traces]
         unread = [f"{path} could not be read ({why})" for path, why in self.unread]
-        return f"{seen}: {listed([*found, *unread], between='; ')}."
+        return f"{seen}: {listed([*traces, *unread], between='; ')}."
 
 
 def prove(
@@ -173,10 +173,11 @@ def prove(
     1 file with 18 bytes looked at: nothing found.
     """
     every = list(contents)
-    sought, told = Sought(values, kept), Told()
-    found: set[_Found] = set()
+    sought, report = Sought(values, kept), Told()
+    trace_set: set[_Found] = set()
     batches = {
-        kind: _Batch(sought, told, found, kind) for kind in ("noise", "plain", "cells")
+        kind: _Batch(sought, report, trace_set, kind)
+        for kind in ("noise", "plain", "cells")
     }
     unread: list[tuple[str, str]] = []
     for done, content in enumerate(every, start=1):
@@ -191,11 +192,13 @@ def prove(
             step(done, len(every))
     for batch in batches.values():
         batch.flush()
-    found = {each for each in found if each[3] not in told.explained}
-    unpacked_too = {(path, value) for path, where, value, _ in found if where != _RAW}
+    trace_set = {each for each in trace_set if each[3] not in report.explained}
+    unpacked_too = {
+        (path, value) for path, where, value, _ in trace_set if where != _RAW
+    }
     traces = {
         Trace(hidden(path, values), hidden(where, values), value)
-        for path, where, value, _ in found
+        for path, where, value, _ in trace_set
         if where != _RAW or (path, value) not in unpacked_too
     }
     return Proof(
@@ -203,8 +206,8 @@ def prove(
         unread=tuple(unread),
         n_files=len(every),
         n_bytes=sum(content.size for content in every),
-        n_covered=told.n_covered,
-        n_covering=len(told.covering),
+        n_covered=report.n_covered,
+        n_covering=len(report.covering),
         short=tuple(sorted(sought.short.values())),
     )
 

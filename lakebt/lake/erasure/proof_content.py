@@ -156,11 +156,11 @@ def files_in(
             for name in sorted(names):
                 whole = Path(inner) / name
                 with contextlib.suppress(FileNotFoundError):
-                    found = whole.lstat()
-                    if stat.S_ISREG(found.st_mode):
+                    status = whole.lstat()
+                    if stat.S_ISREG(status.st_mode):
                         yield Content(
                             f"{called}{whole.relative_to(folder).as_posix()}",
-                            found.st_size,
+                            status.st_size,
                             system=system,
                             inner=str(whole),
                             local=whole,

@@ -118,8 +118,8 @@ def sqlite_rows(content: Content) -> Iterator[Region]:
         contextlib.suppress(sqlite3.DatabaseError),
         contextlib.closing(sqlite3.connect(uri, uri=True)) as database,
     ):
-        said = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        for (table,) in database.execute(said).fetchall():
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        for (table,) in database.execute(query).fetchall():
             named = str(table).replace('"', '""')
             for row in database.execute(f'SELECT * FROM "{named}"'):  # noqa: S608
                 texts = [

@@ -63,11 +63,11 @@ def parquet_regions(content: Content, *, cells: bool) -> Iterator[Region]:
     """
     with parsing():
         file = pq.ParquetFile(content.stream())
-        said = file.metadata
+        metadata = file.metadata
     spans: list[tuple[int, int]] = []
-    for group in range(said.num_row_groups):
-        for number in range(said.num_columns):
-            chunk: Any = said.row_group(group).column(number)
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            chunk: Any = metadata.row_group(group).column(number)
             with parsing():
                 yield from _chunk(content, chunk, spans)
             if chunk.physical_type in _TEXTS and (
@@ -83,7 +83,7 @@ def parquet_regions(content: Content, *, cells: bool) -> Iterator[Region]:
             kept = []
     kept.append(content.at(place, content.size - place))
     yield Region(where="footer, heads and indexes", data=BETWEEN.join(kept))
-    for key, value in (said.metadata or {}).items():
+    for key, value in (metadata.metadata or {}).items():
         with contextlib.suppress(ValueError):
             packed = base64.b64decode(value, validate=True)
             yield Region(where=f"metadata {key.decode(errors='replace')}", data=packed)
@@ -188,7 +188,7 @@ def _page_head(content: Content, place: int) -> tuple[dict[int, Any], int]:
 
 def _struct(data: bytes, place: int) -> tuple[dict[int, Any], int]:
     """Return a structure of Thrift's compact protocol by its fields, and its end."""
-    found: dict[int, Any] = {}
+    fields: dict[int, Any] = {}
     number = 0
     while (byte := data[place]) != 0:
         place += 1
@@ -196,8 +196,8 @@ def _struct(data: bytes, place: int) -> tuple[dict[int, Any], int]:
             number += byte >> 4
         else:
             number, place = zigzag(data, place)
-        found[number], place = _value(data, place, byte & 15)
-    return found, place + 1
+        fields[number], place = _value(data, place, byte & 15)
+    return fields, place + 1
 
 
 def _value(data: bytes, place: int, kind: int) -> tuple[Any, int]:

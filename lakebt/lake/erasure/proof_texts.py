@@ -191,7 +191,7 @@ class Sought:
         """Return what may cover a value: the bytes, and where the value is in them."""
         key = pattern.value, pattern.encoding
         if key not in self._covers:
-            value, made = self.values[pattern.value], []
+            value, variants = self.values[pattern.value], []
             for number, text in enumerate(self.kept):
                 if value not in text:
                     continue
@@ -200,9 +200,9 @@ class Sought:
                     content = each.encode(pattern.encoding, "surrogatepass")
                     place = content.find(pattern.content)
                     while place >= 0:
-                        made.append((content, place, number, is_cut))
+                        variants.append((content, place, number, is_cut))
                         place = content.find(pattern.content, place + 1)
-            self._covers[key] = made
+            self._covers[key] = variants
         return self._covers[key]
 
 
@@ -242,12 +242,14 @@ class _Table:
             end = shift + (len(data) - shift) // 2 * 2
             is_there: BoolVector = first[data[shift:end].view("<u2")]
             places.append(np.flatnonzero(is_there) * 2 + shift)
-        found = np.sort(np.concatenate(places))
-        found = found[found <= len(data) - self._width]
+        candidates = np.sort(np.concatenate(places))
+        candidates = candidates[candidates <= len(data) - self._width]
         for at, pairs in others:
-            pair = data[found + at].astype(np.uint16)
-            found = found[pairs[pair | data[found + at + 1].astype(np.uint16) << 8]]
-        return found
+            pair = data[candidates + at].astype(np.uint16)
+            candidates = candidates[
+                pairs[pair | data[candidates + at + 1].astype(np.uint16) << 8]
+            ]
+        return candidates
 
 
 def spelt(data: bytes) -> Iterator[tuple[str, bytes]]:

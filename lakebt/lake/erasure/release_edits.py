@@ -42,15 +42,15 @@ class ReleaseEdits:
     def edited(self, release: Release, before: dict[str, Release]) -> Release:
         """Return what a release says now, given those before it on its page."""
         name = self._search.subject.spec.name
-        told = _without_values(release, self._words)
+        edited = _without_values(release, self._words)
         pin = release.pin(name)
         metadata = self._search.files.table.metadata
         if pin is None or metadata.snapshot_by_id(pin.snapshot_id) is None:
-            return told
+            return edited
         last = next(reversed(before.values()), None)
         now = self._pinned(release, pin, last)
         pins = tuple(now if each is pin else each for each in release.tables)
-        told = replace(told, tables=pins)
+        edited = replace(edited, tables=pins)
         if n_gone := self._search.n_gone(pin.snapshot_id):
             about = self._about
             mark = Redaction(
@@ -59,8 +59,8 @@ class ReleaseEdits:
                 certificate=about.id,
                 rows={name: n_gone},
             )
-            told = replace(told, redactions=(*told.redactions, mark))
-        return told
+            edited = replace(edited, redactions=(*edited.redactions, mark))
+        return edited
 
     def _pinned(
         self, release: Release, pin: TablePin, last: Release | None
@@ -74,8 +74,10 @@ class ReleaseEdits:
         earliest = search.left_from(pin.snapshot_id) or release.as_of
         published = pin.published
         if published is not None:
-            held = None if last is None else last.pin(pin.table)
-            came = n_gone - (0 if held is None else search.n_gone(held.snapshot_id))
+            last_pin = None if last is None else last.pin(pin.table)
+            came = n_gone - (
+                0 if last_pin is None else search.n_gone(last_pin.snapshot_id)
+            )
             if BASE in release.labels:
                 came = 0
             published = max(0, min(published - max(came, 0), n_rows))
@@ -112,10 +114,10 @@ def _labels(labels: Mapping[str, str], words: Words) -> dict[str, str]:
 def _file(file: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """Return what is said of a file without the values."""
     return {
-        key if key in _OF_FILES else words.without(key): said
+        key if key in _OF_FILES else words.without(key): value
         if key in _NOT_WRITTEN
-        else words.deeply(said)
-        for key, said in file.items()
+        else words.deeply(value)
+        for key, value in file.items()
     }
 
 

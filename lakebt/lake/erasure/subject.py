@@ -122,17 +122,17 @@ def declared(
     rows: pa.Table, schema: Schema, spec: TableSpec, columns: Iterable[str]
 ) -> pa.Table:
     """Return columns of a file as they were declared; null where it has none."""
-    found, fields = [], []
+    matched, fields = [], []
     for name in columns:
         kind = spec.arrow.field(name).type
         field = _field(rows.schema, schema, name)
         if field is None:
             nothing: Any = pa.nulls(len(rows), kind)
-            found.append(pa.chunked_array([nothing], kind))
+            matched.append(pa.chunked_array([nothing], kind))
         else:
-            found.append(rows.column(field.name).cast(kind))
+            matched.append(rows.column(field.name).cast(kind))
         fields.append(pa.field(name, kind))
-    return pa.table(found, schema=pa.schema(fields))
+    return pa.table(matched, schema=pa.schema(fields))
 
 
 def _field(there: pa.Schema, schema: Schema, name: str) -> pa.Field[Any] | None:

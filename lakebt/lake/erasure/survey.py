@@ -104,11 +104,11 @@ class Survey:
 
     def _digests(self, name: str) -> Mapping[str, str]:
         """Return the digests of a table's files whose names do not tell them."""
-        told: dict[str, str] = {}
+        digests: dict[str, str] = {}
         for listed in self.lists(name):
-            told |= read_listed(self.tables[name], listed)
-        self.told[name] = told
-        return told
+            digests |= read_listed(self.tables[name], listed)
+        self.told[name] = digests
+        return digests
 
     def lists(self, name: str) -> set[str]:
         """Return the lists of digests that releases name, of a table."""
@@ -129,9 +129,9 @@ class Survey:
             If `reason` or `by` holds what is erased.
         """
         name, search = self.subject.spec.name, self.search
-        asked = Words({*self.words.values, *self.subject.texts})
+        words = Words({*self.words.values, *self.subject.texts})
         for what, text in (("reason", reason), ("by", by)):
-            if asked.stand_in(text):
+            if words.stand_in(text):
                 msg = (
                     f"{what} holds what is to be erased, and the certificate keeps it: "
                     f"say it in other words"
@@ -177,8 +177,8 @@ def _spec(specs: Specs, subject: Subject, name: str) -> TableSpec:
 
 def _empty(table: Table) -> Table:
     """Return a table without any snapshot."""
-    told: dict[str, Any] = {"snapshots": [], "current_snapshot_id": None, "refs": {}}
-    metadata = table.metadata.model_copy(update=told)
+    updates: dict[str, Any] = {"snapshots": [], "current_snapshot_id": None, "refs": {}}
+    metadata = table.metadata.model_copy(update=updates)
     place = table.metadata_location
     return Table(table.name(), metadata, place, table.io, table.catalog)
 

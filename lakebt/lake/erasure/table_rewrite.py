@@ -155,22 +155,22 @@ class TableRewrite:
         entries = map(self._entry, records.rows)
         kept = [entry for entry in entries if entry is not None]
         is_same = kept == records.rows
-        made = _Manifest(path, row["manifest_length"])
+        manifest = _Manifest(path, row["manifest_length"])
         if not is_same:
             records.rows = kept
             if kept:
                 name = f"{OPEN}-m0.avro"
-                made.path, made.n_bytes = self._written(name, records.written())
+                manifest.path, manifest.n_bytes = self._written(name, records.written())
             else:
-                made.path = ""
-            made.partitions = self._partitions(row, kept)
+                manifest.path = ""
+            manifest.partitions = self._partitions(row, kept)
         for entry in kept:
-            counted = made.by_status.setdefault(entry["status"], Counter())
+            counted = manifest.by_status.setdefault(entry["status"], Counter())
             counted[_N_FILES] += 1
             counted[_N_ROWS] += entry["data_file"]["record_count"]
             counted[_N_BYTES] += entry["data_file"]["file_size_in_bytes"]
-        self._manifests[path] = made
-        return made
+        self._manifests[path] = manifest
+        return manifest
 
     def _entry(self, entry: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what a manifest says of a file now; None if nothing."""
@@ -182,21 +182,21 @@ class TableRewrite:
         new = self._files[path]
         if new is None:
             return None
-        told = {
+        updated = {
             **about,
             "file_path": new.path,
             "record_count": new.n_rows,
             "file_size_in_bytes": new.n_bytes,
         }
         for name in (*_MAPS, *_BOUNDS):
-            if name in told:
+            if name in updated:
                 pairs = new.about.get(name) or {}
-                told[name] = [{"key": k, "value": v} for k, v in pairs.items()]
+                updated[name] = [{"key": k, "value": v} for k, v in pairs.items()]
                 if name == "nan_value_counts":
-                    told[name] = None
-        if "split_offsets" in told:
-            told["split_offsets"] = new.about.get("split_offsets")
-        return {**entry, "data_file": told}
+                    updated[name] = None
+        if "split_offsets" in updated:
+            updated["split_offsets"] = new.about.get("split_offsets")
+        return {**entry, "data_file": updated}
 
     def _partitions(
         self, row: Mapping[str, Any], kept: list[dict[str, Any]]
@@ -206,9 +206,9 @@ class TableRewrite:
             return row.get("partitions")
         spec = self._before.specs()[row["partition_spec_id"]]
         values = [Record(*entry["data_file"]["partition"].values()) for entry in kept]
-        found = construct_partition_summaries(spec, self._before.schema(), values)
+        summaries = construct_partition_summaries(spec, self._before.schema(), values)
         names = tuple(row["partitions"][0])
-        return [{name: getattr(each, name) for name in names} for each in found]
+        return [{name: getattr(each, name) for name in names} for each in summaries]
 
     def _content(self, path: str) -> bytes:
         content = self._read(path)
@@ -225,19 +225,19 @@ def _listed(row: Mapping[str, Any], manifest: _Manifest) -> dict[str, Any]:
     """Return what a list says of a manifest."""
     if manifest.path == row["manifest_path"]:
         return dict(row)
-    told = dict(row)
-    told |= {"manifest_path": manifest.path, "manifest_length": manifest.n_bytes}
+    entry = dict(row)
+    entry |= {"manifest_path": manifest.path, "manifest_length": manifest.n_bytes}
     for word, (status, files, rows) in _COUNTED.items():
         counted = manifest.by_status.get(status, Counter())
         # Spark called the first of the two so.
         for name in (files, f"{word}_data_files_count"):
-            if name in told:
-                told[name] = counted[_N_FILES]
-        if rows in told:
-            told[rows] = counted[_N_ROWS]
-    if "partitions" in told:
-        told["partitions"] = manifest.partitions
-    return told
+            if name in entry:
+                entry[name] = counted[_N_FILES]
+        if rows in entry:
+            entry[rows] = counted[_N_ROWS]
+    if "partitions" in entry:
+        entry["partitions"] = manifest.partitions
+    return entry
 
 
 def _summary(
@@ -265,6 +265,8 @@ def _summary(
         "deleted-records": deleted[_N_ROWS],
         "removed-files-size": deleted[_N_BYTES],
     }
-    said = snapshot.summary.additional_properties
-    told = {key: str(now[key]) if key in now else text for key, text in said.items()}
-    return Summary(snapshot.summary.operation, **told)
+    before = snapshot.summary.additional_properties
+    summary = {
+        key: str(now[key]) if key in now else text for key, text in before.items()
+    }
+    return Summary(snapshot.summary.operation, **summary)

@@ -62,11 +62,11 @@ def facts_since(storage: Storage, base: Release, after: Release) -> Facts:
         if was == pin.snapshot_id:
             continue
         table, spec = tables[pin.table], specs.of(pin.table)
-        told = dict(storage.told(table, pin.files))
+        digests = dict(storage.told(table, pin.files))
         if before is not None:
-            told |= storage.told(table, before.files)
+            digests |= storage.told(table, before.files)
         with translated(storage.where):
-            rows = _added(table, spec, was, pin.snapshot_id, told)
+            rows = _added(table, spec, was, pin.snapshot_id, digests)
         if len(rows):
             facts[pin.table] = rows
     return facts
@@ -122,10 +122,10 @@ def clashes(storage: Storage, mine: Facts, mains: Facts) -> pd.DataFrame:
     DataFrame
         As `Lake.clashes` returns it.
     """
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for name in sorted(mine.keys() & mains.keys()):
         spec = storage.on(None).specs.of(name)
-        found += _in_table(spec, mine[name], mains[name])
+        rows += _in_table(spec, mine[name], mains[name])
     instants = pd.DatetimeTZDtype("us", "UTC")
     kinds: dict[str, Any] = {
         **dict.fromkeys(("table", "key", "differs"), "str"),
@@ -133,7 +133,7 @@ def clashes(storage: Storage, mine: Facts, mains: Facts) -> pd.DataFrame:
     }
     return pd.DataFrame(
         {
-            column: pd.Series([row[column] for row in found], dtype=kinds[column])
+            column: pd.Series([row[column] for row in rows], dtype=kinds[column])
             for column in (
                 *("table", "key", "main_known_at", "branch_known_at", "differs"),
             )
@@ -148,18 +148,18 @@ def _in_table(spec: TableSpec, mine: pa.Table, mains: pa.Table) -> list[dict[str
     here, there = both[: len(mine)], both[len(mine) :]
     own = _by_key(keep(mine, np.isin(here, there)), spec, key)
     others = _by_key(keep(mains, np.isin(there, here)), spec, key)
-    found = []
+    clashing = []
     for what, rows in own.items():
-        theirs = others[what]
-        if not rows - theirs or not theirs - rows:
+        other = others[what]
+        if not rows - other or not other - rows:
             continue  # what one side has, the other has too
-        newest, newest_theirs = (_newest(r, spec) for r in (rows, theirs))
+        newest, newest_theirs = (_newest(r, spec) for r in (rows, other))
         differs = [
             name
             for name in spec.names
             if newest[name] != newest_theirs[name] and name != "known_at"
         ]
-        found.append(
+        clashing.append(
             {
                 "table": spec.name,
                 "key": listed(f"{n} {v}" for n, v in zip(key, what, strict=True)),
@@ -168,7 +168,7 @@ def _in_table(spec: TableSpec, mine: pa.Table, mains: pa.Table) -> list[dict[str
                 "differs": ", ".join(differs),
             }
         )
-    return sorted(found, key=lambda row: str(row["key"]))
+    return sorted(clashing, key=lambda row: str(row["key"]))
 
 
 def _by_key(
@@ -176,10 +176,10 @@ def _by_key(
 ) -> dict[tuple[Any, ...], set[tuple[Any, ...]]]:
     """Return the rows of each key, as tuples of the table's columns."""
     places = [spec.names.index(name) for name in key]
-    found: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    by_key: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
     for row in zip(*(rows.column(n).to_pylist() for n in spec.names), strict=True):
-        found.setdefault(tuple(row[place] for place in places), set()).add(row)
-    return found
+        by_key.setdefault(tuple(row[place] for place in places), set()).add(row)
+    return by_key
 
 
 def _newest(rows: set[tuple[Any, ...]], spec: TableSpec) -> dict[str, Any]:

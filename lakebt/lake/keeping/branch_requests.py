@@ -95,16 +95,16 @@ def released(
     LakebtError
         Whatever an audit raises; as `made`.
     """
-    told: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     for _ in range(_AUDITS):
-        wanted = {**arguments, "told": sorted(told)}
+        wanted = {**arguments, "told": sorted(findings)}
         status, content = _sent(storage, name, deed, wanted, now=now)
         if status == DONE:
             return _release(content)
         if status != AUDITED:
             return None
-        before, told = told, warned()
-        if told == before:
+        before, findings = findings, warned()
+        if findings == before:
             return None
     return None
 
@@ -124,8 +124,10 @@ def dropped(
         return None
     try:
         rows = arrow_stream.read(memoryview(content))
-        said = rows.schema.metadata or {}
-        counts: dict[str, Any] = {name: int(said[name.encode()]) for name in _COUNTS}
+        metadata = rows.schema.metadata or {}
+        counts: dict[str, Any] = {
+            name: int(metadata[name.encode()]) for name in _COUNTS
+        }
         return Retention(ended=tuple(Page(rows)), **counts)
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException, struct.error):
         return None

@@ -191,8 +191,8 @@ def _earlier(target: Place) -> tuple[Mapping[str, Table], Ledger]:
             tables, ledger = read_state(copied)
             return tables, with_branches(copied, ledger)
     except LakeError as error:  # whose cure is a backup
-        said = str(error).replace(". Restore it from a backup", "")
-        msg = f"{said}. Back up into another folder, and delete this one"
+        problem = str(error).replace(". Restore it from a backup", "")
+        msg = f"{problem}. Back up into another folder, and delete this one"
         raise LakeError(msg) from None
 
 

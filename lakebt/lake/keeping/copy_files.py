@@ -62,9 +62,11 @@ class Copy:
 
     @as_words
     def __str__(self) -> str:
-        said = f"{count(len(self.releases), 'release')}: {count(self.n_files, 'file')}"
+        summary = (
+            f"{count(len(self.releases), 'release')}: {count(self.n_files, 'file')}"
+        )
         kept = f"; {count(self.n_kept, 'file')} were there" if self.n_kept else ""
-        return f"{said} with {self.n_bytes:,} bytes are in {self.place}{kept}"
+        return f"{summary} with {self.n_bytes:,} bytes are in {self.place}{kept}"
 
 
 class GoneError(Exception):
@@ -119,9 +121,9 @@ class Copying:
         kept = chosen if chosen is not None else ledger.living
         kept = sorted(kept, key=lambda release: release.sequence)
         sources = dict(tables)
-        found = self._storage.trials() if trials else None
-        if found is not None:
-            sources[TRIALS] = found
+        trials_table = self._storage.trials() if trials else None
+        if trials_table is not None:
+            sources[TRIALS] = trials_table
         made: dict[str, TableMetadata] = {}
         states = {
             name: self._state(table, ledger, kept, chosen)
@@ -181,11 +183,11 @@ class Copying:
             )
             raise LakeError(msg)
         main = refs.get(MAIN_BRANCH)
-        told = {
+        updates = {
             "refs": refs,
             "current_snapshot_id": None if main is None else main.snapshot_id,
         }
-        return metadata.model_copy(update=told), ids
+        return metadata.model_copy(update=updates), ids
 
     def _table(
         self,
@@ -197,7 +199,7 @@ class Copying:
         name, io = table.name()[-1], table.io
         location = f"{self._target.url}/{directory.WAREHOUSE}/{NAMESPACE}/{name}"
         lists = {p.files for r in kept if (p := r.pin(name)) is not None and p.files}
-        told: dict[str, str] = {}
+        digests: dict[str, str] = {}
 
         def read(path: str) -> bytes:
             try:
@@ -208,7 +210,7 @@ class Copying:
 
         for listed in sorted(lists):
             try:
-                told |= self._storage.told(table, listed)
+                digests |= self._storage.told(table, listed)
             except FileNotFoundError:
                 raise GoneError(listed) from None
             self._put(f"{location}/metadata/{listed}", read(listed_at(table, listed)))
@@ -223,8 +225,8 @@ class Copying:
             anew=anew,
             location=location,
             where=f"table {name}",
-            told=told,
-            is_listed=bool(told),
+            told=digests,
+            is_listed=bool(digests),
         )
         made = relocation.metadata(metadata, only=ids, step=self._tell)
         files = list(relocation.data.values())
@@ -232,7 +234,7 @@ class Copying:
 
         def copy(number: int) -> None:
             path = files[number].path
-            known = digest_in(path) or told.get(path)
+            known = digest_in(path) or digests.get(path)
             self._copy(io, path, anew(path), files[number].n_bytes, known)
 
         for _ in ExecutorFactory.get_or_create().map(copy, range(len(files))):
@@ -309,12 +311,16 @@ class Copying:
         # Where a lake that is opened there looks for them.
         on_disk = self._target.root is not None
         folder = "" if on_disk else f"{directory.WAREHOUSE}/{NAMESPACE}/"
-        for said in self._storage.erasures.certificates():
-            if not is_whole and said["id"] not in named:
+        for certificate in self._storage.erasures.certificates():
+            if not is_whole and certificate["id"] not in named:
                 continue
-            name = f"{folder}{certificate_name(said['id'])}"
-            told = said if is_whole else erasure_files.of_releases(said, names)
-            content = erasure_files.packed(told)
+            name = f"{folder}{certificate_name(certificate['id'])}"
+            copied = (
+                certificate
+                if is_whole
+                else erasure_files.of_releases(certificate, names)
+            )
+            content = erasure_files.packed(copied)
             self._wanted.add(name)
             if not self._has(name, content):
                 self._target.write(name, content)
@@ -374,8 +380,8 @@ class Copying:
         self.n_files += 1
         self.n_bytes += size
         with translated(self._target.where):
-            found = digest_at(self._target.io, to)
-        if found != wanted:
+            digest = digest_at(self._target.io, to)
+        if digest != wanted:
             self._target.delete(name)
             raise ChangedFileError(path)
 

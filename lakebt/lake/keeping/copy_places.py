@@ -99,10 +99,10 @@ class Place:
         """
         assert self.root is not None  # noqa: S101 - the caller asked
         # What is not there is no fault of this place; opened, it may be deleted.
-        with path.open("rb") as held, translated(self.where):
+        with path.open("rb") as source_file, translated(self.where):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             with (self.root / name).open("wb") as file:
-                shutil.copyfileobj(held, file, _PIECE_BYTES)
+                shutil.copyfileobj(source_file, file, _PIECE_BYTES)
                 return file.tell()
 
     def write_last(self, name: str, content: bytes) -> None:
@@ -175,9 +175,9 @@ def copied_lake(place: Place) -> Iterator[Storage]:
             raise LakeError(msg)
         database = Path(folder) / DATABASE
         database.write_bytes(place.read(DATABASE))
-        said = {**place.io.properties, "uri": f"sqlite:///{database}"}
+        properties = {**place.io.properties, "uri": f"sqlite:///{database}"}
         catalog = LocalCatalog(
-            "lake", **said, warehouse=f"{place.url}/{WAREHOUSE}", **_AS_IT_IS
+            "lake", **properties, warehouse=f"{place.url}/{WAREHOUSE}", **_AS_IT_IS
         )
         name = place.url.rpartition("/")[2]
         storage = Storage(catalog, name=name, where=place.where, address={})

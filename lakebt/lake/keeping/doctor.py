@@ -75,8 +75,8 @@ def diagnose(
         newer = unknown(tables[LEDGER].metadata.properties)
         if newer is not None:  # whatever else it has, this version would misread it
             problem, how = newer
-            found = Finding(code="layout", table=LEDGER, problem=problem, cure=how)
-            return Diagnosis(lake=storage.name, findings=(found,), files_checked=False)
+            one = Finding(code="layout", table=LEDGER, problem=problem, cure=how)
+            return Diagnosis(lake=storage.name, findings=(one,), files_checked=False)
     ledger = _ledger(storage, tables, findings)
     own, everything = _branches(storage, ledger, findings)
     left = None if ledger is None else unfinished(tables, ledger)
@@ -159,8 +159,8 @@ def _ledger(
     try:
         return read_ledger(storage, tables[LEDGER])
     except LakeError as error:
-        said = str(error).removeprefix(f"{storage.where} ")
-        found.append(_unreadable("ledger_unreadable", LEDGER, f"it {said}"))
+        text = str(error).removeprefix(f"{storage.where} ")
+        found.append(_unreadable("ledger_unreadable", LEDGER, f"it {text}"))
     return None
 
 
@@ -174,8 +174,8 @@ def _branches(
     try:
         own = list(ledgers(storage))
     except LakeError as error:
-        said = str(error).removeprefix(f"{storage.where} ")
-        problem = f"that of a branch {said}"
+        text = str(error).removeprefix(f"{storage.where} ")
+        problem = f"that of a branch {text}"
         found.append(_unreadable("ledger_unreadable", LEDGER, problem))
     return own, merged(ledger, [each for _, each in own])
 
@@ -217,8 +217,8 @@ def _trials(storage: Storage, found: list[Finding]) -> Table | None:
         return storage.trials()
     except LakeError as error:
         if not any(finding.code == "lake_unreadable" for finding in found):
-            said = str(error).removeprefix(f"{storage.where} ")
-            unreadable = _unreadable("table_unreadable", TRIALS, f"it {said}")
+            text = str(error).removeprefix(f"{storage.where} ")
+            unreadable = _unreadable("table_unreadable", TRIALS, f"it {text}")
             found.append(replace(unreadable, cure=cure.BACKUP_OF_TRIALS))
     return None
 
@@ -239,11 +239,11 @@ def _tried(table: Table, ledger: Ledger | None) -> Iterator[Finding]:
         )
         return
     if head is not None and not is_ours(head):
-        ours = last_of_ours(table)
+        last = last_of_ours(table)
         yield Finding(
             code="foreign_commit",
             table=TRIALS,
-            problem=str(foreign(table, None if ours is None else ours.snapshot_id)),
+            problem=str(foreign(table, None if last is None else last.snapshot_id)),
             cure=cure.roll_back(TRIALS),
         )
     yield from _other_tags(TRIALS, table, ledger)

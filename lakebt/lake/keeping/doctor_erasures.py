@@ -38,7 +38,7 @@ def check_erasures(storage: Storage, ledger: Ledger) -> list[Finding]:
 
 
 def _found(files: ErasureFiles, ledger: Ledger) -> Iterator[Finding]:
-    there = {said["id"] for said in files.certificates()}
+    there = {certificate["id"] for certificate in files.certificates()}
     for name in files.notes():
         note = note_in(files, name)
         there |= set() if note is None else {note.id}  # it is written after that

@@ -90,8 +90,8 @@ def look(
     walk
         Knows what it found before.
     """
-    lists, bad_lists, told = _lists(table, ledger)
-    walk, folders = walk or Walk(table.io, told), Folders(table)
+    lists, bad_lists, digests = _lists(table, ledger)
+    walk, folders = walk or Walk(table.io, digests), Folders(table)
     reached = walk.reach(table.metadata.snapshots, step)
     reached |= {path: File(path, DIGESTS, None) for path in bad_lists}
     bad = walk.unreadable | bad_lists
@@ -103,7 +103,7 @@ def look(
             bad.setdefault(path, f"has {size:,} bytes instead of {file.n_bytes:,}")
     if reads is not None:
         data = [f for p, f in reached.items() if p not in bad and f.n_rows is not None]
-        bad |= reads.bad(table.io, data, told)
+        bad |= reads.bad(table.io, data, digests)
     orphans: tuple[Found, ...] = ()
     if not walk.unreadable and _is_whole(table, ledger):
         known = [*reached, *metadata_files(table), *lists]
@@ -123,16 +123,16 @@ def _lists(
     """
     lists = list(dict.fromkeys(place for _, place in _listed(table, ledger)))
     bad: dict[str, str] = {}
-    told: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for place in lists:
         try:
-            told |= read_listed(table, place.rsplit("/", maxsplit=1)[-1])
+            digests |= read_listed(table, place.rsplit("/", maxsplit=1)[-1])
         except Exception as error:
             if not is_failure(error):
                 raise
             is_lost = isinstance(error, FileNotFoundError)
             bad[place] = "is gone" if is_lost else "is damaged"
-    return lists, bad, told
+    return lists, bad, digests
 
 
 def _is_whole(table: Table, ledger: Ledger) -> bool:

@@ -102,7 +102,7 @@ def settle(path: object, home: object, *, step: Step | None = None) -> Path:
     LakeError
         If it is no lake, or cannot be read or written.
     """
-    root, said = lake_root(path), lake_root(home)
+    root, home_root = lake_root(path), lake_root(home)
     where = f"lake {root}"
     with translated(where):
         check_directory(root, create=False, where=where)
@@ -111,8 +111,8 @@ def settle(path: object, home: object, *, step: Step | None = None) -> Path:
         if before is None or before.is_relative_to(root.resolve()):
             msg = f"{where} lies where it was written: there is nothing to move"
             raise InvalidArgumentError(msg)
-        if before != said.resolve():
-            msg = f"{where} is not from {said}, its files are recorded in {before}"
+        if before != home_root.resolve():
+            msg = f"{where} is not from {home_root}, its files are recorded in {before}"
             raise InvalidArgumentError(msg)
         paths = Paths(folder=root, before=before, after=root)
         with paths.undone(), turn(catalog) as connection:
@@ -229,8 +229,8 @@ def _renamed(root: Path, target: Path, paths: Paths) -> bool:
         database.execute("pragma journal_mode = delete")
         database.execute("begin exclusive")
         names = ", ".join(column.name for column in _COLUMNS)
-        found = database.execute(f"select {names} from {TABLES.name}").fetchall()  # noqa: S608 - of the library's
-        now = {_Row(*row) for row in found if row[3] is not None}
+        rows = database.execute(f"select {names} from {TABLES.name}").fetchall()  # noqa: S608 - of the library's
+        now = {_Row(*row) for row in rows if row[3] is not None}
         if not paths.rows <= now or any(_is_new(row, paths) for row in now):
             return False
         os.sync()
@@ -293,16 +293,16 @@ class Paths:
         """
         self.rows, self.pointers = set(), []
         io = PyArrowFileIO({})
-        found: list[tuple[_Row, TableMetadata]] = []
+        problems: list[tuple[_Row, TableMetadata]] = []
         for row in rows:
             if within(row.location, self.home) is None:
                 continue  # a table of others, which lies elsewhere
             try:
-                found.append((row, read(io, f"file://{self._place(row.location)}")))
+                problems.append((row, read(io, f"file://{self._place(row.location)}")))
             except Exception as error:
                 if row.namespace == NAMESPACE or not failures.is_failure(error):
                     raise
-        done, total = 0, sum(len(metadata.snapshots) for _, metadata in found)
+        done, total = 0, sum(len(metadata.snapshots) for _, metadata in problems)
 
         def tell() -> None:
             nonlocal done
@@ -310,7 +310,7 @@ class Paths:
             if step is not None:
                 step(done, total)
 
-        for row, metadata in found:
+        for row, metadata in problems:
             self.rows.add(row)
             after = self._table(row, metadata, tell)
             self.pointers.append(

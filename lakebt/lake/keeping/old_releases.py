@@ -46,14 +46,14 @@ def give_digests(storage: Storage) -> list[str]:
         If a file is gone or damaged, or a release holds other rows than were published.
     """
     done: list[str] = []
-    made: Made = {}
+    digests: Made = {}
     if not n_lacking(storage, storage.tables()):
         return done
     check_unchanged(storage)
 
     def stage(tables: Mapping[str, Table]) -> list[Staged]:
         done.clear()
-        releases, lacking = with_digests(storage, tables, made)
+        releases, lacking = with_digests(storage, tables, digests)
         if not lacking:
             return []
         summary = {f"{OURS}digests": str(lacking)}
@@ -140,15 +140,15 @@ def _listed(
     key = name, frozenset(wanted)
     if key in made:
         return made[key]
-    told: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for listed in {pin.files for pin in pins if pin is not None and pin.files}:
-        told |= storage.told(table, listed)
-    walk = Walk(table.io, told)
+        digests |= storage.told(table, listed)
+    walk = Walk(table.io, digests)
     snapshots = [s for s in table.metadata.snapshots if s.snapshot_id in wanted]
     with translated(storage.where):
         reached = walk.reach(snapshots)
         data = [file for file in reached.values() if file.n_rows is not None]
-        bad = walk.unreadable | Reads(is_deep=True).bad(table.io, data, told)
+        bad = walk.unreadable | Reads(is_deep=True).bad(table.io, data, digests)
         for path, why in bad.items():
             file = reached[path]
             msg = (
@@ -156,5 +156,5 @@ def _listed(
                 f"Restore it from a backup; `lake.doctor()` says what needs it"
             )
             raise LakeError(msg)
-        made[key] = list_all(table, reached, told)
+        made[key] = list_all(table, reached, digests)
     return made[key]

@@ -52,7 +52,9 @@ class Folders:
         for folder in ("data", "metadata"):
             system, path = self._place(f"{table.location()}/{folder}")
             if isinstance(system, pafs.LocalFileSystem):
-                self.files |= {found.path: found for found in _within(path)}
+                self.files |= {
+                    path_within.path: path_within for path_within in _within(path)
+                }
                 continue
             selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
             for info in system.get_file_info(selector):

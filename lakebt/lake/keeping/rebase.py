@@ -200,16 +200,16 @@ def adoption(
         now=now(),
         sessions=sessions,
     )
-    told = {**publication.labels, ADOPTED: branch.last.name}
-    publication = replace(publication, labels=told)
+    all_labels = {**publication.labels, ADOPTED: branch.last.name}
+    publication = replace(publication, labels=all_labels)
     compare = comparison(publication, storage=storage, sessions=sessions)
 
     def check(tables: Mapping[str, Table], ledger: Ledger) -> None:
         if ledger.last is not None:
             mains = facts_since(storage, branch.base, ledger.last)
             cure = f"rebase the branch, which shows what it makes of them: {_REBASE}"
-            found = clashes(storage, branch.facts, mains)
-            check_clashes(found, branch=name, cure=cure)
+            clashing = clashes(storage, branch.facts, mains)
+            check_clashes(clashing, branch=name, cure=cure)
         compare(tables, ledger)
 
     return Transfer(

@@ -67,8 +67,10 @@ def changed(
             lost_before = _lost(release, name)
             if follows and not release.is_ended and pin.published is not None:
                 with translated(storage.where):
-                    found = _recomputed(storage, table, specs.of(name), pin, before)
-                if found not in {None, pin.digest}:
+                    recomputed = _recomputed(
+                        storage, table, specs.of(name), pin, before
+                    )
+                if recomputed not in {None, pin.digest}:
                     problem = "its rows are not those that were published"
                     ending = cure.drop(release.name, because=problem)
                     yield Finding(
@@ -97,11 +99,11 @@ def _recomputed(
     added = pin.rows - (0 if before is None else before.rows)
     if added != pin.published or not 0 < added <= MOST_ROWS:
         return None
-    told = storage.told(table, pin.files)
-    files = _added(table, pin.snapshot_id, added, told)
+    digests = storage.told(table, pin.files)
+    files = _added(table, pin.snapshot_id, added, digests)
     if files is None:
         return None
-    verify(table.io, [file.file_path for file in files], told)
+    verify(table.io, [file.file_path for file in files], digests)
     rows = _read(table, files, spec)
     content = digest(telling(take(rows, order(rows, spec.order)), spec))
     chain = f"{'' if before is None else before.digest}|{content}"

@@ -322,7 +322,7 @@ def _clear_away(storage: Storage, name: str, branch: str) -> None:
     """Remove a branch that was left behind, and what nothing else has of its files."""
     table = storage.table(name)
     head = table.metadata.refs[branch].snapshot_id
-    mine = Walk(table.io).reach(
+    reachable = Walk(table.io).reach(
         [each for each in table.metadata.snapshots if each.snapshot_id == head]
     )
     remove(storage, name, branch)
@@ -333,4 +333,4 @@ def _clear_away(storage: Storage, name: str, branch: str) -> None:
         if other != name:
             kept |= Walk(beside.io).reach(beside.metadata.snapshots)
     if not walk.unreadable:
-        delete_quietly(after.io, unneeded(mine, kept, folder=after.location()))
+        delete_quietly(after.io, unneeded(reachable, kept, folder=after.location()))

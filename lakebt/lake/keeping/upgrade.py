@@ -90,11 +90,11 @@ def upgrade(storage: Storage, *, exchange: str, dry_run: bool) -> Upgrade:
     if done and not dry_run:
         if n_lacking(storage, tables):
             check_unchanged(storage)
-        made: Made = {}
+        changes: Made = {}
 
         def stage(tables: Mapping[str, Table]) -> list[Staged]:
             is_done = not _lacking(storage, tables, exchange)
-            return [] if is_done else [_stage(storage, tables, exchange, made)]
+            return [] if is_done else [_stage(storage, tables, exchange, changes)]
 
         in_turn(storage, stage)
     return Upgrade(
@@ -108,15 +108,15 @@ def _lacking(storage: Storage, tables: Mapping[str, Table], exchange: str) -> li
     properties = ledger.metadata.properties
     if layout_of(properties) == LAYOUT_VERSION:
         return []
-    said = []
+    steps = []
     if lacks_columns(ledger):
-        said.append("the ledger gets the columns that it lacks")
+        steps.append("the ledger gets the columns that it lacks")
     if (lacking := n_lacking(storage, tables)) > 0:
         releases = count(lacking, "release")
-        said.append(f"the digests of the files of {releases} are kept")
+        steps.append(f"the digests of the files of {releases} are kept")
     if EXCHANGE not in properties:
-        said.append(f"the lake keeps its calendar: {exchange}")
-    return [*said, f"the ledger says that its layout is {LAYOUT_VERSION}"]
+        steps.append(f"the lake keeps its calendar: {exchange}")
+    return [*steps, f"the ledger says that its layout is {LAYOUT_VERSION}"]
 
 
 def _stage(
@@ -125,12 +125,12 @@ def _stage(
     ledger = tables[LEDGER]
     updates = {EXCHANGE: exchange, **ledger.metadata.properties, **OF_THIS_LAYOUT}
     wanted = {*OF_THIS_LAYOUT, EXCHANGE}
-    said = SetPropertiesUpdate(updates={k: updates[k] for k in sorted(wanted)})
+    update = SetPropertiesUpdate(updates={k: updates[k] for k in sorted(wanted)})
     if not (lacks_columns(ledger) or n_lacking(storage, tables)):
-        return staged(ledger, [said], head=head_of(ledger))
+        return staged(ledger, [update], head=head_of(ledger))
     releases, _ = with_digests(storage, tables, made)
     if not read_ledger(storage, ledger).releases:  # a page without a row is no page
-        return staged(ledger, [said], head=head_of(ledger))
+        return staged(ledger, [update], head=head_of(ledger))
     summary = {f"{OURS}layout": str(LAYOUT_VERSION)}
     change = stage_ledger(ledger, releases, summary=summary)
-    return replace(change, updates=(*change.updates, said))
+    return replace(change, updates=(*change.updates, update))

@@ -122,8 +122,8 @@ class Lineage:
 
     @as_words
     def __repr__(self) -> str:
-        told = ", ".join(_counted(n, kind) for kind, n in self.counts().items())
-        return f"Lineage({self.of!r}: {told})"
+        counts = ", ".join(_counted(n, kind) for kind, n in self.counts().items())
+        return f"Lineage({self.of!r}: {counts})"
 
     def _repr_html_(self) -> str:
         return f'<div style="overflow-x:auto">{self.svg()}</div>'

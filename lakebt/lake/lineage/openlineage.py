@@ -33,61 +33,63 @@ def events(
         into[end].append(by_id[start])
     runs = [node for node in nodes if node.kind in {"publication", "trial"}]
     tables = {n.told["table"]: n for n in nodes if n.kind == "snapshot"}
-    found = [
+    events_made = [
         _published(node, into[node.id], tables)
         if node.kind == "publication"
         else _tried(node, into)
         for node in runs
     ]
-    return sorted(found, key=lambda event: (event["eventTime"], event["run"]["runId"]))
+    return sorted(
+        events_made, key=lambda event: (event["eventTime"], event["run"]["runId"])
+    )
 
 
 def _published(
     node: Node, sources: Iterable[Node], tables: Mapping[str, Node]
 ) -> dict[str, Any]:
     """Return the run that published into a table."""
-    told = node.told
-    table = tables[told["table"]]
-    place = str(table.told.get("location", told["table"]))
+    details = node.told
+    table = tables[details["table"]]
+    place = str(table.told.get("location", details["table"]))
     statistics = _facet("1-0-2/OutputStatisticsOutputDatasetFacet", rowCount=node.rows)
     output = {
-        **_table(table, told["snapshot_id"]),
+        **_table(table, details["snapshot_id"]),
         "outputFacets": {"outputStatistics": statistics},
     }
     return _run(
         node,
-        run_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place}#{told['snapshot_id']}")),
-        job=f"publish.{told['table']}",
+        run_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place}#{details['snapshot_id']}")),
+        job=f"publish.{details['table']}",
         job_type="PUBLISH",
         inputs=[_source(source) for source in sources],
         outputs=[output],
-        facets={"lakebt_release": _facet(None, name=told["release"])},
+        facets={"lakebt_release": _facet(None, name=details["release"])},
     )
 
 
 def _tried(node: Node, into: Mapping[str, Sequence[Node]]) -> dict[str, Any]:
     """Return the run of a trial: it read its release's tables."""
-    told, before = node.told, into[node.id]
+    details, before = node.told, into[node.id]
     read = [
         table
         for release in before
         if release.kind == "release"
         for table in into[release.id]
-        if told["snapshots"].get(table.told["table"]) is not None
+        if details["snapshots"].get(table.told["table"]) is not None
     ]
-    inputs = [_table(t, told["snapshots"][t.told["table"]]) for t in read]
+    inputs = [_table(t, details["snapshots"][t.told["table"]]) for t in read]
     code = [each.id.removeprefix("code:") for each in before if each.kind == "code"]
     names = [each.name for each in before if each.kind == "release"]
     engine = _facet(
-        "1-1-1/ProcessingEngineRunFacet", name=told["engine"], version=code[0]
+        "1-1-1/ProcessingEngineRunFacet", name=details["engine"], version=code[0]
     )
-    tried = {k: v for k, v in told.items() if k not in {"snapshots", "engine"}}
+    tried = {k: v for k, v in details.items() if k not in {"snapshots", "engine"}}
     what = _facet(None, **tried, digest=node.digest, releases=names)
     return _run(
         node,
         run_id=str(uuid.UUID(node.id.removeprefix("trial:"))),
-        job=f"{told['kind']}.{told.get('strategy') or told['study']}",
-        job_type=told["kind"].upper(),
+        job=f"{details['kind']}.{details.get('strategy') or details['study']}",
+        job_type=details["kind"].upper(),
         inputs=inputs,
         outputs=[],
         facets={"processing_engine": engine, "lakebt_trial": what},
@@ -150,17 +152,17 @@ def _table(node: Node, snapshot_id: int) -> dict[str, Any]:
 
 def _source(node: Node) -> dict[str, Any]:
     """Return a file that was read as a data set; its version is its digest."""
-    told = dict(node.told)
+    details = dict(node.told)
     read = _facet(
         "1-0-0/InputStatisticsInputDatasetFacet",
-        rowCount=told.get("read", node.rows),
+        rowCount=details.get("read", node.rows),
         size=node.n_bytes,
         fileCount=node.n_files,
     )
     version = _facet(
         "1-0-1/DatasetVersionDatasetFacet", datasetVersion=f"sha256:{node.digest}"
     )
-    facets = {"lakebt_source": _facet(None, **told)}
+    facets = {"lakebt_source": _facet(None, **details)}
     if node.digest is not None:
         facets["version"] = version
     return {

@@ -63,8 +63,8 @@ class Releases:
             return own
         bases = [each.labels[BASE] for each in own if BASE in each.labels]
         base = self.get(bases[-1]) if bases else None
-        mine = [each for each in own if BASE not in each.labels]
-        return [*(self.behind(base) if base is not None else []), *mine]
+        own_releases = [each for each in own if BASE not in each.labels]
+        return [*(self.behind(base) if base is not None else []), *own_releases]
 
     def adopted(self, release: Release) -> list[Release]:
         """Return the releases of the branch that a release of main was made of."""

@@ -54,16 +54,16 @@ class Tracing:
 
     def release(self, release: Release) -> str:
         """Go back from a release to what its tables were read from; return its id."""
-        told: dict[str, Any] = {"as_of": release.as_of.isoformat()}
-        told |= {"note": release.note} if release.note else {}
-        told |= {"labels": dict(release.labels)} if release.labels else {}
+        details: dict[str, Any] = {"as_of": release.as_of.isoformat()}
+        details |= {"note": release.note} if release.note else {}
+        details |= {"labels": dict(release.labels)} if release.labels else {}
         if (branch := branch_in(release.name)) is not None:
-            told["branch"] = branch
+            details["branch"] = branch
         if release.redactions:
-            told |= {"redactions": [each.told() for each in release.redactions]}
+            details |= {"redactions": [each.told() for each in release.redactions]}
         if release.ended_at is not None:
-            told |= {"ended_at": release.ended_at.isoformat()}
-            told |= {"ended_because": release.ended_because}
+            details |= {"ended_at": release.ended_at.isoformat()}
+            details |= {"ended_because": release.ended_because}
         node = Node(
             kind="release",
             id=f"release:{release.name}",
@@ -71,7 +71,7 @@ class Tracing:
             at=release.committed_at,
             rows=sum(pin.rows for pin in release.tables),
             digest=release.digest,
-            told=told,
+            told=details,
         )
         if node.id not in self._nodes:
             self._nodes[node.id] = node
@@ -84,20 +84,20 @@ class Tracing:
 
         The release is as the ledger has it, ended or not.
         """
-        told = {
+        details = {
             name: row[name]
             for name in ("kind", "study", "result_id", "entry", "exit", "strategy")
             if row[name] is not None
         }
-        told |= {"engine": row["engine"], "as_of": row["as_of"].isoformat()}
-        told |= {} if row["sharpe"] is None else {"sharpe": row["sharpe"]}
+        details |= {"engine": row["engine"], "as_of": row["as_of"].isoformat()}
+        details |= {} if row["sharpe"] is None else {"sharpe": row["sharpe"]}
         trial = Node(
             kind="trial",
             id=f"trial:{row['trial_id']}",
             name=_called(row),
             at=row["run_at"],
             digest=row["digest"],
-            told={**told, "snapshots": json.loads(row["snapshots"])},
+            told={**details, "snapshots": json.loads(row["snapshots"])},
         )
         self._nodes.setdefault(trial.id, trial)
         code = f"code:{row['code_version']}"
@@ -134,10 +134,10 @@ class Tracing:
         summary: Mapping[str, Any] = {}
         if snapshot is not None and snapshot.summary is not None:
             summary = snapshot.summary.additional_properties
-        told: dict[str, Any] = {"table": pin.table, "snapshot_id": pin.snapshot_id}
+        details: dict[str, Any] = {"table": pin.table, "snapshot_id": pin.snapshot_id}
         if table is not None:
-            told["location"] = table.location()
-            told["columns"] = {
+            details["location"] = table.location()
+            details["columns"] = {
                 each.name: str(each.field_type) for each in table.schema().fields
             }
         self._nodes[name] = Node(
@@ -148,7 +148,7 @@ class Tracing:
             n_bytes=_whole(summary.get("total-files-size")),
             n_files=_whole(summary.get("total-data-files")),
             digest=pin.digest,
-            told=told,
+            told=details,
         )
         for earlier in self._releases.behind(release):
             of_it = earlier.pin(pin.table)
@@ -190,7 +190,9 @@ class Tracing:
         digest = str(file.get("sha256", "")) or None
         # One file may be read as rows of two tables.
         name = f"source:{digest or file.get('name')}/{file.get('table', '')}"
-        told = {k: v for k, v in file.items() if k not in {"name", "sha256", "bytes"}}
+        details = {
+            k: v for k, v in file.items() if k not in {"name", "sha256", "bytes"}
+        }
         source = Node(
             kind="source",
             id=name,
@@ -199,7 +201,7 @@ class Tracing:
             n_bytes=_whole(file.get("bytes")),
             n_files=_whole(file.get("n_files")),
             digest=digest,
-            told=told,
+            told=details,
         )
         self._nodes.setdefault(name, source)
         return name

@@ -80,8 +80,8 @@ class Lacking:
 
     def same_as(self, other: Any) -> bool:
         """Whether the other, of an earlier comparison, has just these rows."""
-        mine, theirs = self.handed.rows, other.handed.rows
-        return mine is theirs or bool(mine.equals(theirs))
+        own_rows, other_rows = self.handed.rows, other.handed.rows
+        return own_rows is other_rows or bool(own_rows.equals(other_rows))
 
     def write(self, table: Table) -> list[DataFile]:
         """Return data files of the rows that belong to no snapshot yet."""
@@ -116,9 +116,10 @@ def compare(handed: Handed, there: pa.Table) -> Lacking:
     by_code = np.argsort(old, kind="stable")
     place = np.minimum(np.searchsorted(old[by_code], new), len(old) - 1)
     is_same = old[by_code][place] == new
-    mine, theirs = keep(rows, is_same), take(there, by_code[place[is_same]])
+    new_rows, lake_rows = keep(rows, is_same), take(there, by_code[place[is_same]])
     differing = {
-        name: ~same(column(mine, name), column(theirs, name)) for name in spec.names
+        name: ~same(column(new_rows, name), column(lake_rows, name))
+        for name in spec.names
     }
     disagree = np.flatnonzero(np.logical_or.reduce(list(differing.values())))
     fresh = Handed(spec=spec, rows=keep(rows, ~is_same), places=handed.places[~is_same])
@@ -129,7 +130,7 @@ def compare(handed: Handed, there: pa.Table) -> Lacking:
         listed(name for name, differs in differing.items() if differs[row])
         for row in disagree
     ]
-    first = take(mine, disagree[:1]).select([*spec.key, "known_at"]).to_pylist()[0]
+    first = take(new_rows, disagree[:1]).select([*spec.key, "known_at"]).to_pylist()[0]
     row = listed(f"{name} {value}" for name, value in first.items())
     count = len(disagree)
     finding = Finding(

@@ -295,9 +295,9 @@ def _audited(
     chosen: Rules,
 ) -> tuple[pa.Table | None, list[Finding]]:
     """Return typed rows, None if they cannot be read, and what is wrong with them."""
-    told: list[Cleaned] = []
+    own_findings: list[Cleaned] = []
     try:
-        rows = normalise(data, spec=spec, sessions=sessions, told=told)
+        rows = normalise(data, spec=spec, sessions=sessions, told=own_findings)
     except InvalidDataError as error:
         return None, [unreadable(spec, error.problem)]
     handed = Handed(spec=spec, rows=rows, places=np.arange(len(rows)))
@@ -312,7 +312,7 @@ def _audited(
     findings += audit_alone(known, as_of=as_of, sessions=sessions)
     if not findings:
         findings += audit_own(handed, chosen)
-    findings += texts.findings(texts.changed(handed, told), chosen.severity)
+    findings += texts.findings(texts.changed(handed, own_findings), chosen.severity)
     findings += audit_midnight(
         data, handed, sessions=sessions, severity=chosen.severity("midnight")
     )
@@ -348,8 +348,8 @@ def _checked_days(days: object) -> int | None:
         isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= _MOST_DAYS
     ):
         return days
-    told = f"retain_days must be a whole number from 1 to {_MOST_DAYS:,}"
-    msg = f"{told}, or left out for ever, was {days!r}"
+    rule = f"retain_days must be a whole number from 1 to {_MOST_DAYS:,}"
+    msg = f"{rule}, or left out for ever, was {days!r}"
     raise InvalidArgumentError(msg)
 
 
@@ -362,13 +362,13 @@ def _checked_files(files: object) -> tuple[Mapping[str, Any], ...]:
         If it is no list of mappings of plain values.
     """
     try:
-        found = tuple(json.loads(canonical_json(dict(each))) for each in files)  # type: ignore[attr-defined]  # so it is checked
+        plain_files = tuple(json.loads(canonical_json(dict(each))) for each in files)  # type: ignore[attr-defined]  # so it is checked
     except (TypeError, ValueError, InvalidArgumentError) as error:
         msg = (
             f"files must be a list of mappings of plain values, was {files!r}: {error}"
         )
         raise InvalidArgumentError(msg) from None
-    return found
+    return plain_files
 
 
 def _checked_labels(labels: object) -> dict[str, str]:

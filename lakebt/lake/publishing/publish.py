@@ -268,10 +268,10 @@ class _Writer:
     def _write(self, table: Table, name: str, lacking: Lacks) -> None:
         """Write rows, unless an earlier attempt wrote just these."""
         if name in self._written:
-            before, held, files = self._written[name]
-            if lacking.same_as(held):
+            before, new_rows, files = self._written[name]
+            if lacking.same_as(new_rows):
                 return
-            held.forget(before, files)
+            new_rows.forget(before, files)
             del self._written[name]
         if lacking.count:
             files = lacking.write(table)
@@ -305,12 +305,12 @@ class _Writer:
         self, name: str, change: stage.Staged, before: TablePin | None
     ) -> str | None:
         """Return what the release says of a table's files: see `TablePin.files`."""
-        held = "" if before is None else before.files
+        paths = "" if before is None else before.files
         is_foreign = name in self.adopted or not all(map(digest_in, change.data_files))
-        if held is None or not is_foreign:
-            return held
-        told = {**self.storage.told(change.base, held), **self._digests}
-        return pages.list_others(change.base, change.manifest_list, told)
+        if paths is None or not is_foreign:
+            return paths
+        digests = {**self.storage.told(change.base, paths), **self._digests}
+        return pages.list_others(change.base, change.manifest_list, digests)
 
     @property
     def _summary(self) -> dict[str, str]:

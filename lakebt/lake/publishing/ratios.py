@@ -51,11 +51,11 @@ def read_ratios(values: Array | list[Any], *, column: str, table: str) -> Array 
         there = coded.dictionary.to_pylist()
         rows = coded.indices.to_pylist()
         first = {code: row for row, code in reversed(list(enumerate(rows)))}
-        told = [
+        ratios = [
             _number(text, row=first.get(code, 0), column=column, table=table)
             for code, text in enumerate(there)
         ]
-        return pa.array(told, pa.float64()).take(coded.indices)
+        return pa.array(ratios, pa.float64()).take(coded.indices)
     if not all(_is_readable(value) for value in values):
         return values  # whose error names the value and its type
     return pa.array(

@@ -111,8 +111,8 @@ def encoded(
         "told": sorted(told),
         "tables": tables,
     }
-    said = json.dumps(head).encode()
-    return b"".join([_LENGTH.pack(len(said)), said, *streams])
+    head_bytes = json.dumps(head).encode()
+    return b"".join([_LENGTH.pack(len(head_bytes)), head_bytes, *streams])
 
 
 def decoded(body: bytes) -> Asked:
@@ -145,8 +145,8 @@ def _parsed(view: memoryview) -> Asked:
         tables[name] = _read(view[place : place + size])
         place += size
     _check(place == len(view), "it is longer or shorter than it says")
-    told = head["told"]
-    _check(isinstance(told, list) and all(map(is_text, told)), "told is no list")
+    digests = head["told"]
+    _check(isinstance(digests, list) and all(map(is_text, digests)), "told is no list")
     for name in ("fail_on", "warn_on"):
         _check(isinstance(head[name], list), f"{name} is no list")
     return Asked(
@@ -154,7 +154,7 @@ def _parsed(view: memoryview) -> Asked:
         arguments={name: head[name] for name in _ARGUMENTS},
         now=parse_instant(head["now"], what="now"),
         digest=str(head["digest"]),
-        told=frozenset(told),
+        told=frozenset(digests),
     )
 
 

@@ -175,20 +175,20 @@ def changed(handed: Handed, told: list[Cleaned]) -> dict[str, Changed]:
     told
         As `cleaned` told it.
     """
-    found = {}
+    changes = {}
     for audit in _SAID:
-        mine = [each for each in told if each.audit == audit]
-        if mine:
-            rows = np.concatenate([each.rows for each in mine])
-            found[audit] = Changed(
+        of_audit = [each for each in told if each.audit == audit]
+        if of_audit:
+            rows = np.concatenate([each.rows for each in of_audit])
+            changes[audit] = Changed(
                 count=len(rows),
                 handed=handed.at(rows),
-                columns=tuple(each.column for each in mine for _ in each.rows),
+                columns=tuple(each.column for each in of_audit for _ in each.rows),
                 was=tuple(
-                    each.was[code] for each in mine for code in each.codes.tolist()
+                    each.was[code] for each in of_audit for code in each.codes.tolist()
                 ),
             )
-    return found
+    return changes
 
 
 def findings(

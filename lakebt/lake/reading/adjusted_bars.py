@@ -190,9 +190,9 @@ def _is_known(pinned: Tables, result: Held, *, by: int) -> BoolVector:
     actions = all_actions(pinned.whole, result.symbols)
     rows = _of_shares(actions, actions.in_force(before=by + 1))
     moves, rows = _plain(actions, rows, result.symbols)
-    told = terms_of(actions, rows, moves)
+    terms = terms_of(actions, rows, moves)
     pairs = zip(result.days.column.tolist(), result.days.session.tolist(), strict=True)
-    same = [told.get(day) == result.terms[day] for day in pairs]
+    same = [terms.get(day) == result.terms[day] for day in pairs]
     return np.array(same, dtype=bool)
 
 
@@ -204,7 +204,7 @@ def not_known(pinned: Tables, symbols: Sequence[str], *, by: int) -> Held:
 
 def terms_of(actions: ActionHistory, rows: IntVector, moves: Moves) -> dict[Day, Terms]:
     """Return what some rows tell of each day; dividends are not among it."""
-    told: dict[Day, set[tuple[int, float, str]]] = {}
+    terms_by_day: dict[Day, set[tuple[int, float, str]]] = {}
     is_dividend = actions.kind[rows] == ActionKind.CASH_DIVIDEND.code
     for place in np.flatnonzero(~is_dividend).tolist():
         row = rows[place]
@@ -212,8 +212,8 @@ def terms_of(actions: ActionHistory, rows: IntVector, moves: Moves) -> dict[Day,
         whose = actions.symbols[other] if other >= 0 else ""
         terms = int(actions.kind[row]), float(actions.ratio[row]), whose
         day = int(moves.column[place]), int(moves.session[place])
-        told.setdefault(day, set()).add(terms)
-    return {day: frozenset(terms) for day, terms in told.items()}
+        terms_by_day.setdefault(day, set()).add(terms)
+    return {day: frozenset(terms) for day, terms in terms_by_day.items()}
 
 
 def moves_of(
@@ -284,12 +284,12 @@ def _names(symbols: Sequence[str]) -> tuple[str, ...]:
 
 def _first_price(bars: _Few, child: str, session: int, held: Held | None) -> float:
     """Return a share's when-issued close, or else its first open, as it was traded."""
-    found = bars.last(child, session - WHEN_ISSUED, session)
-    if found is None:
-        found = bars.first(child, session)
-    if found is None:
+    bar = bars.last(child, session - WHEN_ISSUED, session)
+    if bar is None:
+        bar = bars.first(child, session)
+    if bar is None:
         return np.nan
-    day, price, is_adjusted = found
+    day, price, is_adjusted = bar
     if held is not None and is_adjusted and child in held.symbols:
         price *= held.after(held.symbols.index(child), day)
     return price
@@ -306,9 +306,9 @@ def _closes(
     parents = [symbols[column] for column in days.column[needed]]
     bars = _Few(pinned.bars(_names(parents), ("close",)), parents, as_of=NEVER)
     for place, parent in zip(needed.tolist(), parents, strict=True):
-        found = bars.last(parent, 0, int(days.session[place]))
-        if found is not None:
-            _, close[place], is_adjusted[place] = found
+        bar = bars.last(parent, 0, int(days.session[place]))
+        if bar is not None:
+            _, close[place], is_adjusted[place] = bar
     return close, is_adjusted
 
 

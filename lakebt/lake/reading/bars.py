@@ -101,19 +101,19 @@ class Bars:
 
     def _basis_codes(self, rows: pa.Table, name: str) -> FloatVector:
         """Return the position of each row's basis in `BASES`."""
-        told = column(rows, name).dictionary_encode()
-        place = [float(BASES.index(basis)) for basis in told.dictionary.to_pylist()]
-        codes = told.indices.to_numpy(zero_copy_only=False)
+        bases = column(rows, name).dictionary_encode()
+        place = [float(BASES.index(basis)) for basis in bases.dictionary.to_pylist()]
+        codes = bases.indices.to_numpy(zero_copy_only=False)
         return self._sorted(np.array([*place, np.nan])[codes])
 
     @functools.cached_property
     def one_basis(self) -> str:
         """The basis of every bar; empty if there are several, or no bar."""
-        told = column(self._read(("basis",)), "basis").dictionary_encode()
-        codes = told.indices.to_numpy(zero_copy_only=False)
+        basis = column(self._read(("basis",)), "basis").dictionary_encode()
+        codes = basis.indices.to_numpy(zero_copy_only=False)
         # Nearly always one: to look for distinct codes takes ten times as long.
         is_one = len(codes) > 0 and bool((codes == codes[0]).all())
-        return str(told.dictionary[int(codes[0])]) if is_one else ""
+        return str(basis.dictionary[int(codes[0])]) if is_one else ""
 
     def last_sessions(self, symbols: Sequence[str]) -> IntVector:
         """Return the session of the last bar of each symbol, -1 if it has none."""

@@ -36,12 +36,12 @@ def bases_of(
     tuple of str
         Of several the first ones; none if something cannot be read.
     """
-    told = storage.told(table, pin.files)
+    digests = storage.told(table, pin.files)
     parts: list[int | None] = [None]
-    found: set[str] = set()
+    bases: set[str] = set()
     try:
         if pin.rows > AT_ONCE:
-            parts = list(range(count_files(table, pin.snapshot_id, told=told)))
+            parts = list(range(count_files(table, pin.snapshot_id, told=digests)))
         for part in parts:
             rows = scan(
                 table,
@@ -50,12 +50,12 @@ def bases_of(
                 coded=("basis",),
                 storage=storage,
                 release=release,
-                told=lambda: told,
+                told=lambda: digests,
                 only=part,
             )
-            found |= set(column(rows, "basis").unique().to_pylist()) - {None}
-            if len(found) > 1:
+            bases |= set(column(rows, "basis").unique().to_pylist()) - {None}
+            if len(bases) > 1:
                 break
     except (BrokenReleaseError, LakeError):  # the full read raises it
         return ()
-    return tuple(sorted(found))
+    return tuple(sorted(bases))

@@ -79,11 +79,13 @@ class ChangeHistory:
 
         `recorded` is filled in where the report that showed the change was known too.
         """
-        told = self._bare.copy()
+        vintages = self._bare.copy()
         for number, (full, shown_at) in self._shown.items():
             if shown_at <= as_of:
-                told[number] = full
-        return tuple(vintage for vintage in told if vintage.change.known_at <= as_of)
+                vintages[number] = full
+        return tuple(
+            vintage for vintage in vintages if vintage.change.known_at <= as_of
+        )
 
     def in_force(self, as_of: dt.datetime) -> tuple[Vintage, ...]:
         """Return the newest known vintage of each change, retracted ones left out."""

@@ -56,11 +56,11 @@ def without_later(rows: pa.Table, pinned: Pinned, *, after: int) -> pa.Table:
     for name in PANEL_COLUMNS:
         if name not in rows.column_names:
             continue
-        told = column(rows, name)
+        values = column(rows, name)
         divisor = np.where(is_adjusted, of_volume if name == "volume" else of_price, 1)
-        numbers = told.to_numpy(zero_copy_only=False) / divisor
+        numbers = values.to_numpy(zero_copy_only=False) / divisor
         place = rows.schema.get_field_index(name)
-        undone = pa.array(numbers, mask=truth(told.is_null()))
+        undone = pa.array(numbers, mask=truth(values.is_null()))
         rows = rows.set_column(place, rows.schema.field(place), undone)
     return rows
 
@@ -72,11 +72,15 @@ def _instruments(rows: pa.Table, pinned: Pinned) -> tuple[IntVector, list[str]]:
         symbol = symbol.dictionary_encode()
     code = symbol.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     names = [str(name) for name in symbol.dictionary.to_pylist()]
-    told = instruments_by(pinned, NEVER)
-    if not told:
+    instruments = instruments_by(pinned, NEVER)
+    if not instruments:
         return code, names
     own = owners_of(
-        told, names, code=code, session=_session(rows, pinned), sessions=pinned.sessions
+        instruments,
+        names,
+        code=code,
+        session=_session(rows, pinned),
+        sessions=pinned.sessions,
     )
     return own.code, list(own.names)
 

@@ -85,14 +85,14 @@ def replaced(
     )
     kept = (*_KEPT, *(_KEPT_LATER if LATER.get(spec.name) is spec else ()))
     for place, field in enumerate(rows.schema):
-        told = column(rows, field.name)
+        original = column(rows, field.name)
         stays = field.name in (*spec.key, *kept)
-        if stays or told.null_count == len(told):
+        if stays or original.null_count == len(original):
             continue
         if spec is PRICES and field.name == "retracted":
             continue
-        other = _other(told, spec.column(field.name), spec, draw, values)
-        chosen = pc.if_else(pa.array(late), other.cast(field.type), told)
+        other = _other(original, spec.column(field.name), spec, draw, values)
+        chosen = pc.if_else(pa.array(late), other.cast(field.type), original)
         rows = rows.set_column(place, field, chosen)
     if spec is PRICES:
         return rows

@@ -147,9 +147,9 @@ def diff(
         renamed = differs & _renamed(both_old, both_new)
         pairs.append((keep(both_old, renamed), keep(both_new, renamed)))
         differs &= ~renamed
-        told = told_by(after)
+        instruments = told_by(after)
         for same_share in (_same_instrument, _same_symbol):
-            gone, come = same_share(removed, added, told)
+            gone, come = same_share(removed, added, instruments)
             pairs.append((take(removed, gone), take(added, come)))
             removed, added = _without(removed, gone), _without(added, come)
     changed = (keep(both_old, differs), keep(both_new, differs))

@@ -56,8 +56,8 @@ def duck_views(storage: Storage, names: str | Iterable[str] | None) -> list[Duck
     UnknownNameError
         If there is no such release or branch.
     """
-    asked = usual(storage) if names is None else _asked(names)
-    return [view for name in asked for view in _views_of(storage, name)]
+    wanted = usual(storage) if names is None else _asked(names)
+    return [view for name in wanted for view in _views_of(storage, name)]
 
 
 def _asked(names: str | Iterable[str]) -> list[str]:
@@ -71,21 +71,21 @@ def _asked(names: str | Iterable[str]) -> list[str]:
     if isinstance(names, str):
         return [names]
     check_list("names", names)
-    asked = list(names)
-    for name in asked:
+    wanted = list(names)
+    for name in wanted:
         check_text("a name of names", name)
-    if not asked:
+    if not wanted:
         msg = "names is empty: name a release or a branch, or leave it out"
         raise InvalidArgumentError(msg)
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(wanted))
 
 
 def _views_of(storage: Storage, name: str) -> Iterator[DuckView]:
     release, tables = named_release(storage, name)
-    asked = name if branch_in(release.name) == name else release.name
+    label = name if branch_in(release.name) == name else release.name
     for table in fact_tables(tables):
         pin = pin_of(release, table, tables)
-        view = f"{table}@{asked}"
+        view = f"{table}@{label}"
         yield DuckView(
             view=view,
             table=table,

@@ -57,5 +57,5 @@ class FirstSessions:
         return [symbols[n] for n in np.flatnonzero(may).tolist()]
 
     def _place(self, symbols: pa.Array) -> np.ndarray:  # type: ignore[type-arg]
-        found = pc.index_in(symbols, value_set=self._symbols)
-        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+        place = pc.index_in(symbols, value_set=self._symbols)
+        return np.asarray(place.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)

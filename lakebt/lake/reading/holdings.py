@@ -360,12 +360,12 @@ class Reports:
         instrument that the other lacks, whose symbol has no untold owner there. By what
         was known at the instant: a row that comes later moves no date.
         """
-        told = None if self._told is None else self._told(instant)
-        if not told:
+        instruments = None if self._told is None else self._told(instant)
+        if not instruments:
             return set(), set(), set(), set()
         own, was = (
             {
-                isin: told.held(isin, self._symbol[row], self._day_of[row])
+                isin: instruments.held(isin, self._symbol[row], self._day_of[row])
                 for isin, row in state.items()
             }
             for state in (now, before)
@@ -374,8 +374,8 @@ class Reports:
         sides = ((own, has, was, had), (was, had, own, has))
         stay = [{i for i, who in one.items() if who in both} for one, *_ in sides]
         apart = []
-        for one, called, other, theirs in sides:
-            untold = {theirs[isin] for isin, who in other.items() if who is None}
+        for one, called, other, other_names in sides:
+            untold = {other_names[isin] for isin, who in other.items() if who is None}
             told_here = {i for i, who in one.items() if who and who not in both}
             apart.append({isin for isin in told_here if called[isin] not in untold})
         return *stay, *apart

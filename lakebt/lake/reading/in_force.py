@@ -138,10 +138,10 @@ def rows(
     wanted = RowFilter(where, spec=spec, known=visible(spec), zone=zone)
     wanted.check_names(known)
     needed = names and tuple(dict.fromkeys((*names, *wanted.columns)))
-    found = in_force(
+    matching = in_force(
         known.pinned, spec, known.instant, pushed(wanted, spec), columns=needed
     )
-    kept = keep(found, wanted.matches(found))
+    kept = keep(matching, wanted.matches(matching))
     return kept if names is None else kept.select(list(names))
 
 
@@ -161,8 +161,8 @@ def symbols(known: Known, table: str | None, *, index: str | None) -> list[str]:
     """Return the symbols of the rows in force, sorted: see `View.symbols`."""
     where = None if index is None else {"index": index}
     of = table or (PRICES if index is None else INDEX_CHANGES).name
-    found = read(known, of, columns=["symbol"], where=where)
-    return sorted(found["symbol"].dropna().unique().tolist())
+    in_force_rows = read(known, of, columns=["symbol"], where=where)
+    return sorted(in_force_rows["symbol"].dropna().unique().tolist())
 
 
 def equal(values: Mapping[str, Any]) -> BooleanExpression:
@@ -179,15 +179,15 @@ def pushed(wanted: RowFilter, spec: TableSpec) -> BooleanExpression | None:
     What is in the key is the same in all vintages, and its columns are in every schema
     the table ever had: a filter binds to the newest, whichever snapshot is read.
     """
-    found: BooleanExpression = AlwaysTrue()
+    predicate: BooleanExpression = AlwaysTrue()
     for name in spec.key:
         kind = spec.column(name).kind
         if kind is Kind.TEXT and (texts := wanted.texts(name)):
-            found = And(found, is_in(name, texts))
+            predicate = And(predicate, is_in(name, texts))
         if kind in {Kind.TEXT, Kind.DATE}:
             for op, limit in wanted.compared.get(name, ()):
-                found = And(found, compared(name, op, _literal(limit)))
-    return None if isinstance(found, AlwaysTrue) else found
+                predicate = And(predicate, compared(name, op, _literal(limit)))
+    return None if isinstance(predicate, AlwaysTrue) else predicate
 
 
 def _literal(value: Any) -> str:

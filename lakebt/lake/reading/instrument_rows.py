@@ -105,10 +105,12 @@ class Vintages:
         count = int(np.searchsorted(self._known_at, instant, side="right"))
         if count not in self._made:
             rows = self._rows.slice(0, count)
-            told = identifiers(take(rows, in_force_of(rows, INSTRUMENTS.key)))
+            identifiers_then = identifiers(
+                take(rows, in_force_of(rows, INSTRUMENTS.key))
+            )
             since = [
                 part
-                for own in told.identifiers
+                for own in identifiers_then.identifiers
                 for part in self._known_since(own, until=self._known_at[count - 1])
             ]
             self._made[count] = Instruments(tuple(since), version=count)
@@ -162,13 +164,13 @@ class Vintages:
         names = (*_TEXT, "valid_from", "valid_to")
         columns = [column(self._rows, name).to_pylist() for name in names]
         gone = flags(self._rows, "retracted").tolist()
-        found: dict[tuple[str, str, str], list[_Version]] = {}
+        versions: dict[tuple[str, str, str], list[_Version]] = {}
         for known_at, withdrawn, own, kind, text, first, last in zip(
             self._known_at.tolist(), gone, *columns, strict=True
         ):
             end = None if withdrawn else last or dt.date.max
-            found.setdefault((own, kind, text), []).append((known_at, first, end))
-        return found
+            versions.setdefault((own, kind, text), []).append((known_at, first, end))
+        return versions
 
 
 _TEXT = ("instrument_id", "kind", "identifier")

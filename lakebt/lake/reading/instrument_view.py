@@ -38,10 +38,10 @@ def joined(view: View, vintages: Iterable[Vintage]) -> tuple[Vintage, ...]:
     The symbol of an addition is looked up on its `effective` day, that of a deletion on
     the day of `announced`; if no row covers that day, the other day is used.
     """
-    told = told_by(view)
-    if not told:
+    instruments = told_by(view)
+    if not instruments:
         return tuple(vintages)
-    return tuple(_joined(vintage, told, view) for vintage in vintages)
+    return tuple(_joined(vintage, instruments, view) for vintage in vintages)
 
 
 def _joined(vintage: Vintage, told: Instruments, view: View) -> Vintage:
@@ -74,16 +74,20 @@ def in_results(decided: View, view: View, names: Sequence[str]) -> list[str]:
         The view of the backtest.
     names
     """
-    known, told = decided._known, told_by(view)  # noqa: SLF001 - the lake's own
+    known, instruments = decided._known, told_by(view)  # noqa: SLF001 - the lake's own
     tables = known.by_instrument
     day = day_in(decided.instant, view.sessions.zone)
     if tables is None:
-        if not told:
+        if not instruments:
             return list(names)
-        return [by_the_end(name, day, so_far=NOBODY, told=told) for name in names]
+        return [
+            by_the_end(name, day, so_far=NOBODY, told=instruments) for name in names
+        ]
     of_day = tables.names(day, as_of=known.by)
     return [
-        by_the_end(of_day.meant(name), day, so_far=tables.told, told=told, asked=name)
+        by_the_end(
+            of_day.meant(name), day, so_far=tables.told, told=instruments, asked=name
+        )
         for name in names
     ]
 

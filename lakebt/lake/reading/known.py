@@ -60,8 +60,8 @@ class Known:
     @property
     def by_instrument(self) -> ByInstrument | None:
         """Bars and actions by instrument; None where no identifier is known."""
-        told = instruments_of(self.pinned, self.instant)
-        return ByInstrument(self.pinned, told) if told else None
+        instruments = instruments_of(self.pinned, self.instant)
+        return ByInstrument(self.pinned, instruments) if instruments else None
 
     @property
     def specs(self) -> Specs:
@@ -181,11 +181,15 @@ class Known:
         if tables is None:
             rates = borrow_of(self.pinned, wanted, known_by=self.by)
             return replace(history, borrow=rates) if len(rates) else history
-        told = tables.told
-        about = {name: said for name in wanted if (said := told.about(name))}
-        of_names = tuple(sorted({*names, *told.symbols}))
+        instruments = tables.told
+        about = {
+            name: description
+            for name in wanted
+            if (description := instruments.about(name))
+        }
+        of_names = tuple(sorted({*names, *instruments.symbols}))
         rates = borrow_of(self.pinned, of_names, known_by=self.by)
-        own = joined_borrow(rates, told, self.pinned.sessions).of(wanted)
+        own = joined_borrow(rates, instruments, self.pinned.sessions).of(wanted)
         borrow = own if len(own) else history.borrow
         return replace(history, about=about, borrow=borrow)
 
@@ -224,11 +228,15 @@ class Known:
 
     def provenance(self) -> dict[str, Any]:
         """Return exactly which data is read; for a decision, not what else it holds."""
-        told = self.pinned.provenance(self.instant)
+        provenance = self.pinned.provenance(self.instant)
         if self.for_decision:
-            told |= {"cutoff": self.cutoff.isoformat(), "snapshots": {}, "digests": {}}
-            told |= {"redactions": []}
-        return told
+            provenance |= {
+                "cutoff": self.cutoff.isoformat(),
+                "snapshots": {},
+                "digests": {},
+            }
+            provenance |= {"redactions": []}
+        return provenance
 
     @property
     def cutoff(self) -> dt.datetime:

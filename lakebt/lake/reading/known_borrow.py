@@ -71,9 +71,9 @@ def _history(rows: pa.Table, sessions: Sessions) -> BorrowHistory:
     days = integers(rows, "session").astype("datetime64[D]")
     session = sessions.numbers(days).astype(np.int64)
     known_at = integers(rows, "known_at")
-    told = column(rows, "available")
+    availability = column(rows, "available")
     available = np.where(
-        told.is_valid().to_numpy(zero_copy_only=False),
+        availability.is_valid().to_numpy(zero_copy_only=False),
         flags(rows, "available").astype(np.int8),
         np.int8(UNTOLD),
     )

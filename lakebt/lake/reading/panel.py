@@ -66,23 +66,23 @@ def panel(
     pinned = known.pinned
     sessions = pinned.sessions
     first, last = window(sessions, *days)
-    asked = None if symbols is None else distinct(symbols)
-    wanted, names = asked, None if is_by_results else _names(known)
-    if names is not None and asked is not None:
-        wanted = meant(names, asked)
+    columns = None if symbols is None else distinct(symbols)
+    wanted, names = columns, None if is_by_results else _names(known)
+    if names is not None and columns is not None:
+        wanted = meant(names, columns)
     found = _found(
         known,
         column,
-        asked=asked,
+        asked=columns,
         wanted=wanted,
         window=(first, last),
         words=" ".join(_words(*days)),
         adjustment=adjustment,
     )
-    if asked is None and names is not None:
+    if columns is None and names is not None:
         found = found.called(names.called)
-    elif asked is not None:
-        found = replace(found, symbols=asked)
+    elif columns is not None:
+        found = replace(found, symbols=columns)
     return found.frame(sessions)
 
 

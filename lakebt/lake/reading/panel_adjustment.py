@@ -86,13 +86,17 @@ def adjusted_panel(
         return values
     within = None
     if in_bars is not None:
-        told = terms_of(actions, rows, moves)
+        known_terms = terms_of(actions, rows, moves)
         days = in_bars.days_of(len(symbols))
         within = InBars(
             cells=cells,
             days=days.days,
             factors=days.factors,
-            same={day for day, terms in days.terms.items() if told.get(day) == terms},
+            same={
+                day
+                for day, terms in days.terms.items()
+                if known_terms.get(day) == terms
+            },
         )
     of_volume = column == "volume"
     if within is None:

@@ -64,17 +64,17 @@ def meant(names: NamesOfDay, asked: Sequence[str]) -> tuple[str, ...]:
     InvalidArgumentError
         If two of them are one instrument.
     """
-    found: dict[str, str] = {}
+    called: dict[str, str] = {}
     for name in asked:
         own = names.meant(name)
-        if own in found:
+        if own in called:
             msg = (
-                f"symbols {found[own]!r} and {name!r} are one instrument, {own!r}: "
+                f"symbols {called[own]!r} and {name!r} are one instrument, {own!r}: "
                 f"ask for one of them"
             )
             raise InvalidArgumentError(msg)
-        found[own] = name
-    return tuple(found)
+        called[own] = name
+    return tuple(called)
 
 
 def of_name(adjusted: object) -> Adjustment:

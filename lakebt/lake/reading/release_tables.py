@@ -339,14 +339,14 @@ class Pinned:
         # By the cutoff every row is known, so a single basis needs no instants.
         if pin and known_by >= micros(release.as_of) and self.whole is self:
             table, named = self.tables[PRICES.name], release.name
-            found = self.kept(
+            bases = self.kept(
                 PRICES.name,
                 "bases",
                 lambda: bases_of(table, pin, storage=self.storage, release=named),
                 size=len,
             )
-            if len(found) == 1:
-                return found
+            if len(bases) == 1:
+                return bases
         first = self.first_known(PRICES.name, "basis")
         return tuple(sorted(name for name, at in first.items() if at <= known_by))
 

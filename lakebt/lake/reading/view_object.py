@@ -48,8 +48,8 @@ class ViewObject(ReadOnly):
     def _redactions(self) -> tuple[Redaction, ...]:
         """Return what was erased from the release; at a decision nothing is told."""
         own: Any = self
-        told: tuple[Redaction, ...] = own._own.release.redactions  # noqa: SLF001
-        return () if own._decides else told  # noqa: SLF001
+        redactions: tuple[Redaction, ...] = own._own.release.redactions  # noqa: SLF001
+        return () if own._decides else redactions  # noqa: SLF001
 
     def _repr_html_(self) -> str:
         own: Any = self

@@ -42,8 +42,8 @@ def vintages(known: Known, table: str, key: object) -> pd.DataFrame:
     rows = _of_key(known, spec, wanted)
     if not len(rows) and not known.for_decision:
         keys = known.only(known.pinned.scan(table, (*spec.key, "known_at")))
-        kind, asked = f"key of {table}", _text(wanted)
-        raise UnknownNameError(kind, asked, _nearest(keys, wanted, asked))
+        kind, key_text = f"key of {table}", _text(wanted)
+        raise UnknownNameError(kind, key_text, _nearest(keys, wanted, key_text))
     rows = take(rows, np.argsort(integers(rows, "known_at"), kind="stable"))
     return _told(rows, spec)
 
@@ -51,10 +51,10 @@ def vintages(known: Known, table: str, key: object) -> pd.DataFrame:
 def _of_key(known: Known, spec: TableSpec, wanted: Mapping[str, Any]) -> pa.Table:
     """Return every vintage known of a key."""
     rows = known.only(vintages_of(known.pinned, spec, equal(wanted)))
-    mine = np.ones(len(rows), dtype=bool)
+    is_of_key = np.ones(len(rows), dtype=bool)
     for name, value in wanted.items():
-        mine &= truth(pc.equal(column(rows, name), value))
-    return keep(rows, mine)
+        is_of_key &= truth(pc.equal(column(rows, name), value))
+    return keep(rows, is_of_key)
 
 
 def _values(key: object, spec: TableSpec) -> dict[str, Any]:

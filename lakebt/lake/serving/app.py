@@ -180,8 +180,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         if isinstance(error, OAuthError):
             content = {"error": error.word, "error_description": str(error)}
             return JSONResponse(content, error.code)
-        told = type(error)(located(str(error), service.address))
-        answer = _json(body_of(told), error.status)
+        located_error = type(error)(located(str(error), service.address))
+        answer = _json(body_of(located_error), error.status)
         if isinstance(error, BusyServerError):
             answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer

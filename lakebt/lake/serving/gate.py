@@ -88,11 +88,11 @@ class TokenFile:
 
     def _seen(self) -> tuple[int, ...]:
         try:
-            found = self._file.stat()
+            status = self._file.stat()
         except OSError:
             return ()
-        times = found.st_mtime_ns, found.st_ctime_ns
-        return found.st_ino, found.st_size, found.st_mode, *times
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return status.st_ino, status.st_size, status.st_mode, *times
 
 
 class Gate:
@@ -119,34 +119,34 @@ class Gate:
             If it is missing, wrong or over.
         """
         scheme, _, secret = (authorization or "").partition(" ")
-        found = self.find(secret.strip()) if scheme.lower() == "bearer" else None
-        if found is None:
+        grant = self.find(secret.strip()) if scheme.lower() == "bearer" else None
+        if grant is None:
             msg = (
                 "the token of this server is missing or wrong: give the client its "
                 "property token"
             )
             raise UnauthorizedError(msg)
-        if found.has_expired(self._now()):
-            msg = f"the token expired at {found.expires}: ask for another one"
+        if grant.has_expired(self._now()):
+            msg = f"the token expired at {grant.expires}: ask for another one"
             raise UnauthorizedError(msg)
-        if not found.may(scope):
+        if not grant.may(scope):
             msg = (
-                f"the token {found.name!r} has the scope {found.scope}, and this needs "
+                f"the token {grant.name!r} has the scope {grant.scope}, and this needs "
                 f"the scope {scope}"
             )
             raise ForbiddenError(msg)
-        return found
+        return grant
 
     def find(self, secret: str) -> Grant | None:
         """Return what a token grants, over or not; None if there is no such token."""
         digest = digest_of(secret).encode()
         # All are compared, each in constant time.
-        found = [
+        grants = [
             grant
             for grant in self._grants()
             if hmac.compare_digest(grant.digest.encode(), digest)
         ]
-        return found[0] if found and secret else None
+        return grants[0] if grants and secret else None
 
     def seconds_left(self, secret: str) -> float:
         """Return how long a token lasts: 0 if there is no such token."""

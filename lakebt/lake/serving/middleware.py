@@ -189,7 +189,7 @@ class Middleware:
         plain = "".join(c if c.isprintable() else "?" for c in path)
         now = self._clock().isoformat(timespec="milliseconds")
         if self._in_json:
-            said = {
+            entry = {
                 "time": now,
                 "client": client,
                 "who": scope.get(WHO),
@@ -198,7 +198,7 @@ class Middleware:
                 "status": status,
                 "ms": round(1000 * seconds, 1),
             }
-            return json.dumps(said)
+            return json.dumps(entry)
         return (
             f"{now} {client} {scope['method']} {plain} {status} {1000 * seconds:.1f} ms"
         )

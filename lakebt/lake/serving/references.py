@@ -157,11 +157,11 @@ class References:
 
 def _refs(metadata: TableMetadata) -> dict[str, int]:
     """Return the branches and tags of a table, but for what is being published."""
-    ours = OURS.replace(".", "-")
+    prefix = OURS.replace(".", "-")
     return {
         name: ref.snapshot_id
         for name, ref in metadata.refs.items()
-        if not name.startswith(ours) and f".{ours}" not in name
+        if not name.startswith(prefix) and f".{prefix}" not in name
     }
 
 
@@ -177,24 +177,24 @@ def _of_one(
     schema_id
         Whose columns it has; None for those of today.
     """
-    found = [s for s in metadata.snapshots if s.snapshot_id == snapshot_id]
+    snapshots = [s for s in metadata.snapshots if s.snapshot_id == snapshot_id]
     to = {"snapshot-id": snapshot_id, "type": SnapshotRefType.BRANCH}
     log = [
         SnapshotLogEntry.model_validate(
             {"snapshot-id": s.snapshot_id, "timestamp-ms": s.timestamp_ms}
         )
-        for s in found
+        for s in snapshots
     ]
-    told: dict[str, Any] = {
-        "snapshots": found,
+    updates: dict[str, Any] = {
+        "snapshots": snapshots,
         "current_snapshot_id": snapshot_id,
         "current_schema_id": metadata.current_schema_id
         if schema_id is None
         else schema_id,
-        "refs": {MAIN_BRANCH: SnapshotRef.model_validate(to)} if found else {},
+        "refs": {MAIN_BRANCH: SnapshotRef.model_validate(to)} if snapshots else {},
         "snapshot_log": log,
         "metadata_log": [],
         "statistics": [],
         "partition_statistics": [],
     }
-    return metadata.model_copy(update=told)
+    return metadata.model_copy(update=updates)

@@ -103,13 +103,13 @@ class Releases:
             If it is none.
         """
         with refusals(conflict=BusyServerError):
-            asked = decoded(body)
+            request = decoded(body)
             tables = self._storage.loaded()
             specs, sessions = Specs(tables), sessions_of(self._storage)
         examined = None
         with contextlib.suppress(LakebtError, MovedError):
-            examined = _examined(asked, specs, sessions, asked.arguments["release"])
-        return Read(asked=asked, specs=specs, sessions=sessions, examined=examined)
+            examined = _examined(request, specs, sessions, request.arguments["release"])
+        return Read(asked=request, specs=specs, sessions=sessions, examined=examined)
 
     def publish(self, read: Read, *, key: str | None) -> bytes:
         """Publish, and return the release's row of the ledger.
@@ -130,14 +130,14 @@ class Releases:
             return self._published(read, key)
 
     def _published(self, read: Read, key: str | None) -> bytes:
-        asked = read.asked
-        storage, name = placed_anew(self._storage, asked.arguments["release"])
+        request = read.asked
+        storage, name = placed_anew(self._storage, request.arguments["release"])
         storage.tables()
         sessions = sessions_of(self._storage)
         publication = read.publication(storage)
         if publication is None:
-            publication = _examined(asked, storage.specs, sessions_of(storage), name)
-        check = Told(publication, storage=storage, sessions=sessions, told=asked.told)
+            publication = _examined(request, storage.specs, sessions_of(storage), name)
+        check = Told(publication, storage=storage, sessions=sessions, told=request.told)
         attempts = 0
 
         def now() -> dt.datetime:
@@ -145,7 +145,7 @@ class Releases:
             attempts += 1
             if attempts > 1:
                 self._lost()
-            return asked.now
+            return request.now
 
         release = publish(publication, storage=storage, now=now, check=check)
         is_new = release.is_new or (key is not None and self._did(key, release))

@@ -48,8 +48,8 @@ def check_server(
     now
         What this machine's clock says.
     """
-    found = [] if tokens is None else [*_of_tokens(tokens, now, is_read_only)]
-    return (*found, *_of_lake(path, now, is_read_only))
+    findings = [] if tokens is None else [*_of_tokens(tokens, now, is_read_only)]
+    return (*findings, *_of_lake(path, now, is_read_only))
 
 
 def _of_tokens(file: Path, now: dt.datetime, is_read_only: bool) -> Iterator[Finding]:  # noqa: FBT001 - of this module
@@ -72,8 +72,8 @@ def _of_tokens(file: Path, now: dt.datetime, is_read_only: bool) -> Iterator[Fin
         problem = "no token in force may end releases, nor drop branches and tables"
         yield Finding(code="no_admin", problem=problem, cure=f"{make} --scope admin")
     over = [grant for grant in grants if grant.has_expired(now)]
-    for told, soon in ((over, False), (_ending(living, now), True)):
-        for grant in told:
+    for some_grants, soon in ((over, False), (_ending(living, now), True)):
+        for grant in some_grants:
             verb = "ends" if soon else "is over since"
             yield Finding(
                 code="token_ends" if soon else "token_over",

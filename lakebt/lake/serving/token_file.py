@@ -157,8 +157,8 @@ def _parsed(line: str) -> Grant | None:
     words = line.split()
     if len(words) != 4:
         return None
-    name, scope, until, told = words
-    digest = _DIGEST.match(told)
+    name, scope, until, digest_text = words
+    digest = _DIGEST.match(digest_text)
     if not _NAME.match(name) or scope not in SCOPES or digest is None:
         return None
     expires = None
@@ -225,17 +225,19 @@ def write(file: Path, grants: Iterable[Grant]) -> None:
         If it cannot be written.
     """
     text = "".join(f"{grant.line}\n" for grant in grants)
-    made: str | None = None
+    temporary: str | None = None
     try:
         with writing(file):
             # `mkstemp` makes a file that only its owner can read.
-            number, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+            number, temporary = tempfile.mkstemp(
+                dir=file.parent, prefix=f".{file.name}-"
+            )
             with os.fdopen(number, "w", encoding="utf-8") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(made).replace(file)
+            Path(temporary).replace(file)
     finally:
-        if made is not None:
+        if temporary is not None:
             with contextlib.suppress(OSError):
-                Path(made).unlink()
+                Path(temporary).unlink()

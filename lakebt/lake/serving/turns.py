@@ -75,8 +75,8 @@ class Turns:
             As `take` does.
         """
         async with self._wait():
-            made = await to_thread.run_sync(before, limiter=self._before)
-        return await self.take(lambda: do(made))
+            result = await to_thread.run_sync(before, limiter=self._before)
+        return await self.take(lambda: do(result))
 
     @contextlib.asynccontextmanager
     async def _wait(self) -> AsyncIterator[None]:

@@ -117,8 +117,8 @@ class Looked:
                 severity=severity,
                 sessions=exchange,
             )
-        found = in_order(each for each in findings if each.audit != "coverage")
-        return Audited(found=tuple(found), n_again=len(rows) - lacking.count)
+        ordered = in_order(each for each in findings if each.audit != "coverage")
+        return Audited(found=tuple(ordered), n_again=len(rows) - lacking.count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +177,14 @@ def audit(
     parts = max(cores, rows // TOGETHER_ROWS + 1)
     by_name = both.repartition(parts, name).mapInArrow(_looking(looked), _TOLD)
     # All rows of a name are in one part, which tells it once.
-    told = fetched(by_name)
+    rows_by_name = fetched(by_name)
     names = sorted(
-        map(str, keep(told, truth(column(told, "offends")))["name"].to_pylist())
+        map(
+            str,
+            keep(rows_by_name, truth(column(rows_by_name, "offends")))[
+                "name"
+            ].to_pylist(),
+        )
     )
     findings: list[Finding] = []
     if names:
@@ -190,8 +195,8 @@ def audit(
             severity,
         ).found
     if looked.spec.name in _COVERAGE:
-        findings += _coverage(looked, told, severity)
-    n_again = pc.sum(told["again"]).as_py() or 0
+        findings += _coverage(looked, rows_by_name, severity)
+    n_again = pc.sum(rows_by_name["again"]).as_py() or 0
     return Audited(found=tuple(findings), n_again=n_again)
 
 

@@ -180,34 +180,34 @@ class SparkReady:
         with translated(storage.where):
             session = session_of(storage)
             new = snapshot(storage, spec, self.branch.snapshot_id, session)
-            held = self._beside(snapshot(storage, spec, head, session))
+            lake_rows = self._beside(snapshot(storage, spec, head, session))
             audited = audit(
                 self.looked,
                 new,
-                held,
+                lake_rows,
                 count=self.count,
                 most_held=_rows_of(table),
                 severity=self.chosen.severity,
             )
-            found = [
+            findings = [
                 *audited.found,
                 *self._at_midnight(new),
                 *texts.findings(self.changed, self.chosen.severity),
             ]
         n_again = audited.n_again
         branch = self.branch
-        is_good = not any(each.severity == "fail" for each in found)
+        is_good = not any(each.severity == "fail" for each in findings)
         if is_good and 0 < n_again < self.count:
             # Rows are only ever added to a table, so as many again are the same ones.
             same = [each.branch for each in earlier if each.n_again == n_again]
             names = [*spec.key, "known_at"]
-            there = held.select(*(f"`{name}`" for name in names))
+            there = lake_rows.select(*(f"`{name}`" for name in names))
             lacking = new.join(there, names, "left_anti")
             branch = same[0] if same else self.source.write(lacking, spec)
         return SparkLacking(
             source=self.source,
             branch=branch,
-            found=tuple(in_order(found)),
+            found=tuple(in_order(findings)),
             n_again=n_again,
             count=self.count - n_again,
         )

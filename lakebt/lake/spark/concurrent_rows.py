@@ -65,8 +65,8 @@ def have_none_of(branch: StagingBranch, rows: pa.Table, spec: TableSpec) -> bool
     columns = rows.column_names
     where = overlap(rows, columns)
     for file in branch.files:  # a branch need not fit into memory
-        mine = _read(branch.table, [file], spec, where)
-        code = codes(pa.concat_tables([rows, mine]), columns)
+        own_rows = _read(branch.table, [file], spec, where)
+        code = codes(pa.concat_tables([rows, own_rows]), columns)
         if np.isin(code[len(rows) :], code[: len(rows)]).any():
             return False
     return True

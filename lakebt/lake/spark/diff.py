@@ -39,13 +39,13 @@ def differing(before: View, after: View, spec: TableSpec) -> tuple[pa.Table, pa.
     from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
 
     names = [name for name in old.columns if name != "known_at"]
-    mine, theirs = (
+    old_side, new_side = (
         rows.withColumn(_THERE, spark.lit(True)).alias(side)  # noqa: FBT003 - its only argument
         for rows, side in ((old, "old"), (new, "new"))
     )
     same = [spark.col(f"old.`{n}`").eqNullSafe(spark.col(f"new.`{n}`")) for n in names]
     unmatched = (
-        mine.join(theirs, same, "full_outer")
+        old_side.join(new_side, same, "full_outer")
         .where(f"old.{_THERE} IS NULL OR new.{_THERE} IS NULL")
         .select(
             spark.col(f"old.{_THERE}"),
@@ -55,9 +55,11 @@ def differing(before: View, after: View, spec: TableSpec) -> tuple[pa.Table, pa.
             ),
         )
     )
-    found = fetched(unmatched)
-    is_old = truth(column(found, _THERE))
-    return _sorted(keep(found, is_old), spec), _sorted(keep(found, ~is_old), spec)
+    rows_found = fetched(unmatched)
+    is_old = truth(column(rows_found, _THERE))
+    return _sorted(keep(rows_found, is_old), spec), _sorted(
+        keep(rows_found, ~is_old), spec
+    )
 
 
 def _sorted(rows: pa.Table, spec: TableSpec) -> pa.Table:

@@ -68,15 +68,15 @@ def brought(
         yield tables
         return
     session_of(storage)
-    held = {
+    spark_rows = {
         name: Sparks(data, storage=storage, exchange=exchange)
         for name, data in tables.items()
         if is_spark(data)
     }
     try:
-        yield {**tables, **held}
+        yield {**tables, **spark_rows}
     finally:
-        for each in held.values():
+        for each in spark_rows.values():
             each.tidy()
 
 
@@ -121,9 +121,9 @@ class Sparks:
             raise InvalidArgumentError(msg)
         check_columns(self.data.columns, spec=spec)
         _check_types(self.data, spec)
-        told = collector(session_of(self.storage))
+        jvm_log = collector(session_of(self.storage))
         rows = self.data.mapInArrow(
-            _normalising(spec, self.exchange, tuple(self.data.columns), told),
+            _normalising(spec, self.exchange, tuple(self.data.columns), jvm_log),
             ddl(spec),
         )
         branch = self.write(rows, spec)
@@ -138,7 +138,7 @@ class Sparks:
             looked=looked,
             chosen=chosen,
             given={name: kind == "string" for name, kind in self.data.dtypes},
-            changed=together(told.value.values(), spec),
+            changed=together(jvm_log.value.values(), spec),
         )
 
     def write(self, rows: DataFrame, spec: TableSpec) -> StagingBranch:
@@ -173,8 +173,8 @@ class Sparks:
         for branch in self._branches:
             remove_quietly(branch)
             if branch.files:
-                mine = {file.file_path for file in branch.files}
-                delete_quietly(branch.table.io, mine & self._unused)
+                paths = {file.file_path for file in branch.files}
+                delete_quietly(branch.table.io, paths & self._unused)
 
 
 def _check_types(data: DataFrame, spec: TableSpec) -> None:
@@ -211,7 +211,7 @@ def _normalising(
     def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import TaskContext  # noqa: PLC0415 - an extra, and slow
 
-        found: list[dict[str, Changed]] = []
+        problems: list[dict[str, Changed]] = []
         for batch in batches:
             if not len(batch):
                 continue
@@ -227,10 +227,10 @@ def _normalising(
                 empty = [f for f in audit_schema(whole) if f.audit == "empty"]
                 raise InvalidDataError(spec.name, empty[0].message)
             if texts:
-                found = [together([*found, changed(whole, texts)], spec)]
+                problems = [together([*problems, changed(whole, texts)], spec)]
             yield from rows.to_batches()
         task = TaskContext.get()
-        if found and task is not None:
-            told.add({task.partitionId(): found[0]})
+        if problems and task is not None:
+            told.add({task.partitionId(): problems[0]})
 
     return rows_of

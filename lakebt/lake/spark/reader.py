@@ -155,10 +155,10 @@ def frame(
 
 def collected(batches: Iterable[pa.RecordBatch], spec: TableSpec) -> pa.Table:
     """Return what an executor was handed of a table, in the types lakebt has."""
-    held = list(batches)
-    if not held:
+    collected_batches = list(batches)
+    if not collected_batches:
         return spec.arrow.empty_table()
-    return pa.Table.from_batches(held).select(spec.names).cast(spec.arrow)
+    return pa.Table.from_batches(collected_batches).select(spec.names).cast(spec.arrow)
 
 
 def fetched(rows: DataFrame) -> pa.Table:

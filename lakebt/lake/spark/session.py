@@ -50,8 +50,8 @@ def attach(storage: Storage, session: object) -> SparkSession:
         )
         raise InvalidArgumentError(msg)
     own: SparkSession = session.newSession()
-    theirs: Any = session
-    extensions = theirs.conf.get(_EXTENSIONS, "") or ""
+    running: Any = session
+    extensions = running.conf.get(_EXTENSIONS, "") or ""
     if "iceberg" not in extensions.lower():
         msg = (
             f"the Spark session has no Iceberg: it was made without {_EXTENSIONS}. "
@@ -60,7 +60,7 @@ def attach(storage: Storage, session: object) -> SparkSession:
         raise LakeError(msg)
     own.conf.set("spark.sql.session.timeZone", "UTC")
     for name, value in catalog_conf(storage).items():
-        setting = theirs.conf.get(name, None)
+        setting = running.conf.get(name, None)
         own.conf.set(name, value if setting is None else setting)
     _check_jars(own, storage)
     return own
@@ -129,10 +129,10 @@ def make_session(storage: Storage, settings: Mapping[str, str]) -> SparkSession:
         builder = builder.config(name, value)
     with _workers_like_us():
         try:
-            made: SparkSession = builder.getOrCreate()
+            session: SparkSession = builder.getOrCreate()
         except Exception as error:  # noqa: BLE001 - whatever Java says, and pyspark
             raise LakeError(_explained(error)) from None
-    return attach(storage, made)
+    return attach(storage, session)
 
 
 def session_here(storage: Storage) -> SparkSession:
@@ -190,16 +190,16 @@ def check_installed() -> None:
 
 def _master(settings: Mapping[str, str]) -> str:
     """Return where Spark will run, by what it looks at itself, the first that says."""
-    said = settings.get("spark.master") or os.environ.get("MASTER")
+    master = settings.get("spark.master") or os.environ.get("MASTER")
     folder = os.environ.get("SPARK_CONF_DIR")
     if folder is None and "SPARK_HOME" in os.environ:
         folder = str(Path(os.environ["SPARK_HOME"]) / "conf")
-    if said is None and folder is not None:
+    if master is None and folder is not None:
         file = Path(folder) / "spark-defaults.conf"
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         setting = re.search(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
-        said = None if setting is None else setting.group(1)
-    return said or "local[*]"
+        master = None if setting is None else setting.group(1)
+    return master or "local[*]"
 
 
 def _is_alone() -> bool:

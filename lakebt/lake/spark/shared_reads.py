@@ -108,8 +108,8 @@ class SharedPinned(Pinned):
         """
         if table != PRICES.name:
             return super().scan(table, columns, coded=coded, where=where, among=among)
-        asked = Asked(columns=columns, coded=coded, where=where, among=among)
-        parts = self._read(asked, _rows)
+        request = Asked(columns=columns, coded=coded, where=where, among=among)
+        parts = self._read(request, _rows)
         schema = self.specs[table].arrow
         if not parts:  # no file is opened then
             return super().scan(table, columns, coded=coded, where=where, among=among)
@@ -125,9 +125,9 @@ class SharedPinned(Pinned):
             return super().first_known(table, name)
 
         def first() -> dict[str, int]:
-            asked = Asked(columns=(name, "known_at"))
-            found = pa.concat_tables(self._read(asked, _first_known))
-            least = _least(found, name)
+            request = Asked(columns=(name, "known_at"))
+            rows = pa.concat_tables(self._read(request, _first_known))
+            least = _least(rows, name)
             names: list[Any] = least.column(name).to_pylist()
             return dict(zip(names, integers(least, "known_at").tolist(), strict=True))
 
@@ -159,16 +159,16 @@ class SharedPinned(Pinned):
         read = functools.partial(_read, self.opened, asked, make)
         job = self.session.range(0, count, 1, count).mapInArrow(read, _SCHEMA)
         try:
-            found = job.toArrow()
+            collected = job.toArrow()
         except Exception as error:  # noqa: BLE001 - whatever Java says, and pyspark
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            told = [line for line in lines if "Error: " in line] or lines or [""]
+            errors = [line for line in lines if "Error: " in line] or lines or [""]
             msg = (
                 f"Spark could not read the prices of release {self.release.name!r}: "
-                f"{told[0]}"
+                f"{errors[0]}"
             )
             raise LakeError(msg) from None
-        parts = sorted(found.to_pylist(), key=lambda part: part["number"])
+        parts = sorted(collected.to_pylist(), key=lambda part: part["number"])
         return [_unpacked(part["rows"]) for part in parts]
 
 
@@ -219,8 +219,8 @@ def _first_known(pinned: Pinned, asked: Asked, number: int) -> pa.Table:
 def _least(rows: pa.Table, name: str) -> pa.Table:
     """Return when each value that is there was first known."""
     there = rows.filter(rows.column(name).is_valid())
-    found = there.group_by(name).aggregate([("known_at", "min")])
-    return found.rename_columns([name, "known_at"]).select([name, "known_at"])
+    least = there.group_by(name).aggregate([("known_at", "min")])
+    return least.rename_columns([name, "known_at"]).select([name, "known_at"])
 
 
 def _packed(rows: pa.Table) -> bytes:

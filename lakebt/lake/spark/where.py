@@ -73,7 +73,7 @@ def condition(wanted: RowFilter, *, spec: TableSpec, zone: dt.tzinfo) -> Column:
     """Return the condition that a row matches; never null."""
     from pyspark.sql import functions as spark  # noqa: PLC0415 - an extra, and slow
 
-    never, found = spark.lit(False), spark.lit(True)  # noqa: FBT003 - its name
+    never, matches = spark.lit(False), spark.lit(True)  # noqa: FBT003 - its name
     kinds = {column.name: column.kind for column in spec.columns}
     for name in wanted.columns:
         column = spark.col(f"`{name}`")
@@ -85,20 +85,20 @@ def condition(wanted: RowFilter, *, spec: TableSpec, zone: dt.tzinfo) -> Column:
             one_of = never
             for value in sorted(values, key=repr):
                 one_of |= spark.coalesce(_is(column, kind, value, zone), never)
-            found &= one_of
+            matches &= one_of
         for op, limit in wanted.compared.get(name, ()):
             if limit is None:
-                found &= is_there
+                matches &= is_there
             elif op == "!=":
-                found &= ~spark.coalesce(_is(column, kind, limit, zone), never)
+                matches &= ~spark.coalesce(_is(column, kind, limit, zone), never)
             else:
                 first, after = _ends(kind, limit, zone)
                 # Up to a whole day is before the next, and after it from the next on.
                 whole = {"<=": "<", ">": ">="} if first is not after else {}
                 end = after if op in {"<=", ">"} else first
                 holds: Any = ORDERS[whole.get(op, op)](column, end)
-                found &= is_there & spark.coalesce(holds, never)
-    return found
+                matches &= is_there & spark.coalesce(holds, never)
+    return matches
 
 
 def _is(column: Column, kind: Kind, value: Any, zone: dt.tzinfo) -> Column:

@@ -92,9 +92,9 @@ def told(spec: TableSpec, storage: Storage) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - Spark, Java or an executor
-        told = _SAID.search(str(error))
-        if told is not None:
-            problem = told.group(1).strip().removesuffix("Nothing was published.")
+        match = _SAID.search(str(error))
+        if match is not None:
+            problem = match.group(1).strip().removesuffix("Nothing was published.")
             counted = "Rows are counted within a batch of the frame."
             raise InvalidDataError(spec.name, f"{problem.strip()} {counted}") from None
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]

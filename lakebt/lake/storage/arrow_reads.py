@@ -167,7 +167,7 @@ def read_directly(
         t.delete_files or t.file.file_format is not FileFormat.PARQUET for t in tasks
     ):
         return None
-    asked = _Asked(
+    request = _Asked(
         fields=tuple(fields.values()),
         columns=list(wanted.column_names),
         coded=frozenset(coded),
@@ -178,7 +178,7 @@ def read_directly(
     for is_kept, some in itertools.groupby(
         tasks, lambda task: may_keep and is_small(task.file)
     ):
-        read = asked.of_kept if is_kept else asked.of_files
+        read = request.of_kept if is_kept else request.of_files
         rows = read([task.file for task in some], io)
         if rows is None:
             return None
@@ -266,15 +266,15 @@ class _Asked:
 
 def _decoded(file: DataFile, io: PyArrowFileIO) -> tuple[pa.Table, pa.Schema]:
     """Return all that a file holds, in plain columns, and what it says it holds."""
-    held = _KEPT.get(file.file_path)
-    if held is None:
+    kept_rows = _KEPT.get(file.file_path)
+    if kept_rows is None:
         with whole_of(file, io) as (footer, read):
             plain = pa.schema([(field.name, field.type) for field in footer])
             rows = read().cast(plain)
         footer = _LAYOUTS.setdefault(footer.serialize().to_pybytes(), footer)
-        held = rows, footer
-        _KEPT.keep_sized(file.file_path, held, rows.nbytes)
-    return held
+        kept_rows = rows, footer
+        _KEPT.keep_sized(file.file_path, kept_rows, rows.nbytes)
+    return kept_rows
 
 
 def read_one_file(table: Table) -> pa.Table | None:

@@ -80,11 +80,11 @@ def _records(
 ) -> bytes:
     parts, kept, place = [], 0, 0
     for _ in range(count):
-        found: _Found = {}
-        place = step(data, place, found)
-        new = change({name: value for name, (_, _, value) in found.items()})
-        for name in sorted(new, key=lambda each: found[each][0]):
-            start, end, _ = found[name]
+        records: _Found = {}
+        place = step(data, place, records)
+        new = change({name: value for name, (_, _, value) in records.items()})
+        for name in sorted(new, key=lambda each: records[each][0]):
+            start, end, _ = records[name]
             parts += [data[kept:start], _encoded(new[name])]
             kept = end
     check_used(data, place)
@@ -99,17 +99,17 @@ def _step(
         return _union([_step(each, path, wanted, named) for each in kind])
     if isinstance(kind, str):
         return named[kind] if kind in named else _plain(kind, path, wanted)
-    said = kind["type"]
-    if said in {"array", "map"}:
+    name = kind["type"]
+    if name in {"array", "map"}:
         return _several(kind, path, wanted, named)
-    if said == "record":
+    if name == "record":
         return _record(kind, path, wanted, named)
-    if said in {"fixed", "enum"}:
+    if name in {"fixed", "enum"}:
         width = kind.get("size")
         step = _plain("int", path, wanted) if width is None else _fixed(int(width))
         named[kind["name"]] = step
         return step
-    return _step(said, path, wanted, named)
+    return _step(name, path, wanted, named)
 
 
 def _several(
@@ -160,9 +160,9 @@ def _plain(kind: str, path: str, wanted: frozenset[str]) -> _Step:
         raise KeyError(kind)
 
     def text(data: bytes, place: int, found: _Found) -> int:
-        said, end = text_at(data, place)
+        raw, end = text_at(data, place)
         if is_wanted:
-            found[path] = place, end, said.decode()
+            found[path] = place, end, raw.decode()
         return end
 
     return text

@@ -77,20 +77,20 @@ def _kind(kind: Any, named: dict[str, tuple[_Read, _Write]]) -> tuple[_Read, _Wr
         return _union(kind, named)
     if isinstance(kind, str):
         return named[kind] if kind in named else _plain(kind)
-    said = kind["type"]
-    if said == "record":
+    name = kind["type"]
+    if name == "record":
         return _record(kind, named)
-    if said in {"array", "map"}:
-        inner = _kind(kind["items" if said == "array" else "values"], named)
-        return _array(*inner) if said == "array" else _map(*inner)
-    if said == "fixed":
+    if name in {"array", "map"}:
+        inner = _kind(kind["items" if name == "array" else "values"], named)
+        return _array(*inner) if name == "array" else _map(*inner)
+    if name == "fixed":
         size = int(kind["size"])
         named[kind["name"]] = (
             lambda data, at: (data[at : at + size], at + size),
             bytes,
         )
-        said = kind["name"]
-    return _kind(said, named)
+        name = kind["name"]
+    return _kind(name, named)
 
 
 def _plain(kind: str) -> tuple[_Read, _Write]:

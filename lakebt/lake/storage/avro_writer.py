@@ -111,8 +111,8 @@ class RecordFile(AvroOutputFile[D]):
             AVRO_CODEC_KEY, TableProperties.WRITE_AVRO_COMPRESSION_DEFAULT
         )
         codec = CODEC_MAPPING_ICEBERG_TO_AVRO.get(named) or named
-        told = {**self.metadata, _SCHEMA_KEY: self._head, AVRO_CODEC_KEY: codec}
-        header = AvroFileHeader(MAGIC, told, self.sync_bytes)
+        properties = {**self.metadata, _SCHEMA_KEY: self._head, AVRO_CODEC_KEY: codec}
+        header = AvroFileHeader(MAGIC, properties, self.sync_bytes)
         _of_headers().write(self.encoder, header)
 
 

@@ -87,13 +87,13 @@ class OnBranch(Table):
                 told_ref = {"snapshot-id": onto[0], "type": SnapshotRefType.BRANCH}
                 refs[MAIN_BRANCH] = SnapshotRef.model_validate(told_ref)
         shown = refs.get(MAIN_BRANCH)
-        told = {
+        updates = {
             "refs": refs,
             "current_snapshot_id": None if shown is None else shown.snapshot_id,
         }
         super().__init__(
             table.name(),
-            metadata.model_copy(update=told),
+            metadata.model_copy(update=updates),
             table.metadata_location,
             table.io,
             table.catalog,
@@ -164,7 +164,7 @@ def commit_table(
     required, wanted = tuple(requirements), tuple(updates)
     if not isinstance(table, OnBranch):
         return table.catalog.commit_table(table, required, wanted).metadata
-    told = table.catalog.commit_table(table.whole, *table.outside(required, wanted))
-    place = told.metadata_location
-    after = Table(table.name(), told.metadata, place, table.io, table.catalog)
+    response = table.catalog.commit_table(table.whole, *table.outside(required, wanted))
+    place = response.metadata_location
+    after = Table(table.name(), response.metadata, place, table.io, table.catalog)
     return on_branch(after, table.branch).metadata

@@ -112,14 +112,14 @@ class Storage:
         """Return the same lake on a branch, whether or not there is one; None: main."""
         if branch == self.branch:
             return self
-        held: dict[str | None, Storage] = self.memory.setdefault("branches", {})
-        if branch not in held:
+        storages: dict[str | None, Storage] = self.memory.setdefault("branches", {})
+        if branch not in storages:
             address = {k: v for k, v in self.address.items() if k != "branch"}
             address |= {} if branch is None else {"branch": branch}
             named: Any = {"name": self.name, "where": self.where, "branch": branch}
-            held[branch] = there = Storage(self.catalog, **named, address=address)
+            storages[branch] = there = Storage(self.catalog, **named, address=address)
             there._loader, there.spark = self._loader, self.spark
-        return held[branch]
+        return storages[branch]
 
     @property
     def sql(self) -> SqlCatalog | None:
@@ -215,12 +215,12 @@ class Storage:
         """
         if not listed:
             return NOTHING
-        held: dict[str, Mapping[str, str]] = self.memory.setdefault("digests", {})
-        if listed not in held:
-            if len(held) >= _LISTS:
-                held.clear()
-            held[listed] = read_listed(table, listed)
-        return held[listed]
+        digests: dict[str, Mapping[str, str]] = self.memory.setdefault("digests", {})
+        if listed not in digests:
+            if len(digests) >= _LISTS:
+                digests.clear()
+            digests[listed] = read_listed(table, listed)
+        return digests[listed]
 
     @property
     def specs(self) -> Specs:

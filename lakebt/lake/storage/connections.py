@@ -77,8 +77,8 @@ class LocalCatalog(SqlCatalog):
             if not there and "init_catalog_tables" not in self.properties:
                 with self.engine.begin() as connection:
                     for each in _NEW_TABLES:
-                        made = _compiled(each, self.engine.dialect)
-                        connection.exec_driver_sql(str(made))
+                        statement = _compiled(each, self.engine.dialect)
+                        connection.exec_driver_sql(str(statement))
                 self._schema_version = "v1"
                 return
         super()._init_catalog()

@@ -61,13 +61,13 @@ def create_table(
         # A copy, as pyiceberg takes from it what it does not keep.
         catalog.create_table(table, schema, properties={**properties})
         return
-    made = staged(catalog, table, schema, properties, home=home)
-    write_first(made)
+    new = staged(catalog, table, schema, properties, home=home)
+    write_first(new)
     try:
         with catalog.engine.begin() as connection:
-            insert(connection, catalog, table, made.metadata_location)
+            insert(connection, catalog, table, new.metadata_location)
     except IntegrityError:
-        delete_quietly(made.io, [made.metadata_location])
+        delete_quietly(new.io, [new.metadata_location])
         msg = f"table {table[-1]} exists already"
         raise TableAlreadyExistsError(msg) from None
 
@@ -95,23 +95,23 @@ def create_all(
     warehouse = catalog.properties.get(WAREHOUSE_LOCATION)
     if not isinstance(catalog, SqlCatalog) or not warehouse:
         return False
-    asked = {"catalog": catalog.name, "namespace": namespace}
+    parameters = {"catalog": catalog.name, "namespace": namespace}
     with catalog.engine.connect() as connection:
-        if connection.execute(_NAMESPACE, asked).first() is not None:
+        if connection.execute(_NAMESPACE, parameters).first() is not None:
             return False
     home = f"{warehouse.rstrip('/')}/{namespace}"
-    made = [
+    new = [
         staged(catalog, (namespace, name), schema, properties, home=home)
         for name, (schema, properties) in tables.items()
     ]
-    for each in made:
+    for each in new:
         write_first(each)
     rows = [
         catalog._create_table_row(namespace, name, each.metadata_location)  # noqa: SLF001
-        for name, each in zip(tables, made, strict=True)
+        for name, each in zip(tables, new, strict=True)
     ]
     exists = IcebergNamespaceProperties.NAMESPACE_MINIMAL_PROPERTIES
-    told = [
+    property_rows = [
         {
             "catalog_name": catalog.name,
             "namespace": namespace,
@@ -122,10 +122,10 @@ def create_all(
     ]
     try:
         with catalog.engine.begin() as connection:
-            connection.execute(_NEW_NAMESPACE, told)
+            connection.execute(_NEW_NAMESPACE, property_rows)
             connection.execute(_NEW_TABLE, rows)
     except IntegrityError:
-        for each in made:
+        for each in new:
             delete_quietly(each.io, [each.metadata_location])
         return False
     return True
@@ -151,15 +151,15 @@ def staged(
     home: str | None = None,
 ) -> StagedTable:
     """Return a table as it will be, not yet written anywhere."""
-    asked = None if home is None else f"{home}/{table[-1]}"
-    location = catalog._resolve_table_location(asked, table[0], table[1])  # noqa: SLF001
+    wanted_location = None if home is None else f"{home}/{table[-1]}"
+    location = catalog._resolve_table_location(wanted_location, table[0], table[1])  # noqa: SLF001
     empty = _empty(schema.fields, tuple(properties.items()))
-    told = {
+    updates = {
         "location": location,
         "table_uuid": uuid.uuid4(),
         "last_updated_ms": datetime_to_millis(system_clock()),
     }
-    metadata = empty.model_copy(update=told)
+    metadata = empty.model_copy(update=updates)
     return StagedTable(
         identifier=table,
         metadata=metadata,

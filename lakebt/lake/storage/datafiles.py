@@ -248,12 +248,12 @@ def statistics(
     """Return what a manifest says of the values in a file, by its names for that."""
     kept = None if sorted_by is None else tuple(sorted_by)
     plan, numbers = _wanted_statistics(schema.fields, kept)
-    found = data_file_statistics_from_parquet_metadata(
+    stats = data_file_statistics_from_parquet_metadata(
         parquet_metadata=footer,
         stats_columns=dict(plan),
         parquet_column_mapping=dict(numbers),
     )
-    return found.to_serialized_dict()
+    return stats.to_serialized_dict()
 
 
 @functools.lru_cache(maxsize=64)
@@ -282,9 +282,9 @@ def _numbered(rows: pa.Table, schema: Schema) -> pa.Table:
     for field in _wanted_columns(schema.fields):
         if field.nullable and field.name not in rows.column_names:
             continue
-        held: Any = rows.schema.field(field.name).type
-        is_nested = pa.types.is_nested(held)
-        kind = field.type if is_nested else held
+        column_type: Any = rows.schema.field(field.name).type
+        is_nested = pa.types.is_nested(column_type)
+        kind = field.type if is_nested else column_type
         fields.append(pa.field(field.name, kind, field.nullable, field.metadata))
     named = [field.name for field in fields]
     return rows.select(named).cast(pa.schema(fields))

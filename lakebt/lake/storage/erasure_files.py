@@ -127,10 +127,10 @@ class ErasureFiles:
     def certificate(self, erasure: str) -> dict[str, Any] | None:
         """Return the certificate of an erasure; None if there is none."""
         try:
-            said = self.read(certificate_name(erasure))
+            certificate = self.read(certificate_name(erasure))
         except (FileNotFoundError, ValueError):
             return None
-        return said if isinstance(said, dict) else None
+        return certificate if isinstance(certificate, dict) else None
 
     def certify(self, certificate: Mapping[str, Any]) -> None:
         """Write a certificate, and have it on the disk.
@@ -150,29 +150,38 @@ class ErasureFiles:
         OSError
             If one cannot be written.
         """
-        for said in self.certificates():
-            if (now := change(said)) != said:
+        for certificate in self.certificates():
+            if (now := change(certificate)) != certificate:
                 self.certify(now)
 
     def certificates(self) -> list[dict[str, Any]]:
         """Return the certificates, the first first."""
-        found: list[tuple[str, int, dict[str, Any]]] = []
+        certificates: list[tuple[str, int, dict[str, Any]]] = []
         for name, written in self._names(CERTIFICATES).items():
             with contextlib.suppress(ValueError, OSError):
-                said = self.read(f"{CERTIFICATES}/{name}")
-                if name.endswith(".json") and isinstance(said, dict) and "id" in said:
-                    found.append((str(said.get("at")), written, said))
-        return [said for _, _, said in sorted(found, key=lambda each: each[:2])]
+                certificate = self.read(f"{CERTIFICATES}/{name}")
+                if (
+                    name.endswith(".json")
+                    and isinstance(certificate, dict)
+                    and "id" in certificate
+                ):
+                    certificates.append(
+                        (str(certificate.get("at")), written, certificate)
+                    )
+        return [
+            certificate
+            for _, _, certificate in sorted(certificates, key=lambda each: each[:2])
+        ]
 
     def _names(self, folder: str) -> dict[str, int]:
         """Return the files of a folder, in order, and when each was written."""
         inner = f"{self._path}/{folder}".rstrip("/")
-        found = self._system.get_file_info(
+        infos = self._system.get_file_info(
             pafs.FileSelector(inner, allow_not_found=True)
         )
         return {
             info.base_name: info.mtime_ns or 0
-            for info in sorted(found, key=lambda each: each.base_name)
+            for info in sorted(infos, key=lambda each: each.base_name)
             if info.type is pafs.FileType.File
         }
 

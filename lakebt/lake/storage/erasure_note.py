@@ -84,10 +84,10 @@ def leave(files: ErasureFiles, note: Note) -> None:
             for path in paths
         )
 
-    told = replace(note, written=inner(note.written), doomed=inner(note.doomed))
-    said = asdict(told)
-    del said["n_beyond"]
-    files.write(note_name(note.id), said)
+    relative = replace(note, written=inner(note.written), doomed=inner(note.doomed))
+    record = asdict(relative)
+    del record["n_beyond"]
+    files.write(note_name(note.id), record)
 
 
 def note_in(
@@ -109,7 +109,7 @@ def note_in(
     """
     n_beyond, elsewhere = 0, tuple(places)
     try:
-        said = files.read(name)
+        record = files.read(name)
 
         def here(paths: Iterable[str]) -> tuple[str, ...]:
             nonlocal n_beyond
@@ -125,11 +125,11 @@ def note_in(
             return tuple(known)
 
         note = Note(
-            id=said["id"],
-            written=here(said["written"]),
-            doomed=here(said["doomed"]),
-            tables=tuple(said["tables"]),
-            certificate=said["certificate"],
+            id=record["id"],
+            written=here(record["written"]),
+            doomed=here(record["doomed"]),
+            tables=tuple(record["tables"]),
+            certificate=record["certificate"],
         )
         note = replace(note, n_beyond=n_beyond)
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
@@ -201,8 +201,8 @@ def is_done(catalog: SqlCatalog, io: FileIO, erasure: str) -> bool:
         location = connection.scalar(sa.select(TABLES.c.metadata_location).where(*its))
     if location is None:
         return False
-    said = read(io, location).properties.get(ERASURES, "")
-    return erasure in said.split(",")
+    erasures = read(io, location).properties.get(ERASURES, "")
+    return erasure in erasures.split(",")
 
 
 def finish(catalog: SqlCatalog, io: FileIO, note: Note) -> None:

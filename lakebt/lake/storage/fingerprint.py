@@ -65,8 +65,8 @@ def digest_of(content: Any) -> str:
 
 def digest_in(path: str) -> str | None:
     """Return the digest that the name of a file says it has; None if it says none."""
-    found = _NAMED.search(path)
-    return found.group(1) if found else None
+    match = _NAMED.search(path)
+    return match.group(1) if match else None
 
 
 def named(place: str, content: Any) -> str:
@@ -204,17 +204,17 @@ def read_listed(table: Table, name: str) -> Mapping[str, str]:
 def homes_of(properties: Mapping[str, str]) -> tuple[str, ...]:
     """Return where a table lay before, the first place first."""
     with contextlib.suppress(ValueError):
-        said = json.loads(properties.get(HOMES, "[]"))
-        if isinstance(said, list) and all(isinstance(each, str) for each in said):
-            return tuple(said)
+        homes = json.loads(properties.get(HOMES, "[]"))
+        if isinstance(homes, list) and all(isinstance(each, str) for each in homes):
+            return tuple(homes)
     return ()
 
 
 def with_home(homes: Iterable[str], left: str, reached: str) -> str:
     """Return the places that a table lay in, once it has left another one for a new."""
-    told = dict.fromkeys([*homes, left])
-    told.pop(reached, None)
-    return json.dumps(list(told)) if told else ""
+    distinct = dict.fromkeys([*homes, left])
+    distinct.pop(reached, None)
+    return json.dumps(list(distinct)) if distinct else ""
 
 
 def _moved(listed: Mapping[str, str], homes: Iterable[str], now: str) -> dict[str, str]:
@@ -323,9 +323,9 @@ def _remember(path: str, state: tuple[int, ...]) -> None:
 
 def _state(file: int) -> tuple[int, ...]:
     """Return what changes when a file does."""
-    found = os.fstat(file)
-    times = found.st_mtime_ns, found.st_ctime_ns
-    return found.st_dev, found.st_ino, found.st_size, *times
+    status = os.fstat(file)
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 def _digest(file: Any) -> str:

@@ -50,11 +50,11 @@ class Used(Generic[T]):
     def get(self, path: str) -> T | None:
         """Return what is kept of a file, None if nothing is."""
         with self._lock:
-            held = self._held.get(path)
-            if held is None:
+            entry = self._held.get(path)
+            if entry is None:
                 return None
             self._held.move_to_end(path)
-            return held[0]
+            return entry[0]
 
     def keep_sized(self, path: str, made: T, size: int) -> None:
         """Keep what was made of a file, unless it is large."""

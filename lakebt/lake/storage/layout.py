@@ -24,17 +24,17 @@ _RELEASE = re.compile(r"[0-9]+(?:\.[0-9A-Za-z]+){0,5}")
 
 def layout_of(properties: Mapping[str, str]) -> int | None:
     """Return the version of a layout, as the ledger says it; None if it says none."""
-    said = properties.get(LAYOUT, "1")
-    return int(said) if _NUMBER.fullmatch(said) else None
+    text = properties.get(LAYOUT, "1")
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def unknown(properties: Mapping[str, str]) -> tuple[str, str] | None:
     """Say what is wrong with a layout, and the cure; None if it can be read."""
     layout = layout_of(properties)
     if layout is None:
-        said = properties[LAYOUT]
+        text = properties[LAYOUT]
         return (
-            f"its layout is {said!r}, which no version of lakebt writes",
+            f"its layout is {text!r}, which no version of lakebt writes",
             "Restore the lake from a backup",
         )
     if layout <= LAYOUT_VERSION:

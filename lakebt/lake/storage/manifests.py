@@ -184,7 +184,7 @@ class _Lean(_SnapshotProducer[Any]):
         base, target = self._transaction.table_metadata, self._target_branch
         assert target is not None  # noqa: S101 - see `__init__`
         number = base.next_sequence_number()
-        told = {
+        fields = {
             "snapshot-id": self.snapshot_id,
             "parent-snapshot-id": self._parent_snapshot_id,
             "manifest-list": self._write_list(self._manifests(), number),
@@ -192,10 +192,10 @@ class _Lean(_SnapshotProducer[Any]):
             "summary": self._summary(self.snapshot_properties),
             "schema-id": base.current_schema_id,
         }
-        made = Snapshot.model_validate(told)  # pyiceberg tells it the time
+        new_snapshot = Snapshot.model_validate(fields)  # pyiceberg tells it the time
         # No catalog takes one from before what there is: a clock may go back.
-        at = max(made.timestamp_ms, base.last_updated_ms)
-        snapshot = made.model_copy(update={"timestamp_ms": at})
+        at = max(new_snapshot.timestamp_ms, base.last_updated_ms)
+        snapshot = new_snapshot.model_copy(update={"timestamp_ms": at})
         moved = {
             "ref-name": target,
             "snapshot-id": self.snapshot_id,

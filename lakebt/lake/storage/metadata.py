@@ -135,19 +135,19 @@ def in_order(metadata: TableMetadata, *, at_least: int) -> TableMetadata:
 
     Iceberg's Java, and so Spark, refuses a table of which one does, by over a minute.
     """
-    told: dict[str, object] = {}
+    ordered: dict[str, object] = {}
     for name in ("metadata_log", "snapshot_log"):
         log = getattr(metadata, name)
         times = list(accumulate((entry.timestamp_ms for entry in log), max))
         at_least = max([at_least, *times[-1:]])
         if times != [entry.timestamp_ms for entry in log]:
-            told[name] = [
+            ordered[name] = [
                 entry.model_copy(update={"timestamp_ms": at})
                 for entry, at in zip(log, times, strict=True)
             ]
     if metadata.last_updated_ms < at_least:
-        told["last_updated_ms"] = at_least
-    return metadata.model_copy(update=told) if told else metadata
+        ordered["last_updated_ms"] = at_least
+    return metadata.model_copy(update=ordered) if ordered else metadata
 
 
 def write(metadata: TableMetadata, io: FileIO, location: str) -> None:
@@ -193,10 +193,10 @@ def _check(location: str, content: bytes) -> None:
     ChangedFileError
         If it is not the same.
     """
-    found = _NAMED.search(location)
-    if found is None:
+    match = _NAMED.search(location)
+    if match is None:
         return
-    number = uuid.UUID(found.group(1))
+    number = uuid.UUID(match.group(1))
     if number.version == 8 and number.int >> 64 != _uuid(content).int >> 64:
         raise ChangedFileError(location)
 

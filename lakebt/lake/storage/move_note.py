@@ -72,8 +72,8 @@ def carry_out(catalog: SqlCatalog, root: Path) -> bool:
         If the catalog cannot be written.
     """
     try:
-        said = json.loads((root / NOTE).read_bytes())
-        to, pointers = Path(said["to"]), [Pointer(*row) for row in said["tables"]]
+        note = json.loads((root / NOTE).read_bytes())
+        to, pointers = Path(note["to"]), [Pointer(*row) for row in note["tables"]]
     except (FileNotFoundError, ValueError, LookupError, TypeError):
         return False
     if to.resolve() != root.resolve():

@@ -79,10 +79,10 @@ class ObjectStoreIO(PyArrowFileIO):
     """
 
     def _initialize_s3_fs(self, netloc: str | None) -> FileSystem:
-        made = super()._initialize_s3_fs(netloc)
+        filesystem = super()._initialize_s3_fs(netloc)
         if self.properties.get("s3.retry-strategy-impl"):
-            return made  # it is not among what Arrow says of itself
-        said: Any = made.__reduce__()  # how it is pickled
-        again, (options,) = said
+            return filesystem  # it is not among what Arrow says of itself
+        reduced: Any = filesystem.__reduce__()  # how it is pickled
+        again, (options,) = reduced
         same: FileSystem = again({**options, "allow_delayed_open": True})
         return same

@@ -93,8 +93,8 @@ def whole_of(
 def fragment(file: DataFile, layout: ds.ParquetFileFormat, io: PyArrowFileIO) -> Any:
     """Return a file as part of what Arrow scans."""
     if (kept := data_of(file.file_path)) is not None:
-        held: Any = pa.py_buffer(kept)
-        return layout.make_fragment(held)
+        buffer: Any = pa.py_buffer(kept)
+        return layout.make_fragment(buffer)
     scheme, netloc, path = io.parse_location(file.file_path, io.properties)
     return layout.make_fragment(
         path,

@@ -40,8 +40,8 @@ def compared(column: str, op: str, value: str) -> BooleanExpression:
     """Return the filter that `column` compares with a value; anything for ``!=``."""
     if op not in _COMPARED:
         return AlwaysTrue()
-    found: BooleanExpression = _COMPARED[op](column, value)
-    return found
+    comparison: BooleanExpression = _COMPARED[op](column, value)
+    return comparison
 
 
 def between(column: str, low: str, high: str) -> BooleanExpression:

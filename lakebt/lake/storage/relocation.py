@@ -146,7 +146,7 @@ class Relocation:
         log = [entry for entry in before.snapshot_log if entry.snapshot_id in ids]
         while log and log[-1].snapshot_id != head:  # other engines want it to end so
             log.pop()
-        told: dict[str, Any] = {
+        updates: dict[str, Any] = {
             "location": self._location,
             "snapshots": kept,
             "current_snapshot_id": head if head in ids else None,
@@ -158,7 +158,7 @@ class Relocation:
             "partition_statistics": self._statistics(before.partition_statistics, ids),
             "properties": self._properties(before),
         }
-        moved = before.model_copy(update=told)
+        moved = before.model_copy(update=updates)
         return in_order(moved, at_least=before.last_updated_ms)
 
     def _properties(self, before: TableMetadata) -> dict[str, str]:

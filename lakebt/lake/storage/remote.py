@@ -109,8 +109,8 @@ def _configured(name: str) -> dict[str, Any]:
 def _kind(name: str, configured: Mapping[str, Any]) -> CatalogType | None:
     if "py-catalog-impl" in configured:
         return None
-    if said := configured.get("type"):
-        return CatalogType(str(said).lower())
+    if kind := configured.get("type"):
+        return CatalogType(str(kind).lower())
     return infer_catalog_type(name, dict(configured))
 
 
@@ -252,8 +252,8 @@ def _glue(name: str, configured: Mapping[str, Any], added: dict[str, Any]) -> Ca
     # Each commit would ask what a database is once more, and none becomes another.
     is_another = functools.cache(catalog._is_s3tables_database)  # noqa: SLF001
     catalog._is_s3tables_database = is_another  # noqa: SLF001
-    found: Catalog = catalog
-    return found
+    unwrapped: Catalog = catalog
+    return unwrapped
 
 
 @functools.cache

@@ -90,9 +90,9 @@ def plan(chosen: DataScan, told: Mapping[str, str] = NOTHING) -> list[FileScanTa
         chosen.io, snapshot.manifest_list, told, are_kept=is_trusted()
     )
     if not chosen.options:
-        found = _simply(manifests, chosen)
-        if found is not None:
-            return found
+        files = _simply(manifests, chosen)
+        if files is not None:
+            return files
     planner = ManifestGroupPlanner(
         table_metadata=chosen.table_metadata,
         io=chosen.io,
@@ -131,10 +131,10 @@ def _simply(
     # Only a store is worth threads: what is on a disk is read sooner than one wakes up.
     is_near = all(is_local(io, each.manifest_path) for each in manifests)
     spread = map if is_near else ExecutorFactory.get_or_create().map
-    found = [e.data_file for some in spread(entries, manifests) for e in some]
-    if any(file.content is not DataFileContent.DATA for file in found):
+    files = [e.data_file for some in spread(entries, manifests) for e in some]
+    if any(file.content is not DataFileContent.DATA for file in files):
         return None
-    return [FileScanTask(file, residual=condition) for file in found if may_have(file)]
+    return [FileScanTask(file, residual=condition) for file in files if may_have(file)]
 
 
 def _has_rows(file: DataFile) -> bool:
@@ -202,18 +202,18 @@ class _Manifest(ManifestFile):
     ) -> list[ManifestEntry]:
         path = self.manifest_path
         is_kept = self.is_kept and discard_deleted and digest_in(path) is not None
-        if is_kept and (held := _HELD.get(path)) is not None:
-            return held
+        if is_kept and (cached := _HELD.get(path)) is not None:
+            return cached
         file = io.new_input(path)
         with parsing(), _Records[ManifestEntry](file, _ENTRIES, self.told) as entries:
-            found = [
+            inherited = [
                 _inherit_from_manifest(entry, self)
                 for entry in entries
                 if not discard_deleted or entry.status != ManifestEntryStatus.DELETED
             ]
         if is_kept:
-            _HELD.keep_sized(path, found, len(found))
-        return found
+            _HELD.keep_sized(path, inherited, len(inherited))
+        return inherited
 
 
 class _Records(AvroFile[R]):

@@ -33,14 +33,14 @@ def manifest_list_of(table: Table) -> str | None:
 def only(table: Table, snapshot_id: int) -> Table:
     """Return a table that knows of one snapshot, to be kept: a history is long."""
     snapshot = table.metadata.snapshot_by_id(snapshot_id)
-    told = {
+    updates = {
         "snapshots": [] if snapshot is None else [snapshot],
         "current_snapshot_id": snapshot_id,
         "snapshot_log": [],
         "metadata_log": [],
         "refs": {},
     }
-    metadata = table.metadata.model_copy(update=told)
+    metadata = table.metadata.model_copy(update=updates)
     place = table.metadata_location
     return Table(table.name(), metadata, place, table.io, table.catalog)
 
@@ -48,13 +48,13 @@ def only(table: Table, snapshot_id: int) -> Table:
 def line(metadata: TableMetadata, heads: Iterable[int]) -> set[int]:
     """Return the snapshots that are heads, or before one."""
     parents = {s.snapshot_id: s.parent_snapshot_id for s in metadata.snapshots}
-    found: set[int] = set()
+    ids: set[int] = set()
     for head in heads:
         at: int | None = head
-        while at in parents and at not in found:
-            found.add(at)
+        while at in parents and at not in ids:
+            ids.add(at)
             at = parents[at]
-    return found
+    return ids
 
 
 def delete_quietly(io: FileIO, paths: Iterable[str]) -> bool:

@@ -239,14 +239,18 @@ def _pointers(
     namespace
     """
     statement = _select(compare, has_kinds=catalog._schema_version == "v1")  # noqa: SLF001
-    told = {"catalog": catalog.name, "namespace": ".".join(namespace), "name": name}
+    parameters = {
+        "catalog": catalog.name,
+        "namespace": ".".join(namespace),
+        "name": name,
+    }
     if compare is None:
-        del told["name"]
+        del parameters["name"]
     if isinstance(catalog, LocalCatalog):
-        found = plain_rows(catalog.engine, statement, told)
-        return [_Pointer(*row) for row in found]
+        rows = plain_rows(catalog.engine, statement, parameters)
+        return [_Pointer(*row) for row in rows]
     with catalog.engine.connect() as connection:
-        return connection.execute(statement, told).all()
+        return connection.execute(statement, parameters).all()
 
 
 class _Pointer(NamedTuple):

@@ -28,8 +28,8 @@ def digest(rows: pa.Table) -> str:
     """Return a digest of the values of `rows`, whatever their chunks or buffers."""
 
     def chunks(name: str) -> Iterable[Array]:
-        held: Iterable[Array] = rows.column(name).chunks
-        return held
+        column_chunks: Iterable[Array] = rows.column(name).chunks
+        return column_chunks
 
     columns = ((field, partial(chunks, field.name)) for field in rows.schema)
     return digest_of(len(rows), columns)

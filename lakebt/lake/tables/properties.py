@@ -79,20 +79,20 @@ def is_allowed(key: str, value: str) -> bool:
         return True
     if key in SETTABLE:
         return _is_one_of(value, SETTABLE[key])
-    if (ours := PROPERTIES.get(key)) is None:
+    if (own := PROPERTIES.get(key)) is None:
         return _is_note(key) and len(value) <= _LONGEST_NOTE
-    if ours in _FLAGS:
+    if own in _FLAGS:
         return _is_one_of(value, _FLAGS)
-    if ours.isdigit():
+    if own.isdigit():
         return _is_one_of(value, range(10**6))
-    return value == ours
+    return value == own
 
 
 def _is_note(key: str) -> bool:
-    found = _NOTE.fullmatch(key)
-    if found is None or len(key) > _LONGEST_NAME:
+    match = _NOTE.fullmatch(key)
+    if match is None or len(key) > _LONGEST_NAME:
         return False
-    return found[1] == key or found[1].lower() not in SETTINGS
+    return match[1] == key or match[1].lower() not in SETTINGS
 
 
 def _is_one_of(value: str, sane: range | tuple[str, ...]) -> bool:

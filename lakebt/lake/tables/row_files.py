@@ -89,14 +89,14 @@ def _column(values: list[Any]) -> pa.Array[Any]:
         for value in values
     ]
     try:
-        found: pa.Array[Any] = pa.array(plain, from_pandas=True)
+        array: pa.Array[Any] = pa.array(plain, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if v is None else str(v) for v in plain], pa.string())
-    if pa.types.is_timestamp(found.type) and found.type.tz is None:
+    if pa.types.is_timestamp(array.type) and array.type.tz is None:
         with contextlib.suppress(pa.ArrowInvalid):  # not every one is a day
-            days: pa.Array[Any] = found.cast(pa.date32())
+            days: pa.Array[Any] = array.cast(pa.date32())
             return days
-    return found
+    return array
 
 
 def _iso(value: object) -> str:

@@ -50,21 +50,21 @@ class Keys:
     def of(cls, rows: pa.Table) -> Keys:
         """Return the ids of some rows, in another order."""
         high, low = halves(rows, "trial_id")
-        said, _ = halves(rows, "digest")
+        digests, _ = halves(rows, "digest")
         by_high = np.argsort(high, kind="stable")
-        return cls(high[by_high], low[by_high], said[by_high])
+        return cls(high[by_high], low[by_high], digests[by_high])
 
     def places(self, high: Any, low: Any) -> Any:
         """Return where ids are among them, else -1; fastest if `high` is sorted."""
         place = np.searchsorted(self.high, high)
-        found = np.full(len(high), -1, dtype=np.int64)
+        places = np.full(len(high), -1, dtype=np.int64)
         rows = np.flatnonzero(place < len(self.high))
         while len(rows := rows[self.high[place[rows]] == high[rows]]):
             same = rows[self.low[place[rows]] == low[rows]]
-            found[same] = place[same]
+            places[same] = place[same]
             place[rows] += 1  # another one may have the same first half
             rows = rows[place[rows] < len(self.high)]
-        return found
+        return places
 
 
 def halves(rows: pa.Table, name: str) -> tuple[Any, Any]:
@@ -85,9 +85,9 @@ class Index:
     @classmethod
     def within(cls, storage: Storage) -> Index:
         """Return that of a lake."""
-        held = storage.memory.setdefault("trials", cls())
-        assert isinstance(held, cls)  # noqa: S101 - the key is this class's own
-        return held
+        index = storage.memory.setdefault("trials", cls())
+        assert isinstance(index, cls)  # noqa: S101 - the key is this class's own
+        return index
 
     def manifests(self, snapshot: Snapshot, io: FileIO) -> list[ManifestFile]:
         """Return the manifests of a snapshot."""
@@ -140,16 +140,16 @@ class Index:
         """
         known = self._known(table)
         high, low = halves(rows, "trial_id")
-        said, _ = halves(rows, "digest")
+        digests, _ = halves(rows, "digest")
         by_high = np.argsort(high)
-        high, low, said = high[by_high], low[by_high], said[by_high]
+        high, low, digests = high[by_high], low[by_high], digests[by_high]
         lacking = np.ones(len(rows), dtype=bool)
         differing = np.zeros(len(rows), dtype=bool)
         for keys in known.values():
             places = keys.places(high, low)
             is_known = places >= 0
             lacking[by_high] &= ~is_known
-            is_other = keys.said[places] != said if len(keys.said) else is_known
+            is_other = keys.said[places] != digests if len(keys.said) else is_known
             differing[by_high] |= is_known & is_other
         return lacking, differing
 

@@ -144,8 +144,8 @@ def environment(exchange: str) -> str:
 def _digest(provenance: Mapping[str, Any], table: str) -> str | None:
     """Return what tells the content of a table from any other, as it is now."""
     digest: str | None = provenance["digests"].get(table)
-    told = provenance["redactions"]
-    erased = [each["certificate"] for each in told if table in each["rows"]]
+    redactions = provenance["redactions"]
+    erased = [each["certificate"] for each in redactions if table in each["rows"]]
     return "-".join([digest, *erased]) if digest is not None and erased else digest
 
 

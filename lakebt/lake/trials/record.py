@@ -234,8 +234,8 @@ class _Batch:
         if len(self._rows):
             keys.insert(0, Keys.of(self._rows))
         if len(keys) == len(files):  # and not in several because it was so large
-            for file, held in zip(files, keys, strict=True):
-                self._index.know(file.file_path, held)
+            for file, file_keys in zip(files, keys, strict=True):
+                self._index.know(file.file_path, file_keys)
 
     def withdraw(self) -> None:
         """Delete the data files, unless a snapshot might refer to them."""

@@ -50,15 +50,15 @@ def check_repeats(storage: Storage, rows: pa.Table) -> None:
         first = recorded.get(row["trial_id"])
         if first is None or first["digest"] == row["digest"]:
             continue
-        told = (
+        problem = (
             f"trial {row['trial_id'][:10]} was recorded on {first['run_at']:%Y-%m-%d} "
             f"with other numbers"
         )
         moved = _moved(first["environment"], row["environment"])
         if not moved:
-            msg = f"{told}. {_CURE}"
+            msg = f"{problem}. {_CURE}"
             raise InvalidArgumentError(msg)
-        msg = f"{told}, under another environment ({moved}); that row stays"
+        msg = f"{problem}, under another environment ({moved}); that row stays"
         warnings.warn(msg, LedgerWarning, stacklevel=2)
 
 

@@ -108,9 +108,11 @@ def audit_across(
     actions, place = _joined(known(CORPORATE_ACTIONS.name, which), new_actions)
     if not len(actions):
         return
-    told = _told(known(INSTRUMENTS.name, AlwaysTrue()), fresh.get(INSTRUMENTS.name))
+    instruments = _told(
+        known(INSTRUMENTS.name, AlwaysTrue()), fresh.get(INSTRUMENTS.name)
+    )
     if not fresh.keys().isdisjoint({CORPORATE_ACTIONS.name, INSTRUMENTS.name}):
-        yield from audit_actions(actions, place, told)
+        yield from audit_actions(actions, place, instruments)
     if fresh.keys() == {INSTRUMENTS.name}:
         return
     names = {
@@ -128,7 +130,7 @@ def audit_across(
         actions,
         place,
         Bars.of(keep(rows, own), bar_place[own]),
-        told=told,
+        told=instruments,
         severity=severity,
     )
 

@@ -268,8 +268,8 @@ def _where(row: Any) -> str:
 def _told(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows as a report lists them: where they were, and the figures."""
     inner = ["code", "day", "is_raw", "is_total", "is_new"]
-    told = rows.drop(columns=[name for name in inner if name in rows])
-    told = told.reset_index(drop=True)
-    return told[["row", *(n for n in told.columns if n != "row")]].reset_index(
+    outer = rows.drop(columns=[name for name in inner if name in rows])
+    outer = outer.reset_index(drop=True)
+    return outer[["row", *(n for n in outer.columns if n != "row")]].reset_index(
         drop=True
     )

@@ -66,21 +66,21 @@ def _contradictions(facts: pd.DataFrame, told: Instruments) -> Iterator[Finding]
     if not told:
         return
     of_others = facts[facts["other"].notna()]
-    said = {
+    lines = {
         index: line
         for index, row in zip(of_others.index, of_others.itertuples(), strict=True)
         if (line := _contradiction(row, told))
     }
-    if not said:
+    if not lines:
         return
-    rows = of_others.loc[list(said)]
+    rows = of_others.loc[list(lines)]
     yield Finding(
         table=CORPORATE_ACTIONS.name,
         audit="identity",
         severity="fail",
         message=(
             f"{some(len(rows), 'action')} another story than instruments "
-            f"({sample(list(said.values())[:3], len(rows))}). Correct one of the two."
+            f"({sample(list(lines.values())[:3], len(rows))}). Correct one of the two."
         ),
         rows=rows.reset_index(drop=True),
     )
@@ -162,7 +162,7 @@ def _cycles(endings: pd.DataFrame) -> Iterator[Finding]:
     fresh = endings[endings["row"] >= 0]
     new = {(str(row.symbol), row.ex_date) for row in fresh.itertuples()}
     is_done: set[tuple[str, Any]] = set()
-    found: list[list[tuple[str, Any]]] = []
+    cycles: list[list[tuple[str, Any]]] = []
     for start in into:
         path: list[tuple[str, Any]] = []
         seen: dict[tuple[str, Any], int] = {}
@@ -172,20 +172,22 @@ def _cycles(endings: pd.DataFrame) -> Iterator[Finding]:
             path.append(at)
             at = into[at], at[1]
         if at in seen:
-            found.append(path[seen[at] :])
+            cycles.append(path[seen[at] :])
         is_done.update(path)
-    found = [cycle for cycle in found if new & set(cycle)]
-    if not found:
+    cycles = [cycle for cycle in cycles if new & set(cycle)]
+    if not cycles:
         return
-    inside = {symbol for cycle in found for symbol, _ in cycle}
-    lines = [" to ".join(symbol for symbol, _ in [*cycle, cycle[0]]) for cycle in found]
+    inside = {symbol for cycle in cycles for symbol, _ in cycle}
+    lines = [
+        " to ".join(symbol for symbol, _ in [*cycle, cycle[0]]) for cycle in cycles
+    ]
     yield Finding(
         table=CORPORATE_ACTIONS.name,
         audit="endings",
         severity="fail",
         message=(
-            f"{some(len(found), 'chain')} its own beginning as its end, on one day "
-            f"({sample(lines, len(found))}). What was called so before needs another "
+            f"{some(len(cycles), 'chain')} its own beginning as its end, on one day "
+            f"({sample(lines, len(cycles))}). What was called so before needs another "
             f"symbol."
         ),
         rows=endings[endings["symbol"].isin(inside)].reset_index(drop=True),

@@ -67,7 +67,7 @@ def audit_terms(handed: Handed) -> Iterator[Finding]:
     there = {name: truth(column(rows, name).is_valid()) for name in (*_TERMS, "symbol")}
     kind = column(rows, "kind")
     for each in ActionKind:
-        mine = truth(pc.equal(kind, each.value)) & counts
+        of_kind = truth(pc.equal(kind, each.value)) & counts
         needed = _NEEDS[each]
         allowed = (*needed, *_MAY_HAVE.get(each, ()))
         lacks = np.zeros(len(rows), dtype=bool)
@@ -78,7 +78,7 @@ def audit_terms(handed: Handed) -> Iterator[Finding]:
             lacks |= there["ratio"] & ~there["other"]
         yield from handed.where(
             "terms",
-            mine & lacks,
+            of_kind & lacks,
             f"too little for a {each.value}",
             shown=_TERMS,
             cure=_CURE,
@@ -90,7 +90,7 @@ def audit_terms(handed: Handed) -> Iterator[Finding]:
             too_much |= there["other"] & ~there["ratio"] & ~there["cash"]
         yield from handed.where(
             "terms",
-            mine & too_much & ~lacks,
+            of_kind & too_much & ~lacks,
             f"more than a {each.value} has",
             shown=_TERMS,
             cure=_CURE,

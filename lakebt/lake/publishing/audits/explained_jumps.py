@@ -43,16 +43,16 @@ def unexplained(
         is asked only if there is a jump.
     """
     left: list[Finding] = []
-    for found in findings:
-        if found.audit != "jumps" or found.rows.empty:
-            left.append(found)
+    for finding in findings:
+        if finding.audit != "jumps" or finding.rows.empty:
+            left.append(finding)
             continue
-        rows = found.rows
+        rows = finding.rows
         days = rows["previous_session"].min(), rows["session"].max()
         known = actions(between("ex_date", *(day.date().isoformat() for day in days)))
         is_told = ~_explained(rows, known)
-        told = rows[is_told].reset_index(drop=True)
-        left += tell_jumps(told, found.severity) if not is_told.all() else [found]
+        rest = rows[is_told].reset_index(drop=True)
+        left += tell_jumps(rest, finding.severity) if not is_told.all() else [finding]
     return left
 
 

@@ -162,7 +162,7 @@ def _reports(
     members = np.add.reduceat(listed_here.astype(np.int64), starts)
     new = np.array(
         [
-            int(mine.min()) if len(mine := part[part >= 0]) else -1
+            int(own_rows.min()) if len(own_rows := part[part >= 0]) else -1
             for part in np.split(place, starts[1:])
         ],
         dtype=np.int64,

@@ -174,12 +174,12 @@ def audit_own(handed: Handed, chosen: Rules) -> Iterator[Finding]:
     for function in functions:
         name = _name(function)
         try:
-            said = function(rows.copy(deep=False))
+            answer = function(rows.copy(deep=False))
         except Exception as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())
             problem = f"your audit {name!r} raised {what.rstrip('.')}. Correct it."
             raise InvalidDataError(handed.spec.name, problem) from error
-        which, figures = _read(said, rows, spec=handed.spec, name=name)
+        which, figures = _read(answer, rows, spec=handed.spec, name=name)
         if len(which):
             offending = numbered(rows.iloc[which], handed.places[which])
             for column, values in figures.items():
