@@ -72,23 +72,25 @@ class LibraryFormula:
         self, returns: FloatVector, *, year: float, ddof: int, mean: str, has_rate: bool
     ) -> list[str]:
         """Return what it does otherwise than asked, in words with the cure."""
-        found = []
+        differences = []
         if self.is_price(returns):
-            found.append("takes returns >= 0 with one above 1 for prices")
+            differences.append("takes returns >= 0 with one above 1 for prices")
         if self.periods != year:
-            told = self.telling.format(year=f"{year:g}")
-            found.append(f"{self.periods:g} periods a year, not {year:g}: {told}")
+            explanation = self.telling.format(year=f"{year:g}")
+            differences.append(
+                f"{self.periods:g} periods a year, not {year:g}: {explanation}"
+            )
         if self.is_rate_yearly and has_rate:
-            found.append(
+            differences.append(
                 f"takes the risk-free rate for one a year: "
                 f"(1 + rate) ** {self.periods:g} - 1"
             )
         if ddof != 1:
             cure = f": ddof={ddof}" if self.has_ddof else ", and cannot be told"
-            found.append(f"ddof 1, not {ddof}{cure}")
+            differences.append(f"ddof 1, not {ddof}{cure}")
         if mean != "arithmetic":
-            found.append("arithmetic mean, not geometric, and cannot be told")
-        return found
+            differences.append("arithmetic mean, not geometric, and cannot be told")
+        return differences
 
 
 FORMULAS = {

@@ -350,8 +350,8 @@ def _clustered(
     """Return mean, half of its 95 % interval, and count, of each point of some legs."""
     points = np.arange(returns.shape[1])
     parts = np.array_split(points, max(len(points) // _AT_ONCE, 1))
-    found = [_of_points(returns[legs[:, None], part], clusters[legs]) for part in parts]
-    mean, reach, n = (np.concatenate(each) for each in zip(*found, strict=True))
+    bands = [_of_points(returns[legs[:, None], part], clusters[legs]) for part in parts]
+    mean, reach, n = (np.concatenate(each) for each in zip(*bands, strict=True))
     return mean, reach, n
 
 

@@ -82,9 +82,9 @@ def placebo_path(
     totals: dict[str, _Total] = {}
     n_left_out = 0
     for date in sorted({leg.date for leg in legs}):
-        mine = [each for each in priced if each.leg.date == date]
-        movable = [each for each in mine if len(each.shifts)]
-        n_left_out += len(mine) - len(movable)
+        of_date = [each for each in priced if each.leg.date == date]
+        movable = [each for each in of_date if len(each.shifts)]
+        n_left_out += len(of_date) - len(movable)
         if not movable:
             continue
         common = movable[0].shifts
@@ -107,10 +107,10 @@ def placebo_path(
         *("x", "label", "side", "mean_bps", "low_bps", "high_bps"),
         *("observed_bps", "p_value", "n", "draws"),
     ]
-    found = pd.concat(frames) if frames else pd.DataFrame(columns=columns)
-    found = found.sort_values(["x", "side"], kind="stable").reset_index(drop=True)
-    found.attrs["n_left_out"] = n_left_out
-    return found[columns]
+    paths = pd.concat(frames) if frames else pd.DataFrame(columns=columns)
+    paths = paths.sort_values(["x", "side"], kind="stable").reset_index(drop=True)
+    paths.attrs["n_left_out"] = n_left_out
+    return paths[columns]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,8 +136,8 @@ class _Priced:
         excess = (
             self.own[places] / self.own[base] - self.market[places] / self.market[base]
         )
-        found: FloatPanel = np.where(inside, excess, np.nan)
-        return found
+        returns: FloatPanel = np.where(inside, excess, np.nan)
+        return returns
 
 
 def _priced(

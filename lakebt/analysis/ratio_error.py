@@ -137,12 +137,12 @@ def lo_interval(value: float, n_returns: int) -> dict[str, float]:
     """
     from scipy.special import stdtr, stdtrit  # noqa: PLC0415 - scipy takes 0.1 s
 
-    found = lo_error(value, n_returns) if n_returns > 1 else NO_ERROR
-    reach = float(stdtrit(found.degrees, 0.975)) * found.value
+    error = lo_error(value, n_returns) if n_returns > 1 else NO_ERROR
+    reach = float(stdtrit(error.degrees, 0.975)) * error.value
     return {
         "sharpe_low": value - reach,
         "sharpe_high": value + reach,
-        "psr": float(stdtr(found.degrees, value / found.value)),
+        "psr": float(stdtr(error.degrees, value / error.value)),
     }
 
 

@@ -207,8 +207,8 @@ def _rate(given: object, index: pd.Index[Any]) -> tuple[FloatVector | float, str
         return aligned, f"a series of mean {float(aligned.mean()):.4%}"
     if not isinstance(given, int | float | np.number) or not _is_below(given):
         is_one = isinstance(given, int | float | str | np.number)
-        told = repr(given) if is_one else f"a {type(given).__name__}"
-        msg = f"risk_free must be a number or a series, was {told}"
+        shown = repr(given) if is_one else f"a {type(given).__name__}"
+        msg = f"risk_free must be a number or a series, was {shown}"
         raise InvalidArgumentError(msg)
     _check_rate(abs(float(given)))
     return float(given), f"{float(given):.4%} a return" if given else ""

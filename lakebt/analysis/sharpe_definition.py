@@ -91,7 +91,7 @@ class SharpeDefinition(str):
             f"{risk_free or 'no risk-free rate'} taken off"
             f"{f'; standard error: {error}' if error else ''}"
         )
-        made = super().__new__(cls, text)
+        definition = super().__new__(cls, text)
         parts = {
             "of": of,
             "window": window,
@@ -103,8 +103,8 @@ class SharpeDefinition(str):
             "error": error,
         }
         for name, value in parts.items():
-            object.__setattr__(made, name, value)
-        return made
+            object.__setattr__(definition, name, value)
+        return definition
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         msg = f"a definition cannot be altered: {name} stays {getattr(self, name)!r}"

@@ -149,19 +149,19 @@ def _fill(result: Surface, rule: int, events: Traded, pooling: Pooling) -> None:
     dates = np.cumsum(is_new) - 1
     counts = np.bincount(dates)
     effective = effective_number(counts)
-    found = series_of(events, dates, pooling)
-    result.most_open[rule], result.mean_open[rule] = found.most_open, found.mean_open
-    result.reweighted[rule] = found.reweighted
-    result.n_returns[rule], result.n_dates[rule] = found.count, len(counts)
+    series = series_of(events, dates, pooling)
+    result.most_open[rule], result.mean_open[rule] = series.most_open, series.mean_open
+    result.reweighted[rule] = series.reweighted
+    result.n_returns[rule], result.n_dates[rule] = series.count, len(counts)
     result.n_effective_dates[rule] = effective
-    result.mean[rule] = found.mean
-    if found.count > 1:
-        result.deviation[rule] = np.sqrt(found.m2 / (found.count - 1))
-    value = float(ratio_of_moments(found.count, found.mean, found.m2))
+    result.mean[rule] = series.mean
+    if series.count > 1:
+        result.deviation[rule] = np.sqrt(series.m2 / (series.count - 1))
+    value = float(ratio_of_moments(series.count, series.mean, series.m2))
     result.sharpe[rule] = value
     if np.isnan(value):
         return
-    error = found.error(value, len(counts), effective)
+    error = series.error(value, len(counts), effective)
     result.standard_error[rule] = error.value
     result.degrees[rule] = error.degrees
     result.method[rule] = error.method

@@ -121,21 +121,24 @@ class Beliefs(Account):
         super().__init__(
             len(columns), sessions=sessions, capital_usd=capital_usd, shorts=shorts
         )
-        told = history.actions
+        actions = history.actions
         self._parts = per_bar_share(
             history,
-            told.actions(np.arange(len(told))),
+            actions.actions(np.arange(len(actions))),
             delisting_return=delisting_return,
         )
-        self._known, self._gone = told.known_at, _superseded(told.action, told.known_at)
-        self._session = told.session - window.first
-        is_column = np.array([s in columns for s in told.symbols], dtype=bool)
-        self._may_count = ~told.retracted & is_column[told.symbol]
+        self._known, self._gone = (
+            actions.known_at,
+            _superseded(actions.action, actions.known_at),
+        )
+        self._session = actions.session - window.first
+        is_column = np.array([s in columns for s in actions.symbols], dtype=bool)
+        self._may_count = ~actions.retracted & is_column[actions.symbol]
         self._columns, self._first = columns, window.first
         before = np.array([(at - EPOCH) // TICK for at in deadlines], dtype=np.int64)
         self._deadlines = before.tolist()
         self._closed = _closed(history, window, before)
-        self._in_force = np.zeros(len(told), dtype=bool)
+        self._in_force = np.zeros(len(actions), dtype=bool)
         self._fills: list[tuple[FloatVector, float]] = []
         self._restart()
 

@@ -67,15 +67,15 @@ class Shorts:
         before: IntVector,
     ) -> None:
         self._window, self._costs, self._before = window, costs, before.tolist()
-        told = history.borrow.of(window.symbols)
+        rates = history.borrow.of(window.symbols)
         shape = window.n_sessions, len(window.symbols)
-        session = told.session - window.first
+        session = rates.session - window.first
         rows = np.flatnonzero((session >= 0) & (session < shape[0]))
-        rows = rows[np.argsort(told.known_at[rows], kind="stable")]
-        columns = np.array([window.columns[s] for s in told.symbols], dtype=np.int64)
-        self._known_at = told.known_at[rows]
-        self._at = session[rows], columns[told.symbol[rows]]
-        self._rate = np.where(told.retracted[rows], np.nan, told.rate[rows])
+        rows = rows[np.argsort(rates.known_at[rows], kind="stable")]
+        columns = np.array([window.columns[s] for s in rates.symbols], dtype=np.int64)
+        self._known_at = rates.known_at[rows]
+        self._at = session[rows], columns[rates.symbol[rows]]
+        self._rate = np.where(rates.retracted[rows], np.nan, rates.rate[rows])
         self._next = 0
         self._rates = np.full(shape, np.nan) if len(rows) else None
         self._held = np.zeros(shape) if len(rows) else None

@@ -63,14 +63,14 @@ class PriceWindow:
     ) -> PriceWindow:
         """Return the bars in force now from session `first` to `last`, inclusive."""
         columns = {symbol: place for place, symbol in enumerate(symbols)}
-        told = [
+        final_splits = [
             action
             for action in history.actions.final
             if action.kind is ActionKind.SPLIT
             and action.symbol in columns
             and first <= action.session <= last
         ]
-        splits = effects(per_bar_share(history, told)) if told else ()
+        splits = effects(per_bar_share(history, final_splits)) if final_splits else ()
         rates = history.borrow.rates(symbols)
         return cls(
             symbols=tuple(symbols),

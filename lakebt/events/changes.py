@@ -89,12 +89,12 @@ class Changes:
 
     def _verdicts(self, history: tuple[Vintage, ...]) -> set[bool]:
         """Return what the filter may say of a change, at one deadline or another."""
-        told = [vintage for vintage in history if not vintage.retracted]
-        verdicts = {self.keep(vintage) for vintage in told}
+        living = [vintage for vintage in history if not vintage.retracted]
+        verdicts = {self.keep(vintage) for vintage in living}
         if self._asks_derived:
-            verdicts |= {self.keep(vintage.before(_BEGINNING)) for vintage in told}
+            verdicts |= {self.keep(vintage.before(_BEGINNING)) for vintage in living}
         # Of one that was corrected another vintage is in force at another deadline.
-        return verdicts if len(history) == 1 and told else verdicts | {False}
+        return verdicts if len(history) == 1 and living else verdicts | {False}
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -185,8 +185,8 @@ class Changes:
         if self._coded is None or self._coded[0] is not symbols:
             places = {name: place for place, name in enumerate(symbols)}
             of_vintage, own = self._symbols
-            found = np.array([places.get(name, -1) for name in own], dtype=np.int64)
-            self._coded = symbols, found[of_vintage]
+            codes = np.array([places.get(name, -1) for name in own], dtype=np.int64)
+            self._coded = symbols, codes[of_vintage]
         return self._coded[1]
 
     @cached_property

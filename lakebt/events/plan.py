@@ -64,11 +64,11 @@ class Event:
     @classmethod
     def of(cls, change: IndexChange, sessions: Sessions) -> Event:
         """Return the event that `change` belongs to."""
-        told = change.announced and sessions.day(change.announced)
+        announced = change.announced and sessions.day(change.announced)
         effective = change.effective
         if effective is not None and sessions.covers(effective):
             effective = sessions.date(sessions.on_or_after(effective))
-        date, days = told or effective, f"{told or '-'}:{effective or '-'}"
+        date, days = announced or effective, f"{announced or '-'}:{effective or '-'}"
         if date is None:
             date = sessions.day(change.known_at)
             known = change.known_at.isoformat(timespec="seconds")

@@ -385,10 +385,10 @@ def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
     size = np.diff(plan.start)[both]
     has_moved = size != np.diff(masked.start)[twin]
     alike, of_alike = np.flatnonzero(~has_moved), size[~has_moved]
-    mine = spans(plan.start[both[alike]], of_alike)
-    theirs = spans(masked.start[twin[alike]], of_alike)
+    plan_rows = spans(plan.start[both[alike]], of_alike)
+    masked_rows = spans(masked.start[twin[alike]], of_alike)
     for name in ("leg", "at"):
-        moved = getattr(plan, name)[mine] != getattr(masked, name)[theirs]
+        moved = getattr(plan, name)[plan_rows] != getattr(masked, name)[masked_rows]
         has_moved[np.repeat(alike, of_alike)[moved]] = True
     is_other = plan.exit_row[both] != masked.exit_row[twin]
     is_other |= (plan.apart[both] != masked.apart[twin]) | has_moved[:, None]

@@ -174,10 +174,10 @@ class Slotting:
 
     def _ranked(self, codes: IntVector) -> tuple[tuple[Event, ...], IntVector]:
         """Return the events of some codes, by date and name, and the place of each."""
-        found, place = np.unique(codes, return_inverse=True)
+        distinct, place = np.unique(codes, return_inverse=True)
         known, moved = self._changes.events, list(self._moved)
         own = [
-            known[code] if code >= 0 else moved[-1 - code] for code in found.tolist()
+            known[code] if code >= 0 else moved[-1 - code] for code in distinct.tolist()
         ]
         if moved:
             in_order = np.array(
@@ -185,7 +185,7 @@ class Slotting:
                 dtype=np.int64,
             )
         else:
-            in_order = np.argsort(self._changes.ranks[found])
+            in_order = np.argsort(self._changes.ranks[distinct])
         rank = np.empty(len(own), dtype=np.int64)
         rank[in_order] = np.arange(len(own))
         return tuple(own[number] for number in in_order.tolist()), rank[place]

@@ -158,13 +158,13 @@ class Decisions:
             if not self._maker.is_remade:
                 self._maker.copied()  # or it says why not
             # What it holds is looked for first: a copy of it would hold the same.
-            held = self._reached()
-            unseen = list(held.histories.values())
+            surroundings = self._reached()
+            unseen = list(surroundings.histories.values())
             if self._maker.is_made_with_view:
                 unseen.append("it was made with a view")
             if unseen:
                 return self._unseen(unseen, count=len(sessions), seed=seed)
-            self._surroundings = Surroundings(held)
+            self._surroundings = Surroundings(surroundings)
             try:
                 outcome = audit(
                     self,

@@ -151,7 +151,7 @@ def _priced(
     for place in np.flatnonzero(~is_priced & weights.any(axis=0)).tolist():
         msg = (
             f"{symbols[place]!r} has no prices in release {release!r}"
-            f"{f' ({told})' if (told := history.about.get(symbols[place])) else ''}: "
+            f"{f' ({about})' if (about := history.about.get(symbols[place])) else ''}: "
             f"publish them, or leave it out of the weights"
         )
         raise InvalidArgumentError(msg)
@@ -167,8 +167,8 @@ def _with_others(
     last: int,
 ) -> tuple[tuple[str, ...], FloatPanel]:
     """Add the symbols that positions may turn into; no decision names them."""
-    asked = [s for s, own in zip(symbols, weights.T, strict=True) if own.any()]
-    come = history.actions.successors(asked, first=first + 1, last=last)
+    wanted = [s for s, own in zip(symbols, weights.T, strict=True) if own.any()]
+    come = history.actions.successors(wanted, first=first + 1, last=last)
     if come <= set(symbols):
         return symbols, weights
     wider = tuple(sorted({*symbols, *come}))

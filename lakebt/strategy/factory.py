@@ -323,11 +323,11 @@ def is_strategy(value: object) -> bool:
 
 def target_of(strategy: object) -> str:
     """Return the ``FILE.py:Name`` of a strategy's class; empty if it is in no file."""
-    made = type(strategy)
+    owner = type(strategy)
     try:
-        file = inspect.getsourcefile(made)
+        file = inspect.getsourcefile(owner)
     except (OSError, TypeError):
         return ""
-    if file is None or not Path(file).is_file() or "." in made.__qualname__:
+    if file is None or not Path(file).is_file() or "." in owner.__qualname__:
         return ""
-    return f"{Path(file).absolute()}:{made.__name__}"
+    return f"{Path(file).absolute()}:{owner.__name__}"

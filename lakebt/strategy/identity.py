@@ -97,11 +97,11 @@ class _Identity:
         self._kept.append(value)
         try:
             kind, parts = self._said(value, where)
-            made = _digest(kind, parts)
+            digest = _digest(kind, parts)
         finally:
             del self._open[key]
-        self._made[key] = made
-        return made
+        self._made[key] = digest
+        return digest
 
     def _said(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:  # noqa: C901, PLR0911, PLR0912 - a case each
         """Return what kind of thing a value is, and the digests of its parts."""
@@ -110,8 +110,8 @@ class _Identity:
         if inspect.isfunction(value):
             return self._of_function(value)
         if isinstance(value, types.ModuleType):
-            said = self._of_module(value, self._names, where)
-            return "module", [value.__name__.encode(), *said]
+            module_digest = self._of_module(value, self._names, where)
+            return "module", [value.__name__.encode(), *module_digest]
         if isinstance(value, types.CodeType):
             return "code", self._code(value, doc=None)
         if isinstance(value, np.ndarray):
@@ -152,9 +152,9 @@ class _Identity:
 
     def _of_object(self, value: Any, where: str) -> Iterator[bytes]:
         yield self.of(type(value), where)
-        held = {name: self.of(v, f"self.{name}") for name, v in attributes(value)}
-        for name in sorted(held):
-            yield name.encode() + b"=" + held[name]
+        digests = {name: self.of(v, f"self.{name}") for name, v in attributes(value)}
+        for name in sorted(digests):
+            yield name.encode() + b"=" + digests[name]
         if isinstance(value, Mapping):
             yield from self._pairs(value.items(), where)
         elif isinstance(value, list | tuple):
@@ -169,15 +169,15 @@ class _Identity:
             return "library", [f"{owner.__module__}.{owner.__qualname__}".encode()]
         parts = [owner.__name__.encode()]
         parts += [self.of(base, base.__name__) for base in owner.__bases__]
-        said = written(owner)
-        for _, value in said:
+        members = written(owner)
+        for _, value in members:
             if inspect.isfunction(value):
                 self._names |= names_of(value.__code__)
         if "__doc__" in self._names:
             parts.append(self.of(owner.__doc__, owner.__name__))
         parts += [
             name.encode() + b"=" + self.of(value, f"{owner.__name__}.{name}")
-            for name, value in said
+            for name, value in members
         ]
         return "class", parts
 
@@ -189,7 +189,7 @@ class _Identity:
         if (inner := getattr(function, "__wrapped__", None)) is not None:
             parts.append(self.of(inner, name))  # a decorator's
         else:
-            parts += [self.of(held, name) for _, _, held in cells_of(function)]
+            parts += [self.of(content, name) for _, _, content in cells_of(function)]
         return "library", parts
 
     def _own_function(self, function: types.FunctionType) -> Iterator[bytes]:
@@ -204,8 +204,8 @@ class _Identity:
         keywords = function.__kwdefaults__ or {}
         for key in sorted(keywords):
             yield key.encode() + self.of(keywords[key], f"a default of {name}")
-        for variable, _, held in cells_of(function):
-            yield self.of(held, f"{variable}, in the closure of {name},")
+        for variable, _, content in cells_of(function):
+            yield self.of(content, f"{variable}, in the closure of {name},")
         for key, value in sorted(vars(function).items()):
             yield key.encode() + self.of(value, f"{name}.{key}")
         for key, value in used_globals(function).items():
@@ -251,8 +251,8 @@ class _Identity:
     def _of_array(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
         shape = canonical_json([str(value.dtype), list(value.shape)]).encode()
         if isinstance(value, np.ma.MaskedArray):
-            held = (np.ma.getmaskarray(value), np.ma.getdata(value))
-            return "masked", [self.of(part, where) for part in held]
+            parts = (np.ma.getmaskarray(value), np.ma.getdata(value))
+            return "masked", [self.of(part, where) for part in parts]
         if value.dtype.hasobject:
             return "array", [shape, *(self.of(v, where) for v in value.ravel())]
         return "array", [shape, np.ascontiguousarray(value).tobytes()]
@@ -360,8 +360,8 @@ def _view(value: Any) -> Mapping[str, Any] | None:
     if type(value).__module__.partition(".")[0] != "lakebt":
         return None
     if hasattr(value, "provenance") and hasattr(value, "instant"):
-        told = value.provenance()
-        return {"digests": told["digests"], "as_of": value.instant.isoformat()}
+        provenance = value.provenance()
+        return {"digests": provenance["digests"], "as_of": value.instant.isoformat()}
     if (storage := getattr(value, "_storage", None)) is not None:
         return {"lake": dict(storage.address)}
     return None

@@ -217,10 +217,10 @@ def cells_of(
     names = function.__code__.co_freevars
     for name, cell in zip(names, function.__closure__ or (), strict=True):
         try:
-            held = cell.cell_contents
+            content = cell.cell_contents
         except ValueError:  # not filled yet
             continue
-        yield name, cell, held
+        yield name, cell, content
 
 
 def plain(owner: type) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def written(owner: type) -> list[tuple[str, Any]]:
     skipped = _NOT_SAID | (
         _GENERATED if "__dataclass_params__" in vars(owner) else frozenset()
     )
-    said = [
+    members = [
         (name, value)
         for name, value in sorted(vars(owner).items())
         if not name.startswith("_abc_")
@@ -254,7 +254,7 @@ def written(owner: type) -> list[tuple[str, Any]]:
         if (callable(value) and name not in skipped) or not is_of_language(name, owner)
     ]
     own = inspect.get_annotations(owner) if fields else {}
-    return said + [
+    return members + [
         (name, part)
         for name in own
         if name in fields
@@ -282,8 +282,10 @@ def wrapped(value: Any) -> Iterator[Any]:
         yield from value.keywords.values()
     yield getattr(value, "fget", None)
     if isinstance(value, functools.partial | functools._lru_cache_wrapper):  # noqa: SLF001
-        held = vars(value).items()
-        yield from (part for name, part in sorted(held) if name not in _OF_A_CACHE)
+        attributes_held = vars(value).items()
+        yield from (
+            part for name, part in sorted(attributes_held) if name not in _OF_A_CACHE
+        )
 
 
 def attributes(value: object) -> Iterator[tuple[str, Any]]:

@@ -44,7 +44,7 @@ def from_texts(make: Callable[..., Any], texts: Iterable[str]) -> dict[str, Any]
     {'skip': None}
     """
     known = _arguments(make)
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip()
@@ -56,11 +56,11 @@ def from_texts(make: Callable[..., Any], texts: Iterable[str]) -> dict[str, Any]
             raise UnknownNameError(kind, name, known)
         hint = known[name]
         try:
-            found[name] = _read(value, hint)
+            parameters[name] = _read(value, hint)
         except ValueError:
             msg = f"--set {name}={value}: {name} of {_name(make)} holds {_said(hint)}"
             raise InvalidArgumentError(msg) from None
-    return found
+    return parameters
 
 
 def as_texts(strategy: object) -> list[str] | None:
@@ -68,13 +68,13 @@ def as_texts(strategy: object) -> list[str] | None:
 
     Nothing has to be for one that was made without arguments.
     """
-    made = type(strategy)
+    owner = type(strategy)
     try:
-        taken = inspect.signature(made).parameters.values()
+        taken = inspect.signature(owner).parameters.values()
     except (TypeError, ValueError):
         return None
-    hints = _arguments(made)
-    found = []
+    hints = _arguments(owner)
+    texts = []
     for one in taken:
         kept = getattr(strategy, one.name, getattr(strategy, f"_{one.name}", one.empty))
         if one.name == "view" or _same(kept, one.default):
@@ -82,8 +82,8 @@ def as_texts(strategy: object) -> list[str] | None:
         text = _written(kept, hints.get(one.name, one.empty))
         if text is None:
             return None
-        found.append(f"{one.name}={text}")
-    return found
+        texts.append(f"{one.name}={text}")
+    return texts
 
 
 def _same(value: Any, default: Any) -> bool:

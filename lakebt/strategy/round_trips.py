@@ -53,8 +53,12 @@ def round_trips(run: TradedStrategy) -> pd.DataFrame:
     after = np.where(np.abs(after) <= little, 0.0, after)
     before = np.where(np.abs(before) <= little, 0.0, before)
     moves, before, after = _without_turns(moves, before, after)
-    held = (before != 0.0) | (after != 0.0)
-    moves, before, after = moves.at(np.flatnonzero(held)), before[held], after[held]
+    is_held = (before != 0.0) | (after != 0.0)
+    moves, before, after = (
+        moves.at(np.flatnonzero(is_held)),
+        before[is_held],
+        after[is_held],
+    )
     trip = np.cumsum(before == 0.0) - 1
     return _table(run, moves, trip=trip, after=after)
 

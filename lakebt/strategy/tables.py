@@ -81,19 +81,19 @@ def unfilled(run: TradedStrategy) -> pd.DataFrame:
 
 def flows(run: TradedStrategy) -> pd.DataFrame:
     """Return a row per corporate action of what was held; see `lakebt.Run.flows`."""
-    told = run.book.flows
+    rows = run.book.flows
     symbols = np.append(np.array(run.window.symbols, dtype=object), "")
-    has_other = told.other >= 0
+    has_other = rows.other >= 0
     kinds = np.array([str(kind) for kind in KINDS], dtype=object)
     return pd.DataFrame(
         {
-            "session": run.days(run.window.first + told.session),
-            "symbol": symbols[told.column],
-            "kind": kinds[told.kind],
-            "other": symbols[told.other],
-            "shares_before": told.before,
-            "shares_after": np.where(has_other, told.received, told.after),
-            "cash_usd": told.cash,
+            "session": run.days(run.window.first + rows.session),
+            "symbol": symbols[rows.column],
+            "kind": kinds[rows.kind],
+            "other": symbols[rows.other],
+            "shares_before": rows.before,
+            "shares_after": np.where(has_other, rows.received, rows.after),
+            "cash_usd": rows.cash,
         }
     )
 

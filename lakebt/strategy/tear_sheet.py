@@ -62,7 +62,7 @@ def performance(
     returns = run.returns
     if isinstance(benchmark, str):
         (benchmark,) = in_results(run.view, run.view, [benchmark])
-    theirs = benchmark_of(
+    benchmark_returns = benchmark_of(
         lambda symbol: price_history(run.view, [symbol]),
         benchmark,
         default=MARKET,
@@ -74,7 +74,7 @@ def performance(
         returns=returns.copy(),
         sharpe_se=lo_standard_error(ratio, len(returns)),
         definition=DEFINITION,
-        benchmark=theirs,
+        benchmark=benchmark_returns,
         held=_held(run),
     )
 

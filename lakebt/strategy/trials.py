@@ -44,20 +44,22 @@ def parameters_of(strategy: object) -> dict[str, Any]:
     frame or a view, is no parameter; `identity_of` has everything.
     """
     if dataclasses.is_dataclass(strategy):
-        held = {
+        values = {
             field.name: getattr(strategy, field.name, None)
             for field in dataclasses.fields(strategy)
         }
     elif isinstance(strategy, tuple) and hasattr(strategy, "_fields"):
-        held = {name: getattr(strategy, name) for name in strategy._fields}
+        values = {name: getattr(strategy, name) for name in strategy._fields}
     else:
-        found = dict(attributes(strategy))
-        held = {name: v for name, v in found.items() if not name.startswith("_")}
+        attributes_found = dict(attributes(strategy))
+        values = {
+            name: v for name, v in attributes_found.items() if not name.startswith("_")
+        }
         for name in _made_with(type(strategy)):
-            if name not in held and f"_{name}" in found:
-                held[name] = found[f"_{name}"]
+            if name not in values and f"_{name}" in attributes_found:
+                values[name] = attributes_found[f"_{name}"]
     parameters = {}
-    for name, value in held.items():
+    for name, value in values.items():
         try:
             canonical_json(value)
         except InvalidArgumentError:

@@ -64,13 +64,15 @@ class Causes:
         """
         if change.cause:
             return change.cause
-        told = self._near.get(change.symbol)
-        effective = anchor_session(Anchor.ED, change, self._sessions) if told else None
-        if not told or effective is None or effective == OUTSIDE:
+        nearby = self._near.get(change.symbol)
+        effective = (
+            anchor_session(Anchor.ED, change, self._sessions) if nearby else None
+        )
+        if not nearby or effective is None or effective == OUTSIDE:
             return UNKNOWN
         near = [
             (abs(session - effective), cause)
-            for session, cause in told
+            for session, cause in nearby
             if abs(session - effective) <= NEAR_SESSIONS
         ]
         return f"{min(near)[1]}{DERIVED_MARK}" if near else UNKNOWN

@@ -157,13 +157,13 @@ class Chunk:
         lookup = Lookup(
             self.scope.arguments, plan, replace(cells, reason=only), history
         )
-        found: UntradeableError | None = None
+        first_error: UntradeableError | None = None
         try:
             lookup.raise_unpriced()
         except UntradeableError as error:
-            found = error
-        assert found is not None  # noqa: S101 - the cell lacks one
-        return found
+            first_error = error
+        assert first_error is not None  # noqa: S101 - the cell lacks one
+        return first_error
 
     def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
         """Return prices with all bars of some symbols, which have none but these."""

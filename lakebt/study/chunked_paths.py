@@ -40,9 +40,9 @@ class ChunkedPrices:
         for place, leg in enumerate(legs):
             places.setdefault(leg.event_id, []).append(place)
         for chunk in self._chunks:
-            made = Events(chunk.scope.clock.sessions)
+            events = Events(chunk.scope.clock.sessions)
             changes = chunk.scope.changes()
-            names = dict.fromkeys(made.of(change).event_id for change in changes)
+            names = dict.fromkeys(events.of(change).event_id for change in changes)
             own = [place for name in names for place in places.pop(name, ())]
             if not own:
                 continue

@@ -151,15 +151,15 @@ class Chunks:
         there: set[str] = set()
         for chunk in self.chunks:
             there |= chunk.with_bars()
-        asked = {name for chunk in self.chunks for name in chunk.symbols}
-        if others := sorted(asked - there):
+        symbols = {name for chunk in self.chunks for name in chunk.symbols}
+        if others := sorted(symbols - there):
             there |= set(price_history(self.chunks[0].scope.view, others).symbols)
-        return frozenset(there & asked)
+        return frozenset(there & symbols)
 
     def around(self, event_id: str) -> tuple[Scope, PriceHistory]:
         """Return one of their events as `Scope.around` does, with all its prices."""
         parts = ((chunk, chunk.scope.around(event_id)) for chunk in self.chunks)
-        chunk, scope = next(found for found in parts if found[1].n_changes)
+        chunk, scope = next(part for part in parts if part[1].n_changes)
         return scope, chunk.in_full(chunk.symbols_of(scope))
 
     def plan(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> ChunkedPlan:
@@ -196,10 +196,10 @@ class Chunks:
         LakebtError
             If prices could not be written to a temporary file.
         """
-        found = [
+        results = [
             joining.done() for joining in self.together(plan, levels, engine=engine)
         ]
-        return found[0][0], [cells for _, cells in found]
+        return results[0][0], [cells for _, cells in results]
 
     def together(
         self,
@@ -265,14 +265,14 @@ _Place: TypeAlias = "tuple[dt.date, str, int, int]"
 
 def _first_error(schedules: Sequence[Schedule]) -> LookAheadError | None:
     """Return the error of the first order that needs a later fact, of all chunks."""
-    found = []
+    errors = []
     for number, plan in enumerate(schedules):
         if (first := first_refused(plan.reason, plan.entry)) is not None:
             slot, column = first
             event = plan.events[plan.event[slot]]
             place = int(plan.entry[slot]), event.date, event.event_id, column
-            found.append((place, number, slot))
-    if not found:
+            errors.append((place, number, slot))
+    if not errors:
         return None
-    (*_, column), number, slot = min(found)
+    (*_, column), number, slot = min(errors)
     return look_ahead_of(schedules[number].cell(slot, column))

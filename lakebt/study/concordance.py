@@ -107,7 +107,7 @@ def concordance(
             name: (OF_RETURNS | AGAINST)[name].definition for name in names
         }
         return sheet[["value", "how", "formula", "difference", "setting"]]
-    ours = sharpe(
+    own_ratio = sharpe(
         returns,
         risk_free=risk_free,
         sessions_per_year=sessions_per_year,
@@ -116,35 +116,35 @@ def concordance(
     )
     whole = read_series(returns)
     values, rate = whole.numbers, _aligned(risk_free, whole.index)
-    told: dict[str, dict[str, Any]] = {
-        "lakebt": {"sharpe": ours.value, "how": "run", "formula": ours.value}
+    by_library: dict[str, dict[str, Any]] = {
+        "lakebt": {"sharpe": own_ratio.value, "how": "run", "formula": own_ratio.value}
     }
     for name, library in FORMULAS.items():
         given, taken = values, rate
         if isinstance(rate, np.ndarray) and not library.is_rate_yearly:
             given, taken = values - rate, 0.0  # it takes no series
         expected = library.ratio(given, taken)
-        found, how = _said(name, given, taken)
+        number, how = _said(name, given, taken)
         words = library.differences(
             given,
-            year=ours.definition.sessions_per_year,
+            year=own_ratio.definition.sessions_per_year,
             ddof=ddof,
             mean=mean,
             has_rate=bool(np.any(np.asarray(rate) != 0.0)),
         )
-        value = expected if found is None else found
+        value = expected if number is None else number
         if not np.isclose(value, expected, rtol=_SAME, atol=_SAME, equal_nan=True):
             words = [f"not explained: {how} is not as the formula has it"]
-        told[name] = {
+        by_library[name] = {
             "sharpe": value,
             "how": how,
             "formula": expected,
             "setting": "; ".join(words),
         }
-    frame = pd.DataFrame.from_dict(told, orient="index").rename_axis("library")
-    frame["difference"] = frame["sharpe"] - ours.value
+    frame = pd.DataFrame.from_dict(by_library, orient="index").rename_axis("library")
+    frame["difference"] = frame["sharpe"] - own_ratio.value
     frame["setting"] = frame["setting"].fillna("")
-    frame.attrs["definition"] = str(ours.definition)
+    frame.attrs["definition"] = str(own_ratio.definition)
     return frame[["sharpe", "how", "formula", "difference", "setting"]]
 
 
@@ -163,13 +163,13 @@ def _said(
     # A ratio does not depend on labels, and not every library takes all of them.
     series = pd.Series(values, index=pd.date_range("2000-01-03", periods=len(values)))
     try:
-        said = _ask(name, series, rate)
+        value = _ask(name, series, rate)
     except (ImportError, InvalidArgumentError):
         return None, "formula"
     try:
-        return said, f"run {version(PACKAGES[name])}"
+        return value, f"run {version(PACKAGES[name])}"
     except PackageNotFoundError:  # under another name
-        return said, "run"
+        return value, "run"
 
 
 def _ask(name: str, series: pd.Series[float], rate: FloatVector | float) -> float:

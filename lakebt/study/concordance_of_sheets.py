@@ -54,18 +54,18 @@ def rows_of(
         month = np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
     else:
         series = series.set_axis(pd.date_range("2000-01-03", periods=len(values)))
-    ours = measures(values, month)
-    theirs = None
+    own = measures(values, month)
+    benchmark_series = None
     if benchmark is not None:
-        theirs = aligned(benchmark, index).set_axis(series.index)
-        ours |= measures_against(values, np.asarray(theirs, dtype=np.float64))
-    asked = Asked(returns=values, month=month, ours=ours)
+        benchmark_series = aligned(benchmark, index).set_axis(series.index)
+        own |= measures_against(values, np.asarray(benchmark_series, dtype=np.float64))
+    request = Asked(returns=values, month=month, ours=own)
     for name in names:
-        if (name in OF_BENCHMARK and theirs is None) or (
+        if (name in OF_BENCHMARK and benchmark_series is None) or (
             name.endswith("_month") and not has_days
         ):
             continue
-        value = ours[name]
+        value = own[name]
         yield {
             "statistic": name,
             "library": "lakebt",
@@ -76,9 +76,9 @@ def rows_of(
             "setting": "",
         }
         for library, one in STATISTICS[name].items():
-            said, how = _said(library, name, one, series, theirs)
+            number, how = _said(library, name, one, series, benchmark_series)
             yield {"statistic": name, "library": library, "how": how} | _judged(
-                library, one, said, value=value, asked=asked
+                library, one, number, value=value, asked=request
             )
 
 
@@ -92,18 +92,18 @@ def _judged(
 ) -> dict[str, Any]:
     """Return what a library says beside its formula, and what explains it."""
     formula = one.formula(asked)
-    found = formula if said is None else said
+    number = formula if said is None else said
     setting = ""
-    if not _is_same(found, value):
+    if not _is_same(number, value):
         setting = one.setting
         if takes_prices(library, asked.returns):
             setting = "takes returns >= 0 with one above 1 for prices"
-        elif not setting or not _is_same(found, formula):
+        elif not setting or not _is_same(number, formula):
             setting = "not explained: what it says is not as the formula has it"
     return {
-        "value": found,
+        "value": number,
         "formula": formula,
-        "difference": found - value,
+        "difference": number - value,
         "setting": setting,
     }
 

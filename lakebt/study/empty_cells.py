@@ -74,12 +74,12 @@ def _among(
     block: Block, entry: str, columns: Mapping[str, Sequence[int]]
 ) -> BoolVector:
     """Return which cells are of some columns of events under an entry."""
-    found: BoolVector = np.zeros(block.cells.reason.shape, dtype=bool)
+    is_among: BoolVector = np.zeros(block.cells.reason.shape, dtype=bool)
     for name in columns.keys() & {event.event_id for event in block.plan.events}:
         slot = block.schedule.slot(name, entry)
         if slot is not None:
-            found[slot, columns[name]] = True
-    return found
+            is_among[slot, columns[name]] = True
+    return is_among
 
 
 def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -96,7 +96,7 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
     best = study.best
     blocks = study.blocks.pieces() if best is None else study.pieces(best[0])
     out: dict[str, set[str]] = {str(reason): set() for reason in REASONS}
-    told: dict[tuple[str, str], CellResult] = {}
+    reasons: dict[tuple[str, str], CellResult] = {}
     for block in blocks:
         plan, codes = block.schedule, block.cells.reason
         is_empty = codes > 0
@@ -114,10 +114,10 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
             shown[slots[some], exits[some]] = True
         for done in block.lookup.each(only=shown):
             assert done.empty is not None  # noqa: S101 - that was asked
-            told[str(done.empty.reason), done.cell.event.event_id] = done
+            reasons[str(done.empty.reason), done.cell.event.event_id] = done
         del block  # before the next is made
     kept = {reason: _listed(names, study) for reason, names in out.items()}
-    cells = [done for (reason, name), done in told.items() if name in kept[reason]]
+    cells = [done for (reason, name), done in reasons.items() if name in kept[reason]]
     rank, grid = study.by_event.rank, (study.entries, study.exits)
     cells.sort(
         key=lambda done: (
@@ -193,12 +193,14 @@ def left_out(study: TradedStudy) -> str:
     An event runs if any of its cells does; else it is counted under the reason that
     came last in the order of telling, the one that stood between it and a trade.
     """
-    found = study.by_event
-    why = Counter(Reason.of_code(code) for code in found.last[~found.runs].tolist())
+    by_event = study.by_event
+    why = Counter(
+        Reason.of_code(code) for code in by_event.last[~by_event.runs].tolist()
+    )
     rescued = _would_run(study)
-    n_running = int(found.runs.sum())
+    n_running = int(by_event.runs.sum())
     noun = "event runs" if n_running == 1 else "events run"
-    parts = [f"{n_running} of {len(found.events)} {noun}"]
+    parts = [f"{n_running} of {len(by_event.events)} {noun}"]
     if why:
         parts.append(
             ", ".join(
@@ -208,14 +210,16 @@ def left_out(study: TradedStudy) -> str:
         )
     if rescued:
         parts.append(f'`hedge="{MARKET}"` would run {n_running + rescued}')
-    alone = sum(each.event_id.rsplit(":", 2)[1] == "-" for each in found.events)
+    alone = sum(each.event_id.rsplit(":", 2)[1] == "-" for each in by_event.events)
     if alone:
         events = count(alone, "event has", many="events have")
         parts.append(f"{events} no announcement for AD rules to count from")
-    if found.n_gaps:
-        missing = count(found.n_gaps, "missing close was", many="missing closes were")
+    if by_event.n_gaps:
+        missing = count(
+            by_event.n_gaps, "missing close was", many="missing closes were"
+        )
         parts.append(f"{missing} marked at the last price")
-    if dropped := found.n_dropped:
+    if dropped := by_event.n_dropped:
         noun = "once" if dropped == 1 else f"{dropped:,} times"
         parts.append(f"a leg without a price was left out {noun}")
     if study.actions.final and (ended := count_ended(study)):
@@ -245,11 +249,14 @@ def overlap(study: TradedStudy) -> str:
 
 def _would_run(study: TradedStudy) -> int:
     """Count the events that lack a side and would trade if they were hedged."""
-    found, rescued = study.by_event, set[str]()
+    by_event, rescued = study.by_event, set[str]()
     lacking = {
         event.event_id
         for event, runs, is_alone in zip(
-            found.events, found.runs.tolist(), found.one_sided.tolist(), strict=True
+            by_event.events,
+            by_event.runs.tolist(),
+            by_event.one_sided.tolist(),
+            strict=True,
         )
         if is_alone and not runs
     }

@@ -70,10 +70,10 @@ class Blocks:
             yield self.of(0)
             return
         self._last = None  # before others are made
-        told, self._progress = self._progress, None
+        progress, self._progress = self._progress, None
         count, first = len(self._widths), 0
         for number, width in enumerate(self._widths):
-            yield self._block(first, first + width, _within(told, number, count))
+            yield self._block(first, first + width, _within(progress, number, count))
             first += width
 
     def pieces(self) -> Iterator[Block]:
@@ -92,8 +92,8 @@ class Blocks:
             first, end = 0, n_entries
         if self._last is None or self._last[0] != first:
             self._last = None  # before the next is made
-            told = self._progress if end - first == n_entries else None
-            self._last = first, self._block(first, end, told)
+            progress = self._progress if end - first == n_entries else None
+            self._last = first, self._block(first, end, progress)
         return self._last[1]
 
     def around(self, event_id: str) -> Block:

@@ -89,8 +89,8 @@ class WindowCases:
         days = np.array(
             [_day(change, self.clock) for change in self.changes], dtype="datetime64[D]"
         )
-        found = np.searchsorted(self.clock.sessions.days, days, side="right") - 1
-        return np.asarray(found, dtype=np.int64)
+        sessions = np.searchsorted(self.clock.sessions.days, days, side="right") - 1
+        return np.asarray(sessions, dtype=np.int64)
 
     @cached_property
     def days(self) -> IntVector:
@@ -136,10 +136,10 @@ class WindowCases:
     def holds(self, row: Row) -> bool | str:
         """Return True, or why a test of these changes does not hold."""
         is_money = row.question == MONEY
-        found = holds(row.name, self._earned if is_money else self._modelled)
-        if found is True and np.isnan(row.p):
+        verdict = holds(row.name, self._earned if is_money else self._modelled)
+        if verdict is True and np.isnan(row.p):
             return "it is not defined here: too few values, or none that vary"
-        return found
+        return verdict
 
     @property
     def is_tradable(self) -> bool:
@@ -259,17 +259,17 @@ class WindowCases:
             else ""
         )
         nobody = "" if self.is_tradable else ", which no order could catch"
-        made = f"{row.estimate / BPS:+z,.1f} bp over the market"
+        amount = f"{row.estimate / BPS:+z,.1f} bp over the market"
         words = [of_two_answers(rows.values())]
         if len(self.known):
-            held = joined_windows([self.parts[n] for n in self.known.tolist()])
-            words.insert(0, of_intercept(self.fitted, held))
-        said = (
+            windows = joined_windows([self.parts[n] for n in self.known.tolist()])
+            words.insert(0, of_intercept(self.fitted, windows))
+        sentence = (
             f"{self.window}: {count(row.n, self.side)} on "
-            f"{count(row.n_dates, 'date')} made {made}{interval}{nobody}{without}."
+            f"{count(row.n_dates, 'date')} made {amount}{interval}{nobody}{without}."
             f"{few_dates(row.n_dates)}"
         )
-        return " ".join(part for part in (said, *words) if part)
+        return " ".join(part for part in (sentence, *words) if part)
 
 
 def window_cases(
@@ -284,10 +284,10 @@ def window_cases(
 ) -> Iterator[WindowCases]:
     """Give the changes of each side in a window, priced."""
     for side in (Side.ADDITION, Side.DELETION):
-        mine = [change for change in changes if change.side is side]
-        if not mine:
+        of_side = [change for change in changes if change.side is side]
+        if not of_side:
             continue
-        priced = [(change, pricing.stretches(change, window)) for change in mine]
+        priced = [(change, pricing.stretches(change, window)) for change in of_side]
         known = [(c, p) for c, p in priced if not isinstance(p, Absent)]
         returns = [
             pricing.estimation(change, estimation, minimum, window=window)

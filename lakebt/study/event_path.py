@@ -47,8 +47,8 @@ def average_path(
         If there is no such anchor.
     """
     at = Anchor(one_of(anchor, ANCHORS, what="anchor"))
-    asked: dict[str, object] = {"before": before, "after": after}
-    for name, sessions in asked.items():
+    window: dict[str, object] = {"before": before, "after": after}
+    for name, sessions in window.items():
         if not isinstance(sessions, int) or isinstance(sessions, bool) or sessions < 0:
             msg = f"{name} must be a number of sessions, was {sessions!r}"
             raise InvalidArgumentError(msg)
@@ -57,10 +57,10 @@ def average_path(
             raise InvalidArgumentError(msg)
     frames = []
     for side in dict.fromkeys(each.side for each in cases):
-        mine = next(each for each in cases if each.side == side)
-        if not len(mine.known):
+        of_side = next(each for each in cases if each.side == side)
+        if not len(of_side.known):
             continue
-        panel, date = _returns(mine, pricing, clock, at, before=before, after=after)
+        panel, date = _returns(of_side, pricing, clock, at, before=before, after=after)
         frames.append(_averages(panel, date, side=side, before=before))
     columns = [
         *("side", "session", "aar_bps", "caar_bps", "low_bps", "high_bps"),

@@ -73,14 +73,14 @@ def of_two_answers(rows: Iterable[Row]) -> str:
         return ""
     money, stock = by_name["sign flips"], by_name["adjusted BMP"]
     what = {1: "rose", 0: "did not move beyond chance", -1: "fell"}[typical]
-    made = {
+    money_words = {
         1: "money was made",
         0: "no money was made or lost beyond chance",
         -1: "money was lost",
     }[earned]
     return (
         f"Two answers: the typical stock {what} (adjusted BMP t "
-        f"{stock.statistic:+.2f}, {_p(stock)}), and {made} "
+        f"{stock.statistic:+.2f}, {_p(stock)}), and {money_words} "
         f"({money.estimate / BPS:+z,.1f} bp, sign flips {_p(money)}). The first counts "
         f"each stock by its own volatility, the second by what it earned."
     )

@@ -82,10 +82,10 @@ class Figures:
         )
 
         best = self.traded.best or (self.traded.entries[0], self.traded.exits[0])
-        found = event_returns(
+        events = event_returns(
             self.traded, entry=entry or best[0], exit_=exit or best[1]
         )
-        return distribution_figure(found, noun="event")
+        return distribution_figure(events, noun="event")
 
     def paths(
         self, *, by: str | None = None, before: int = 10, after: int = 20
@@ -178,10 +178,10 @@ class Figures:
         )
 
         if by is None:
-            found = paths(self.traded, before=before, after=after)
-            return path_figure(replace(contents(self.traded), path=found))
-        found = paths(self.traded, by=by, before=before, after=after)
-        return groups_figure(found, side=side, market=market(self.traded))
+            curves = paths(self.traded, before=before, after=after)
+            return path_figure(replace(contents(self.traded), path=curves))
+        curves = paths(self.traded, by=by, before=before, after=after)
+        return groups_figure(curves, side=side, market=market(self.traded))
 
     def plot_placebo(
         self, draws: int = 500, *, seed: int = 0, before: int = 10, after: int = 20
@@ -195,8 +195,8 @@ class Figures:
         """
         from lakebt.report.charts import placebo_figure  # noqa: PLC0415 - plotly is slow
 
-        found = self.placebo(draws, seed=seed, before=before, after=after)
-        return placebo_figure(found, market=market(self.traded))
+        path = self.placebo(draws, seed=seed, before=before, after=after)
+        return placebo_figure(path, market=market(self.traded))
 
     def plot_sharpe(self) -> Any:
         """Return every rule's Sharpe ratio with its interval as a plotly figure.

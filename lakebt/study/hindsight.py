@@ -75,12 +75,12 @@ class Hindsight:
         """
         frames = []
         for (knowledge, retro), rules in self._rules.items():
-            told = rules[["entry", "exit", *_FIGURES]]
-            told = told.rename(columns={"net_bps": "mean_bps"})
-            told.insert(2, "knowledge", knowledge)
-            told.insert(3, "retro_adjusted", retro)
+            figures = rules[["entry", "exit", *_FIGURES]]
+            figures = figures.rename(columns={"net_bps": "mean_bps"})
+            figures.insert(2, "knowledge", knowledge)
+            figures.insert(3, "retro_adjusted", retro)
             is_known = knowledge == AS_KNOWN and not retro
-            frames.append(told.assign(looks_ahead=not is_known))
+            frames.append(figures.assign(looks_ahead=not is_known))
         whole = pd.concat(frames)
         return whole.sort_index(kind="stable").reset_index(drop=True)
 
@@ -106,10 +106,13 @@ class Hindsight:
         known, newest = (
             rows[rows["knowledge"] == knowledge] for knowledge in (AS_KNOWN, NEWEST)
         )
-        means, told = known["mean_bps"].to_numpy(), newest["mean_bps"].to_numpy()
-        if np.isnan(told).all():
+        means, latest = (
+            known["mean_bps"].to_numpy(),
+            newest["mean_bps"].to_numpy(),
+        )
+        if np.isnan(latest).all():
             return "No rule could be traded, not even with hindsight."
-        at = int(np.nanargmax(np.abs(told - np.nan_to_num(means))))
+        at = int(np.nanargmax(np.abs(latest - np.nan_to_num(means))))
         n_known = int(known["n_events"].to_numpy()[at])
         how = "cannot be traded as known"
         if n_known:
@@ -118,14 +121,14 @@ class Hindsight:
             how = "is refused as known"
         n_newest = int(newest["n_events"].to_numpy()[at])
         rule = f"{newest['entry'].to_list()[at]} to {newest['exit'].to_list()[at]}"
-        if n_known and told[at] == means[at]:
+        if n_known and latest[at] == means[at]:
             return (
                 f"Hindsight adds nothing: with every fact known from the start, too, "
                 f"{rule} earns {means[at]:+.0f} bp ({count(n_known, 'event')})."
             )
         return (
             f"{rule} {how}; with every fact known from the start it would show "
-            f"{told[at]:+.0f} bp ({count(n_newest, 'event')}), which nobody could "
+            f"{latest[at]:+.0f} bp ({count(n_newest, 'event')}), which nobody could "
             f"earn."
         )
 

@@ -63,14 +63,17 @@ def _differing(
     was: IndexChange, vintage: Vintage, knowledge: str, scope: Scope
 ) -> list[dict[str, Any]]:
     now = vintage.change
-    told = [
+    differing = [
         (name, _words(getattr(was, name)), _words(getattr(now, name)))
         for name in _COLUMNS
         if getattr(was, name) != getattr(now, name)
     ]
-    if knowledge == EFFECTIVE or not told:
-        told = [("known_at", _words(was.known_at), _words(now.known_at)), *told]
-    return [_row(vintage, scope, knowledge, each, was) for each in told]
+    if knowledge == EFFECTIVE or not differing:
+        differing = [
+            ("known_at", _words(was.known_at), _words(now.known_at)),
+            *differing,
+        ]
+    return [_row(vintage, scope, knowledge, each, was) for each in differing]
 
 
 def _row(

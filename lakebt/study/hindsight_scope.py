@@ -56,8 +56,10 @@ class HindsightScope(Scope):
         if knowledge != AS_KNOWN:
             of_one = _newest if knowledge == NEWEST else _effective
             sessions = scope.view.sessions
-            told = (of_one(vintage, sessions) for vintage in last(self._vintages))
-            self._vintages = tuple(vintage for vintage in told if vintage is not None)
+            changes = (of_one(vintage, sessions) for vintage in last(self._vintages))
+            self._vintages = tuple(
+                vintage for vintage in changes if vintage is not None
+            )
 
     @property
     def vintages(self) -> tuple[Vintage, ...]:

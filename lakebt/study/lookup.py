@@ -166,12 +166,12 @@ class Lookup:
         key = tuple(places), holdings is None
         if key in self._kept:
             return self._kept[key]
-        made = list(self._made(places, holdings))
-        n_quotes = sum(1 + len(result.quotes) for result in made)
+        cells = list(self._made(places, holdings))
+        n_quotes = sum(1 + len(result.quotes) for result in cells)
         if self._n_kept + n_quotes <= KEPT:
-            self._kept[key] = made
+            self._kept[key] = cells
             self._n_kept += n_quotes
-        return made
+        return cells
 
     def _made(
         self, places: list[tuple[int, int]], holdings: Holdings | None

@@ -77,20 +77,20 @@ class Market:
         """Return what levels pay; no volume is looked up if none asks for it."""
         n_slots = len(positions.row)
         reason = np.zeros((len(levels), n_slots), dtype=np.int8)
-        asked = [level.costs for level in levels if level.costs.asks_volume]
-        sessions = tuple(sorted({costs.impact_sessions for costs in asked}))
+        volume_costs = [level.costs for level in levels if level.costs.asks_volume]
+        sessions = tuple(sorted({costs.impact_sessions for costs in volume_costs}))
         tolls = np.zeros((len(sessions), len(positions.size)))
         known = [
             known_of(positions, count, history=history, clock=clock)
             for count in sessions
         ]
-        for number, found in enumerate(known):
-            each = toll(positions.size, found.sigma, found.volume)
+        for number, level_known in enumerate(known):
+            each = toll(positions.size, level_known.sigma, level_known.volume)
             tolls[number] = np.nan_to_num(each, nan=0.0)
         for number, level in enumerate(levels):
             if level.costs.asks_volume:
-                found = known[sessions.index(level.costs.impact_sessions)]
-                reason[number] = _unfit(positions, found, level)
+                level_known = known[sessions.index(level.costs.impact_sessions)]
+                reason[number] = _unfit(positions, level_known, level)
         refused = _refused(positions, history=history, clock=clock)
         reason[:, refused] = np.where(
             reason[:, refused] == 0, Reason.NO_BORROW.code, reason[:, refused]

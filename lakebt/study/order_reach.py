@@ -80,10 +80,10 @@ def _sessions(scope: Scope, anchor: Anchor) -> list[int]:
     changes: Changes = scope.decided_on
     single = changes.anchors(anchor)
     there = single[(single >= 0) & (single != OUTSIDE)]
-    found = [int(there.min()), int(there.max())] if len(there) else []
+    bounds = [int(there.min()), int(there.max())] if len(there) else []
     for number in changes.corrected:
         for vintage in changes.histories[number]:
             session = anchor_session(anchor, vintage.change, scope.clock.sessions)
             if session is not None and session != OUTSIDE:
-                found.append(session)
-    return [min(found), max(found)] if found else []
+                bounds.append(session)
+    return [min(bounds), max(bounds)] if bounds else []

@@ -29,7 +29,7 @@ _SIDES = {True: "buy", False: "sell"}
 def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
     """Return a row per fill; see `lakebt.Result.orders`."""
     costs, clock = study.arguments.costs, study.clock
-    found = [
+    rows = [
         {
             **fill,
             "side": _SIDES[fill["size"] > 0.0],
@@ -45,7 +45,7 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
         *("event_id", "entry", "exit", "session", "symbol", "side", "size", "price"),
         *("impact_usd", "weight", "fact", "known_at"),
     )
-    frame = pd.DataFrame(study.in_order(found), columns=list(columns))
+    frame = pd.DataFrame(study.in_order(rows), columns=list(columns))
     halves = frame["session"].to_list()
     traded = frame["size"] * frame["price"]
     frame.insert(4, "at", at_names(halves))

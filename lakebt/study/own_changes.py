@@ -80,7 +80,7 @@ def _at_exchange(change: IndexChange, zone: dt.tzinfo) -> IndexChange:
 
 def _contradiction(one: IndexChange, other: IndexChange) -> str:
     """Name two changes of which neither corrects the other."""
-    told = [
+    texts = [
         ", ".join(
             f"{name}={value if value is None else str(value)!r}"
             for name in IndexChange.__slots__
@@ -89,7 +89,7 @@ def _contradiction(one: IndexChange, other: IndexChange) -> str:
         for change, twin in ((one, other), (other, one))
     ]
     return (
-        f"changes has two versions of {one.change_id}, {told[0]} and {told[1]}, both "
+        f"changes has two versions of {one.change_id}, {texts[0]} and {texts[1]}, both "
         f"known at {one.known_at.isoformat()}: leave one out, or give the one that "
         f"corrects the other a later known_at"
     )

@@ -107,16 +107,18 @@ def chance_of(study: TradedStudy) -> Chance:
     """Return what may be said of its rules, held against chance."""
     from lakebt.study.significance import Significance  # noqa: PLC0415 - reports only
 
-    found = Significance(study, draws=DRAWS, seed=0, alternative="greater", alpha=0.05)
+    significance = Significance(
+        study, draws=DRAWS, seed=0, alternative="greater", alpha=0.05
+    )
     return Chance(
-        sentence=found.sentence,
-        notes=(*found.notes, *of_which(found.best, study.best)),
-        rules=found.table(),
-        alpha=found.alpha,
-        best=found.best,
-        observed=found.observed,
-        critical=found.critical,
-        null=found.null,
+        sentence=significance.sentence,
+        notes=(*significance.notes, *of_which(significance.best, study.best)),
+        rules=significance.table(),
+        alpha=significance.alpha,
+        best=significance.best,
+        observed=significance.observed,
+        critical=significance.critical,
+        null=significance.null,
     )
 
 
@@ -138,8 +140,10 @@ def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:
 
 def with_hindsight(contents: StudyContents, ahead: Hindsight) -> StudyContents:
     """Return the contents with the results of the rules with look-ahead."""
-    told = Pretended(sentence=ahead.sentence, rules=ahead.table(), facts=ahead.facts())
-    return replace(contents, pretended=told)
+    section = Pretended(
+        sentence=ahead.sentence, rules=ahead.table(), facts=ahead.facts()
+    )
+    return replace(contents, pretended=section)
 
 
 def of_which(

@@ -355,9 +355,9 @@ class Result(Evidence, Figures):
 
         The line also warns if a rule rests on fewer than ten announcement dates.
         """
-        told = left_out(self.traded)
+        sentence = left_out(self.traded)
         few = any(map(mark, self.traded.table["n_dates"]))
-        return f"{told}; {NOTE}" if few else told
+        return f"{sentence}; {NOTE}" if few else sentence
 
     # --- as people see it ------------------------------------------------------------
 

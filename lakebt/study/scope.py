@@ -75,8 +75,8 @@ class Scope:
     def with_grid(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Scope:
         """Return the same changes under other rules; they are not read again."""
         other = copy.copy(self)
-        for made in ("schedule", "widths"):
-            other.__dict__.pop(made, None)
+        for name in ("schedule", "widths"):
+            other.__dict__.pop(name, None)
         other.arguments = self.arguments.replaced(
             entries=tuple(entries), exits=tuple(exits)
         )
@@ -138,8 +138,8 @@ class Scope:
 
     def _only(self, vintages: tuple[Vintage, ...]) -> Scope:
         part = copy.copy(self)
-        for made in (*_OF_CHANGES, "schedule", "widths"):
-            part.__dict__.pop(made, None)
+        for name in (*_OF_CHANGES, "schedule", "widths"):
+            part.__dict__.pop(name, None)
         part._vintages = vintages  # noqa: SLF001 - one of these
         return part
 

@@ -77,14 +77,14 @@ def sentence(verdict: Verdict) -> str:
     if math.isnan(verdict.p):
         return f"{start} {_nothing_shown(verdict)}"
     one, several = _CLAIM[verdict.alternative]
-    found = f"{_made(verdict)}, {_among(verdict)}"
+    text = f"{_made(verdict)}, {_among(verdict)}"
     if verdict.n_claimed:
         does = one if verdict.n_claimed == 1 else several
         subject = "" if verdict.n_rules == 1 else f"{count(verdict.n_claimed)} "
         level = f"{100 * verdict.alpha:g} % for all of them together"
-        return f"{start} {subject}{does} beyond chance, at {level}: {found}."
+        return f"{start} {subject}{does} beyond chance, at {level}: {text}."
     subject = f"nothing shows that it {one}" if verdict.n_rules == 1 else f"none {one}"
-    return f"{start} {subject} beyond chance: {found}. {_effect(verdict)}"
+    return f"{start} {subject} beyond chance: {text}. {_effect(verdict)}"
 
 
 def _rules(verdict: Verdict) -> str:
@@ -105,10 +105,10 @@ def _events(verdict: Verdict) -> str:
 
 def _made(verdict: Verdict) -> str:
     who = "it" if verdict.n_rules == 1 else f"the best, {verdict.rule},"
-    made = f"{who} made {_bp(verdict.mean_bps)} bp an event"
+    clause = f"{who} made {_bp(verdict.mean_bps)} bp an event"
     if math.isnan(verdict.low_bps):
-        return made
-    return f"{made} (95 % {verdict.low_bps:+z,.0f} to {verdict.high_bps:+z,.0f})"
+        return clause
+    return f"{clause} (95 % {verdict.low_bps:+z,.0f} to {verdict.high_bps:+z,.0f})"
 
 
 def _among(verdict: Verdict) -> str:

@@ -285,9 +285,9 @@ class Significance:
     @cached_property
     def _dates(self) -> IntVector:
         """Events of all rules together on each date that has any."""
-        found = self._traded.by_event
-        judged = np.flatnonzero(found.judged).tolist()
-        days = np.array([found.events[event].date for event in judged])
+        by_event = self._traded.by_event
+        judged = np.flatnonzero(by_event.judged).tolist()
+        days = np.array([by_event.events[event].date for event in judged])
         return np.unique(days, return_counts=True)[1]
 
     @cached_property

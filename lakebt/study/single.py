@@ -159,9 +159,9 @@ class Desk:
         """
         entered = session_of(trade.entry_row)
         worths = {
-            position.symbol: held[1]
+            position.symbol: holding[1]
             for position in trade.positions
-            if (held := self._holding(position.symbol, entered)) is not None
+            if (holding := self._holding(position.symbol, entered)) is not None
         }
         if not worths:
             return self.window
@@ -279,10 +279,10 @@ class Desk:
         sigma, volume = self._liquid.get(known, (math.nan, math.nan))
         prices = {row: self.window.price(symbol, row) for row in (entry.row, exit_row)}
         cash, holding = 0.0, None
-        held = self._holding(symbol, entry.session)
+        own_holding = self._holding(symbol, entry.session)
         left = session_of(exit_row)
-        if held is not None and held[0].flows[0].session <= left:
-            holding, worth = held
+        if own_holding is not None and own_holding[0].flows[0].session <= left:
+            holding, worth = own_holding
             at = left - entry.session
             price = worth.closes if is_close(exit_row) else worth.opens
             prices[exit_row], cash = float(price[at]), float(worth.cash[at])
@@ -323,23 +323,23 @@ class Desk:
         if holding is None or session < holding.flows[0].session:
             return self._lacks_bar(symbol, session)
         date = self.window.sessions.date
-        told = [flow for flow in holding.flows if flow.session <= session]
-        unknown = next((flow for flow in told if np.isnan(flow.cash)), None)
+        flows = [flow for flow in holding.flows if flow.session <= session]
+        unknown = next((flow for flow in flows if np.isnan(flow.cash)), None)
         if unknown is not None:
             return (
                 f"{unknown.action.symbol} on {date(unknown.session)}: its delisting "
                 f"tells no cash; pass delisting_return="
             )
-        held = holding.at(session).shares
-        without = [s for s in held if not self.history.has_bar(s, session)]
-        came = {flow.action.other: flow for flow in told if flow.action.other}
+        shares = holding.at(session).shares
+        without = [s for s in shares if not self.history.has_bar(s, session)]
+        came = {flow.action.other: flow for flow in flows if flow.action.other}
         lacking = without[0]
-        said = self._lacks_bar(lacking, session)
+        problem = self._lacks_bar(lacking, session)
         if lacking not in came:
-            return said
+            return problem
         flow = came[lacking]
         return (
-            f"{said} ({flow.action.symbol} became it by a "
+            f"{problem} ({flow.action.symbol} became it by a "
             f"{flow.action.kind.replace('_', '-')} on {date(flow.session)})"
         )
 
@@ -349,14 +349,14 @@ class Desk:
         if self.history.is_untraded(symbol, session):
             return f"{symbol} on {date(session)}: no trade that session"
         before, after = self.history.neighbours(symbol, session)
-        told = self.history.about.get(symbol, "")
+        about = self.history.about.get(symbol, "")
         if before is None and after is None:
-            return f"{symbol}: the view has none" + (f" ({told})" if told else "")
+            return f"{symbol}: the view has none" + (f" ({about})" if about else "")
         if after is None and before is not None:
             why = f"its prices end on {date(before)}"
         elif before is None and after is not None:
             why = f"its prices begin on {date(after)}"
         else:
             why = "the bar is missing"
-        said = f"{symbol} on {date(session)}: {why}"
-        return f"{said} ({told})" if told else said
+        problem = f"{symbol} on {date(session)}: {why}"
+        return f"{problem} ({about})" if about else problem

@@ -72,9 +72,9 @@ class Stability:
 
     def by_cause(self) -> pd.DataFrame:
         """Return a row per cause of the changes, as ``cause``, the commonest first."""
-        found = self._grouped("cause", [leg.cause for leg in self._legs])
-        order = found["n_changes"].to_numpy()
-        return found.iloc[np.argsort(-order, kind="stable")].reset_index(drop=True)
+        groups = self._grouped("cause", [leg.cause for leg in self._legs])
+        order = groups["n_changes"].to_numpy()
+        return groups.iloc[np.argsort(-order, kind="stable")].reset_index(drop=True)
 
     def by_volatility(self) -> pd.DataFrame:
         """Return a row per third of the changes, from quiet stocks to loud ones.
@@ -95,12 +95,12 @@ class Stability:
         volatility = np.array([leg.volatility for leg in known])
         rank = np.argsort(np.argsort(volatility, kind="stable"), kind="stable")
         third = rank * len(THIRDS) // max(len(known), 1)
-        found = self._grouped("third", third.tolist(), legs=known)
-        numbers = found["third"].to_list()
+        groups = self._grouped("third", third.tolist(), legs=known)
+        numbers = groups["third"].to_list()
         means = [volatility[third == number].mean() / BPS for number in numbers]
-        found["third"] = pd.Series([THIRDS[n] for n in numbers], dtype=object)
-        found.insert(1, "volatility_bps", np.array(means, dtype=np.float64))
-        return found
+        groups["third"] = pd.Series([THIRDS[n] for n in numbers], dtype=object)
+        groups.insert(1, "volatility_bps", np.array(means, dtype=np.float64))
+        return groups
 
     def without_date(self) -> pd.DataFrame:
         """Return what is left without each announcement date, in the order of ``date``.
@@ -156,9 +156,9 @@ class Stability:
                 ("without the jump", [leg.without_night for leg in known]),
             )
         ]
-        found = pd.concat(rows, ignore_index=True)
-        found.insert(1, "n_held", sum(leg.held_night for leg in known))
-        return found
+        frame = pd.concat(rows, ignore_index=True)
+        frame.insert(1, "n_held", sum(leg.held_night for leg in known))
+        return frame
 
     def estimation(self) -> pd.DataFrame:
         """Return the changes with an estimation window, and those without.
@@ -219,9 +219,9 @@ class Stability:
             )
         night = self.overnight()
         if len(night) and night["n_held"].iloc[0]:
-            held, cut = night.iloc[0], night.iloc[1]
+            full, cut = night.iloc[0], night.iloc[1]
             sentences.append(
-                f"With the night after the announcement: {_mean(held)}; without it: "
+                f"With the night after the announcement: {_mean(full)}; without it: "
                 f"{_mean(cut)}."
             )
         window = self.estimation()

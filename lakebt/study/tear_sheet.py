@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 def headline(study: TradedStudy, entry: str, exit_: str) -> Headline:
     """Return the Sharpe ratio of the calendar portfolio of one rule."""
     traded = study.traded(entry, exit_)
-    found = surface(
+    pooled = surface(
         replace(traded, rule=np.zeros_like(traded.rule)),
         n_rules=1,
         pooling=replace(study.arguments.pooling, how=Aggregate.CALENDAR),
     )
     return Headline(
-        sharpe=float(found.sharpe[0]),
-        sharpe_se=float(found.standard_error[0]),
-        n_returns=int(found.n_returns[0]),
+        sharpe=float(pooled.sharpe[0]),
+        sharpe_se=float(pooled.standard_error[0]),
+        n_returns=int(pooled.n_returns[0]),
     )
 
 
@@ -109,7 +109,7 @@ def performance(
     index = pd.DatetimeIndex(days, name="session").as_unit("us")
     if isinstance(benchmark, str):
         (benchmark,) = in_results(study.view, study.view, [benchmark])
-    theirs = benchmark_of(
+    benchmark_returns = benchmark_of(
         study.prices_of,
         benchmark,
         default=study.arguments.hedge or MARKET,
@@ -120,7 +120,7 @@ def performance(
         returns=pd.Series(values, index=index, name="net_return"),
         sharpe_se=headline(study, entry, exit_).sharpe_se,
         definition=pooling.definition,
-        benchmark=theirs,
+        benchmark=benchmark_returns,
         held=_held(study, traded, first=first, index=index),
     )
 

@@ -97,8 +97,8 @@ def _of_part(scope: Scope, prices: _Prices) -> pd.DataFrame:
         PlainOrders(scope, history, slots[plain], columns[plain]).frame(),
         _one_by_one(scope, history, slots[~plain], columns[~plain]),
     ]
-    found = _joined(parts, (*COLUMNS, *_PLACE))
-    return found.sort_values(_PLACE, kind="stable", ignore_index=True).drop(
+    joined = _joined(parts, (*COLUMNS, *_PLACE))
+    return joined.sort_values(_PLACE, kind="stable", ignore_index=True).drop(
         columns=_PLACE
     )
 
@@ -156,14 +156,14 @@ def _one_by_one(
     """Return the orders of cells that are decided one after the other."""
     plan = scope.schedule
     rows: list[dict[str, Any]] = []
-    last, found = -1, []
+    last, order_rows = -1, []
     for slot, column in zip(slots.tolist(), columns.tolist(), strict=True):
         if slot != last or plan.row[slot] != _NO_ROW:
             cell = plan.cell(slot, column)
-            found = list(_orders(cell, plan.vintages(slot), scope, history))
+            order_rows = list(_orders(cell, plan.vintages(slot), scope, history))
         # What waits for its entry waits for the same, wherever it leaves.
         place = {"exit": str(plan.exits[column]), "slot": slot, "column": column}
-        rows += [{**row, **place} for row in found]
+        rows += [{**row, **place} for row in order_rows]
         last = slot
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *_PLACE])
     frame["known_at"] = instants(frame["known_at"])
@@ -177,14 +177,16 @@ def _orders(
     now, sizing = scope.view.instant, scope.arguments.sizing
     entry = cell.fill
     common = {"event_id": cell.event.event_id, "entry": cell.entry, "exit": cell.exit}
-    for held in _holdings(cell, changes, scope):
+    for holding in _holdings(cell, changes, scope):
         close = (
-            float("nan") if entry is None else _close(held.symbol, entry, now, history)
+            float("nan")
+            if entry is None
+            else _close(holding.symbol, entry, now, history)
         )
-        size = held.weight * sizing.capital_usd / close
+        size = holding.weight * sizing.capital_usd / close
         for order, fill, sign, fact, known_at in (
-            ("entry", entry, 1.0, held.fact, held.known_at),
-            ("exit", held.exit, -1.0, held.exit_fact, held.exit_known_at),
+            ("entry", entry, 1.0, holding.fact, holding.known_at),
+            ("exit", holding.exit, -1.0, holding.exit_fact, holding.exit_known_at),
         ):
             if order == "exit" and entry is None:
                 continue
@@ -194,10 +196,10 @@ def _orders(
                 "order": order,
                 "status": "waiting" if fill is None else "sent" if is_sent else "due",
                 "session": _NO_ROW if fill is None else fill.row,
-                "symbol": held.symbol,
-                "side": "buy" if sign * held.weight > 0.0 else "sell",
+                "symbol": holding.symbol,
+                "side": "buy" if sign * holding.weight > 0.0 else "sell",
                 "size": abs(size),
-                "weight": held.weight,
+                "weight": holding.weight,
                 "last_close": close,
                 "fact": fact,
                 "known_at": known_at,
@@ -213,30 +215,30 @@ def _holdings(
     weights = leg_weights([change.side for change in changes], sizing)
     if weights is None:
         return []
-    told = cell.empty.fact if cell.empty is not None else ""
+    fact = cell.empty.fact if cell.empty is not None else ""
     by_change = {leg.change: leg for leg in cell.legs}
-    found = []
+    holdings = []
     for change, weight in zip(changes, weights, strict=True):
         leg = by_change.get(change)
         has_entry = cell.fill is not None
-        found.append(
+        holdings.append(
             _Holding(
                 symbol=change.symbol,
                 weight=weight,
-                fact=describe(change, sessions) if has_entry else told,
+                fact=describe(change, sessions) if has_entry else fact,
                 known_at=known_from(rules[cell.entry], change) if has_entry else None,
                 exit=None if leg is None else leg.exit,
-                exit_fact=told if leg is None else describe(leg.exit_change, sessions),
+                exit_fact=fact if leg is None else describe(leg.exit_change, sessions),
                 exit_known_at=None if leg is None else leg.exit_known_at,
             )
         )
     if sizing.hedge is not None and is_hedged([c.side for c in changes], sizing):
         by_exit: dict[Fill | None, list[_Holding]] = {}
-        for each in found:
+        for each in holdings:
             by_exit.setdefault(each.exit, []).append(each)
         for own in by_exit.values():
             names = ", ".join(sorted(each.symbol for each in own))
-            found.append(
+            holdings.append(
                 _Holding(
                     symbol=sizing.hedge,
                     weight=-sum(each.weight for each in own),
@@ -247,7 +249,7 @@ def _holdings(
                     exit_known_at=own[0].exit_known_at,
                 )
             )
-    return found
+    return holdings
 
 
 def _close(symbol: str, entry: Fill, now: dt.datetime, history: PriceHistory) -> float:

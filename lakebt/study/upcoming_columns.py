@@ -112,8 +112,8 @@ class PlainOrders:
         closes = sizing_closes(
             self._history, codes, before=known, fills=session_of(rows)
         )
-        found: FloatVector = closes[place]
-        return found
+        close: FloatVector = closes[place]
+        return close
 
     def _known(
         self,
@@ -213,8 +213,8 @@ def _taken(texts: Sequence[str], codes: IntVector) -> Any:
 def _pairs(one: IntVector, other: IntVector) -> tuple[IntVector, IntVector, IntVector]:
     """Return the pairs that there are, each once, and which each place has."""
     width = int(other.max(initial=0)) + 1
-    found, place = np.unique(one * width + other, return_inverse=True)
-    return found // width, found % width, place
+    pairs, place = np.unique(one * width + other, return_inverse=True)
+    return pairs // width, pairs % width, place
 
 
 def _micros(instant: dt.datetime) -> int:

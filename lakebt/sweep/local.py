@@ -61,16 +61,16 @@ def run_points(
         blocks = whole.blocks()
         studies = [one for those in whole.studies.values() for one in those]
         gathered = Gathered(recorder, studies * len(blocks))
-        found: Iterator[tuple[StudyAtCost, pd.DataFrame, int]] = (
+        results: Iterator[tuple[StudyAtCost, pd.DataFrame, int]] = (
             (one, rows, number)
             for number, block in enumerate(blocks)
             for part in block.parts(memory.plan(block), engine)
             for one, rows in _run(part, memory, now=clock)
         )
         if stops(whole.scope):  # nothing of it is recorded if any of it stops
-            found = iter(list(found))
+            results = iter(list(results))
             memory.check_all_priced(whole)
-        for one, rows, number in found:
+        for one, rows, number in results:
             gathered.take(one, rows, place=number)
     return run
 

@@ -139,9 +139,9 @@ class Memory:
             kept: T = self._last[what][1]
             return kept
         self._last.pop(what, None)  # before the next is made: they are large
-        made = make()
-        self._last[what] = (key, made)
-        return made
+        value = make()
+        self._last[what] = (key, value)
+        return value
 
 
 BLOCK = 500_000

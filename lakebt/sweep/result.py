@@ -100,14 +100,14 @@ class SweepResult:
 
     def _errors(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return what rows say of their errors; nothing where they were run before."""
-        said = [json.loads(text) for text in rows["metrics"]]
-        told = {
-            name: [row.get(name) for row in said]
+        figures = [json.loads(text) for text in rows["metrics"]]
+        columns = {
+            name: [row.get(name) for row in figures]
             for name in ERROR_FIGURES
-            if self._n_studies or any(name in row for row in said)
+            if self._n_studies or any(name in row for row in figures)
         }
         numbers = [name for name in ERROR_FIGURES if name != "se_method"]
-        frame = pd.DataFrame(told if said else {}, dtype=object)
+        frame = pd.DataFrame(columns if figures else {}, dtype=object)
         return frame.astype(dict.fromkeys(frame.columns.intersection(numbers), float))
 
     def table(self) -> pd.DataFrame:
@@ -184,8 +184,8 @@ class SweepResult:
 def _other_terms(costs: pd.Series) -> pd.DataFrame:
     """Return the terms of costs that trials have no column of, if any cell has them."""
     models = [CostModel(**json.loads(text)) for text in costs]
-    told = {name for model in models for name in model.plain()}
-    names = [name for name in CostModel.TERMS if name in told - {*CostModel.RATES}]
+    terms = {name for model in models for name in model.plain()}
+    names = [name for name in CostModel.TERMS if name in terms - {*CostModel.RATES}]
     return pd.DataFrame(
         {name: [getattr(model, name) for model in models] for name in names},
         index=range(len(models)),

@@ -67,16 +67,16 @@ def holds(test: str, conditions: Conditions) -> bool | str:
     if test == _BY_BLOCK and conditions.n_blocks < FEWEST_BLOCKS:
         return f"fewer than {FEWEST_BLOCKS} blocks: they can reject nothing at 5 %"
     known = {each.name: _as_seen(test, conditions_of(each)) for each in SINGLE}
-    asked = _as_seen(test, conditions)
-    for reason, designs in _circumstances(asked, known):
-        found = [rows[name] for name in designs if name in rows]
-        if not found:
+    measured = _as_seen(test, conditions)
+    for reason, designs in _circumstances(measured, known):
+        measured_rows = [rows[name] for name in designs if name in rows]
+        if not measured_rows:
             return f"{reason}: it was not tried"
-        if keeps_its_size(found):
+        if keeps_its_size(measured_rows):
             continue
-        if not all(row.says_something for row in found):
+        if not all(row.says_something for row in measured_rows):
             return f"{reason}: it says nothing"
-        rates = [100.0 * row.rate for row in found]
+        rates = [100.0 * row.rate for row in measured_rows]
         worst = max(rates, key=lambda rate: abs(rate - 5.0))
         return f"{reason}: it rejects {worst:.1f} % of true nulls at 5 %"
     return True

@@ -49,18 +49,18 @@ def p_values(design: Design, *, seed: int, replication: int) -> dict[str, float]
         NaN where a test says nothing.
     """
     sample = simulate(design, seed=seed, replication=replication)
-    found = _event_tests(sample, Model(design.model), seed=replication)
-    return {**found, **_sharpe_tests(sample)}
+    p_by_test = _event_tests(sample, Model(design.model), seed=replication)
+    return {**p_by_test, **_sharpe_tests(sample)}
 
 
 def _event_tests(sample: Sample, model: Model, *, seed: int) -> dict[str, float]:
     fitted = fit(sample.estimation, model)
-    found = abnormal(sample.window, fitted)
+    returns = abnormal(sample.window, fitted)
     over = over_market(sample.window)
     rows = [
         *money_tests(over, sample.window, sample.cases, draws=DRAWS, seed=seed),
         *typical_tests(
-            found, fitted, sample.estimation, sample.cases, draws=DRAWS, seed=seed
+            returns, fitted, sample.estimation, sample.cases, draws=DRAWS, seed=seed
         ),
     ]
     return {row.name: row.p for row in rows}
@@ -72,10 +72,10 @@ def _sharpe_tests(sample: Sample) -> dict[str, float]:
 
     window, over = sample.window, sample.window.stock - sample.window.market
     events = _traded(sample, over)
-    found = {}
+    p_by_test = {}
     for how in Aggregate:
         known = surface(events, n_rules=1, pooling=Pooling(how=how)).above_zero()
-        found[f"Sharpe, {how}"] = float(2.0 * min(known[0], 1.0 - known[0]))
+        p_by_test[f"Sharpe, {how}"] = float(2.0 * min(known[0], 1.0 - known[0]))
     ratio = float(over.mean() / over.std(ddof=1))
     yearly = ratio * np.sqrt(SESSIONS_PER_YEAR)
     by_lo = abs(yearly) / lo_standard_error(yearly, len(over))
@@ -89,9 +89,9 @@ def _sharpe_tests(sample: Sample) -> dict[str, float]:
             at="ratio",
         )
     )
-    found["Sharpe, Lo's error"] = float(2.0 * ndtr(-by_lo))
-    found["Sharpe, PSR"] = 2.0 * min(above, 1.0 - above)
-    return found
+    p_by_test["Sharpe, Lo's error"] = float(2.0 * ndtr(-by_lo))
+    p_by_test["Sharpe, PSR"] = 2.0 * min(above, 1.0 - above)
+    return p_by_test
 
 
 def _traded(sample: Sample, over: FloatVector) -> Traded:
@@ -145,10 +145,10 @@ def claims(design: Design, *, seed: int, replication: int) -> dict[str, float]:
         at: IntVector | None,
         parts: tuple[FloatPanel, FloatPanel] = (sums, counts),
     ) -> float:
-        found = family_wise_p(
+        p = family_wise_p(
             *parts, block=at, draws=DRAWS, seed=replication, how=how, at_once=DRAWS
         )
-        return float(np.nanmin(found.p_family))
+        return float(np.nanmin(p.p_family))
 
     flips, pairs = best("flips", block), best("pairs", block)
     n_blocks = int(block.max()) + 1

@@ -86,35 +86,35 @@ class Performance:
         values = np.asarray(self.returns, dtype=np.float64)
         object.__setattr__(self, "_values", values)
         if self.benchmark is not None:
-            theirs = aligned(self.benchmark, self.returns.index)
-            object.__setattr__(self, "benchmark", theirs)
+            benchmark = aligned(self.benchmark, self.returns.index)
+            object.__setattr__(self, "benchmark", benchmark)
 
     def numbers(self) -> dict[str, float]:
         """Return every number by its name, as `definitions` has them."""
         values = self._values
-        found = measures(values, self._months)
+        numbers = measures(values, self._months)
         peak, trough, recovery = self._deepest()
-        found["sharpe_se"] = self.sharpe_se
-        found["drawdown_fall"] = float(trough - peak) if len(values) else float("nan")
-        found["drawdown_length"] = (
+        numbers["sharpe_se"] = self.sharpe_se
+        numbers["drawdown_fall"] = float(trough - peak) if len(values) else float("nan")
+        numbers["drawdown_length"] = (
             float(min(recovery, len(values) - 1) - peak)
             if len(values)
             else float("nan")
         )
-        found["n_returns"] = float(len(values))
+        numbers["n_returns"] = float(len(values))
         if self.held is not None:
             exposure = self.held.exposure.to_numpy(dtype=np.float64)
             has = len(exposure) > 0
-            found["turnover"] = self.held.turnover
-            found["exposure"] = float(exposure.mean()) if has else float("nan")
-            found["time_held"] = (
+            numbers["turnover"] = self.held.turnover
+            numbers["exposure"] = float(exposure.mean()) if has else float("nan")
+            numbers["time_held"] = (
                 float((exposure != 0.0).mean()) if has else float("nan")
             )
         if self.benchmark is not None:
-            found |= measures_against(
+            numbers |= measures_against(
                 values, np.asarray(self.benchmark, dtype=np.float64)
             )
-        return {name: found[name] for name in self._definitions()}
+        return {name: numbers[name] for name in self._definitions()}
 
     def stats(self) -> pd.DataFrame:
         """Return a row per number.
@@ -160,8 +160,8 @@ class Performance:
                 "n_returns": end - start,
             }
             if self.benchmark is not None:
-                theirs = np.asarray(self.benchmark, dtype=np.float64)[start:end]
-                row["benchmark_return"] = growth(theirs)
+                benchmark = np.asarray(self.benchmark, dtype=np.float64)[start:end]
+                row["benchmark_return"] = growth(benchmark)
             rows.append(row)
         columns = [
             *("year", "total_return", "volatility", "sharpe", "max_drawdown"),
@@ -184,11 +184,11 @@ class Performance:
             np.nan, index=years.index, columns=pd.Index([*range(1, 13), "year"])
         )
         if len(self._values):
-            found = monthly(self._values, self._months)
+            months = monthly(self._values, self._months)
             codes = np.unique(self._months)
             rows = np.searchsorted(years.index.to_numpy(), codes // 12)
             cells = frame.to_numpy(copy=True)
-            cells[rows, codes % 12] = found
+            cells[rows, codes % 12] = months
             frame.iloc[:, :] = cells
             frame["year"] = years
         return frame
@@ -275,10 +275,12 @@ class Performance:
         return np.asarray(index.year * 12 + index.month - 1, dtype=np.int64)
 
     def _definitions(self) -> dict[str, Definition]:
-        found = dict(OF_RETURNS)
+        definitions = dict(OF_RETURNS)
         told, error = str(self.definition), self.definition.error
-        found["sharpe"] = Definition("ratio a year", told, found["sharpe"].source)
-        found["sharpe_se"] = Definition(
+        definitions["sharpe"] = Definition(
+            "ratio a year", told, definitions["sharpe"].source
+        )
+        definitions["sharpe_se"] = Definition(
             "ratio a year", "standard error of sharpe", error
         )
         if self.held is not None:
@@ -286,11 +288,11 @@ class Performance:
                 "turnover": self.held.turnover_is,
                 "exposure": self.held.exposure_is,
             }
-            found |= {
+            definitions |= {
                 name: Definition(one.unit, words.get(name, one.definition), one.source)
                 for name, one in OF_HELD.items()
             }
-        return found | (OF_BENCHMARK if self.benchmark is not None else {})
+        return definitions | (OF_BENCHMARK if self.benchmark is not None else {})
 
     def _deepest(self) -> tuple[int, int, int]:
         """Return peak, trough and recovery of the deepest fall; all alike if none."""
@@ -344,8 +346,8 @@ def aligned(benchmark: pd.Series[float], index: pd.Index) -> pd.Series[float]:
     if not benchmark.index.is_unique:
         msg = "benchmark must have one return for each session, has some twice"
         raise InvalidArgumentError(msg)
-    theirs = benchmark.reindex(index)
-    missing = np.flatnonzero(~np.isfinite(theirs.to_numpy(dtype=np.float64)))
+    returns = benchmark.reindex(index)
+    missing = np.flatnonzero(~np.isfinite(returns.to_numpy(dtype=np.float64)))
     if len(missing):
         msg = (
             f"benchmark {benchmark.name} has no return of "
@@ -353,7 +355,7 @@ def aligned(benchmark: pd.Series[float], index: pd.Index) -> pd.Series[float]:
             f"missing): name another, or give one that has them all"
         )
         raise InvalidArgumentError(msg)
-    return theirs
+    return returns
 
 
 def _runs(codes: IntVector) -> list[tuple[int, int, int]]:

@@ -169,12 +169,12 @@ class _Step:
 
     def __call__(self, part: tuple[int, int]) -> Hits:
         """Return what the draws of a part come to."""
-        found = self.side.scores(self.draw(*part)[:, self.down])
-        alone = (found >= self.score).sum(axis=0)
+        scores = self.side.scores(self.draw(*part)[:, self.down])
+        alone = (scores >= self.score).sum(axis=0)
         # The largest of a rule and of all that stand behind it.
-        largest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]
+        largest = np.maximum.accumulate(scores[:, ::-1], axis=1)[:, ::-1]
         among = (largest >= self.score).sum(axis=0)
-        top = largest[:, 0] if len(self.down) else np.zeros(len(found))
+        top = largest[:, 0] if len(self.down) else np.zeros(len(scores))
         return alone, among, top.copy()
 
 

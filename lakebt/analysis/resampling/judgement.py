@@ -110,7 +110,7 @@ def judge(
         Is told how many draws are done, and of how many.
     """
     side = Alternative(alternative)
-    found = _estimates(scores)
+    estimates = _estimates(scores)
     n_blocks = int(scores.block.max(initial=-1)) + 1
     how = _decides(n_blocks)
     done = 0
@@ -123,7 +123,7 @@ def judge(
     # largest of all with two dates' t.
     can_show = scores.n_blocks >= FEWEST_BLOCKS
     sums, counts = scores.sums, scores.counts
-    if (~can_show & (found.n_events > 0)).any():  # without events they are 0
+    if (~can_show & (estimates.n_events > 0)).any():  # without events they are 0
         sums, counts = sums * can_show, counts * can_show
 
     def family(method: str) -> FamilyWise:
@@ -138,7 +138,7 @@ def judge(
             progress=go_on,
         )
 
-    nothing = np.full(len(found.mean), np.nan)
+    nothing = np.full(len(estimates.mean), np.nan)
     p, p_family, p_flips = nothing, nothing, nothing
     critical, maximum = float("nan"), np.zeros(0)
     if how != "nothing":
@@ -150,26 +150,28 @@ def judge(
         p, p_family, p_flips = flips.p, pairs.p_family, flips.p_family
         if n_blocks <= MOST_LISTED:
             p = np.where(can_show, _listed(scores, alternative), np.nan)
-    alone = _quantile(1.0 - alpha / side.sides, found.degrees)
-    reach = _quantile(0.975, found.degrees) * found.error
-    among = detectable(found.error, degrees=found.degrees, critical=critical)
+    alone = _quantile(1.0 - alpha / side.sides, estimates.degrees)
+    reach = _quantile(0.975, estimates.degrees) * estimates.error
+    among = detectable(estimates.error, degrees=estimates.degrees, critical=critical)
     return Judged(
-        mean=found.mean,
-        error=found.error,
-        low=found.mean - reach,
-        high=found.mean + reach,
-        score=found.score,
+        mean=estimates.mean,
+        error=estimates.error,
+        low=estimates.mean - reach,
+        high=estimates.mean + reach,
+        score=estimates.score,
         p=p,
         p_family=p_family,
         p_family_flips=p_flips,
-        n_events=found.n_events,
-        n_dates=found.n_dates,
-        n_effective_dates=found.n_effective_dates,
+        n_events=estimates.n_events,
+        n_dates=estimates.n_dates,
+        n_effective_dates=estimates.n_effective_dates,
         n_blocks=scores.n_blocks,
-        skew=found.skew,
-        detectable=detectable(found.error, degrees=found.degrees, critical=alone),
+        skew=estimates.skew,
+        detectable=detectable(
+            estimates.error, degrees=estimates.degrees, critical=alone
+        ),
         detectable_family=among,
-        more_dates=_more_dates(found, among, side),
+        more_dates=_more_dates(estimates, among, side),
         how=how,
         critical=critical,
         maximum=maximum,

@@ -101,8 +101,8 @@ def pair_statistics(
             square = moved * moved
             error = squares - 2.0 * moved * mixed + square * counted
             known = error > floor + square * of_mean  # false of NaN, too
-            found = gap / np.sqrt(inflation * error)
-        return np.where(known, found, 0.0)
+            statistics = gap / np.sqrt(inflation * error)
+        return np.where(known, statistics, 0.0)
 
     return seen, draw
 

@@ -105,10 +105,10 @@ def scores_of(
         counts[:, rule] = np.bincount(events.date, minlength=n_dates)
         sums[:, rule] = np.bincount(events.date, score, minlength=n_dates)
         longest = max(longest, int(events.n_returns.max()))
-        found = _two_way(events, score, weight, slope)
-        if found is not None:
+        scores = _two_way(events, score, weight, slope)
+        if scores is not None:
             overlaps[rule] = True
-            variance[rule], n_sessions[rule] = found
+            variance[rule], n_sessions[rule] = scores
     return Scores(
         sums=sums,
         counts=counts,

@@ -105,8 +105,8 @@ def by_language(value: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
     code = getattr(value, "__code__", None)
     if code is not None and "__code__" in names:
         for each in codes_of(code):
-            told = (*each.co_names, *each.co_varnames, *each.co_freevars)
-            yield "__code__", (*told, each.co_name, each.co_filename)
+            code_names = (*each.co_names, *each.co_varnames, *each.co_freevars)
+            yield "__code__", (*code_names, each.co_name, each.co_filename)
 
 
 def _annotations(value: Any, name: str) -> Any:
@@ -119,16 +119,18 @@ def _annotations(value: Any, name: str) -> Any:
 def environment(code: types.CodeType) -> Iterator[tuple[str, str]]:
     """Yield what code may read of the environment: what it names, or all of it."""
     texts = {c for each in codes_of(code) for c in each.co_consts if type(c) is str}
-    asked = {text for text in texts if _VARIABLE.match(text)}
-    yield from ((n, v) for n, v in os.environ.items() if not asked or n in asked)
+    variables = {text for text in texts if _VARIABLE.match(text)}
+    yield from (
+        (n, v) for n, v in os.environ.items() if not variables or n in variables
+    )
 
 
 def everything(names: set[str]) -> str:
     """Return how code reaches whatever a program holds; "" if it does not."""
-    found = sorted(names & _EVERYTHING)
+    names_of_everything = sorted(names & _EVERYTHING)
     if {"inspect", "stack"} <= names:
-        found.append("stack")
-    return found[0] if found else ""
+        names_of_everything.append("stack")
+    return names_of_everything[0] if names_of_everything else ""
 
 
 def whole_space(function: types.FunctionType, named: frozenset[str]) -> dict[str, Any]:

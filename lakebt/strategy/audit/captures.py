@@ -255,8 +255,10 @@ class _Walk:
         elif isinstance(value, BaseException):
             yield value.args, where, 0
         elif not tells_nothing(value) and _has_hidden_state(type(value)):
-            told = f"{where} is a {type(value).__name__}, which holds more than names"
-            self.found.histories[id(value)] = told
+            description = (
+                f"{where} is a {type(value).__name__}, which holds more than names"
+            )
+            self.found.histories[id(value)] = description
         yield from self._of_attributes(value, where)
 
     def _of_attributes(self, value: Any, where: str) -> Iterator[tuple[Any, str, int]]:
@@ -277,10 +279,12 @@ class _Walk:
         yield type(owner), type(owner).__name__, 0
         if _is_enum(owner):
             members: list[enum.Enum] = list(owner)  # type: ignore[call-overload]
-            held = {member.name: member.value for member in members}
-            yield held, owner.__name__, 0
-            said = ((v, n) for n, v in written(owner) if not isinstance(v, owner))
-            yield from ((v, n, 0) for v, n in said if not n.startswith("_"))
+            enum_values = {member.name: member.value for member in members}
+            yield enum_values, owner.__name__, 0
+            written_members = (
+                (v, n) for n, v in written(owner) if not isinstance(v, owner)
+            )
+            yield from ((v, n, 0) for v, n in written_members if not n.startswith("_"))
             return
         self.found.spaces.append((owner, plain(owner), True))
         for name in plain(owner):
@@ -295,10 +299,10 @@ class _Walk:
         if (inner := getattr(function, "__wrapped__", None)) is not None:
             yield inner, name, 0
         is_own = is_own_function(function)
-        for variable, cell, held in cells_of(function):
+        for variable, cell, content in cells_of(function):
             if is_own:
-                self.found.cells.append((cell, held))
-            yield held, f"{variable}, in the closure of {name},", 0
+                self.found.cells.append((cell, content))
+            yield content, f"{variable}, in the closure of {name},", 0
         if not is_own:
             return
         yield from (
@@ -315,8 +319,10 @@ class _Walk:
         self._names |= names
         self._held.append((function, name))
         for each in codes_of(code):
-            said = (c for c in each.co_consts if _is_data(c) and c != function.__doc__)
-            yield from ((part, f"a constant of {name}", 0) for part in said)
+            constants = (
+                c for c in each.co_consts if _is_data(c) and c != function.__doc__
+            )
+            yield from ((part, f"a constant of {name}", 0) for part in constants)
         yield from self._by_text(function, names)
         used = used_globals(function)
         own = {n: v for n, v in used.items() if n in function.__globals__}
@@ -332,8 +338,8 @@ class _Walk:
         """Yield what a function reaches beside the globals and cells that it names."""
         code, name = function.__code__, function.__name__
         if by := everything(names):
-            told = f"{name} uses {by}, by which it reaches all that is held"
-            self.found.histories[id(function)] = told
+            description = f"{name} uses {by}, by which it reaches all that is held"
+            self.found.histories[id(function)] = description
         if names & {"environ", "getenv"}:
             for variable, text in environment(code):
                 yield text, f"{variable}, in the environment,", 0

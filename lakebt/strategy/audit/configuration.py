@@ -141,15 +141,15 @@ class Judge:
             last = _last_label(pd.Index(value.ravel()))
             is_later = last is not None and self._is_later(last)
             return f"an array of dates up to {last:%Y-%m-%d}" if is_later else ""
-        held = value.ravel().tolist() if value.dtype.kind in "OUSV" else []
-        if held and (fault := self._sequence(held, "list")):
+        items = value.ravel().tolist() if value.dtype.kind in "OUSV" else []
+        if items and (fault := self._sequence(items, "list")):
             is_dated = " up to " in fault
             return (
                 fault.replace("a list", "an array")
                 if is_dated
                 else f"an array of {size}"
             )
-        is_long = value.size >= self._many and not held
+        is_long = value.size >= self._many and not items
         return f"an array of {size}" if is_long else ""
 
     def _pandas(self, value: Any) -> Fault:
@@ -200,8 +200,8 @@ def _last(values: Any, *, is_key: bool = False) -> tuple[pd.Timestamp | None, in
     """Return the last date among some values, and how many are dates."""
     each = (v for value in values for v in (value if type(value) is tuple else [value]))
     dates = (date_of(value, is_key=is_key) for value in each)
-    found = [date for date in dates if date is not None]
-    return max(found, key=_utc, default=None), len(found)
+    dates_found = [date for date in dates if date is not None]
+    return max(dates_found, key=_utc, default=None), len(dates_found)
 
 
 def _last_of_column(rows: Sequence[Any]) -> pd.Timestamp | None:
@@ -270,14 +270,14 @@ def _is_of_numbers(values: Any) -> bool:
 
 def _last_of_frame(value: Any, axes: Sequence[pd.Index]) -> tuple[Any, bool]:
     """Return the last date in labels and values, and whether there is one."""
-    found = [date for axis in axes if (date := _last_label(axis)) is not None]
+    dates = [date for axis in axes if (date := _last_label(axis)) is not None]
     for column in _columns(value):
         if _is_of_numbers(column):
             continue
         index = pd.Index(column)
         if (date := _last_label(index)) is not None:
-            found.append(date)
-    return max(found, key=_utc, default=None), bool(found)
+            dates.append(date)
+    return max(dates, key=_utc, default=None), bool(dates)
 
 
 def _columns(value: Any) -> Iterator[pd.Series]:

@@ -161,8 +161,8 @@ def _of_typing(value: Any) -> list[Any]:
 
 def _put_into(value: Any) -> list[Any]:
     """Return the attributes that somebody gave to what holds no data."""
-    held = getattr(value, "__dict__", {})
-    return [part for name, part in held.items() if name not in _BY_ITSELF]
+    attributes = getattr(value, "__dict__", {})
+    return [part for name, part in attributes.items() if name not in _BY_ITSELF]
 
 
 def inside(value: object) -> Iterable[Any] | None:

@@ -107,10 +107,10 @@ class Audit:
             case Verdict.NOT_REPRODUCIBLE:
                 return f"{self.strategy} is not reproducible: {self.difference}"
             case Verdict.UNSEEN:
-                held = listed(self.unseen, between="; ")
+                data = listed(self.unseen, between="; ")
                 return (
                     f"{self.strategy} cannot be audited, for it holds data made before "
-                    f"the audit: {held}. Give its class, or a "
+                    f"the audit: {data}. Give its class, or a "
                     f"function of the view that makes it with its data"
                 )
 

@@ -339,13 +339,13 @@ class Waves(Generic[T]):
 
     def _taken(self, wave: Wave) -> None:
         """Hand over what a wave brought, and choose how large the next one is."""
-        count, found = wave
-        for done in found:
+        count, items = wave
+        for done in items:
             if done.kind == ERROR:
                 self._errors.append((done.number, unpack_error(done.payload)))
             else:
                 self._take(done)
-        spent = sum(done.seconds for done in found) / count
+        spent = sum(done.seconds for done in items) / count
         fits = int(SECONDS * self._cores / (self._lanes * max(spent, 1e-3)))
         self._size = min(max(fits, self._fewest), 4 * self._size)
 

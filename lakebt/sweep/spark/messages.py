@@ -201,21 +201,21 @@ def pack_prices(history: PriceHistory, symbols: Sequence[str]) -> bytes:
 
 def _about(history: PriceHistory, symbols: Sequence[str]) -> dict[str, list[str]]:
     """Return what is said of where bars are, if anything is."""
-    said = {name: history.about[name] for name in symbols if name in history.about}
-    return {"about": list(said), "said": list(said.values())} if said else {}
+    about = {name: history.about[name] for name in symbols if name in history.about}
+    return {"about": list(about), "said": list(about.values())} if about else {}
 
 
 def _others(
     history: PriceHistory, codes: IntVector, symbols: Sequence[str]
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Return what prices of some sessions tell of the others."""
-    told: dict[str, np.ndarray[Any, Any]] = {}
+    terms: dict[str, np.ndarray[Any, Any]] = {}
     if len(history.cut):
-        told["cut"] = history.cut[codes]
+        terms["cut"] = history.cut[codes]
     if isinstance(history.units, ShareUnits):
         units = pack_prices(history.units.history, symbols)
-        told["units"] = np.frombuffer(units, dtype=np.uint8)
-    return told
+        terms["units"] = np.frombuffer(units, dtype=np.uint8)
+    return terms
 
 
 def _taken(values: np.ndarray[Any, Any], rows: IntVector) -> np.ndarray[Any, Any]:

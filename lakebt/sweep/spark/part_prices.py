@@ -78,8 +78,8 @@ class PartPrices:
         self._view, self._hedges = view, sorted(hedges)
         self._arguments = list(_together(one.scope for one in passes))
         levels = [level for one in passes for level in one.studies]
-        asked = [2 * lv.costs.impact_sessions for lv in levels if lv.costs.asks_volume]
-        self._before = max(asked, default=0)
+        spans = [2 * lv.costs.impact_sessions for lv in levels if lv.costs.asks_volume]
+        self._before = max(spans, default=0)
         self._asks_last_close = any(
             one.scope.arguments.delisting_return is not None for one in passes
         )
@@ -101,10 +101,10 @@ class PartPrices:
         self._symbols.update(*(each.symbols for each in needed))
         _ = self._source  # before several ask for it at once
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = self._with_hedges(list(pool.map(self._read, needed)))
+            histories = self._with_hedges(list(pool.map(self._read, needed)))
         return [
             self._put(each, packed, prices)
-            for each, packed in zip(needed, found, strict=True)
+            for each, packed in zip(needed, histories, strict=True)
         ]
 
     def orders(self, key: str) -> tuple[int, int] | None:

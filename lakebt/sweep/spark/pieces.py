@@ -198,7 +198,7 @@ def portions(
         Returns the view that executors read prices by, of the sessions that each part
         can need; None where they are not many.
     """
-    made = Portions()
+    portions_made = Portions()
     hedges: dict[int, set[str]] = {}
     for one in to_run:
         named = hedges.setdefault(id(one.scope.view), set())
@@ -226,11 +226,11 @@ def portions(
             scope = next(iter(some.values()))[0].scope
             if stops(scope):
                 count = 1
-            keys = of.keys(count, made.prices, whole=stops(scope))
+            keys = of.keys(count, portions_made.prices, whole=stops(scope))
             if of.parted is not None and not stops(scope):
-                made.parted.update(dict.fromkeys(keys, of.parted))
-            _add(made, some, entries, engine=engine, keys=keys, known=known)
-    return made
+                portions_made.parted.update(dict.fromkeys(keys, of.parted))
+            _add(portions_made, some, entries, engine=engine, keys=keys, known=known)
+    return portions_made
 
 
 def _source(scope: Scope) -> dict[str, object]:

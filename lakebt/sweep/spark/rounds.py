@@ -93,9 +93,9 @@ class Rounds:
             source = self._parted[key]
             of.setdefault(id(source), (source, {}))[1][key] = symbols
         renewed: dict[str, str] = {}
-        for source, asked in of.values():
-            prices = {key: self._sent(key) for key in asked}
-            keys = source.completed(asked, prices)
+        for source, wanted_symbols in of.values():
+            prices = {key: self._sent(key) for key in wanted_symbols}
+            keys = source.completed(wanted_symbols, prices)
             for key in keys.values():
                 self._parted[key] = source
                 self._send(key, prices[key])

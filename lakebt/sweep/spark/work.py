@@ -136,10 +136,10 @@ def check_code(driver: str) -> None:
     LakeError
         If it does not.
     """
-    mine = code_version()
-    if mine != driver:
+    code = code_version()
+    if code != driver:
         msg = (
-            f"an executor runs lakebt {mine}, the driver {driver}: their figures could "
+            f"an executor runs lakebt {code}, the driver {driver}: their figures could "
             f"differ. Install the same one on both (spark-submit --archives, or the "
             f"same image), and run the sweep again"
         )
@@ -277,9 +277,9 @@ def _part(work: Work, prices: Callable[[str], bytes]) -> tuple[Part, Memory]:
 def _kept(key: object, make: Callable[[], T]) -> T:
     """Return what was made under a key, made now if it is not there."""
     if key not in _KEPT:
-        made = make()
+        value = make()
         while len(_KEPT) >= _MOST_KEPT:
             _KEPT.popitem(last=False)
-        _KEPT[key] = made
+        _KEPT[key] = value
     _KEPT.move_to_end(key)
     return cast("T", _KEPT[key])
