@@ -91,14 +91,14 @@ def parse_instant(value: object, *, what: str) -> dt.datetime:
 
 def _without_zone(value: dt.datetime) -> str:
     """Say what is wrong with an instant without a zone, and what to write."""
-    told = f"{value.isoformat(sep=' ')} has no time zone: write"
+    fault = f"{value.isoformat(sep=' ')} has no time zone: write"
     if value.time() == dt.time() and value.year in YEARS:
         end = end_of_day(value.date()).isoformat().replace("+00:00", "Z")
         return (
-            f"{told} the time with its zone, or, where only the day is known, {end}, "
+            f"{fault} the time with its zone, or, where only the day is known, {end}, "
             f"the end of it in New York"
         )
-    return f"{told} it with one, {value.isoformat()}Z if it is UTC"
+    return f"{fault} it with one, {value.isoformat()}Z if it is UTC"
 
 
 def parse_date(value: object, *, what: str) -> dt.date:

@@ -75,13 +75,13 @@ def backtest(
         max_participation=max_participation,
     )
     with progress("Backtesting", unit="decisions") as step:
-        path, mine = load_strategy(strategy, settings=settings or ())
+        path, loaded = load_strategy(strategy, settings=settings or ())
         view = options.open_view(lake, catalog, release=release, as_of=as_of)
         from lakebt.strategy.backtest import Backtest
 
         planned = Backtest(
             view,
-            mine,
+            loaded,
             start=start,
             end=end,
             costs=costs,
@@ -164,8 +164,8 @@ def show(console: Console, run: Run, report: Path | None, *, file: Path) -> None
             f"{label}: {paid:,.2f} USD, {words.cost_bps(1e4 * paid / capital)} bp of "
             f"the capital at the start."
         )
-    for label, told in actions(run.traded).items():
-        console.print(f"{label}: {told}.")
+    for label, text in actions(run.traded).items():
+        console.print(f"{label}: {text}.")
     console.print(f"Sharpe: {run.definition}.", style="dim")
     if not run.audited:
         console.print(for_command_line(UNAUDITED), style="yellow", markup=False)

@@ -143,18 +143,22 @@ def _do(
     """Do what is asked, and return it in words, with the release that came of it."""
     ((option, value),) = wanted.items()
     if option == "--at":
-        made = lake.branch(name, at=value).releases()["name"].iloc[-1]
-        said = f"branch {name} stands on {value}: its first release is {name}.{value}"
-        return {"done": said, "release": made}
+        first_release = lake.branch(name, at=value).releases()["name"].iloc[-1]
+        sentence = (
+            f"branch {name} stands on {value}: its first release is {name}.{value}"
+        )
+        return {"done": sentence, "release": first_release}
     if option == "--rebase":
         release = lake.rebase(name, at=value, accept=accept)
-        said = f"branch {name} stands on {value}: its release {release.name} has both"
-        return {"done": said, "release": release.name}
+        sentence = (
+            f"branch {name} stands on {value}: its release {release.name} has both"
+        )
+        return {"done": sentence, "release": release.name}
     if option == "--adopt":
         release = lake.adopt(name, release=value)
         rows = count(release.rows, "row")
-        said = f"branch {name}: {rows} of it came with release {release.name}"
-        return {"done": said, "release": release.name}
+        sentence = f"branch {name}: {rows} of it came with release {release.name}"
+        return {"done": sentence, "release": release.name}
     if option == "--roll-back":
         return {"done": str(lake.branch(name).roll_back(value)), "release": None}
     with progress("Following snapshots to their files", unit="files") as step:

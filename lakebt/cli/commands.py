@@ -63,8 +63,8 @@ def _warned() -> Iterator[None]:
         message: Warning | str, category: type[Warning], *others: Any, **more: Any
     ) -> None:
         if issubclass(category, _IN_A_LINE):
-            said = " ".join(str(message).split())
-            say("warning", hints.for_command_line(said), colour="yellow")
+            text = " ".join(str(message).split())
+            say("warning", hints.for_command_line(text), colour="yellow")
         else:
             show(message, category, *others, **more)
 
@@ -95,8 +95,8 @@ class Commands(TyperGroup):
             with _warned():
                 return super().invoke(ctx)
         except LakebtError as error:
-            said = " ".join(str(error).split())
-            say("error", hints.for_command_line(said), colour="red")
+            text = " ".join(str(error).split())
+            say("error", hints.for_command_line(text), colour="red")
             raise typer.Exit(1) from None
 
 

@@ -35,26 +35,26 @@ def releases(ctx: Any, incomplete: str) -> list[str]:
 
 def named(ctx: Any, incomplete: str) -> list[str]:
     """Return its releases and its branches."""
-    found = _refs(ctx, "tag") | _refs(ctx, "branch") - {"main"}
-    return _starting(found, incomplete)
+    names = _refs(ctx, "tag") | _refs(ctx, "branch") - {"main"}
+    return _starting(names, incomplete)
 
 
 def _refs(ctx: Any, kind: str) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     with contextlib.suppress(Exception):
         for location in _tables(ctx).values():
             with contextlib.suppress(OSError, ValueError):
                 refs = json.loads(gzip.decompress(location.read_bytes()))["refs"]
-                found |= {name for name, ref in refs.items() if ref["type"] == kind}
-    return found
+                names |= {name for name, ref in refs.items() if ref["type"] == kind}
+    return names
 
 
 def tables(ctx: Any, incomplete: str) -> list[str]:
     """Return tables of the lake, and those that every lake may have."""
-    found = {*FROM_THE_START, *LATER}
+    names = {*FROM_THE_START, *LATER}
     with contextlib.suppress(Exception):
-        found |= _tables(ctx).keys()
-    return _starting(found - {LEDGER, "trials"}, incomplete)
+        names |= _tables(ctx).keys()
+    return _starting(names - {LEDGER, "trials"}, incomplete)
 
 
 def published(ctx: Any, incomplete: str) -> list[str]:
@@ -71,7 +71,7 @@ def clusterings(incomplete: str) -> list[str]:
 
 def indices(ctx: Any, incomplete: str) -> list[str]:
     """Return the indices of a release, if one is named: that takes a second."""
-    found: set[str] = set()
+    names: set[str] = set()
     with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
         release = ctx.params.get("release")
         # Not opened if it is not there, or if somebody holds its lock.
@@ -80,8 +80,8 @@ def indices(ctx: Any, incomplete: str) -> list[str]:
 
             view = Lake.open(_place(ctx), create=False).at(release)
             rows = view.read("index_changes", columns=["index"])
-            found = set(rows["index"])
-    return _starting(found, incomplete)
+            names = set(rows["index"])
+    return _starting(names, incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
@@ -110,12 +110,16 @@ def _locations(place: Path) -> dict[str, Path]:
     if not catalog.is_file():
         return {}
     address = f"{catalog.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=0.2)) as held:
-        rows = held.execute("select table_name, metadata_location from iceberg_tables")
-        found = {str(name): _file(str(location)) for name, location in rows}
+    with contextlib.closing(
+        sqlite3.connect(address, uri=True, timeout=0.2)
+    ) as connection:
+        rows = connection.execute(
+            "select table_name, metadata_location from iceberg_tables"
+        )
+        files = {str(name): _file(str(location)) for name, location in rows}
     return {
         name: path if path.exists() else place.joinpath(*path.parts[-5:])
-        for name, path in found.items()
+        for name, path in files.items()
     }
 
 

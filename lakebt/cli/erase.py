@@ -106,8 +106,8 @@ def _told(done: Erasure) -> dict[str, Any]:
 def _kinds(lake: Lake, table: str) -> dict[str, str]:
     """Return what the columns of a table hold; of one that is not there, nothing."""
     frame = lake.tables()
-    found = frame.loc[frame["name"] == table, "columns"]
-    return dict(found.iloc[0]) if len(found) else {}
+    kinds = frame.loc[frame["name"] == table, "columns"]
+    return dict(kinds.iloc[0]) if len(kinds) else {}
 
 
 def _list(lake: Lake, *, as_json: bool) -> None:

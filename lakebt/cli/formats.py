@@ -134,8 +134,10 @@ def _print_all(sources: Sequence[Source]) -> None:
         )
     console = terminal()
     console.print(table)
-    said = f"{count(len(sources), 'format')}. lakebt formats NAME tells its options."
-    console.print(said, markup=False)
+    sentence = (
+        f"{count(len(sources), 'format')}. lakebt formats NAME tells its options."
+    )
+    console.print(sentence, markup=False)
 
 
 def _fetch(source: Source) -> str:

@@ -54,16 +54,16 @@ def lineage(
     """
     if svg is not None:
         _check_new(svg)
-    found = options.open_lake(lake, catalog).lineage(of, files=files)
+    traced = options.open_lake(lake, catalog).lineage(of, files=files)
     if svg is not None:
         with writing(svg):
-            svg.write_text(found.svg(), encoding="utf-8")
+            svg.write_text(traced.svg(), encoding="utf-8")
     if out.file() is not None:
-        print_json(records(found.frame()))
+        print_json(records(traced.frame()))
     elif as_json:
-        print_json(found.openlineage())
+        print_json(traced.openlineage())
     else:
-        _tell(found)
+        _tell(traced)
 
 
 def _check_new(file: Path) -> None:

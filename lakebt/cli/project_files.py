@@ -142,11 +142,11 @@ def commands(as_of: str, *, seed: int, start: str, end: str) -> tuple[str, ...]:
 
 def notebook(*, start: str, end: str) -> str:
     """Return the notebook, without outputs."""
-    told = {"index": INDEX, "start": start, "end": end}
+    values = {"index": INDEX, "start": start, "end": end}
     cells = []
     for number, (kind, template) in enumerate(CELLS):
         text = template.replace("\\n", "\n")
-        for name, value in told.items():
+        for name, value in values.items():
             text = text.replace(f"{{{name}}}", value)
         cell: dict[str, object] = {
             "cell_type": kind,

@@ -314,8 +314,8 @@ def publish(
         auditing.close(report, as_json=as_json, shown=shown)
     with auditing.told(), progress("Publishing"):
         frames = _frames(read)
-        made = _published(lake, catalog, calendar, frames, arguments)
-    told.published(made, read, as_json=as_json)
+        published = _published(lake, catalog, calendar, frames, arguments)
+    told.published(published, read, as_json=as_json)
 
 
 def _instruments(
@@ -324,12 +324,12 @@ def _instruments(
     """Return the instruments read by this command, and the newest release's."""
     import pandas as pd
 
-    found = [each.frame for _, each in read if each.table == INSTRUMENTS]
+    frames = [each.frame for _, each in read if each.table == INSTRUMENTS]
     with contextlib.suppress(LakebtError, IndexError):  # no lake, release or such table
         there = options.open_lake(lake, catalog)
         newest = str(there.releases()["name"].iloc[-1])
-        found.insert(0, there.at(newest).read(INSTRUMENTS))
-    return pd.concat(found, ignore_index=True) if found else None
+        frames.insert(0, there.at(newest).read(INSTRUMENTS))
+    return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def _calendar(

@@ -94,11 +94,11 @@ class Auditing:
             With how to see all of it.
         """
         show = warnings.showwarning
-        found: list[AuditWarning] = []
+        findings: list[AuditWarning] = []
 
         def collect(message: Warning | str, *others: Any, **more: Any) -> None:
             if isinstance(message, AuditWarning):
-                found.append(message)
+                findings.append(message)
             else:
                 show(message, *others, **more)
 
@@ -112,10 +112,10 @@ class Auditing:
             hint = self._hint(error.report)
             problem = f"{error.problem}{hint and f' {hint}'}"
             raise AuditError(error.table, problem, error.report) from None
-        for warning in found:
+        for warning in findings:
             self._write(warning.report)
-            told = for_command_line(warning.report.summary)
-            line = f"{told} {self._hint(warning.report)}"
+            summary = for_command_line(warning.report.summary)
+            line = f"{summary} {self._hint(warning.report)}"
             say("warning", line, colour="yellow")
 
     def _hint(self, report: Report) -> str:
@@ -164,8 +164,8 @@ class Auditing:
             table = report.findings[["severity", "table", "audit", "rows"]]
             print_frame(console, table, title="Findings")
             for finding in report.found:
-                told = for_command_line(finding.message)
-                console.print(f"{finding.table}, {finding.audit}: {told}\n")
+                text = for_command_line(finding.message)
+                console.print(f"{finding.table}, {finding.audit}: {text}\n")
         if self.rows is not None:
             console.print(f"The rows are in {self.rows}.", markup=False)
         style = "green" if report.ok else "bold red"

@@ -126,11 +126,11 @@ class Reading:
             name, value = options.pair(text, option="--set", example="basis=raw")
             constants[name] = _number(value) if name in numbers else value
         source = source_of(chosen or format_of(path))
-        asked = self._asked(source, table, tables)
+        own_options = self._asked(source, table, tables)
         if table == HOLDINGS and "instruments" in source.options():
-            asked.setdefault("instruments", self.instruments())
+            own_options.setdefault("instruments", self.instruments())
         if source.has_exchange:
-            asked["exchange"] = self.exchange()
+            own_options["exchange"] = self.exchange()
         return read_source(
             path,
             table=table,
@@ -140,7 +140,7 @@ class Reading:
             leave_out=_scoped(self.leave_out, table, tables),
             numbers=numbers,
             flags=flags,
-            **asked,
+            **own_options,
         )
 
     def _asked(
@@ -245,7 +245,9 @@ class Reading:
 
 def _of_kind(kinds: Mapping[str, str], kind: str) -> frozenset[str]:
     """Return the columns of a kind, whether or not they may be empty."""
-    return frozenset(name for name, held in kinds.items() if held.rstrip("?") == kind)
+    return frozenset(
+        name for name, tables in kinds.items() if tables.rstrip("?") == kind
+    )
 
 
 def _number(text: str) -> str | float:

@@ -117,7 +117,7 @@ class DryRun:
         for converted in own:
             for why, n in converted.dropped.items():
                 dropped[why] = dropped.get(why, 0) + n
-        found: dict[str, Any] = {
+        counts: dict[str, Any] = {
             "read": sum(converted.n_read for converted in own),
             "dropped": dropped,
             "left_out": sorted({name for one in own for name in one.left_out}),
@@ -125,9 +125,9 @@ class DryRun:
         }
         for each in self.first:
             if each.table == table:
-                found["derived"] = list(each.derived)
-                found["first_rows"] = records(each.rows)
-        return found
+                counts["derived"] = list(each.derived)
+                counts["first_rows"] = records(each.rows)
+        return counts
 
     def show(self) -> None:
         """Print it: what each file gave, and the first rows of each table."""

@@ -53,10 +53,12 @@ def rows(
     if file is not None:
         from lakebt.lake.tables.row_files import write_table
 
-        found = view.arrow(table, columns=names, where=wanted)
-        there = [name for name in found.column_names if names or name != "retracted"]
-        write_table(found.select(there), file)
-        out.tell(file, len(found))
+        table_rows = view.arrow(table, columns=names, where=wanted)
+        there = [
+            name for name in table_rows.column_names if names or name != "retracted"
+        ]
+        write_table(table_rows.select(there), file)
+        out.tell(file, len(table_rows))
         return
     frame = view.read(table, columns=names, where=wanted)
     if as_json:

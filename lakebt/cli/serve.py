@@ -159,8 +159,10 @@ def _check(
         cure = "name a file of this machine"
         file = local_path(tokens, what="--tokens", cure=cure)
     path = lake_path(lake)
-    found = check_server(path, tokens=file, is_read_only=read_only, now=system_clock())
-    diagnosis = Diagnosis(lake=Path(path).name, findings=found, files_checked=False)
+    findings = check_server(
+        path, tokens=file, is_read_only=read_only, now=system_clock()
+    )
+    diagnosis = Diagnosis(lake=Path(path).name, findings=findings, files_checked=False)
     if as_json:
         print_json(records(diagnosis.frame()))
     elif diagnosis.ok:

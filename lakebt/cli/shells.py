@@ -158,8 +158,8 @@ def remove_completion(*, asked: bool) -> None:
             was_there |= remove_line(place.rc, place.line)
     except OSError as error:
         _fail(f"{error.filename} cannot be changed: {error.strerror}")
-    told = f"removed from {place.script}" if was_there else "was not installed"
-    typer.echo(f"{shell} completion {told}")
+    outcome = f"removed from {place.script}" if was_there else "was not installed"
+    typer.echo(f"{shell} completion {outcome}")
     raise typer.Exit
 
 

@@ -272,8 +272,8 @@ def show(
     console.print()
     print_surface(console, contents)
     console.print()
-    told = for_command_line(contents.left_out)
-    console.print(f"{told}.", markup=False)
+    sentence = for_command_line(contents.left_out)
+    console.print(f"{sentence}.", markup=False)
     cells = surface(contents)
     console.print(story.answer(contents, cells), style="bold", markup=False)
     if caution := story.caution(contents, cells):

@@ -73,21 +73,21 @@ def token(
             token_file.write(file, [grant for grant in there if grant.name != name])
         typer.echo(f"The token of {name} opens nothing any more.")
         return
-    made = secrets.token_urlsafe(32)
+    secret = secrets.token_urlsafe(32)
     grant = token_file.Grant(
         name=name,
         scope=_scope(scope),
         expires=_expires(days),
-        digest=token_file.digest_of(made),
+        digest=token_file.digest_of(secret),
     )
     with token_file.held(file):
         there = token_file.read(file, what="--tokens") if file.exists() else ()
         _check_name(name, there, file=file, is_there=False)
         token_file.write(file, [*there, grant])
     if as_json:
-        print_json([{**_record(grant), "token": made}])
+        print_json([{**_record(grant), "token": secret}])
         return
-    typer.echo(made)
+    typer.echo(secret)
     typer.echo(f"{_said(grant)}. It is shown this once.", err=True)
 
 

@@ -175,9 +175,9 @@ def _costs(row: dict[str, Any]) -> str:
         return str(row["costs"])
     lines = [" + ".join(filter(None, costs[:2]))]
     lines += [f"{costs[2]} p.a."] if costs[2] else []
-    told = json.loads(row["costs"])
-    others = [n for n in CostModel.TERMS if n in told and n not in CostModel.RATES]
-    lines += [f"{name.replace('_', ' ')} {told[name]:g}" for name in others]
+    recorded = json.loads(row["costs"])
+    others = [n for n in CostModel.TERMS if n in recorded and n not in CostModel.RATES]
+    lines += [f"{name.replace('_', ' ')} {recorded[name]:g}" for name in others]
     return "\n".join(filter(None, lines))
 
 

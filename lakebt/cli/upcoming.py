@@ -65,8 +65,8 @@ def upcoming(
         terminal().print(f"Nothing is to come, as known at {at}.", markup=False)
         return
     n_due = int((orders["status"] == "due").sum())
-    told = f"{count(n_due, 'order is', many='orders are')} due, as known at {at}."
-    terminal().print(told, markup=False)
+    sentence = f"{count(n_due, 'order is', many='orders are')} due, as known at {at}."
+    terminal().print(sentence, markup=False)
     terminal().print()
     terminal().print(_table(orders))
 

@@ -70,7 +70,7 @@ def comparisons_of(column: object, value: object) -> Comparisons | None:
         pairs = list(value)
     else:
         return None
-    found: Comparisons = {}
+    comparisons: Comparisons = {}
     for op, of in pairs:
         if op not in OPERATORS:
             msg = (
@@ -78,8 +78,8 @@ def comparisons_of(column: object, value: object) -> Comparisons | None:
                 f"{', '.join(OPERATORS)}"
             )
             raise InvalidArgumentError(msg)
-        found.setdefault(op, []).extend(of if isinstance(of, list) else [of])
-    return found
+        comparisons.setdefault(op, []).extend(of if isinstance(of, list) else [of])
+    return comparisons
 
 
 def written(text: str) -> tuple[str, str, str] | None:
@@ -90,10 +90,10 @@ def written(text: str) -> tuple[str, str, str] | None:
     >>> written("session >= 2020-01-01"), written("note=a<b"), written("session")
     (('session', '>=', '2020-01-01'), ('note', '=', 'a<b'), None)
     """
-    found = _WRITTEN.fullmatch(text)
-    if found is None or not found[1]:
+    match = _WRITTEN.fullmatch(text)
+    if match is None or not match[1]:
         return None
-    return found[1], found[2], found[3] if found[2] == "=" else found[3].strip()
+    return match[1], match[2], match[3] if match[2] == "=" else match[3].strip()
 
 
 def holds(op: str, value: Any, limit: Any, zone: dt.tzinfo) -> bool:

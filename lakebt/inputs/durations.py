@@ -114,8 +114,8 @@ def _of_text(text: str, what: str) -> Fraction:
     """
     if _is_number(text):
         raise InvalidArgumentError(_no_unit(text, what))
-    if (found := _ISO.fullmatch(text.strip())) and any(found.groups()):
-        parts = zip(found.groups(), _UNITS_OF_ISO, strict=True)
+    if (match := _ISO.fullmatch(text.strip())) and any(match.groups()):
+        parts = zip(match.groups(), _UNITS_OF_ISO, strict=True)
         return sum(
             (Fraction(n) * _MICROSECONDS[unit] for n, unit in parts if n), Fraction(0)
         )

@@ -32,8 +32,8 @@ def scheme_of(path: str) -> str:
     >>> scheme_of("s3://bucket/lake"), scheme_of("/data/lake"), scheme_of("C:/lake")
     ('s3', '', '')
     """
-    found = _URL.match(path)
-    return found.group(1).removesuffix(":") if found else ""
+    match = _URL.match(path)
+    return match.group(1).removesuffix(":") if match else ""
 
 
 def check_is_path(path: str, *, what: str, cure: str) -> None:

@@ -102,11 +102,11 @@ def plain_where(where: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _plain_value(column: object, value: object) -> Any:
-    found = comparisons_of(column, value)
-    if found is None:
+    comparisons = comparisons_of(column, value)
+    if comparisons is None:
         return values_of(value) if is_many(value) else _plain(value)
     compared: dict[str, Any] = {}
-    for op, given in found.items():
+    for op, given in comparisons.items():
         values = [
             one
             for each in given
@@ -173,9 +173,9 @@ class Where:
             is_compared = isinstance(given, dict) and not set(given).isdisjoint(
                 OPERATORS
             )
-            asked = given if is_compared else {"=": given}
+            comparisons = given if is_compared else {"=": given}
             compared: list[tuple[str, Any]] = []
-            for op, one in asked.items():
+            for op, one in comparisons.items():
                 what = f"where {column}{f' {op}' if is_compared else ''}:"
                 values = one if isinstance(one, list) else [one]
                 for value in values:
@@ -186,7 +186,7 @@ class Where:
                     self.wanted[column] = frozenset(each)
                 else:
                     compared += [(op, value) for value in each]
-            if set(asked) != {"="}:
+            if set(comparisons) != {"="}:
                 self.compared[column] = tuple(compared)
 
     @property
@@ -207,12 +207,12 @@ class Where:
         }
 
     def _by_operator(self, column: str) -> dict[str, set[Any]]:
-        found: dict[str, set[Any]] = {}
+        by_operator: dict[str, set[Any]] = {}
         if column in self.wanted:
-            found["="] = set(self.wanted[column])
+            by_operator["="] = set(self.wanted[column])
         for op, value in self.compared[column]:
-            found.setdefault(op, set()).add(value)
-        return found
+            by_operator.setdefault(op, set()).add(value)
+        return by_operator
 
     def named(self, column: str) -> tuple[str, ...]:
         """Return the names in a column of text that must be there to mean something."""

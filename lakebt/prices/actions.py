@@ -282,12 +282,14 @@ class ActionHistory:
             (self.symbols[self.symbol[row]], self.symbols[self.other[row]])
             for row in rows.tolist()
         }
-        found: set[str] = set()
+        symbols_after: set[str] = set()
         ahead = set(symbols)
         while ahead:
-            found |= (come := {other for own, other in pairs if own in ahead} - found)
+            symbols_after |= (
+                come := {other for own, other in pairs if own in ahead} - symbols_after
+            )
             ahead = come
-        return frozenset(found)
+        return frozenset(symbols_after)
 
     def actions(self, rows: IntVector) -> Iterator[Action]:
         """Yield some rows as objects."""

@@ -279,9 +279,9 @@ class InBars:
             rest = products[place + 1] if following[place] else 1.0
             products[place] = rest * self.factors[place]
         keys = _keys(self.days.column, self.days.session)
-        found = np.searchsorted(keys, _keys(column, session), side="right")
-        whose = np.append(self.days.column, -1)[found]
-        return np.where(whose == column, products[found], 1.0)
+        row = np.searchsorted(keys, _keys(column, session), side="right")
+        whose = np.append(self.days.column, -1)[row]
+        return np.where(whose == column, products[row], 1.0)
 
 
 def panel_factors(

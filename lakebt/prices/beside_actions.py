@@ -32,13 +32,13 @@ class BesideActions:
     """
 
     def __init__(self, actions: ActionHistory, basis: Sequence[str]) -> None:
-        asked = np.ones(len(actions), dtype=bool)
+        is_wanted = np.ones(len(actions), dtype=bool)
         if set(basis) <= {"raw"}:
-            asked = actions.kind == ActionKind.DELISTING.code
-        gives = asked & (actions.other >= 0)
+            is_wanted = actions.kind == ActionKind.DELISTING.code
+        gives = is_wanted & (actions.other >= 0)
         # A spin-off is worth what its shares cost then.
-        whose = np.concatenate([actions.symbol[asked], actions.other[gives]])
-        when = np.concatenate([actions.session[asked], actions.session[gives]])
+        whose = np.concatenate([actions.symbol[is_wanted], actions.other[gives]])
+        when = np.concatenate([actions.session[is_wanted], actions.session[gives]])
         pairs = np.unique(np.column_stack([whose, when]), axis=0)
         used, self._place = np.unique(pairs[:, 0], return_inverse=True)
         self._session: IntVector = pairs[:, 1].copy()
@@ -71,7 +71,7 @@ class BesideActions:
         every = history.symbol * span + history.session
         keys, begins = codes * span + session, np.unique(codes) * span
         in_force = np.append(every[newest], -1)
-        found = [
+        neighbours = [
             newest[place[in_force[place] // span == codes]]
             for place in (
                 np.searchsorted(in_force[:-1], keys) - 1,
@@ -80,10 +80,10 @@ class BesideActions:
             )
         ]
         last = np.searchsorted(every, keys) - 1
-        found.append(last[(last >= 0) & (every[last] // span == codes)])
+        neighbours.append(last[(last >= 0) & (every[last] // span == codes)])
         first = np.searchsorted(every, begins)
         of_first = np.searchsorted(every, every[first], side="right") - 1
-        rows = np.unique(np.concatenate([*found, first, of_first]))
+        rows = np.unique(np.concatenate([*neighbours, first, of_first]))
         return _only(history, rows)
 
 

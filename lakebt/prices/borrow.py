@@ -151,9 +151,9 @@ class BorrowHistory:
             Deadlines, in microseconds since 1970 UTC, exclusive, and numbers of the
             sessions of the fills.
         """
-        found = np.full(len(codes), -1, dtype=np.int64)
+        rows = np.full(len(codes), -1, dtype=np.int64)
         if not (self.available == REFUSED).any():
-            return found
+            return rows
         keys = self._keys
         pending = np.flatnonzero(codes >= 0)
         start = np.searchsorted(keys, codes[pending] * self.span)
@@ -165,11 +165,11 @@ class BorrowHistory:
             withdrawn = known & self.retracted[row]
             done = known & ~withdrawn
             says = done & (self.available[row] == REFUSED)
-            found[pending[says]] = row[says]
+            rows[pending[says]] = row[says]
             # A retraction takes the vintages before it along.
             row = np.where(withdrawn, np.searchsorted(keys, keys[row]), row) - 1
             pending, row, start = pending[~done], row[~done], start[~done]
-        return found
+        return rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -210,14 +210,14 @@ class Rates:
             NaN where none is told.
         """
         lengths = last - first + 1
-        told = np.full(int(lengths.sum()), np.nan)
+        rates = np.full(int(lengths.sum()), np.nan)
         lo = np.searchsorted(self.key, codes * self.span + first)
         hi = np.searchsorted(self.key, codes * self.span + last + 1)
         counts = np.where(codes >= 0, hi - lo, 0)
         rows = spans(lo, counts)
         base = np.cumsum(lengths) - lengths - first
-        told[np.repeat(base, counts) + self.key[rows] % self.span] = self.rate[rows]
-        return told
+        rates[np.repeat(base, counts) + self.key[rows] % self.span] = self.rate[rows]
+        return rates
 
     def panel(self, n_symbols: int, *, first: int, last: int) -> FloatPanel:
         """Return them as an array, sessions down: shape (n_sessions, n_symbols)."""

@@ -38,9 +38,9 @@ def joined_actions(
     """
     called = _Called.of(told, actions.symbols, sessions)
     own, since = called.at(actions.symbol, np.maximum(actions.session - 1, 0))
-    theirs, since_theirs = called.at(np.maximum(actions.other, 0), actions.session)
+    other_codes, since_theirs = called.at(np.maximum(actions.other, 0), actions.session)
     has_other = actions.other >= 0
-    other = np.where(has_other, theirs, "")
+    other = np.where(has_other, other_codes, "")
     since = np.where(has_other, np.maximum(since, since_theirs), since)
     known_at = _in_turn(actions, np.maximum(actions.known_at, since))
     goes_on = (actions.kind == ActionKind.RENAME.code) & (own == other)

@@ -182,7 +182,9 @@ def _per_bar_share(
     if units.has(action):
         return None
     own = units.of(action.symbol, since=action.session)
-    theirs = units.of(action.other, since=action.session + 1) if action.other else 1.0
+    other_units = (
+        units.of(action.other, since=action.session + 1) if action.other else 1.0
+    )
     cash, ratio = action.cash, action.ratio
     if action.kind is ActionKind.RENAME:
         ratio = 1.0
@@ -191,10 +193,10 @@ def _per_bar_share(
             return action
         close = units.close_before(action.symbol, action.session)
         cash = close * (1.0 + delisting_return) * own
-    elif own == theirs == 1.0:
+    elif own == other_units == 1.0:
         return action
     if action.other:
-        ratio = ratio / own * theirs
+        ratio = ratio / own * other_units
     return dataclasses.replace(action, cash=cash / own, ratio=ratio)
 
 

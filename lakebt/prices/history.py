@@ -324,9 +324,9 @@ class PriceHistory:
 
     def rows_known(self, codes: IntVector, *, before: IntVector) -> IntVector:
         """Return the rows of the closes that `closes_known` gives; -1 for none."""
-        found = np.full(len(codes), -1, dtype=np.int64)
+        rows = np.full(len(codes), -1, dtype=np.int64)
         if not len(self.symbol):
-            return found
+            return rows
         pending = np.flatnonzero(codes >= 0)
         start = self.starts[codes[pending]]
         row = self.closed_by(codes[pending], before[pending]) - 1
@@ -336,13 +336,13 @@ class PriceHistory:
             unknown = self.known_at[row] >= before[pending]
             withdrawn = ~unknown & self.retracted[row]
             done = ~unknown & ~withdrawn
-            found[pending[done]] = row[done]
+            rows[pending[done]] = row[done]
             # A retraction takes the vintages before it along.
             row[withdrawn] = np.searchsorted(self._keys, self._keys[row[withdrawn]])
             row -= 1
             pending, row, start = pending[~done], row[~done], start[~done]
-        check_uncut(self, codes[found < 0])
-        return found
+        check_uncut(self, codes[rows < 0])
+        return rows
 
     def closed_by(self, codes: IntVector, before: IntVector) -> IntVector:
         """Return where the rows of sessions that had closed before an instant end.

@@ -73,7 +73,7 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
     part, shares = np.empty(room, np.int64), np.empty(room)
     row, effect = np.empty(room, np.int64), np.empty(room, np.int64)
     last, ahead = np.empty(room), np.empty(room)
-    told = np.empty(room, np.int64)
+    sessions = np.empty(room, np.int64)
     new, n_new = np.empty(len(other) + 1, np.int64), np.empty(len(other) + 1)
     for window in range(len(code)):
         lo, length = start[window], start[window + 1] - start[window]
@@ -112,7 +112,7 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 n_parts += 1
                 part[p], shares[p] = new[c], n_new[c]
                 effect[p] = np.searchsorted(key, part[p] * span + entered[window])
-                told[p] = np.searchsorted(rate_key, part[p] * span + session)
+                sessions[p] = np.searchsorted(rate_key, part[p] * span + session)
                 own = bar_session[bar_start[part[p]] : bar_start[part[p] + 1]]
                 at = bar_start[part[p]] + np.searchsorted(own, entered[window])
                 end = bar_start[part[p] + 1]
@@ -149,15 +149,15 @@ def fill_values(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     closed += shares[p] * own_close
                     mark = shares[p] * (ahead[p] if isnan(last[p]) else last[p])
                     marked += mark
-                    while told[p] < len(rate_key) and (
-                        rate_key[told[p]] < part[p] * span + session
+                    while sessions[p] < len(rate_key) and (
+                        rate_key[sessions[p]] < part[p] * span + session
                     ):
-                        told[p] += 1
+                        sessions[p] += 1
                     if (
-                        told[p] < len(rate_key)
-                        and rate_key[told[p]] == part[p] * span + session
+                        sessions[p] < len(rate_key)
+                        and rate_key[sessions[p]] == part[p] * span + session
                     ):
-                        rated += mark * rate[told[p]]
+                        rated += mark * rate[sessions[p]]
                     else:
                         plain += mark
             if isnan(got):

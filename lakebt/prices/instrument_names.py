@@ -71,23 +71,23 @@ class NamesOfDay:
     @cached_property
     def called(self) -> dict[str, str]:
         """What each instrument is called, by its name in results; no two alike."""
-        told, day = self.told, self.day
+        instruments, day = self.told, self.day
         named = {
             own: name
             for kind in (PRICES, SYMBOL)
-            for own in told.names
-            if (name := told.name_of(own, day, kind=kind)) is not None
-            and told.at(name, day) == own
+            for own in instruments.names
+            if (name := instruments.name_of(own, day, kind=kind)) is not None
+            and instruments.at(name, day) == own
         }
-        for own in told.names.keys() - named.keys():
-            last = told.last_ticker(day, of=own)
+        for own in instruments.names.keys() - named.keys():
+            last = instruments.last_ticker(day, of=own)
             if last is not None and self._gone(last.identifier) == own:
                 named[own] = last.identifier
         taken = set(named.values())
-        for own in told.names.keys() - named.keys():
-            is_other = own in taken or told.is_symbol(own)
+        for own in instruments.names.keys() - named.keys():
+            is_other = own in taken or instruments.is_symbol(own)
             named[own] = f"{ID}{own}" if is_other else own
-        return {told.names[own]: name for own, name in named.items()}
+        return {instruments.names[own]: name for own, name in named.items()}
 
     def meant(self, name: str) -> str:
         """Return what is called so in results that has a name on the day.
@@ -95,27 +95,27 @@ class NamesOfDay:
         An `instrument_id` is understood on any day. What no row says the owner of is
         called as `Instruments.unowned` does.
         """
-        told = self.told
-        own = told.at(name, self.day) or self._gone(name)
+        instruments = self.told
+        own = instruments.at(name, self.day) or self._gone(name)
         if own is None:
             ids = (name, name.removeprefix(ID))
-            own = next((each for each in ids if each in told.names), None)
+            own = next((each for each in ids if each in instruments.names), None)
         if own is not None:
-            return told.names[own]
+            return instruments.names[own]
         symbol = name.removesuffix(UNTOLD)
-        is_marked = symbol != name and told.unowned(symbol) == name
-        return name if is_marked else told.unowned(name)
+        is_marked = symbol != name and instruments.unowned(symbol) == name
+        return name if is_marked else instruments.unowned(name)
 
     def _gone(self, symbol: str) -> str | None:
         """Return the last holder of a ticker now unused, if it has no other since."""
-        told, day = self.told, self.day
-        last = told.last_ticker(day, symbol=symbol)
-        if last is None or told.at(symbol, day) is not None:
+        instruments, day = self.told, self.day
+        last = instruments.last_ticker(day, symbol=symbol)
+        if last is None or instruments.at(symbol, day) is not None:
             return None
         own = last.instrument_id
-        if any(told.name_of(own, day, kind=kind) for kind in (SYMBOL, PRICES)):
+        if any(instruments.name_of(own, day, kind=kind) for kind in (SYMBOL, PRICES)):
             return None
-        if told.last_ticker(day, of=own) is not last:
+        if instruments.last_ticker(day, of=own) is not last:
             return None
         nobodys = self.nobodys(symbol)
         return own if nobodys is None or nobodys <= last.last else None

@@ -109,8 +109,8 @@ class Instruments:
             None where no row says it: of a symbol without any row, or on a day on which
             none is valid.
         """
-        found = _on(self._by_name.get((kind, name), []), day)
-        return None if found is None else found.instrument_id
+        identifier = _on(self._by_name.get((kind, name), []), day)
+        return None if identifier is None else identifier.instrument_id
 
     def claims(self, name: str, day: dt.date, *, kind: str = SYMBOL) -> frozenset[str]:
         """Return every instrument that a row gives a name on a day.
@@ -151,8 +151,8 @@ class Instruments:
         self, instrument_id: str, day: dt.date, *, kind: str = SYMBOL
     ) -> str | None:
         """Return what an instrument is called on a day; None if no row says it."""
-        found = _on(self._by_instrument.get((instrument_id, kind), []), day)
-        return None if found is None else found.identifier
+        identifier = _on(self._by_instrument.get((instrument_id, kind), []), day)
+        return None if identifier is None else identifier.identifier
 
     @cached_property
     def symbols(self) -> frozenset[str]:
@@ -206,8 +206,8 @@ class Instruments:
             On a day that none of a symbol's rows covers, the symbol and a question
             mark: nothing says whose it was.
         """
-        found = self.at(symbol, day)
-        return self.unowned(symbol) if found is None else self.names[found]
+        instrument = self.at(symbol, day)
+        return self.unowned(symbol) if instrument is None else self.names[instrument]
 
     def unowned(self, symbol: str) -> str:
         """Return what a symbol is called in results where no row says whose it is.
@@ -305,9 +305,9 @@ class Instruments:
             )
             first = parts.pop().first if goes_on else piece.first
             parts.append(replace(piece, first=first))
-        told = [f"{part.symbol}{_days(part)}" for part in parts] or ["nothing"]
+        names = [f"{part.symbol}{_days(part)}" for part in parts] or ["nothing"]
         return (
-            f"by instruments its bars are those of {', '.join(told)}: what else is "
+            f"by instruments its bars are those of {', '.join(names)}: what else is "
             f"called so is another share"
         )
 

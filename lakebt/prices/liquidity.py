@@ -156,11 +156,11 @@ def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
     counts = np.zeros(len(first), dtype=np.int64)
     closes, volumes = np.empty(count + 1), np.empty(count + 1)
     for pair in range(len(first)):
-        found, done = 0, np.int64(-1)
+        n_found, done = 0, np.int64(-1)
         row = end[pair] - 1
         following, units = start[pair], 1.0
         owing, kept = paid_from[pair], 0.0
-        while row >= first[pair] and found <= count:
+        while row >= first[pair] and n_found <= count:
             if known_at[row] < before[pair] and session[row] != done:
                 # The newest vintage known decides; a withdrawn bar does not count.
                 done = session[row]
@@ -181,13 +181,13 @@ def _known(  # noqa: C901, PLR0917 - one compiled loop, without keywords
                         if paid[payout] < worth:
                             kept += np.log(1.0 - paid[payout] / worth)
                             worth -= paid[payout]
-                    closes[found] = np.log(close[row]) - np.log(units) + kept
-                    volumes[found] = volume[row] * units
+                    closes[n_found] = np.log(close[row]) - np.log(units) + kept
+                    volumes[n_found] = volume[row] * units
                     oldest[pair] = done
-                    found += 1
+                    n_found += 1
             row -= 1
-        counts[pair] = found
-        n_changes = found - 1
+        counts[pair] = n_found
+        n_changes = n_found - 1
         if n_changes < 2:
             continue
         total = 0.0

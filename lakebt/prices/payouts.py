@@ -51,21 +51,21 @@ def payouts_known(
     """
     actions, nothing = history.actions, np.zeros(0, dtype=np.int64)
     paying = (ActionKind.CASH_DIVIDEND.code, ActionKind.SPIN_OFF.code)
-    told = np.flatnonzero(np.isin(actions.kind, paying))
+    rows = np.flatnonzero(np.isin(actions.kind, paying))
     none = np.zeros(len(codes) + 1, dtype=np.int64), nothing, np.zeros(0)
-    if not len(told):
+    if not len(rows):
         return none
     span = len(history.sessions)
-    own = history.codes(actions.symbols)[actions.symbol[told]]
-    key = own * span + actions.session[told]
+    own = history.codes(actions.symbols)[actions.symbol[rows]]
+    key = own * span + actions.session[rows]
     order = np.argsort(key, kind="stable")
-    told, key = told[order], key[order]
+    rows, key = rows[order], key[order]
     lo = np.searchsorted(key, codes * span + since + 1)
     hi = np.searchsorted(key, codes * span + fills + 1)
     sizes = np.where(codes >= 0, np.maximum(hi - lo, 0), 0)
     if not sizes.any():  # mostly: of a share, few days in a year pay anything
         return none
-    pair, row = np.repeat(np.arange(len(codes)), sizes), told[spans(lo, sizes)]
+    pair, row = np.repeat(np.arange(len(codes)), sizes), rows[spans(lo, sizes)]
     pair, row = _in_force(history, pair, row, before=before)
     distinct, place = np.unique(row, return_inverse=True)
     of_row = per_bar_share(history, actions.actions(distinct))
@@ -90,10 +90,10 @@ def _in_force(
     every = np.argsort(actions.action, kind="stable")
     begins = np.searchsorted(actions.action[every], np.arange(len(actions.action_ids)))
     counts = np.bincount(actions.action, minlength=len(begins))
-    asked = np.unique(np.column_stack([pair, actions.action[row]]), axis=0)
-    sizes = counts[asked[:, 1]]
-    of = np.repeat(asked[:, 0], sizes)
-    vintage = every[spans(begins[asked[:, 1]], sizes)]
+    pairs = np.unique(np.column_stack([pair, actions.action[row]]), axis=0)
+    sizes = counts[pairs[:, 1]]
+    of = np.repeat(pairs[:, 0], sizes)
+    vintage = every[spans(begins[pairs[:, 1]], sizes)]
     known = actions.known_at[vintage] < before[of]
     of, vintage = of[known], vintage[known]
     order = np.lexsort((actions.known_at[vintage], actions.action[vintage], of))

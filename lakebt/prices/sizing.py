@@ -40,11 +40,11 @@ def sizing_closes(
     """
     rows = history.rows_known(codes, before=before)
     closes = np.full(len(codes), np.nan)
-    found = rows >= 0
-    if not found.any():
+    has_close = rows >= 0
+    if not has_close.any():
         return closes
-    closes[found] = history.close[rows[found]]
-    closed = np.where(found, history.session[np.maximum(rows, 0)], fills)
+    closes[has_close] = history.close[rows[has_close]]
+    closed = np.where(has_close, history.session[np.maximum(rows, 0)], fills)
     pairs, starts, _, ratio = splits_known(
         history, codes, rows, before=before, since=closed, fills=fills
     )
@@ -102,16 +102,16 @@ def splits_known(
         if _basis_of_row(history, int(rows[pair])) != "raw":
             continue
         own = split[of_bars[split] == codes[pair]]
-        told = actions.in_force(before=int(before[pair]), among=own)
-        session = actions.session[told]
-        told = told[(since[pair] < session) & (session <= fills[pair])]
-        if len(told):
+        splits = actions.in_force(before=int(before[pair]), among=own)
+        session = actions.session[splits]
+        splits = splits[(since[pair] < session) & (session <= fills[pair])]
+        if len(splits):
             pairs.append(pair)
-            known.append(told[np.argsort(-actions.session[told], kind="stable")])
+            known.append(splits[np.argsort(-actions.session[splits], kind="stable")])
     of_all = np.concatenate([nothing, *known])
     return (
         np.array(pairs, dtype=np.int64),
-        offsets(np.array([len(told) for told in known], dtype=np.int64)),
+        offsets(np.array([len(splits) for splits in known], dtype=np.int64)),
         actions.session[of_all],
         actions.ratio[of_all],
     )

@@ -67,10 +67,10 @@ class Spill:
             else values
             for name, (at, values) in self._places.items()
         }
-        made = {name: arrays.pop(name) for name in _MADE}
+        arrays_made = {name: arrays.pop(name) for name in _MADE}
         history = replace(self._bare, **arrays)
         # What it would make anew, and hold in memory.
-        history.__dict__.update(made, _codes=self._codes, starts=self._starts)
+        history.__dict__.update(arrays_made, _codes=self._codes, starts=self._starts)
         try:
             yield history
         finally:

@@ -109,7 +109,7 @@ def _with_dividends(worth: Worth) -> tuple[FloatVector, FloatVector]:
 
 def _known(history: PriceHistory, *, before: int) -> PriceHistory:
     """Return a history of what was known before an instant, in microseconds."""
-    bars, told = history.known_at < before, history.actions
+    bars, actions = history.known_at < before, history.actions
     return replace(
         history,
         **{
@@ -117,7 +117,7 @@ def _known(history: PriceHistory, *, before: int) -> PriceHistory:
             for name in _OF_BARS
             if len(values := getattr(history, name)) == len(bars)
         },
-        actions=told.taken(np.flatnonzero(told.known_at < before)),
+        actions=actions.taken(np.flatnonzero(actions.known_at < before)),
     )
 
 

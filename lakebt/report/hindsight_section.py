@@ -89,9 +89,9 @@ def _short(fact: dict[str, Any], name: str) -> str:
     """Return an instant to the second, other text as it is; no `known_at` twice."""
     if fact["fact"] == "known_at" or fact[name] is None:
         return ""
-    said = str(fact[name])
-    is_instant = len(said) > len("2022-09-02 00:00:00") and said[10:11] == " "
-    return said[:19] if is_instant else said
+    text = str(fact[name])
+    is_instant = len(text) > len("2022-09-02 00:00:00") and text[10:11] == " "
+    return text[:19] if is_instant else text
 
 
 def _instant(value: object) -> str:

@@ -137,8 +137,8 @@ def _chance(chance: Chance | None) -> str:
     """Return what may be said of all rules, before what is said of one."""
     if chance is None:
         return ""
-    said = html.escape(chance.sentence)
-    return f'<p style="margin:0 0 4px;font-weight:600">{said}</p>' + _note(
+    sentence = html.escape(chance.sentence)
+    return f'<p style="margin:0 0 4px;font-weight:600">{sentence}</p>' + _note(
         " ".join(chance.notes)
     )
 

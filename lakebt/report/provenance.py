@@ -84,9 +84,9 @@ def is_made_up(text: str) -> bool:
     (True, False)
     """
     return any(
-        not _DENIED.search(text, 0, found.start())
-        and not _DENIES.match(text, found.end())
-        for found in _MADE.finditer(text)
+        not _DENIED.search(text, 0, match.start())
+        and not _DENIES.match(text, match.end())
+        for match in _MADE.finditer(text)
     )
 
 

@@ -104,7 +104,7 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         f"({count(best.n_returns, 'daily return')})"
     )
     paid = "net of costs" if best.costs_bps else "no costs charged"
-    told, held = contents.headline or best, contents.headline
+    top, held = contents.headline or best, contents.headline
     few = f" {NOTE}." if mark(best.n_dates) else ""
     caption = f"Sharpe ratio per year, {contents.aggregate}, {paid}, over {n}.{few}"
     if held is not None:
@@ -116,8 +116,8 @@ def chosen_sections(contents: StudyContents, cells: Cells) -> dict[str, Any]:
         )
     return {
         "big": {
-            "value": words.sharpe(told.sharpe),
-            "error": f"{words.error(told.sharpe_se)} {mark(best.n_dates)}".rstrip(),
+            "value": words.sharpe(top.sharpe),
+            "error": f"{words.error(top.sharpe_se)} {mark(best.n_dates)}".rstrip(),
             "caption": caption,
         },
         "earned": story.earned(best),

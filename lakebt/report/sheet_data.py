@@ -68,7 +68,7 @@ class SheetData:
     @property
     def benchmark(self) -> str:
         """The name of the benchmark; empty without one."""
-        theirs = self.performance.benchmark
-        if theirs is None:
+        benchmark = self.performance.benchmark
+        if benchmark is None:
             return ""
-        return "benchmark" if theirs.name is None else str(theirs.name)
+        return "benchmark" if benchmark.name is None else str(benchmark.name)

@@ -36,12 +36,12 @@ def sheet_section(sheet: SheetData | None) -> dict[str, Any] | None:
     stats = sheet.performance.stats()
     years = sheet.performance.by_year().reset_index()
     fractions = ("total_return", "volatility", "max_drawdown", "benchmark_return")
-    told = stats["definition"].get("exposure", "")
+    text = stats["definition"].get("exposure", "")
     return {
         "rows": rows_of(stats),
         "benchmark": sheet.benchmark,
-        "exposure": f"{capitalised(str(told).removeprefix('mean over sessions of '))}."
-        if told
+        "exposure": f"{capitalised(str(text).removeprefix('mean over sessions of '))}."
+        if text
         else "",
         "idle": _idle(sheet),
         "years": [

@@ -44,9 +44,9 @@ def answer(contents: StudyContents, cells: Cells) -> str:
     best = cells[contents.best]
     own = f"{words.sharpe(best.sharpe)} {words.error(best.sharpe_se)}"
     ratio = f"Sharpe {own} ({contents.aggregate})"
-    if (held := contents.headline) is not None:
+    if (headline := contents.headline) is not None:
         ratio = (
-            f"Sharpe {words.sharpe(held.sharpe)} {words.error(held.sharpe_se)} "
+            f"Sharpe {words.sharpe(headline.sharpe)} {words.error(headline.sharpe_se)} "
             f"(calendar), {own} ({contents.aggregate}),"
         )
     return (
@@ -79,10 +79,10 @@ def caution(contents: StudyContents, cells: Cells) -> str:
         f"{count(len(cells))} asked for"
     )
     lost = "" if best.sharpe > 0 else " No cell has a positive Sharpe ratio."
-    told = contents.headline or best
-    if not told.sharpe_se > 0:
+    verdict = contents.headline or best
+    if not verdict.sharpe_se > 0:
         return f"It is {chosen}; it has no standard error.{lost}"
-    away = abs(told.sharpe) / told.sharpe_se
+    away = abs(verdict.sharpe) / verdict.sharpe_se
     return f"It lies {away:.1f} standard errors from zero, and is {chosen}.{lost}"
 
 

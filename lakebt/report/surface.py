@@ -109,8 +109,8 @@ class Cell:
     @property
     def ratio(self) -> str:
         """The Sharpe ratio with its error, marked where it rests on few dates."""
-        told = f"{words.sharpe(self.sharpe)} {words.error(self.sharpe_se)}"
-        return f"{told} {mark(self.n_dates)}".rstrip()
+        ratio = f"{words.sharpe(self.sharpe)} {words.error(self.sharpe_se)}"
+        return f"{ratio} {mark(self.n_dates)}".rstrip()
 
 
 def surface(contents: StudyContents) -> dict[tuple[str, str], Cell]:

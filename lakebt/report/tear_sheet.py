@@ -227,7 +227,7 @@ class TearSheet:
 
     def plots(self) -> dict[str, Any]:
         """Return every figure by its name, in the order of a report."""
-        found = {
+        figures = {
             "equity": self.plot_equity(),
             "months": self.plot_months(),
             "rolling": self.plot_rolling(),
@@ -235,8 +235,8 @@ class TearSheet:
             "exposure": self.plot_exposure(),
         }
         if self._data.weights is not None:
-            found["positions"] = self.plot_positions()
-        return found
+            figures["positions"] = self.plot_positions()
+        return figures
 
     @property
     def benchmark(self) -> str:

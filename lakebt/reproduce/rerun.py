@@ -121,10 +121,10 @@ def rerun_strategy(lake: Lake, row: pd.Series, target: str | None) -> pd.Series:
             f"FILE.py:{row['strategy']}"
         )
         raise InvalidArgumentError(msg)
-    path, made = load_class(target)
+    path, strategy_class = load_class(target)
     rule = json.loads(row["rule"])
     with blaming(path):
-        strategy = made(**as_made(made, rule["parameters"]))
+        strategy = strategy_class(**as_made(strategy_class, rule["parameters"]))
     view = view_of(lake, release=row["release"], as_of=row["as_of"].to_pydatetime())
     terms = Terms.read(rule, json.loads(row["costs"]))
     backtest = Backtest(view, strategy, **{n: getattr(terms, n) for n in terms.names()})

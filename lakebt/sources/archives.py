@@ -86,10 +86,10 @@ def files_of(path: Path, *, table: str, also: tuple[str, ...] = ()) -> list[Path
     """
     check_is_path(str(path), what="file", cure="fetch the file, and name the copy")
     if path.is_dir():
-        found = sorted(
+        files = sorted(
             each for each in path.iterdir() if not each.name.startswith((".", "_"))
         )
-        for each in found:
+        for each in files:
             if each.is_dir() or kind_of(each) not in (*KNOWN, *also):
                 what = "a folder" if each.is_dir() else "neither .csv nor .parquet"
                 problem = (
@@ -97,15 +97,15 @@ def files_of(path: Path, *, table: str, also: tuple[str, ...] = ()) -> list[Path
                     f"files that are meant, as '{path}/*.csv'."
                 )
                 raise InvalidDataError(table, problem)
-        if not found:
+        if not files:
             raise InvalidDataError(table, f"folder {path} is empty: check the path.")
-        return found
+        return files
     if not path.exists() and glob.has_magic(str(path)):
-        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))  # noqa: PTH207 - of any root
-        if not found:
+        files = sorted(Path(each) for each in glob.glob(str(path), recursive=True))  # noqa: PTH207 - of any root
+        if not files:
             problem = f"no file is like {path}: check the pattern."
             raise InvalidDataError(table, problem)
-        return found
+        return files
     return [path]
 
 
@@ -186,11 +186,11 @@ def _limited(stream: Any, path: Path, table: str) -> bytes:
     InvalidDataError
         If it is.
     """
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     while part := stream.read(_CHUNK):
-        held.write(part)
-        check_size(held.tell(), path, table)
-    return held.getvalue()
+        buffer.write(part)
+        check_size(buffer.tell(), path, table)
+    return buffer.getvalue()
 
 
 def check_size(size: int, path: Path, table: str) -> None:

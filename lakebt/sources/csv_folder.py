@@ -154,21 +154,21 @@ def _files(path: Path) -> list[Path]:
         If there is none.
     """
     if not path.is_dir():
-        found = files_of(path, table=TABLE)
-        if missing := [each for each in found if not each.is_file()]:
+        files = files_of(path, table=TABLE)
+        if missing := [each for each in files if not each.is_file()]:
             problem = f"file {missing[0]} does not exist: check the path."
             raise InvalidDataError(TABLE, problem)
     else:
-        found = sorted(
+        files = sorted(
             each
             for each in path.rglob("*")
             if kind_of(each) in _ENDS and not each.name.startswith((".", "_"))
         )
-    found = [each for each in found if each.name != LIST]
-    if not found:
+    files = [each for each in files if each.name != LIST]
+    if not files:
         problem = f"{path} holds no .csv and no .txt: check the path."
         raise InvalidDataError(TABLE, problem)
-    return found
+    return files
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -227,12 +227,12 @@ class _Bars:
         columns = self.columns(path, rows)
         self.n_read += len(rows)
         self.read_as |= dict.fromkeys(rows.attrs.get("read_as", ()))
-        held = pd.DataFrame({ours: rows[name] for ours, name in columns.items()})
-        symbols = self.symbols_of(path, held)
+        frame = pd.DataFrame({ours: rows[name] for ours, name in columns.items()})
+        symbols = self.symbols_of(path, frame)
         wanted = {
-            name: held[name]
+            name: frame[name]
             for name in (*_PRICES, "volume", "adjusted")
-            if name in held.columns
+            if name in frame.columns
             and (name != "adjusted" or self.basis == "total_return")
         }
         numbers, written = read_numbers(
@@ -245,7 +245,7 @@ class _Bars:
         self.check_basis(path, numbers)
         there = pd.DataFrame(numbers)[list(_PRICES)].notna().all(axis=1)
         self.dropped[NO_PRICES] += int((~there).sum())
-        days, how = read_days(held["session"][there], where=path.name, table=TABLE)
+        days, how = read_days(frame["session"][there], where=path.name, table=TABLE)
         self.read_as |= dict.fromkeys(how)
         out = pd.DataFrame({"symbol": symbols[there], "session": days})
         for name in (*_PRICES, "volume"):
@@ -261,19 +261,21 @@ class _Bars:
         InvalidDataError
             If one is missing, twice there, or bars are not of days.
         """
-        found: dict[str, str] = {}
+        columns: dict[str, str] = {}
         for name in rows.columns:
             plain = str(name).strip().strip("<>").casefold().replace("_", " ")
-            ours = _OURS.get(plain)
-            if ours is None:
+            column = _OURS.get(plain)
+            if column is None:
                 self.left_out[str(name)] = None
-            elif ours in found:
-                problem = f"file {path}: {found[ours]!r} and {name!r} are both {ours}: "
+            elif column in columns:
+                problem = (
+                    f"file {path}: {columns[column]!r} and {name!r} are both {column}: "
+                )
                 problem += "leave one out, or check which file it is."
                 raise InvalidDataError(TABLE, problem)
             else:
-                found[ours] = str(name)
-        if missing := [each for each in ("session", *_PRICES) if each not in found]:
+                columns[column] = str(name)
+        if missing := [each for each in ("session", *_PRICES) if each not in columns]:
             there = listed(list(map(str, rows.columns))[:12], is_quoted=True)
             what = "date" if missing[0] == "session" else missing[0]
             problem = (
@@ -281,15 +283,15 @@ class _Bars:
                 f"layouts, so rename its columns, or take it away."
             )
             raise InvalidDataError(TABLE, problem)
-        if "period" in found and set(rows[found["period"]]) - {"D"}:
+        if "period" in columns and set(rows[columns["period"]]) - {"D"}:
             problem = (
                 f"file {path} has bars that are not of days: fetch the daily ones."
             )
             raise InvalidDataError(TABLE, problem)
         for each in ("adjusted", "period"):
-            if each in found:
-                self.left_out[found[each]] = None
-        return found
+            if each in columns:
+                self.left_out[columns[each]] = None
+        return columns
 
     def symbols_of(self, path: Path, held: pd.DataFrame) -> pd.Series:
         """Return whose each row is.
@@ -301,12 +303,14 @@ class _Bars:
         """
         if "symbol" in held.columns:
             # Stooq writes the country behind the ticker.
-            said = held["symbol"].str.strip().str.removesuffix(".US")
+            written = held["symbol"].str.strip().str.removesuffix(".US")
         else:
             self.by_name += 1
-            said = pd.Series(self.naming.symbol(path), index=held.index, dtype=object)
-        ours = said.map(lambda symbol: self.symbols.get(symbol, symbol))
-        for symbol in ours.unique():
+            written = pd.Series(
+                self.naming.symbol(path), index=held.index, dtype=object
+            )
+        symbols = written.map(lambda symbol: self.symbols.get(symbol, symbol))
+        for symbol in symbols.unique():
             if symbol in self.whose:
                 problem = (
                     f"files {self.whose[symbol].name} and {path.name} are both of "
@@ -314,7 +318,7 @@ class _Bars:
                 )
                 raise InvalidDataError(TABLE, problem)
             self.whose[symbol] = path
-        return ours
+        return symbols
 
     def check_basis(self, path: Path, numbers: Mapping[str, pd.Series]) -> None:
         """Refuse a basis that the file itself contradicts.

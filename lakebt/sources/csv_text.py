@@ -137,7 +137,7 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
         If it is not of the encoding that was named.
     """
     content, packing = read_bytes(path, table=table)
-    told = [packing] if packing else []
+    notes = [packing] if packing else []
     if content is None:
         with path.open("rb") as file:
             head = file.read(_SNIFFED)
@@ -156,7 +156,7 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
                 raise
             encoding = "cp1252"
         else:
-            return rows, [*told, *unusual]
+            return rows, [*notes, *unusual]
     text, encoding = _decoded(
         path.read_bytes() if content is None else content, encoding, dialect
     )
@@ -166,11 +166,11 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
             header_line=dialect.header_line or 1,
             footer_lines=dialect.footer_lines or 0,
         )
-        told += lines.told(dialect.header_line, dialect.footer_lines)
+        notes += lines.told(dialect.header_line, dialect.footer_lines)
     if encoding not in _PLAIN:
-        told.append("latin-1" if encoding == "cp1252" else encoding)
+        notes.append("latin-1" if encoding == "cp1252" else encoding)
     rows, unusual = _parsed(io.BytesIO(text.encode()), text[:_SNIFFED], dialect)
-    return rows, [*told, *unusual]
+    return rows, [*notes, *unusual]
 
 
 def advice(path: Path, *, table: str, dialect: Dialect) -> str:

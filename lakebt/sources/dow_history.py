@@ -72,15 +72,15 @@ def read_history(root: Any) -> list[Members]:
     root
         The page, as ``lxml.html`` reads it.
     """
-    found: dict[dt.date, Members] = {}
+    lists: dict[dt.date, Members] = {}
     day: dt.date | None = None
     for element in root.iter("h2", "h3", "h4", "table"):
         if element.tag != "table":
             heading = re.sub(r"\[\s*edit\s*\]", "", element.text_content())
             day = read_day(without_notes(heading))
-        elif day is not None and day not in found:
-            found[day] = _members(element, day)
-    return [found[each] for each in sorted(found)] if len(found) > 1 else []
+        elif day is not None and day not in lists:
+            lists[day] = _members(element, day)
+    return [lists[each] for each in sorted(lists)] if len(lists) > 1 else []
 
 
 def _members(table: Any, day: dt.date) -> Members:
@@ -125,7 +125,7 @@ def tickers_of_today(tables: Iterable[pd.DataFrame], latest: Members) -> dict[st
     A name is the same without its legal form: "3M" and "3M Company". Earlier lists have
     them in the same words, or another company.
     """
-    told: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for table in tables:
         names = {str(column).strip().casefold(): column for column in table.columns}
         company = names.get("company", names.get("security"))
@@ -133,13 +133,13 @@ def tickers_of_today(tables: Iterable[pd.DataFrame], latest: Members) -> dict[st
         if company is None or symbol is None:
             continue
         for name, ticker in zip(table[company], table[symbol], strict=True):
-            told.setdefault(_plain(without_notes(name)), set()).add(
+            by_name.setdefault(_plain(without_notes(name)), set()).add(
                 without_notes(ticker)
             )
     return {
         name: next(iter(tickers))
         for name in latest.names
-        if len(tickers := told.get(_plain(name), set())) == 1
+        if len(tickers := by_name.get(_plain(name), set())) == 1
     }
 
 

@@ -116,11 +116,11 @@ def submission(asking: Downloads, each: Filed) -> bytes:
     LakeError
         If it does not come, or is cut off.
     """
-    held = asking.ask(ARCHIVES + each.path)
-    if END not in held[-4096:]:
+    content = asking.ask(ARCHIVES + each.path)
+    if END not in content[-4096:]:
         msg = f"EDGAR's answer for {each.accession} is cut off: try again later"
         raise LakeError(msg)
-    return held
+    return content
 
 
 def _quarters(first: dt.date, last: dt.date) -> list[tuple[int, int]]:
@@ -141,8 +141,8 @@ def _listed(asking: Downloads, folder: str) -> list[tuple[str, dt.date]]:
     answer = asking.ask(f"{ARCHIVES}{folder}index.json")
     try:
         names = [str(each["name"]) for each in json.loads(answer)["directory"]["item"]]
-        found = [(name, match[1]) for name in names if (match := _DAYS.match(name))]
-        return sorted((name, dt.date.fromisoformat(digits)) for name, digits in found)
+        days = [(name, match[1]) for name in names if (match := _DAYS.match(name))]
+        return sorted((name, dt.date.fromisoformat(digits)) for name, digits in days)
     except (ValueError, KeyError, TypeError):
         msg = f"EDGAR's list of {folder} is not as it was: try again later"
         raise LakeError(msg) from None

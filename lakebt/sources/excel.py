@@ -53,7 +53,7 @@ def read_excel(
         If it is empty, or a row is longer than the header.
     """
     name, rows = sheet_lines(path, table, dialect)
-    told = [
+    notes = [
         f"Excel, sheet {name!r}",
         *lines.told(dialect.header_line, dialect.footer_lines),
     ]
@@ -70,7 +70,7 @@ def read_excel(
     columns = zip(*(_padded(cells, width) for _, cells in kept[1:]), strict=True)
     arrays = [pa.array([one or None for one in each], pa.string()) for each in columns]
     arrays = arrays or [pa.array([], pa.string()) for _ in header]
-    return pa.Table.from_arrays(arrays, names=header), told
+    return pa.Table.from_arrays(arrays, names=header), notes
 
 
 def advice(path: Path, *, table: str, dialect: Dialect) -> str:
@@ -101,23 +101,23 @@ def sheet_lines(
     InvalidDataError
         If there is none, or there are several and none is named.
     """
-    held = _sheets(path, table, dialect.sheet)
-    if dialect.sheet is not None and dialect.sheet not in held:
+    tabs = _sheets(path, table, dialect.sheet)
+    if dialect.sheet is not None and dialect.sheet not in tabs:
         problem = (
             f"file {path} has no sheet {dialect.sheet!r}; it has "
-            f"{listed(held, is_quoted=True)}."
+            f"{listed(tabs, is_quoted=True)}."
         )
         raise InvalidDataError(table, problem)
     if dialect.sheet is not None:
-        return dialect.sheet, held[dialect.sheet]
-    held = {name: rows for name, rows in held.items() if rows}
-    if len(held) == 1:
-        return next(iter(held.items()))
-    if not held:
+        return dialect.sheet, tabs[dialect.sheet]
+    tabs = {name: rows for name, rows in tabs.items() if rows}
+    if len(tabs) == 1:
+        return next(iter(tabs.items()))
+    if not tabs:
         raise InvalidDataError(table, f"file {path} has no sheet that holds anything.")
     problem = (
-        f"file {path} has {len(held)} sheets that hold something, "
-        f"{listed(held, is_quoted=True)}: pass sheet={next(iter(held))!r}, or another."
+        f"file {path} has {len(tabs)} sheets that hold something, "
+        f"{listed(tabs, is_quoted=True)}: pass sheet={next(iter(tabs))!r}, or another."
     )
     raise InvalidDataError(table, problem)
 

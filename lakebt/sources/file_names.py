@@ -73,20 +73,20 @@ class Naming:
         if pattern is not None and pattern.count(HOLE) != 1:
             msg = f"pattern must hold {HOLE} once, as {HOLE}_daily.csv, was {pattern!r}"
             raise InvalidArgumentError(msg)
-        found = Naming(
+        naming = Naming(
             pattern=pattern or _guess([each.name for each in files]),
             table=table,
             is_guessed=pattern is None,
             is_raised=False,
         )
-        written = [found._written(each) for each in files]
+        written = [naming._written(each) for each in files]
         if any(each is None for each in written) or not written:
-            return found
+            return naming
         is_raised = all(each == (each or "").lower() for each in written)
         return Naming(
-            pattern=found.pattern,
+            pattern=naming.pattern,
             table=table,
-            is_guessed=found.is_guessed,
+            is_guessed=naming.is_guessed,
             is_raised=is_raised,
         )
 
@@ -105,21 +105,21 @@ class Naming:
         InvalidDataError
             If its name does not say it.
         """
-        found = self._written(path)
-        if found is None or not _SYMBOL.match(found):
+        symbol = self._written(path)
+        if symbol is None or not _SYMBOL.match(symbol):
             problem = (
                 f"file {path.name} does not say its symbol as {self.pattern}: rename "
                 f"it, or pass pattern= with {HOLE} in it."
             )
             raise InvalidDataError(self.table, problem)
-        return found.upper() if self.is_raised else found
+        return symbol.upper() if self.is_raised else symbol
 
     def _written(self, path: Path) -> str | None:
         """Return what stands in the place of the symbol."""
         before, _, behind = self.pattern.partition(HOLE)
         wild = [re.escape(part).replace(r"\*", ".*?") for part in (before, behind)]
-        found = re.fullmatch(f"{wild[0]}(.+){wild[1]}", path.name, re.IGNORECASE)
-        return found.group(1) if found else None
+        match = re.fullmatch(f"{wild[0]}(.+){wild[1]}", path.name, re.IGNORECASE)
+        return match.group(1) if match else None
 
 
 def _guess(names: Sequence[str]) -> str:
@@ -139,8 +139,8 @@ def _guess(names: Sequence[str]) -> str:
         behind = _same_start([each[::-1] for each in stems])
         behind = behind[: _last_parting(behind) + 1][::-1]
     else:
-        found = _BEFORE.match(stems[0])
-        before = found.group() if found else ""
+        match = _BEFORE.match(stems[0])
+        before = match.group() if match else ""
         last = _BEHIND.search(stems[0][len(before) :])
         behind = last.group() if last else ""
     return f"{before}{HOLE}{behind}{end}"

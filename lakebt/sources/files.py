@@ -312,14 +312,14 @@ def _renamed(
     kept = [name for name in names if name not in leave_out]
     first: dict[str, str] = {}
     for name in kept:
-        ours = columns.get(name, name)
-        if ours in first:
+        new = columns.get(name, name)
+        if new in first:
             msg = (
-                f"columns {first[ours]!r} and {name!r} of {file} would both be called "
-                f"{ours!r}: leave one of them out"
+                f"columns {first[new]!r} and {name!r} of {file} would both be called "
+                f"{new!r}: leave one of them out"
             )
             raise InvalidArgumentError(msg)
-        first[ours] = name
+        first[new] = name
     return rows.select(kept).rename_columns(list(first))
 
 
@@ -336,14 +336,14 @@ def _typed(
     """
     of_numbers = [name for name in rows.column_names if name in set(numbers)]
     read = {name: _cast(rows.column(name), pa.float64()) for name in of_numbers}
-    told: list[str] = []
+    notes: list[str] = []
     if dialect.decimal == "," or None in read.values():
         text = {name: rows.column(name) for name in of_numbers}
         ungrouped = without_groups(text, dialect.decimal)
         points = with_points(ungrouped or text, dialect.decimal)
-        told = ["thousands separators"] if ungrouped is not None else []
-        told += ["decimal commas"] if points is not None else []
-        if told:
+        notes = ["thousands separators"] if ungrouped is not None else []
+        notes += ["decimal commas"] if points is not None else []
+        if notes:
             plain = points or ungrouped or text
             read = {name: _cast(plain[name], pa.float64()) for name in of_numbers}
     for name in rows.column_names:
@@ -353,7 +353,7 @@ def _typed(
         if values is not None:
             place = rows.schema.get_field_index(name)
             rows = rows.set_column(place, name, values)
-    return rows, told
+    return rows, notes
 
 
 def _cast(values: Any, kind: pa.DataType) -> Any:

@@ -72,8 +72,8 @@ def lake_name(written: str) -> str:
     name = trimmed(written)
     plain = _AROUND.sub("", _AROUND.sub("", name))
     for shape, known in _SHAPES:
-        if found := shape.fullmatch(plain):
-            return known.format(*found.groups())
+        if match := shape.fullmatch(plain):
+            return known.format(*match.groups())
     return _SIGNS.get(plain.casefold(), name)
 
 
@@ -100,7 +100,7 @@ def index_of(given: str | None, *, called: str) -> str:
     if given is not None:
         return lake_name(given)
     for shape, name in () if _OTHER.search(called) else _SHAPES:
-        if found := shape.search(called):
-            return name.format(*found.groups())
+        if match := shape.search(called):
+            return name.format(*match.groups())
     msg = f"{called} does not say of which index its changes are: pass index="
     raise InvalidArgumentError(msg)

@@ -72,8 +72,8 @@ def without(text: str, *, header_line: int, footer_lines: int) -> str:
     'symbol\nA'
     """
     text = text.rstrip("\r\n")
-    starts = [0, *(found.end() for found in _ENDS.finditer(text))]
-    stops = [*(found.start() for found in _ENDS.finditer(text)), len(text)]
+    starts = [0, *(match.end() for match in _ENDS.finditer(text))]
+    stops = [*(match.start() for match in _ENDS.finditer(text)), len(text)]
     last = len(starts) - footer_lines
     if header_line > last:
         msg = _too_few(len(starts), header_line, footer_lines)

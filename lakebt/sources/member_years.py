@@ -44,8 +44,8 @@ def read_years(path: Path) -> list[tuple[dt.date, list[str], list[str]]]:
         files = sorted(e for e in path.iterdir() if kind_of(e) in {".yaml", ".yml"})
     if not files:
         raise InvalidDataError(TABLE, f"{path} holds no .yaml: check the path.")
-    found = [each for file in files for each in _of_file(file)]
-    return sorted(found, key=lambda each: each[0])
+    years = [each for file in files for each in _of_file(file)]
+    return sorted(years, key=lambda each: each[0])
 
 
 def _of_file(path: Path) -> Iterator[tuple[dt.date, list[str], list[str]]]:

@@ -219,8 +219,12 @@ def _take(
     names = {str(name).strip().casefold(): name for name in rows.columns}
 
     def column(among: tuple[str, ...]) -> list[str] | None:
-        found = next((names[each] for each in among if each in names), None)
-        return None if found is None else [without_notes(v) for v in rows[found]]
+        column_name = next((names[each] for each in among if each in names), None)
+        return (
+            None
+            if column_name is None
+            else [without_notes(v) for v in rows[column_name]]
+        )
 
     if of_prices(rows.columns):
         problem = f"{where} holds prices, and no members: check which file it is."

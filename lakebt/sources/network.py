@@ -63,8 +63,8 @@ def ask(url: str, *, contact: str | None = None, seconds: float = SECONDS) -> by
     opener = urllib.request.build_opener(_Redirects)
     try:
         with opener.open(request, timeout=seconds) as answer:
-            held = _body(answer, name, until=time.monotonic() + _TIMES * seconds)
-            return _unpacked(held, answer.headers.get("Content-Encoding"), name)
+            body = _body(answer, name, until=time.monotonic() + _TIMES * seconds)
+            return _unpacked(body, answer.headers.get("Content-Encoding"), name)
     except urllib.error.HTTPError as error:
         error.close()
         after = error.headers.get("Retry-After") if error.headers else None
@@ -167,8 +167,8 @@ def _body(answer: Any, name: str, *, until: float) -> bytes:
         if time.monotonic() > until:
             msg = f"{name} takes too long to answer. {_CURE}"
             raise LakeError(msg)
-    said = answer.headers.get("Content-Length")
-    if not answer.chunked and said is not None and size != int(said):
+    length = answer.headers.get("Content-Length")
+    if not answer.chunked and length is not None and size != int(length):
         raise LakeError(_cut_off(name))
     if not size:
         msg = f"{name} answers with nothing. {_CURE}"
@@ -207,13 +207,13 @@ def _cut_off(name: str) -> str:
 
 def _refusal(code: int, reason: object, after: str | None) -> str:
     """Return what an error of HTTP means, in one line."""
-    said = _one_line(reason)
+    line = _one_line(reason)
     why = _WHY.get(code, "does not answer")
     if after:
         when = trimmed(after)[:40]
         wait = f"{when} seconds" if when.isdecimal() else f"until {when}"
-        return f"{why} ({code} {said}): it asks to wait {wait}. {_CURE}"
-    return f"{why} ({code} {said}). {_CURE}"
+        return f"{why} ({code} {line}): it asks to wait {wait}. {_CURE}"
+    return f"{why} ({code} {line}). {_CURE}"
 
 
 def _one_line(what: object) -> str:

@@ -193,18 +193,18 @@ def _files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return files_of(path, table=TABLE)
-    found = sorted(
+    files = sorted(
         each
         for each in path.iterdir()
         if kind_of(each) in {".xml", ".txt"} and not each.name.startswith((".", "_"))
     )
-    if not found:
+    if not files:
         problem = f"folder {path} holds no .xml and no .txt: name that of the filings."
         raise InvalidDataError(TABLE, problem)
     others = [
         each.name
         for each in path.iterdir()
-        if each not in found and not each.name.startswith(".") and each.name != LIST
+        if each not in files and not each.name.startswith(".") and each.name != LIST
     ]
     if others:
         problem = (
@@ -212,7 +212,7 @@ def _files(path: Path) -> list[Path]:
             f"that are meant, as '{path}/*.txt'."
         )
         raise InvalidDataError(TABLE, problem)
-    return found
+    return files
 
 
 def _of_submission(

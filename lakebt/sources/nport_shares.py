@@ -96,10 +96,10 @@ def _beyond(title: str, name: str) -> str:
 
 def _is_after_form(name: str) -> bool:
     """Return whether a name says what it is about behind the name of a company."""
-    found = list(_ABOUT.finditer(name))
-    if not found:
+    matches = list(_ABOUT.finditer(name))
+    if not matches:
         return False
-    return found[-1].start() > 0 and not _FORM.search(name, found[-1].end())
+    return matches[-1].start() > 0 and not _FORM.search(name, matches[-1].end())
 
 
 def tickers_of(rows: pd.DataFrame) -> dict[str, str]:

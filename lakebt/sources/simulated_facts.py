@@ -93,15 +93,15 @@ def holdings_reports(
     deletions = [(day, each) for side, day, each in changes if side == Side.DELETION]
     dates, instants, counts, symbols = [], [], [], []
     for date, known_at in _reports(legs["announced_session"].iloc[0], sessions, as_of):
-        held = [
+        members_then = [
             *members,
             *(symbol for effective, symbol in deletions if effective > date),
             *(symbol for effective, symbol in additions if effective <= date),
         ]
-        dates += [date] * len(held)
+        dates += [date] * len(members_then)
         instants.append(known_at)
-        counts.append(len(held))
-        symbols += held
+        counts.append(len(members_then))
+        symbols += members_then
     return pd.DataFrame(
         {
             "fund": FUND,

@@ -113,14 +113,14 @@ class Option:
         InvalidArgumentError
             If a part is neither a pair nor a file of pairs.
         """
-        found: dict[str, str] = {}
+        mapping: dict[str, str] = {}
         for part in parts:
             name, equals, value = part.partition("=")
             if equals and name.strip():
-                found[name.strip()] = value.strip()
+                mapping[name.strip()] = value.strip()
             else:
-                found |= self._pairs(Path(part))
-        return found
+                mapping |= self._pairs(Path(part))
+        return mapping
 
     def _pairs(self, path: Path) -> dict[str, str]:
         """Return the pairs in a file.
@@ -203,9 +203,9 @@ class Source:
         made with.
         """
         if not of_fetch:
-            held: Any = self
+            bound: Any = self
             own = options_of(self.convert)
-            if is_dataclass(held):
+            if is_dataclass(bound):
                 return options_of(type(self), section="Attributes") | own
             return own
         return options_of(getattr(self, "fetch")) if self.fetches else {}  # noqa: B009
@@ -213,8 +213,8 @@ class Source:
     @property
     def has_exchange(self) -> bool:
         """Whether days or sessions of an exchange decide what it makes of a file."""
-        held: Any = self
-        names = {each.name for each in fields(held)} if is_dataclass(held) else set()
+        bound: Any = self
+        names = {each.name for each in fields(bound)} if is_dataclass(bound) else set()
         return "exchange" in names | inspect.signature(self.convert).parameters.keys()
 
     def made_with(self, given: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
@@ -280,18 +280,18 @@ def options_of(
     method: Callable[..., object], *, section: str = "Parameters"
 ) -> dict[str, Option]:
     """Return the keyword-only arguments of a method that can be typed, by name."""
-    told = _told(inspect.getdoc(method) or "", section)
-    found: dict[str, Option] = {}
+    help_texts = _told(inspect.getdoc(method) or "", section)
+    options: dict[str, Option] = {}
     for name, each in inspect.signature(method).parameters.items():
         kind = _kind(str(each.annotation))
         if each.kind is each.KEYWORD_ONLY and kind and name not in _ELSEWHERE:
-            found[name] = Option(
+            options[name] = Option(
                 name=name,
                 kind=kind,
                 is_required=each.default is each.empty,
-                about=told.get(name, ""),
+                about=help_texts.get(name, ""),
             )
-    return found
+    return options
 
 
 def _kind(annotation: str) -> str | None:
@@ -306,9 +306,9 @@ def _told(docstring: str, title: str) -> dict[str, str]:
     """Return what a part of a docstring says of each name in it, in one line each."""
     _, _, rest = docstring.partition(f"{title}\n----------\n")
     section = re.split(r"\n\n[A-Z]\w+\n-{3,}\n", rest)[0]
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", section):
         names, _, text = entry.partition("\n")
         for name in names.split(","):
-            told[name.strip()] = " ".join(text.replace("``", "").split())
-    return told
+            texts[name.strip()] = " ".join(text.replace("``", "").split())
+    return texts

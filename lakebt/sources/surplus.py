@@ -23,12 +23,12 @@ pc: Any = pyarrow.compute
 
 def advice(path: Path, table: str, dialect: Dialect) -> str:
     """Return a sentence about lines that seem to be no rows, or nothing."""
-    found = ""
+    text = ""
     if kind_of(path) == ".csv":
-        found = csv_text.advice(path, table=table, dialect=dialect)
+        text = csv_text.advice(path, table=table, dialect=dialect)
     elif kind_of(path) in excel.ENDS:
-        found = excel.advice(path, table=table, dialect=dialect)
-    return f" {capitalised(found)}." if found else ""
+        text = excel.advice(path, table=table, dialect=dialect)
+    return f" {capitalised(text)}." if text else ""
 
 
 def check_arguments(path: Path, suffix: str, dialect: Dialect) -> None:

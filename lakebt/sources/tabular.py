@@ -131,15 +131,15 @@ class Tabular(Source):
                 if value is not None:
                     msg = f"{option}={value!r} means nothing for a frame: omit it"
                     raise InvalidArgumentError(msg)
-            held = source.drop(columns=list(leave_out)).rename(columns=columns or {})
-            ours = Converted(
+            frame = source.drop(columns=list(leave_out)).rename(columns=columns or {})
+            result = Converted(
                 table=target,
-                frame=held.assign(**(constants or {})),
-                n_read=len(held),
+                frame=frame.assign(**(constants or {})),
+                n_read=len(frame),
                 left_out=tuple(leave_out),
             )
         else:
-            ours = read_file(
+            result = read_file(
                 source,
                 table=target,
                 columns=columns,
@@ -155,16 +155,16 @@ class Tabular(Source):
                 sheet=sheet,
             )
         if self._rows is None:
-            return ours
+            return result
         try:
-            converted = self._rows(ours.frame, exchange)
+            converted = self._rows(result.frame, exchange)
         except InvalidDataError as error:
             if isinstance(source, pd.DataFrame):
                 raise
             problem = f"file {source}: {error.problem}"
             raise InvalidDataError(error.table, problem) from None
-        left_out = ours.left_out + converted.left_out
-        return replace(converted, left_out=left_out, read_as=ours.read_as)
+        left_out = result.left_out + converted.left_out
+        return replace(converted, left_out=left_out, read_as=result.read_as)
 
 
 class ActionFiles(Tabular):

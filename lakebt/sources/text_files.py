@@ -60,18 +60,18 @@ def read_text(
             problem = f"file {path} has more than {most:,} bytes, too many for {what}: "
             raise InvalidDataError(table, f"{problem}check which it is.")
         content, packing = read_bytes(path, table=table)
-        held = path.read_bytes() if content is None else content
+        data = path.read_bytes() if content is None else content
     except OSError as error:
         why = error.strerror or type(error).__name__
         problem = f"file {path} cannot be read: {why}. Check the path."
         raise InvalidDataError(table, problem) from None
     if packing:
-        check_head(held[:_HEAD], path, table=table, what=what)
-    told = [packing] if packing else []
-    text, encoding = _decoded(held)
+        check_head(data[:_HEAD], path, table=table, what=what)
+    notes = [packing] if packing else []
+    text, encoding = _decoded(data)
     if encoding != "utf-8":
-        told.append(encoding)
-    return text, told
+        notes.append(encoding)
+    return text, notes
 
 
 def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:

@@ -207,18 +207,18 @@ class Wikipedia(Source):
             )
         path = local_path(source, what="file", cure="fetch it, and name the copy")
         pages = _files(path, index)
-        lists = {each: found for each in pages if (found := read_lists(each))}
+        lists = {each: items for each in pages if (items := read_lists(each))}
         listed_so = {index_of(index, called=each.name) for each in lists}
         parts = []
         tables: dict[str, list[pd.DataFrame]] = {}
         for each in [page for page in pages if page not in lists]:
-            held = read_tables(each)
+            tabs = read_tables(each)
             if lists and index_of(index, called=each.name) in listed_so:
-                tables.setdefault(index_of(index, called=each.name), []).extend(held)
+                tables.setdefault(index_of(index, called=each.name), []).extend(tabs)
             else:
                 parts.append(
                     _of_tables(
-                        each.name, held, index, symbols, renames, exchange=exchange
+                        each.name, tabs, index, symbols, renames, exchange=exchange
                     )
                 )
         for each, history in lists.items():
@@ -246,13 +246,13 @@ def _files(path: Path, index: str | None) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(e for e in path.iterdir() if kind_of(e) in {".html", ".htm"})
-    if not found:
+    files = sorted(e for e in path.iterdir() if kind_of(e) in {".html", ".htm"})
+    if not files:
         raise InvalidDataError(TABLE, f"{path} holds no page (.html): check the path.")
-    if index is not None and len(found) > 1:
-        msg = f"index={index!r} cannot be that of {len(found)} pages: leave it out"
+    if index is not None and len(files) > 1:
+        msg = f"index={index!r} cannot be that of {len(files)} pages: leave it out"
         raise InvalidArgumentError(msg)
-    return found
+    return files
 
 
 def _together(parts: Sequence[Converted]) -> Converted:
@@ -326,21 +326,21 @@ def _parts(column: object) -> tuple[str, ...]:
 
 def _named(table: pd.DataFrame) -> dict[str, Any]:
     """Return the place of the columns that matter, by what they are."""
-    found: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for place, column in enumerate(table.columns):
         words = re.sub(r"[\W_]+", " ", " ".join(_parts(column))).casefold().split()
         text = " ".join(dict.fromkeys(words))
         is_ticker = not {"ticker", "tickers", "symbol"}.isdisjoint(words)
         for side in ("added", "removed"):
             if side in words and is_ticker and "date" not in words:
-                found.setdefault(side, place)
+                names.setdefault(side, place)
         if text in _DATES:
-            found.setdefault("date", place)
+            names.setdefault("date", place)
         elif text in _MEMBERS:
-            found.setdefault("member", place)
+            names.setdefault("member", place)
         elif "reason" in words:
-            found.setdefault("reason", place)
-    return found
+            names.setdefault("reason", place)
+    return names
 
 
 def _days(table: pd.DataFrame, place: int) -> list[dt.date | None]:

@@ -100,7 +100,7 @@ def _slashed(
     InvalidDataError
         If they are in neither.
     """
-    found = [
+    readings = [
         (days, how)
         for form, how in (
             ("%m/%d/%Y", "days as 09/02/2022, the month first"),
@@ -109,11 +109,11 @@ def _slashed(
         for days in [pd.to_datetime(plain, format=form, errors="coerce")]
         if days.notna().all()
     ]
-    if not found:
+    if not readings:
         raise InvalidDataError(table, _damage(plain, _SLASHED, where))
-    days, how = found[0]
-    if len(found) > 1 and _gap(found[1][0]) <= _LONGEST_GAP < _gap(days):
-        days, how = found[1]
+    days, how = readings[0]
+    if len(readings) > 1 and _gap(readings[1][0]) <= _LONGEST_GAP < _gap(days):
+        days, how = readings[1]
     return days.dt.date, (how,)
 
 
@@ -158,9 +158,9 @@ def day_reader(
     ['2022-12-05', '2022-12-25']
     """
     pairs = [
-        (int(found[1]), int(found[2]), text)
+        (int(match[1]), int(match[2]), text)
         for text in texts
-        if (found := _SLASHED_PARTS.match(text.strip()))
+        if (match := _SLASHED_PARTS.match(text.strip()))
     ]
     day_first = [text for one, _, text in pairs if one > 12]
     month_first = [text for _, two, text in pairs if two > 12]

@@ -53,11 +53,11 @@ def read_numbers(
     >>> found["close"].tolist(), how
     ([1234.5, 2.25], ('decimal commas',))
     """
-    found: dict[str, pd.Series] = {}
+    numbers_read: dict[str, pd.Series] = {}
     texts: dict[str, pd.Series] = {}
     for name, values in columns.items():
         try:
-            found[name] = pd.to_numeric(values).astype(float)
+            numbers_read[name] = pd.to_numeric(values).astype(float)
         except (ValueError, TypeError):  # most files need no more
             texts[name] = _plain(values)
     has_commas = _has_decimal_commas(texts, where, table, semicolons=semicolons)
@@ -65,13 +65,13 @@ def read_numbers(
         texts = {name: _plain(values) for name, values in columns.items()}
     for name, plain in texts.items():
         if has_commas:
-            told = plain.where(plain.str.fullmatch(_WITH_COMMA).fillna(False))  # noqa: FBT003
-            told = told.str.replace(".", "", regex=False)
-            told = told.str.replace(",", ".", regex=False)
+            with_comma = plain.where(plain.str.fullmatch(_WITH_COMMA).fillna(False))  # noqa: FBT003
+            with_comma = with_comma.str.replace(".", "", regex=False)
+            with_comma = with_comma.str.replace(",", ".", regex=False)
         else:
-            told = plain.str.replace(",", "", regex=False)
-        found[name] = pd.to_numeric(told, errors="coerce").astype(float)
-    ordered = {name: found[name] for name in columns}
+            with_comma = plain.str.replace(",", "", regex=False)
+        numbers_read[name] = pd.to_numeric(with_comma, errors="coerce").astype(float)
+    ordered = {name: numbers_read[name] for name in columns}
     return ordered, ((DECIMAL_COMMAS,) if has_commas else ())
 
 

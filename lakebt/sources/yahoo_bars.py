@@ -193,18 +193,22 @@ class YahooBars(Source):
                 for each in files_in(path, table=table)
             ]
         named_so = symbols or {}
-        held: dict[str, pd.DataFrame] = {}
+        bars_by_symbol: dict[str, pd.DataFrame] = {}
         for what, frames in parts:
             for ticker, frame in frames.items():
-                ours = named_so.get(ticker, ticker)
-                if ours in held:
-                    problem = f"{what} has bars of {ours} again: leave one of them out."
+                own_symbol = named_so.get(ticker, ticker)
+                if own_symbol in bars_by_symbol:
+                    problem = (
+                        f"{what} has bars of {own_symbol} again: leave one of them out."
+                    )
                     raise InvalidDataError(table, problem)
-                _check(frame, f"{what}, {ours}", table)
-                held[ours] = frame
+                _check(frame, f"{what}, {own_symbol}", table)
+                bars_by_symbol[own_symbol] = frame
         if table == ACTIONS:
-            return YahooActions(exchange=exchange).convert(pd.concat(held, axis=1))
-        return _bars(held)
+            return YahooActions(exchange=exchange).convert(
+                pd.concat(bars_by_symbol, axis=1)
+            )
+        return _bars(bars_by_symbol)
 
 
 def _yfinance() -> Any:
@@ -310,5 +314,5 @@ def _bars(held: Mapping[str, pd.DataFrame]) -> Converted:
 def _acts(frame: pd.DataFrame) -> bool:
     """Whether a frame tells a dividend or a split."""
     names = [n for n in ("Dividends", "Stock Splits", GAINS) if n in frame.columns]
-    told = frame[names].apply(pd.to_numeric, errors="coerce").fillna(0.0)
-    return bool((told != 0).to_numpy().any())
+    actions = frame[names].apply(pd.to_numeric, errors="coerce").fillna(0.0)
+    return bool((actions != 0).to_numpy().any())

@@ -165,8 +165,8 @@ def files_in(path: Path, *, table: str) -> list[Path]:
     """
     ends = (".csv", ".parquet")
     if path.is_dir():
-        found = sorted(each for each in path.iterdir() if kind_of(each) in ends)
-        found = [each for each in found if each.name != LIST]
+        files = sorted(each for each in path.iterdir() if kind_of(each) in ends)
+        files = [each for each in files if each.name != LIST]
     else:
         if not path.exists():
             raise InvalidDataError(
@@ -178,11 +178,11 @@ def files_in(path: Path, *, table: str) -> list[Path]:
                 f"no pickle either: save the frame by to_csv or to_parquet."
             )
             raise InvalidDataError(table, problem)
-        found = [path]
-    if not found:
+        files = [path]
+    if not files:
         problem = f"{path} holds no .csv and no .parquet of yfinance: check the path."
         raise InvalidDataError(table, problem)
-    return found
+    return files
 
 
 def read_saved(

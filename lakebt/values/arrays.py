@@ -48,9 +48,9 @@ def places(ascending: npt.NDArray[Any], values: npt.NDArray[Any]) -> IntVector:
     [3, 0, 1]
     """
     order = np.argsort(values)
-    found = np.empty(len(values), dtype=np.int64)
-    found[order] = np.searchsorted(ascending, values[order])
-    return found
+    positions = np.empty(len(values), dtype=np.int64)
+    positions[order] = np.searchsorted(ascending, values[order])
+    return positions
 
 
 def least_so_far(values: IntVector, starts: IntVector) -> IntVector:

@@ -67,14 +67,14 @@ def counted_as_they_are(first: dt.date, last: dt.date) -> Iterator[None]:
 
     easter = offsets.OrthodoxEaster
     easter._add_datetime = easter._apply  # noqa: SLF001 - what pandas 3.1 asks
-    theirs = [
+    modules = [
         module
         for path, module in list(sys.modules.items())
         if path.startswith("exchange_calendars.exchange_calendar_")
         and name in vars(module)
     ]
     with _TURN:  # another thread would take the one for the other, or give it back
-        for module in theirs:
+        for module in modules:
             setattr(module, name, day_by_day)
         all_holidays = HolidayCalendar.holidays
         HolidayCalendar.holidays = holidays
@@ -82,7 +82,7 @@ def counted_as_they_are(first: dt.date, last: dt.date) -> Iterator[None]:
             yield
         finally:
             HolidayCalendar.holidays = all_holidays
-            for module in theirs:
+            for module in modules:
                 setattr(module, name, of_weeks)
 
 

@@ -74,8 +74,8 @@ def _source() -> tuple[str | None, bool]:
         text = distribution("lakebt").read_text("direct_url.json")
     except PackageNotFoundError:
         text = None
-    told = json.loads(text) if text else {}
-    url = urlsplit(told.get("url", ""))
+    source = json.loads(text) if text else {}
+    url = urlsplit(source.get("url", ""))
     if url.scheme != "file":
         return None, False
-    return unquote(url.path), bool(told.get("dir_info", {}).get("editable"))
+    return unquote(url.path), bool(source.get("dir_info", {}).get("editable"))

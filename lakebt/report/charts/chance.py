@@ -188,11 +188,11 @@ def claims_figure(
         default=1.0,
     )
     grid: list[list[float | None]] = [[None] * len(exits) for _ in entries]
-    told = [[""] * len(exits) for _ in entries]
+    texts = [[""] * len(exits) for _ in entries]
     for row in rows:
         if row["claimed"]:
             grid[row["y"]][row["x"]] = row["mean_bps"]
-        told[row["y"]][row["x"]] = hover(_rule_in_words(row, n_rules))
+        texts[row["y"]][row["x"]] = hover(_rule_in_words(row, n_rules))
     figure = Chart()
     figure.add_heatmap(
         z=grid,
@@ -225,7 +225,7 @@ def claims_figure(
                 for row in tested
             ]
         },
-        customdata=[told[row["y"]][row["x"]] for row in tested],
+        customdata=[texts[row["y"]][row["x"]] for row in tested],
         hovertemplate="%{customdata}<extra></extra>",
         showlegend=False,
     )

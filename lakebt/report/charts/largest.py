@@ -55,7 +55,7 @@ def largest_figure(
     low = values[:, order].min(axis=0).tolist()
     high = values[:, order].max(axis=0).tolist()
     held = np.count_nonzero(values[:, order], axis=0).tolist()
-    told = [
+    hovers = [
         hover(
             [
                 f"{name}: {words.percent(at)} on average",
@@ -87,7 +87,7 @@ def largest_figure(
                 colours.addition if value >= 0.0 else colours.deletion for value in mean
             ],
         },
-        customdata=told,
+        customdata=hovers,
         hovertemplate="%{customdata}<extra></extra>",
         showlegend=False,
     )

@@ -72,13 +72,13 @@ def axes_of(
         top += beside if upright else 0
     elif upright:
         bottom = height - max(margin["b"], beside + 24)
-    found = {}
+    axes = {}
     for name, look in looks.items():
         start, end = (left, WIDTH - margin["r"]) if name == "x" else (bottom, top)
         if name != "x" and "domain" in look:
             low, high = look["domain"]
             start, end = (bottom - part * (bottom - top) for part in (low, high))
-        found[name] = Axis(
+        axes[name] = Axis(
             first=ranges[name][0],
             last=ranges[name][1],
             start=start,
@@ -86,7 +86,7 @@ def axes_of(
             ticks=ticks[name],
             look=look | {"upright": upright and name == "x"},
         )
-    return found
+    return axes
 
 
 def wide(texts: Iterable[str]) -> float:
@@ -126,7 +126,7 @@ def _given(trace: Any, letter: str) -> Sequence[Any]:
 
 
 def _values(axis: str, look: dict[str, Any], traces: Sequence[Any]) -> list[float]:
-    found: list[float] = []
+    values: list[float] = []
     for trace in traces:
         if axis != "x" and (getattr(trace, "yaxis", None) or "y") != axis:
             continue
@@ -140,8 +140,8 @@ def _values(axis: str, look: dict[str, Any], traces: Sequence[Any]) -> list[floa
         ]
         if axis != "x" and getattr(trace, "fill", None) == "tozeroy":
             given.append(0.0)
-        found += [value for value in (*given, *either) if math.isfinite(value)]
-    return found
+        values += [value for value in (*given, *either) if math.isfinite(value)]
+    return values
 
 
 def _range(look: dict[str, Any], values: Sequence[float]) -> tuple[float, float]:

@@ -145,10 +145,10 @@ def _pieces(trace: Any, x: Axis, y: Axis) -> Iterator[list[tuple[float, float]]]
 
 def _steps(piece: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return a line that keeps its height until the next point."""
-    found = [piece[0]]
+    points = [piece[0]]
     for (_, high), (at, up) in pairwise(piece):
-        found += [(at, high), (at, up)]
-    return found
+        points += [(at, high), (at, up)]
+    return points
 
 
 def _pairs(trace: Any) -> Iterator[tuple[Any, Any]]:

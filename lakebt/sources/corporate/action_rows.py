@@ -80,8 +80,8 @@ def converted(
         noted=tuple(noted),
     )
     if not ordered:
-        told = made.summary().removeprefix(f"{TABLE}: ")
-        raise InvalidDataError(TABLE, f"there is no corporate action: {told}.")
+        summary = made.summary().removeprefix(f"{TABLE}: ")
+        raise InvalidDataError(TABLE, f"there is no corporate action: {summary}.")
     return made
 
 

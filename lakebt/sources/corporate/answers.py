@@ -40,8 +40,8 @@ def read_answer(path: Path, *, is_strict: bool = True, table: str = TABLE) -> st
             )
             raise InvalidDataError(table, problem)
         content, _ = read_bytes(path, table=table)
-        held = path.read_bytes() if content is None else content
-        text = held.decode("utf-8-sig", "strict" if is_strict else "replace")
+        data = path.read_bytes() if content is None else content
+        text = data.decode("utf-8-sig", "strict" if is_strict else "replace")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         problem = f"file {path} cannot be read as text: {why}. Check which it is."

@@ -98,10 +98,10 @@ class Downloads:
         where = self.address(url)
         if self.get is not None:
             return self.get(where)
-        held = ask(where, contact=self.contact, seconds=self.seconds)
+        answer = ask(where, contact=self.contact, seconds=self.seconds)
         if self.pause:
             time.sleep(self.pause)
-        return held
+        return answer
 
     def keep(self, url: str, folder: str | os.PathLike[str], *, name: str) -> Path:
         """Ask an address, and keep the answer as `keep_bytes` does.
@@ -111,10 +111,10 @@ class Downloads:
         LakeError
             If nothing comes, or what the name does not say: a page of HTML, mostly.
         """
-        held = self.ask(url)
+        answer = self.ask(url)
         where = self.address(url)
-        check_kind(held, name, where=told_name(where))
-        return self.keep_bytes(held, folder, name=name, source=_shown(where))
+        check_kind(answer, name, where=told_name(where))
+        return self.keep_bytes(answer, folder, name=name, source=_shown(where))
 
     def keep_bytes(
         self, content: bytes, folder: str | os.PathLike[str], *, name: str, source: str

@@ -123,7 +123,7 @@ class EdgarActions(Source):
                 filings = library.Company(company).get_filings(
                     form="8-K", filing_date=f"{first}:{last}"
                 )
-                held = {
+                submissions = {
                     str(each.accession_no): each.full_text_submission()
                     for each in filings or ()
                     if {COMPLETION, NOTICE} & set(str(each.items or "").split(","))
@@ -132,7 +132,7 @@ class EdgarActions(Source):
                 why = " ".join(str(error).split())[:200] or type(error).__name__
                 msg = f"EDGAR tells nothing of {symbol} ({company!r}): {why}. Check it."
                 raise LakeError(msg) from None
-            for accession, text in held.items():
+            for accession, text in submissions.items():
                 if END not in text:
                     msg = f"EDGAR's answer for {accession} is cut off: try again later"
                     raise LakeError(msg)

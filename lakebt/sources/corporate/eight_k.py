@@ -120,20 +120,20 @@ def read_filing(path: Path) -> EightK:
     InvalidDataError
         If it is none, no Form 8-K, or cut off.
     """
-    told = read_submission(path, forms=("8-K", "8-K/A"), table=TABLE)
-    event = told.day("CONFORMED PERIOD OF REPORT")
-    titles = re.findall(r"ITEM INFORMATION:\s+(.+)", told.raw)
+    submission = read_submission(path, forms=("8-K", "8-K/A"), table=TABLE)
+    event = submission.day("CONFORMED PERIOD OF REPORT")
+    titles = re.findall(r"ITEM INFORMATION:\s+(.+)", submission.raw)
     return EightK(
-        accession=told.accession,
+        accession=submission.accession,
         items=frozenset(
             item
             for title in titles
             for begin, item in _ITEMS.items()
             if title.strip().lower().startswith(begin)
         ),
-        public_at=told.public_at,
+        public_at=submission.public_at,
         event=event,
-        text=_text(told.raw),
+        text=_text(submission.raw),
     )
 
 
@@ -158,7 +158,7 @@ def terms_of(text: str) -> Terms | None:
     Terms(cash=65.82, ratio=1.0584)
     >>> terms_of(f"{text} and (ii) a number of shares of Common Stock. The holders")
     """
-    found = set()
+    terms = set()
     for right in _RIGHT.finditer(text):
         before = text[max(right.start() - _BEFORE, 0) : right.start()]
         before = re.split(_STOP, before)[-1]
@@ -174,10 +174,10 @@ def terms_of(text: str) -> Terms | None:
         is_one = len(cash) <= 1 and len(ratios) <= 1 and not _MORE.search(after)
         if not is_one or (_OF_SHARES.search(after) and not ratios):
             return None
-        found.add((next(iter(cash), None), next(iter(ratios), None)))
-    if len(found) != 1:
+        terms.add((next(iter(cash), None), next(iter(ratios), None)))
+    if len(terms) != 1:
         return None
-    ((one, other),) = found
+    ((one, other),) = terms
     return Terms(cash=one, ratio=other)
 
 
@@ -195,11 +195,11 @@ def untraded_from(text: str) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
 
 def _days(pattern: re.Pattern[str], text: str) -> Iterator[dt.date]:
     """Yield the days of a pattern in sentences about trading."""
-    for found in pattern.finditer(text):
-        around = text[max(found.start() - 250, 0) : found.end()].lower()
+    for match in pattern.finditer(text):
+        around = text[max(match.start() - 250, 0) : match.end()].lower()
         if "trading" in around or "delist" in around:
             try:
-                yield dt.datetime.strptime(found[1], "%B %d, %Y").date()  # noqa: DTZ007 - a day
+                yield dt.datetime.strptime(match[1], "%B %d, %Y").date()  # noqa: DTZ007 - a day
             except ValueError:
                 continue
 
@@ -212,4 +212,4 @@ def tickers_in(text: str) -> frozenset[str]:
     >>> tickers_in("Discovery Communications, Inc. (NASDAQ: DISCK) acquired")
     frozenset({'DISCK'})
     """
-    return frozenset(found.upper() for found in _TICKER.findall(text))
+    return frozenset(ticker.upper() for ticker in _TICKER.findall(text))

@@ -196,8 +196,8 @@ class ActionTables:
         """
         if isinstance(source, pd.DataFrame):
             return _of_frame(source, self.exchange)
-        found = read_file(source, table=TABLE, numbers=())
-        return _of_frame(found.frame, self.exchange, read_as=found.read_as)
+        table = read_file(source, table=TABLE, numbers=())
+        return _of_frame(table.frame, self.exchange, read_as=table.read_as)
 
 
 def _of_frame(
@@ -210,14 +210,14 @@ def _of_frame(
     InvalidDataError
         If no row has a symbol and a day.
     """
-    told = {name: str(name).strip() for name in frame.columns}
-    ours = {name: SYNONYMS.get(text, text) for name, text in told.items()}
+    plain = {name: str(name).strip() for name in frame.columns}
+    ours = {name: SYNONYMS.get(text, text) for name, text in plain.items()}
     kept = {name: column for name, column in ours.items() if column in COLUMNS}
     _check_names(kept)
     out = frame[list(kept)].rename(columns=kept)
-    _fill_kind(out, frame, set(told.values()))
+    _fill_kind(out, frame, set(plain.values()))
     noted = []
-    if "kind" in kept.values() and "value" in told.values():
+    if "kind" in kept.values() and "value" in plain.values():
         _fill_value(out, frame["value"])
         kept["value"] = "value"
     if "ex_date" not in out.columns and "last_session" in frame.columns:
@@ -356,10 +356,10 @@ def _fill_kind(out: pd.DataFrame, frame: pd.DataFrame, names: set[str]) -> None:
 def _fill_value(out: pd.DataFrame, values: pd.Series) -> None:
     """Write the one number of a long table where its kind has it."""
     for name, kinds in (("cash", ("cash_dividend",)), ("ratio", ("split", "spin_off"))):
-        told = values.where(out["kind"].isin(kinds)).astype(object)
-        has = told.map(given)
+        amounts = values.where(out["kind"].isin(kinds)).astype(object)
+        has = amounts.map(given)
         old = out[name] if name in out.columns else pd.Series(None, out.index, object)
-        out[name] = told.where(has, old)
+        out[name] = amounts.where(has, old)
 
 
 def _sessions_after(days: pd.Series, exchange: str) -> pd.Series:

@@ -63,8 +63,8 @@ def files_in(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 def _in_folder(folder: Path) -> dict[str, Path]:
     """Return the CSV files of a folder by name; none if there is no such folder."""
-    found = sorted(folder.glob("*.csv")) if folder.is_dir() else []
-    return {_name(each): each for each in found if each.name != LIST}
+    files = sorted(folder.glob("*.csv")) if folder.is_dir() else []
+    return {_name(each): each for each in files if each.name != LIST}
 
 
 def _name(path: Path) -> str:

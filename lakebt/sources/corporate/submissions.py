@@ -118,12 +118,12 @@ def _line(raw: str, pattern: str, path: Path, table: str) -> str:
     InvalidDataError
         If there is none.
     """
-    found = re.search(pattern, raw)
-    if found is None:
+    match = re.search(pattern, raw)
+    if match is None:
         name = re.sub(r"[\\(<>].*", "", pattern.lstrip("<")).rstrip(":")
         problem = f"file {path} is cut off: its header has no {name}. Fetch it again."
         raise InvalidDataError(table, problem)
-    return found[1]
+    return match[1]
 
 
 def _instant(digits: str, path: Path, table: str) -> dt.datetime:

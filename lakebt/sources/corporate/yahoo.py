@@ -171,18 +171,20 @@ class YahooActions(Source):
         work = _Conversion(Sessions.of(self.exchange))
         zone = work.sessions.zone
         if isinstance(source, pd.DataFrame):
-            told = list(of_frame(source, symbol=symbol, source="the frame", zone=zone))
+            answers = list(
+                of_frame(source, symbol=symbol, source="the frame", zone=zone)
+            )
         else:
             path = local_path(source, what="file", cure="fetch it, and name the copy")
             files = files_in(path)
             instants = came_at(files[0].parent)
-            told = []
+            answers = []
             for file in files:
                 of_this = list(of_file(file, zone=zone))
-                told += of_this
+                answers += of_this
                 work.name_early(of_this, instants.get(file.name))
-        rows = [row for each in told for row in work.of(each)]
-        n_read = sum(len(each.dividends) + len(each.splits) for each in told)
+        rows = [row for each in answers for row in work.of(each)]
+        n_read = sum(len(each.dividends) + len(each.splits) for each in answers)
         return converted(rows, n_read=n_read, dropped=work.dropped, noted=work.notes())
 
 

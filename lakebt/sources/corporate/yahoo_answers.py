@@ -229,7 +229,7 @@ def _of_chart(text: str, source: str, exchange: dt.tzinfo) -> Told:
             (_local(each["date"], zone), each["numerator"] / each["denominator"])
             for each in events.get("splits", {}).values()
         ]
-        told = Told(
+        answer = Told(
             symbol=str(meta["symbol"]),
             currency=meta.get("currency"),
             source=source,
@@ -244,7 +244,7 @@ def _of_chart(text: str, source: str, exchange: dt.tzinfo) -> Told:
         raise InvalidDataError(TABLE, problem) from None
     if "adjclose" in result["indicators"] and not (quotes and quotes[0].get("close")):
         raise InvalidDataError(TABLE, f"{source} {REFUSED}")
-    return told
+    return answer
 
 
 def _check_no_error(error: dict[str, Any] | None, source: str) -> None:
@@ -283,11 +283,11 @@ def files_in(path: Path) -> list[Path]:
     """
     if path.is_dir():
         ends = (".csv", ".json", ".csv.gz", ".json.gz")
-        found = sorted(each for each in path.iterdir() if each.name.endswith(ends))
-        found = [each for each in found if each.name != LIST]
+        files = sorted(each for each in path.iterdir() if each.name.endswith(ends))
+        files = [each for each in files if each.name != LIST]
     else:
-        found = [path] if path.exists() else []
-    if not found:
+        files = [path] if path.exists() else []
+    if not files:
         problem = f"{path} holds no .csv and no .json: check the path."
         raise InvalidDataError(TABLE, problem)
-    return found
+    return files

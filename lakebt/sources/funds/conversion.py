@@ -86,7 +86,7 @@ def convert_files(
     InvalidArgumentError
         If nothing tells the fund, the day, or since when it was known.
     """
-    asked = Asked(
+    request = Asked(
         layout=layout,
         known_at=known_at,
         fund=fund,
@@ -95,7 +95,7 @@ def convert_files(
         identities=identities_of(instruments),
         symbols=symbols or {},
     )
-    work = _Conversion(asked)
+    work = _Conversion(request)
     if isinstance(source, pd.DataFrame):
         work.add(read_report(grid_of_frame(source), layout), None)
         return work.result()
@@ -196,20 +196,20 @@ class _Conversion:
             If nothing tells it, or two differ.
         """
         name = report.grid.name
-        told = report.date
+        date = report.date
         if self.asked.date is not None:
             given = parse_date(self.asked.date, what="date")
-            if told is not None and parse_date(told, what=name) != given:
-                msg = f"date={given} is not the day in {name}, {told}: omit it"
+            if date is not None and parse_date(date, what=name) != given:
+                msg = f"date={given} is not the day in {name}, {date}: omit it"
                 raise InvalidArgumentError(msg)
             return given
-        if told is None and file is not None and (day := day_in_text(file.name)):
+        if date is None and file is not None and (day := day_in_text(file.name)):
             self.from_names.append(day)
-            told = day
-        if told is None:
+            date = day
+        if date is None:
             msg = f"{name} does not say of which day it is: pass date"
             raise InvalidArgumentError(msg)
-        return parse_date(told, what=f"the day in {name}")
+        return parse_date(date, what=f"the day in {name}")
 
     def _known(
         self, report: FundReport, file: Path | None, date: dt.date
@@ -269,8 +269,8 @@ class _Conversion:
         if own.ne("").all():
             return own
         fund = report.fund
-        if fund is None and file is not None and (found := _OF_NAME.match(file.name)):
-            fund = found[1]
+        if fund is None and file is not None and (match := _OF_NAME.match(file.name)):
+            fund = match[1]
             self.noted.append(f"the fund {fund} is from the file's name")
         fund = fund or (report.title if file is not None else None)
         if not fund:

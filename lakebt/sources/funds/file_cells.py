@@ -69,18 +69,18 @@ def read_grid(path: Path, *, what: str) -> Grid:
     """
     if kind_of(path) in excel.ENDS:
         _check_zip(path, what)
-        sheet, held = excel.sheet_lines(path, TABLE, Dialect())
-        return _made(str(path), held, (f"Excel, sheet {sheet!r}",))
+        sheet, sheet_cells = excel.sheet_lines(path, TABLE, Dialect())
+        return _made(str(path), sheet_cells, (f"Excel, sheet {sheet!r}",))
     if kind_of(path) == ".json":
         return _made(str(path), lines_of(path, table=TABLE, what=what), ("JSON",))
-    text, told = read_text(path, table=TABLE, what=what)
+    text, notes = read_text(path, table=TABLE, what=what)
     try:
         by_sign = [lines.of_text(text, sign) for sign in _SIGNS]
     except csv.Error as error:
         problem = f"file {path} cannot be read as CSV: {error}. Fetch it again."
         raise InvalidDataError(TABLE, problem) from None
     most = max(by_sign, key=lambda each: sum(len(cells) for _, cells in each))
-    return _made(str(path), most, tuple(told))
+    return _made(str(path), most, tuple(notes))
 
 
 def _check_zip(path: Path, what: str) -> None:
@@ -107,10 +107,10 @@ def _check_zip(path: Path, what: str) -> None:
 def grid_of_frame(frame: pd.DataFrame) -> Grid:
     """Return a frame, as pandas reads such a file, as cells: its columns are a line."""
     header = [str(name) for name in frame.columns]
-    held = [(1, header)]
+    rows = [(1, header)]
     values = frame.astype(object).where(frame.notna(), "").to_numpy()
-    held += [(at, [str(cell) for cell in row]) for at, row in enumerate(values, 2)]
-    return _made("the frame", held, ())
+    rows += [(at, [str(cell) for cell in row]) for at, row in enumerate(values, 2)]
+    return _made("the frame", rows, ())
 
 
 def _made(name: str, held: Sequence[lines.Line], read_as: tuple[str, ...]) -> Grid:

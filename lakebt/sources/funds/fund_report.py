@@ -78,9 +78,9 @@ def read_report(grid: Grid, layout: Layout) -> FundReport:
     if place is None:
         place = next(
             (
-                found
+                header_line
                 for needs in _alternatives(layout)
-                if (found := grid.header(needs)) is not None
+                if (header_line := grid.header(needs)) is not None
             ),
             None,
         )
@@ -173,17 +173,17 @@ def _rows(own: Sequence[Line], at: dict[str, int], name: str) -> pd.DataFrame:
             f"{name} has a header, but no holdings: it is cut off. Fetch it again."
         )
         raise InvalidDataError(TABLE, problem)
-    held: dict[str, list[object]] = {"line": [number for number, _ in own]}
+    columns: dict[str, list[object]] = {"line": [number for number, _ in own]}
     for column in COLUMNS:
         place = at.get(column)
-        held[column] = ["" if place is None else cells[place] for _, cells in own]
+        columns[column] = ["" if place is None else cells[place] for _, cells in own]
     for column in QUANTITIES:
         place = at.get(column)
-        held[column] = [
+        columns[column] = [
             math.nan if place is None else _number(cells[place], column, number, name)
             for number, cells in own
         ]
-    return pd.DataFrame(held)
+    return pd.DataFrame(columns)
 
 
 def _number(cell: str, column: str, line: int, name: str) -> float:

@@ -44,13 +44,13 @@ class Identities:
 
         A ticker that two instruments had on the day is not known.
         """
-        found = {
+        pairs = {
             (isin, symbol)
             for symbol in self.spellings.get(bare(ticker), ())
             for own in self.told.claims(symbol, day)
             if (isin := self.told.name_of(own, day, kind=ISIN)) is not None
         }
-        exact = {each for each in found if each[1] == ticker} or found
+        exact = {each for each in pairs if each[1] == ticker} or pairs
         return exact.pop() if len(exact) == 1 else None
 
 
@@ -104,7 +104,7 @@ def identities_of(
         ends,
         strict=True,
     )
-    told = Instruments(
+    instruments = Instruments(
         tuple(
             Identifier(
                 instrument_id=own,
@@ -118,10 +118,10 @@ def identities_of(
         )
     )
     spellings: dict[str, set[str]] = {}
-    for each in told.identifiers:
+    for each in instruments.identifiers:
         if each.kind == SYMBOL:
             spellings.setdefault(bare(each.identifier), set()).add(each.identifier)
-    return Identities(told, spellings)
+    return Identities(instruments, spellings)
 
 
 def _in_force(rows: pd.DataFrame) -> pd.DataFrame:

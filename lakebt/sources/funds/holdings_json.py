@@ -59,23 +59,23 @@ def lines_of(path: Path, *, table: str, what: str) -> list[Line]:
     """
     text = read_answer(path, table=table)
     try:
-        held: Any = json.loads(text)
+        document: Any = json.loads(text)
     except ValueError:
         problem = f"file {path} is no whole JSON: fetch it again."
         raise InvalidDataError(table, problem) from None
-    if isinstance(held, dict) and isinstance(held.get("holdings"), list):
-        cells = _invesco(held)
-        said, rows = held.get("totalNumberOfHoldings"), held["holdings"]
-    elif isinstance(held, dict) and isinstance(held.get("fund"), dict):
-        rows = held["fund"].get("entity")
+    if isinstance(document, dict) and isinstance(document.get("holdings"), list):
+        cells = _invesco(document)
+        total, rows = document.get("totalNumberOfHoldings"), document["holdings"]
+    elif isinstance(document, dict) and isinstance(document.get("fund"), dict):
+        rows = document["fund"].get("entity")
         rows = rows if isinstance(rows, list) else []
-        cells, said = _vanguard(held, rows), held.get("size")
+        cells, total = _vanguard(document, rows), document.get("size")
     else:
         problem = f"file {path} is JSON, but not {what}: check which file it is."
         raise InvalidDataError(table, problem)
-    if isinstance(said, int) and said != len(rows):
+    if isinstance(total, int) and total != len(rows):
         problem = (
-            f"file {path} has {len(rows):,} of {said:,} holdings: fetch all of them."
+            f"file {path} has {len(rows):,} of {total:,} holdings: fetch all of them."
         )
         raise InvalidDataError(table, problem)
     return list(enumerate(cells, 1))
@@ -84,8 +84,8 @@ def lines_of(path: Path, *, table: str, what: str) -> list[Line]:
 def _invesco(held: Mapping[str, Any]) -> list[list[str]]:
     """Return Invesco's lines; the fund is there if it was asked for by its ticker."""
     day = _text(held.get("effectiveBusinessDate") or held.get("effectiveDate"))[:10]
-    asked = _text(held.get("cusip"))
-    fund = asked if asked.isalpha() and len(asked) <= _LONGEST_TICKER else ""
+    cusip = _text(held.get("cusip"))
+    fund = cusip if cusip.isalpha() and len(cusip) <= _LONGEST_TICKER else ""
     head = ["Fund Ticker", *_INVESCO, "Date"]
     return [head, *([fund, *row, day] for row in _rows(held["holdings"], _INVESCO))]
 

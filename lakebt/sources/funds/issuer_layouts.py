@@ -139,12 +139,12 @@ def day_in_text(text: str) -> str | None:
     >>> day_in_text("as of 09/30/2020"), day_in_text("IVV_2023-03-24.csv")
     ('2020-09-30', '2023-03-24')
     """
-    if found := _ISO.search(text):
-        return found[0]
-    if found := _AMERICAN.search(text):
-        return f"{found[3]}-{int(found[1]):02}-{int(found[2]):02}"
-    if (found := _NAMED.search(text)) and found[2].casefold() in _MONTHS:
-        return f"{found[3]}-{_MONTHS[found[2].casefold()]:02}-{int(found[1]):02}"
-    if (found := _SPELLED.search(text)) and found[1].casefold() in _MONTHS:
-        return f"{found[3]}-{_MONTHS[found[1].casefold()]:02}-{int(found[2]):02}"
+    if match := _ISO.search(text):
+        return match[0]
+    if match := _AMERICAN.search(text):
+        return f"{match[3]}-{int(match[1]):02}-{int(match[2]):02}"
+    if (match := _NAMED.search(text)) and match[2].casefold() in _MONTHS:
+        return f"{match[3]}-{_MONTHS[match[2].casefold()]:02}-{int(match[1]):02}"
+    if (match := _SPELLED.search(text)) and match[1].casefold() in _MONTHS:
+        return f"{match[3]}-{_MONTHS[match[1].casefold()]:02}-{int(match[2]):02}"
     return None

@@ -139,13 +139,15 @@ class FundHoldings(Source):
         LakeError
             If the answer is a page, or nothing.
         """
-        held = downloads.ask(address)
+        answer = downloads.ask(address)
         at = downloads.clock()
         name = f"{fund}_{at:%Y%m%dT%H%M%SZ}{end}"
         try:
-            check_kind(held, name, where=fund)
+            check_kind(answer, name, where=fund)
             if end == ".csv":
-                check_head(held[:4096], Path(fund), table=TABLE, what=self.layout.what)
+                check_head(
+                    answer[:4096], Path(fund), table=TABLE, what=self.layout.what
+                )
         except (InvalidDataError, LakeError):
             msg = (
                 f"the answer for {fund} is not {self.layout.what}: download it by "
@@ -153,7 +155,7 @@ class FundHoldings(Source):
             )
             raise LakeError(msg) from None
         source = downloads.address(address).partition("?")[0]
-        return downloads.keep_bytes(held, folder, name=name, source=source)
+        return downloads.keep_bytes(answer, folder, name=name, source=source)
 
 
 class IsharesHoldings(FundHoldings):
