@@ -13,14 +13,17 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from formulas import mathml
 from mkdocs.structure.files import File, Files
 from typer import Context
 from typer.main import get_command
 
 import lakebt
+import lakebt.errors
 from lakebt.cli import app
 from lakebt.lake.tables.schemas import LEDGER, SPECS, Kind, TableSpec, ledger_schema
 from lakebt.lake.tables.trials import TRIALS_SPEC
@@ -42,18 +45,36 @@ OUTSIDE = (
 ELSEWHERE = re.compile(r"([\"`])https://(?:unpkg\.com/|api\.github\.com/|(?=\$\{))")
 """Where the theme's program would ask for what old browsers lack, or for stars."""
 
-NAMED = re.compile(r"^```(\w+) ([\w.-]+)$", re.MULTILINE)
+NAMED = re.compile(r"^```(\w+) ([\w./-]+)$", re.MULTILINE)
 """A block that is the text of a file, with the file's name."""
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 
+
+def _shown_names() -> dict[str, str]:
+    """Return the names that stand in the reference, with their places."""
+    pages = sorted(Path(__file__).parent.glob("reference/*.md"))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    shown = {
+        place.rpartition(".")[2]: place
+        for place in re.findall(r"^::: (lakebt\.[\w.]+\.[A-Z]\w+)$", text, re.MULTILINE)
+    }
+    errors = {name: f"lakebt.errors.{name}" for name in vars(lakebt.errors)}
+    public = {name: f"lakebt.{name}" for name in lakebt.__all__}
+    return {**{n: p for n, p in errors.items() if n[0].isupper()}, **shown, **public}
+
+
+NAMES = _shown_names()
+
 NAME = re.compile(
     # Not within a link, a heading or a block of code.
     r"<a\b.*?</a>|<h\d.*?</h\d>|<pre.*?</pre>"
-    rf"|<code>(?:lakebt\.)?((?:{'|'.join(lakebt.__all__)})\b(?:\.\w+)?)</code>",
+    rf"|<code>(?:lakebt\.)?({'|'.join(NAMES)})\b(\.\w+)?</code>",
     re.DOTALL,
 )
-"""A public name in the text, as ``Lake`` or ``lakebt.Lake.open``."""
+"""A name of the reference in the text, as ``Lake`` or ``lakebt.Lake.open``."""
+
+FORMULA = re.compile(r":(display-)?math:<code>(.*?)</code>", re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -86,22 +107,28 @@ def on_page_markdown(
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let public names in the text lead to their place in the reference."""
+    """Show formulas, and let names in the text lead to their place in the reference."""
     del page, config, files
+
+    def shown(found: re.Match[str]) -> str:
+        return mathml(unescape(found[2]), display=bool(found[1]))
 
     def linked(found: re.Match[str]) -> str:
         if found[1] is None:
             return found[0]
-        place = f"lakebt.{found[1]}"
+        place = f"{NAMES[found[1]]}{found[2] or ''}"
         return f'<autoref identifier="{place}" optional>{found[0]}</autoref>'
 
-    return NAME.sub(linked, html)
+    return NAME.sub(linked, FORMULA.sub(shown, html))
 
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Take out of the theme what it would fetch, and what nobody here uses."""
     programs = Path(config.site_dir, "assets", "javascripts")
     shutil.rmtree(programs / "lunr")  # search in other languages
+    shutil.rmtree(Path(config.site_dir, "__pycache__"), ignore_errors=True)
+    for name in ("404.html", "sitemap.xml", "sitemap.xml.gz"):
+        Path(config.site_dir, name).unlink()  # they name addresses, and it has none
     for source_map in Path(config.site_dir, "assets").rglob("*.map"):
         source_map.unlink()
     for script in programs.glob("bundle.*.js"):
@@ -151,7 +178,9 @@ def _commands() -> Iterator[str]:
 
 def _prose(text: str) -> str:
     """Return a text in which nothing but its paragraphs is markup."""
-    return re.sub(r"([\[\]<>*_`])", r"\\\1", text)
+    # Rich reads a bracket as markup unless there is a backslash before it.
+    text = escape(text.replace(r"\[", "["), quote=False)
+    return re.sub(r"([\[\]*_`])", r"\\\1", text)
 
 
 def _cell(text: str) -> str:

@@ -179,6 +179,200 @@ def test_defaults_are_those_of_the_signature(site: Path) -> None:
     assert re.search(r"rebalance \(.{0,60}default: .{0,6}monthly", words)
 
 
+# --- what is shown --------------------------------------------------------------------
+
+
+class Shown(HTMLParser):
+    """The text of a page but for its code, where its links lead, and its places."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.places: set[str] = set()
+        self._inside: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if place := given.get("id"):
+            self.places.add(place)
+        if (link := given.get("href")) and tag == "a":
+            self.links.append(link)
+        if tag in {"pre", "code", "script", "style", "math", "article"}:
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == ["article"]:
+            self.texts.append(data)
+
+
+def as_typed(text: str) -> list[str]:
+    """What is markup, and ought not to be read."""
+    return re.findall(
+        r":[a-z-]+:(?=\s|$)|\.\. \w+::|\.\. \[|\[\d+\]_|`|\]\(|^\s*\||\\[\[<>*_]",
+        text,
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.slow
+def test_nothing_is_shown_as_it_is_typed(site: Path) -> None:
+    shown = {page: Shown(page) for page in site.rglob("*.html")}
+
+    assert len(shown) > 100
+    found = {
+        str(page.relative_to(site)): marks
+        for page, parts in shown.items()
+        if (marks := [mark for text in parts.texts for mark in as_typed(text)])
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(".. math::", "of :math: a", "as in [1]_", ".. [1] A. Nobody", "```text /a"),
+        *("| a | b |", r"\<2015", r"\[grid]", "[a](b.md)"),
+    ],
+)
+def test_markup_in_a_text_is_found(text: str) -> None:
+    assert as_typed(text)
+
+
+@pytest.mark.parametrize("text", ["of all: [1], 2 | 3", "a::b", "from 0 to 2**64 - 1"])
+def test_text_without_markup_is_none(text: str) -> None:
+    assert as_typed(text) == []
+
+
+@pytest.mark.slow
+def test_every_link_of_the_site_leads_to_a_place(site: Path) -> None:
+    shown = {page: Shown(page) for page in site.rglob("*.html")}
+
+    dead = []
+    for page, parts in shown.items():
+        for link in parts.links:
+            target, _, place = link.partition("#")
+            there = (page.parent / target).resolve() if target else page
+            if "://" in link or link.startswith("mailto:"):
+                continue
+            if there not in shown or (place and place not in shown[there].places):
+                dead.append((page.name, link))
+    assert dead == []
+
+
+@pytest.mark.slow
+def test_the_site_has_nothing_but_what_is_read(site: Path) -> None:
+    kinds = {file.suffix for file in site.rglob("*") if file.is_file()}
+
+    assert kinds == {*(".css", ".html", ".inv", ".js", ".json", ".png", ".svg")}
+    # It would be asked for by a server alone, and names places of one.
+    assert not (site / "404.html").exists()
+
+
+@pytest.mark.slow
+def test_whatever_is_taken_or_given_is_described(site: Path) -> None:
+    """And no method of Python's own is shown."""
+    item = r'<li class="doc-section-item field-body">(.*?)</li>'
+    silent, parts = {}, 0
+    for page in (site / "reference").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        items = [
+            re.sub(r"<[^>]+>", "", each) for each in re.findall(item, text, re.DOTALL)
+        ]
+        parts += len(items)
+        silent[page.name] = [
+            " ".join(i.split()) for i in items if i.rstrip().endswith("\N{EN DASH}")
+        ]
+        assert not re.search(r'id="[\w.]+\.__\w+__"', text), page.name
+    assert parts > 500
+    assert {name: items for name, items in silent.items() if items} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "place",
+    [
+        "errors.html#lakebt.errors.UnknownNameError",  # of what a method raises
+        "errors.html#lakebt.errors.LedgerWarning",
+        "#lakebt.Result",  # of a signature
+        "#lakebt.report.tear_sheet.TearSheet",  # of what a method returns
+        "lake.html#lakebt.View",
+    ],
+)
+def test_names_of_the_reference_lead_to_their_place(site: Path, place: str) -> None:
+    assert place in Shown(site / "reference" / "study.html").links
+
+
+@pytest.mark.slow
+def test_a_parameter_that_means_what_it_always_does_is_described(site: Path) -> None:
+    text = (site / "reference" / "study.html").read_text(encoding="utf-8")
+    part = text.split('id="lakebt.Result.orders"')[1].split('id="lakebt.Result.')[0]
+    words = " ".join(re.sub(r"<[^>]+>", "", part).split())
+
+    for name in ("event", "entry", "exit"):
+        assert f"{name} (str | None, default: None" in words
+    assert words.count("By default every one.") == 3
+
+
+@pytest.mark.slow
+def test_a_formula_is_one(site: Path) -> None:
+    text = (site / "reference" / "statistics.html").read_text(encoding="utf-8")
+
+    assert text.count('<math display="block">') >= 7
+    assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>T</mi></mrow></mfrac>" in text
+    assert "<p>of returns that follow their predecessor" in text
+
+
+def program(name: str) -> Any:
+    """A program of the site, which lies beside the pages."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SUM = '<mo movablelimits="true">∑</mo>'
+
+
+@pytest.mark.parametrize(
+    ("formula", "row"),
+    [
+        (r"\sqrt n", "<msqrt><mi>n</mi></msqrt>"),
+        ("SE_0^2", "<msubsup><mi>SE</mi><mn>0</mn><mn>2</mn></msubsup>"),
+        (r"\sum_g", f"<munder>{SUM}<mi>g</mi></munder>"),
+        ("a < b", '<mi>a</mi><mo stretchy="false">&lt;</mo><mi>b</mi>'),
+    ],
+)
+def test_a_formula_is_read(formula: str, row: str) -> None:
+    assert program("formulas").mathml(formula) == f"<math>{row}</math>"
+
+
+@pytest.mark.parametrize("formula", [r"\zeta", "a & b", r"\frac{1}", "{a"])
+def test_a_formula_that_cannot_be_shown_is_an_error(formula: str) -> None:
+    with pytest.raises(ValueError, match="the site cannot show"):
+        program("formulas").mathml(formula)
+
+
+def test_the_guide_is_in_the_order_of_the_start_page() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    start = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+    part = config.partition("- Guide:")[2].partition("- Reference:")[0]
+    guide = re.findall(r"^ +- ([\w-]+\.md)$", part, re.MULTILINE)
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", start)
+
+    assert set(guide) == pages
+    assert guide == list(dict.fromkeys(linked))
+
+
 # --- no page asks for anything from elsewhere -----------------------------------------
 
 
@@ -309,5 +503,26 @@ def test_search_works_in_a_folder_without_a_server(
         requests = page.requests()
         assert requests
         assert [url for url in requests if not url.startswith("file:")] == []
+    finally:
+        driver.quit()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_page_is_dark_when_the_system_turns_dark(
+    site: Path, chromium: str, chromedriver: str, tmp_path: Path
+) -> None:
+    browser = importlib.import_module("tests.report.browser")
+    driver = browser.start(chromium, chromedriver, tmp_path / "profile")
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    try:
+        page = browser.Page(driver)
+        page.open(site / "index.html", scheme="light", drawn=False)
+        light = page.run(colour)
+        page.open(site / "ten-minutes.html", scheme="dark", drawn=False)
+        dark = page.run(colour)
+
+        assert light == "rgb(255, 255, 255)"
+        assert max(map(int, re.findall(r"\d+", dark))) < 80
     finally:
         driver.quit()

@@ -55,6 +55,7 @@ class SharpeRatio:
     benchmark, confidence
         As they were asked for.
     definition : SharpeDefinition
+        What the ratio is of.
     errors : DataFrame
         Each way to an error: value, error, low, high, source. Indexed by what
         ``error=`` takes.
@@ -153,6 +154,7 @@ def sharpe(
     Returns
     -------
     SharpeRatio
+        The ratio, its errors and what it is of.
 
     Raises
     ------

@@ -38,6 +38,7 @@ def error_of_mean(influence: FloatVector, *, lags: int | None = None) -> float:
     Returns
     -------
     float
+        In the unit of `influence`.
 
     References
     ----------

@@ -125,7 +125,13 @@ class CostModel:
         return bool(self.impact_at_open or self.impact_at_close)
 
     def impact_at(self, *, is_close: bool) -> float:
-        """Return the coefficient of impact at the open or at the close."""
+        """Return the coefficient of impact at the open or at the close.
+
+        Parameters
+        ----------
+        is_close : bool
+            Whether the fill is at the close.
+        """
         return self.impact_at_close if is_close else self.impact_at_open
 
     @property

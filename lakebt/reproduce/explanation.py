@@ -86,12 +86,14 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
     Parameters
     ----------
     lake
+        That has both trials.
     first, second
         Ids, or their first digits. Of a result its best cell is taken.
 
     Returns
     -------
     Explanation
+        The way from the first to the second, one change at a time.
 
     Raises
     ------

@@ -37,6 +37,7 @@ class Reproduction:
     Attributes
     ----------
     trial_id : str
+        Of the trial that was run again.
     differences : DataFrame
         A row per figure that is not the same to the last bit: ``figure``, ``recorded``,
         ``now``. Empty where all are.
@@ -96,6 +97,7 @@ def reproduce(
     Parameters
     ----------
     lake
+        That has the trial.
     trial_id
         Of a cell, a result or a backtest, or its first digits.
     strategy
@@ -105,6 +107,7 @@ def reproduce(
     Returns
     -------
     Reproduction
+        What differs, and what is not as it was then.
 
     Raises
     ------

@@ -29,6 +29,7 @@ def digest_of(place: Path) -> tuple[str, int, int]:
     digest : str
         64 hex digits.
     n_bytes, n_files : int
+        How much, and how many, the digest is of.
 
     Examples
     --------

@@ -60,6 +60,7 @@ def sample_releases() -> tuple[SampleRelease, ...]:
     Returns
     -------
     tuple of SampleRelease
+        In the order in which they are published.
 
     Raises
     ------

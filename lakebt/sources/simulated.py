@@ -176,6 +176,7 @@ def simulated_market(
     Returns
     -------
     SimulatedMarket
+        Its tables, and what its events were made of.
 
     Raises
     ------

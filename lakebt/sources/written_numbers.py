@@ -40,6 +40,7 @@ def read_numbers(
     numbers : dict of Series
         NaN for what is none.
     read_as : tuple of str
+        How they are written, where not as 1,234.5: `DECIMAL_COMMAS`.
 
     Raises
     ------

@@ -281,6 +281,7 @@ class Backtest:
         Returns
         -------
         Run
+            What the strategy ordered, held and earned.
 
         Warns
         -----

@@ -134,6 +134,7 @@ class Run:
         Returns
         -------
         TearSheet
+            Its tables are frames, its figures are plotly's.
 
         Raises
         ------
@@ -263,6 +264,11 @@ class Run:
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write the report: one self-contained HTML file.
+
+        Parameters
+        ----------
+        path
+            Where; a file that is there is replaced.
 
         Raises
         ------

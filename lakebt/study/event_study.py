@@ -151,7 +151,13 @@ class EventStudy:
 
     @classmethod
     def of(cls, scope: Scope, **asked: Any) -> EventStudy:
-        """Return the event study of a study's own changes."""
+        """Return the event study of a study's own changes.
+
+        Parameters
+        ----------
+        scope, **asked
+            The changes and their sessions; the rest as `Result.event_study` takes it.
+        """
         self = cls.__new__(cls)
         self._set(scope, **asked)
         return self

@@ -105,6 +105,7 @@ class Evidence:
         Returns
         -------
         EventStudy
+            Of the changes of the study, before any rule.
 
         Raises
         ------

@@ -54,6 +54,7 @@ class Study:
         Keeps the events whose number of legs, as known at the entry, is in this range,
         both ends inclusive.
     side : {"both", "additions", "deletions"}
+        Which of the changes are traded.
     hedge : str, optional
         The symbol that takes the other side of events that have only one side.
     gross, max_gross : float
@@ -199,6 +200,7 @@ class Study:
         Returns
         -------
         Result
+            What every cell came to.
 
         Warns
         -----

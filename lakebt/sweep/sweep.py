@@ -188,6 +188,7 @@ class Sweep:
         Returns
         -------
         SweepResult
+            Its cells, in the order of the grid.
 
         Raises
         ------

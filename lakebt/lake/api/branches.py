@@ -243,6 +243,7 @@ class Branches(LakeBase):
         Parameters
         ----------
         name : str
+            As `Lake.branches` lists it.
         because : str, optional
             The reason, which its tombstones keep.
         dry_run : bool, default False

@@ -83,6 +83,7 @@ class Keeping(LakeBase):
         Parameters
         ----------
         release : str
+            Its name; of a branch with that before it, as ``"cleaned.R2"``.
         because : str
             The reason, which its tombstone keeps.
         dry_run : bool, default False
@@ -165,6 +166,11 @@ class Keeping(LakeBase):
 
         The table's head is set back to the snapshot in the ledger. The snapshots of
         others stay until `retain` finds that nothing needs them.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
 
         Raises
         ------

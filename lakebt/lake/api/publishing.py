@@ -78,7 +78,9 @@ class Publishing(LakeBase):
             The knowledge cutoff. No row may have a later `known_at`, and the cutoff may
             not be later than the clock.
         note : str
+            What it is, in your words, for whoever reads the ledger.
         labels : mapping of str to str, optional
+            What you call it by, such as ``{"vendor": "A"}``, kept in the ledger.
         files : list of mapping, optional
             The files of the rows, as ``lakebt publish`` notes them: plain values.
         retain_days : int, optional

@@ -86,6 +86,13 @@ class Reading(LakeBase):
         The name of a branch's release begins with the branch, as ``"cleaned.R2"``. In
         the branch itself (`Lake.branch`), ``"R2"`` works too.
 
+        Parameters
+        ----------
+        release : str
+            Its name.
+        as_of : str or datetime, optional
+            What was known by then is seen; by default by the cutoff.
+
         Raises
         ------
         BrokenReleaseError
@@ -119,6 +126,11 @@ class Reading(LakeBase):
 
         The newest release is the one with the highest `sequence`. If the instant is
         later than that release's cutoff, the view says so.
+
+        Parameters
+        ----------
+        instant : str or datetime
+            What was known by then is seen. A text is ISO 8601, with a zone.
 
         Raises
         ------
@@ -200,6 +212,7 @@ class Reading(LakeBase):
         Parameters
         ----------
         table : str
+            Its name.
         before, after : str
             Names of releases.
 

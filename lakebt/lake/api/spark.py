@@ -119,6 +119,7 @@ class Spark(LakeBase):
         view : View
             A view of this lake.
         table : str
+            Its name: a built-in table or one of your own.
         where : mapping, optional
             A value, values or comparisons by column, as in `View.read`. Spark filters
             later, but the funds, indices and symbols in it are checked at once.

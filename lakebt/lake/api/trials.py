@@ -139,6 +139,11 @@ class Trials(LakeBase):
 
         A trial whose id is among them need not run again.
 
+        Parameters
+        ----------
+        study : str, optional
+            Its name, as the column ``study`` of the trials has it.
+
         Raises
         ------
         InvalidArgumentError
@@ -156,6 +161,11 @@ class Trials(LakeBase):
         A rule stays the same on another release, with other code or on another engine.
         This is the number of trials by which the best Sharpe ratio of a study has to be
         deflated [1]_.
+
+        Parameters
+        ----------
+        study : str
+            Its name, as the column ``study`` of the trials has it.
 
         Raises
         ------
@@ -214,6 +224,7 @@ class TrialStore(Trials):
         Parameters
         ----------
         frames
+            Rows, as `record` takes them.
         contents
             As `lakebt.lake.trials.finished_file.pack` returns them.
         laid_out

@@ -52,9 +52,11 @@ class TablePin:
     Attributes
     ----------
     table : str
+        Its name.
     uuid : str
         The table's identity: a table dropped and made again has another.
     snapshot_id, schema_id : int
+        Iceberg's, of the table's state in the release.
     rows : int
         Rows of the whole table, all vintages.
     published : int or None
@@ -87,6 +89,7 @@ class Release:
     Attributes
     ----------
     name : str
+        Used once, whatever its case.
     sequence : int
         Its place in the ledger, from 1.
     as_of : datetime
@@ -97,9 +100,8 @@ class Release:
         Of the tables published with it and of `as_of`.
     tables : tuple of TablePin
         Every table that has rows, those published with the release and the rest.
-    note : str
-    labels : mapping of str to str
-    files : tuple of mapping, those it was read from, if its publisher said so
+    note, labels, files
+        What its publisher said: in words, by name, and what it was read from.
     retain_days : int or None
         After this many days it ends.
     ended_at : datetime or None

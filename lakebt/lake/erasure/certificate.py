@@ -88,9 +88,11 @@ class Erasure:
     id : str
         Of the certificate.
     table : str
+        That the rows were of.
     columns : tuple of str
         Those that the filter looked at.
     reason, by : str
+        Why, and who erased it.
     at : datetime
         By the lake's clock.
     n_rows : int
@@ -108,6 +110,7 @@ class Erasure:
     n_longer : int
         Texts of rows that stay, of which one of these is a part.
     elsewhere : tuple of Elsewhere
+        Other tables and columns that have a text that was asked for.
     names : tuple of KeptName
         Of releases, branches, tags, tables and the folder, that hold such a text: they
         stay, and each says how to be rid of it.
@@ -118,6 +121,7 @@ class Erasure:
     out_of_reach : tuple of str
         Where they may be all the same.
     is_dry_run : bool
+        Whether it only says what would happen.
     """
 
     id: str

@@ -222,10 +222,6 @@ class View(ViewObject):
             Only symbols of this index. From ``index_changes`` these are all symbols
             that were added or deleted.
 
-        Returns
-        -------
-        list of str
-
         Raises
         ------
         UnknownNameError
@@ -341,6 +337,7 @@ class View(ViewObject):
         Parameters
         ----------
         column : {"open", "high", "low", "close", "volume"}
+            Of `prices`.
         symbols : sequence of str, optional
             The columns, in this order; by default all that have a bar, sorted.
         start, end : date or str, optional
