@@ -31,7 +31,7 @@ from benchmarks.engine import say
 from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROUNDS = 3
 SIZES_USD = tuple(1e4 * 1.6**n for n in range(20))
@@ -40,10 +40,10 @@ EVERY = 63
 """Sessions from one dividend of a symbol to the next."""
 
 
-def least(*works: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+def least(*works: Callable[[], object]) -> list[float]:
     """Return the least seconds of each, taken in turn."""
     best = [float("inf")] * len(works)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for number, work in enumerate(works):
             began = time.perf_counter()
             work()
@@ -108,12 +108,17 @@ def published(folder: Path, table: str, frame: pd.DataFrame) -> Callable[[], obj
     return publish
 
 
-def main() -> int:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("--actions", type=int, default=500_000)
+    found.add_argument("--events", type=int, default=175)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
     """Print a line for each measure; 1 if results that should differ are the same."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--actions", type=int, default=500_000)
-    parser.add_argument("--events", type=int, default=175)
-    asked = parser.parse_args()
+    asked = parser().parse_args(words)
     warnings.simplefilter("ignore", lakebt.AuditWarning)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -124,7 +129,6 @@ def main() -> int:
         own, peer = least(
             published(folder, "corporate_actions", many),
             published(folder, "prices", as_many_bars(many)),
-            rounds=2,
         )
         tell(f"publish {len(many):,} actions", own, peer, of="as many bars")
 

@@ -11,8 +11,9 @@ Writes `lakebt/analysis/calibration/rejections.csv`, which `holds` reads, and th
 
 Every design gets its first hundreds before any gets more, the cheap ones first. What
 was done is kept in a file of its own, so that a run that was stopped goes on; what was
-done by other code, or of other designs, is done again. It tells the seconds of
-processor, too: the clock is that of a machine which may have more to do.
+done by other code, or of other designs, is done again. Replications come in hundreds,
+and of a design that was left out stands what stood in the table. It tells the seconds
+of processor, too: the clock is that of a machine which may have more to do.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from lakebt.report.progress import bar
 from lakebt.sources.simulated import simulated_market
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "lakebt" / "analysis" / "calibration" / "rejections.csv"
@@ -133,17 +134,21 @@ def run(state: Path, todo: list[Task], *, processes: int, minutes: float) -> Non
 
 
 def write_table(done: dict[Task, Row]) -> None:
-    """Write how often each test rejected, a line per design and test."""
+    """Write how often each test rejected, a line per design and test.
+
+    Of a design of which nothing was done stands what stood there.
+    """
+    head, *before = csv.reader(TABLE.read_text(encoding="utf-8").splitlines())
+    lines: list[list[object]] = [[*head]]
+    for name in DESIGNS:
+        parts = [row["tests"] for (of, _), row in sorted(done.items()) if of == name]
+        for test in parts[0] if parts else ():
+            counts = [sum(tests[test][at] for tests in parts) for at in (0, 1)]
+            lines.append([name, test, len(parts) * CHUNK, *counts])
+        if not parts:
+            lines += [[*line] for line in before if line[0] == name]
     with TABLE.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["design", "test", "replications", "rejected", "missing"])
-        for name in DESIGNS:
-            parts = [
-                row["tests"] for (of, _), row in sorted(done.items()) if of == name
-            ]
-            for test in parts[0] if parts else ():
-                counts = [sum(tests[test][at] for tests in parts) for at in (0, 1)]
-                rows.writerow([name, test, len(parts) * CHUNK, *counts])
+        csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def claimed(seed: int, drift_bps: float) -> bool:
@@ -181,19 +186,25 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-n", type=int, default=ROUNDS[-1], help="replications")
-    parser.add_argument("--only", nargs="*", default=[], choices=list(DESIGNS))
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("-n", type=int, default=ROUNDS[-1], help="replications")
+    found.add_argument("--only", nargs="*", default=[], choices=list(DESIGNS))
+    found.add_argument("--minutes", type=float, default=60.0)
+    found.add_argument("--processes", type=int, default=2)
+    found.add_argument(
         "--state",
         type=Path,
         default=Path(tempfile.gettempdir()) / "lakebt-calibration.jsonl",
     )
-    parser.add_argument("--markets", type=int, default=0)
-    given = parser.parse_args()
+    found.add_argument("--markets", type=int, default=0)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what is left to be done, and write the table and the page."""
+    given = parser().parse_args(words)
     if given.markets:
         markets(given.markets)
         return 0

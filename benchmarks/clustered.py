@@ -5,7 +5,7 @@
 Writes one data file of each kind, as lakebt does, of the same made-up bars, and prints
 a line of JSON for each: its row groups and bytes, those that readers of 50 symbols and
 of one session cannot leave out by their bounds, and seconds of processor to write it,
-and to read it by a filter.
+and to read it by a filter. Both files give the same rows, which is checked before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +27,11 @@ from lakebt.lake.storage.datafiles import content_of
 from lakebt.lake.tables.schemas import PRICES
 from lakebt.sessions import Sessions
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 WANTED = 50
-"""Symbols that are read."""
+"""Symbols that are read, if there are as many."""
 
 
 def bars(n_symbols: int, n_sessions: int) -> pa.Table:
@@ -59,8 +62,8 @@ def bars(n_symbols: int, n_sessions: int) -> pa.Table:
 
 def measured(
     rows: pa.Table, symbols: list[str], day: Any, *, group_rows: int | None
-) -> dict[str, object]:
-    """Write rows, and return what readers of them need."""
+) -> tuple[dict[str, object], list[pa.Table]]:
+    """Write rows, and return what readers of them need, and what they read."""
     began = time.process_time()
     how: dict[str, Any] = {}
     if group_rows is not None:
@@ -74,15 +77,24 @@ def measured(
         "footer_kb": round(_footer_bytes(content) / 1e3),
         "write_cpu": round(wrote, 2),
     }
-    for what, column, wanted in (("symbols", 0, symbols), ("session", 1, [day])):
+    read = []
+    asked: tuple[tuple[str, str, list[Any]], ...] = (
+        ("symbols", "symbol", symbols),
+        ("session", "session", [day]),
+    )
+    for what, name, wanted in asked:
+        column = PRICES.names.index(name)
         groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
         needed = [g for g in groups if _may_hold(g.column(column).statistics, wanted)]
         found[f"{what}_groups"] = len(needed)
-        of = [g.column(n).total_compressed_size for g in needed for n in range(10)]
+        of = [
+            g.column(n).total_compressed_size
+            for g in needed
+            for n in range(g.num_columns)
+        ]
         found[f"{what}_mb"] = round(sum(of) / 1e6, 1)
         began = time.process_time()
         source: Any = pa.BufferReader(content)
-        name = PRICES.names[column]
         layout = ds.ParquetFileFormat()
         fragment = layout.make_fragment(source)
         held = fragment.to_table(
@@ -90,7 +102,8 @@ def measured(
         )
         found[f"{what}_cpu"] = round(time.process_time() - began, 2)
         found[f"{what}_rows"] = len(held)
-    return found
+        read.append(held.sort_by([("session", "ascending"), ("symbol", "ascending")]))
+    return found, read
 
 
 def _footer_bytes(content: pa.Buffer) -> int:
@@ -102,21 +115,31 @@ def _may_hold(bounds: Any, wanted: list[Any]) -> bool:
     return any(bounds.min <= value <= bounds.max for value in wanted)
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("--symbols", type=int, default=2_000)
+    found.add_argument("--sessions", type=int, default=2_520)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--symbols", type=int, default=2_000)
-    parser.add_argument("--sessions", type=int, default=2_520)
-    asked = parser.parse_args()
+    asked = parser().parse_args(words)
     rows = bars(asked.symbols, asked.sessions)
     names = [f"S{number:05d}" for number in range(asked.symbols)]
     draws = np.random.default_rng(2)
-    symbols = sorted(map(str, draws.choice(names, WANTED, replace=False)))
+    symbols = sorted(
+        map(str, draws.choice(names, min(WANTED, len(names)), replace=False))
+    )
     day = rows.column("session")[len(rows) // 2].as_py()
-    for kind, group_rows in (("session", None), ("symbol", GROUP_ROWS)):
-        told = measured(rows, symbols, day, group_rows=group_rows)
+    kinds = {"session": None, "symbol": GROUP_ROWS}
+    found = [measured(rows, symbols, day, group_rows=each) for each in kinds.values()]
+    (_, by_session), (_, by_symbol) = found
+    if by_session != by_symbol:
+        sys.exit("the two files give other rows")
+    for kind, (told, _) in zip(kinds, found, strict=True):
         sys.stdout.write(f"{json.dumps({'by': kind, **told})}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,15 +8,20 @@ read as it was published ends the run with an error.
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakebt.lake import Lake
 from tests.lake.crash import Publisher, check_whole, data_files, orphans, publish
 from tests.lake.frames import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PER_LAKE = 50
 SEED = 20220902
@@ -59,7 +64,16 @@ def kill(path: Path, publisher: Publisher, draw: random.Random, *, times: int) -
     sys.stdout.flush()
 
 
-def main(kills: int) -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("kills", type=int, nargs="?", default=200)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Kill so many, and print what was found of each lake."""
+    kills: int = parser().parse_args(words).kills
     draw = random.Random(SEED)  # noqa: S311 - instants, not secrets
     with Publisher() as publisher:
         for first in range(0, kills, PER_LAKE):
@@ -69,4 +83,4 @@ def main(kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main()

@@ -6,7 +6,7 @@ processes of their own, from the start of the interpreter to the table of every 
     python -m benchmarks.engine                     # 1,000 events of four legs
     python -m benchmarks.engine --legs 40
     python -m benchmarks.engine --levels 10         # of costs
-    python -m benchmarks.engine --growth            # 1 to 10,000 events
+    python -m benchmarks.engine --growth            # 1 to 10,000 events, or `--events`
     python -m benchmarks.engine --compile           # numba, with its cache and without
     python -m benchmarks.engine --real ../shared/realdata       # 2,000 rules, recorded
 
@@ -14,7 +14,8 @@ Prints medians in seconds: of the whole process; of the processors' time that it
 which a busy machine stretches less; and in another process of importing, of reading and
 deciding, of trading every cell, of making the table. Then the backtests that were made,
 nanoseconds of trading for each, peak memory in MB, and the machine's load when it
-began. `--keep DIR` keeps the lakes for the next time.
+began. `--keep DIR` keeps the lakes for the next time. The parts come to the returns of
+the whole, which is checked before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -38,6 +39,9 @@ import lakebt
 from lakebt.sources.prices import convert_prices
 from lakebt.sources.rebalances import convert_rebalances
 from lakebt.sources.simulated import simulated_market
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ENTRIES = (
     *(f"AD+{n}@{at}" for n in range(1, 15) for at in ("open", "close")),
@@ -71,6 +75,7 @@ study = lakebt.Study(
     view, index=told["index"], entries=told["entries"], exits=told["exits"],
     hedge=told["hedge"], costs=lakebt.CostModel(commission_bps=1.0),
 )
+capital_usd = study.arguments.sizing.capital_usd
 scope = Scope(view, study.arguments)
 plan = scope.schedule
 history = scope.history(plan)
@@ -82,15 +87,18 @@ costs = [
 levels = [Level.of(cost, study.arguments.sizing) for cost in costs]
 traded = ENGINES["event"](plan, history, study.arguments, levels, None)
 done = time.perf_counter()
-for cost, cells in zip(costs, traded):
-    frame = Summary(
-        plan, cells, costs=cost, capital_usd=1e5, pooling=study.arguments.pooling
+frames = [
+    Summary(
+        plan, cells, costs=cost, capital_usd=capital_usd,
+        pooling=study.arguments.pooling,
     ).surface()
+    for cost, cells in zip(costs, traded)
+]
 shown = time.perf_counter()
 print(json.dumps({
     "import": imported - began, "decide": decided - imported, "trade": done - decided,
     "table": shown - done, "backtests": int(sum(c.traded.sum() for c in traded)),
-    "rules": len(frame), "MB": peak_mb(),
+    "rules": len(frames[0]), "net": float(frames[0]["net_bps"].sum()), "MB": peak_mb(),
 }))
 """
 
@@ -130,14 +138,19 @@ ready = time.perf_counter()
 level = Level(costs=CostModel(), gross=1.0, capital_usd=1e5)
 run_book(book, levels=[level], sessions=sessions)
 called = time.perf_counter()
-from lakebt.analysis.surface import *
-from lakebt.analysis.traded_events import *
 from lakebt.analysis.calendar import portfolio, without_each_date
-zeros, two = np.zeros(2), np.array([0, 0])
-count = np.array([1, 1])
-told = (np.array([5, 9]), count, two, zeros, zeros, zeros, np.ones(2), 1.0, 0.0)
+from lakebt.analysis.event_series import held_of
+from lakebt.analysis.pooling import Aggregate, Pooling
+from lakebt.analysis.traded_events import Traded
+zeros, one_each, dates = np.zeros(2), np.ones(2, dtype=np.int64), np.array([0, 1])
+events = Traded(
+    rule=np.array([0, 0]), date=dates, first=np.array([5, 9]), n_returns=one_each,
+    mean=zeros, m2=zeros, n_legs=one_each, start=np.array([0, 0]), final=zeros,
+    held=zeros,
+)
+told = held_of(events, Pooling(how=Aggregate.CALENDAR))
 _, *sums, _ = portfolio(*told)
-without_each_date(*told, np.array([0, 1]), 2, *sums)
+without_each_date(*told, dates, 2, *sums)
 print(called - ready, time.perf_counter() - called)
 """
 
@@ -229,6 +242,8 @@ def show(name: str, told: dict[str, Any], *, rounds: int) -> None:
     code = _WHOLE if told["levels"] == 1 else _COLD  # a study has one level
     whole = [run_cold(code, {**told, "round": number}) for number in range(rounds)]
     parts = [run_cold(_COLD, told)[2] for _ in range(rounds)]
+    if len({(found["rules"], found["net"]) for found in (whole[0][2], *parts)}) > 1:
+        sys.exit("what is timed in parts comes to something else than the whole")
     middle = {name: statistics.median(p[name] for p in parts) for name in parts[0]}
     each = middle["trade"] / max(middle["backtests"], 1) * 1e9
     say(
@@ -264,18 +279,23 @@ def show_compile(rounds: int) -> None:
         )
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("--events", type=int, help="1,000; 10,000 at most of growth")
+    found.add_argument("--legs", type=int, default=4)
+    found.add_argument("--levels", type=int, default=1)
+    found.add_argument("--growth", action="store_true")
+    found.add_argument("--compile", action="store_true")
+    found.add_argument("--real", type=Path)
+    found.add_argument("--rounds", type=int, default=5)
+    found.add_argument("--keep", type=Path)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Read the command line, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000)
-    parser.add_argument("--legs", type=int, default=4)
-    parser.add_argument("--levels", type=int, default=1)
-    parser.add_argument("--growth", action="store_true")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--real", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--keep", type=Path)
-    asked = parser.parse_args()
+    asked = parser().parse_args(words)
     if asked.compile:
         show_compile(asked.rounds)
         return
@@ -292,7 +312,9 @@ def main() -> None:
             told = question(lake, index="SP500", hedge="SPY", record=True, **rules)
             show("real", told, rounds=asked.rounds)
             return
-        for events in GROWTH if asked.growth else (asked.events,):
+        most = asked.events or (GROWTH[-1] if asked.growth else 1_000)
+        grown = [events for events in GROWTH if events <= most]
+        for events in grown if asked.growth else [most]:
             lake = simulated_lake(folder, events=events, legs=asked.legs)
             name = f"{events:,} x {asked.legs} legs x {asked.levels}"
             show(name, question(lake, levels=asked.levels), rounds=asked.rounds)

@@ -1,6 +1,7 @@
 """Twenty subjects are erased from many releases, and looked for in every byte.
 
-    python -m benchmarks.erasing [RELEASES]
+    python -m benchmarks.erasing         # of 500 releases
+    python -m benchmarks.erasing 12
 
 Names of any script, some that begin others, in keys and in texts, in one release or in
 most. The first fifth of the releases has none of them, and one table never does.
@@ -12,6 +13,7 @@ seconds of processor and bytes, by subject.
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import hashlib
 import resource
@@ -29,7 +31,7 @@ from tests.lake.erasure.looking import found
 from tests.lake.frames import Q1_KNOWN, bars, changes, clock, holdings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
 SUBJECTS = (
     *("QXCO", "QXCOR", "QXCORP", "ZÜRN", "ÉCLAIR.PA", "日本電", "日本電産", "Ωmega-7"),
@@ -120,7 +122,16 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(n_releases: int = 500) -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("releases", type=int, nargs="?", default=500)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Make a lake, erase each subject, and look for all of them."""
+    n_releases: int = parser().parse_args(words).releases
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lake"
         lake = make(path, n_releases)
@@ -160,4 +171,4 @@ def main(n_releases: int = 500) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

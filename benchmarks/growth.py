@@ -6,13 +6,13 @@ Publishes a day of 500 bars per release, for real, and prints a line at 100, 1,0
     python benchmarks/growth.py 2520
     python benchmarks/growth.py 2520 --ticks     # prices in whole cents
 
-Times are in milliseconds: of a publish the median and the longest since the line
-before; of opening the lake and reading the closes of its newest release, of one in the
-middle and of its first, each in a lake opened anew, the median of seven; and of the
-newest in a process started anew, once, without the time to import lakebt but with that
-of what it imports only then. Sizes are in MB: what the lake's directory
-takes up on the disk, and the sum of its files' sizes; both also as multiples of a lake
-into which the same rows were published at once.
+Times are in milliseconds: of the last hundred publishes the median, and the longest
+since the line before; of opening the lake and reading the closes of its newest release,
+of one in the middle and of its first, each in a lake opened anew, the median of seven;
+and of the newest in a process started anew, once, without the time to import lakebt but
+with that of what it imports only then. Sizes are in MB: what the lake's directory takes
+up on the disk, and the sum of its files' sizes; both also as multiples of a lake into
+which the same rows were published at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from lakebt.lake.storage import metadata as storing
 from lakebt.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SYMBOLS = 500
 READS = 7
@@ -168,13 +168,18 @@ def run(count: int, *, ticks: bool, path: Path) -> None:
             took = []
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("count", type=int, help="how many releases, 2520 for ten years")
-    parser.add_argument("--ticks", action="store_true", help="prices in whole cents")
-    parser.add_argument("--keep", type=Path, help="a folder to leave the lake in")
-    asked = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("count", type=int, help="how many releases, 2520 for ten years")
+    found.add_argument("--ticks", action="store_true", help="prices in whole cents")
+    found.add_argument("--keep", type=Path, help="a folder to leave the lake in")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Publish and measure."""
+    asked = parser().parse_args(words)
     # The cache of panels would answer the second reading.
     os.environ["LAKEBT_CACHE"] = "off"
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ import lakebt
 from benchmarks.growth import days, sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 def timed(what: str, do: Callable[[], object]) -> None:
@@ -63,11 +63,16 @@ def run(count: int, path: Path) -> None:
     timed("drop one", lambda: opened().drop("D00000", because="measured"))
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("count", type=int, help="how many releases, 2520 for ten years")
-    asked = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("count", type=int, help="how many releases, 2520 for ten years")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Publish and measure."""
+    asked = parser().parse_args(words)
     os.environ["LAKEBT_CACHE"] = "off"
     with tempfile.TemporaryDirectory() as folder:
         run(asked.count, Path(folder) / "lake")

@@ -8,9 +8,9 @@ number of releases is there (metadata and ledger), and what grows with the days 
 
     python -m benchmarks.many 10000
 
-prints milliseconds of wall time: of a publication the median of seven, of opening the
-lake anew and reading the closes of its newest and its first release; and the sizes in
-MB of the newest metadata of `prices` and of the page of the ledger.
+prints milliseconds of wall time, medians of seven: of a publication, and of opening the
+lake anew and reading the closes of its newest and of its first release; and the sizes
+in MB of the newest metadata of `prices` and of the page of the ledger.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyiceberg.table.refs import SnapshotRef, SnapshotRefType
 from pyiceberg.table.snapshots import SnapshotLogEntry
@@ -34,6 +35,9 @@ from lakebt.lake.committing import sql, stage
 from lakebt.lake.committing.ledger import ledger_rows, read_state
 from lakebt.lake.storage import metadata as storing
 from lakebt.lake.tables.schemas import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REAL, MEASURED = 63, 7
 
@@ -115,21 +119,26 @@ def newest_mb(path: Path, table: str, pattern: str) -> float:
     return max(files, key=lambda file: file.stat().st_mtime_ns).stat().st_size / 1e6
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("count", type=int, help="how many releases there shall be")
-    count = parser.parse_args().count
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("count", type=int, help="how many releases there shall be")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Publish, make up, and measure."""
+    count: int = parser().parse_args(words).count
     os.environ["LAKEBT_CACHE"] = "off"
-    parts = days(REAL + MEASURED, ticks=False)
+    real = min(REAL, count)
+    parts = days(real + MEASURED, ticks=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lake"
-        publish(path, list(itertools.islice(parts, REAL)), 1)
+        publish(path, list(itertools.islice(parts, real)), 1)
         multiply(path, count)
         took = publish(path, list(parts), count + 1)
         newest = f"D{count + MEASURED:05}"
-        newest_ms = statistics.median(read_ms(path, newest) for _ in range(5))
-        first_ms = statistics.median(read_ms(path, "D00001") for _ in range(5))
+        newest_ms, first_ms = read_ms(path, newest), read_ms(path, "D00001")
         metadata = newest_mb(path, "prices", "*.metadata.json")
         page = newest_mb(path, LEDGER, "*.parquet")
     say(

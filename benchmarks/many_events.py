@@ -35,7 +35,7 @@ from lakebt.study.trials import rows_of
 from lakebt.sweep import passes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ENTRIES = [
     f"{when}@{at}"
@@ -148,21 +148,24 @@ def took(began: float, cpu: float) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure each number of events."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("events", type=int, nargs="*", default=[1000, 10_000])
-    parser.add_argument("--whole", action="store_true", help="in one block, too")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("events", type=int, nargs="*", default=[1000, 10_000])
+    found.add_argument("--whole", action="store_true", help="in one block, too")
+    found.add_argument(
         "--together", action="store_true", help="in blocks with all events, too"
     )
-    parser.add_argument("--study", action="store_true", help="one study, no sweep")
-    parser.add_argument("--questions", action="store_true", help="each of a study")
-    parser.add_argument("--entries", type=int, default=len(ENTRIES))
-    parser.add_argument(
-        "--lake", help="the one that is run on, by a process of its own"
-    )
-    asked = parser.parse_args()
+    found.add_argument("--study", action="store_true", help="one study, no sweep")
+    found.add_argument("--questions", action="store_true", help="each of a study")
+    found.add_argument("--entries", type=int, default=len(ENTRIES))
+    found.add_argument("--lake", help="the one that is run on, by a process of its own")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure each number of events."""
+    asked = parser().parse_args(words)
     if asked.lake:
         sys.stdout.write(f"{json.dumps(run(asked.lake, asked))}\n")
         return
@@ -180,7 +183,10 @@ def main() -> None:
             if len({found["digest"] for found in runs}) > 1:
                 sys.exit(f"the trials of {n_events:,} events differ")
             for found in runs:
-                sys.stdout.write(f"{json.dumps({'events': n_events, **found})}\n")
+                told = found.pop("told", [{}])
+                for each in told:
+                    line = {"events": n_events, **found, **each}
+                    sys.stdout.write(f"{json.dumps(line)}\n")
                 sys.stdout.flush()
 
 

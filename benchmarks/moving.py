@@ -1,17 +1,19 @@
 """What it costs to copy and to move a lake of many releases, beside a plain copy.
 
-    python -m benchmarks.moving FOLDER [RELEASES [SYMBOLS [s3]]]
+    python -m benchmarks.moving FOLDER
+    python -m benchmarks.moving FOLDER 2500 50 s3
 
-makes a lake of daily releases in FOLDER if there is none, copies it as ``cp -a`` does,
-exports it, backs it up twice with ten releases in between, and moves it; and holds the
-digests of all releases of each copy against those of the lake. DuckDB then reads every
-hundredth release of the export, by the snapshot that its tag names, and the rows are
-those that lakebt reads from the lake. With ``s3`` it is copied to a bucket instead, of
-SeaweedFS that runs here, plainly and as an export, and back.
+makes a lake of 2,500 daily releases of 50 symbols in FOLDER if there is none, copies it
+as ``cp -a`` does, exports it, backs it up twice with ten releases in between, and moves
+it; and holds the digests of all releases of each copy against those of the lake. DuckDB
+then reads every hundredth release of the export, by the snapshot that its tag names,
+and the rows are those that lakebt reads from the lake. With ``s3`` it is copied to a
+bucket instead, of SeaweedFS that runs here, plainly and as an export, and back.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import hashlib
 import os
@@ -34,7 +36,7 @@ from tests.servers import Seaweed, seaweedfs
 from tests.servers.seaweed import BUCKET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 AS_OF = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -204,17 +206,27 @@ def measure_store(
     return pd.DataFrame(rows)
 
 
-def main(
-    folder: str, releases: str = "2500", symbols: str = "50", to: str = ""
-) -> None:
-    asked = Path(folder), int(releases), int(symbols)
-    if to == "s3":
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("folder", type=Path)
+    found.add_argument("releases", type=int, nargs="?", default=2_500)
+    found.add_argument("symbols", type=int, nargs="?", default=50)
+    found.add_argument("to", nargs="?", choices=["s3"])
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure, and print a table."""
+    asked = parser().parse_args(words)
+    what = asked.folder, asked.releases, asked.symbols
+    if asked.to == "s3":
         with seaweedfs() as store:
-            found = measure_store(*asked, store)
+            found = measure_store(*what, store)
     else:
-        found = measure(*asked)
+        found = measure(*what)
     sys.stdout.write(found.round(1).to_string(index=False) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,14 +1,15 @@
 """Let publishers compete for one lake, and check that nothing got lost on the way.
 
 Run from the top of the repository, ``python -m benchmarks.publishers sqlite 8 50`` or
-``... postgres 8 50``: which catalog, how many publishers, and how many releases each
-publishes. Each release goes into two tables. What it prints says how long each
-publication took, and how long of it waiting for the others; a release that is lost,
-duplicated or torn ends it with an error.
+``python -m benchmarks.publishers postgres 8 50``: which catalog, how many publishers,
+and how many releases each publishes. Each release goes into two tables. What it prints
+says how long each publication took, and how long of it waiting for the others; a
+release that is lost, duplicated or torn ends it with an error.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import tempfile
@@ -46,8 +47,19 @@ def line(what: str, seconds: Sequence[float]) -> str:
     return f"{what:<28}" + "".join(f"{1000 * each:>10.0f}" for each in shown) + "\n"
 
 
-def main(kind: str, count: int, releases: int) -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("kind", choices=["sqlite", "postgres"])
+    found.add_argument("count", type=int, help="how many publish")
+    found.add_argument("releases", type=int, help="how many each of them publishes")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Run, check, and print."""
+    asked = parser().parse_args(words)
+    kind, count, releases = asked.kind, asked.count, asked.releases
     with place(kind) as path:
         run = publishers.run(path, publishers=count, releases=releases)
         total = count * releases
@@ -66,4 +78,4 @@ def main(kind: str, count: int, releases: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main()

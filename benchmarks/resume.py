@@ -16,12 +16,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 import lakebt
 from lakebt.sources.simulated import simulated_market
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ENTRIES = [f"AD+{n}@{at}" for n in range(1, 6) for at in ("open", "close")]
 EXITS = [*(f"+{n}" for n in range(1, 11)), "1w", "2w"]
@@ -67,11 +71,16 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("kills", type=int, default=10, nargs="?")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kills", type=int, default=10, nargs="?")
-    wanted: int = parser.parse_args().kills
+    wanted: int = parser().parse_args(words).kills
     draw = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, parts = Path(folder) / "whole", Path(folder) / "parts"
@@ -93,7 +102,7 @@ def main() -> None:
             told = "it had ended" if ended else "killed"
             say(f"kill {kill + 1}: {told}, {done:,} cells are recorded")
         subprocess.run([sys.executable, "-c", _RUN, str(parts)], check=True)
-        say(f"killed {wanted} times and resumed: {time.perf_counter() - began:.1f} s")
+        took = time.perf_counter() - began
         found = [sweep(lakebt.Lake.open(path)).run() for path in (whole, parts)]
         if any(result.n_run for result in found):
             sys.exit("cells were missing")
@@ -103,6 +112,7 @@ def main() -> None:
         ids = lake.trials(columns=["trial_id"])["trial_id"]
         if not ids.is_unique:
             sys.exit("a trial is there twice")
+        say(f"killed {wanted} times and resumed: {took:.1f} s")
         say(
             f"the same table: {len(tables[0]):,} rows, {len(tables[0].columns)} columns"
         )

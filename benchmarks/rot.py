@@ -10,17 +10,22 @@ the run with 1. So does a lake that does not give its answers once the file is m
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
 from tests.lake.frames import clock
 from tests.lake.rot import KINDS, altered, answers, kept_panels, make
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SEED = 20220902
 
@@ -51,8 +56,16 @@ def count(folder: Path, kind: str, truth: list[str], *, times: int) -> Counter[s
     return seen
 
 
-def main(times: int) -> int:
-    """Run, print a line a kind, and return how many answers were wrong."""
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("times", type=int, nargs="?", default=200, help="of each kind")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run, print a line a kind, and return 1 if an answer was wrong."""
+    times: int = parser().parse_args(words).times
     wrong = 0
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
@@ -69,8 +82,8 @@ def main(times: int) -> int:
                     f"{time.perf_counter() - began:.0f} s\n"
                 )
                 sys.stdout.flush()
-    return wrong
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)))
+    sys.exit(main())

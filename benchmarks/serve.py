@@ -12,6 +12,7 @@ times as clients see them, and as the server logs them.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import subprocess
@@ -153,9 +154,9 @@ def run(way: str, readers: int, publishers: int, seconds: float) -> None:
             parts = [READERS_IN_A_PROCESS] * (readers // READERS_IN_A_PROCESS)
             if rest := readers % READERS_IN_A_PROCESS:
                 parts.append(rest)
-            reading = [start("read", *place.values(), n, seconds) for n in parts]
+            reading = [start("--read", *place.values(), n, seconds) for n in parts]
             writing = [
-                start("publish", who, seconds, *into) for who in range(publishers)
+                start("--publish", who, seconds, *into) for who in range(publishers)
             ]
             said = [
                 json.loads(process.communicate()[0]) for process in [*reading, *writing]
@@ -185,14 +186,31 @@ def run(way: str, readers: int, publishers: int, seconds: float) -> None:
     sys.stdout.flush()
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("readers", type=int, nargs="?", default=16)
+    found.add_argument("publishers", type=int, nargs="?", default=4)
+    found.add_argument("seconds", type=float, nargs="?", default=60.0)
+    found.add_argument("--read", nargs=4, default=[], help="be its clients")
+    found.add_argument("--publish", nargs="+", default=[], help="be a client")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run each way, or be what one of them starts."""
+    asked = parser().parse_args(words)
+    match asked.read, asked.publish:
+        case [address, token, count, seconds], _:
+            said = read(address, token, int(count), float(seconds))
+            sys.stdout.write(json.dumps(said))
+        case _, [who, seconds, *into]:
+            said = publish(int(who), float(seconds), into[0] if into else None)
+            sys.stdout.write(json.dumps(said))
+        case _:
+            for way in WAYS:
+                run(way, asked.readers, asked.publishers, asked.seconds)
+
+
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["read", address, token, count, seconds]:
-            done = read(address, token, int(count), float(seconds))
-            sys.stdout.write(json.dumps(done))
-        case ["publish", who, seconds, *into]:
-            made = publish(int(who), float(seconds), into[0] if into else None)
-            sys.stdout.write(json.dumps(made))
-        case words:
-            for each in WAYS:
-                run(each, int(words[0]), int(words[1]), float(words[2]))
+    main()

@@ -9,6 +9,7 @@ an error. A client is killed, too, each time the server is, and one takes its pl
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakebt.errors import LakebtError
 from lakebt.lake import Lake
@@ -27,6 +28,9 @@ from tests.lake.frames import AS_OF, bars, clock, q1
 from tests.lake.publishers import ROOT
 from tests.servers.mortal import Mortal
 from tests.servers.running import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SEED = 20220902
 
@@ -73,7 +77,7 @@ def client(server: Mortal, who: str, folder: Path) -> tuple[Any, Path]:
     said = folder / f"{who}.json"
     told = {"TYPE": "rest", "URI": server.address, "TOKEN": server.token}
     named = {f"PYICEBERG_CATALOG__PROD__{key}": text for key, text in told.items()}
-    order = [*python(), "-m", "benchmarks.serve_crash", "client", who]
+    order = [*python(), "-m", "benchmarks.serve_crash", "--client", who]
     with said.open("w") as out:
         process = subprocess.Popen(
             [*order, str(folder / "stop")],
@@ -84,7 +88,7 @@ def client(server: Mortal, who: str, folder: Path) -> tuple[Any, Path]:
     return process, said
 
 
-def main(clients: int, kills: int) -> None:
+def kill(clients: int, kills: int) -> None:
     """Kill the server, and print what was found."""
     draw = random.Random(SEED)  # noqa: S311 - instants, not secrets
     with tempfile.TemporaryDirectory() as name:
@@ -98,7 +102,7 @@ def main(clients: int, kills: int) -> None:
                 process, said = client(server, f"C{number}", folder)
                 there.append(process)
                 files.append(said)
-            for kill in range(kills):
+            for time_killed in range(kills):
                 before = published(folder / "log")
                 assert wait_until(
                     lambda n=before: published(folder / "log") > n + 2,  # type: ignore[misc]
@@ -109,7 +113,7 @@ def main(clients: int, kills: int) -> None:
                 server.kill()
                 time.sleep(draw.uniform(0.0, 1.0))
                 server.start()
-                process, said = client(server, f"K{kill}", folder)
+                process, said = client(server, f"K{time_killed}", folder)
                 there.append(process)
                 files.append(said)
             (folder / "stop").touch()
@@ -159,8 +163,24 @@ def check(path: Path, said: list[dict[str, Any]], kills: int) -> None:
         sys.stdout.write(f"  {count} x {error}\n")
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["client"]:
-        publish(sys.argv[2], Path(sys.argv[3]))
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("clients", type=int, nargs="?", default=3)
+    found.add_argument("kills", type=int, nargs="?", default=20)
+    found.add_argument("--client", nargs=2, help="be one of its clients")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Kill, or be one of the clients."""
+    asked = parser().parse_args(words)
+    if asked.client:
+        who, stop = asked.client
+        publish(who, Path(stop))
     else:
-        main(*(int(each) for each in sys.argv[1:3]))
+        kill(asked.clients, asked.kills)
+
+
+if __name__ == "__main__":
+    main()

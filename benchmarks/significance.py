@@ -6,28 +6,30 @@
 Prints seconds by the clock and of processor, the megabytes at most, and a digest of
 every p-value, the same on any number of threads. The peer is the same pairs of dates,
 one draw after the other, each of all rules at once: what a person would write. It makes
-fewer draws, and its seconds are scaled to as many.
+fewer draws, and its seconds are scaled to as many. Of the same draws both come to the
+same largest statistics, which is checked before.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import resource
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.processes import forget_peak, peak_mb
+from lakebt.analysis.resampling.draws import resamples
 from lakebt.analysis.resampling.family import family_wise_p
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from lakebt._typing import FloatPanel
+    from lakebt._typing import FloatPanel, IntVector
 
-PEER_DRAWS = 50
+PEER_DRAWS, COMPARED = 50, 3
 
 
 def made(n_dates: int, n_rules: int, n_events: int) -> tuple[FloatPanel, FloatPanel]:
@@ -43,18 +45,34 @@ def made(n_dates: int, n_rules: int, n_events: int) -> tuple[FloatPanel, FloatPa
     return sums, np.repeat(counts[:, None], n_rules, axis=1)
 
 
-def plain_loop(sums: FloatPanel, counts: FloatPanel, draws: int) -> FloatPanel:
-    """Draw dates, and studentise every rule in each draw: no sums beforehand."""
+def drawn(n: int) -> Iterable[IntVector]:
+    """Yield draws of dates."""
     draw = np.random.default_rng(0)
+    for _ in range(PEER_DRAWS):
+        yield draw.integers(0, n, n)
+
+
+def plain_loop(
+    sums: FloatPanel, counts: FloatPanel, draws: Iterable[IntVector]
+) -> FloatPanel:
+    """Studentise every rule in each draw of dates: no sums beforehand."""
     n, mean = len(sums), sums.sum(axis=0) / counts.sum(axis=0)
-    found = np.empty((draws, sums.shape[1]))
-    for row in range(draws):
-        which = draw.integers(0, n, n)
+    found = []
+    for which in draws:
         total, number = sums[which], counts[which]
         moved = total.sum(axis=0) / number.sum(axis=0)
         error = np.sqrt(n / (n - 1) * ((total - moved * number) ** 2).sum(axis=0))
-        found[row] = (moved - mean) * number.sum(axis=0) / error
-    return found
+        found.append((moved - mean) * number.sum(axis=0) / error)
+    return np.array(found)
+
+
+def compare(sums: FloatPanel, counts: FloatPanel) -> None:
+    """Check that the peer and we come to the same of the same draws."""
+    dates = np.arange(len(sums))
+    times = resamples(0, 0, COMPARED, n=len(sums)).astype(np.int64)
+    peer = plain_loop(sums, counts, (np.repeat(dates, each) for each in times))
+    ours = family_wise_p(sums, counts, draws=COMPARED, seed=0, how="pairs")
+    np.testing.assert_allclose(peer.max(axis=1), ours.maximum, rtol=1e-6)
 
 
 def timed(act: Callable[[], object]) -> tuple[object, float, float]:
@@ -67,10 +85,12 @@ def timed(act: Callable[[], object]) -> tuple[object, float, float]:
 def measure(n_dates: int, n_rules: int, n_events: int, draws: int) -> None:
     """Judge, and say what it took."""
     sums, counts = made(n_dates, n_rules, n_events)
-    _, clock, processor = timed(lambda: plain_loop(sums, counts, PEER_DRAWS))
+    compare(sums, counts)
+    _, clock, processor = timed(lambda: plain_loop(sums, counts, drawn(n_dates)))
     scale = draws / PEER_DRAWS
     say("plain loop", clock * scale, processor * scale, f"from {PEER_DRAWS} draws")
     total = 0.0
+    forget_peak()
     for how in ("pairs", "flips"):
         digest = hashlib.sha256()
 
@@ -84,8 +104,7 @@ def measure(n_dates: int, n_rules: int, n_events: int, draws: int) -> None:
         _, seconds, used = timed(judged)
         total += seconds
         say(how, seconds, used, digest.hexdigest()[:12])
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    sys.stdout.write(f"both {total:.1f} s, at most {memory:,.0f} MB\n")
+    sys.stdout.write(f"both {total:.1f} s, at most {peak_mb():,.0f} MB\n")
 
 
 def say(what: str, clock: float, processor: float, note: str) -> None:
@@ -94,11 +113,25 @@ def say(what: str, clock: float, processor: float, note: str) -> None:
     sys.stdout.flush()
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("--dates", type=int, default=1_000)
+    found.add_argument("--rules", type=int, default=5_000)
+    found.add_argument(
+        "--events", type=int, default=1_000, help="one on each date, or more"
+    )
+    found.add_argument("--draws", type=int, default=10_000)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Judge, and say what it took."""
+    asked = parser().parse_args(words)
+    if asked.events < asked.dates:
+        parser().error(f"{asked.events:,} events cannot be on {asked.dates:,} dates")
+    measure(asked.dates, asked.rules, asked.events, asked.draws)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dates", type=int, default=1_000)
-    parser.add_argument("--rules", type=int, default=5_000)
-    parser.add_argument("--events", type=int, default=1_000)
-    parser.add_argument("--draws", type=int, default=10_000)
-    given = parser.parse_args()
-    measure(given.dates, given.rules, given.events, given.draws)
+    main()

@@ -35,7 +35,7 @@ import lakebt
 from lakebt.sources.simulated import SimulatedMarket, simulated_market
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROUNDS, LINE, LIVING = 1_000, 100, 60
 AT_MOST = 1.2
@@ -167,19 +167,24 @@ def print_line(line: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rounds", type=int, nargs="?", default=ROUNDS)
-    parser.add_argument("--living", type=int, default=LIVING, help="releases that live")
-    asked = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("rounds", type=int, nargs="?", default=ROUNDS)
+    found.add_argument("--living", type=int, default=LIVING, help="releases that live")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Live, and return 1 if anything grew."""
+    asked = parser().parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LAKEBT_CACHE"] = str(Path(folder) / "cache")
         is_flat = soak(
             Life(Path(folder) / "lake", asked.living), asked.rounds, print_line
         )
-    sys.exit(not is_flat)
+    return int(not is_flat)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,10 +32,15 @@ from benchmarks.spark_model import table
 from lakebt.sessions import Sessions
 from lakebt.sources.simulated import simulated_market
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ENTRIES = [f"AD+{n}@{at}" for n in range(1, 6) for at in ("open", "close")]
 EXITS = [f"+{n}" for n in range(1, 11)]
 COSTS = 10
 SIDES, HEDGES = ["both", "additions"], [None, "MKT"]
+BOOKS = len(ENTRIES) * len(EXITS) * COSTS * len(SIDES) * len(HEDGES)
+"""Cells of one size."""
 
 _ONE_MARKET = 10_000
 """Events of one simulated market: each is announced in a session of its own."""
@@ -56,6 +61,8 @@ sweep = bench.sweep(lake, told["sizes"])
 made, cpu = time.perf_counter(), time.process_time()
 found = sweep.run(engine="spark" if session else "local", record=told["record"])
 ran, cpu = time.perf_counter(), time.process_time() - cpu
+if found.n_run < len(found):
+    sys.exit("some of the trials were there before")
 digest = bench.digest(found)
 print(json.dumps({
     **told, "cells": len(found), "start": started - began, "ask": made - started,
@@ -176,25 +183,33 @@ def measure(lake: Path, master: str, sizes: int, *, record: bool) -> dict[str, A
 
 def compared(runs: list[dict[str, Any]]) -> None:
     """Print runs of one sweep; end if they did not find the same."""
+    if len({run["digest"] for run in runs}) > 1:
+        sys.exit(f"the trials differ: {[run['digest'] for run in runs]}")
     for run in runs:
         told = {n: round(v, 2) if isinstance(v, float) else v for n, v in run.items()}
         told["lake"] = Path(run["lake"]).name
         sys.stdout.write(f"{json.dumps(told)}\n")
     sys.stdout.flush()
-    if len({run["digest"] for run in runs}) > 1:
-        sys.exit("the trials differ")
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("what", choices=["cells", "events", "model"])
+    found.add_argument("numbers", type=int, nargs="*")
+    found.add_argument("--masters", default="local,local[1],local[2]")
+    found.add_argument("--events", type=int, default=1_000)
+    found.add_argument("--sizes", type=int, default=0)
+    found.add_argument("--folder", type=Path)
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["cells", "events", "model"])
-    parser.add_argument("numbers", type=int, nargs="*")
-    parser.add_argument("--masters", default="local,local[1],local[2]")
-    parser.add_argument("--events", type=int, default=1_000)
-    parser.add_argument("--sizes", type=int, default=0)
-    parser.add_argument("--folder", type=Path)
-    asked = parser.parse_args()
+    asked = parser().parse_args(words)
+    odd = [number for number in asked.numbers if number % BOOKS]
+    if asked.what == "cells" and odd:
+        parser().error(f"cells come in multiples of {BOOKS:,}, not {odd[0]:,}")
     if asked.what == "model":
         sys.stdout.write(table())
         return
@@ -203,8 +218,7 @@ def main() -> None:
         folder = asked.folder or Path(made)
         for number in asked.numbers:
             n_events = asked.events if asked.what == "cells" else number
-            books = len(ENTRIES) * len(EXITS) * COSTS * len(SIDES) * len(HEDGES)
-            sizes = number // books if asked.what == "cells" else asked.sizes
+            sizes = number // BOOKS if asked.what == "cells" else asked.sizes
             runs = []
             for master in masters:
                 # A sweep that records needs a lake without its trials.

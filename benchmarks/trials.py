@@ -15,7 +15,6 @@ folder, and how many MB they are.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
@@ -23,12 +22,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import lakebt
 from lakebt.values.keys import content_key
 from tests.lake.trial_rows import batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -86,17 +87,26 @@ def measure(batches: int, trials: int) -> None:
                 kept = path / "warehouse/quant/trials"
                 files = [file for file in kept.rglob("*") if file.is_file()]
                 n_bytes = sum(file.stat().st_size for file in files)
-                ninth = statistics.quantiles(took, n=10)[-1]
-                times = (statistics.median(took), ninth, max(took))
+                times = np.quantile(took, [0.5, 0.9, 1.0])
                 said = "".join(f"{each:7.0f}" for each in times)
                 known = "".join(f"{each:7.0f}" for each in anew(path, rows))
                 say(f"{place:7,} {said} |{known} |{len(files):6,}{n_bytes / 1e6:6.1f}")
                 took.clear()
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return how the command line is read."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("batches", type=int)
+    found.add_argument("--trials", type=int, default=CELLS, help="in each batch")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Record and measure."""
+    asked = parser().parse_args(words)
+    measure(asked.batches, asked.trials)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("batches", type=int)
-    parser.add_argument("--trials", type=int, default=CELLS, help="in each batch")
-    given = parser.parse_args()
-    measure(given.batches, given.trials)
+    main()
