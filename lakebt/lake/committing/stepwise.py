@@ -61,7 +61,7 @@ from lakebt.lake.committing.follow_up import (
 from lakebt.lake.committing.ledger import read_ledger
 from lakebt.lake.committing.recovery import UNFINISHED, staging_tag
 from lakebt.lake.committing.stage import check_there, discard
-from lakebt.lake.storage.branch_refs import commit_table
+from lakebt.lake.storage.branch_refs import as_it_was, changed, commit_table
 from lakebt.lake.storage.failures import LostRaceError, is_failure, translated
 from lakebt.lake.storage.remote_failures import is_silent
 from lakebt.lake.storage.snapshots import at_ref, head_of
@@ -228,10 +228,12 @@ class LedgerOrder:
         ]
         for change in changes.values():
             check_there(change)
+        left = {name: as_it_was(change.base) for name, change in changes.items()}
         # Tables first: the ledger may only name snapshots that are in their tables.
         try:
             for change in added:
-                self._stage(change, release)
+                table = self._stage(change, release)
+                left[table.name()[-1]] = table
         except BaseException as error:
             if not is_silent(error):
                 self._withdraw(added, release)
@@ -241,11 +243,13 @@ class LedgerOrder:
         except (LostRaceError, ForbiddenError):
             self._withdraw(added, release)
             raise
-        if decided is not None and UNFINISHED not in decided.refs:
-            return  # all have followed: the server has seen to it
+        if decided is not None:
+            if UNFINISHED not in decided.metadata.refs:
+                return  # all have followed: the server has seen to it
+            left[LEDGER] = decided
         try:
             with translated(self._storage.where):
-                finish(self._storage)
+                finish(self._storage, None if decided is None else left)
         except (LakeError, LostRaceError) as error:
             msg = (
                 f"release {release.name!r} is published and can be read, but not all "
@@ -253,22 +257,22 @@ class LedgerOrder:
             )
             raise LakeError(msg) from None
 
-    def _stage(self, change: Staged, release: Release) -> None:
+    def _stage(self, change: Staged, release: Release) -> Table:
         updates = [u for u in change.updates if not isinstance(u, SetSnapshotRefUpdate)]
         ref = staging_tag(release, change.snapshot_id)
-        commit_one(
+        return commit_one(
             self._storage,
             change.base,
             change.requirements,
             (*updates, set_ref(ref, change.snapshot_id)),
         )
 
-    def _decide(self, change: Staged, release: Release) -> TableMetadata | None:
+    def _decide(self, change: Staged, release: Release) -> Table | None:
         """Move the ledger's head: the one change that makes a release.
 
         Returns
         -------
-        pyiceberg.table.metadata.TableMetadata or None
+        pyiceberg.table.Table or None
             What the catalog says the ledger is now; None if its answer was lost.
 
         Raises
@@ -284,7 +288,7 @@ class LedgerOrder:
         is_first = not change.base.metadata.snapshots
         required = () if is_first else (at_ref(UNFINISHED, None),)
         try:
-            answer = commit_table(
+            answer = changed(
                 change.base,
                 (*change.requirements, *required),
                 (*change.updates, set_ref(UNFINISHED, change.snapshot_id)),

@@ -136,10 +136,16 @@ def built_upon(table: Table, snapshot_id: int | None) -> OnBranch:
 
     The commit still requires that the real head has not moved.
     """
-    whole, branch = table, None
-    if isinstance(table, OnBranch):
-        whole, branch = table.whole, table.branch
-    return OnBranch(whole, branch=branch, onto=(snapshot_id,))
+    return OnBranch(as_main_has(table), branch=_branch_of(table), onto=(snapshot_id,))
+
+
+def as_it_was(table: Table) -> Table:
+    """Return a table that may be built upon something else as it was found."""
+    return on_branch(as_main_has(table), _branch_of(table))
+
+
+def _branch_of(table: Table) -> str | None:
+    return table.branch if isinstance(table, OnBranch) else None
 
 
 def commit_table(
@@ -147,7 +153,18 @@ def commit_table(
     requirements: Iterable[TableRequirement],
     updates: Iterable[TableUpdate],
 ) -> TableMetadata:
+    """Change one table as `changed` does, and return its metadata."""
+    return changed(table, requirements, updates).metadata
+
+
+def changed(
+    table: Table,
+    requirements: Iterable[TableRequirement],
+    updates: Iterable[TableUpdate],
+) -> Table:
     """Change one table as its catalog does, and return what it is then.
+
+    A table that was built upon something else is returned as it really is.
 
     Parameters
     ----------
@@ -161,10 +178,10 @@ def commit_table(
     Exception
         Whatever the catalog raises.
     """
-    required, wanted = tuple(requirements), tuple(updates)
-    if not isinstance(table, OnBranch):
-        return table.catalog.commit_table(table, required, wanted).metadata
-    response = table.catalog.commit_table(table.whole, *table.outside(required, wanted))
+    change = tuple(requirements), tuple(updates)
+    if isinstance(table, OnBranch):
+        change = table.outside(*change)
+    response = table.catalog.commit_table(as_main_has(table), *change)
     place = response.metadata_location
     after = Table(table.name(), response.metadata, place, table.io, table.catalog)
-    return on_branch(after, table.branch).metadata
+    return on_branch(after, _branch_of(table))
