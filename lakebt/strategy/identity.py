@@ -10,9 +10,9 @@ and is refused.
 from __future__ import annotations
 
 import copyreg
+import enum
 import hashlib
 import inspect
-import struct
 import threading
 import types
 from collections.abc import Mapping
@@ -22,12 +22,19 @@ import numpy as np
 import pandas as pd
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.roles import Decides
+from lakebt.strategy.array_identity import (
+    labels_of,
+    parts_of_array,
+    parts_of_arrow,
+    parts_of_frame,
+    parts_of_values,
+)
 from lakebt.strategy.own_code import (
     MADE_BY_A_STATEMENT,
     WRAPPERS,
     attributes,
     cells_of,
-    is_library,
     is_own_class,
     is_own_function,
     is_own_module,
@@ -37,6 +44,7 @@ from lakebt.strategy.own_code import (
     wrapped,
     written,
 )
+from lakebt.strategy.scalar_identity import scalar_bytes, text_bytes
 from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
@@ -46,6 +54,9 @@ _BYTES = 16
 
 _ALIKE = (type(threading.Lock()), type(threading.RLock()))
 """Types whose objects are all alike."""
+
+_OF_NUMBA = ("fastmath", "parallel", "error_model", "boundscheck")
+"""Options of a compiled function that its numbers, or its errors, depend on."""
 
 
 def identity_of(strategy: object, *, name: str) -> str:
@@ -66,8 +77,9 @@ def identity_of(strategy: object, *, name: str) -> str:
 class _Identity:
     """Digests of values, each made once, with those that are being made."""
 
-    def __init__(self, strategy: str) -> None:
+    def __init__(self, strategy: str, *, is_alone: bool = False) -> None:
         self._strategy = strategy
+        self._is_alone = is_alone  # to put what is in one set in order
         self._made: dict[int, bytes] = {}
         self._open: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no other value gets the same `id`
@@ -80,16 +92,18 @@ class _Identity:
         """Return the digest of a value."""
         if type(value) is str:
             if value not in self._texts:
-                self._texts[value] = _digest("value", [_text(value)])
+                self._texts[value] = _digest("value", [text_bytes(value)])
             return self._texts[value]
-        if (scalar := _scalar(value)) is not None:
+        if (scalar := scalar_bytes(value)) is not None:
             return _digest("value", [scalar])
         key = id(value)
         if key in self._made:
             return self._made[key]
-        if (labels := _labels(value)) is not None:
+        if (labels := labels_of(value)) is not None:
             if labels not in self._labels:
-                self._labels[labels] = _digest(*self._of_array(value, where))
+                self._labels[labels] = _digest(
+                    "array", parts_of_array(value, self._plain)
+                )
             return self._labels[labels]
         if key in self._open:
             return _digest("again", [str(self._open[key]).encode()])
@@ -103,6 +117,10 @@ class _Identity:
         self._made[key] = digest
         return digest
 
+    def _plain(self, value: Any) -> bytes:
+        """Return the digest of a value that cannot be refused."""
+        return self.of(value, "it")
+
     def _said(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:  # noqa: C901, PLR0911, PLR0912 - a case each
         """Return what kind of thing a value is, and the digests of its parts."""
         if isinstance(value, type):
@@ -114,28 +132,29 @@ class _Identity:
             return "module", [value.__name__.encode(), *module_digest]
         if isinstance(value, types.CodeType):
             return "code", self._code(value, doc=None)
-        if isinstance(value, np.ndarray):
-            return self._of_array(value, where)
-        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-            return self._of_frame(value, where)
-        if isinstance(value, pd.api.extensions.ExtensionArray):
-            return self._of_values(value, where)
+        if (data := self._of_data(value, where)) is not None:
+            return data
+        is_own = is_own_class(type(value))
         if isinstance(value, WRAPPERS):
             parts = [self.of(part, where) for part in wrapped(value)]
             keywords = getattr(value, "keywords", None) or {}
             parts.append(self.of(dict(keywords), where))
+            if is_own:
+                parts += self._of_object(value, where)
             return str(type(value).__name__), parts
-        if (native := getattr(value, "py_func", None)) is not None:  # numba's
-            return "compiled", [self.of(native, where)]
         if pinned := _view(value):
             return "view", [self.of(pinned, where)]
-        if not is_library(type(value)) and is_own_class(type(value)):
+        if is_own:
             return "object", self._of_object(value, where)
+        if (native := getattr(value, "py_func", None)) is not None:  # numba's
+            return "compiled", [
+                self.of(part, where) for part in (native, *_fast(value))
+            ]
         if isinstance(value, list | tuple):
             numbered = enumerate(value)
             return "list", [self.of(v, f"{where}[{n}]") for n, v in numbered]
         if isinstance(value, set | frozenset):
-            return "set", sorted(self.of(each, where) for each in value)
+            return "set", self._of_set(value, where)
         if isinstance(value, Mapping):
             parts = self._pairs(value.items(), where)
             if (make := getattr(value, "default_factory", None)) is not None:
@@ -143,25 +162,64 @@ class _Identity:
             return "mapping", parts
         return type(value).__qualname__, self._of_state(value, where)
 
+    def _of_data(self, value: Any, where: str) -> tuple[str, Iterable[bytes]] | None:
+        """Return what an array, a frame or a table is; None if it is none."""
+
+        def of(part: Any) -> bytes:
+            return self.of(part, where)
+
+        if isinstance(value, np.ndarray):
+            kind = "masked" if isinstance(value, np.ma.MaskedArray) else "array"
+            return kind, parts_of_array(value, of)
+        if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+            is_range = isinstance(value, pd.RangeIndex)  # an index like any other
+            kind = "Index" if is_range else type(value).__name__
+            return kind, parts_of_frame(value, of)
+        if isinstance(value, pd.api.extensions.ExtensionArray):
+            return "column", parts_of_values(value, of)
+        if isinstance(value, np.longdouble | np.clongdouble | np.void):
+            return type(value).__name__, parts_of_array(np.asarray(value), of)
+        if (parts := parts_of_arrow(value, of)) is not None:
+            return "arrow", parts
+        return None
+
     def _pairs(self, items: Iterable[tuple[Any, Any]], where: str) -> list[bytes]:
         """Return the digests of names and values, whatever their order."""
-        return sorted(
-            self.of(name, where) + self.of(value, f"{where}[{name!r}]")
-            for name, value in items
+        # Looked at in one order too: of two values that hold each other, the second
+        # one's digest tells that the first was open.
+        named = sorted(
+            ((self.of(name, where), name, value) for name, value in items),
+            key=lambda pair: pair[0],
         )
+        return sorted(
+            digest + self.of(value, f"{where}[{name!r}]")
+            for digest, name, value in named
+        )
+
+    def _of_set(self, values: Iterable[Any], where: str) -> list[bytes]:
+        """Return the digests of what is in a set, whatever the order it is kept in."""
+        each = list(values)
+        if not self._is_alone and any(scalar_bytes(value) is None for value in each):
+            alone = [_Identity(self._strategy, is_alone=True) for _ in each]
+            digests = [one.of(v, where) for one, v in zip(alone, each, strict=True)]
+            order = sorted(range(len(each)), key=digests.__getitem__)
+            each = [each[place] for place in order]
+        return sorted(self.of(value, where) for value in each)
 
     def _of_object(self, value: Any, where: str) -> Iterator[bytes]:
         yield self.of(type(value), where)
-        digests = {name: self.of(v, f"self.{name}") for name, v in attributes(value)}
-        for name in sorted(digests):
-            yield name.encode() + b"=" + digests[name]
+        state = dict(attributes(value))
+        if isinstance(value, enum.Flag):  # which it remembers once it was asked
+            state["_inverted_"] = None
+        for name in sorted(state):
+            yield name.encode() + b"=" + self.of(state[name], f"self.{name}")
         if isinstance(value, Mapping):
             yield from self._pairs(value.items(), where)
         elif isinstance(value, list | tuple):
             yield from (self.of(each, where) for each in value)
         elif isinstance(value, set | frozenset):
-            yield from sorted(self.of(each, where) for each in value)
-        elif _has_hidden_state(type(value)):
+            yield from self._of_set(value, where)
+        elif not isinstance(value, WRAPPERS) and _has_hidden_state(type(value)):
             yield from self._of_state(value, where)
 
     def _of_class(self, owner: type) -> tuple[str, Iterable[bytes]]:
@@ -169,6 +227,8 @@ class _Identity:
             return "library", [f"{owner.__module__}.{owner.__qualname__}".encode()]
         parts = [owner.__name__.encode()]
         parts += [self.of(base, base.__name__) for base in owner.__bases__]
+        if is_own_class(type(owner)):
+            parts.append(self.of(type(owner), owner.__name__))
         members = written(owner)
         for _, value in members:
             if inspect.isfunction(value):
@@ -190,6 +250,10 @@ class _Identity:
             parts.append(self.of(inner, name))  # a decorator's
         else:
             parts += [self.of(content, name) for _, _, content in cells_of(function)]
+        if isinstance(registry := getattr(function, "registry", None), Mapping):
+            parts += self._pairs(
+                registry.items(), name
+            )  # of `functools.singledispatch`
         return "library", parts
 
     def _own_function(self, function: types.FunctionType) -> Iterator[bytes]:
@@ -248,43 +312,6 @@ class _Identity:
         for constant in constants:
             yield self.of(constant, code.co_name)
 
-    def _of_array(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
-        shape = canonical_json([str(value.dtype), list(value.shape)]).encode()
-        if isinstance(value, np.ma.MaskedArray):
-            parts = (np.ma.getmaskarray(value), np.ma.getdata(value))
-            return "masked", [self.of(part, where) for part in parts]
-        if value.dtype.hasobject:
-            return "array", [shape, *(self.of(v, where) for v in value.ravel())]
-        return "array", [shape, np.ascontiguousarray(value).tobytes()]
-
-    def _of_frame(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
-        if isinstance(value, pd.DataFrame):
-            each = [value.iloc[:, place] for place in range(value.shape[1])]
-            parts = [value.index, value.columns, *(column.array for column in each)]
-        elif isinstance(value, pd.Series):
-            parts = [value.name, value.index, value.array]
-        elif isinstance(value, pd.MultiIndex):
-            parts = [
-                list(value.names),
-                *map(value.get_level_values, range(value.nlevels)),
-            ]
-        else:
-            parts = [value.name, value.array]
-        if attrs := getattr(value, "attrs", None):
-            parts.append(attrs)
-        return type(value).__name__, [self.of(part, where) for part in parts]
-
-    def _of_values(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:
-        """Return a column of pandas': as integers if it is of dates."""
-        plain = getattr(value, "asi8", None)
-        if isinstance(value, pd.arrays.NumpyExtensionArray):
-            plain = value.to_numpy()
-        elif plain is None:
-            plain = value.to_numpy(dtype=object)
-        choices = getattr(value.dtype, "categories", None)
-        parts = [self.of(part, where) for part in (plain, choices)]
-        return "column", [str(value.dtype).encode(), *parts]
-
     def _of_state(self, value: Any, where: str) -> Iterator[bytes]:
         """Yield what an object of a library would be pickled as.
 
@@ -319,44 +346,8 @@ class _Identity:
             yield self.of(None if items is None else list(items), where)
 
 
-def _scalar(value: Any) -> bytes | None:  # noqa: PLR0911 - a case each
-    """Return a plain value as bytes, the same for equal numbers; None if it is none."""
-    if isinstance(value, np.generic) and value.dtype.kind in "biufU":
-        value = value.item()
-    kind: type = type(value)
-    if value is None or value is Ellipsis or value is NotImplemented or kind is bool:
-        return f"={value}".encode()
-    if kind is int:
-        return f"n{value}".encode()
-    if kind is float:
-        number = float(value)
-        is_whole = number.is_integer()
-        return (
-            f"n{int(number)}".encode() if is_whole else struct.pack("<cd", b"f", number)
-        )
-    if kind is complex:
-        return struct.pack("<cdd", b"c", value.real, value.imag)
-    if kind is str:
-        return _text(value)
-    if kind is bytes:
-        return b"b" + bytes(value)
-    return None
-
-
-def _labels(value: Any) -> tuple[str, ...] | None:
-    """Return the texts of an array that is a row of nothing else; None if it is not."""
-    if type(value) is not np.ndarray or value.dtype != object or value.ndim != 1:
-        return None
-    labels = tuple(value)
-    return labels if set(map(type, labels)) == {str} else None
-
-
-def _text(value: str) -> bytes:
-    return b"t" + value.encode("utf-8", "surrogatepass")
-
-
 def _view(value: Any) -> Mapping[str, Any] | None:
-    """Return what a view or a lake shows; None if it is neither."""
+    """Return what a view, a lake or a study of them shows; None if it is none."""
     if type(value).__module__.partition(".")[0] != "lakebt":
         return None
     if hasattr(value, "provenance") and hasattr(value, "instant"):
@@ -364,7 +355,18 @@ def _view(value: Any) -> Mapping[str, Any] | None:
         return {"digests": provenance["digests"], "as_of": value.instant.isoformat()}
     if (storage := getattr(value, "_storage", None)) is not None:
         return {"lake": dict(storage.address)}
+    if hasattr(value, "arguments") and hasattr(value, "view"):
+        # Not what it has worked out by now.
+        on = {"view": value.view, "engine": getattr(value, "engine", None)}
+        return {**on, "asked": value.arguments.plain(~Decides(0))}
     return None
+
+
+def _fast(compiled: Any) -> Iterator[Any]:
+    """Yield what numba was allowed to do to the numbers of a function."""
+    asked = dict(getattr(compiled, "targetoptions", {}))
+    if changed := {name: asked[name] for name in _OF_NUMBA if asked.get(name)}:
+        yield changed
 
 
 def _has_hidden_state(owner: type) -> bool:

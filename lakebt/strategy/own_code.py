@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import dis
+import enum
 import functools
 import inspect
 import re
@@ -18,6 +19,9 @@ MADE_BY_A_STATEMENT = 1 << 9
 """The flag of classes that are no part of the interpreter."""
 
 _LIBRARIES = frozenset({"lakebt", "numpy", "pandas", "pyarrow", "polars", "plotly"})
+
+_BY_VALUE = "_value2member_map_"
+"""Where an enum keeps its members, and what was made of them since."""
 
 _OF_MODULES = frozenset(
     {"modules", "import_module", "__import__", "f_globals", "__globals__"}
@@ -40,6 +44,9 @@ _GENERATED = frozenset(
     }
 )
 """What a dataclass writes for itself, from its fields."""
+
+_OF_DATACLASSES = ("__create_fn__.<locals>.", "_recursive_repr.<locals>.")
+"""How the code is called of what a dataclass writes for itself."""
 
 _NOT_SAID = frozenset(
     {
@@ -243,23 +250,59 @@ def is_of_language(name: str, owner: type | None = None) -> bool:
 def written(owner: type) -> list[tuple[str, Any]]:
     """Return what somebody wrote into a class, by name."""
     fields = vars(owner).get("__dataclass_fields__", {})
-    skipped = _NOT_SAID | (
-        _GENERATED if "__dataclass_params__" in vars(owner) else frozenset()
-    )
+    skipped = _NOT_SAID | {
+        name for name in _GENERATED if _is_generated(vars(owner).get(name))
+    }
     members = [
-        (name, value)
+        (name, _of_enum(owner) if name == _BY_VALUE else value)
         for name, value in sorted(vars(owner).items())
         if not name.startswith("_abc_")
         if not isinstance(value, types.MemberDescriptorType)
         if (callable(value) and name not in skipped) or not is_of_language(name, owner)
     ]
     own = inspect.get_annotations(owner) if fields else {}
+    members += [("its order", part) for part in _comparison(owner)]
     return members + [
         (name, part)
         for name in own
         if name in fields
         for part in _held(fields[name], owner)
     ]
+
+
+def _is_generated(value: Any) -> bool:
+    """Return whether a dataclass wrote a function, and not the user."""
+    if not inspect.isfunction(value):
+        return False
+    home = value.__globals__.get("__name__")
+    return home in {"dataclasses", "reprlib"} or value.__code__.co_qualname.startswith(
+        _OF_DATACLASSES
+    )
+
+
+def _comparison(owner: type) -> Iterator[Any]:
+    """Yield how objects of a dataclass compare, where that is not as usual."""
+    asked = vars(owner).get("__dataclass_params__")
+    if asked is None:
+        return
+    fields = dataclasses.fields(owner)
+    compared = [(each.name, each.compare, each.hash) for each in fields]
+    is_usual = asked.eq and not asked.order and not asked.unsafe_hash
+    if not is_usual or any(not is_part or hashed for _, is_part, hashed in compared):
+        yield [asked.eq, asked.order, asked.unsafe_hash, *compared]
+
+
+def _of_enum(owner: type) -> Any:
+    """Return the members of an enum, without combinations that Python remembers."""
+    if not issubclass(owner, enum.Enum):
+        return vars(owner)[_BY_VALUE]
+    members = {id(one): one.value for one in owner.__members__.values()}
+    by_value = vars(owner)[_BY_VALUE].items()
+    return {
+        value: one
+        for value, one in by_value
+        if id(one) in members and members[id(one)] == value
+    }
 
 
 def _held(field: dataclasses.Field[Any], owner: type) -> Iterator[Any]:
@@ -281,6 +324,9 @@ def wrapped(value: Any) -> Iterator[Any]:
         yield from value.args
         yield from value.keywords.values()
     yield getattr(value, "fget", None)
+    for name in ("fset", "fdel"):
+        if (given := getattr(value, name, None)) is not None:
+            yield from (name, given)
     if isinstance(value, functools.partial | functools._lru_cache_wrapper):  # noqa: SLF001
         attributes_held = vars(value).items()
         yield from (

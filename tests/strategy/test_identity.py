@@ -10,17 +10,22 @@ import enum
 import functools
 import inspect
 import linecache
+import os
 import pickle
 import re
+import subprocess
 import sys
 import threading
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
 
+import lakebt
+from lakebt.sources.simulated import simulated_market
 from lakebt.strategy.factory import load_class
 from lakebt.strategy.identity import identity_of
 from lakebt.strategy.trials import parameters_of
@@ -202,6 +207,66 @@ def labels(*symbols: str) -> np.ndarray[Any, Any]:
     return np.array(symbols, dtype=object)
 
 
+def of_a_class(text: str) -> Any:
+    """As a notebook does: a class `X`, of which the strategy holds an object."""
+    names = {"dataclasses": dataclasses, "enum": enum, "functools": functools}
+    made = f"{text}\nclass Mine:\n    def __init__(self): self.held = X()"
+    return of_a_source(made, **names)
+
+
+OWN_METHODS = (
+    "def __lt__(self, other): return {n}",
+    "def __eq__(self, other): return {n}\n    __hash__ = None",
+    "def __init__(self): self.b = max({n}, 30)",
+    "def __setattr__(self, name, value): self.__dict__[name] = value, {n}",
+)
+"""What a dataclass would write, had the user not."""
+
+
+def of_an_own_method(number: int) -> Callable[[int], object]:
+    def make(n: int) -> object:
+        method = OWN_METHODS[number].format(n=n)
+        return of_a_class(
+            f"@dataclasses.dataclass\nclass X:\n    a: int = 1\n    {method}"
+        )
+
+    return make
+
+
+def of_an_order(n: int) -> object:
+    asked = f"order={n == 5}"
+    return of_a_class(f"@dataclasses.dataclass({asked})\nclass X:\n    a: int = 1")
+
+
+def of_what_is_compared(n: int) -> object:
+    field = f"dataclasses.field(default=1, compare={n == 5})"
+    return of_a_class(f"@dataclasses.dataclass\nclass X:\n    a: int = {field}")
+
+
+def of_a_setter(way: str) -> Callable[[int], object]:
+    return lambda n: of_a_class(
+        "class X:\n    @property\n    def a(self): return 1\n"
+        f"    @a.{way}\n    def a(self, *_): self.b = {n}"
+    )
+
+
+def of_a_metaclass(n: int) -> object:
+    return of_a_class(f"class M(type):\n    k = {n}\nclass X(metaclass=M): pass")
+
+
+def of_a_choice_by_type(n: int) -> object:
+    return of_a_source(
+        "@functools.singledispatch\ndef f(x): return 0\n"
+        f"@f.register\ndef _(x: int): return {n}\n"
+        "class Mine:\n    def target_weights(self, view): return f(1)",
+        functools=functools,
+    )
+
+
+def of_a_subclass(base: type, *given: Any) -> Callable[[int], object]:
+    return lambda n: Holder(type("Own", (base,), {"window": n})(*given))
+
+
 MAKERS: tuple[Callable[[int], object], ...] = (
     in_a_closure,
     Private,
@@ -251,6 +316,11 @@ MAKERS: tuple[Callable[[int], object], ...] = (
     lambda n: Holder(re.compile(f"[A-Z]{{{n}}}")),
     lambda n: Holder(np.add if n == 5 else np.log),
     lambda n: Holder(int | (None if n == 5 else str)),
+    *(of_an_own_method(number) for number in range(len(OWN_METHODS))),
+    *(of_an_order, of_what_is_compared, of_a_setter("setter"), of_a_setter("deleter")),
+    *(of_a_metaclass, of_a_choice_by_type),
+    *(of_a_subclass(functools.partial, print), of_a_subclass(property)),
+    lambda n: Holder(numba.njit(fastmath=n == 5)(weights)),
 )
 
 
@@ -303,6 +373,102 @@ def test_what_differs_in_anything_is_another_one(make: Callable[[int], object]) 
 )
 def test_what_is_equal_is_one(one: object, other: object) -> None:
     assert identity(one) == identity(other)
+
+
+class Node:
+    """One that is in a set where it was put, and knows another."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.peer = name, self
+
+    def __hash__(self) -> int:
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def nodes(order: str) -> list[Node]:
+    """Return nodes of which two know each other, and the third one of them."""
+    made = {name: Node(name) for name in "abc"}
+    made["a"].peer, made["b"].peer, made["c"].peer = made["b"], made["a"], made["a"]
+    return [made[name] for name in order]
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        set,
+        lambda each: {node.name: node for node in each},
+        lambda each: types.SimpleNamespace(**{node.name: node for node in each}),
+    ],
+    ids=["set", "mapping", "attributes"],
+)
+def test_no_order_counts_of_what_knows_each_other(keep: Callable[[Any], Any]) -> None:
+    one, other = keep(nodes("abc")), keep(nodes("bca"))
+
+    assert identity(Holder(one)) == identity(Holder(other))
+
+
+def test_an_enum_is_the_same_once_its_members_were_combined() -> None:
+    class Flags(enum.IntFlag):
+        A = 1
+        B = 2
+
+    before = identity(Holder(Flags.A))
+    assert ~Flags.A | Flags.A
+
+    assert identity(Holder(Flags.A)) == before
+    assert identity(Holder(Flags.A | Flags.B)) != before
+
+
+@pytest.mark.lake
+def test_a_study_that_is_held_is_what_it_asks(tmp_path: Path) -> None:
+    market = simulated_market(seed=3, n_events=2)
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    asked: dict[str, Any] = {"index": "SIM", "entries": ["AD+1@open"]}
+    one, other = (lakebt.Study(lake.at("R1"), exits=["+1"], **asked) for _ in "ab")
+
+    one.plan()
+
+    assert identity(Holder(one)) == identity(Holder(other))
+    further = lakebt.Study(lake.at("R1"), exits=["+2"], **asked)
+    assert identity(Holder(one)) != identity(Holder(further))
+
+
+def in_any_process() -> list[str]:
+    """Return the identities of what can be looked up by its name."""
+    held: list[object] = [
+        {"SPY", "TLT", "GLD"},
+        frozenset({("a", 1), ("b", 2), ("c", None)}),
+        {Speed.SLOW, Speed.FAST},
+        {"a": {"x", "y", "z"}, "b": lambda x: x in {"p", "q", "r"}},
+        nodes("abc"),
+        {node.name: {node} for node in nodes("cab")},
+    ]
+    return [identity(Holder(each)) for each in held]
+
+
+@pytest.mark.slow
+def test_the_seed_of_hashes_does_not_count() -> None:
+    program = (
+        "from tests.strategy.test_identity import in_any_process\n"
+        "print(*in_any_process(), sep='\\n')"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        for seed in ("1", "77")
+    ]
+
+    assert len(set(told[0])) == 6
+    assert told[0] == told[1]
 
 
 def test_neither_lines_nor_docstrings_nor_what_it_is_not_used_count() -> None:
