@@ -90,7 +90,7 @@ def parse_pooling(aggregate: str, weighting: str, max_weight: float) -> Pooling:
     """
     how = Aggregate(one_of(aggregate, Aggregate, what="aggregate"))
     weigh = Weighting(one_of(weighting, Weighting, what="weighting"))
-    check_positive("max_weight", max_weight)
+    max_weight = check_positive("max_weight", max_weight)
     if max_weight > 1.0:
         msg = f"max_weight must be at most 1, all of the capital, was {max_weight:g}"
         raise InvalidArgumentError(msg)

@@ -92,8 +92,7 @@ def yearly_sessions(given: float | str, index: pd.Index[Any]) -> float:
         If it is neither, or a return is of a day on which the exchange was closed.
     """
     if not isinstance(given, str):
-        check_positive("sessions_per_year", given)
-        return float(given)
+        return float(check_positive("sessions_per_year", given))
     if not isinstance(index, pd.DatetimeIndex):
         msg = (
             f"sessions_per_year={given!r} needs returns indexed by date, was a "

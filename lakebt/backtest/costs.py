@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import functools
+import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import plain_number, whole_number
 
 BPS = 1e-4
 """One basis point, as a fraction."""
@@ -89,25 +91,31 @@ class CostModel:
     TERMS: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
+        put = functools.partial(object.__setattr__, self)
         for name in (*self.RATES, "impact_at_open", "impact_at_close"):
-            if not _is_number(rate := getattr(self, name)) or rate < 0.0:
+            rate = getattr(self, name)
+            if not 0.0 <= (number := plain_number(rate)) < math.inf:
                 msg = f"{name} must be a finite number >= 0, was {rate!r}"
                 raise InvalidArgumentError(msg)
-        count: object = self.impact_sessions
-        is_whole = isinstance(count, int) and not isinstance(count, bool)
-        if not is_whole or self.impact_sessions < FEWEST_IMPACT_SESSIONS:
+            put(name, number)
+        count = self.impact_sessions
+        if (whole := whole_number(count)) is None or whole < FEWEST_IMPACT_SESSIONS:
             msg = (
                 f"impact_sessions must be a whole number of at least "
                 f"{FEWEST_IMPACT_SESSIONS}, was {count!r}"
             )
             raise InvalidArgumentError(msg)
+        put("impact_sessions", whole)
         most = self.max_participation
-        if most is not None and not (_is_number(most) and 0.0 < most <= 1.0):
+        if most is None:
+            return
+        if not 0.0 < (part := plain_number(most)) <= 1.0:
             msg = (
                 f"max_participation must be above 0 and at most 1, a part of the daily "
                 f"volume, or None for no limit; was {most!r}"
             )
             raise InvalidArgumentError(msg)
+        put("max_participation", part)
 
     @property
     def proportional(self) -> float:
@@ -195,12 +203,3 @@ def parse_costs(costs: object) -> CostModel:
         msg = f"costs must be a CostModel, was {costs!r}: write CostModel(...)"
         raise InvalidArgumentError(msg)
     return costs
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a finite number, and not a flag."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max  # of whole numbers too
-    )

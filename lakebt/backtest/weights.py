@@ -54,22 +54,23 @@ class Sizing:
         return replace(self, hedge=symbol)
 
 
-def check_gross(gross: float, max_gross: float) -> None:
-    """Refuse a gross exposure that is not positive or above the limit.
+def check_gross(gross: float, max_gross: float) -> tuple[float, float]:
+    """Return a gross exposure and its limit, of which it is at most.
 
     Raises
     ------
     InvalidArgumentError
         With both values.
     """
-    check_positive("gross", gross)
-    check_positive("max_gross", max_gross)
+    gross = check_positive("gross", gross)
+    max_gross = check_positive("max_gross", max_gross)
     if gross > max_gross:
         msg = (
             f"gross {gross:g} is above max_gross {max_gross:g}: lower gross, or raise "
             f"max_gross if you mean to lever up {gross:g} times"
         )
         raise InvalidArgumentError(msg)
+    return gross, max_gross
 
 
 def leg_weights(sides: Sequence[Side], sizing: Sizing) -> tuple[float, ...] | None:

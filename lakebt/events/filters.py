@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lakebt.errors import InvalidArgumentError
+from lakebt.inputs.checks import whole_number
 from lakebt.instants import parse_date
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def parse_size(value: Any) -> tuple[int, int] | None:
     if value is None:
         return None
     is_pair = isinstance(value, list | tuple) and len(value) == 2
-    if not is_pair or not all(type(number) is int for number in value):
+    least, most = map(whole_number, value) if is_pair else (None, None)
+    if least is None or most is None:
         msg = f"size must be two whole numbers, from and to, was {value!r}"
         raise InvalidArgumentError(msg)
-    if not 1 <= value[0] <= value[1]:
+    if not 1 <= least <= most:
         msg = f"size must run from at least 1 upwards, was {value!r}"
         raise InvalidArgumentError(msg)
-    return value[0], value[1]
+    return least, most

@@ -82,18 +82,18 @@ def check_function(name: str, value: object) -> None:
         raise InvalidArgumentError(msg)
 
 
-def check_positive(name: str, value: float) -> None:
-    """Refuse what is not a finite number above zero.
+def check_positive(name: str, value: float) -> float:
+    """Return a finite number above zero as one of Python's, whatever its kind was.
 
     Raises
     ------
     InvalidArgumentError
         With the name and the value.
     """
-    is_number = isinstance(value, numbers.Real | decimal.Decimal)
-    if isinstance(value, bool) or not (is_number and 0 < _plain(value) < math.inf):
+    if not 0 < (number := plain_number(value)) < math.inf:
         msg = f"{name} must be a finite number > 0, was {value!r}"
         raise InvalidArgumentError(msg)
+    return number
 
 
 def check_return(name: str, value: float | None) -> float | None:
@@ -106,19 +106,45 @@ def check_return(name: str, value: float | None) -> float | None:
     """
     if value is None:
         return None
-    is_number = isinstance(value, numbers.Real | decimal.Decimal)
-    if isinstance(value, bool) or not (is_number and -1 <= _plain(value) < math.inf):
+    if not -1 <= (number := plain_number(value)) < math.inf:
         msg = f"{name} must be a finite number >= -1, or None, was {value!r}"
         raise InvalidArgumentError(msg)
-    return _plain(value)
+    return float(number)
 
 
-def _plain(value: float | decimal.Decimal) -> float:
-    """Return a number of any kind as one of Python's; NaN where it is too large."""
-    try:
-        return float(value)
-    except OverflowError:
+def plain_number(value: object) -> float:
+    """Return a number of any kind as one of Python's: what is whole as an `int`.
+
+    NaN stands for what is none, a flag too, and for what no float is as large as.
+
+    Examples
+    --------
+    >>> plain_number(decimal.Decimal("0.1")), plain_number(7), plain_number("7")
+    (0.1, 7, nan)
+    """
+    if isinstance(value, bool):
         return math.nan
+    try:
+        if isinstance(value, numbers.Integral):
+            return int(value) if math.isfinite(float(value)) else math.nan
+        if isinstance(value, numbers.Real | decimal.Decimal):
+            return float(value)
+    except (OverflowError, ValueError):  # of a signalling NaN
+        pass
+    return math.nan
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number of any kind as one of Python's; None if it is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whole_number(np.int64(3)), whole_number(3.0), whole_number(True)
+    (3, None, None)
+    """
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return int(value) if is_whole else None  # type: ignore[call-overload]  # is_whole says so
 
 
 def one_of(value: object, allowed: Iterable[str], *, what: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -17,7 +17,13 @@ import numpy as np
 
 from lakebt.errors import InvalidArgumentError, UnknownNameError
 from lakebt.facts import IndexChange
-from lakebt.inputs.comparisons import OPERATORS, check_order, comparisons_of, holds
+from lakebt.inputs.comparisons import (
+    OPERATORS,
+    check_order,
+    comparisons_of,
+    holds,
+    written,
+)
 from lakebt.instants import NEW_YORK, day_in, parse_date, parse_instant
 from lakebt.values.keys import canonical_json
 
@@ -126,13 +132,37 @@ def where_texts(where: Mapping[str, Any]) -> list[str]:
     ['cause=merger', 'cause=', 'effective>=2020-01-01']
     """
     return [
-        f"{column}{op}{'' if each is None else _text(each)}"
-        for column, given in where.items()
-        for op, values in (
-            given if isinstance(given, Mapping) else {"=": given}
-        ).items()
-        for each in values_of(values)
+        f"{column}{op}{'' if value is None else _text(value)}"
+        for column, op, value in _each(where)
     ]
+
+
+def untyped(where: Mapping[str, Any]) -> str | None:
+    """Return a text of a plain filter that would be read as another; None if none is.
+
+    A command line has no empty text, and no space at the ends of what is compared.
+
+    Examples
+    --------
+    >>> untyped({"cause": ["merger", None]}), untyped({"source": {"!=": " a"}})
+    (None, 'source!= a')
+    """
+    for column, op, value in _each(where):
+        said = "" if value is None else _text(value)
+        text = f"{column}{op}{said}"
+        is_lost = value is not None and not said
+        if is_lost or written(text) != (column, op, said):
+            return text
+    return None
+
+
+def _each(where: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the values of a plain filter, with column and comparison."""
+    for column, given in where.items():
+        compared = given if isinstance(given, Mapping) else {"=": given}
+        for op, values in compared.items():
+            for value in values_of(values):
+                yield column, op, value
 
 
 class Where:

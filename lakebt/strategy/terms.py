@@ -85,15 +85,13 @@ class Terms(ArgumentList):
         UnknownNameError
             If a word is unknown.
         """
-        check_positive("max_gross", max_gross)
-        check_positive("capital_usd", capital_usd)
         return cls(
             start=parse_date(start, what="start"),
             end=parse_date(end, what="end"),
             rebalance=one_of(rebalance, PERIODS, what="rebalance"),
             fill=cast("At", one_of(fill, ("open", "close"), what="fill")),
-            max_gross=max_gross,
-            capital_usd=capital_usd,
+            max_gross=check_positive("max_gross", max_gross),
+            capital_usd=check_positive("capital_usd", capital_usd),
             costs=parse_costs(costs),
             min_lead=parse_lead(min_lead),
             delisting_return=check_return("delisting_return", delisting_return),

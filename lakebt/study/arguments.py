@@ -17,7 +17,13 @@ from lakebt.events.filters import parse_period, parse_size
 from lakebt.events.guard import ON_LOOK_AHEAD
 from lakebt.events.rules import one_spelling, parse_entries, parse_exits
 from lakebt.facts import IndexChange
-from lakebt.inputs.checks import check_positive, check_return, check_text, one_of
+from lakebt.inputs.checks import (
+    check_list,
+    check_positive,
+    check_return,
+    check_text,
+    one_of,
+)
 from lakebt.inputs.in_words import in_words
 from lakebt.inputs.roles import (
     ArgumentList,
@@ -28,6 +34,7 @@ from lakebt.inputs.roles import (
     written_by,
 )
 from lakebt.inputs.where import ChangeFilter, plain_where, where_texts
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,8 +194,9 @@ class Arguments(ArgumentList):
             raise InvalidArgumentError(msg)
         filters = plain_where(where)  # once: its values may be an iterator
         ChangeFilter(filters)  # refuses what it cannot match
-        check_gross(gross, max_gross)
-        check_positive("capital_usd", capital_usd)
+        gross, max_gross = check_gross(gross, max_gross)
+        if changes is not None:
+            check_list("changes", changes)
         if hedge is not None:
             check_text("hedge", hedge)
         pooling = parse_pooling(aggregate, weighting, max_weight)
@@ -205,7 +213,7 @@ class Arguments(ArgumentList):
             hedge=hedge,
             gross=gross,
             max_gross=max_gross,
-            capital_usd=capital_usd,
+            capital_usd=check_positive("capital_usd", capital_usd),
             missing=cast("Missing", one_of(missing, MISSING, what="missing")),
             delisting_return=check_return("delisting_return", delisting_return),
             aggregate=pooling.how,
@@ -303,8 +311,21 @@ def one_writing(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of a study as all that mean the same are written.
 
     The values of a filter are a list, each once, in one order, or such a list for each
-    comparison; of rules there is one spelling.
+    comparison; of rules there is one spelling; changes stand once, in the order in
+    which a view has them.
     """
     filters = ChangeFilter(arguments.get("where") or {}).one_writing
     grid = {name: list(map(one_spelling, arguments[name])) for name in GRID}
-    return {**arguments, "where": filters, **grid}
+    given = arguments.get("changes")
+    own = {} if given is None else {"changes": _in_order(given)}
+    return {**arguments, "where": filters, **grid, **own}
+
+
+def _in_order(changes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    once = {canonical_json(change): change for change in changes}
+
+    def place(text: str) -> tuple[str, str, str, str]:
+        change = once[text]
+        return change["known_at"], change["symbol"], change["side"], text
+
+    return [once[text] for text in sorted(once, key=place)]

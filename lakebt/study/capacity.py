@@ -105,9 +105,7 @@ def _checked(sizes_usd: Sequence[float]) -> list[float]:
     InvalidArgumentError
         If they do not, or one is no positive number.
     """
-    sizes = list(sizes_usd)
-    for size in sizes:
-        check_positive("each of sizes_usd", size)
+    sizes = [check_positive("each of sizes_usd", size) for size in sizes_usd]
     if not sizes:
         msg = "sizes_usd is empty: give at least one amount in USD"
         raise InvalidArgumentError(msg)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lakebt.analysis.event_series import calendar_returns
 from lakebt.analysis.pooling import Aggregate
+from lakebt.inputs.where import untyped
 from lakebt.lake.api.lineage import picture_of
 from lakebt.lake.api.trials import address_of, told_of
 from lakebt.report.contents import Chance, Headline, Pretended, StudyContents
@@ -40,6 +41,8 @@ def study_command(study: TradedStudy) -> str:
     arguments = study.arguments
     if arguments.index is None:
         return "none: the facts were supplied by the caller"
+    if (text := untyped(arguments.where)) is not None:
+        return f"none: no command says where {text!r}, which it would read as another"
     options = {
         **view_options(study.view, address_of(study.view)),
         **arguments.options(always=("index", *GRID)),

@@ -70,7 +70,7 @@ class Significance:
     ) -> None:
         check_draws(draws, seed)
         self.alternative = str(one_of(alternative, Alternative, what="alternative"))
-        check_positive("alpha", alpha)
+        alpha = check_positive("alpha", alpha)
         if alpha >= 1.0:
             msg = f"alpha must be below 1, as 0.05 is, was {alpha:g}"
             raise InvalidArgumentError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import inspect
 import itertools
@@ -17,11 +18,13 @@ from typer.testing import CliRunner
 import lakebt
 from lakebt.cli import app
 from lakebt.cli.study import study as command
+from lakebt.cli.where import where_option
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import lead_text, parse_lead
 from lakebt.inputs.roles import Decides, option_name
 from lakebt.sources.simulated import simulated_market
-from lakebt.study.arguments import GRID, SOURCES, Arguments
+from lakebt.study.arguments import GRID, SOURCES, Arguments, one_writing
+from lakebt.study.report import study_command
 from lakebt.study.scope import Scope
 from lakebt.study.study import Study
 from lakebt.sweep.grid import VARIED
@@ -157,6 +160,34 @@ def test_the_command_asks_the_same(
     CliRunner().invoke(app, ["study", "--release", "R1", "--lake", str(path), *words])
 
     assert asked == [arguments], shlex.join(words)
+
+
+@pytest.fixture(scope="module")
+def usual(lake: lakebt.Lake) -> lakebt.Result:
+    return lakebt.Study(lake.at("R1"), index="SIM", **RULES).run(record=False)
+
+
+TEXTS = ("-X", "--index", "a'b", 'a"b', " a", "a ", "日本", "=x", "$HOME", "a\nb", "")
+
+
+@pytest.mark.parametrize("op", ["=", "!=", "<", ">="])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_filter_is_read_back_or_there_is_no_command(
+    usual: lakebt.Result, op: str, text: str
+) -> None:
+    asked = Arguments.parse(index="SIM", where={"source": {op: [text]}})
+    scope = Scope(usual.view, asked)
+
+    command = study_command(dataclasses.replace(usual.traded, scope=scope))
+
+    if command.startswith("none: "):
+        assert repr(f"source{op}{text}") in command
+        assert not text.strip() or text != text.strip() or text[0] == "="
+        return
+    words = shlex.split(command)
+    given = [words[n + 1] for n, word in enumerate(words) if word == "--where"]
+    again = Arguments.parse(index="SIM", where=where_option(given, example=""))
+    assert one_writing(again.plain()) == one_writing(asked.plain())
 
 
 def test_every_argument_has_an_option_of_its_name_with_its_default() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from lakebt.errors import LakebtError
 from lakebt.events.rules import one_spelling, parse_exit, parse_exits
 from lakebt.sources.simulated import simulated_market
 from lakebt.study.arguments import Arguments, one_writing
+from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +80,69 @@ def test_a_filter_is_one_whatever_its_order(filters: list[Any]) -> None:
     assert all(each == written[0] for each in written)
     other = one_writing(Arguments.parse(index="SIM", where={"cause": "other"}).plain())
     assert other != written[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"gross": 0.5}, {"gross": Decimal("0.5")}),
+        ({"gross": 0.5}, {"gross": np.float32(0.5)}),
+        ({"gross": 1 / 3}, {"gross": Fraction(1, 3)}),
+        ({"capital_usd": 50_000}, {"capital_usd": np.int64(50_000)}),
+        ({"size": (1, 2)}, {"size": [np.int8(1), np.int64(2)]}),
+        ({"max_gross": 3.0, "gross": 2.5}, {"max_gross": Decimal(3), "gross": 2.5}),
+        (
+            {"aggregate": "calendar", "max_weight": 0.25},
+            {"aggregate": "calendar", "max_weight": Decimal("0.25")},
+        ),
+        (
+            {"costs": lakebt.CostModel(commission_bps=1.5, impact_sessions=5)},
+            {
+                "costs": lakebt.CostModel(
+                    commission_bps=Decimal("1.5"),  # type: ignore[arg-type]  # whatever kind
+                    impact_sessions=np.int64(5),  # type: ignore[arg-type]
+                )
+            },
+        ),
+    ],
+)
+def test_a_number_is_one_whatever_its_kind(one: Any, other: Any) -> None:
+    usual, same = (Arguments.parse(index="SIM", **given) for given in (one, other))
+
+    assert same == usual
+    assert same.options() == usual.options()
+    assert canonical_json(same.plain()) == canonical_json(usual.plain())
+
+
+def test_a_number_that_is_not_short_is_written_in_full() -> None:
+    gross: Any = np.float32(0.1)
+
+    asked = Arguments.parse(index="SIM", gross=gross)
+
+    assert asked.options()["--gross"] == "0.10000000149011612"
+
+
+@pytest.mark.slow
+def test_changes_are_one_study_in_any_order_and_however_often(tmp_path: Path) -> None:
+    market = simulated_market(seed=1, n_events=3)
+    lake = lakebt.Lake.open(tmp_path / "lake")
+    lake.publish(market.tables, release="R1", as_of=market.as_of)
+    changes = lake.at("R1").changes(index="SIM")
+    orders = [changes, changes[::-1], (*changes[2:], *changes[:3])]
+
+    results = [
+        lakebt.Study(
+            lake.at("R1"), changes=each, entries=["AD+1@open"], exits=["+1"]
+        ).run()
+        for each in orders
+    ]
+
+    assert len({result.id for result in results}) == 1
+    digests = {tuple(result.traded.summary.digests()) for result in results}
+    assert len(digests) == 1
+    assert lake.count_trials(study="SIM") == 1
+    plain = results[0].arguments.plain()
+    assert one_writing(plain)["changes"] == plain["changes"]  # as a view has them
 
 
 def test_equal_rules_are_counted_once_and_found_again(tmp_path: Path) -> None:
