@@ -247,7 +247,104 @@ def test_arrows_that_all_point_down_are_no_circle(tmp_path: Path) -> None:
     assert in_circles(make(tmp_path, files)) == set()
 
 
+def upward(
+    graph: Mapping[str, set[str]], container: str, floors: list[str]
+) -> set[str]:
+    """The arrows that point up, or to a sibling: for types, too."""
+    place = {
+        name.strip(): (height, "|" in floor)
+        for height, floor in enumerate(floors)
+        for name in re.split(r"[|:]", floor)
+    }
+
+    def room(name: str) -> str:
+        inside = name.removeprefix(f"{container}.")
+        return "" if inside == name else inside.partition(".")[0]
+
+    return {
+        f"{name} -> {other}"
+        for name, others in graph.items()
+        for other in others
+        if (here := room(name)) != (there := room(other))
+        and here in place
+        and there in place
+        and (
+            place[there][0] < place[here][0]
+            or (place[there] == place[here] and place[here][1])
+        )
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("container", ["lakebt", "lakebt.lake"])
+def test_arrows_of_types_point_down_too(container: str) -> None:
+    (floors,) = (
+        contract["layers"]
+        for contract in contracts()
+        if contract.get("containers") == [container]
+    )
+
+    assert upward(arrows(PACKAGE), container, floors) == set()
+
+
+def test_an_arrow_of_a_type_that_points_up_is_found(tmp_path: Path) -> None:
+    files = {
+        "__init__.py": "",
+        "top.py": "from pack.left.a import A",
+        "left/__init__.py": "",
+        "left/a.py": "if TYPE_CHECKING:\n    from pack.right.b import B",
+        "right/__init__.py": "",
+        "right/b.py": "import pack.low",
+        "low.py": "if TYPE_CHECKING:\n    from pack.left.a import A",
+        "beside.py": "import pack.low",
+    }
+    floors = ["top", "left | right", "low : beside"]
+
+    assert upward(arrows(make(tmp_path, files)), "pack", floors) == {
+        "pack.left.a -> pack.right.b",
+        "pack.low -> pack.left.a",
+    }
+
+
 # --- names ----------------------------------------------------------------------------
+
+PARTICIPLES = {
+    *("asked", "done", "found", "given", "held", "kept", "known", "lost", "made"),
+    *("meant", "ran", "seen", "shown", "taken", "told", "tried", "written"),
+}
+
+
+def participles(package: Path) -> set[str]:
+    """The modules that are called by what was done, and not by what they are."""
+    return {
+        name
+        for name, _ in modules_of(package)
+        if (last := re.split(r"[._]", name)[-1]) in PARTICIPLES or last.endswith("ed")
+    }
+
+
+def test_modules_are_nouns() -> None:
+    # Other programs import these.
+    old = {"lakebt.sources.converted", "lakebt.sources.simulated"}
+
+    assert participles(PACKAGE) == old
+
+
+def test_a_module_that_is_no_noun_is_found(tmp_path: Path) -> None:
+    files = {
+        "__init__.py": "",
+        "publish_told.py": "",
+        "known.py": "",
+        "known_rows.py": "",
+        "shared/__init__.py": "",
+        "trading.py": "",
+    }
+
+    assert participles(make(tmp_path, files)) == {
+        "pack.publish_told",
+        "pack.known",
+        "pack.shared",
+    }
 
 
 def several_homes(package: Path) -> set[str]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakebt.cli import completion, options
-from lakebt.cli import publish_told as told
+from lakebt.cli import completion, options, publish_output
 from lakebt.cli.format_options import typed_options
 from lakebt.cli.output import progress
 from lakebt.cli.publish_audits import Auditing, foresee
@@ -285,13 +284,13 @@ def publish(
             step(number, len(named))
             read.append((name, reading.read(path, table=table, tables=tables)))
             layout = reading.format_of(path, table=table, tables=tables)
-            kept.append((path, told.file_of(path, layout, read[-1][1])))
+            kept.append((path, publish_output.file_of(path, layout, read[-1][1])))
     arguments: dict[str, Any] = {
         "release": release,
         "as_of": as_of,
         "note": note,
         "labels": labels,
-        "files": told.as_kept(kept),
+        "files": publish_output.as_kept(kept),
         "retain_days": retain_days,
         **auditing.arguments(),
     }
@@ -309,13 +308,13 @@ def publish(
                 arguments=arguments,
             )
             if dry_run:
-                first = told.first_rows(lake, catalog, calendar, frames)
-                shown = told.DryRun(first=first, read=read)
+                first = publish_output.first_rows(lake, catalog, calendar, frames)
+                shown = publish_output.DryRun(first=first, read=read)
         auditing.close(report, as_json=as_json, shown=shown)
     with auditing.told(), progress("Publishing"):
         frames = _frames(read)
         published = _published(lake, catalog, calendar, frames, arguments)
-    told.published(published, read, as_json=as_json)
+    publish_output.published(published, read, as_json=as_json)
 
 
 def _instruments(

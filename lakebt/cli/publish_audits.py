@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lakebt._typing import Report
-    from lakebt.cli.publish_told import DryRun
+    from lakebt.cli.publish_output import DryRun
     from lakebt.lake.publishing.audits.audit_report import AuditReport
     from lakebt.lake.publishing.audits.user_audits import Audit
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from lakebt.errors import listed
 from lakebt.values.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,6 +80,27 @@ class Converted:
         if self.noted:
             parts.append(f"note: {'; '.join(self.noted)}")
         return "; ".join(parts)
+
+
+def together(parts: Sequence[Converted]) -> Converted:
+    """Return the rows of several sources of one table, and all that is told of them."""
+    dropped: dict[str, int] = {}
+    for part in parts:
+        for why, number in part.dropped.items():
+            dropped[why] = dropped.get(why, 0) + number
+    return Converted(
+        table=parts[0].table,
+        frame=pd.concat([part.frame for part in parts], ignore_index=True),
+        n_read=sum(part.n_read for part in parts),
+        dropped=dropped,
+        left_out=_once(part.left_out for part in parts),
+        read_as=_once(part.read_as for part in parts),
+        noted=_once(part.noted for part in parts),
+    )
+
+
+def _once(told: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(told)))
 
 
 def _counted(number: int, why: str) -> str:

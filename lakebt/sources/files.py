@@ -13,7 +13,6 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pa_parquet
@@ -21,13 +20,13 @@ import pyarrow.parquet as pa_parquet
 from lakebt.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from lakebt.sources import csv_text, excel, surplus
 from lakebt.sources.archives import files_of, kind_of, read_bytes
-from lakebt.sources.converted import Converted
+from lakebt.sources.converted import Converted, together
 from lakebt.sources.csv_text import Dialect, with_points, without_groups
 from lakebt.sources.first_bytes import check_first_bytes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 
 pc: Any = pyarrow.compute
@@ -155,18 +154,7 @@ def read_file(
         )
         for each in files_of(Path(path), table=table)
     ]
-    return parts[0] if len(parts) == 1 else _together(parts)
-
-
-def _together(parts: Sequence[Converted]) -> Converted:
-    """Return the rows of several files as one."""
-    return Converted(
-        table=parts[0].table,
-        frame=pd.concat([part.frame for part in parts], ignore_index=True),
-        n_read=sum(part.n_read for part in parts),
-        left_out=tuple(dict.fromkeys(n for part in parts for n in part.left_out)),
-        read_as=tuple(dict.fromkeys(n for part in parts for n in part.read_as)),
-    )
+    return parts[0] if len(parts) == 1 else together(parts)
 
 
 def _converted(

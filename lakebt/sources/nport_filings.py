@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from lakebt.errors import InvalidArgumentError, InvalidDataError
 from lakebt.inputs.places import local_path
 from lakebt.instants import parse_date, parse_instant
 from lakebt.sources.archives import files_of, kind_of
-from lakebt.sources.converted import Converted
+from lakebt.sources.converted import Converted, together
 from lakebt.sources.corporate.downloads import LIST, Downloads
 from lakebt.sources.corporate.submissions import read_submission
 from lakebt.sources.edgar_index import (
@@ -166,7 +163,7 @@ class NportFilings(Source):
                 )
                 raise InvalidArgumentError(msg)
             parts.append(read_nport(file, known_at=known_at, **named))
-        return parts[0] if len(parts) == 1 else _together(parts)
+        return parts[0] if len(parts) == 1 else together(parts)
 
 
 def _number(text: str | int) -> int:
@@ -245,16 +242,3 @@ def _of_submission(
             )
             raise InvalidArgumentError(msg)
     return read_document(content.encode(), file, known_at=since, **named)
-
-
-def _together(parts: Sequence[Converted]) -> Converted:
-    """Return several reports as one."""
-    dropped: Counter[str] = Counter()
-    for part in parts:
-        dropped.update(part.dropped)
-    return Converted(
-        table=TABLE,
-        frame=pd.concat([part.frame for part in parts], ignore_index=True),
-        n_read=sum(part.n_read for part in parts),
-        dropped=dict(dropped),
-    )

@@ -16,7 +16,6 @@ see `lakebt.sources.dow_history`.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,7 +29,7 @@ from lakebt.errors import (
 from lakebt.facts import Side
 from lakebt.inputs.places import local_path
 from lakebt.sources.archives import kind_of
-from lakebt.sources.converted import Converted
+from lakebt.sources.converted import Converted, together
 from lakebt.sources.corporate.downloads import Downloads
 from lakebt.sources.dow_history import take_history, tickers_of_today
 from lakebt.sources.effective_changes import (
@@ -231,7 +230,7 @@ class Wikipedia(Source):
             n_read = take_history(work, history, today)
             work.without_renames(renames or {})
             parts.append(work.converted(n_read=n_read, where=each.name))
-        return parts[0] if len(parts) == 1 else _together(parts)
+        return parts[0] if len(parts) == 1 else together(parts)
 
 
 def _files(path: Path, index: str | None) -> list[Path]:
@@ -253,20 +252,6 @@ def _files(path: Path, index: str | None) -> list[Path]:
         msg = f"index={index!r} cannot be that of {len(files)} pages: leave it out"
         raise InvalidArgumentError(msg)
     return files
-
-
-def _together(parts: Sequence[Converted]) -> Converted:
-    """Return the changes of several indexes as one."""
-    dropped: Counter[str] = Counter()
-    for part in parts:
-        dropped.update(part.dropped)
-    return Converted(
-        table=TABLE,
-        frame=pd.concat([part.frame for part in parts], ignore_index=True),
-        n_read=sum(part.n_read for part in parts),
-        dropped=dict(dropped),
-        noted=tuple(dict.fromkeys(note for part in parts for note in part.noted)),
-    )
 
 
 def _of_tables(

@@ -13,7 +13,7 @@ from lakebt.backtest.reference_book import keep_vectorbt
 from lakebt.errors import InvalidArgumentError
 from lakebt.events.clock import Clock
 from lakebt.inputs.checks import check_function, check_positive, check_switch, one_of
-from lakebt.lake.reading.known import check_view
+from lakebt.lake.reading.known_release import check_view
 from lakebt.strategy.decisions import Decisions
 from lakebt.strategy.execution import execute
 from lakebt.strategy.factory import Maker, target_of

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lakebt.events.plan import Plan
 from lakebt.inputs.checks import check_function, check_switch, one_of
-from lakebt.lake.reading.known import check_view
+from lakebt.lake.reading.known_release import check_view
 from lakebt.study.arguments import ENTRIES, EXITS, Arguments
 from lakebt.study.chunks import some_at_a_time
 from lakebt.study.empty_cells import check_tradeable, raise_unpriced

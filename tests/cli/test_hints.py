@@ -134,7 +134,7 @@ NOT_FOR_COMMANDS = {
     "cli": "texts of commands, of their own",
     "sweep": "a file has the same names, with the same values",
     "lake/reading/panel_adjustment.py": "no command shows a panel",
-    "lake/reading/known.py": "a command opens the view",
+    "lake/reading/known_release.py": "a command opens the view",
     "study/panel_data.py": "what a page says, where its panel would be",
     "analysis/library_formulas.py": "settings of other libraries",
     "analysis/sharpe_of_series.py": "no command takes returns",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lakebt._typing import FloatPanel
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.lake.reading.release_tables import Pinned
     from lakebt.prices.adjustment import Adjustment
     from lakebt.prices.instrument_names import NamesOfDay

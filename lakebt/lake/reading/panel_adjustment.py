@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lakebt._typing import FloatPanel
     from lakebt.lake.reading.adjusted_bars import Tables
     from lakebt.lake.reading.bars import Bars
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
 
 _OF_SHARES = (ActionKind.SPLIT, ActionKind.SPIN_OFF)
 _OF_RETURNS = (*_OF_SHARES, ActionKind.CASH_DIVIDEND)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lakebt._typing import IntVector
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.prices.actions import ActionHistory
     from lakebt.prices.history import PriceHistory
 

@@ -10,7 +10,7 @@ from lakebt.inputs.where import ChangeFilter
 from lakebt.instants import parse_instant
 from lakebt.lake.reading.counterfactual import as_seen
 from lakebt.lake.reading.in_force import read, rows, symbols
-from lakebt.lake.reading.known import Known
+from lakebt.lake.reading.known_release import Known
 from lakebt.lake.reading.panel import panel
 from lakebt.lake.reading.view_object import ViewObject
 from lakebt.lake.reading.vintages import vintages

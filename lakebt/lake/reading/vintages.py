@@ -20,7 +20,7 @@ from lakebt.lake.tables.rows import flags, integers
 from lakebt.lake.tables.schemas import Kind
 
 if TYPE_CHECKING:
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.lake.tables.arrow import Array, BoolVector
     from lakebt.lake.tables.schemas import Column, TableSpec
 

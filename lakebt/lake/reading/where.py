@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.lake.tables.arrow import BoolVector
     from lakebt.lake.tables.schemas import TableSpec
 

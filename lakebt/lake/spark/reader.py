@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.lake.storage.catalog import Storage
     from lakebt.lake.tables.schemas import TableSpec
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from lakebt.lake.reading.known import Known
+    from lakebt.lake.reading.known_release import Known
     from lakebt.lake.tables.schemas import TableSpec
 
 

@@ -118,6 +118,21 @@ def estimates(
     }
 
 
+def signed(colours: Theme, *, limit: float, gap: int = 2) -> dict[str, Any]:
+    """Return how a heatmap shows values from -`limit` to `limit`, and 0 between."""
+    return {
+        "colorscale": [
+            [0.0, colours.negative],
+            [0.5, colours.middle],
+            [1.0, colours.positive],
+        ],
+        "zmin": -limit,
+        "zmax": limit,
+        "xgap": gap,
+        "ygap": gap,
+    }
+
+
 def when_narrow(layout: dict[str, Any], **changes: Any) -> None:
     """Say what differs in a narrow window, such as a phone's.
 

@@ -14,6 +14,7 @@ from lakebt.report.charts.base import (
     estimates,
     hover,
     lay_out,
+    signed,
     when_narrow,
 )
 from lakebt.report.palette import (
@@ -197,15 +198,7 @@ def claims_figure(
     figure.add_heatmap(
         z=grid,
         hoverinfo="skip",
-        colorscale=[
-            [0.0, colours.negative],
-            [0.5, colours.middle],
-            [1.0, colours.positive],
-        ],
-        zmin=-(limit or 1.0),
-        zmax=limit or 1.0,
-        xgap=2,
-        ygap=2,
+        **signed(colours, limit=limit or 1.0),
         showscale=False,
         colorbar={"title": {"text": "bp an event, where claimed"}},
     )

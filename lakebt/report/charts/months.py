@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, lay_out, when_narrow
+from lakebt.report.charts.base import base_layout, lay_out, signed, when_narrow
 from lakebt.report.palette import THEMES, ThemeName, diverging, readable_on
 from lakebt.report.sheet_words import MONTHS
 
@@ -49,15 +49,7 @@ def months_figure(months: pd.DataFrame, *, theme: ThemeName = "light") -> go.Fig
     figure.add_heatmap(
         z=[[value if math.isfinite(value) else None for value in row] for row in grid],
         hoverinfo="skip",
-        colorscale=[
-            [0.0, colours.negative],
-            [0.5, colours.middle],
-            [1.0, colours.positive],
-        ],
-        zmin=-(limit or 1.0),
-        zmax=limit or 1.0,
-        xgap=2,
-        ygap=2,
+        **signed(colours, limit=limit or 1.0),
         showscale=False,
         colorbar={"title": {"text": "a month"}},
     )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lakebt.report import words
-from lakebt.report.charts.base import base_layout, hover, lay_out, when_narrow
+from lakebt.report.charts.base import base_layout, hover, lay_out, signed, when_narrow
 from lakebt.report.charts.ridge import ridge
 from lakebt.report.palette import THEMES, Theme, ThemeName, diverging, readable_on
 from lakebt.report.surface import count_reasons, scale, surface
@@ -66,15 +66,7 @@ def surface_figure(contents: StudyContents, *, theme: ThemeName = "light") -> go
         customdata=[[hover(cell.lines) for cell in row] for row in grid],
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=False,
-        colorscale=[
-            [0.0, colours.negative],
-            [0.5, colours.middle],
-            [1.0, colours.positive],
-        ],
-        zmin=-limit,
-        zmax=limit,
-        xgap=2 if roomy else 0,
-        ygap=2 if roomy else 0,
+        **signed(colours, limit=limit, gap=2 if roomy else 0),
         colorbar=_colour_bar(),
     )
     if roomy:

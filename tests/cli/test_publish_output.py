@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import lakebt
-from lakebt.cli.publish_told import as_kept
+from lakebt.cli.publish_output import as_kept
 from lakebt.errors import InvalidArgumentError
 from lakebt.lake.lake import Lake
 from lakebt.sources.file_facts import digest_of
