@@ -20,13 +20,13 @@ RECOMMENDED = ("sign flips", "block flips", "sign flips of SCAR", "adjusted BMP"
 DECIDES = "what significance() decides by"
 
 _HEAD = """\
-# Calibration: which tests reject what is true
+# Calibration: which tests reject true nulls too often
 
-A test of 5 % has to reject 5 % of true nulls. Events share dates, windows overlap and
-returns have tails, so many tests do not. Here each is tried where the truth is known:
-events of which nothing is true, {replications} replications of each design,
-all from one seed. `{command}` makes this page
-and the table it is made of, which `holds` reads: no test is said to hold by opinion.
+A test at 5 % should reject 5 % of true nulls. Events share dates, windows overlap and
+returns have tails, so many tests do not. Here we try each test where we know the
+truth: on simulated events without any effect, {replications} replications of each
+design, all from one seed. `{command}` makes this page and the table behind it.
+`holds` reads that table, so no test holds by opinion.
 
 ```pycon
 >>> from lakebt.analysis.calibration.conditions import Conditions
@@ -46,37 +46,41 @@ True
 
 ```
 
-A star marks a test that holds for events as these: it rejects between {lowest} and
-{highest} % in each design that has one of their circumstances (with fewer replications
-than 2,000 as much outside as two standard errors are larger). Tests in bold are those
-to go by: **sign flips** and **block flips** (of blocks of twice the longest window) ask
-whether it earns money, **sign flips of SCAR** and **adjusted BMP** whether the typical
-stock moves. An empty cell says nothing: one announcement date has no error by date.
+A star marks a test that holds for events like these: it rejects between {lowest} and
+{highest} % in each design that has one of their circumstances (with fewer than 2,000
+replications these limits are wider, by the growth of two standard errors). Use the
+tests in bold: **sign flips** and **block flips** (of blocks of twice the longest
+window) ask whether the events earn money, **sign flips of SCAR** and **adjusted BMP**
+whether the typical stock moves. An empty cell means no result: one announcement date
+has no error by date.
 
-Residuals of all stocks share a factor in each session, so windows of different dates
-that overlap move together as those of one date do. Estimation windows have 120
-sessions; deviations of stocks vary; `t3` is Student's t with 3 degrees of freedom,
-`skewed` exponential less its mean, `left` its mirror image. "1 to 20 changes" are 1, 2,
-4, 10 or 20 on 60, 15, 10, 10 and 5 % of dates; "about as the S&P 500's" are 1 to 4 on
-73, 19, 5 and 3 %. Signs are flipped 399 times, or listed up to 13 dates.
+Residuals of all stocks share a factor in each session, so overlapping windows of
+different dates move together like those of one date. Estimation windows have 120
+sessions; standard deviations differ between stocks; `t3` is Student's t with 3
+degrees of freedom, `skewed` exponential less its mean, `left` its mirror image. "1 to
+20 changes" are 1, 2, 4, 10 or 20 on 60, 15, 10, 10 and 5 % of dates; "about as the
+S&P 500's" are 1 to 4 on 73, 19, 5 and 3 %. Signs are flipped 399 times, or listed up
+to 13 dates.
 
-The interval of a Sharpe ratio over fewer than ten dates is flagged: it is too wide
-there. That of a calendar portfolio rejects more than 5 % under skewed returns (S3, E3),
-as any t of a skewed mean does; no degrees of freedom mend it.
+lakebt flags the interval of a Sharpe ratio over fewer than ten dates, because it is
+too wide there. That of a calendar portfolio rejects more than 5 % under skewed
+returns (S3, E3), as any t of a skewed mean does; no number of degrees of freedom
+corrects it.
 """
 
 _MANY = """
 ## The best of 200 rules
 
-The chance that any of 200 rules (10 entries, 20 holds of 1 to 30 sessions) is claimed
-where none earns anything, one-sided at 5 %, in per cent. Blocks are of 60 sessions,
-twice the longest hold; below 20 of them significance() flips signs. The others stand
-beside: SPA and StepM draw dates, with one error for all draws; the deflated Sharpe
-ratio is a claim above 0.95, with the 200 as trials, or with the effective number of
-them (the exponential of the entropy of the eigenvalues of their correlation).
+This is the chance that a test claims any of 200 rules (10 entries, 20 holds of 1 to
+30 sessions) when none earns anything, one-sided at 5 %, in per cent. Blocks have 60
+sessions, twice the longest hold; with fewer than 20 blocks significance() flips
+signs. The other tests are for comparison: SPA and StepM draw dates, with one error
+for all draws; the deflated Sharpe ratio claims a rule above 0.95, with the 200 as
+trials, or with their effective number (the exponential of the entropy of the
+eigenvalues of their correlation).
 
-Flipped signs are wrong on one side where sums by date are skewed to the left (F9 to
-F12): most where dates are few and each has one change (F12). `notes` of
+Flipped signs reject too often on one side where sums by date are skewed to the left
+(F9 to F12): most where dates are few and each has one change (F12). `notes` of
 `Result.significance` say so.
 
 """
@@ -84,9 +88,9 @@ F12): most where dates are few and each has one change (F12). `notes` of
 _POWER = """
 ## Power
 
-How often what is true is found, in per cent: +100 bp over the window of R1, and +120 bp
-in one session of F7, which not all of the rules hold. Of a test that rejects too many
-true nulls the power says nothing.
+This is how often a test finds a true effect, in per cent: +100 bp over the window of
+R1, and +120 bp in one session of F7, which not all of the rules hold. The power of a
+test that rejects too many true nulls means nothing.
 
 """
 
