@@ -1,4 +1,4 @@
-"""What a Sharpe ratio is of, so that the number never travels without it."""
+"""`SharpeDefinition`: the text that accompanies every Sharpe ratio."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from lakebt.analysis.sharpe import SESSIONS_PER_YEAR
 
 
 class SharpeDefinition(str):
-    """What a Sharpe ratio is of: a line of text, and its parts.
+    """The definition of a Sharpe ratio: a line of text, and its parts.
 
-    It is text, so that a page, a file and the attributes of a frame keep it as it is.
+    It is a `str`, so pages, files and the attributes of a frame can hold it.
 
     Attributes
     ----------
     of
-        The series: ``daily net returns of the events joined`` for example.
+        The series, for example ``daily net returns of the events joined``.
     window
-        From when to when, and how many returns; empty where it goes without saying.
+        First and last day, and the number of returns; empty if that is obvious.
     sessions_per_year
-        What the ratio per return is scaled to.
+        The number of returns per year.
     risk_free
-        What was taken off each return, in words; empty for nothing.
+        The rate subtracted from each return, in words; empty for none.
     ddof
-        Of the standard deviation.
+        The ddof of the standard deviation.
     mean
-        ``arithmetic``, or ``geometric``: the yearly growth of what was compounded.
+        ``arithmetic``, or ``geometric``: the yearly growth of compounded returns.
     scale
-        What made a yearly ratio of one per return: ``sqrt``, or ``eta`` of Lo (2002),
-        which takes autocorrelation into account.
+        The factor from a ratio per return to a yearly one: ``sqrt``, or ``eta`` of Lo
+        (2002), which takes autocorrelation into account.
     error
-        How the standard error was found; empty where there is none.
+        The method of the standard error; empty without one.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a Sharpe ratio of one series shows: its error, and its probability.
+"""Inference on the Sharpe ratio of one series: standard error and probability.
 
-Every ratio and benchmark here is per return, not per year: a yearly one goes through
-``sqrt(252)`` first. Skewness and kurtosis are the plain ones: 0 and 3 of a normal
-series. Numbers and arrays of one shape are taken alike; NaN propagates.
+Every ratio and benchmark here is per return, not per year: divide a yearly one by
+``sqrt(252)`` first. Skewness and kurtosis are 0 and 3 for a normal series. Arguments
+are numbers or arrays of one shape; NaN propagates.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def probabilistic_sharpe(
     ratio, n_returns, benchmark, skew, kurtosis, rho : number or ndarray of shape (n,)
         As in `sharpe_error`.
     at
-        The ratio that the error is of: ``benchmark`` [1]_, as a test has it, or
-        ``ratio``, and n - 1 returns, as the first to propose it [2]_.
+        Where the error is evaluated: at the ``benchmark`` [1]_, as in a test, or at the
+        ``ratio`` with n - 1 returns, as first proposed [2]_.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def minimum_track_record(
     rho: Numbers = 0.0,
     alpha: float = 0.05,
 ) -> FloatVector:
-    r"""Return how many returns a ratio needs to exceed a benchmark significantly.
+    r"""Return the number of returns a ratio needs to exceed a benchmark significantly.
 
     .. math:: T = T \cdot SE_0^2 \, \big( z_{1-\alpha} / (SR - SR_0) \big)^2
 
@@ -187,10 +187,10 @@ def sharpe_power(
     rho: Numbers = 0.0,
     alpha: float = 0.05,
 ) -> FloatVector:
-    """Return the chance that a test at `alpha` finds a true ratio above a benchmark.
+    """Return the power of a test at `alpha` that the ratio exceeds a benchmark.
 
-    The benchmark is refused above ``benchmark + z(1 - alpha) * error`` at the
-    benchmark; the estimate spreads with the error at the true ratio [1]_.
+    The test rejects above ``benchmark + z(1 - alpha) * error``, with the error at the
+    benchmark; the estimate has the error at the true ratio [1]_.
 
     Parameters
     ----------

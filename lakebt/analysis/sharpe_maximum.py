@@ -1,7 +1,7 @@
-"""The best Sharpe ratio of many trials: what chance alone makes of it.
+"""The best Sharpe ratio of many trials, and how much of it is chance.
 
-Trials are rules whose returns were looked at, not runs of one rule. Ratios are per
-return, as in `lakebt.analysis.sharpe_inference`, except where a year is named.
+Trials are different rules whose returns were seen, not runs of one rule. Ratios are per
+return, as in `lakebt.analysis.sharpe_inference`, unless said to be yearly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lakebt.errors import InvalidArgumentError
 
 
 def expected_maximum_sharpe(n_trials: float, variance: float) -> float:
-    r"""Return the best ratio to expect of trials without skill.
+    r"""Return the expected best ratio of trials without skill.
 
     .. math:: SR_0 = \sqrt{V} \big( (1-\gamma) \Phi^{-1}(1 - 1/N)
        + \gamma \Phi^{-1}(1 - e^{-1}/N) \big)
@@ -69,7 +69,7 @@ def expected_maximum_sharpe(n_trials: float, variance: float) -> float:
 def error_of_maximum(n_trials: int, variance: float) -> float:
     """Return the standard deviation of the best ratio of independent trials.
 
-    Of the largest of N normal numbers, by quadrature of its density [1]_.
+    It is that of the largest of N normal numbers, by quadrature of its density [1]_.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ def deflated_sharpe(
 ) -> float:
     """Return the probability that the best of many trials is not chance alone.
 
-    `probabilistic_sharpe` against `expected_maximum_sharpe`, with the error at the
-    ratio itself and n - 1 returns [1]_. It takes returns as independent: of events that
-    share dates or sessions it is no test, and is shown beside one.
+    It is `probabilistic_sharpe` against `expected_maximum_sharpe`, with the error at
+    the ratio itself and n - 1 returns [1]_. It assumes independent returns. For events
+    that share dates or sessions it is not a valid test, and lakebt shows one beside it.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def deflated_sharpe(
 def deflated_by_maximum(ratio: float, *, n_trials: int, variance: float) -> float:
     """Return the deflated Sharpe ratio with the error of the maximum itself.
 
-    The later proposal [1]_: the best ratio is compared with what the largest of N
-    spreads, and the moments of its returns do not matter.
+    This is the later proposal [1]_: the best ratio is compared with the distribution of
+    the largest of N, and the moments of its returns do not matter.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def deflated_by_maximum(ratio: float, *, n_trials: int, variance: float) -> floa
 
 
 def minimum_backtest_length(n_trials: float, expected: float = 1.0) -> float:
-    r"""Return the years below which trials without skill reach a yearly ratio.
+    r"""Return the years of data below which unskilled trials reach a yearly ratio.
 
     .. math:: MinBTL = \big( E[\max_N] / SR \big)^2
 

@@ -36,28 +36,28 @@ FEW = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SharpeRatio:
-    """A Sharpe ratio, with its error and what it is of; `float` gives the number.
+    """A Sharpe ratio with its error and its definition; `float` gives the number.
 
     Attributes
     ----------
     value, low, high, error
-        A year: the ratio, its interval at `confidence`, and its standard error.
+        The ratio per year, its interval at `confidence`, and its standard error.
     psr
         Probability that the true ratio exceeds `benchmark`.
     min_track_record
-        How many returns such a ratio needs to exceed it at one-sided 5 %; infinite
-        where it does not exceed it.
+        The number of returns that such a ratio needs to exceed the benchmark at
+        one-sided 5 %; infinite if it does not exceed it.
     n
         Number of returns.
     skew, kurtosis, rho
-        Of the returns: their kurtosis would be 3 if they were normal, and `rho` is
-        their correlation with those before them.
+        Moments of the returns: kurtosis is 3 for a normal distribution, and `rho` is
+        the autocorrelation at lag 1.
     benchmark, confidence
-        As they were asked for.
+        The arguments.
     definition : SharpeDefinition
         What the ratio is of.
     errors : DataFrame
-        Each way to an error: value, error, low, high, source. Indexed by what
+        Each method for the error: value, error, low, high, source. The index is what
         ``error=`` takes.
     """
 
@@ -124,32 +124,33 @@ def sharpe(
     benchmark: float = 0.0,
     confidence: float = 0.95,
 ) -> SharpeRatio:
-    """Return the Sharpe ratio of one series of returns, and what it shows.
+    """Return the Sharpe ratio of a return series, with its standard error.
 
-    Returns of one portfolio, one after the other. Of events that share dates it is too
-    sure of itself: `lakebt.Result.table` has their error.
+    The returns must be those of one portfolio, one after the other. For events that
+    share dates this error is too small: use that of `lakebt.Result.table`.
 
     Parameters
     ----------
     returns : Series or array of shape (n_returns,)
-        Fractions, at least 3 that vary, in order; zero where nothing was held.
+        Fractions, in order; at least 3, not all equal. Zero for a session without a
+        position.
     risk_free
-        Taken off each return: a fraction per return, or a series that has each of their
-        labels.
+        Subtracted from each return: a fraction per return, or a series with the labels
+        of all returns.
     sessions_per_year
-        A number, or the exchange whose calendar counts them: ``XNYS``.
+        A number, or an exchange whose calendar has it: ``XNYS``.
     ddof
-        Of the standard deviation: 1, or 0.
+        The ddof of the standard deviation: 1, or 0.
     mean
         ``arithmetic``, or ``geometric``: yearly growth over yearly deviation.
     error
-        ``moments`` [1]_: skewness, kurtosis and autocorrelation; ``lo`` [2]_:
-        independent; ``lo_serial``: the same with autocorrelation, which alters the
-        yearly ratio too. A geometric mean has one of its own.
+        ``moments`` [1]_: with skewness, kurtosis and autocorrelation; ``lo`` [2]_: for
+        independent returns; ``lo_serial``: the same with autocorrelation, which changes
+        the yearly ratio too. A geometric mean has an error of its own.
     benchmark
-        A year.
+        The yearly ratio to exceed.
     confidence
-        Of the interval, between 0 and 1; its quantiles are normal.
+        The level of the interval, between 0 and 1, with normal quantiles.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Returns that follow their predecessors: errors, and the scale of a year."""
+"""Sharpe ratios of autocorrelated returns: errors, and the yearly scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def autocorrelation(values: FloatVector) -> float:
-    """Return the correlation of values with those before them, about one mean.
+    """Return the autocorrelation at lag 1, with one mean for both terms.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def autocorrelation(values: FloatVector) -> float:
 
 
 def error_of_mean(influence: FloatVector, *, lags: int | None = None) -> float:
-    r"""Return the standard error of the mean of values that follow each other.
+    r"""Return the standard error of the mean of autocorrelated values.
 
     .. math:: SE^2 = \frac{1}{T^2} \Big( \sum_t v_t^2 + 2 \sum_{k=1}^{m}
        \big( 1 - \tfrac{k}{m + 1} \big) \sum_t v_t v_{t-k} \Big)
@@ -63,15 +63,15 @@ def error_of_mean(influence: FloatVector, *, lags: int | None = None) -> float:
 
 
 def lo_serial_error(returns: FloatVector, *, lags: int | None = None) -> float:
-    """Return the error of a Sharpe ratio of returns that follow each other.
+    """Return the error of a Sharpe ratio of autocorrelated returns.
 
-    That of Lo (2002) [1]_: the mean and the variance estimated together by the method
-    of moments, their covariance that of Newey and West, and the delta method.
+    The method is that of Lo (2002) [1]_: mean and variance are estimated together by
+    the method of moments, with the covariance of Newey and West, and the delta method.
 
     Parameters
     ----------
     returns : ndarray of shape (n,)
-        They vary. NaN propagates.
+        Not all equal. NaN propagates.
     lags
         As in `error_of_mean`.
 
@@ -98,7 +98,7 @@ def lo_serial_error(returns: FloatVector, *, lags: int | None = None) -> float:
 
 
 def eta(q: int, autocorrelations: FloatVector) -> float:
-    r"""Return what makes a ratio per return one of `q` returns added up.
+    r"""Return the factor from a ratio per return to that of the sum of `q` returns.
 
     .. math:: \eta(q) = q \Big/ \sqrt{q + 2 \sum_{k=1}^{q-1} (q - k) \rho_k}
 

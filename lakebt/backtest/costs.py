@@ -1,4 +1,4 @@
-"""What a backtest charges: commission, half spread, borrow and market impact."""
+"""`CostModel`: commission, half spread, borrow and market impact."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ FEWEST_IMPACT_SESSIONS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
-    """What a backtest charges.
+    """The costs of trading: commission, half spread, borrow and market impact.
 
-    The defaults charge nothing, so that a cost is always somebody's decision.
+    The defaults charge nothing, so that every cost is a decision of the user.
 
     Attributes
     ----------
     commission_bps
-        Per fill, in basis points of traded notional.
+        Commission per fill, in basis points of traded notional.
     half_spread_bps
         Half the quoted spread, in basis points of the fill price.
     borrow_bps_per_year
-        On every short, the hedge's too: each session, the short value at the close
-        before, times the calendar days since it, over 360. Where the table `borrow` of
-        the release has a row for the symbol and the session of that close, its rate is
-        paid instead, at every level of costs alike, and this one only elsewhere.
+        The borrow fee of every short, including the hedge: each session, the short
+        value at the close before, times the calendar days since it, over 360. If the
+        release's table `borrow` has a row for the symbol and the session of that close,
+        its rate applies instead, whatever the cost model.
     impact_at_open, impact_at_close
         Coefficient of market impact at each auction: a fill costs the coefficient times
         sigma times the square root of shares over volume, as a fraction of its value.
-        Sigma is the standard deviation (ddof 1) of the changes of daily log closes, in
-        which splits, dividends and spin-offs that were known are no change; volume is
-        the mean number of shares; both over the last `impact_sessions` sessions whose
-        bars were known before the order had to be sent.
+        Sigma is the standard deviation (ddof 1) of daily changes of log closes,
+        corrected for known splits, dividends and spin-offs; volume is the mean number
+        of shares; both over the last `impact_sessions` sessions whose bars were known
+        before the order had to be sent.
     impact_sessions
         At least 3.
     max_participation
-        The largest part of that volume that a fill may be, above 0 and at most 1; a
-        cell with a larger one is empty, as `too_large`. None for no limit.
+        The largest fill as a part of that volume, above 0 and at most 1; a cell with a
+        larger one is empty (`too_large`). None sets no limit.
     RATES : tuple of str
-        The names of the rates that trials have a column of.
+        The names of the rates that have a column among the trials.
     TERMS : tuple of str
-        The names of all: of options, and of canonical JSON.
+        The names of all terms, as in options and in canonical JSON.
 
     Raises
     ------
@@ -144,22 +144,22 @@ class CostModel:
 
     @property
     def asks_volume(self) -> bool:
-        """Whether something depends on how much was traded in the market."""
+        """Whether the costs depend on market volume."""
         return self.has_impact or self.max_participation is not None
 
     @property
     def rates(self) -> dict[str, float]:
-        """The rates that trials have a column of, by name."""
+        """The rates that have a column among the trials, by name."""
         return {name: getattr(self, name) for name in self.RATES}
 
     def plain(self) -> dict[str, Any]:
-        """Return the terms as values that JSON has, of a trial's rule.
+        """Return the terms as JSON values, for a trial's rule.
 
         Returns
         -------
         dict
-            The rates; of the others those that differ from their defaults. So ids of
-            trials are those of earlier versions.
+            The rates; of the other terms only those that differ from their defaults, so
+            that ids of trials stay those of earlier versions.
         """
         others = {
             field.name: value

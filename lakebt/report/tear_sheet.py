@@ -1,4 +1,4 @@
-"""A tear sheet: what a portfolio came to, in tables and figures."""
+"""`TearSheet`: the performance of a portfolio in tables and figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TearSheet:
-    """What one portfolio came to.
+    """The performance of one portfolio.
 
     A strategy's run has one (`lakebt.Run.tear_sheet`), and so has the calendar
     portfolio of any rule of a study (`lakebt.Result.tear_sheet`).
@@ -24,7 +24,7 @@ class TearSheet:
     Attributes
     ----------
     title : str
-        Of what it is.
+        The name of the portfolio.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class TearSheet:
     # --- tables ----------------------------------------------------------------------
 
     def numbers(self) -> dict[str, float]:
-        """Return every number of `stats` by its name, without what it is."""
+        """Return every number of `stats` by its name, without its definition."""
         return self._performance.numbers()
 
     def stats(self) -> pd.DataFrame:
@@ -62,13 +62,13 @@ class TearSheet:
         Returns
         -------
         DataFrame
-            By ``statistic``: ``value``, NaN where there is none; its ``unit``,
-            ``definition`` and ``source``; and ``when``, the session it is of, NaT where
-            it is of all. Of the returns: ``total_return``, ``cagr``, ``volatility``,
+            Indexed by ``statistic``: ``value``, NaN if undefined; its ``unit``,
+            ``definition`` and ``source``; and ``when``, its session, NaT if it covers
+            all sessions. Of the returns: ``total_return``, ``cagr``, ``volatility``,
             ``sharpe`` with its error ``sharpe_se``, ``sortino``, ``calmar``,
             ``max_drawdown`` with ``drawdown_fall`` and ``drawdown_length``,
             ``best_day``, ``worst_day``, ``best_month``, ``worst_month``, ``hit_rate``,
-            ``skew``, ``kurtosis``, ``n_returns``; of what was held: ``turnover``,
+            ``skew``, ``kurtosis``, ``n_returns``; of the positions: ``turnover``,
             ``exposure``, ``time_held``; and with a benchmark: ``alpha``, ``beta``,
             ``correlation``, ``tracking_error``, ``information_ratio``,
             ``benchmark_return``.
@@ -81,10 +81,10 @@ class TearSheet:
         Returns
         -------
         DataFrame
-            By ``year``: ``total_return``, ``max_drawdown`` (within the year),
-            ``best_day`` and ``worst_day`` as fractions; ``volatility`` and ``sharpe``,
-            a year, NaN with fewer than two returns; ``n_returns``; and with a benchmark
-            ``benchmark_return``. Parts of years are as they are.
+            Indexed by ``year``: ``total_return``, ``max_drawdown`` (within the year),
+            ``best_day`` and ``worst_day`` as fractions; ``volatility`` and ``sharpe``
+            per year, NaN with fewer than two returns; ``n_returns``; and with a
+            benchmark ``benchmark_return``. Partial years are not scaled up.
         """
         return self._performance.by_year()
 
@@ -104,38 +104,37 @@ class TearSheet:
         Parameters
         ----------
         most
-            How many at most.
+            The largest number of rows.
 
         Returns
         -------
         DataFrame
             ``depth`` as a fraction below 0; ``peak``, NaT if that is the start;
-            ``trough``; ``recovery``, NaT if there is none yet; and the sessions
-            ``n_fall``, from peak to trough, and ``n_sessions``, from peak to recovery,
-            or to the end.
+            ``trough``; ``recovery``, NaT if there is none yet; and the number of
+            sessions from peak to trough (``n_fall``), and from peak to recovery or to
+            the end (``n_sessions``).
         """
         return self._performance.drawdowns(most)
 
     def curves(self, sessions: int = 126) -> pd.DataFrame:
-        """Return what is drawn, by session.
+        """Return the curves of the figures by session.
 
         Parameters
         ----------
         sessions
-            Of each window that rolls, at least 2.
+            The number of sessions in a rolling window, at least 2.
 
         Returns
         -------
         DataFrame
-            ``equity``, from 1 before the first session on; ``drawdown``, a fraction;
-            ``rolling_sharpe`` and ``rolling_volatility``, a year, NaN before there are
-            as many sessions; with a benchmark its ``benchmark`` equity; and
-            ``exposure``, what was held.
+            ``equity``, 1 before the first session; ``drawdown``, a fraction;
+            ``rolling_sharpe`` and ``rolling_volatility`` per year, NaN until the window
+            is full; with a benchmark its ``benchmark`` equity; and ``exposure``.
 
         Raises
         ------
         InvalidArgumentError
-            If `sessions` is no whole number of at least 2.
+            If `sessions` is not a whole number of at least 2.
         """
         return self._performance.curves(sessions)
 
@@ -144,12 +143,12 @@ class TearSheet:
         return self._performance.returns.copy()
 
     def weights(self) -> pd.DataFrame | None:
-        """Return the share of each symbol in the value at the close; None of a study.
+        """Return each symbol's share of the value at the close; None for a study.
 
         Returns
         -------
         DataFrame
-            Sessions down, symbols across; shorts below 0.
+            Sessions down, symbols across; shorts are negative.
         """
         weights = self._data.weights
         return None if weights is None else weights.copy()
@@ -181,7 +180,7 @@ class TearSheet:
         Parameters
         ----------
         sessions
-            Of each window, at least 2.
+            The number of sessions in a window, at least 2.
         """
         from lakebt.report.charts import rolling_figure  # noqa: PLC0415 - plotly is slow
 
@@ -197,7 +196,7 @@ class TearSheet:
         return distribution_figure(self._performance.returns, noun="session")
 
     def plot_exposure(self) -> Any:
-        """Return what was held, session by session."""
+        """Return the exposure by session."""
         from lakebt.report.charts import exposure_figure  # noqa: PLC0415 - plotly is slow
 
         return exposure_figure(self._curves()["exposure"])
@@ -208,12 +207,12 @@ class TearSheet:
         Parameters
         ----------
         most
-            How many at most.
+            The largest number of positions.
 
         Raises
         ------
         InvalidArgumentError
-            If it is of a study, whose events follow one another.
+            If the tear sheet is of a study, whose positions change with its events.
         """
         from lakebt.report.charts import largest_figure  # noqa: PLC0415 - plotly is slow
 

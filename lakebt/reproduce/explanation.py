@@ -28,26 +28,26 @@ _FIRST = ("prices", "index_changes", "etf_holdings")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """The way from one trial to another, one change at a time.
+    """The steps from one trial to another, one change at a time.
 
     Attributes
     ----------
     steps : DataFrame
-        A row per thing that differs, in the order in which it was changed: ``what``,
-        ``before``, ``after``, the figures then (``sharpe``, ``net_bps``, ``n_events``),
-        and by how much it moved them (``sharpe_moved``, ``net_bps_moved``). The first
-        row is where it begins. What moved adds up to the difference of the two trials.
+        A row per difference, in the order of the changes: ``what``, ``before``,
+        ``after``, the figures after the change (``sharpe``, ``net_bps``, ``n_events``),
+        and how much it moved them (``sharpe_moved``, ``net_bps_moved``). The first row
+        is the first trial. The moves add up to the difference of the two trials.
     rows : DataFrame
         Facts that differ between the two views: ``table``, ``added``, ``removed``,
         ``changed``; counts of keys.
     diffs : mapping of str to Diff
-        The rows themselves, of each table in `rows`.
+        The rows themselves, for each table in `rows`.
 
     Notes
     -----
-    Where things act together, what each one moved depends on the order: data first,
-    then the rule, costs and the engine; the code, which can only be run as it is now,
-    takes what is left at both ends.
+    If changes interact, the share of each depends on the order: data first, then the
+    rule, the costs and the engine. Only the present code can run, so differences of
+    code are what remains at both ends.
     """
 
     first: str
@@ -81,14 +81,14 @@ class Explanation:
 
 
 def explain(lake: Lake, first: str, second: str) -> Explanation:
-    """Say what moved the number between two trials, and by how much each.
+    """Explain why two trials differ: what changed, and how much each change moved.
 
     Parameters
     ----------
     lake
         That has both trials.
     first, second
-        Ids, or their first digits. Of a result its best cell is taken.
+        Ids, or their first digits. For a result the best cell is compared.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def explain(lake: Lake, first: str, second: str) -> Explanation:
     Raises
     ------
     InvalidArgumentError
-        If there is no such trial, or it is a strategy's.
+        If there is no such trial, or it is of a strategy.
     LakebtError
-        If a release cannot be read, or a step on the way not be run.
+        If a release cannot be read, or a step between the two cannot be run.
 
     Examples
     --------

@@ -32,7 +32,7 @@ _DAMAGE = frozenset({"file_damaged", "file_gone", "release_changed"})
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reproduction:
-    """What came of running a trial again.
+    """The result of running a trial again.
 
     Attributes
     ----------
@@ -40,13 +40,12 @@ class Reproduction:
         Of the trial that was run again.
     differences : DataFrame
         A row per figure that is not the same to the last bit: ``figure``, ``recorded``,
-        ``now``. Empty where all are.
+        ``now``. Empty if all are the same.
     moved : DataFrame
-        What is not as it was then: ``what`` (data, code or a library), ``recorded``,
-        ``now``. Of data that was erased ``now`` has the day, the reason and the
-        certificate.
+        What has changed since: ``what`` (data, code or a library), ``recorded``,
+        ``now``. For erased data ``now`` has the day, the reason and the certificate.
     n_events : int
-        How many events the digest is of.
+        The number of events that the digest covers.
     """
 
     trial_id: str
@@ -99,9 +98,9 @@ def reproduce(
     lake
         That has the trial.
     trial_id
-        Of a cell, a result or a backtest, or its first digits.
+        The id of a cell, a result or a backtest, or its first digits.
     strategy
-        Of a backtest: ``FILE.py:Name``. The trials have the name of a strategy, its
+        For a backtest: ``FILE.py:Name``. The trials hold a strategy's name, its
         parameters and a digest of its file, but not its code.
 
     Returns
@@ -112,9 +111,9 @@ def reproduce(
     Raises
     ------
     InvalidArgumentError
-        If there is no such trial, or it is of a strategy and none is given.
+        If there is no such trial, or it needs a strategy and none is given.
     LakeError
-        If it cannot be run any more, because of what was erased from its release.
+        If it can no longer run, because of an erasure from its release.
     LakebtError
         If its release cannot be read.
 

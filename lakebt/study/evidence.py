@@ -1,4 +1,4 @@
-"""What a study's result proves: its numbers held against chance, and against time."""
+"""The statistical evidence of a study's result: significance, stability, capacity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Evidence:
-    """What a result says to a sceptic."""
+    """The methods of a result that test it."""
 
     traded: TradedStudy
 
@@ -38,27 +38,27 @@ class Evidence:
         alternative: str = "greater",
         alpha: float = 0.05,
     ) -> Significance:
-        """Judge every rule as one of all that were tried.
+        """Test every rule, corrected for the number of rules that were tried.
 
         Parameters
         ----------
         draws
-            How many draws of blocks, and of signs. The smallest p-value is
+            The number of draws of blocks, and of signs. The smallest p-value is
             ``1 / (draws + 1)``.
         seed
-            Of the draws, from 0 to 2**64 - 1. The same seed gives the same bits on any
-            number of threads.
+            The seed of the draws, from 0 to 2**64 - 1. The same seed gives the same
+            bits on any number of threads.
         alternative
-            ``"greater"``: that a rule earns money; ``"less"``, or ``"two-sided"``.
+            ``"greater"``: a rule earns money; ``"less"``, or ``"two-sided"``.
         alpha
-            The chance, of the whole family, that anything is claimed where nothing is
-            true.
+            The family-wise error rate: the probability of any claim if no rule has an
+            effect.
 
         Returns
         -------
         Significance
-            Its ``sentence`` says what may be said; ``table()`` has a row per rule,
-            ``mask()`` what is claimed, ``null`` what the best comes to by chance.
+            ``sentence`` sums up the result; ``table()`` has a row per rule, ``mask()``
+            the rules that are claimed, ``null`` the best ratio by chance.
 
         Raises
         ------
@@ -90,17 +90,17 @@ class Evidence:
         draws: int = 9_999,
         seed: int = 0,
     ) -> EventStudy:
-        """Study what the study's own changes returned around their events.
+        """Run an event study of the study's own changes.
 
         Parameters
         ----------
         windows
-            Pairs of rules; of the jump, the way to ED, that day, and what follows, if
-            not given.
+            Pairs of rules. The default is the jump, the way to ED, that day, and the
+            days after.
         market
-            What stands for the market: the hedge, or SPY, if not given.
+            The symbol that stands for the market. The default is the hedge, or SPY.
         model, estimation, minimum, draws, seed
-            As `lakebt.EventStudy` takes them.
+            As in `lakebt.EventStudy`.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class Evidence:
         UnknownNameError
             If there is no such model.
         UntradeableError
-            If no change has a price in any window.
+            If no change has prices in any window.
         """
         from lakebt.study.event_study import WINDOWS, EventStudy  # noqa: PLC0415 - when asked
 
@@ -131,17 +131,17 @@ class Evidence:
         )
 
     def stability(self, *, entry: str, exit: str) -> Stability:  # noqa: A002 - the surface's name
-        """Return what one rule earned in its parts.
+        """Return the earnings of one rule in parts of its changes.
 
-        By year, by cause, by third of volatility; without each announcement date; with
-        and without the overnight jump; with and without what has no estimation window.
-        All of changes, each for itself, before costs.
+        The parts are: by year, by cause and by third of volatility; without each
+        announcement date; with and without the overnight jump; with and without changes
+        that lack an estimation window. Each change counts by itself, before costs.
 
         Returns
         -------
         Stability
-            Its ``summary()`` says it in words; ``table()`` has all parts,
-            ``without_date()`` a row per date left out.
+            ``summary()`` is a text; ``table()`` has all parts, and ``without_date()``
+            a row per date left out.
 
         Raises
         ------
@@ -150,8 +150,8 @@ class Evidence:
 
         Notes
         -----
-        The parts are found by looking at the same data again: a part that stands out is
-        one of many that could have.
+        The parts come from the same data: with so many parts, one may stand out by
+        chance.
         """
         from lakebt.study.stability import Stability  # noqa: PLC0415 - when asked
 
@@ -164,25 +164,26 @@ class Evidence:
         exit: str,  # noqa: A002 - the surface's name
         sizes_usd: Sequence[float] = SIZES_USD,
     ) -> pd.DataFrame:
-        """Return what one rule earns as more money is put into it.
+        """Return the earnings of one rule by the amount of capital.
 
         Parameters
         ----------
         entry, exit
-            Of the rule.
+            The rule.
         sizes_usd
-            What each event starts with, in USD, ascending.
+            Capital of each event at its start, in USD, ascending.
 
         Returns
         -------
         DataFrame
-            A row per size, ``size_usd``: ``n_events`` that are traded and
-            ``n_too_large`` that are not (`CostModel.max_participation`); ``mean_bps``,
-            the net mean per event, and ``impact_bps``, what size cost of it, in basis
-            points of capital; ``sharpe`` with ``sharpe_low`` and ``sharpe_high``;
+            A row per size, ``size_usd``: the number of events that are traded
+            (``n_events``) and too large (``n_too_large``, by
+            `CostModel.max_participation`); ``mean_bps``, the net mean per event, and
+            ``impact_bps``, the impact costs in it, in basis points of capital;
+            ``sharpe`` with ``sharpe_low`` and ``sharpe_high``;
             ``median_participation`` and ``max_participation`` of the entries, as parts
-            of the volume of a day. ``.attrs["break_even_usd"]`` is the capital at which
-            the mean is gone: infinite if size costs nothing, 0 if there is no mean.
+            of a day's volume. ``.attrs["break_even_usd"]`` is the capital at which the
+            mean is zero: infinite without impact costs, 0 if the mean is not positive.
 
         Raises
         ------
@@ -194,8 +195,9 @@ class Evidence:
 
         Notes
         -----
-        A mean is ``a - b sqrt(size)``, since an order pays the root of its size: of the
-        events that are traded at the least size, ``(a / b)**2`` breaks even.
+        Impact costs grow with the square root of size, so the mean is ``a - b
+        sqrt(size)``. For the events traded at the least size, ``(a / b)**2`` breaks
+        even.
         """
         return capacity(self.traded, entry=entry, exit_=exit, sizes_usd=sizes_usd)
 
@@ -206,12 +208,12 @@ class Evidence:
         exit: str,  # noqa: A002 - the surface's name
         benchmark: str | pd.Series[float] | None = None,
     ) -> pd.DataFrame:
-        """Return what the calendar portfolio of one rule came to, a row per number.
+        """Return the performance statistics of one rule's calendar portfolio.
 
         Parameters
         ----------
         entry, exit, benchmark
-            As `tear_sheet` takes them.
+            As in `tear_sheet`.
 
         Returns
         -------
@@ -227,28 +229,29 @@ class Evidence:
         exit: str,  # noqa: A002 - the surface's name
         benchmark: str | pd.Series[float] | None = None,
     ) -> TearSheet:
-        """Return what the calendar portfolio of one rule came to.
+        """Return the tear sheet of one rule's calendar portfolio.
 
-        Also of a pooled study it is that portfolio: the one a person could hold.
+        A pooled study has the tear sheet of that portfolio, too: it is the one that can
+        be held.
 
         Parameters
         ----------
         entry, exit
-            Of the rule.
+            The rule.
         benchmark
-            A symbol that has prices, whose returns are from close to close with its
-            dividends; or returns of every session, as fractions. The hedge, or SPY, if
-            not given, where it has a price in each of them; else none.
+            A symbol with prices, whose returns are from close to close with dividends;
+            or returns for every session, as fractions. The default is the hedge, or
+            SPY, if it has a price in each session, else no benchmark.
 
         Returns
         -------
         TearSheet
-            All its numbers are NaN where the rule has no traded event.
+            All numbers are NaN if the rule has no traded event.
 
         Raises
         ------
         InvalidArgumentError
-            If the benchmark has no prices, or no return of a session.
+            If the benchmark has no prices, or lacks the return of a session.
         UnknownNameError
             If the study has no such entry or exit.
         """
@@ -259,7 +262,7 @@ class Evidence:
         )
 
     def by_year(self, *, entry: str, exit: str) -> pd.DataFrame:  # noqa: A002 - the surface's name
-        """Return what one rule earned in each year.
+        """Return the earnings of one rule by year.
 
         Returns
         -------

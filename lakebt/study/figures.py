@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Figures:
-    """What a result draws; each figure is plotly's."""
+    """The methods of a result that draw plotly figures."""
 
     traded: TradedStudy
 
@@ -63,7 +63,7 @@ class Figures:
         )
 
     def plot_events(self, *, entry: str | None = None, exit: str | None = None) -> Any:  # noqa: A002 - the surface's name
-        """Return how the net returns of events are distributed as a plotly figure.
+        """Return the distribution of the events' net returns as a plotly figure.
 
         Parameters
         ----------
@@ -95,10 +95,10 @@ class Figures:
         Parameters
         ----------
         by
-            What changes are told apart by: ``"year"`` of the announcement, ``"cause"``,
-            or another column of the changes.
+            How to group the changes: by ``"year"`` of the announcement, by ``"cause"``,
+            or by another column of the changes.
         before, after
-            Sessions before AD and after ED.
+            The number of sessions before AD and after ED.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What a sweep found: a row per cell, and the best of them."""
+"""`SweepResult`: a row per cell of a sweep, and the best of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SweepResult:
     ids : tuple of str
         The trial id of every cell, in the order of the grid.
     n_run : int
-        Cells that were run; the others were among the lake's trials.
+        The number of cells that were run; the others were recorded already.
     """
 
     def __init__(
@@ -118,16 +118,16 @@ class SweepResult:
         DataFrame
             The study's name, release and instant; every argument that can be varied;
             costs; the figures of `lakebt.Lake.trials`; ``sharpe_low``, ``sharpe_high``
-            and ``psr``, of a study ``se_method`` and ``n_effective_dates``, too, as in
-            `lakebt.Result.table`, empty where the trial was recorded without; and the
-            ``trial_id``. The same whether it was run at once or in parts.
+            and ``psr``, for a study also ``se_method`` and ``n_effective_dates``, as in
+            `lakebt.Result.table`, empty if the trial was recorded without them; and the
+            ``trial_id``. A sweep that ran in parts gives the same table.
         """
         return self._table.copy()
 
     def best(self, n: int = 10) -> pd.DataFrame:
-        """Return the `n` cells with the highest Sharpe ratio, and what differs in them.
+        """Return the `n` cells with the highest Sharpe ratio, and how they differ.
 
-        They are the best of many: how many rules were tried `Lake.count_trials` says.
+        They are the best of many: `Lake.count_trials` returns how many were tried.
         """
         order = self._table["sharpe"].sort_values(ascending=False, kind="stable").index
         ranked = self._table.loc[order].head(n)
@@ -151,7 +151,7 @@ class SweepResult:
 
     @property
     def many(self) -> str:
-        """How many cells, or backtests, there are: with their noun."""
+        """The number of cells or backtests, with its noun."""
         return count(len(self), "cell" if self._n_studies else "backtest")
 
     def __len__(self) -> int:

@@ -21,7 +21,7 @@ lakebt that does not know the mark shows it as a label."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """That rows were erased from a release after it was published.
+    """A note that rows were erased from a release after it was published.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Redaction:
     certificate : str
         The id of the certificate, which says what was erased and from where.
     rows : mapping of str to int
-        How many rows the release lost, by table.
+        The number of rows that the release lost, by table.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Redaction:
         return self.words()
 
     def words(self, table: str | None = None) -> str:
-        """Return it as a sentence; with `table`, of the rows of that one only."""
+        """Return the redaction as a sentence; with `table`, for that table only."""
         rows = self.rows if table is None else {table: self.rows.get(table, 0)}
         lost = ", ".join(
             f"{count(n, 'row')} erased from {name}" for name, n in sorted(rows.items())
@@ -70,7 +70,7 @@ class Redaction:
         )
 
     def told(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the redaction as plain JSON values."""
         return {
             "erased_at": self.erased_at.isoformat(),
             "because": self.because,
@@ -80,7 +80,7 @@ class Redaction:
 
 
 def redaction_labels(redactions: Iterable[Redaction]) -> Iterable[tuple[str, str]]:
-    """Return redactions as the ledger keeps them."""
+    """Return redactions as reserved labels, as the ledger keeps them."""
     for number, redaction in enumerate(redactions):
         text = json.dumps(redaction.told(), ensure_ascii=False)
         yield f"{REDACTION_LABEL}{number}", text
@@ -89,7 +89,7 @@ def redaction_labels(redactions: Iterable[Redaction]) -> Iterable[tuple[str, str
 def labels_and_redactions(
     labels: Mapping[str, str],
 ) -> tuple[dict[str, str], tuple[Redaction, ...]]:
-    """Return the labels that are no redactions, and the redactions, oldest first."""
+    """Return the user's labels, and the redactions, oldest first."""
     others = {k: t for k, t in labels.items() if not k.startswith(REDACTION_LABEL)}
     if len(others) == len(labels):
         return others, ()

@@ -47,28 +47,27 @@ _LOOKS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePin:
-    """What a release says about one table.
+    """The part of a release that pins one table.
 
     Attributes
     ----------
     table : str
         Its name.
     uuid : str
-        The table's identity: a table dropped and made again has another.
+        The table's identity: a table that is dropped and made again has another one.
     snapshot_id, schema_id : int
         Iceberg's, of the table's state in the release.
     rows : int
         Rows of the whole table, all vintages.
     published : int or None
-        Rows handed over with this release; None if the table was carried along.
+        Rows published with this release; None if it published none into this table.
     digest : str
-        Of all that was ever published into the table, in order.
+        The digest of everything ever published into the table, in order.
     earliest : datetime
         The earliest `known_at` in the table.
     files : str or None
-        The list of the digests of those files whose names do not tell them; empty if
-        the names of all do. None, as of releases made before there were digests, if
-        nothing is known of some.
+        The list of digests of those files whose names do not contain them; empty if all
+        names do. None if some are unknown, as in releases from before digests.
     """
 
     table: str
@@ -93,26 +92,27 @@ class Release:
     sequence : int
         Its place in the ledger, from 1.
     as_of : datetime
-        The knowledge cutoff, UTC: no fact published with it was known later.
+        The knowledge cutoff, UTC: every fact in it was known by then.
     committed_at : datetime
-        By the clock of the publisher; `retain_days` count from it.
+        When it was committed, by the publisher's clock; `retain_days` count from it.
     digest : str
-        Of the tables published with it and of `as_of`.
+        The digest of the tables published with it and of `as_of`.
     tables : tuple of TablePin
-        Every table that has rows, those published with the release and the rest.
+        Every table that has rows, whether or not this release published into it.
     note, labels, files
-        What its publisher said: in words, by name, and what it was read from.
+        Given by its publisher: a text, texts by name, and the files that its rows were
+        read from.
     retain_days : int or None
         After this many days it ends.
     ended_at : datetime or None
-        When it ended; None while it can be read. Then this row is left, its tombstone.
+        When it ended; None while it can be read. This row then stays as its tombstone.
     ended_because : str
         Why it ended.
     redactions : tuple of Redaction
-        What was erased from it since, oldest first; empty if it is as it was published.
+        The erasures from it, oldest first; empty if it is as it was published.
     is_new : bool
         Whether this call of `Lake.publish` or `Lake.adopt` made it; False if it was
-        there already. Two that differ only in this are equal.
+        there already. It does not count in comparisons.
     """
 
     name: str
@@ -152,13 +152,13 @@ class Release:
 
     @property
     def ends(self) -> dt.datetime | None:
-        """When it is due to end; None if it is kept until it is dropped."""
+        """When it is due to end; None if it is kept until someone drops it."""
         if self.retain_days is None:
             return None
         return self.committed_at + dt.timedelta(days=self.retain_days)
 
     def pin(self, table: str) -> TablePin | None:
-        """Return what the release says about `table`, None if it had no rows yet."""
+        """Return the release's pin of `table`; None if the table had no rows yet."""
         return next((pin for pin in self.tables if pin.table == table), None)
 
     @property
@@ -178,7 +178,7 @@ class Release:
 
 
 class Page(Sequence[Release]):
-    """The rows of the ledger by sequence. A release is made of its row when asked for.
+    """The rows of the ledger by sequence; each becomes a `Release` when it is read.
 
     Attributes
     ----------
@@ -217,7 +217,7 @@ class Page(Sequence[Release]):
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All releases of a lake, by sequence, those that ended among them."""
+    """All releases of a lake by sequence, including ended ones."""
 
     releases: Page
 
@@ -256,13 +256,13 @@ class Ledger:
         raise UnknownNameError("release", str(name), names)
 
     def clash(self, name: str) -> Release | None:
-        """Return the release whose name is `name` but for case, ended or not."""
+        """Return the release with this name in any case of letters, ended or not."""
         folded = [lowered.lower() for lowered in self.releases.names]
         lowered = name.lower()
         return self.releases[folded.index(lowered)] if lowered in folded else None
 
     def with_release(self, release: Release, table: Table) -> pa.Table:
-        """Return the rows of the ledger's table once `release` is the last of them."""
+        """Return the rows of the ledger's table with `release` as the last one."""
         added = ledger_rows([release], table)
         return pa.concat_tables([self.releases.rows.cast(added.schema), added])
 

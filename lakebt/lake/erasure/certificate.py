@@ -1,4 +1,4 @@
-"""What an erasure did: as it is returned, and as the lake keeps it, without values."""
+"""`Erasure`, and its certificate in the lake, which holds no erased values."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ class ErasedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """Rows of other tables, or columns, that have a text that was asked for.
+    """Rows of other tables or columns that have one of the erased texts.
 
     Attributes
     ----------
     table, column : str
     n_rows : int
-        In all data files.
+        Their number in all data files.
     command : str
-        What erases them.
+        The command that erases them.
     """
 
     table: str
@@ -81,45 +81,46 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """What was erased, or would be.
+    """The result of an erasure, or of its dry run.
 
     Attributes
     ----------
     id : str
-        Of the certificate.
+        The id of the certificate.
     table : str
         That the rows were of.
     columns : tuple of str
-        Those that the filter looked at.
+        The columns of the filter.
     reason, by : str
         Why, and who erased it.
     at : datetime
-        By the lake's clock.
+        The instant by the lake's clock.
     n_rows : int
-        Facts that are gone, each vintage once.
+        The number of erased rows; each vintage counts.
     rows : mapping of str to int
-        How many rows each release lost, by its name.
+        The number of rows that each release lost, by its name.
     n_data_files : int
-        Data files that had such rows.
+        The number of data files that had such rows.
     before, after : tuple of ErasedFile
-        These, and those in their place.
+        These data files, and those that replace them.
     n_files : int
-        Files that were deleted, old metadata among them.
+        The number of deleted files, including old metadata.
     n_values : int
-        Texts that no row has any more, and that were looked for in every file.
+        The number of texts that no row has any more; the proof looks for them in every
+        file.
     n_longer : int
-        Texts of rows that stay, of which one of these is a part.
+        The number of texts in remaining rows that contain one of these.
     elsewhere : tuple of Elsewhere
         Other tables and columns that have a text that was asked for.
     names : tuple of KeptName
-        Of releases, branches, tags, tables and the folder, that hold such a text: they
-        stay, and each says how to be rid of it.
+        Names of releases, branches, tags, tables and the folder that hold such a text.
+        They stay; each says how to get rid of it.
     proof : Proof or None
-        What looking for the values in every byte showed afterwards; None of a dry run.
+        The result of searching every byte of the lake afterwards; None for a dry run.
     versions : KeptVersions or None
-        Of a lake in a store, what its bucket keeps of files that are deleted.
+        The old versions of deleted files that the bucket of a lake in a store keeps.
     out_of_reach : tuple of str
-        Where they may be all the same.
+        Places outside the lake that may still hold the texts.
     is_dry_run : bool
         Whether it only says what would happen.
     """
@@ -151,7 +152,7 @@ class Erasure:
         return tuple(self.rows)
 
     def frame(self) -> pd.DataFrame:
-        """Return the releases that lost rows, and how many: `release`, `rows`."""
+        """Return the number of rows that each release lost: `release`, `rows`."""
         return pd.DataFrame(
             {
                 "release": pd.Series(list(self.rows), dtype="str"),
@@ -198,7 +199,7 @@ class Erasure:
 
 
 def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str, Any]:
-    """Return what a lake keeps of an erasure, as JSON has it: no value, nor a name.
+    """Return the certificate of an erasure as JSON values, without erased texts.
 
     Parameters
     ----------
@@ -246,7 +247,7 @@ def certificate_of(erasure: Erasure, *, words: Words, version: str) -> dict[str,
 
 
 def told(erasure: Erasure) -> dict[str, Any]:
-    """Return what a command and a certificate both say, as JSON has it."""
+    """Return the JSON values that a command's output and a certificate share."""
     proof = erasure.proof
     return {
         "table": erasure.table,
@@ -266,7 +267,7 @@ def told(erasure: Erasure) -> dict[str, Any]:
 
 
 def erasure_of(certificate: Mapping[str, Any]) -> Erasure:
-    """Return what a certificate says, but for its proof and versions."""
+    """Return the erasure of a certificate, without its proof and versions."""
 
     def files(word: str) -> tuple[ErasedFile, ...]:
         return tuple(
@@ -296,13 +297,13 @@ def erasure_of(certificate: Mapping[str, Any]) -> Erasure:
 
 
 def proof_told(proof: Proof, *, looked_for: Iterable[int]) -> dict[str, Any]:
-    """Return what was found afterwards, as JSON has it.
+    """Return a proof as JSON values.
 
     Parameters
     ----------
     proof
     looked_for
-        Which values of the certificate, by their numbers.
+        The numbers of the certificate's values that the proof looked for.
     """
     return {
         "ok": proof.ok,
@@ -320,7 +321,7 @@ def proof_told(proof: Proof, *, looked_for: Iterable[int]) -> dict[str, Any]:
 
 
 def versions_told(versions: KeptVersions | None) -> dict[str, Any] | None:
-    """Return what a bucket keeps, as JSON has it."""
+    """Return the versions that a bucket keeps, as JSON values."""
     if versions is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""What led to what: the nodes of a lineage and its arrows."""
+"""`Lineage`: the nodes and arrows from sources to releases and trials."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _COLUMNS |= {"code": 3, "trial": 4}
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Lineage:
-    """Where a release or a trial came from, and what came of it: see `Lake.lineage`.
+    """The lineage of a release or a trial: see `Lake.lineage`.
 
     Attributes
     ----------
     of : str
-        The `id` of the node that was asked for.
+        The `id` of the node that was traced.
     nodes : tuple of Node
-        Each before what it led to.
+        Sorted so that each node comes before those it leads to.
     arrows : tuple of (str, str)
-        From the `id` of a node to that of one which it led to.
+        Pairs of `id`: a node, and one that it leads to.
     """
 
     of: str
@@ -42,7 +42,7 @@ class Lineage:
     arrows: tuple[tuple[str, str], ...]
 
     def frame(self) -> pd.DataFrame:
-        """Return a row for each node, each before what it led to.
+        """Return a row per node; each comes before those it leads to.
 
         Returns
         -------
@@ -83,14 +83,14 @@ class Lineage:
         )
 
     def openlineage(self) -> list[dict[str, Any]]:
-        """Return it as events of OpenLineage, the open standard [1]_.
+        """Return the lineage as OpenLineage events, an open standard [1]_.
 
         Returns
         -------
         list of dict
             A finished run for each publication and each trial, the earliest first,
-            with the data sets that it read and wrote; as JSON has them. A run's id
-            follows from what it was, so to send an event twice is to send one.
+            with the data sets that it read and wrote, as plain JSON values. A run's id
+            follows from its content, so sending an event twice does no harm.
 
         References
         ----------
@@ -99,9 +99,9 @@ class Lineage:
         return events(self.nodes, self.arrows)
 
     def svg(self) -> str:
-        """Return a picture of it: from files, on the left, to results, on the right.
+        """Return a picture: from files, on the left, to results, on the right.
 
-        Of many alike only the last are drawn, with how many there are.
+        Of many similar nodes only the last are drawn, with their number.
         """
         boxes = [
             Box(

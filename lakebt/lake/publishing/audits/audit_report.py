@@ -1,4 +1,4 @@
-"""The report of an audit: what was found, and what would be published."""
+"""`AuditReport`: the findings of an audit, and what would be published."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """How many rows of one table were handed over, and how many the lake lacks.
+    """The number of rows of one table in a publication, and of those that are new.
 
     Attributes
     ----------
     table
         The table.
     rows
-        Those handed over; None if they could not be read.
+        Rows in the publication; None if they could not be read.
     new
-        Those the lake lacks; None if they were not compared with it.
+        Rows that the lake lacks; None if they were not compared with it.
     """
 
     table: str
@@ -37,7 +37,7 @@ class Count:
 
     @property
     def there(self) -> int | None:
-        """How many it holds already; None if they were not compared with it."""
+        """Rows that the lake has already; None if they were not compared with it."""
         if self.rows is None or self.new is None:
             return None
         return self.rows - self.new
@@ -45,21 +45,21 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AuditReport:
-    """What the audits found in a publication, and what would become of it.
+    """The findings of the audits of a publication, and whether it can be published.
 
     Attributes
     ----------
     release, as_of
-        What it was to be called, and its cutoff.
+        The name and the cutoff of the release.
     exists
         Whether the release is there already, with the same content.
     refused
-        Why it could not be published whatever its rows, as that its name is taken;
-        empty if nothing stands against it.
+        Why it cannot be published whatever its rows, as when its name is taken; empty
+        if it can.
     counts
-        Per table, in the order handed over.
+        Counts per table, in the order of the publication.
     found
-        In the order in which they are shown.
+        The findings, in the order in which they are shown.
 
     Examples
     --------
@@ -93,17 +93,17 @@ class AuditReport:
 
     @property
     def ok(self) -> bool:
-        """Whether it would be published, or is there already: nothing fails."""
+        """Whether it can be published or is there already: no audit fails."""
         return not self.refused and not self.failures
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """What keeps it from being published."""
+        """The findings that keep it from being published."""
         return tuple(each for each in self.found if each.severity == "fail")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What does not keep it from being published."""
+        """The findings that only warn."""
         return tuple(each for each in self.found if each.severity == "warn")
 
     @property
@@ -132,18 +132,18 @@ class AuditReport:
         )
 
     def rows(self, table: str, audit: str) -> pd.DataFrame:
-        """Return all the rows that an audit found in a table.
+        """Return all offending rows of a finding.
 
         Parameters
         ----------
         table, audit
-            As `findings` names them.
+            As in `findings`.
 
         Returns
         -------
         DataFrame
-            `row` is the place in what was handed over, from 0; then the columns of the
-            table, or those the finding is about, with the figure that offends.
+            `row` is the row's number in the publication, from 0; then the columns of
+            the table, or those of the finding, with the offending figure.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class AuditReport:
 
     @property
     def verdict(self) -> str:
-        """One line: what would become of it."""
+        """The outcome in one line: published, refused, or there already."""
         if self.refused:
             return self.refused
         if self.failures:
@@ -230,12 +230,12 @@ class AuditReport:
         return f"release {self.release!r} has findings: {', '.join(counts)}."
 
     def check(self) -> None:
-        """Check that nothing fails.
+        """Check that no audit fails.
 
         Raises
         ------
         AuditError
-            With the first failure's line, and how many there are more.
+            If one fails; with the first failure, and the number of others.
         """
         if not self.failures:
             return

@@ -1,4 +1,4 @@
-"""What an audit found: the offending rows, and one line that says so."""
+"""`Finding`: the offending rows of an audit, and a line of text about them."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one audit has against the rows of one table.
+    """The objection of one audit to rows of one table.
 
     Attributes
     ----------
     table, audit
-        Where, and by which audit.
+        The table, and the audit.
     severity
         ``"fail"`` or ``"warn"``.
     message
-        One line: how many, the first few, and the cure.
+        One line: the number of rows, the first few of them, and the cure.
     rows
-        All that offend, with their place in what was handed over (`row`, from 0) where
-        they have one, and with the figure that offends.
+        All offending rows, with their numbers in the publication (`row`, from 0) if
+        they have one, and with the offending figure.
     """
 
     table: str
@@ -74,16 +74,16 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Handed:
-    """Typed rows of one table, which remember where they were handed over.
+    """Typed rows of one table, with their places in the publication.
 
     Attributes
     ----------
     spec
-        Their table.
+        The table's spec.
     rows
         As `lakebt.lake.publishing.normalisation` returns them, or some of those.
     places
-        For each its place in what was handed over, from 0.
+        The place of each row in the publication, from 0.
     """
 
     spec: TableSpec
@@ -110,22 +110,22 @@ class Handed:
         cure: str,
         severity: Severity = "fail",
     ) -> Iterator[Finding]:
-        """Give a finding if any row is `broken`.
+        """Yield a finding if any row is `broken`.
 
         Parameters
         ----------
         audit
-            Whose finding it is.
+            The name of the audit.
         broken
-            Per row.
+            A mask of rows.
         what
-            Follows "2 rows have".
+            The text after "2 rows have".
         shown
             Columns to show beside the key.
         cure
             What to do, without a full stop.
         severity
-            A failure, unless it is one that only warns.
+            By default a failure.
         """
         which = np.flatnonzero(broken)
         if len(which) == 0:
