@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 TRADED, NO_PRICE, RUINED = 0, 1, 2
-"""What became of a cell."""
+"""The status of a cell."""
 
 
 @compiled
@@ -72,7 +72,7 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     traded: FloatVector,
     gaps: IntVector,
 ) -> None:
-    """Walk through slots `lo` to `hi` and fill in what each of their cells earned.
+    """Trade slots `lo` to `hi`, and write the figures of each of their cells.
 
     Parameters
     ----------
@@ -81,46 +81,47 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     opens, marks, missing : ndarray of shape (n_bars,)
         Opens (NaN where there is no bar), closes with gaps filled, and whether the
         close was missing.
-    cash : ndarray of shape (n_held,)
-        What a share brought beside, for the last `n_held` of those bars; empty if there
-        is no such bar.
+    cash : ndarray of shape (n_cash,)
+        Cash that a share has paid so far, for the last `n_cash` of those bars; empty if
+        no share pays any.
     unlent, lent : ndarray of shape (n_bars,)
-        What of the marks pays a level's borrow rate, and what the rest costs for each
-        calendar day, whatever the level; `lent` is empty where all pays a level's.
+        The marks of shares that pay a level's borrow rate, and the borrow in USD per
+        share and calendar day of shares with a rate of their own, whatever the level;
+        `lent` is empty if no share has one.
     base, size, price : ndarray of shape (n_positions,)
-        Where session 0 of each position's bars would lie, its signed number of shares,
+        The place of session 0 among each position's bars, its signed number of shares,
         the price of its entry.
     toll : ndarray of shape (n_tolls, n_positions)
-        What a position's fill costs beside, for each USD of a share's price, times a
+        The impact of a position's fill, per USD of the share's price and unit of a
         coefficient: it grows with the number of shares to the power of 3/2. Without
-        rows where no level has a coefficient; then `impact` is left as it is.
+        rows if no level has a coefficient; `impact` then stays as it is.
     start : ndarray of shape (n_slots + 1,)
-        Where each slot's positions begin.
+        The first position of each slot.
     entry_row, last_row : ndarray of shape (n_slots,)
         Half sessions of the entry and of the last exit.
     exits : ndarray of shape (n_slots + 1,)
-        Where each slot's cells begin.
+        The first cell of each slot.
     exit_row : ndarray of shape (n_cells,)
     place : ndarray of shape (n_cells,)
-        Where each cell's figures go, from 0 to ``n_out - 1``.
+        The place of each cell's figures, from 0 to ``n_out - 1``.
     days : ndarray of shape (n_sessions,)
         Calendar days from the session before.
     fee, borrow_per_day : ndarray of shape (n_levels,)
         Fractions of traded notional, and of the short value per calendar day.
     toll_of : ndarray of shape (n_levels,)
-        Which row of `toll` a level pays; -1 for none.
+        The row of `toll` that a level pays; -1 for none.
     impact_at : ndarray of shape (n_levels, 2)
-        Its coefficients, at the open and at the close.
+        The level's coefficients, at the open and at the close.
     scale, capital : ndarray of shape (n_levels,)
-        How many times `size` is held, and what each slot starts with, in USD.
+        The multiple of `size` that is held, and the capital of each slot, in USD.
     basis
-        What `size` is meant for, in USD.
+        The capital that `size` is computed for, in USD.
     held_start : ndarray of shape (n_slots,)
-        Where a slot's daily returns begin in `held`.
+        The first of a slot's daily returns in `held`.
     held : ndarray of shape (n_levels, n_held)
         Daily net returns while the positions are held, from the first session.
     gross_worth : ndarray of shape (n_held,)
-        What `size` is worth at the closes of those sessions, longs and shorts added up.
+        The gross value of `size` at the closes of those sessions, longs plus shorts.
     status : ndarray of shape (n_levels, n_out)
     n_returns : ndarray of shape (n_out,)
     final, mean, m2, net, borrow, impact, drawdown : ndarray of shape (n_levels, n_out)
@@ -128,11 +129,11 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         squared deviations from it; over the whole trade, the net return; the borrow in
         USD; the impact in USD; the worst drawdown as a fraction.
     gross, traded, gaps : ndarray of shape (n_out,)
-        Of the shares as they are: the gross return as a fraction of `basis`, the USD
-        bought and sold; and closes that were missing while held.
+        For `size` itself: the gross return as a fraction of `basis`, the USD bought and
+        sold; and the number of missing closes while held.
     """
-    # Working space for the longest slot, made once: to make it for each slot would take
-    # longer than most slots do.
+    # Working space for the longest slot is allocated once: to allocate it for each slot
+    # would take longer than most slots do.
     longest = 1
     for slot in range(lo, hi):
         longest = max(longest, last_row[slot] // 2 - entry_row[slot] // 2 + 1)
@@ -142,19 +143,19 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
     equity, owed, lowest = np.empty(longest), np.zeros(longest), np.empty(longest)
     total, squares = np.empty(longest), np.empty(longest)
     peak, worst = np.empty(longest), np.empty(longest)
-    # What is not there is empty and not None: each None would be another signature, and
-    # each of eight takes the compiler two to four seconds.
-    is_told, n_tolls = len(lent) > 0, len(toll)
-    told = np.empty(longest if is_told else 0)
+    # Absent arrays are empty, not None: each None would be another signature, and the
+    # compiler takes two to four seconds for each of eight.
+    has_rates, n_tolls = len(lent) > 0, len(toll)
+    rate_owed = np.empty(longest if has_rates else 0)
     toll_open = np.empty((n_tolls, longest))
     toll_close = np.empty((n_tolls, longest))
     toll_paid = np.empty(n_tolls)
-    # Bars before this one bring nothing beside.
+    # Bars before this one pay no cash.
     plain = len(opens) - len(cash)
     share = 1.0 / np.arange(1.0, longest + 2.0)  # 1 / n
     per_basis = 1.0 / basis
     # Half sessions are numbered as in `lakebt.sessions`: opens even, closes odd. Its
-    # functions are not compiled, so that the arithmetic is written out here.
+    # functions are not compiled, so their arithmetic is written out here.
     for slot in range(lo, hi):
         entered = entry_row[slot] // 2
         skipped = entry_row[slot] % 2  # an entry at the close begins a session later
@@ -166,13 +167,13 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
         short[:length] = 0.0
         gap[:length] = 0
         invested, bought = 0.0, 0.0
-        if is_told:
-            told[:length] = 0.0
+        if has_rates:
+            rate_owed[:length] = 0.0
         if n_tolls:
             toll_open[:, :length] = 0.0
             toll_close[:, :length] = 0.0
             toll_paid[:] = 0.0
-        # The sums over the positions, which neither exits nor levels change.
+        # Sums over the positions are the same for all exits and levels.
         for position in range(start[slot], start[slot + 1]):
             shares, paid = size[position], price[position]
             invested += shares * paid
@@ -190,10 +191,10 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                     at_open[t] += shares * own_cash[t]
                     at_close[t] += shares * own_cash[t]
             if shares < 0.0:
-                if is_told:
+                if has_rates:
                     for t in range(length):
                         short[t] -= shares * unlent[bar + t]
-                        told[t] -= shares * lent[bar + t]
+                        rate_owed[t] -= shares * lent[bar + t]
                 else:
                     for t in range(length):
                         short[t] -= shares * own_marks[t]
@@ -217,35 +218,36 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
             paid_in = before_fees - times * bought * fee[level]
             kind, larger, entering, leaving = -1, 0.0, 0.0, 0.0
             if n_tolls:
+                # A toll grows with shares to the power of 3/2, so `times` scales it so.
                 kind, larger = toll_of[level], times * np.sqrt(times)
                 if kind >= 0:
                     entering = larger * impact_at[level, skipped] * toll_paid[kind]
                     paid_in -= entering
             own_held = held[level, held_start[slot] :]
-            # A session pays for what was short at the close before, for each calendar
-            # day since.
-            if borrow_per_day[level] > 0.0 or is_told:
+            # A session pays borrow on the short value of the close before, for each
+            # calendar day since.
+            if borrow_per_day[level] > 0.0 or has_rates:
                 owed[0] = 0.0
                 for t in range(1, length):
                     cost = borrow_per_day[level] * (times * short[t - 1])
-                    if is_told:
-                        cost += times * told[t - 1]
+                    if has_rates:
+                        cost += times * rate_owed[t - 1]
                     owed[t] = owed[t - 1] + cost * days[entered + t]
             else:
                 owed[:length] = 0.0
             for t in range(length):
                 equity[t] = paid_in + times * at_close[t] - owed[t]
-            # After an entry at the close the capital is the close before the first
-            # return; what the entry cost is in that return, as in every other case.
+            # After an entry at the close, equity at that close is the whole capital, so
+            # that the first return has the costs of the entry, as it has otherwise.
             if skipped:
                 equity[0] = began
             else:
                 own_held[0] = equity[0] / began - 1.0
             for t in range(1, length):
                 own_held[t - skipped] = equity[t] / equity[t - 1] - 1.0
-            # Deviations are summed from the first return and not from 0, where squares
-            # of nearly equal returns would cancel. Each session keeps the sums so far,
-            # so that an exit takes those of the session before it.
+            # Deviations are taken from the first return, not from 0, where the squares
+            # of nearly equal returns would cancel. Each session keeps its sums so far,
+            # so that an exit can start from those of the session before it.
             shift = own_held[0] if length > skipped else 0.0
             sum_, sum_squares = 0.0, 0.0
             high, per_high, deep, low = began, per_usd, 0.0, inf
@@ -257,12 +259,12 @@ def run_slots(  # noqa: C901, PLR0915 - one loop, in one place for speed
                 if value > high:
                     high, per_high = value, 1.0 / value
                 deep = max(deep, 1.0 - value * per_high)
-                # A trade is ruined if it reaches zero after costs, or before them.
+                # A trade is ruined if its equity reaches zero, after or before costs.
                 low = min(low, value, before_fees + times * at_close[t])
                 total[t], squares[t] = sum_, sum_squares
                 peak[t], worst[t], lowest[t] = per_high, deep, low
-            # An exit puts the price it got in the place of its own session's mark: one
-            # return more than those of the sessions before it.
+            # An exit replaces the mark of its own session by the price it got. That is
+            # one more return after those of the sessions before it.
             for cell in range(exits[slot], exits[slot + 1]):
                 out = place[cell]
                 t = exit_row[cell] // 2 - entered
