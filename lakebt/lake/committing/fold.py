@@ -184,7 +184,7 @@ def fold(
     entries = _live(table)
     if entries is None:
         return None
-    # Large files are left alone: to copy them costs more than one file fewer saves.
+    # Large files are left alone: copying one costs more than a file less saves.
     files = [e.data_file for e in entries if _may_fold(e.data_file, table)]
     files = [file for file in files if file.record_count < writes.large_rows]
     files.sort(key=lambda file: (file.record_count, file.file_path))
@@ -196,7 +196,7 @@ def fold(
     if not chosen:
         return None
     gone = [files[number] for number in chosen]
-    # What is rotten would come out with a name that says it is as it was written.
+    # A damaged file would be copied into one whose new digest calls it sound.
     verify(table.io, [file.file_path for file in gone], told)
     return Fold(
         head=head.snapshot_id,

@@ -85,7 +85,7 @@ def finish(storage: Storage, left: Mapping[str, Table] | None = None) -> None:
         except LostRaceError:
             pause()
         except (ForeignCommitError, LakeError):
-            # Read before others finished, and went on.
+            # This ledger was read before others finished this release and made more.
             if ledger_table(storage).metadata.refs.get(UNFINISHED) == ref:
                 raise
         else:
@@ -179,7 +179,7 @@ def commit_one(
     except CommitFailedException as error:
         raise LostRaceError(str(error)) from None
     except Exception as error:
-        # A snapshot staged beside ours has taken its sequence number, for one.
+        # For example, another staged snapshot has taken its sequence number.
         now = storage.table(table.name()[-1])
         if now.metadata_location != table.metadata_location:
             raise LostRaceError(str(error)) from None

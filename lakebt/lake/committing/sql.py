@@ -47,7 +47,7 @@ _ROW = (
     TABLES.c.table_name == sa.bindparam("table"),
 )
 
-# Made once: to put a statement together takes as long as to run it.
+# Built once: building a statement takes as long as running it.
 _LOCK = sa.update(TABLES).where(*_ROW).values({_POINTER: _POINTER})
 _BEFORE, _AFTER = (sa.bindparam(n, type_=_POINTER.type) for n in ("before", "after"))
 _SWAP = (
@@ -123,10 +123,11 @@ def commit(
             new = next_version(
                 catalog, change.base, change.requirements, change.updates
             )
-            # Listed before it is written: a file that is cut has to be deleted, too.
+            # Listed before it is written, so that a truncated file is deleted, too.
             applied.append((change.base, new))
             write(new.metadata, new.io, new.metadata_location)
-        # All files before the first pointer: no pointer ever names one that is missing.
+        # Write all files before the first pointer, so that no pointer names a missing
+        # one.
         for old, new in applied:
             swap(connection, catalog, old, new.metadata_location)
     except (CommitFailedException, LostRaceError) as error:
@@ -212,13 +213,13 @@ class OneTransaction:
                 ]
                 applied.extend(commit(connection, catalog, staged))
 
-            # Spark has a connection of its own: in a turn it would wait for itself.
+            # Spark has a connection of its own, which would wait for this turn's lock.
             self._storage.is_held = True
             try:
                 yield commit_all
             finally:
                 self._storage.is_held = False
-        # After the commit only: until then these files are what the tables name.
+        # Only after the commit: until then the tables refer to these files.
         tidy(catalog, applied)
 
     def change(self, stage: Callable[[Mapping[str, Table]], Sequence[Staged]]) -> None:

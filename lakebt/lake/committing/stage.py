@@ -314,7 +314,7 @@ def discard(changes: Iterable[Staged]) -> None:
 def _tagged(staged: Staged, tag: str) -> Staged:
     metadata = staged.base.metadata
     required: list[TableRequirement] = [AssertTableUUID(uuid=metadata.table_uuid)]
-    # On a table without snapshots the requirement cannot even be stated, and is true.
+    # A table without snapshots has no refs, and cannot require that one is missing.
     if metadata.snapshots:
         required.append(at_ref(tag, None))
     return Staged(

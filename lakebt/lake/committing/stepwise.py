@@ -138,7 +138,7 @@ class LedgerOrder:
         Raises
         ------
         LostRaceError
-            If somebody else came first somewhere.
+            If another writer came first in one of the tables.
         """
         for change in stage(self.tables()):
             try:
@@ -156,11 +156,11 @@ class LedgerOrder:
         ForbiddenError
             If the catalog refuses it.
         LakeError
-            If the catalog did not say what became of it.
+            If the catalog did not say whether it was committed.
         LostRaceError
-            If somebody else came first.
+            If another writer came first.
         UncertainError
-            If somebody else came, most likely first.
+            If another writer committed, and probably came first.
         """
         change = stage()
         if change is None:
@@ -200,7 +200,7 @@ class LedgerOrder:
         Raises
         ------
         LostRaceError
-            If somebody made one of that name meanwhile.
+            If another writer made a table of that name meanwhile.
         """
         catalog = self._storage.catalog
         check(there[-1] for there in catalog.list_tables(NAMESPACE))
@@ -245,7 +245,7 @@ class LedgerOrder:
             raise
         if decided is not None:
             if UNFINISHED not in decided.metadata.refs:
-                return  # all have followed: the server has seen to it
+                return  # a lakebt server has moved heads and tags, too
             left[LEDGER] = decided
         try:
             with translated(self._storage.where):
@@ -273,18 +273,19 @@ class LedgerOrder:
         Returns
         -------
         pyiceberg.table.Table or None
-            What the catalog says the ledger is now; None if its answer was lost.
+            The ledger after the commit; None if the catalog's answer was lost.
 
         Raises
         ------
         ForbiddenError
             If the catalog refuses it.
         LakeError
-            If the catalog does not say what became of it.
+            If the catalog does not say whether it was committed.
         LostRaceError
-            If it did not happen, and will not.
+            If it was not committed, and will not be.
         """
-        # On a ledger without pages this cannot be stated everywhere, and is true.
+        # An empty ledger cannot have the tag, and not every catalog can check that a
+        # ref is missing from a table without snapshots.
         is_first = not change.base.metadata.snapshots
         required = () if is_first else (at_ref(UNFINISHED, None),)
         try:
@@ -303,14 +304,14 @@ class LedgerOrder:
         return answer
 
     def _find_out(self, change: Staged, release: Release, error: Exception) -> None:
-        """Ask the ledger what became of a decision whose answer was lost.
+        """Read from the ledger whether a commit happened whose answer was lost.
 
         Raises
         ------
         LakeError
-            If it cannot tell, or the decision may still arrive.
+            If it cannot be read, or the commit may still arrive.
         LostRaceError
-            If somebody else came first.
+            If another writer came first.
         """
         msg = (
             f"{self._storage.where} did not say whether release {release.name!r} was "
