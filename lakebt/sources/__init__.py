@@ -1,4 +1,4 @@
-"""Where data comes from: each module gives frames ready for `lakebt.Lake.publish`.
+"""Sources of data: each module returns frames that `lakebt.Lake.publish` takes.
 
 - `lakebt.sources.files` reads CSV and Parquet, with a mapping of columns.
 - `lakebt.sources.rebalances` and `lakebt.sources.prices` convert tables of two common

@@ -1,4 +1,4 @@
-"""Files as they are stored: alone or in a folder, packed or not, never without end."""
+"""Files as they are stored: alone or in a folder, packed or not, of limited size."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _ZIP_FAILURES = (*_FAILURES, zipfile.BadZipFile, RuntimeError, NotImplementedErr
 
 
 def kind_of(path: Path) -> str:
-    """Return the end of a file's name that says what it holds, however it is packed.
+    """Return a file's type by the end of its name, without that of its packing.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def files_of(path: Path, *, table: str, also: tuple[str, ...] = ()) -> list[Path
 
 
 def read_bytes(path: Path, *, table: str) -> tuple[bytes | None, str]:
-    """Return what a packed file holds, and how it was packed.
+    """Return the content of a file, unpacked, and how it was packed.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def read_bytes(path: Path, *, table: str) -> tuple[bytes | None, str]:
 
 
 def is_packed(first: bytes) -> bool:
-    """Whether the first bytes of a file are those of one that is packed."""
+    """Whether a file is packed, by its first bytes."""
     return first.startswith((_ZIP, *_MAGIC))
 
 
@@ -194,7 +194,7 @@ def _limited(stream: Any, path: Path, table: str) -> bytes:
 
 
 def check_size(size: int, path: Path, table: str) -> None:
-    """Check how large a file is when it is unpacked.
+    """Check the unpacked size of a file.
 
     Raises
     ------

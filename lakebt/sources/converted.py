@@ -1,4 +1,4 @@
-"""The rows that a source gives, and a count of those it dropped."""
+"""The rows that a source returns, and a count of those it dropped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Converted:
         return len(self.frame)
 
     def summary(self) -> str:
-        """Return one line: kept, dropped with the reasons, what was left out, how read, noted.
+        """Return one line: rows kept and dropped, what was left out, how it was read.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""A folder of price files, one a symbol, as people download them.
+"""A folder of downloaded price files, one per symbol.
 
 Layouts, told by the names of the columns, whatever their case:
 
@@ -67,7 +67,7 @@ _ENDS = (".csv", ".txt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvFolder(Source):
-    """Files of daily bars, one a symbol, as a source of prices."""
+    """Files of daily bars, one per symbol, as a source of prices."""
 
     name = "csv-folder"
     table = TABLE

@@ -65,7 +65,7 @@ _SURE_COMMAS = r",\d{3}[,.]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a CSV is written; None where the file is to say it.
+    """The dialect of a CSV; None where it is to be detected.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Dialect:
 
     @property
     def is_part(self) -> bool:
-        """Whether some lines of the file are neither header nor rows."""
+        """Whether the file has lines that are neither header nor rows."""
         return (self.header_line or 1) > 1 or (self.footer_lines or 0) > 0
 
     def check(self) -> None:
@@ -114,7 +114,7 @@ class Dialect:
 
 
 def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, list[str]]:
-    """Return a CSV with every column as text, and what is not as usual in it.
+    """Return a CSV with every column as text, and notes on how it was read.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def read_csv(path: Path, *, table: str, dialect: Dialect) -> tuple[pa.Table, lis
 
 
 def advice(path: Path, *, table: str, dialect: Dialect) -> str:
-    """Return which lines of a file seem to be no rows; "" if none, or if that is said.
+    """Return which lines seem not to be rows; "" if none, or if the user said so.
 
     Parameters
     ----------

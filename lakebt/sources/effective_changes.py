@@ -1,4 +1,4 @@
-"""Index changes of which only the effective day is known.
+"""Index changes with only an effective day.
 
 Public lists of changes and of members give the first day of the new membership and no
 announcement. So `announced` stays empty, and a rule that counts from the announcement
@@ -90,7 +90,7 @@ def without_notes(cell: object) -> str:
 
 
 def cause_of(reason: str) -> str | None:
-    """Return the cause that the words of a reason speak of, None if they do not.
+    """Return the cause that the words of a reason mean, None if there is none.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectiveChanges:
-    """Changes of one index as they are found, and what is counted on the way.
+    """Collects the changes of one index, with counts of rows.
 
     Attributes
     ----------
@@ -137,13 +137,13 @@ class EffectiveChanges:
     told: list[str] = field(default_factory=list)
 
     def add(self, change: Change) -> None:
-        """Take a change, once."""
+        """Add a change, unless it is there already."""
         key = change.symbol, change.side, change.day
         self.dropped[TWICE] += key in self.found
         self.found.setdefault(key, change)
 
     def without_renames(self, renames: Mapping[str, str]) -> None:
-        """Take out what is one share under a new ticker.
+        """Remove pairs of changes that are one share under a new ticker.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class EffectiveChanges:
     def converted(
         self, *, n_read: int, where: str, left_out: tuple[str, ...] = ()
     ) -> Converted:
-        """Return them as rows.
+        """Return the changes as rows.
 
         Raises
         ------
@@ -208,6 +208,6 @@ class EffectiveChanges:
 
 
 def of_prices(columns: Iterable[object]) -> bool:
-    """Whether columns are those of prices, whatever day and ticker stand beside."""
+    """Whether columns are those of prices, apart from day and ticker."""
     names = {str(name).strip().casefold() for name in columns}
     return {"open", "close"} <= names

@@ -34,7 +34,7 @@ ENDS = (".xlsx", ".xlsm")
 def read_excel(
     path: Path, *, table: str, dialect: Dialect
 ) -> tuple[pa.Table, list[str]]:
-    """Return a sheet with every column as text, and what is not as usual in it.
+    """Return a sheet with every column as text, and notes on how it was read.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def read_excel(
 
 
 def advice(path: Path, *, table: str, dialect: Dialect) -> str:
-    """Return which lines of a sheet seem to be no rows; "" if that is said."""
+    """Return which lines of a sheet seem not to be rows; "" if the user said so."""
     if None not in {dialect.header_line, dialect.footer_lines}:
         return ""
     _, rows = sheet_lines(path, table, dialect)
@@ -94,7 +94,7 @@ def _padded(cells: list[str], width: int) -> list[str]:
 def sheet_lines(
     path: Path, table: str, dialect: Dialect
 ) -> tuple[str, list[lines.Line]]:
-    """Return the sheet that is meant: its name and its lines.
+    """Return the sheet to read: its name and its lines.
 
     Raises
     ------

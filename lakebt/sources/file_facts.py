@@ -1,4 +1,4 @@
-"""Which files rows were read from: their digest, their size."""
+"""Digests and sizes of the files that rows were read from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which symbol a file is of, by its name and those of the files beside it."""
+"""The symbol of a file, by its name and those of the other files in its folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARTING = "._- "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How the files of a folder are called.
+    """The pattern of file names in a folder.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Naming:
 
     @staticmethod
     def of(files: Sequence[Path], *, pattern: str | None, table: str) -> Naming:
-        """Return how files are called, as somebody says or as they look.
+        """Return the pattern of file names: the user's, or a guess.
 
         Raises
         ------
@@ -92,13 +92,13 @@ class Naming:
 
     @property
     def told(self) -> str:
-        """What to tell of it."""
+        """The note on the pattern for the user."""
         guessed = ", which is guessed" if self.is_guessed else ""
         raised = ", in capitals" if self.is_raised else ""
         return f"the files are called: {self.pattern}{guessed}{raised}"
 
     def symbol(self, path: Path) -> str:
-        """Return whose a file is.
+        """Return the symbol of a file.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes, before all of it is read.
+"""The type of a file, by its first bytes.
 
 Somebody saves a page of a web site as CSV, renames a workbook, or stops a download. A
 file of a gigabyte is not held in memory to say so.
@@ -32,7 +32,7 @@ _CHECK = "check which file it is"
 def check_first_bytes(
     path: Path, kind: str, *, table: str, encoding: str | None = None
 ) -> None:
-    """Check that a file is what the end of its name says, as far as its begin tells.
+    """Check that the first bytes of a file fit the end of its name.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def check_first_bytes(
 
 
 def is_markup(head: bytes) -> bool:
-    """Whether bytes begin a page of HTML, or another document in marks.
+    """Whether bytes begin a document in HTML or XML.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def is_markup(head: bytes) -> bool:
 
 
 def has_controls(head: bytes) -> bool:
-    """Whether so many bytes are signs that text hardly has that it is none."""
+    """Whether bytes have too many control characters to be text."""
     if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False  # letters of several bytes; what they are, their reader tells
     controls = len(head) - len(head.translate(None, _CONTROLS))

@@ -1,4 +1,4 @@
-"""The sources of data, by name: what ``lakebt publish --format`` takes."""
+"""The sources of data by name, as in ``lakebt publish --format``."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ FORMATS: Mapping[str, Source] = {
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """Return the format of a file where none is named.
+    """Return the format of a file if the user names none.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def source_of(name: str) -> Source:
-    """Return the source of a name.
+    """Return the source with a name.
 
     Raises
     ------

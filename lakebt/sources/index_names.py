@@ -1,4 +1,4 @@
-"""What the lake calls an index, however a table, a file or a person writes it.
+"""The lake's names of indices, for the spellings in tables, files and options.
 
 ==============  ==============================================================
 in the lake     as it is written
@@ -55,7 +55,7 @@ _AROUND = re.compile(r"^the\s+|\s+index$|^\^", re.IGNORECASE)
 
 
 def lake_name(written: str) -> str:
-    """Return what the lake calls an index.
+    """Return the lake's name of an index.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def lake_name(written: str) -> str:
 
 
 def index_of(given: str | None, *, called: str) -> str:
-    """Return the index that changes are of.
+    """Return the index of a source's changes.
 
     Parameters
     ----------

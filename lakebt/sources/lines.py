@@ -1,4 +1,4 @@
-"""Lines of a file that are no rows: titles before its header, totals and notes after.
+"""Lines of a file that are not rows: titles before the header, totals and notes.
 
 They are never dropped by a guess. The user says how many there are, and is shown what
 was left out; an error counts them.
@@ -103,7 +103,7 @@ def cut(lines: list[Line], *, header_line: int, footer_lines: int) -> list[Line]
 
 
 def told(header_line: int | None, footer_lines: int | None) -> list[str]:
-    """Return what is said of lines that were left out."""
+    """Return the notes on lines that were left out."""
     before, after = (header_line or 1) - 1, footer_lines or 0
     return [
         *([f"{count(before, 'line')} before the header left out"] if before else []),

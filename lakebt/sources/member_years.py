@@ -27,7 +27,7 @@ _COMMENT = re.compile(r"(?:\A|\s)#.*\Z")
 
 
 def read_years(path: Path) -> list[tuple[dt.date, list[str], list[str]]]:
-    """Return each day with the tickers that came and those that went.
+    """Return each day with its added and deleted tickers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Lists of an index's members: what differs from one to the next is a change.
+"""Lists of an index's members; the differences between them are the changes.
 
 =====================  ===============================================================
 layout                 what its rows are

@@ -1,4 +1,4 @@
-"""One question to a server: what it answers, whole, or one line that says why not."""
+"""One request to a server: the whole answer, or an error of one line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CURE = "Try again later, or download it by hand."
 
 
 def ask(url: str, *, contact: str | None = None, seconds: float = SECONDS) -> bytes:
-    """Return what a server answers.
+    """Return the answer of a server.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def agent(contact: str | None = None) -> str:
 
 
 def check_address(url: str) -> None:
-    """Check that an address can be asked, and holds no password.
+    """Check that an address is valid and holds no password.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def check_address(url: str) -> None:
 
 
 def told_name(url: str) -> str:
-    """Return an address without its scheme, and without what may be a key."""
+    """Return an address for messages, without its scheme and possible keys."""
     parts = urlsplit(url)
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 

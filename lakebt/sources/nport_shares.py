@@ -1,4 +1,4 @@
-"""Which holding of an N-PORT document its ticker belongs to.
+"""The holding of an N-PORT document that a ticker belongs to.
 
 Filers give a right, a warrant or a bond the ticker of the share that it is about. They
 are other securities, with other prices, so the ticker stays with the share.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Claim(enum.IntEnum):
-    """How good a claim a holding has to the ticker that is written beside it."""
+    """The strength of a holding's claim to the ticker beside it."""
 
     SHARE = 0
     OTHER_SHARE = 1
@@ -51,7 +51,7 @@ _FORM = re.compile(
 def claim_of(
     category: str, title: str, *, derives: bool, units: str, name: str = ""
 ) -> Claim:
-    """Return what claim a holding has to its ticker.
+    """Return the claim of a holding to its ticker.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def _is_after_form(name: str) -> bool:
 
 
 def tickers_of(rows: pd.DataFrame) -> dict[str, str]:
-    """Return the ticker of each ISIN that has one for its own.
+    """Return the ticker of each ISIN that has one of its own.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files that say which ticker became which: actions, instruments, lists of renames."""
+"""Files of ticker renames: corporate actions, instruments, or lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The article's published facts, as two releases: what ``lakebt demo`` publishes.
+"""The article's published facts as two releases, which ``lakebt demo`` publishes.
 
 The files are ``data/`` of the repository; its README says where each row is from. They
 ship inside the package, so they are found from any directory.
@@ -32,7 +32,7 @@ _FILES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampleRelease:
-    """What to publish as one release.
+    """The tables and arguments of one release.
 
     Attributes
     ----------

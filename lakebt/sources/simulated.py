@@ -1,4 +1,4 @@
-r"""A simulated index market, in which the truth is known because it was planted.
+r"""A simulated index market with a planted, known effect.
 
 A market factor moves everything; each stock adds its own noise; and around each index
 change, additions earn an abnormal return in three parts, deletions the opposite:

@@ -1,4 +1,4 @@
-"""What a source of data is, and what options its two methods take."""
+"""The base of all sources, and the options of their two methods."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     def value(self, texts: Sequence[str]) -> Any:
-        """Return what was typed, in the type that the method takes.
+        """Return the typed text in the type that the method takes.
 
         Parameters
         ----------
@@ -226,7 +226,7 @@ class Source:
         return (replace(made, **settings) if settings else self), left
 
     def check_options(self, given: Mapping[str, object]) -> None:
-        """Refuse what means nothing for this source.
+        """Refuse options that this source does not have.
 
         Raises
         ------
@@ -247,7 +247,7 @@ class Source:
 def typed(
     options: Mapping[str, Option], given: Mapping[str, Sequence[str]], *, where: str
 ) -> dict[str, Any]:
-    """Return what was typed by the names of arguments.
+    """Return the typed values by the names of arguments.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a file has beside its rows: empty lines, sums, and what to say of them."""
+"""Lines of a file besides its rows: empty lines and sums, and advice about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pc: Any = pyarrow.compute
 
 
 def advice(path: Path, table: str, dialect: Dialect) -> str:
-    """Return a sentence about lines that seem to be no rows, or nothing."""
+    """Return a sentence about lines that seem not to be rows, or an empty text."""
     text = ""
     if kind_of(path) == ".csv":
         text = csv_text.advice(path, table=table, dialect=dialect)
@@ -32,7 +32,7 @@ def advice(path: Path, table: str, dialect: Dialect) -> str:
 
 
 def check_arguments(path: Path, suffix: str, dialect: Dialect) -> None:
-    """Check that what is said of lines and sheets is said of a file that has them.
+    """Check that options of lines and sheets are used only for files with them.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_arguments(path: Path, suffix: str, dialect: Dialect) -> None:
 
 
 def without_empty_end(rows: pa.Table, read_as: list[str]) -> pa.Table:
-    """Return rows without those at the end that hold nothing, and tell how many."""
+    """Return rows without empty ones at the end, and the number of those."""
     kept = rows.num_rows
     while kept and not any(column[kept - 1].as_py() for column in rows.columns):
         kept -= 1
@@ -59,7 +59,7 @@ def without_empty_end(rows: pa.Table, read_as: list[str]) -> pa.Table:
 
 
 def check_last_row(rows: pa.Table, path: Path, table: str, dialect: Dialect) -> None:
-    """Check that the last row is no sum of the others.
+    """Check that the last row is not the sum of the others.
 
     Raises
     ------

@@ -168,7 +168,7 @@ class Tabular(Source):
 
 
 class ActionFiles(Tabular):
-    """Tables of corporate actions in the columns that people have."""
+    """Tables of corporate actions in common layouts."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""A file as text, checked before it is read: too large, no text, a page of HTML, empty.
+"""A file as text; one that is too large, binary, HTML or empty is refused.
 
 What is refused is refused by its first bytes and by its size, so that a file of a
 gigabyte is never held in memory to say that it is the wrong one.
@@ -30,7 +30,7 @@ _HEAD = 2**20 + 64
 def read_text(
     path: Path, *, table: str, what: str, most: int = MOST_BYTES
 ) -> tuple[str, list[str]]:
-    """Return what a file says, packed or not, and what is not as usual in it.
+    """Return the text of a file, packed or not, and notes on how it was read.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables of a page of Wikipedia: of the page itself, or saved as CSV."""
+"""Tables of a Wikipedia page: from the page itself, or saved as CSV."""
 
 from __future__ import annotations
 

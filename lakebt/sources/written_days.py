@@ -37,7 +37,7 @@ _SEPT = re.compile(r"\bSept ")
 def read_days(
     texts: pd.Series, *, where: str, table: str
 ) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return days, and how they are written where that can be mistaken.
+    """Return days, and the way they are written if that is ambiguous.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _damage(plain: pd.Series, shape: str, where: str) -> str:
 def day_reader(
     texts: Iterable[str], *, where: str, table: str
 ) -> Callable[[str], dt.date | None]:
-    """Return what reads the days of one column, each by itself.
+    """Return a function that reads one day of a column.
 
     Parameters
     ----------

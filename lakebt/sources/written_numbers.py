@@ -24,7 +24,7 @@ _MONEY = r"[$€£\s]"
 def read_numbers(
     columns: Mapping[str, pd.Series], *, where: str, table: str, semicolons: bool
 ) -> tuple[dict[str, pd.Series], tuple[str, ...]]:
-    """Return columns of text as numbers, and how they are written if not as 1,234.5.
+    """Return columns of text as numbers, and their notation if it is not 1,234.5.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What yfinance returns, in memory or saved: bars, with dividends and splits.
+"""Frames of yfinance, in memory or saved: bars with dividends and splits.
 
 ``yf.download`` returns a column for each price and ticker, either way round;
 ``Ticker.history`` returns those of one ticker. Both must have been asked with
@@ -97,7 +97,7 @@ class YahooBars(Source):
         end: str | dt.date | None = None,
         downloads: Downloads | None = None,
     ) -> None:
-        """Download bars, dividends and splits by yfinance, a file a symbol.
+        """Download bars, dividends and splits with yfinance, one file per symbol.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class YahooBars(Source):
         symbols: Mapping[str, str] | None = None,
         exchange: str = "XNYS",
     ) -> Converted:
-        """Return bars as rows of ``prices``, or what happened to the shares.
+        """Return bars as rows of ``prices``, or the corporate actions in them.
 
         Parameters
         ----------

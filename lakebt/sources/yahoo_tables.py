@@ -1,4 +1,4 @@
-"""Frames of yfinance, in memory and saved, taken apart: a frame a ticker, by day."""
+"""Frames of yfinance, in memory and saved, split into one frame per ticker."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def files_in(path: Path, *, table: str) -> list[Path]:
 def read_saved(
     path: Path, *, symbol: str | None, table: str, zone: dt.tzinfo = NEW_YORK
 ) -> dict[str, pd.DataFrame]:
-    """Return what a saved frame holds, a frame a ticker.
+    """Return the content of a saved frame, one frame per ticker.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Kept answers, read as text: one of another kind, or without end, is refused."""
+"""Kept answers of servers as text; other types and huge files are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_BYTES = 2**27
 
 
 def read_answer(path: Path, *, is_strict: bool = True, table: str = TABLE) -> str:
-    """Return what a file says, packed or not.
+    """Return the text of a file, packed or not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Cells of tables of corporate actions, read; text that is no number stays text."""
+"""Values of cells in tables of corporate actions; text that is not a number stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def given(cell: object) -> bool:
-    """Whether a cell holds something."""
+    """Whether a cell is not empty."""
     if isinstance(cell, str):
         return not is_placeholder(cell)
     return not pd.isna(cell)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""What came from the network, kept as it came, with the instant it came at."""
+"""Answers from the network, kept unchanged with the instant of their arrival."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PAGE = (b"<!doctype html", b"<html")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloads:
-    """How answers are asked for, and kept.
+    """Sends requests and keeps the answers.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Downloads:
     def made_with(
         self, *, base_url: str | None = None, contact: str | None = None
     ) -> Downloads:
-        """Return the same with what is given.
+        """Return a copy with the given settings.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Downloads:
         )
 
     def address(self, url: str) -> str:
-        """Return where an address is asked for: there, or at the mirror."""
+        """Return an address, or that of the mirror."""
         if self.base_url is None:
             return url
         parts = urlsplit(url)
@@ -88,7 +88,7 @@ class Downloads:
         )
 
     def ask(self, url: str) -> bytes:
-        """Return what an address, or its mirror, answers.
+        """Return the answer of an address, or of its mirror.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Downloads:
         return answer
 
     def keep(self, url: str, folder: str | os.PathLike[str], *, name: str) -> Path:
-        """Ask an address, and keep the answer as `keep_bytes` does.
+        """Request an address, and keep the answer as `keep_bytes` does.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class Downloads:
     def keep_bytes(
         self, content: bytes, folder: str | os.PathLike[str], *, name: str, source: str
     ) -> Path:
-        """Write what came into a file, and a line about it into `LIST`.
+        """Write an answer into a file, and a line about it into `LIST`.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ def _add(file: Path, row: tuple[object, ...]) -> None:
 
 
 def check_kind(content: bytes, name: str, *, where: str) -> None:
-    """Check that an answer is what the end of its file's name says.
+    """Check that an answer has the type of its file's name.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def check_name(name: str, *, what: str) -> None:
 
 
 def came_at(folder: Path) -> dict[str, str]:
-    """Return when each file of a folder came, as its list says; empty without one."""
+    """Return when each file of a folder arrived, by its list; empty without a list."""
     return {name: row["at"] for name, row in records(folder).items()}
 
 

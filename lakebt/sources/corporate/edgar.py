@@ -1,4 +1,4 @@
-"""EDGAR: mergers and delistings from filings on Form 8-K, with when they were public.
+"""EDGAR: mergers and delistings from Form 8-K, with the instant of publication.
 
 A company that is bought reports, on the day, the completion (item 2.01) and the
 delisting (3.01) in one filing. That is the first document in which the terms are final,

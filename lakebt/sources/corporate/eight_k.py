@@ -1,4 +1,4 @@
-"""A filing on Form 8-K as EDGAR hands it out: its header, and what its text says.
+"""A filing on Form 8-K from EDGAR: its header, and the terms in its text.
 
 The header tells when EDGAR accepted it, in New York's time, and which items it has.
 What holders of a share got, and from when on it is not traded, is prose; only where one
@@ -83,7 +83,7 @@ _BEFORE, _AFTER = 400, 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EightK:
-    """What one filing says.
+    """The content of one filing.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class EightK:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a share became; None where the filing does not have it."""
+    """The terms on which a share ended; None where the filing has none."""
 
     cash: float | None
     ratio: float | None
@@ -149,7 +149,7 @@ def _text(raw: str) -> str:
 
 
 def terms_of(text: str) -> Terms | None:
-    """Return what each share became, None where that is told in no one way.
+    """Return the terms of each share, None where the text is ambiguous.
 
     Examples
     --------

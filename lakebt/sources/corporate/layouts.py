@@ -1,4 +1,4 @@
-"""Tables of corporate actions in the columns that people have.
+"""Tables of corporate actions in common layouts.
 
 The layout is recognised by its columns, after those in `SYNONYMS` have become lakebt's:
 
@@ -117,7 +117,7 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionTables:
-    """A CSV, Excel or Parquet file of corporate actions, in a layout that people have.
+    """A CSV, Excel or Parquet file of corporate actions in a common layout.
 
     Attributes
     ----------

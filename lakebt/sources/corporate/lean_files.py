@@ -1,4 +1,4 @@
-"""LEAN's factor and map files, read; one that is cut off is refused."""
+"""Reading LEAN's factor and map files; a truncated file is refused."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ REFUSED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What Yahoo tells of one symbol.
+    """Yahoo's dividends and splits of one symbol.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ def of_frame(
     source: str,
     zone: dt.tzinfo = NEW_YORK,
 ) -> Iterator[Told]:
-    """Yield what a frame of yfinance tells: one symbol's, or several side by side.
+    """Yield the actions in a frame of yfinance: of one symbol, or of several.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _day(value: object, source: str, zone: dt.tzinfo) -> dt.date:
 
 
 def of_file(path: Path, *, zone: dt.tzinfo = NEW_YORK) -> Iterator[Told]:
-    """Yield what a saved file tells: a chart answer in JSON, or a frame in CSV.
+    """Yield the actions in a saved file: a chart answer in JSON, or a frame in CSV.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What funds hold, in files as their issuers publish them.
+"""Holdings of funds, in the files of their issuers.
 
 Each source is an object: `convert` reads a file, a folder or a frame without the
 network; `fetch`, where there is an address that lasts, keeps an answer as it came with

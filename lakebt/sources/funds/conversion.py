@@ -1,4 +1,4 @@
-"""Reports of funds as rows of ``etf_holdings``: what is kept, and since when known."""
+"""Reports of funds as rows of ``etf_holdings``, with their `known_at`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _OF_NAME = re.compile(r"([A-Z]{2,6})(?=[_. -])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How a conversion was asked for; see `lakebt.sources.funds.issuers`."""
+    """The arguments of a conversion; see `lakebt.sources.funds.issuers`."""
 
     layout: Layout
     known_at: str | dt.datetime | None = None

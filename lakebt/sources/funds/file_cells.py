@@ -1,4 +1,4 @@
-"""A holdings file as lines of cells, and where in it the holdings are."""
+"""A holdings file as lines of cells, and the place of the holdings in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One holdings file, read: the fund, the day, and the rows that are holdings."""
+"""One holdings file: the fund, the day, and the rows that are holdings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ABOUT = re.compile(r"\bas of\b|\bdate:?\n", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FundReport:
-    """What one file says.
+    """The content of one file.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class FundReport:
 
 
 def read_report(grid: Grid, layout: Layout) -> FundReport:
-    """Return what a file of a layout says.
+    """Read a file in a layout.
 
     Raises
     ------

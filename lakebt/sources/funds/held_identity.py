@@ -1,4 +1,4 @@
-"""Which security a row of a holdings file is: its ISIN, or a name that is never one."""
+"""The security of a row in a holdings file: its ISIN, or a substitute for one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Identities:
 
 
 def bare(ticker: str) -> str:
-    """Return a ticker without what issuers write between a symbol and its class.
+    """Return a ticker without the separator between a symbol and its share class.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def bare(ticker: str) -> str:
 def identities_of(
     given: str | os.PathLike[str] | pd.DataFrame | None,
 ) -> Identities | None:
-    """Return what rows of ``instruments`` say, None without any.
+    """Return the identities in rows of ``instruments``, None without rows.
 
     Parameters
     ----------

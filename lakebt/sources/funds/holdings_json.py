@@ -1,4 +1,4 @@
-"""Holdings as Invesco's and Vanguard's pages ask for them, in JSON, as lines of cells.
+"""Holdings in the JSON of Invesco's and Vanguard's pages, as lines of cells.
 
 The lines are those of the issuer's CSV, so that one reader has both.
 """

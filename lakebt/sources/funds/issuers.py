@@ -71,7 +71,7 @@ class FundHoldings(Source):
         instruments: str | os.PathLike[str] | pd.DataFrame | None = None,
         symbols: Mapping[str, str] | None = None,
     ) -> Converted:
-        """Return what a fund held as rows of ``etf_holdings``.
+        """Return the holdings of a fund as rows of ``etf_holdings``.
 
         Parameters
         ----------
