@@ -1,1 +1,1 @@
-"""Order decisions, before any price: which orders, when, on what was known."""
+"""Index changes become orders, each decided on facts known before its deadline."""

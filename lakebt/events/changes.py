@@ -1,4 +1,4 @@
-"""The changes of a study, as columns where a change has a single vintage."""
+"""The changes of a study; those with a single vintage are columns."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Changes:
         )
 
     def _verdicts(self, history: tuple[Vintage, ...]) -> set[bool]:
-        """Return what the filter may say of a change, at one deadline or another."""
+        """Return the possible answers of the filter on a change, by deadline."""
         living = [vintage for vintage in history if not vintage.retracted]
         verdicts = {self.keep(vintage) for vintage in living}
         if self._asks_derived:
@@ -168,7 +168,7 @@ class Changes:
         return self._symbols[1]
 
     def symbol_codes(self, symbols: tuple[str, ...]) -> IntVector:
-        """Return where each vintage's symbol stands among others, -1 where it does not.
+        """Return the place of each vintage's symbol in a list, -1 if it is not there.
 
         Of the same tuple, asked again, nothing is looked up: a study asks once for each
         of its entries.
@@ -196,7 +196,7 @@ class Changes:
         return np.array([side is Side.ADDITION for side in sides], dtype=bool)
 
     def anchors(self, anchor: Anchor) -> IntVector:
-        """Return the session an anchor names for each single vintage, -1 for none."""
+        """Return the session of an anchor for each single vintage, -1 for none."""
         if anchor not in self._anchors:
             self._anchors[anchor] = anchor_sessions(
                 anchor, self._single, self._clock.sessions

@@ -141,7 +141,7 @@ class Clock:
         return None
 
     def anchored(self, rule: Entry, change: IndexChange) -> Fill | None:
-        """Return the fill of a rule that stands on a change, or on a date alone.
+        """Return the fill of a rule that counts from a change or has its own date.
 
         Returns None if the change lacks the anchor, or the date is not a session or
         outside the calendar.
@@ -226,7 +226,7 @@ def anchor_session(
 def anchor_sessions(
     anchor: Anchor, changes: Sequence[IndexChange], sessions: Sessions
 ) -> IntVector:
-    """Return what `anchor_session` does of many changes; -1 where it is None."""
+    """Return `anchor_session` of many changes; -1 where it is None."""
     days = np.array(
         [anchor_day(anchor, change, sessions) for change in changes],
         dtype="datetime64[D]",
@@ -241,7 +241,7 @@ def anchor_sessions(
 def anchor_day(
     anchor: Anchor, change: IndexChange, sessions: Sessions
 ) -> dt.date | None:
-    """Return the day at the exchange that an anchor is of; None without one."""
+    """Return the day of an anchor at the exchange; None without one."""
     match anchor:
         case Anchor.AD:
             return change.announced and sessions.day(change.announced)

@@ -1,4 +1,4 @@
-"""Changes cut into parts, each of which decides its own orders."""
+"""Changes split into parts that can be decided separately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EventParts:
-    """Vintages in groups that can be decided apart, by the date of their events.
+    """Vintages in groups that can be decided separately, by date of their events.
 
     All vintages of a change lie in one group, and so do all changes that were ever of
     one event: whatever an order is decided on is in its group.
@@ -84,7 +84,7 @@ class EventParts:
 
 
 class _Together:
-    """Numbered things that belong together: each has one of them as its root."""
+    """Union-find over numbers: connected ones share a root."""
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))

@@ -1,4 +1,4 @@
-"""Fills of one rule for many changes at once, or why there is none.
+"""Fills of one rule for many changes at once, or the reasons without one.
 
 The same decisions as `lakebt.events.orders`, made at once for all changes that have a
 single vintage; those that were corrected are decided there, one at a time. The two must
@@ -34,7 +34,7 @@ _EXIT_BEFORE_ENTRY = Reason.EXIT_BEFORE_ENTRY.code
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resolved:
-    """What one entry rule comes to, a row for each change that may be in an event.
+    """The entries under one rule, a row for each change that may be in an event.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Resolved:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entries:
-    """Legs that have entered, as an exit is asked of them.
+    """Legs that have entered, as an exit needs them.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Entries:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Exits:
-    """What one exit rule comes to, for each leg.
+    """The exits under one rule, for each leg.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def resolve_entry(
 ) -> Resolved:
     """Return every change's entry, or why there is none; see `orders.enter`."""
     row, reason = _anchored(changes, rule, clock, np.arange(len(changes.simple)))
-    # Of a row of -1 the deadline means nothing; `late` is False there.
+    # A row of -1 has no deadline; `late` is False there.
     deadline = clock.deadlines(row)
     late = (row >= 0) & (_known_from(changes, rule) >= deadline)
     if not pretend:
@@ -151,12 +151,12 @@ def resolve_entry(
 def resolve_exit(
     changes: Changes, legs: Entries, rule: Exit, clock: Clock, *, pretend: bool
 ) -> Exits:
-    """Return where each leg leaves, or why it cannot; see `orders.leave`."""
+    """Return the exit of each leg, or why it has none; see `orders.leave`."""
     if isinstance(rule, SessionsLater | WeeksLater):
         row, reason = _from_entry(rule, legs.row, clock)
         return Exits(row=row, reason=reason, late=legs.late)
-    # Corrected changes have no place among the single ones: they are computed as if
-    # they were the first of those, which keeps arrays whole, and overwritten below.
+    # Changes with corrections are computed here as if they were the first change with
+    # one vintage, so that arrays keep their shape; they are overwritten below.
     place = changes.place[legs.leg]
     single = np.where(place >= 0, place, 0)
     if not len(changes.simple):  # nothing but corrected changes
@@ -187,8 +187,8 @@ def _follow(
 ) -> tuple[IntVector, npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
     row, reason = _anchored(changes, rule, clock, single)
     known = _known_from(changes, rule)[single]
-    # As `orders._follow` for a history of one vintage: before the entry only where the
-    # entry could know so; else late if it was known after the exit's own deadline.
+    # The same as `orders._follow` for one vintage: before the entry, if the entry could
+    # know it; else late, if the date was known after the exit's own deadline.
     is_filled = row >= 0
     is_early = is_filled & (row <= legs.row)
     is_early &= legs.late | (known < clock.deadlines(legs.row))
@@ -202,7 +202,7 @@ def _follow(
 def _anchored(
     changes: Changes, rule: Entry, clock: Clock, single: IntVector
 ) -> tuple[IntVector, npt.NDArray[np.int8]]:
-    """Return the half session of a rule that stands on a change, or on a date alone."""
+    """Return the half session of a rule that counts from a change, or has a date."""
     count = len(clock.sessions)
     reason = np.zeros(len(single), dtype=np.int8)
     if isinstance(rule, DateRule):

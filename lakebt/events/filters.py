@@ -1,4 +1,4 @@
-"""Filters of events by the day they count to, and by their number of legs."""
+"""Filters of events by their day, and by their number of legs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parse_period(value: Any) -> Period | None:
 
 
 def is_within(period: Period, change: IndexChange, sessions: Sessions) -> bool:
-    """Whether a change counts to a period, by the day its event is counted under."""
+    """Whether a change lies in a period, by the day of its event."""
     if change.announced is not None:
         day = sessions.day(change.announced)
     else:

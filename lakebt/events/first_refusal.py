@@ -38,7 +38,7 @@ def first_refused(
 
 
 def look_ahead_of(cell: Cell) -> LookAheadError:
-    """Return the error that an order which needs a later fact stops a study with."""
+    """Return the error for an order that needs a later fact."""
     assert cell.empty is not None  # noqa: S101 - that is its reason
     fact = f"{cell.entry} to {cell.exit} wanted {cell.empty.fact}"
     return LookAheadError(fact, cell.empty.known_at, cell.empty.needed_by)

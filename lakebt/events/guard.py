@@ -1,13 +1,13 @@
-"""Gate 1: every order is decided on what was known before its own deadline.
+"""Gate 1 of the guard: every order rests on facts known before its own deadline.
 
-A vintage of a change is in force from its `known_at` until the next one's. An order
-belongs to the first vintage whose own deadline lies within its force; there is none
-where the fact came too late, and the order is refused. What came after the deadline
-neither refuses nor changes an order.
+A vintage of a change is in force from its `known_at` until that of the next one. It
+gives an order a date, and so a deadline. The order uses the first vintage that is in
+force at the deadline it gives. If there is none, the fact came too late, and the order
+is refused. Facts known after the deadline neither refuse nor change an order.
 
-Here orders are decided one at a time, as objects; `lakebt.events.schedule` decides the
-same as columns, which is what a study runs. The two must agree in every cell:
-``tests/events/test_schedule.py`` draws changes and holds one against the other.
+This module decides one order at a time, as objects; `lakebt.events.schedule` decides
+all of them as columns, and is what a study runs. The two must agree in every cell:
+``tests/events/test_schedule.py`` draws random changes and compares them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def plan(
     keep: Callable[[Vintage], bool] = lambda _: True,
     on_look_ahead: OnLookAhead = "mask",
 ) -> tuple[Cell, ...]:
-    """Decide one cell after the other; arguments and errors are those of `schedule`.
+    """Decide cell by cell; arguments and errors are those of `schedule`.
 
     Returns
     -------
@@ -62,6 +62,8 @@ def plan(
                 for exit_ in exits
             )
     if pretend:
+        # Decide the same grid with facts known in time: cells that differ used a late
+        # one.
         masked = plan(vintages, entries=entries, exits=exits, clock=clock, keep=keep)
         cells = _stamped(cells, masked)
     order = {str(rule): number for number, rule in enumerate(entries)}
@@ -73,7 +75,7 @@ def plan(
 
 
 def _stamped(cells: Iterable[Cell], masked: Iterable[Cell]) -> list[Cell]:
-    """Say of each cell whether a late fact changed it: mask decides it otherwise."""
+    """Mark the cells that a late fact changed: those that differ from `masked`."""
 
     def decided(cell: Cell) -> tuple[object, ...]:
         return cell.fill, cell.legs, cell.empty and cell.empty.reason
@@ -125,8 +127,8 @@ def _events(
 
     Legs that enter on different sessions (their MD differs) are events of their own.
     """
-    # Which event a change is a leg of depends on its dates as the entry knew them: two
-    # entries may group the same changes differently.
+    # The event of a change depends on its dates as the entry knew them, so two entries
+    # may group the same changes differently.
     groups: dict[Event, list[Entered]] = {}
     for history in histories:
         leg = enter(history, entry, clock, pretend=pretend)
@@ -163,8 +165,8 @@ def cell_of(
     pretend: bool,
 ) -> Cell:
     """Return the cell of an event: its legs with their exits, or why it is empty."""
-    # Legs of one event share the entry's fill or have none at all (see `_events`); one
-    # that could not leave empties the cell, for an event is traded whole.
+    # Legs of one event share the entry's fill, or none has a fill (see `_events`). An
+    # event is traded whole, so one leg that cannot exit empties the cell.
     refusals = [leg.empty for leg in legs if leg.empty is not None]
     fill = legs[0].fill
     if fill is None:

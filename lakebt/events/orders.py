@@ -1,4 +1,4 @@
-"""The order of one change: the vintage it is decided on, or why there is none.
+"""The order of one change: the vintage that it rests on, or why there is none.
 
 A vintage of a change is in force from its `known_at` until the next one's. An order
 belongs to the first vintage whose own deadline lies within its force.
@@ -72,7 +72,7 @@ class Entered:
 
     @property
     def told(self) -> Vintage:
-        """The vintage as a filter sees it, with nothing that came to be known later.
+        """The vintage for filters, without columns known later.
 
         That is before the order's deadline; of a late order when its fact was known. An
         order without a date is not decided: there, all that the view knows is told.
@@ -127,8 +127,8 @@ def enter(
     empty: Empty | None = None
     empty_at = 0
     hindsight: Entered | None = None
-    # In the order in which they came to be known. A vintage that was replaced before
-    # its own deadline decides nothing: the order was not sent yet, and follows a later.
+    # In the order of `known_at`. A vintage that was replaced before its own deadline
+    # has no effect: the order was not sent yet, and follows the next vintage.
     for number, vintage in enumerate(history):
         change = vintage.change
         if vintage.retracted:
@@ -187,7 +187,7 @@ def _fact(rule: Exit, change: IndexChange, sessions: Sessions) -> str:
 def leave(
     leg: Entered, rule: Exit, clock: Clock, *, pretend: bool = False
 ) -> tuple[PlannedLeg, bool] | Empty:
-    """Return where a leg leaves, or why it cannot.
+    """Return the exit of a leg, or why it has none.
 
     The exit follows the vintages from the entry's on: it is planned on the one in force
     and kept until a later one, known before the plan's deadline, moves it. A retraction
@@ -226,8 +226,8 @@ def leave(
 def _follow(
     leg: Entered, entry: Fill, rule: Entry, clock: Clock, *, pretend: bool
 ) -> tuple[PlannedLeg, bool] | Empty:
-    # Too early is the reason only where the entry could know it. Where it could not,
-    # the exit's date came too late, which is looking ahead.
+    # "Exit before entry" is the reason only if the entry could know it. If it could
+    # not, the exit's date was known too late, which is look-ahead.
     first, known = clock.anchored(rule, leg.change), known_from(rule, leg.change)
     was_known = leg.late or known < entry.deadline
     if first is not None and first.instant <= entry.instant and was_known:
@@ -243,7 +243,9 @@ def _follow(
             learned = known_from(rule, vintage.change)
             if learned < fill.deadline:
                 planned, known, decided = fill, learned, vintage.change
-            elif planned is not None:  # too late for its own date: as soon as possible
+            elif (
+                planned is not None
+            ):  # known too late for its own date: fill as soon as possible
                 planned, known = clock.first_after(learned, rule.at), learned
                 decided = vintage.change
             else:
@@ -252,7 +254,7 @@ def _follow(
                     hindsight = fill, vintage.change, learned
         elif not vintage.retracted and planned is None and refused is None:
             refused = _unresolved(rule, vintage.change, clock.sessions)
-        # A plan is carried out once its deadline passes with nothing newer known.
+        # A planned exit is sent if nothing newer is known by its deadline.
         until = _in_force_until(leg.history, number)
         if planned is not None and planned.deadline <= until:
             return _planned(leg, planned, decided, known_at=known), False

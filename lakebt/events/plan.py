@@ -164,7 +164,7 @@ class Cell:
 
 
 class Plan(tuple[Cell, ...]):
-    """The cells of a plan, by event, entry and exit: a tuple that tells itself."""
+    """The cells of a plan, by event, entry and exit: a tuple with a readable repr."""
 
     __slots__ = ()
 

@@ -27,7 +27,7 @@ class Anchor(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
-    """What every rule has: how it was written, and where in its session it fills."""
+    """The base of rules: the text, and whether the fill is at the open or the close."""
 
     text: str
     at: At
@@ -38,7 +38,7 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorRule(_Rule):
-    """So many sessions after (or before) an anchor: ``AD+1@open``, ``ED-1@close``."""
+    """A number of sessions after or before an anchor: ``AD+1@open``, ``ED-1@close``."""
 
     anchor: Anchor
     offset: int
@@ -53,14 +53,14 @@ class DateRule(_Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsLater(_Rule):
-    """So many sessions after the entry's: ``+1``, and ``+0`` for the same one."""
+    """A number of sessions after the entry's: ``+1``, and ``+0`` for the same one."""
 
     sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeeksLater(_Rule):
-    """So many calendar weeks after the entry's date: ``1w``."""
+    """A number of calendar weeks after the entry's date: ``1w``."""
 
     weeks: int
 
@@ -86,7 +86,7 @@ _EXIT_HELP = (
 
 
 def parse_entry(text: str) -> Entry:
-    """Return the entry rule that `text` says.
+    """Return the entry rule of a text.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def _build(text: str, match: re.Match[str]) -> Exit:
 
 
 def one_spelling(text: str) -> str:
-    """Return the one text of all that mean the same rule.
+    """Return the normal form of a rule's text.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _distinct(texts: Sequence[str], what: str) -> tuple[str, ...]:
 
 
 def _check_spelling(rules: Sequence[Exit], what: str) -> None:
-    """Refuse two rules that mean the same, for they are one trial.
+    """Refuse two spellings of one rule, because they are one trial.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Every cell of a study as columns, decided by the guard before any price is looked at.
+"""Every cell of a study as columns, decided by the guard without prices.
 
 `lakebt.events.orders` decides one order of one change. Here the same decisions are made
 for many changes at once, wherever a change has a single vintage; a change that was
@@ -103,17 +103,17 @@ class Schedule:
 
     @property
     def size(self) -> int:
-        """How many cells it has."""
+        """The number of cells."""
         return self.reason.size
 
     @property
     def n_planned(self) -> int:
-        """How many of them are not empty."""
+        """The number of cells that are not empty."""
         return int((self.reason == 0).sum())
 
     @property
     def n_apart(self) -> int:
-        """How many of those have legs that leave apart."""
+        """The number of planned cells whose legs exit in different sessions."""
         return int((self.apart & (self.reason == 0)).sum())
 
     @cached_property
@@ -177,7 +177,7 @@ class Schedule:
 
     @cached_property
     def _last(self) -> list[tuple[int, list[Entered]]]:
-        """The slot whose legs were asked for last, and they: its cells share them."""
+        """The last slot that was looked up, and its legs, which its cells share."""
         return []
 
     def _entered(self, slot: int) -> list[Entered]:
@@ -324,7 +324,7 @@ def _decided(
     *,
     pretend: bool,
 ) -> Schedule:
-    """Return every cell; none is said to be late."""
+    """Return every cell, without marks for late facts."""
     slots = Slotting(changes, entries, clock, pretend=pretend).in_order(size)
     shape = (len(slots.event), len(exits))
     exit_row = np.full(shape, -1, dtype=np.int64)
@@ -337,8 +337,8 @@ def _decided(
         starts = offsets(np.diff(slots.start)[entered])[:-1]
         for column, rule in enumerate(exits):
             left = resolve_exit(changes, legs, rule, clock, pretend=pretend)
-            # One leg that cannot leave empties the cell, for the first of its legs'
-            # reasons: the smallest code that is not 0.
+            # One leg that cannot exit empties the cell. The reason is the first one of
+            # its legs: the smallest code that is not 0.
             codes = np.where(left.reason == 0, _NO_REASON, left.reason)
             first = np.minimum.reduceat(codes, starts)
             empty = first < _NO_REASON
@@ -369,7 +369,7 @@ def _decided(
 
 
 def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
-    """Return which cells are not what they are on facts known in time.
+    """Return which cells differ from those decided on facts known in time.
 
     Whatever a late fact did, it shows in this: no way of it has to be thought of.
     """
@@ -392,7 +392,7 @@ def _differs(plan: Schedule, masked: Schedule) -> BoolPanel:
         has_moved[np.repeat(alike, of_alike)[moved]] = True
     is_other = plan.exit_row[both] != masked.exit_row[twin]
     is_other |= (plan.apart[both] != masked.apart[twin]) | has_moved[:, None]
-    # Of an empty cell there is nothing but its reason.
+    # An empty cell has only its reason.
     is_other &= plan.reason[both] == 0
     differs[both] = is_other | (plan.reason[both] != masked.reason[twin])
     return differs

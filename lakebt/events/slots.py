@@ -53,7 +53,7 @@ class Slots:
     corrected: dict[int, Entered]
 
     def legs_of(self, slots: IntVector) -> Entries:
-        """Return the legs of some slots, as an exit is asked of them."""
+        """Return the legs of some slots, as an exit needs them."""
         sizes = np.diff(self.start)[slots]
         taken = spans(self.start[slots], sizes)
         return Entries(
@@ -192,7 +192,7 @@ class Slotting:
 
 
 def _taken(corrected: dict[int, Entered], taken: IntVector) -> dict[int, Entered]:
-    """Return those among some legs, by their places there."""
+    """Return some of the legs, by their places."""
     if not corrected:
         return {}
     there = np.flatnonzero(np.isin(taken, list(corrected))).tolist()

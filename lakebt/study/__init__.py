@@ -1,4 +1,4 @@
-"""An index study: every entry and exit of an index's events, on what a view knew."""
+"""Index studies: an index's rebalancing events over a grid of entries and exits."""
 
 from __future__ import annotations
 

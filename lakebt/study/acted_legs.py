@@ -1,4 +1,4 @@
-"""Which legs had something happen to them while a study held them."""
+"""Legs with corporate actions while a study held them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def is_acted(study: TradedStudy) -> bool:
-    """Whether anything happened to a leg or a hedge while a cell held it."""
+    """Whether a leg or a hedge had a corporate action while a cell held it."""
     if not study.actions.final:
         return False
     for block in study.blocks.pieces():
@@ -44,7 +44,7 @@ def _is_acted(block: Block) -> bool:
 
 
 def count_ended(study: TradedStudy) -> int:
-    """Return how many legs ended while a cell held them, each of an event once."""
+    """Return the number of legs that ended while held, each counted once."""
     ended: set[tuple[str, str]] = set()
     for block in study.blocks.pieces():
         ended |= _ended(block)

@@ -1,4 +1,4 @@
-"""What a study is asked, as one frozen value whose fields say what they decide."""
+"""`Arguments`: the arguments of a study, with the role of each field."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _no_option(_name: str, _value: object) -> dict[str, str | list[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(ArgumentList):
-    """What is asked of a study, other than its view: checked, and valid from birth.
+    """The arguments of a study, other than its view, checked when they are made.
 
     The fields are the arguments of `lakebt.Study`, in the order in which they are
     written.
@@ -180,7 +180,7 @@ class Arguments(ArgumentList):
         on_look_ahead: str = "mask",
         min_lead: str | dt.timedelta = "10min",
     ) -> Arguments:
-        """Return what somebody wrote, checked.
+        """Return a user's arguments, checked.
 
         Raises
         ------
@@ -226,7 +226,7 @@ class Arguments(ArgumentList):
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Arguments:
-        """Return the arguments that `plain` gave; what only refuses is let through.
+        """Return the arguments from `plain`, without the checks for new ones.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class Arguments(ArgumentList):
         return cls.parse(**{"max_gross": max(2.0, gross), **read})
 
     def plain(self, decides: Decides | None = None) -> dict[str, Any]:
-        """Return the arguments as values that JSON has; see `ArgumentList.plain`.
+        """Return the arguments as JSON values; see `ArgumentList.plain`.
 
         Returns
         -------
@@ -264,12 +264,12 @@ class Arguments(ArgumentList):
         return plain
 
     def replaced(self, **changed: Any) -> Arguments:
-        """Return the arguments with some of them changed, which have been parsed."""
+        """Return the arguments with some replaced by parsed values."""
         return replace(self, **changed)
 
     @cached_property
     def sizing(self) -> Sizing:
-        """How much of the capital goes where."""
+        """How capital is distributed over positions."""
         return Sizing(
             side=self.side,
             hedge=self.hedge,
@@ -279,13 +279,13 @@ class Arguments(ArgumentList):
 
     @cached_property
     def pooling(self) -> Pooling:
-        """How the events become one series."""
+        """How the events become one return series."""
         return Pooling(
             how=self.aggregate, weighting=self.weighting, max_weight=self.max_weight
         )
 
     def in_words(self) -> dict[str, str]:
-        """Return every argument as people say it, by its name with spaces."""
+        """Return every argument in words, by its name with spaces."""
         plain = super().plain(~Decides(0))
         words = {name: in_words(name, value) for name, value in plain.items()}
         words["costs"] = str(self.costs)
@@ -301,14 +301,14 @@ class Arguments(ArgumentList):
 
 
 def rule_arguments(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what one cell shares with all others of its study: no grid, no costs."""
+    """Return the arguments without the grid and the costs, which all cells share."""
     return {
         name: value for name, value in plain.items() if name not in {*GRID, "costs"}
     }
 
 
 def one_writing(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments of a study as all that mean the same are written.
+    """Return the arguments in one spelling for all that mean the same.
 
     The values of a filter are a list, each once, in one order, or such a list for each
     comparison; of rules there is one spelling; changes stand once, in the order in

@@ -1,4 +1,4 @@
-"""Where a schedule meets prices: positions, sizes, and what cannot be filled.
+"""Trading a schedule at prices: positions, sizes, and cells that cannot be filled.
 
 The same rules as `lakebt.backtest.trades.build_trade`, for all cells at once.
 """
@@ -100,7 +100,7 @@ def trade_together(
 def _without_dropped(
     desk: EventPrices, run: _Run, filled: Sequence[Filling], levels: Sequence[Level]
 ) -> None:
-    """Trade again what lacked the exit price of some leg, each cell without it."""
+    """Trade cells again that lacked a leg's exit price, without that leg."""
     reason = filled[0].reason.reshape(-1)
     cells = run.cells[reason[run.cells] == _NO_PRICE]
     if not len(cells):
@@ -128,7 +128,7 @@ def _without_dropped(
 def _only(
     legs: IntVector, starts: IntVector, keep: BoolVector
 ) -> tuple[IntVector, IntVector]:
-    """Return the legs that are kept, and where each slot's begin then."""
+    """Return the kept legs, and the first one of each slot."""
     before = np.concatenate([[0], np.cumsum(keep)])
     return legs[keep], before[starts].astype(np.int64)
 
@@ -136,7 +136,7 @@ def _only(
 def _slots_only(
     legs: IntVector, starts: IntVector, keep: BoolVector
 ) -> tuple[IntVector, IntVector]:
-    """Return the legs of the slots that are kept, and where each one's begin."""
+    """Return the legs of the kept slots, and the first one of each slot."""
     sizes = np.diff(starts)[keep]
     return legs[spans(starts[:-1][keep], sizes)], offsets(sizes)
 
@@ -190,7 +190,7 @@ class _Run:
     def _book(
         self, levels: Sequence[Level]
     ) -> tuple[Book, Market, BoolVector, BoolVector]:
-        """Return book, market, which slots lack a side, and whose hedge a price."""
+        """Return book, market, slots without a side, and slots with no hedge price."""
         desk, sizing = self.desk, self.desk.sizing
         starts = self.starts[:-1]
         is_addition = desk.is_addition[self.legs]

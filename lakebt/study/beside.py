@@ -1,4 +1,4 @@
-"""What others would say of a study's best rule: shown beside the verdict, never for it.
+"""Other authors' tests of a study's best rule, shown beside the verdict.
 
 The deflated Sharpe ratio, the test of superior predictive ability and the probability
 of backtest overfitting take returns for independent, or one error for all draws. Events
@@ -40,7 +40,7 @@ _LIMITS = {
 def beside(
     traded: TradedStudy, scores: Scores, *, draws: int, seed: int
 ) -> pd.DataFrame:
-    """Return what others would say; see `Significance.beside`.
+    """Return other authors' tests; see `Significance.beside`.
 
     Parameters
     ----------

@@ -57,11 +57,11 @@ class OfAllEvents:
 
     @cached_property
     def summary(self) -> Summary:
-        """What each rule came to."""
+        """The figures of each rule."""
         return self.summary_on(None)
 
     def summary_on(self, days: npt.NDArray[np.datetime64] | None) -> Summary:
-        """Return what each rule came to, where dates count in those of all entries."""
+        """Return the figures of each rule, with the dates of all entries."""
         arguments = self.scope.arguments
         return Summary(
             self.plan,

@@ -1,4 +1,4 @@
-"""What came of each event of a study, under all of its rules together."""
+"""The outcome of each event of a study, over all rules together."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FIGURES: dict[str, type] = {
 
 
 class ByEvent:
-    """What came of each event: of its cells, which may be many, no more than is told.
+    """The outcome of each event, without its cells, which may be many.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class ByEvent:
         self.reasons = np.zeros(len(REASONS) + 1, dtype=np.int64)
 
     def add(self, block: Block) -> None:
-        """Take what is told of the next cells, which are then forgotten."""
+        """Add the outcomes of more cells, which are then dropped from memory."""
         plan, cells = block.schedule, block.cells
         numbers, traded = self._numbers, cells.traded
         for event in plan.events:
@@ -91,7 +91,7 @@ class ByEvent:
     def _take_vintages(
         self, plan: Schedule, slots: IntVector, place: IntVector
     ) -> None:
-        """Take the changes that were traded, each vintage of an event once."""
+        """Add the traded changes; each vintage of an event counts once."""
         changes, sizes = plan.changes, np.diff(plan.start)[slots]
         legs = spans(plan.start[slots], sizes)
         vintage = changes.vintage(plan.leg[legs], plan.at[legs])
@@ -132,27 +132,27 @@ class ByEvent:
 
     @property
     def runs(self) -> BoolVector:
-        """Whether any cell of each was traded."""
+        """Whether any cell of each event was traded."""
         return self._in_order("runs")
 
     @property
     def judged(self) -> BoolVector:
-        """Whether any cell of each was traded on what was known in time."""
+        """Whether any cell of each event was traded on facts known in time."""
         return self._in_order("judged")
 
     @property
     def unpriced(self) -> BoolVector:
-        """Whether any cell of each lacks a price."""
+        """Whether any cell of each event lacks a price."""
         return self._in_order("unpriced")
 
     @property
     def one_sided(self) -> BoolVector:
-        """Whether any cell of each lacks a side."""
+        """Whether any cell of each event lacks a side."""
         return self._in_order("one_sided")
 
     @property
     def last(self) -> IntVector:
-        """The reason of its cells that is told last; 0 where all were traded."""
+        """The reason of its cells that is reported last; 0 if all were traded."""
         return self._in_order("last")
 
     @property

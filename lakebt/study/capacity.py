@@ -1,4 +1,4 @@
-"""How much money a rule takes: what is left of its mean as orders grow."""
+"""The capacity of a rule: its mean return by the size of orders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BREAK_EVEN = "break_even_usd"
 def capacity(
     study: TradedStudy, *, entry: str, exit_: str, sizes_usd: Sequence[float]
 ) -> pd.DataFrame:
-    """Return what one rule earns at several sizes; see `lakebt.Result.capacity`.
+    """Return the earnings of one rule at several sizes; see `lakebt.Result.capacity`.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _row(
     arguments: Arguments,
     parts: FloatVector,
 ) -> dict[str, float]:
-    """Return what is told of one size."""
+    """Return the row of one size."""
     summary = Summary(
         plan,
         cells,
@@ -169,7 +169,7 @@ def _row(
 
 
 def _break_even(frame: pd.DataFrame) -> float:
-    """Return the capital at which the mean is gone, of the events of the least size.
+    """Return the capital at which the mean is zero, for the events of the least size.
 
     ``mean(size) = a - b sqrt(size)``: what is not impact does not depend on the size.
     """

@@ -1,4 +1,4 @@
-"""Why an index changed: as its publisher says, else as corporate actions show."""
+"""Causes of index changes: the publisher's, or derived from corporate actions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OF_SYMBOL = {
 
 
 class Causes:
-    """Causes of changes, by the actions that a view knows.
+    """Finds the causes of changes, with the actions that a view knows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What every cell of a study earned, or why it is empty, as columns."""
+"""The figures of every cell of a study, or why it is empty, as columns."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Filling:
 
     @classmethod
     def each(cls, schedule: Schedule, levels: Sequence[Level]) -> list[Filling]:
-        """Return room for the cells of a schedule, for each level."""
+        """Return empty arrays for the cells of a schedule, one set per level."""
         n_cells = schedule.reason.size
         earned = Earned.empty(levels, n_cells)
         n_legs = np.zeros(n_cells, dtype=np.int64)
@@ -153,7 +153,7 @@ class Filling:
         ]
 
     def book(self, cells: IntVector, earned: Earned, *, n_legs: IntVector) -> None:
-        """Take over what a book earned.
+        """Copy the figures of a book into the cells.
 
         Parameters
         ----------

@@ -61,14 +61,14 @@ class Chunk:
         return sorted({*scope.symbols(), MARKET})
 
     def schedule(self, entries: Sequence[Entry], exits: Sequence[Exit]) -> Schedule:
-        """Return what the guard decides of its events under some rules."""
+        """Return the guard's decisions on its events under some rules."""
         _ = self.scope.decided_on  # once for all rules
         return self.scope.with_grid(entries, exits).schedule
 
     def trade(
         self, plan: Schedule, levels: Sequence[Level], *, engine: str
     ) -> list[Cells]:
-        """Return what each cell comes to, at each level."""
+        """Return the figures of each cell at each level."""
         spill = self._prices(plan, levels)
         while True:
             try:
@@ -104,13 +104,13 @@ class Chunk:
     def opened(
         self, plan: Schedule, levels: Sequence[Level] = ()
     ) -> Iterator[PriceHistory]:
-        """Give the prices that a schedule was traded at."""
+        """Yield the prices at which a schedule was traded."""
         with self._prices(plan, levels).opened() as history:
             yield history
 
     @contextlib.contextmanager
     def between(self, first: int, last: int) -> Iterator[PriceHistory]:
-        """Give the prices of some sessions, inclusive, and maybe of more."""
+        """Yield the prices of at least some sessions, inclusive."""
         spill, (from_, to) = self._spill, self._between
         first = max(first, 0)
         last = min(last, len(self.scope.clock.sessions) - 1)
@@ -146,7 +146,7 @@ class Chunk:
     def unpriced(
         self, plan: Schedule, cells: Cells, slot: int, column: int
     ) -> UntradeableError:
-        """Return the error that a cell which lacks a price stops the study with."""
+        """Return the error for the first cell that lacks a price."""
         hedge = self.scope.arguments.hedge
         symbols = {change.symbol for change in plan.vintages(slot)}
         symbols |= {hedge} if hedge is not None else set()
@@ -166,7 +166,7 @@ class Chunk:
         return first_error
 
     def _completed(self, spill: Spill, symbols: Sequence[str]) -> Spill:
-        """Return prices with all bars of some symbols, which have none but these."""
+        """Return prices to which all bars of some symbols were added."""
         begun = self._source.begin_before(symbols, self._between[0])
         whole = (
             self._source.between(begun, 0, len(self.scope.clock.sessions) - 1)

@@ -1,4 +1,4 @@
-"""Many events, some at a time: their prices come from the release as they are needed.
+"""Many events, some at a time: their prices are read when they are needed.
 
 All of them at once would be prices of gigabytes. What is decided on some events does
 not depend on others, so that each has the figures that it has among all, to the bit.
@@ -45,7 +45,7 @@ CHANGES = 10_000
 
 
 def is_chunked(scope: Scope) -> bool:
-    """Whether the events of a study are taken in chunks: they are many.
+    """Whether a study has so many events that they are traded in chunks.
 
     Not where the prices of some sessions may not be read alone; see `has_bars_apart`.
     """
@@ -80,7 +80,7 @@ def _count(scope: Scope) -> int:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChunkedPlan:
-    """What the guard decided, of one chunk after the other.
+    """The guard's decisions, chunk by chunk.
 
     Attributes
     ----------
@@ -91,17 +91,17 @@ class ChunkedPlan:
 
     @property
     def size(self) -> int:
-        """How many cells that are."""
+        """The number of cells."""
         return sum(plan.size for plan in self.schedules)
 
     @property
     def n_planned(self) -> int:
-        """How many of them are not empty."""
+        """The number of cells that are not empty."""
         return sum(plan.n_planned for plan in self.schedules)
 
     @property
     def n_apart(self) -> int:
-        """How many of those have legs that leave apart."""
+        """The number of planned cells whose legs exit in different sessions."""
         return sum(plan.n_apart for plan in self.schedules)
 
 
@@ -135,7 +135,7 @@ class Chunks:
 
     @property
     def n_events(self) -> int:
-        """How many events they have together."""
+        """The number of events of all chunks."""
         return sum(len(chunk.scope.decided_on.events) for chunk in self.chunks)
 
     @cached_property
@@ -176,7 +176,7 @@ class Chunks:
         return ChunkedPlan(schedules=schedules)
 
     def raise_unpriced(self) -> None:
-        """Stop on a cell that lacks a price, of all that were traded.
+        """Raise an error for the first traded cell that lacks a price.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Chunks:
     def trade(
         self, plan: ChunkedPlan, levels: Sequence[Level], *, engine: str
     ) -> tuple[Slots, list[Cells]]:
-        """Return what each cell comes to at each level, of all events together.
+        """Return the figures of each cell at each level, for all events together.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Chunks:
         engine: str,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Joining]:
-        """Return what each cell comes to at each level, chunk by chunk, to be joined.
+        """Return the figures of each cell at each level, chunk by chunk, for joining.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What other libraries say of the numbers of a tear sheet, and why."""
+"""Other libraries' values of a tear sheet's numbers, with explanations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SAME = 1e-12
 def rows_of(
     names: Sequence[str], series: pd.Series[float], benchmark: pd.Series[float] | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for us and for each library that has the number.
+    """Yield a row for lakebt and for each library that has the number.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _judged(
     value: float,
     asked: Asked,
 ) -> dict[str, Any]:
-    """Return what a library says beside its formula, and what explains it."""
+    """Return a library's value next to its formula's, and the explanation."""
     formula = one.formula(asked)
     number = formula if said is None else said
     setting = ""
@@ -119,7 +119,7 @@ def _said(
     series: pd.Series[float],
     benchmark: pd.Series[float] | None,
 ) -> tuple[float | None, str]:
-    """Return what a library says, None where it cannot be asked, and how it was."""
+    """Return a library's value (None if it cannot be run), and how it was computed."""
     try:
         module = importlib.import_module(library)
     except ImportError:

@@ -1,4 +1,4 @@
-"""Why cells are empty: counted from columns, explained in full for a few."""
+"""Reasons of empty cells: counts for all, full explanations for a few."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def empty_rules(study: TradedStudy) -> pd.DataFrame:
 def _among(
     block: Block, entry: str, columns: Mapping[str, Sequence[int]]
 ) -> BoolVector:
-    """Return which cells are of some columns of events under an entry."""
+    """Return a mask of the cells of some columns of events under an entry."""
     is_among: BoolVector = np.zeros(block.cells.reason.shape, dtype=bool)
     for name in columns.keys() & {event.event_id for event in block.plan.events}:
         slot = block.schedule.slot(name, entry)
@@ -131,12 +131,12 @@ def left_out_events(study: TradedStudy) -> tuple[pd.DataFrame, dict[str, int]]:
 
 
 def _listed(names: set[str], study: TradedStudy) -> set[str]:
-    """Return those of some events that are told in full."""
+    """Return those of some events that are listed by name."""
     return set(heapq.nsmallest(LISTED, names, key=study.by_event.rank.__getitem__))
 
 
 def _of_rule(block: Block, entry: str, exit_: str) -> BoolVector:
-    """Return which cells are of one rule, shape (n_slots, n_exits)."""
+    """Return a mask of the cells of one rule, shape (n_slots, n_exits)."""
     is_entry = np.array(block.entries) == entry
     is_exit = np.array(list(map(str, block.schedule.exits))) == exit_
     of_rule: BoolVector = is_entry[block.schedule.entry][:, None] & is_exit
@@ -144,7 +144,7 @@ def _of_rule(block: Block, entry: str, exit_: str) -> BoolVector:
 
 
 def raise_unpriced(study: TradedStudy) -> None:
-    """Stop on the first cell that lacks a price, by event, entry and exit.
+    """Raise an error for the first cell without a price, by event, entry and exit.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def raise_unpriced(study: TradedStudy) -> None:
 
 
 def check_tradeable(study: TradedStudy) -> None:
-    """Stop where every cell is untradeable; one that is refused is a result.
+    """Raise an error if every cell is untradeable; a refused cell is a result.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def check_tradeable(study: TradedStudy) -> None:
 
 
 def left_out(study: TradedStudy) -> str:
-    """Return in one line how many events run, why the others do not, and the cure.
+    """Return in one line how many events are traded, why others are not, and the cure.
 
     An event runs if any of its cells does; else it is counted under the reason that
     came last in the order of telling, the one that stood between it and a trade.

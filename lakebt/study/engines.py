@@ -155,7 +155,7 @@ def _trade_alone(
 def _by_window(
     ready: Sequence[tuple[Place, Trade]], desk: Desk
 ) -> Iterable[tuple[PriceWindow, list[tuple[Place, Trade]]]]:
-    """Return trades by the prices of what their shares are from their entries on."""
+    """Yield trades grouped by the price window of their shares."""
     together: dict[int, tuple[PriceWindow, list[tuple[Place, Trade]]]] = {}
     for place, trade in ready:
         window = desk.window_of(trade)

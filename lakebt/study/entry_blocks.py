@@ -1,4 +1,4 @@
-"""The cells of a study, some entries at a time: as many as fit into memory at once."""
+"""The cells of a study in blocks of entries that fit into memory."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Blocks:
 
     @cached_property
     def whole(self) -> Block:
-        """All cells and prices at once, however much memory they take; kept then."""
+        """All cells and prices at once, whatever memory they take; cached."""
         return self._traded(self._scope, self.history, progress=self._progress)
 
     def decided(self) -> tuple[Schedule, npt.NDArray[np.bool_]]:
@@ -132,7 +132,7 @@ class Blocks:
 
     @property
     def actions(self) -> ActionHistory:
-        """What happened to the shares of every leg, of the hedge, and the market."""
+        """Corporate actions of every leg, of the hedge, and of the market."""
         return self.history.actions if self.chunks is None else self.chunks.actions
 
     def has_bars(self, symbol: str) -> bool:
@@ -170,7 +170,7 @@ class Blocks:
 
 
 def _within(progress: Progress | None, number: int, count: int) -> Progress | None:
-    """Return what tells of one of several blocks as of a part of all events."""
+    """Return a progress function that maps a block's progress to that of all events."""
     if progress is None:
         return None
     return lambda done, total: progress((number * total + done) // count, total)

@@ -1,4 +1,4 @@
-"""The estimation window of an event study: checked, and apart from its windows."""
+"""Checks of an event study's estimation window."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def checked_estimation(estimation: object) -> tuple[int, int]:
 
 
 def checked_minimum(minimum: object, estimation: tuple[int, int]) -> int:
-    """Return the fewest returns that estimate anything, if they fit in the window.
+    """Return the least number of returns for a model, checked against the window.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def checked_minimum(minimum: object, estimation: tuple[int, int]) -> int:
 
 
 def check_apart(windows: Iterable[Window], estimation: tuple[int, int]) -> None:
-    """Refuse windows that begin, by their announcement, while a model is estimated.
+    """Refuse event windows that overlap the estimation window.
 
     Raises
     ------

@@ -69,12 +69,12 @@ class WindowCases:
 
     @cached_property
     def held(self) -> WindowData:
-        """What each returned in the window."""
+        """The return of each change in the window."""
         return joined_windows(self.parts)
 
     @cached_property
     def over(self) -> FloatVector:
-        """What each earned over the market, from end to end."""
+        """The return of each change over the market, from start to end."""
         return over_market(self.held)
 
     @cached_property
@@ -108,28 +108,28 @@ class WindowCases:
 
     @cached_property
     def fitted(self) -> Fit:
-        """The model of each that has one."""
+        """The fitted models."""
         return fit(self.estimation, self.model)
 
     @cached_property
     def abnormal(self) -> Abnormal:
-        """The abnormal returns of each that has a model."""
+        """The abnormal returns of changes with a model."""
         return abnormal(self._held_known, self.fitted)
 
     @cached_property
     def _held_known(self) -> WindowData:
-        """What each that has a model returned in the window."""
+        """The window returns of changes with a model."""
         return joined_windows([self.parts[n] for n in self.known.tolist()])
 
     @cached_property
     def _earned(self) -> Conditions:
-        """What the changes with prices are like."""
+        """The circumstances of the changes with prices, for calibration."""
         cases = self._cases(np.arange(len(self.changes)))
         return measured(self.over, self.held, cases)
 
     @cached_property
     def _modelled(self) -> Conditions:
-        """What the changes with a model are like."""
+        """The circumstances of the changes with a model, for calibration."""
         cases = self._cases(self.known)
         return measured(self.abnormal.car, self._held_known, cases)
 
@@ -160,7 +160,7 @@ class WindowCases:
         )
 
     def tests(self, *, draws: int, seed: int) -> Iterator[Row]:
-        """Give every test."""
+        """Yield every test."""
         if not self.changes:
             return
         every = self._cases(np.arange(len(self.changes)))
@@ -243,7 +243,7 @@ class WindowCases:
         }
 
     def summary(self, *, draws: int, seed: int) -> str:
-        """Return in words what happened."""
+        """Return the findings in words."""
         rows = {row.name: row for row in self.tests(draws=draws, seed=seed)}
         row = rows["clustered t"]
         interval = (
@@ -282,7 +282,7 @@ def window_cases(
     estimation: tuple[int, int],
     minimum: int,
 ) -> Iterator[WindowCases]:
-    """Give the changes of each side in a window, priced."""
+    """Yield the priced changes of each side in a window."""
     for side in (Side.ADDITION, Side.DELETION):
         of_side = [change for change in changes if change.side is side]
         if not of_side:
@@ -307,7 +307,7 @@ def window_cases(
 
 
 def few_dates(n_dates: int) -> str:
-    """Return what is said of few announcement dates; nothing of enough."""
+    """Return a warning of few announcement dates; empty if there are enough."""
     if n_dates >= FEW_DATES:
         return ""
     return f" Fewer than {FEW_DATES} announcement dates: no error can be trusted."

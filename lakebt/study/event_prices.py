@@ -93,7 +93,7 @@ class EventPrices:
     def _with_held(
         self, windows: PriceWindows, base: IntVector, of_hedge: IntVector
     ) -> tuple[PriceWindows, IntVector, IntVector]:
-        """Return windows with those of legs and hedges to which something happened.
+        """Return windows that include those of legs and hedges with corporate actions.
 
         What happened depends on the entry: each has a window of its own from there on.
         """
@@ -140,12 +140,12 @@ class EventPrices:
 
     @property
     def base(self) -> IntVector:
-        """Where each leg's session 0 would lie, shape (n_legs,)."""
+        """The place of session 0 among each leg's bars, shape (n_legs,)."""
         return self._windows[1]
 
     @property
     def hedge_base(self) -> IntVector:
-        """Where the hedge's session 0 would lie for each slot, shape (n_slots,)."""
+        """The place of session 0 among the hedge's bars, by slot, shape (n_slots,)."""
         return self._windows[2]
 
     def price_at(self, base: IntVector, row: IntVector) -> FloatVector:

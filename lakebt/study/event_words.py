@@ -1,4 +1,4 @@
-"""What an event study has to say of its own figures: run-ups, and two answers."""
+"""Remarks of an event study on its own figures: run-ups, and two answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def of_intercept(fitted: Fit, window: WindowData) -> str:
 
 
 def of_two_answers(rows: Iterable[Row]) -> str:
-    """Return in words where the money and the typical stock give two answers.
+    """Return a sentence if the money and the typical stock give different answers.
 
     Money is what signs of dates, and of blocks, both show; the typical stock moves
     where signs of dates and the adjusted BMP both say so.

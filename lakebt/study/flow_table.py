@@ -1,4 +1,4 @@
-"""What happened to the shares that cells held: dividends, conversions, endings."""
+"""The table of flows: dividends, conversions and endings of cells' positions."""
 
 from __future__ import annotations
 

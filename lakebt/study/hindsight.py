@@ -20,7 +20,7 @@ _FIGURES = ("net_bps", "sharpe", "sharpe_se", "n_events", "n_refused")
 
 
 class Hindsight:
-    """The rules of a study, run with what was known and with what was not.
+    """The results of a study's rules with and without look-ahead.
 
     `lakebt.Study.hindsight` makes one. All rows look ahead and could not be earned,
     except ``as_known`` without retroactive adjustment. Nothing of it is recorded among
@@ -85,7 +85,7 @@ class Hindsight:
         return whole.sort_index(kind="stable").reset_index(drop=True)
 
     def facts(self) -> pd.DataFrame:
-        """Return what was told otherwise at first, or was not known yet.
+        """Return the facts that were different at first, or not known yet.
 
         Returns
         -------
@@ -100,7 +100,7 @@ class Hindsight:
 
     @property
     def sentence(self) -> str:
-        """What hindsight adds to the rule to which it adds most, in one line."""
+        """The largest gain from hindsight over all rules, in one line."""
         rows = self.table()
         rows = rows[~rows["retro_adjusted"]]
         known, newest = (

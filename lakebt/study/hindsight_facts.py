@@ -1,4 +1,4 @@
-"""The facts of a study that hindsight has and a trader had not, event by event."""
+"""The facts that hindsight has and a trader did not have, event by event."""
 
 from __future__ import annotations
 

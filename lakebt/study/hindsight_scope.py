@@ -37,7 +37,7 @@ FROM_THE_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class HindsightScope(Scope):
-    """What some arguments are about, on a view, as known by somebody else.
+    """The scope of a study with facts known at other times.
 
     Parameters
     ----------
@@ -63,20 +63,20 @@ class HindsightScope(Scope):
 
     @property
     def vintages(self) -> tuple[Vintage, ...]:
-        """Every vintage of every change, as somebody else knew them."""
+        """Every vintage of every change, with its changed `known_at`."""
         return tuple(self._vintages)
 
     def keeps(self, vintage: Vintage) -> bool:
-        """Whether a change is among those that are asked for."""
+        """Whether the study keeps a change."""
         return self._keeps(vintage)
 
     def kept(self) -> tuple[Vintage, ...]:
-        """Return the vintages of the changes that are asked for."""
+        """Return the vintages of the changes that the study keeps."""
         return tuple(vintage for vintage in self._vintages if self._keeps(vintage))
 
     @property
     def alters_prices(self) -> bool:
-        """Whether its prices are others than the view has."""
+        """Whether its prices differ from those of the view."""
         return self._retro_adjusted
 
     def history(self, orders: Schedule) -> PriceHistory:
@@ -128,7 +128,7 @@ def _beyond(history: PriceHistory) -> set[int]:
 def _endings(
     actions: ActionHistory, factors: dict[tuple[str, int], float]
 ) -> ActionHistory:
-    """Return what ends a symbol, in shares of others as their prices now count."""
+    """Return the endings of symbols, in other shares at their adjusted prices."""
     is_ending = [KINDS[kind].is_ending for kind in actions.kind.tolist()]
     rows = np.flatnonzero(np.array(is_ending, dtype=bool))
     endings = actions.taken(rows)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class JointBlock(OfAllEvents):
-    """A study under some of its entries: its cells, and no more of prices than asked.
+    """A study under some of its entries; prices are read when they are needed.
 
     Parameters
     ----------

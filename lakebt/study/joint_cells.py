@@ -1,4 +1,4 @@
-"""A study by parts of its events: what they come to together."""
+"""Joining the results of parts of a study's events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PANELS = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slots:
-    """Events under entries; as much of a `Schedule` as its summary asks for.
+    """The parts of a `Schedule` that its summary needs.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Slots:
 
 
 def joined(parts: Sequence[tuple[Slots, Cells]]) -> tuple[Slots, Cells]:
-    """Join what parts of the events came to; see `Joining`.
+    """Join the results of parts of the events; see `Joining`.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def joined(parts: Sequence[tuple[Slots, Cells]]) -> tuple[Slots, Cells]:
 
 
 class Joining:
-    """Joins what parts of the events came to, in the order of all events.
+    """Joins the results of parts of the events, in the order of all events.
 
     The figures are those of one pass over all events, in the same order, to the bit:
     nothing is summed here. Each part may be forgotten as soon as it was added.

@@ -1,4 +1,4 @@
-"""The changes that a rule held: what each earned, and what was known of it before."""
+"""The changes that a rule held, with their returns and prior volatility."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _held(
 
 
 def _without(quote: LegQuote, close: int, history: PriceHistory) -> float:
-    """Return what is earned without the night after a close."""
+    """Return the earnings without the night after a close."""
     session = session_of(close)
     if quote.holding is None:
         prices = history.window([quote.symbol], session, session + 1)[:, 0]

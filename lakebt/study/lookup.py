@@ -36,7 +36,7 @@ _NO_PRICE = Reason.NO_PRICE.code
 
 
 class Lookup:
-    """Makes cells in full, from what the guard decided and what each one came to.
+    """Makes cells in full from the guard's decisions and the figures of each cell.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Lookup:
             yield from self._dealt(places, whole if number in unpriced else None)
 
     def _lacks_price(self, places: list[tuple[int, int]]) -> bool:
-        """Whether some cells of an event say why a price is missing, elsewhere."""
+        """Whether cells of an event need prices of other sessions to explain a gap."""
         if self._in_full is None:
             return False
         return any(self._cells.reason[place] == _NO_PRICE for place in places)
@@ -239,7 +239,7 @@ class Lookup:
         )
 
     def first_empty(self) -> Empty:
-        """Return why the first empty cell is. There must be one."""
+        """Return the reason of the first empty cell. There must be one."""
         return self._first(self._cells.reason > 0)[1]
 
     def _first(self, wanted: Any) -> tuple[CellResult, Empty]:
@@ -277,7 +277,7 @@ class Lookup:
         return np.flatnonzero(self._plan.entry == self.number(entry))
 
     def number(self, entry: str) -> int:
-        """Return which of the entry rules one is.
+        """Return the number of an entry rule.
 
         Raises
         ------
@@ -298,7 +298,7 @@ class Lookup:
 
 
 def rule_number(kind: str, name: str, rules: Sequence[object]) -> int:
-    """Return which of the rules of a kind one is.
+    """Return the number of a rule among those of its kind.
 
     Raises
     ------

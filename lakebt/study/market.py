@@ -1,4 +1,4 @@
-"""Positions against the market they are traded in: impact, size, shares to borrow.
+"""Market limits of positions: impact, participation, shares to borrow.
 
 Which positions an order may be, and what its size costs, is decided on what was known
 of the market before the entry's deadline.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Positions:
-    """What is held in some slots, as a book has it.
+    """The positions in some slots, as in a book.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Positions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Market:
-    """What some levels pay for the size of positions, and which are not traded.
+    """Impact costs at some levels, and slots that cannot be traded.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Market:
         history: PriceHistory,
         clock: Clock,
     ) -> Market:
-        """Return what levels pay; no volume is looked up if none asks for it."""
+        """Return the impact costs; volume is read only if a level needs it."""
         n_slots = len(positions.row)
         reason = np.zeros((len(levels), n_slots), dtype=np.int8)
         volume_costs = [level.costs for level in levels if level.costs.asks_volume]
@@ -101,7 +101,7 @@ class Market:
 def known_of(
     positions: Positions, sessions: int, *, history: PriceHistory, clock: Clock
 ) -> Liquidity:
-    """Return what was known of the market of each position before its entry."""
+    """Return each position's volume and volatility, as known before its entry."""
     from lakebt.prices.liquidity import Liquidity  # noqa: PLC0415 - numba takes 0.4 s
 
     return Liquidity.known(
@@ -131,7 +131,7 @@ def _refused(positions: Positions, *, history: PriceHistory, clock: Clock) -> In
 def _unfit(
     positions: Positions, known: Liquidity, level: Level
 ) -> npt.NDArray[np.int8]:
-    """Return why each slot is not traded at a level, 0 where it is."""
+    """Return why each slot is untradeable at a level; 0 if it is tradeable."""
     reason = np.zeros(len(positions.row), dtype=np.int8)
     most = level.costs.max_participation
     if most is not None:

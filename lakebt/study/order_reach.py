@@ -1,4 +1,4 @@
-"""From which session to which the prices of a study are needed."""
+"""The range of sessions whose prices a study needs."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def orders(cells: Iterable[CellResult], study: TradedStudy) -> pd.DataFrame:
 
 
 def _fills(done: CellResult, study: TradedStudy) -> Iterator[dict[str, Any]]:
-    """Yield what is sent, sizes signed: of a symbol on both sides the sum, if any."""
+    """Yield the fills with signed sizes; both sides of one symbol are netted."""
     if done.trade is None:
         return
     opposed = done.trade.opposed
@@ -140,7 +140,7 @@ def _fills_of(
 
 
 def _impact(fill: dict[str, Any], costs: CostModel) -> float:
-    """Return what the size of a fill costs, in USD.
+    """Return the impact of a fill, in USD.
 
     By the shares that were bought, of whose market something was known.
     """
@@ -152,7 +152,7 @@ def _impact(fill: dict[str, Any], costs: CostModel) -> float:
 
 
 def _told(change: IndexChange, sessions: Sessions) -> str:
-    """Return the vintage an order was decided on in words, with both its dates."""
+    """Return the vintage behind an order in words, with both its dates."""
     if change.announced is None or change.effective is None:
         return describe(change, sessions)
     return f"{describe(change, sessions)}, effective {change.effective}"

@@ -1,4 +1,4 @@
-"""Changes that somebody gives a study, as vintages like those of a lake."""
+"""Changes that the user passes to a study, as vintages like those of a lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def supplied(changes: Iterable[IndexChange], view: View) -> tuple[Vintage, ...]:
-    """Return vintages like those of the lake, with what its holdings showed of each.
+    """Return vintages like those of the lake, with `recorded` from its holdings.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _at_exchange(change: IndexChange, zone: dt.tzinfo) -> IndexChange:
 
 
 def _contradiction(one: IndexChange, other: IndexChange) -> str:
-    """Name two changes of which neither corrects the other."""
+    """Return the words for two contradictory changes."""
     texts = [
         ", ".join(
             f"{name}={value if value is None else str(value)!r}"

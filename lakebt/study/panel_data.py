@@ -1,4 +1,4 @@
-"""What the page of a study needs to trade its cells itself."""
+"""The data with which a study's page recomputes its cells."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LENT = (
 
 
 def with_panel(contents: StudyContents, study: TradedStudy) -> StudyContents:
-    """Return the contents with what a panel is made of, or why there is none."""
+    """Return the contents with the data of the panel, or why there is none."""
     if why := why_no_panel(study):
         return replace(contents, why_no_panel=why)
     return replace(contents, ingredients=ingredients(study))
@@ -74,7 +74,7 @@ def why_no_panel(study: TradedStudy) -> str:
 
 
 def ingredients(study: TradedStudy) -> Ingredients | None:
-    """Return what the traded cells of a result are made of; None if there are none."""
+    """Return the data of a result's traded cells; None if there are none."""
     decided = study.blocks.decided()
     if not decided[1].any():
         return None
@@ -82,7 +82,7 @@ def ingredients(study: TradedStudy) -> Ingredients | None:
 
 
 class _Gathered:
-    """The slots that have a traded cell, and what is asked of them."""
+    """The slots with a traded cell, and their data."""
 
     def __init__(
         self, study: TradedStudy, plan: Schedule, traded: npt.NDArray[np.bool_]

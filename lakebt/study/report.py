@@ -52,7 +52,7 @@ def study_command(study: TradedStudy) -> str:
 
 
 def banners(study: TradedStudy) -> tuple[str, ...]:
-    """Return what must be read before the numbers; empty when nothing must."""
+    """Return the warnings above the numbers; empty if there are none."""
     sentences = view_banners(study.view, told_of(study.view))
     if not study.is_point_in_time:
         cells = study.by_event
@@ -68,7 +68,7 @@ def banners(study: TradedStudy) -> tuple[str, ...]:
 
 
 def contents(study: TradedStudy) -> StudyContents:
-    """Return what the report of a result shows."""
+    """Return the contents of a result's report."""
     dates = [event.date for event in study.by_event.events]
     refused, n_refused = left_out_events(study)
     best, acted = study.best, bool(study.actions.final)
@@ -107,7 +107,7 @@ DRAWS = 1_999
 
 
 def chance_of(study: TradedStudy) -> Chance:
-    """Return what may be said of its rules, held against chance."""
+    """Return the significance of the rules, for a page."""
     from lakebt.study.significance import Significance  # noqa: PLC0415 - reports only
 
     significance = Significance(
@@ -126,12 +126,12 @@ def chance_of(study: TradedStudy) -> Chance:
 
 
 def with_chance(study: TradedStudy, chance: Chance) -> StudyContents:
-    """Return the contents with the rules held against chance."""
+    """Return the contents with the rules' significance."""
     return replace(contents(study), chance=chance)
 
 
 def with_lineage(contents: StudyContents, study: TradedStudy) -> StudyContents:
-    """Return the contents with a picture of where the result came from."""
+    """Return the contents with the result's lineage as a picture."""
     picture = picture_of(
         study.view,
         result=study.result_id,
@@ -152,7 +152,7 @@ def with_hindsight(contents: StudyContents, ahead: Hindsight) -> StudyContents:
 def of_which(
     judged: tuple[str, str] | None, shown: tuple[str, str] | None
 ) -> Iterator[str]:
-    """Say which rule each number is of, where two are not of the same."""
+    """Return a note on which rule each number is of, if they differ."""
     if judged is not None and shown is not None and judged != shown:
         yield (
             f"That is of {' to '.join(judged)}, whose score (mean over its error by "
@@ -164,7 +164,7 @@ def of_which(
 
 
 def _definition(study: TradedStudy) -> str:
-    """Say how the Sharpe ratio is made: of the curve, and of the surface."""
+    """Return the definitions of the curve's and the surface's Sharpe ratios."""
     pooling = study.arguments.pooling
     if pooling.how is Aggregate.CALENDAR:
         return pooling.definition
@@ -183,7 +183,7 @@ def _headline(study: TradedStudy) -> Headline | None:
 
 
 def _equity(study: TradedStudy) -> pd.Series:
-    """Return the equity of the best cell as a person would hold it, from 1."""
+    """Return the equity of the best cell's calendar portfolio, from 1."""
     best = study.best
     if best is None:
         return pd.Series(dtype="float64")

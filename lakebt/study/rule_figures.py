@@ -1,4 +1,4 @@
-"""What each rule of a study came to, of one block of entries after the other."""
+"""The figures of each rule of a study, block by block of entries."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Rules:
         self._digests: list[str] = []
 
     def add(self, block: OfAllEvents) -> None:
-        """Take what there is to be known of the next block, which is then forgotten."""
+        """Add the figures of the next block, which is then dropped from memory."""
         self._surfaces.append(block.summary.surface())
         self._digests += block.summary.digests()
 

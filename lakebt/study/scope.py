@@ -1,4 +1,4 @@
-"""What a study is about: the changes it keeps, their orders, and their prices."""
+"""The scope of a study: the changes it keeps, their orders, and their prices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OF_CHANGES = ("decided_on", "n_changes", "n_events", "_apart")
 
 
 class Scope:
-    """What some arguments are about, on a view.
+    """The changes, orders and prices that the arguments select on a view.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Scope:
         return self.widths_of(len(self.decided_on.events))
 
     def widths_of(self, n_events: int) -> tuple[int, ...]:
-        """Return `widths` of so many events."""
+        """Return `widths` for a number of events."""
         n_entries = len(self.arguments.entries)
         across = max(n_events, 1) * len(self.arguments.exits)
         width = max(BLOCK // across, 1)
@@ -145,7 +145,7 @@ class Scope:
 
     @property
     def alters_prices(self) -> bool:
-        """Whether its prices are others than the view has."""
+        """Whether its prices differ from those of the view."""
         return False
 
     @property
@@ -161,7 +161,7 @@ class Scope:
 
     @cached_property
     def n_events(self) -> int:
-        """How many events those are of; one that was moved counts where it was, too."""
+        """The number of events; a postponed event also counts at its old date."""
         events = Events(self.clock.sessions)
         return len({events.of(one.change) for one in self._vintages})
 
@@ -231,13 +231,13 @@ class Scope:
         )
 
     def anew(self) -> Scope:
-        """Return the same, of which nothing was decided: what is made goes with it."""
+        """Return a copy without cached decisions."""
         again = self._only(self._vintages)
         again.__dict__["_apart"] = self._apart
         return again
 
     def check_events(self, among: Iterable[Scope] | None = None) -> None:
-        """Stop if there is no event.
+        """Raise an error if there is no event.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a study may say of its best rule, in one sentence, and no more."""
+"""The one sentence that a study's evidence allows on its best rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lakebt.values.text import count
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the sentence is made of.
+    """The data of the sentence.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ _CLAIM = {
 
 
 def sentence(verdict: Verdict) -> str:
-    """Return what may be said.
+    """Return the sentence.
 
     A p-value never stands without the number of rules tried, and that nothing was found
     never without the effect that would have been.

@@ -1,4 +1,4 @@
-"""Whether a study's rules earn money beyond chance, each judged as one of all."""
+"""The significance of a study's rules, corrected for the number of rules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SKEWED = 1.0
 
 
 class Significance:
-    """A study's rules, judged as one family; made by `lakebt.Result.significance`.
+    """The tests of a study's rules as one family; see `lakebt.Result.significance`.
 
     Attributes
     ----------
@@ -102,12 +102,12 @@ class Significance:
 
     @property
     def method(self) -> str:
-        """What decides."""
+        """The method of the test."""
         return self._judged.how
 
     @property
     def critical(self) -> float:
-        """What the best score has to exceed."""
+        """The critical value of the best score."""
         return self._judged.critical
 
     @property
@@ -172,7 +172,7 @@ class Significance:
         )
 
     def beside(self) -> pd.DataFrame:
-        """Return what others would say of the best rule. It decides nothing here.
+        """Return other authors' tests of the best rule, for comparison only.
 
         Of earning money, whatever `alternative` is.
 
@@ -228,12 +228,12 @@ class Significance:
 
     @property
     def sentence(self) -> str:
-        """What may be said of the best rule, and no more."""
+        """The one sentence that the evidence allows on the best rule."""
         return sentence(self._verdict)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What must be known to read it, a sentence each."""
+        """Notes for the reader, a sentence each."""
         return tuple(self._notes())
 
     def _notes(self) -> list[str]:
@@ -330,7 +330,7 @@ class Significance:
         return claims_figure(self.table(), alpha=self.alpha)
 
     def plot_null(self) -> Any:
-        """Return what the best score comes to by chance as a plotly figure.
+        """Return the distribution of the best score by chance as a plotly figure.
 
         Raises
         ------

@@ -60,7 +60,7 @@ class CellResult:
     desk: Desk | None = None
 
     def borrow_costs(self, costs: CostModel) -> dict[Which, float]:
-        """Return what borrow took of each position, as a fraction of its entry.
+        """Return the borrow costs of each position, as a fraction of its entry price.
 
         By symbol, side (None for the hedge) and half session of the exit.
         """
@@ -153,7 +153,7 @@ class Desk:
         return cls(holdings, sizing, window, costs)
 
     def window_of(self, trade: Trade) -> PriceWindow:
-        """Return the prices of what the shares of a trade are from its entry on.
+        """Return the prices of a trade's shares, and of those they become.
 
         Trades with the same one are run together.
         """
@@ -171,7 +171,7 @@ class Desk:
         return self._since[key]
 
     def _holding(self, symbol: str, entered: int) -> tuple[Holding, Worth] | None:
-        """Return what became of a share by the last session; None for nothing."""
+        """Return the corporate actions of a share until the last session, or None."""
         key = symbol, entered
         if key not in self._held:
             last = self.window.first + self.window.n_sessions - 1

@@ -1,4 +1,4 @@
-"""What a rule earned in its parts: by time, cause and stock, and without a date."""
+"""The stability of a rule: by time, cause and stock, and without each date."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ class Stability:
     # --- in words --------------------------------------------------------------------
 
     def summary(self) -> str:
-        """Return what it comes to, in words."""
+        """Return the findings in words."""
         whole = self.whole()
         if whole.empty:
             return f"{self.entry} to {self.exit} has no traded change."

@@ -1,4 +1,4 @@
-"""What each rule came to over its events: the rows of a surface."""
+"""The figures of each rule over its events: the rows of a surface."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SIDE_BY_SIDE = 500_000
 
 
 class Planned(Protocol):
-    """What is asked of a `Schedule`: its slots, and the grid."""
+    """The parts of a `Schedule` that a summary needs: its slots, and the grid."""
 
     @property
     def entries(self) -> Sequence[object]:
@@ -132,7 +132,7 @@ class Summary:
 
     @cached_property
     def days(self) -> npt.NDArray[np.datetime64]:
-        """What dates count in, each once, ascending."""
+        """The distinct dates, ascending."""
         return np.unique(self._days) if self._given is None else self._given
 
     @cached_property
@@ -146,7 +146,7 @@ class Summary:
         return np.asarray(late > 0)
 
     def judged_by_rule(self) -> Iterator[tuple[Traded, FloatVector]]:
-        """Yield the traded events of each rule with net; none where it was late."""
+        """Yield the traded events of each rule with net; none if the rule was late."""
         nothing = np.zeros(0, dtype=np.int64)
         for late, (traded, net) in zip(self.is_late, self._by_rule(), strict=True):
             yield (traded.of(nothing), net[:0]) if late else (traded, net)

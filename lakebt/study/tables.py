@@ -229,7 +229,7 @@ COLUMNS = {
 
 
 def by_year(study: TradedStudy, *, entry: str, exit_: str) -> pd.DataFrame:
-    """Return what one rule earned in each year; see `lakebt.Result.by_year`."""
+    """Return the earnings of one rule by year; see `lakebt.Result.by_year`."""
     traded = study.traded(entry, exit_)
     if not len(traded.first):
         return pd.DataFrame({name: pd.Series(dtype=d) for name, d in COLUMNS.items()})

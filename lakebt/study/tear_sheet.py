@@ -1,4 +1,4 @@
-"""What the calendar portfolio of one rule came to: its returns, and what it held."""
+"""The performance of one rule's calendar portfolio: returns and holdings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def headline(study: TradedStudy, entry: str, exit_: str) -> Headline:
 def with_sheet(
     contents: StudyContents, study: TradedStudy, rule: tuple[str, str]
 ) -> StudyContents:
-    """Return what a page shows, with the returns and the tear sheet of a rule."""
+    """Return a page's contents with the returns and the tear sheet of a rule."""
     return replace(
         contents,
         sheet=sheet_data(study, entry=rule[0], exit_=rule[1]),
@@ -77,7 +77,7 @@ def sheet_data(
     exit_: str,
     benchmark: str | pd.Series[float] | None = None,
 ) -> SheetData:
-    """Return what the tear sheet of a rule is made of."""
+    """Return the data of a rule's tear sheet."""
     return SheetData(
         performance=performance(study, entry=entry, exit_=exit_, benchmark=benchmark),
         title=f"{entry} to {exit_}",
@@ -91,7 +91,7 @@ def performance(
     exit_: str,
     benchmark: str | pd.Series[float] | None = None,
 ) -> Performance:
-    """Return what the calendar portfolio of one rule came to.
+    """Return the performance of one rule's calendar portfolio.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def performance(
 def _held(
     study: TradedStudy, traded: Traded, *, first: int, index: pd.DatetimeIndex
 ) -> Held:
-    """Return what the portfolio held: its open events, at their weights."""
+    """Return the holdings of the portfolio: its open events, with their weights."""
     pooling, gross = study.arguments.pooling, study.arguments.sizing.gross
     starts, counts = traded.first - first, traded.n_returns
     weight = np.ones(len(starts))

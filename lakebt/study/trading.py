@@ -1,4 +1,4 @@
-"""A study with every cell traded: what its tables, report and trials are made of."""
+"""`TradedStudy`: a study with every cell traded, for tables, report and trials."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ class TradedStudy:
 
     @property
     def view(self) -> View:
-        """What is known."""
+        """The view."""
         return self.scope.view
 
     @property
     def arguments(self) -> Arguments:
-        """What is asked."""
+        """The arguments."""
         return self.scope.arguments
 
     @property
@@ -106,7 +106,7 @@ class TradedStudy:
 
     @property
     def cells(self) -> Cells:
-        """What each of them earned, or why it is empty."""
+        """The figures of each cell, or why it is empty."""
         return self.blocks.whole.cells
 
     @property
@@ -121,7 +121,7 @@ class TradedStudy:
 
     @property
     def actions(self) -> ActionHistory:
-        """What happened to the shares of its symbols."""
+        """The corporate actions of its symbols."""
         return self.blocks.actions
 
     def prices_of(self, symbol: str) -> PriceHistory:
@@ -263,7 +263,7 @@ class TradedStudy:
 
     @cached_property
     def origin(self) -> Origin:
-        """What it was run on, and by what."""
+        """The release, code and engine that it was run with."""
         return Origin.of(self.view, engine=self.engine)
 
     def __repr__(self) -> str:
@@ -271,7 +271,7 @@ class TradedStudy:
 
     @cached_property
     def result_id(self) -> str:
-        """Its id among the lake's trials: the key of all that decides its numbers."""
+        """Its id among the lake's trials: a digest of all that decides its numbers."""
         return self.origin.result_id(one_writing(self.arguments.plain()))
 
 

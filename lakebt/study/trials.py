@@ -1,4 +1,4 @@
-"""A traded study as rows of the trials: what was tried, on what, and what it was.
+"""A traded study as rows of the trials.
 
 A trial's id is the key of all that decides its numbers: rule, costs, release, what the
 release holds, what was known, engine, and the code. So to run it again is to find it.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def rule_of(arguments: Mapping[str, Any], entry: str, exit_: str) -> dict[str, Any]:
-    """Return what one cell of a study tries, besides its costs."""
+    """Return the rule of one cell, without its costs."""
     return {**rule_arguments(arguments), "entry": entry, "exit": exit_}
 
 
@@ -53,7 +53,7 @@ def cell_ids(
 
 
 def family(arguments: Mapping[str, Any]) -> str:
-    """Return what is searched: the index, or the indices of the changes given."""
+    """Return the family: the index, or the indices of the user's changes."""
     if arguments.get("index"):
         return str(arguments["index"])
     indices = {change["index"] for change in arguments.get("changes", ())}
@@ -188,7 +188,7 @@ def _metrics(names: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def rows_of(study: TradedStudy, *, run_at: dt.datetime) -> pd.DataFrame:
-    """Return what the trials have of a study: a row per cell, then its result's."""
+    """Return the trials of a study: a row per cell, then that of its result."""
     arguments, origin = study.arguments.plain(), study.origin
     cells = cell_rows(
         study.summary,

@@ -1,4 +1,4 @@
-"""The orders that are still to be sent, as known now, and of the positions still held.
+"""Upcoming orders: those still to be sent, and those of positions still held.
 
 The guard decides them, as it decides those of the past: what it says of an order before
 its deadline is what it says of it afterwards, unless a fact came in between.
@@ -104,7 +104,7 @@ def _of_part(scope: Scope, prices: _Prices) -> pd.DataFrame:
 
 
 def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of some frames, of which those without any have no types."""
+    """Return the rows of some frames; empty frames have no types."""
     some = [part for part in parts if len(part)]
     if not some:
         return pd.DataFrame(columns=list(columns))
@@ -112,7 +112,7 @@ def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFra
 
 
 class _Prices:
-    """Prices of what is to come: those of a study, or of many events no more."""
+    """Prices for upcoming orders: all of a study, or fewer if it has many events."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -209,7 +209,7 @@ def _orders(
 def _holdings(
     cell: Cell, changes: tuple[IndexChange, ...], scope: Scope
 ) -> list[_Holding]:
-    """Return what a cell holds; nothing where one side lacks the other."""
+    """Return the positions of a cell; none for a one-sided event without a hedge."""
     sizing, sessions = scope.arguments.sizing, scope.clock.sessions
     rules = {str(rule): rule for rule in scope.arguments.entries}
     weights = leg_weights([change.side for change in changes], sizing)
@@ -253,7 +253,7 @@ def _holdings(
 
 
 def _close(symbol: str, entry: Fill, now: dt.datetime, history: PriceHistory) -> float:
-    """Return the close that an entry is sized on, of what is known by now."""
+    """Return the last known close, on which an entry is sized."""
     known = min(_micros(entry.deadline), _micros(now) + 1)
     return float(
         sizing_closes(

@@ -1,4 +1,4 @@
-"""Orders to come of many cells at once: those whose legs were told of once each.
+"""Upcoming orders of many cells at once, whose legs have one vintage each.
 
 Nearly every cell is one: its legs leave in the same half session, too. All others
 `lakebt.study.upcoming` decides one after the other.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def are_plain(plan: Schedule, slots: IntVector, columns: IntVector) -> BoolVector:
-    """Return which cells have legs of one vintage each, that leave together."""
+    """Return which cells have legs of one vintage each, with one exit session."""
     told_again = np.array([len(h) > 1 for h in plan.changes.histories], dtype=bool)
     of_slot = np.bincount(plan.slot_of_leg[told_again[plan.leg]], minlength=len(plan))
     is_planned = plan.reason[slots, columns] == 0
@@ -200,7 +200,7 @@ class _Holdings:
 
 
 def _coded(texts: list[str]) -> tuple[IntVector, list[str]]:
-    """Return the place of each text among those that there are, and these."""
+    """Return the place of each text among the distinct texts, and these."""
     places: dict[str, int] = {}
     codes = [places.setdefault(text, len(places)) for text in texts]
     return np.array(codes, dtype=np.int64), list(places)
@@ -211,7 +211,7 @@ def _taken(texts: Sequence[str], codes: IntVector) -> Any:
 
 
 def _pairs(one: IntVector, other: IntVector) -> tuple[IntVector, IntVector, IntVector]:
-    """Return the pairs that there are, each once, and which each place has."""
+    """Return the distinct pairs, and the number of the pair at each place."""
     width = int(other.max(initial=0)) + 1
     pairs, place = np.unique(one * width + other, return_inverse=True)
     return pairs // width, pairs % width, place
