@@ -1,4 +1,4 @@
-"""What a decision takes itself to hold: by its fills, and the actions known by then."""
+"""A decision's view of its own positions: by its fills and the actions known then."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Account:
         self.shares, self.cash = np.zeros(n_symbols), capital_usd
 
     def reach(self, number: int) -> None:
-        """Go on to a decision, and pay the borrow of the sessions up to its own."""
+        """Advance to a decision, and pay the borrow of the sessions up to its own."""
         self.cash -= self._shorts.learn(number)
         if number:
             start, end = self._sessions[number - 1 : number + 1]
@@ -63,7 +63,7 @@ class Account:
     def prices(
         self, number: int, values: FloatVector
     ) -> tuple[FloatVector, FloatVector]:
-        """Return what to divide by, and what a share is worth, at a decision.
+        """Return the factor and the price of each share at a decision.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Account:
 
 
 class Beliefs(Account):
-    """The same where there are corporate actions, of which some are known too late.
+    """An account with corporate actions, some of which are known too late.
 
     An action that is not known before a deadline is not there for its decision,
     whatever it has done to the book by then.
@@ -148,7 +148,7 @@ class Beliefs(Account):
         self._latest = np.full(len(self._columns), _BEFORE, dtype=np.int64)
 
     def reach(self, number: int) -> None:
-        """Go on to a decision, with what was known of the way before its deadline."""
+        """Advance to a decision, with the actions known before its deadline."""
         deadline, end = self._deadlines[number], self._sessions[number]
         in_force = (
             self._may_count
@@ -167,7 +167,7 @@ class Beliefs(Account):
         self._in_force = in_force
 
     def _again(self, number: int, in_force: BoolVector) -> None:
-        """Go the whole way again: the past is another one than it seemed."""
+        """Replay from the start, because a late fact changed the past."""
         self._restart()
         start = _BEFORE
         for earlier, end in enumerate(self._sessions[: number + 1]):
@@ -201,7 +201,7 @@ class Beliefs(Account):
     def prices(
         self, number: int, values: FloatVector
     ) -> tuple[FloatVector, FloatVector]:
-        """Return closes as the known actions since leave them; see `Account`.
+        """Return closes adjusted for the known actions since; see `Account`.
 
         To divide by: over the splits since the close. Worth: less dividends and
         children, too, which are in the cash and in other columns.
@@ -235,7 +235,7 @@ class Beliefs(Account):
         price: FloatVector,
         is_known: BoolVector,
     ) -> float:
-        """Return what is left of a share's worth without what an effect gave for it."""
+        """Return a share's value less the value of what an effect gave for it."""
         rest = float(worth[column]) - effect.dividend - _told(effect.capital)
         untold = []
         for other, shares in effect.received:
@@ -281,7 +281,7 @@ def _closed(
 
 
 def _superseded(action: IntVector, known_at: IntVector) -> IntVector:
-    """Return when each vintage gave way to the next one of its action."""
+    """Return when each vintage was replaced by the next one of its action."""
     gone = np.full(len(action), _NEVER, dtype=np.int64)
     order = np.lexsort((known_at, action))
     has_next = action[order[1:]] == action[order[:-1]]

@@ -104,7 +104,7 @@ def keep_book(
 def borrow_by_session(
     book: Book, *, window: PriceWindow, costs: CostModel
 ) -> FloatVector:
-    """Return what each session pays for what was short at the close before, in USD.
+    """Return the borrow of each session on the shorts of the close before, in USD.
 
     Returns
     -------

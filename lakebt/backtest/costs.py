@@ -190,7 +190,7 @@ CostModel.TERMS = tuple(field.name for field in fields(CostModel))
 
 
 def parse_costs(costs: object) -> CostModel:
-    """Return the costs that somebody passed; none if that is None.
+    """Return a user's costs; no costs for None.
 
     Raises
     ------

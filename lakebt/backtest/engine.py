@@ -27,7 +27,7 @@ _CHUNK = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Book:
-    """What is held in each slot, and where its prices are.
+    """The positions of each slot, and the places of their prices.
 
     A slot is entered once; its positions leave together, at the half session of each of
     its cells.
@@ -91,7 +91,7 @@ class Book:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Earned:
-    """What cells earned, at each level.
+    """The figures of cells at each level.
 
     The gross return, and what is traded, are the same multiple of the book's at every
     cell of a level: they are kept once, as the book's.
@@ -294,7 +294,7 @@ def _nothing(shape: tuple[int, int]) -> FloatPanel:
 
 
 def _places(book: Book) -> tuple[IntVector, slice | IntVector]:
-    """Return where each cell's figures go, and the same to write there in NumPy."""
+    """Return the places of the cells' figures, for the kernel and for NumPy."""
     if book.place is None:
         return np.arange(len(book.exit_row)), slice(None)
     return book.place, book.place

@@ -1,4 +1,4 @@
-"""Market impact: what a fill costs because of its size.
+"""Market impact: the costs of a fill that grow with its size.
 
 A fill of n shares costs coefficient x sigma x sqrt(n / volume) of its value, with sigma
 and volume as known before the entry's deadline. The exit uses them too, because its own
@@ -27,7 +27,7 @@ Amount = TypeVar("Amount", float, FloatVector)
 
 
 def toll(size: Amount, sigma: Amount, volume: Amount) -> Amount:
-    """Return what a fill costs, per USD of the price of a share and coefficient.
+    """Return the impact of a fill per USD of share price and unit of a coefficient.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def participation(size: Amount, volume: Amount) -> Amount:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Depth:
-    """What was known of the market before each of some decisions.
+    """Volume and volatility as known before each decision.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Depth:
         )
 
     def unfit(self, decision: int, size: FloatVector) -> npt.NDArray[np.int8]:
-        """Return why each order of a decision is not sent: `Reason.code`, else 0."""
+        """Return the `Reason.code` of each order that is not sent, else 0."""
         volume, most = self.volume[decision], self.costs.max_participation
         reason = np.zeros(len(size), dtype=np.int8)
         if most is not None:
@@ -130,7 +130,7 @@ class Depth:
         return reason
 
     def paid(self, decision: int, size: FloatVector, price: FloatVector) -> FloatVector:
-        """Return what the size of each order of a decision costs, in USD."""
+        """Return the impact of each order of a decision, in USD."""
         at = self.costs.impact_at(is_close=bool(self.at_close[decision]))
         each = toll(size, self.sigma[decision], self.volume[decision])
         paid: FloatVector = np.where(size == 0.0, 0.0, at * each * price)

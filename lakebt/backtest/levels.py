@@ -1,4 +1,4 @@
-"""Levels: the costs, gross and capital that one pass works out together."""
+"""Levels: the costs, gross and capital that one pass computes together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account holds a symbol once: positions on both sides of it are their sum."""
+"""Netting: positions on both sides of a symbol are summed."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def borrow_charges(
 
 
 def _is_free(window: PriceWindow, costs: CostModel) -> bool:
-    """Whether nothing is charged for what is short."""
+    """Whether shorts pay no borrow."""
     return costs.borrow_per_day == 0.0 and window.rates is None and not window.worths
 
 
@@ -158,7 +158,7 @@ def _nights(
     window: PriceWindow,
     costs: CostModel,
 ) -> Iterator[FloatVector]:
-    """Yield what shares cost from each session's close to the next one's, in USD.
+    """Yield the borrow of shares from each session's close to the next, in USD.
 
     By the rate of the costs, and by those that are told, if there are any.
     """
@@ -172,7 +172,7 @@ def _nights(
 def borrow_by_position(
     trade: Trade, *, window: PriceWindow, costs: CostModel
 ) -> FloatVector:
-    """Return what borrow each position of a trade paid, in USD.
+    """Return the borrow that each position of a trade paid, in USD.
 
     Of a symbol held on both sides, its shorts pay for what is short in all, each by its
     part of them.
@@ -208,7 +208,7 @@ def borrow_by_position(
 
 
 def gross_worth(trade: Trade, *, window: PriceWindow) -> FloatVector:
-    """Return what is held at each close with exposure but the last, in USD.
+    """Return the gross value at each close with exposure except the last, in USD.
 
     Returns
     -------
@@ -226,7 +226,7 @@ def gross_worth(trade: Trade, *, window: PriceWindow) -> FloatVector:
 
 
 def _holdings(trade: Trade) -> Iterator[tuple[str, FloatVector, int]]:
-    """Yield what is held: symbol, shares by session, and the session it is gone by."""
+    """Yield positions: symbol, shares by session, and the session they end by."""
     opposed, entered = trade.opposed, session_of(trade.entry_row)
     length = session_of(trade.exit_row) - entered
     sums: dict[str, FloatVector] = {}

@@ -1,4 +1,4 @@
-"""From target weights by decision to orders, each sized on what was known."""
+"""From target weights to orders, sized on what each decision knew."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Orders:
 
     @property
     def traded(self) -> FloatVector:
-        """What each order traded, in USD; never negative."""
+        """The value that each order traded, in USD; never negative."""
         amount: FloatVector = np.abs(self.size) * self.price
         return amount
 
@@ -240,7 +240,7 @@ def _account(
     capital_usd: float,
     delisting_return: float | None,
 ) -> Account:
-    """Return what follows shares and cash from decision to decision."""
+    """Return the account that tracks shares and cash between decisions."""
     before = np.array([(at - EPOCH) // TICK for at in targets.deadlines], np.int64)
     shorts = Shorts(history, window=window, costs=costs, before=before)
     sessions = session_of(targets.rows) - window.first

@@ -61,7 +61,7 @@ def installed() -> Any:
 
 
 def wrapped_once() -> Any:
-    """Return vectorbt's portfolio as one that makes its wrapper once.
+    """Return vectorbt's portfolio class with its wrapper made only once.
 
     vectorbt's own copies it and all settings 35 times on the way to a value, which is
     half of the engine's time. `to_vectorbt` still returns vectorbt's own portfolio.
@@ -198,7 +198,7 @@ def _from_trades(
 
 
 def _beside(trade: Trade, window: PriceWindow) -> FloatVector:
-    """Return the cash that a trade's shares brought by each row, in USD.
+    """Return the cash that a trade's shares have paid by each row, in USD.
 
     vectorbt has no price of 0: a share that has ended stays at its last price there,
     and is sold at it; that is taken off again.
@@ -223,7 +223,7 @@ def _beside(trade: Trade, window: PriceWindow) -> FloatVector:
 
 
 def _without_zeros(marks: FloatPanel) -> FloatPanel:
-    """Return marks, those that are 0 at the last one that was not."""
+    """Return marks with zeros replaced by the last mark above 0."""
     if not (marks == 0.0).any():
         return marks
     return fill_gaps(np.where(marks == 0.0, np.nan, marks))
@@ -237,7 +237,7 @@ def columns_of(symbols: Sequence[str], *, acted: bool) -> list[str]:
 def hold_beside(
     sizes: FloatPanel, beside: FloatVector, *, first: int, last: int
 ) -> float:
-    """Hold one share of `ACTIONS`, the last column; return what it costs at most."""
+    """Add one share of `ACTIONS`, the last column; return its largest price."""
     _add(sizes[first], -1, 1.0)
     _add(sizes[last], -1, -1.0)
     return float(_worth_of(beside[:, None]).max())

@@ -107,7 +107,7 @@ def order_book(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moves:
-    """Shares that actions bring and take, as trades at the marks of the close before.
+    """Share changes by corporate actions, as trades at the marks of the close before.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What corporate actions do to a strategy's book: shares, cash, shares of others."""
+"""Corporate actions in a strategy's book: shares, cash, shares of other symbols."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Flows:
-    """What actions brought and took, at the opens of a window; vectors of (n_flows,).
+    """The flows of actions at the opens of a window; vectors of shape (n_flows,).
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Flows:
         )
 
     def cash_by_session(self, sessions: int) -> FloatVector:
-        """Return the cash that each session's open brought, in USD."""
+        """Return the cash flow at each session's open, in USD."""
         cash = np.bincount(self.session, weights=self.cash, minlength=sessions)
         return np.asarray(cash, dtype=np.float64)
 
@@ -84,7 +84,7 @@ class Flows:
 
     @property
     def dividends(self) -> float:
-        """What dividends brought, less what was owed, in USD."""
+        """Dividends received less dividends owed, in USD."""
         return float(self.cash[self.is_kind(ActionKind.CASH_DIVIDEND)].sum())
 
     @property
@@ -147,7 +147,7 @@ def moved(
     *,
     columns: dict[str, int],
 ) -> FloatVector:
-    """Return the shares after all that happens at one open.
+    """Return the shares after all actions of one open.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a strategy's shorts pay before a decision, at the borrow rates known by then."""
+"""The borrow of a strategy's shorts before a decision, at the rates known then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def session_charges(
     short: FloatPanel, closes: FloatPanel, rates: FloatPanel | None, costs: CostModel
 ) -> FloatVector:
-    """Return what shorts cost for each calendar day after each close, in USD.
+    """Return the borrow of shorts per calendar day after each close, in USD.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def session_charges(
 
 
 class Shorts:
-    """What the shares of an account cost while they are short.
+    """The borrow of an account's short shares.
 
     A rate that is known at or after a deadline is not there for its decision; the next
     one that knows it takes what was paid for the sessions before to be otherwise.
@@ -82,7 +82,7 @@ class Shorts:
         self._days = window.sessions.days_since[window.first :][1 : shape[0]]
 
     def learn(self, number: int) -> float:
-        """Go on to a decision's deadline: return what more is owed for the past."""
+        """Advance to a decision's deadline; return the additional borrow owed."""
         if self._rates is None or self._held is None:
             return 0.0
         end = int(np.searchsorted(self._known_at, self._before[number]))
@@ -98,13 +98,13 @@ class Shorts:
         return self._paid(self._rates, self._held[own], own) - paid
 
     def _paid(self, rates: FloatPanel, held: FloatPanel, own: IntVector) -> float:
-        """Return what some sessions' shares cost until the session after, in USD."""
+        """Return the borrow of some sessions' shares until the next session, in USD."""
         short, closes = np.clip(-held, 0.0, None), self._window.closes[own]
         charges = session_charges(short, closes, rates[own], self._costs)
         return float((charges * self._days[own]).sum())
 
     def paid(self, shares: FloatVector, start: int, end: int) -> float:
-        """Return what shares cost from one session to another, in USD.
+        """Return the borrow of shares from one session to another, in USD.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""From a planned cell to a trade: sizes, fills, and what could not be filled."""
+"""From a planned cell to a trade: sizes, fills, and reasons without a fill."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ class LegQuote:
 
     @property
     def dividends(self) -> float:
-        """What of `exit_cash` is dividends, in USD."""
+        """The dividends in `exit_cash`, in USD."""
         if self.holding is None:
             return 0.0
         return self.holding.at(session_of(self.exit_row)).dividends
 
     @property
     def exit_value(self) -> float:
-        """What a share is worth at the exit, with all it brought but dividends."""
+        """The value of a share at the exit, with cash it paid except dividends."""
         if self.holding is None:
             return self.exit_price
         return self.exit_price + (self.exit_cash - self.dividends)
@@ -98,7 +98,7 @@ class LegQuote:
 
     @property
     def growth(self) -> float:
-        """What a share earned over its entry price, all it brought included."""
+        """The return of a share on its entry price, with all cash it paid."""
         if self.holding is None:
             return self.exit_price / self.entry_price - 1.0
         return (self.exit_price + self.exit_cash) / self.entry_price - 1.0
@@ -106,7 +106,7 @@ class LegQuote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """So many shares of one symbol, bought or sold at the entry and given back later.
+    """Shares of one symbol, bought or sold at the entry, and closed at the exit.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetOrder:
-    """What is bought or sold of one symbol in one half session.
+    """The net order in one symbol and one half session.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class NetOrder:
     volume: float = math.nan
 
     def impact_usd(self, costs: CostModel) -> float:
-        """Return what its size costs, in USD."""
+        """Return the impact of its size, in USD."""
         coefficient = costs.impact_at(is_close=is_close(self.row))
         if not (coefficient and self.size and self.price):
             return 0.0
@@ -191,7 +191,7 @@ class Trade:
 
     @property
     def exit_row(self) -> int:
-        """Half session in which the last position leaves."""
+        """The half session of the last exit."""
         return max(position.exit_row for position in self.positions)
 
     @property
@@ -216,7 +216,7 @@ class Trade:
         return after < 0.0 < left
 
     def orders(self) -> list[NetOrder]:
-        """Return what is traded: each position's entry and exit, or a symbol's sum."""
+        """Return the orders: each position's entry and exit, netted by symbol."""
         opposed = self.opposed
         orders: dict[object, NetOrder] = {}
         for number, position in enumerate(self.positions):
@@ -327,7 +327,7 @@ def build_trade(
 
 
 def _unfit(trade: Trade, costs: CostModel) -> Unfilled | None:
-    """Return why the market is too small for a trade, not known, or does not lend."""
+    """Return why volume or lending prevents a trade; None if they do not."""
     if costs.asks_volume and (unfit := _too_small(trade, costs)) is not None:
         return unfit
     for position in trade.positions:

@@ -1,4 +1,4 @@
-"""Walks through a single trade, for positions that leave at different times."""
+"""The slow engine for single trades, whose positions exit at different times."""
 
 from __future__ import annotations
 

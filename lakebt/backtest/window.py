@@ -106,7 +106,7 @@ class PriceWindow:
         return slice(start, start + 2 * len(worth.opens))
 
     def cash(self, symbol: str) -> FloatVector | None:
-        """Return what one share brought beside by each session, since the entry's.
+        """Return the cash one share has paid by each session, since the entry's.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class PriceWindow:
     def lending(
         self, symbol: str, held: IntVector
     ) -> tuple[FloatVector, FloatVector | None]:
-        """Return what of a share's marks has no borrow rate, and the rest times it.
+        """Return a share's marks without a borrow rate, and the borrow of the others.
 
         Parameters
         ----------

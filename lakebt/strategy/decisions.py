@@ -1,4 +1,4 @@
-"""Decisions of a strategy, made again: on what is known, or with its future altered."""
+"""Repeated decisions of a strategy, with the real or with an altered future."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Decisions:
         self._surroundings: Surroundings | None = None
 
     def when(self, number: int) -> str:
-        """Say which decision one is."""
+        """Return the name of a decision in words."""
         return f"decision of {self._view.sessions.date(self._fills[number].session)}"
 
     def decide(self, strategy: object, number: int) -> pd.Series:
@@ -66,7 +66,7 @@ class Decisions:
         )
 
     def traded(self, weights: pd.Series, number: int) -> pd.Series:
-        """Return the weights of a decision by what results call their symbols.
+        """Return the weights of a decision by the symbols' names in results.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Decisions:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Let a strategy run as if none had run before, and remember what it leaves."""
+        """Run a strategy in restored surroundings, and record what it changes."""
         given = self._maker.given
         # What an object learnt is its own: it goes on where it was.
         around = given if self._maker.is_remade else type(given)
@@ -150,7 +150,7 @@ class Decisions:
         seed: int,
         progress: Callable[[int, int], None] | None,
     ) -> Audit:
-        """Return whether the decisions depend on what was not yet known."""
+        """Return the look-ahead audit of the decisions."""
         sessions = [self._view.sessions.date(fill.session) for fill in self._fills]
         now = Surroundings(self._reached())
         now.take_back()  # a memo that a run filled would hide what it was made from

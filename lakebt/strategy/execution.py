@@ -1,4 +1,4 @@
-"""From the weights of all decisions to orders, and to the book that they make."""
+"""From the weights of all decisions to orders, and to the book."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Execution:
-    """What came of the decisions of a run.
+    """The orders, fills and book of a run's decisions.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def _priced(
     *,
     release: str,
 ) -> tuple[tuple[str, ...], FloatPanel]:
-    """Leave out the symbols without prices that were never to be held.
+    """Leave out symbols without prices that no decision holds.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def _set(named: Any, settings: Sequence[str], name: str) -> Any:
 
 
 def _called(make: Any, name: str) -> Any:
-    """Return a function of the view that is called as what it makes."""
+    """Return a function of the view with the name of what it makes."""
     if not isinstance(make, functools.partial):
         return make
 
@@ -127,7 +127,7 @@ def load_maker(
 
 
 def _named(module: ModuleType, name: str, path: Path) -> Any:
-    """Return what a module calls so.
+    """Return the member of a module with a name.
 
     Raises
     ------
@@ -227,7 +227,7 @@ class Maker:
         return strategy
 
     def keep(self) -> None:
-        """Copy the object before it is run: what it learns there it may keep."""
+        """Copy the object before its run, because a run may change it."""
         if self._kept is None and not self.is_remade:
             with contextlib.suppress(InvalidArgumentError):
                 self._kept = self.copied()
@@ -251,7 +251,7 @@ class Maker:
 
 
 def takes_view(make: Callable[..., Any]) -> bool:
-    """Return whether a class or a function is to be given the view.
+    """Return whether a class or a function takes the view.
 
     A function is, if it needs an argument; a class, if it calls it ``view``, or says it
     is a ``View``.

@@ -1,4 +1,4 @@
-"""What a strategy is: a digest of its code, and of everything that it was made with.
+"""The identity of a strategy: a digest of its code and of its parameters.
 
 Two strategies have one identity if their classes say the same, and so do all functions,
 globals, closures and values that can be reached from them. The names of modules, the
@@ -75,7 +75,7 @@ def identity_of(strategy: object, *, name: str) -> str:
 
 
 class _Identity:
-    """Digests of values, each made once, with those that are being made."""
+    """Computes digests of values, each once, and detects cycles."""
 
     def __init__(self, strategy: str, *, is_alone: bool = False) -> None:
         self._strategy = strategy
@@ -122,7 +122,7 @@ class _Identity:
         return self.of(value, "it")
 
     def _said(self, value: Any, where: str) -> tuple[str, Iterable[bytes]]:  # noqa: C901, PLR0911, PLR0912 - a case each
-        """Return what kind of thing a value is, and the digests of its parts."""
+        """Return the kind of a value, and the digests of its parts."""
         if isinstance(value, type):
             return self._of_class(value)
         if inspect.isfunction(value):
@@ -286,7 +286,7 @@ class _Identity:
     def _of_module(
         self, module: types.ModuleType, names: set[str], where: str
     ) -> Iterator[bytes]:
-        """Yield what is used of a module of the user's own."""
+        """Yield the used members of a module of the user's own."""
         if not is_own_module(module):
             return
         for name, value in used_of(module, names).items():
@@ -295,7 +295,7 @@ class _Identity:
                 yield from self._of_module(value, names - {name}, f"{where}.{name}")
 
     def _code(self, code: types.CodeType, *, doc: str | None) -> Iterator[bytes]:
-        """Yield what code does: not where it stands, nor its docstring."""
+        """Yield the parts of code that matter, without line numbers and docstring."""
         constants = list(code.co_consts)
         if constants and isinstance(constants[0], str) and constants[0] == doc:
             constants[0] = None
@@ -313,7 +313,7 @@ class _Identity:
             yield self.of(constant, code.co_name)
 
     def _of_state(self, value: Any, where: str) -> Iterator[bytes]:
-        """Yield what an object of a library would be pickled as.
+        """Yield the pickled form of a library's object.
 
         Raises
         ------
@@ -378,7 +378,7 @@ def _has_hidden_state(owner: type) -> bool:
 
 
 def _digest(kind: str, parts: Iterable[bytes]) -> bytes:
-    """Return the digest of some parts, each told with its length."""
+    """Return the digest of some parts, each prefixed with its length."""
     key = hashlib.blake2b(kind.encode(), digest_size=_BYTES)
     for part in parts:
         key.update(b"%d:" % len(part))

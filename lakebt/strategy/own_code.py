@@ -1,4 +1,4 @@
-"""Which code is the user's own, and what it can reach: names, cells and attributes."""
+"""The user's own code, and what it can reach: names, cells and attributes."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def globals_of(code: types.CodeType) -> frozenset[str]:
 
 
 def used_globals(function: types.FunctionType) -> dict[str, Any]:
-    """Return what a function's globals are now; of names that are none, nothing.
+    """Return the current values of a function's globals, if they exist.
 
     A module of the user's own that is imported inside of it counts as one.
     """
@@ -211,7 +211,7 @@ def _module(name: str, package: str) -> types.ModuleType | None:
 
 
 def used_of(module: types.ModuleType, names: set[str]) -> dict[str, Any]:
-    """Return what code that knows some names may mean of a module."""
+    """Return the members of a module that code with some names may use."""
     space = vars(module)
     # What a module makes when it is asked for it, no name is bound to.
     return {n: space[n] for n in sorted({*names, "__getattr__"}) if n in space}
@@ -248,7 +248,7 @@ def is_of_language(name: str, owner: type | None = None) -> bool:
 
 
 def written(owner: type) -> list[tuple[str, Any]]:
-    """Return what somebody wrote into a class, by name."""
+    """Return the members that a class body defines, by name."""
     fields = vars(owner).get("__dataclass_fields__", {})
     skipped = _NOT_SAID | {
         name for name in _GENERATED if _is_generated(vars(owner).get(name))
@@ -317,7 +317,7 @@ def _held(field: dataclasses.Field[Any], owner: type) -> Iterator[Any]:
 
 
 def wrapped(value: Any) -> Iterator[Any]:
-    """Yield what a method, a property or another wrapper leads to."""
+    """Yield the functions inside a method, a property or another wrapper."""
     for name in ("__func__", "__self__", "__wrapped__", "func"):
         yield getattr(value, name, None)
     if isinstance(value, functools.partial | functools.partialmethod):
@@ -350,6 +350,6 @@ def attributes(value: object) -> Iterator[tuple[str, Any]]:
 
 
 def _mangled(name: str, owner: type) -> str:
-    """Return what a private name of a class is called."""
+    """Return the mangled form of a class's private name."""
     is_private = name.startswith("__") and not name.endswith("__")
     return f"_{owner.__name__.lstrip('_')}{name}" if is_private else name

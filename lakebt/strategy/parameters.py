@@ -1,4 +1,4 @@
-"""A strategy's parameters as a command line has them: ``--set lookback=126``."""
+"""A strategy's parameters on a command line: ``--set lookback=126``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def from_texts(make: Callable[..., Any], texts: Iterable[str]) -> dict[str, Any]:
-    """Return the arguments of a strategy's class, each as what it holds.
+    """Return the arguments of a strategy's class, each in its type.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def from_texts(make: Callable[..., Any], texts: Iterable[str]) -> dict[str, Any]
 
 
 def as_texts(strategy: object) -> list[str] | None:
-    """Return what has to be set to make a strategy again; None if that cannot be said.
+    """Return the settings that make a strategy again; None if there are none.
 
     Nothing has to be for one that was made without arguments.
     """

@@ -48,7 +48,7 @@ def run_command(run: TradedStrategy) -> str:
 
 
 def with_sheet(run: TradedStrategy) -> RunContents:
-    """Return what its page shows: the contents, a tear sheet, and its lineage."""
+    """Return the contents of its page: the report, a tear sheet, and its lineage."""
     picture = picture_of(
         run.view,
         result=trial_id(run) if run.source else "no id",
@@ -59,7 +59,7 @@ def with_sheet(run: TradedStrategy) -> RunContents:
 
 
 def contents(run: TradedStrategy) -> RunContents:
-    """Return what the report of a run shows."""
+    """Return the contents of a run's report."""
     sharpe = sharpe_ratio(run.returns.to_numpy())
     return RunContents(
         title=run.name,
@@ -78,7 +78,7 @@ def contents(run: TradedStrategy) -> RunContents:
 
 
 def actions(run: TradedStrategy) -> dict[str, str]:
-    """Return what corporate actions did, in words; empty if they did nothing."""
+    """Return the effects of corporate actions in words; empty without any."""
     flows = run.book.flows
     if not len(flows):
         return {}
@@ -102,7 +102,7 @@ def actions(run: TradedStrategy) -> dict[str, str]:
 
 
 def banners(run: TradedStrategy) -> tuple[str, ...]:
-    """Return what must be read before the numbers; empty when nothing must."""
+    """Return the warnings above the numbers; empty if there are none."""
     sentences = view_banners(run.view, told_of(run.view))
     if not run.audited:
         sentences.insert(0, UNAUDITED)

@@ -1,4 +1,4 @@
-"""The tables of a run: what it decided, held, ordered and paid."""
+"""The tables of a run: weights, positions, orders and costs."""
 
 from __future__ import annotations
 

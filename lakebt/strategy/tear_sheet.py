@@ -1,4 +1,4 @@
-"""What a strategy came to: its returns, and what it held and traded."""
+"""The performance of a strategy: returns, holdings and trades."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tear_sheet(
 def sheet_data(
     run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
 ) -> SheetData:
-    """Return what the tear sheet of a run is made of."""
+    """Return the data of a run's tear sheet."""
     return SheetData(
         performance=performance(run, benchmark=benchmark),
         title=run.name,
@@ -52,7 +52,7 @@ def sheet_data(
 def performance(
     run: TradedStrategy, *, benchmark: str | pd.Series[float] | None = None
 ) -> Performance:
-    """Return what a run came to.
+    """Return the performance of a run.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def performance(
 
 
 def holdings(run: TradedStrategy) -> pd.DataFrame:
-    """Return what each position is worth at the close, over what all of it is.
+    """Return each position's share of the portfolio's value at the close.
 
     Sessions down, symbols across; from the first session of the returns on. A position
     without a close is worth its last one.

@@ -1,4 +1,4 @@
-"""What a strategy's backtest is asked, as one frozen value."""
+"""`Terms`: the arguments of a strategy's backtest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNLIMITED = 1e9
 
 @dataclass(frozen=True, kw_only=True)
 class Terms(ArgumentList):
-    """What is asked of a strategy's backtest, other than its view and the strategy.
+    """The arguments of a strategy's backtest, other than its view and the strategy.
 
     The fields are the arguments of `lakebt.Backtest`, in the order in which they are
     written.
@@ -76,7 +76,7 @@ class Terms(ArgumentList):
         min_lead: str | dt.timedelta = "10min",
         delisting_return: float | None = None,
     ) -> Terms:
-        """Return what somebody wrote, checked.
+        """Return a user's terms, checked.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A strategy that was run: what its tables, report and trial are made of."""
+"""`TradedStrategy`: a strategy that was run, for tables, report and trials."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class TradedStrategy:
 
     @cached_property
     def origin(self) -> Origin:
-        """What it was run on, and by what."""
+        """The release, code and engine that it was run with."""
         return Origin.of(self.view, engine=self.engine, tables=None)
 
     @cached_property

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def run_rule(name: str, parameters: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """Return what a backtest tries: strategy, parameters, and when it trades."""
+    """Return the rule of a backtest: strategy, parameters, and when it trades."""
     return {"strategy": name, "parameters": dict(parameters), **terms.rule()}
 
 
@@ -69,7 +69,7 @@ def parameters_of(strategy: object) -> dict[str, Any]:
 
 
 def as_made(owner: type, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of some recorded parameters that a class is made with."""
+    """Return the recorded parameters that are arguments of the class."""
     names = _made_with(owner)
     return {name: value for name, value in parameters.items() if name in names}
 
@@ -115,7 +115,7 @@ def trial_id(run: TradedStrategy) -> str:
 def run_row(
     run: TradedStrategy, *, family: str | None, run_at: dt.datetime, seconds: float
 ) -> pd.DataFrame:
-    """Return the row that the trials have of a run.
+    """Return the trial of a run, as a row.
 
     Parameters
     ----------

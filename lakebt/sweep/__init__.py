@@ -1,1 +1,1 @@
-"""Everything at once: grids of rules, costs, filters, strategies and releases."""
+"""Sweeps: grids of rules, costs, filters, strategies and releases."""

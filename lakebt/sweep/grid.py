@@ -1,4 +1,4 @@
-"""What a sweep asks: each combination of the arguments that have several values."""
+"""The grid of a sweep: all combinations of arguments with several values."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Point:
         return tuple(map(str, self.scope.arguments.exits))
 
     def arguments(self, cost: CostModel) -> dict[str, Any]:
-        """Return what is asked under one of the costs."""
+        """Return the arguments under one of the costs."""
         return self.scope.arguments.replaced(costs=cost).plain()
 
     def missing(self, known: frozenset[str]) -> Missing | None:
@@ -137,7 +137,7 @@ class Point:
 
 
 def each(value: object, name: str) -> tuple[Any, ...]:
-    """Return the values an argument is to take: a list's, or the one.
+    """Return the values of an argument: those of a list, or the single one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Running the studies of a sweep here: what is finished goes to the recorder."""
+"""Running the studies of a sweep in this process."""
 
 from __future__ import annotations
 

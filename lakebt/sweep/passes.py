@@ -1,4 +1,4 @@
-"""Which studies of a sweep are computed together: one pass at several levels."""
+"""Passes: studies of a sweep that are computed together, at several levels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Memory:
         self._last: dict[str, tuple[Any, Any]] = {}
 
     def schedule(self, scope: Scope) -> Schedule:
-        """Return what the guard decides for a study.
+        """Return the guard's decisions for a study.
 
         Raises
         ------
@@ -59,12 +59,12 @@ class Memory:
         return self._kept("history", key, lambda: scope.history(plan))
 
     def trade(self, scope: Scope, levels: Sequence[Level]) -> list[Cells]:
-        """Return what each cell of a study comes to, at each level, in one pass."""
+        """Return the figures of each cell of a study at each level, in one pass."""
         plan, history = self.schedule(scope), self.history(scope)
         return ENGINES[self.engine](plan, history, scope.arguments, levels, None)
 
     def plan(self, part: Pass) -> Schedule | ChunkedPlan:
-        """Return what the guard decides for a pass, in chunks if its events are many.
+        """Return the guard's decisions for a pass, in chunks if it has many events.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class Memory:
         return self._kept("chunks", key, lambda: Chunks(part.whole or part.scope))
 
     def check_priced(self, scope: Scope, cells: Cells) -> None:
-        """Stop on a cell that lacks a price.
+        """Raise an error for a cell that lacks a price.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class Memory:
             self._chunks(whole).raise_unpriced()
 
     def book_key(self, scope: Scope) -> object:
-        """Return what is equal for studies that differ in nothing but their levels.
+        """Return a key that is equal for studies that differ only in their levels.
 
         They may differ in how their events become one series, too.
         """
@@ -173,13 +173,13 @@ class StudyAtCost:
 
     @property
     def n_cells(self) -> int:
-        """How many cells that are."""
+        """The number of cells."""
         return len(self.scope.arguments.entries) * len(self.scope.arguments.exits)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pass:
-    """Studies that differ in nothing that their trades are made of, but for the level.
+    """Studies whose trades differ only in their level.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class Pass:
 
     @property
     def n_studies(self) -> int:
-        """How many studies it serves."""
+        """The number of studies."""
         return sum(map(len, self.studies.values()))
 
     @property
@@ -206,7 +206,7 @@ class Pass:
         return tuple(map(str, self.scope.arguments.entries))
 
     def blocks(self) -> list[Pass]:
-        """Return it in passes of so many entries as fit into memory at one level.
+        """Split it into passes whose entries fit into memory at one level.
 
         What stops at the first fact that is missing is in one block unless its events
         are in chunks, which know the first of all: see `Memory.check_all_priced`.
@@ -231,7 +231,7 @@ class Pass:
         ]
 
     def parts(self, plan: Schedule | ChunkedPlan, engine: str) -> Iterator[Pass]:
-        """Yield it in passes of so many levels as are to be worked out at once."""
+        """Split it into passes of as many levels as are computed at once."""
         n_alone = plan.n_apart if engine == "event" else plan.n_planned
         size = plan.size + ALONE * n_alone
         count = max(AT_ONCE // max(size, 1), 1)
@@ -243,7 +243,7 @@ class Pass:
 
 
 def but_for_rules(scope: Scope, decides: Decides) -> tuple[int, str]:
-    """Return what is equal for studies that differ in their entries and exits alone.
+    """Return a key that is equal for studies that differ only in entries and exits.
 
     Which changes there are does not depend on the rules that they are traded by.
     """
@@ -260,7 +260,7 @@ def stops(scope: Scope) -> bool:
 def passes(
     points: Iterable[Point], *, known: frozenset[str], memory: Memory
 ) -> list[Pass]:
-    """Return what has to be run of some points.
+    """Return the passes that some points still need.
 
     Parameters
     ----------

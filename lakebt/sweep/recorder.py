@@ -1,4 +1,4 @@
-"""Recording what a sweep has finished, before it is reported as finished."""
+"""Recording the finished trials of a sweep, before they are reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 0.5
 
 
 class Recorder:
-    """Records finished trials in batches, and tells of those that are recorded.
+    """Records finished trials in batches, and reports those that are recorded.
 
     A batch is recorded as soon as its trials took `SECONDS` to run, or have waited that
     long, so a trial that took minutes is recorded at once. A killed process loses what
@@ -57,7 +57,7 @@ class Recorder:
 
     @property
     def patience(self) -> float | None:
-        """Seconds for which what waits may go on waiting; None if nothing does."""
+        """Seconds until waiting trials must be recorded; None if none wait."""
         if not self._waiting and not self._files:
             return None
         waited = max(time.perf_counter() - self._since, self._worked)
@@ -121,7 +121,7 @@ class Recorder:
         return self._store.trials(where={"trial_id": list(ids)})
 
     def record_if_due(self) -> None:
-        """Record what waits, if it has waited long enough, and tell of it.
+        """Record and report waiting trials, if they have waited long enough.
 
         Raises
         ------

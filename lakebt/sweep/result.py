@@ -99,7 +99,7 @@ class SweepResult:
         )
 
     def _errors(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return what rows say of their errors; nothing where they were run before."""
+        """Return the errors in rows; none for rows from before they were recorded."""
         figures = [json.loads(text) for text in rows["metrics"]]
         columns = {
             name: [row.get(name) for row in figures]
@@ -134,7 +134,7 @@ class SweepResult:
         return ranked[self._telling()].reset_index(drop=True)
 
     def _telling(self) -> list[str]:
-        """Return the columns that tell its cells apart, and the figures."""
+        """Return the columns in which its cells differ, and the figures."""
         figures = {*FIGURES, *ERROR_FIGURES, "trial_id"}
         arguments = [name for name in self._table.columns if name not in figures]
         varying = [

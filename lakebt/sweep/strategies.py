@@ -50,7 +50,7 @@ VARIED = tuple(name for name in Terms.names() if name != "costs")
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One backtest of a sweep, as a process of its own is told of it.
+    """One backtest of a sweep, as plain values for another process.
 
     Attributes
     ----------

@@ -138,7 +138,7 @@ class Sweep:
 
     @property
     def _n_cells(self) -> int:
-        """How many cells are run or known: one that is asked for twice counts twice."""
+        """The number of cells, run or known; repeated ones count each time."""
         return sum(len(i) for p in self.points for i in p.ids) + len(self.tasks)
 
     @property

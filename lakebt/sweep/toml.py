@@ -29,7 +29,7 @@ _TOP = (
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a SWEEP.toml says.
+    """Read a SWEEP.toml.
 
     Parameters
     ----------

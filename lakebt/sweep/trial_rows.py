@@ -1,4 +1,4 @@
-"""One study under one of its costs, as plain values: what its rows are made of."""
+"""One study under one of its costs, as plain values, and its rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrialSpec:
-    """What is asked of one study, under one of its costs.
+    """The arguments of one study, under one of its costs.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class TrialSpec:
 
     @classmethod
     def of(cls, study: StudyAtCost, entries: tuple[str, ...]) -> TrialSpec:
-        """Return what a sweep asks of a study of its own, under some of its entries."""
+        """Return the spec of a study in a sweep, under some of its entries."""
         return cls(
             arguments=study.point.arguments(study.costs),
             entries=entries,
@@ -66,7 +66,7 @@ class TrialSpec:
 
     @property
     def costs(self) -> CostModel:
-        """What it is charged."""
+        """The costs."""
         return CostModel(**self.arguments["costs"])
 
     @property

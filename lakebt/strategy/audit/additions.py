@@ -73,7 +73,7 @@ def added(holder: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_somebody_s(part: Any) -> bool:
-    """Return whether a value is data, or of the user's own code."""
+    """Return whether a value is data, or the user's own code."""
     if isinstance(part, type):
         return is_own_class(part)
     if inspect.isfunction(part):
@@ -82,7 +82,7 @@ def _is_somebody_s(part: Any) -> bool:
 
 
 def of_library(module: types.ModuleType, names: set[str]) -> Iterator[Any]:
-    """Yield what code may mean of a library that may hold something in its turn."""
+    """Yield members of a library that code may use and that may hold data."""
     for name in names.intersection(vars(module)):
         part = vars(module)[name]
         is_holder = isinstance(part, type | types.ModuleType) or inspect.isroutine(part)
@@ -91,7 +91,7 @@ def of_library(module: types.ModuleType, names: set[str]) -> Iterator[Any]:
 
 
 def by_language(value: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield what a class or a function holds in names of Python's.
+    """Yield what a class or a function holds under special names of Python.
 
     Annotations always: many ways lead to them. Of the others those that code names.
     """
@@ -117,7 +117,7 @@ def _annotations(value: Any, name: str) -> Any:
 
 
 def environment(code: types.CodeType) -> Iterator[tuple[str, str]]:
-    """Yield what code may read of the environment: what it names, or all of it."""
+    """Yield the environment variables that code may read: those it names, or all."""
     texts = {c for each in codes_of(code) for c in each.co_consts if type(c) is str}
     variables = {text for text in texts if _VARIABLE.match(text)}
     yield from (
@@ -126,7 +126,7 @@ def environment(code: types.CodeType) -> Iterator[tuple[str, str]]:
 
 
 def everything(names: set[str]) -> str:
-    """Return how code reaches whatever a program holds; "" if it does not."""
+    """Return how code reaches every object of the program; "" if it does not."""
     names_of_everything = sorted(names & _EVERYTHING)
     if {"inspect", "stack"} <= names:
         names_of_everything.append("stack")
@@ -134,7 +134,7 @@ def everything(names: set[str]) -> str:
 
 
 def whole_space(function: types.FunctionType, named: frozenset[str]) -> dict[str, Any]:
-    """Return what of its globals a function may reach by a text that it makes."""
+    """Return the globals that a function may reach by a computed name."""
     if not named & _WHOLE_SPACE:
         return {}
     return {

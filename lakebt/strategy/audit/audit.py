@@ -30,7 +30,7 @@ FEW = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Future:
-    """What becomes of everything known after a decision's deadline.
+    """How the facts known after a decision's deadline are altered.
 
     Attributes
     ----------
@@ -48,13 +48,13 @@ class Future:
 
     @property
     def words(self) -> str:
-        """What was done to it."""
+        """The alteration in words."""
         return f"the future {'removed' if self.seed is None else 'replaced'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What a decision raised instead of returning weights."""
+    """The error of a decision that returned no weights."""
 
     error: str
 
@@ -63,7 +63,7 @@ Decided: TypeAlias = "pd.Series | Failed"
 
 
 class Rerun(Protocol):
-    """Makes a strategy anew, and asks it for decisions."""
+    """Makes a strategy anew, and calls it for decisions."""
 
     def __call__(self, future: Future | None, numbers: Sequence[int]) -> list[Decided]:
         """Return some decisions.
@@ -80,7 +80,7 @@ class Rerun(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What `audit` found: the verdict, the difference and how many cuts were made."""
+    """The result of `audit`: the verdict, the difference and the number of tests."""
 
     verdict: Verdict
     n_checked: int
@@ -170,7 +170,7 @@ class _Counted:
 
 
 class _Examiner:
-    """Cuts at decisions, and compares what is decided with what was."""
+    """Tests decisions, and compares the new ones with the first."""
 
     def __init__(self, rerun: _Counted, *, base: list[Decided], seed: int) -> None:
         self._rerun, self._base, self._seed = rerun, base, seed
@@ -206,7 +206,7 @@ class _Examiner:
 
 
 def chosen(base: Sequence[Decided], number: int) -> list[int]:
-    """Return which decisions to cut at, in their order.
+    """Return the numbers of the decisions to test, in order.
 
     Examples
     --------
@@ -228,7 +228,7 @@ def chosen(base: Sequence[Decided], number: int) -> list[int]:
 
 
 def _spread(numbers: Sequence[int], count: int) -> Iterable[int]:
-    """Return so many of the numbers, evenly spread."""
+    """Return a number of evenly spread items."""
     if count <= 0:
         return ()
     places = np.linspace(0, len(numbers) - 1, count + 2)[1:-1].round().astype(int)

@@ -1,4 +1,4 @@
-"""What a strategy holds that was made before an audit, and that it cannot make anew.
+"""Data that a strategy holds from before an audit, and that it cannot make anew.
 
 An audit alters what views show. What was read before is out of its reach: what it says
 of the past may have been computed from the future. So everything that can be reached
@@ -138,7 +138,7 @@ class _Walk:
         self.found = Captured()
 
     def look(self, strategy: Any) -> None:
-        """Look at a strategy, and at all that can be reached from it."""
+        """Inspect a strategy, and everything that can be reached from it."""
         ahead: deque[tuple[Any, str, int]] = deque([(strategy, "it", 0)])
         known = -1, 0
         while ahead or known != (len(self._names), len(self._held)):
@@ -187,7 +187,7 @@ class _Walk:
             yield from self._of_data(value, where, within)
 
     def _parts_by_name(self) -> Iterator[tuple[Any, str, int]]:
-        """Yield what code may mean of modules that are held, and what it may read."""
+        """Yield members of modules that code may use, and what it may read."""
         for owner in (base for each in GIVEN for base in each.__mro__):
             parts = () if is_own_class(owner) else added(owner, self._names)
             yield from ((part, f"{owner.__name__}.{n}", 0) for n, part in parts)
@@ -335,7 +335,7 @@ class _Walk:
     def _by_text(
         self, function: types.FunctionType, names: set[str]
     ) -> Iterator[tuple[Any, str, int]]:
-        """Yield what a function reaches beside the globals and cells that it names."""
+        """Yield what a function can reach without naming a global or a cell."""
         code, name = function.__code__, function.__name__
         if by := everything(names):
             description = f"{name} uses {by}, by which it reaches all that is held"
@@ -353,7 +353,7 @@ class _Walk:
     def _of_module(
         self, module: types.ModuleType, names: set[str], where: str
     ) -> Iterator[tuple[Any, str, int]]:
-        """Yield what is used of a module of the user's own."""
+        """Yield the used members of a module of the user's own."""
         if not is_own_module(module) or is_library(module):
             return
         used = used_of(module, names)
@@ -368,7 +368,7 @@ class _Walk:
 
 
 def _may_be_filled(value: Any) -> bool:
-    """Return whether a run may leave something in a container, which is not too big."""
+    """Return whether a container is small enough to restore after a run."""
     if isinstance(value, np.ndarray | pd.DataFrame | pd.Series):
         is_written = getattr(value, "flags", None)
         return value.size <= LONGEST and getattr(is_written, "writeable", True)
@@ -376,13 +376,13 @@ def _may_be_filled(value: Any) -> bool:
 
 
 def _is_data(constant: Any) -> bool:
-    """Return whether a constant of code may be a table: a key of a fact is none."""
+    """Return whether a constant may be a table; the key of a fact is not."""
     is_key = isinstance(constant, tuple | frozenset) and len(constant) <= _LONGEST_KEY
     return not is_key
 
 
 def _has_hidden_state(owner: type) -> bool:
-    """Return whether objects of a class hold what is in no attribute of theirs."""
+    """Return whether objects of a class have state outside their attributes."""
     upon = [base for base in owner.__mro__ if not is_own_class(base)]
     return any(base.__basicsize__ > _OF_ATTRIBUTES_ALONE for base in upon)
 

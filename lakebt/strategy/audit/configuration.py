@@ -46,7 +46,7 @@ Fault: TypeAlias = str
 
 
 class Judge:
-    """Says of a value that is data whether it is configuration.
+    """Judges whether a value of data is configuration.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Judge:
         self._is_later, self._many = is_later, many
 
     def fault(self, value: Any, *, within: int = 0) -> Fault:  # noqa: PLR0911 - a case each
-        """Return what a value is, if it may not be held; `within` what is so long."""
+        """Return why a value may not be held; `within` is its container's length."""
         kind = type(value).__name__
         if isinstance(value, str):
             return self._text(value)
@@ -184,7 +184,7 @@ _REGULAR = (
 
 
 def _length_of_code(word: str) -> int:
-    """Return how long a word is, if it is longer than any but a code of something."""
+    """Return the length of a word, if it is too long for a name or code."""
     return len(word) if len(word) > _LONGEST_CODE and word.isalnum() else 0
 
 
@@ -222,7 +222,7 @@ def _last_of_column(rows: Sequence[Any]) -> pd.Timestamp | None:
 
 
 def _leaves(value: Any) -> int:
-    """Return how many values there are in what is nested."""
+    """Return the number of values in a nested structure."""
     if isinstance(value, (*SEQUENCES, *SETS)):
         return max(len(value), sum(map(_leaves, value)))
     return 1

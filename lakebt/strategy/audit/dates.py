@@ -1,4 +1,4 @@
-"""Dates, as whatever they are written: a date, a text, an ordinal, a Unix time."""
+"""Dates in any notation: a date, a text, an ordinal, a Unix time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SECONDS = range(315_532_800, 4_102_444_800)
 
 
 def dates_in(text: str) -> list[pd.Timestamp]:
-    """Return the dates that stand in a text, each once.
+    """Return the distinct dates in a text.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def dates_in(text: str) -> list[pd.Timestamp]:
 
 
 def date_in(text: str) -> pd.Timestamp | None:
-    """Return the first date that stands in a text; None if there is none."""
+    """Return the first date in a text; None if there is none."""
     return next(_found(text), None)
 
 

@@ -1,4 +1,4 @@
-"""Which values are no data, and which are told by the few others that are in them."""
+"""Types of values that hold no data, or only the few values inside them."""
 
 from __future__ import annotations
 
@@ -160,13 +160,13 @@ def _of_typing(value: Any) -> list[Any]:
 
 
 def _put_into(value: Any) -> list[Any]:
-    """Return the attributes that somebody gave to what holds no data."""
+    """Return the attributes that user code added to a value without data."""
     attributes = getattr(value, "__dict__", {})
     return [part for name, part in attributes.items() if name not in _BY_ITSELF]
 
 
 def inside(value: object) -> Iterable[Any] | None:
-    """Return what is in a value that is told by a few others; None if it is not."""
+    """Return the values inside a value of a simple type; None for other types."""
     for owner in type(value).__mro__:
         if (parts := _INSIDE.get(owner)) is not None:
             return parts(value)

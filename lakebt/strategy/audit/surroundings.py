@@ -1,4 +1,4 @@
-"""What surrounds a strategy, put back as it was before each of its runs.
+"""The state around a strategy, restored before each of its runs.
 
 What one run leaves in a class, a global, a closure or a cache, the next would find:
 data of a lake that is not the one it runs on. So what a run changed is remembered, and
@@ -30,7 +30,7 @@ _NOTHING: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What a run changed: where, and what was there before and after."""
+    """A change by a run: the place, and the values before and after."""
 
     target: Any
     name: Any
@@ -50,7 +50,7 @@ class Surroundings:
         self._contents = [copy.copy(container) for container in captured.containers]
 
     def restore(self) -> None:
-        """Put everything back as it was, and empty every cache."""
+        """Restore everything, and empty every cache."""
         for cache in self._found.caches:
             cache.cache_clear()
         for cell, contents in self._found.cells:
@@ -64,7 +64,7 @@ class Surroundings:
                 _refill(container, contents)
 
     def take_back(self) -> None:
-        """Take back what runs left there, unless it was changed since."""
+        """Undo the changes of runs, unless they were changed since."""
         for cell, _ in self._found.cells:
             if (change := _left(cell, None)) and _contents(cell) is change.after:
                 cell.cell_contents = change.before
@@ -80,7 +80,7 @@ class Surroundings:
                 _refill(container, change.before)
 
     def remember(self) -> None:
-        """Remember what changed since, as left by a run."""
+        """Record the changes since then as those of a run."""
         for cell, before in self._found.cells:
             if (after := _contents(cell)) is not before:
                 _note(cell, None, before, after)
@@ -128,7 +128,7 @@ def _take_back(space: Any, name: str, change: _Change) -> None:
 
 
 def _rebind(space: Any, names: dict[str, Any], *, is_whole: bool) -> None:
-    """Bind names to what they were; the others too are unbound if they are all."""
+    """Bind names to their old values; if these are all names, unbind the others."""
     now = plain(space) if isinstance(space, type) else dict(space)
     for name in set(now).difference(names) if is_whole else ():
         _unbind(space, name)

@@ -42,7 +42,7 @@ class Bundle:
     def take(
         self, number: int, spec: TrialSpec, rows: pd.DataFrame, *, seconds: float
     ) -> Iterator[Done]:
-        """Take the cells of a study; yield what is not to be held back.
+        """Add the cells of a study; yield what is not held back.
 
         Those of some entries alone: only the driver has the others.
         """

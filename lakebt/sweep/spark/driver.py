@@ -173,7 +173,7 @@ class Broadcasts:
         return packed
 
     def destroy(self) -> None:
-        """Make everybody forget it."""
+        """Delete it everywhere."""
         for broadcast in self.by_key.values():
             broadcast.destroy()
 

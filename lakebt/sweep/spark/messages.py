@@ -1,4 +1,4 @@
-"""What travels between a driver and its executors, as Arrow: nothing is pickled."""
+"""Messages between a driver and its executors, as Arrow, without pickles."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CUT = "cut"
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What came of a piece.
+    """The result of a piece of work.
 
     Attributes
     ----------
@@ -254,7 +254,7 @@ def unpack_prices(packed: bytes, *, sessions: Sessions) -> PriceHistory:
 
 
 def pack_cells(slots: Slots, cells: Cells, *, with_worth: bool) -> bytes:
-    """Return what some events came to.
+    """Return the packed results of some events.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def pack_cells(slots: Slots, cells: Cells, *, with_worth: bool) -> bytes:
 def unpack_cells(
     packed: bytes, *, entries: Sequence[str], exits: Sequence[str]
 ) -> tuple[Slots, Cells]:
-    """Return what some events came to, under a grid."""
+    """Return the results of some events, under a grid."""
     columns = unpack(packed)
     named = zip(
         columns["events"], columns["indices"], columns["dates"].tolist(), strict=True

@@ -1,4 +1,4 @@
-"""What an executor does of a sweep: functions from Arrow batches to Arrow batches."""
+"""The tasks of an executor: functions from Arrow batches to Arrow batches."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _ARROW = pa.schema(_FIELDS)
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What the tasks of a wave are told, besides their work.
+    """The settings of a wave's tasks, besides their work.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Sent:
 
     @property
     def bundle(self) -> Bundle:
-        """What the trials of a task are gathered in."""
+        """The bundle that collects a task's trials."""
         return Bundle(self.laid_out, fewest=self.fewest)
 
 

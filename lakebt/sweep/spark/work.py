@@ -211,7 +211,7 @@ def _done(
 
 
 def _packed(spec: TrialSpec, plan: Schedule, cells: Cells) -> bytes:
-    """Return what some of the events came to."""
+    """Return the packed results of some of the events."""
     slots = Slots(
         entries=spec.entries,
         exits=spec.exits,
