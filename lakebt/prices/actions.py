@@ -1,4 +1,4 @@
-"""Corporate actions with all their vintages: what becomes of a share."""
+"""Corporate actions with all their vintages."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chance:
-    """What may be said of the rules, each as one of all that were tried.
+    """The significance of the rules, corrected for their number.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Pretended:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyContents:
-    """What the report of a study shows.
+    """The contents of a study's report.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class StudyContents:
 
 @dataclass(frozen=True, kw_only=True)
 class RunContents:
-    """What the report of a user's strategy shows.
+    """The contents of a strategy's report.
 
     Attributes
     ----------

@@ -145,7 +145,7 @@ def _study_figures(
 
 
 def made_of(contents: StudyContents) -> dict[str, str | None]:
-    """Return what the panel makes cells from, as text; or why there is no panel."""
+    """Return the panel's data as text, or why there is no panel."""
     if contents.ingredients is None or contents.best is None:
         return {"text": None, "why_not": contents.why_no_panel}
     text = packed(contents.ingredients)

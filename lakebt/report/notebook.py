@@ -106,7 +106,7 @@ def surface_html(contents: StudyContents) -> str:
 
 
 def looking_ahead(sentence: str, rows: pd.DataFrame) -> str:
-    """Return what hindsight shows as a table, under a red banner that says so."""
+    """Return the results with look-ahead as a table, under a red banner."""
     head = "".join(
         f'<th style="{_LABEL}">{html.escape(str(name))}</th>' for name in rows
     )
@@ -134,7 +134,7 @@ def _plain(value: object) -> str:
 
 
 def _chance(chance: Chance | None) -> str:
-    """Return what may be said of all rules, before what is said of one."""
+    """Return the sentence on all rules, which stands before that on one."""
     if chance is None:
         return ""
     sentence = html.escape(chance.sentence)
@@ -150,7 +150,7 @@ def _around(name: str, names: tuple[str, ...], *, most: int) -> tuple[str, ...]:
 
 
 def _cut(contents: StudyContents, n_entries: int, n_exits: int) -> str:
-    """Say what a table does not show; nothing if it shows all."""
+    """Return a note on what a table omits; empty if it shows all."""
     entries, exits = len(contents.entries), len(contents.exits)
     if (n_entries, n_exits) == (entries, exits):
         return ""
@@ -164,7 +164,7 @@ def _cut(contents: StudyContents, n_entries: int, n_exits: int) -> str:
 
 
 def study_html(rows: Mapping[str, object], refusals: pd.DataFrame | None = None) -> str:
-    """Return what a study will do, before it runs.
+    """Return the plan of a study, before it runs.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def study_html(rows: Mapping[str, object], refusals: pd.DataFrame | None = None)
 
 
 def run_html(contents: RunContents) -> str:
-    """Return what a user's strategy earned, as a small table.
+    """Return the earnings of a strategy as a small table.
 
     Parameters
     ----------

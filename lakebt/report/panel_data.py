@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds for every cell.
+    """The terms that all cells share.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ingredients:
-    """What every traded cell is made of.
+    """The data of every traded cell.
 
     Sessions are counted from the first of `days`; a half session is twice its session,
     and 1 more at the close. A *slot* is an event under an entry, with at least one cell

@@ -91,7 +91,7 @@ def is_made_up(text: str) -> bool:
 
 
 def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
-    """Return what must be said of a view.
+    """Return the warnings about a view.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def view_banners(view: View, told: Sequence[str] = ()) -> list[str]:
 
 
 def _redactions(view: View) -> list[str]:
-    """Return what was erased from a view's release, in words."""
+    """Return the erasures from a view's release in words."""
     return [
         f"{_lost(each['rows'])} on {each['erased_at'][:10]}: {each['because']} "
         f"(certificate {each['certificate']})"
@@ -139,7 +139,7 @@ def _lost(rows: Mapping[str, int]) -> str:
 
 
 def view_provenance(view: View) -> dict[str, str]:
-    """Return what a view read, in words."""
+    """Return the data that a view read, in words."""
     facts = view.provenance()
     erased = "; ".join(_redactions(view))
     return {
@@ -157,6 +157,6 @@ def view_provenance(view: View) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what computed a result."""
+    """Return the versions of the code and libraries that computed a result."""
     others = ", ".join(f"{name} {version(name)}" for name in _COMPUTED_BY)
     return {"versions": f"lakebt {__version__}, {others}"}

@@ -33,7 +33,7 @@ def path_section(contents: StudyContents) -> dict[str, str] | None:
 
 
 def chance_section(chance: Chance | None) -> dict[str, Any] | None:
-    """Return what may be said of all rules; None where nothing was computed."""
+    """Return the section on significance; None if it was not computed."""
     if chance is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""What a tear sheet is made of, as plain values and what computes them."""
+"""The data of a tear sheet, and what computes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Performance(Protocol):
-    """What a portfolio came to, however it was computed."""
+    """The performance of a portfolio, by any implementation."""
 
     def numbers(self) -> dict[str, float]:
         """Return every number by its name."""
@@ -43,13 +43,13 @@ class Performance(Protocol):
 
     @property
     def benchmark(self) -> pd.Series[float] | None:
-        """Those of what it is held against."""
+        """The returns of the benchmark."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SheetData:
-    """What a tear sheet is made of.
+    """The data of a tear sheet.
 
     Attributes
     ----------

@@ -1,3 +1,3 @@
-"""Views: what a release says, as known at an instant."""
+"""Views: a release, as known at an instant."""
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def all_actions(tables: Tables, symbols: Sequence[str]) -> ActionHistory:
 
 
 def held_as_called(tables: Tables, symbols: Sequence[str], *, day: dt.date) -> Held:
-    """Return what is in the adjusted bars of some symbols, by what these are called.
+    """Return the actions in the adjusted bars of symbols, by their names in `tables`.
 
     Whose they are by all that is known of identifiers decides what is in them; a row
     that is not known yet renames nothing.
@@ -153,7 +153,7 @@ def held_as_called(tables: Tables, symbols: Sequence[str], *, day: dt.date) -> H
 
 
 def held(pinned: Tables, symbols: Sequence[str]) -> Held:
-    """Return what is in the adjusted bars of some symbols.
+    """Return the actions that the adjusted bars of some symbols contain.
 
     These are the actions of the whole release, up to each symbol's last bar, because
     the vendor knew them. In an altered release they are those known before the
@@ -186,7 +186,7 @@ def held(pinned: Tables, symbols: Sequence[str]) -> Held:
 
 
 def _is_known(pinned: Tables, result: Held, *, by: int) -> BoolVector:
-    """Return of which days the same was told by an instant."""
+    """Return the days whose terms were the same by an instant."""
     actions = all_actions(pinned.whole, result.symbols)
     rows = _of_shares(actions, actions.in_force(before=by + 1))
     moves, rows = _plain(actions, rows, result.symbols)
@@ -197,13 +197,13 @@ def _is_known(pinned: Tables, result: Held, *, by: int) -> BoolVector:
 
 
 def not_known(pinned: Tables, symbols: Sequence[str], *, by: int) -> Held:
-    """Return what is in the adjusted bars that was told after an instant."""
+    """Return the actions in adjusted bars that were known only after an instant."""
     whole = held(pinned, symbols)
     return whole.only(~_is_known(pinned, whole, by=by))
 
 
 def terms_of(actions: ActionHistory, rows: IntVector, moves: Moves) -> dict[Day, Terms]:
-    """Return what some rows tell of each day; dividends are not among it."""
+    """Return the terms of each day in some rows, without dividends."""
     terms_by_day: dict[Day, set[tuple[int, float, str]]] = {}
     is_dividend = actions.kind[rows] == ActionKind.CASH_DIVIDEND.code
     for place in np.flatnonzero(~is_dividend).tolist():
@@ -255,7 +255,7 @@ def moves_of(
 def _plain(
     actions: ActionHistory, rows: IntVector, symbols: Sequence[str]
 ) -> tuple[Moves, IntVector]:
-    """Return moves without the value of what was spun off."""
+    """Return moves without the values of spun-off shares."""
     place = {symbol: number for number, symbol in enumerate(symbols)}
     own = np.array([place.get(s, -1) for s in actions.symbols], dtype=np.int64)
     column = own[actions.symbol[rows]]

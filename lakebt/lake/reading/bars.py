@@ -1,4 +1,4 @@
-"""Prices as panels: sessions down, symbols across, scattered from dictionary codes."""
+"""Bars as panels: sessions down, symbols across."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Bars:
 
     @property
     def nbytes(self) -> int:
-        """The most it may come to hold."""
+        """The largest size it may grow to, in bytes."""
         return len(self.code) * (4 + 4 + 8 + 1 + 8 * len(PANEL_COLUMNS))
 
     def _sorted(self, values: npt.NDArray[np.generic]) -> npt.NDArray:  # type: ignore[type-arg]
@@ -128,7 +128,7 @@ class Bars:
         return last.astype(np.int64)
 
     def is_first(self, name: str) -> bool:
-        """Return whether a column is asked about for the first time."""
+        """Return whether a column is read for the first time."""
         is_new = name not in self._asked
         self._asked.add(name)
         return is_new
@@ -192,7 +192,7 @@ class Bars:
         asked: str,
         called: Sequence[str],
     ) -> None:
-        """Check that each symbol, called so, has a bar in some sessions, known by then.
+        """Check that each symbol has a bar in some sessions, known by then.
 
         Raises
         ------

@@ -205,7 +205,7 @@ def _same_symbol(
 def _same_instrument(
     removed: pa.Table, added: pa.Table, told: Instruments
 ) -> tuple[IntVector, IntVector]:
-    """Pair rows of the same fund and instrument, each by what it was called then."""
+    """Pair rows of the same fund and instrument under the names of each release."""
     if not told:
         return _paired([], [])
     return _paired(_instruments(removed, told), _instruments(added, told))

@@ -1,4 +1,4 @@
-"""Views for DuckDB, which knows no branches and tags: tables as releases have them."""
+"""DuckDB views of the tables of releases and branches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEMA = f"CREATE SCHEMA IF NOT EXISTS {NAMESPACE};"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuckView:
-    """A table as a release has it.
+    """A DuckDB view of a table in a release.
 
     Attributes
     ----------

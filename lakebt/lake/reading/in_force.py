@@ -40,7 +40,7 @@ def visible(spec: TableSpec) -> tuple[str, ...]:
 
 
 def chosen(spec: TableSpec, columns: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Return the columns that are asked for, all if none is named.
+    """Return the wanted columns; all if none is named.
 
     Raises
     ------

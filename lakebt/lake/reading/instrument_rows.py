@@ -86,12 +86,12 @@ class Vintages:
 
     @property
     def last_known(self) -> int:
-        """When the last of them became known, in microseconds since 1970."""
+        """When the last row became known, in microseconds since 1970."""
         return int(self._known_at[-1]) if len(self._known_at) else _LONG_AGO
 
     @property
     def nbytes(self) -> int:
-        """About what it holds, with some instants that are asked for."""
+        """The approximate size in bytes, with some cached instants."""
         return _ROW_BYTES * len(self._rows)
 
     def at(self, instant: int) -> Instruments:
@@ -192,7 +192,7 @@ def in_force_of(rows: pa.Table, key: Sequence[str]) -> IntVector:
 
 
 def identifiers(rows: pa.Table) -> Instruments:
-    """Return what rows in force say."""
+    """Return the identifiers in rows in force."""
     names = (*_TEXT, "valid_from", "valid_to")
     columns = [column(rows, name).to_pylist() for name in names]
     known_at = integers(rows, "known_at").tolist()

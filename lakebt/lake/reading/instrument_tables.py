@@ -33,7 +33,7 @@ WHOLE_ROWS = 2_000_000
 
 
 class ByInstrument:
-    """A release's bars and actions, by what their instruments are called in results.
+    """A release's bars and actions, under the names of instruments in results.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class ByInstrument:
         return InstrumentBars(bars, self.told, symbols)
 
     def symbols_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return what the price table calls some instruments, sorted."""
+        """Return the price table's names of some instruments, sorted."""
         pieces = (piece for name in names for piece in self.told.bars_of(name))
         return tuple(sorted({piece.symbol for piece in pieces}))
 
@@ -144,7 +144,7 @@ class ByInstrument:
         return joined.of(joined.symbols if names is None else names)
 
     def names(self, day: dt.date, *, as_of: int) -> NamesOfDay:
-        """Return what instruments are called on a day, as known at an instant."""
+        """Return the names of instruments on a day, as known at an instant."""
 
         def nobodys(symbol: str) -> dt.date | None:
             name = self.told.unowned(symbol)
@@ -154,10 +154,10 @@ class ByInstrument:
         return NamesOfDay(told=self.told, day=day, nobodys=nobodys)
 
     def in_the_end(self, name: str, day: dt.date) -> str:
-        """Return what is called so on a day, as the whole release calls it."""
+        """Return the name in the whole release of an instrument named so on a day."""
         return by_the_end(name, day, so_far=self.told, told=self.whole.told)
 
     def so_far(self, name: str) -> str:
-        """Return what `told` calls an instrument that `in_the_end` gives a name."""
+        """Return the name known so far of an instrument that `in_the_end` names."""
         own = self.whole.told.ids.get(name)
         return name if own is None else self.told.names.get(own, name)

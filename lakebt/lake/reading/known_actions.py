@@ -1,4 +1,4 @@
-"""Corporate actions of some symbols, with the shares that come of them."""
+"""Corporate actions of some symbols, and of the shares that they give."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _READ = (*_TEXTS, "ex_date", "cash", "ratio", "known_at", "retracted")
 def actions_of(
     pinned: Pinned, symbols: Iterable[str] | None, *, known_by: int
 ) -> ActionHistory:
-    """Return the actions known of some symbols, and of what comes of them.
+    """Return the known actions of some symbols, and of the shares that they give.
 
     There are none where a user declared a table of that name.
 

@@ -1,4 +1,4 @@
-"""What is known of borrowing some symbols: rates, and whether shares could be had."""
+"""Known borrow rates and availability of some symbols."""
 
 from __future__ import annotations
 

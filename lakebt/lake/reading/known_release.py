@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a release at an instant.
+    """A release as known at an instant.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Known:
 
     @property
     def specs(self) -> Specs:
-        """The tables there are, and their columns, which are no facts: always told."""
+        """The tables and their columns, which are always known: they are not facts."""
         return self.pinned.specs
 
     def only(self, rows: pa.Table) -> pa.Table:
@@ -114,7 +114,7 @@ class Known:
         *,
         asked: tuple[str, ...] | None,
     ) -> Bars:
-        """Return the bars of some symbols, each of whose methods is told an instant.
+        """Return the bars of some symbols; their methods take an instant.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What another engine reads by a name: a release, or the newest one of a branch."""
+"""The release that a name means to other engines: its own, or a branch's newest."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def named_release(storage: Storage, name: str) -> tuple[Release, Mapping[str, Ta
 
 
 def names_in(storage: Storage) -> list[str]:
-    """Return what a lake can be read by: its branches, then its releases, newest first.
+    """Return the readable names of a lake: branches, then releases, newest first.
 
     Those that ended are not among them, nor those of branches.
     """
@@ -85,7 +85,7 @@ def living_branches(storage: Storage) -> list[str]:
 
 
 def pin_of(release: Release, name: str, tables: Mapping[str, Table]) -> TablePin | None:
-    """Return what a release says about a table, None if that had no rows then.
+    """Return a release's pin of a table; None if the table had no rows.
 
     Raises
     ------

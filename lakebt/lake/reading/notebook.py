@@ -1,4 +1,4 @@
-"""What a view shows in a notebook."""
+"""The display of a view in a notebook."""
 
 from __future__ import annotations
 

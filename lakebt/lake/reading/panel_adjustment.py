@@ -1,4 +1,4 @@
-"""Panels adjusted for the corporate actions that were known, and for no others."""
+"""Panels adjusted for the known corporate actions only."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def distinct(symbols: Sequence[str]) -> tuple[str, ...]:
 
 
 def meant(names: NamesOfDay, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return what is called so in results which a panel is asked for.
+    """Return the names in results of a panel's wanted symbols.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def meant(names: NamesOfDay, asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def of_name(adjusted: object) -> Adjustment:
-    """Return what a panel is adjusted for.
+    """Return the adjustment of a panel.
 
     Raises
     ------

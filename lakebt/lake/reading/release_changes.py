@@ -1,4 +1,4 @@
-"""What became of a release after a view of it was opened, which it cannot show now."""
+"""Changes of a release after a view of it was opened, for error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def change_since(storage: Storage, release: Release, table: str) -> LakebtError | None:
-    """Return what happened to a release since it was opened; None if nothing is known.
+    """Return the change of a release since it was opened; None if none is known.
 
     Parameters
     ----------

@@ -149,7 +149,7 @@ class Pinned:
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel to another process as a name: what was read is read there again."""
+        """Pickle as a name; the other process reads the tables again."""
         check_clock(self.clock)
         parts = self.storage, self.cache, self.sessions, self.clock
         return Pinned.again, (self.release.name, *parts)
@@ -161,7 +161,7 @@ class Pinned:
 
     @functools.cached_property
     def altered(self) -> Cache:
-        """What was read of it, and of no other, with its later facts altered."""
+        """Its cached versions with altered later facts."""
         return Cache.in_memory()
 
     @property
@@ -226,7 +226,7 @@ class Pinned:
         *,
         size: Callable[[T], int],
     ) -> T:
-        """Return something made of a table's snapshot, made once."""
+        """Return a value computed from a table's snapshot, cached."""
         pin = self.release.pin(table)
         # An erasure leaves a snapshot fewer rows, and its id.
         snapshot = None if pin is None else (pin.uuid, pin.snapshot_id, pin.rows)
@@ -334,7 +334,7 @@ class Pinned:
         )
 
     def basis(self, *, known_by: int) -> tuple[str, ...]:
-        """Return what the prices known are, sorted."""
+        """Return the bases of the known prices, sorted."""
         pin, release = self.release.pin(PRICES.name), self.release
         # By the cutoff every row is known, so a single basis needs no instants.
         if pin and known_by >= micros(release.as_of) and self.whole is self:
@@ -373,7 +373,7 @@ class Pinned:
 def problem_of(
     release: Release, table: Table | None, name: str, *, following: bool
 ) -> str | None:
-    """Say what is wrong with a table, None if it is as the ledger says.
+    """Return the problem of a table, None if it is as in the ledger.
 
     A table that may have yet to follow the ledger may lack the tag.
     """

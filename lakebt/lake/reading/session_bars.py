@@ -1,4 +1,4 @@
-"""Bars of some sessions alone, read once and not kept."""
+"""Bars of some sessions only, read without caching."""
 
 from __future__ import annotations
 

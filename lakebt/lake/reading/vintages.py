@@ -1,4 +1,4 @@
-"""How one fact changed: every vintage of a key that was known by an instant."""
+"""The vintages of one fact that were known by an instant."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _told(rows: pa.Table, spec: TableSpec) -> pd.DataFrame:
 
 
 def _differs(rows: pa.Table, name: str) -> BoolVector:
-    """Return where a column is not what it was in the row before; not in the first."""
+    """Return where a column differs from the row before; never in the first row."""
     values = column(rows, name)
     differs = np.zeros(len(rows), dtype=bool)
     differs[1:] = ~same(values[1:], values[:-1])

@@ -1,4 +1,4 @@
-"""Draws what chance alone would have made: of the best rule, and of each one."""
+"""Charts of significance: the best rule against chance, and all rules."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def null_figure(
     theme: ThemeName = "light",
     height: int = 320,
 ) -> go.Figure:
-    """Draw what the best rule's score comes to by chance, and what it came to.
+    """Draw the distribution of the best score by chance, and the observed score.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Draws what a portfolio was worth, session by session, and what it held."""
+"""Charts of a portfolio's equity and exposure by session."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def rolling_figure(
 def exposure_figure(
     exposure: pd.Series[float], *, theme: ThemeName = "light"
 ) -> go.Figure:
-    """Draw what was held, longs and shorts added up.
+    """Draw the gross exposure, longs plus shorts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Draws how returns are distributed: of sessions, or of events."""
+"""Charts of the distribution of returns, by session or event."""
 
 from __future__ import annotations
 

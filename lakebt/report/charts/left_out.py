@@ -1,4 +1,4 @@
-"""Draws what is left of a mean without each announcement date."""
+"""Chart of the mean without each announcement date."""
 
 from __future__ import annotations
 

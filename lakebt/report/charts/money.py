@@ -1,4 +1,4 @@
-"""Draws what a rule earned, what it paid and what it held."""
+"""Charts of a rule's equity, costs and weights."""
 
 from __future__ import annotations
 
