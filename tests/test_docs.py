@@ -348,3 +348,4 @@ def test_software_is_nobody(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
 
     assert re.findall(r"\b(?:he|him|his|she|her|hers)\b", text, re.IGNORECASE) == []
+    assert re.findall(r"\bwhoever\b|(?:^|[.:;] )Who \w+", text, re.MULTILINE) == []

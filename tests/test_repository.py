@@ -132,6 +132,19 @@ def test_changelog_begins_with_the_first_version_which_changes_nothing() -> None
     assert re.findall(r"^### (.+)$", first, re.MULTILINE) == ["Added"]
 
 
+def test_changelog_tells_the_first_version_without_a_history() -> None:
+    """Nobody had another one: a third less than before says nothing to a reader."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = text.partition("\n## 0.1.0")[2].partition("\n## ")[0]
+    past = r"took|used to|no longer|any more|as before|than it did|of what it"
+    part = r"a (?:third|quarter|fifth|sixth|tenth) (?:less|of)"
+
+    subjects = re.findall(r"^#### (.+)$", first, re.MULTILINE)
+
+    assert re.findall(rf"\b(?:{past}|{part})\b", first) == []
+    assert {"Publish", "Serve", "Judge a result", "Keep a lake"} <= set(subjects)
+
+
 def test_what_a_package_index_shows_leads_nowhere_relative() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
         "project"
