@@ -44,20 +44,34 @@ NOT_COMPUTING = (
     *("analysis/series.py", "analysis/sharpe_definition.py", "analysis/sharpe_ways.py"),
     *("analysis/sharpe_inference.py", "analysis/sharpe_maximum.py"),
     *("analysis/sharpe_of_series.py", "analysis/sharpe_serial.py"),
+    *("analysis/library_statistics.py", "analysis/performance"),
+    *("analysis/placebo.py", "analysis/years.py"),
     *("study/beside.py", "study/concordance.py", "study/estimation_window.py"),
     *("study/event_cases.py", "study/event_path.py", "study/event_study.py"),
     *("study/event_windows.py", "study/event_words.py", "study/leg_returns.py"),
     *("study/evidence.py", "study/figures.py", "study/sentence.py"),
+    *("study/acted_legs.py", "study/average_paths.py", "study/capacity.py"),
+    *("study/chunked_paths.py", "study/concordance_of_sheets.py"),
+    *("study/flow_table.py", "study/order_table.py", "study/tables.py"),
+    *("study/hindsight.py", "study/hindsight_facts.py", "study/hindsight_scope.py"),
+    *("study/tear_sheet.py", "study/upcoming.py", "study/upcoming_columns.py"),
     *("study/significance.py", "study/stability.py"),
     *("study/empty_cells.py", "study/panel_data.py", "study/report.py"),
     *("study/result.py", "study/study.py", "values/few_dates.py"),
-    *("strategy/audit", "strategy/report.py", "strategy/run.py"),
-    *("inputs/in_words.py", "inputs/user_code.py", "values/text.py"),
-    "values/layered_graph.py",
+    # Of an audit, what puts a strategy's surroundings back before a run computes.
+    *("strategy/audit/audit.py", "strategy/audit/verdict.py"),
+    *("strategy/report.py", "strategy/run.py"),
+    *("strategy/round_trips.py", "strategy/tear_sheet.py"),
+    *("inputs/in_words.py", "inputs/places.py", "inputs/user_code.py"),
+    *("values/command_lines.py", "values/identifiers.py", "values/layered_graph.py"),
+    "values/text.py",
     *("lake/reading/counterfactual_rows.py", "lake/reading/diff.py"),
+    *("lake/reading/duckdb_views.py", "lake/reading/named_release.py"),
     "lake/reading/notebook.py",
+    *("lake/tables/columns.py", "lake/tables/digests.py", "lake/tables/properties.py"),
+    *("lake/tables/row_files.py", "lake/tables/trials.py"),
 )
-"""What lies among them, and only judges, shows, words or audits."""
+"""What lies among them, and only judges, shows, words, audits or keeps."""
 
 
 @functools.cache

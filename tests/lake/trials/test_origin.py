@@ -9,6 +9,7 @@ import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 import lakebt
@@ -99,6 +100,7 @@ def added(file: Path) -> AbstractContextManager[None]:
         "strategy/decisions.py",
         "sessions.py",
         "analysis/ratio_error.py",
+        "strategy/audit/surroundings.py",
     ],
 )
 def test_what_computes_makes_another_code(
@@ -119,7 +121,10 @@ def test_what_computes_nothing_makes_no_other_code(
         *("study/significance.py", "lake/serving/app.py", "sweep/recorder.py"),
         *("lake/publishing/publish.py", "study/report.py", "study/empty_cells.py"),
         *("lake/reading/diff.py", "strategy/audit/audit.py", "report/html.py"),
-        *("cli/study.py", "errors.py"),
+        *("cli/study.py", "errors.py", "values/command_lines.py"),
+        *("study/tables.py", "study/tear_sheet.py", "study/upcoming.py"),
+        *("analysis/performance/measures.py", "strategy/round_trips.py"),
+        *("lake/reading/duckdb_views.py", "lake/tables/trials.py"),
     )
     computing = {str(path.relative_to(copy)) for path in computing_modules(copy)}
 
@@ -143,14 +148,74 @@ def test_words_about_the_kernel_leave_the_code_as_it_is(
     assert version_of(copy, monkeypatch) == before
 
 
+MAKES_TRIALS = (
+    *("study/trading.py", "study/trials.py", "study/arguments.py"),
+    *("strategy/backtest.py", "strategy/trials.py", "sweep/passes.py"),
+    *("sweep/trial_rows.py", "sweep/spark/messages.py", "sweep/spark/work.py"),
+    *("lake/reading/view.py", "facts.py"),
+)
+"""Where the numbers of trials come from; strategies ask a view for whatever it has."""
+
+ONLY_TYPES = {"prices/share_units.py"}
+"""What computing modules name in annotations alone."""
+
+
+def is_of_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield what a module imports when it runs, inside of functions too."""
+    todo: list[ast.AST] = [ast.parse(source)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not is_of_types(node):
+            todo += ast.iter_child_nodes(node)
+
+
+def test_nothing_counts_as_computing_that_no_trial_comes_from() -> None:
+    computing = {
+        path.relative_to(ROOT).as_posix(): path for path in computing_modules(ROOT)
+    }
+    reached: set[str] = set()
+    todo = list(MAKES_TRIALS)
+    while todo:
+        name = todo.pop()
+        if name in reached or name not in computing:
+            continue
+        reached.add(name)
+        names = imported(computing[name].read_text(encoding="utf-8"))
+        todo += [
+            f"{each.replace('.', '/').removeprefix('lakebt/')}.py" for each in names
+        ]
+
+    modules = {name for name in computing if not name.endswith("__init__.py")}
+    assert set(MAKES_TRIALS) <= set(computing)
+    assert modules - reached == ONLY_TYPES
+
+
 MOVES_BYTES = {
     *("lake/api", "lake/lake.py", "lake/storage", "lake/committing", "lake/trials"),
     *("lake/spark", "errors.py", "_messages.py", "_lazy.py", "__init__.py"),
     *("study/empty_cells.py", "study/result.py", "study/study.py", "report"),
     *("lake/keeping/exchange.py", "sweep/grid.py", "sweep/sweep.py", "values/text.py"),
+    *("study/tables.py", "inputs/places.py", "lake/tables/properties.py"),
+    "strategy/run.py",
     *("sweep/spark/bundle.py", "sweep/spark/pieces.py", "sweep/spark/rounds.py"),
 }
 """What a run enters besides, and makes no number: it finds, reads and shows."""
+
+
+class Hold:
+    """Half of it in the market."""
+
+    def target_weights(self, view: lakebt.View) -> pd.Series:
+        return pd.Series(0.5, index=view.panel("close").columns[:1])
 
 
 @pytest.mark.slow
@@ -169,6 +234,7 @@ def test_what_a_run_enters_is_known_to_compute_or_not(tmp_path: Path) -> None:
     sweep = lakebt.Sweep(view, index="SIM", entries=["ED@close"], exits=["+1"])
     row = market.index_changes.iloc[0]
     given = ("index", "symbol", "side", "announced", "effective")
+    backtest = lakebt.Backtest(view, Hold, start="2010-04-01", end="2010-05-28")
     sys.setprofile(watch)
     try:
         lakebt.IndexChange(**{name: row[name] for name in given})
@@ -176,6 +242,8 @@ def test_what_a_run_enters_is_known_to_compute_or_not(tmp_path: Path) -> None:
         result.surface()
         result.events()
         done(sweep, parts=2)
+        backtest.run(record=False)
+        backtest.run("vectorbt", record=False)
     finally:
         sys.setprofile(None)
 
