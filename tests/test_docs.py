@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import lakebt
 from lakebt.cli import app
 from lakebt.lake.tables.schemas import LATER, SPECS, Kind
+from tests.test_reference import public_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,9 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PUBLISHING = DOCS / "publishing.md"
 PAGES = sorted(DOCS.glob("*.md"))
+USED = [DOCS / "reference" / f"{name}.md" for name in ("lake", "strategy", "study")]
+"""Pages of the reference with examples of what no other page uses."""
+
 TEXTS = sorted({*DOCS.glob("**/*.md"), *ROOT.glob("*.md")})
 PICTURE = DOCS / "surface.svg"
 
@@ -105,7 +110,7 @@ def run_commands(block: Block, page: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.lake
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *USED], ids=lambda page: page.name)
 def test_every_block_of_a_page_runs_and_prints_what_stands_there(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +134,42 @@ def test_every_block_of_a_page_runs_and_prints_what_stands_there(
 def test_there_are_pages_with_blocks() -> None:
     assert {page.name for page in PAGES} >= {"how-it-works.md", "publishing.md"}
     assert all(list(blocks(page)) for page in PAGES)
+
+
+WITHOUT_AN_EXAMPLE = {
+    # Of programs, and not offered by completion.
+    *("View.change_vintages", "View.first_shown", "View.for_decision"),
+    "View.price_history",
+    # They need Spark, which tests/engines starts.
+    *("Lake.spark_conf", "Lake.spark_read", "Lake.spark_session"),
+}
+
+
+def typed(text: str) -> str:
+    """What the examples of a text have one type."""
+    return "\n".join(re.findall(r"^ *(?:>>>|\.\.\.) (.*)", text, re.MULTILINE))
+
+
+def test_whatever_is_public_has_an_example_that_is_run() -> None:
+    pages = [block.text for page in [*PAGES, *USED] for block in blocks(page)]
+    modules = [
+        path.read_text(encoding="utf-8") for path in (ROOT / "lakebt").rglob("*.py")
+    ]
+    examples = typed("\n".join(pages + modules))
+
+    unused = {
+        f"{name}.{part}"
+        for name in lakebt.__all__
+        for part, _ in public_parts(name)
+        if not re.search(rf"\.{part}\b", examples)
+    }
+    assert unused == WITHOUT_AN_EXAMPLE
+
+
+def test_what_an_example_types_is_told_from_what_it_prints() -> None:
+    text = ">>> lake.read(\n...     1)\nprinted.value\n    >>> view.panel()\n"
+
+    assert typed(text) == "lake.read(\n    1)\nview.panel()"
 
 
 def test_the_index_leads_to_every_page() -> None:
