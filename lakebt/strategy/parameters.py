@@ -87,9 +87,20 @@ def as_texts(strategy: object) -> list[str] | None:
 
 
 def _same(value: Any, default: Any) -> bool:
+    """Return whether a value is a default: equal, and of its type, down to its parts.
+
+    True equals 1 and a member of an enum may equal a text, and a strategy tells them;
+    5 and 5.0 are one.
+    """
+    are_numbers = {type(value), type(default)} <= {int, float}
+    if type(value) is not type(default) and not are_numbers:
+        return False
+    if isinstance(value, list | tuple):
+        is_long = len(value) == len(default)
+        return is_long and all(map(_same, value, default))
     try:
         return bool(value == default)
-    except ValueError:  # of arrays there are many answers
+    except Exception:  # noqa: BLE001 - arrays have many answers, others have none
         return False
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from lakebt.cli import app
 from lakebt.errors import LakebtError
 from lakebt.sources.simulated import simulated_market
 from lakebt.strategy.factory import load_strategy
+from lakebt.strategy.identity import identity_of
 from lakebt.strategy.parameters import as_texts, from_texts
 
 if TYPE_CHECKING:
@@ -78,6 +80,52 @@ def test_each_parameter_is_read_as_what_it_holds_and_written_so_again() -> None:
     assert as_texts(Every(untold=pd.Series({"SPY": 1.0}))) is None
 
 
+class Word(enum.StrEnum):
+    UP = "up"
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [(1, True), (0.0, False), ("up", Word.UP), (Word.UP, "up"), ((1, 2), (True, 2))],
+)
+def test_what_equals_a_default_and_is_something_else_is_set(
+    usual: Any, other: Any
+) -> None:
+    class Mine:
+        def __init__(self, held: Any = usual) -> None:
+            self.held = held
+
+        def target_weights(self, view: Any) -> Any: ...
+
+    made = Mine(other)
+    texts = as_texts(made)
+
+    assert identity_of(made, name="Mine") != identity_of(Mine(), name="Mine")
+    if texts is not None:  # there is a command: it makes the same one
+        again = Mine(**from_texts(Mine, texts))
+        assert identity_of(again, name="Mine") == identity_of(made, name="Mine")
+
+
+@pytest.mark.parametrize(("usual", "same"), [(5, 5.0), (0.5, 0.5), ("a", "a")])
+def test_what_is_the_default_is_not_set(usual: Any, same: Any) -> None:
+    class Mine:
+        def __init__(self, held: Any = usual) -> None:
+            self.held = held
+
+    assert as_texts(Mine(same)) == []
+
+
+FEW = np.int64(3)
+
+
+def test_a_number_that_a_default_cannot_be_compared_with_is_none() -> None:
+    class Mine:
+        def __init__(self, held: Any = FEW) -> None:
+            self.held = held
+
+    assert as_texts(Mine(2**70)) != []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -100,6 +148,7 @@ def test_what_cannot_be_set_is_one_line(text: str, said: str) -> None:
 
 
 FILE = """
+import numpy as np
 import pandas as pd
 
 class Held:
