@@ -126,7 +126,9 @@ class UnknownNameError(LakebtError, ValueError):
         hint = f" Did you mean {plain[close[0]]!r}?" if close else ""
         joined = unicodedata.normalize("NFC", self.name)
         if joined != self.name and joined in self.known:
-            hint = " Its accents are signs of their own: pass it in Unicode's form NFC."
+            hint = (
+                " Its accents are separate characters: pass it in Unicode's form NFC."
+            )
         name, known = shortened(repr(self.name)), listed(self.known)
         return f"unknown {self.kind} {name}.{hint} Known: {known}."
 

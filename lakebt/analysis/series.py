@@ -139,7 +139,7 @@ def _numbers(name: str, given: object) -> pd.Series[float]:
         msg = (
             f"{name} must be finite, was {numbers.iloc[row]} at "
             f"{_label(numbers.index[row])} (row {row}; {len(bad)} of them): drop "
-            f"what is no session, write 0 where nothing was held"
+            f"days that are not sessions, and write 0 where nothing was held"
         )
         raise InvalidArgumentError(msg)
     return numbers

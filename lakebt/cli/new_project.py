@@ -69,7 +69,7 @@ def _check_empty(place: Path) -> None:
         If something is there.
     """
     if place.is_symlink() or (place.exists() and not place.is_dir()):
-        msg = f"{place} is no folder: name another one"
+        msg = f"{place} is not a folder: name another one"
         raise InvalidArgumentError(msg)
     if place.exists() and any(place.iterdir()):
         msg = f"folder {place} is not empty: name another one, which is made"

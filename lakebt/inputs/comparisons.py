@@ -74,7 +74,7 @@ def comparisons_of(column: object, value: object) -> Comparisons | None:
     for op, of in pairs:
         if op not in OPERATORS:
             msg = (
-                f"where {column}: {op!r} is no comparison: use one of "
+                f"where {column}: {op!r} is not a comparison: use one of "
                 f"{', '.join(OPERATORS)}"
             )
             raise InvalidArgumentError(msg)

@@ -158,7 +158,7 @@ def _lines(asking: Downloads, path: str) -> Iterator[Filed]:
     """
     text = asking.ask(ARCHIVES + path).decode("utf-8", "replace")
     if "CIK|Company Name|Form Type|Date Filed|File Name" not in text:
-        msg = f"EDGAR's {path} is no index: try again later"
+        msg = f"EDGAR's {path} is not an index: try again later"
         raise LakeError(msg)
     for line in text.splitlines():
         number, *_, form, _, where = (

@@ -103,13 +103,13 @@ def _misnamed(head: bytes, kind: str) -> str:
             if head.startswith(_PARQUET)
             else "cannot be read as Parquet: it is none. Check which file it is"
         )
-    return "" if head.startswith(_ZIP) else f"is no workbook of Excel: {_CHECK}"
+    return "" if head.startswith(_ZIP) else f"is not an Excel workbook: {_CHECK}"
 
 
 def _no_lines(head: bytes, file: IO[bytes]) -> str:
     """Return why a file is no text in lines, "" if it seems to be that."""
     if has_controls(head):
-        return f"is no text: {_CHECK}, or name its encoding"
+        return f"is not text: {_CHECK}, or name its encoding"
     if b"\n" in head or b"\r" in head:
         return ""
     file.seek(0)

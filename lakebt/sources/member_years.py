@@ -108,5 +108,5 @@ def _day(text: str, path: Path) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        problem = f"file {path}: {text[:30]!r} is no day: write it as 2022-09-19."
+        problem = f"file {path}: {text[:30]!r} is not a day: write it as 2022-09-19."
         raise InvalidDataError(TABLE, problem) from None

@@ -253,7 +253,7 @@ def _take(
     else:
         there = listed(list(map(str, rows.columns))[:12], is_quoted=True)
         problem = (
-            f"{where} has {there}, which is no list of members: name the "
+            f"{where} has {there}, which is not a list of members: name the "
             f"columns date and tickers, or ticker, start_date and end_date."
         )
         raise InvalidDataError(TABLE, problem)

@@ -142,7 +142,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             check_address(newurl)
         except InvalidArgumentError:
             fp.close()
-            why = f"sends to {newurl[:80]!a}, which is no https address. {_CURE}"
+            why = f"sends to {newurl[:80]!a}, which is not an https address. {_CURE}"
             wrong = f"{told_name(req.full_url)} {why}"
             raise LakeError(wrong) from None
         return super().redirect_request(req, fp, code, msg, headers, newurl)

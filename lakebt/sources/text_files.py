@@ -94,7 +94,7 @@ def check_head(head: bytes, path: Path, *, table: str, what: str) -> None:
         kind = "XML" if start.startswith("<") else "JSON"
         problem = f"is {kind}, not {what}: check which file it is"
     elif not encoding and (b"\0" in head[:4096] or has_controls(head[:4096])):
-        problem = f"is no text, and not {what}: check which file it is"
+        problem = f"is not text, and not {what}: check which file it is"
     elif len(head) > LONGEST_LINE and not {10, 13} & set(head[:LONGEST_LINE]):
         problem = (
             f"has a first line of more than {LONGEST_LINE:,} bytes, as {what} never "

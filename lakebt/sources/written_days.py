@@ -128,8 +128,8 @@ def _damage(plain: pd.Series, shape: str, where: str) -> str:
     odd = plain[~plain.str.fullmatch(shape)] if shape else plain
     shown = (odd if len(odd) else plain).iloc[0][:30]
     return (
-        f"{where}: {shown!r} is no day like the others: write days as 2022-09-02, or "
-        f"fetch the file again."
+        f"{where}: {shown!r} is not a day like the others: write days as 2022-09-02, "
+        f"or fetch the file again."
     )
 
 

@@ -142,7 +142,9 @@ def _day(value: object, what: str, table: str, zone: dt.tzinfo) -> dt.date:
             else dt.datetime.fromisoformat(str(value))
         )
     except ValueError:
-        problem = f"{what}: row {shown!r} is no day: keep the index that yfinance gave."
+        problem = (
+            f"{what}: row {shown!r} is not a day: keep the index that yfinance gave."
+        )
         raise InvalidDataError(table, problem) from None
     if moment.time() != dt.time() and moment.tzinfo is not None:
         moment = moment.astimezone(zone)

@@ -91,7 +91,7 @@ def load_class(target: str) -> tuple[Path, Any]:
     path, name = _file(target, what="strategy", example="strategies/my.py:Mine")
     named = _named(_imported(path), name, path)
     if not inspect.isclass(named) or not is_strategy(named):
-        msg = f"{path}: {name} is no class with a method target_weights(view)"
+        msg = f"{path}: {name} is not a class with a method target_weights(view)"
         raise InvalidArgumentError(msg)
     return path, named
 

@@ -247,9 +247,12 @@ def test_comparisons_hold_as_they_read(where: dict[str, Any], matches: object) -
     [
         (
             {"effective": ("=>", "2022-09-19")},
-            "where effective: '=>' is no comparison: u",
+            "where effective: '=>' is not a comparison: u",
         ),
-        ({"effective": {"~": "2022-09-19"}}, "where effective: '~' is no comparison"),
+        (
+            {"effective": {"~": "2022-09-19"}},
+            "where effective: '~' is not a comparison",
+        ),
         ({"effective": (">", "soon")}, "where effective >: 'soon' is not a date"),
         (
             {"effective": (">", None)},

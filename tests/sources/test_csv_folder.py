@@ -206,7 +206,7 @@ def test_a_pattern_is_what_names_share(
             YAHOO.replace("2022-09-02", "02.09.2022"),
             {},
             InvalidDataError,
-            "'02.09.2022' is no day like the others",
+            "'02.09.2022' is not a day like the others",
         ),
         (
             "PVH.csv",

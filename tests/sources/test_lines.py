@@ -221,7 +221,7 @@ def test_what_is_no_workbook_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "bars.xlsx"
     path.write_text(ROWS)
 
-    with pytest.raises(InvalidDataError, match="is no workbook of Excel: check"):
+    with pytest.raises(InvalidDataError, match="is not an Excel workbook: check"):
         read_file(path, table="prices")
 
 

@@ -208,7 +208,7 @@ def test_years_in_a_folder_are_one_history(tmp_path: Path) -> None:
     ("name", "text", "error", "why"),
     [
         ("x.csv", LISTS, InvalidArgumentError, "does not say of which index"),
-        ("sp500.csv", "a,b\n1,2\n", InvalidDataError, "which is no list of members"),
+        ("sp500.csv", "a,b\n1,2\n", InvalidDataError, "which is not a list of members"),
         ("sp500.csv", "", InvalidDataError, "is empty: fetch it again"),
         ("sp500.csv", "date,tickers\n", InvalidDataError, "has no rows: fetch it"),
         ("sp500.csv", "<html></html>", InvalidDataError, "is a page of HTML"),
@@ -230,7 +230,7 @@ def test_years_in_a_folder_are_one_history(tmp_path: Path) -> None:
             "sp500.yaml",
             "changes:\n  soon:\n    union: [A]\n",
             InvalidDataError,
-            "'soon' is no day: write it as",
+            "'soon' is not a day: write it as",
         ),
     ],
 )

@@ -219,7 +219,7 @@ def test_each_source_keeps_what_comes_with_its_instant(
             said(302, Location="ftp://example.org/x"),
             "sends to 'ftp://example.org/x', w",
         ),
-        (said(302, Location="http://example.org/x"), "which is no https address"),
+        (said(302, Location="http://example.org/x"), "which is not an https address"),
         (said(302, Location=WIKI), "infinite loop"),
         (said(200, PAGE, Content_Length="99999"), "is cut off: nothing is kept"),
         (chunked(PAGE, is_whole=False), "is cut off: nothing is kept"),
@@ -357,7 +357,7 @@ def test_edgar_s_daily_index_is_read_for_a_range_of_days(
 
     for path, body, told in [
         ("/Archives/edgar/data/1/0000000001-22-000002.txt", filing[:-30], "is cut off"),
-        (f"{INDEX}master.20221128.idx", b"<html>", "is no index: try again later"),
+        (f"{INDEX}master.20221128.idx", b"<html>", "is not an index: try again later"),
         (f"{INDEX}index.json", b"[]", "is not as it was: try again later"),
     ]:
         site.answers[path] = body

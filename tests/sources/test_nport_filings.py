@@ -110,7 +110,7 @@ def test_a_folder_holds_submissions_and_documents(tmp_path: Path) -> None:
         (submission("<html/>"), "is not an N-PORT document: its root is <html>"),
         ("<html>none</html>", "is a page of HTML"),
         ("", "is empty"),
-        ("a,b\n1,2\n", "is no submission as EDGAR has it"),
+        ("a,b\n1,2\n", "is not a submission as EDGAR publishes it"),
     ],
 )
 def test_what_is_no_filing_is_one_line(text: str, why: str, tmp_path: Path) -> None:

@@ -161,5 +161,5 @@ def test_a_list_without_changes_says_what_became_of_its_rows(tmp_path: Path) -> 
 
 def test_a_damaged_list_of_downloads_is_one_line(tmp_path: Path) -> None:
     (tmp_path / LIST).write_bytes(b"\xff\xfe\x00bad")
-    with pytest.raises(InvalidDataError, match="is no CSV with columns file and at"):
+    with pytest.raises(InvalidDataError, match="is not a CSV with columns file and at"):
         records(tmp_path)

@@ -168,7 +168,7 @@ def test_what_is_no_bar_is_counted_and_named() -> None:
         (lambda f: f.drop(columns="Adj Close"), "fetch it with auto_adjust=False"),
         (lambda f: f.drop(columns="Close"), "there is no 'Close' among"),
         (lambda f: f.iloc[:0], "has no rows: fetch it again"),
-        (lambda f: f.reset_index(drop=True), "row '0' is no day"),
+        (lambda f: f.reset_index(drop=True), "row '0' is not a day"),
         (lambda f: f.set_axis(f.index[[0, 0, 1, 2]]), "has not one row a day"),
         (
             lambda f: f.set_axis(pd.date_range("2022-01-03", periods=4, freq="7D")),

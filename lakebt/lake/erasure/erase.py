@@ -148,8 +148,8 @@ def _nothing(
     what = f"nothing of {subject.spec.name} matches {dict(where)!r}"
     if any(composed(text) != text for text in subject.texts):
         what += (
-            ", whose accents are signs of their own (a lake has them in Unicode's form "
-            "NFC)"
+            ", whose accents are separate characters (a lake has them in Unicode's "
+            "form NFC)"
         )
     certificate = earlier(files, subject)
     if certificate is None:

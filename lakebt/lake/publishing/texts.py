@@ -98,7 +98,7 @@ def cleaned(
         before = coded.dictionary.to_pylist()
     except UnicodeDecodeError:
         problem = (
-            f"column {column.name!r} holds bytes that are no UTF-8. Decode it in the "
+            f"column {column.name!r} holds bytes that are not UTF-8. Decode it in the "
             f"encoding that it was written in."
         )
         raise InvalidDataError(spec.name, problem) from None

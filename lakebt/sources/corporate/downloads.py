@@ -252,7 +252,7 @@ def records(folder: Path) -> dict[str, dict[str, str]]:
                 return {row["file"]: row for row in reader}
     except (OSError, UnicodeDecodeError, csv.Error):
         pass
-    problem = f"file {path} is no CSV with columns file and at: write them."
+    problem = f"file {path} is not a CSV with columns file and at: write them."
     raise InvalidDataError("downloads", problem)
 
 

@@ -86,7 +86,9 @@ def read_submission(path: Path, *, forms: Sequence[str], table: str) -> Submissi
     """
     raw = read_answer(path, is_strict=False, table=table)
     if "<SEC-HEADER>" not in raw and "<ACCEPTANCE-DATETIME>" not in raw:
-        problem = f"file {path} is no submission as EDGAR has it: fetch the .txt."
+        problem = (
+            f"file {path} is not a submission as EDGAR publishes it: fetch the .txt."
+        )
         raise InvalidDataError(table, problem)
     form = _line(raw, r"CONFORMED SUBMISSION TYPE:\s+(\S+)", path, table)
     if form not in forms:
@@ -138,5 +140,5 @@ def _instant(digits: str, path: Path, table: str) -> dt.datetime:
         form = "%Y%m%d%H%M%S" if len(digits) == 14 else "%Y%m%d"
         return dt.datetime.strptime(digits, form).replace(tzinfo=NEW_YORK)
     except ValueError:
-        problem = f"file {path}: {digits!r} is no day: fetch it again."
+        problem = f"file {path}: {digits!r} is not a day: fetch it again."
         raise InvalidDataError(table, problem) from None

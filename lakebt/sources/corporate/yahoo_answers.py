@@ -166,7 +166,7 @@ def _day(value: object, source: str, zone: dt.tzinfo) -> dt.date:
             moment = moment.astimezone(zone)
         return moment.date()
     except ValueError:
-        problem = f"{source}: row {str(value)[:30]!r} is no day: keep the index."
+        problem = f"{source}: row {str(value)[:30]!r} is not a day: keep the index."
         raise InvalidDataError(TABLE, problem) from None
 
 

@@ -61,7 +61,7 @@ def lines_of(path: Path, *, table: str, what: str) -> list[Line]:
     try:
         document: Any = json.loads(text)
     except ValueError:
-        problem = f"file {path} is no whole JSON: fetch it again."
+        problem = f"file {path} is not complete JSON: fetch it again."
         raise InvalidDataError(table, problem) from None
     if isinstance(document, dict) and isinstance(document.get("holdings"), list):
         cells = _invesco(document)

@@ -280,9 +280,9 @@ WHOLE = submission(CASH)
     [
         (WHOLE[:-20], "is cut off: fetch it again"),
         (WHOLE[:200], r"is cut off: its header has no"),
-        ("not found", "is no submission as EDGAR has it: fetch the .txt"),
+        ("not found", "is not a submission as EDGAR publishes it: fetch the .txt"),
         (submission(CASH, form="10-K"), "holds a form 10-K, not 8-K: leave it out"),
-        (submission(CASH, event="20181340"), "'20181340' is no day"),
+        (submission(CASH, event="20181340"), "'20181340' is not a day"),
     ],
 )
 def test_files_that_are_refused(tmp_path: Path, text: str, why: str) -> None:

@@ -315,7 +315,7 @@ def test_a_frame_without_actions_or_a_symbol_is_refused() -> None:
         YahooActions().convert(frame.drop(columns="Dividends"), symbol="AAPL")
     with pytest.raises(InvalidArgumentError, match="does not say whose it is: pass"):
         YahooActions().convert(frame)
-    with pytest.raises(InvalidDataError, match="row '0' is no day: keep the index"):
+    with pytest.raises(InvalidDataError, match="row '0' is not a day: keep the index"):
         YahooActions().convert(frame.reset_index(drop=True), symbol="AAPL")
     with pytest.raises(InvalidDataError, match="has no rows: fetch it again"):
         YahooActions().convert(frame[:0], symbol="AAPL")

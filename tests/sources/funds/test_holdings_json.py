@@ -135,7 +135,7 @@ def test_vanguard_s_page(tmp_path: Path) -> None:
         ("invesco", VANGUARD, "seems to be of format vanguard: name that"),
         ("invesco", {"a": 1}, "is JSON, but not a holdings file of Invesco"),
         ("invesco", [1], "is JSON, but not a holdings file of Invesco"),
-        ("invesco", json.dumps(INVESCO)[:-40], "is no whole JSON: fetch it again"),
+        ("invesco", json.dumps(INVESCO)[:-40], "is not complete JSON: fetch it again"),
         ("invesco", "<html></html>", "is a page of HTML"),
         ("invesco", "", "is empty"),
     ],

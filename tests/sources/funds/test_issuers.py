@@ -125,7 +125,7 @@ def test_it_is_known_since_the_download_and_never_since_its_day(tmp_path: Path) 
     with pytest.raises(InvalidDataError, match=f"is not what {LIST} says"):
         IsharesHoldings().convert(tmp_path)
     listed.write_text("name,when\n")
-    with pytest.raises(InvalidDataError, match="is no CSV with columns file and at"):
+    with pytest.raises(InvalidDataError, match="is not a CSV with columns file and at"):
         IsharesHoldings().convert(tmp_path)
 
 
