@@ -218,7 +218,7 @@ def merged(ledger: Ledger, others: Sequence[Ledger]) -> Ledger:
 
 
 def check_main(storage: Storage) -> None:
-    """Check that what is about to be done to a whole lake is not asked of a branch.
+    """Check that a lake is not a branch, for operations on a whole lake.
 
     Raises
     ------

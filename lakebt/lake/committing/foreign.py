@@ -56,7 +56,7 @@ class Foreign:
 
 
 def foreign(table: Table, expected: int | None) -> Foreign:
-    """Return what was committed to the main branch of a table since `expected`."""
+    """Return the commits to the main branch of a table since `expected`."""
     since: list[Snapshot] = []
     for snapshot in ancestors_of(table.metadata.current_snapshot(), table.metadata):
         if snapshot.snapshot_id == expected:

@@ -84,7 +84,7 @@ def check_heads(
 
 
 def check_committed(release: Release, storage: Storage) -> None:
-    """Read back what was committed: the row, and each tag.
+    """Read back the committed row and each tag.
 
     Raises
     ------

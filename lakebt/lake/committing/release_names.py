@@ -27,7 +27,7 @@ def branch_in(name: object) -> str | None:
 
 
 def on(branch: str | None, name: Any) -> Any:
-    """Return a name as a branch's releases have it: with the branch before it."""
+    """Return the full name of a branch's release, with the branch before it."""
     if branch is None or not isinstance(name, str) or branch_in(name) is not None:
         return name
     return f"{branch}.{name}"
@@ -59,7 +59,7 @@ def check_name(name: object, *, branches: Iterable[str] = ()) -> None:
 
 
 def unusable(name: object) -> str:
-    """Say that a release cannot be called so, and how it can."""
+    """Return the error for an unusable release name, with the cure."""
     return (
         f"release name {name!r} cannot be used: start with a letter, then at most "
         f"63 letters, digits, - or _, as in Q3_2022"

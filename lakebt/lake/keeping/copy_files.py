@@ -264,7 +264,7 @@ class Copying:
         kept: Sequence[Release],
         chosen: Sequence[Release] | None,
     ) -> Copy:
-        """Check what was copied, and have it be a lake.
+        """Check the copy, and make it a lake.
 
         Raises
         ------

@@ -183,7 +183,7 @@ def _branches(
 def _changed(
     lines: Sequence[tuple[Storage, Ledger | None]], tables: Mapping[str, Table]
 ) -> Iterator[Finding]:
-    """Find releases, of main and of branches, that are not what was published."""
+    """Find releases of main and branches that differ from what was published."""
     for there, ledger in lines:
         if ledger is not None:
             yield from changed(there, tables, ledger)

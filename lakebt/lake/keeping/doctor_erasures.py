@@ -1,4 +1,4 @@
-"""The part of `lake.doctor()` that looks at what was erased."""
+"""The part of `lake.doctor()` that checks erasures."""
 
 from __future__ import annotations
 

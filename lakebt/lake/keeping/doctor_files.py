@@ -304,7 +304,7 @@ def _deletes(
 
 
 def without_digests(ledger: Ledger) -> Iterator[Finding]:
-    """Find releases of whose files no digests are kept."""
+    """Find releases without digests of their files."""
     without = [
         release.name
         for release in ledger.living

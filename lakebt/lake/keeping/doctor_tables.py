@@ -81,7 +81,7 @@ def _settings(name: str, table: Table) -> Iterator[Finding]:
 
 
 def _numbers(name: str, table: Table) -> Iterator[Finding]:
-    """Find a sequence number after which there are none left."""
+    """Find a sequence number that leaves no later ones."""
     last = getattr(table.metadata, "last_sequence_number", 0)
     if last > LAST_SEQUENCE:
         yield Finding(

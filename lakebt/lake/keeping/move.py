@@ -190,7 +190,7 @@ def _target(root: Path, to: object) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A table as the catalog has it."""
+    """A table's row in the catalog."""
 
     catalog: str
     namespace: str
@@ -340,7 +340,7 @@ class Paths:
         return self._versions[uuid][1][0]
 
     def _place(self, path: str) -> Path:
-        """Return where a file lies now, given its path as some metadata has it."""
+        """Return the present place of a file, given its path in some metadata."""
         for root in (self.home, self._after):
             if (rest := within(path, root)) is not None:
                 return Path(f"{self._folder}{rest}")
@@ -361,7 +361,7 @@ class Paths:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
-        """Delete what was written, if it comes to nothing."""
+        """Delete the new metadata, if the move fails."""
         try:
             yield
             self.is_done = True
@@ -372,7 +372,7 @@ class Paths:
                         place.unlink()
 
     def _is_named(self) -> bool:
-        """Whether the catalog may name what was written."""
+        """Whether the catalog may refer to the new metadata."""
         after = {pointer.after for pointer in self.pointers}
         try:
             rows = _rows(local_catalog(self._folder, create=False))
@@ -383,7 +383,7 @@ class Paths:
         return any(row.location in after for row in rows)
 
     def tidy(self, root: Path) -> None:
-        """Delete the metadata in whose place other was written, once that is so."""
+        """Delete the old metadata after the move."""
         old = {path for each in self._relocations.values() for path in each.replaced}
         old |= {path for _, (_, *files) in self._versions.values() for path in files}
         for path in old:

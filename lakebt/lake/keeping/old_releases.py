@@ -31,7 +31,7 @@ Made: TypeAlias = dict[tuple[str, frozenset[int]], str]
 
 
 def give_digests(storage: Storage) -> list[str]:
-    """Keep the digests of what old releases need, if it is what was published.
+    """Record digests for old releases, if their rows are as published.
 
     Returns
     -------

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A branch, and what it got since its base.
+    """A branch, and the rows published onto it since its base.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """What goes onto another base, or onto main, and what it has to pass.
+    """The rows to move onto another base, or onto main, and their audits.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ class Transfer:
         )
 
     def warned(self) -> tuple[str, ...]:
-        """Audit it beside the lake as that is now, and return what was warned of.
+        """Audit it beside the present lake, and return the findings that warn.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Transfer:
 
 
 def warned(transfer: Transfer | Release) -> tuple[str, ...]:
-    """Audit what goes onto another base, and return what was warned of.
+    """Audit the rows on another base, and return the findings that warn.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def rebasing(
     sessions: Exchange,
     comparison: Callable[..., Comparison] = Comparison,
 ) -> Transfer | Release:
-    """Prepare a release of a branch of what it got and another release of main.
+    """Prepare a release of a branch on another release of main.
 
     Returns
     -------

@@ -41,7 +41,7 @@ MOST_ROWS = 20_000_000
 def changed(
     storage: Storage, tables: Mapping[str, Table], ledger: Ledger
 ) -> Iterator[Finding]:
-    """Find living releases whose rows are not those that were published.
+    """Find living releases whose rows differ from those published.
 
     Of rows that were handed over although the lake had some of them, nothing can be
     recomputed: which ones is not known any more. Nor of a release that brought rows

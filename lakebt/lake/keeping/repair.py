@@ -1,4 +1,4 @@
-"""The cures: undo or adopt what others committed, put back what they changed."""
+"""Repairs: undo or adopt foreign commits, restore tags and settings."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _expected(storage: Storage, table: Table, ledger: Ledger) -> int | None:
 
 
 def _columns(table: Table) -> list[TableUpdate]:
-    """Return what makes the columns of a built-in table what they were."""
+    """Return the updates that restore the columns of a built-in table."""
     spec = {**SPECS, TRIALS: TRIALS_SPEC}.get(table.name()[-1])
     if spec is None or is_own(table):
         return []

@@ -241,7 +241,7 @@ def _carry_out(
     choose: Callable[[Ledger], list[Release]],
     there: Storage,
 ) -> _Plan:
-    """Commit, and return what was done in the end."""
+    """Commit, and return the result."""
     done: dict[str, _Plan] = {}
 
     def part(*names: str) -> Callable[[Mapping[str, Table]], list[Staged]]:

@@ -49,7 +49,7 @@ class Releases:
         return self._ledgers[branch].releases[place]
 
     def behind(self, release: Release) -> list[Release]:
-        """Return the releases whose rows a release can hold, itself among them.
+        """Return the releases whose rows a release may hold, including itself.
 
         Of a branch these are its own, and those of main up to what it stands on.
         """

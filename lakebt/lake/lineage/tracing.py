@@ -1,4 +1,4 @@
-"""Tracing: back from a release or a trial to what it was made of, and onward."""
+"""Tracing a release or a trial back to its sources, and onward to trials."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Tracing:
         self._arrows: dict[tuple[str, str], None] = {}
 
     def lineage(self, of: str) -> Lineage:
-        """Return what was gathered; `of` is the node that was asked for."""
+        """Return the traced lineage; `of` is the requested node."""
         order = {kind: place for place, kind in enumerate(KINDS)}
         nodes = sorted(self._nodes.values(), key=lambda node: order[node.kind])
         return Lineage(of, tuple(nodes), tuple(self._arrows))

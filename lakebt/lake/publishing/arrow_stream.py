@@ -1,4 +1,4 @@
-"""Rows as a stream of Arrow, as long as what it becomes: nothing in it is compressed.
+"""Rows as an uncompressed Arrow stream.
 
 Arrow unpacks whatever a stream says is packed, a byte into hundreds. pyarrow does not
 tell before, so it is read from the head of each batch, which is a FlatBuffer: a table

@@ -79,7 +79,7 @@ def _is_readable(value: object) -> bool:
 
 
 def _number(value: Any, *, row: int, column: str, table: str) -> float | None:
-    """Return what one ratio says, None for a text of nothing but space.
+    """Return the value of a ratio, None for a blank text.
 
     Raises
     ------

@@ -165,7 +165,7 @@ def answered(row: pa.Table, *, is_new: bool) -> bytes:
 
 
 def release_in(answer: bytes) -> Release:
-    """Return the release that an answer tells.
+    """Return the release in an answer.
 
     Raises
     ------

@@ -147,7 +147,7 @@ def cleaned(
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """Values that one audit tells of, with the rows they are in.
+    """Values that one audit reports, with their rows.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Changed:
 
 
 def changed(handed: Handed, told: list[Cleaned]) -> dict[str, Changed]:
-    """Return what was changed of rows, by audit.
+    """Return the changes of rows, by audit.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def changed(handed: Handed, told: list[Cleaned]) -> dict[str, Changed]:
 def findings(
     found: Mapping[str, Changed], severity: Callable[[str], Severity]
 ) -> Iterator[Finding]:
-    """Give what was changed, for the report.
+    """Yield findings on the changed texts.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ _REFUSED = {401, 403}
 
 
 class MovedOnError(Exception):
-    """The lake's tables are not what they were when they were read."""
+    """The lake's tables have changed since they were read."""
 
 
 def is_offered(storage: Storage) -> bool:
@@ -174,7 +174,7 @@ def check_allowed(answer: Answer, where: str) -> None:
 
 
 def asked(storage: Storage) -> PatientRestCatalog | None:
-    """Return the catalog that is asked for a lake's releases; None if it offers none.
+    """Return the catalog whose server publishes releases; None if it does not.
 
     On a branch it is one that takes those of branches.
     """

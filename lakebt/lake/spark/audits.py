@@ -88,7 +88,7 @@ class Looked:
 
     @property
     def name(self) -> str:
-        """The column whose rows have to be together: a symbol, a fund."""
+        """The column by which rows are grouped: a symbol, a fund."""
         return self.spec.key[0]
 
     def find(

@@ -119,7 +119,7 @@ class SparkReady:
         return digest_of(self.count, ((f, self._chunks(f.name)) for f in fields))
 
     def fresh(self, lacking: Any, columns: tuple[str, ...]) -> Fresh:  # noqa: ARG002
-        """Return columns of all rows: what they are about is audited in one place."""
+        """Return columns of all rows, for audits on the driver."""
         fields = [self.spec.arrow.field(name) for name in columns]
         chunks = [list(self._chunks(name)()) for name in columns]
         rows = pa.table(

@@ -195,7 +195,7 @@ _LAYOUTS: WeakValueDictionary[bytes, pa.Schema] = WeakValueDictionary()
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of some files: columns of rows that a condition chooses."""
+    """A request to files: columns, and a condition on rows."""
 
     fields: tuple[NestedField, ...]
     columns: list[str]

@@ -205,7 +205,7 @@ class Storage:
             return self._loader.trials()
 
     def told(self, table: Table, listed: str | None) -> Mapping[str, str]:
-        """Return the digests of files of a table whose names do not tell them.
+        """Return the digests of a table's files whose names do not contain them.
 
         Parameters
         ----------

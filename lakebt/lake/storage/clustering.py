@@ -1,4 +1,4 @@
-"""How the rows of a data file lie where a lake asked for them by symbol.
+"""The order of rows in data files of a lake clustered by symbol.
 
 Sorted by session, a row group holds all symbols of a few weeks, so a read of some
 symbols touches every group. Sorted by symbol, a read of one session does. In between

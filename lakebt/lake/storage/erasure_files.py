@@ -97,7 +97,7 @@ class ErasureFiles:
             return json.loads(stream.read())
 
     def write(self, name: str, said: Mapping[str, Any]) -> None:
-        """Write a file, and have it on the disk.
+        """Write a file, and flush it to the disk.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class ErasureFiles:
         return certificate if isinstance(certificate, dict) else None
 
     def certify(self, certificate: Mapping[str, Any]) -> None:
-        """Write a certificate, and have it on the disk.
+        """Write a certificate, and flush it to the disk.
 
         Raises
         ------

@@ -72,7 +72,7 @@ class Note:
 
 
 def leave(files: ErasureFiles, note: Note) -> None:
-    """Write a note, and have it on the disk.
+    """Write a note, and flush it to the disk.
 
     Paths are those below the lake's folder: it may be copied with the note in it.
     """
@@ -142,7 +142,7 @@ def note_in(
 def settle(
     catalog: SqlCatalog, files: ErasureFiles, *, places: Iterable[str] = ()
 ) -> None:
-    """Finish, or take back, what was being erased when somebody was killed.
+    """Finish or undo an erasure whose process was killed.
 
     Where nothing can be written, nothing happens: the lake is whole either way. A note
     stays that names files which lie in none of the places: see `note_in`.

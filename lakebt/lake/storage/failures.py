@@ -44,11 +44,11 @@ class BusyError(LostRaceError):
 
 
 class DamagedFileError(Exception):
-    """A parser could not read a file of the lake; its cause is what it raised."""
+    """A parser could not read a file of the lake; the cause is the parser's error."""
 
 
 class ChangedFileError(DamagedFileError):
-    """A file of the lake does not hold what was written into it.
+    """A file of the lake does not have its written content.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def digest_of(content: Any) -> str:
 
 
 def digest_in(path: str) -> str | None:
-    """Return the digest that the name of a file says it has; None if it says none."""
+    """Return the digest in the name of a file; None if it has none."""
     match = _NAMED.search(path)
     return match.group(1) if match else None
 
@@ -123,7 +123,7 @@ def wrote(io: FileIO, path: str, content: bytes) -> None:
 
 
 def read_once(file: InputFile, told: Mapping[str, str] = NOTHING) -> tuple[bytes, bool]:
-    """Return what a small file holds, and whether that is what was written.
+    """Return the content of a small file, and whether its digest matches.
 
     Of a store, where its name tells its content, it is read once.
 

@@ -1,4 +1,4 @@
-"""Contents of files, kept: a name that tells a content never changes it.
+"""A cache of files with content-addressed names, which never change.
 
 A file in an object store costs two requests, one for its size and one for its content.
 A view always reads files on a disk again, because they may rot. A publisher reads the
@@ -57,7 +57,7 @@ class Used(Generic[T]):
             return entry[0]
 
     def keep_sized(self, path: str, made: T, size: int) -> None:
-        """Keep what was made of a file, unless it is large."""
+        """Cache the decoded content of a file, unless it is large."""
         if size > self._largest:
             return
         with self._lock:

@@ -23,7 +23,7 @@ _RELEASE = re.compile(r"[0-9]+(?:\.[0-9A-Za-z]+){0,5}")
 
 
 def layout_of(properties: Mapping[str, str]) -> int | None:
-    """Return the version of a layout, as the ledger says it; None if it says none."""
+    """Return the version of a layout in the ledger's properties; None without one."""
     text = properties.get(LAYOUT, "1")
     return int(text) if _NUMBER.fullmatch(text) else None
 

@@ -100,7 +100,7 @@ class _LeanWriter(ManifestWriterV2):
 
 
 class _AddressedIO(PyArrowFileIO):
-    """Names what it writes by its content."""
+    """Names the files that it writes by their content."""
 
     def __init__(self, io: FileIO) -> None:
         super().__init__(io.properties)

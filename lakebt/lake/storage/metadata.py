@@ -131,7 +131,7 @@ def _updated(table: Table, updates: Iterable[TableUpdate]) -> TableMetadata:
 
 
 def in_order(metadata: TableMetadata, *, at_least: int) -> TableMetadata:
-    """Return metadata whose times never go back, whatever the clock did.
+    """Return metadata with ascending times, even if the clock went back.
 
     Iceberg's Java, and so Spark, refuses a table of which one does, by over a minute.
     """

@@ -39,7 +39,7 @@ class Pointer:
 
 
 def leave(root: Path, to: Path, pointers: Iterable[Pointer]) -> None:
-    """Write the note, and have it on the disk."""
+    """Write the note, and flush it to the disk."""
     rows = [[p.catalog, p.namespace, p.table, p.before, p.after] for p in pointers]
     text = json.dumps({"to": str(to), "tables": rows})
     write_whole(root / NOTE, text.encode())

@@ -111,7 +111,7 @@ class DiskCache:
         return cls(_folder(environment), int(size))
 
     def load(self, key: Mapping[str, object]) -> Kept | None:
-        """Return the panel kept under `key`, None if there is none to be believed."""
+        """Return the panel cached under `key`, None if there is no valid one."""
         folder = self._usable(make=False)
         if folder is None:
             return None

@@ -1,4 +1,4 @@
-"""One Parquet file: what it is read from, and what it says it holds.
+"""One Parquet file: its source and its metadata.
 
 Of a small file on a disk Arrow's scan takes three times as long as its plain reader: it
 plans, and wakes threads. A store is not asked for a file's size, which is known.

@@ -1,4 +1,4 @@
-"""What rows must satisfy before anything is written, and what is told about them.
+"""The audits that rows must pass before anything is written.
 
 In the order in which a publication meets them:
 

@@ -101,7 +101,7 @@ class Comparison:
         self.warned = tuple(finding.message for finding in report.warnings)
 
     def report(self, tables: Mapping[str, Table], ledger: Ledger) -> AuditReport:
-        """Return all that the audits found, with the lake as `tables` have it.
+        """Return all findings of the audits, beside the lake's `tables`.
 
         Raises
         ------

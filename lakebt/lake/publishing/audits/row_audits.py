@@ -156,7 +156,7 @@ def _audit_changes(handed: Handed, sessions: Exchange) -> Iterator[Finding]:
 
 
 def _announced(rows: pa.Table, zone: dt.tzinfo) -> IntVector:
-    """Return the days of announcements, the least integer where there is none."""
+    """Return the days of announcements, the least integer for none."""
     dated = np.flatnonzero(truth(column(rows, "announced").is_valid()))
     days = np.full(len(rows), np.iinfo(np.int64).min)
     days[dated] = _days(take(rows, dated), "announced", zone)

@@ -101,7 +101,7 @@ def schema(spec: TableSpec) -> pandera.DataFrameSchema:
 
 @functools.lru_cache(maxsize=64)
 def _rules(spec: TableSpec) -> tuple[Rule, ...]:
-    """Return what rows must satisfy, in the order in which it is told."""
+    """Return the rules of a table, in the order in which they are reported."""
     rules: list[Rule] = []
     for column in spec.columns:
         if column.required and not column.derived:

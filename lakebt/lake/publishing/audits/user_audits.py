@@ -103,7 +103,7 @@ def rules(audits: object, *, fail_on: object, warn_on: object, specs: Specs) -> 
 
 
 def _named(table: str, functions: tuple[Audit, ...]) -> tuple[Audit, ...]:
-    """Return functions that can be told apart.
+    """Return functions with distinct names.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def _plain(value: Any) -> object:
 def _read(
     said: object, rows: pd.DataFrame, *, spec: TableSpec, name: str
 ) -> tuple[IntVector, dict[str, Any]]:
-    """Return the positions that a function named, and what it said about each.
+    """Return the positions that a function named, with its remarks.
 
     Raises
     ------
