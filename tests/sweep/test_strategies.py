@@ -235,7 +235,7 @@ rebalance = ["weekly", "monthly"]
     ("arguments", "message"),
     [
         ({"strategy": Trend()}, "is not a class: a sweep makes one"),
-        ({"strategy": pd.Series}, "has no 'Series'|no class with a method"),
+        ({"strategy": pd.Series}, "has no 'Series'|not a class with a method"),
         ({"parameters": {"hold": [1]}}, "unexpected keyword argument 'hold'"),
         ({"index": "SIM"}, "not both"),
         ({"exits_": ["+1"]}, "unknown argument of a sweep over a strategy 'exits_'"),
