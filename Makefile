@@ -91,7 +91,7 @@ docs: $(VENV)/.installed-dev ## the documentation and the reference as a site, i
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-dev ## what the README claims, measured side by side
-	$(PYTEST) benchmarks --benchmark-only --benchmark-autosave
+	$(PYTEST) -p no:randomly benchmarks --benchmark-only --benchmark-autosave
 
 # ArcticDB pins another pandas.
 arctic: $(VENV)/.installed-dev ## the same panels read from ArcticDB, in an environment of its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,12 @@ SYMBOLS, COUNT = (10, 120) if SMALL else (500, 2_520)
 
 @pytest.fixture(autouse=True)
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No panel is kept; what is measured warm names a folder of its own."""
+    """No panel is kept; what is measured warm names a folder of its own.
+
+    `tests.conftest` would keep panels, turn off the search for garbage and write into
+    memory: nothing that is measured may import it.
+    """
+    assert "tests.conftest" not in sys.modules
     monkeypatch.setenv("LAKEBT_CACHE", "off")
 
 

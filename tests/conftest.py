@@ -22,6 +22,8 @@ import typer.testing
 from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
 
+from tests.programs import program
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
 
@@ -73,9 +75,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 # Typer makes the tree of all commands anew for each call: 25 ms, a thousand times.
 once: Any = functools.cache(typer.main.get_command)
 setattr(typer.testing, "_get_command", once)  # noqa: B010 - a name it does not export
-
-PROMISED = frozenset(os.environ.get("LAKEBT_REQUIRE", "").split(",")) - {""}
-"""What whoever runs the tests says is installed, so that no test is skipped for it."""
 
 
 def pytest_unconfigure() -> None:
@@ -289,16 +288,6 @@ def shared() -> Path:
 def realdata() -> Path:
     """Real market data, never committed."""
     return shared_file("realdata")
-
-
-def program(name: str, *, alternatives: tuple[str, ...] = ()) -> str:
-    """Return the path of an installed program, or skip; fail if it was promised."""
-    for candidate in (name, *alternatives):
-        if found := shutil.which(candidate):
-            return found
-    if name in PROMISED:
-        pytest.fail(f"{name} is not installed, though LAKEBT_REQUIRE promises it")
-    pytest.skip(f"{name} is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ import lakebt.sources
 from lakebt.cli import app
 from lakebt.lake.tables.schemas import SPECS
 from lakebt.lake.tables.trials import TRIALS_SPEC
-from tests.conftest import PROMISED
+from tests.programs import PROMISED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

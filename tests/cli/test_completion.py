@@ -22,7 +22,7 @@ from lakebt.cli import app, completion, shells
 from lakebt.lake.lake import Lake
 from lakebt.lake.storage.directory import DATABASE
 from lakebt.lake.tables.schemas import FROM_THE_START, LATER, LEDGER
-from tests.conftest import program
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

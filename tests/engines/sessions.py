@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import PROMISED, ROOT, program
+from tests.conftest import ROOT
 from tests.engines.engine import CATALOG, settings
 from tests.forked import interpreter
+from tests.programs import PROMISED, program
 from tests.servers.running import QUICK
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import program
 from tests.forked import python
+from tests.programs import program
 from tests.servers.running import QUICK
 
 if TYPE_CHECKING:

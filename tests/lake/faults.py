@@ -28,10 +28,10 @@ from lakebt.errors import LakeError
 from lakebt.lake import Lake
 from lakebt.lake.storage.erasure_note import ERASURES
 from lakebt.sources.corporate.downloads import Downloads
-from tests.conftest import PROMISED, program
 from tests.lake.crash import read_only
 from tests.lake.frames import AS_OF, bars
 from tests.lake.interrupted import COMMANDS, Command, nothing, now
+from tests.programs import PROMISED, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

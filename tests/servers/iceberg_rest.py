@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import program
+from tests.programs import program
 from tests.servers.running import QUICK, skip, wait_until
 from tests.servers.shared import guarded, shared
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import program
+from tests.programs import program
 from tests.servers.running import PATIENCE_SECONDS, free_port
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import PROMISED
+from tests.programs import PROMISED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ import pyarrow.fs as pafs
 import pytest
 import requests
 
-from tests.conftest import program
+from tests.programs import program
 from tests.servers.running import PATIENCE_SECONDS, steady_ports, wait_until
 from tests.servers.shared import guarded, shared
 

@@ -18,7 +18,6 @@ from lakebt.lake import Lake
 from lakebt.lake.committing import fold, sql, stage
 from lakebt.lake.committing.sql import OneTransaction
 from lakebt.lake.storage.failures import LostRaceError
-from tests.conftest import PROMISED, program
 from tests.lake.crash import (
     Publisher,
     check_whole,
@@ -30,6 +29,7 @@ from tests.lake.crash import (
 )
 from tests.lake.frames import clock
 from tests.nightly import times
+from tests.programs import PROMISED, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
