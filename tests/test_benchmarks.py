@@ -58,9 +58,7 @@ SMALL = {
     "spark": ["events 2 --masters local,local", "model"],
     "trials": ["1 --trials 2", "2 --trials 2"],
 }
-"""The least that has all of a script run, where that is a second or less.
-
-"""
+"""The least that has all of a script run, where that is a second or less."""
 
 TOO_LONG = {
     *("crash", "erasing", "publishers", "resume", "rot", "serve", "serve_crash"),
