@@ -323,7 +323,7 @@ def test_a_parameter_that_means_what_it_always_does_is_described(site: Path) -> 
 def test_a_formula_is_one(site: Path) -> None:
     text = (site / "reference" / "statistics.html").read_text(encoding="utf-8")
 
-    assert text.count('<math display="block">') >= 7
+    assert len(re.findall(r'<math [^>]*display="block"', text)) >= 7
     assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>T</mi></mrow></mfrac>" in text
     assert "<p>of returns that follow their predecessor" in text
 
@@ -338,23 +338,27 @@ def program(name: str) -> Any:
     return module
 
 
-SUM = '<mo movablelimits="true">∑</mo>'
-
-
 @pytest.mark.parametrize(
     ("formula", "row"),
     [
         (r"\sqrt n", "<msqrt><mi>n</mi></msqrt>"),
-        ("SE_0^2", "<msubsup><mi>SE</mi><mn>0</mn><mn>2</mn></msubsup>"),
-        (r"\sum_g", f"<munder>{SUM}<mi>g</mi></munder>"),
-        ("a < b", '<mi>a</mi><mo stretchy="false">&lt;</mo><mi>b</mi>'),
+        ("S_0^2", "<msubsup><mi>S</mi><mn>0</mn><mn>2</mn></msubsup>"),
+        ("a < b", "<mi>a</mi><mo>&#x0003C;</mo><mi>b</mi>"),
     ],
 )
 def test_a_formula_is_read(formula: str, row: str) -> None:
-    assert program("formulas").mathml(formula) == f"<math>{row}</math>"
+    assert f"<mrow>{row}</mrow></math>" in program("formulas").mathml(formula)
 
 
-@pytest.mark.parametrize("formula", [r"\zeta", "a & b", r"\frac{1}", "{a"])
+def test_a_name_of_letters_is_one_in_a_formula() -> None:
+    shown = program("formulas").mathml(r"SE_0 \cdot E")
+
+    letters = "".join(f'<mi mathvariant="normal">{letter}</mi>' for letter in "SE")
+    assert f"<msub><mrow>{letters}</mrow><mn>0</mn></msub>" in shown
+    assert shown.endswith("<mi>E</mi></mrow></math>")
+
+
+@pytest.mark.parametrize("formula", [r"\standarderror", r"\frac{1}{2", "a}"])
 def test_a_formula_that_cannot_be_shown_is_an_error(formula: str) -> None:
     with pytest.raises(ValueError, match="the site cannot show"):
         program("formulas").mathml(formula)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def effective_number(counts: FloatVector | IntVector) -> float:
     r"""Return how many clusters of one size these are worth.
 
-    .. math:: G^* = \Big( \sum_g n_g \Big)^2 / \sum_g n_g^2
+    .. math:: G^* = \left( \sum_g n_g \right)^2 / \sum_g n_g^2
 
     Parameters
     ----------

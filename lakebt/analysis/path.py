@@ -242,7 +242,7 @@ def event_path(
     clusters are the days of announcement [1]_,
 
     .. math:: \frac{1}{n} \sqrt{\frac{G}{G-1} \sum_{g=1}^G
-       \Big(\sum_{i \in g} (r_i - \bar r)\Big)^2}
+       \left(\sum_{i \in g} (r_i - \bar r)\right)^2}
 
     The interval takes the quantiles of t with :math:`G - 1` degrees of freedom. With
     fewer than two days it is NaN.

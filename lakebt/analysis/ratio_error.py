@@ -4,7 +4,8 @@ Events of one date share what happens after it, and events that are open in one 
 share what happens in it. Where windows of different dates overlap, the influence
 function of the ratio,
 
-.. math:: \psi = \frac{r - m}{s} - \frac{SR}{2} \Big( \frac{(r - m)^2}{s^2} - 1 \Big),
+.. math:: \psi = \frac{r - m}{s}
+   - \frac{SR}{2} \left( \frac{(r - m)^2}{s^2} - 1 \right),
 
 is added up by date, by session, and by both; the variance is the sum of the squares of
 the first two less that of the third [1]_, each times :math:`G / (G - 1)` with its own

@@ -27,9 +27,9 @@ def sharpe_error(
 ) -> FloatVector:
     r"""Return the standard error of a Sharpe ratio per return.
 
-    .. math:: SE^2 = \frac{1}{T} \Big( \frac{1+\rho}{1-\rho}
+    .. math:: SE^2 = \frac{1}{T} \left( \frac{1+\rho}{1-\rho}
        - \frac{1+\rho+\rho^2}{1-\rho^2} \gamma_3 SR
-       + \frac{1+\rho^2}{1-\rho^2} \frac{\gamma_4 - 1}{4} SR^2 \Big)
+       + \frac{1+\rho^2}{1-\rho^2} \frac{\gamma_4 - 1}{4} SR^2 \right)
 
     of returns that follow their predecessor with autocorrelation :math:`\rho` [1]_.
     With no skewness, kurtosis 3 and no autocorrelation it is that of Lo [2]_.
@@ -87,7 +87,7 @@ def probabilistic_sharpe(
 ) -> FloatVector:
     r"""Return the probability that the true Sharpe ratio exceeds a benchmark.
 
-    .. math:: PSR = \Phi \big( (SR - SR_0) / SE \big)
+    .. math:: PSR = \Phi \left( (SR - SR_0) / SE \right)
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def minimum_track_record(
 ) -> FloatVector:
     r"""Return the number of returns a ratio needs to exceed a benchmark significantly.
 
-    .. math:: T = T \cdot SE_0^2 \, \big( z_{1-\alpha} / (SR - SR_0) \big)^2
+    .. math:: T^* = T \cdot SE_0^2 \, \left( z_{1-\alpha} / (SR - SR_0) \right)^2
 
     with the error at the benchmark, which does not depend on T when multiplied by it
     [1]_.

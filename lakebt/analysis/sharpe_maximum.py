@@ -17,8 +17,8 @@ from lakebt.errors import InvalidArgumentError
 def expected_maximum_sharpe(n_trials: float, variance: float) -> float:
     r"""Return the expected best ratio of trials without skill.
 
-    .. math:: SR_0 = \sqrt{V} \big( (1-\gamma) \Phi^{-1}(1 - 1/N)
-       + \gamma \Phi^{-1}(1 - e^{-1}/N) \big)
+    .. math:: SR_0 = \sqrt{V} \left( (1-\gamma) \Phi^{-1}(1 - 1/N)
+       + \gamma \Phi^{-1}(1 - e^{-1}/N) \right)
 
     with Euler's :math:`\gamma = 0.5772` [1]_.
 
@@ -196,7 +196,7 @@ def deflated_by_maximum(ratio: float, *, n_trials: int, variance: float) -> floa
 def minimum_backtest_length(n_trials: float, expected: float = 1.0) -> float:
     r"""Return the years of data below which unskilled trials reach a yearly ratio.
 
-    .. math:: MinBTL = \big( E[\max_N] / SR \big)^2
+    .. math:: MinBTL = \left( E[\max_N] / SR \right)^2
 
     Parameters
     ----------

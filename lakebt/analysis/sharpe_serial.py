@@ -25,8 +25,8 @@ def autocorrelation(values: FloatVector) -> float:
 def error_of_mean(influence: FloatVector, *, lags: int | None = None) -> float:
     r"""Return the standard error of the mean of autocorrelated values.
 
-    .. math:: SE^2 = \frac{1}{T^2} \Big( \sum_t v_t^2 + 2 \sum_{k=1}^{m}
-       \big( 1 - \tfrac{k}{m + 1} \big) \sum_t v_t v_{t-k} \Big)
+    .. math:: SE^2 = \frac{1}{T^2} \left( \sum_t v_t^2 + 2 \sum_{k=1}^{m}
+       \left( 1 - \tfrac{k}{m + 1} \right) \sum_t v_t v_{t-k} \right)
 
     Parameters
     ----------

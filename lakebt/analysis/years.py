@@ -16,7 +16,7 @@ def clustered_mean(
     r"""Return the mean of each group, and its standard error by date.
 
     .. math:: SE = \frac{1}{n} \sqrt{\frac{G}{G - 1}
-       \sum_{g=1}^G \Big( \sum_{i \in g} (x_i - \bar x) \Big)^2}
+       \sum_{g=1}^G \left( \sum_{i \in g} (x_i - \bar x) \right)^2}
 
     over the :math:`G` dates of a group: values of one date count as one draw [1]_. With
     one value a date it is the standard deviation (ddof 1) over :math:`\sqrt n`.

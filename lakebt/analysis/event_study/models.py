@@ -74,7 +74,7 @@ class Fit:
     def variance_factor(self, h: IntVector, market: FloatVector) -> FloatVector:
         r"""Return by what the variance of a session is multiplied over a window.
 
-        .. math:: q = h + h^2 / L + \Big(\sum m - h \bar m\Big)^2 / S_{mm}
+        .. math:: q = h + h^2 / L + \left(\sum m - h \bar m\right)^2 / S_{mm}
 
         of the market model, :math:`h + h^2 / L` of the constant mean, and :math:`h`
         where nothing is estimated: what is estimated is shared by all sessions held.

@@ -4,7 +4,7 @@ What a date has of a rule is a pair: the sum of the scores of its events, and th
 number. A rule's mean is :math:`m = \sum_g S_g / \sum_g n_g`; its error is clustered by
 date,
 
-.. math:: SE^2 = \frac{G}{G - 1} \sum_g (S_g - m n_g)^2 / \Big(\sum_g n_g\Big)^2,
+.. math:: SE^2 = \frac{G}{G - 1} \sum_g (S_g - m n_g)^2 / \left(\sum_g n_g\right)^2,
 
 and a draw of blocks of dates is judged by :math:`t^* = (m^* - m) / SE^*`, with the
 error of the draw itself [1]_ [2]_. Dates whose windows overlap are drawn together: what
