@@ -484,49 +484,44 @@ def test_what_a_page_has_itself_is_not_fetched(text: str, tmp_path: Path) -> Non
     assert fetched(file) == []
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-def test_search_works_in_a_folder_without_a_server(
-    site: Path, chromium: str, chromedriver: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def page(chromium: str, chromedriver: str, tmp_path: Path) -> Iterator[Any]:
+    """A page of a browser of its own."""
     browser = importlib.import_module("tests.report.browser")
     driver = browser.start(chromium, chromedriver, tmp_path / "profile")
     try:
-        page = browser.Page(driver)
-        page.open(site / "index.html", drawn=False)
-        page.run(
-            "document.querySelector('[data-md-toggle=search]').click();"
-            "const field = document.querySelector('.md-search__input');"
-            "field.focus(); field.value = 'look-ahead';"
-            "field.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}));"
-            "field.dispatchEvent(new Event('input', {bubbles: true}));"
-        )
-        page.wait("return document.querySelector('.md-search-result__link') !== null")
-
-        assert page.errors() == []
-        requests = page.requests()
-        assert requests
-        assert [url for url in requests if not url.startswith("file:")] == []
+        yield browser.Page(driver)
     finally:
         driver.quit()
 
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_a_page_is_dark_when_the_system_turns_dark(
-    site: Path, chromium: str, chromedriver: str, tmp_path: Path
-) -> None:
-    browser = importlib.import_module("tests.report.browser")
-    driver = browser.start(chromium, chromedriver, tmp_path / "profile")
+def test_search_works_in_a_folder_without_a_server(site: Path, page: Any) -> None:
+    page.open(site / "index.html", drawn=False)
+    page.run(
+        "document.querySelector('[data-md-toggle=search]').click();"
+        "const field = document.querySelector('.md-search__input');"
+        "field.focus(); field.value = 'look-ahead';"
+        "field.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}));"
+        "field.dispatchEvent(new Event('input', {bubbles: true}));"
+    )
+    page.wait("return document.querySelector('.md-search-result__link') !== null")
+
+    assert page.errors() == []
+    requests = page.requests()
+    assert requests
+    assert [url for url in requests if not url.startswith("file:")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_page_is_dark_when_the_system_turns_dark(site: Path, page: Any) -> None:
     colour = "return getComputedStyle(document.body).backgroundColor"
-    try:
-        page = browser.Page(driver)
-        page.open(site / "index.html", scheme="light", drawn=False)
-        light = page.run(colour)
-        page.open(site / "ten-minutes.html", scheme="dark", drawn=False)
-        dark = page.run(colour)
+    page.open(site / "index.html", scheme="light", drawn=False)
+    light = page.run(colour)
+    page.open(site / "ten-minutes.html", scheme="dark", drawn=False)
+    dark = page.run(colour)
 
-        assert light == "rgb(255, 255, 255)"
-        assert max(map(int, re.findall(r"\d+", dark))) < 80
-    finally:
-        driver.quit()
+    assert light == "rgb(255, 255, 255)"
+    assert max(map(int, re.findall(r"\d+", dark))) < 80

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from lakebt.strategy.own_code import attributes, is_own_class
+from lakebt.strategy.own_code import attributes, is_own_class, module_of
 from lakebt.values.keys import canonical_json
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def parts_of_arrow(value: Any, of: Digest) -> Iterator[bytes] | None:
 
     None if it is neither.
     """
-    if type(value).__module__ != "pyarrow.lib":
+    if module_of(type(value)) != "pyarrow.lib":
         return None
     if hasattr(value, "schema") and hasattr(value, "num_rows"):
         return _of_table(value, of)

@@ -38,6 +38,7 @@ from lakebt.strategy.own_code import (
     is_own_class,
     is_own_function,
     is_own_module,
+    module_of,
     names_of,
     used_globals,
     used_of,
@@ -224,7 +225,7 @@ class _Identity:
 
     def _of_class(self, owner: type) -> tuple[str, Iterable[bytes]]:
         if not is_own_class(owner):
-            return "library", [f"{owner.__module__}.{owner.__qualname__}".encode()]
+            return "library", [f"{module_of(owner)}.{owner.__qualname__}".encode()]
         parts = [owner.__name__.encode()]
         parts += [self.of(base, base.__name__) for base in owner.__bases__]
         if is_own_class(type(owner)):
@@ -348,7 +349,7 @@ class _Identity:
 
 def _view(value: Any) -> Mapping[str, Any] | None:
     """Return what a view, a lake or a study of them shows; None if it is none."""
-    if type(value).__module__.partition(".")[0] != "lakebt":
+    if module_of(type(value)).partition(".")[0] != "lakebt":
         return None
     if hasattr(value, "provenance") and hasattr(value, "instant"):
         provenance = value.provenance()

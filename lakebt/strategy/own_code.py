@@ -97,7 +97,7 @@ def is_library(value: Any) -> bool:
     elif inspect.isfunction(value):
         name = value.__globals__.get("__name__", "")
     else:
-        name = getattr(value, "__module__", "")
+        name = module_of(value)
     home = str(name).partition(".")[0]
     if isinstance(value, type) and home in {"types", "dataclasses"}:
         return hasattr(sys.modules[home], value.__name__)  # not what they made
@@ -106,6 +106,11 @@ def is_library(value: Any) -> bool:
     if home.startswith("_cython"):
         return True
     return home in _LIBRARIES or home in sys.stdlib_module_names - {"__main__"}
+
+
+def module_of(value: object) -> str:
+    """Return the name of a value's module; "" if it was made where none has a name."""
+    return str(getattr(value, "__module__", ""))
 
 
 def is_installed(module: types.ModuleType | None) -> bool:
@@ -125,7 +130,7 @@ def is_installed(module: types.ModuleType | None) -> bool:
 
 def is_own_class(owner: type) -> bool:
     """Return whether a class is the user's own."""
-    return not is_library(owner) and not is_installed(sys.modules.get(owner.__module__))
+    return not is_library(owner) and not is_installed(sys.modules.get(module_of(owner)))
 
 
 def is_own_function(function: types.FunctionType) -> bool:

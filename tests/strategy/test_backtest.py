@@ -333,6 +333,20 @@ def test_results_say_that_no_audit_has_run(view: lakebt.View) -> None:
     assert "audited=False" in run._repr_html_()
 
 
+def test_a_class_without_a_module_runs_and_is_audited(view: lakebt.View) -> None:
+    """As a program makes one, in a namespace without a name."""
+    space: dict[str, Any] = {"pd": pd}
+    exec(  # noqa: S102 - code of our own
+        "def target_weights(self, view): return pd.Series({'MEM0001': 0.5})\n"
+        "Mine = type('Mine', (), {'target_weights': target_weights})",
+        space,
+    )
+    backtest = lakebt.Backtest(view, space["Mine"], start=START, end=END)
+
+    assert backtest.audit().passed
+    assert len(backtest.run().orders())
+
+
 def test_a_run_that_loses_everything_stops_with_the_day(view: lakebt.View) -> None:
     backtest = lakebt.Backtest(
         view,

@@ -100,6 +100,18 @@ def of_a_source(text: str, **names: Any) -> object:
     return space["Mine"]()
 
 
+def of_no_module(window: int) -> object:
+    """As a program does that makes a class in a namespace without a name."""
+    space: dict[str, Any] = {"window": window}
+    exec(  # noqa: S102 - code of our own
+        "def target_weights(self, view): return window\n"
+        "Mine = type('Mine', (), {'target_weights': target_weights})",
+        space,
+    )
+    assert not hasattr(space["Mine"], "__module__")
+    return space["Mine"]()
+
+
 def of_a_cell(window: int) -> object:
     return of_a_source(
         "class Mine:\n    def target_weights(self, view):\n"
@@ -276,6 +288,7 @@ MAKERS: tuple[Callable[[int], object], ...] = (
     of_a_class_attribute,
     of_a_default,
     of_a_cell,
+    of_no_module,
     of_a_global,
     of_a_helper,
     of_a_base,

@@ -51,6 +51,7 @@ from lakebt.strategy.own_code import (
     is_own_class,
     is_own_function,
     is_own_module,
+    module_of,
     names_of,
     plain,
     used_globals,
@@ -174,7 +175,7 @@ class _Walk:
             self._held.append((value, where))
         elif is_own_class(type(value)):
             yield from self._of_object(value, where)
-        elif f"{type(value).__module__}.{type(value).__qualname__}" in _OF_ATTRIBUTES:
+        elif f"{module_of(type(value))}.{type(value).__qualname__}" in _OF_ATTRIBUTES:
             self.found.spaces.append((vars(value), dict(vars(value)), True))
             yield from self._of_attributes(value, where)
         elif (native := getattr(value, "py_func", None)) is not None:  # numba's
@@ -389,4 +390,4 @@ def _has_hidden_state(owner: type) -> bool:
 
 def _is_enum(owner: type) -> bool:
     """Return whether a class lists its members."""
-    return any(base.__module__ == "enum" for base in owner.__mro__)
+    return any(module_of(base) == "enum" for base in owner.__mro__)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.holiday import holiday_calendars
 
-from lakebt.strategy.own_code import is_of_language
+from lakebt.strategy.own_code import is_of_language, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,7 +75,7 @@ _CALENDARS = frozenset({"exchange_calendars", "pandas_market_calendars", "typing
 def tells_nothing(value: object) -> bool:
     """Return whether a value is of a type that holds no data."""
     kind = type(value)
-    home = kind.__module__.partition(".")[0]
+    home = module_of(kind).partition(".")[0]
     if isinstance(value, np.void | np.str_ | np.bytes_) or _is_of_python(value):
         return False
     if home == "lakebt":
@@ -170,7 +170,7 @@ def inside(value: object) -> Iterable[Any] | None:
     for owner in type(value).__mro__:
         if (parts := _INSIDE.get(owner)) is not None:
             return parts(value)
-    if type(value).__module__ == "typing":
+    if module_of(type(value)) == "typing":
         return _of_typing(value)
     if isinstance(value, _WITH_ATTRIBUTES):
         return [*_put_into(value), getattr(value, "name", None)]

@@ -19,6 +19,7 @@ from tests.servers import free_port, serving
 from tests.servers.wire import Wire, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -86,48 +87,49 @@ def test_a_server_that_does_not_start_is_waited_for_so_long_and_told(
     assert time.monotonic() - begin >= 0.5
 
 
-def test_what_is_answered_as_before_is_parsed_once_and_asked_for_each_time(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def laid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Wire]:
+    """The wire to a served lake, which is the catalog ``prod``."""
     with (
         serving(open_path(tmp_path / "lake", create=True)) as (uri, _),
-        wire(uri) as laid,
+        wire(uri) as between,
     ):
-        Remote(tmp_path).configure(monkeypatch, type="rest", uri=laid.address)
-        lake = Lake.open(catalog="prod", create=False, clock=clock)
-        lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
-        storage = lake._storage  # noqa: SLF001
-        other = open_catalog("prod", create=False)
-        laid.counted()
-        seen = [storage.table("prices") for _ in range(3)]
+        Remote(tmp_path).configure(monkeypatch, type="rest", uri=between.address)
+        yield between
 
-        assert laid.counted() == {"GET": 3}
-        assert seen[1].metadata is seen[0].metadata
-        assert seen[2].metadata is seen[0].metadata
 
-        table = other.table("index_changes")
-        with table.transaction() as change:
-            change.set_properties({"owner": "quant"})
-        lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+def test_what_is_answered_as_before_is_parsed_once_and_asked_for_each_time(
+    laid: Wire,
+) -> None:
+    lake = Lake.open(catalog="prod", create=False, clock=clock)
+    lake.publish({"prices": bars()}, release="R1", as_of=AS_OF)
+    storage = lake._storage  # noqa: SLF001
+    other = open_catalog("prod", create=False)
+    laid.counted()
+    seen = [storage.table("prices") for _ in range(3)]
 
-        assert storage.table("index_changes").properties["owner"] == "quant"
-        assert set(storage.table("prices").metadata.refs) == {"main", "R1", "R2"}
-        assert set(seen[0].metadata.refs) == {"main", "R1"}
-        assert storage.table("prices").metadata == other.table("prices").metadata
+    assert laid.counted() == {"GET": 3}
+    assert seen[1].metadata is seen[0].metadata
+    assert seen[2].metadata is seen[0].metadata
+
+    table = other.table("index_changes")
+    with table.transaction() as change:
+        change.set_properties({"owner": "quant"})
+    lake.publish({"prices": bars(("2022-09-07",))}, release="R2", as_of=AS_OF)
+
+    assert storage.table("index_changes").properties["owner"] == "quant"
+    assert set(storage.table("prices").metadata.refs) == {"main", "R1", "R2"}
+    assert set(seen[0].metadata.refs) == {"main", "R1"}
+    assert storage.table("prices").metadata == other.table("prices").metadata
 
 
 def test_of_a_table_that_is_not_there_a_server_is_asked_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    laid: Wire,
 ) -> None:
-    with (
-        serving(open_path(tmp_path / "lake", create=True)) as (uri, _),
-        wire(uri) as laid,
-    ):
-        Remote(tmp_path).configure(monkeypatch, type="rest", uri=laid.address)
-        storage = open_catalog("prod", create=False)
-        laid.counted()
+    storage = open_catalog("prod", create=False)
+    laid.counted()
 
-        assert storage.trials() is None
-        assert laid.counted() == {"GET": 1}
-        with pytest.raises(NoSuchTableError, match="nothing"):
-            storage.table("nothing")
+    assert storage.trials() is None
+    assert laid.counted() == {"GET": 1}
+    with pytest.raises(NoSuchTableError, match="nothing"):
+        storage.table("nothing")
